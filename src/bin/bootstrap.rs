@@ -1,0 +1,43 @@
+//! The Lambda function: builds the clients once, then handles events.
+//!
+//! Does not decide anything; [`ecr_preflight::handler`] does.
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use ecr_preflight::aws::{Aws, endpoint};
+use ecr_preflight::handler::Walk;
+use ecr_preflight::mark::ecr::EcrMarker;
+use ecr_preflight::notify::sns::SnsTopic;
+use ecr_preflight::reference::Repository;
+use ecr_preflight::settings::Settings;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let settings = Settings::read(std::env::vars()).and_then(Settings::heard).map_err(stop)?;
+    ecr_preflight::log::start(settings.log);
+    let aws = Aws::from_variables(variable).map_err(stop)?;
+    let (ecr, client) = (aws.ecr(endpoint("ECR", variable)), aws.ecr_client(endpoint("ECR", variable)));
+    let sns = aws.sns_client(endpoint("SNS", variable));
+    let walk = Walk {
+        registry: |repository: &Repository| ecr.open(repository),
+        marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),
+        notifier: settings.topic.clone().map(|topic| SnsTopic::new(sns, topic)),
+        settings,
+    };
+    let handle = async |event: LambdaEvent<EventBridgeEvent<Value>>| {
+        let told = walk.handle(&event.payload).await;
+        told.map_err(|error| {
+            let text = ecr_preflight::log::chain(&error);
+            tracing::error!(event_id = event.payload.id, error = text, "failed; the event is retried");
+            Diagnostic { error_type: "ecr-preflight".to_owned(), error_message: text }
+        })
+    };
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+/// The function cannot start: the text stands in its log, and the service reports the exit.
+fn stop(error: impl std::error::Error + 'static) -> Error {
+    ecr_preflight::log::chain(&error).into()
+}

@@ -1,0 +1,77 @@
+//! `ecr-preflight check IMAGE`: one image, before or after its push.
+//!
+//! Does not write anywhere but to its output.
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::image::ImageArgument;
+use super::{Error, Format};
+use crate::event::Ignored;
+use crate::handler::{Look, look};
+use crate::reference::{Repository, Selector};
+use crate::registry::Registry;
+use crate::registry::layout::Layout;
+use crate::report::{self, Place, Report};
+use crate::runtime::Runtime;
+use crate::settings::{Rules, Settings};
+use crate::verdict::Verdict;
+
+/// Check one image against the runtimes that it is meant for.
+///
+/// Without --runtime, what the image's tag, its repository's resource tag or its label declares counts.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, or the URI of an image in Amazon ECR.
+    image: String,
+    /// Where it is meant to run; may be given several times.
+    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::runtime)]
+    runtimes: Vec<Runtime>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
+    let rules = Settings::read(std::env::vars())?.rules;
+    let asked = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
+    let report = match arguments.image.parse()? {
+        ImageArgument::Layout { directory, selector } => {
+            let layout = Layout::open(&directory, None)?;
+            let tags = layout.tags().collect::<Vec<_>>().join(", ");
+            let hint = (!tags.is_empty()).then(|| format!("the layout has {tags}"));
+            let absent = || Error::Absent { reference: arguments.image.clone(), hint: hint.clone() };
+            let selector = selector.or_else(|| layout.only().map(Selector::Digest)).ok_or_else(absent)?;
+            report(&layout, &arguments.image, &selector, None, asked, &rules).await?.ok_or_else(absent)?
+        }
+        ImageArgument::Ecr { repository, selector } => {
+            let aws = super::aws(Some(repository.region().to_owned())).await;
+            let registry = aws.ecr(super::endpoint("ECR")).open(&repository);
+            let absent = || Error::Absent { reference: arguments.image.clone(), hint: None };
+            report(&registry, &arguments.image, &selector, Some(&repository), asked, &rules)
+                .await?
+                .ok_or_else(absent)?
+        }
+    };
+    match arguments.format {
+        Format::Text => write!(out, "{}", report::text(&report))?,
+        Format::Json => writeln!(out, "{}", super::json(&report)?)?,
+    }
+    Ok(report.verdict)
+}
+
+/// The report of one image; `None` where it is not there.
+async fn report(
+    registry: &impl Registry,
+    reference: &str,
+    selector: &Selector,
+    repository: Option<&Repository>,
+    asked: Option<&[Runtime]>,
+    rules: &Rules,
+) -> Result<Option<Report>, Error> {
+    let found = look(registry, selector, asked, rules).await?;
+    let place = Place { arrival: None, reference, repository, tag: selector.tag(), key: &rules.key };
+    let is_absent = matches!(found, Look::Ignored(Ignored::Deleted | Ignored::Superseded, _));
+    Ok((!is_absent).then(|| found.report(place)))
+}

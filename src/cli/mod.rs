@@ -1,0 +1,132 @@
+//! The command-line tool: the same checks by hand, in CI, and on events that are kept in files.
+//!
+//! Does not judge; it shows what the walk says and turns it into an exit code.
+
+mod check;
+mod image;
+mod print;
+mod replay;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use aws_smithy_runtime_api::client::http::http_client_fn;
+use aws_types::region::Region;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::aws::{Aws, connector};
+use crate::log;
+use crate::report::Report;
+use crate::runtime::Runtime;
+use crate::verdict::Verdict;
+
+/// Will this container image start where it is meant to run?
+#[derive(Debug, Parser)]
+#[command(name = "ecr-preflight", version, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Check what `docker buildx build --output type=oci,dest=image,tar=false` made, before it is pushed:
+    ecr-preflight check oci:image:v1 --runtime ecs/arm64
+
+  Check an image in Amazon ECR against what its repository declares:
+    ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
+
+  See what the function would say of an event, without an AWS account:
+    ecr-preflight replay events/push-arm64-for-apprunner.json --layout events/images --declared apprunner
+
+Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
+
+Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an error";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Replay(replay::Arguments),
+}
+
+/// What is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs: one object, schema `ecr-preflight/1`.
+    Json,
+}
+
+/// Anything that keeps a command from answering, with what may help.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Image(#[from] image::ImageError),
+    #[error(transparent)]
+    Registry(#[from] crate::registry::RegistryError),
+    #[error(transparent)]
+    Walk(#[from] crate::handler::Error),
+    #[error(transparent)]
+    Settings(#[from] crate::settings::SettingsError),
+    #[error("{path} cannot be read")]
+    Event { path: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{reference} is not there")]
+    Absent { reference: String, hint: Option<String> },
+    #[error("the answer cannot be printed")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs the command that the arguments name; writes the answer to `out` and errors to `err`.
+#[must_use]
+pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write) -> ExitCode {
+    let verdict = match arguments.command {
+        Command::Check(arguments) => check::run(arguments, &mut out).await,
+        Command::Replay(arguments) => replay::run(arguments, &mut out).await,
+    };
+    match verdict {
+        Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,
+        Ok(Verdict::Fails) => ExitCode::FAILURE,
+        Ok(Verdict::Unknown) => ExitCode::from(2),
+        Err(error) => {
+            let hint = error.hint().map(|hint| format!("\n\nhint: {hint}")).unwrap_or_default();
+            // Where even standard error is closed, the exit code is all that is left.
+            let _ = writeln!(err, "error: {}{hint}", log::chain(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+impl Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Absent { hint, .. } => hint.clone(),
+            Self::Image(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// The clients for a person: profile, region and single sign-on as the AWS CLI has them.
+async fn aws(region: Option<String>) -> Aws {
+    let http = connector();
+    let shared = http.clone();
+    let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .http_client(http_client_fn(move |_, _| shared.clone()));
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region));
+    }
+    Aws::new(loader.load().await, http)
+}
+
+fn endpoint(service: &str) -> Option<String> {
+    crate::aws::endpoint(service, |name| std::env::var(name).ok())
+}
+
+fn json(report: &Report) -> std::io::Result<String> {
+    Ok(serde_json::to_string_pretty(report)?)
+}
+
+fn runtime(text: &str) -> Result<Runtime, String> {
+    text.parse().map_err(|error: crate::runtime::RuntimeError| error.to_string())
+}

@@ -1,0 +1,72 @@
+//! `ecr-preflight replay EVENT`: what the function would do with an event, printed instead of done.
+//!
+//! Does not send a message or set a mark.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use clap::Args;
+use serde_json::Value;
+
+use super::print::Printer;
+use super::{Error, Format};
+use crate::handler::Walk;
+use crate::reference::Repository;
+use crate::registry::layout::Layout;
+use crate::report;
+use crate::settings::Settings;
+use crate::verdict::Verdict;
+
+/// Replay an event through the function's own handler and print what it would send and mark.
+///
+/// Settings come from the same PREFLIGHT_ variables as the function's.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The event, a JSON file as EventBridge delivers it.
+    event: PathBuf,
+    /// An OCI image layout that stands in for the repository; without it, Amazon ECR is read.
+    #[arg(long, value_name = "DIR")]
+    layout: Option<PathBuf>,
+    /// The value of the repository's resource tag that declares runtimes, in the layout's place.
+    #[arg(long, value_name = "RUNTIMES", requires = "layout")]
+    declared: Option<String>,
+    /// What to print: the message as people see it, or the function's return value.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
+    let settings = Settings::read(std::env::vars())?;
+    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Event {
+        path: arguments.event.display().to_string(),
+        source,
+    };
+    let bytes = std::fs::read(&arguments.event).map_err(|error| unreadable(error.into()))?;
+    let event: EventBridgeEvent<Value> = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
+    let printer = Printer::default();
+    let report = if let Some(directory) = &arguments.layout {
+        let layout = Layout::open(directory, arguments.declared.clone())?;
+        walk(|_| &layout, &printer, settings).handle(&event).await?
+    } else {
+        let aws = super::aws(event.region.clone()).await;
+        let ecr = aws.ecr(super::endpoint("ECR"));
+        walk(|repository| ecr.open(repository), &printer, settings).handle(&event).await?
+    };
+    let sent = printer.printed();
+    match arguments.format {
+        Format::Json => writeln!(out, "{}", super::json(&report)?)?,
+        Format::Text if sent.is_empty() => writeln!(out, "Nothing to send: {}", report::headline(&report))?,
+        Format::Text => writeln!(out, "{sent}")?,
+    }
+    Ok(report.verdict)
+}
+
+/// The function's own walk, with a printer in the place of everything that writes.
+fn walk<'a, R, O: Fn(&Repository) -> R>(
+    registry: O,
+    printer: &'a Printer,
+    settings: Settings,
+) -> Walk<O, &'a Printer, impl Fn(&Repository) -> &'a Printer> {
+    Walk { registry, marker: move |_: &Repository| printer, notifier: Some(printer), settings }
+}

@@ -1,0 +1,202 @@
+//! What arrived: an `EventBridge` event becomes an [`Arrival`] or a reason to ignore it.
+//!
+//! Does not read the registry. Unknown fields, action types and detail types are tolerated.
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::reference::{DigestError, Repository, RepositoryError, Selector, Tag, TagError};
+
+/// How an image came into the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// Somebody pushed it.
+    Push,
+    /// It was replicated from another region or account.
+    Replica,
+    /// It was fetched from an upstream registry by a pull-through cache rule.
+    PullThroughCache,
+}
+
+/// An image that came into a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// How it came.
+    pub how: How,
+    /// Where it is now: for a replica, the destination.
+    pub repository: Repository,
+    /// Which image; the tag is the one that the event named.
+    pub selector: Selector,
+    /// The event's own id; empty where it had none.
+    pub event_id: String,
+}
+
+/// Why an event, or the image that it announces, is not judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ignored {
+    /// The event tells of something else: a deletion, an archival, a failure, another service.
+    NotAnArrival,
+    /// The image has no tag: most often the child of an index that is tagged a moment later.
+    Untagged,
+    /// The tag is one that this program wrote.
+    OwnMark,
+    /// It is not an image: a Helm chart, a signature, an SBOM, a build cache, …
+    Artifact,
+    /// It is an attestation that belongs to an image, and no runtime is declared for it.
+    Attestation,
+    /// The tag points at another image by now, which has an event of its own.
+    Superseded,
+    /// The image is no longer in the repository.
+    Deleted,
+}
+
+impl Arrival {
+    /// The reference of the image, as a client would pull it.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        match (self.selector.tag(), self.selector.digest()) {
+            (None, Some(digest)) => format!("{}@{digest}", self.repository),
+            (tag, _) => self.repository.tagged(tag),
+        }
+    }
+}
+
+impl Ignored {
+    /// Its stable spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAnArrival => "not-an-arrival",
+            Self::Untagged => "untagged",
+            Self::OwnMark => "own-mark",
+            Self::Artifact => "artifact",
+            Self::Attestation => "attestation",
+            Self::Superseded => "superseded",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// What an event turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// An image to judge.
+    Arrival(Arrival),
+    /// Nothing to judge, and the particulars for the log.
+    Ignored(Ignored, String),
+}
+
+/// The event announces an arrival but cannot be read; it is worth a place in the failure queue.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum EventError {
+    #[error("the detail of the `{detail_type}` event cannot be read")]
+    Detail { detail_type: String, source: serde_json::Error },
+    #[error("the event does not say its {0}")]
+    Missing(&'static str),
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    #[error(transparent)]
+    Tag(#[from] TagError),
+}
+
+/// The `detail` of the three kinds of arrival; the fields that any of them may leave out are optional.
+/// From "Amazon ECR events and EventBridge" in the ECR user guide.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct Detail {
+    action_type: Option<String>,
+    result: Option<String>,
+    sync_status: Option<String>,
+    repository_name: Option<String>,
+    image_digest: Option<String>,
+    image_tag: Option<String>,
+    manifest_media_type: Option<String>,
+    artifact_media_type: Option<String>,
+}
+
+impl Event {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// Where it announces an arrival without saying what arrived where.
+    pub fn read(event: &EventBridgeEvent<Value>) -> Result<Self, EventError> {
+        let ignored = |why, said: String| Ok(Self::Ignored(why, said));
+        let how = match (event.source.as_str(), event.detail_type.as_str()) {
+            ("aws.ecr", "ECR Image Action") => How::Push,
+            ("aws.ecr", "ECR Replication Action") => How::Replica,
+            ("aws.ecr", "ECR Pull Through Cache Action") => How::PullThroughCache,
+            ("aws.ecr", "ECR Referrer Action") => return ignored(Ignored::Artifact, "a referrer".to_owned()),
+            (source, kind) => return ignored(Ignored::NotAnArrival, format!("`{kind}` from `{source}`")),
+        };
+        let detail = Detail::deserialize(&event.detail).map_err(|source| {
+            let detail_type = event.detail_type.clone();
+            EventError::Detail { detail_type, source }
+        })?;
+        if let Some(said) = detail.not_an_arrival(how) {
+            return ignored(Ignored::NotAnArrival, said);
+        }
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let Some(tag) = given(&detail.image_tag) else {
+            return ignored(Ignored::Untagged, detail.image_digest.unwrap_or_default());
+        };
+        let tag: Tag = tag.parse()?;
+        if tag.is_mark() {
+            return ignored(Ignored::OwnMark, tag.to_string());
+        }
+        if tag.names_a_referrer() {
+            return ignored(Ignored::Artifact, tag.to_string());
+        }
+        if let Some(kind) = detail.artifact() {
+            return ignored(Ignored::Artifact, kind.to_owned());
+        }
+        let need = |text: &Option<String>, name| given(text).ok_or(EventError::Missing(name));
+        let account = need(&event.account, "account")?;
+        let region = need(&event.region, "region")?;
+        let name = need(&detail.repository_name, "repository-name")?;
+        let selector = match given(&detail.image_digest) {
+            Some(digest) => Selector::Both(digest.parse()?, tag),
+            None => Selector::Tag(tag),
+        };
+        let repository = Repository::new(&account, &region, &name)?;
+        let event_id = event.id.clone().unwrap_or_default();
+        Ok(Self::Arrival(Arrival { how, repository, selector, event_id }))
+    }
+}
+
+impl Detail {
+    /// What the event tells of instead of an arrival.
+    fn not_an_arrival(&self, how: How) -> Option<String> {
+        let expected = match how {
+            How::Push => [("action-type", &self.action_type, "PUSH"), ("result", &self.result, "SUCCESS")],
+            How::Replica => [("action-type", &self.action_type, "REPLICATE"), ("result", &self.result, "SUCCESS")],
+            // The second check is the first again: this kind of event has no action type.
+            How::PullThroughCache => [("sync-status", &self.sync_status, "SUCCESS"); 2],
+        };
+        let other = expected.into_iter().find(|(_, value, good)| value.as_deref() != Some(good));
+        other.map(|(name, value, _)| format!("{name} is `{}`", value.as_deref().unwrap_or_default()))
+    }
+
+    /// The media type of the artifact that the event names, where it is a single manifest whose config is no image's.
+    /// Saves the read; where the event says nothing certain, the manifest decides.
+    fn artifact(&self) -> Option<&str> {
+        const MANIFESTS: [&str; 2] =
+            ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
+        const ELSE: [&str; 5] = [
+            "application/vnd.cncf.helm.",
+            "application/vnd.buildkit.cacheconfig.",
+            "application/vnd.cncf.notary.",
+            "application/vnd.amazon.soci.",
+            "application/vnd.wasm.config.",
+        ];
+        let manifest = self.manifest_media_type.as_deref()?;
+        let config = self.artifact_media_type.as_deref()?;
+        let known = MANIFESTS.contains(&manifest) && ELSE.iter().any(|prefix| config.starts_with(prefix));
+        known.then_some(config)
+    }
+}

@@ -1,0 +1,203 @@
+//! The walk of one event, from arrival to message and mark.
+//!
+//! Does not know which registry, topic or terminal it walks on.
+
+use std::time::{Duration, Instant};
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use serde_json::Value;
+
+use crate::event::{Arrival, Event, EventError, Ignored};
+use crate::image::{self, Content, Image, Want};
+use crate::intent::{Intent, Source};
+use crate::mark::{self, MarkError, Marker, Outcome};
+use crate::notify::{self, Notifier, NotifyError};
+use crate::reference::{Repository, Selector};
+use crate::registry::{self, Answer, Manifest, Registry, RegistryError};
+use crate::report::{Place, Report};
+use crate::runtime::Runtime;
+use crate::settings::{Rules, Settings};
+use crate::verdict::{self, Judgement};
+
+/// Everything that the walk needs of the world.
+#[derive(Debug)]
+pub struct Walk<O, N, M> {
+    /// Opens the repository of an arrival.
+    pub registry: O,
+    /// Opens it for marking.
+    pub marker: M,
+    /// Tells people; none where only marks are set.
+    pub notifier: Option<N>,
+    /// How it is set.
+    pub settings: Settings,
+}
+
+/// The event is to be retried, and in the end to land in the failure queue.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each is the error of one room")]
+pub enum Error {
+    #[error(transparent)]
+    Event(#[from] EventError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
+    #[error(transparent)]
+    Mark(#[from] MarkError),
+    /// Nobody else would hear of it, so it must not pass for done.
+    #[error("the mark was not set: {0}")]
+    Unmarked(String),
+}
+
+impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Repository) -> M> Walk<O, N, P> {
+    /// Handles one event.
+    ///
+    /// # Errors
+    /// Where something is not known that a retry may find out, or may not have been said that was to be said.
+    pub async fn handle(&self, event: &EventBridgeEvent<Value>) -> Result<Report, Error> {
+        let began = Instant::now();
+        let arrival = match Event::read(event)? {
+            Event::Arrival(arrival) => arrival,
+            Event::Ignored(why, said) => {
+                tracing::info!(event_id = event.id, verdict = "ignored", ignored = why.as_str(), said, "ignored");
+                return Ok(Report::ignored(Place::default(), None, why));
+            }
+        };
+        let registry = (self.registry)(&arrival.repository);
+        let look = look(&registry, &arrival.selector, None, &self.settings.rules).await?;
+        let mut report = look.report(Place {
+            arrival: Some(&arrival),
+            reference: &arrival.reference(),
+            repository: Some(&arrival.repository),
+            tag: arrival.selector.tag(),
+            key: &self.settings.rules.key,
+        });
+        let marked = self.mark(&arrival, &look, &report).await?;
+        let told = report.is_news() && self.notifier.is_some();
+        if let Outcome::Refused(reason) = marked {
+            tracing::error!(event_id = arrival.event_id, reason, "mark refused");
+            if !told {
+                return Err(Error::Unmarked(reason));
+            }
+            report.remarks.push(format!("The image could not be marked: {reason}"));
+        }
+        if let (true, Some(notifier)) = (report.is_news(), &self.notifier) {
+            notifier.send(&notify::message(&report)).await?;
+        }
+        log(&arrival, &report, told, began.elapsed());
+        Ok(report)
+    }
+
+    /// Before anything is said, so that a mark that must be retried does not have people told twice.
+    async fn mark(&self, arrival: &Arrival, look: &Look, report: &Report) -> Result<Outcome, MarkError> {
+        let Look::Judged { manifest: Some(manifest), .. } = look else { return Ok(Outcome::Set) };
+        let marker = (self.marker)(&arrival.repository);
+        for mark in mark::marks(report, self.settings.mark) {
+            if let refused @ Outcome::Refused(_) = marker.set(manifest, &mark).await? {
+                return Ok(refused);
+            }
+        }
+        Ok(Outcome::Set)
+    }
+}
+
+/// What came of looking at one image.
+#[derive(Debug)]
+pub enum Look {
+    /// It was judged; as far as it could be read.
+    #[allow(missing_docs, reason = "the names say it")]
+    Judged { judgement: Judgement, image: Option<Image>, manifest: Option<Manifest> },
+    /// It is not for this program to judge.
+    Ignored(Ignored, Option<Image>),
+}
+
+/// How long to wait before a missing image is asked for a second time: an event may overtake what it tells of.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
+
+/// Looks at one image: its intent, what it says it is, and how the two agree. `asked` are the runtimes that a person
+/// named; without them, what the image and its repository declare counts.
+///
+/// # Errors
+/// Where the registry fails; what it cannot hand out is a verdict.
+pub async fn look(
+    registry: &impl Registry,
+    selector: &Selector,
+    asked: Option<&[Runtime]>,
+    rules: &Rules,
+) -> Result<Look, RegistryError> {
+    let intent = match (asked, selector.tag().filter(|_| rules.image_tags)) {
+        (Some(runtimes), _) => Intent::given(runtimes),
+        (None, Some(tag)) => Intent::of_tag(tag),
+        (None, None) => Intent::default(),
+    };
+    // The repository's declaration is read beside the manifest, not after it.
+    let declaration = async { if intent.is_declared() { Ok(None) } else { registry.resource_tag(&rules.key).await } };
+    let which = std::slice::from_ref(selector);
+    let (mut answers, declared) = tokio::try_join!(registry::manifests(registry, which), declaration)?;
+    if answers == [Answer::Absent] {
+        tokio::time::sleep(SECOND_LOOK).await;
+        answers = registry::manifests(registry, which).await?;
+    }
+    let intent = intent.or(Source::RepositoryTag, declared.as_deref());
+    let manifest = match answers.pop() {
+        Some(Answer::Found(manifest)) => manifest,
+        Some(Answer::Moved) => return Ok(Look::Ignored(Ignored::Superseded, None)),
+        Some(Answer::Absent) | None => return Ok(Look::Ignored(Ignored::Deleted, None)),
+        Some(Answer::Refused(reason)) => {
+            let intent = intent.or_default(&rules.default_runtimes).settled();
+            return Ok(Look::Judged { judgement: verdict::unread(&intent, &reason), image: None, manifest: None });
+        }
+    };
+    let runtimes: Vec<Runtime> = intent.declared.iter().map(|declared| declared.runtime).chain(intent.hint).collect();
+    let runtimes = if intent.is_declared() { runtimes } else { Vec::new() };
+    let want = Want { depth: rules.depth, runtimes: &runtimes, label: &rules.key };
+    let read = image::read(registry, &manifest, want).await?;
+    let label = read.as_ref().ok().and_then(|image| image.label.as_deref());
+    let intent = intent.or(Source::Label, label).or_default(&rules.default_runtimes).settled();
+    Ok(match read {
+        Err(reason) => {
+            Look::Judged { judgement: verdict::unread(&intent, &reason), image: None, manifest: Some(manifest) }
+        }
+        Ok(image) => match &image.content {
+            Content::Artifact(_) => Look::Ignored(Ignored::Artifact, Some(image)),
+            // By digest alone, an attestation is where it belongs; under a tag, something else should be.
+            Content::Attestation if selector.tag().is_none() => Look::Ignored(Ignored::Attestation, Some(image)),
+            _ => Look::Judged {
+                judgement: verdict::judge(&intent, &image),
+                image: Some(image),
+                manifest: Some(manifest),
+            },
+        },
+    })
+}
+
+impl Look {
+    /// What there is to say of it.
+    #[must_use]
+    pub fn report(&self, place: Place<'_>) -> Report {
+        match self {
+            Self::Judged { judgement, image, .. } => Report::judged(place, image.as_ref(), judgement),
+            Self::Ignored(why, image) => Report::ignored(place, image.as_ref(), *why),
+        }
+    }
+}
+
+/// One line for each arrival; never an address with a query, which may be a secret.
+fn log(arrival: &Arrival, report: &Report, told: bool, took: Duration) {
+    let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
+    let runtimes: Vec<String> = report.runtimes().map(|runtime| runtime.subject.name()).collect();
+    tracing::info!(
+        event_id = arrival.event_id,
+        repository = arrival.repository.name(),
+        digest = report.image.as_ref().map(|image| image.digest.as_str()),
+        tag = arrival.selector.tag().map(crate::reference::Tag::as_str),
+        verdict = report.verdict.as_str(),
+        ignored = report.ignored.map(Ignored::as_str),
+        runtimes = runtimes.join(" "),
+        faults = faults.join(" "),
+        told,
+        milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "{}",
+        crate::report::headline(report)
+    );
+}

@@ -1,0 +1,214 @@
+//! A manifest or index as a document, read leniently: what it leaves out is decided by what it holds.
+//!
+//! Does not fetch what it refers to.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::json::{List, Text, object};
+use super::media_type::{self, Family, Kind, Layer};
+use crate::platform::Platform;
+use crate::reference::Digest;
+
+/// What a manifest describes, before anything that it refers to is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Document {
+    Manifest { family: Family, config: Blob, layers: Vec<Layer> },
+    Index(Vec<Descriptor>),
+    Schema1 { platform: Platform, layers: Vec<Layer>, command: Vec<String> },
+    Artifact(String),
+    Attestation,
+}
+
+/// A blob that a manifest refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Blob {
+    pub(super) digest: Digest,
+    /// Its size in bytes as the manifest says; 0 where it does not.
+    pub(super) size: u64,
+}
+
+/// One child of an index, as its descriptor describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Descriptor {
+    pub(super) digest: Digest,
+    pub(super) is_index: bool,
+    pub(super) platform: Platform,
+}
+
+/// More layers than any builder makes, so that a list of a million small ones is not walked: overlayfs, which every
+/// container runtime mounts images with, takes no more than 500.
+pub(super) const MAX_LAYERS: usize = 500;
+
+/// More children than any index has that people build; the largest official ones have some 30 with attestations.
+pub(super) const MAX_CHILDREN: usize = 200;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Wire {
+    schema_version: Value,
+    media_type: Text,
+    artifact_type: Text,
+    config: Option<WireDescriptor>,
+    layers: List<WireDescriptor, MAX_LAYERS>,
+    manifests: Option<List<WireDescriptor, MAX_CHILDREN>>,
+    fs_layers: Value,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WireDescriptor {
+    media_type: Text,
+    artifact_type: Text,
+    digest: Text,
+    size: Value,
+    platform: Option<WirePlatform>,
+    annotations: Option<Annotations>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Annotations {
+    /// Says what a child is to its siblings:
+    /// <https://docs.docker.com/build/metadata/attestations/attestation-storage/>.
+    #[serde(rename = "vnd.docker.reference.type")]
+    reference_type: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WirePlatform {
+    os: Text,
+    architecture: Text,
+    variant: Text,
+}
+
+impl Document {
+    /// Reads the document that the registry calls by this media type, which may be empty.
+    ///
+    /// # Errors
+    /// Says what is wrong where the document is no manifest at all.
+    pub(super) fn parse(media_type: &str, bytes: &[u8]) -> Result<Self, String> {
+        let wire: Wire = object(bytes).map_err(|error| format!("its manifest cannot be read: {error}"))?;
+        // The document's own word first: a registry may only have guessed.
+        let named = if wire.media_type.0.is_empty() { media_type.to_owned() } else { wire.media_type.0.clone() };
+        let kind = match media_type::kind(&named) {
+            Kind::Other if wire.manifests.is_some() => Kind::Index,
+            Kind::Other if wire.schema_version == 1 || !wire.fs_layers.is_null() => Kind::Schema1,
+            Kind::Other => Kind::Manifest(wire.family()),
+            known => known,
+        };
+        match kind {
+            Kind::Index => wire.index(),
+            Kind::Schema1 => super::schema1::read(bytes),
+            Kind::Manifest(family) => wire.manifest(family, &named),
+            Kind::Other => unreachable!("replaced above"),
+        }
+    }
+}
+
+impl Wire {
+    /// For a manifest without a media type: Docker's always have one, so the config's type decides.
+    fn family(&self) -> Family {
+        let config = self.config.as_ref().map_or("", |config| &config.media_type.0);
+        if config.starts_with("application/vnd.docker.") { Family::Docker } else { Family::Oci }
+    }
+
+    fn manifest(self, family: Family, named: &str) -> Result<Document, String> {
+        let Some(config) = self.config else {
+            // An OCI artifact manifest of the 1.1 release candidates has blobs and no config.
+            let kind = [self.artifact_type.0.as_str(), named].into_iter().find(|text| !text.is_empty());
+            return kind.map(|kind| Document::Artifact(kind.to_owned())).ok_or("its manifest has no config".to_owned());
+        };
+        let layers = self.layers.kept;
+        let in_toto = !layers.is_empty() && layers.iter().all(|layer| media_type::is_in_toto(&layer.media_type.0));
+        if in_toto || self.artifact_type.0.starts_with("application/vnd.docker.attestation.") {
+            return Ok(Document::Attestation);
+        }
+        if !self.artifact_type.0.is_empty() && !media_type::is_image_config(&self.artifact_type.0) {
+            return Ok(Document::Artifact(self.artifact_type.0));
+        }
+        if !media_type::is_image_config(&config.media_type.0) {
+            return Ok(Document::Artifact(config.media_type.0));
+        }
+        let files: Vec<Layer> = layers.iter().filter_map(WireDescriptor::layer).collect();
+        if let (true, Some(layer)) = (files.is_empty(), layers.first()) {
+            // The config's type alone does not make an image: cosign's signatures carry it too.
+            return Ok(Document::Artifact(layer.media_type.0.clone()));
+        }
+        let digest = config.digest.0.parse().map_err(|error| format!("its config cannot be named: {error}"))?;
+        let config = Blob { digest, size: config.size.as_u64().unwrap_or(0) };
+        Ok(Document::Manifest { family, config, layers: files })
+    }
+
+    fn index(self) -> Result<Document, String> {
+        let List { kept: children, total } = self.manifests.unwrap_or_default();
+        if total > MAX_CHILDREN {
+            return Err(format!("its index has {total} children, more than the {MAX_CHILDREN} that are read"));
+        }
+        if !self.artifact_type.0.is_empty() && !media_type::is_image_config(&self.artifact_type.0) {
+            return Ok(Document::Artifact(self.artifact_type.0));
+        }
+        let mut images: Vec<Descriptor> = Vec::new();
+        for child in children.iter().filter(|child| child.is_image()) {
+            let digest =
+                child.digest.0.parse().map_err(|error| format!("a child of its index cannot be named: {error}"))?;
+            let is_index = media_type::kind(&child.media_type.0) == Kind::Index;
+            let platform = child.platform.as_ref().map(WirePlatform::read).unwrap_or_default();
+            let descriptor = Descriptor { digest, is_index, platform };
+            if !images.contains(&descriptor) {
+                images.push(descriptor);
+            }
+        }
+        match children.first() {
+            // Build caches and referrers' lists are indexes of things that are no images.
+            Some(first) if images.is_empty() => {
+                let all = children.iter().all(WireDescriptor::is_attestation);
+                Ok(if all { Document::Attestation } else { Document::Artifact(first.kind()) })
+            }
+            _ => Ok(Document::Index(images)),
+        }
+    }
+}
+
+impl WireDescriptor {
+    fn layer(&self) -> Option<Layer> {
+        let compression = media_type::files(&self.media_type.0)?;
+        Some(Layer { digest: self.digest.0.parse().ok()?, compression })
+    }
+
+    /// Whether a client looking for a platform would consider this child. A child whose descriptor has no type, or one
+    /// that nobody knows, is what its manifest says it is.
+    fn is_image(&self) -> bool {
+        let is_manifest = media_type::kind(&self.media_type.0) != Kind::Other || self.media_type.0.is_empty();
+        let is_artifact = !self.artifact_type.0.is_empty() && !media_type::is_image_config(&self.artifact_type.0);
+        is_manifest && !is_artifact && !self.is_attestation() && !self.is_for_no_platform()
+    }
+
+    /// As `BuildKit` marks them.
+    fn is_attestation(&self) -> bool {
+        let kind = self.annotations.as_ref().map(|annotations| annotations.reference_type.0.as_str());
+        kind == Some("attestation-manifest") || self.artifact_type.0.starts_with("application/vnd.docker.attestation.")
+    }
+
+    /// `unknown/unknown`, written in so many words: no runtime selects it.
+    fn is_for_no_platform(&self) -> bool {
+        self.platform
+            .as_ref()
+            .is_some_and(|platform| platform.os.0 == "unknown" && platform.architecture.0 == "unknown")
+    }
+
+    fn kind(&self) -> String {
+        [&self.artifact_type.0, &self.media_type.0]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+impl WirePlatform {
+    fn read(&self) -> Platform {
+        Platform::new(&self.os.0, &self.architecture.0, &self.variant.0)
+    }
+}

@@ -1,0 +1,114 @@
+//! Media types: which manifests are indexes, which configs are images', which layers hold files.
+//!
+//! Does not know documents, only their types. From the OCI image specification, "Media Types", and Docker's "Image
+//! Manifest Version 2, Schema 2".
+
+use crate::reference::Digest;
+
+/// Whose media types a manifest uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Docker's.
+    Docker,
+    /// The Open Container Initiative's.
+    Oci,
+}
+
+/// How a layer is compressed, by its media type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+/// One layer of files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// The digest of its blob.
+    pub digest: Digest,
+    /// How it says it is compressed.
+    pub compression: Compression,
+}
+
+/// What a manifest's or a descriptor's media type says of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Index,
+    Manifest(Family),
+    Schema1,
+    Other,
+}
+
+pub(super) fn kind(media_type: &str) -> Kind {
+    match media_type {
+        "application/vnd.oci.image.index.v1+json" | "application/vnd.docker.distribution.manifest.list.v2+json" => {
+            Kind::Index
+        }
+        "application/vnd.oci.image.manifest.v1+json" => Kind::Manifest(Family::Oci),
+        "application/vnd.docker.distribution.manifest.v2+json" => Kind::Manifest(Family::Docker),
+        "application/vnd.docker.distribution.manifest.v1+json"
+        | "application/vnd.docker.distribution.manifest.v1+prettyjws" => Kind::Schema1,
+        _ => Kind::Other,
+    }
+}
+
+/// Whether this is the type of a container image's config.
+pub(super) fn is_image_config(media_type: &str) -> bool {
+    matches!(media_type, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
+}
+
+/// Whether this is the layer of an in-toto attestation, as `BuildKit` attaches them.
+pub(super) fn is_in_toto(media_type: &str) -> bool {
+    media_type.starts_with("application/vnd.in-toto")
+}
+
+/// The compression of a layer of files; `None` where the type is that of something else.
+pub(super) fn files(media_type: &str) -> Option<Compression> {
+    // Encryption is written behind everything else, and hides nothing of what is asked here.
+    let media_type = media_type.strip_suffix("+encrypted").unwrap_or(media_type);
+    let suffix = ["application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar"]
+        .iter()
+        .chain(&[
+            "application/vnd.docker.image.rootfs.diff.tar",
+            "application/vnd.docker.image.rootfs.foreign.diff.tar",
+        ])
+        .find_map(|prefix| media_type.strip_prefix(prefix))?;
+    match suffix {
+        "" => Some(Compression::None),
+        "+gzip" | ".gzip" => Some(Compression::Gzip),
+        "+zstd" | ".zstd" => Some(Compression::Zstd),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_of_files_are_told_from_others() {
+        for (media_type, compression) in [
+            ("application/vnd.oci.image.layer.v1.tar", Some(Compression::None)),
+            ("application/vnd.oci.image.layer.v1.tar+gzip", Some(Compression::Gzip)),
+            ("application/vnd.oci.image.layer.v1.tar+zstd", Some(Compression::Zstd)),
+            ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", Some(Compression::Gzip)),
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", Some(Compression::Gzip)),
+            ("application/vnd.docker.image.rootfs.diff.tar", Some(Compression::None)),
+            ("application/vnd.docker.image.rootfs.diff.tar.gzip", Some(Compression::Gzip)),
+            ("application/vnd.docker.image.rootfs.diff.tar.zstd", Some(Compression::Zstd)),
+            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", Some(Compression::Gzip)),
+            ("application/vnd.in-toto+json", None),
+            ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", None),
+            ("application/vnd.dev.cosign.simplesigning.v1+json", None),
+            ("application/vnd.oci.image.layer.v1.tarball", None),
+            ("text/spdx", None),
+            ("", None),
+        ] {
+            assert_eq!(files(media_type), compression, "{media_type}");
+        }
+    }
+}

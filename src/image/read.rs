@@ -1,0 +1,269 @@
+//! Reading an image: the manifest is at hand, and only what the verdict depends on is fetched behind it.
+//!
+//! Does not judge. What cannot be had is written down as such; only a registry that fails makes it fail.
+
+use futures_util::future::try_join_all;
+
+use super::config::Config;
+use super::manifest::{Blob, Descriptor, Document};
+use super::{Child, Content, Entry, Image, Single};
+use crate::platform::Platform;
+use crate::reference::{Digest, Selector};
+use crate::registry::{self, Answer, Manifest, Registry, RegistryError};
+use crate::runtime::{Fit, Runtime};
+
+/// How far to look. Each step believes less and asks more of the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// An index is believed where it names its platforms. A single image's config is read all the same: only it names
+    /// the platform.
+    Labels,
+    /// The children of an index are compared, and the configs of those that matter read.
+    Configs,
+}
+
+/// What the verdict will depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct Want<'a> {
+    /// How far to look.
+    pub depth: Depth,
+    /// The runtimes in question; none where no one has declared any yet.
+    pub runtimes: &'a [Runtime],
+    /// The label that may declare them.
+    pub label: &'a str,
+}
+
+/// The largest config that is read, in bytes. Most hold some kilobytes; what makes a large one is its history, and a
+/// hundred times the largest seen leaves room.
+const MAX_CONFIG: usize = 1024 * 1024;
+
+/// How deep indexes may be nested: containerd follows them, builders make none; each level is a round trip.
+const MAX_NESTING: usize = 3;
+
+/// How many children are read, in one request: the manifests come back together, at most 4 MiB each.
+const MAX_READ: usize = 16;
+
+/// Reads what lies behind a manifest, as far as it is wanted. `Err` in the inner result says why it is no manifest.
+///
+/// # Errors
+/// Where the registry fails.
+pub async fn read(
+    registry: &impl Registry,
+    manifest: &Manifest,
+    want: Want<'_>,
+) -> Result<Result<Image, String>, RegistryError> {
+    let document = match Document::parse(&manifest.media_type, &manifest.bytes) {
+        Ok(document) => document,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let mut label = None;
+    let content = match document {
+        Document::Artifact(kind) => Content::Artifact(kind),
+        Document::Attestation => Content::Attestation,
+        Document::Index(descriptors) => match flatten(registry, descriptors).await? {
+            Ok(entries) => Content::Index(children(registry, entries, want, &mut label).await?),
+            Err(reason) => return Ok(Err(reason)),
+        },
+        document => match single(manifest.digest.clone(), document) {
+            Some((single, config)) => {
+                let (single, found) = with_config(registry, single, config, want.label).await?;
+                label = found;
+                Content::Single(single)
+            }
+            None => unreachable!("the other documents are matched above"),
+        },
+    };
+    let media_type = media_type(manifest, &content);
+    Ok(Ok(Image { digest: manifest.digest.clone(), media_type, content, label }))
+}
+
+/// The image of a manifest, its config not yet read, and where that lies.
+fn single(digest: Digest, document: Document) -> Option<(Single, Option<Blob>)> {
+    let image = |platform, family, layers, command| Single { digest, platform, unread: None, family, layers, command };
+    match document {
+        Document::Manifest { family, config, layers } => {
+            Some((image(Platform::default(), family, layers, Vec::new()), Some(config)))
+        }
+        Document::Schema1 { platform, layers, command } => {
+            Some((image(platform, super::Family::Docker, layers, command), None))
+        }
+        Document::Index(_) | Document::Artifact(_) | Document::Attestation => None,
+    }
+}
+
+/// Completes an image by its config, and finds the label in it.
+async fn with_config(
+    registry: &impl Registry,
+    mut single: Single,
+    config: Option<Blob>,
+    label: &str,
+) -> Result<(Single, Option<String>), RegistryError> {
+    let Some(blob) = config else { return Ok((single, None)) };
+    let read = if blob.size > MAX_CONFIG as u64 {
+        Err(format!("its config holds {} bytes, more than the {MAX_CONFIG} that are read", blob.size))
+    } else {
+        match registry::blob(registry, &blob.digest, MAX_CONFIG).await? {
+            Answer::Found(bytes) => Config::parse(&bytes),
+            Answer::Refused(reason) => Err(format!("its config cannot be had: {reason}")),
+            Answer::Absent | Answer::Moved => Err("its config is not in the repository".to_owned()),
+        }
+    };
+    match read {
+        Ok(config) => {
+            let found = config.label(label).map(str::to_owned);
+            single.platform = config.platform;
+            single.command = config.command;
+            Ok((single, found))
+        }
+        Err(reason) => {
+            single.unread = Some(reason);
+            Ok((single, None))
+        }
+    }
+}
+
+/// The children of nested indexes in the place of these, depth first, as containerd walks them.
+async fn flatten(
+    registry: &impl Registry,
+    mut descriptors: Vec<Descriptor>,
+) -> Result<Result<Vec<Descriptor>, String>, RegistryError> {
+    for _ in 0..MAX_NESTING {
+        let nested: Vec<usize> = (0..descriptors.len()).filter(|at| descriptors[*at].is_index).collect();
+        if nested.is_empty() {
+            return Ok(Ok(descriptors));
+        }
+        if nested.len() > MAX_READ {
+            return Ok(Err(format!("its index nests {} others, more than the {MAX_READ} that are read", nested.len())));
+        }
+        let selectors: Vec<Selector> =
+            nested.iter().map(|at| Selector::Digest(descriptors[*at].digest.clone())).collect();
+        let answers = registry::manifests(registry, &selectors).await?;
+        for (at, answer) in nested.into_iter().zip(answers).rev() {
+            let inner = match answer {
+                Answer::Found(manifest) => Document::parse(&manifest.media_type, &manifest.bytes),
+                _ => Err("a nested index is not in the repository".to_owned()),
+            };
+            let inner = match inner {
+                Ok(Document::Index(inner)) => inner,
+                Ok(_) => Vec::new(),
+                Err(reason) => return Ok(Err(reason)),
+            };
+            descriptors.splice(at..=at, inner);
+        }
+        if descriptors.len() > super::manifest::MAX_CHILDREN {
+            return Ok(Err("its nested indexes have more children than are read".to_owned()));
+        }
+    }
+    if descriptors.iter().any(|descriptor| descriptor.is_index) {
+        return Ok(Err(format!("its indexes are nested more than {MAX_NESTING} deep")));
+    }
+    Ok(Ok(descriptors))
+}
+
+/// Reads the children that the verdict depends on.
+async fn children(
+    registry: &impl Registry,
+    descriptors: Vec<Descriptor>,
+    want: Want<'_>,
+    label: &mut Option<String>,
+) -> Result<Vec<Entry>, RegistryError> {
+    let mut entries: Vec<Entry> = descriptors
+        .into_iter()
+        .map(|Descriptor { digest, platform, .. }| Entry { digest, platform, child: Child::Unread })
+        .collect();
+    let mut matters: Vec<usize> = (0..entries.len()).filter(|at| want.needs(&entries, *at)).collect();
+    matters.truncate(MAX_READ);
+    // The siblings come with the same request: two platforms with the same layers are seen by comparing them.
+    let mut asked = matters.clone();
+    if want.depth > Depth::Labels && !matters.is_empty() {
+        asked.extend((0..entries.len()).filter(|at| !matters.contains(at)));
+        asked.truncate(MAX_READ);
+    }
+    if asked.is_empty() {
+        return Ok(entries);
+    }
+    let selectors: Vec<Selector> = asked.iter().map(|at| Selector::Digest(entries[*at].digest.clone())).collect();
+    let answers = registry::manifests(registry, &selectors).await?;
+    let read = asked.iter().zip(answers).map(async |(at, answer)| {
+        let (child, found) = child(registry, &entries[*at].digest, answer, matters.contains(at), want.label).await?;
+        Ok((*at, child, found))
+    });
+    let mut others = Vec::new();
+    for (at, child, found) in try_join_all(read).await? {
+        let Some(child) = child else {
+            others.push(at);
+            continue;
+        };
+        let entry = &mut entries[at];
+        entry.child = child;
+        if let (false, Child::Read(single)) = (entry.platform.is_known(), &entry.child) {
+            entry.platform = single.platform.clone();
+        }
+        *label = label.take().or(found);
+    }
+    // A descriptor may stand for an artifact or an attestation, which only its manifest tells.
+    let images = entries.into_iter().enumerate().filter(|(at, _)| !others.contains(at));
+    Ok(images.map(|(_, entry)| entry).collect())
+}
+
+/// One child, its config read where it matters; `None` where it is no image.
+async fn child(
+    registry: &impl Registry,
+    digest: &Digest,
+    answer: Answer<Manifest>,
+    matters: bool,
+    label: &str,
+) -> Result<(Option<Child>, Option<String>), RegistryError> {
+    let missing = |reason: String| Ok((Some(Child::Missing(reason)), None));
+    let manifest = match answer {
+        Answer::Found(manifest) => manifest,
+        Answer::Refused(reason) => return missing(reason),
+        Answer::Absent | Answer::Moved => return missing(format!("{digest} is not in the repository")),
+    };
+    match Document::parse(&manifest.media_type, &manifest.bytes).map(|document| single(digest.clone(), document)) {
+        Err(reason) => missing(reason),
+        Ok(None) => Ok((None, None)),
+        Ok(Some((single, config))) => {
+            let config = config.filter(|_| matters);
+            let (single, found) = with_config(registry, single, config, label).await?;
+            Ok((Some(Child::Read(single)), found))
+        }
+    }
+}
+
+impl Want<'_> {
+    /// Whether the verdict depends on what this child itself says.
+    fn needs(&self, entries: &[Entry], at: usize) -> bool {
+        let Entry { digest, platform, .. } = &entries[at];
+        let is_repeated = entries.iter().any(|other| other.digest == *digest && other.platform != *platform);
+        let selected = |runtime: &Runtime| runtime.fit(platform) == Fit::Suits;
+        let settled = |runtime: &Runtime| entries.iter().any(|entry| runtime.fit(&entry.platform) == Fit::Suits);
+        match (self.depth, platform.is_known(), self.runtimes) {
+            // One image for two platforms: its config says which it is.
+            _ if is_repeated => true,
+            // No one has declared a runtime yet: one config may hold the label that does.
+            (Depth::Labels, true, []) => at == 0,
+            (_, _, []) => true,
+            (_, false, runtimes) => !runtimes.iter().all(settled),
+            (Depth::Labels, true, _) => false,
+            (Depth::Configs, true, runtimes) => runtimes.iter().any(selected),
+        }
+    }
+}
+
+fn media_type(manifest: &Manifest, content: &Content) -> String {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        #[serde(rename = "mediaType", default)]
+        media_type: super::json::Text,
+    }
+    let named = serde_json::from_slice::<Named>(&manifest.bytes).map(|named| named.media_type.0).unwrap_or_default();
+    let inferred = match content {
+        Content::Index(_) => "application/vnd.oci.image.index.v1+json",
+        _ => "application/vnd.oci.image.manifest.v1+json",
+    };
+    [named, manifest.media_type.clone()]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_else(|| inferred.to_owned())
+}

@@ -1,0 +1,300 @@
+//! Where the image is meant to run, and who said so.
+//!
+//! Does not read anything itself: it is given the texts, the strongest source first.
+
+use serde::Serialize;
+
+use crate::reference::Tag;
+use crate::runtime::{Runtime, RuntimeError, Service, architecture_named};
+
+/// Who declared an intended runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The image's tag, by its words.
+    ImageTag,
+    /// A resource tag of the repository.
+    RepositoryTag,
+    /// A label in the image's config.
+    Label,
+    /// The setting for everything else.
+    Default,
+    /// The person at the command line.
+    CommandLine,
+}
+
+impl Source {
+    /// Its name in a sentence.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::ImageTag => "the image's tag",
+            Self::RepositoryTag => "the repository's tag",
+            Self::Label => "the image's label",
+            Self::Default => "the default setting",
+            Self::CommandLine => "the command line",
+        }
+    }
+}
+
+/// One declared runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Declared {
+    /// The runtime.
+    pub runtime: Runtime,
+    /// Who declared it.
+    pub declared_by: Source,
+}
+
+/// One word of a declaration that names no runtime.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The word, and what it may have meant.
+    pub error: RuntimeError,
+    /// Where it stands.
+    pub declared_by: Source,
+}
+
+/// The intended runtimes of one image. The first source that declares any, readable or not, decides.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Intent {
+    /// What is declared.
+    pub declared: Vec<Declared>,
+    /// A bare architecture at the end of the image's tag: the image is sound as well where it suits this.
+    pub hint: Option<Runtime>,
+    /// What could not be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// How many words of one declaration are read: a resource tag's value holds 256 characters, a label any number.
+const MAX_WORDS: usize = 16;
+
+impl Intent {
+    /// What the image's tag declares, or hints at.
+    #[must_use]
+    pub fn of_tag(tag: &Tag) -> Self {
+        let lower = tag.as_str().to_ascii_lowercase();
+        let words = words(&lower);
+        let mut intent = Self::default();
+        for at in 0..words.len() {
+            intent.read_service(&words[at..]);
+        }
+        if words.last() == Some(&"apprunner") {
+            intent.declare(Runtime::AppRunner, Source::ImageTag);
+        }
+        if intent.declared.is_empty() && !words.iter().any(|word| is_other_os(word)) {
+            let architecture = words.last().and_then(|word| architecture_named(word));
+            intent.hint = architecture.and_then(|architecture| Runtime::of(Service::Linux, architecture));
+        }
+        intent
+    }
+
+    /// Exactly these, as a person asked.
+    #[must_use]
+    pub fn given(runtimes: &[Runtime]) -> Self {
+        let mut intent = Self::default();
+        runtimes.iter().for_each(|runtime| intent.declare(*runtime, Source::CommandLine));
+        intent
+    }
+
+    /// Whether a source has declared something, be it unreadable. A hint is no declaration.
+    #[must_use]
+    pub fn is_declared(&self) -> bool {
+        !self.declared.is_empty() || !self.unreadable.is_empty()
+    }
+
+    /// Adds what a weaker source says, where no stronger one has declared anything.
+    #[must_use]
+    pub fn or(mut self, source: Source, text: Option<&str>) -> Self {
+        let Some(text) = text.filter(|_| !self.is_declared()) else { return self };
+        let separators = |c: char| c.is_whitespace() || c == ',' || c == ';';
+        let mut words = text.split(separators).filter(|word| !word.is_empty()).take(MAX_WORDS).peekable();
+        if words.peek().is_none() {
+            // Declared, but with nothing in it: as unreadable as a wrong word.
+            self.read_word("", source);
+        }
+        words.for_each(|word| self.read_word(word, source));
+        self
+    }
+
+    /// Adds default runtimes, where no source has declared anything.
+    #[must_use]
+    pub fn or_default(mut self, runtimes: &[Runtime]) -> Self {
+        if !self.is_declared() {
+            runtimes.iter().for_each(|runtime| self.declare(*runtime, Source::Default));
+        }
+        self
+    }
+
+    /// Turns a hint into a declaration, where there is no other.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        if !self.is_declared()
+            && let Some(runtime) = self.hint.take()
+        {
+            self.declare(runtime, Source::ImageTag);
+        }
+        self
+    }
+
+    fn read_word(&mut self, word: &str, source: Source) {
+        match word.parse() {
+            Ok(runtime) => self.declare(runtime, source),
+            Err(error) => self.unreadable.push(Unreadable { error, declared_by: source }),
+        }
+    }
+
+    /// Reads a service and the architectures that follow it. `linux` is no service here: `1.4-linux-arm64` is how a
+    /// build names its platform.
+    fn read_service(&mut self, words: &[&str]) {
+        let express = words.starts_with(&["ecs", "express"]);
+        let service = words.first().and_then(|word| Service::named(word)).filter(|service| *service != Service::Linux);
+        let Some(service) = service else { return };
+        for word in &words[1 + usize::from(express)..] {
+            let Some(architecture) = architecture_named(word) else { return };
+            if let Some(runtime) = Runtime::of(service, architecture) {
+                self.declare(runtime, Source::ImageTag);
+            }
+        }
+    }
+
+    fn declare(&mut self, runtime: Runtime, declared_by: Source) {
+        if self.declared.iter().all(|declared| declared.runtime != runtime) {
+            self.declared.push(Declared { runtime, declared_by });
+        }
+    }
+}
+
+/// The words of a tag, between `.`, `-` and `_`; the one architecture that holds a separator itself stays one word.
+fn words(tag: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = tag;
+    while !rest.is_empty() {
+        let end = if is_x86_64(rest) { 6 } else { rest.find(['.', '-', '_']).unwrap_or(rest.len()) };
+        words.push(&rest[..end]);
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    words
+}
+
+fn is_x86_64(text: &str) -> bool {
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with(['.', '-', '_']);
+    ["x86_64", "x86-64"].iter().any(|name| text.strip_prefix(name).is_some_and(ends))
+}
+
+/// Whether a word of a tag names an operating system other than Linux, so that an architecture beside it is not
+/// Linux's: `1809-windows-amd64`, `nanoserver-amd64`.
+fn is_other_os(word: &str) -> bool {
+    ["windows", "win", "nanoserver", "servercore", "darwin", "macos", "freebsd", "wasi"]
+        .iter()
+        .any(|os| word.strip_prefix(os).is_some_and(|rest| *os != "win" || rest.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(intent: &Intent) -> String {
+        let names: Vec<String> = intent.declared.iter().map(|declared| declared.runtime.to_string()).collect();
+        names.join(" ")
+    }
+
+    #[test]
+    fn tags_that_declare() {
+        for (tag, runtimes) in [
+            ("1.4.2-ecs-arm64", "ecs/arm64"),
+            ("ecs-arm64", "ecs/arm64"),
+            ("prod-lambda-x86_64-7", "lambda/amd64"),
+            ("prod_lambda_x86-64", "lambda/amd64"),
+            ("v1-apprunner", "apprunner"),
+            ("apprunner", "apprunner"),
+            ("v1-apprunner-amd64-rc.1", "apprunner"),
+            ("V1-ECS-ARM64", "ecs/arm64"),
+            ("fargate.aarch64.9", "ecs/arm64"),
+            ("ecs-express-amd64", "ecs/amd64"),
+            ("ecs-amd64-arm64", "ecs/amd64 ecs/arm64"),
+            ("ecs-arm64-apprunner", "ecs/arm64 apprunner"),
+        ] {
+            let intent = Intent::of_tag(&tag.parse().unwrap());
+            assert_eq!((declared(&intent).as_str(), intent.hint), (runtimes, None), "{tag}");
+        }
+    }
+
+    #[test]
+    fn tags_that_only_hint() {
+        for (tag, hint) in [
+            ("1.4-arm64", "linux/arm64"),
+            ("1.4-x86_64", "linux/amd64"),
+            ("amd64", "linux/amd64"),
+            ("1.4-linux-arm64", "linux/arm64"),
+            ("v2_aarch64", "linux/arm64"),
+        ] {
+            let intent = Intent::of_tag(&tag.parse().unwrap());
+            assert_eq!((declared(&intent), intent.hint), (String::new(), hint.parse().ok()), "{tag}");
+            assert_eq!(declared(&intent.settled()), hint);
+        }
+    }
+
+    #[test]
+    fn tags_that_say_nothing() {
+        for tag in [
+            "latest",
+            "v1",
+            "fix-ecs-timeout",
+            "apprunner-cleanup",
+            "ecs",
+            "lambda",
+            "1.4-arm64-slim",
+            "arm",
+            "farm64",
+            "ltsc2022-windows-amd64",
+            "windowsservercore-1809-amd64",
+            "darwin_arm64",
+            "ecs-timeout-arm",
+            "x86_64x",
+            "_",
+            "a--b",
+        ] {
+            assert_eq!(Intent::of_tag(&tag.parse().unwrap()), Intent::default(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn declarations_are_lists_of_words() {
+        for (text, runtimes, unreadable) in [
+            ("ecs/arm64", "ecs/arm64", 0),
+            (" ecs/arm64  apprunner ", "ecs/arm64 apprunner", 0),
+            ("ecs/arm64,apprunner;lambda/arm64", "ecs/arm64 apprunner lambda/arm64", 0),
+            ("ecs/arm64 ecs:aarch64", "ecs/arm64", 0),
+            ("ecs/arm64 apprunnr", "ecs/arm64", 1),
+            ("ecs", "", 1),
+            ("", "", 1),
+            ("   ", "", 1),
+            ("true false", "", 2),
+        ] {
+            let intent = Intent::default().or(Source::RepositoryTag, Some(text));
+            assert_eq!((declared(&intent).as_str(), intent.unreadable.len()), (runtimes, unreadable), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_source_that_declares_decides() {
+        let of_tag = |tag: &str| Intent::of_tag(&tag.parse().unwrap());
+        let all = |intent: Intent| {
+            let intent = intent.or(Source::RepositoryTag, Some("ecs/arm64")).or(Source::Label, Some("apprunner"));
+            intent.or_default(&[Runtime::LinuxAmd64]).settled()
+        };
+        assert_eq!(declared(&all(of_tag("v1-lambda-arm64"))), "lambda/arm64");
+        assert_eq!(declared(&all(of_tag("v1"))), "ecs/arm64");
+        assert_eq!(
+            declared(&of_tag("v1").or(Source::Label, Some("apprunner")).or_default(&[Runtime::EcsArm64])),
+            "apprunner"
+        );
+        assert_eq!(declared(&of_tag("v1").or_default(&[Runtime::EcsArm64])), "ecs/arm64");
+        // A hint stands beside a declaration, and an unreadable declaration is not passed over for a weaker one.
+        assert_eq!(all(of_tag("v1-amd64")).hint, Some(Runtime::LinuxAmd64));
+        let unreadable = Intent::default().or(Source::RepositoryTag, Some("ecs")).or(Source::Label, Some("apprunner"));
+        assert_eq!(declared(&unreadable), "");
+    }
+}

@@ -1,0 +1,37 @@
+//! Will this container image start where it is meant to run?
+//!
+//! `ecr-preflight` answers that seconds after a push to Amazon ECR, as an AWS Lambda function, and at the command line.
+//! Read this page, then [`handler`], then the room of interest; nothing else is needed to find one's way.
+//!
+//! The modules stand in reading order, which is also the order of the work: an event names an image
+//! ([`event`]), the runtimes that it is meant for are found ([`intent`]), the image is read ([`registry`], [`image`]),
+//! the two are held against each other ([`verdict`]), and what there is to say is worded ([`report`]), sent
+//! ([`notify`]) and written on the image ([`mark`]).
+//!
+//! **Invariants.**
+//!
+//! - A room knows only the rooms above it; a test holds it to that.
+//! - [`reference`](mod@reference), [`platform`], [`runtime`], [`event`], [`intent`], [`verdict`], [`report`] and
+//!   [`settings`] are pure: no clock, no environment, no network.
+//! - What is not known is said, never assumed. In particular there is no default architecture anywhere.
+//! - `Err` means "try again", and the event is retried. A verdict means "this is known", including what could not be
+//!   told and why.
+//! - Only [`notify`] and [`mark`] write, and neither removes anything.
+
+pub mod reference;
+pub mod platform;
+pub mod runtime;
+pub mod event;
+pub mod intent;
+pub mod registry;
+pub mod image;
+pub mod verdict;
+pub mod report;
+pub mod notify;
+pub mod mark;
+pub mod settings;
+pub mod log;
+pub mod handler;
+pub mod aws;
+#[cfg(feature = "cli")]
+pub mod cli;

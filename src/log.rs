@@ -1,0 +1,34 @@
+//! The log: one JSON object a line, as Lambda's JSON log format has them, and errors as one line.
+//!
+//! Does not filter by module. Lines below `info` are compiled out of release builds.
+
+use std::fmt::Write as _;
+
+/// Writes log lines of this level and above to standard output. The time is left to the log service, which adds its
+/// own.
+pub fn start(level: tracing::Level) {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .without_time()
+        .with_max_level(level)
+        .init();
+}
+
+/// An error and all that lies beneath it, in one line; what says the same again is left out.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            write!(text, ": {said}").expect("a String takes every write");
+        }
+        cause = error.source();
+    }
+    text
+}

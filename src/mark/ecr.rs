@@ -1,0 +1,71 @@
+//! Marks in Amazon ECR: `PutImage` with the image's own manifest, unchanged, under another tag.
+//!
+//! Does not upload anything: the layers are there already.
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ecr::operation::put_image::PutImageError;
+
+use super::{MarkError, Marker, Outcome};
+use crate::reference::{Repository, Tag};
+use crate::registry::Manifest;
+
+/// Marks images of one repository.
+#[derive(Debug)]
+pub struct EcrMarker {
+    client: Client,
+    repository: Repository,
+}
+
+impl EcrMarker {
+    /// For one repository.
+    #[must_use]
+    pub fn new(client: Client, repository: &Repository) -> Self {
+        Self { client, repository: repository.clone() }
+    }
+}
+
+const ACTION: &str = "ecr:PutImage";
+
+impl Marker for EcrMarker {
+    async fn set(&self, manifest: &Manifest, mark: &Tag) -> Result<Outcome, MarkError> {
+        let failed = |source| MarkError { action: ACTION, resource: self.repository.arn(), source };
+        let text = String::from_utf8(manifest.bytes.clone()).map_err(|error| failed(error.into()))?;
+        // Needed where the manifest does not name its own type.
+        let media_type = Some(&manifest.media_type).filter(|text| !text.is_empty()).cloned();
+        let request = self.client.put_image();
+        let request = request.registry_id(self.repository.account()).repository_name(self.repository.name());
+        let request = request.image_manifest(text).set_image_manifest_media_type(media_type);
+        let request = request.image_tag(mark.as_str()).image_digest(manifest.digest.as_str());
+        match request.send().await {
+            Ok(_) => Ok(Outcome::Set),
+            Err(error) => self.outcome(&error, mark).map_or_else(|| Err(failed(error.into())), Ok),
+        }
+    }
+}
+
+impl EcrMarker {
+    /// What an error means for the mark; `None` where a retry may mend it.
+    fn outcome(&self, error: &SdkError<PutImageError>, mark: &Tag) -> Option<Outcome> {
+        let arn = self.repository.arn();
+        let refused = |why: String| Some(Outcome::Refused(why));
+        if error.code() == Some("AccessDeniedException") {
+            return refused(format!("{ACTION} on {arn} was denied: allow the function this action on this resource"));
+        }
+        match error.as_service_error()? {
+            // The same image has this very tag already: an earlier delivery of the event set it.
+            PutImageError::ImageAlreadyExistsException(_) => Some(Outcome::Set),
+            PutImageError::ImageTagAlreadyExistsException(_) => {
+                refused(format!("{arn} has immutable tags, and another image has the tag {mark} already"))
+            }
+            PutImageError::LimitExceededException(_) => {
+                refused(format!("the image in {arn} has as many tags as ECR allows"))
+            }
+            PutImageError::RepositoryNotFoundException(_) => refused(format!("{arn} does not exist any more")),
+            PutImageError::ReferencedImagesNotFoundException(_) | PutImageError::LayersNotFoundException(_) => {
+                refused(format!("the image in {arn} has lost a part"))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A platform: operating system, architecture, variant, normalised as containerd does.
+//!
+//! Does not know where it runs. What is not known stays empty; nothing is filled in.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// What a descriptor or a config claims to be made for. A part that was not given, or that no container tool could
+/// have meant, is unknown; it is never replaced by a default.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Platform {
+    os: String,
+    architecture: String,
+    variant: String,
+}
+
+/// What a part may be made of: containerd's `specifierRe` in `platforms.go`. Anything else in a label is hostile or
+/// broken, and must reach neither a command that we print nor a tag that we write.
+const MAX_PART: usize = 32;
+
+/// Other spellings of an architecture, with the variant that each implies: containerd's `normalizeArch` in
+/// `database.go`.
+const SPELLINGS: [(&str, &str, &str); 7] = [
+    ("x86_64", "amd64", ""),
+    ("x86-64", "amd64", ""),
+    ("aarch64", "arm64", ""),
+    ("armv8", "arm64", ""),
+    ("i386", "386", ""),
+    ("armhf", "arm", "v7"),
+    ("armel", "arm", "v6"),
+];
+
+/// Variants that say no more than the architecture alone does, in the same source.
+const IMPLIED: [(&str, &str); 4] = [("amd64", "v1"), ("arm64", "v8"), ("arm64", "8"), ("arm64", "v8.0")];
+
+impl Platform {
+    /// Linux on this architecture.
+    #[must_use]
+    pub fn linux(architecture: &str) -> Self {
+        Self::new("linux", architecture, "")
+    }
+
+    /// Normalises the three parts as found in a descriptor or a config.
+    #[must_use]
+    pub fn new(os: &str, architecture: &str, variant: &str) -> Self {
+        let os = match part(os).as_str() {
+            "macos" => "darwin".to_owned(),
+            os => os.to_owned(),
+        };
+        let (mut architecture, mut variant) = (part(architecture), part(variant));
+        if let Some((_, name, implied)) = SPELLINGS.iter().find(|(spelling, ..)| *spelling == architecture) {
+            (*name).clone_into(&mut architecture);
+            if !implied.is_empty() {
+                (*implied).clone_into(&mut variant);
+            }
+        }
+        if architecture == "arm" {
+            variant = match variant.as_str() {
+                "" => "v7".to_owned(),
+                digit @ ("5" | "6" | "7" | "8") => format!("v{digit}"),
+                other => other.to_owned(),
+            };
+        }
+        if IMPLIED.contains(&(&architecture, &variant)) {
+            variant.clear();
+        }
+        Self { os, architecture, variant }
+    }
+
+    /// The operating system; empty where unknown.
+    #[must_use]
+    pub fn os(&self) -> &str {
+        &self.os
+    }
+
+    /// The architecture; empty where unknown.
+    #[must_use]
+    pub fn architecture(&self) -> &str {
+        &self.architecture
+    }
+
+    /// The variant; empty where none was given or the architecture implies it.
+    #[must_use]
+    pub fn variant(&self) -> &str {
+        &self.variant
+    }
+
+    /// Whether operating system and architecture are both known.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.os.is_empty() && !self.architecture.is_empty()
+    }
+
+    /// Whether the two contradict each other: both know a part, and differ in it. Variants are not compared: configs
+    /// commonly leave them out.
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let differ = |a: &str, b: &str| !a.is_empty() && !b.is_empty() && a != b;
+        differ(&self.os, &other.os) || differ(&self.architecture, &other.architecture)
+    }
+}
+
+/// A part in lower case; empty where it is missing, says `unknown`, or is not a word.
+fn part(text: &str) -> String {
+    let is_word = text.len() <= MAX_PART && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c));
+    let lower = text.to_ascii_lowercase();
+    if is_word && lower != "unknown" { lower } else { String::new() }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |part: &str| if part.is_empty() { "unknown".to_owned() } else { part.to_owned() };
+        write!(f, "{}/{}", name(&self.os), name(&self.architecture))?;
+        if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
+    }
+}
+
+impl Serialize for Platform {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_are_normalised_as_containerd_does() {
+        for (os, architecture, variant, shown) in [
+            ("linux", "amd64", "", "linux/amd64"),
+            ("linux", "x86_64", "", "linux/amd64"),
+            ("linux", "x86-64", "v1", "linux/amd64"),
+            ("linux", "amd64", "v3", "linux/amd64/v3"),
+            ("linux", "aarch64", "", "linux/arm64"),
+            ("linux", "arm64", "v8", "linux/arm64"),
+            ("linux", "arm64", "8", "linux/arm64"),
+            ("linux", "armv8", "", "linux/arm64"),
+            ("linux", "arm64", "v9", "linux/arm64/v9"),
+            ("linux", "i386", "", "linux/386"),
+            ("linux", "arm", "", "linux/arm/v7"),
+            ("linux", "arm", "7", "linux/arm/v7"),
+            ("linux", "armhf", "", "linux/arm/v7"),
+            ("linux", "armel", "", "linux/arm/v6"),
+            ("Linux", "ARM64", "", "linux/arm64"),
+            ("macos", "arm64", "", "darwin/arm64"),
+            ("windows", "amd64", "", "windows/amd64"),
+        ] {
+            assert_eq!(Platform::new(os, architecture, variant).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_not_a_word_stays_unknown() {
+        for (os, architecture, shown) in [
+            ("", "", "unknown/unknown"),
+            ("linux", "", "linux/unknown"),
+            ("", "arm64", "unknown/arm64"),
+            ("unknown", "unknown", "unknown/unknown"),
+            ("linux", "arm64; rm -rf /", "linux/unknown"),
+            ("linux", "<script>", "linux/unknown"),
+            ("linux", "arm64\n", "linux/unknown"),
+        ] {
+            let platform = Platform::new(os, architecture, "");
+            assert_eq!(platform.to_string(), shown);
+            assert!(!platform.is_known());
+        }
+    }
+
+    #[test]
+    fn only_what_both_know_can_contradict() {
+        let contradicts = |a: &str, b: &str| Platform::linux(a).contradicts(&Platform::linux(b));
+        assert!(contradicts("amd64", "arm64"));
+        assert!(!contradicts("amd64", ""));
+        assert!(!contradicts("amd64", "x86_64"));
+        assert!(!Platform::new("linux", "arm", "v6").contradicts(&Platform::linux("arm")));
+        assert!(Platform::new("windows", "amd64", "").contradicts(&Platform::linux("amd64")));
+    }
+}

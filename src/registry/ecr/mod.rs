@@ -1,0 +1,124 @@
+//! A repository of Amazon ECR, read through its API.
+//!
+//! Does not know what the answers mean for a verdict. Never logs a URL's query: a presigned URL is a bearer secret.
+
+mod blob;
+mod reply;
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::types::{Image, ImageIdentifier};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+
+use super::{Answer, Manifest, Registry, RegistryError};
+use crate::reference::{Digest, Repository, Selector};
+
+/// Every type of manifest that Amazon ECR stores; asked for all of them, it never translates one.
+const MANIFEST_TYPES: [&str; 6] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+];
+
+/// The clients that reading needs; built once, shared by all repositories.
+#[derive(Debug, Clone)]
+pub struct Ecr {
+    client: Client,
+    http: SharedHttpConnector,
+}
+
+impl Ecr {
+    /// `http` fetches blobs from the presigned addresses that the API hands out; it is the API's own HTTP stack.
+    #[must_use]
+    pub fn new(client: Client, http: SharedHttpConnector) -> Self {
+        Self { client, http }
+    }
+
+    /// The images of one repository.
+    #[must_use]
+    pub fn open(&self, repository: &Repository) -> EcrRepository {
+        EcrRepository { ecr: self.clone(), repository: repository.clone() }
+    }
+}
+
+/// One repository of Amazon ECR.
+#[derive(Debug)]
+pub struct EcrRepository {
+    ecr: Ecr,
+    repository: Repository,
+}
+
+impl Registry for EcrRepository {
+    /// One `BatchGetImage` for all; digest and tag together have the registry confirm that they still belong together.
+    async fn manifests(&self, which: &[Selector]) -> Result<Vec<Answer<Manifest>>, RegistryError> {
+        const ACTION: &str = "ecr:BatchGetImage";
+        let mut request = self.ecr.client.batch_get_image();
+        request = request.registry_id(self.repository.account()).repository_name(self.repository.name());
+        for media_type in MANIFEST_TYPES {
+            request = request.accepted_media_types(media_type);
+        }
+        for selector in which {
+            request = request.image_ids(identifier(selector));
+        }
+        let reply = request.send().await.map_err(|error| self.failed(ACTION, error))?;
+        let answer = |selector: &Selector| {
+            let fits = |image: &&Image| image.image_id().is_some_and(|id| reply::is_for(id, selector));
+            if let Some(image) = reply.images().iter().find(fits) {
+                return reply::manifest(image, selector).map(Answer::Found);
+            }
+            let fits = |id: Option<&ImageIdentifier>| id.is_some_and(|id| reply::is_for(id, selector));
+            let failure = reply.failures().iter().find(|failure| fits(failure.image_id()) || which.len() == 1);
+            failure.map_or_else(|| Err(reply::Fault::Silence), reply::failure)
+        };
+        let answers = which.iter().map(answer).collect::<Result<_, reply::Fault>>();
+        answers.map_err(|fault| self.broken(ACTION, fault))
+    }
+
+    async fn blob(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
+        const ACTION: &str = "ecr:GetDownloadUrlForLayer";
+        let request = self.ecr.client.get_download_url_for_layer();
+        let request = request.registry_id(self.repository.account()).repository_name(self.repository.name());
+        let reply = match request.layer_digest(digest.as_str()).send().await {
+            Ok(reply) => reply,
+            Err(error) => {
+                return reply::refused_layer(&error).map_or_else(|| Err(self.failed(ACTION, error)), Ok);
+            }
+        };
+        match reply.download_url() {
+            Some(url) => blob::fetch(&self.ecr.http, url, digest, limit).await,
+            None => Err(self.broken(ACTION, reply::Fault::Silence)),
+        }
+    }
+
+    async fn resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
+        const ACTION: &str = "ecr:ListTagsForResource";
+        let request = self.ecr.client.list_tags_for_resource().resource_arn(self.repository.arn());
+        let reply = request.send().await.map_err(|error| self.failed(ACTION, error))?;
+        Ok(reply.tags().iter().find(|tag| tag.key() == key).map(|tag| tag.value().to_owned()))
+    }
+}
+
+impl EcrRepository {
+    fn failed<E: reply::ServiceError>(&self, action: &'static str, error: E) -> RegistryError {
+        let resource = self.repository.arn();
+        match error.code() {
+            Some("AccessDeniedException") => RegistryError::Denied { action, resource, source: error.into() },
+            Some("RepositoryNotFoundException") => {
+                RegistryError::NoRepository { action, resource, source: error.into() }
+            }
+            _ => RegistryError::Failed { action, resource, source: error.into() },
+        }
+    }
+
+    fn broken(&self, action: &'static str, fault: reply::Fault) -> RegistryError {
+        RegistryError::Failed { action, resource: self.repository.arn(), source: fault.into() }
+    }
+}
+
+fn identifier(selector: &Selector) -> ImageIdentifier {
+    let digest = selector.digest().map(ToString::to_string);
+    let tag = selector.tag().map(ToString::to_string);
+    ImageIdentifier::builder().set_image_digest(digest).set_image_tag(tag).build()
+}

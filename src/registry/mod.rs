@@ -1,0 +1,139 @@
+//! Where an image is read: manifests and blobs, by digest, every byte verified.
+//!
+//! Does not know what they say. Backends give primitive reads; what is derived from them is written here, once.
+
+pub mod ecr;
+pub mod layout;
+mod signed;
+
+use crate::reference::{Digest, Selector};
+
+/// The largest manifest, in bytes: Amazon ECR takes no larger one (service quotas, "Maximum manifest size").
+pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
+
+/// How often a blob is asked for before its transfer counts as failed: a truncated body or an expired URL is mended by
+/// one fresh request; what fails twice is left to the retry of the whole event.
+const BLOB_ATTEMPTS: usize = 2;
+
+/// The images of one repository.
+pub trait Registry {
+    /// The manifests of these images: as many answers as selectors, in their order. Not verified.
+    ///
+    /// # Errors
+    /// Where the registry could not be asked; then nothing is known and the whole event is to be retried.
+    fn manifests(&self, which: &[Selector]) -> impl Future<Output = Result<Vec<Answer<Manifest>>, RegistryError>>;
+
+    /// One blob of at most `limit` bytes. Not verified.
+    ///
+    /// # Errors
+    /// As above; [`RegistryError::Transfer`] where a second request may well succeed.
+    fn blob(&self, digest: &Digest, limit: usize) -> impl Future<Output = Result<Answer<Vec<u8>>, RegistryError>>;
+
+    /// The value of the repository's resource tag of this key, where it has one.
+    ///
+    /// # Errors
+    /// As above.
+    fn resource_tag(&self, key: &str) -> impl Future<Output = Result<Option<String>, RegistryError>>;
+}
+
+impl<R: Registry> Registry for &R {
+    async fn manifests(&self, which: &[Selector]) -> Result<Vec<Answer<Manifest>>, RegistryError> {
+        (**self).manifests(which).await
+    }
+
+    async fn blob(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
+        (**self).blob(digest, limit).await
+    }
+
+    async fn resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
+        (**self).resource_tag(key).await
+    }
+}
+
+/// What a registry says when it answers at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// Here it is.
+    Found(T),
+    /// It is not there.
+    Absent,
+    /// It is there, but the tag points at another image.
+    Moved,
+    /// It is there, but cannot be had, because …
+    Refused(String),
+}
+
+/// A manifest as the registry keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// The media type that the registry names; empty where it names none.
+    pub media_type: String,
+    /// The bytes that the digest is of.
+    pub bytes: Vec<u8>,
+}
+
+/// Nothing is known: the event is to be retried.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// A permission is missing.
+    #[error("{action} on {resource} was denied: allow the caller this action on this resource")]
+    #[allow(missing_docs, reason = "the message says it")]
+    Denied { action: &'static str, resource: String, source: Cause },
+    /// The repository is not there.
+    #[error("{action}: {resource} does not exist")]
+    #[allow(missing_docs, reason = "the message says it")]
+    NoRepository { action: &'static str, resource: String, source: Cause },
+    /// The registry failed, was too slow or said what cannot be understood, after the client's own retries.
+    #[error("{action} on {resource} failed")]
+    #[allow(missing_docs, reason = "the message says it")]
+    Failed { action: &'static str, resource: String, source: Cause },
+    /// A blob did not arrive whole.
+    #[error("blob {digest} did not arrive whole: {reason}")]
+    #[allow(missing_docs, reason = "the message says it")]
+    Transfer { digest: Digest, reason: String },
+    /// A manifest is not what its digest names.
+    #[error("manifest {expected} arrived as {arrived}")]
+    #[allow(missing_docs, reason = "the message says it")]
+    Corrupt { expected: Digest, arrived: Digest },
+}
+
+/// What lay beneath an error.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Reads manifests and verifies each against its digest.
+///
+/// # Errors
+/// As the registry's, and where a digest does not match.
+pub async fn manifests(registry: &impl Registry, which: &[Selector]) -> Result<Vec<Answer<Manifest>>, RegistryError> {
+    let answers = registry.manifests(which).await?;
+    for (answer, selector) in answers.iter().zip(which) {
+        let Answer::Found(manifest) = answer else { continue };
+        let expected = selector.digest().unwrap_or(&manifest.digest);
+        let arrived = Digest::of(&manifest.bytes);
+        if arrived != *expected && signed::payload_digest(&manifest.bytes).as_ref() != Some(expected) {
+            return Err(RegistryError::Corrupt { expected: expected.clone(), arrived });
+        }
+    }
+    Ok(answers)
+}
+
+/// Reads one blob whole and verifies it; asks once more where its transfer failed.
+///
+/// # Errors
+/// As the registry's, and where the digest does not match twice.
+pub async fn blob(registry: &impl Registry, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
+    let mut failed = None;
+    for _ in 0..BLOB_ATTEMPTS {
+        match registry.blob(digest, limit).await {
+            Ok(Answer::Found(bytes)) if Digest::of(&bytes) != *digest => {
+                let reason = format!("its {} bytes have another digest", bytes.len());
+                failed = Some(RegistryError::Transfer { digest: digest.clone(), reason });
+            }
+            Err(error @ RegistryError::Transfer { .. }) => failed = Some(error),
+            other => return other,
+        }
+    }
+    Err(failed.expect("at least one attempt was made"))
+}

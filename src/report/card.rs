@@ -1,0 +1,157 @@
+//! The report as a custom notification of Amazon Q Developer in chat applications: the card in Slack.
+//!
+//! Does not know SNS. Limits and fields are those of "Custom notifications" in its administrator guide.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Report;
+use super::text::{declared_by, headline, remarks, sign, steps};
+use crate::verdict::Verdict;
+
+/// The longest title, description, step and keyword, in characters. Longer ones are not shown at all, so they are cut
+/// here.
+const MAX_TITLE: usize = 250;
+const MAX_DESCRIPTION: usize = 8000;
+const MAX_STEP: usize = 350;
+const MAX_KEYWORD: usize = 75;
+
+/// As many steps as one reads.
+const MAX_STEPS: usize = 8;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Card {
+    version: &'static str,
+    source: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    id: String,
+    content: Content,
+    metadata: Metadata,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Content {
+    text_type: &'static str,
+    title: String,
+    description: String,
+    next_steps: Vec<String>,
+    keywords: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    /// Notifications of one image are shown as one thread.
+    thread_id: String,
+    summary: String,
+    event_type: &'static str,
+    enable_custom_actions: bool,
+}
+
+/// The card, as the JSON that is sent.
+#[must_use]
+pub fn card(report: &Report) -> Value {
+    let title = format!("{} {}", emoji(report.verdict), headline(report));
+    let digest = report.image.as_ref().map(|image| image.digest.to_string());
+    let asked = report.arrival.as_ref().and_then(|arrival| arrival.digest.as_ref()).map(ToString::to_string);
+    let card = Card {
+        version: "1.0",
+        source: "custom",
+        id: report.arrival.as_ref().map(|arrival| arrival.event_id.clone()).unwrap_or_default(),
+        content: Content {
+            text_type: "client-markdown",
+            title: cut(&escape(&title), MAX_TITLE),
+            description: cut(&description(report), MAX_DESCRIPTION),
+            next_steps: next_steps(report),
+            keywords: keywords(report),
+        },
+        metadata: Metadata {
+            thread_id: digest.or(asked).unwrap_or_else(|| report.subject()),
+            summary: cut(&escape(&headline(report)), MAX_TITLE),
+            event_type: report.verdict.as_str(),
+            enable_custom_actions: false,
+        },
+    };
+    serde_json::to_value(card).expect("a card holds nothing that JSON cannot")
+}
+
+fn description(report: &Report) -> String {
+    let mut lines = Vec::new();
+    if let Some(image) = &report.image {
+        let platforms: Vec<String> = image.platforms.iter().map(ToString::to_string).collect();
+        let made = if platforms.is_empty() { String::new() } else { format!(", made for *{}*", platforms.join(", ")) };
+        lines.push(format!("{} `{}`{made}", arrived(report), code(&image.reference)));
+        lines.push(format!("`{}`", image.digest));
+    }
+    for runtime in report.runtimes() {
+        let title = escape(&runtime.subject.title());
+        lines.push(format!("\n{} *{title}*{}", sign(runtime.verdict), declared_by(report, runtime)));
+        for fault in &runtime.faults {
+            lines.push(format!("`{}` {}", fault.code.as_str(), escape(&fault.evidence)));
+            if let Some(symptom) = &fault.symptom {
+                lines.push(format!("it would say: `{}`", code(symptom)));
+            }
+        }
+        lines.extend(runtime.unknown.iter().map(|reason| escape(reason)));
+    }
+    lines.extend(remarks(report).iter().map(|remark| format!("\n_{}_", escape(remark))));
+    lines.join("\n")
+}
+
+fn arrived(report: &Report) -> &'static str {
+    use crate::event::How;
+    match report.arrival.as_ref().map(|arrival| arrival.how) {
+        Some(How::Push) => "Pushed:",
+        Some(How::Replica) => "Replicated:",
+        Some(How::PullThroughCache) => "Cached from upstream:",
+        None => "Checked:",
+    }
+}
+
+/// Numbered, since they are to be tried in this order. A command is never cut: half of one would be worse than none.
+fn next_steps(report: &Report) -> Vec<String> {
+    let step = |(number, (advice, command)): (usize, (String, Option<String>))| {
+        let advice = escape(&advice);
+        let whole = command.map(|command| format!("{number}. {advice}: `{}`", code(&command)));
+        let fits = whole.filter(|whole| whole.chars().count() <= MAX_STEP);
+        fits.unwrap_or_else(|| cut(&format!("{number}. {advice}"), MAX_STEP))
+    };
+    (1..).zip(steps(report)).map(step).take(MAX_STEPS).collect()
+}
+
+fn keywords(report: &Report) -> Vec<String> {
+    let codes = report.faults().map(|fault| fault.code.as_str().to_owned());
+    let subjects = report.runtimes().map(|runtime| runtime.subject.name());
+    let mut keywords: Vec<String> = subjects.chain(codes).map(|word| cut(&escape(&word), MAX_KEYWORD)).collect();
+    keywords.dedup();
+    keywords
+}
+
+fn emoji(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fails => ":x:",
+        Verdict::Unknown => ":grey_question:",
+        Verdict::Runs => ":white_check_mark:",
+        Verdict::Undeclared | Verdict::Ignored => ":information_source:",
+    }
+}
+
+/// As Slack wants its three control characters: <https://docs.slack.dev/messaging/formatting-message-text>.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The same for what stands between backticks, where a backtick of its own would end it.
+fn code(text: &str) -> String {
+    escape(&text.replace('`', "'"))
+}
+
+/// At most so many characters, the last of them an ellipsis where anything was cut.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 1).chain(['\u{2026}']).collect()
+}

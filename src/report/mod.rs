@@ -1,0 +1,309 @@
+//! What there is to say about one image: one value with several faces.
+//!
+//! Does not send anything. The value itself, serialised, is the JSON face, schema `ecr-preflight/1`.
+
+mod card;
+mod remedy;
+mod symptom;
+mod text;
+
+pub use card::card;
+pub use remedy::Remedy;
+pub use text::{headline, text};
+
+use serde::{Serialize, Serializer};
+
+use crate::event::{Arrival, How, Ignored};
+use crate::image::{Content, Image};
+use crate::intent::Declared;
+use crate::platform::Platform;
+use crate::reference::{Digest, Repository, Tag};
+use crate::verdict::{Code, Finding, Judgement, Subject, Verdict};
+
+/// What there is to say about one image. Keys that do not apply are left out of the JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    schema: &'static str,
+    /// The arrival that it answers; none for a check at the command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<ArrivalFace>,
+    /// The image; none where it was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageFace>,
+    /// The intended runtimes that it was held against; none where it was ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intended: Option<Vec<Declared>>,
+    /// The worst of the runtimes' verdicts.
+    pub verdict: Verdict,
+    /// Why it was ignored, where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<Ignored>,
+    /// One answer for each intended runtime.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtimes: Option<Vec<RuntimeFace>>,
+    /// What else the reader is to know, such as a mark that could not be set. Not in the JSON: it is about this
+    /// program, not about the image.
+    #[serde(skip)]
+    pub remarks: Vec<String>,
+}
+
+/// Where and how the image came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct ArrivalFace {
+    pub how: How,
+    pub account: String,
+    pub region: String,
+    pub repository: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Tag>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub event_id: String,
+}
+
+/// The image as it says it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct ImageFace {
+    pub reference: String,
+    pub digest: Digest,
+    pub media_type: String,
+    pub kind: Kind,
+    pub platforms: Vec<Platform>,
+}
+
+/// What a manifest describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Image,
+    Index,
+    Artifact,
+}
+
+/// The answer for one intended runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeFace {
+    /// What it is about; serialised as its name.
+    #[serde(rename = "runtime", serialize_with = "name")]
+    pub subject: Subject,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Why it could not be told.
+    pub unknown: Vec<String>,
+    /// What is wrong.
+    pub faults: Vec<FaultFace>,
+}
+
+/// One thing that is wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FaultFace {
+    /// What.
+    pub code: Code,
+    /// The platform that the image claims where the fault lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// What was seen.
+    pub evidence: String,
+    /// The words that the runtime would have shown, where they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symptom: Option<String>,
+    /// What to do, the likeliest first.
+    pub remedy: Vec<Remedy>,
+}
+
+/// How an image is called: by people, and in the commands that mend it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place<'a> {
+    /// The arrival, where there was one.
+    pub arrival: Option<&'a Arrival>,
+    /// The reference as the user knows it.
+    pub reference: &'a str,
+    /// The repository, where it is one of Amazon ECR.
+    pub repository: Option<&'a Repository>,
+    /// The tag, where it has one.
+    pub tag: Option<&'a Tag>,
+    /// The key under which runtimes are declared.
+    pub key: &'a str,
+}
+
+impl Report {
+    /// The report of an image that was judged; `image` is `None` where it could not be read.
+    #[must_use]
+    pub fn judged(place: Place<'_>, image: Option<&Image>, judgement: &Judgement) -> Self {
+        let runtime = |finding: &Finding| {
+            let fault = |fault: &crate::verdict::Fault| FaultFace {
+                code: fault.code,
+                platform: fault.platform.clone(),
+                evidence: fault.evidence.clone(),
+                symptom: symptom::symptom(fault, finding, image, place),
+                remedy: remedy::remedies(fault, finding, judgement, image, place),
+            };
+            RuntimeFace {
+                subject: finding.subject.clone(),
+                verdict: finding.verdict,
+                unknown: finding.unknown.clone(),
+                faults: finding.faults.iter().map(fault).collect(),
+            }
+        };
+        Self {
+            image: image.map(|image| ImageFace::new(place.reference, image)),
+            intended: Some(judgement.intended.clone()),
+            verdict: judgement.verdict,
+            runtimes: Some(judgement.findings.iter().map(runtime).collect()),
+            ..Self::empty(place)
+        }
+    }
+
+    /// The report of an image, or of an event, that is not for this program to judge.
+    #[must_use]
+    pub fn ignored(place: Place<'_>, image: Option<&Image>, why: Ignored) -> Self {
+        let image = image.map(|image| ImageFace::new(place.reference, image));
+        Self { image, ignored: Some(why), ..Self::empty(place) }
+    }
+
+    fn empty(place: Place<'_>) -> Self {
+        Self {
+            schema: "ecr-preflight/1",
+            arrival: place.arrival.map(ArrivalFace::new),
+            image: None,
+            intended: None,
+            verdict: Verdict::Ignored,
+            ignored: None,
+            runtimes: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// Whether people are to be told: of what fails, of what could not be told where a runtime is declared, and of a
+    /// declaration that cannot be read.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        let declared = self.intended.as_ref().is_some_and(|intended| !intended.is_empty());
+        let unreadable = self.faults().any(|fault| fault.code == Code::IntentUnreadable);
+        match self.verdict {
+            Verdict::Fails => true,
+            Verdict::Unknown => declared || unreadable,
+            Verdict::Ignored | Verdict::Undeclared | Verdict::Runs => false,
+        }
+    }
+
+    /// The answers for the runtimes.
+    pub fn runtimes(&self) -> impl Iterator<Item = &RuntimeFace> {
+        self.runtimes.iter().flatten()
+    }
+
+    /// Everything that is wrong.
+    pub fn faults(&self) -> impl Iterator<Item = &FaultFace> {
+        self.runtimes().flat_map(|runtime| &runtime.faults)
+    }
+
+    /// How the image is called in a sentence: `team/app:v1`, or the reference that was checked.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        let named = |arrival: &ArrivalFace| {
+            let tag = arrival.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
+            format!("{}{tag}", arrival.repository)
+        };
+        let reference = || self.image.as_ref().map(|image| image.reference.clone());
+        self.arrival.as_ref().map(named).or_else(reference).unwrap_or_else(|| "the image".to_owned())
+    }
+}
+
+impl ArrivalFace {
+    fn new(arrival: &Arrival) -> Self {
+        let Arrival { how, repository, selector, event_id } = arrival;
+        Self {
+            how: *how,
+            account: repository.account().to_owned(),
+            region: repository.region().to_owned(),
+            repository: repository.name().to_owned(),
+            digest: selector.digest().cloned(),
+            tag: selector.tag().cloned(),
+            event_id: event_id.clone(),
+        }
+    }
+}
+
+impl ImageFace {
+    fn new(reference: &str, image: &Image) -> Self {
+        let kind = match image.content {
+            Content::Single(_) => Kind::Image,
+            Content::Index(_) => Kind::Index,
+            Content::Artifact(_) | Content::Attestation => Kind::Artifact,
+        };
+        Self {
+            reference: reference.to_owned(),
+            digest: image.digest.clone(),
+            media_type: image.media_type.clone(),
+            kind,
+            platforms: image.platforms().into_iter().cloned().collect(),
+        }
+    }
+}
+
+impl Subject {
+    /// Its name in JSON, message attributes and marks.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Runtime(runtime) => runtime.to_string(),
+            Self::Label(platform) => platform.to_string(),
+            Self::Declaration(error) => error.word.clone(),
+        }
+    }
+
+    /// Its name in a sentence.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self {
+            Self::Runtime(runtime) => runtime.profile().title.to_owned(),
+            Self::Label(platform) => format!("its own label, {platform}"),
+            Self::Declaration(error) => format!("`{}`", error.word),
+        }
+    }
+}
+
+impl Code {
+    /// Its stable spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongArchitecture => "wrong-architecture",
+            Self::PlatformMissing => "platform-missing",
+            Self::WrongOs => "wrong-os",
+            Self::IndexRefused => "index-refused",
+            Self::LayerFormatRefused => "layer-format-refused",
+            Self::DescriptorLies => "descriptor-lies",
+            Self::IdenticalLayers => "identical-layers",
+            Self::AttestationTagged => "attestation-tagged",
+            Self::IntentUnreadable => "intent-unreadable",
+        }
+    }
+}
+
+impl Verdict {
+    /// Its stable spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignored => "ignored",
+            Self::Undeclared => "undeclared",
+            Self::Runs => "runs",
+            Self::Unknown => "unknown",
+            Self::Fails => "fails",
+        }
+    }
+}
+
+fn name<S: Serializer>(subject: &Subject, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&subject.name())
+}

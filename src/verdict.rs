@@ -1,0 +1,324 @@
+//! Intent against image: for each intended runtime, whether it runs, fails or cannot be told.
+//!
+//! Pure and total: no clock, no environment, no registry. Does not know how a finding is worded for people.
+
+use serde::Serialize;
+
+use crate::image::{Child, Compression, Content, Entry, Family, Image, Single};
+use crate::intent::{Declared, Intent, Unreadable};
+use crate::platform::Platform;
+use crate::runtime::{Fit, Runtime, RuntimeError, Service};
+
+/// The answer, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It is not for this program to judge.
+    Ignored,
+    /// Nobody has declared where it is to run, and it does not contradict itself.
+    Undeclared,
+    /// It starts wherever it is meant to run, as far as was looked.
+    Runs,
+    /// It could not be told.
+    Unknown,
+    /// It does not start.
+    Fails,
+}
+
+/// What is wrong. The codes are stable: they stand in metrics, filters and documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// A single image for another architecture.
+    WrongArchitecture,
+    /// An index without the platform.
+    PlatformMissing,
+    /// An image for another operating system.
+    WrongOs,
+    /// An index where the service takes none.
+    IndexRefused,
+    /// A kind of layer that the service does not take.
+    LayerFormatRefused,
+    /// An index entry that contradicts the config of its child.
+    DescriptorLies,
+    /// Two platforms of an index with the same files.
+    IdenticalLayers,
+    /// A tag that points at an attestation.
+    AttestationTagged,
+    /// A declaration of the intended runtime that names none.
+    IntentUnreadable,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What.
+    pub code: Code,
+    /// The platform that the image claims where the fault lies, if one is concerned.
+    pub platform: Option<Platform>,
+    /// What was seen, in one sentence without a full stop.
+    pub evidence: String,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// An intended runtime.
+    Runtime(Runtime),
+    /// The image's own label: the platform that it claims.
+    Label(Platform),
+    /// A declaration that could not be read.
+    Declaration(RuntimeError),
+}
+
+/// The answer for one subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is about.
+    pub subject: Subject,
+    /// The answer: `Runs`, `Fails` or `Unknown`.
+    pub verdict: Verdict,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+    /// Why it could not be told.
+    pub unknown: Vec<String>,
+}
+
+/// The answer for an image: the worst of its findings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The worst verdict.
+    pub verdict: Verdict,
+    /// The runtimes that it was held against, and who declared them.
+    pub intended: Vec<Declared>,
+    /// One finding for each subject.
+    pub findings: Vec<Finding>,
+}
+
+/// Holds an image against its intent.
+#[must_use]
+pub fn judge(intent: &Intent, image: &Image) -> Judgement {
+    let suits = |hint: &Runtime| runtime(*hint, &[*hint], image).verdict == Verdict::Runs;
+    let hinted = intent.hint.filter(|hint| !intent.declared.is_empty() && suits(hint));
+    let intended = match hinted {
+        // The tag names one platform of several, and holds what it names.
+        Some(runtime) => vec![Declared { runtime, declared_by: crate::intent::Source::ImageTag }],
+        None => intent.declared.clone(),
+    };
+    let runtimes: Vec<Runtime> = intended.iter().map(|declared| declared.runtime).collect();
+    let mut findings: Vec<Finding> = runtimes.iter().map(|wanted| runtime(*wanted, &runtimes, image)).collect();
+    findings.extend(intent.unreadable.iter().map(unreadable));
+    if !intent.is_declared() {
+        findings.extend(labels(image));
+    }
+    let worst = findings.iter().map(|finding| finding.verdict).max();
+    Judgement { verdict: worst.unwrap_or(Verdict::Undeclared), intended, findings }
+}
+
+/// The answer where an image could not be read at all: unknown, for every intended runtime.
+#[must_use]
+pub fn unread(intent: &Intent, reason: &str) -> Judgement {
+    let finding =
+        |subject| Finding { subject, verdict: Verdict::Unknown, faults: Vec::new(), unknown: vec![reason.to_owned()] };
+    let mut findings: Vec<Finding> =
+        intent.declared.iter().map(|declared| finding(Subject::Runtime(declared.runtime))).collect();
+    findings.extend(intent.unreadable.iter().map(unreadable));
+    if findings.is_empty() {
+        findings.push(finding(Subject::Label(Platform::default())));
+    }
+    Judgement { verdict: Verdict::Unknown, intended: intent.declared.clone(), findings }
+}
+
+/// One intended runtime, of all these.
+fn runtime(runtime: Runtime, intended: &[Runtime], image: &Image) -> Finding {
+    let mut finding = Finding::sound(Subject::Runtime(runtime));
+    match &image.content {
+        Content::Single(single) => finding.single(runtime, &single.platform, single),
+        Content::Index(entries) if !runtime.profile().service.takes_an_index() => {
+            let evidence = format!("it is an index ({}), not a single image", list(entries));
+            finding.fail(Code::IndexRefused, None, evidence);
+        }
+        Content::Index(entries) => finding.index(runtime, intended, entries),
+        Content::Attestation => finding.attestation(),
+        Content::Artifact(kind) => finding.doubt(format!("it is no image but `{kind}`")),
+    }
+    finding
+}
+
+/// Without an intent, an image is held against its own label.
+fn labels(image: &Image) -> Vec<Finding> {
+    match &image.content {
+        Content::Attestation => {
+            let mut finding = Finding::sound(Subject::Label(Platform::default()));
+            finding.attestation();
+            vec![finding]
+        }
+        Content::Index(entries) => {
+            let held = |entry: &Entry| {
+                let mut finding = Finding::sound(Subject::Label(entry.platform.clone()));
+                finding.descriptor(entry);
+                finding.twins(entry, entries, |_| true);
+                finding
+            };
+            entries.iter().map(held).filter(|finding| finding.verdict == Verdict::Fails).collect()
+        }
+        Content::Single(_) | Content::Artifact(_) => Vec::new(),
+    }
+}
+
+fn unreadable(word: &Unreadable) -> Finding {
+    let mut finding = Finding::sound(Subject::Declaration(word.error.clone()));
+    // The fault is the declaration's, not the image's: whether that runs is not known.
+    let evidence = format!("{} declares `{}`, which names no runtime", word.declared_by.title(), word.error.word);
+    finding.faults.push(Fault { code: Code::IntentUnreadable, platform: None, evidence });
+    finding.doubt("where it is meant to run is not readable".to_owned());
+    finding
+}
+
+impl Finding {
+    fn sound(subject: Subject) -> Self {
+        Self { subject, verdict: Verdict::Runs, faults: Vec::new(), unknown: Vec::new() }
+    }
+
+    fn fail(&mut self, code: Code, platform: Option<&Platform>, evidence: String) {
+        self.verdict = Verdict::Fails;
+        self.faults.push(Fault { code, platform: platform.cloned(), evidence });
+    }
+
+    fn doubt(&mut self, reason: String) {
+        self.verdict = self.verdict.max(Verdict::Unknown);
+        self.unknown.push(reason);
+    }
+
+    fn attestation(&mut self) {
+        let evidence = "the tag points at an attestation, which holds no program".to_owned();
+        self.fail(Code::AttestationTagged, None, evidence);
+    }
+
+    /// A single image, or the child of an index that the runtime selects as being of this platform.
+    fn single(&mut self, runtime: Runtime, platform: &Platform, single: &Single) {
+        match (runtime.fit(platform), &single.unread) {
+            (Fit::Suits, _) => {}
+            (Fit::OtherOs, _) => {
+                self.fail(Code::WrongOs, Some(platform), format!("the image is made for {platform}"));
+            }
+            (Fit::OtherArchitecture, _) => {
+                self.fail(Code::WrongArchitecture, Some(platform), format!("the image is made for {platform}"));
+            }
+            (Fit::Unclear(_), Some(reason)) => self.doubt(reason.clone()),
+            (Fit::Unclear(reason), None) => self.doubt(format!("the image claims {platform}: {reason}")),
+        }
+        self.layers(runtime, platform, single);
+    }
+
+    /// The layer formats that a service refuses, as far as that is certain; where it depends on a version that is not
+    /// stated, it is unknown.
+    fn layers(&mut self, runtime: Runtime, platform: &Platform, single: &Single) {
+        let has = |compression| single.layers.iter().any(|layer| layer.compression == compression);
+        let service = runtime.profile().service;
+        match (service, single.family) {
+            // <https://github.com/aws/aws-sam-cli/issues/5834> and others: Lambda's `UnsupportedImageLayerDetected`.
+            (Service::Lambda, Family::Docker) if has(Compression::None) => {
+                let evidence = "it has an uncompressed layer under Docker's media types".to_owned();
+                self.fail(Code::LayerFormatRefused, Some(platform), evidence);
+            }
+            (Service::Lambda | Service::AppRunner, _) if has(Compression::Zstd) => {
+                self.doubt("it has zstd layers, which this service is not documented to take".to_owned());
+            }
+            // containerd knows Docker's type for zstd since 2.0 (containerd/containerd#9859); Podman and Docker
+            // Engine without the containerd image store do not.
+            (_, Family::Docker) if has(Compression::Zstd) => {
+                self.doubt("it has zstd layers under Docker's media types, which only newer hosts take".to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    fn index(&mut self, runtime: Runtime, intended: &[Runtime], entries: &[Entry]) {
+        // A client takes the first that suits; the rest are alternatives.
+        if let Some(entry) = entries.iter().find(|entry| runtime.fit(&entry.platform) == Fit::Suits) {
+            return self.selected(runtime, intended, entry, entries);
+        }
+        let perhaps = entries.iter().find_map(|entry| match (runtime.fit(&entry.platform), &entry.child) {
+            (Fit::Unclear(_), Child::Missing(reason) | Child::Read(Single { unread: Some(reason), .. })) => {
+                Some(reason.clone())
+            }
+            (Fit::Unclear(reason), _) => Some(format!("the index offers {}: {reason}", entry.platform)),
+            _ => None,
+        });
+        let other_os = |entry: &Entry| runtime.fit(&entry.platform) == Fit::OtherOs;
+        if let Some(reason) = perhaps {
+            self.doubt(reason);
+        } else if !entries.is_empty() && entries.iter().all(other_os) {
+            let evidence = format!("the index holds {}, nothing for Linux", list(entries));
+            self.fail(Code::WrongOs, Some(&entries[0].platform), evidence);
+        } else {
+            let evidence = format!("the index holds {}, not {}", list(entries), runtime.platform());
+            self.fail(Code::PlatformMissing, None, evidence);
+        }
+    }
+
+    fn selected(&mut self, runtime: Runtime, intended: &[Runtime], entry: &Entry, entries: &[Entry]) {
+        match &entry.child {
+            Child::Unread => {}
+            Child::Missing(reason) => self.doubt(reason.clone()),
+            Child::Read(single) => {
+                self.descriptor(entry);
+                self.layers(runtime, &entry.platform, single);
+            }
+        }
+        // Only one of two platforms with the same files can be right, and which one is not known here. Where both are
+        // meant to run it is certain that one fails.
+        self.twins(entry, entries, |twin| intended.iter().any(|runtime| runtime.fit(twin) == Fit::Suits));
+    }
+
+    /// The index entry against the config of its child.
+    fn descriptor(&mut self, entry: &Entry) {
+        let Some(single) = entry.single() else { return };
+        if entry.platform.contradicts(&single.platform) {
+            let Entry { platform, digest, .. } = entry;
+            let evidence =
+                format!("the index lists {} as {platform}, but its config says {}", digest.short(), single.platform);
+            self.fail(Code::DescriptorLies, Some(&single.platform), evidence);
+        }
+    }
+
+    /// Another architecture of the same index with the same files: a fault where `certain`, else a doubt.
+    fn twins(&mut self, entry: &Entry, entries: &[Entry], certain: impl Fn(&Platform) -> bool) {
+        let Some(twin) = entries.iter().find(|other| are_twins(entry, other)) else { return };
+        let said =
+            format!("{} and {} have the same layers, and at most one of them can start", entry.platform, twin.platform);
+        if certain(&twin.platform) {
+            self.fail(Code::IdenticalLayers, Some(&entry.platform), said);
+        } else {
+            self.doubt(said);
+        }
+    }
+}
+
+/// Whether two entries promise different architectures of the same files. Without a command nothing is started: such an
+/// image only carries data, and may well be the same for all.
+fn are_twins(a: &Entry, b: &Entry) -> bool {
+    let differ = a.platform.is_known()
+        && b.platform.is_known()
+        && a.platform.os() == b.platform.os()
+        && a.platform.architecture() != b.platform.architecture();
+    let (Some(one), Some(other)) = (a.single(), b.single()) else { return differ && a.digest == b.digest };
+    let starts = !one.command.is_empty() || !other.command.is_empty();
+    let digests = |single: &Single| single.layers.iter().map(|layer| layer.digest.clone()).collect::<Vec<_>>();
+    differ && starts && !one.layers.is_empty() && digests(one) == digests(other)
+}
+
+fn list(entries: &[Entry]) -> String {
+    /// As many as a sentence bears.
+    const MOST: usize = 8;
+    let mut names: Vec<String> = entries.iter().map(|entry| entry.platform.to_string()).collect();
+    names.dedup();
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    match (names.is_empty(), more) {
+        (true, _) => "no image".to_owned(),
+        (_, 0) => names.join(", "),
+        (_, more) => format!("{} and {more} more", names.join(", ")),
+    }
+}
