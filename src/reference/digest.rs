@@ -1,6 +1,6 @@
 //! A content digest, `sha256:` and 64 hexadecimal digits.
 //!
-//! Other algorithms of the OCI image specification are refused: Amazon ECR knows only this one.
+//! Does not take the other algorithms of the OCI image specification: Amazon ECR knows only this one.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;

@@ -1,0 +1,167 @@
+//! An OCI image layout, built blob by blob in a directory of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ecr_preflight::reference::Digest;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::elf;
+
+pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub const OCI_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+pub const DOCKER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+
+/// A layout under construction; what is tagged is listed in `index.json` at once.
+#[derive(Debug)]
+pub struct Builder {
+    directory: PathBuf,
+    tagged: Vec<Value>,
+    /// Removed with the builder, where the directory is its own.
+    _own: Option<TempDir>,
+}
+
+impl Builder {
+    pub fn new() -> Self {
+        let own = TempDir::new().unwrap();
+        let mut builder = Self::at(own.path());
+        builder._own = Some(own);
+        builder
+    }
+
+    /// In a directory that stays.
+    pub fn at(directory: &Path) -> Self {
+        fs::create_dir_all(directory.join("blobs/sha256")).unwrap();
+        fs::write(directory.join("oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}\n").unwrap();
+        let builder = Self { directory: directory.to_owned(), tagged: Vec::new(), _own: None };
+        builder.write_index();
+        builder
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Stores a blob and describes it.
+    pub fn blob(&self, media_type: &str, bytes: &[u8]) -> Value {
+        let digest = Digest::of(bytes);
+        fs::write(self.directory.join("blobs/sha256").join(digest.hex()), bytes).unwrap();
+        json!({"mediaType": media_type, "digest": digest.as_str(), "size": bytes.len()})
+    }
+
+    /// Stores a document and describes it.
+    pub fn json(&self, media_type: &str, document: &Value) -> Value {
+        self.blob(media_type, format!("{document}\n").as_bytes())
+    }
+
+    /// A gzip layer with one file, `/app`, that anyone may run.
+    pub fn layer(&self, media_type: &str, file: &[u8]) -> Value {
+        self.blob(media_type, &layer(file))
+    }
+
+    /// An image whose `/app` is a program for this architecture, and whose config says so.
+    pub fn image(&self, architecture: &str) -> Value {
+        self.labelled(architecture, json!({}))
+    }
+
+    /// The same with labels.
+    pub fn labelled(&self, architecture: &str, labels: Value) -> Value {
+        let config = config("linux", architecture, labels);
+        self.manifest(&config, &[self.layer(OCI_GZIP, &elf::program(architecture))])
+    }
+
+    /// An OCI image of this config and these layers.
+    pub fn manifest(&self, config: &Value, layers: &[Value]) -> Value {
+        let config = self.json(OCI_CONFIG, config);
+        let manifest = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers});
+        self.json(OCI_MANIFEST, &manifest)
+    }
+
+    /// Docker's kind of image.
+    pub fn docker(&self, architecture: &str) -> Value {
+        let config = self.json(DOCKER_CONFIG, &config("linux", architecture, json!({})));
+        let layers = [self.layer(DOCKER_GZIP, &elf::program(architecture))];
+        let manifest = json!({"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": config, "layers": layers});
+        self.json(DOCKER_MANIFEST, &manifest)
+    }
+
+    /// An OCI index of these descriptors.
+    pub fn index(&self, descriptors: &[Value]) -> Value {
+        self.json(OCI_INDEX, &json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": descriptors}))
+    }
+
+    /// An in-toto attestation, as `BuildKit` makes them; described without any sign of what it is.
+    pub fn attestation(&self) -> Value {
+        let layer = self.blob("application/vnd.in-toto+json", b"{\"_type\":\"https://in-toto.io/Statement/v0.1\"}");
+        self.manifest(&json!({"architecture": "unknown", "os": "unknown", "config": {}}), &[layer])
+    }
+
+    /// A Helm chart.
+    pub fn helm(&self) -> Value {
+        let config = self.json("application/vnd.cncf.helm.config.v1+json", &json!({"name": "chart", "version": "1.0.0"}));
+        let layer = self.blob("application/vnd.cncf.helm.chart.content.v1.tar+gzip", b"chart");
+        self.json(OCI_MANIFEST, &json!({"schemaVersion": 2, "config": config, "layers": [layer]}))
+    }
+
+    /// A signature of cosign's: an image by its config, but for its layer.
+    pub fn signature(&self) -> Value {
+        let layer = self.blob("application/vnd.dev.cosign.simplesigning.v1+json", b"{\"critical\":{}}");
+        self.manifest(&json!({"architecture": "", "os": "", "config": {}}), &[layer])
+    }
+
+    /// Names what was described; gives back its digest.
+    pub fn tag(&mut self, tag: &str, descriptor: &Value) -> Digest {
+        let mut listed = descriptor.clone();
+        listed["annotations"] = json!({"org.opencontainers.image.ref.name": tag});
+        self.tagged.push(listed);
+        self.write_index();
+        digest(descriptor)
+    }
+
+    fn write_index(&self) {
+        let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": self.tagged});
+        fs::write(self.directory.join("index.json"), format!("{index}\n")).unwrap();
+    }
+}
+
+/// The digest that a descriptor names.
+pub fn digest(descriptor: &Value) -> Digest {
+    descriptor["digest"].as_str().unwrap().parse().unwrap()
+}
+
+/// A descriptor of an index, with the platform that it promises.
+pub fn promising(descriptor: &Value, os: &str, architecture: &str) -> Value {
+    let mut descriptor = descriptor.clone();
+    descriptor["platform"] = json!({"os": os, "architecture": architecture});
+    descriptor
+}
+
+/// A descriptor of an attestation, marked as `BuildKit` marks them.
+pub fn attesting(descriptor: &Value) -> Value {
+    let mut descriptor = promising(descriptor, "unknown", "unknown");
+    descriptor["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
+    descriptor
+}
+
+/// A config that starts `/app`.
+pub fn config(os: &str, architecture: &str, labels: Value) -> Value {
+    let run = json!({"Entrypoint": ["/app"], "Labels": labels});
+    json!({"os": os, "architecture": architecture, "config": run, "rootfs": {"type": "layers", "diff_ids": []}})
+}
+
+/// A gzip layer with one file, `/app`.
+pub fn layer(file: &[u8]) -> Vec<u8> {
+    let gzip = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::default());
+    let mut tar = tar::Builder::new(gzip);
+    let mut header = tar::Header::new_ustar();
+    header.set_size(file.len() as u64);
+    header.set_mode(0o755);
+    tar.append_data(&mut header, "app", file).unwrap();
+    tar.into_inner().unwrap().finish().unwrap()
+}
