@@ -85,8 +85,8 @@ impl Ignored {
 pub enum Event {
     /// An image to judge.
     Arrival(Arrival),
-    /// Nothing to judge, and the particulars for the log.
-    Ignored(Ignored, String),
+    /// Nothing to judge: why, the particulars for the log, and what arrived where that can be said.
+    Ignored(Ignored, String, Option<Arrival>),
 }
 
 /// The event announces an arrival but cannot be read; it is worth a place in the failure queue.
@@ -126,50 +126,60 @@ impl Event {
     /// # Errors
     /// Where it announces an arrival without saying what arrived where.
     pub fn read(event: &EventBridgeEvent<Value>) -> Result<Self, EventError> {
-        let ignored = |why, said: String| Ok(Self::Ignored(why, said));
         let how = match (event.source.as_str(), event.detail_type.as_str()) {
             ("aws.ecr", "ECR Image Action") => How::Push,
             ("aws.ecr", "ECR Replication Action") => How::Replica,
             ("aws.ecr", "ECR Pull Through Cache Action") => How::PullThroughCache,
-            ("aws.ecr", "ECR Referrer Action") => return ignored(Ignored::Artifact, "a referrer".to_owned()),
-            (source, kind) => return ignored(Ignored::NotAnArrival, format!("`{kind}` from `{source}`")),
+            ("aws.ecr", "ECR Referrer Action") => {
+                return Ok(Self::Ignored(Ignored::Artifact, "a referrer".to_owned(), None));
+            }
+            (source, kind) => {
+                return Ok(Self::Ignored(Ignored::NotAnArrival, format!("`{kind}` from `{source}`"), None));
+            }
         };
         let detail = Detail::deserialize(&event.detail).map_err(|source| {
             let detail_type = event.detail_type.clone();
             EventError::Detail { detail_type, source }
         })?;
         if let Some(said) = detail.not_an_arrival(how) {
-            return ignored(Ignored::NotAnArrival, said);
+            return Ok(Self::Ignored(Ignored::NotAnArrival, said, None));
         }
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let Some(tag) = given(&detail.image_tag) else {
-            return ignored(Ignored::Untagged, detail.image_digest.unwrap_or_default());
-        };
-        let tag: Tag = tag.parse()?;
-        if tag.is_mark() {
-            return ignored(Ignored::OwnMark, tag.to_string());
+        let arrival = detail.arrival(event, how);
+        match detail.ignored()? {
+            Some((why, said)) => Ok(Self::Ignored(why, said, arrival.ok())),
+            None => arrival.map(Self::Arrival),
         }
-        if tag.names_a_referrer() {
-            return ignored(Ignored::Artifact, tag.to_string());
-        }
-        if let Some(kind) = detail.artifact() {
-            return ignored(Ignored::Artifact, kind.to_owned());
-        }
-        let need = |text: &Option<String>, name| given(text).ok_or(EventError::Missing(name));
-        let account = need(&event.account, "account")?;
-        let region = need(&event.region, "region")?;
-        let name = need(&detail.repository_name, "repository-name")?;
-        let selector = match given(&detail.image_digest) {
-            Some(digest) => Selector::Both(digest.parse()?, tag),
-            None => Selector::Tag(tag),
-        };
-        let repository = Repository::new(&account, &region, &name)?;
-        let event_id = event.id.clone().unwrap_or_default();
-        Ok(Self::Arrival(Arrival { how, repository, selector, event_id }))
     }
 }
 
 impl Detail {
+    /// What arrived where.
+    fn arrival(&self, event: &EventBridgeEvent<Value>, how: How) -> Result<Arrival, EventError> {
+        let need = |text: &Option<String>, name| given(text).ok_or(EventError::Missing(name));
+        let account = need(&event.account, "account")?;
+        let region = need(&event.region, "region")?;
+        let repository = Repository::new(&account, &region, &need(&self.repository_name, "repository-name")?)?;
+        let digest = given(&self.image_digest).map(|digest| digest.parse()).transpose()?;
+        let tag = given(&self.image_tag).map(|tag| tag.parse()).transpose()?;
+        let selector = Selector::new(digest, tag).ok_or(EventError::Missing("image-digest"))?;
+        Ok(Arrival { how, repository, selector, event_id: event.id.clone().unwrap_or_default() })
+    }
+
+    /// Why the arrival is not to be judged, as far as the event itself tells.
+    fn ignored(&self) -> Result<Option<(Ignored, String)>, TagError> {
+        let Some(tag) = given(&self.image_tag) else {
+            return Ok(Some((Ignored::Untagged, self.image_digest.clone().unwrap_or_default())));
+        };
+        let tag: Tag = tag.parse()?;
+        Ok(if tag.is_mark() {
+            Some((Ignored::OwnMark, tag.to_string()))
+        } else if tag.names_a_referrer() {
+            Some((Ignored::Artifact, tag.to_string()))
+        } else {
+            self.artifact().map(|kind| (Ignored::Artifact, kind.to_owned()))
+        })
+    }
+
     /// What the event tells of instead of an arrival.
     fn not_an_arrival(&self, how: How) -> Option<String> {
         let expected = match how {
@@ -199,4 +209,9 @@ impl Detail {
         let known = MANIFESTS.contains(&manifest) && ELSE.iter().any(|prefix| config.starts_with(prefix));
         known.then_some(config)
     }
+}
+
+/// A field that says something; ECR writes `"image-tag":""` for a push by digest.
+fn given(text: &Option<String>) -> Option<String> {
+    text.clone().filter(|text| !text.is_empty())
 }

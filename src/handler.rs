@@ -58,9 +58,11 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
         let began = Instant::now();
         let arrival = match Event::read(event)? {
             Event::Arrival(arrival) => arrival,
-            Event::Ignored(why, said) => {
-                tracing::info!(event_id = event.id, verdict = "ignored", ignored = why.as_str(), said, "ignored");
-                return Ok(Report::ignored(Place::default(), None, why));
+            Event::Ignored(why, said, arrival) => {
+                let repository = arrival.as_ref().map(|arrival| arrival.repository.name());
+                let (event_id, ignored) = (event.id.as_deref(), why.as_str());
+                tracing::info!(event_id, repository, verdict = "ignored", ignored, said, "nothing to judge");
+                return Ok(Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why));
             }
         };
         let registry = (self.registry)(&arrival.repository);

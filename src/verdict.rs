@@ -197,14 +197,11 @@ impl Finding {
 
     /// A single image, or the child of an index that the runtime selects as being of this platform.
     fn single(&mut self, runtime: Runtime, platform: &Platform, single: &Single) {
+        let made_for = || format!("the image is made for {platform}, not {}", runtime.platform());
         match (runtime.fit(platform), &single.unread) {
             (Fit::Suits, _) => {}
-            (Fit::OtherOs, _) => {
-                self.fail(Code::WrongOs, Some(platform), format!("the image is made for {platform}"));
-            }
-            (Fit::OtherArchitecture, _) => {
-                self.fail(Code::WrongArchitecture, Some(platform), format!("the image is made for {platform}"));
-            }
+            (Fit::OtherOs, _) => self.fail(Code::WrongOs, Some(platform), made_for()),
+            (Fit::OtherArchitecture, _) => self.fail(Code::WrongArchitecture, Some(platform), made_for()),
             (Fit::Unclear(_), Some(reason)) => self.doubt(reason.clone()),
             (Fit::Unclear(reason), None) => self.doubt(format!("the image claims {platform}: {reason}")),
         }

@@ -22,6 +22,7 @@ use crate::verdict::Verdict;
 ///
 /// Without --runtime, what the image's tag, its repository's resource tag or its label declares counts.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, or the URI of an image in Amazon ECR.
     image: String,
@@ -33,6 +34,12 @@ pub(super) struct Arguments {
     format: Format,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  ecr-preflight check oci:image:v1 --runtime ecs/arm64 --runtime apprunner
+  ecr-preflight check oci:image@sha256:3c949327… --runtime lambda/amd64 --format json
+  ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
+
 pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
     let rules = Settings::read(std::env::vars())?.rules;
     let asked = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
@@ -42,7 +49,8 @@ pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Ve
             let tags = layout.tags().collect::<Vec<_>>().join(", ");
             let hint = (!tags.is_empty()).then(|| format!("the layout has {tags}"));
             let absent = || Error::Absent { reference: arguments.image.clone(), hint: hint.clone() };
-            let selector = selector.or_else(|| layout.only().map(Selector::Digest)).ok_or_else(absent)?;
+            let unnamed = || Error::Unnamed { reference: arguments.image.clone(), hint: hint.clone() };
+            let selector = selector.or_else(|| layout.only().map(Selector::Digest)).ok_or_else(unnamed)?;
             report(&layout, &arguments.image, &selector, None, asked, &rules).await?.ok_or_else(absent)?
         }
         ImageArgument::Ecr { repository, selector } => {

@@ -37,7 +37,7 @@ Examples:
     ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
 
   See what the function would say of an event, without an AWS account:
-    ecr-preflight replay events/push-arm64-for-apprunner.json --layout events/images --declared apprunner
+    ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
 
 Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 
@@ -73,6 +73,8 @@ enum Error {
     Event { path: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("{reference} is not there")]
     Absent { reference: String, hint: Option<String> },
+    #[error("{reference} holds several images")]
+    Unnamed { reference: String, hint: Option<String> },
     #[error("the answer cannot be printed")]
     Output(#[from] std::io::Error),
 }
@@ -100,7 +102,7 @@ pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write)
 impl Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Absent { hint, .. } => hint.clone(),
+            Self::Absent { hint, .. } | Self::Unnamed { hint, .. } => hint.clone(),
             Self::Image(error) => error.hint(),
             _ => None,
         }

@@ -22,6 +22,7 @@ use crate::verdict::Verdict;
 ///
 /// Settings come from the same PREFLIGHT_ variables as the function's.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The event, a JSON file as EventBridge delivers it.
     event: PathBuf,
@@ -35,6 +36,12 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
+  PREFLIGHT_MARK=failure ecr-preflight replay events/push-arm64-for-ecs-amd64.json --layout events/images
+  ecr-preflight replay event.json --format json";
 
 pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
     let settings = Settings::read(std::env::vars())?;

@@ -91,7 +91,7 @@ fn description(report: &Report) -> String {
         for fault in &runtime.faults {
             lines.push(format!("`{}` {}", fault.code.as_str(), escape(&fault.evidence)));
             if let Some(symptom) = &fault.symptom {
-                lines.push(format!("it would say: `{}`", code(symptom)));
+                lines.push(format!("you would meet: `{}`", code(symptom)));
             }
         }
         lines.extend(runtime.unknown.iter().map(|reason| escape(reason)));

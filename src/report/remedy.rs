@@ -53,12 +53,13 @@ pub(super) fn remedies(
     match (fault.code, &finding.subject) {
         (Code::IntentUnreadable, Subject::Declaration(error)) => declare(error, judgement, place),
         (Code::WrongArchitecture | Code::PlatformMissing | Code::WrongOs, Subject::Runtime(runtime)) => {
-            let mut remedies = vec![build(*runtime, judgement, image, &address), mirror(*runtime, &address)];
-            remedies.extend(run_as_it_is(*runtime, fault, &address));
+            let platforms = platforms(*runtime, judgement, image);
+            let mut remedies = vec![build(*runtime, &platforms, &address), mirror(*runtime, &platforms, &address)];
+            remedies.extend(run_as_it_is(*runtime, fault, judgement, &address));
             remedies
         }
         (Code::IndexRefused, Subject::Runtime(runtime)) => {
-            let mut remedies = vec![build(*runtime, judgement, image, &address)];
+            let mut remedies = vec![build(*runtime, &platforms(*runtime, judgement, image), &address)];
             remedies.extend(child(*runtime, image, place));
             remedies
         }
@@ -66,42 +67,48 @@ pub(super) fn remedies(
             let output = format!("type=image,name={address},push=true,compression=gzip,force-compression=true");
             let flags = flags(*runtime);
             let command = format!("docker buildx build --platform {}{flags} --output {output} .", runtime.platform());
-            vec![Remedy::run("build it with gzip layers", command)]
+            vec![Remedy::run("Build it with gzip layers", command)]
         }
         (Code::DescriptorLies | Code::IdenticalLayers, _) => {
-            let advice = "build each platform for itself: check the Dockerfile's last stage for \
-                          `FROM --platform=$BUILDPLATFORM`, a fixed GOARCH and a base pinned to one platform's digest";
+            let advice = "Build each platform for itself: no `FROM --platform=$BUILDPLATFORM` in the last stage, no \
+                          fixed GOARCH, no base pinned to one platform";
             vec![Remedy::run(advice, format!("docker buildx build --platform {} --tag {address} --push .", all(image)))]
         }
         (Code::AttestationTagged, _) => {
             let wanted = wanted(judgement);
             let platform = if wanted.is_empty() { String::new() } else { format!(" --platform {wanted}") };
             let command = format!("docker buildx build{platform} --tag {address} --push .");
-            vec![Remedy::run("push the image, or its index, under this tag again", command)]
+            vec![Remedy::run("Push the image, or its index, under this tag again", command)]
         }
         _ => Vec::new(),
     }
 }
 
-/// Builds it for the runtime; where an index is taken, for everything else that it is meant for or already holds.
-fn build(runtime: Runtime, judgement: &Judgement, image: Option<&Image>, address: &str) -> Remedy {
-    let wanted = runtime.platform().to_string();
-    let is_index = matches!(image.map(|image| &image.content), Some(Content::Index(_)));
-    let mut platforms = vec![wanted.clone()];
-    if runtime.profile().service.takes_an_index() {
-        let others = judgement.intended.iter().filter(|declared| declared.runtime.profile().service.takes_an_index());
-        let others = others.map(|declared| declared.runtime.platform().to_string());
-        let held = image.filter(|_| is_index).map(Image::platforms).unwrap_or_default();
-        let held = held.into_iter().filter(|platform| platform.is_known() && platform.os() == "linux");
-        for platform in others.chain(held.map(ToString::to_string)) {
-            if !platforms.contains(&platform) {
-                platforms.push(platform);
-            }
+/// The platforms that an image for this runtime is to have: its own, and where an index is taken, those of the other
+/// intended runtimes and those that an index already holds.
+fn platforms(runtime: Runtime, judgement: &Judgement, image: Option<&Image>) -> Vec<String> {
+    let mut platforms = vec![runtime.platform().to_string()];
+    if !runtime.profile().service.takes_an_index() {
+        return platforms;
+    }
+    let intended = judgement.intended.iter().map(|declared| declared.runtime);
+    let intended = intended.filter(|other| other.profile().service.takes_an_index());
+    let is_index = |image: &&Image| matches!(image.content, Content::Index(_));
+    let held = image.filter(is_index).map(Image::platforms).unwrap_or_default();
+    let held = held.into_iter().filter(|platform| platform.is_known() && platform.os() == "linux");
+    for platform in intended.map(|other| other.platform().to_string()).chain(held.map(ToString::to_string)) {
+        if !platforms.contains(&platform) {
+            platforms.push(platform);
         }
     }
+    platforms
+}
+
+/// Builds it for the runtime.
+fn build(runtime: Runtime, platforms: &[String], address: &str) -> Remedy {
     let flags = flags(runtime);
     let command = format!("docker buildx build --platform {}{flags} --tag {address} --push .", platforms.join(","));
-    Remedy::run(format!("build it for {wanted}"), command)
+    Remedy::run(format!("Build it for {}", runtime.platform()), command)
 }
 
 /// Lambda takes no index, and attestations make one.
@@ -110,27 +117,28 @@ fn flags(runtime: Runtime) -> &'static str {
 }
 
 /// Copies it again from where it came; `SOURCE` is not known here.
-fn mirror(runtime: Runtime, address: &str) -> Remedy {
-    let platform = runtime.platform();
-    if runtime.profile().service.takes_an_index() {
+fn mirror(runtime: Runtime, platforms: &[String], address: &str) -> Remedy {
+    let copied = "Or, where it was copied from another registry, copy";
+    if platforms.len() > 1 {
         let command = format!("skopeo copy --all docker://SOURCE docker://{address}");
-        Remedy::run("or, where it was copied from another registry, copy all its platforms", command)
-    } else {
-        let command =
-            format!("docker pull --platform {platform} SOURCE && docker tag SOURCE {address} && docker push {address}");
-        Remedy::run(format!("or, where it was copied from another registry, copy it for {platform}"), command)
+        return Remedy::run(format!("{copied} all its platforms"), command);
     }
+    let platform = runtime.platform();
+    let command =
+        format!("docker pull --platform {platform} SOURCE && docker tag SOURCE {address} && docker push {address}");
+    Remedy::run(format!("{copied} it for {platform}"), command)
 }
 
 /// Runs it on the architecture that it has, where the service offers that.
-fn run_as_it_is(runtime: Runtime, fault: &Fault, address: &str) -> Option<Remedy> {
+fn run_as_it_is(runtime: Runtime, fault: &Fault, judgement: &Judgement, address: &str) -> Option<Remedy> {
     let architecture = fault.platform.as_ref().filter(|platform| platform.os() == "linux")?.architecture();
     let service = runtime.profile().service;
-    let other = Runtime::of(service, architecture)?;
+    let is_new = |other: &Runtime| judgement.intended.iter().all(|declared| declared.runtime != *other);
+    let other = Runtime::of(service, architecture).filter(is_new)?;
     let name = if architecture == "amd64" { "X86_64" } else { "ARM64" };
     match service {
         Service::Ecs => Some(Remedy::run(
-            format!("or run it as it is: in the task definition, and declare {other} for the repository"),
+            format!("Or run it as it is: declare {other} for the repository, and set in the task definition"),
             format!(r#""runtimePlatform": {{"cpuArchitecture": "{name}", "operatingSystemFamily": "LINUX"}}"#),
         )),
         Service::Lambda => {
@@ -138,7 +146,7 @@ fn run_as_it_is(runtime: Runtime, fault: &Fault, address: &str) -> Option<Remedy
             let command = format!(
                 "aws lambda update-function-code --function-name NAME --image-uri {address} --architectures {name}"
             );
-            Some(Remedy::run(format!("or run it as it is, and declare {other} for the repository"), command))
+            Some(Remedy::run(format!("Or run it as it is, and declare {other} for the repository"), command))
         }
         Service::AppRunner | Service::Linux => None,
     }
@@ -151,7 +159,7 @@ fn child(runtime: Runtime, image: Option<&Image>, place: Place<'_>) -> Option<Re
     let repository = place.repository.map_or_else(|| "REGISTRY/IMAGE".to_owned(), ToString::to_string);
     let uri = format!("{repository}@{}", entry.digest);
     let command = format!("aws lambda update-function-code --function-name NAME --image-uri {uri}");
-    Some(Remedy::run(format!("or name the image for {} by its digest", entry.platform), command))
+    Some(Remedy::run(format!("Or name the image for {} by its digest", entry.platform), command))
 }
 
 /// Writes the declaration again, with the nearest valid spelling.
@@ -163,7 +171,7 @@ fn declare(error: &RuntimeError, judgement: &Judgement, place: Place<'_>) -> Vec
         words.push(runtime.to_string());
         (runtime, words.join(" "))
     });
-    let advice = |runtime: &Runtime| format!("declare {}, if that is what was meant", runtime.profile().title);
+    let advice = |runtime: &Runtime| format!("Declare {}, if that is what was meant", runtime.profile().title);
     let remedy = |(runtime, value): (&Runtime, String)| match place.repository {
         Some(repository) => Remedy::run(
             advice(runtime),

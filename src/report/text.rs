@@ -4,10 +4,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, RuntimeFace};
+use super::{FaultFace, Kind, Report, RuntimeFace};
 use crate::event::Ignored;
 use crate::intent::Source;
-use crate::verdict::{Subject, Verdict};
+use crate::verdict::{Code, Subject, Verdict};
 
 /// The report in one line, without a full stop.
 #[must_use]
@@ -19,9 +19,11 @@ pub fn headline(report: &Report) -> String {
         titles.dedup();
         titles.join(", ")
     };
+    let lies = |fault: &FaultFace| matches!(fault.code, Code::DescriptorLies | Code::IdenticalLayers);
+    let only_lies = report.faults().all(lies);
     let only_labels = report.runtimes().all(|runtime| matches!(runtime.subject, Subject::Label(_)));
     match (report.verdict, report.ignored) {
-        (Verdict::Fails, _) if only_labels => format!("{subject} is not what it says it is"),
+        (Verdict::Fails, _) if only_labels || only_lies => format!("{subject} is not what it says it is"),
         (Verdict::Fails, _) => format!("{subject} will not start on {}", titles(Verdict::Fails)),
         (Verdict::Unknown, _) if only_labels => format!("{subject} could not be checked"),
         (Verdict::Unknown, _) if report.intended.as_ref().is_some_and(Vec::is_empty) => {
@@ -52,7 +54,7 @@ pub fn text(report: &Report) -> String {
         runtime.faults.iter().for_each(|fault| line(&format!("  {}: {}", fault.code.as_str(), fault.evidence)));
         runtime.unknown.iter().for_each(|reason| line(&format!("  {reason}")));
         let symptoms = runtime.faults.iter().filter_map(|fault| fault.symptom.as_ref());
-        symptoms.for_each(|symptom| line(&format!("  it would say: {symptom}")));
+        symptoms.for_each(|symptom| line(&format!("  you would meet: {symptom}")));
     }
     let steps = steps(report);
     if !steps.is_empty() {
@@ -83,13 +85,15 @@ pub(super) fn steps(report: &Report) -> Vec<(String, Option<String>)> {
 /// What holds for every report of its kind, and what was remarked on this one.
 pub(super) fn remarks(report: &Report) -> Vec<String> {
     let inspected = "label checked, binary not inspected: this version reads labels only";
+    let is_image = report.image.as_ref().is_some_and(|image| image.kind != Kind::Artifact);
     let standing = match report.verdict {
-        Verdict::Ignored => None,
+        Verdict::Runs | Verdict::Unknown | Verdict::Fails if is_image => Some(inspected),
+
         Verdict::Undeclared => Some(
             "to have it checked, declare where it runs: tag the repository, or label the image, with \
              `intended-runtime`, such as `ecs/arm64` or `apprunner`",
         ),
-        Verdict::Runs | Verdict::Unknown | Verdict::Fails => Some(inspected),
+        Verdict::Ignored | Verdict::Runs | Verdict::Unknown | Verdict::Fails => None,
     };
     standing.map(str::to_owned).into_iter().chain(report.remarks.iter().cloned()).collect()
 }

@@ -1,1 +1,97 @@
+//! Every file in `events/` through the function's own handler: what is sent and marked, whole.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use expect_test::{Expect, expect, expect_file};
+use tempfile::TempDir;
+
+use crate::support::sample;
+
+/// Runs `replay` over the sample images and shows all that it printed.
+fn replay(event: &str, declared: Option<&str>, settings: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
+    command.args(["replay", &format!("events/{event}"), "--layout", "events/images"]);
+    command.args(declared.map(|declared| format!("--declared={declared}")));
+    let output = command.envs(settings.iter().copied()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    format!("{}{}exit code {}\n", text(&output.stdout), text(&output.stderr), output.status.code().unwrap())
+}
+
+/// Each event, what its repository declares, and the file that holds what is printed.
+const EVENTS: [(&str, Option<&str>); 19] = [
+    ("push-arm64.json", Some("apprunner")),
+    ("push-arm64-for-ecs-amd64.json", None),
+    ("push-arm64-hint.json", Some("ecs/amd64")),
+    ("push-arm-v7.json", Some("ecs/arm64")),
+    ("push-labelled.json", None),
+    ("push-index.json", Some("ecs/amd64 ecs/arm64 apprunner")),
+    ("push-index-for-lambda.json", None),
+    ("push-descriptor-lies.json", Some("ecs/amd64")),
+    ("push-identical-layers.json", Some("ecs/amd64 ecs/arm64")),
+    ("push-attestation-tagged.json", Some("apprunner")),
+    ("push-helm-chart.json", Some("apprunner")),
+    ("push-signature.json", Some("apprunner")),
+    ("push-untagged.json", Some("apprunner")),
+    ("push-own-mark.json", Some("apprunner")),
+    ("push-superseded.json", Some("apprunner")),
+    ("delete.json", Some("apprunner")),
+    ("replication.json", Some("lambda/amd64")),
+    ("pull-through-cache.json", Some("ecs/amd64")),
+    ("referrer.json", Some("apprunner")),
+];
+
+#[test]
+fn every_event_file_is_replayed_and_its_messages_are_as_kept() {
+    let kept = fs::read_dir("events").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let kept: BTreeSet<String> = kept.filter(|name| name.ends_with(".json")).collect();
+    let listed: BTreeSet<String> = EVENTS.iter().map(|(event, _)| (*event).to_owned()).collect();
+    assert_eq!(kept, listed, "every event file is replayed");
+    for (event, declared) in EVENTS {
+        let printed = replay(event, declared, &[("PREFLIGHT_MARK", "always")]);
+        let name = event.trim_end_matches(".json");
+        expect_file![format!("{}/tests/it/events/{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(&printed);
+    }
+}
+
+#[test]
+fn the_sample_images_are_what_the_builder_makes() {
+    let fresh = TempDir::new().unwrap();
+    sample::build(fresh.path());
+    let (fresh, kept) = (fresh.path(), Path::new("events/images"));
+    let files = |directory: &Path| -> BTreeSet<String> {
+        let names = fs::read_dir(directory.join("blobs/sha256")).unwrap();
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    if std::env::var_os("UPDATE_EXPECT").is_some() && files(fresh) != files(kept) {
+        sample::build(kept);
+    }
+    assert_eq!(files(fresh), files(kept));
+    let blobs = files(fresh).into_iter().map(|name| format!("blobs/sha256/{name}"));
+    for file in blobs.chain(["oci-layout".to_owned(), "index.json".to_owned()]) {
+        assert_eq!(fs::read(fresh.join(&file)).unwrap(), fs::read(kept.join(&file)).unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn a_setting_changes_what_is_marked_and_what_is_read() {
+    let check = |settings: &[(&str, &str)], expected: Expect| {
+        expected.assert_eq(
+            &replay("push-arm64-for-ecs-amd64.json", None, settings).lines().next().unwrap_or_default().to_owned(),
+        );
+    };
+    check(
+        &[("PREFLIGHT_MARK", "failure")],
+        expect![
+            "Tag on sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63: preflight-fail-ecs-amd64-4ee3cf81acdf"
+        ],
+    );
+    check(&[("PREFLIGHT_MARK", "never")], expect!["To Slack:"]);
+    check(
+        &[("PREFLIGHT_IMAGE_TAGS", "ignore")],
+        expect!["Nothing to send: team/app:1.4.2-ecs-amd64: no runtime is declared for it"],
+    );
+    check(&[("PREFLIGHT_IMAGE_TAGS", "no")], expect!["error: PREFLIGHT_IMAGE_TAGS is `no`; allowed: read or ignore"]);
+}

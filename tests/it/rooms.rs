@@ -26,7 +26,9 @@ fn one_room_knows_only_the_rooms_above_it() {
     let rooms = rooms();
     assert!(rooms.len() > 10, "lib.rs lists the rooms");
     let place = |name: &str| rooms.iter().position(|room| room == name);
-    for file in sources(Path::new("src")).iter().filter(|file| !file.starts_with("src/bin") && !file.ends_with("lib.rs")) {
+    for file in
+        sources(Path::new("src")).iter().filter(|file| !file.starts_with("src/bin") && !file.ends_with("lib.rs"))
+    {
         let own = place(&room(file)).unwrap_or_else(|| panic!("{} belongs to no room of lib.rs", file.display()));
         let text = fs::read_to_string(file).unwrap();
         for word in text.split("crate::").skip(1) {
@@ -56,7 +58,9 @@ fn the_pure_rooms_do_no_input_or_output() {
         assert!(!files.is_empty(), "{room} is a room");
         for file in files {
             let text = fs::read_to_string(&file).unwrap();
-            for word in ["async ", "await", "std::env", "std::fs", "std::io", "std::time", "tokio", "aws_sdk", "aws_smithy"] {
+            for word in
+                ["async ", "await", "std::env", "std::fs", "std::io", "std::time", "tokio", "aws_sdk", "aws_smithy"]
+            {
                 assert!(!text.contains(word), "{} is to be pure, but has `{word}`", file.display());
             }
         }

@@ -104,7 +104,8 @@ impl Builder {
 
     /// A Helm chart.
     pub fn helm(&self) -> Value {
-        let config = self.json("application/vnd.cncf.helm.config.v1+json", &json!({"name": "chart", "version": "1.0.0"}));
+        let config =
+            self.json("application/vnd.cncf.helm.config.v1+json", &json!({"name": "chart", "version": "1.0.0"}));
         let layer = self.blob("application/vnd.cncf.helm.chart.content.v1.tar+gzip", b"chart");
         self.json(OCI_MANIFEST, &json!({"schemaVersion": 2, "config": config, "layers": [layer]}))
     }
@@ -155,9 +156,9 @@ pub fn config(os: &str, architecture: &str, labels: Value) -> Value {
     json!({"os": os, "architecture": architecture, "config": run, "rootfs": {"type": "layers", "diff_ids": []}})
 }
 
-/// A gzip layer with one file, `/app`.
+/// A gzip layer with one file, `/app`. Stored, not deflated: its digest must not hang on a compressor's version.
 pub fn layer(file: &[u8]) -> Vec<u8> {
-    let gzip = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::default());
+    let gzip = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::none());
     let mut tar = tar::Builder::new(gzip);
     let mut header = tar::Header::new_ustar();
     header.set_size(file.len() as u64);
