@@ -155,19 +155,19 @@ impl Event {
 impl Detail {
     /// What arrived where.
     fn arrival(&self, event: &EventBridgeEvent<Value>, how: How) -> Result<Arrival, EventError> {
-        let need = |text: &Option<String>, name| given(text).ok_or(EventError::Missing(name));
-        let account = need(&event.account, "account")?;
-        let region = need(&event.region, "region")?;
-        let repository = Repository::new(&account, &region, &need(&self.repository_name, "repository-name")?)?;
-        let digest = given(&self.image_digest).map(|digest| digest.parse()).transpose()?;
-        let tag = given(&self.image_tag).map(|tag| tag.parse()).transpose()?;
+        let account = given(event.account.as_ref()).ok_or(EventError::Missing("account"))?;
+        let region = given(event.region.as_ref()).ok_or(EventError::Missing("region"))?;
+        let name = given(self.repository_name.as_ref()).ok_or(EventError::Missing("repository-name"))?;
+        let repository = Repository::new(account, region, name)?;
+        let digest = given(self.image_digest.as_ref()).map(str::parse).transpose()?;
+        let tag = given(self.image_tag.as_ref()).map(str::parse).transpose()?;
         let selector = Selector::new(digest, tag).ok_or(EventError::Missing("image-digest"))?;
         Ok(Arrival { how, repository, selector, event_id: event.id.clone().unwrap_or_default() })
     }
 
     /// Why the arrival is not to be judged, as far as the event itself tells.
     fn ignored(&self) -> Result<Option<(Ignored, String)>, TagError> {
-        let Some(tag) = given(&self.image_tag) else {
+        let Some(tag) = given(self.image_tag.as_ref()) else {
             return Ok(Some((Ignored::Untagged, self.image_digest.clone().unwrap_or_default())));
         };
         let tag: Tag = tag.parse()?;
@@ -212,6 +212,6 @@ impl Detail {
 }
 
 /// A field that says something; ECR writes `"image-tag":""` for a push by digest.
-fn given(text: &Option<String>) -> Option<String> {
-    text.clone().filter(|text| !text.is_empty())
+fn given(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
 }

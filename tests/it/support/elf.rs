@@ -10,11 +10,13 @@ const MACHINES: [(&str, u16, &[u8]); 3] = [
     ("arm", 40, &[0x01, 0x70, 0xa0, 0xe3, 0x00, 0x00, 0xa0, 0xe3, 0, 0, 0, 0xef]),
 ];
 
+/// Where the program is mapped, and the length of its two headers.
+const BASE: u64 = 0x40_0000;
+const HEADERS: u64 = 64 + 56;
+
 /// A static program for this architecture.
 pub fn program(architecture: &str) -> Vec<u8> {
     let (_, machine, code) = MACHINES.iter().find(|(name, ..)| *name == architecture).expect("a known architecture");
-    const BASE: u64 = 0x40_0000;
-    const HEADERS: u64 = 64 + 56;
     let size = HEADERS + code.len() as u64;
     let mut bytes = b"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00".to_vec();
     bytes.extend(2_u16.to_le_bytes());
