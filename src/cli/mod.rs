@@ -104,6 +104,11 @@ impl Error {
         match self {
             Self::Absent { hint, .. } | Self::Unnamed { hint, .. } => hint.clone(),
             Self::Image(error) => error.hint(),
+            Self::Registry(error) | Self::Walk(crate::handler::Error::Registry(error)) => {
+                let is_stranger = log::chain(error).contains("no credentials found");
+                let hint = "log in with `aws sso login`, or choose a profile with AWS_PROFILE";
+                is_stranger.then(|| hint.to_owned())
+            }
             _ => None,
         }
     }

@@ -117,8 +117,10 @@ impl Wire {
     fn manifest(self, family: Family, named: &str) -> Result<Document, String> {
         let Some(config) = self.config else {
             // An OCI artifact manifest of the 1.1 release candidates has blobs and no config.
-            let kind = [self.artifact_type.0.as_str(), named].into_iter().find(|text| !text.is_empty());
-            return kind.map(|kind| Document::Artifact(kind.to_owned())).ok_or("its manifest has no config".to_owned());
+            let kind = if self.artifact_type.0.is_empty() { named } else { &self.artifact_type.0 };
+            let is_artifact = !kind.is_empty() && media_type::kind(kind) == Kind::Other;
+            let artifact = is_artifact.then(|| Document::Artifact(kind.to_owned()));
+            return artifact.ok_or_else(|| "its manifest has no config".to_owned());
         };
         let layers = self.layers.kept;
         let in_toto = !layers.is_empty() && layers.iter().all(|layer| media_type::is_in_toto(&layer.media_type.0));

@@ -49,14 +49,13 @@ impl Layout {
     pub fn open(directory: &Path, resource_tag: Option<String>) -> Result<Self, RegistryError> {
         let read = || -> io::Result<Index> {
             let not_a_layout = |error: io::Error| {
-                let text = format!("not an OCI image layout: no `oci-layout` in {}", directory.display());
-                io::Error::new(error.kind(), text)
+                io::Error::new(error.kind(), "it is no OCI image layout, for want of a file `oci-layout`")
             };
             File::open(directory.join("oci-layout")).map_err(not_a_layout)?;
             let bytes = read_at_most(&directory.join("index.json"), MAX_MANIFEST)?;
             Ok(serde_json::from_slice(&bytes)?)
         };
-        let index = read().map_err(|error| failed("opening", directory, error))?;
+        let index = read().map_err(|error| unreadable(directory, error))?;
         Ok(Self { directory: directory.to_owned(), tagged: index.manifests, resource_tag })
     }
 
@@ -81,7 +80,7 @@ impl Layout {
             (Some(digest), Some(Some(tagged))) if tagged.digest != digest.as_str() => return Ok(Answer::Moved),
             (Some(digest), _) => digest.clone(),
             (None, Some(Some(tagged))) => {
-                let unusable = |error| failed("reading", &self.directory.join("index.json"), io::Error::other(error));
+                let unusable = |error| unreadable(&self.directory.join("index.json"), io::Error::other(error));
                 tagged.digest.parse().map_err(unusable)?
             }
             (None, None) => unreachable!("a selector has a digest or a tag"),
@@ -89,17 +88,19 @@ impl Layout {
         let listed = self.tagged.iter().find(|tagged| tagged.digest == digest.as_str());
         let media_type = listed.map(|tagged| tagged.media_type.clone()).unwrap_or_default();
         Ok(match self.read(&digest, MAX_MANIFEST)? {
-            Some(bytes) => Answer::Found(Manifest { digest, media_type, bytes }),
-            None => Answer::Absent,
+            Answer::Found(bytes) => Answer::Found(Manifest { digest, media_type, bytes }),
+            Answer::Refused(reason) => Answer::Refused(format!("its manifest {reason}")),
+            Answer::Absent | Answer::Moved => Answer::Absent,
         })
     }
 
-    fn read(&self, digest: &Digest, limit: usize) -> Result<Option<Vec<u8>>, RegistryError> {
+    fn read(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
         let path = self.directory.join("blobs").join("sha256").join(digest.hex());
         match read_at_most(&path, limit) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("reading", &path, error)),
+            Ok(bytes) => Ok(Answer::Found(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Answer::Absent),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(Answer::Refused(error.to_string())),
+            Err(error) => Err(unreadable(&path, error)),
         }
     }
 }
@@ -118,7 +119,10 @@ impl Registry for Layout {
     }
 
     async fn blob(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
-        Ok(self.read(digest, limit)?.map_or(Answer::Absent, Answer::Found))
+        self.read(digest, limit).map(|answer| match answer {
+            Answer::Refused(reason) => Answer::Refused(format!("it {reason}")),
+            other => other,
+        })
     }
 
     async fn resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
@@ -136,6 +140,6 @@ fn read_at_most(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn failed(action: &'static str, path: &Path, error: io::Error) -> RegistryError {
-    RegistryError::Failed { action, resource: path.display().to_string(), source: error.into() }
+fn unreadable(path: &Path, source: io::Error) -> RegistryError {
+    RegistryError::File { path: path.display().to_string(), source }
 }

@@ -89,6 +89,10 @@ pub enum RegistryError {
     #[error("{action} on {resource} failed")]
     #[allow(missing_docs, reason = "the message says it")]
     Failed { action: &'static str, resource: String, source: Cause },
+    /// A file of a layout is not what it should be.
+    #[error("{path} cannot be read")]
+    #[allow(missing_docs, reason = "the message says it")]
+    File { path: String, source: std::io::Error },
     /// A blob did not arrive whole.
     #[error("blob {digest} did not arrive whole: {reason}")]
     #[allow(missing_docs, reason = "the message says it")]

@@ -90,8 +90,7 @@ pub(super) fn remarks(report: &Report) -> Vec<String> {
         Verdict::Runs | Verdict::Unknown | Verdict::Fails if is_image => Some(inspected),
 
         Verdict::Undeclared => Some(
-            "to have it checked, declare where it runs: tag the repository, or label the image, with \
-             `intended-runtime`, such as `ecs/arm64` or `apprunner`",
+            "declare where it runs: tag the repository, or label the image, `intended-runtime=ecs/arm64` for example",
         ),
         Verdict::Ignored | Verdict::Runs | Verdict::Unknown | Verdict::Fails => None,
     };

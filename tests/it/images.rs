@@ -1,1 +1,303 @@
+//! Images of every kind met in the wild, from a layout through the whole look: what they are taken for.
 
+use ecr_preflight::handler::look;
+use ecr_preflight::reference::Selector;
+use ecr_preflight::registry::layout::Layout;
+use ecr_preflight::report::{Place, Report};
+use ecr_preflight::runtime::Runtime;
+use ecr_preflight::settings::Rules;
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use crate::support::elf;
+use crate::support::layout::{
+    Builder, DOCKER_CONFIG, DOCKER_LIST, DOCKER_MANIFEST, OCI_CONFIG, OCI_GZIP, OCI_INDEX, OCI_MANIFEST, attesting,
+    config, digest, promising,
+};
+
+/// Looks at an image by its digest, as a tool that knows no tag would; `v1` stands for any tag.
+fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) -> Report {
+    layout.tag("v1", image);
+    let registry = Layout::open(layout.path(), None).unwrap();
+    let selector = Selector::Both(digest(image), "v1".parse().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
+    let found = runtime.block_on(look(&registry, &selector, asked, &Rules::default())).unwrap();
+    found.report(Place { reference: "image", ..Place::default() })
+}
+
+/// An image in a few words: what it is, its platforms, and the verdict for ECS on arm64 with what led to it.
+fn said(layout: &mut Builder, image: &Value) -> String {
+    let report = report(layout, image, &[Runtime::EcsArm64]);
+    let kind = report.image.as_ref().map_or(Value::Null, |image| json!([image.kind, image.platforms]));
+    let faults = report.faults().map(|fault| fault.code.as_str().to_owned());
+    let unknown = report.runtimes().flat_map(|runtime| runtime.unknown.clone());
+    let why: Vec<String> = faults.chain(unknown).chain(report.ignored.map(|why| why.as_str().to_owned())).collect();
+    format!("{kind} {} {}", report.verdict.as_str(), why.join("; ")).trim_end().to_owned()
+}
+
+type Make = fn(&Builder) -> Value;
+
+fn without(layout: &Builder, image: &Value, key: &str) -> Value {
+    let mut document = document(layout, image);
+    document.as_object_mut().unwrap().remove(key);
+    layout.json(image["mediaType"].as_str().unwrap(), &document)
+}
+
+fn document(layout: &Builder, image: &Value) -> Value {
+    let path = layout.path().join("blobs/sha256").join(digest(image).hex());
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A manifest with this type of config and this one layer.
+fn made_of(layout: &Builder, config_type: &str, layer_type: &str) -> Value {
+    let config = layout.json(config_type, &config("linux", "arm64", json!({})));
+    let layer = layout.blob(layer_type, b"x");
+    layout.json(OCI_MANIFEST, &json!({"schemaVersion": 2, "config": config, "layers": [layer]}))
+}
+
+fn kinds() -> Vec<(&'static str, Make)> {
+    vec![
+        ("oci", |l| l.image("arm64")),
+        ("docker", |l| l.docker("arm64")),
+        ("oci without mediaType", |l| without(l, &l.image("arm64"), "mediaType")),
+        ("index", |l| l.index(&[promising(&l.image("arm64"), "linux", "arm64")])),
+        ("index without mediaType", |l| {
+            without(l, &l.index(&[promising(&l.image("arm64"), "linux", "arm64")]), "mediaType")
+        }),
+        ("docker's list", |l| {
+            let children =
+                [promising(&l.docker("arm64"), "linux", "arm64"), promising(&l.docker("amd64"), "linux", "amd64")];
+            l.json(DOCKER_LIST, &json!({"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": children}))
+        }),
+        ("index with attestations", |l| {
+            l.index(&[promising(&l.image("arm64"), "linux", "arm64"), attesting(&l.attestation())])
+        }),
+        ("index with an attestation by its layers alone", |l| l.index(&[l.image("arm64"), l.attestation()])),
+        ("index with unknown/unknown", |l| {
+            l.index(&[
+                promising(&l.image("arm64"), "linux", "arm64"),
+                promising(&l.image("amd64"), "unknown", "unknown"),
+            ])
+        }),
+        ("index with linux/\"\"", |l| l.index(&[promising(&l.image("arm64"), "linux", "")])),
+        ("index without platforms", |l| l.index(&[l.image("amd64"), l.image("arm64")])),
+        ("index with duplicates", |l| {
+            let child = promising(&l.image("arm64"), "linux", "arm64");
+            l.index(&[child.clone(), child.clone(), promising(&l.image("arm64"), "linux", "aarch64")])
+        }),
+        ("nested index", |l| {
+            let inner = l.index(&[promising(&l.image("arm64"), "linux", "arm64")]);
+            l.index(&[promising(&l.image("amd64"), "linux", "amd64"), inner])
+        }),
+        ("index nested three deep", |l| (0..3).fold(l.image("arm64"), |inner, _| l.index(&[inner]))),
+        ("index nested five deep", |l| (0..5).fold(l.image("arm64"), |inner, _| l.index(&[inner]))),
+        ("index with SOCI beside the image", |l| {
+            let mut soci = l.json(OCI_MANIFEST, &json!({"schemaVersion": 2}));
+            soci["artifactType"] = json!("application/vnd.amazon.soci.index.v2+json");
+            l.index(&[promising(&l.image("arm64"), "linux", "arm64"), soci])
+        }),
+        ("index whose child is lost", |l| {
+            let mut child = promising(&l.image("arm64"), "linux", "arm64");
+            child["digest"] = json!(format!("sha256:{}", "0".repeat(64)));
+            l.index(&[child])
+        }),
+        ("index that repeats one image for two platforms", |l| {
+            l.index(&[promising(&l.image("amd64"), "linux", "amd64"), promising(&l.image("amd64"), "linux", "arm64")])
+        }),
+        ("index of the same files without a command", |l| {
+            let layer = l.blob(OCI_GZIP, b"data");
+            let child = |architecture| {
+                let config = json!({"os": "linux", "architecture": architecture});
+                promising(&l.manifest(&config, std::slice::from_ref(&layer)), "linux", architecture)
+            };
+            l.index(&[child("amd64"), child("arm64")])
+        }),
+        ("empty index", |l| l.index(&[])),
+        ("index of 201 children", |l| l.index(&vec![promising(&l.image("arm64"), "linux", "arm64"); 201])),
+        ("schema 1", |l| {
+            let history = json!([{"v1Compatibility": r#"{"os":"linux","config":{"Cmd":["/app"]}}"#}]);
+            let layers = json!([{"blobSum": digest(&l.layer(OCI_GZIP, b"x")).as_str()}]);
+            let document = json!({"schemaVersion": 1, "name": "a", "tag": "b", "architecture": "arm64", "fsLayers": layers, "history": history});
+            l.json("application/vnd.docker.distribution.manifest.v1+json", &document)
+        }),
+        ("no architecture", |l| l.manifest(&json!({"os": "linux"}), &[l.layer(OCI_GZIP, b"x")])),
+        ("x86_64, as osbuild writes it", |l| {
+            l.manifest(&config("linux", "x86_64", json!({})), &[l.layer(OCI_GZIP, b"x")])
+        }),
+        ("config that is not JSON", |l| {
+            let config = l.blob(OCI_CONFIG, b"\x1f\x8b");
+            l.json(OCI_MANIFEST, &json!({"schemaVersion": 2, "config": config, "layers": [l.layer(OCI_GZIP, b"x")]}))
+        }),
+        ("config that is lost", |l| {
+            let config = json!({"mediaType": OCI_CONFIG, "digest": format!("sha256:{}", "0".repeat(64)), "size": 7});
+            l.json(OCI_MANIFEST, &json!({"schemaVersion": 2, "config": config, "layers": [l.layer(OCI_GZIP, b"x")]}))
+        }),
+        ("config of two megabytes", |l| {
+            let config = l.blob(OCI_CONFIG, &vec![b' '; 2 << 20]);
+            l.json(OCI_MANIFEST, &json!({"schemaVersion": 2, "config": config, "layers": [l.layer(OCI_GZIP, b"x")]}))
+        }),
+        ("config of two megabytes that claims seven bytes", |l| {
+            let mut config = l.blob(OCI_CONFIG, &vec![b' '; 2 << 20]);
+            config["size"] = json!(7);
+            l.json(OCI_MANIFEST, &json!({"schemaVersion": 2, "config": config, "layers": [l.layer(OCI_GZIP, b"x")]}))
+        }),
+        ("image without layers", |l| l.manifest(&config("linux", "arm64", json!({})), &[])),
+        ("not a manifest", |l| l.blob(OCI_MANIFEST, b"hello")),
+        ("a list", |l| l.blob(OCI_MANIFEST, b"[]")),
+        ("an empty object", |l| l.blob(OCI_MANIFEST, b"{}")),
+        ("a manifest with fields of other types", |l| {
+            let config = l.json(OCI_CONFIG, &config("linux", "arm64", json!({})));
+            let layer = json!({"mediaType": 7, "digest": null, "size": "x", "annotations": null});
+            let layers = [layer, l.layer(OCI_GZIP, &elf::program("arm64"))];
+            l.json(
+                OCI_MANIFEST,
+                &json!({"schemaVersion": "2", "mediaType": [], "artifactType": {}, "config": config, "layers": layers}),
+            )
+        }),
+    ]
+}
+
+#[test]
+fn images_of_every_kind_are_taken_for_what_they_are() {
+    let mut lines = String::new();
+    for (name, make) in kinds() {
+        let mut layout = Builder::new();
+        let image = make(&layout);
+        lines += &format!("{name}: {}\n", said(&mut layout, &image));
+    }
+    expect![[r#"
+        oci: ["image",["linux/arm64"]] runs
+        docker: ["image",["linux/arm64"]] runs
+        oci without mediaType: ["image",["linux/arm64"]] runs
+        index: ["index",["linux/arm64"]] runs
+        index without mediaType: ["index",["linux/arm64"]] runs
+        docker's list: ["index",["linux/arm64","linux/amd64"]] runs
+        index with attestations: ["index",["linux/arm64"]] runs
+        index with an attestation by its layers alone: ["index",["linux/arm64"]] runs
+        index with unknown/unknown: ["index",["linux/arm64"]] runs
+        index with linux/"": ["index",["linux/arm64"]] runs
+        index without platforms: ["index",["linux/amd64","linux/arm64"]] runs
+        index with duplicates: ["index",["linux/arm64"]] runs
+        nested index: ["index",["linux/amd64","linux/arm64"]] runs
+        index nested three deep: ["index",["linux/arm64"]] runs
+        index nested five deep: null unknown its indexes are nested more than 3 deep
+        index with SOCI beside the image: ["index",["linux/arm64"]] runs
+        index whose child is lost: ["index",["linux/arm64"]] unknown sha256:0000000000000000000000000000000000000000000000000000000000000000 is not in the repository
+        index that repeats one image for two platforms: ["index",["linux/amd64","linux/arm64"]] fails descriptor-lies; linux/arm64 and linux/amd64 have the same layers, and at most one of them can start
+        index of the same files without a command: ["index",["linux/amd64","linux/arm64"]] runs
+        empty index: ["index",[]] fails platform-missing
+        index of 201 children: null unknown its index has 201 children, more than the 200 that are read
+        schema 1: ["image",["linux/arm64"]] runs
+        no architecture: ["image",["linux/unknown"]] unknown the image claims linux/unknown: its architecture is not stated
+        x86_64, as osbuild writes it: ["image",["linux/amd64"]] fails wrong-architecture
+        config that is not JSON: ["image",["unknown/unknown"]] unknown its config cannot be read: it is no JSON object
+        config that is lost: ["image",["unknown/unknown"]] unknown its config is not in the repository
+        config of two megabytes: ["image",["unknown/unknown"]] unknown its config holds 2097152 bytes, more than the 1048576 that are read
+        config of two megabytes that claims seven bytes: ["image",["unknown/unknown"]] unknown its config cannot be had: it holds more than 1048576 bytes
+        image without layers: ["image",["linux/arm64"]] runs
+        not a manifest: null unknown its manifest cannot be read: it is no JSON object
+        a list: null unknown its manifest cannot be read: it is no JSON object
+        an empty object: null unknown its manifest has no config
+        a manifest with fields of other types: ["image",["linux/arm64"]] runs
+    "#]].assert_eq(&lines);
+}
+
+#[test]
+fn what_is_no_image_is_never_an_alarm() {
+    const OCI: &str = OCI_CONFIG;
+    let artifacts: Vec<(&str, Make)> = vec![
+        ("Helm chart", |l| l.helm()),
+        ("cosign signature", |l| l.signature()),
+        ("cosign attestation", |l| made_of(l, OCI, "application/vnd.dsse.envelope.v1+json")),
+        ("SBOM", |l| made_of(l, OCI, "text/spdx+json")),
+        ("notation signature", |l| made_of(l, "application/vnd.cncf.notary.signature", "application/jose+json")),
+        ("SOCI index", |l| made_of(l, "application/vnd.amazon.soci.index.v1+json", "application/octet-stream")),
+        ("build cache", |l| made_of(l, "application/vnd.buildkit.cacheconfig.v0", OCI_GZIP)),
+        ("build cache as an index", |l| {
+            let mut cache = l.blob("application/vnd.buildkit.cacheconfig.v0", b"{}");
+            cache["platform"] = Value::Null;
+            l.index(&[l.blob(OCI_GZIP, b"x"), cache])
+        }),
+        ("ORAS", |l| made_of(l, "application/vnd.unknown.config.v1+json", "text/plain")),
+        ("WASM", |l| made_of(l, "application/vnd.wasm.config.v0+json", "application/wasm")),
+        ("OCI artifact", |l| {
+            let empty = l.blob("application/vnd.oci.empty.v1+json", b"{}");
+            let document = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": "application/x", "config": empty, "layers": [empty]});
+            l.json(OCI_MANIFEST, &document)
+        }),
+        ("artifact manifest of the release candidates", |l| {
+            let media_type = "application/vnd.oci.artifact.manifest.v1+json";
+            l.json(media_type, &json!({"mediaType": media_type, "artifactType": "application/x", "blobs": []}))
+        }),
+        ("index with an artifactType", |l| {
+            let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "artifactType": "application/x", "manifests": [l.image("amd64")]});
+            l.json(OCI_INDEX, &index)
+        }),
+        ("docker plugin", |l| {
+            let config = l.blob("application/vnd.docker.plugin.v1+json", b"{}");
+            l.json(DOCKER_MANIFEST, &json!({"schemaVersion": 2, "config": config, "layers": [l.layer(OCI_GZIP, b"x")]}))
+        }),
+    ];
+    for (name, make) in artifacts {
+        let mut layout = Builder::new();
+        let image = make(&layout);
+        let report = report(&mut layout, &image, &[Runtime::AppRunner]);
+        assert_eq!(report.ignored.map(|why| why.as_str()), Some("artifact"), "{name}");
+        assert!(!report.is_news(), "{name}");
+    }
+}
+
+#[test]
+fn an_attestation_under_a_tag_fails_and_by_digest_is_ignored() {
+    let mut layout = Builder::new();
+    let attestation = layout.attestation();
+    assert_eq!(said(&mut layout, &attestation), r#"["artifact",[]] fails attestation-tagged"#);
+    let mut other = Builder::new();
+    let newer = other.json(
+        OCI_MANIFEST,
+        &json!({"schemaVersion": 2, "artifactType": "application/vnd.docker.attestation.manifest.v1+json",
+            "config": other.blob("application/vnd.oci.empty.v1+json", b"{}"), "layers": [other.blob("application/vnd.in-toto+json", b"{}")]}),
+    );
+    assert_eq!(said(&mut other, &newer), r#"["artifact",[]] fails attestation-tagged"#);
+    let registry = Layout::open(layout.path(), None).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let rules = Rules::default();
+    let found = runtime.block_on(look(&registry, &Selector::Digest(digest(&attestation)), None, &rules)).unwrap();
+    assert_eq!(found.report(Place::default()).ignored.map(|why| why.as_str()), Some("attestation"));
+}
+
+#[test]
+fn without_an_intent_an_image_is_held_against_its_own_label() {
+    let sound: [(&str, Make); 3] = [
+        ("single", |l| l.docker("arm64")),
+        ("index", |l| l.index(&[promising(&l.image("arm64"), "linux", "arm64")])),
+        ("unlabelled", |l| made_of(l, DOCKER_CONFIG, OCI_GZIP)),
+    ];
+    for (name, make) in sound {
+        let mut layout = Builder::new();
+        let image = make(&layout);
+        assert_eq!(report(&mut layout, &image, &[]).verdict.as_str(), "undeclared", "{name}");
+    }
+    let mut layout = Builder::new();
+    let lie = layout.index(&[promising(&layout.image("arm64"), "linux", "amd64")]);
+    let report = report(&mut layout, &lie, &[]);
+    let faults: Vec<(String, &str)> =
+        report.runtimes().map(|runtime| (runtime.subject.name(), runtime.faults[0].code.as_str())).collect();
+    assert_eq!(faults, [("linux/amd64".to_owned(), "descriptor-lies")]);
+    assert!(report.is_news());
+}
+
+#[test]
+fn a_label_declares_where_no_tag_does() {
+    for (label, verdict) in [("ecs/arm64", "runs"), ("apprunner", "fails"), ("ecs", "unknown")] {
+        let mut layout = Builder::new();
+        let image = layout.labelled("arm64", json!({"intended-runtime": label}));
+        assert_eq!(report(&mut layout, &image, &[]).verdict.as_str(), verdict, "{label}");
+        let index = layout.index(&[promising(&image, "linux", "arm64")]);
+        let mut other = Builder::new();
+        let image = other.labelled("arm64", json!({"intended-runtime": label}));
+        assert_eq!(digest(&other.index(&[promising(&image, "linux", "arm64")])), digest(&index));
+        assert_eq!(report(&mut other, &index, &[]).verdict.as_str(), verdict, "{label} in an index");
+    }
+}

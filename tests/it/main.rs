@@ -6,5 +6,6 @@ mod support;
 mod rooms;
 mod images;
 mod table;
+mod matrix;
 mod events;
 mod cli;

@@ -1,0 +1,72 @@
+//! Every runtime against seven images at the command line: the whole JSON, as the schema has it.
+//!
+//! Twice: for images built here, and for real ones that `tests/real/images.py` makes of Debian's packages with umoci
+//! and skopeo. Both must say the same, word for word, but for digests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ecr_preflight::runtime::RUNTIMES;
+use expect_test::expect_file;
+use serde_json::Value;
+
+use crate::support::layout::{Builder, attesting, promising};
+
+/// The tags under which a layout holds the seven images.
+const IMAGES: [&str; 7] = ["amd64-image", "image-of-arm64", "both", "attested", "arm-v7", "chart", "attestation"];
+
+fn built() -> Builder {
+    let mut layout = Builder::new();
+    let (amd64, arm64, arm) = (layout.image("amd64"), layout.image("arm64"), layout.image("arm"));
+    let both = layout.index(&[promising(&amd64, "linux", "amd64"), promising(&arm64, "linux", "arm64")]);
+    let attestation = layout.attestation();
+    let attested = layout.index(&[promising(&arm64, "linux", "arm64"), attesting(&attestation)]);
+    let helm = layout.helm();
+    for (tag, image) in IMAGES.into_iter().zip([amd64, arm64, both, attested, arm, helm, attestation]) {
+        layout.tag(tag, &image);
+    }
+    layout
+}
+
+/// Every cell: runtime, image, exit code, and the JSON with each digest replaced by a name.
+fn matrix(layout: &Path) -> String {
+    let mut text = String::new();
+    for tag in IMAGES {
+        for profile in &RUNTIMES {
+            let reference = format!("oci:{}:{tag}", layout.display());
+            let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
+            let output =
+                command.args(["check", &reference, "--runtime", profile.name, "--format", "json"]).output().unwrap();
+            assert!(output.stderr.is_empty(), "{reference}: {}", String::from_utf8_lossy(&output.stderr));
+            let json = String::from_utf8(output.stdout).unwrap();
+            let json = nameless(&json.replace(&layout.display().to_string(), "DIR"));
+            text += &format!("# {} {tag}: exit code {}\n{json}", profile.name, output.status.code().unwrap());
+        }
+    }
+    text
+}
+
+/// Replaces every digest, whole or abbreviated, by `DIGEST`.
+fn nameless(json: &str) -> String {
+    let mut parts = json.split("sha256:");
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |text, part| text + "sha256:DIGEST" + &part[64..])
+}
+
+#[test]
+fn check_prints_the_schema_for_every_runtime_and_image() {
+    let layout = built();
+    let text = matrix(layout.path());
+    expect_file!["matrix.txt"].assert_eq(&text);
+    for json in text.split("# ").skip(1).map(|cell| cell.split_once('\n').unwrap().1) {
+        let report: Value = serde_json::from_str(json).unwrap();
+        assert_eq!(report["schema"], "ecr-preflight/1");
+    }
+}
+
+#[test]
+#[ignore = "needs the images that `make test-real` makes of Debian's packages, with umoci and skopeo"]
+fn real_images_give_the_same() {
+    let layout = PathBuf::from(std::env::var_os("PREFLIGHT_TEST_REAL_IMAGES").expect("the layout of `make test-real`"));
+    expect_file!["matrix.txt"].assert_eq(&matrix(&layout));
+}
