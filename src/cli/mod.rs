@@ -90,6 +90,8 @@ pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write)
         Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,
         Ok(Verdict::Fails) => ExitCode::FAILURE,
         Ok(Verdict::Unknown) => ExitCode::from(2),
+        // The reader has seen enough, as `| head` does; shells show a writer's SIGPIPE as 141.
+        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(141),
         Err(error) => {
             let hint = error.hint().map(|hint| format!("\n\nhint: {hint}")).unwrap_or_default();
             // Where even standard error is closed, the exit code is all that is left.

@@ -13,7 +13,10 @@ fn run(arguments: &[&str], settings: &[(&str, &str)]) -> String {
     // Nothing of the machine's own configuration may decide.
     command.env_clear().envs([("HOME", "/nonexistent"), ("PATH", "/usr/bin")]).envs(settings.iter().copied());
     let output = command.args(arguments).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    // Trailing blanks, which clap writes in its help, would not survive an editor.
+    let text = |bytes: &[u8]| -> String {
+        String::from_utf8(bytes.to_vec()).unwrap().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    };
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     format!("success {} code {}\n--- out\n{out}--- err\n{err}", output.status.success(), output.status.code().unwrap())
 }
@@ -318,7 +321,7 @@ fn help_teaches() {
                   Possible values:
                   - text: For people
                   - json: For programs: one object, schema `ecr-preflight/1`
-          
+
                   [default: text]
 
           -h, --help
@@ -357,7 +360,7 @@ fn help_teaches() {
                   Possible values:
                   - text: For people
                   - json: For programs: one object, schema `ecr-preflight/1`
-          
+
                   [default: text]
 
           -h, --help

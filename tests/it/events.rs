@@ -78,9 +78,7 @@ fn the_sample_images_are_what_the_builder_makes() {
 #[test]
 fn a_setting_changes_what_is_marked_and_what_is_read() {
     let check = |settings: &[(&str, &str)], expected: Expect| {
-        expected.assert_eq(
-            &replay("push-arm64-for-ecs-amd64.json", None, settings).lines().next().unwrap_or_default().to_owned(),
-        );
+        expected.assert_eq(replay("push-arm64-for-ecs-amd64.json", None, settings).lines().next().unwrap_or_default());
     };
     check(
         &[("PREFLIGHT_MARK", "failure")],

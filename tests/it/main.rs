@@ -1,5 +1,10 @@
 //! One integration binary: linking the AWS SDK once is enough.
 #![allow(unreachable_pub, missing_docs, reason = "nothing outside this binary reads it")]
+#![allow(
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "a test that is wrong shall fail, and snapshots are raw strings"
+)]
 
 mod support;
 
@@ -9,3 +14,4 @@ mod table;
 mod matrix;
 mod events;
 mod cli;
+mod readme;

@@ -67,6 +67,6 @@ fn check_prints_the_schema_for_every_runtime_and_image() {
 #[test]
 #[ignore = "needs the images that `make test-real` makes of Debian's packages, with umoci and skopeo"]
 fn real_images_give_the_same() {
-    let layout = PathBuf::from(std::env::var_os("PREFLIGHT_TEST_REAL_IMAGES").expect("the layout of `make test-real`"));
+    let layout = PathBuf::from(std::env::var_os("TEST_REAL_IMAGES").expect("the layout of `make test-real`"));
     expect_file!["matrix.txt"].assert_eq(&matrix(&layout));
 }

@@ -1,0 +1,26 @@
+.PHONY: help test test-real test-emulator lint bench-startup
+
+# One shared target directory; integration tests need the command-line tool.
+CARGO ?= cargo
+FEATURES = --features cli
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+test: ## every hermetic test; needs Rust and nothing else
+	$(CARGO) test --locked $(FEATURES)
+
+test-real: ## the same answers for images made with umoci and skopeo; needs Debian, and root once to install them
+	python3 tests/real/images.py target/real-images
+	TEST_REAL_IMAGES="$(CURDIR)/target/real-images/layout" $(CARGO) test --locked $(FEATURES) --test it real_images -- --ignored
+
+test-emulator: ## the real function against an AWS emulator and a real client; needs Debian and Python
+	python3 tests/emulator/run.py
+
+lint: ## formatting and lints, warnings being errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked $(FEATURES) --all-targets -- --deny warnings
+	$(CARGO) clippy --locked --bin bootstrap -- --deny warnings
+
+bench-startup: ## start, memory and size beside a function that does nothing; ARGS="--help" tells more
+	python3 benches/startup/measure.py $(ARGS)
