@@ -215,3 +215,79 @@ impl Detail {
 fn given(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const DIGEST: &str = "sha256:3c949327e3253c949327e3253c949327e3253c949327e3253c949327e325abcd";
+
+    /// An event with this detail; what is given replaces what a plain push has.
+    fn read(detail_type: &str, changes: Value) -> Result<Event, EventError> {
+        let mut detail = json!({"result": "SUCCESS", "repository-name": "team/app", "image-digest": DIGEST,
+            "action-type": "PUSH", "image-tag": "v1"});
+        for (key, value) in changes.as_object().unwrap() {
+            detail[key] = value.clone();
+        }
+        let event = json!({"id": "1", "source": "aws.ecr", "detail-type": detail_type, "account": "123456789012",
+            "region": "us-west-2", "detail": detail});
+        Event::read(&serde_json::from_value(event).unwrap())
+    }
+
+    #[test]
+    fn arrivals_of_every_kind() {
+        let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
+        for (detail_type, how, changes) in [
+            ("ECR Image Action", How::Push, json!({})),
+            ("ECR Image Action", How::Push, json!({"image-digest": "", "new-field": {"a": [1]}})),
+            ("ECR Image Action", How::Push, json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"})),
+            ("ECR Replication Action", How::Replica, json!({"action-type": "REPLICATE", "source-region": "x"})),
+            ("ECR Pull Through Cache Action", How::PullThroughCache, json!({"sync-status": "SUCCESS", "result": null})),
+        ] {
+            let Ok(Event::Arrival(arrival)) = read(detail_type, changes.clone()) else { panic!("{changes}") };
+            assert_eq!((arrival.how, arrival.reference().as_str()), (how, uri), "{changes}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_ignored_with_a_reason() {
+        let helm = json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json",
+            "manifest-media-type": "application/vnd.oci.image.manifest.v1+json"});
+        let signature = json!({"image-tag": format!("{}.sig", DIGEST.replace(':', "-"))});
+        for (detail_type, why, changes) in [
+            ("ECR Image Action", "not-an-arrival", json!({"action-type": "DELETE"})),
+            ("ECR Image Action", "not-an-arrival", json!({"action-type": "UPDATE_STORAGE_CLASS"})),
+            ("ECR Image Action", "not-an-arrival", json!({"result": "FAILURE"})),
+            ("ECR Image Action", "not-an-arrival", json!({"action-type": null})),
+            ("ECR Image Scan", "not-an-arrival", json!({})),
+            ("ECR Replication Action", "not-an-arrival", json!({})),
+            ("ECR Pull Through Cache Action", "not-an-arrival", json!({"sync-status": "FAILURE"})),
+            ("ECR Image Action", "untagged", json!({"image-tag": ""})),
+            ("ECR Image Action", "untagged", json!({"image-tag": null})),
+            ("ECR Image Action", "own-mark", json!({"image-tag": "preflight-fail-apprunner-3c949327e325"})),
+            ("ECR Image Action", "own-mark", json!({"image-tag": "preflight-pass-ecs-arm64-3c949327e325"})),
+            ("ECR Image Action", "artifact", signature),
+            ("ECR Image Action", "artifact", helm),
+            ("ECR Referrer Action", "artifact", json!({})),
+        ] {
+            let Ok(Event::Ignored(found, ..)) = read(detail_type, changes.clone()) else { panic!("{changes}") };
+            assert_eq!(found.as_str(), why, "{changes}");
+        }
+    }
+
+    #[test]
+    fn an_arrival_that_cannot_be_read_is_an_error() {
+        for (message, changes) in [
+            ("the event does not say its repository-name", json!({"repository-name": null})),
+            ("the detail of the `ECR Image Action` event cannot be read", json!({"image-tag": 7})),
+            ("`Team` is not a repository name", json!({"repository-name": "Team"})),
+            ("`sha256:x` is not a digest", json!({"image-digest": "sha256:x"})),
+            ("`a b` is not a tag", json!({"image-tag": "a b"})),
+        ] {
+            let error = read("ECR Image Action", changes.clone()).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{changes}: {error}");
+        }
+    }
+}

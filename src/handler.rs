@@ -49,6 +49,9 @@ pub enum Error {
     Unmarked(String),
 }
 
+/// How long to wait before a missing image is asked for a second time: an event may overtake what it tells of.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
+
 impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Repository) -> M> Walk<O, N, P> {
     /// Handles one event.
     ///
@@ -66,15 +69,20 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
             }
         };
         let registry = (self.registry)(&arrival.repository);
-        let look = look(&registry, &arrival.selector, None, &self.settings.rules).await?;
-        let mut report = look.report(Place {
+        let rules = &self.settings.rules;
+        let mut found = look(&registry, &arrival.selector, None, rules).await?;
+        if matches!(found, Look::Ignored(Ignored::Deleted, _)) {
+            tokio::time::sleep(SECOND_LOOK).await;
+            found = look(&registry, &arrival.selector, None, rules).await?;
+        }
+        let mut report = found.report(Place {
             arrival: Some(&arrival),
             reference: &arrival.reference(),
             repository: Some(&arrival.repository),
             tag: arrival.selector.tag(),
-            key: &self.settings.rules.key,
+            key: &rules.key,
         });
-        let marked = self.mark(&arrival, &look, &report).await?;
+        let marked = self.mark(&arrival, &found, &report).await?;
         let told = report.is_news() && self.notifier.is_some();
         if let Outcome::Refused(reason) = marked {
             tracing::error!(event_id = arrival.event_id, reason, "mark refused");
@@ -113,9 +121,6 @@ pub enum Look {
     Ignored(Ignored, Option<Image>),
 }
 
-/// How long to wait before a missing image is asked for a second time: an event may overtake what it tells of.
-const SECOND_LOOK: Duration = Duration::from_millis(500);
-
 /// Looks at one image: its intent, what it says it is, and how the two agree. `asked` are the runtimes that a person
 /// named; without them, what the image and its repository declare counts.
 ///
@@ -136,10 +141,6 @@ pub async fn look(
     let declaration = async { if intent.is_declared() { Ok(None) } else { registry.resource_tag(&rules.key).await } };
     let which = std::slice::from_ref(selector);
     let (mut answers, declared) = tokio::try_join!(registry::manifests(registry, which), declaration)?;
-    if answers == [Answer::Absent] {
-        tokio::time::sleep(SECOND_LOOK).await;
-        answers = registry::manifests(registry, which).await?;
-    }
     let intent = intent.or(Source::RepositoryTag, declared.as_deref());
     let manifest = match answers.pop() {
         Some(Answer::Found(manifest)) => manifest,

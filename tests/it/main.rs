@@ -13,5 +13,6 @@ mod images;
 mod table;
 mod matrix;
 mod events;
+mod messages;
 mod cli;
 mod readme;

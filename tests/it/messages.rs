@@ -1,0 +1,145 @@
+//! What is published: the exact card and attributes, and the limits of every receiver.
+
+use ecr_preflight::event::{Arrival, How};
+use ecr_preflight::image::{Compression, Content, Family, Image, Layer, Single};
+use ecr_preflight::intent::{Intent, Source};
+use ecr_preflight::notify::{Message, message};
+use ecr_preflight::platform::Platform;
+use ecr_preflight::reference::{Digest, Repository, Selector, Tag};
+use ecr_preflight::report::{Place, Report};
+use ecr_preflight::verdict::judge;
+use expect_test::expect;
+use serde_json::Value;
+
+/// The report of a push of an arm64 image that starts with this command.
+fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
+    let digest = Digest::of(b"image");
+    let tag: Tag = tag.parse().unwrap();
+    let arrival = Arrival {
+        how: How::Push,
+        repository: Repository::new("123456789012", "us-west-2", name).unwrap(),
+        selector: Selector::Both(digest.clone(), tag),
+        event_id: "13cde686-328b-6117-af20-0e5566167482".to_owned(),
+    };
+    let single = Single {
+        digest: digest.clone(),
+        platform: Platform::linux("arm64"),
+        unread: None,
+        family: Family::Oci,
+        layers: vec![Layer { digest: digest.clone(), compression: Compression::Gzip }],
+        command: vec![command.to_owned()],
+    };
+    let image = Image { digest, media_type: "m".to_owned(), content: Content::Single(single), label: None };
+    let place = Place {
+        arrival: Some(&arrival),
+        reference: &arrival.reference(),
+        repository: Some(&arrival.repository),
+        tag: arrival.selector.tag(),
+        key: "intended-runtime",
+    };
+    let intent = Intent::default().or(Source::RepositoryTag, Some(declared));
+    Report::judged(place, Some(&image), &judge(&intent, &image))
+}
+
+fn body(message: &Message, protocol: &str) -> String {
+    message.bodies.iter().find(|(name, _)| *name == protocol).unwrap().1.clone()
+}
+
+#[test]
+fn the_card_and_the_attributes_of_the_usual_story() {
+    let message = message(&report("grafana/grafana", "11.4.0", "apprunner", "/run.sh"));
+    let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
+    expect![[r#"
+        {
+          "content": {
+            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, made for *linux/arm64*\n`sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`\n\n✗ *App Runner* (declared by the repository's tag)\n`wrong-architecture` the image is made for linux/arm64, not linux/amd64\nyou would meet: `exec /run.sh: exec format error`\n\n_label checked, binary not inspected: this version reads labels only_",
+            "keywords": [
+              "apprunner",
+              "wrong-architecture"
+            ],
+            "nextSteps": [
+              "1. Build it for linux/amd64: `docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 --push .`",
+              "2. Or, where it was copied from another registry, copy it for linux/amd64: `docker pull --platform linux/amd64 SOURCE &amp;&amp; docker tag SOURCE 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 &amp;&amp; docker push 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`"
+            ],
+            "textType": "client-markdown",
+            "title": ":x: grafana/grafana:11.4.0 will not start on App Runner"
+          },
+          "id": "13cde686-328b-6117-af20-0e5566167482",
+          "metadata": {
+            "enableCustomActions": false,
+            "eventType": "fails",
+            "summary": "grafana/grafana:11.4.0 will not start on App Runner",
+            "threadId": "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d"
+          },
+          "source": "custom",
+          "version": "1.0"
+        }"#]].assert_eq(&serde_json::to_string_pretty(&card).unwrap());
+    expect![[r#"
+        grafana/grafana:11.4.0 will not start on App Runner
+        grafana/grafana:11.4.0 will not start on App Runner
+        [
+            (
+                "verdict",
+                [
+                    "fails",
+                ],
+            ),
+            (
+                "repository",
+                [
+                    "grafana/grafana",
+                ],
+            ),
+            (
+                "runtime",
+                [
+                    "apprunner",
+                ],
+            ),
+            (
+                "fault",
+                [
+                    "wrong-architecture",
+                ],
+            ),
+        ]"#]]
+    .assert_eq(&format!("{}\n{}\n{:#?}", message.subject, body(&message, "sms"), message.attributes));
+}
+
+#[test]
+fn several_faults_are_lists_that_a_filter_policy_can_match() {
+    let message = message(&report("team/app", "v1", "ecs/amd64 lambda/amd64 apprunr", "/app"));
+    expect![[r#"[("verdict", ["fails"]), ("repository", ["team/app"]), ("runtime", ["ecs/amd64", "lambda/amd64", "apprunr"]), ("fault", ["wrong-architecture", "intent-unreadable"])]"#]].assert_eq(&format!("{:?}", message.attributes));
+}
+
+#[test]
+fn nothing_is_longer_than_its_receiver_takes() {
+    let name = format!("{}x", "long-name/".repeat(25));
+    let unreadable = vec!["e".repeat(100); 100].join(" ");
+    for (declared, command) in [("apprunner", "/é".repeat(5000)), (unreadable.as_str(), "`<&>".repeat(5000))] {
+        let message = message(&report(&name, &"t".repeat(128), &format!("ecs/amd64 {declared}"), &command));
+        let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
+        let content = &card["content"];
+        let length = |value: &Value| value.as_str().unwrap().chars().count();
+        assert!(length(&content["title"]) <= 250);
+        assert!(length(&content["description"]) <= 8000);
+        assert!(content["nextSteps"].as_array().unwrap().iter().all(|step| length(step) <= 350));
+        assert!(content["keywords"].as_array().unwrap().iter().all(|word| length(word) <= 75));
+        assert!(message.subject.len() < 100 && message.subject.bytes().all(|c| c.is_ascii_graphic() || c == b' '));
+        assert!(body(&message, "sms").chars().count() <= 160);
+        let all: usize = message.bodies.iter().map(|(_, body)| serde_json::to_string(body).unwrap().len()).sum();
+        assert!(all < 256 * 1024, "{all} bytes");
+    }
+}
+
+#[test]
+fn what_an_image_says_of_itself_cannot_pass_for_markup() {
+    let report = report("team/app", "v1", "ecs/amd64", "/a`*<https://evil.example|click>&");
+    let message = message(&report);
+    let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
+    let description = card["content"]["description"].as_str().unwrap();
+    assert!(
+        description.contains("`exec /a'*&lt;https://evil.example|click&gt;&amp;: exec format error`"),
+        "{description}"
+    );
+}
