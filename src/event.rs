@@ -225,7 +225,7 @@ mod tests {
     const DIGEST: &str = "sha256:3c949327e3253c949327e3253c949327e3253c949327e3253c949327e325abcd";
 
     /// An event with this detail; what is given replaces what a plain push has.
-    fn read(detail_type: &str, changes: Value) -> Result<Event, EventError> {
+    fn read(detail_type: &str, changes: &Value) -> Result<Event, EventError> {
         let mut detail = json!({"result": "SUCCESS", "repository-name": "team/app", "image-digest": DIGEST,
             "action-type": "PUSH", "image-tag": "v1"});
         for (key, value) in changes.as_object().unwrap() {
@@ -246,7 +246,7 @@ mod tests {
             ("ECR Replication Action", How::Replica, json!({"action-type": "REPLICATE", "source-region": "x"})),
             ("ECR Pull Through Cache Action", How::PullThroughCache, json!({"sync-status": "SUCCESS", "result": null})),
         ] {
-            let Ok(Event::Arrival(arrival)) = read(detail_type, changes.clone()) else { panic!("{changes}") };
+            let Ok(Event::Arrival(arrival)) = read(detail_type, &changes) else { panic!("{changes}") };
             assert_eq!((arrival.how, arrival.reference().as_str()), (how, uri), "{changes}");
         }
     }
@@ -272,7 +272,7 @@ mod tests {
             ("ECR Image Action", "artifact", helm),
             ("ECR Referrer Action", "artifact", json!({})),
         ] {
-            let Ok(Event::Ignored(found, ..)) = read(detail_type, changes.clone()) else { panic!("{changes}") };
+            let Ok(Event::Ignored(found, ..)) = read(detail_type, &changes) else { panic!("{changes}") };
             assert_eq!(found.as_str(), why, "{changes}");
         }
     }
@@ -286,7 +286,7 @@ mod tests {
             ("`sha256:x` is not a digest", json!({"image-digest": "sha256:x"})),
             ("`a b` is not a tag", json!({"image-tag": "a b"})),
         ] {
-            let error = read("ECR Image Action", changes.clone()).unwrap_err().to_string();
+            let error = read("ECR Image Action", &changes).unwrap_err().to_string();
             assert!(error.starts_with(message), "{changes}: {error}");
         }
     }
