@@ -72,7 +72,8 @@ def get_download_url_for_layer(data):
 
 def put_image(data):
     """ECR: a digest that is not the manifest's, a manifest of no known type, and a tag that the very image has already
-    are refused; ministack stores whatever it is given, and in an immutable repository takes the last for a move."""
+    are refused; ministack stores whatever it is given. Where tags are immutable it refuses any that is there, whichever
+    image has it, and so does ECR: <https://github.com/aws/containers-roadmap/issues/2179>."""
     manifest, digest, tag = data.get("imageManifest", ""), data.get("imageDigest"), data.get("imageTag")
     actual = "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
     if digest and digest != actual:
@@ -80,7 +81,9 @@ def put_image(data):
         return error_response_json("ImageDigestDoesNotMatchException", said, 400)
     if not data.get("imageManifestMediaType") and not json.loads(manifest).get("mediaType"):
         return error_response_json("InvalidParameterException", "The manifest's media type is not known", 400)
-    holder = ecr._find_image(data.get("repositoryName", ""), {"imageTag": tag}) if tag else None
+    repository = data.get("repositoryName", "")
+    mutable = ecr._repositories.get(repository, {}).get("imageTagMutability") == "MUTABLE"
+    holder = ecr._find_image(repository, {"imageTag": tag}) if tag and mutable else None
     if holder is not None and holder["imageDigest"] == actual:
         said = f"Image with digest '{actual}' and tag '{tag}' already exists"
         return error_response_json("ImageAlreadyExistsException", said, 400)

@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import textwrap
+import traceback
 import urllib.request
 import uuid
 from pathlib import Path
@@ -89,15 +90,6 @@ def an_amd64_image_for_ecs_on_arm64_is_told_and_marked(stage):
     equal("the tags", stage.tags(ECS_ARM64, event), {"1.4.2", stage.mark(event, "fail", "ecs-arm64")})
 
 
-def a_mark_in_a_repository_with_immutable_tags_is_set_once(stage):
-    equal("tags are immutable", stage.mutability(ECS_ARM64), "IMMUTABLE")
-    event = stage.event("push-arm64-for-ecs-amd64", ECS_ARM64, "1.4.2")
-    stage.responds(event, "fails")
-    stage.only_message()
-    stage.notification()
-    equal("the tags", stage.tags(ECS_ARM64, event), {"1.4.2", stage.mark(event, "fail", "ecs-arm64")})
-
-
 def the_index_runs_on_app_runner(stage):
     stage.push("index", APP_RUNNER, "11.4.1")
     event = stage.event("push-index", APP_RUNNER, "11.4.1")
@@ -113,6 +105,25 @@ def the_index_runs_on_ecs(stage):
     stage.responds(event, "runs")
     stage.no_message()
     equal("the tags", stage.tags(ECS_ARM64, event), {"2.0.0", stage.mark(event, "pass", "ecs-arm64")})
+
+
+def a_mark_among_immutable_tags_is_there_already_on_the_second_delivery(stage):
+    """Of an image that runs nobody else is told, so that a mark refused would fail the whole event."""
+    event = stage.event("push-index", ECS_ARM64, "2.0.0")
+    before, mark = stage.tags(ECS_ARM64, event), stage.mark(event, "pass", "ecs-arm64")
+    equal("a second PutImage is refused", stage.put_image_again(ECS_ARM64, mark), "ImageTagAlreadyExistsException")
+    stage.responds(event, "runs")
+    stage.no_message()
+    equal("the tags", stage.tags(ECS_ARM64, event), before)
+
+
+def a_mark_that_another_image_has_is_an_error(stage):
+    stage.push("arm64", ECS_ARM64, "1.4.3")
+    event = stage.event("push-arm64", ECS_ARM64, "1.4.3")
+    mark = stage.mark(event, "pass", "ecs-arm64")
+    stage.put_image(ECS_ARM64, "1.4.2", mark)
+    holds("the error", stage.fails(event), "the mark was not set", repository_arn(ECS_ARM64), mark, "another image")
+    equal("the tags", stage.tags(ECS_ARM64, event), {"1.4.3"})
 
 
 def an_index_that_is_meant_for_nothing_is_neither_told_nor_marked(stage):
@@ -137,8 +148,9 @@ def an_index_for_lambda_is_told_whatever_it_holds(stage):
 def an_untagged_child_is_left_to_its_index(stage):
     child = stage.index_children(ECS_ARM64, "2.0.0")[1]
     event = stage.event("push-untagged", ECS_ARM64, "", child)
+    before = stage.tags(ECS_ARM64, event)
     stage.ignores(event, "untagged")
-    equal("the tags", stage.tags(ECS_ARM64, event), {"1.4.2", stage.mark(event, "fail", "ecs-arm64")})
+    equal("the tags", stage.tags(ECS_ARM64, event), before)
 
 
 def its_own_mark_is_not_judged(stage):
@@ -196,10 +208,11 @@ def filters_on_attributes_let_through_what_they_name(stage):
     equal("what a filter on the runtime let through", told, ["apprunner", "apprunner"])
 
 
-def no_log_holds_a_presigned_address(stage):
+def the_log_holds_what_went_wrong_and_no_presigned_address(stage):
     log = stage.log.read_text()
     holds("the log", log, "storage service answered with status 404")
     equal("how often it holds the signature", log.count(SIGNATURE), 0)
+    equal("how often a mark was refused", log.count('"mark refused"'), 1)
     levels = {json.loads(line)["level"] for line in log.splitlines()}
     equal("every line is JSON, of these levels", levels, {"INFO", "ERROR"})
 
@@ -208,9 +221,10 @@ CASES = [
     an_arm64_image_for_app_runner_is_told_and_marked,
     the_same_event_once_more_sets_no_second_mark,
     an_amd64_image_for_ecs_on_arm64_is_told_and_marked,
-    a_mark_in_a_repository_with_immutable_tags_is_set_once,
     the_index_runs_on_app_runner,
     the_index_runs_on_ecs,
+    a_mark_among_immutable_tags_is_there_already_on_the_second_delivery,
+    a_mark_that_another_image_has_is_an_error,
     an_index_that_is_meant_for_nothing_is_neither_told_nor_marked,
     an_index_for_lambda_is_told_whatever_it_holds,
     an_untagged_child_is_left_to_its_index,
@@ -221,7 +235,7 @@ CASES = [
     a_blob_that_the_storage_does_not_hand_out_is_an_error_without_its_address,
     a_missing_topic_is_an_error_that_names_it,
     filters_on_attributes_let_through_what_they_name,
-    no_log_holds_a_presigned_address,
+    the_log_holds_what_went_wrong_and_no_presigned_address,
 ]
 
 
@@ -323,6 +337,12 @@ class Stage:
         wait_until(lambda: not self.subscriber.notifications.empty(), 10, "the notification over HTTPS")
         return self.subscriber.notifications.get()
 
+    def forget(self):
+        """Takes out what a failed case left, so that the next one is not blamed for it."""
+        drain(self.sqs, self.queue)
+        while not self.subscriber.notifications.empty():
+            self.subscriber.notifications.get()
+
     def tags(self, repository, event):
         """The tags of the image that the event names."""
         asked = [{"imageDigest": event["detail"]["image-digest"]}]
@@ -334,19 +354,19 @@ class Stage:
         digest = event["detail"]["image-digest"].removeprefix("sha256:")
         return f"preflight-{verdict}-{runtime}-{digest[:12]}"
 
+    def put_image(self, repository, tag, new_tag):
+        """Tags an image once more, as anybody may."""
+        image = self._image(repository, tag)
+        manifest = {name: image[name] for name in ("imageManifest", "imageManifestMediaType")}
+        self.ecr.put_image(repositoryName=repository, imageTag=new_tag, **manifest)
+
     def put_image_again(self, repository, tag):
         """The code of the error that ECR answers to a tag that the very image has."""
-        image = self._image(repository, tag)
-        fields = ["imageManifest", "imageManifestMediaType"]
         try:
-            self.ecr.put_image(repositoryName=repository, imageTag=tag, **{name: image[name] for name in fields})
+            self.put_image(repository, tag, tag)
         except botocore.exceptions.ClientError as error:
             return error.response["Error"]["Code"]
         return None
-
-    def mutability(self, repository):
-        described = self.ecr.describe_repositories(repositoryNames=[repository])
-        return described["repositories"][0]["imageTagMutability"]
 
     def manifest(self, repository, tag):
         return json.loads(self._image(repository, tag)["imageManifest"])
@@ -462,8 +482,10 @@ def passes(case, stage):
     name = case.__name__.replace("_", " ")
     try:
         case(stage)
-    except (Wrong, Unusable, botocore.exceptions.ClientError) as error:
-        print(f"FAILED  {name}\n{textwrap.indent(str(error), '        ')}", flush=True)
+    except Exception as error:  # noqa: BLE001, whatever it is, the other cases are still worth running
+        said = str(error) if isinstance(error, (Wrong, Unusable)) else traceback.format_exc()
+        print(f"FAILED  {name}\n{textwrap.indent(said, '        ')}", flush=True)
+        stage.forget()
         return False
     print(f"ok      {name}", flush=True)
     return True
@@ -493,7 +515,7 @@ def bounded(seconds):
     """Ends the run, and with it what it started, when it takes longer."""
 
     def expired(*_):
-        raise Unusable(f"the run took more than {seconds} s")
+        sys.exit(f"error: the run took more than {seconds} s")
 
     signal.signal(signal.SIGALRM, expired)
     signal.alarm(seconds)
