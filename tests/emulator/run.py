@@ -54,8 +54,8 @@ def an_arm64_image_for_app_runner_is_told_and_marked(stage):
     report = stage.responds(event, "fails")
     message = stage.only_message()
     equal("the body for SQS is the report", json.loads(message["Message"]), report)
-    attributes = {"verdict": "fails", "repository": APP_RUNNER, "runtime": "apprunner", "fault": "wrong-architecture"}
-    equal("the attributes", string_attributes(message), attributes)
+    expected = {"verdict": "fails", "repository": APP_RUNNER, "runtime": "apprunner", "fault": "wrong-architecture"}
+    equal("the attributes", attributes(message), expected)
     holds("the subject", message["Subject"], "grafana/grafana:11.4.0", "App Runner")
     card = json.loads(stage.notification()["Message"])
     equal("the card's source", (card["version"], card["source"]), ("1.0", "custom"))
@@ -84,8 +84,8 @@ def an_amd64_image_for_ecs_on_arm64_is_told_and_marked(stage):
     report = stage.responds(event, "fails")
     equal("the platform", report["image"]["platforms"], ["linux/amd64"])
     message = stage.only_message()
-    attributes = {"verdict": "fails", "repository": ECS_ARM64, "runtime": "ecs/arm64", "fault": "wrong-architecture"}
-    equal("the attributes", string_attributes(message), attributes)
+    expected = {"verdict": "fails", "repository": ECS_ARM64, "runtime": "ecs/arm64", "fault": "wrong-architecture"}
+    equal("the attributes", attributes(message), expected)
     stage.notification()
     equal("the tags", stage.tags(ECS_ARM64, event), {"1.4.2", stage.mark(event, "fail", "ecs-arm64")})
 
@@ -135,14 +135,16 @@ def an_index_that_is_meant_for_nothing_is_neither_told_nor_marked(stage):
 
 
 def an_index_for_lambda_is_told_whatever_it_holds(stage):
-    stage.push("index", UNTAGGED, "v7-lambda-arm64")
-    event = stage.event("push-index-for-lambda", UNTAGGED, "v7-lambda-arm64")
+    tag = "v7-lambda-amd64-arm64"
+    stage.push("index", UNTAGGED, tag)
+    event = stage.event("push-index-for-lambda", UNTAGGED, tag)
     stage.responds(event, "fails")
-    message = stage.only_message()
-    attributes = {"verdict": "fails", "repository": UNTAGGED, "runtime": "lambda/arm64", "fault": "index-refused"}
-    equal("the attributes", string_attributes(message), attributes)
+    expected = {"verdict": "fails", "repository": UNTAGGED, "fault": "index-refused"}
+    expected["runtime"] = ["lambda/amd64", "lambda/arm64"]
+    equal("the attributes", attributes(stage.only_message()), expected)
     stage.notification()
-    holds("the tags", stage.tags(UNTAGGED, event), stage.mark(event, "fail", "lambda-arm64"))
+    marks = {stage.mark(event, "fail", runtime) for runtime in ("lambda-amd64", "lambda-arm64")}
+    equal("the tags", stage.tags(UNTAGGED, event), {"2.0.0", tag} | marks)
 
 
 def an_untagged_child_is_left_to_its_index(stage):
@@ -204,8 +206,9 @@ def a_missing_topic_is_an_error_that_names_it(stage):
 
 
 def filters_on_attributes_let_through_what_they_name(stage):
-    told = [string_attributes(message)["runtime"] for message in drain(stage.sqs, stage.app_runner_queue)]
-    equal("what a filter on the runtime let through", told, ["apprunner", "apprunner"])
+    told = [attributes(message)["runtime"] for message in drain(stage.sqs, stage.filtered_queue)]
+    expected = ["apprunner", "apprunner", ["lambda/amd64", "lambda/arm64"]]
+    equal("what a filter on the runtime let through", told, expected)
 
 
 def the_log_holds_what_went_wrong_and_no_presigned_address(stage):
@@ -250,7 +253,8 @@ class Stage:
         self.subscriber, self.log = subscriber, log
         self.ecr, self.sns, self.sqs = (client(service, address) for service in ("ecr", "sns", "sqs"))
         self.topic = self.sns.create_topic(Name="preflight")["TopicArn"]
-        self.queue, self.app_runner_queue = self._queue("all"), self._queue("apprunner", {"runtime": ["apprunner"]})
+        self.queue = self._queue("all")
+        self.filtered_queue = self._queue("filtered", {"runtime": ["apprunner", "lambda/arm64"]})
         # Left by the first case, to be shown at the end.
         self.card = None
         self._repositories()
@@ -409,11 +413,10 @@ def drain(sqs, queue):
     return envelopes
 
 
-def string_attributes(message):
-    """The message's attributes, every one of which must be a single string here."""
-    attributes = message["MessageAttributes"]
-    equal("the types of the attributes", {value["Type"] for value in attributes.values()}, {"String"})
-    return {name: value["Value"] for name, value in attributes.items()}
+def attributes(message):
+    """The message's attributes: a string each, or a list where there are several values."""
+    read = {"String": str, "String.Array": json.loads}
+    return {name: read[value["Type"]](value["Value"]) for name, value in message["MessageAttributes"].items()}
 
 
 def repository_arn(name):
@@ -457,7 +460,7 @@ def run(bootstrap, work):
         raise Unusable(f"{bootstrap} is not there; build it: cargo build --bin bootstrap")
     require_tools()
     packages = debian_packages(work / "packages")
-    bounded(BOUND)
+    bounded(BOUND, work)
     with contextlib.ExitStack() as world:
         run_in = fresh(work / "run")
         images = Images(run_in, packages)
@@ -511,11 +514,11 @@ def fresh(directory):
     return directory
 
 
-def bounded(seconds):
+def bounded(seconds, work):
     """Ends the run, and with it what it started, when it takes longer."""
 
     def expired(*_):
-        sys.exit(f"error: the run took more than {seconds} s")
+        sys.exit(f"error: the run took more than {seconds} s; the logs are below {work}")
 
     signal.signal(signal.SIGALRM, expired)
     signal.alarm(seconds)
