@@ -5,6 +5,7 @@
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::put_image::PutImageError;
+use aws_sdk_ecr::types::ImageIdentifier;
 
 use super::{MarkError, Marker, Outcome};
 use crate::reference::{Repository, Tag};
@@ -39,14 +40,39 @@ impl Marker for EcrMarker {
         let request = request.image_tag(mark.as_str()).image_digest(manifest.digest.as_str());
         match request.send().await {
             Ok(_) => Ok(Outcome::Set),
-            Err(error) => self.outcome(&error, mark).map_or_else(|| Err(failed(error.into())), Ok),
+            Err(error) if is_taken(&error) => self.taken(manifest, mark).await,
+            Err(error) => self.outcome(&error).map_or_else(|| Err(failed(error.into())), Ok),
         }
     }
 }
 
+/// A repository with immutable tags answers so whoever has the tag, be it this very image: "Preventing image tags from
+/// being overwritten in Amazon ECR" in its user guide.
+fn is_taken(error: &SdkError<PutImageError>) -> bool {
+    matches!(error.as_service_error(), Some(PutImageError::ImageTagAlreadyExistsException(_)))
+}
+
 impl EcrMarker {
+    /// What it means that the tag is taken: set, where an earlier delivery of the event set it. Asked for together,
+    /// digest and tag are only found where they belong together.
+    async fn taken(&self, manifest: &Manifest, mark: &Tag) -> Result<Outcome, MarkError> {
+        let resource = self.repository.arn();
+        let both = ImageIdentifier::builder().image_digest(manifest.digest.as_str()).image_tag(mark.as_str()).build();
+        let request = self.client.batch_get_image();
+        let request = request.registry_id(self.repository.account()).repository_name(self.repository.name());
+        let media_type = Some(&manifest.media_type).filter(|text| !text.is_empty()).cloned();
+        let request = request.set_accepted_media_types(media_type.map(|media_type| vec![media_type]));
+        match request.image_ids(both).send().await {
+            Ok(reply) if !reply.images().is_empty() => Ok(Outcome::Set),
+            Ok(_) => Ok(Outcome::Refused(format!(
+                "{resource} has immutable tags, and another image has the tag {mark} already"
+            ))),
+            Err(error) => Err(MarkError { action: "ecr:BatchGetImage", resource, source: error.into() }),
+        }
+    }
+
     /// What an error means for the mark; `None` where a retry may mend it.
-    fn outcome(&self, error: &SdkError<PutImageError>, mark: &Tag) -> Option<Outcome> {
+    fn outcome(&self, error: &SdkError<PutImageError>) -> Option<Outcome> {
         let arn = self.repository.arn();
         let refused = |why: String| Some(Outcome::Refused(why));
         if error.code() == Some("AccessDeniedException") {
@@ -55,9 +81,6 @@ impl EcrMarker {
         match error.as_service_error()? {
             // The same image has this very tag already: an earlier delivery of the event set it.
             PutImageError::ImageAlreadyExistsException(_) => Some(Outcome::Set),
-            PutImageError::ImageTagAlreadyExistsException(_) => {
-                refused(format!("{arn} has immutable tags, and another image has the tag {mark} already"))
-            }
             PutImageError::LimitExceededException(_) => {
                 refused(format!("the image in {arn} has as many tags as ECR allows"))
             }
