@@ -82,7 +82,7 @@ pub const VARIABLES: [Variable; 7] = [
         allowed: "labels or configs",
         meaning: "whether an index is believed, or the configs of its children are read too",
     },
-    Variable { name: "PREFLIGHT_LOG", allowed: "error, warn, info or debug", meaning: "the least severe log lines" },
+    Variable { name: "PREFLIGHT_LOG", allowed: "error, warn or info", meaning: "the least severe log lines" },
 ];
 
 /// A variable that cannot be used.
@@ -155,12 +155,8 @@ impl Settings {
 const MARKS: [(&str, Policy); 3] = [("never", Policy::Never), ("failure", Policy::Failure), ("always", Policy::Always)];
 const IMAGE_TAGS: [(&str, bool); 2] = [("read", true), ("ignore", false)];
 const DEPTHS: [(&str, Depth); 2] = [("labels", Depth::Labels), ("configs", Depth::Configs)];
-const LEVELS: [(&str, tracing::Level); 4] = [
-    ("error", tracing::Level::ERROR),
-    ("warn", tracing::Level::WARN),
-    ("info", tracing::Level::INFO),
-    ("debug", tracing::Level::DEBUG),
-];
+const LEVELS: [(&str, tracing::Level); 3] =
+    [("error", tracing::Level::ERROR), ("warn", tracing::Level::WARN), ("info", tracing::Level::INFO)];
 
 fn choice<T: Copy>(value: &str, choices: &[(&str, T)]) -> Option<T> {
     choices.iter().find(|(name, _)| value.eq_ignore_ascii_case(name)).map(|(_, choice)| *choice)
@@ -210,11 +206,11 @@ mod tests {
             ("PREFLIGHT_KEY", "team:runs-on"),
             ("PREFLIGHT_IMAGE_TAGS", "ignore"),
             ("PREFLIGHT_DEPTH", "labels"),
-            ("PREFLIGHT_LOG", "debug"),
+            ("PREFLIGHT_LOG", "warn"),
         ]);
         let settings = settings.unwrap().heard().unwrap();
         assert_eq!(settings.topic.as_deref(), Some("arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"));
-        assert_eq!((settings.mark, settings.log), (Policy::Always, tracing::Level::DEBUG));
+        assert_eq!((settings.mark, settings.log), (Policy::Always, tracing::Level::WARN));
         let Rules { key, image_tags, default_runtimes, depth } = settings.rules;
         assert_eq!((key.as_str(), image_tags, depth), ("team:runs-on", false, Depth::Labels));
         assert_eq!(default_runtimes, [Runtime::EcsAmd64, Runtime::AppRunner]);
@@ -226,7 +222,7 @@ mod tests {
             ("PREFLIGHT_MARK", "yes", "PREFLIGHT_MARK is `yes`; allowed: never, failure or always"),
             ("PREFLIGHT_DEPTH", "deep", "PREFLIGHT_DEPTH is `deep`; allowed: labels or configs"),
             ("PREFLIGHT_IMAGE_TAGS", "1", "PREFLIGHT_IMAGE_TAGS is `1`; allowed: read or ignore"),
-            ("PREFLIGHT_LOG", "loud", "PREFLIGHT_LOG is `loud`; allowed: error, warn, info or debug"),
+            ("PREFLIGHT_LOG", "loud", "PREFLIGHT_LOG is `loud`; allowed: error, warn or info"),
             (
                 "PREFLIGHT_KEY",
                 "a b",

@@ -2,6 +2,8 @@
 //!
 //! Does not decide anything; [`ecr_preflight::handler`] does.
 
+use std::cell::LazyCell;
+
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::aws::{Aws, endpoint};
 use ecr_preflight::handler::Walk;
@@ -18,14 +20,17 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::read(std::env::vars()).and_then(Settings::heard).map_err(stop)?;
     ecr_preflight::log::start(settings.log);
     let aws = Aws::from_variables(variable).map_err(stop)?;
-    let (ecr, client) = (aws.ecr(endpoint("ECR", variable)), aws.ecr_client(endpoint("ECR", variable)));
-    let sns = aws.sns_client(endpoint("SNS", variable));
-    let walk = Walk {
-        registry: |repository: &Repository| ecr.open(repository),
-        marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),
-        notifier: settings.topic.clone().map(|topic| SnsTopic::new(sns, topic)),
-        settings,
-    };
+    // Built with the first event, so that the start costs hardly more than that of a function that does nothing.
+    let walk = LazyCell::new(|| {
+        let (ecr, client) = (aws.ecr(endpoint("ECR", variable)), aws.ecr_client(endpoint("ECR", variable)));
+        let sns = aws.sns_client(endpoint("SNS", variable));
+        Walk {
+            registry: move |repository: &Repository| ecr.open(repository),
+            marker: move |repository: &Repository| EcrMarker::new(client.clone(), repository),
+            notifier: settings.topic.clone().map(|topic| SnsTopic::new(sns, topic)),
+            settings,
+        }
+    });
     let handle = async |event: LambdaEvent<EventBridgeEvent<Value>>| {
         let told = walk.handle(&event.payload).await;
         told.map_err(|error| {

@@ -1,0 +1,437 @@
+#!/usr/bin/env python3
+"""Measures what the Lambda function costs, side by side with a function that does nothing.
+
+Starts the real binaries against a Lambda runtime API, an ECR, a blob store and an SNS of its own, all on this machine;
+the AWS services speak TLS, and the function trusts them beside the system's own roots, so that loading those is
+part of the cost. Each event tells of a push of an arm64 image into a repository that is meant for App Runner, so the
+whole way is walked: manifest and repository tag, address of the config, the config, the message.
+
+Both functions take turns, and the medians are compared: ratios hold on any machine, milliseconds on this one only.
+Needs Python 3.11 and openssl; counts instructions where there is valgrind.
+"""
+
+import argparse
+import collections
+import hashlib
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+# What `--check` holds the function to.
+MAX_START_RATIO = 1.25
+MAX_PEAK_MIB = 12
+MAX_ZIP_MB = 3
+MAX_INSTRUCTIONS_M = 100
+
+# How long an answer may take before the function counts as hung; under valgrind it is some fifty times slower.
+PATIENCE_S = 20
+
+ROOTS = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"]
+ACCOUNT, REGION, NAME, TAG = "123456789012", "us-west-2", "team/app", "1.4.2"
+
+
+def sha256(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+CONFIG = json.dumps(
+    {
+        "architecture": "arm64",
+        "os": "linux",
+        "config": {"Entrypoint": ["/usr/local/bin/app"], "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
+        "rootfs": {"type": "layers", "diff_ids": [sha256(b"a layer")]},
+    }
+).encode()
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+MANIFEST = json.dumps(
+    {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": sha256(CONFIG),
+            "size": len(CONFIG),
+        },
+        "layers": [
+            {
+                "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+                "digest": sha256(b"a packed layer"),
+                "size": 30_000_000,
+            }
+        ],
+    }
+)
+DIGEST = sha256(MANIFEST.encode())
+
+
+def event(number):
+    """The n-th event, as EventBridge sends it."""
+    return {
+        "version": "0",
+        "id": f"00000000-0000-4000-8000-{number:012}",
+        "detail-type": "ECR Image Action",
+        "source": "aws.ecr",
+        "account": ACCOUNT,
+        "time": "2026-01-01T00:00:00Z",
+        "region": REGION,
+        "resources": [],
+        "detail": {
+            "action-type": "PUSH",
+            "result": "SUCCESS",
+            "repository-name": NAME,
+            "image-digest": DIGEST,
+            "image-tag": TAG,
+            "manifest-media-type": MANIFEST_TYPE,
+        },
+    }
+
+
+class Server:
+    """HTTP/1.1 on loopback, a thread for each connection; the standard library's takes longer than what is measured."""
+
+    def __init__(self, answer, tls=None):
+        self.answer = answer
+        self.tls = tls
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        self.url = f"{'https' if tls else 'http'}://localhost:{self.port}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return  # closed
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            with connection, connection.makefile("rb") as reader:
+                while line := reader.readline():
+                    method, path, _ = line.decode().split()
+                    headers = {}
+                    while (line := reader.readline()) not in (b"\r\n", b""):
+                        name, _, value = line.decode().partition(":")
+                        headers[name.lower()] = value.strip()
+                    kind, body, more = self.answer(method, path, headers, self.body(reader, headers))
+                    head = [f"HTTP/1.1 {kind}", f"Content-Length: {len(body)}", *more]
+                    connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
+        except OSError:
+            pass  # The function was stopped.
+
+    @staticmethod
+    def body(reader, headers):
+        if headers.get("transfer-encoding") != "chunked":
+            return reader.read(int(headers.get("content-length", 0)))
+        body = b""
+        while size := int(reader.readline(), 16):
+            body += reader.read(size)
+            reader.readline()
+        reader.readline()
+        return body
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # A close alone would not wake the thread that accepts.
+        self.listener.close()
+
+
+class RuntimeApi(Server):
+    """Hands events to one function, and notes when it asked for them and when it answered."""
+
+    def __init__(self):
+        self.events = queue.Queue()
+        self.seen = queue.Queue()
+        self.handed_out = None
+        super().__init__(self.invocation)
+
+    def invocation(self, _method, path, _headers, body):
+        at = time.perf_counter_ns()
+        call = path.rsplit("/", 1)[1]
+        self.seen.put((call, at, body))
+        if call != "next":
+            return "202 Accepted", b'{"status":"OK"}', ["Content-Type: application/json"]
+        text = self.events.get()
+        headers = [
+            "Content-Type: application/json",
+            "Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+            f"Lambda-Runtime-Deadline-Ms: {time.time_ns() // 1_000_000 + PATIENCE_S * 1000}",
+            f"Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:{REGION}:{ACCOUNT}:function:bench",
+        ]
+        self.handed_out = time.perf_counter_ns()
+        return "200 OK", text, headers
+
+    def wait(self, expected):
+        """When the function made this call."""
+        call, at, body = self.seen.get(timeout=PATIENCE_S)
+        if call != expected:
+            raise RuntimeError(f"the function sent `{call}` where `{expected}` was due: {body.decode()}")
+        return at
+
+    def handle(self, number):
+        """Has the function handle one event: how long that took, in nanoseconds."""
+        self.events.put(json.dumps(event(number)).encode())
+        answered = self.wait("response")
+        self.wait("next")
+        return answered - self.handed_out
+
+    def close(self):
+        super().close()
+        self.events.put(b"")  # Releases the thread that still waits for an event.
+
+
+class Aws:
+    """The services that the function calls. Each has a port and TLS keys of its own, so that no session is resumed
+    that would not be among the real ones."""
+
+    CALLS = ["BatchGetImage", "ListTagsForResource", "GetDownloadUrlForLayer", "blob", "Publish"]
+
+    def __init__(self, directory):
+        self.calls = collections.Counter()
+        self.bundle = directory / "bundle.pem"
+        roots = next((path for path in map(Path, ROOTS) if path.exists()), None)
+        trusted = roots.read_text() if roots else ""
+        self.roots = trusted.count("BEGIN CERTIFICATE")
+        self.bundle.write_text(trusted + authority(directory))
+
+        def tls():
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(directory / "server.pem", directory / "server.key")
+            return context
+
+        self.ecr = Server(self.ecr_answer, tls())
+        self.blobs = Server(self.blob_answer, tls())
+        self.sns = Server(self.sns_answer, tls())
+
+    def ecr_answer(self, _method, _path, headers, _body):
+        action = headers["x-amz-target"].rsplit(".", 1)[1]
+        self.calls[action] += 1
+        answers = {
+            "BatchGetImage": {
+                "images": [
+                    {
+                        "registryId": ACCOUNT,
+                        "repositoryName": NAME,
+                        "imageId": {"imageDigest": DIGEST, "imageTag": TAG},
+                        "imageManifest": MANIFEST,
+                        "imageManifestMediaType": MANIFEST_TYPE,
+                    }
+                ],
+                "failures": [],
+            },
+            "ListTagsForResource": {"tags": [{"Key": "intended-runtime", "Value": "apprunner"}]},
+            "GetDownloadUrlForLayer": {"downloadUrl": f"{self.blobs.url}/config", "layerDigest": sha256(CONFIG)},
+        }
+        return "200 OK", json.dumps(answers[action]).encode(), ["Content-Type: application/x-amz-json-1.1"]
+
+    def blob_answer(self, *_request):
+        self.calls["blob"] += 1
+        return "200 OK", CONFIG, ["Content-Type: application/octet-stream"]
+
+    def sns_answer(self, _method, _path, _headers, body):
+        self.calls[re.match(rb"Action=(\w+)", body)[1].decode()] += 1
+        answer = (
+            b'<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>'
+            b"94f20ce6-13c5-43a0-9a9e-ca52d816e90b</MessageId></PublishResult><ResponseMetadata><RequestId>"
+            b"f187a3c1-376f-11df-8963-01868b7c937a</RequestId></ResponseMetadata></PublishResponse>"
+        )
+        return "200 OK", answer, ["Content-Type: text/xml"]
+
+
+def authority(directory):
+    """Makes an authority and, in its name, a certificate for localhost; returns that of the authority."""
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=directory, check=True, stderr=subprocess.PIPE, text=True)
+
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Bench authority")
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
+    (directory / "server.ext").write_text("subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n")
+    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "server.ext"]
+    openssl("x509", "-req", "-in", "server.csr", *signed, "-out", "server.pem")
+    return (directory / "ca.pem").read_text()
+
+
+class Function:
+    """One binary, started as the Lambda service starts it."""
+
+    def __init__(self, binary, aws, directory):
+        self.binary = binary
+        self.log = directory / f"{binary.name}.log"
+        self.environment = {
+            "AWS_LAMBDA_FUNCTION_NAME": "bench",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "AWS_SESSION_TOKEN": "a token",
+            "AWS_ENDPOINT_URL_ECR": aws.ecr.url,
+            "AWS_ENDPOINT_URL_SNS": aws.sns.url,
+            "PREFLIGHT_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:preflight",
+            "SSL_CERT_FILE": str(aws.bundle),
+        }
+
+    def run(self, events, under=()):
+        """Starts it, has it handle so many events, and ends it: nanoseconds of each, CPU seconds, peak bytes."""
+        api = RuntimeApi()
+        environment = self.environment | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.port}"}
+        with self.log.open("wb") as log:
+            began = time.perf_counter_ns()
+            process = subprocess.Popen([*under, self.binary], env=environment, stdout=log, stderr=log)
+        try:
+            took = [api.wait("next") - began]
+            took += [api.handle(number) for number in range(1, events + 1)]
+            # Not the child's ru_maxrss: that counts this script's memory too, which the child shares until its exec.
+            peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+        except (queue.Empty, RuntimeError) as error:
+            raise SystemExit(f"{self.binary} failed: {str(error) or 'no answer'}\n{self.log.read_text()}") from None
+        finally:
+            # Not by SIGKILL, which valgrind could not outlive to write its counts; and by hand, since `process` would
+            # reap a child that has ended before its usage can be asked for.
+            os.kill(process.pid, signal.SIGTERM)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            api.close()
+        return took, usage.ru_utime + usage.ru_stime, int(peak[1]) * 1024
+
+    def instructions(self, events):
+        """How many instructions it executes, by valgrind's count: unlike times, the same on a busy machine."""
+        if not shutil.which("valgrind"):
+            return None
+        counts = self.log.with_suffix(".callgrind")
+        self.run(events, ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}"])
+        return int(re.search(r"^(?:totals|summary): (\d+)", counts.read_text(), re.MULTILINE)[1])
+
+
+def build(directory, name, profile=()):
+    """Builds one binary, with these settings of the profile besides its own: where it is."""
+    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
+    command = ["cargo", "build", "--release", "--locked", "--bin", name, "--target-dir", target]
+    command += [part for setting in profile for part in ("--config", setting)]
+    command += ["--message-format", "json-render-diagnostics"]
+    built = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, check=True, text=True)
+    artifacts = [json.loads(line) for line in built.stdout.splitlines()]
+    return Path(next(artifact["executable"] for artifact in artifacts if artifact.get("executable")))
+
+
+def settings(path, table):
+    """A table of TOML as cargo's `--config KEY=VALUE`."""
+    for key, value in table.items():
+        inner = f'{path}."{key}"'
+        yield from settings(inner, value) if isinstance(value, dict) else [f"{inner}={json.dumps(value)}"]
+
+
+def packed(binary, directory):
+    """The size of the archive that is uploaded."""
+    archive = directory / f"{binary.name}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        file.write(binary, "bootstrap")
+    return archive.stat().st_size
+
+
+def measure(functions, runs, aws, directory):
+    """What each function costs; they take turns, so that whatever else the machine does falls on both."""
+    ran = {name: [] for name in functions}
+    for _ in range(runs):
+        for name, function in functions.items():
+            ran[name].append(function.run(events=2))
+    if set(aws.calls.values()) != {2 * runs} or set(aws.calls) != set(Aws.CALLS):
+        raise SystemExit(f"of {2 * runs} events, the calls were {dict(aws.calls)}: not what is to be measured")
+    costs = {}
+    for name, function in functions.items():
+        took, cpu, peak = zip(*ran[name])
+        start, first, second = (statistics.median(times) / 1e6 for times in zip(*took))
+        count = function.instructions(events=1)
+        costs[name] = {
+            "start to the first request, ms": start,
+            "first event, ms": first,
+            "second event, ms": second,
+            "CPU of start and two events, ms": statistics.median(cpu) * 1e3,
+            "instructions of start and first event, M": count and count / 1e6,
+            "peak memory, MiB": statistics.median(peak) / 2**20,
+            "binary, MB": function.binary.stat().st_size / 1e6,
+            "bootstrap.zip, MB": packed(function.binary, directory) / 1e6,
+        }
+    return costs
+
+
+def table(costs):
+    """The costs, as Markdown."""
+    own, empty = costs.values()
+    yield f"| median | {' | '.join(costs)} | ratio |"
+    yield "|---|--:|--:|--:|"
+    for what, cost in own.items():
+        if cost is None:
+            yield f"| {what} | not measured | not measured | |"
+        else:
+            yield f"| {what} | {cost:.2f} | {empty[what]:.2f} | {cost / empty[what]:.2f} |"
+
+
+def excesses(costs):
+    """What costs more than it may."""
+    own, empty = costs.values()
+    start = "start to the first request, ms"
+    limits = [
+        ("the start takes {:.2f} times that of the empty function", own[start] / empty[start], MAX_START_RATIO),
+        ("the peak of memory is {:.2f} MiB", own["peak memory, MiB"], MAX_PEAK_MIB),
+        ("bootstrap.zip holds {:.2f} MB", own["bootstrap.zip, MB"], MAX_ZIP_MB),
+        (
+            "start and first event take {:.2f} million instructions",
+            own["instructions of start and first event, M"] or 0,
+            MAX_INSTRUCTIONS_M,
+        ),
+    ]
+    return [f"{text.format(cost)}; the limit is {limit}" for text, cost, limit in limits if cost > limit]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=30, metavar="N", help="how often each is started (default: 30)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the costs to this file too")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a limit is exceeded")
+    parser.add_argument("--binary", type=Path, metavar="FILE", help="measure this function instead of building one")
+    arguments = parser.parse_args()
+
+    binary = arguments.binary.resolve() if arguments.binary else build(ROOT, "bootstrap")
+    profile = tomllib.loads((ROOT / "Cargo.toml").read_text())["profile"]["release"]
+    empty = build(HERE / "empty", "empty", settings("profile.release", profile))
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        aws = Aws(directory)
+        functions = {
+            "ecr-preflight": Function(binary, aws, directory),
+            "empty function": Function(empty, aws, directory),
+        }
+        print(f"{arguments.runs} runs of each; {aws.roots} roots of the system and one more\n", file=sys.stderr)
+        costs = measure(functions, arguments.runs, aws, directory)
+    print("\n".join(table(costs)))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(costs, indent=2) + "\n")
+    if arguments.check and (found := excesses(costs)):
+        sys.exit("\n".join(["", *found]))
+
+
+if __name__ == "__main__":
+    main()
