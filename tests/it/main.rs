@@ -8,3 +8,4 @@ mod images;
 mod table;
 mod events;
 mod cli;
+mod aws;

@@ -1,0 +1,308 @@
+//! A small AWS on this very machine: Amazon ECR with its blob storage, SNS, and Lambda's runtime interface, over real
+//! HTTP. It keeps every request, answers late where it is told to, and fails on purpose.
+
+mod ecr;
+mod http;
+mod lambda;
+
+use std::collections::BTreeMap;
+use std::io::BufReader;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::{Bound, RangeBounds};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use self::ecr::Repository;
+use self::http::{Reply, Request};
+use super::layout::Builder;
+
+pub use self::lambda::Invocation;
+
+pub const ACCOUNT: &str = "123456789012";
+/// What stands in the query of every address of a blob, and nowhere else.
+pub const SECRET: &str = "0SECRET0";
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// This status, and an error of this code, in the form of the service.
+    Error(u16, &'static str),
+    /// `BatchGetImage` names this code for every image asked for.
+    Failure(&'static str),
+    /// Status 200 and this body.
+    Says(&'static str),
+    /// The connection is closed without an answer.
+    Dropped,
+    /// The connection is closed after half of the body.
+    Truncated,
+    /// One byte of the body is another.
+    Corrupted,
+    /// The body holds this many bytes.
+    Holds(usize),
+    /// `Content-Length` says one more, and the connection is closed.
+    TooLongALength,
+    /// Another address of this machine is named.
+    Redirected,
+}
+
+/// One request that was made.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub action: String,
+    /// What it said: JSON as it is, a form as an object.
+    pub body: Value,
+    pub target: String,
+    headers: Vec<(String, String)>,
+    pub began: Instant,
+    /// When its answer was ready.
+    pub ended: Option<Instant>,
+}
+
+impl Call {
+    /// A header, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+}
+
+#[derive(Debug)]
+pub struct FakeAws {
+    address: SocketAddr,
+    world: Arc<World>,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    repositories: Mutex<BTreeMap<String, Repository>>,
+    calls: Mutex<Vec<Call>>,
+    faults: Mutex<Vec<(&'static str, (Bound<usize>, Bound<usize>), Fault)>>,
+    delay: Mutex<Duration>,
+    lambda: lambda::Lambda,
+}
+
+impl FakeAws {
+    /// Its threads end with the test.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let world = Arc::new(World::default());
+        let shared = world.clone();
+        std::thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                let world = shared.clone();
+                std::thread::spawn(move || world.serve(connection, address));
+            }
+        });
+        Self { address, world }
+    }
+
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Fills a repository with what a layout holds by now.
+    pub fn push(&self, repository: &str, layout: &Builder) {
+        self.world.repositories.lock().unwrap().insert(repository.to_owned(), Repository::new(layout));
+    }
+
+    pub fn tag_resource(&self, repository: &str, key: &str, value: &str) {
+        self.change(repository, |repository| repository.resource_tags.insert(key.to_owned(), value.to_owned()));
+    }
+
+    /// Puts an image tag on a digest.
+    pub fn tag(&self, repository: &str, tag: &str, digest: &str) {
+        self.change(repository, |repository| repository.tags.insert(tag.to_owned(), digest.to_owned()));
+    }
+
+    pub fn make_immutable(&self, repository: &str) {
+        self.change(repository, |repository| repository.immutable = true);
+    }
+
+    /// The image tags of a repository.
+    pub fn tags(&self, repository: &str) -> Vec<String> {
+        self.change(repository, |repository| repository.tags.keys().cloned().collect())
+    }
+
+    fn change<T>(&self, name: &str, change: impl FnOnce(&mut Repository) -> T) -> T {
+        change(self.world.repositories.lock().unwrap().get_mut(name).expect("a repository that was pushed to"))
+    }
+
+    /// Has these calls of an action fail; the first one is 1.
+    pub fn fail(&self, action: &'static str, calls: impl RangeBounds<usize>, fault: Fault) {
+        let calls = (calls.start_bound().cloned(), calls.end_bound().cloned());
+        self.world.faults.lock().unwrap().push((action, calls, fault));
+    }
+
+    /// Has every answer wait.
+    pub fn delay(&self, delay: Duration) {
+        *self.world.delay.lock().unwrap() = delay;
+    }
+
+    /// Every request, in the order of their arrival.
+    pub fn calls(&self) -> Vec<Call> {
+        self.world.calls.lock().unwrap().clone()
+    }
+
+    /// The requests of one action.
+    pub fn calls_of(&self, action: &str) -> Vec<Call> {
+        self.calls().into_iter().filter(|call| call.action == action).collect()
+    }
+
+    /// Hands an event to the function that serves this AWS, and waits for what becomes of it.
+    pub fn invoke(&self, event: &str) -> Invocation {
+        self.world.lambda.invoke(event)
+    }
+}
+
+impl World {
+    fn serve(&self, mut connection: TcpStream, address: SocketAddr) {
+        connection.set_nodelay(true).unwrap();
+        let mut reader = BufReader::new(connection.try_clone().unwrap());
+        while let Ok(Some(request)) = Request::read(&mut reader) {
+            let began = Instant::now();
+            let action = action(&request);
+            if action == "Lambda" {
+                if self.lambda.answer(&request).send(&mut connection).is_err() {
+                    return;
+                }
+                continue;
+            }
+            let body = body(&request);
+            let (place, fault) = self.record(&action, &body, &request, began);
+            let reply = self.reply(&action, &body, &request, address, fault);
+            std::thread::sleep(*self.delay.lock().unwrap());
+            self.calls.lock().unwrap()[place].ended = Some(Instant::now());
+            if !reply.is_some_and(|reply| reply.send(&mut connection).unwrap_or(false)) {
+                return;
+            }
+        }
+    }
+
+    /// Keeps a request; gives back its place, and what is to go wrong with it.
+    fn record(&self, action: &str, body: &Value, request: &Request, began: Instant) -> (usize, Option<Fault>) {
+        let mut calls = self.calls.lock().unwrap();
+        let Request { target, headers, .. } = request.clone();
+        calls.push(Call { action: action.to_owned(), body: body.clone(), target, headers, began, ended: None });
+        let number = calls.iter().filter(|call| call.action == action).count();
+        let faults = self.faults.lock().unwrap();
+        let fault = faults.iter().find(|(name, calls, _)| *name == action && calls.contains(&number));
+        (calls.len() - 1, fault.map(|(.., fault)| *fault))
+    }
+
+    fn reply(
+        &self,
+        action: &str,
+        body: &Value,
+        request: &Request,
+        at: SocketAddr,
+        fault: Option<Fault>,
+    ) -> Option<Reply> {
+        match fault {
+            Some(Fault::Dropped) => return None,
+            Some(Fault::Error(status, code)) => return Some(error(action, status, code)),
+            Some(Fault::Says(text)) => return Some(Reply::new(200, text)),
+            Some(Fault::Holds(bytes)) => return Some(Reply::new(200, vec![b' '; bytes])),
+            Some(Fault::Redirected) => {
+                return Some(Reply::new(302, "").with("location", format!("http://{at}/elsewhere?{SECRET}")));
+            }
+            Some(Fault::Failure(code)) => {
+                let failed = |id| json!({"imageId": id, "failureCode": code, "failureReason": "as said"});
+                let failures: Vec<Value> = body["imageIds"].as_array().into_iter().flatten().map(failed).collect();
+                return Some(Reply::new(200, json!({"images": [], "failures": failures}).to_string()));
+            }
+            Some(Fault::Truncated | Fault::Corrupted | Fault::TooLongALength) | None => {}
+        }
+        let mut reply = match action {
+            "Publish" => Reply::new(200, include_str!("published.xml")),
+            "Blob" => self.blob(&request.target),
+            _ => {
+                let answer = ecr::answer(&mut self.repositories.lock().unwrap(), action, body, &at.to_string());
+                answer.map_or_else(|code| error(action, 400, code), |value| Reply::new(200, value.to_string()))
+            }
+        };
+        match fault {
+            Some(Fault::Truncated) => reply.cut = Some(reply.body.len() / 2),
+            Some(Fault::TooLongALength) => reply.beyond = 1,
+            Some(Fault::Corrupted) => {
+                let middle = reply.body.len() / 2;
+                reply.body[middle] ^= 1;
+            }
+            _ => {}
+        }
+        Some(reply)
+    }
+
+    /// `/blob/REPOSITORY/DIGEST?…`, for those who know the secret.
+    fn blob(&self, target: &str) -> Reply {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let place = path.strip_prefix("/blob/").and_then(|path| path.rsplit_once('/'));
+        let repositories = self.repositories.lock().unwrap();
+        let found = place.and_then(|(name, digest)| repositories.get(name)?.blob(digest));
+        match found {
+            Some(bytes) if query.contains(SECRET) => Reply::new(200, bytes),
+            Some(_) => error("Blob", 403, "AccessDenied"),
+            None => error("Blob", 404, "NoSuchKey"),
+        }
+    }
+}
+
+/// Which service and which of its actions a request is for.
+fn action(request: &Request) -> String {
+    let of_ecr = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
+    match (of_ecr, request.target.as_str()) {
+        (Some((_, action)), _) => action.to_owned(),
+        (None, target) if target.starts_with("/2018-06-01/runtime/") => "Lambda".to_owned(),
+        (None, target) if target.starts_with("/blob/") => "Blob".to_owned(),
+        _ => body(request)["Action"].as_str().unwrap_or("Elsewhere").to_owned(),
+    }
+}
+
+fn body(request: &Request) -> Value {
+    if request.header("content-type") == Some("application/x-www-form-urlencoded") {
+        let form = String::from_utf8_lossy(&request.body).into_owned();
+        let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
+        return pairs
+            .map(|(name, value)| (decoded(name), Value::from(decoded(value))))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+    }
+    serde_json::from_slice(&request.body).unwrap_or_default()
+}
+
+/// A word of a form, as text.
+fn decoded(word: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = word.bytes();
+    while let Some(byte) = rest.next() {
+        let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16)).expect("two digits");
+        bytes.push(match byte {
+            b'%' => u8::try_from(digit() * 16 + digit()).expect("two digits"),
+            b'+' => b' ',
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// An error as the service of the action words it: JSON from ECR, XML from SNS and S3.
+fn error(action: &str, status: u16, code: &str) -> Reply {
+    match action {
+        "Publish" => {
+            let xml = format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>as said</Message></Error></ErrorResponse>"
+            );
+            Reply::new(status, xml).with("content-type", "text/xml")
+        }
+        "Blob" => Reply::new(status, format!("<Error><Code>{code}</Code><Query>{SECRET}</Query></Error>")),
+        _ => {
+            let body = json!({"__type": format!("com.amazonaws.ecr#{code}"), "message": "as said"});
+            Reply::new(status, body.to_string()).with("content-type", "application/x-amz-json-1.1")
+        }
+    }
+}
