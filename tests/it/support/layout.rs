@@ -104,8 +104,7 @@ impl Builder {
 
     /// A Helm chart.
     pub fn helm(&self) -> Value {
-        let config =
-            self.json("application/vnd.cncf.helm.config.v1+json", &json!({"name": "chart", "version": "1.0.0"}));
+        let config = self.json("application/vnd.cncf.helm.config.v1+json", &json!({"name": "chart", "version": "1.0.0"}));
         let layer = self.blob("application/vnd.cncf.helm.chart.content.v1.tar+gzip", b"chart");
         self.json(OCI_MANIFEST, &json!({"schemaVersion": 2, "config": config, "layers": [layer]}))
     }
