@@ -1,8 +1,10 @@
 //! The walk against AWS: the SDK's real clients, and a small AWS on this machine.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod requests;
 mod failures;
 mod trips;
+mod function;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! A small AWS on this very machine: Amazon ECR with its blob storage, SNS, and Lambda's runtime interface, over real
 //! HTTP. It keeps every request, answers late where it is told to, and fails on purpose.
+#![allow(clippy::unwrap_used, reason = "it serves tests alone")]
 
 mod ecr;
 mod http;
@@ -37,7 +38,7 @@ pub enum Fault {
     Dropped,
     /// The connection is closed after half of the body.
     Truncated,
-    /// One byte of the body is another.
+    /// One byte of the blob, or of each manifest, is another.
     Corrupted,
     /// The body holds this many bytes.
     Holds(usize),
@@ -58,6 +59,8 @@ pub struct Call {
     pub began: Instant,
     /// When its answer was ready.
     pub ended: Option<Instant>,
+    /// The answer's status; none where there was no answer.
+    pub status: Option<u16>,
 }
 
 impl Call {
@@ -177,7 +180,8 @@ impl World {
             let (place, fault) = self.record(&action, &body, &request, began);
             let reply = self.reply(&action, &body, &request, address, fault);
             std::thread::sleep(*self.delay.lock().unwrap());
-            self.calls.lock().unwrap()[place].ended = Some(Instant::now());
+            let call = &mut self.calls.lock().unwrap()[place];
+            (call.ended, call.status) = (Some(Instant::now()), reply.as_ref().map(|reply| reply.status));
             if !reply.is_some_and(|reply| reply.send(&mut connection).unwrap_or(false)) {
                 return;
             }
@@ -188,7 +192,15 @@ impl World {
     fn record(&self, action: &str, body: &Value, request: &Request, began: Instant) -> (usize, Option<Fault>) {
         let mut calls = self.calls.lock().unwrap();
         let Request { target, headers, .. } = request.clone();
-        calls.push(Call { action: action.to_owned(), body: body.clone(), target, headers, began, ended: None });
+        calls.push(Call {
+            action: action.to_owned(),
+            body: body.clone(),
+            target,
+            headers,
+            began,
+            ended: None,
+            status: None,
+        });
         let number = calls.iter().filter(|call| call.action == action).count();
         let faults = self.faults.lock().unwrap();
         let fault = faults.iter().find(|(name, calls, _)| *name == action && calls.contains(&number));
@@ -229,6 +241,10 @@ impl World {
         match fault {
             Some(Fault::Truncated) => reply.cut = Some(reply.body.len() / 2),
             Some(Fault::TooLongALength) => reply.beyond = 1,
+            Some(Fault::Corrupted) if action == "BatchGetImage" => {
+                let text = String::from_utf8(reply.body).unwrap();
+                reply.body = text.replace(r#"schemaVersion\":2"#, r#"schemaVersion\":3"#).into_bytes();
+            }
             Some(Fault::Corrupted) => {
                 let middle = reply.body.len() / 2;
                 reply.body[middle] ^= 1;
