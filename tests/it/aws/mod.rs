@@ -13,6 +13,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
@@ -49,7 +50,7 @@ pub fn settings(variables: &[(&str, &str)]) -> Settings {
 
 /// The clients as the function builds them, but for pauses of a millisecond between attempts. The region is a new one
 /// each time, because the SDK keeps one quota of retries a region for the whole process.
-pub fn clients() -> Aws {
+pub fn clients(http: SharedHttpConnector) -> Aws {
     static CLIENTS: AtomicUsize = AtomicUsize::new(0);
     let region = Region::new(format!("us-test-{}", CLIENTS.fetch_add(1, Ordering::Relaxed)));
     let credentials = Credentials::new("id", "key", None, None, "test");
@@ -58,12 +59,22 @@ pub fn clients() -> Aws {
         .region(region)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::standard().with_max_backoff(Duration::from_millis(1)));
-    Aws::new(config.build(), connector())
+    Aws::new(config.build(), http)
 }
 
 /// Walks with one event, as the function does.
 pub async fn walk(aws: &FakeAws, settings: Settings, event: Value) -> Result<Report, Error> {
-    let clients = clients();
+    walk_over(connector(), aws, settings, event).await
+}
+
+/// The same over another HTTP stack.
+pub async fn walk_over(
+    http: SharedHttpConnector,
+    aws: &FakeAws,
+    settings: Settings,
+    event: Value,
+) -> Result<Report, Error> {
+    let clients = clients(http);
     let endpoint = Some(aws.url());
     let (ecr, client) = (clients.ecr(endpoint.clone()), clients.ecr_client(endpoint.clone()));
     let walk = Walk {

@@ -6,14 +6,19 @@ mod writing;
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::Connector;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
+use ecr_preflight::aws::connector;
 use ecr_preflight::handler;
 use ecr_preflight::report::Report;
-use expect_test::Expect;
+use expect_test::{Expect, expect};
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{ARN, REPOSITORY, TOPIC, pushed, settings, walk};
+use super::{ARN, REPOSITORY, TOPIC, pushed, settings, walk_over};
 use crate::support::aws::Fault::{self, *};
 use crate::support::aws::{FakeAws, SECRET};
 use crate::support::layout::Builder;
@@ -72,7 +77,8 @@ async fn line(scene: &Scene, action: &'static str, fault: Fault) -> String {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(log.clone()).finish();
     let logging = tracing::subscriber::set_default(subscriber);
-    let outcome = walk(&aws, settings, pushed(&image, "v1")).await;
+    let http = if matches!(fault, Stalled) { impatient() } else { connector() };
+    let outcome = walk_over(http, &aws, settings, pushed(&image, "v1")).await;
     drop(logging);
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("SendRequest") || log.contains("attempt"), "the log is looked at");
@@ -88,6 +94,13 @@ async fn line(scene: &Scene, action: &'static str, fault: Fault) -> String {
     let marked = aws.tags(REPOSITORY).iter().any(|tag| tag.starts_with("preflight-"));
     let marked = if marked { "marked" } else { "-" };
     format!("{fault:?} | {} | {attempts} | {told} | {marked}\n", masked(&said, &layout))
+}
+
+/// Waits a fifth of a second for an answer; the function's own waits for seconds.
+fn impatient() -> SharedHttpConnector {
+    let settings = HttpConnectorSettings::builder().read_timeout(Duration::from_millis(200)).build();
+    let connector = Connector::builder().connector_settings(settings).sleep_impl(TokioSleep::new());
+    SharedHttpConnector::new(connector.build_http())
 }
 
 /// What came of it in a few words: the verdict and the reasons for it, or the error.
@@ -165,4 +178,30 @@ async fn a_message_whose_receipt_is_lost_is_sent_again() {
     let once = Scene { fails_to: 1, ..Scene::default() };
     let line = line(&once, "Publish", Truncated).await;
     assert_eq!(line, "Truncated | fails: wrong-architecture | 2 | 2 | marked\n");
+}
+
+#[tokio::test]
+async fn what_does_not_answer_in_time_is_a_failure() {
+    for (action, expected) in [
+        ("BatchGetImage", expect![[r#"
+            Stalled | Err: ecr:BatchGetImage on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 200ms: timed out | 4 | 0 | -
+        "#]]),
+        ("ListTagsForResource", expect![[r#"
+            Stalled | Err: ecr:ListTagsForResource on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 200ms: timed out | 4 | 0 | -
+        "#]]),
+        ("GetDownloadUrlForLayer", expect![[r#"
+            Stalled | Err: ecr:GetDownloadUrlForLayer on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 200ms: timed out | 4 | 0 | -
+        "#]]),
+        ("Blob", expect![[r#"
+            Stalled | Err: blob DIGEST did not arrive whole: the storage service did not answer in time | 2 | 0 | -
+        "#]]),
+        ("PutImage", expect![[r#"
+            Stalled | Err: ecr:PutImage on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 200ms: timed out | 4 | 0 | -
+        "#]]),
+        ("Publish", expect![[r#"
+            Stalled | Err: sns:Publish on TOPIC failed: dispatch failure: timeout: HTTP read timeout occurred after 200ms: timed out | 4 | 0 | marked
+        "#]]),
+    ] {
+        table(&Scene::default(), action, &[Stalled], expected).await;
+    }
 }

@@ -36,6 +36,8 @@ pub enum Fault {
     Says(&'static str),
     /// The connection is closed without an answer.
     Dropped,
+    /// There is no answer for two seconds.
+    Stalled,
     /// The connection is closed after half of the body.
     Truncated,
     /// One byte of the blob, or of each manifest, is another.
@@ -217,6 +219,10 @@ impl World {
     ) -> Option<Reply> {
         match fault {
             Some(Fault::Dropped) => return None,
+            Some(Fault::Stalled) => {
+                std::thread::sleep(Duration::from_secs(2));
+                return None;
+            }
             Some(Fault::Error(status, code)) => return Some(error(action, status, code)),
             Some(Fault::Says(text)) => return Some(Reply::new(200, text)),
             Some(Fault::Holds(bytes)) => return Some(Reply::new(200, vec![b' '; bytes])),
