@@ -54,7 +54,8 @@ impl Aws {
         let need = |name| variable(name).filter(|value| !value.is_empty()).ok_or(NotSet(name));
         let region = Region::new(need("AWS_REGION")?);
         let (id, secret) = (need("AWS_ACCESS_KEY_ID")?, need("AWS_SECRET_ACCESS_KEY")?);
-        let credentials = Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment");
+        let token = variable("AWS_SESSION_TOKEN").filter(|token| !token.is_empty());
+        let credentials = Credentials::new(id, secret, token, None, "environment");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(region)

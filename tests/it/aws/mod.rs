@@ -1,6 +1,8 @@
 //! The walk against AWS: the SDK's real clients, and a small AWS on this machine.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
+#![allow(clippy::needless_raw_string_hashes, reason = "snapshots are written with them")]
 
+mod clients;
 mod requests;
 mod failures;
 mod trips;
