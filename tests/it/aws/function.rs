@@ -1,7 +1,9 @@
 //! The function as a process of its own: events come from Lambda's runtime interface, messages go to SNS, log lines to
 //! standard output.
 
+use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 
 use ecr_preflight::reference::Digest;
@@ -100,6 +102,18 @@ fn an_event_becomes_a_message_and_the_report_is_the_response_again_and_again() {
         assert_eq!((&line["level"], &line["told"]), (&json!("INFO"), &json!(true)));
         assert_eq!(line["message"], "team/app:v1 will not start on App Runner");
     }
+}
+
+#[test]
+fn connections_that_broke_while_the_function_slept_are_replaced() {
+    let (aws, digest) = repository("apprunner");
+    let function = Function::start(&aws, &[TOLD]);
+    for _ in 0..3 {
+        assert_eq!(invoke(&aws, &pushed(&digest, "v1").to_string()).0, "response");
+        aws.hang_up();
+    }
+    assert_eq!((aws.calls_of("Blob").len(), aws.calls_of("Publish").len()), (3, 3));
+    drop(function.log());
 }
 
 #[test]
@@ -217,6 +231,9 @@ fn a_function_that_is_set_wrongly_does_not_start_and_says_why() {
     for (variables, why) in wrong {
         starts_not(command(&variables).envs(region()), why);
     }
+    let mut undecodable = command(&[TOLD]);
+    undecodable.env("PREFLIGHT_MARK", OsStr::from_bytes(b"al\xffways")).env("OTHER", OsStr::from_bytes(b"\xff"));
+    starts_not(undecodable.envs(region()), "PREFLIGHT_MARK is `al\u{fffd}ways`; allowed: never, failure or always");
     for missing in 0..3 {
         let mut given = region().to_vec();
         let (name, _) = given.remove(missing);

@@ -44,6 +44,19 @@ async fn the_manifest_is_asked_for_by_digest_and_tag_in_every_type_that_ecr_stor
 }
 
 #[tokio::test]
+async fn an_image_whose_event_names_no_digest_is_asked_for_by_tag_and_marked_by_the_digest_that_came() {
+    let (aws, mut layout) = (FakeAws::start(), Builder::new());
+    let digest = layout.tag("v1-apprunner", &layout.image("arm64"));
+    aws.push(REPOSITORY, &layout);
+    let mut event = pushed(&digest, "v1-apprunner");
+    event["detail"]["image-digest"] = Value::Null;
+    let report = walk(&aws, settings(&[("PREFLIGHT_MARK", "failure")]), event).await.unwrap();
+    assert_eq!(report.verdict, Verdict::Fails);
+    assert_eq!(bodies(&aws, "BatchGetImage")[0]["imageIds"], json!([{"imageTag": "v1-apprunner"}]));
+    assert_eq!(bodies(&aws, "PutImage")[0]["imageDigest"], digest.as_str());
+}
+
+#[tokio::test]
 async fn the_children_of_an_index_are_asked_for_together_by_digest_alone() {
     let (aws, mut layout) = (FakeAws::start(), Builder::new());
     let children = [layout.image("amd64"), layout.image("arm64")];

@@ -183,24 +183,42 @@ async fn a_message_whose_receipt_is_lost_is_sent_again() {
 #[tokio::test]
 async fn what_does_not_answer_in_time_is_a_failure() {
     for (action, expected) in [
-        ("BatchGetImage", expect![[r#"
+        (
+            "BatchGetImage",
+            expect![[r#"
             Stalled | Err: ecr:BatchGetImage on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 200ms: timed out | 4 | 0 | -
-        "#]]),
-        ("ListTagsForResource", expect![[r#"
+        "#]],
+        ),
+        (
+            "ListTagsForResource",
+            expect![[r#"
             Stalled | Err: ecr:ListTagsForResource on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 200ms: timed out | 4 | 0 | -
-        "#]]),
-        ("GetDownloadUrlForLayer", expect![[r#"
+        "#]],
+        ),
+        (
+            "GetDownloadUrlForLayer",
+            expect![[r#"
             Stalled | Err: ecr:GetDownloadUrlForLayer on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 200ms: timed out | 4 | 0 | -
-        "#]]),
-        ("Blob", expect![[r#"
+        "#]],
+        ),
+        (
+            "Blob",
+            expect![[r#"
             Stalled | Err: blob DIGEST did not arrive whole: the storage service did not answer in time | 2 | 0 | -
-        "#]]),
-        ("PutImage", expect![[r#"
+        "#]],
+        ),
+        (
+            "PutImage",
+            expect![[r#"
             Stalled | Err: ecr:PutImage on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 200ms: timed out | 4 | 0 | -
-        "#]]),
-        ("Publish", expect![[r#"
+        "#]],
+        ),
+        (
+            "Publish",
+            expect![[r#"
             Stalled | Err: sns:Publish on TOPIC failed: dispatch failure: timeout: HTTP read timeout occurred after 200ms: timed out | 4 | 0 | marked
-        "#]]),
+        "#]],
+        ),
     ] {
         table(&Scene::default(), action, &[Stalled], expected).await;
     }

@@ -55,8 +55,7 @@ impl Repository {
         for id in body["imageIds"].as_array().into_iter().flatten() {
             let tagged = id["imageTag"].as_str().map(|tag| self.tags.get(tag).map(String::as_str));
             let digest = match (id["imageDigest"].as_str(), tagged) {
-                (Some(digest), None) => Ok(digest),
-                (None, Some(Some(digest))) => Ok(digest),
+                (Some(digest), None) | (None, Some(Some(digest))) => Ok(digest),
                 (Some(digest), Some(Some(tagged))) if digest == tagged => Ok(digest),
                 (Some(_), Some(Some(_))) => Err("ImageTagDoesNotMatchDigest"),
                 (_, Some(None)) => Err("ImageNotFound"),

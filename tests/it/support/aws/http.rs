@@ -16,7 +16,7 @@ pub struct Request {
 
 impl Request {
     /// The next request of a connection; `None` where it was closed.
-    pub fn read(connection: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
+    pub fn read(connection: &mut BufReader<&TcpStream>) -> io::Result<Option<Self>> {
         let Some(first) = line(connection)? else { return Ok(None) };
         let mut words = first.split(' ').map(str::to_owned);
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -49,7 +49,7 @@ impl Request {
     }
 }
 
-fn line(connection: &mut BufReader<TcpStream>) -> io::Result<Option<String>> {
+fn line(connection: &mut BufReader<&TcpStream>) -> io::Result<Option<String>> {
     let mut line = String::new();
     let read = connection.read_line(&mut line)?;
     Ok((read > 0).then(|| line.trim_end().to_owned()))
@@ -78,7 +78,7 @@ impl Reply {
     }
 
     /// Sends it; whether the connection is to be kept.
-    pub fn send(&self, connection: &mut TcpStream) -> io::Result<bool> {
+    pub fn send(&self, connection: &mut &TcpStream) -> io::Result<bool> {
         let mut bytes = format!("HTTP/1.1 {} .\r\n", self.status).into_bytes();
         for (name, value) in &self.headers {
             write!(bytes, "{name}: {value}\r\n")?;

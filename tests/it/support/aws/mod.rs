@@ -8,7 +8,7 @@ mod lambda;
 
 use std::collections::BTreeMap;
 use std::io::BufReader;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -78,11 +78,16 @@ pub struct FakeAws {
     world: Arc<World>,
 }
 
+/// Of which calls of an action.
+type Numbers = (Bound<usize>, Bound<usize>);
+
 #[derive(Debug, Default)]
 struct World {
     repositories: Mutex<BTreeMap<String, Repository>>,
     calls: Mutex<Vec<Call>>,
-    faults: Mutex<Vec<(&'static str, (Bound<usize>, Bound<usize>), Fault)>>,
+    faults: Mutex<Vec<(&'static str, Numbers, Fault)>>,
+    /// Those of the services, not that of Lambda's runtime.
+    connections: Mutex<Vec<TcpStream>>,
     delay: Mutex<Duration>,
     lambda: lambda::Lambda,
 }
@@ -97,7 +102,11 @@ impl FakeAws {
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
                 let world = shared.clone();
-                std::thread::spawn(move || world.serve(connection, address));
+                std::thread::spawn(move || {
+                    world.serve(&connection, address);
+                    // A clone of it is kept elsewhere, so that it does not close by itself.
+                    drop(connection.shutdown(Shutdown::Both));
+                });
             }
         });
         Self { address, world }
@@ -149,6 +158,17 @@ impl FakeAws {
         *self.world.delay.lock().unwrap() = delay;
     }
 
+    /// Closes every connection, as happens to those of a function that sleeps.
+    pub fn hang_up(&self) {
+        // One that the client has closed already is as good.
+        self.world
+            .connections
+            .lock()
+            .unwrap()
+            .drain(..)
+            .for_each(|connection| drop(connection.shutdown(Shutdown::Both)));
+    }
+
     /// Every request, in the order of their arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.world.calls.lock().unwrap().clone()
@@ -166,9 +186,9 @@ impl FakeAws {
 }
 
 impl World {
-    fn serve(&self, mut connection: TcpStream, address: SocketAddr) {
+    fn serve(&self, mut connection: &TcpStream, address: SocketAddr) {
         connection.set_nodelay(true).unwrap();
-        let mut reader = BufReader::new(connection.try_clone().unwrap());
+        let mut reader = BufReader::new(connection);
         while let Ok(Some(request)) = Request::read(&mut reader) {
             let began = Instant::now();
             let action = action(&request);
@@ -177,6 +197,9 @@ impl World {
                     return;
                 }
                 continue;
+            }
+            if let Ok(connection) = connection.try_clone() {
+                self.connections.lock().unwrap().push(connection);
             }
             let body = body(&request);
             let (place, fault) = self.record(&action, &body, &request, began);
