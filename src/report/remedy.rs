@@ -41,6 +41,10 @@ impl Place<'_> {
     }
 }
 
+/// How many platforms a command names: more than are built for in practice, and few enough for a message, which says it
+/// several times.
+const MAX_PLATFORMS: usize = 32;
+
 /// What to do about one fault, the likeliest first.
 pub(super) fn remedies(
     fault: &Fault,
@@ -93,7 +97,7 @@ fn build(runtime: Runtime, judgement: &Judgement, image: Option<&Image>, address
         let others = others.map(|declared| declared.runtime.platform().to_string());
         let held = image.filter(|_| is_index).map(Image::platforms).unwrap_or_default();
         let held = held.into_iter().filter(|platform| platform.is_known() && platform.os() == "linux");
-        for platform in others.chain(held.map(ToString::to_string)) {
+        for platform in others.chain(held.map(ToString::to_string).take(MAX_PLATFORMS)) {
             if !platforms.contains(&platform) {
                 platforms.push(platform);
             }
@@ -190,5 +194,5 @@ fn wanted(judgement: &Judgement) -> String {
 fn all(image: Option<&Image>) -> String {
     let platforms = image.map(Image::platforms).unwrap_or_default();
     let known = platforms.into_iter().filter(|platform| platform.is_known()).map(ToString::to_string);
-    known.collect::<Vec<_>>().join(",")
+    known.take(MAX_PLATFORMS).collect::<Vec<_>>().join(",")
 }

@@ -151,3 +151,28 @@ async fn the_message_can_be_filtered_by_verdict_repository_runtime_and_fault() {
         verdict String fails"#]]
     .assert_eq(&attributes.join("\n"));
 }
+
+/// SNS takes messages of at most 256 KiB, attributes included.
+#[tokio::test]
+async fn the_message_about_the_worst_index_is_one_that_sns_takes() {
+    let long = |word: &str, number: usize| format!("{word}{number:0>width$}", width = 32 - word.len());
+    let (aws, mut layout) = (FakeAws::start(), Builder::new());
+    let child = layout.image("arm64");
+    let entry = |number| {
+        let mut entry = promising(&child, "linux", &long("a", number));
+        entry["platform"]["variant"] = long("v", number).into();
+        entry
+    };
+    let digest = layout.tag("v1", &layout.index(&(0..200).map(entry).collect::<Vec<_>>()));
+    aws.push(REPOSITORY, &layout);
+    for declared in ["", "ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64"] {
+        if !declared.is_empty() {
+            aws.tag_resource(REPOSITORY, "intended-runtime", declared);
+        }
+        walk(&aws, settings(&[]), pushed(&digest, "v1")).await.unwrap();
+        let message = bodies(&aws, "Publish").pop().unwrap();
+        let size: usize =
+            message.as_object().unwrap().iter().map(|(name, value)| name.len() + value.as_str().unwrap().len()).sum();
+        assert!(size <= 256 * 1024, "{size} bytes for `{declared}`");
+    }
+}
