@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ARN, REPOSITORY, TOPIC, pushed, settings, walk};
 use crate::support::aws::{ACCOUNT, FakeAws, SECRET};
-use crate::support::layout::{Builder, OCI_MANIFEST, promising};
+use crate::support::layout::{Builder, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, config, promising};
 
 /// An arm64 image under the tag `v1`, in a repository for App Runner and ECS on amd64.
 async fn failing_walk() -> (FakeAws, ecr_preflight::reference::Digest, Builder) {
@@ -110,6 +110,33 @@ async fn a_mark_is_the_same_manifest_byte_for_byte_under_another_tag() {
 }
 
 #[tokio::test]
+async fn every_kind_of_manifest_is_marked_in_its_own_type_and_to_the_byte() {
+    type Make = fn(&Builder) -> Value;
+    let bare: Make = |layout| {
+        let config = layout.json(OCI_CONFIG, &config("linux", "arm64", json!({})));
+        // Neither its type nor tidy: line ends of Windows, escapes, a letter beyond ASCII.
+        let odd = format!(
+            "{{\r\n\t\"schemaVersion\": 2, \"config\": {config}, \"layers\": [],\r\n \"\\u003c\": \"\\/é\u{2028}\"}}\n\n"
+        );
+        layout.blob(OCI_MANIFEST, odd.as_bytes())
+    };
+    let index: Make = |layout| layout.index(&[promising(&layout.image("arm64"), "linux", "arm64")]);
+    let docker: Make = |layout| layout.docker("arm64");
+    for (make, media_type) in [(bare, OCI_MANIFEST), (index, OCI_INDEX), (docker, DOCKER_MANIFEST)] {
+        let (aws, mut layout) = (FakeAws::start(), Builder::new());
+        let image = make(&layout);
+        let digest = layout.tag("v1-ecs-amd64", &image);
+        aws.push(REPOSITORY, &layout);
+        walk(&aws, settings(&[("PREFLIGHT_MARK", "failure")]), pushed(&digest, "v1-ecs-amd64")).await.unwrap();
+        let [put] = bodies(&aws, "PutImage").try_into().unwrap();
+        let manifest = std::fs::read_to_string(layout.path().join("blobs/sha256").join(digest.hex())).unwrap();
+        assert_eq!((&put["imageManifestMediaType"], &put["imageManifest"]), (&json!(media_type), &json!(manifest)));
+        // The registry took it: its digest is the one that guards the call.
+        assert_eq!(aws.tags(REPOSITORY), [&format!("preflight-fail-ecs-amd64-{}", digest.short()), "v1-ecs-amd64"]);
+    }
+}
+
+#[tokio::test]
 async fn the_message_has_a_short_subject_and_a_body_for_each_protocol() {
     let (aws, ..) = failing_walk().await;
     let [message] = bodies(&aws, "Publish").try_into().unwrap();
@@ -152,7 +179,22 @@ async fn the_message_can_be_filtered_by_verdict_repository_runtime_and_fault() {
     .assert_eq(&attributes.join("\n"));
 }
 
-/// SNS takes messages of at most 256 KiB, attributes included.
+#[tokio::test]
+async fn a_declaration_with_nothing_in_it_is_told_of_though_there_is_no_runtime_to_filter_by() {
+    for empty in ["", " "] {
+        let (aws, mut layout) = (FakeAws::start(), Builder::new());
+        let digest = layout.tag("v1", &layout.image("arm64"));
+        aws.push(REPOSITORY, &layout);
+        aws.tag_resource(REPOSITORY, "intended-runtime", empty);
+        let report = walk(&aws, settings(&[]), pushed(&digest, "v1")).await.unwrap();
+        assert_eq!(report.verdict, Verdict::Unknown);
+        let [message] = bodies(&aws, "Publish").try_into().unwrap();
+        expect!["team/app:v1: where it is meant to run is not readable"]
+            .assert_eq(message["Subject"].as_str().unwrap());
+    }
+}
+
+/// The small SNS refuses what is larger than 256 KiB, as the real one does.
 #[tokio::test]
 async fn the_message_about_the_worst_index_is_one_that_sns_takes() {
     let long = |word: &str, number: usize| format!("{word}{number:0>width$}", width = 32 - word.len());
@@ -165,14 +207,11 @@ async fn the_message_about_the_worst_index_is_one_that_sns_takes() {
     };
     let digest = layout.tag("v1", &layout.index(&(0..200).map(entry).collect::<Vec<_>>()));
     aws.push(REPOSITORY, &layout);
-    for declared in ["", "ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64"] {
-        if !declared.is_empty() {
-            aws.tag_resource(REPOSITORY, "intended-runtime", declared);
-        }
+    walk(&aws, settings(&[]), pushed(&digest, "v1")).await.unwrap();
+    let unreadable = (0..16).map(|number| long("esc/arm", number)).collect::<Vec<_>>().join(" ");
+    for declared in ["ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64", &unreadable] {
+        aws.tag_resource(REPOSITORY, "intended-runtime", declared);
         walk(&aws, settings(&[]), pushed(&digest, "v1")).await.unwrap();
-        let message = bodies(&aws, "Publish").pop().unwrap();
-        let size: usize =
-            message.as_object().unwrap().iter().map(|(name, value)| name.len() + value.as_str().unwrap().len()).sum();
-        assert!(size <= 256 * 1024, "{size} bytes for `{declared}`");
     }
+    assert_eq!(bodies(&aws, "Publish").len(), 3);
 }

@@ -6,6 +6,7 @@ mod ecr;
 mod http;
 mod lambda;
 mod serve;
+mod sns;
 
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::ops::RangeBounds;

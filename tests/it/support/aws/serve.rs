@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::ecr::{self, Repository};
 use super::http::{Reply, Request};
-use super::{Call, Fault, SECRET, lambda};
+use super::{Call, Fault, SECRET, lambda, sns};
 
 /// Of which calls of an action.
 pub(super) type Numbers = (Bound<usize>, Bound<usize>);
@@ -102,7 +102,10 @@ impl World {
             Some(Fault::Truncated | Fault::Corrupted | Fault::TooLongALength) | None => {}
         }
         let mut reply = match action {
-            "Publish" => Reply::new(200, include_str!("published.xml")),
+            "Publish" => match sns::refusal(body) {
+                Some(code) => error(action, 400, code),
+                None => Reply::new(200, include_str!("published.xml")),
+            },
             "Blob" => self.blob(&request.target),
             _ => {
                 let answer = ecr::answer(&mut self.repositories.lock().unwrap(), action, body, &at.to_string());
