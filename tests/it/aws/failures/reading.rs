@@ -59,6 +59,7 @@ async fn a_manifest_that_cannot_be_asked_for() {
         Error(500, "ServerException") | Err: ecr:BatchGetImage on ARN failed: service error: ServerException: as said | 4 | 0 | -
         Error(503, "ServiceUnavailable") | Err: ecr:BatchGetImage on ARN failed: service error: unhandled error (ServiceUnavailable): Error { code: "ServiceUnavailable", message: "as said" } | 4 | 0 | -
         Dropped | Err: ecr:BatchGetImage on ARN failed: dispatch failure: other: client error (SendRequest): connection closed before message completed | 4 | 0 | -
+        Stalled | Err: ecr:BatchGetImage on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 500ms: timed out | 4 | 0 | -
         Error(400, "LimitExceededException") | Err: ecr:BatchGetImage on ARN failed: service error: LimitExceededException: as said | 4 | 0 | -
         Error(400, "UnableToGetUpstreamImageException") | Err: ecr:BatchGetImage on ARN failed: service error: UnableToGetUpstreamImageException: as said | 1 | 0 | -
         Says("{}") | Err: ecr:BatchGetImage on ARN failed: the reply names neither the image nor a failure | 1 | 0 | -
@@ -80,6 +81,7 @@ async fn repository_tags_that_cannot_be_read() {
         Error(500, "ServerException") | Err: ecr:ListTagsForResource on ARN failed: service error: ServerException: as said | 4 | 0 | -
         Error(503, "ServiceUnavailable") | Err: ecr:ListTagsForResource on ARN failed: service error: unhandled error (ServiceUnavailable): Error { code: "ServiceUnavailable", message: "as said" } | 4 | 0 | -
         Dropped | Err: ecr:ListTagsForResource on ARN failed: dispatch failure: other: client error (SendRequest): connection closed before message completed | 4 | 0 | -
+        Stalled | Err: ecr:ListTagsForResource on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 500ms: timed out | 4 | 0 | -
         Says("{}") | undeclared | 1 | 0 | -
         Says("no JSON") | Err: ecr:ListTagsForResource on ARN failed: service error: unhandled error: Error at offset 0: expected literal: null | 1 | 0 | -
         Truncated | Err: ecr:ListTagsForResource on ARN failed: response error: error reading a body from connection: end of file before message length reached | 4 | 0 | -
@@ -113,6 +115,7 @@ async fn a_config_whose_address_is_not_handed_out() {
         Error(500, "ServerException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: service error: ServerException: as said | 4 | 0 | -
         Error(503, "ServiceUnavailable") | Err: ecr:GetDownloadUrlForLayer on ARN failed: service error: unhandled error (ServiceUnavailable): Error { code: "ServiceUnavailable", message: "as said" } | 4 | 0 | -
         Dropped | Err: ecr:GetDownloadUrlForLayer on ARN failed: dispatch failure: other: client error (SendRequest): connection closed before message completed | 4 | 0 | -
+        Stalled | Err: ecr:GetDownloadUrlForLayer on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 500ms: timed out | 4 | 0 | -
         Error(400, "LayersNotFoundException") | unknown: its config is not in the repository | 1 | 1 | -
         Error(400, "LayerInaccessibleException") | unknown: its config cannot be had: ECR does not hand it out (LayerInaccessibleException) | 1 | 1 | -
         Error(400, "UnableToGetUpstreamLayerException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: service error: UnableToGetUpstreamLayerException: as said | 1 | 0 | -
@@ -138,6 +141,7 @@ async fn a_config_that_does_not_arrive() {
         Holds(0),
         TooLongALength,
         Dropped,
+        Stalled,
     ];
     let expected = expect![[r#"
         Truncated | Err: blob DIGEST did not arrive whole: it broke off after HALF bytes | 2 | 0 | -
@@ -150,6 +154,7 @@ async fn a_config_that_does_not_arrive() {
         Holds(0) | Err: blob DIGEST did not arrive whole: its 0 bytes have another digest | 2 | 0 | -
         TooLongALength | Err: blob DIGEST did not arrive whole: it broke off after ALL bytes | 2 | 0 | -
         Dropped | Err: blob DIGEST did not arrive whole: the connection could not be used | 2 | 0 | -
+        Stalled | Err: blob DIGEST did not arrive whole: the storage service did not answer in time | 2 | 0 | -
     "#]];
     table(&Scene::default(), "Blob", &faults, expected).await;
 }

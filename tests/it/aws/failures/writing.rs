@@ -25,6 +25,7 @@ async fn a_mark_that_is_not_set() {
         Error(500, "ServerException") | Err: ecr:PutImage on ARN failed: service error: ServerException: as said | 4 | 0 | -
         Error(503, "ServiceUnavailable") | Err: ecr:PutImage on ARN failed: service error: unhandled error (ServiceUnavailable): Error { code: "ServiceUnavailable", message: "as said" } | 4 | 0 | -
         Dropped | Err: ecr:PutImage on ARN failed: dispatch failure: other: client error (SendRequest): connection closed before message completed | 4 | 0 | -
+        Stalled | Err: ecr:PutImage on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 500ms: timed out | 4 | 0 | -
         Error(400, "ImageAlreadyExistsException") | fails: wrong-architecture | 1 | 1 | -
         Error(400, "ImageDigestDoesNotMatchException") | Err: ecr:PutImage on ARN failed: service error: ImageDigestDoesNotMatchException: as said | 1 | 0 | -
         Error(400, "ImageTagAlreadyExistsException") | fails: wrong-architecture; The image could not be marked: ARN has immutable tags, and another image has the tag preflight-fail-apprunner-SHORT already | 1 | 1 | -
@@ -61,6 +62,7 @@ async fn a_message_that_is_not_sent() {
         Says("no XML"),
         Truncated,
         Dropped,
+        Stalled,
     ];
     let expected = expect![[r#"
         Error(403, "AuthorizationError") | Err: sns:Publish on TOPIC was denied: allow the function this action on this resource: service error: AuthorizationErrorException: as said | 1 | 0 | marked
@@ -84,6 +86,7 @@ async fn a_message_that_is_not_sent() {
         Says("no XML") | Err: sns:Publish on TOPIC failed: service error: unhandled error: error parsing XML: no root element | 1 | 1 | marked
         Truncated | Err: sns:Publish on TOPIC failed: response error: error reading a body from connection: end of file before message length reached | 4 | 4 | marked
         Dropped | Err: sns:Publish on TOPIC failed: dispatch failure: other: client error (SendRequest): connection closed before message completed | 4 | 0 | marked
+        Stalled | Err: sns:Publish on TOPIC failed: dispatch failure: timeout: HTTP read timeout occurred after 500ms: timed out | 4 | 0 | marked
     "#]];
     table(&Scene::default(), "Publish", &faults, expected).await;
 }
