@@ -58,7 +58,8 @@ impl Aws {
         let need = |name| variable(name).filter(|value| !value.is_empty()).ok_or(NotSet(name));
         let region = Region::new(need("AWS_REGION")?);
         let (id, secret) = (need("AWS_ACCESS_KEY_ID")?, need("AWS_SECRET_ACCESS_KEY")?);
-        let credentials = Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment");
+        let token = variable("AWS_SESSION_TOKEN").filter(|token| !token.is_empty());
+        let credentials = Credentials::new(id, secret, token, None, "environment");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(region)
@@ -66,15 +67,17 @@ impl Aws {
         Ok(Self::new(config.build(), connector()))
     }
 
-    /// From a configuration that says who and where, and a connector for every request.
+    /// From a configuration that says who and where, and a connector for every request. How long the pauses between
+    /// attempts grow is the configuration's too, where it says so; how often a call is attempted is not.
     #[must_use]
     pub fn new(config: SdkConfig, http: SharedHttpConnector) -> Self {
+        let retries = config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build();
         let shared = http.clone();
         let config = config
             .into_builder()
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .retry_config(retries.with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts)
             .http_client(http_client_fn(move |_, _| shared.clone()))
             .build();

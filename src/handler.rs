@@ -12,7 +12,7 @@ use crate::image::{self, Content, Image, Want};
 use crate::intent::{Intent, Source};
 use crate::mark::{self, MarkError, Marker, Outcome};
 use crate::notify::{self, Notifier, NotifyError};
-use crate::reference::{Repository, Selector};
+use crate::reference::{Digest, Repository, Selector};
 use crate::registry::{self, Answer, Manifest, Registry, RegistryError};
 use crate::report::{Place, Report};
 use crate::runtime::Runtime;
@@ -189,10 +189,12 @@ impl Look {
 fn log(arrival: &Arrival, report: &Report, told: bool, took: Duration) {
     let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
     let runtimes: Vec<String> = report.runtimes().map(|runtime| runtime.subject.name()).collect();
+    // An image that was not read is known by what the event says of it.
+    let digest = report.image.as_ref().map(|image| &image.digest).or(arrival.selector.digest());
     tracing::info!(
         event_id = arrival.event_id,
         repository = arrival.repository.name(),
-        digest = report.image.as_ref().map(|image| image.digest.as_str()),
+        digest = digest.map(Digest::as_str),
         tag = arrival.selector.tag().map(crate::reference::Tag::as_str),
         verdict = report.verdict.as_str(),
         ignored = report.ignored.map(Ignored::as_str),

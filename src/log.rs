@@ -1,8 +1,14 @@
 //! The log: one JSON object a line, as Lambda's JSON log format has them, and errors as one line.
 //!
-//! Does not filter by module. Lines below `info` are compiled out of release builds.
+//! Does not filter by module, but for one line that says again what was said.
 
 use std::fmt::Write as _;
+
+use tracing_subscriber::fmt::writer::MakeWriterExt as _;
+
+/// Where Lambda's runtime logs the error that a handler gave back, without saying which event's it was; the handler
+/// has logged it by then.
+const SAID_ALREADY: &str = "lambda_runtime::layers::panic";
 
 /// Writes log lines of this level and above to standard output. The time is left to the log service, which adds its
 /// own.
@@ -15,6 +21,7 @@ pub fn start(level: tracing::Level) {
         .with_target(false)
         .without_time()
         .with_max_level(level)
+        .with_writer(std::io::stdout.with_filter(|metadata| metadata.target() != SAID_ALREADY))
         .init();
 }
 

@@ -145,6 +145,10 @@ fn runtime(runtime: Runtime, intended: &[Runtime], image: &Image) -> Finding {
     finding
 }
 
+/// How many entries of an index are named that contradict themselves: one build made them all, and one remedy mends
+/// them all.
+const MAX_LABELS: usize = 8;
+
 /// Without an intent, an image is held against its own label.
 fn labels(image: &Image) -> Vec<Finding> {
     match &image.content {
@@ -160,7 +164,7 @@ fn labels(image: &Image) -> Vec<Finding> {
                 finding.twins(entry, entries, |_| true);
                 finding
             };
-            entries.iter().map(held).filter(|finding| finding.verdict == Verdict::Fails).collect()
+            entries.iter().map(held).filter(|finding| finding.verdict == Verdict::Fails).take(MAX_LABELS).collect()
         }
         Content::Single(_) | Content::Artifact(_) => Vec::new(),
     }

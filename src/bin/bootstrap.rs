@@ -17,7 +17,10 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let variable = |name: &str| std::env::var(name).ok();
-    let settings = Settings::read(std::env::vars()).and_then(Settings::heard).map_err(stop)?;
+    // A variable that is no text is no reason to panic: among the settings it is refused like any bad value.
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    let settings = Settings::read(variables).and_then(Settings::heard).map_err(stop)?;
     ecr_preflight::log::start(settings.log);
     let aws = Aws::from_variables(variable).map_err(stop)?;
     // Built with the first event, so that the start costs hardly more than that of a function that does nothing.

@@ -66,9 +66,10 @@ pub fn message(report: &Report) -> Message {
 }
 
 fn attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {
+    // SNS refuses a message with an empty value, and a declaration with nothing in it has an empty name.
     let once = |values: Vec<String>| {
         let mut seen: Vec<String> = Vec::new();
-        values.into_iter().for_each(|value| {
+        values.into_iter().filter(|value| !value.is_empty()).for_each(|value| {
             if !seen.contains(&value) {
                 seen.push(value);
             }

@@ -41,6 +41,10 @@ impl Place<'_> {
     }
 }
 
+/// How many platforms a command names: more than are built for in practice, and few enough for a message, which says it
+/// several times.
+const MAX_PLATFORMS: usize = 32;
+
 /// What to do about one fault, the likeliest first.
 pub(super) fn remedies(
     fault: &Fault,
@@ -96,7 +100,9 @@ fn platforms(runtime: Runtime, judgement: &Judgement, image: Option<&Image>) -> 
     let is_index = |image: &&Image| matches!(image.content, Content::Index(_));
     let held = image.filter(is_index).map(Image::platforms).unwrap_or_default();
     let held = held.into_iter().filter(|platform| platform.is_known() && platform.os() == "linux");
-    for platform in intended.map(|other| other.platform().to_string()).chain(held.map(ToString::to_string)) {
+    for platform in
+        intended.map(|other| other.platform().to_string()).chain(held.map(ToString::to_string).take(MAX_PLATFORMS))
+    {
         if !platforms.contains(&platform) {
             platforms.push(platform);
         }
@@ -198,5 +204,5 @@ fn wanted(judgement: &Judgement) -> String {
 fn all(image: Option<&Image>) -> String {
     let platforms = image.map(Image::platforms).unwrap_or_default();
     let known = platforms.into_iter().filter(|platform| platform.is_known()).map(ToString::to_string);
-    known.collect::<Vec<_>>().join(",")
+    known.take(MAX_PLATFORMS).collect::<Vec<_>>().join(",")
 }

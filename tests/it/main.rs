@@ -16,3 +16,4 @@ mod events;
 mod messages;
 mod cli;
 mod readme;
+mod aws;

@@ -38,7 +38,7 @@ async fn get(http: &SharedHttpConnector, url: &str, limit: usize) -> Result<Answ
         (true, _) => "the storage service did not answer in time".to_owned(),
         (_, true) => "the connection broke".to_owned(),
         // The connector's own text may hold the address.
-        _ => "the request could not be sent".to_owned(),
+        _ => "the connection could not be used".to_owned(),
     })?;
     let status = response.status().as_u16();
     if status != 200 {

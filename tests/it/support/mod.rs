@@ -1,5 +1,6 @@
-//! Small real things for tests: OCI image layouts, built blob by blob.
+//! Small real things for tests: OCI image layouts, built blob by blob, and an AWS that keeps them.
 
+pub mod aws;
 pub mod elf;
 pub mod layout;
 pub mod sample;

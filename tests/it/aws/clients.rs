@@ -1,0 +1,51 @@
+//! The clients, as the function's variables make them.
+
+use ecr_preflight::aws::{Aws, endpoint};
+
+use crate::support::aws::{Call, FakeAws};
+
+/// One call of a client made of these variables.
+async fn called(variables: &'static [(&str, &str)]) -> Call {
+    let aws = FakeAws::start();
+    let variable =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let client = Aws::from_variables(variable).unwrap().ecr_client(Some(aws.url()));
+    // The repository is not there; what counts is how it is asked for.
+    assert!(client.list_tags_for_resource().resource_arn("arn").send().await.is_err());
+    aws.calls().pop().unwrap()
+}
+
+#[tokio::test]
+async fn requests_are_signed_for_the_region_with_the_token_where_there_is_one() {
+    const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
+    const ID: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+    const KEY: (&str, &str) = ("AWS_SECRET_ACCESS_KEY", "key");
+    for (call, token) in [
+        (called(&[REGION, ID, KEY, ("AWS_SESSION_TOKEN", "token")]).await, Some("token")),
+        (called(&[REGION, ID, KEY, ("AWS_SESSION_TOKEN", "")]).await, None),
+        (called(&[REGION, ID, KEY]).await, None),
+    ] {
+        let signature = call.header("authorization").unwrap();
+        assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{signature}");
+        assert!(signature.contains("/eu-central-1/ecr/aws4_request"), "{signature}");
+        assert_eq!(call.header("x-amz-security-token"), token);
+    }
+}
+
+#[test]
+fn the_variable_of_a_service_names_its_endpoint_before_the_common_one() {
+    for (of_ecr, common, expected) in [
+        (Some("http://ecr"), Some("http://all"), Some("http://ecr")),
+        (None, Some("http://all"), Some("http://all")),
+        (Some(""), Some("http://all"), Some("http://all")),
+        (Some(""), Some(""), None),
+        (None, None, None),
+    ] {
+        let variable = |name: &str| match name {
+            "AWS_ENDPOINT_URL_ECR" => of_ecr.map(str::to_owned),
+            "AWS_ENDPOINT_URL" => common.map(str::to_owned),
+            _ => None,
+        };
+        assert_eq!(endpoint("ECR", variable).as_deref(), expected);
+    }
+}

@@ -1,0 +1,90 @@
+//! The walk against AWS: the SDK's real clients, and a small AWS on this machine.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+#![allow(clippy::needless_raw_string_hashes, reason = "snapshots are written with them")]
+
+mod clients;
+mod requests;
+mod failures;
+mod trips;
+mod function;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use ecr_preflight::aws::{Aws, connector};
+use ecr_preflight::handler::{Error, Walk};
+use ecr_preflight::mark::ecr::EcrMarker;
+use ecr_preflight::notify::sns::SnsTopic;
+use ecr_preflight::reference::{Digest, Repository};
+use ecr_preflight::report::Report;
+use ecr_preflight::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::support::aws::{ACCOUNT, FakeAws};
+
+pub const REPOSITORY: &str = "team/app";
+pub const ARN: &str = "arn:aws:ecr:us-west-2:123456789012:repository/team/app";
+pub const TOPIC: &str = "arn:aws:sns:us-west-2:123456789012:alerts";
+
+/// The event of a push, as `EventBridge` delivers it.
+pub fn pushed(digest: &Digest, tag: &str) -> Value {
+    json!({
+        "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image Action",
+        "source": "aws.ecr", "account": ACCOUNT, "time": "2026-11-16T01:54:34Z", "region": "us-west-2", "resources": [],
+        "detail": {"result": "SUCCESS", "repository-name": REPOSITORY, "image-digest": digest.as_str(),
+            "action-type": "PUSH", "image-tag": tag},
+    })
+}
+
+/// Settings, by their variables; there is always a topic.
+pub fn settings(variables: &[(&str, &str)]) -> Settings {
+    let all = variables.iter().chain(&[("PREFLIGHT_TOPIC_ARN", TOPIC)]);
+    Settings::read(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).unwrap()
+}
+
+/// The clients as the function builds them, but for pauses of a millisecond between attempts. The region is a new one
+/// each time, because the SDK keeps one quota of retries a region for the whole process.
+pub fn clients(http: SharedHttpConnector) -> Aws {
+    static CLIENTS: AtomicUsize = AtomicUsize::new(0);
+    let region = Region::new(format!("us-test-{}", CLIENTS.fetch_add(1, Ordering::Relaxed)));
+    let credentials = Credentials::new("id", "key", None, None, "test");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(region)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(RetryConfig::standard().with_max_backoff(Duration::from_millis(1)));
+    Aws::new(config.build(), http)
+}
+
+/// Walks with one event, as the function does.
+pub async fn walk(aws: &FakeAws, settings: Settings, event: Value) -> Result<Report, Error> {
+    walk_over(connector(), aws, settings, event).await
+}
+
+/// The same over another HTTP stack.
+pub async fn walk_over(
+    http: SharedHttpConnector,
+    aws: &FakeAws,
+    settings: Settings,
+    event: Value,
+) -> Result<Report, Error> {
+    let clients = clients(http);
+    let endpoint = Some(aws.url());
+    let (ecr, client) = (clients.ecr(endpoint.clone()), clients.ecr_client(endpoint.clone()));
+    let walk = Walk {
+        registry: |repository: &Repository| ecr.open(repository),
+        marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),
+        notifier: settings.topic.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
+        settings,
+    };
+    let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
+    walk.handle(&event).await
+}

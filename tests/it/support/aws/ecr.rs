@@ -1,0 +1,128 @@
+//! The four actions of Amazon ECR that this program uses, on repositories filled from image layouts.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use ecr_preflight::reference::Digest;
+use serde_json::{Value, json};
+
+use super::super::layout::Builder;
+use super::ACCOUNT;
+
+/// An error of the API: its code.
+pub type Refusal = &'static str;
+
+/// One repository.
+#[derive(Debug, Default)]
+pub struct Repository {
+    pub tags: BTreeMap<String, String>,
+    pub resource_tags: BTreeMap<String, String>,
+    pub immutable: bool,
+    blobs: BTreeMap<String, Vec<u8>>,
+}
+
+impl Repository {
+    /// All that a layout holds.
+    pub fn new(layout: &Builder) -> Self {
+        let mut repository = Self::default();
+        for entry in fs::read_dir(layout.path().join("blobs/sha256")).unwrap() {
+            let bytes = fs::read(entry.unwrap().path()).unwrap();
+            repository.blobs.insert(Digest::of(&bytes).to_string(), bytes);
+        }
+        let index: Value = serde_json::from_slice(&fs::read(layout.path().join("index.json")).unwrap()).unwrap();
+        for listed in index["manifests"].as_array().unwrap() {
+            let tag = text(&listed["annotations"]["org.opencontainers.image.ref.name"]);
+            repository.tags.insert(tag, text(&listed["digest"]));
+        }
+        repository
+    }
+
+    pub fn blob(&self, digest: &str) -> Option<&[u8]> {
+        self.blobs.get(digest).map(Vec::as_slice)
+    }
+
+    /// A manifest, and the media type that it was pushed with.
+    fn manifest(&self, digest: &str) -> Option<(&str, String)> {
+        let manifest = std::str::from_utf8(self.blob(digest)?).ok()?;
+        let document: Value = serde_json::from_str(manifest).ok()?;
+        document.get("schemaVersion")?;
+        let named = document["mediaType"].as_str().map(str::to_owned);
+        Some((manifest, named.unwrap_or_else(|| super::super::layout::OCI_MANIFEST.to_owned())))
+    }
+
+    fn batch_get_image(&self, body: &Value) -> Value {
+        let (mut images, mut failures) = (Vec::new(), Vec::new());
+        for id in body["imageIds"].as_array().into_iter().flatten() {
+            let tagged = id["imageTag"].as_str().map(|tag| self.tags.get(tag).map(String::as_str));
+            let digest = match (id["imageDigest"].as_str(), tagged) {
+                (Some(digest), None) | (None, Some(Some(digest))) => Ok(digest),
+                (Some(digest), Some(Some(tagged))) if digest == tagged => Ok(digest),
+                (Some(_), Some(Some(_))) => Err("ImageTagDoesNotMatchDigest"),
+                (_, Some(None)) => Err("ImageNotFound"),
+                (None, None) => Err("MissingDigestAndTag"),
+            };
+            let found = digest.and_then(|digest| Ok((digest, self.manifest(digest).ok_or("ImageNotFound")?)));
+            match found {
+                Ok((digest, (manifest, media_type))) => {
+                    let mut id = id.clone();
+                    id["imageDigest"] = digest.into();
+                    images.push(json!({"registryId": ACCOUNT, "imageId": id, "imageManifest": manifest,
+                        "imageManifestMediaType": media_type}));
+                }
+                Err(code) => failures.push(json!({"imageId": id, "failureCode": code, "failureReason": "as said"})),
+            }
+        }
+        json!({"images": images, "failures": failures})
+    }
+
+    fn put_image(&mut self, body: &Value) -> Result<Value, Refusal> {
+        let (manifest, tag) = (text(&body["imageManifest"]), text(&body["imageTag"]));
+        let digest = Digest::of(manifest.as_bytes()).to_string();
+        if body["imageDigest"].as_str().is_some_and(|guard| guard != digest) {
+            return Err("ImageDigestDoesNotMatchException");
+        }
+        match self.tags.get(&tag) {
+            Some(tagged) if *tagged == digest => return Err("ImageAlreadyExistsException"),
+            Some(_) if self.immutable => return Err("ImageTagAlreadyExistsException"),
+            _ => self.tags.insert(tag, digest.clone()),
+        };
+        self.blobs.insert(digest.clone(), manifest.into_bytes());
+        Ok(json!({"image": {"imageId": {"imageDigest": digest, "imageTag": body["imageTag"]}}}))
+    }
+}
+
+/// Answers a call of the API; `address` is where blobs are handed out.
+pub fn answer(
+    repositories: &mut BTreeMap<String, Repository>,
+    action: &str,
+    body: &Value,
+    address: &str,
+) -> Result<Value, Refusal> {
+    let arn = text(&body["resourceArn"]);
+    let name =
+        arn.split_once(":repository/").map_or_else(|| text(&body["repositoryName"]), |(_, name)| name.to_owned());
+    if arn.is_empty() && body["registryId"] != ACCOUNT {
+        return Err("RepositoryNotFoundException");
+    }
+    let repository = repositories.get_mut(&name).ok_or("RepositoryNotFoundException")?;
+    match action {
+        "BatchGetImage" => Ok(repository.batch_get_image(body)),
+        "ListTagsForResource" => {
+            let tags = repository.resource_tags.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
+            Ok(json!({"tags": tags.collect::<Vec<_>>()}))
+        }
+        "GetDownloadUrlForLayer" => {
+            let digest = text(&body["layerDigest"]);
+            repository.blob(&digest).ok_or("LayersNotFoundException")?;
+            let url =
+                format!("http://{address}/blob/{name}/{digest}?X-Amz-Expires=3600&X-Amz-Signature={}", super::SECRET);
+            Ok(json!({"downloadUrl": url, "layerDigest": digest}))
+        }
+        "PutImage" => repository.put_image(body),
+        _ => Err("UnknownOperationException"),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,91 @@
+//! HTTP/1.1 as far as the SDK and Lambda's runtime speak it: one thread a connection, kept alive.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+
+/// What a client asked.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The next request of a connection; `None` where it was closed.
+    pub fn read(connection: &mut BufReader<&TcpStream>) -> io::Result<Option<Self>> {
+        let Some(first) = line(connection)? else { return Ok(None) };
+        let mut words = first.split(' ').map(str::to_owned);
+        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let mut request = Self { method, target, ..Self::default() };
+        while let Some(header) = line(connection)?.filter(|line| !line.is_empty()) {
+            let (name, value) = header.split_once(':').ok_or(io::ErrorKind::InvalidData)?;
+            request.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        if request.header("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+            while let Some(size) = line(connection)? {
+                let size = usize::from_str_radix(&size, 16).map_err(|_| io::ErrorKind::InvalidData)?;
+                let start = request.body.len();
+                request.body.resize(start + size, 0);
+                connection.read_exact(&mut request.body[start..])?;
+                line(connection)?;
+                if size == 0 {
+                    break;
+                }
+            }
+        } else {
+            let length = request.header("content-length").map_or(Ok(0), str::parse);
+            request.body.resize(length.map_err(|_| io::ErrorKind::InvalidData)?, 0);
+            connection.read_exact(&mut request.body)?;
+        }
+        Ok(Some(request))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn line(connection: &mut BufReader<&TcpStream>) -> io::Result<Option<String>> {
+    let mut line = String::new();
+    let read = connection.read_line(&mut line)?;
+    Ok((read > 0).then(|| line.trim_end().to_owned()))
+}
+
+/// What a client is answered.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+    /// What `Content-Length` says beyond the body's length.
+    pub beyond: usize,
+    /// How many bytes of the body are sent before the connection is closed; all, where it stays open.
+    pub cut: Option<usize>,
+}
+
+impl Reply {
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into(), beyond: 0, cut: None }
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Sends it; whether the connection is to be kept.
+    pub fn send(&self, connection: &mut &TcpStream) -> io::Result<bool> {
+        let mut bytes = format!("HTTP/1.1 {} .\r\n", self.status).into_bytes();
+        for (name, value) in &self.headers {
+            write!(bytes, "{name}: {value}\r\n")?;
+        }
+        write!(bytes, "content-length: {}\r\n\r\n", self.body.len() + self.beyond)?;
+        bytes.extend(&self.body[..self.cut.unwrap_or(self.body.len())]);
+        connection.write_all(&bytes)?;
+        Ok(self.cut.is_none() && self.beyond == 0)
+    }
+}

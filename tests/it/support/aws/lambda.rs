@@ -1,0 +1,67 @@
+//! Lambda's runtime interface: events are handed out one by one, and what became of each is kept.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use super::http::{Reply, Request};
+
+/// How long a test waits for the function.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a function made of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// `response` or `error`.
+    pub outcome: String,
+    pub body: String,
+}
+
+#[derive(Debug, Default)]
+pub struct Lambda {
+    queues: Mutex<Queues>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    events: VecDeque<String>,
+    handed_out: usize,
+    done: VecDeque<Invocation>,
+}
+
+impl Lambda {
+    /// Hands out an event and waits for what becomes of it.
+    pub fn invoke(&self, event: &str) -> Invocation {
+        let mut queues = self.lock();
+        queues.events.push_back(event.to_owned());
+        self.changed.notify_all();
+        let waits = |queues: &mut Queues| queues.done.is_empty();
+        let (mut queues, waited) = self.changed.wait_timeout_while(queues, PATIENCE, waits).unwrap();
+        assert!(!waited.timed_out(), "the function does not answer");
+        queues.done.pop_front().expect("it was waited for")
+    }
+
+    pub fn answer(&self, request: &Request) -> Reply {
+        let mut queues = self.lock();
+        if request.method == "GET" {
+            let waits = |queues: &mut Queues| queues.events.is_empty();
+            queues = self.changed.wait_timeout_while(queues, PATIENCE, waits).unwrap().0;
+            let Some(event) = queues.events.pop_front() else { return Reply::new(500, "") };
+            queues.handed_out += 1;
+            return Reply::new(200, event)
+                .with("lambda-runtime-aws-request-id", format!("invocation-{}", queues.handed_out))
+                .with("lambda-runtime-deadline-ms", "4102444800000")
+                .with("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-west-2:123456789012:function:preflight")
+                .with("content-type", "application/json");
+        }
+        let outcome = request.target.rsplit('/').next().unwrap_or_default().to_owned();
+        queues.done.push_back(Invocation { outcome, body: String::from_utf8_lossy(&request.body).into_owned() });
+        self.changed.notify_all();
+        Reply::new(202, "{\"status\":\"OK\"}")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap()
+    }
+}

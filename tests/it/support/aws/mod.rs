@@ -1,0 +1,172 @@
+//! A small AWS on this very machine: Amazon ECR with its blob storage, SNS, and Lambda's runtime interface, over real
+//! HTTP. It keeps every request, answers late where it is told to, and fails on purpose.
+#![allow(clippy::unwrap_used, reason = "it serves tests alone")]
+
+mod ecr;
+mod http;
+mod lambda;
+mod serve;
+mod sns;
+
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::ops::RangeBounds;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use self::ecr::Repository;
+use self::serve::World;
+use super::layout::Builder;
+
+pub use self::lambda::Invocation;
+
+pub const ACCOUNT: &str = "123456789012";
+/// What stands in the query of every address of a blob, and nowhere else.
+pub const SECRET: &str = "0SECRET0";
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// This status, and an error of this code, in the form of the service.
+    Error(u16, &'static str),
+    /// `BatchGetImage` names this code for every image asked for.
+    Failure(&'static str),
+    /// Status 200 and this body.
+    Says(&'static str),
+    /// The connection is closed without an answer.
+    Dropped,
+    /// There is no answer for two seconds.
+    Stalled,
+    /// The connection is closed after half of the body.
+    Truncated,
+    /// One byte of the blob, or of each manifest, is another.
+    Corrupted,
+    /// The body holds this many bytes.
+    Holds(usize),
+    /// `Content-Length` says one more, and the connection is closed.
+    TooLongALength,
+    /// Another address of this machine is named.
+    Redirected,
+}
+
+/// One request that was made.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub action: String,
+    /// What it said: JSON as it is, a form as an object.
+    pub body: Value,
+    pub target: String,
+    headers: Vec<(String, String)>,
+    pub began: Instant,
+    /// When its answer was ready.
+    pub ended: Option<Instant>,
+    /// The answer's status; none where there was no answer.
+    pub status: Option<u16>,
+}
+
+impl Call {
+    /// A header, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+}
+
+#[derive(Debug)]
+pub struct FakeAws {
+    address: SocketAddr,
+    world: Arc<World>,
+}
+
+impl FakeAws {
+    /// Its threads end with the test.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let world = Arc::new(World::default());
+        let shared = world.clone();
+        std::thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                let world = shared.clone();
+                std::thread::spawn(move || {
+                    world.serve(&connection, address);
+                    // A clone of it is kept elsewhere, so that it does not close by itself.
+                    drop(connection.shutdown(Shutdown::Both));
+                });
+            }
+        });
+        Self { address, world }
+    }
+
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Fills a repository with what a layout holds by now.
+    pub fn push(&self, repository: &str, layout: &Builder) {
+        self.world.repositories.lock().unwrap().insert(repository.to_owned(), Repository::new(layout));
+    }
+
+    pub fn tag_resource(&self, repository: &str, key: &str, value: &str) {
+        self.change(repository, |repository| repository.resource_tags.insert(key.to_owned(), value.to_owned()));
+    }
+
+    /// Puts an image tag on a digest.
+    pub fn tag(&self, repository: &str, tag: &str, digest: &str) {
+        self.change(repository, |repository| repository.tags.insert(tag.to_owned(), digest.to_owned()));
+    }
+
+    pub fn make_immutable(&self, repository: &str) {
+        self.change(repository, |repository| repository.immutable = true);
+    }
+
+    /// The image tags of a repository.
+    pub fn tags(&self, repository: &str) -> Vec<String> {
+        self.change(repository, |repository| repository.tags.keys().cloned().collect())
+    }
+
+    fn change<T>(&self, name: &str, change: impl FnOnce(&mut Repository) -> T) -> T {
+        change(self.world.repositories.lock().unwrap().get_mut(name).expect("a repository that was pushed to"))
+    }
+
+    /// Has these calls of an action fail; the first one is 1.
+    pub fn fail(&self, action: &'static str, calls: impl RangeBounds<usize>, fault: Fault) {
+        let calls = (calls.start_bound().cloned(), calls.end_bound().cloned());
+        self.world.faults.lock().unwrap().push((action, calls, fault));
+    }
+
+    /// Has every answer wait.
+    pub fn delay(&self, delay: Duration) {
+        *self.world.delay.lock().unwrap() = delay;
+    }
+
+    /// Closes every connection, as happens to those of a function that sleeps.
+    pub fn hang_up(&self) {
+        // One that the client has closed already is as good.
+        self.world
+            .connections
+            .lock()
+            .unwrap()
+            .drain(..)
+            .for_each(|connection| drop(connection.shutdown(Shutdown::Both)));
+    }
+
+    /// Every request, in the order of their arrival.
+    pub fn calls(&self) -> Vec<Call> {
+        self.world.calls.lock().unwrap().clone()
+    }
+
+    /// The requests of one action.
+    pub fn calls_of(&self, action: &str) -> Vec<Call> {
+        self.calls().into_iter().filter(|call| call.action == action).collect()
+    }
+
+    /// Hands an event to the function that serves this AWS, and waits for what becomes of it.
+    pub fn invoke(&self, event: &str) -> Invocation {
+        self.world.lambda.invoke(event)
+    }
+}

@@ -1,0 +1,198 @@
+//! The server behind the small AWS: which action a request is for, and what it is answered.
+
+use std::collections::BTreeMap;
+use std::io::BufReader;
+use std::net::{SocketAddr, TcpStream};
+use std::ops::{Bound, RangeBounds};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::ecr::{self, Repository};
+use super::http::{Reply, Request};
+use super::{Call, Fault, SECRET, lambda, sns};
+
+/// Of which calls of an action.
+pub(super) type Numbers = (Bound<usize>, Bound<usize>);
+
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) repositories: Mutex<BTreeMap<String, Repository>>,
+    pub(super) calls: Mutex<Vec<Call>>,
+    pub(super) faults: Mutex<Vec<(&'static str, Numbers, Fault)>>,
+    /// Those of the services, not that of Lambda's runtime.
+    pub(super) connections: Mutex<Vec<TcpStream>>,
+    pub(super) delay: Mutex<Duration>,
+    pub(super) lambda: lambda::Lambda,
+}
+
+impl World {
+    pub(super) fn serve(&self, mut connection: &TcpStream, address: SocketAddr) {
+        connection.set_nodelay(true).unwrap();
+        let mut reader = BufReader::new(connection);
+        while let Ok(Some(request)) = Request::read(&mut reader) {
+            let began = Instant::now();
+            let action = action(&request);
+            if action == "Lambda" {
+                if self.lambda.answer(&request).send(&mut connection).is_err() {
+                    return;
+                }
+                continue;
+            }
+            if let Ok(connection) = connection.try_clone() {
+                self.connections.lock().unwrap().push(connection);
+            }
+            let body = body(&request);
+            let (place, fault) = self.record(&action, &body, &request, began);
+            let reply = self.reply(&action, &body, &request, address, fault);
+            std::thread::sleep(*self.delay.lock().unwrap());
+            let call = &mut self.calls.lock().unwrap()[place];
+            (call.ended, call.status) = (Some(Instant::now()), reply.as_ref().map(|reply| reply.status));
+            if !reply.is_some_and(|reply| reply.send(&mut connection).unwrap_or(false)) {
+                return;
+            }
+        }
+    }
+
+    /// Keeps a request; gives back its place, and what is to go wrong with it.
+    fn record(&self, action: &str, body: &Value, request: &Request, began: Instant) -> (usize, Option<Fault>) {
+        let mut calls = self.calls.lock().unwrap();
+        let Request { target, headers, .. } = request.clone();
+        calls.push(Call {
+            action: action.to_owned(),
+            body: body.clone(),
+            target,
+            headers,
+            began,
+            ended: None,
+            status: None,
+        });
+        let number = calls.iter().filter(|call| call.action == action).count();
+        let faults = self.faults.lock().unwrap();
+        let fault = faults.iter().find(|(name, calls, _)| *name == action && calls.contains(&number));
+        (calls.len() - 1, fault.map(|(.., fault)| *fault))
+    }
+
+    fn reply(
+        &self,
+        action: &str,
+        body: &Value,
+        request: &Request,
+        at: SocketAddr,
+        fault: Option<Fault>,
+    ) -> Option<Reply> {
+        match fault {
+            Some(Fault::Dropped) => return None,
+            Some(Fault::Stalled) => {
+                std::thread::sleep(Duration::from_secs(2));
+                return None;
+            }
+            Some(Fault::Error(status, code)) => return Some(error(action, status, code)),
+            Some(Fault::Says(text)) => return Some(Reply::new(200, text)),
+            Some(Fault::Holds(bytes)) => return Some(Reply::new(200, vec![b' '; bytes])),
+            Some(Fault::Redirected) => {
+                return Some(Reply::new(302, "").with("location", format!("http://{at}/elsewhere?{SECRET}")));
+            }
+            Some(Fault::Failure(code)) => {
+                let failed = |id| json!({"imageId": id, "failureCode": code, "failureReason": "as said"});
+                let failures: Vec<Value> = body["imageIds"].as_array().into_iter().flatten().map(failed).collect();
+                return Some(Reply::new(200, json!({"images": [], "failures": failures}).to_string()));
+            }
+            Some(Fault::Truncated | Fault::Corrupted | Fault::TooLongALength) | None => {}
+        }
+        let mut reply = match action {
+            "Publish" => match sns::refusal(body) {
+                Some(code) => error(action, 400, code),
+                None => Reply::new(200, include_str!("published.xml")),
+            },
+            "Blob" => self.blob(&request.target),
+            _ => {
+                let answer = ecr::answer(&mut self.repositories.lock().unwrap(), action, body, &at.to_string());
+                answer.map_or_else(|code| error(action, 400, code), |value| Reply::new(200, value.to_string()))
+            }
+        };
+        match fault {
+            Some(Fault::Truncated) => reply.cut = Some(reply.body.len() / 2),
+            Some(Fault::TooLongALength) => reply.beyond = 1,
+            Some(Fault::Corrupted) if action == "BatchGetImage" => {
+                let text = String::from_utf8(reply.body).unwrap();
+                reply.body = text.replace(r#"schemaVersion\":2"#, r#"schemaVersion\":3"#).into_bytes();
+            }
+            Some(Fault::Corrupted) => {
+                let middle = reply.body.len() / 2;
+                reply.body[middle] ^= 1;
+            }
+            _ => {}
+        }
+        Some(reply)
+    }
+
+    /// `/blob/REPOSITORY/DIGEST?…`, for those who know the secret.
+    fn blob(&self, target: &str) -> Reply {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let place = path.strip_prefix("/blob/").and_then(|path| path.rsplit_once('/'));
+        let repositories = self.repositories.lock().unwrap();
+        let found = place.and_then(|(name, digest)| repositories.get(name)?.blob(digest));
+        match found {
+            Some(bytes) if query.contains(SECRET) => Reply::new(200, bytes),
+            Some(_) => error("Blob", 403, "AccessDenied"),
+            None => error("Blob", 404, "NoSuchKey"),
+        }
+    }
+}
+
+/// Which service and which of its actions a request is for.
+fn action(request: &Request) -> String {
+    let of_ecr = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
+    match (of_ecr, request.target.as_str()) {
+        (Some((_, action)), _) => action.to_owned(),
+        (None, target) if target.starts_with("/2018-06-01/runtime/") => "Lambda".to_owned(),
+        (None, target) if target.starts_with("/blob/") => "Blob".to_owned(),
+        _ => body(request)["Action"].as_str().unwrap_or("Elsewhere").to_owned(),
+    }
+}
+
+fn body(request: &Request) -> Value {
+    if request.header("content-type") == Some("application/x-www-form-urlencoded") {
+        let form = String::from_utf8_lossy(&request.body).into_owned();
+        let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
+        return pairs
+            .map(|(name, value)| (decoded(name), Value::from(decoded(value))))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+    }
+    serde_json::from_slice(&request.body).unwrap_or_default()
+}
+
+/// A word of a form, as text.
+fn decoded(word: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = word.bytes();
+    while let Some(byte) = rest.next() {
+        let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16)).expect("two digits");
+        bytes.push(match byte {
+            b'%' => u8::try_from(digit() * 16 + digit()).expect("two digits"),
+            b'+' => b' ',
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// An error as the service of the action words it: JSON from ECR, XML from SNS and S3.
+fn error(action: &str, status: u16, code: &str) -> Reply {
+    match action {
+        "Publish" => {
+            let xml = format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>as said</Message></Error></ErrorResponse>"
+            );
+            Reply::new(status, xml).with("content-type", "text/xml")
+        }
+        "Blob" => Reply::new(status, format!("<Error><Code>{code}</Code><Query>{SECRET}</Query></Error>")),
+        _ => {
+            let body = json!({"__type": format!("com.amazonaws.ecr#{code}"), "message": "as said"});
+            Reply::new(status, body.to_string()).with("content-type", "application/x-amz-json-1.1")
+        }
+    }
+}
