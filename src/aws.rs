@@ -31,7 +31,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 const READ: Duration = Duration::from_secs(5);
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(6);
-/// How long one call may take with all its attempts; four of them fit into a function's minute.
+/// How long one call may take with all its attempts; a stalled one gets two of them. A walk has at most seven calls one
+/// after another, and only a few of them can stall before the function's own timeout ends it, to be retried.
 const CALL: Duration = Duration::from_secs(14);
 /// How often a call is attempted, with the SDK's jittered, growing pauses between.
 const ATTEMPTS: u32 = 4;

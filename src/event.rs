@@ -182,13 +182,13 @@ impl Detail {
 
     /// What the event tells of instead of an arrival.
     fn not_an_arrival(&self, how: How) -> Option<String> {
-        let expected = match how {
-            How::Push => [("action-type", &self.action_type, "PUSH"), ("result", &self.result, "SUCCESS")],
-            How::Replica => [("action-type", &self.action_type, "REPLICATE"), ("result", &self.result, "SUCCESS")],
-            // The second check is the first again: this kind of event has no action type.
-            How::PullThroughCache => [("sync-status", &self.sync_status, "SUCCESS"); 2],
+        let (action, result, status) = (&self.action_type, &self.result, &self.sync_status);
+        let expected: &[_] = match how {
+            How::Push => &[("action-type", action, "PUSH"), ("result", result, "SUCCESS")],
+            How::Replica => &[("action-type", action, "REPLICATE"), ("result", result, "SUCCESS")],
+            How::PullThroughCache => &[("sync-status", status, "SUCCESS")],
         };
-        let other = expected.into_iter().find(|(_, value, good)| value.as_deref() != Some(good));
+        let other = expected.iter().find(|(_, value, good)| value.as_deref() != Some(*good));
         other.map(|(name, value, _)| format!("{name} is `{}`", value.as_deref().unwrap_or_default()))
     }
 

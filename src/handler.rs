@@ -147,30 +147,20 @@ pub async fn look(
         Some(Answer::Moved) => return Ok(Look::Ignored(Ignored::Superseded, None)),
         Some(Answer::Absent) | None => return Ok(Look::Ignored(Ignored::Deleted, None)),
         Some(Answer::Refused(reason)) => {
-            let intent = intent.or_default(&rules.default_runtimes).settled();
+            let intent = intent.or_default(&rules.default_runtimes);
             return Ok(Look::Judged { judgement: verdict::unread(&intent, &reason), image: None, manifest: None });
         }
     };
     let runtimes: Vec<Runtime> = intent.declared.iter().map(|declared| declared.runtime).chain(intent.hint).collect();
     let runtimes = if intent.is_declared() { runtimes } else { Vec::new() };
     let want = Want { depth: rules.depth, runtimes: &runtimes, label: &rules.key };
-    let read = image::read(registry, &manifest, want).await?;
-    let label = read.as_ref().ok().and_then(|image| image.label.as_deref());
-    let intent = intent.or(Source::Label, label).or_default(&rules.default_runtimes).settled();
-    Ok(match read {
-        Err(reason) => {
-            Look::Judged { judgement: verdict::unread(&intent, &reason), image: None, manifest: Some(manifest) }
-        }
-        Ok(image) => match &image.content {
-            Content::Artifact(_) => Look::Ignored(Ignored::Artifact, Some(image)),
-            // By digest alone, an attestation is where it belongs; under a tag, something else should be.
-            Content::Attestation if selector.tag().is_none() => Look::Ignored(Ignored::Attestation, Some(image)),
-            _ => Look::Judged {
-                judgement: verdict::judge(&intent, &image),
-                image: Some(image),
-                manifest: Some(manifest),
-            },
-        },
+    let image = image::read(registry, &manifest, want).await?;
+    let intent = intent.or(Source::Label, image.label.as_deref()).or_default(&rules.default_runtimes);
+    Ok(match &image.content {
+        Content::Artifact(_) => Look::Ignored(Ignored::Artifact, Some(image)),
+        // By digest alone, an attestation is where it belongs; under a tag, something else should be.
+        Content::Attestation if selector.tag().is_none() => Look::Ignored(Ignored::Attestation, Some(image)),
+        _ => Look::Judged { judgement: verdict::judge(&intent, &image), image: Some(image), manifest: Some(manifest) },
     })
 }
 

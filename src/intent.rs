@@ -77,15 +77,17 @@ impl Intent {
         let lower = tag.as_str().to_ascii_lowercase();
         let words = words(&lower);
         let mut intent = Self::default();
-        for at in 0..words.len() {
-            intent.read_service(&words[at..]);
+        // A branch's name tells what was worked on, not where the image runs.
+        if !words.first().is_some_and(|first| BRANCHES.contains(first)) {
+            for at in 0..words.len() {
+                intent.read_service(&words[at..]);
+            }
+            if words.last() == Some(&"apprunner") {
+                intent.declare(Runtime::AppRunner, Source::ImageTag);
+            }
         }
-        if words.last() == Some(&"apprunner") {
-            intent.declare(Runtime::AppRunner, Source::ImageTag);
-        }
-        if intent.declared.is_empty() && !words.iter().any(|word| is_other_os(word)) {
-            let architecture = words.last().and_then(|word| architecture_named(word));
-            intent.hint = architecture.and_then(|architecture| Runtime::of(Service::Linux, architecture));
+        if intent.declared.is_empty() {
+            intent.hint = hint(&words);
         }
         intent
     }
@@ -123,17 +125,6 @@ impl Intent {
     pub fn or_default(mut self, runtimes: &[Runtime]) -> Self {
         if !self.is_declared() {
             runtimes.iter().for_each(|runtime| self.declare(*runtime, Source::Default));
-        }
-        self
-    }
-
-    /// Turns a hint into a declaration, where there is no other.
-    #[must_use]
-    pub fn settled(mut self) -> Self {
-        if !self.is_declared()
-            && let Some(runtime) = self.hint.take()
-        {
-            self.declare(runtime, Source::ImageTag);
         }
         self
     }
@@ -183,12 +174,21 @@ fn is_x86_64(text: &str) -> bool {
     ["x86_64", "x86-64"].iter().any(|name| text.strip_prefix(name).is_some_and(ends))
 }
 
-/// Whether a word of a tag names an operating system other than Linux, so that an architecture beside it is not
-/// Linux's: `1809-windows-amd64`, `nanoserver-amd64`.
-fn is_other_os(word: &str) -> bool {
-    ["windows", "win", "nanoserver", "servercore", "darwin", "macos", "freebsd", "wasi"]
-        .iter()
-        .any(|os| word.strip_prefix(os).is_some_and(|rest| *os != "win" || rest.is_empty()))
+/// The words with which the names of branches begin, from which builds make tags.
+const BRANCHES: [&str; 12] =
+    ["fix", "bugfix", "hotfix", "feature", "feat", "chore", "test", "revert", "remove", "docs", "ci", "refactor"];
+
+/// Words of tools that make or run programs for an architecture which is not their own.
+const TOOLS: [&str; 4] = ["cross", "qemu", "toolchain", "sysroot"];
+
+/// The platform that a tag's last word hints at: none where the tag names several architectures, or a tool for one.
+fn hint(words: &[&str]) -> Option<Runtime> {
+    let last = architecture_named(words.last()?)?;
+    let is_other = |word: &&str| architecture_named(word).is_some_and(|other| other != last);
+    if words.iter().any(|word| is_other(word) || TOOLS.contains(word)) {
+        return None;
+    }
+    Runtime::of(Service::Linux, last)
 }
 
 #[cfg(test)]
@@ -229,10 +229,11 @@ mod tests {
             ("amd64", "linux/amd64"),
             ("1.4-linux-arm64", "linux/arm64"),
             ("v2_aarch64", "linux/arm64"),
+            ("feature-x-arm64", "linux/arm64"),
+            ("fix-ecs-arm64", "linux/arm64"),
         ] {
             let intent = Intent::of_tag(&tag.parse().unwrap());
             assert_eq!((declared(&intent), intent.hint), (String::new(), hint.parse().ok()), "{tag}");
-            assert_eq!(declared(&intent.settled()), hint);
         }
     }
 
@@ -242,15 +243,16 @@ mod tests {
             "latest",
             "v1",
             "fix-ecs-timeout",
+            "fix-ecs-arm64-bug",
+            "feature-apprunner",
             "apprunner-cleanup",
             "ecs",
             "lambda",
             "1.4-arm64-slim",
             "arm",
             "farm64",
-            "ltsc2022-windows-amd64",
-            "windowsservercore-1809-amd64",
-            "darwin_arm64",
+            "x86_64-aarch64",
+            "cross-aarch64",
             "ecs-timeout-arm",
             "x86_64x",
             "_",
@@ -283,7 +285,7 @@ mod tests {
         let of_tag = |tag: &str| Intent::of_tag(&tag.parse().unwrap());
         let all = |intent: Intent| {
             let intent = intent.or(Source::RepositoryTag, Some("ecs/arm64")).or(Source::Label, Some("apprunner"));
-            intent.or_default(&[Runtime::LinuxAmd64]).settled()
+            intent.or_default(&[Runtime::LinuxAmd64])
         };
         assert_eq!(declared(&all(of_tag("v1-lambda-arm64"))), "lambda/arm64");
         assert_eq!(declared(&all(of_tag("v1"))), "ecs/arm64");

@@ -23,6 +23,7 @@ pub mod platform;
 pub mod runtime;
 pub mod event;
 pub mod intent;
+pub mod service_error;
 pub mod registry;
 pub mod image;
 pub mod verdict;

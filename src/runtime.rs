@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use crate::platform::Platform;
+use crate::reference::quoted;
 
 /// A runtime that an image can be meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -200,7 +201,7 @@ impl FromStr for Runtime {
         }
         let mut splits = word.char_indices().filter(|(_, c)| matches!(c, '/' | ':' | '-'));
         splits.find_map(named).ok_or_else(|| RuntimeError {
-            word: text.chars().take(100).collect(),
+            word: quoted(text),
             nearest: nearest(&word.chars().take(100).collect::<String>()),
         })
     }

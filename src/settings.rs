@@ -5,7 +5,7 @@
 
 use crate::image::Depth;
 use crate::mark::Policy;
-use crate::runtime::{RUNTIMES, Runtime};
+use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
 
 /// What the walk can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,12 +141,8 @@ impl Settings {
             "PREFLIGHT_IMAGE_TAGS" => self.rules.image_tags = choice(value, &IMAGE_TAGS).ok_or_else(unusable)?,
             "PREFLIGHT_DEPTH" => self.rules.depth = choice(value, &DEPTHS).ok_or_else(unusable)?,
             "PREFLIGHT_LOG" => self.log = choice(value, &LEVELS).ok_or_else(unusable)?,
-            _ => {
-                let all = || RUNTIMES.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ");
-                let read = |word: &str| word.parse().map_err(|error| bad(format!("{} ({error})", all())));
-                self.rules.default_runtimes =
-                    value.split([' ', ',']).filter(|word| !word.is_empty()).map(read).collect::<Result<_, _>>()?;
-            }
+            "PREFLIGHT_DEFAULT_RUNTIME" => self.rules.default_runtimes = runtimes(value).map_err(bad)?,
+            name => unreachable!("{name} is in the table of variables"),
         }
         Ok(())
     }
@@ -160,6 +156,13 @@ const LEVELS: [(&str, tracing::Level); 3] =
 
 fn choice<T: Copy>(value: &str, choices: &[(&str, T)]) -> Option<T> {
     choices.iter().find(|(name, _)| value.eq_ignore_ascii_case(name)).map(|(_, choice)| *choice)
+}
+
+/// Runtimes separated by spaces, or what is allowed instead.
+fn runtimes(value: &str) -> Result<Vec<Runtime>, String> {
+    let all = RUNTIMES.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ");
+    let read = |word: &str| word.parse().map_err(|error: RuntimeError| format!("{all} ({error})"));
+    value.split([' ', ',']).filter(|word| !word.is_empty()).map(read).collect()
 }
 
 /// A topic that Amazon Q Developer can subscribe to, so no FIFO topic.

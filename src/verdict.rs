@@ -5,9 +5,10 @@
 use serde::Serialize;
 
 use crate::image::{Child, Compression, Content, Entry, Family, Image, Single};
-use crate::intent::{Declared, Intent, Unreadable};
+use crate::intent::{Declared, Intent, Source, Unreadable};
 use crate::platform::Platform;
-use crate::runtime::{Fit, Runtime, RuntimeError, Service};
+use crate::reference::Digest;
+use crate::runtime::{Fit, Runtime, Service};
 
 /// The answer, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -67,8 +68,8 @@ pub enum Subject {
     Runtime(Runtime),
     /// The image's own label: the platform that it claims.
     Label(Platform),
-    /// A declaration that could not be read.
-    Declaration(RuntimeError),
+    /// A word of a declaration that could not be read.
+    Declaration(Unreadable),
 }
 
 /// The answer for one subject.
@@ -98,35 +99,57 @@ pub struct Judgement {
 /// Holds an image against its intent.
 #[must_use]
 pub fn judge(intent: &Intent, image: &Image) -> Judgement {
-    let suits = |hint: &Runtime| runtime(*hint, &[*hint], image).verdict == Verdict::Runs;
-    let hinted = intent.hint.filter(|hint| !intent.declared.is_empty() && suits(hint));
-    let intended = match hinted {
-        // The tag names one platform of several, and holds what it names.
-        Some(runtime) => vec![Declared { runtime, declared_by: crate::intent::Source::ImageTag }],
-        None => intent.declared.clone(),
-    };
+    let intended = intended(intent, image);
     let runtimes: Vec<Runtime> = intended.iter().map(|declared| declared.runtime).collect();
     let mut findings: Vec<Finding> = runtimes.iter().map(|wanted| runtime(*wanted, &runtimes, image)).collect();
     findings.extend(intent.unreadable.iter().map(unreadable));
-    if !intent.is_declared() {
+    if findings.is_empty() {
         findings.extend(labels(image));
     }
     let worst = findings.iter().map(|finding| finding.verdict).max();
     Judgement { verdict: worst.unwrap_or(Verdict::Undeclared), intended, findings }
 }
 
-/// The answer where an image could not be read at all: unknown, for every intended runtime.
+/// What an image is held against: what is declared, unless its tag names one architecture, as those do that are pushed
+/// beside an index, and it is sound there.
+fn intended(intent: &Intent, image: &Image) -> Vec<Declared> {
+    let by_tag = |runtime| Declared { runtime, declared_by: Source::ImageTag };
+    match intent.hint {
+        None => intent.declared.clone(),
+        // The tag says nothing of the operating system, and need not mean Linux.
+        Some(hint) if !intent.is_declared() => {
+            let platforms = image.platforms();
+            let is_foreign =
+                !platforms.is_empty() && platforms.iter().all(|platform| hint.fit(platform) == Fit::OtherOs);
+            if is_foreign { Vec::new() } else { vec![by_tag(hint)] }
+        }
+        Some(hint) => {
+            let there = |declared: &Declared| {
+                let service = declared.runtime.profile().service;
+                Runtime::of(service, hint.profile().architecture).unwrap_or(hint)
+            };
+            let mut runtimes: Vec<Runtime> = intent.declared.iter().map(there).collect();
+            runtimes.dedup();
+            let is_sound = |wanted: &Runtime| runtime(*wanted, &runtimes, image).verdict == Verdict::Runs;
+            if !runtimes.is_empty() && runtimes.iter().all(is_sound) {
+                runtimes.into_iter().map(by_tag).collect()
+            } else {
+                intent.declared.clone()
+            }
+        }
+    }
+}
+
+/// The answer where not even the manifest could be had: unknown, for every intended runtime.
 #[must_use]
 pub fn unread(intent: &Intent, reason: &str) -> Judgement {
-    let finding =
-        |subject| Finding { subject, verdict: Verdict::Unknown, faults: Vec::new(), unknown: vec![reason.to_owned()] };
-    let mut findings: Vec<Finding> =
-        intent.declared.iter().map(|declared| finding(Subject::Runtime(declared.runtime))).collect();
-    findings.extend(intent.unreadable.iter().map(unreadable));
-    if findings.is_empty() {
-        findings.push(finding(Subject::Label(Platform::default())));
-    }
-    Judgement { verdict: Verdict::Unknown, intended: intent.declared.clone(), findings }
+    let image = Image {
+        digest: Digest::of(b""),
+        media_type: String::new(),
+        content: Content::Unreadable(reason.to_owned()),
+        label: None,
+    };
+    judge(intent, &image)
 }
 
 /// One intended runtime, of all these.
@@ -140,6 +163,7 @@ fn runtime(runtime: Runtime, intended: &[Runtime], image: &Image) -> Finding {
         }
         Content::Index(entries) => finding.index(runtime, intended, entries),
         Content::Attestation => finding.attestation(),
+        Content::Unreadable(reason) => finding.doubt(reason.clone()),
         Content::Artifact(kind) => finding.doubt(format!("it is no image but `{kind}`")),
     }
     finding
@@ -166,12 +190,18 @@ fn labels(image: &Image) -> Vec<Finding> {
             };
             entries.iter().map(held).filter(|finding| finding.verdict == Verdict::Fails).take(MAX_LABELS).collect()
         }
+        // A label that could not be read may have declared a runtime.
+        Content::Unreadable(reason) | Content::Single(Single { unread: Some(reason), .. }) => {
+            let mut finding = Finding::sound(Subject::Label(Platform::default()));
+            finding.doubt(reason.clone());
+            vec![finding]
+        }
         Content::Single(_) | Content::Artifact(_) => Vec::new(),
     }
 }
 
 fn unreadable(word: &Unreadable) -> Finding {
-    let mut finding = Finding::sound(Subject::Declaration(word.error.clone()));
+    let mut finding = Finding::sound(Subject::Declaration(word.clone()));
     // The fault is the declaration's, not the image's: whether that runs is not known.
     let evidence = format!("{} declares `{}`, which names no runtime", word.declared_by.title(), word.error.word);
     finding.faults.push(Fault { code: Code::IntentUnreadable, platform: None, evidence });
@@ -297,13 +327,19 @@ impl Finding {
     }
 }
 
+/// Pairs of architectures of which the first starts programs of the second, where the host allows it.
+const KIN: [(&str, &str); 2] = [("amd64", "386"), ("arm64", "arm")];
+
 /// Whether two entries promise different architectures of the same files. Without a command nothing is started: such an
 /// image only carries data, and may well be the same for all.
 fn are_twins(a: &Entry, b: &Entry) -> bool {
+    let (one, other) = (a.platform.architecture(), b.platform.architecture());
     let differ = a.platform.is_known()
         && b.platform.is_known()
         && a.platform.os() == b.platform.os()
-        && a.platform.architecture() != b.platform.architecture();
+        && one != other
+        && !KIN.contains(&(one, other))
+        && !KIN.contains(&(other, one));
     let (Some(one), Some(other)) = (a.single(), b.single()) else { return differ && a.digest == b.digest };
     let starts = !one.command.is_empty() || !other.command.is_empty();
     let digests = |single: &Single| single.layers.iter().map(|layer| layer.digest.clone()).collect::<Vec<_>>();

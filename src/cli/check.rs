@@ -15,7 +15,7 @@ use crate::registry::Registry;
 use crate::registry::layout::Layout;
 use crate::report::{self, Place, Report};
 use crate::runtime::Runtime;
-use crate::settings::{Rules, Settings};
+use crate::settings::Rules;
 use crate::verdict::Verdict;
 
 /// Check one image against the runtimes that it is meant for.
@@ -41,7 +41,7 @@ Examples:
   ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
 
 pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
-    let rules = Settings::read(std::env::vars())?.rules;
+    let rules = super::settings()?.rules;
     let asked = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let report = match arguments.image.parse()? {
         ImageArgument::Layout { directory, selector } => {
@@ -50,7 +50,7 @@ pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Ve
             let hint = (!tags.is_empty()).then(|| format!("the layout has {tags}"));
             let absent = || Error::Absent { reference: arguments.image.clone(), hint: hint.clone() };
             let unnamed = || Error::Unnamed { reference: arguments.image.clone(), hint: hint.clone() };
-            let selector = selector.or_else(|| layout.only().map(Selector::Digest)).ok_or_else(unnamed)?;
+            let selector = selector.or_else(|| layout.only()).ok_or_else(unnamed)?;
             report(&layout, &arguments.image, &selector, None, asked, &rules).await?.ok_or_else(absent)?
         }
         ImageArgument::Ecr { repository, selector } => {

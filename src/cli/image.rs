@@ -60,10 +60,11 @@ impl FromStr for ImageArgument {
     }
 }
 
-/// What stands before the tag or digest, and those. A colon before a slash belongs to the path.
+/// What stands before the tag or digest, and those. A colon before a slash belongs to the path, and so does an at sign
+/// before anything but a digest: build servers name directories `job@2`.
 fn split(text: &str) -> Result<(&str, Option<Selector>), ImageError> {
-    let (text, digest) = match text.split_once('@') {
-        Some((text, digest)) => (text, Some(digest.parse::<Digest>()?)),
+    let (text, digest) = match text.rfind("@sha256:") {
+        Some(at) => (&text[..at], Some(text[at + 1..].parse::<Digest>()?)),
         None => (text, None),
     };
     let (text, tag) = match text.rsplit_once(':') {
@@ -85,6 +86,7 @@ mod tests {
             ("oci:lay:v1".to_owned(), "lay", Some("v1"), false),
             ("oci:/a.b/c:v1".to_owned(), "/a.b/c", Some("v1"), false),
             ("oci:a:b/c".to_owned(), "a:b/c", None, false),
+            ("oci:job@2:v1".to_owned(), "job@2", Some("v1"), false),
             (format!("oci:lay@sha256:{hex}"), "lay", None, true),
             (format!("oci:lay:v1@sha256:{hex}"), "lay", Some("v1"), true),
         ] {

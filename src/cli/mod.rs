@@ -7,6 +7,7 @@ mod image;
 mod print;
 mod replay;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ use crate::aws::{Aws, connector};
 use crate::log;
 use crate::report::Report;
 use crate::runtime::Runtime;
+use crate::settings::{Settings, SettingsError};
 use crate::verdict::Verdict;
 
 /// Will this container image start where it is meant to run?
@@ -68,7 +70,7 @@ enum Error {
     #[error(transparent)]
     Walk(#[from] crate::handler::Error),
     #[error(transparent)]
-    Settings(#[from] crate::settings::SettingsError),
+    Settings(#[from] SettingsError),
     #[error("{path} cannot be read")]
     Event { path: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("{reference} is not there")]
@@ -126,6 +128,11 @@ async fn aws(region: Option<String>) -> Aws {
         loader = loader.region(Region::new(region));
     }
     Aws::new(loader.load().await, http)
+}
+
+fn settings() -> Result<Settings, SettingsError> {
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    Settings::read(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
 }
 
 fn endpoint(service: &str) -> Option<String> {

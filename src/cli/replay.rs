@@ -44,7 +44,7 @@ Examples:
   ecr-preflight replay event.json --format json";
 
 pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
-    let settings = Settings::read(std::env::vars())?;
+    let settings = super::settings()?;
     let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Event {
         path: arguments.event.display().to_string(),
         source,

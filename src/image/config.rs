@@ -2,10 +2,10 @@
 //!
 //! Does not fail on what it does not know: a foreign config has merely less to say.
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::MapAccess;
+use serde::{Deserialize, Deserializer};
 
-use super::json::{Text, object};
+use super::json::{List, Object, Shape, Text, object, printable};
 use crate::platform::Platform;
 
 /// What a config says.
@@ -23,13 +23,46 @@ const MAX_WORDS: usize = 16;
 /// How much of a label is kept, in characters: what a resource tag may hold.
 const MAX_LABEL: usize = 256;
 
+/// How many labels are kept; real images have some tens.
+const MAX_LABELS: usize = 200;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Wire {
     os: Text,
     architecture: Text,
     variant: Text,
-    config: Value,
+    config: Object<Run>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Run {
+    entrypoint: List<Text, MAX_WORDS>,
+    cmd: List<Text, MAX_WORDS>,
+    labels: Labels,
+}
+
+/// Names and values, as far as both are texts.
+#[derive(Debug, Default)]
+struct Labels(Vec<(String, String)>);
+
+impl Shape for Labels {
+    fn map<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Self, A::Error> {
+        let mut labels = Vec::new();
+        while let Some((Text(name), Text(value))) = entries.next_entry()? {
+            if labels.len() < MAX_LABELS && !value.is_empty() {
+                labels.push((printable(&name, MAX_LABEL), printable(&value, MAX_LABEL)));
+            }
+        }
+        Ok(Self(labels))
+    }
+}
+
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Shape::read(deserializer)
+    }
 }
 
 impl Config {
@@ -39,30 +72,25 @@ impl Config {
     /// Says what is wrong where the document is no JSON object.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let wire: Wire = object(bytes).map_err(|error| format!("its config cannot be read: {error}"))?;
-        let words = |key: &str| wire.config.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-        let text = |value: &Value| value.as_str().map(|text| printable(text, MAX_WORD));
-        let command = words("Entrypoint").iter().chain(&words("Cmd")).filter_map(text).take(MAX_WORDS).collect();
-        let labels = wire.config.get("Labels").and_then(Value::as_object);
-        let label = |(key, value): (&String, &Value)| Some((key.clone(), printable(value.as_str()?, MAX_LABEL)));
+        let Run { entrypoint, cmd, labels } = wire.config.0.unwrap_or_default();
+        let command = entrypoint.kept.iter().chain(&cmd.kept).take(MAX_WORDS);
         Ok(Self {
             platform: Platform::new(&wire.os.0, &wire.architecture.0, &wire.variant.0),
-            command,
-            labels: labels.into_iter().flatten().filter_map(label).collect(),
+            command: command.map(|word| printable(&word.0, MAX_WORD)).collect(),
+            labels: labels.0,
         })
     }
 
-    /// The value of a label.
+    /// The value of a label; an empty one is how a label of the base image is taken back.
     pub(super) fn label(&self, key: &str) -> Option<&str> {
-        self.labels.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        let label = self.labels.iter().find(|(name, _)| name == key);
+        label.map(|(_, value)| value.as_str()).filter(|value| !value.trim().is_empty())
     }
-}
 
-/// The text without what would disturb a terminal or a message, cut at a character boundary.
-fn printable(text: &str, most: usize) -> String {
-    let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).take(most).collect()
+    /// Whether it says nothing at all: tools that keep bundles of files in a registry write such configs.
+    pub(super) fn is_blank(&self) -> bool {
+        self.platform == Platform::default() && self.command.is_empty()
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +113,7 @@ mod tests {
         for odd in [
             r#"{"os":7,"architecture":"arm64"}"#,
             r#"{"architecture":"arm64","config":null}"#,
-            r#"{"architecture":"arm64","config":{"Entrypoint":"/app","Cmd":[1,null],"Labels":[]}}"#,
+            r#"{"architecture":"arm64","config":{"Entrypoint":"/app","Cmd":{},"Labels":[]}}"#,
             r#"{"architecture":"arm64","config":{"Labels":{"a":{}}},"rootfs":"?"}"#,
         ] {
             let config = Config::parse(odd.as_bytes()).unwrap();
@@ -102,10 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn words_are_made_fit_to_be_shown() {
-        let config = Config::parse("{\"config\":{\"Cmd\":[\"/a\\u001b[31m\\u202e\",\"é\"]}}".as_bytes()).unwrap();
-        assert_eq!(config.command, ["/a\u{fffd}[31m\u{fffd}", "é"]);
+    fn words_are_kept_short_and_labels_apart() {
         let long = format!(r#"{{"config":{{"Cmd":["{}"]}}}}"#, "é".repeat(1000));
         assert_eq!(Config::parse(long.as_bytes()).unwrap().command[0].chars().count(), MAX_WORD);
+        let labels = Config::parse(br#"{"config":{"Labels":{"a":"x\ny","b":"","c":7}}}"#).unwrap();
+        assert_eq!((labels.label("a"), labels.label("b"), labels.label("c")), (Some("x y"), None, None));
     }
 }

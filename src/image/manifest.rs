@@ -3,9 +3,9 @@
 //! Does not fetch what it refers to.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
-use super::json::{List, Text, object};
+use super::json::{List, Number, Object, Text, object};
 use super::media_type::{self, Family, Kind, Layer};
 use crate::platform::Platform;
 use crate::reference::Digest;
@@ -36,6 +36,9 @@ pub(super) struct Descriptor {
     pub(super) platform: Platform,
 }
 
+/// What the artifact type of an attestation of `BuildKit`'s begins with.
+const ATTESTATION: &str = "application/vnd.docker.attestation.";
+
 /// More layers than any builder makes, so that a list of a million small ones is not walked: overlayfs, which every
 /// container runtime mounts images with, takes no more than 500.
 pub(super) const MAX_LAYERS: usize = 500;
@@ -46,13 +49,14 @@ pub(super) const MAX_CHILDREN: usize = 200;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    schema_version: Value,
+    schema_version: Number,
     media_type: Text,
     artifact_type: Text,
-    config: Option<WireDescriptor>,
+    config: Object<WireDescriptor>,
     layers: List<WireDescriptor, MAX_LAYERS>,
-    manifests: Option<List<WireDescriptor, MAX_CHILDREN>>,
-    fs_layers: Value,
+    manifests: List<WireDescriptor, MAX_CHILDREN>,
+    /// Only whether it is there: the first format's own reader reads it.
+    fs_layers: List<IgnoredAny, 0>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,9 +65,9 @@ struct WireDescriptor {
     media_type: Text,
     artifact_type: Text,
     digest: Text,
-    size: Value,
-    platform: Option<WirePlatform>,
-    annotations: Option<Annotations>,
+    size: Number,
+    platform: Object<WirePlatform>,
+    annotations: Object<Annotations>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -93,8 +97,8 @@ impl Document {
         // The document's own word first: a registry may only have guessed.
         let named = if wire.media_type.0.is_empty() { media_type.to_owned() } else { wire.media_type.0.clone() };
         let kind = match media_type::kind(&named) {
-            Kind::Other if wire.manifests.is_some() => Kind::Index,
-            Kind::Other if wire.schema_version == 1 || !wire.fs_layers.is_null() => Kind::Schema1,
+            Kind::Other if wire.manifests.total.is_some() => Kind::Index,
+            Kind::Other if wire.schema_version.0 == Some(1) || wire.fs_layers.total.is_some() => Kind::Schema1,
             Kind::Other => Kind::Manifest(wire.family()),
             known => known,
         };
@@ -110,12 +114,12 @@ impl Document {
 impl Wire {
     /// For a manifest without a media type: Docker's always have one, so the config's type decides.
     fn family(&self) -> Family {
-        let config = self.config.as_ref().map_or("", |config| &config.media_type.0);
+        let config = self.config.0.as_ref().map_or("", |config| &config.media_type.0);
         if config.starts_with("application/vnd.docker.") { Family::Docker } else { Family::Oci }
     }
 
     fn manifest(self, family: Family, named: &str) -> Result<Document, String> {
-        let Some(config) = self.config else {
+        let Some(config) = self.config.0 else {
             // An OCI artifact manifest of the 1.1 release candidates has blobs and no config.
             let kind = if self.artifact_type.0.is_empty() { named } else { &self.artifact_type.0 };
             let is_artifact = !kind.is_empty() && media_type::kind(kind) == Kind::Other;
@@ -123,50 +127,53 @@ impl Wire {
             return artifact.ok_or_else(|| "its manifest has no config".to_owned());
         };
         let layers = self.layers.kept;
+        let files: Vec<Layer> = layers.iter().filter_map(WireDescriptor::layer).collect();
+        let is_image = media_type::is_image_config(&config.media_type.0)
+            || family == Family::Docker && !files.is_empty() && media_type::is_default_config(&config.media_type.0);
         let in_toto = !layers.is_empty() && layers.iter().all(|layer| media_type::is_in_toto(&layer.media_type.0));
-        if in_toto || self.artifact_type.0.starts_with("application/vnd.docker.attestation.") {
+        let artifact_type = self.artifact_type.0;
+        if artifact_type.starts_with(ATTESTATION) || artifact_type.is_empty() && is_image && in_toto {
             return Ok(Document::Attestation);
         }
-        if !self.artifact_type.0.is_empty() && !media_type::is_image_config(&self.artifact_type.0) {
-            return Ok(Document::Artifact(self.artifact_type.0));
+        if !artifact_type.is_empty() && !media_type::is_image_config(&artifact_type) {
+            return Ok(Document::Artifact(artifact_type));
         }
-        if !media_type::is_image_config(&config.media_type.0) {
+        if !is_image {
             return Ok(Document::Artifact(config.media_type.0));
         }
-        let files: Vec<Layer> = layers.iter().filter_map(WireDescriptor::layer).collect();
         if let (true, Some(layer)) = (files.is_empty(), layers.first()) {
             // The config's type alone does not make an image: cosign's signatures carry it too.
             return Ok(Document::Artifact(layer.media_type.0.clone()));
         }
         let digest = config.digest.0.parse().map_err(|error| format!("its config cannot be named: {error}"))?;
-        let config = Blob { digest, size: config.size.as_u64().unwrap_or(0) };
+        let config = Blob { digest, size: config.size.0.unwrap_or(0) };
         Ok(Document::Manifest { family, config, layers: files })
     }
 
     fn index(self) -> Result<Document, String> {
-        let List { kept: children, total } = self.manifests.unwrap_or_default();
-        if total > MAX_CHILDREN {
-            return Err(format!("its index has {total} children, more than the {MAX_CHILDREN} that are read"));
-        }
+        let List { kept: children, total } = self.manifests;
         if !self.artifact_type.0.is_empty() && !media_type::is_image_config(&self.artifact_type.0) {
             return Ok(Document::Artifact(self.artifact_type.0));
         }
         let mut images: Vec<Descriptor> = Vec::new();
         for child in children.iter().filter(|child| child.is_image()) {
-            let digest =
-                child.digest.0.parse().map_err(|error| format!("a child of its index cannot be named: {error}"))?;
+            let unnamed = |error| format!("a child of its index cannot be named: {error}");
+            let digest = child.digest.0.parse().map_err(unnamed)?;
             let is_index = media_type::kind(&child.media_type.0) == Kind::Index;
-            let platform = child.platform.as_ref().map(WirePlatform::read).unwrap_or_default();
+            let platform = child.platform.0.as_ref().map(WirePlatform::read).unwrap_or_default();
             let descriptor = Descriptor { digest, is_index, platform };
             if !images.contains(&descriptor) {
                 images.push(descriptor);
             }
         }
-        match children.first() {
-            // Build caches and referrers' lists are indexes of things that are no images.
-            Some(first) if images.is_empty() => {
+        match (children.first(), total.unwrap_or_default()) {
+            // Build caches and referrers' lists are indexes of things that are no images, and may be long.
+            (Some(first), _) if images.is_empty() => {
                 let all = children.iter().all(WireDescriptor::is_attestation);
                 Ok(if all { Document::Attestation } else { Document::Artifact(first.kind()) })
+            }
+            (_, total) if total > MAX_CHILDREN => {
+                Err(format!("its index has {total} children, more than the {MAX_CHILDREN} that are read"))
             }
             _ => Ok(Document::Index(images)),
         }
@@ -179,25 +186,25 @@ impl WireDescriptor {
         Some(Layer { digest: self.digest.0.parse().ok()?, compression })
     }
 
-    /// Whether a client looking for a platform would consider this child. A child whose descriptor has no type, or one
-    /// that nobody knows, is what its manifest says it is.
+    /// Whether a client looking for a platform would consider this child. One whose descriptor has a platform but no
+    /// type that is known, or no type at all, is what its manifest says it is.
     fn is_image(&self) -> bool {
-        let is_manifest = media_type::kind(&self.media_type.0) != Kind::Other || self.media_type.0.is_empty();
+        let is_known = media_type::kind(&self.media_type.0) != Kind::Other;
+        let is_manifest = is_known || self.media_type.0.is_empty() || self.platform.0.is_some();
         let is_artifact = !self.artifact_type.0.is_empty() && !media_type::is_image_config(&self.artifact_type.0);
         is_manifest && !is_artifact && !self.is_attestation() && !self.is_for_no_platform()
     }
 
     /// As `BuildKit` marks them.
     fn is_attestation(&self) -> bool {
-        let kind = self.annotations.as_ref().map(|annotations| annotations.reference_type.0.as_str());
-        kind == Some("attestation-manifest") || self.artifact_type.0.starts_with("application/vnd.docker.attestation.")
+        let kind = self.annotations.0.as_ref().map(|annotations| annotations.reference_type.0.as_str());
+        kind == Some("attestation-manifest") || self.artifact_type.0.starts_with(ATTESTATION)
     }
 
     /// `unknown/unknown`, written in so many words: no runtime selects it.
     fn is_for_no_platform(&self) -> bool {
-        self.platform
-            .as_ref()
-            .is_some_and(|platform| platform.os.0 == "unknown" && platform.architecture.0 == "unknown")
+        let platform = self.platform.0.as_ref();
+        platform.is_some_and(|platform| platform.os.0 == "unknown" && platform.architecture.0 == "unknown")
     }
 
     fn kind(&self) -> String {

@@ -61,6 +61,12 @@ pub(super) fn is_image_config(media_type: &str) -> bool {
     matches!(media_type, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
 }
 
+/// Whether this is a type that registries and old clients put in the place of an image config's, which Docker Engine
+/// takes for one: `imageTypes` in moby's `distribution/registry.go`.
+pub(super) fn is_default_config(media_type: &str) -> bool {
+    matches!(media_type, "" | "application/octet-stream" | "application/json" | "text/html" | "text/plain")
+}
+
 /// Whether this is the layer of an in-toto attestation, as `BuildKit` attaches them.
 pub(super) fn is_in_toto(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.in-toto")

@@ -39,6 +39,8 @@ pub enum Content {
     Artifact(String),
     /// A provenance or SBOM attestation, which looks like an image to a runtime.
     Attestation,
+    /// It could not be read, because …
+    Unreadable(String),
 }
 
 /// One image for one platform.
@@ -104,7 +106,7 @@ impl Image {
         match &self.content {
             Content::Single(single) => add(&single.platform),
             Content::Index(entries) => entries.iter().for_each(|entry| add(&entry.platform)),
-            Content::Artifact(_) | Content::Attestation => {}
+            Content::Artifact(_) | Content::Attestation | Content::Unreadable(_) => {}
         }
         platforms
     }

@@ -5,6 +5,7 @@
 use futures_util::future::try_join_all;
 
 use super::config::Config;
+use super::json::{Text, object, printable};
 use super::manifest::{Blob, Descriptor, Document};
 use super::{Child, Content, Entry, Image, Single};
 use crate::platform::Platform;
@@ -43,39 +44,33 @@ const MAX_NESTING: usize = 3;
 /// How many children are read, in one request: the manifests come back together, at most 4 MiB each.
 const MAX_READ: usize = 16;
 
-/// Reads what lies behind a manifest, as far as it is wanted. `Err` in the inner result says why it is no manifest.
+/// Reads what lies behind a manifest, as far as it is wanted.
 ///
 /// # Errors
-/// Where the registry fails.
-pub async fn read(
-    registry: &impl Registry,
-    manifest: &Manifest,
-    want: Want<'_>,
-) -> Result<Result<Image, String>, RegistryError> {
-    let document = match Document::parse(&manifest.media_type, &manifest.bytes) {
-        Ok(document) => document,
-        Err(reason) => return Ok(Err(reason)),
-    };
+/// Where the registry fails; what is wrong with the image itself is part of what is read.
+pub async fn read(registry: &impl Registry, manifest: &Manifest, want: Want<'_>) -> Result<Image, RegistryError> {
     let mut label = None;
-    let content = match document {
-        Document::Artifact(kind) => Content::Artifact(kind),
-        Document::Attestation => Content::Attestation,
-        Document::Index(descriptors) => match flatten(registry, descriptors).await? {
+    let content = match Document::parse(&manifest.media_type, &manifest.bytes) {
+        Err(reason) => Content::Unreadable(reason),
+        Ok(Document::Artifact(kind)) => Content::Artifact(kind),
+        Ok(Document::Attestation) => Content::Attestation,
+        Ok(Document::Index(descriptors)) => match flatten(registry, descriptors).await? {
             Ok(entries) => Content::Index(children(registry, entries, want, &mut label).await?),
-            Err(reason) => return Ok(Err(reason)),
+            Err(reason) => Content::Unreadable(reason),
         },
-        document => match single(manifest.digest.clone(), document) {
-            Some((single, config)) => {
-                let (single, found) = with_config(registry, single, config, want.label).await?;
-                label = found;
-                Content::Single(single)
-            }
-            None => unreachable!("the other documents are matched above"),
-        },
+        Ok(document) => {
+            let (single, config) = single(manifest.digest.clone(), document).expect("the others are matched above");
+            let read = with_config(registry, single, config, want.label).await?;
+            label = read.label;
+            if read.is_blank { Content::Artifact(OCI_CONFIG.to_owned()) } else { Content::Single(read.single) }
+        }
     };
     let media_type = media_type(manifest, &content);
-    Ok(Ok(Image { digest: manifest.digest.clone(), media_type, content, label }))
+    Ok(Image { digest: manifest.digest.clone(), media_type, content, label })
 }
+
+/// The type of the blank configs that bundles of files are pushed with.
+const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// The image of a manifest, its config not yet read, and where that lies.
 fn single(digest: Digest, document: Document) -> Option<(Single, Option<Blob>)> {
@@ -91,14 +86,22 @@ fn single(digest: Digest, document: Document) -> Option<(Single, Option<Blob>)> 
     }
 }
 
+/// An image completed by its config.
+struct Completed {
+    single: Single,
+    label: Option<String>,
+    /// Whether its config was read and says nothing.
+    is_blank: bool,
+}
+
 /// Completes an image by its config, and finds the label in it.
 async fn with_config(
     registry: &impl Registry,
     mut single: Single,
     config: Option<Blob>,
     label: &str,
-) -> Result<(Single, Option<String>), RegistryError> {
-    let Some(blob) = config else { return Ok((single, None)) };
+) -> Result<Completed, RegistryError> {
+    let Some(blob) = config else { return Ok(Completed { single, label: None, is_blank: false }) };
     let read = if blob.size > MAX_CONFIG as u64 {
         Err(format!("its config holds {} bytes, more than the {MAX_CONFIG} that are read", blob.size))
     } else {
@@ -110,14 +113,14 @@ async fn with_config(
     };
     match read {
         Ok(config) => {
-            let found = config.label(label).map(str::to_owned);
+            let (label, is_blank) = (config.label(label).map(str::to_owned), config.is_blank());
             single.platform = config.platform;
             single.command = config.command;
-            Ok((single, found))
+            Ok(Completed { single, label, is_blank })
         }
         Err(reason) => {
             single.unread = Some(reason);
-            Ok((single, None))
+            Ok(Completed { single, label: None, is_blank: false })
         }
     }
 }
@@ -172,7 +175,9 @@ async fn children(
         .map(|Descriptor { digest, platform, .. }| Entry { digest, platform, child: Child::Unread })
         .collect();
     let mut matters: Vec<usize> = (0..entries.len()).filter(|at| want.needs(&entries, *at)).collect();
-    matters.truncate(MAX_READ);
+    for at in matters.split_off(matters.len().min(MAX_READ)) {
+        entries[at].child = Child::Missing(format!("only {MAX_READ} children of its index are read"));
+    }
     // The siblings come with the same request: two platforms with the same layers are seen by comparing them.
     let mut asked = matters.clone();
     if want.depth > Depth::Labels && !matters.is_empty() {
@@ -182,8 +187,17 @@ async fn children(
     if asked.is_empty() {
         return Ok(entries);
     }
-    let selectors: Vec<Selector> = asked.iter().map(|at| Selector::Digest(entries[*at].digest.clone())).collect();
-    let answers = registry::manifests(registry, &selectors).await?;
+    let select = |asked: &[usize]| -> Vec<Selector> {
+        asked.iter().map(|at| Selector::Digest(entries[*at].digest.clone())).collect()
+    };
+    let answers = match registry::manifests(registry, &select(&asked)).await {
+        // What is only compared must not fail what matters; if that fails too, it says so itself.
+        Err(_) if asked.len() > matters.len() => {
+            asked.clone_from(&matters);
+            registry::manifests(registry, &select(&matters)).await?
+        }
+        answers => answers?,
+    };
     let read = asked.iter().zip(answers).map(async |(at, answer)| {
         let (child, found) = child(registry, &entries[*at].digest, answer, matters.contains(at), want.label).await?;
         Ok((*at, child, found))
@@ -222,13 +236,18 @@ async fn child(
     };
     match Document::parse(&manifest.media_type, &manifest.bytes).map(|document| single(digest.clone(), document)) {
         Err(reason) => missing(reason),
+        Ok(None) if is_index(&manifest) => missing("a nested index that is not described as one".to_owned()),
         Ok(None) => Ok((None, None)),
         Ok(Some((single, config))) => {
             let config = config.filter(|_| matters);
-            let (single, found) = with_config(registry, single, config, label).await?;
-            Ok((Some(Child::Read(single)), found))
+            let read = with_config(registry, single, config, label).await?;
+            Ok((Some(Child::Read(read.single)), read.label))
         }
     }
+}
+
+fn is_index(manifest: &Manifest) -> bool {
+    matches!(Document::parse(&manifest.media_type, &manifest.bytes), Ok(Document::Index(_)))
 }
 
 impl Want<'_> {
@@ -251,17 +270,21 @@ impl Want<'_> {
     }
 }
 
+/// The longest media type that is shown, in characters: RFC 6838 allows two names of 127.
+const MAX_MEDIA_TYPE: usize = 255;
+
 fn media_type(manifest: &Manifest, content: &Content) -> String {
     #[derive(serde::Deserialize)]
     struct Named {
         #[serde(rename = "mediaType", default)]
-        media_type: super::json::Text,
+        media_type: Text,
     }
-    let named = serde_json::from_slice::<Named>(&manifest.bytes).map(|named| named.media_type.0).unwrap_or_default();
+    let named = object::<Named>(&manifest.bytes).map(|named| named.media_type.0).unwrap_or_default();
     let inferred = match content {
         Content::Index(_) => "application/vnd.oci.image.index.v1+json",
         _ => "application/vnd.oci.image.manifest.v1+json",
     };
+    let named = printable(&named, MAX_MEDIA_TYPE);
     [named, manifest.media_type.clone()]
         .into_iter()
         .find(|text| !text.is_empty())

@@ -10,6 +10,7 @@ use aws_sdk_ecr::types::ImageIdentifier;
 use super::{MarkError, Marker, Outcome};
 use crate::reference::{Repository, Tag};
 use crate::registry::Manifest;
+use crate::service_error::cause;
 
 /// Marks images of one repository.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Marker for EcrMarker {
         match request.send().await {
             Ok(_) => Ok(Outcome::Set),
             Err(error) if is_taken(&error) => self.taken(manifest, mark).await,
-            Err(error) => self.outcome(&error).map_or_else(|| Err(failed(error.into())), Ok),
+            Err(error) => self.outcome(&error).map_or_else(|| Err(failed(cause(error))), Ok),
         }
     }
 }
@@ -67,7 +68,7 @@ impl EcrMarker {
             Ok(_) => Ok(Outcome::Refused(format!(
                 "{resource} has immutable tags, and another image has the tag {mark} already"
             ))),
-            Err(error) => Err(MarkError { action: "ecr:BatchGetImage", resource, source: error.into() }),
+            Err(error) => Err(MarkError { action: "ecr:BatchGetImage", resource, source: cause(error) }),
         }
     }
 
@@ -85,6 +86,11 @@ impl EcrMarker {
                 refused(format!("the image in {arn} has as many tags as ECR allows"))
             }
             PutImageError::RepositoryNotFoundException(_) => refused(format!("{arn} does not exist any more")),
+            // Neither the key nor the manifest will be another one at the next try, and the finding is worth telling.
+            PutImageError::KmsException(_) => refused(format!("the key of {arn} cannot be used (KmsException)")),
+            PutImageError::InvalidParameterException(_) | PutImageError::ImageDigestDoesNotMatchException(_) => {
+                refused(format!("{ACTION} on {arn} did not take the image's own manifest"))
+            }
             PutImageError::ReferencedImagesNotFoundException(_) | PutImageError::LayersNotFoundException(_) => {
                 refused(format!("the image in {arn} has lost a part"))
             }

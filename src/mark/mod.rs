@@ -5,8 +5,9 @@
 pub mod ecr;
 
 use crate::reference::Tag;
-use crate::registry::{Cause, Manifest};
+use crate::registry::Manifest;
 use crate::report::Report;
+use crate::service_error::Cause;
 use crate::verdict::Verdict;
 
 /// Which images are marked.

@@ -4,8 +4,9 @@
 
 pub mod sns;
 
-use crate::registry::Cause;
-use crate::report::{self, Report};
+use crate::report::{self, Report, RuntimeFace};
+use crate::service_error::Cause;
+use crate::verdict::Subject;
 
 /// One message, ready to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,11 +77,13 @@ fn attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {
         });
         seen
     };
+    // A word that names no runtime is no value to filter by.
+    let is_place = |runtime: &&RuntimeFace| !matches!(runtime.subject, Subject::Declaration(_));
     let repository = report.arrival.iter().map(|arrival| arrival.repository.clone()).collect();
     let attributes = vec![
         ("verdict", vec![report.verdict.as_str().to_owned()]),
         ("repository", repository),
-        ("runtime", once(report.runtimes().map(|runtime| runtime.subject.name()).collect())),
+        ("runtime", once(report.runtimes().filter(is_place).map(|runtime| runtime.subject.name()).collect())),
         ("fault", once(report.faults().map(|fault| fault.code.as_str().to_owned()).collect())),
     ];
     attributes.into_iter().filter(|(_, values)| !values.is_empty()).collect()

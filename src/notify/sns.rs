@@ -9,6 +9,7 @@ use aws_sdk_sns::error::ProvideErrorMetadata;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::{Message, Notifier, NotifyError};
+use crate::service_error::{Cause, cause};
 
 /// Publishes to one topic.
 #[derive(Debug)]
@@ -50,14 +51,14 @@ impl Notifier for SnsTopic {
                     }
                     _ => "failed",
                 };
-                Err(failed(outcome, error.into()))
+                Err(failed(outcome, cause(error)))
             }
         }
     }
 }
 
 /// One value as a string, several as a list; a filter policy matches both alike.
-fn attribute(values: &[String]) -> Result<MessageAttributeValue, crate::registry::Cause> {
+fn attribute(values: &[String]) -> Result<MessageAttributeValue, Cause> {
     let (kind, value) = match values {
         [value] => ("String", value.clone()),
         values => ("String.Array", serde_json::to_string(values)?),

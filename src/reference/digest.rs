@@ -8,6 +8,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::quoted;
+
 /// The digest of a manifest or a blob: its identity.
 ///
 /// Grammar: OCI image specification, "Descriptor", section "Digests".
@@ -67,7 +69,7 @@ impl FromStr for Digest {
         let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
         match text.strip_prefix(PREFIX) {
             Some(hex) if hex.len() == HEX_DIGITS && hex.bytes().all(is_hex) => Ok(Self(text.to_owned())),
-            _ => Err(DigestError(text.chars().take(100).collect())),
+            _ => Err(DigestError(quoted(text))),
         }
     }
 }

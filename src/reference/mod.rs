@@ -54,3 +54,9 @@ impl Selector {
         }
     }
 }
+
+/// What somebody wrote, made fit to stand between backticks in a message: cut to 100 characters, and without what
+/// would disturb a terminal, markup or a line.
+pub(crate) fn quoted(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || c == '`' { '\u{fffd}' } else { c }).take(100).collect()
+}

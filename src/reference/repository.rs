@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Tag;
+use super::{Tag, quoted};
 
 /// A private repository of Amazon ECR. Shown as its URI, without a scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,7 +45,7 @@ impl Repository {
                 && part.bytes().all(|c| plain(c) || matches!(c, b'.' | b'_' | b'-'))
         };
         let is_name = name.len() <= MAX_NAME && name.split('/').all(is_part);
-        let cut = |text: &str| text.chars().take(100).collect();
+        let cut = quoted;
         if !is_account {
             Err(RepositoryError::Account(cut(account)))
         } else if !is_region {
@@ -126,7 +126,7 @@ impl FromStr for Repository {
             let (region, _) = rest.split_once('.')?;
             Some((account, region, name))
         };
-        let not_a_uri = || RepositoryError::Uri(uri.chars().take(200).collect());
+        let not_a_uri = || RepositoryError::Uri(quoted(uri));
         let (account, region, name) = parts().ok_or_else(not_a_uri)?;
         let repository = Self::new(account, region, name)?;
         // The suffix must be the region's own: a look-alike host is not a repository of Amazon ECR.

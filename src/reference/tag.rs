@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::quoted;
+
 /// A tag: up to 128 of `A-Z a-z 0-9 _ . -`, not beginning with `.` or `-`.
 ///
 /// Grammar: OCI distribution specification, "Pulling manifests".
@@ -54,7 +56,7 @@ impl FromStr for Tag {
         if first && text.len() <= MAX_LENGTH && text.bytes().all(|c| word(c) || c == b'.' || c == b'-') {
             Ok(Self(text.to_owned()))
         } else {
-            Err(TagError(text.chars().take(100).collect()))
+            Err(TagError(quoted(text)))
         }
     }
 }

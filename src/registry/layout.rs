@@ -64,13 +64,11 @@ impl Layout {
         self.tagged.iter().filter_map(Tagged::name)
     }
 
-    /// The digest of the layout's image, where it holds exactly one.
+    /// The layout's image, where it holds exactly one.
     #[must_use]
-    pub fn only(&self) -> Option<Digest> {
-        match self.tagged.as_slice() {
-            [only] => only.digest.parse().ok(),
-            _ => None,
-        }
+    pub fn only(&self) -> Option<Selector> {
+        let [only] = self.tagged.as_slice() else { return None };
+        Selector::new(only.digest.parse().ok(), only.name().and_then(|name| name.parse().ok()))
     }
 
     fn manifest(&self, selector: &Selector) -> Result<Answer<Manifest>, RegistryError> {

@@ -7,6 +7,7 @@ pub mod layout;
 mod signed;
 
 use crate::reference::{Digest, Selector};
+use crate::service_error::Cause;
 
 /// The largest manifest, in bytes: Amazon ECR takes no larger one (service quotas, "Maximum manifest size").
 pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
@@ -102,9 +103,6 @@ pub enum RegistryError {
     #[allow(missing_docs, reason = "the message says it")]
     Corrupt { expected: Digest, arrived: Digest },
 }
-
-/// What lay beneath an error.
-pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Reads manifests and verifies each against its digest.
 ///

@@ -64,7 +64,7 @@ pub fn card(report: &Report) -> Value {
             text_type: "client-markdown",
             title: cut(&escape(&title), MAX_TITLE),
             description: cut(&description(report), MAX_DESCRIPTION),
-            next_steps: next_steps(report),
+            next_steps: numbered(report).into_iter().map(|step| step.text).collect(),
             keywords: keywords(report),
         },
         metadata: Metadata {
@@ -96,6 +96,11 @@ fn description(report: &Report) -> String {
         }
         lines.extend(runtime.unknown.iter().map(|reason| escape(reason)));
     }
+    let long: Vec<String> = numbered(report).into_iter().filter_map(|step| step.command).collect();
+    if !long.is_empty() {
+        lines.push("\nThe commands that are too long for the steps below:".to_owned());
+        lines.extend(long);
+    }
     lines.extend(remarks(report).iter().map(|remark| format!("\n_{}_", escape(remark))));
     lines.join("\n")
 }
@@ -110,13 +115,23 @@ fn arrived(report: &Report) -> &'static str {
     }
 }
 
+/// A step, and its command where that is too long to stand in it.
+struct Step {
+    text: String,
+    command: Option<String>,
+}
+
 /// Numbered, since they are to be tried in this order. A command is never cut: half of one would be worse than none.
-fn next_steps(report: &Report) -> Vec<String> {
+fn numbered(report: &Report) -> Vec<Step> {
     let step = |(number, (advice, command)): (usize, (String, Option<String>))| {
-        let advice = escape(&advice);
-        let whole = command.map(|command| format!("{number}. {advice}: `{}`", code(&command)));
-        let fits = whole.filter(|whole| whole.chars().count() <= MAX_STEP);
-        fits.unwrap_or_else(|| cut(&format!("{number}. {advice}"), MAX_STEP))
+        let advice = format!("{number}. {}", escape(&advice));
+        let command = command.map(|command| format!("`{}`", code(&command)));
+        match command {
+            Some(command) if format!("{advice}: {command}").chars().count() <= MAX_STEP => {
+                Step { text: format!("{advice}: {command}"), command: None }
+            }
+            command => Step { text: cut(&advice, MAX_STEP), command: command.map(|text| format!("{number}. {text}")) },
+        }
     };
     (1..).zip(steps(report)).map(step).take(MAX_STEPS).collect()
 }

@@ -3,6 +3,7 @@
 //! Does not send anything. The value itself, serialised, is the JSON face, schema `ecr-preflight/1`.
 
 mod card;
+mod declare;
 mod remedy;
 mod symptom;
 mod text;
@@ -46,6 +47,9 @@ pub struct Report {
     /// program, not about the image.
     #[serde(skip)]
     pub remarks: Vec<String>,
+    /// The key under which a runtime would be declared. Not in the JSON either.
+    #[serde(skip)]
+    pub key: String,
 }
 
 /// Where and how the image came.
@@ -180,6 +184,7 @@ impl Report {
             ignored: None,
             runtimes: None,
             remarks: Vec::new(),
+            key: place.key.to_owned(),
         }
     }
 
@@ -235,9 +240,12 @@ impl ArrivalFace {
 
 impl ImageFace {
     fn new(reference: &str, image: &Image) -> Self {
+        // What could not be read is what its type calls it.
+        let is_list = image.media_type.contains(".index.") || image.media_type.contains(".manifest.list.");
         let kind = match image.content {
-            Content::Single(_) => Kind::Image,
             Content::Index(_) => Kind::Index,
+            Content::Unreadable(_) if is_list => Kind::Index,
+            Content::Single(_) | Content::Unreadable(_) => Kind::Image,
             Content::Artifact(_) | Content::Attestation => Kind::Artifact,
         };
         Self {
@@ -257,7 +265,7 @@ impl Subject {
         match self {
             Self::Runtime(runtime) => runtime.to_string(),
             Self::Label(platform) => platform.to_string(),
-            Self::Declaration(error) => error.word.clone(),
+            Self::Declaration(unreadable) => unreadable.error.word.clone(),
         }
     }
 
@@ -267,7 +275,7 @@ impl Subject {
         match self {
             Self::Runtime(runtime) => runtime.profile().title.to_owned(),
             Self::Label(platform) => format!("its own label, {platform}"),
-            Self::Declaration(error) => format!("`{}`", error.word),
+            Self::Declaration(unreadable) => format!("`{}`", unreadable.error.word),
         }
     }
 }

@@ -15,10 +15,10 @@ pub(super) fn symptom(fault: &Fault, finding: &Finding, image: Option<&Image>, p
     match (fault.code, service) {
         // "Troubleshoot image issues in Lambda", InvalidEntrypoint.
         (Code::WrongArchitecture, Service::Lambda) => {
-            Some(format!("fork/exec{}: exec format error (Runtime.InvalidEntrypoint)", program(image)))
+            Some(format!("{}exec format error (Runtime.InvalidEntrypoint)", program("fork/exec", image)))
         }
         // runc's words for ENOEXEC, which ECS and App Runner put into the container's log.
-        (Code::WrongArchitecture, _) => Some(format!("exec{}: exec format error", program(image))),
+        (Code::WrongArchitecture, _) => Some(format!("{}exec format error", program("exec", image))),
         (Code::PlatformMissing, Service::Ecs) => Some(format!(
             "CannotPullContainerError: … image Manifest does not contain descriptor matching platform '{platform}'"
         )),
@@ -32,12 +32,13 @@ pub(super) fn symptom(fault: &Fault, finding: &Finding, image: Option<&Image>, p
     }
 }
 
-/// The program that would be started, with a space before it; empty where its path is not known.
-fn program(image: Option<&Image>) -> String {
+/// What stands before the error: the program that would be started. Nothing where its path is not known: a bare name is
+/// looked up first, and the error names what was found.
+fn program(verb: &str, image: Option<&Image>) -> String {
     match image.map(|image| &image.content) {
         Some(Content::Single(single)) => {
             let first = single.command.first().filter(|word| word.starts_with('/'));
-            first.map(|word| format!(" {word}")).unwrap_or_default()
+            first.map(|word| format!("{verb} {word}: ")).unwrap_or_default()
         }
         _ => String::new(),
     }

@@ -14,7 +14,8 @@ use crate::verdict::{Code, Subject, Verdict};
 pub fn headline(report: &Report) -> String {
     let subject = report.subject();
     let titles = |verdict: Verdict| {
-        let fitting = report.runtimes().filter(|runtime| runtime.verdict == verdict);
+        let is_place = |runtime: &&RuntimeFace| !matches!(runtime.subject, Subject::Declaration(_));
+        let fitting = report.runtimes().filter(is_place).filter(|runtime| runtime.verdict == verdict);
         let mut titles: Vec<String> = fitting.map(|runtime| runtime.subject.title()).collect();
         titles.dedup();
         titles.join(", ")
@@ -26,7 +27,7 @@ pub fn headline(report: &Report) -> String {
         (Verdict::Fails, _) if only_labels || only_lies => format!("{subject} is not what it says it is"),
         (Verdict::Fails, _) => format!("{subject} will not start on {}", titles(Verdict::Fails)),
         (Verdict::Unknown, _) if only_labels => format!("{subject} could not be checked"),
-        (Verdict::Unknown, _) if report.intended.as_ref().is_some_and(Vec::is_empty) => {
+        (Verdict::Unknown, _) if titles(Verdict::Unknown).is_empty() => {
             format!("{subject}: where it is meant to run is not readable")
         }
         (Verdict::Unknown, _) => format!("{subject} may not start on {}", titles(Verdict::Unknown)),
@@ -85,13 +86,15 @@ pub(super) fn steps(report: &Report) -> Vec<(String, Option<String>)> {
 /// What holds for every report of its kind, and what was remarked on this one.
 pub(super) fn remarks(report: &Report) -> Vec<String> {
     let inspected = "label checked, binary not inspected: this version reads labels only";
+    let undeclared = format!(
+        "declare where it runs: tag the repository, or label the image, `{}=ecs/arm64` for example",
+        report.key
+    );
     let is_image = report.image.as_ref().is_some_and(|image| image.kind != Kind::Artifact);
     let standing = match report.verdict {
         Verdict::Runs | Verdict::Unknown | Verdict::Fails if is_image => Some(inspected),
 
-        Verdict::Undeclared => Some(
-            "declare where it runs: tag the repository, or label the image, `intended-runtime=ecs/arm64` for example",
-        ),
+        Verdict::Undeclared => Some(undeclared.as_str()),
         Verdict::Ignored | Verdict::Runs | Verdict::Unknown | Verdict::Fails => None,
     };
     standing.map(str::to_owned).into_iter().chain(report.remarks.iter().cloned()).collect()

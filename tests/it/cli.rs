@@ -146,24 +146,25 @@ fn without_a_runtime_what_the_image_declares_counts() {
     check(
         &["check", "oci:DIR:labelled"],
         expect![[r#"
-        success false code 2
-        --- out
-        oci:DIR:labelled: where it is meant to run is not readable
+            success false code 2
+            --- out
+            oci:DIR:labelled: where it is meant to run is not readable
 
-          image     oci:DIR:labelled
-          digest    sha256:82cb014ed692770ab73059783c20603f2cc6f445e25424a603ef3704af90e562
-          platform  linux/arm64
+              image     oci:DIR:labelled
+              digest    sha256:82cb014ed692770ab73059783c20603f2cc6f445e25424a603ef3704af90e562
+              platform  linux/arm64
 
-        ? `esc/arm64`
-          intent-unreadable: the image's label declares `esc/arm64`, which names no runtime
-          where it is meant to run is not readable
+            ? `esc/arm64`
+              intent-unreadable: the image's label declares `esc/arm64`, which names no runtime
+              where it is meant to run is not readable
 
-        What to do
-          1. Declare ECS on arm64, if that is what was meant: `intended-runtime=ecs/arm64`
+            What to do
+              1. If ECS on arm64 was meant, label the image in its Dockerfile:
+                 LABEL intended-runtime="ecs/arm64"
 
-        label checked, binary not inspected: this version reads labels only
-        --- err
-    "#]],
+            label checked, binary not inspected: this version reads labels only
+            --- err
+        "#]],
     );
 }
 

@@ -113,6 +113,25 @@ fn kinds() -> Vec<(&'static str, Make)> {
             };
             l.index(&[child("amd64"), child("arm64")])
         }),
+        ("nested index that is not described as one", |l| {
+            let mut inner = l.index(&[promising(&l.image("arm64"), "linux", "arm64")]);
+            inner.as_object_mut().unwrap().remove("mediaType");
+            l.index(&[inner])
+        }),
+        ("child of a type that nobody knows, with a platform", |l| {
+            let mut child = promising(&l.image("arm64"), "linux", "arm64");
+            child["mediaType"] = json!("application/x");
+            l.index(&[child])
+        }),
+        ("docker's with a config of no type", |l| {
+            let mut document = document(l, &l.docker("arm64"));
+            document["config"]["mediaType"] = json!("application/octet-stream");
+            l.json(DOCKER_MANIFEST, &document)
+        }),
+        ("twenty children without platforms", |l| {
+            let child = |n: usize| l.labelled("amd64", json!({"n": n.to_string()}));
+            l.index(&(0..20).map(child).collect::<Vec<_>>())
+        }),
         ("empty index", |l| l.index(&[])),
         ("index of 201 children", |l| l.index(&vec![promising(&l.image("arm64"), "linux", "arm64"); 201])),
         ("schema 1", |l| {
@@ -181,13 +200,17 @@ fn images_of_every_kind_are_taken_for_what_they_are() {
         index with duplicates: ["index",["linux/arm64"]] runs
         nested index: ["index",["linux/amd64","linux/arm64"]] runs
         index nested three deep: ["index",["linux/arm64"]] runs
-        index nested five deep: null unknown its indexes are nested more than 3 deep
+        index nested five deep: ["index",[]] unknown its indexes are nested more than 3 deep
         index with SOCI beside the image: ["index",["linux/arm64"]] runs
         index whose child is lost: ["index",["linux/arm64"]] unknown sha256:0000000000000000000000000000000000000000000000000000000000000000 is not in the repository
         index that repeats one image for two platforms: ["index",["linux/amd64","linux/arm64"]] fails descriptor-lies; linux/arm64 and linux/amd64 have the same layers, and at most one of them can start
         index of the same files without a command: ["index",["linux/amd64","linux/arm64"]] runs
+        nested index that is not described as one: ["index",["unknown/unknown"]] unknown a nested index that is not described as one
+        child of a type that nobody knows, with a platform: ["index",["linux/arm64"]] runs
+        docker's with a config of no type: ["image",["linux/arm64"]] runs
+        twenty children without platforms: ["index",["linux/amd64","unknown/unknown"]] unknown only 16 children of its index are read
         empty index: ["index",[]] fails platform-missing
-        index of 201 children: null unknown its index has 201 children, more than the 200 that are read
+        index of 201 children: ["index",[]] unknown its index has 201 children, more than the 200 that are read
         schema 1: ["image",["linux/arm64"]] runs
         no architecture: ["image",["linux/unknown"]] unknown the image claims linux/unknown: its architecture is not stated
         x86_64, as osbuild writes it: ["image",["linux/amd64"]] fails wrong-architecture
@@ -196,9 +219,9 @@ fn images_of_every_kind_are_taken_for_what_they_are() {
         config of two megabytes: ["image",["unknown/unknown"]] unknown its config holds 2097152 bytes, more than the 1048576 that are read
         config of two megabytes that claims seven bytes: ["image",["unknown/unknown"]] unknown its config cannot be had: it holds more than 1048576 bytes
         image without layers: ["image",["linux/arm64"]] runs
-        not a manifest: null unknown its manifest cannot be read: it is no JSON object
-        a list: null unknown its manifest cannot be read: it is no JSON object
-        an empty object: null unknown its manifest has no config
+        not a manifest: ["image",[]] unknown its manifest cannot be read: it is no JSON object
+        a list: ["image",[]] unknown its manifest cannot be read: it is no JSON object
+        an empty object: ["image",[]] unknown its manifest has no config
         a manifest with fields of other types: ["image",["linux/arm64"]] runs
     "#]].assert_eq(&lines);
 }
@@ -233,6 +256,21 @@ fn what_is_no_image_is_never_an_alarm() {
         ("index with an artifactType", |l| {
             let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "artifactType": "application/x", "manifests": [l.image("amd64")]});
             l.json(OCI_INDEX, &index)
+        }),
+        ("in-toto statement by ORAS", |l| {
+            let empty = l.blob("application/vnd.oci.empty.v1+json", b"{}");
+            let layer = l.blob("application/vnd.in-toto+json", b"{}");
+            let artifact_type = "application/vnd.in-toto+json";
+            l.json(
+                OCI_MANIFEST,
+                &json!({"schemaVersion": 2, "artifactType": artifact_type, "config": empty, "layers": [layer]}),
+            )
+        }),
+        ("bundle of files with a blank config", |l| l.manifest(&json!({}), &[l.layer(OCI_GZIP, b"package policy")])),
+        ("long build cache as an index", |l| {
+            let mut cache = vec![l.blob(OCI_GZIP, b"x"); 250];
+            cache.push(l.blob("application/vnd.buildkit.cacheconfig.v0", b"{}"));
+            l.index(&cache)
         }),
         ("docker plugin", |l| {
             let config = l.blob("application/vnd.docker.plugin.v1+json", b"{}");

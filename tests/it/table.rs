@@ -39,11 +39,20 @@ fn index(platforms: &[&str]) -> Image {
 }
 
 fn twins() -> Image {
+    same_files(["linux/amd64", "linux/arm64"])
+}
+
+/// The first may well start programs of the second.
+fn kin() -> Image {
+    same_files(["linux/amd64", "linux/386"])
+}
+
+fn same_files(platforms: [&str; 2]) -> Image {
     let twin = |claimed: &str| {
         let single = single(claimed, Family::Oci, Compression::Gzip, "the same files");
         Entry { digest: single.digest.clone(), platform: platform(claimed), child: Child::Read(single) }
     };
-    image(Content::Index(vec![twin("linux/amd64"), twin("linux/arm64")]))
+    image(Content::Index(platforms.map(twin).into()))
 }
 
 fn images() -> Vec<(&'static str, Image)> {
@@ -76,6 +85,8 @@ fn images() -> Vec<(&'static str, Image)> {
         ("index of nothing", index(&[])),
         ("index that lies", image(Content::Index(vec![entry("linux/amd64", "linux/arm64")]))),
         ("index with the same files", twins()),
+        ("index of amd64 and 386 with the same files", kin()),
+        ("not readable", image(Content::Unreadable("no JSON".to_owned()))),
         ("index with a lost child", image(Content::Index(vec![missing]))),
         ("attestation", image(Content::Attestation)),
     ]
@@ -130,7 +141,7 @@ fn every_runtime_against_every_image() {
         no os, arm64: undeclared
           wrong-architecture: ecs/amd64 apprunner lambda/amd64 linux/amd64
           unknown: ecs/arm64 lambda/arm64 linux/arm64
-        config not read: undeclared
+        config not read: unknown
           unknown: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64
         docker gzip: undeclared
           runs: ecs/amd64 apprunner lambda/amd64 linux/amd64
@@ -178,6 +189,12 @@ fn every_runtime_against_every_image() {
         index with the same files: identical-layers
           unknown: ecs/amd64 ecs/arm64 apprunner linux/amd64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64
+        index of amd64 and 386 with the same files: undeclared
+          runs: ecs/amd64 apprunner linux/amd64
+          platform-missing: ecs/arm64 linux/arm64
+          index-refused: lambda/amd64 lambda/arm64
+        not readable: unknown
+          unknown: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64
         index with a lost child: undeclared
           unknown: ecs/amd64 apprunner linux/amd64
           platform-missing: ecs/arm64 linux/arm64
@@ -198,6 +215,40 @@ fn what_is_certain_only_for_several_runtimes_together() {
     let judgement = judge(&both, &image(Content::Single(oci("linux/arm64"))));
     let verdicts: Vec<&str> = judgement.findings.iter().map(|finding| finding.verdict.as_str()).collect();
     assert_eq!((verdicts, judgement.verdict.as_str()), (vec!["fails", "runs"], "fails"));
+}
+
+#[test]
+fn an_architecture_in_the_tag_changes_the_platform_but_not_the_service() {
+    let check = |tag: &str, repository: &str, image: &Image| {
+        cell(&judge(&Intent::of_tag(&tag.parse().unwrap()).or(Source::RepositoryTag, Some(repository)), image))
+    };
+    let arm64 = index(&["linux/arm64"]);
+    assert_eq!(check("v1-arm64", "lambda/arm64", &arm64), "index-refused");
+    assert_eq!(check("v1-arm64", "lambda/amd64", &arm64), "index-refused");
+    assert_eq!(check("v1-arm64", "lambda/amd64", &image(Content::Single(oci("linux/arm64")))), "runs");
+    assert_eq!(check("v1-arm64", "apprunner", &arm64), "runs");
+    let zstd = image(Content::Single(single("linux/amd64", Family::Oci, Compression::Zstd, "x")));
+    assert_eq!(check("v1-amd64", "apprunner", &zstd), "unknown");
+}
+
+#[test]
+fn an_architecture_in_the_tag_says_nothing_of_the_operating_system() {
+    for tag in ["ltsc2022-amd64", "1809-amd64", "darwin_arm64"] {
+        let intent = Intent::of_tag(&tag.parse().unwrap());
+        assert_eq!(cell(&judge(&intent, &image(Content::Single(oci("windows/amd64"))))), "undeclared", "{tag}");
+        assert_eq!(cell(&judge(&intent, &index(&["windows/amd64"]))), "undeclared", "{tag}");
+        // But where the repository declares a runtime, that counts.
+        let declared = intent.or(Source::RepositoryTag, Some("ecs/amd64"));
+        assert_eq!(cell(&judge(&declared, &image(Content::Single(oci("windows/amd64"))))), "wrong-os", "{tag}");
+    }
+}
+
+#[test]
+fn an_image_that_was_not_read_is_unknown_without_an_intent_too() {
+    let unread = Single { unread: Some("too large".to_owned()), ..oci("") };
+    for content in [Content::Single(unread), Content::Unreadable("no JSON".to_owned())] {
+        assert_eq!(cell(&judge(&Intent::default(), &image(content))), "unknown");
+    }
 }
 
 #[test]
@@ -222,7 +273,7 @@ fn every_way_to_declare() {
         ("v1", Some("ecs/amd64 apprunnr"), "wrong-architecture+intent-unreadable"),
         ("v1-arm64", Some("ecs"), "intent-unreadable"),
     ] {
-        let intent = Intent::of_tag(&tag.parse().unwrap()).or(Source::RepositoryTag, repository).settled();
+        let intent = Intent::of_tag(&tag.parse().unwrap()).or(Source::RepositoryTag, repository);
         let judgement = judge(&intent, &arm64);
         assert_eq!(cell(&judgement), expected, "{tag} {repository:?}");
         let expected = match expected {

@@ -6,11 +6,13 @@ mod blob;
 mod reply;
 
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{Image, ImageIdentifier};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 use super::{Answer, Manifest, Registry, RegistryError};
 use crate::reference::{Digest, Repository, Selector};
+use crate::service_error::cause;
 
 /// Every type of manifest that Amazon ECR stores; asked for all of them, it never translates one.
 const MANIFEST_TYPES: [&str; 6] = [
@@ -59,8 +61,11 @@ impl Registry for EcrRepository {
         for media_type in MANIFEST_TYPES {
             request = request.accepted_media_types(media_type);
         }
-        for selector in which {
-            request = request.image_ids(identifier(selector));
+        // An index may list one child for two platforms.
+        for (at, selector) in which.iter().enumerate() {
+            if !which[..at].contains(selector) {
+                request = request.image_ids(identifier(selector));
+            }
         }
         let reply = request.send().await.map_err(|error| self.failed(ACTION, error))?;
         let answer = |selector: &Selector| {
@@ -101,14 +106,17 @@ impl Registry for EcrRepository {
 }
 
 impl EcrRepository {
-    fn failed<E: reply::ServiceError>(&self, action: &'static str, error: E) -> RegistryError {
-        let resource = self.repository.arn();
-        match error.code() {
-            Some("AccessDeniedException") => RegistryError::Denied { action, resource, source: error.into() },
-            Some("RepositoryNotFoundException") => {
-                RegistryError::NoRepository { action, resource, source: error.into() }
-            }
-            _ => RegistryError::Failed { action, resource, source: error.into() },
+    fn failed<E, R>(&self, action: &'static str, error: SdkError<E, R>) -> RegistryError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        let (resource, code) = (self.repository.arn(), error.code().map(str::to_owned));
+        let source = cause(error);
+        match code.as_deref() {
+            Some("AccessDeniedException") => RegistryError::Denied { action, resource, source },
+            Some("RepositoryNotFoundException") => RegistryError::NoRepository { action, resource, source },
+            _ => RegistryError::Failed { action, resource, source },
         }
     }
 

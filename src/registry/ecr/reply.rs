@@ -2,11 +2,11 @@
 //!
 //! Does not send anything. The codes are those of `ImageFailure` and of each action's errors in the ECR API reference.
 
-use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ecr::error::SdkError;
 use aws_sdk_ecr::operation::get_download_url_for_layer::GetDownloadUrlForLayerError;
 use aws_sdk_ecr::types::{Image, ImageFailure, ImageFailureCode, ImageIdentifier};
 
-use super::super::{Answer, Cause, MAX_MANIFEST, Manifest};
+use super::super::{Answer, MAX_MANIFEST, Manifest};
 use crate::reference::{Digest, Selector};
 
 /// A reply that answers nothing, though it is no error.
@@ -20,22 +20,6 @@ pub(super) enum Fault {
     TooLarge(usize),
     #[error("the reply's digest cannot be read")]
     Digest(#[from] crate::reference::DigestError),
-}
-
-/// An SDK's error, whichever action's it is.
-pub(super) trait ServiceError: Into<Cause> {
-    /// The service's code for it, where the service answered.
-    fn code(&self) -> Option<&str>;
-}
-
-impl<E, R> ServiceError for SdkError<E, R>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    fn code(&self) -> Option<&str> {
-        ProvideErrorMetadata::code(self)
-    }
 }
 
 /// Whether the reply's identifier is the one asked for. By digest where one was asked for: a failure may leave the tag

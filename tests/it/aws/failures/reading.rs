@@ -52,16 +52,16 @@ async fn a_manifest_that_cannot_be_asked_for() {
         TooLongALength,
     ];
     let expected = expect![[r#"
-        Error(400, "AccessDeniedException") | Err: ecr:BatchGetImage on ARN was denied: allow the caller this action on this resource: service error: unhandled error (AccessDeniedException): Error { code: "AccessDeniedException", message: "as said" } | 1 | 0 | -
-        Error(400, "ThrottlingException") | Err: ecr:BatchGetImage on ARN failed: service error: unhandled error (ThrottlingException): Error { code: "ThrottlingException", message: "as said" } | 4 | 0 | -
-        Error(400, "InvalidParameterException") | Err: ecr:BatchGetImage on ARN failed: service error: InvalidParameterException: as said | 1 | 0 | -
-        Error(400, "RepositoryNotFoundException") | Err: ecr:BatchGetImage: ARN does not exist: service error: RepositoryNotFoundException: as said | 1 | 0 | -
-        Error(500, "ServerException") | Err: ecr:BatchGetImage on ARN failed: service error: ServerException: as said | 4 | 0 | -
-        Error(503, "ServiceUnavailable") | Err: ecr:BatchGetImage on ARN failed: service error: unhandled error (ServiceUnavailable): Error { code: "ServiceUnavailable", message: "as said" } | 4 | 0 | -
+        Error(400, "AccessDeniedException") | Err: ecr:BatchGetImage on ARN was denied: allow the caller this action on this resource: AccessDeniedException: as said | 1 | 0 | -
+        Error(400, "ThrottlingException") | Err: ecr:BatchGetImage on ARN failed: ThrottlingException: as said | 4 | 0 | -
+        Error(400, "InvalidParameterException") | Err: ecr:BatchGetImage on ARN failed: InvalidParameterException: as said | 1 | 0 | -
+        Error(400, "RepositoryNotFoundException") | Err: ecr:BatchGetImage: ARN does not exist: RepositoryNotFoundException: as said | 1 | 0 | -
+        Error(500, "ServerException") | Err: ecr:BatchGetImage on ARN failed: ServerException: as said | 4 | 0 | -
+        Error(503, "ServiceUnavailable") | Err: ecr:BatchGetImage on ARN failed: ServiceUnavailable: as said | 4 | 0 | -
         Dropped | Err: ecr:BatchGetImage on ARN failed: dispatch failure: other: client error (SendRequest): connection closed before message completed | 4 | 0 | -
         Stalled | Err: ecr:BatchGetImage on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 500ms: timed out | 4 | 0 | -
-        Error(400, "LimitExceededException") | Err: ecr:BatchGetImage on ARN failed: service error: LimitExceededException: as said | 4 | 0 | -
-        Error(400, "UnableToGetUpstreamImageException") | Err: ecr:BatchGetImage on ARN failed: service error: UnableToGetUpstreamImageException: as said | 1 | 0 | -
+        Error(400, "LimitExceededException") | Err: ecr:BatchGetImage on ARN failed: LimitExceededException: as said | 4 | 0 | -
+        Error(400, "UnableToGetUpstreamImageException") | Err: ecr:BatchGetImage on ARN failed: UnableToGetUpstreamImageException: as said | 1 | 0 | -
         Says("{}") | Err: ecr:BatchGetImage on ARN failed: the reply names neither the image nor a failure | 1 | 0 | -
         Says("no JSON") | Err: ecr:BatchGetImage on ARN failed: service error: unhandled error: Error at offset 0: expected literal: null | 1 | 0 | -
         Truncated | Err: ecr:BatchGetImage on ARN failed: response error: error reading a body from connection: end of file before message length reached | 4 | 0 | -
@@ -74,12 +74,12 @@ async fn a_manifest_that_cannot_be_asked_for() {
 #[tokio::test]
 async fn repository_tags_that_cannot_be_read() {
     let expected = expect![[r#"
-        Error(400, "AccessDeniedException") | Err: ecr:ListTagsForResource on ARN was denied: allow the caller this action on this resource: service error: unhandled error (AccessDeniedException): Error { code: "AccessDeniedException", message: "as said" } | 1 | 0 | -
-        Error(400, "ThrottlingException") | Err: ecr:ListTagsForResource on ARN failed: service error: unhandled error (ThrottlingException): Error { code: "ThrottlingException", message: "as said" } | 4 | 0 | -
-        Error(400, "InvalidParameterException") | Err: ecr:ListTagsForResource on ARN failed: service error: InvalidParameterException: as said | 1 | 0 | -
-        Error(400, "RepositoryNotFoundException") | Err: ecr:ListTagsForResource: ARN does not exist: service error: RepositoryNotFoundException: as said | 1 | 0 | -
-        Error(500, "ServerException") | Err: ecr:ListTagsForResource on ARN failed: service error: ServerException: as said | 4 | 0 | -
-        Error(503, "ServiceUnavailable") | Err: ecr:ListTagsForResource on ARN failed: service error: unhandled error (ServiceUnavailable): Error { code: "ServiceUnavailable", message: "as said" } | 4 | 0 | -
+        Error(400, "AccessDeniedException") | Err: ecr:ListTagsForResource on ARN was denied: allow the caller this action on this resource: AccessDeniedException: as said | 1 | 0 | -
+        Error(400, "ThrottlingException") | Err: ecr:ListTagsForResource on ARN failed: ThrottlingException: as said | 4 | 0 | -
+        Error(400, "InvalidParameterException") | Err: ecr:ListTagsForResource on ARN failed: InvalidParameterException: as said | 1 | 0 | -
+        Error(400, "RepositoryNotFoundException") | Err: ecr:ListTagsForResource: ARN does not exist: RepositoryNotFoundException: as said | 1 | 0 | -
+        Error(500, "ServerException") | Err: ecr:ListTagsForResource on ARN failed: ServerException: as said | 4 | 0 | -
+        Error(503, "ServiceUnavailable") | Err: ecr:ListTagsForResource on ARN failed: ServiceUnavailable: as said | 4 | 0 | -
         Dropped | Err: ecr:ListTagsForResource on ARN failed: dispatch failure: other: client error (SendRequest): connection closed before message completed | 4 | 0 | -
         Stalled | Err: ecr:ListTagsForResource on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 500ms: timed out | 4 | 0 | -
         Says("{}") | undeclared | 1 | 0 | -
@@ -108,17 +108,17 @@ async fn a_config_whose_address_is_not_handed_out() {
         Truncated,
     ];
     let expected = expect![[r#"
-        Error(400, "AccessDeniedException") | Err: ecr:GetDownloadUrlForLayer on ARN was denied: allow the caller this action on this resource: service error: unhandled error (AccessDeniedException): Error { code: "AccessDeniedException", message: "as said" } | 1 | 0 | -
-        Error(400, "ThrottlingException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: service error: unhandled error (ThrottlingException): Error { code: "ThrottlingException", message: "as said" } | 4 | 0 | -
-        Error(400, "InvalidParameterException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: service error: InvalidParameterException: as said | 1 | 0 | -
-        Error(400, "RepositoryNotFoundException") | Err: ecr:GetDownloadUrlForLayer: ARN does not exist: service error: RepositoryNotFoundException: as said | 1 | 0 | -
-        Error(500, "ServerException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: service error: ServerException: as said | 4 | 0 | -
-        Error(503, "ServiceUnavailable") | Err: ecr:GetDownloadUrlForLayer on ARN failed: service error: unhandled error (ServiceUnavailable): Error { code: "ServiceUnavailable", message: "as said" } | 4 | 0 | -
+        Error(400, "AccessDeniedException") | Err: ecr:GetDownloadUrlForLayer on ARN was denied: allow the caller this action on this resource: AccessDeniedException: as said | 1 | 0 | -
+        Error(400, "ThrottlingException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: ThrottlingException: as said | 4 | 0 | -
+        Error(400, "InvalidParameterException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: InvalidParameterException: as said | 1 | 0 | -
+        Error(400, "RepositoryNotFoundException") | Err: ecr:GetDownloadUrlForLayer: ARN does not exist: RepositoryNotFoundException: as said | 1 | 0 | -
+        Error(500, "ServerException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: ServerException: as said | 4 | 0 | -
+        Error(503, "ServiceUnavailable") | Err: ecr:GetDownloadUrlForLayer on ARN failed: ServiceUnavailable: as said | 4 | 0 | -
         Dropped | Err: ecr:GetDownloadUrlForLayer on ARN failed: dispatch failure: other: client error (SendRequest): connection closed before message completed | 4 | 0 | -
         Stalled | Err: ecr:GetDownloadUrlForLayer on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 500ms: timed out | 4 | 0 | -
         Error(400, "LayersNotFoundException") | unknown: its config is not in the repository | 1 | 1 | -
         Error(400, "LayerInaccessibleException") | unknown: its config cannot be had: ECR does not hand it out (LayerInaccessibleException) | 1 | 1 | -
-        Error(400, "UnableToGetUpstreamLayerException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: service error: UnableToGetUpstreamLayerException: as said | 1 | 0 | -
+        Error(400, "UnableToGetUpstreamLayerException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: UnableToGetUpstreamLayerException: as said | 1 | 0 | -
         Says("{}") | Err: ecr:GetDownloadUrlForLayer on ARN failed: the reply names neither the image nor a failure | 1 | 0 | -
         Says("{\"downloadUrl\":\"http://bucket.example/x?X-Amz-Signature=0SECRET0\"}") | Err: blob DIGEST did not arrive whole: its address is not an https one | 2 | 0 | -
         Says("{\"downloadUrl\":\"no address ?0SECRET0\"}") | Err: blob DIGEST did not arrive whole: its address is not an https one | 2 | 0 | -
@@ -180,11 +180,11 @@ async fn children_of_an_index_that_cannot_be_read() {
     let expected = expect![[r#"
         Failure("ImageNotFound") | unknown: DIGEST is not in the repository | 1 | 1 | -
         Failure("KmsError") | unknown: ECR does not hand out the manifest (KmsError: as said) | 1 | 1 | -
-        Failure("UpstreamUnavailable") | Err: ecr:BatchGetImage on ARN failed: the reply names UpstreamUnavailable: as said | 1 | 0 | -
-        Says("{}") | Err: ecr:BatchGetImage on ARN failed: the reply names neither the image nor a failure | 1 | 0 | -
-        Error(400, "AccessDeniedException") | Err: ecr:BatchGetImage on ARN was denied: allow the caller this action on this resource: service error: unhandled error (AccessDeniedException): Error { code: "AccessDeniedException", message: "as said" } | 1 | 0 | -
-        Error(500, "ServerException") | Err: ecr:BatchGetImage on ARN failed: service error: ServerException: as said | 4 | 0 | -
-        Corrupted | Err: manifest DIGEST arrived as DIGEST | 1 | 0 | -
+        Failure("UpstreamUnavailable") | Err: ecr:BatchGetImage on ARN failed: the reply names UpstreamUnavailable: as said | 2 | 0 | -
+        Says("{}") | Err: ecr:BatchGetImage on ARN failed: the reply names neither the image nor a failure | 2 | 0 | -
+        Error(400, "AccessDeniedException") | Err: ecr:BatchGetImage on ARN was denied: allow the caller this action on this resource: AccessDeniedException: as said | 2 | 0 | -
+        Error(500, "ServerException") | Err: ecr:BatchGetImage on ARN failed: ServerException: as said | 8 | 0 | -
+        Corrupted | Err: manifest DIGEST arrived as DIGEST | 2 | 0 | -
     "#]];
     table(&scene, "BatchGetImage", &faults, expected).await;
 }
