@@ -1,6 +1,8 @@
 //! The clients, as the function's variables make them.
 
-use ecr_preflight::aws::{Aws, endpoint};
+use std::time::Duration;
+
+use ecr_preflight::aws::{Aws, connector, endpoint};
 
 use crate::support::aws::{Call, FakeAws};
 
@@ -48,4 +50,16 @@ fn the_variable_of_a_service_names_its_endpoint_before_the_common_one() {
         };
         assert_eq!(endpoint("ECR", variable).as_deref(), expected);
     }
+}
+
+#[test]
+fn a_call_is_attempted_four_times_with_the_pauses_of_the_sdk_where_no_others_are_given() {
+    let variable = |name: &str| name.starts_with("AWS_").then(|| "given".to_owned());
+    let client = Aws::from_variables(variable).unwrap().ecr_client(None);
+    let retries = client.config().retry_config().unwrap();
+    let pauses = (retries.initial_backoff(), retries.max_backoff());
+    assert_eq!((retries.max_attempts(), pauses), (4, (Duration::from_secs(1), Duration::from_secs(20))));
+    let client = super::clients(connector()).ecr_client(None);
+    let retries = client.config().retry_config().unwrap();
+    assert_eq!((retries.max_attempts(), retries.max_backoff()), (4, Duration::from_millis(1)));
 }
