@@ -191,8 +191,8 @@ async fn children(
         asked.iter().map(|at| Selector::Digest(entries[*at].digest.clone())).collect()
     };
     let answers = match registry::manifests(registry, &select(&asked)).await {
-        // What is only compared must not fail what matters; if that fails too, it says so itself.
-        Err(_) if asked.len() > matters.len() => {
+        // One that is only compared must not fail those that matter; if one of these fails, it says so itself.
+        Err(RegistryError::Unclear { .. } | RegistryError::Corrupt { .. }) if asked.len() > matters.len() => {
             asked.clone_from(&matters);
             registry::manifests(registry, &select(&matters)).await?
         }

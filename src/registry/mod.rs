@@ -86,10 +86,14 @@ pub enum RegistryError {
     #[error("{action}: {resource} does not exist")]
     #[allow(missing_docs, reason = "the message says it")]
     NoRepository { action: &'static str, resource: String, source: Cause },
-    /// The registry failed, was too slow or said what cannot be understood, after the client's own retries.
+    /// The registry failed or was too slow, after the client's own retries.
     #[error("{action} on {resource} failed")]
     #[allow(missing_docs, reason = "the message says it")]
     Failed { action: &'static str, resource: String, source: Cause },
+    /// The registry answered, but did not say what became of one of the images.
+    #[error("{action} on {resource} failed")]
+    #[allow(missing_docs, reason = "the message says it")]
+    Unclear { action: &'static str, resource: String, source: Cause },
     /// A file of a layout is not what it should be.
     #[error("{path} cannot be read")]
     #[allow(missing_docs, reason = "the message says it")]

@@ -121,7 +121,7 @@ impl EcrRepository {
     }
 
     fn broken(&self, action: &'static str, fault: reply::Fault) -> RegistryError {
-        RegistryError::Failed { action, resource: self.repository.arn(), source: fault.into() }
+        RegistryError::Unclear { action, resource: self.repository.arn(), source: fault.into() }
     }
 }
 

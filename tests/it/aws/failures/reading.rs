@@ -182,8 +182,8 @@ async fn children_of_an_index_that_cannot_be_read() {
         Failure("KmsError") | unknown: ECR does not hand out the manifest (KmsError: as said) | 1 | 1 | -
         Failure("UpstreamUnavailable") | Err: ecr:BatchGetImage on ARN failed: the reply names UpstreamUnavailable: as said | 2 | 0 | -
         Says("{}") | Err: ecr:BatchGetImage on ARN failed: the reply names neither the image nor a failure | 2 | 0 | -
-        Error(400, "AccessDeniedException") | Err: ecr:BatchGetImage on ARN was denied: allow the caller this action on this resource: AccessDeniedException: as said | 2 | 0 | -
-        Error(500, "ServerException") | Err: ecr:BatchGetImage on ARN failed: ServerException: as said | 8 | 0 | -
+        Error(400, "AccessDeniedException") | Err: ecr:BatchGetImage on ARN was denied: allow the caller this action on this resource: AccessDeniedException: as said | 1 | 0 | -
+        Error(500, "ServerException") | Err: ecr:BatchGetImage on ARN failed: ServerException: as said | 4 | 0 | -
         Corrupted | Err: manifest DIGEST arrived as DIGEST | 2 | 0 | -
     "#]];
     table(&scene, "BatchGetImage", &faults, expected).await;
