@@ -7,6 +7,7 @@ mod json;
 mod config;
 mod manifest;
 mod schema1;
+mod index;
 mod read;
 
 pub use media_type::{Compression, Family, Layer};

@@ -2,16 +2,15 @@
 //!
 //! Does not judge. What cannot be had is written down as such; only a registry that fails makes it fail.
 
-use futures_util::future::try_join_all;
-
 use super::config::Config;
+use super::index::{children, flatten};
 use super::json::{Text, object, printable};
-use super::manifest::{Blob, Descriptor, Document};
-use super::{Child, Content, Entry, Image, Single};
+use super::manifest::{Blob, Document};
+use super::{Content, Image, Single};
 use crate::platform::Platform;
-use crate::reference::{Digest, Selector};
+use crate::reference::Digest;
 use crate::registry::{self, Answer, Manifest, Registry, RegistryError};
-use crate::runtime::{Fit, Runtime};
+use crate::runtime::Runtime;
 
 /// How far to look. Each step believes less and asks more of the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,12 +36,6 @@ pub struct Want<'a> {
 /// The largest config that is read, in bytes. Most hold some kilobytes; what makes a large one is its history, and a
 /// hundred times the largest seen leaves room.
 const MAX_CONFIG: usize = 1024 * 1024;
-
-/// How deep indexes may be nested: containerd follows them, builders make none; each level is a round trip.
-const MAX_NESTING: usize = 3;
-
-/// How many children are read, in one request: the manifests come back together, at most 4 MiB each.
-const MAX_READ: usize = 16;
 
 /// Reads what lies behind a manifest, as far as it is wanted.
 ///
@@ -73,7 +66,7 @@ pub async fn read(registry: &impl Registry, manifest: &Manifest, want: Want<'_>)
 const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// The image of a manifest, its config not yet read, and where that lies.
-fn single(digest: Digest, document: Document) -> Option<(Single, Option<Blob>)> {
+pub(super) fn single(digest: Digest, document: Document) -> Option<(Single, Option<Blob>)> {
     let image = |platform, family, layers, command| Single { digest, platform, unread: None, family, layers, command };
     match document {
         Document::Manifest { family, config, layers } => {
@@ -87,15 +80,15 @@ fn single(digest: Digest, document: Document) -> Option<(Single, Option<Blob>)> 
 }
 
 /// An image completed by its config.
-struct Completed {
-    single: Single,
-    label: Option<String>,
+pub(super) struct Completed {
+    pub(super) single: Single,
+    pub(super) label: Option<String>,
     /// Whether its config was read and says nothing.
     is_blank: bool,
 }
 
 /// Completes an image by its config, and finds the label in it.
-async fn with_config(
+pub(super) async fn with_config(
     registry: &impl Registry,
     mut single: Single,
     config: Option<Blob>,
@@ -121,151 +114,6 @@ async fn with_config(
         Err(reason) => {
             single.unread = Some(reason);
             Ok(Completed { single, label: None, is_blank: false })
-        }
-    }
-}
-
-/// The children of nested indexes in the place of these, depth first, as containerd walks them.
-async fn flatten(
-    registry: &impl Registry,
-    mut descriptors: Vec<Descriptor>,
-) -> Result<Result<Vec<Descriptor>, String>, RegistryError> {
-    for _ in 0..MAX_NESTING {
-        let nested: Vec<usize> = (0..descriptors.len()).filter(|at| descriptors[*at].is_index).collect();
-        if nested.is_empty() {
-            return Ok(Ok(descriptors));
-        }
-        if nested.len() > MAX_READ {
-            return Ok(Err(format!("its index nests {} others, more than the {MAX_READ} that are read", nested.len())));
-        }
-        let selectors: Vec<Selector> =
-            nested.iter().map(|at| Selector::Digest(descriptors[*at].digest.clone())).collect();
-        let answers = registry::manifests(registry, &selectors).await?;
-        for (at, answer) in nested.into_iter().zip(answers).rev() {
-            let inner = match answer {
-                Answer::Found(manifest) => Document::parse(&manifest.media_type, &manifest.bytes),
-                _ => Err("a nested index is not in the repository".to_owned()),
-            };
-            let inner = match inner {
-                Ok(Document::Index(inner)) => inner,
-                Ok(_) => Vec::new(),
-                Err(reason) => return Ok(Err(reason)),
-            };
-            descriptors.splice(at..=at, inner);
-        }
-        if descriptors.len() > super::manifest::MAX_CHILDREN {
-            return Ok(Err("its nested indexes have more children than are read".to_owned()));
-        }
-    }
-    if descriptors.iter().any(|descriptor| descriptor.is_index) {
-        return Ok(Err(format!("its indexes are nested more than {MAX_NESTING} deep")));
-    }
-    Ok(Ok(descriptors))
-}
-
-/// Reads the children that the verdict depends on.
-async fn children(
-    registry: &impl Registry,
-    descriptors: Vec<Descriptor>,
-    want: Want<'_>,
-    label: &mut Option<String>,
-) -> Result<Vec<Entry>, RegistryError> {
-    let mut entries: Vec<Entry> = descriptors
-        .into_iter()
-        .map(|Descriptor { digest, platform, .. }| Entry { digest, platform, child: Child::Unread })
-        .collect();
-    let mut matters: Vec<usize> = (0..entries.len()).filter(|at| want.needs(&entries, *at)).collect();
-    for at in matters.split_off(matters.len().min(MAX_READ)) {
-        entries[at].child = Child::Missing(format!("only {MAX_READ} children of its index are read"));
-    }
-    // The siblings come with the same request: two platforms with the same layers are seen by comparing them.
-    let mut asked = matters.clone();
-    if want.depth > Depth::Labels && !matters.is_empty() {
-        asked.extend((0..entries.len()).filter(|at| !matters.contains(at)));
-        asked.truncate(MAX_READ);
-    }
-    if asked.is_empty() {
-        return Ok(entries);
-    }
-    let select = |asked: &[usize]| -> Vec<Selector> {
-        asked.iter().map(|at| Selector::Digest(entries[*at].digest.clone())).collect()
-    };
-    let answers = match registry::manifests(registry, &select(&asked)).await {
-        // One that is only compared must not fail those that matter; if one of these fails, it says so itself.
-        Err(RegistryError::Unclear { .. } | RegistryError::Corrupt { .. }) if asked.len() > matters.len() => {
-            asked.clone_from(&matters);
-            registry::manifests(registry, &select(&matters)).await?
-        }
-        answers => answers?,
-    };
-    let read = asked.iter().zip(answers).map(async |(at, answer)| {
-        let (child, found) = child(registry, &entries[*at].digest, answer, matters.contains(at), want.label).await?;
-        Ok((*at, child, found))
-    });
-    let mut others = Vec::new();
-    for (at, child, found) in try_join_all(read).await? {
-        let Some(child) = child else {
-            others.push(at);
-            continue;
-        };
-        let entry = &mut entries[at];
-        entry.child = child;
-        if let (false, Child::Read(single)) = (entry.platform.is_known(), &entry.child) {
-            entry.platform = single.platform.clone();
-        }
-        *label = label.take().or(found);
-    }
-    // A descriptor may stand for an artifact or an attestation, which only its manifest tells.
-    let images = entries.into_iter().enumerate().filter(|(at, _)| !others.contains(at));
-    Ok(images.map(|(_, entry)| entry).collect())
-}
-
-/// One child, its config read where it matters; `None` where it is no image.
-async fn child(
-    registry: &impl Registry,
-    digest: &Digest,
-    answer: Answer<Manifest>,
-    matters: bool,
-    label: &str,
-) -> Result<(Option<Child>, Option<String>), RegistryError> {
-    let missing = |reason: String| Ok((Some(Child::Missing(reason)), None));
-    let manifest = match answer {
-        Answer::Found(manifest) => manifest,
-        Answer::Refused(reason) => return missing(reason),
-        Answer::Absent | Answer::Moved => return missing(format!("{digest} is not in the repository")),
-    };
-    match Document::parse(&manifest.media_type, &manifest.bytes).map(|document| single(digest.clone(), document)) {
-        Err(reason) => missing(reason),
-        Ok(None) if is_index(&manifest) => missing("a nested index that is not described as one".to_owned()),
-        Ok(None) => Ok((None, None)),
-        Ok(Some((single, config))) => {
-            let config = config.filter(|_| matters);
-            let read = with_config(registry, single, config, label).await?;
-            Ok((Some(Child::Read(read.single)), read.label))
-        }
-    }
-}
-
-fn is_index(manifest: &Manifest) -> bool {
-    matches!(Document::parse(&manifest.media_type, &manifest.bytes), Ok(Document::Index(_)))
-}
-
-impl Want<'_> {
-    /// Whether the verdict depends on what this child itself says.
-    fn needs(&self, entries: &[Entry], at: usize) -> bool {
-        let Entry { digest, platform, .. } = &entries[at];
-        let is_repeated = entries.iter().any(|other| other.digest == *digest && other.platform != *platform);
-        let selected = |runtime: &Runtime| runtime.fit(platform) == Fit::Suits;
-        let settled = |runtime: &Runtime| entries.iter().any(|entry| runtime.fit(&entry.platform) == Fit::Suits);
-        match (self.depth, platform.is_known(), self.runtimes) {
-            // One image for two platforms: its config says which it is.
-            _ if is_repeated => true,
-            // No one has declared a runtime yet: one config may hold the label that does.
-            (Depth::Labels, true, []) => at == 0,
-            (_, _, []) => true,
-            (_, false, runtimes) => !runtimes.iter().all(settled),
-            (Depth::Labels, true, _) => false,
-            (Depth::Configs, true, runtimes) => runtimes.iter().any(selected),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Does not send anything. The value itself, serialised, is the JSON face, schema `ecr-preflight/1`.
 
+mod face;
 mod card;
 mod declare;
 mod remedy;
@@ -9,17 +10,17 @@ mod symptom;
 mod text;
 
 pub use card::card;
+pub use face::{ArrivalFace, FaultFace, ImageFace, Kind, RuntimeFace};
 pub use remedy::Remedy;
 pub use text::{headline, text};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::event::{Arrival, How, Ignored};
-use crate::image::{Content, Image};
+use crate::event::{Arrival, Ignored};
+use crate::image::Image;
 use crate::intent::Declared;
-use crate::platform::Platform;
-use crate::reference::{Digest, Repository, Tag};
-use crate::verdict::{Code, Finding, Judgement, Subject, Verdict};
+use crate::reference::{Repository, Tag};
+use crate::verdict::{Code, Finding, Judgement, Verdict};
 
 /// What there is to say about one image. Keys that do not apply are left out of the JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,78 +51,6 @@ pub struct Report {
     /// The key under which a runtime would be declared. Not in the JSON either.
     #[serde(skip)]
     pub key: String,
-}
-
-/// Where and how the image came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct ArrivalFace {
-    pub how: How,
-    pub account: String,
-    pub region: String,
-    pub repository: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tag: Option<Tag>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub event_id: String,
-}
-
-/// The image as it says it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct ImageFace {
-    pub reference: String,
-    pub digest: Digest,
-    pub media_type: String,
-    pub kind: Kind,
-    pub platforms: Vec<Platform>,
-}
-
-/// What a manifest describes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Kind {
-    Image,
-    Index,
-    Artifact,
-}
-
-/// The answer for one intended runtime.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RuntimeFace {
-    /// What it is about; serialised as its name.
-    #[serde(rename = "runtime", serialize_with = "name")]
-    pub subject: Subject,
-    /// The answer.
-    pub verdict: Verdict,
-    /// Why it could not be told.
-    pub unknown: Vec<String>,
-    /// What is wrong.
-    pub faults: Vec<FaultFace>,
-}
-
-/// One thing that is wrong, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FaultFace {
-    /// What.
-    pub code: Code,
-    /// The platform that the image claims where the fault lies.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Platform>,
-    /// What was seen.
-    pub evidence: String,
-    /// The words that the runtime would have shown, where they are known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub symptom: Option<String>,
-    /// What to do, the likeliest first.
-    pub remedy: Vec<Remedy>,
 }
 
 /// How an image is called: by people, and in the commands that mend it.
@@ -221,97 +150,4 @@ impl Report {
         let reference = || self.image.as_ref().map(|image| image.reference.clone());
         self.arrival.as_ref().map(named).or_else(reference).unwrap_or_else(|| "the image".to_owned())
     }
-}
-
-impl ArrivalFace {
-    fn new(arrival: &Arrival) -> Self {
-        let Arrival { how, repository, selector, event_id } = arrival;
-        Self {
-            how: *how,
-            account: repository.account().to_owned(),
-            region: repository.region().to_owned(),
-            repository: repository.name().to_owned(),
-            digest: selector.digest().cloned(),
-            tag: selector.tag().cloned(),
-            event_id: event_id.clone(),
-        }
-    }
-}
-
-impl ImageFace {
-    fn new(reference: &str, image: &Image) -> Self {
-        // What could not be read is what its type calls it.
-        let is_list = image.media_type.contains(".index.") || image.media_type.contains(".manifest.list.");
-        let kind = match image.content {
-            Content::Index(_) => Kind::Index,
-            Content::Unreadable(_) if is_list => Kind::Index,
-            Content::Single(_) | Content::Unreadable(_) => Kind::Image,
-            Content::Artifact(_) | Content::Attestation => Kind::Artifact,
-        };
-        Self {
-            reference: reference.to_owned(),
-            digest: image.digest.clone(),
-            media_type: image.media_type.clone(),
-            kind,
-            platforms: image.platforms().into_iter().cloned().collect(),
-        }
-    }
-}
-
-impl Subject {
-    /// Its name in JSON, message attributes and marks.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Runtime(runtime) => runtime.to_string(),
-            Self::Label(platform) => platform.to_string(),
-            Self::Declaration(unreadable) => unreadable.error.word.clone(),
-        }
-    }
-
-    /// Its name in a sentence.
-    #[must_use]
-    pub fn title(&self) -> String {
-        match self {
-            Self::Runtime(runtime) => runtime.profile().title.to_owned(),
-            Self::Label(platform) => format!("its own label, {platform}"),
-            Self::Declaration(unreadable) => format!("`{}`", unreadable.error.word),
-        }
-    }
-}
-
-impl Code {
-    /// Its stable spelling.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WrongArchitecture => "wrong-architecture",
-            Self::PlatformMissing => "platform-missing",
-            Self::WrongOs => "wrong-os",
-            Self::IndexRefused => "index-refused",
-            Self::LayerFormatRefused => "layer-format-refused",
-            Self::DescriptorLies => "descriptor-lies",
-            Self::IdenticalLayers => "identical-layers",
-            Self::AttestationTagged => "attestation-tagged",
-            Self::IntentUnreadable => "intent-unreadable",
-        }
-    }
-}
-
-impl Verdict {
-    /// Its stable spelling.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ignored => "ignored",
-            Self::Undeclared => "undeclared",
-            Self::Runs => "runs",
-            Self::Unknown => "unknown",
-            Self::Fails => "fails",
-        }
-    }
-}
-
-fn name<S: Serializer>(subject: &Subject, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&subject.name())
 }

@@ -1,0 +1,59 @@
+//! The stable spellings of verdicts, faults and subjects.
+//!
+//! Does not word findings for people.
+
+use super::{Code, Subject, Verdict};
+
+impl Subject {
+    /// Its name in JSON, message attributes and marks.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Runtime(runtime) => runtime.to_string(),
+            Self::Label(platform) => platform.to_string(),
+            Self::Declaration(unreadable) => unreadable.error.word.clone(),
+        }
+    }
+
+    /// Its name in a sentence.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self {
+            Self::Runtime(runtime) => runtime.profile().title.to_owned(),
+            Self::Label(platform) => format!("its own label, {platform}"),
+            Self::Declaration(unreadable) => format!("`{}`", unreadable.error.word),
+        }
+    }
+}
+
+impl Code {
+    /// Its stable spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongArchitecture => "wrong-architecture",
+            Self::PlatformMissing => "platform-missing",
+            Self::WrongOs => "wrong-os",
+            Self::IndexRefused => "index-refused",
+            Self::LayerFormatRefused => "layer-format-refused",
+            Self::DescriptorLies => "descriptor-lies",
+            Self::IdenticalLayers => "identical-layers",
+            Self::AttestationTagged => "attestation-tagged",
+            Self::IntentUnreadable => "intent-unreadable",
+        }
+    }
+}
+
+impl Verdict {
+    /// Its stable spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignored => "ignored",
+            Self::Undeclared => "undeclared",
+            Self::Runs => "runs",
+            Self::Unknown => "unknown",
+            Self::Fails => "fails",
+        }
+    }
+}

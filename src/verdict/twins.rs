@@ -1,0 +1,24 @@
+//! Two entries of one index that promise different architectures of the same files.
+//!
+//! Does not know which of the two is right.
+
+use crate::image::{Entry, Single};
+
+/// Pairs of architectures of which the first starts programs of the second, where the host allows it.
+const KIN: [(&str, &str); 2] = [("amd64", "386"), ("arm64", "arm")];
+
+/// Whether two entries promise different architectures of the same files. Without a command nothing is started: such an
+/// image only carries data, and may well be the same for all.
+pub(super) fn are_twins(a: &Entry, b: &Entry) -> bool {
+    let (one, other) = (a.platform.architecture(), b.platform.architecture());
+    let differ = a.platform.is_known()
+        && b.platform.is_known()
+        && a.platform.os() == b.platform.os()
+        && one != other
+        && !KIN.contains(&(one, other))
+        && !KIN.contains(&(other, one));
+    let (Some(one), Some(other)) = (a.single(), b.single()) else { return differ && a.digest == b.digest };
+    let starts = !one.command.is_empty() || !other.command.is_empty();
+    let digests = |single: &Single| single.layers.iter().map(|layer| layer.digest.clone()).collect::<Vec<_>>();
+    differ && starts && !one.layers.is_empty() && digests(one) == digests(other)
+}
