@@ -5,16 +5,16 @@
 use super::tag::MAX_LENGTH;
 use super::{Digest, Tag};
 
-/// What every mark begins with: a pass or a failure. The event rule of the deployed function leaves out tags that begin
-/// so, and so does the code.
-pub const MARK_PREFIXES: [&str; 2] = ["preflight-pass-", "preflight-fail-"];
+/// What every mark begins with. Tags that begin so are this program's: the event rule of the deployed function leaves them
+/// out, and so does the code. One prefix and not two, since a rule can exclude only one.
+pub const MARK_PREFIX: &str = "preflight-";
 
 impl Tag {
     /// The mark of an image for what it was held against: `preflight-fail-ecs-arm64-3c949327e325`. The digest makes it
     /// unmovable: no other image is ever marked with it, and it suits repositories with immutable tags.
     #[must_use]
     pub fn mark(passes: bool, subject: &str, digest: &Digest) -> Self {
-        let prefix = MARK_PREFIXES[usize::from(!passes)];
+        let prefix = format!("{MARK_PREFIX}{}-", if passes { "pass" } else { "fail" });
         let end = format!("-{}", digest.short());
         let word = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' };
         let subject: String = subject.chars().map(word).take(MAX_LENGTH - prefix.len() - end.len()).collect();
@@ -24,7 +24,7 @@ impl Tag {
     /// Whether it is a mark.
     #[must_use]
     pub fn is_mark(&self) -> bool {
-        MARK_PREFIXES.iter().any(|prefix| self.as_str().starts_with(prefix))
+        self.as_str().starts_with(MARK_PREFIX)
     }
 }
 
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn other_tags_are_no_marks() {
-        for tag in ["v1", "preflight", "preflight-check", "my-preflight-fail-x", "preflight-failed"] {
+        for tag in ["v1", "preflight", "my-preflight-fail-x", "preflighted-1"] {
             assert!(!tag.parse::<Tag>().unwrap().is_mark(), "{tag}");
         }
     }

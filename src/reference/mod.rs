@@ -8,7 +8,7 @@ mod mark;
 mod repository;
 
 pub use digest::{Digest, DigestError};
-pub use mark::MARK_PREFIXES;
+pub use mark::MARK_PREFIX;
 pub use repository::{Repository, RepositoryError};
 pub use tag::{Tag, TagError};
 
