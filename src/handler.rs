@@ -2,7 +2,7 @@
 //!
 //! Does not know which registry, topic or terminal it walks on.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
@@ -10,9 +10,11 @@ use serde_json::Value;
 use crate::event::{Arrival, Event, EventError, Ignored};
 use crate::image::{self, Content, Image, Want};
 use crate::intent::{Intent, Source};
+use crate::journal::{self, Walked};
 use crate::mark::{self, MarkError, Marker, Outcome};
 use crate::notify::{self, Notifier, NotifyError};
-use crate::reference::{Digest, Repository, Selector};
+use crate::reference::{Repository, Selector};
+use crate::registry::counted::Counted;
 use crate::registry::{self, Answer, Manifest, Registry, RegistryError};
 use crate::report::{Place, Report};
 use crate::runtime::Runtime;
@@ -30,6 +32,8 @@ pub struct Walk<O, N, M> {
     pub notifier: Option<N>,
     /// How it is set.
     pub settings: Settings,
+    /// Writes down one line for each event.
+    pub journal: fn(&Value),
 }
 
 /// The event is to be retried, and in the end to land in the failure queue.
@@ -59,16 +63,17 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
     /// Where something is not known that a retry may find out, or may not have been said that was to be said.
     pub async fn handle(&self, event: &EventBridgeEvent<Value>) -> Result<Report, Error> {
         let began = Instant::now();
+        let event_id = event.id.as_deref().unwrap_or_default();
         let arrival = match Event::read(event)? {
             Event::Arrival(arrival) => arrival,
             Event::Ignored(why, said, arrival) => {
-                let repository = arrival.as_ref().map(|arrival| arrival.repository.name());
-                let (event_id, ignored) = (event.id.as_deref(), why.as_str());
-                tracing::info!(event_id, repository, verdict = "ignored", ignored, said, "nothing to judge");
-                return Ok(Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why));
+                let report = Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why);
+                tracing::debug!(event_id, said, "nothing to judge");
+                self.write_down(&report, event_id, false, began, 0);
+                return Ok(report);
             }
         };
-        let registry = (self.registry)(&arrival.repository);
+        let registry = Counted::new((self.registry)(&arrival.repository));
         let rules = &self.settings.rules;
         let mut found = look(&registry, &arrival.selector, None, rules).await?;
         if matches!(found, Look::Ignored(Ignored::Deleted, _)) {
@@ -85,7 +90,7 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
         let marked = self.mark(&arrival, &found, &report).await?;
         let told = report.is_news() && self.notifier.is_some();
         if let Outcome::Refused(reason) = marked {
-            tracing::error!(event_id = arrival.event_id, reason, "mark refused");
+            tracing::error!(event_id, reason, "mark refused");
             if !told {
                 return Err(Error::Unmarked(reason));
             }
@@ -94,8 +99,15 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
         if let (true, Some(notifier)) = (report.is_news(), &self.notifier) {
             notifier.send(&notify::message(&report)).await?;
         }
-        log(&arrival, &report, told, began.elapsed());
+        self.write_down(&report, event_id, told, began, registry.bytes());
         Ok(report)
+    }
+
+    fn write_down(&self, report: &Report, event_id: &str, told: bool, began: Instant, bytes: usize) {
+        let whole = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let milliseconds = whole(began.elapsed());
+        (self.journal)(&journal::line(report, Walked { event_id, told, milliseconds, bytes, now: whole(now) }));
     }
 
     /// Before anything is said, so that a mark that must be retried does not have people told twice.
@@ -173,26 +185,4 @@ impl Look {
             Self::Ignored(why, image) => Report::ignored(place, image.as_ref(), *why),
         }
     }
-}
-
-/// One line for each arrival; never an address with a query, which may be a secret.
-fn log(arrival: &Arrival, report: &Report, told: bool, took: Duration) {
-    let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
-    let runtimes: Vec<String> = report.runtimes().map(|runtime| runtime.subject.name()).collect();
-    // An image that was not read is known by what the event says of it.
-    let digest = report.image.as_ref().map(|image| &image.digest).or(arrival.selector.digest());
-    tracing::info!(
-        event_id = arrival.event_id,
-        repository = arrival.repository.name(),
-        digest = digest.map(Digest::as_str),
-        tag = arrival.selector.tag().map(crate::reference::Tag::as_str),
-        verdict = report.verdict.as_str(),
-        ignored = report.ignored.map(Ignored::as_str),
-        runtimes = runtimes.join(" "),
-        faults = faults.join(" "),
-        told,
-        milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        "{}",
-        crate::report::headline(report)
-    );
 }

@@ -30,6 +30,7 @@ pub mod verdict;
 pub mod report;
 pub mod notify;
 pub mod mark;
+pub mod journal;
 pub mod settings;
 pub mod log;
 pub mod handler;

@@ -3,6 +3,9 @@
 //! Does not filter by module, but for one line that says again what was said.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
+
+use serde_json::Value;
 
 use tracing_subscriber::fmt::writer::MakeWriterExt as _;
 
@@ -23,6 +26,12 @@ pub fn start(level: tracing::Level) {
         .with_max_level(level)
         .with_writer(std::io::stdout.with_filter(|metadata| metadata.target() != SAID_ALREADY))
         .init();
+}
+
+/// Writes one line that is JSON already, whatever the level: it holds the metrics.
+pub fn write(line: &Value) {
+    // Where even standard output is closed there is nobody to say it to.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// An error and all that lies beneath it, in one line; what says the same again is left out.

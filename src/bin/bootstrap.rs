@@ -32,6 +32,7 @@ async fn main() -> Result<(), Error> {
             marker: move |repository: &Repository| EcrMarker::new(client.clone(), repository),
             notifier: settings.topic.clone().map(|topic| SnsTopic::new(sns, topic)),
             settings,
+            journal: ecr_preflight::log::write,
         }
     });
     let handle = async |event: LambdaEvent<EventBridgeEvent<Value>>| {

@@ -75,5 +75,5 @@ fn walk<'a, R, O: Fn(&Repository) -> R>(
     printer: &'a Printer,
     settings: Settings,
 ) -> Walk<O, &'a Printer, impl Fn(&Repository) -> &'a Printer> {
-    Walk { registry, marker: move |_: &Repository| printer, notifier: Some(printer), settings }
+    Walk { registry, marker: move |_: &Repository| printer, notifier: Some(printer), settings, journal: |_| {} }
 }

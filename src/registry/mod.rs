@@ -4,6 +4,7 @@
 
 pub mod ecr;
 pub mod layout;
+pub mod counted;
 mod signed;
 
 use crate::reference::{Digest, Selector};

@@ -15,5 +15,7 @@ mod matrix;
 mod events;
 mod messages;
 mod cli;
+mod journal;
+mod template;
 mod readme;
 mod aws;

@@ -12,7 +12,7 @@ use expect_test::expect;
 use serde_json::Value;
 
 /// The report of a push of an arm64 image that starts with this command.
-fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
+pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
     let digest = Digest::of(b"image");
     let tag: Tag = tag.parse().unwrap();
     let arrival = Arrival {

@@ -84,6 +84,7 @@ pub async fn walk_over(
         marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),
         notifier: settings.topic.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
         settings,
+        journal: |_| {},
     };
     let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
     walk.handle(&event).await

@@ -1,0 +1,74 @@
+//! What is written down of each event: one line for the log, which is the metrics too.
+//!
+//! Does not hold an address with a query, which may be a secret. The form is CloudWatch's "embedded metric format"
+//! (its specification is in the CloudWatch user guide): an ordinary JSON line with a member `_aws` that says which of
+//! the others are metrics.
+
+use serde_json::{Value, json};
+
+use crate::reference::{Digest, Tag};
+use crate::report::{self, Report};
+
+/// The namespace of the metrics.
+pub const NAMESPACE: &str = "ecr-preflight";
+
+/// What happened on the way to a report.
+#[derive(Debug, Clone, Copy)]
+pub struct Walked<'a> {
+    /// The event's own id.
+    pub event_id: &'a str,
+    /// Whether a message was sent.
+    pub told: bool,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
+    /// How many bytes of manifests and configs were read.
+    pub bytes: usize,
+    /// When it ended, in milliseconds since 1970.
+    pub now: u64,
+}
+
+/// The line of one event.
+#[must_use]
+pub fn line(report: &Report, walked: Walked<'_>) -> Value {
+    let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
+    let runtimes: Vec<String> = report.runtimes().map(|runtime| runtime.subject.name()).collect();
+    let arrival = report.arrival.as_ref();
+    // An image that was not read is known by what the event says of it.
+    let asked = arrival.and_then(|arrival| arrival.digest.as_ref());
+    let digest = report.image.as_ref().map(|image| &image.digest).or(asked);
+    let metrics = |dimensions: Value, metrics: Value| json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics});
+    let mut directives = vec![
+        metrics(json!([["verdict"]]), json!([{"Name": "Arrivals", "Unit": "Count"}])),
+        metrics(
+            json!([[]]),
+            json!([{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "BytesRead", "Unit": "Bytes"}]),
+        ),
+    ];
+    if !faults.is_empty() {
+        directives.push(metrics(json!([["fault"]]), json!([{"Name": "Faults", "Unit": "Count"}])));
+    }
+    let mut line = json!({
+        "_aws": {"Timestamp": walked.now, "CloudWatchMetrics": directives},
+        "level": "INFO",
+        "message": report::headline(report),
+        "event_id": walked.event_id,
+        "repository": arrival.map(|arrival| &arrival.repository),
+        "digest": digest.map(Digest::as_str),
+        "tag": arrival.and_then(|arrival| arrival.tag.as_ref()).map(Tag::as_str),
+        "verdict": report.verdict.as_str(),
+        "ignored": report.ignored.map(crate::event::Ignored::as_str),
+        "runtimes": runtimes.join(" "),
+        "faults": faults.join(" "),
+        // A dimension holds one value; the others stand in `faults`.
+        "fault": faults.first(),
+        "told": walked.told,
+        "Arrivals": 1,
+        "Faults": faults.len(),
+        "Duration": walked.milliseconds,
+        "BytesRead": walked.bytes,
+    });
+    if let Some(members) = line.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    line
+}

@@ -1,0 +1,110 @@
+//! The line that is written down of each event: the log, and the metrics.
+
+use ecr_preflight::event::{Event, Ignored};
+use ecr_preflight::journal::{Walked, line};
+use ecr_preflight::report::{Place, Report};
+use expect_test::expect;
+use serde_json::Value;
+
+use crate::messages::report;
+
+fn walked(told: bool) -> Walked<'static> {
+    Walked { event_id: "13cde686", told, milliseconds: 87, bytes: 1234, now: 1_794_794_074_000 }
+}
+
+#[test]
+fn an_image_that_fails() {
+    let report = report("team/app", "v1", "ecs/amd64 lambda/arm64 apprunr", "/app");
+    let line = line(&report, walked(true));
+    expect![[r#"
+        {
+          "Arrivals": 1,
+          "BytesRead": 1234,
+          "Duration": 87,
+          "Faults": 2,
+          "_aws": {
+            "CloudWatchMetrics": [
+              {
+                "Dimensions": [
+                  [
+                    "verdict"
+                  ]
+                ],
+                "Metrics": [
+                  {
+                    "Name": "Arrivals",
+                    "Unit": "Count"
+                  }
+                ],
+                "Namespace": "ecr-preflight"
+              },
+              {
+                "Dimensions": [
+                  []
+                ],
+                "Metrics": [
+                  {
+                    "Name": "Duration",
+                    "Unit": "Milliseconds"
+                  },
+                  {
+                    "Name": "BytesRead",
+                    "Unit": "Bytes"
+                  }
+                ],
+                "Namespace": "ecr-preflight"
+              },
+              {
+                "Dimensions": [
+                  [
+                    "fault"
+                  ]
+                ],
+                "Metrics": [
+                  {
+                    "Name": "Faults",
+                    "Unit": "Count"
+                  }
+                ],
+                "Namespace": "ecr-preflight"
+              }
+            ],
+            "Timestamp": 1794794074000
+          },
+          "digest": "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d",
+          "event_id": "13cde686",
+          "fault": "wrong-architecture",
+          "faults": "wrong-architecture intent-unreadable",
+          "level": "INFO",
+          "message": "team/app:v1 will not start on ECS on amd64",
+          "repository": "team/app",
+          "runtimes": "ecs/amd64 lambda/arm64 apprunr",
+          "tag": "v1",
+          "told": true,
+          "verdict": "fails"
+        }"#]].assert_eq(&serde_json::to_string_pretty(&line).unwrap());
+}
+
+#[test]
+fn an_event_that_is_ignored() {
+    let event = std::fs::read("events/push-untagged.json").unwrap();
+    let Ok(Event::Ignored(why, _, arrival)) = Event::read(&serde_json::from_slice(&event).unwrap()) else { panic!() };
+    assert_eq!(why, Ignored::Untagged);
+    let report = Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why);
+    let line = line(&report, walked(false));
+    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","repository":"team/app","runtimes":"","told":false,"verdict":"ignored"}"#]].assert_eq(&line.to_string());
+}
+
+#[test]
+fn every_metric_and_dimension_is_a_member_of_its_line() {
+    for declared in ["ecs/arm64", "ecs/amd64", "ecs"] {
+        let line = line(&report("team/app", "v1", declared, "/app"), walked(true));
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+            let names = directive["Metrics"].as_array().unwrap().iter().map(|metric| &metric["Name"]);
+            assert!(names.into_iter().all(|name| line[name.as_str().unwrap()].is_u64()), "{directive}");
+            let dimensions = directive["Dimensions"].as_array().unwrap().iter().flat_map(|set| set.as_array().unwrap());
+            let is_text = |name: &Value| line[name.as_str().unwrap()].is_string();
+            assert!(dimensions.into_iter().all(is_text), "{directive}");
+        }
+    }
+}
