@@ -26,6 +26,7 @@ pub mod intent;
 pub mod service_error;
 pub mod registry;
 pub mod image;
+pub mod exec;
 pub mod verdict;
 pub mod report;
 pub mod notify;

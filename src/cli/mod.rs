@@ -2,6 +2,7 @@
 //!
 //! Does not judge; it shows what the walk says and turns it into an exit code.
 
+mod binary;
 mod check;
 mod image;
 mod print;
@@ -49,6 +50,7 @@ Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not 
 enum Command {
     Check(check::Arguments),
     Replay(replay::Arguments),
+    Binary(binary::Arguments),
 }
 
 /// What is printed.
@@ -72,7 +74,7 @@ enum Error {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("{path} cannot be read")]
-    Event { path: String, source: Box<dyn std::error::Error + Send + Sync> },
+    File { path: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("{reference} is not there")]
     Absent { reference: String, hint: Option<String> },
     #[error("{reference} holds several images")]
@@ -87,6 +89,7 @@ pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write)
     let verdict = match arguments.command {
         Command::Check(arguments) => check::run(arguments, &mut out).await,
         Command::Replay(arguments) => replay::run(arguments, &mut out).await,
+        Command::Binary(arguments) => binary::run(&arguments, &mut out),
     };
     match verdict {
         Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,

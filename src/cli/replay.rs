@@ -45,7 +45,7 @@ Examples:
 
 pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
     let settings = super::settings()?;
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Event {
+    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::File {
         path: arguments.event.display().to_string(),
         source,
     };

@@ -5,6 +5,7 @@ use std::process::Command;
 use expect_test::{Expect, expect};
 use serde_json::json;
 
+use crate::support::elf;
 use crate::support::layout::{Builder, promising};
 
 /// The four facts of a run.
@@ -264,6 +265,18 @@ fn a_setting_that_cannot_be_used_stops_the_command() {
         error: PREFLIGHT_DEPHT is no setting; did you mean PREFLIGHT_DEPTH?
     "#]]
     .assert_eq(&run(&["check", "oci:x:y"], &[("PREFLIGHT_DEPHT", "labels")]));
+}
+
+#[test]
+fn a_program_is_what_its_header_says() {
+    let layout = Builder::new();
+    std::fs::write(layout.path().join("arm64"), elf::program("arm64")).unwrap();
+    std::fs::write(layout.path().join("script"), "#!/bin/sh\n").unwrap();
+    let check = |arguments: &[&str], expected: Expect| check(&layout, arguments, &expected);
+    check(&["binary", "DIR/arm64", "--runtime", "lambda/arm64"], expect![""]);
+    check(&["binary", "DIR/arm64", "--runtime", "lambda/amd64", "--runtime", "ecs/arm64"], expect![""]);
+    check(&["binary", "DIR/script"], expect![""]);
+    check(&["binary", "DIR/none"], expect![""]);
 }
 
 #[test]

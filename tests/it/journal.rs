@@ -82,7 +82,8 @@ fn an_image_that_fails() {
           "tag": "v1",
           "told": true,
           "verdict": "fails"
-        }"#]].assert_eq(&serde_json::to_string_pretty(&line).unwrap());
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&line).unwrap());
 }
 
 #[test]
