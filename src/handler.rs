@@ -166,8 +166,7 @@ pub async fn look(
     let runtimes: Vec<Runtime> = intent.declared.iter().map(|declared| declared.runtime).chain(intent.hint).collect();
     let runtimes = if intent.is_declared() { runtimes } else { Vec::new() };
     let want = Want { depth: rules.depth, runtimes: &runtimes, label: &rules.key };
-    // In a box, so that the types of the futures beneath it do not nest beyond what the compiler follows.
-    let image = Box::pin(image::read(registry, &manifest, want)).await?;
+    let image = image::read(registry, &manifest, want).await?;
     let intent = intent.or(Source::Label, image.label.as_deref()).or_default(&rules.default_runtimes);
     Ok(match &image.content {
         Content::Artifact(_) => Look::Ignored(Ignored::Artifact, Some(image)),

@@ -2,6 +2,9 @@
 //!
 //! Does not decide anything; [`ecr_preflight::handler`] does.
 
+// The walk's futures, within those of the runtime, nest deeper than the compiler follows by default.
+#![recursion_limit = "256"]
+
 use std::cell::LazyCell;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
