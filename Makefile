@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-emulator lint bench-startup
+.PHONY: help test test-real test-emulator lint lint-template bench-startup build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -29,6 +29,30 @@ lint: ## formatting and lints, warnings being errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked $(FEATURES) --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --bin bootstrap -- --deny warnings
+
+lint-template: $(TARGET)/template-venv/installed ## the template: schema, intrinsic functions, security
+	PATH="$(abspath $(TARGET))/template-venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam validate --lint --region us-east-1
+	$(TARGET)/template-venv/bin/cfn-lint template.yaml
+	$(TARGET)/template-venv/bin/checkov --framework cloudformation --skip-download --compact --quiet --file template.yaml
+
+$(TARGET)/template-venv/installed:
+	python3 -m venv $(TARGET)/template-venv
+	$(TARGET)/template-venv/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==1.170.0 cfn-lint==1.58.0 checkov==3.2.459
+	touch $@
+
+# What the function runs on; the template's parameter and the build follow it.
+ARCHITECTURE ?= arm64
+PARAMETERS = --parameter-overrides Architecture=$(ARCHITECTURE)
+
+build: ## the function for ARCHITECTURE (arm64 or x86_64), checked by its own code; needs sam and cargo-lambda
+	sam build $(PARAMETERS)
+	$(CARGO) run --quiet --locked $(FEATURES) -- binary .aws-sam/build/Function/bootstrap --runtime lambda/$(ARCHITECTURE)
+
+deploy: build ## the stack, after asking for its parameters; needs AWS credentials
+	sam deploy --guided $(PARAMETERS)
+
+delete: ## the stack and all that belongs to it
+	sam delete
 
 bench-startup: ## start, memory and size beside a function that does nothing; ARGS="--help" tells more
 	python3 benches/startup/measure.py $(ARGS)
