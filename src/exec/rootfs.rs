@@ -1,0 +1,114 @@
+//! The root filesystem of an image, as names: what each path leads to, and of a file only what the kernel would look at.
+//!
+//! Does not read layers, and does not write anything to disk.
+
+use std::collections::BTreeMap;
+
+use super::contents::Contents;
+
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A directory.
+    Directory(Owner),
+    /// A regular file.
+    File(Owner, Contents),
+    /// A symbolic link, with its target as written.
+    Link(Vec<u8>),
+    /// A device, a pipe or a socket, which cannot be executed.
+    Special(Owner),
+}
+
+/// Whose it is, and who may do what with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Owner {
+    /// The permission bits, of which the lower twelve count.
+    pub mode: u32,
+    /// The user's number.
+    pub user: u32,
+    /// The group's number.
+    pub group: u32,
+}
+
+/// A root filesystem. Paths are kept without a leading slash, in bytes, as tar has them; the root itself is the empty
+/// path and always there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rootfs {
+    nodes: BTreeMap<Vec<u8>, Node>,
+}
+
+impl Default for Rootfs {
+    fn default() -> Self {
+        let root = Node::Directory(Owner { mode: 0o755, ..Owner::default() });
+        Self { nodes: BTreeMap::from([(Vec::new(), root)]) }
+    }
+}
+
+impl Rootfs {
+    /// What stands at a path that holds no links, dots or doubled slashes.
+    #[must_use]
+    pub fn at(&self, path: &[u8]) -> Option<&Node> {
+        self.nodes.get(path)
+    }
+
+    /// Puts a node at a path, in the place of what was there. What lies below it is kept only below a directory.
+    pub fn put(&mut self, path: Vec<u8>, node: Node) {
+        if !matches!(node, Node::Directory(_)) {
+            self.remove_below(&path);
+        }
+        self.nodes.insert(path, node);
+    }
+
+    /// Removes a path and all that lies below it.
+    pub fn remove(&mut self, path: &[u8]) {
+        self.remove_below(path);
+        if !path.is_empty() {
+            self.nodes.remove(path);
+        }
+    }
+
+    /// Removes all that lies below a directory.
+    pub fn remove_below(&mut self, path: &[u8]) {
+        let below: Vec<Vec<u8>> = self.below(path).map(|(path, _)| path.to_vec()).collect();
+        for path in below {
+            self.nodes.remove(&path);
+        }
+    }
+
+    /// All that lies below a directory, in the order of the paths.
+    pub fn below<'a>(&'a self, path: &[u8]) -> impl Iterator<Item = (&'a [u8], &'a Node)> + use<'a> {
+        let prefix = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
+        let begins = prefix.clone();
+        self.nodes
+            .range(prefix..)
+            .take_while(move |(path, _)| path.starts_with(&begins))
+            .filter(|(path, _)| !path.is_empty())
+            .map(|(path, node)| (path.as_slice(), node))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory() -> Node {
+        Node::Directory(Owner { mode: 0o755, ..Owner::default() })
+    }
+
+    fn paths(rootfs: &Rootfs) -> Vec<String> {
+        rootfs.below(b"").map(|(path, _)| String::from_utf8(path.to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_directory_takes_all_below_with_it() {
+        let mut rootfs = Rootfs::default();
+        for path in ["a", "a/b", "a/b/c", "a.b", "ab"] {
+            rootfs.put(path.into(), directory());
+        }
+        rootfs.put(b"a".to_vec(), Node::Link(b"ab".to_vec()));
+        assert_eq!(paths(&rootfs), ["a", "a.b", "ab"]);
+        rootfs.remove(b"a");
+        rootfs.remove(b"");
+        assert_eq!((paths(&rootfs).len(), rootfs.at(b"").is_some()), (0, true));
+    }
+}
