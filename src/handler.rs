@@ -68,8 +68,7 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
             Event::Arrival(arrival) => arrival,
             Event::Ignored(why, said, arrival) => {
                 let report = Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why);
-                tracing::debug!(event_id, said, "nothing to judge");
-                self.write_down(&report, event_id, false, began, 0);
+                self.write_down(&report, began, Walked { event_id, said: &said, ..Walked::default() });
                 return Ok(report);
             }
         };
@@ -99,15 +98,16 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
         if let (true, Some(notifier)) = (report.is_news(), &self.notifier) {
             notifier.send(&notify::message(&report)).await?;
         }
-        self.write_down(&report, event_id, told, began, registry.bytes());
+        let bytes = registry.bytes();
+        self.write_down(&report, began, Walked { event_id, told, bytes, ..Walked::default() });
         Ok(report)
     }
 
-    fn write_down(&self, report: &Report, event_id: &str, told: bool, began: Instant, bytes: usize) {
+    fn write_down(&self, report: &Report, began: Instant, walked: Walked<'_>) {
         let whole = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let milliseconds = whole(began.elapsed());
-        (self.journal)(&journal::line(report, Walked { event_id, told, milliseconds, bytes, now: whole(now) }));
+        let walked = Walked { milliseconds: whole(began.elapsed()), now: whole(now), ..walked };
+        (self.journal)(&journal::line(report, walked));
     }
 
     /// Before anything is said, so that a mark that must be retried does not have people told twice.

@@ -13,10 +13,12 @@ use crate::report::{self, Report};
 pub const NAMESPACE: &str = "ecr-preflight";
 
 /// What happened on the way to a report.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Walked<'a> {
     /// The event's own id.
     pub event_id: &'a str,
+    /// What the event told of instead of an image to judge; empty otherwise.
+    pub said: &'a str,
     /// Whether a message was sent.
     pub told: bool,
     /// How long it took, in milliseconds.
@@ -57,6 +59,7 @@ pub fn line(report: &Report, walked: Walked<'_>) -> Value {
         "tag": arrival.and_then(|arrival| arrival.tag.as_ref()).map(Tag::as_str),
         "verdict": report.verdict.as_str(),
         "ignored": report.ignored.map(crate::event::Ignored::as_str),
+        "said": Some(walked.said).filter(|said| !said.is_empty()),
         "runtimes": runtimes.join(" "),
         "faults": faults.join(" "),
         // A dimension holds one value; the others stand in `faults`.

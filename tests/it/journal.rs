@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::messages::report;
 
 fn walked(told: bool) -> Walked<'static> {
-    Walked { event_id: "13cde686", told, milliseconds: 87, bytes: 1234, now: 1_794_794_074_000 }
+    Walked { event_id: "13cde686", said: "", told, milliseconds: 87, bytes: 1234, now: 1_794_794_074_000 }
 }
 
 #[test]
@@ -89,11 +89,13 @@ fn an_image_that_fails() {
 #[test]
 fn an_event_that_is_ignored() {
     let event = std::fs::read("events/push-untagged.json").unwrap();
-    let Ok(Event::Ignored(why, _, arrival)) = Event::read(&serde_json::from_slice(&event).unwrap()) else { panic!() };
+    let Ok(Event::Ignored(why, said, arrival)) = Event::read(&serde_json::from_slice(&event).unwrap()) else {
+        panic!()
+    };
     assert_eq!(why, Ignored::Untagged);
     let report = Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why);
-    let line = line(&report, walked(false));
-    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","repository":"team/app","runtimes":"","told":false,"verdict":"ignored"}"#]].assert_eq(&line.to_string());
+    let line = line(&report, Walked { said: &said, ..walked(false) });
+    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","repository":"team/app","runtimes":"","said":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","told":false,"verdict":"ignored"}"#]].assert_eq(&line.to_string());
 }
 
 #[test]
