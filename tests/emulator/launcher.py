@@ -8,8 +8,7 @@ What differs and is left as it is, so that nothing may be concluded from it here
 
 - Throttling and encryption keys are not enforced, nor is who may push to the registry.
 - The deletion of an image sends no event.
-- Lambda waits a fraction of a second between attempts, where AWS waits minutes, and sends to the destination for
-  failures without asking the role for it. What fails to start is logged and counted like an answer.
+- Lambda waits a fraction of a second between attempts, where AWS waits minutes.
 - Alarms stay as they are made: the metrics of SQS that they watch are not kept.
 - EventBridge does not try again what it could not hand over; it gives it to the dead-letter queue at once.
 - BatchGetImage ignores `acceptedMediaTypes`; ECR may translate a manifest that is asked for by tag alone.
@@ -36,6 +35,7 @@ ministack_get_download_url_for_layer = ecr._get_download_url_for_layer
 ministack_put_image = ecr._put_image
 ministack_put_manifest = ecr._v2_put_manifest
 ministack_invoke_target = eventbridge._invoke_target
+ministack_route_async_failure = lambda_svc._route_async_failure
 ministack_extract_resource_arn = iam_actions.extract_resource_arn
 ministack_pin_request_origin = iam_evaluator.pin_request_origin
 
@@ -175,6 +175,26 @@ def permits(policy, action, resource, rule):
     return answer.decision == "Allow"
 
 
+# Lambda
+
+
+def route_async_failure(destination, function, event, result):
+    """Lambda: what failed for good is sent to its destination only where the function's role may send there:
+    <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>."""
+    role = lambda_svc._functions[function]["config"]["Role"]
+    asked = iam_evaluator.EvalContext(
+        principal_arn=role,
+        principal_type="AssumedRole",
+        principal_account=get_account_id(),
+        action="sqs:SendMessage",
+        resource_arn=destination,
+        region=get_region(),
+    )
+    policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], get_account_id())
+    if iam_evaluator.evaluate(asked, policies).decision == "Allow":
+        ministack_route_async_failure(destination, function, event, result)
+
+
 # IAM
 
 
@@ -194,6 +214,7 @@ ecr._get_download_url_for_layer = get_download_url_for_layer
 ecr._put_image = put_image
 ecr._v2_put_manifest = put_manifest
 eventbridge._invoke_target = invoke_target
+lambda_svc._route_async_failure = route_async_failure
 iam_actions.extract_resource_arn = extract_resource_arn
 # Both, as the application has the name already.
 iam_evaluator.pin_request_origin = pin_request_origin

@@ -4,6 +4,8 @@ Does not know what the stack is good for.
 """
 
 import os
+import platform
+import signal
 import subprocess
 import textwrap
 import time
@@ -11,8 +13,8 @@ import time
 from aws import client
 from world import CREDENTIALS, REGION, Unusable
 
-# A build with link-time optimization and without anything cached is the longest of all.
-LONGEST = 900
+# The emulator runs the function as a process of this machine.
+ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 
 class Sam:
@@ -20,9 +22,9 @@ class Sam:
 
     def __init__(self, tools, root, work, address=""):
         self.tools, self.root, self.work = tools, root, work
-        mine = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "PREFLIGHT_"))}
+        others = ("AWS_", "SAM_", "PREFLIGHT_")
         self.environment = {
-            **mine,
+            **{name: value for name, value in os.environ.items() if not name.startswith(others)},
             **CREDENTIALS,
             "PATH": f"{tools}:{os.environ['PATH']}",
             "AWS_ENDPOINT_URL": address,
@@ -30,20 +32,22 @@ class Sam:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "NO_PROXY": "127.0.0.1",
+            # The build may need the caller's proxy, the emulator never does.
+            "NO_PROXY": f"{os.environ.get('NO_PROXY', '')},127.0.0.1",
             "SAM_CLI_TELEMETRY": "0",
-            # Neither a look for a newer version nor an update of anything.
-            "SAM_CLI_CHECK_VERSION": "0",
         }
 
-    def build(self, architecture):
-        """Builds the function for this architecture; the log of the build stays in the work directory."""
-        parameters = ["--parameter-overrides", f"Architecture={architecture}"]
-        self._run("build", "--template-file", str(self.root / "template.yaml"), "--build-dir", str(self.work / "build"), *parameters)
+    def build(self):
+        """Builds the function, as the template says how."""
+        self._run(
+            "build",
+            *("--template-file", str(self.root / "template.yaml"), "--build-dir", str(self.work / "build")),
+            *("--parameter-overrides", f"Architecture={architecture()}"),
+        )
 
     def deploy(self, stack, **parameters):
         """Creates the stack, or changes it to these parameters."""
-        told = [f"{name}={value}" for name, value in parameters.items()]
+        told = [f"{name}={value}" for name, value in {"Architecture": architecture(), **parameters}.items()]
         self._run(
             "deploy",
             *("--template-file", str(self.work / "build" / "template.yaml")),
@@ -59,20 +63,31 @@ class Sam:
     def _run(self, command, *arguments):
         log, began = self.work / f"sam-{command}.log", time.monotonic()
         with log.open("wb") as output:
-            done = subprocess.run(
-                [str(self.tools / "sam"), command, *arguments],
-                cwd=self.root,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=LONGEST,
-                check=False,
-            )
-        if done.returncode != 0:
+            code = ended([str(self.tools / "sam"), command, *arguments], self.root, self.environment, output)
+        if code != 0:
             said = textwrap.indent("\n".join(log.read_text(errors="replace").splitlines()[-40:]), "  | ")
-            raise Unusable(f"`sam {command}` ended with exit code {done.returncode}; the end of {log}:\n{said}")
+            raise Unusable(f"`sam {command}` ended with exit code {code}; the end of {log}:\n{said}")
         print(f"sam {command}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+def ended(command, directory, environment, output):
+    """Runs a command to its end and gives its exit code; where that is not waited for, ends all that it started."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+    running = subprocess.Popen(command, cwd=directory, env=environment, start_new_session=True, **streams)
+    try:
+        return running.wait()
+    except BaseException:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        raise
+
+
+def architecture():
+    """This machine's, as the template names it."""
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        raise Unusable(f"the function is built for {' and '.join(ARCHITECTURES)}, and this machine is {machine}")
+    return ARCHITECTURES[machine]
 
 
 def outputs(address, stack):
@@ -81,14 +96,9 @@ def outputs(address, stack):
     return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
-def resources(address, stack):
-    """What the stack is made of: the kind of each resource and its name."""
-    made = client("cloudformation", address).describe_stack_resources(StackName=stack)["StackResources"]
-    return [(resource["ResourceType"], resource["PhysicalResourceId"]) for resource in made]
-
-
 def what_is_there(address):
-    """Everything that the account holds of the kinds that the template makes: name by name, whoever made it."""
+    """Everything that the account holds of the kinds that the template makes: name by name, whoever
+    made it. The bucket that the tool makes once for all its stacks is not looked at, only what is in it."""
     names = {
         "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
         "rules": ("events", "list_rules", "Rules", "Name"),
@@ -104,4 +114,9 @@ def what_is_there(address):
     for kind, (service, operation, field, name) in names.items():
         found = getattr(client(service, address), operation)().get(field, [])
         there[kind] = {entry[name] if name else entry for entry in found}
+    s3 = client("s3", address)
+    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    there["uploads"] = {
+        entry["Key"] for bucket in buckets for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    }
     return there
