@@ -3,9 +3,9 @@
     make e2e
 
 Does not know how the stack is deployed, how AWS is emulated, and what a client asks of it; `stack.py`, `world.py` and
-`deployed.py` do. Each case is a push of a
-real client, and the cases are in order: later ones count on what earlier ones left in the registry. IAM policies count,
-so that the function can do what the template allows it and nothing else. Logs stay in the work directory.
+`deployed.py` do. Each case is a push of a real client, and the cases are in order: later ones count on what earlier ones
+left in the registry. IAM policies count, so that the function can do what the template allows it and nothing else. Logs
+stay in the work directory.
 """
 
 import argparse
