@@ -21,7 +21,7 @@ test-emulator: $(VENV)/installed ## the real function against an AWS emulator an
 	$(CARGO) build --locked --bin bootstrap
 	$(VENV)/bin/python -B tests/emulator/run.py --bootstrap $(TARGET)/debug/bootstrap --work $(TARGET)/emulator
 
-e2e: $(VENV)/installed $(SAM_VENV)/installed ## the template, built, deployed to an AWS emulator, used and deleted; needs the same
+e2e: $(VENV)/installed $(SAM_VENV)/installed ## the template, built, deployed to an AWS emulator, used and deleted; needs Debian and Python 3.11
 	python3 tests/real/images.py $(TARGET)/real-images
 	$(VENV)/bin/python -B tests/emulator/e2e.py --tools $(SAM_VENV)/bin --images $(TARGET)/real-images/layout --work $(TARGET)/e2e
 

@@ -203,6 +203,8 @@ def a_stack_for_one_prefix_without_marks_sees_and_does_no_more_than_that(stage):
 
 
 def deleting_the_stack_leaves_nothing_that_costs_money(stage):
+    there = what_is_there(stage.address)
+    equal("the kinds that it has nothing of", [kind for kind, names in there.items() if not names], [])
     stage.sam.delete(STACK)
     stage.sqs.delete_queue(QueueUrl=stage.queue)
     equal("what is there", what_is_there(stage.address), stage.there_before)

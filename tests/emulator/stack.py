@@ -97,8 +97,8 @@ def outputs(address, stack):
 
 
 def what_is_there(address):
-    """Everything that the account holds of the kinds that the template makes: name by name, whoever
-    made it. The bucket that the tool makes once for all its stacks is not looked at, only what is in it."""
+    """Everything that the account holds of the kinds that the template makes: name by name, whoever made it. The
+    bucket that the tool makes once for all its stacks is not looked at, only what is in it."""
     names = {
         "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
         "rules": ("events", "list_rules", "Rules", "Name"),
