@@ -1,13 +1,14 @@
-.PHONY: help test test-real test-emulator lint lint-template bench-startup build deploy delete
+.PHONY: help test test-real test-emulator e2e lint lint-template bench-startup build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
 FEATURES = --features cli
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV := $(TARGET)/emulator-venv
+SAM_VENV := $(TARGET)/sam-venv
 
 help: ## what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 test: ## every hermetic test; needs Rust and nothing else
 	$(CARGO) test --locked $(FEATURES)
@@ -20,9 +21,15 @@ test-emulator: $(VENV)/installed ## the real function against an AWS emulator an
 	$(CARGO) build --locked --bin bootstrap
 	$(VENV)/bin/python -B tests/emulator/run.py --bootstrap $(TARGET)/debug/bootstrap --work $(TARGET)/emulator
 
+e2e: $(VENV)/installed $(SAM_VENV)/installed ## the template, built, deployed to an AWS emulator, used and deleted; needs Debian and Python 3.11
+	python3 tests/real/images.py $(TARGET)/real-images
+	$(VENV)/bin/python -B tests/emulator/e2e.py --tools $(SAM_VENV)/bin --images $(TARGET)/real-images/layout --work $(TARGET)/e2e
+
 $(VENV)/installed: tests/emulator/requirements.txt
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+$(SAM_VENV)/installed: tests/emulator/sam-requirements.txt
+$(VENV)/installed $(SAM_VENV)/installed:
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 lint: ## formatting and lints, warnings being errors

@@ -1,12 +1,16 @@
-"""Starts ministack, an emulator of AWS, with those of its answers replaced in which it falls short of Amazon ECR.
+"""Starts ministack, an emulator of AWS, with those of its functions replaced in which it falls short of AWS.
 
-Does not know what is tested. Every replacement names the behaviour of ECR that it restores; the sources are the ECR
-API reference's pages of the three actions. The address and the account come from ministack's own variables.
+Does not know what is tested. Every replacement names the behaviour of AWS that it restores; the sources are the ECR
+API reference's pages of the actions, and the user guides' pages that are named. The address and the account come from
+ministack's own variables; whether IAM policies count is its `AUTH`.
 
 What differs and is left as it is, so that nothing may be concluded from it here:
 
-- A push sends no event to EventBridge; the test sends the events itself.
-- IAM policies, throttling and encryption keys are not enforced.
+- Throttling and encryption keys are not enforced, nor is who may push to the registry.
+- The deletion of an image sends no event.
+- Lambda waits a fraction of a second between attempts, where AWS waits minutes.
+- Alarms stay as they are made: the metrics of SQS that they watch are not kept.
+- EventBridge does not try again what it could not hand over; it gives it to the dead-letter queue at once.
 - BatchGetImage ignores `acceptedMediaTypes`; ECR may translate a manifest that is asked for by tag alone.
 - A tag that no image has, asked for beside a digest, is not noticed; what ECR answers then is not documented.
 - GetDownloadUrlForLayer hands out an address for blobs that are not there; ECR answers LayersNotFoundException.
@@ -18,8 +22,10 @@ import json
 import os
 
 from ministack import app
-from ministack.core.responses import error_response_json, json_response
-from ministack.services import ecr
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.arn import parse_arn
+from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
+from ministack.services import ecr, eventbridge, lambda_svc, sqs
 
 # What follows the question mark stands for the signature of a presigned address, which is a secret.
 SIGNATURE = os.environ["EMULATOR_SIGNATURE"]
@@ -27,6 +33,14 @@ SIGNATURE = os.environ["EMULATOR_SIGNATURE"]
 ministack_batch_get_image = ecr._batch_get_image
 ministack_get_download_url_for_layer = ecr._get_download_url_for_layer
 ministack_put_image = ecr._put_image
+ministack_put_manifest = ecr._v2_put_manifest
+ministack_invoke_target = eventbridge._invoke_target
+ministack_route_async_failure = lambda_svc._route_async_failure
+ministack_extract_resource_arn = iam_actions.extract_resource_arn
+ministack_pin_request_origin = iam_evaluator.pin_request_origin
+
+
+# ECR
 
 
 def batch_get_image(data):
@@ -87,12 +101,124 @@ def put_image(data):
     if holder is not None and holder["imageDigest"] == actual:
         said = f"Image with digest '{actual}' and tag '{tag}' already exists"
         return error_response_json("ImageAlreadyExistsException", said, 400)
-    return ministack_put_image(data)
+    status, headers, body = ministack_put_image(data)
+    if status == 200:
+        announce_push(repository, actual, tag)
+    return status, headers, body
+
+
+def put_manifest(name, reference, headers, body):
+    """ECR: a push over the registry's protocol sends an event as well."""
+    answer = ministack_put_manifest(name, reference, headers, body)
+    if answer[0] == 201:
+        by_digest = reference.startswith("sha256:")
+        announce_push(name, answer[1]["Docker-Content-Digest"], None if by_digest else reference)
+    return answer
+
+
+def announce_push(repository, digest, tag):
+    """ECR: one event for each manifest that is put, and for each tag that PutImage sets; without a tag it is empty:
+    <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>. An index has no config, and so no
+    type of artifact."""
+    image = ecr._find_image(repository, {"imageDigest": digest})
+    detail = {"result": "SUCCESS", "repository-name": repository, "image-digest": digest, "action-type": "PUSH"}
+    detail |= {"image-tag": tag or "", "manifest-media-type": image["imageManifestMediaType"]}
+    config = json.loads(image["imageManifest"]).get("config")
+    if config is not None:
+        detail["artifact-media-type"] = config["mediaType"]
+    entry = {"Source": "aws.ecr", "DetailType": "ECR Image Action", "Detail": json.dumps(detail), "Resources": []}
+    # PutEvents rightly refuses a source of AWS's own to anybody else.
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+# EventBridge
+
+
+def invoke_target(target, event, rule, view=None):
+    """EventBridge: a rule invokes a function only where the function's policy lets it, and asynchronously, so that
+    Lambda's retries and destinations count; what it cannot hand over goes to the target's dead-letter queue. ministack
+    asks nobody, invokes once, and drops the rest:
+    <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>."""
+    if parse_arn(target["Arn"]).service != "lambda":
+        return ministack_invoke_target(target, event, rule, view)
+    view = view or eventbridge._pattern_event_view(event)
+    function, config, _ = lambda_svc._get_func_record_for_ref(target["Arn"])
+    policy = function["policy"] if function else None
+    if permits(policy, "lambda:InvokeFunction", target["Arn"], rule["Arn"]):
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, view.event_with_detail())
+    else:
+        bury(target, view.event_with_detail(), rule)
+    return None
+
+
+def bury(target, event, rule):
+    """EventBridge: the queue's own policy must let the rule send to it."""
+    arn = target.get("DeadLetterConfig", {}).get("Arn")
+    queue = sqs._queue_by_arn(arn) if arn else None
+    if queue and permits(queue["attributes"].get("Policy"), "sqs:SendMessage", arn, rule["Arn"]):
+        eventbridge._dispatch_to_sqs(parse_arn(arn), json.dumps(event))
+
+
+def permits(policy, action, resource, rule):
+    """Whether a resource's policy lets EventBridge do this on behalf of the rule."""
+    asked = iam_evaluator.EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action=action,
+        resource_arn=resource,
+        region=get_region(),
+        service_context={"aws:sourcearn": rule, "aws:sourceaccount": get_account_id()},
+    )
+    answer = iam_evaluator.evaluate_resource_policy(policy, asked, service="events.amazonaws.com")
+    return answer.decision == "Allow"
+
+
+# Lambda
+
+
+def route_async_failure(destination, function, event, result):
+    """Lambda: what failed for good is sent to its destination only where the function's role may send there:
+    <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>."""
+    role = lambda_svc._functions[function]["config"]["Role"]
+    asked = iam_evaluator.EvalContext(
+        principal_arn=role,
+        principal_type="AssumedRole",
+        principal_account=get_account_id(),
+        action="sqs:SendMessage",
+        resource_arn=destination,
+        region=get_region(),
+    )
+    policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], get_account_id())
+    if iam_evaluator.evaluate(asked, policies).decision == "Allow":
+        ministack_route_async_failure(destination, function, event, result)
+
+
+# IAM
+
+
+def extract_resource_arn(service, method, path, headers, body, *rest):
+    """IAM: ECR's ListTagsForResource is asked of the repository that it names by ARN; ministack asks it of all."""
+    named = json.loads(body).get("resourceArn") if service == "ecr" and body else None
+    return named or ministack_extract_resource_arn(service, method, path, headers, body, *rest)
+
+
+def pin_request_origin(source_ip, _secure_transport):
+    """AWS is spoken to over TLS, and policies that ask for it are met; the emulator listens without, on loopback."""
+    ministack_pin_request_origin(source_ip, True)
 
 
 ecr._batch_get_image = batch_get_image
 ecr._get_download_url_for_layer = get_download_url_for_layer
 ecr._put_image = put_image
+ecr._v2_put_manifest = put_manifest
+eventbridge._invoke_target = invoke_target
+lambda_svc._route_async_failure = route_async_failure
+iam_actions.extract_resource_arn = extract_resource_arn
+# Both, as the application has the name already.
+iam_evaluator.pin_request_origin = pin_request_origin
+app.pin_request_origin = pin_request_origin
 
 if __name__ == "__main__":
     app.main()

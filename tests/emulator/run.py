@@ -8,24 +8,17 @@ order: later ones count on what earlier ones left in the registry. Logs of both 
 
 import argparse
 import contextlib
-import html
 import json
-import shutil
-import signal
 import sys
-import textwrap
-import traceback
 import urllib.request
 import uuid
 from pathlib import Path
 
-import boto3
-import botocore.config
+import aws
 import botocore.exceptions
+from aws import attributes, client, declared, drain, repository_arn, subscribed_queue
+from check import bounded, equal, fresh, holds, passes, tail
 from world import (
-    ACCOUNT,
-    CREDENTIALS,
-    REGION,
     SIGNATURE,
     Function,
     Images,
@@ -253,44 +246,19 @@ class Stage:
         self.subscriber, self.log = subscriber, log
         self.ecr, self.sns, self.sqs = (client(service, address) for service in ("ecr", "sns", "sqs"))
         self.topic = self.sns.create_topic(Name="preflight")["TopicArn"]
-        self.queue = self._queue("all")
-        self.filtered_queue = self._queue("filtered", {"runtime": ["apprunner", "lambda/arm64"]})
+        self.queue = subscribed_queue(self.sqs, self.sns, self.topic, "all")
+        wanted = {"runtime": ["apprunner", "lambda/arm64"]}
+        self.filtered_queue = subscribed_queue(self.sqs, self.sns, self.topic, "filtered", wanted)
         # Left by the first case, to be shown at the end.
         self.card = None
         self._repositories()
 
     def _repositories(self):
-        def declared(runtime):
-            return [{"Key": "intended-runtime", "Value": runtime}]
-
         self.ecr.create_repository(repositoryName=APP_RUNNER, tags=declared("apprunner"))
         self.ecr.create_repository(
             repositoryName=ECS_ARM64, tags=declared("ecs/arm64"), imageTagMutability="IMMUTABLE"
         )
         self.ecr.create_repository(repositoryName=UNTAGGED)
-
-    def _queue(self, name, filter_policy=None):
-        """A queue that the topic may send to, and its subscription."""
-        queue = self.sqs.create_queue(QueueName=name)["QueueUrl"]
-        arn = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
-        statement |= {"Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": self.topic}}}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-        attributes = {"FilterPolicy": json.dumps(filter_policy)} if filter_policy else {}
-        self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
-        return queue
-
-    def subscribe(self, endpoint):
-        """Subscribes the HTTPS subscriber, and waits until it has confirmed."""
-        self.sns.subscribe(TopicArn=self.topic, Protocol="https", Endpoint=endpoint)
-
-        def confirmed():
-            subscriptions = self.sns.list_subscriptions_by_topic(TopicArn=self.topic)["Subscriptions"]
-            (https,) = [one for one in subscriptions if one["Protocol"] == "https"]
-            return https["SubscriptionArn"].startswith("arn:")
-
-        wait_until(confirmed, 10, "the confirmation of the HTTPS subscription")
 
     def push(self, name, repository, tag, docker=False):
         self.images.push(name, self.address, repository, tag, docker)
@@ -349,14 +317,11 @@ class Stage:
 
     def tags(self, repository, event):
         """The tags of the image that the event names."""
-        asked = [{"imageDigest": event["detail"]["image-digest"]}]
-        (image,) = self.ecr.describe_images(repositoryName=repository, imageIds=asked)["imageDetails"]
-        return set(image.get("imageTags", []))
+        return aws.tags(self.ecr, repository, event["detail"]["image-digest"])
 
     def mark(self, event, verdict, runtime):
         """The mark that the function sets on the image that the event names."""
-        digest = event["detail"]["image-digest"].removeprefix("sha256:")
-        return f"preflight-{verdict}-{runtime}-{digest[:12]}"
+        return aws.mark(event["detail"]["image-digest"], verdict, runtime)
 
     def put_image(self, repository, tag, new_tag):
         """Tags an image once more, as anybody may."""
@@ -390,54 +355,6 @@ class Stage:
         return reply["images"][0]
 
 
-def client(service, address):
-    """A client that asks the emulator, whatever the caller's own configuration says."""
-    config = botocore.config.Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=10)
-    return boto3.client(
-        service,
-        endpoint_url=address,
-        region_name=REGION,
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        config=config,
-    )
-
-
-def drain(sqs, queue):
-    """Every notification in a queue, taken out; each is the envelope that SNS puts around a message."""
-    envelopes = []
-    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            envelopes.append(json.loads(message["Body"]))
-    return envelopes
-
-
-def attributes(message):
-    """The message's attributes: a string each, or a list where there are several values."""
-    read = {"String": str, "String.Array": json.loads}
-    return {name: read[value["Type"]](value["Value"]) for name, value in message["MessageAttributes"].items()}
-
-
-def repository_arn(name):
-    return f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}"
-
-
-class Wrong(Exception):
-    """The function did something else than it ought to."""
-
-
-def equal(what, actual, expected):
-    if actual != expected:
-        raise Wrong(f"{what}:\n  expected {expected}\n  met      {actual}")
-
-
-def holds(what, actual, *parts):
-    for part in parts:
-        if part not in actual:
-            raise Wrong(f"{what} lacks `{part}`:\n  {actual}")
-
-
 # The run
 
 
@@ -446,7 +363,6 @@ def main():
     options.add_argument("--bootstrap", type=Path, required=True, help="the function's binary")
     options.add_argument("--work", type=Path, required=True, help="a directory for packages, images and logs")
     options = options.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     try:
         failed = run(options.bootstrap, options.work.absolute())
     except Unusable as error:
@@ -468,60 +384,16 @@ def run(bootstrap, work):
         endpoint = world.enter_context(subscriber.start(run_in))
         address = world.enter_context(emulator(run_in))
         stage = Stage(address, images, function, subscriber, log)
-        stage.subscribe(endpoint)
+        aws.subscribe(stage.sns, stage.topic, endpoint)
         world.enter_context(function.start(bootstrap, address, stage.topic, log))
         failed = sum(not passes(case, stage) for case in CASES)
     if stage.card is not None:
-        show(stage.card)
+        aws.show("The first case in Slack:", stage.card)
     if failed:
         tail(log)
         tail(run_in / "emulator.log")
     print(f"\n{len(CASES) - failed} passed, {failed} failed")
     return failed
-
-
-def passes(case, stage):
-    """Runs one case and says how it went."""
-    name = case.__name__.replace("_", " ")
-    try:
-        case(stage)
-    except Exception as error:  # noqa: BLE001, whatever it is, the other cases are still worth running
-        said = str(error) if isinstance(error, (Wrong, Unusable)) else traceback.format_exc()
-        print(f"FAILED  {name}\n{textwrap.indent(said, '        ')}", flush=True)
-        stage.forget()
-        return False
-    print(f"ok      {name}", flush=True)
-    return True
-
-
-def show(card):
-    """The card as it is read in Slack, which undoes the escaping of its three control characters."""
-    content = card["content"]
-    text = html.unescape("\n".join([content["title"], "", content["description"], "", *content["nextSteps"]]))
-    print("\nThe first case in Slack:\n")
-    print(textwrap.indent(text, "  | ", lambda _: True))
-
-
-def tail(log):
-    print(f"\nThe end of {log}:\n")
-    print(textwrap.indent("\n".join(log.read_text(errors="replace").splitlines()[-20:]), "  | "))
-
-
-def fresh(directory):
-    """An empty directory."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    return directory
-
-
-def bounded(seconds, work):
-    """Ends the run, and with it what it started, when it takes longer."""
-
-    def expired(*_):
-        sys.exit(f"error: the run took more than {seconds} s; the logs are below {work}")
-
-    signal.signal(signal.SIGALRM, expired)
-    signal.alarm(seconds)
 
 
 if __name__ == "__main__":

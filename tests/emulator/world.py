@@ -23,7 +23,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # The account and the region of the sample events.
 ACCOUNT, REGION = "123456789012", "us-west-2"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}
+# Those of the account's root, as the emulator knows it.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "emulator"}
 # Stands for the signature of a presigned address: who reads it in a log could fetch the blob.
 SIGNATURE = "a-presigned-address-is-a-secret"
 ARCHITECTURES = ["arm64", "amd64"]
@@ -37,8 +38,8 @@ class Unusable(Exception):
 
 
 @contextlib.contextmanager
-def emulator(work):
-    """Runs ministack and gives its address."""
+def emulator(work, settings=None):
+    """Runs ministack, with further settings where there are any, and gives its address."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     environment = {
@@ -54,6 +55,10 @@ def emulator(work):
         "SSL_CERT_FILE": str(work / "subscriber.pem"),
         # It would start and stop containers where it finds a daemon; none are wanted here.
         "DOCKER_HOST": f"unix://{work}/no-docker.sock",
+        # Where functions that it runs look for AWS, and whose calls need no permission.
+        "AWS_ENDPOINT_URL": address,
+        **CREDENTIALS,
+        **(settings or {}),
     }
     command = [sys.executable, str(HERE / "launcher.py")]
     with process(command, environment, work / "emulator.log") as running:

@@ -1,0 +1,122 @@
+"""The template as a user has it: built and deployed by AWS SAM's own command-line tool, here to the emulator.
+
+Does not know what the stack is good for.
+"""
+
+import os
+import platform
+import signal
+import subprocess
+import textwrap
+import time
+
+from aws import client
+from world import CREDENTIALS, REGION, Unusable
+
+# The emulator runs the function as a process of this machine.
+ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
+
+
+class Sam:
+    """The tool, asked to look for AWS at this address and for nothing of the caller's own account."""
+
+    def __init__(self, tools, root, work, address=""):
+        self.tools, self.root, self.work = tools, root, work
+        others = ("AWS_", "SAM_", "PREFLIGHT_")
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(others)},
+            **CREDENTIALS,
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "AWS_ENDPOINT_URL": address,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            # The build may need the caller's proxy, the emulator never does.
+            "NO_PROXY": f"{os.environ.get('NO_PROXY', '')},127.0.0.1",
+            "SAM_CLI_TELEMETRY": "0",
+        }
+
+    def build(self):
+        """Builds the function, as the template says how."""
+        self._run(
+            "build",
+            *("--template-file", str(self.root / "template.yaml"), "--build-dir", str(self.work / "build")),
+            *("--parameter-overrides", f"Architecture={architecture()}"),
+        )
+
+    def deploy(self, stack, **parameters):
+        """Creates the stack, or changes it to these parameters."""
+        told = [f"{name}={value}" for name, value in {"Architecture": architecture(), **parameters}.items()]
+        self._run(
+            "deploy",
+            *("--template-file", str(self.work / "build" / "template.yaml")),
+            *("--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"),
+            *("--no-confirm-changeset", "--no-progressbar", "--region", REGION),
+            *("--parameter-overrides", *told),
+        )
+
+    def delete(self, stack):
+        """Deletes the stack, and what was uploaded for it."""
+        self._run("delete", "--stack-name", stack, "--no-prompts", "--region", REGION)
+
+    def _run(self, command, *arguments):
+        log, began = self.work / f"sam-{command}.log", time.monotonic()
+        with log.open("wb") as output:
+            code = ended([str(self.tools / "sam"), command, *arguments], self.root, self.environment, output)
+        if code != 0:
+            said = textwrap.indent("\n".join(log.read_text(errors="replace").splitlines()[-40:]), "  | ")
+            raise Unusable(f"`sam {command}` ended with exit code {code}; the end of {log}:\n{said}")
+        print(f"sam {command}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+def ended(command, directory, environment, output):
+    """Runs a command to its end and gives its exit code; where that is not waited for, ends all that it started."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+    running = subprocess.Popen(command, cwd=directory, env=environment, start_new_session=True, **streams)
+    try:
+        return running.wait()
+    except BaseException:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        raise
+
+
+def architecture():
+    """This machine's, as the template names it."""
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        raise Unusable(f"the function is built for {' and '.join(ARCHITECTURES)}, and this machine is {machine}")
+    return ARCHITECTURES[machine]
+
+
+def outputs(address, stack):
+    """What the stack tells its user."""
+    (described,) = client("cloudformation", address).describe_stacks(StackName=stack)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+
+def what_is_there(address):
+    """Everything that the account holds of the kinds that the template makes: name by name, whoever made it. The
+    bucket that the tool makes once for all its stacks is not looked at, only what is in it."""
+    names = {
+        "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
+        "rules": ("events", "list_rules", "Rules", "Name"),
+        "queues": ("sqs", "list_queues", "QueueUrls", None),
+        "topics": ("sns", "list_topics", "Topics", "TopicArn"),
+        "subscriptions": ("sns", "list_subscriptions", "Subscriptions", "SubscriptionArn"),
+        "logs": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+        "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+        "dashboards": ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+        "roles": ("iam", "list_roles", "Roles", "RoleName"),
+    }
+    there = {}
+    for kind, (service, operation, field, name) in names.items():
+        found = getattr(client(service, address), operation)().get(field, [])
+        there[kind] = {entry[name] if name else entry for entry in found}
+    s3 = client("s3", address)
+    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    there["uploads"] = {
+        entry["Key"] for bucket in buckets for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    }
+    return there
