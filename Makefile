@@ -24,6 +24,7 @@ test-emulator: $(VENV)/installed ## the real function against an AWS emulator an
 e2e: $(VENV)/installed $(SAM_VENV)/installed ## the template, built, deployed to an AWS emulator, used and deleted; needs Debian and Python 3.11
 	python3 tests/real/images.py $(TARGET)/real-images
 	$(VENV)/bin/python -B tests/emulator/e2e.py --tools $(SAM_VENV)/bin --images $(TARGET)/real-images/layout --work $(TARGET)/e2e
+	$(CARGO) run --quiet --locked $(FEATURES) -- binary $(TARGET)/e2e/build/Function/bootstrap --runtime lambda/$(shell uname -m)
 
 $(VENV)/installed: tests/emulator/requirements.txt
 $(SAM_VENV)/installed: tests/emulator/sam-requirements.txt
