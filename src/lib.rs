@@ -5,8 +5,8 @@
 //!
 //! The modules stand in reading order, which is also the order of the work: an event names an image
 //! ([`event`]), the runtimes that it is meant for are found ([`intent`]), the image is read ([`registry`], [`image`]),
-//! the two are held against each other ([`verdict`]), and what there is to say is worded ([`report`]), sent
-//! ([`notify`]) and written on the image ([`mark`]).
+//! the two are held against each other ([`verdict`]), and what there is to say is worded ([`report`]), written on the
+//! image ([`mark`]), sent ([`notify`]) and written down ([`journal`]).
 //!
 //! **Invariants.**
 //!
@@ -16,7 +16,7 @@
 //! - What is not known is said, never assumed. In particular there is no default architecture anywhere.
 //! - `Err` means "try again", and the event is retried. A verdict means "this is known", including what could not be
 //!   told and why.
-//! - Only [`notify`] and [`mark`] write, and neither removes anything.
+//! - Only [`mark`] and [`notify`] write, and neither removes anything.
 
 pub mod reference;
 pub mod platform;
@@ -29,8 +29,8 @@ pub mod image;
 pub mod exec;
 pub mod verdict;
 pub mod report;
-pub mod notify;
 pub mod mark;
+pub mod notify;
 pub mod journal;
 pub mod settings;
 pub mod log;
