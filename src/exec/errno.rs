@@ -17,8 +17,6 @@ pub enum Errno {
     Access,
     /// A file in the place of a directory.
     NotDirectory,
-    /// A directory in the place of a program: said by the container runtime only.
-    IsDirectory,
     /// An offset beyond what a file can have.
     Invalid,
     /// A name of more than 255 bytes, or a path of more than 4095.
@@ -31,13 +29,12 @@ pub enum Errno {
 
 /// Names and numbers as in `include/uapi/asm-generic/errno-base.h` and `errno.h`, which amd64 and arm64 share; words as
 /// Go has them, in which container runtimes are written.
-const TABLE: [(Errno, &str, i32, &str); 10] = [
+const TABLE: [(Errno, &str, i32, &str); 9] = [
     (Errno::NoEntry, "ENOENT", 2, "no such file or directory"),
     (Errno::InputOutput, "EIO", 5, "input/output error"),
     (Errno::ExecFormat, "ENOEXEC", 8, "exec format error"),
     (Errno::Access, "EACCES", 13, "permission denied"),
     (Errno::NotDirectory, "ENOTDIR", 20, "not a directory"),
-    (Errno::IsDirectory, "EISDIR", 21, "is a directory"),
     (Errno::Invalid, "EINVAL", 22, "invalid argument"),
     (Errno::NameTooLong, "ENAMETOOLONG", 36, "file name too long"),
     (Errno::Loop, "ELOOP", 40, "too many levels of symbolic links"),

@@ -14,13 +14,17 @@ mod resolve;
 mod script;
 mod program;
 mod execve;
+mod directory;
+mod start;
 
 pub use contents::{Collector, Contents, HEAD};
+pub use directory::{Refusal, working_directory};
 pub use elf::{ElfError, architecture};
 pub use errno::Errno;
 pub use execve::{Answer, execve};
 pub use host::{Host, Processor};
 pub use resolve::View;
 pub use rootfs::{Node, Owner, Rootfs};
+pub use start::{Start, start};
 pub use unknown::Unknown;
 pub use user::User;

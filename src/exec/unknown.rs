@@ -13,6 +13,12 @@ pub enum Unknown {
     /// The bytes lay behind, in the stream, when it was learnt that they are needed.
     #[error("the part of {} that names its loader was not kept", String::from_utf8_lossy(.0))]
     NotKept(Vec<u8>),
+    /// There is nothing to start.
+    #[error("neither an entrypoint nor a command is set")]
+    NoCommand,
+    /// The working directory is neither there nor can it be made without doubt.
+    #[error("the working directory {} cannot be told", String::from_utf8_lossy(.0))]
+    Directory(Vec<u8>),
     /// A program of 32 bits: some hosts start it, others are built without.
     #[error("{} is a program of 32 bits, which only some hosts start", String::from_utf8_lossy(.0))]
     Compat(Vec<u8>),
