@@ -142,7 +142,7 @@ mod tests {
 
     /// A program whose headers and loader's name lie where they are told to.
     fn program(table_at: usize, name_at: usize, size: usize) -> Vec<u8> {
-        let mut bytes: Vec<u8> = (0..size).map(|place| (place % 251) as u8).collect();
+        let mut bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
         bytes[..4].copy_from_slice(b"\x7fELF");
         let mut set = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
         set(18, &EM_X86_64.to_le_bytes());
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn of_what_is_no_program_only_the_head_is_kept() {
-        let contents = collect(&[b'a'; 100_000], 1000);
+        let contents = collect(&vec![b'a'; 100_000], 1000);
         assert_eq!((contents.size, contents.head.len(), contents.further.len()), (100_000, HEAD, 0));
     }
 }

@@ -97,6 +97,7 @@ fn hosts() -> (Host, Host) {
 }
 
 /// Holds the prediction against the kernel, and the mirrored prediction against the plain one.
+#[allow(clippy::print_stdout, reason = "how much was compared belongs to the result")]
 fn compare(cases: &[Case]) {
     let (host, mirror) = hosts();
     let (mut wrong, mut tally) = (Vec::new(), BTreeMap::new());
