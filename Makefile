@@ -12,7 +12,7 @@ help: ## what there is
 test: ## every hermetic test; needs Rust and nothing else
 	$(CARGO) test --locked $(FEATURES)
 
-test-kernel: ## the prediction of execve(2) against the running kernel; needs root and Python 3
+test-kernel: ## the prediction of execve(2) against the running kernel and runc; needs root, Python 3 and runc
 	$(CARGO) test --locked $(FEATURES) --test it kernel -- --ignored --nocapture
 
 test-real: ## the same answers for images made with umoci and skopeo; needs Debian, and root once to install them

@@ -2,6 +2,7 @@
 
 mod elf;
 mod random;
+mod runc;
 mod table;
 mod tree;
 
@@ -142,4 +143,10 @@ fn random_first_lines_are_answered_as_predicted() {
 #[ignore = "needs root and Python 3: make test-kernel"]
 fn random_trees_are_answered_as_predicted() {
     compare(&random::trees(2));
+}
+
+#[test]
+#[ignore = "needs root, Python 3 and runc: make test-kernel"]
+fn runc_starts_what_is_predicted_to_start_and_prints_the_predicted_words_for_the_rest() {
+    runc::compare(hosts().0);
 }

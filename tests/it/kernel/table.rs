@@ -9,7 +9,7 @@ use super::elf::{compat, foreign, own};
 use super::tree::{Entry, OPEN, Tree};
 
 /// What most cases stand on: a shell, and files that are no interpreters.
-fn base() -> Tree {
+pub fn base() -> Tree {
     Tree::default()
         .directory("bin")
         .file("bin/sh", own().bytes())
