@@ -2,6 +2,8 @@
 //!
 //! Does not judge them.
 
+use super::header::{Header, Stretch};
+
 /// What is kept of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Contents {
@@ -9,29 +11,181 @@ pub struct Contents {
     pub size: u64,
     /// Its first bytes, at most [`HEAD`] of them.
     pub head: Vec<u8>,
+    /// Pieces that lie further back, with their offsets: at most program headers (64 KiB) and a loader's name (4 KiB).
+    pub further: Vec<(u64, Vec<u8>)>,
 }
 
 /// How many of a file's first bytes are kept. The kernel reads 256 (`BINPRM_BUF_SIZE`); program headers and the name of
 /// the interpreter lie behind the ELF header, in what linkers make within the first page.
 pub const HEAD: usize = 4096;
 
+/// A loader's name takes no more, with its final NUL: `PATH_MAX`.
+pub(super) const NAME: u64 = 4096;
+
+/// What there is at a place of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// All that was asked for.
+    Whole(Vec<u8>),
+    /// The file ends before.
+    Short,
+    /// It is there, but was not kept.
+    Lost,
+}
+
+impl Contents {
+    /// The bytes of one stretch.
+    pub(super) fn piece(&self, Stretch { at, size }: Stretch) -> Piece {
+        if at.checked_add(size).is_none_or(|end| end > self.size) {
+            return Piece::Short;
+        }
+        let bytes: Option<Vec<u8>> = (at..at + size).map(|place| self.byte(place)).collect();
+        bytes.map_or(Piece::Lost, Piece::Whole)
+    }
+
+    fn byte(&self, at: u64) -> Option<u8> {
+        let within = |(begin, bytes): (u64, &[u8])| bytes.get(usize::try_from(at.checked_sub(begin)?).ok()?).copied();
+        let further = self.further.iter().map(|(begin, bytes)| (*begin, bytes.as_slice()));
+        std::iter::once((0, self.head.as_slice())).chain(further).find_map(within)
+    }
+}
+
 /// Takes a file's contents as they stream by.
 #[derive(Debug, Default)]
 pub struct Collector {
     contents: Contents,
+    /// How much has been learnt of what is wanted, and the stretch that is waited for.
+    stage: Stage,
+    wanted: Option<Stretch>,
+}
+
+/// An ELF file names the place of its program headers, and these the place of the loader's name.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Head,
+    Table,
+    Name,
+    Enough,
 }
 
 impl Collector {
     /// The next bytes.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, mut bytes: &[u8]) {
         let room = HEAD.saturating_sub(self.contents.head.len());
-        self.contents.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.contents.size = self.contents.size.saturating_add(bytes.len() as u64);
+        let (head, _) = bytes.split_at(bytes.len().min(room));
+        self.contents.head.extend_from_slice(head);
+        self.pass(&mut bytes, head.len());
+        while !bytes.is_empty() && self.contents.head.len() == HEAD {
+            self.take(&mut bytes);
+        }
+    }
+
+    fn pass(&mut self, bytes: &mut &[u8], count: usize) {
+        *bytes = &bytes[count..];
+        self.contents.size = self.contents.size.saturating_add(count as u64);
+    }
+
+    /// One step behind the head: up to the stretch that is wanted, through it, or through all when none is.
+    fn take(&mut self, bytes: &mut &[u8]) {
+        let position = self.contents.size;
+        let all = bytes.len();
+        let until = |place: u64| usize::try_from(place - position).unwrap_or(usize::MAX).min(all);
+        match self.wanted {
+            None if self.stage == Stage::Enough => self.pass(bytes, all),
+            None => self.learn(),
+            Some(Stretch { at, .. }) if at > position => self.pass(bytes, until(at)),
+            Some(Stretch { at, size }) if at.saturating_add(size) <= position => {
+                self.wanted = None;
+                self.learn();
+            }
+            Some(Stretch { at, size }) => {
+                let count = until(at.saturating_add(size));
+                match self.contents.further.last_mut() {
+                    Some((begin, piece)) if *begin + piece.len() as u64 == position => {
+                        piece.extend_from_slice(&bytes[..count]);
+                    }
+                    _ => self.contents.further.push((position, bytes[..count].to_vec())),
+                }
+                self.pass(bytes, count);
+            }
+        }
+    }
+
+    /// What is wanted next, by what is kept so far.
+    fn learn(&mut self) {
+        let header = Header::read(&self.contents.head);
+        let table = header.and_then(|header| header.table());
+        (self.stage, self.wanted) = match (self.stage, header, table) {
+            (Stage::Head, Some(_), Some(table)) => (Stage::Table, Some(table)),
+            (Stage::Table, Some(header), Some(table)) => (Stage::Name, self.name(&header, table)),
+            _ => (Stage::Enough, None),
+        };
+    }
+
+    fn name(&self, header: &Header, table: Stretch) -> Option<Stretch> {
+        let Piece::Whole(table) = self.contents.piece(table) else { return None };
+        header.interpreter(&table).filter(|name| name.size <= NAME)
     }
 
     /// What is kept of them.
     #[must_use]
     pub fn finish(self) -> Contents {
         self.contents
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::header::EM_X86_64;
+    use super::*;
+
+    /// A program whose headers and loader's name lie where they are told to.
+    fn program(table_at: usize, name_at: usize, size: usize) -> Vec<u8> {
+        let mut bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
+        bytes[..4].copy_from_slice(b"\x7fELF");
+        let mut set = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        set(18, &EM_X86_64.to_le_bytes());
+        set(32, &(table_at as u64).to_le_bytes());
+        set(54, &[56, 0, 1, 0]);
+        set(table_at, &[3, 0, 0, 0]);
+        set(table_at + 8, &(name_at as u64).to_le_bytes());
+        set(table_at + 32, &5_u64.to_le_bytes());
+        set(name_at, b"/ld\0\0");
+        bytes
+    }
+
+    fn collect(bytes: &[u8], step: usize) -> Contents {
+        let mut collector = Collector::default();
+        bytes.chunks(step).for_each(|chunk| collector.push(chunk));
+        collector.finish()
+    }
+
+    #[test]
+    fn headers_and_name_are_kept_wherever_they_lie_ahead() {
+        for (table, name) in [(64, 200), (64, 9000), (4090, 9000), (5000, 9000), (9000, 100), (5000, 5056)] {
+            let bytes = program(table, name, 10_000);
+            let contents = collect(&bytes, 10_000);
+            let piece = contents.piece(Stretch { at: name as u64, size: 5 });
+            assert_eq!(piece, Piece::Whole(b"/ld\0\0".to_vec()), "{table} {name}");
+            assert_eq!(contents.size, 10_000);
+            for step in [1, 7, 4096, 4097] {
+                assert_eq!(collect(&bytes, step), contents, "{table} {name} by {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_behind_is_lost_and_what_is_not_there_is_short() {
+        let contents = collect(&program(9000, 5000, 10_000), 512);
+        assert_eq!(contents.piece(Stretch { at: 5000, size: 5 }), Piece::Lost);
+        assert_eq!(contents.piece(Stretch { at: 9998, size: 5 }), Piece::Short);
+        assert_eq!(contents.piece(Stretch { at: u64::MAX, size: 5 }), Piece::Short);
+    }
+
+    #[test]
+    fn of_what_is_no_program_only_the_head_is_kept() {
+        let contents = collect(&vec![b'a'; 100_000], 1000);
+        assert_eq!((contents.size, contents.head.len(), contents.further.len()), (100_000, HEAD, 0));
     }
 }

@@ -19,3 +19,4 @@ mod journal;
 mod template;
 mod readme;
 mod aws;
+mod kernel;

@@ -1,0 +1,228 @@
+//! The start of a container's first process, as runc makes it: `argv[0]` is looked up, then the kernel is asked.
+//!
+//! Does not know what the started program starts in its turn.
+
+use super::errno::Errno;
+use super::execve::{Answer, execve};
+use super::host::Host;
+use super::resolve::View;
+use super::rootfs::Node;
+use super::unknown::{Stop, Unknown};
+
+/// Container engines set this where an image sets no `PATH`: `defaultUnixEnv` in containerd's `oci/spec.go`.
+const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What comes of a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// What the kernel says; for a program that is in no directory of `PATH`, ENOENT.
+    pub answer: Answer,
+    /// What the runtime prints, if nothing starts.
+    pub words: Option<String>,
+}
+
+/// What comes of starting these arguments, the entrypoint's and the command's; `search` is the image's `PATH`.
+#[must_use]
+pub fn start(view: &View<'_>, host: Host, argv: &[Vec<u8>], search: Option<&[u8]>) -> Start {
+    let Some(name) = argv.first() else { return unknown(Unknown::NoCommand) };
+    let path = match if name.contains(&b'/') { direct(view, name) } else { searched(view, name, search) } {
+        Ok(path) => path,
+        Err(Refused::Unknown(reason)) => return unknown(reason),
+        Err(Refused::No(errno, words)) => {
+            let answer = Answer::Fails { errno, path: name.clone(), chain: Vec::new() };
+            let words = Some(format!("exec: \"{}\": {words}", String::from_utf8_lossy(name)));
+            return Start { answer, words };
+        }
+    };
+    let answer = execve(view, host, &path);
+    let words = match &answer {
+        Answer::Fails { errno, .. } => Some(format!("exec {}: {}", String::from_utf8_lossy(&path), errno.words())),
+        _ => None,
+    };
+    Start { answer, words }
+}
+
+fn unknown(reason: Unknown) -> Start {
+    Start { answer: Answer::Unknown { reason, chain: Vec::new() }, words: None }
+}
+
+/// Why the runtime does not even ask the kernel, and its words.
+enum Refused {
+    No(Errno, String),
+    Unknown(Unknown),
+}
+
+/// `LookPath` of Go's `os/exec` for a name with a slash.
+fn direct(view: &View<'_>, name: &[u8]) -> Result<Vec<u8>, Refused> {
+    match is_executable(view, name) {
+        Ok(true) => Ok(name.to_vec()),
+        // Since Go 1.20 a directory is told apart, as "is a directory"; the kernel does not.
+        Ok(false) => Err(Refused::No(Errno::Access, Errno::Access.words().to_owned())),
+        Err(Stop::Unknown(reason)) => Err(Refused::Unknown(reason)),
+        Err(Stop::Errno(errno)) => {
+            Err(Refused::No(errno, format!("stat {}: {}", String::from_utf8_lossy(name), errno.words())))
+        }
+    }
+}
+
+/// `LookPath` for a name without: the first directory of `PATH` that holds it as something executable.
+fn searched(view: &View<'_>, name: &[u8], search: Option<&[u8]>) -> Result<Vec<u8>, Refused> {
+    let search = search.unwrap_or(DEFAULT_PATH);
+    for directory in search.split(|byte| *byte == b':').filter(|_| !search.is_empty()) {
+        let path = joined(directory, name);
+        match is_executable(view, &path) {
+            Ok(true) if path.starts_with(b"/") => return Ok(path),
+            Ok(true) => {
+                let words = "cannot run executable found relative to current directory";
+                return Err(Refused::No(Errno::NoEntry, words.to_owned()));
+            }
+            Ok(false) | Err(Stop::Errno(_)) => {}
+            // What is mounted there may hold the program, and no later directory would be asked.
+            Err(Stop::Unknown(reason)) => return Err(Refused::Unknown(reason)),
+        }
+    }
+    Err(Refused::No(Errno::NoEntry, "executable file not found in $PATH".to_owned()))
+}
+
+/// Anything but a directory, with an execute bit for the user: a pipe passes here, and the kernel refuses it.
+fn is_executable(view: &View<'_>, path: &[u8]) -> Result<bool, Stop> {
+    Ok(match view.find(path)?.node {
+        Node::File(owner, _) | Node::Special(owner) => view.user.may_execute(*owner),
+        Node::Directory(_) | Node::Link(_) => false,
+    })
+}
+
+/// `filepath.Join`: dots are taken away by the words alone, whatever links there are.
+fn joined(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    let rooted = directory.starts_with(b"/");
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for part in directory.split(|byte| *byte == b'/').chain([name]) {
+        match (part, kept.last().copied()) {
+            (b"" | b".", _) => {}
+            (b"..", None) if rooted => {}
+            (b"..", Some(last)) if last != b".." => drop(kept.pop()),
+            _ => kept.push(part),
+        }
+    }
+    let path = kept.join(b"/".as_slice());
+    match (rooted, path.is_empty()) {
+        (true, _) => [b"/", path.as_slice()].concat(),
+        (false, true) => b".".to_vec(),
+        (false, false) => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::contents::Collector;
+    use super::super::host::Processor;
+    use super::super::rootfs::{Owner, Rootfs};
+    use super::super::user::User;
+    use super::*;
+
+    /// A header with one program header behind it, for this machine.
+    fn program(machine: u8) -> Vec<u8> {
+        let mut bytes = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 57 + 56]].concat();
+        for (at, value) in [(16, 2), (18, machine), (32, 64), (54, 56), (56, 1), (64, 1)] {
+            bytes[at] = value;
+        }
+        bytes
+    }
+
+    fn rootfs() -> Rootfs {
+        let mut rootfs = Rootfs::default();
+        let open = Owner { mode: 0o755, ..Owner::default() };
+        let mut put = |path: &str, owner: Owner, bytes: &[u8]| {
+            let mut collector = Collector::default();
+            collector.push(bytes);
+            rootfs.put(path.into(), Node::File(owner, collector.finish()));
+        };
+        let closed = Owner { mode: 0o644, ..open };
+        put("bin/sh", open, &program(62));
+        put("bin/foreign", open, &program(183));
+        put("bin/closed", closed, &program(62));
+        put("closed", closed, &program(62));
+        put("foreign", open, &program(183));
+        put("text", open, b"echo\n");
+        put("crlf", open, b"#!/bin/sh\r\n");
+        put("loopy", open, b"#!/loopy\n");
+        put("dir/run", open, &program(62));
+        rootfs.put(b"bin".to_vec(), Node::Directory(open));
+        rootfs.put(b"dir".to_vec(), Node::Directory(open));
+        rootfs.put(b"bin/pipe".to_vec(), Node::Special(open));
+        rootfs.put(b"loop".to_vec(), Node::Link(b"loop".to_vec()));
+        rootfs
+    }
+
+    const HOST: Host = Host { processor: Processor::Amd64, compat: None };
+
+    fn started(name: &str, directory: &str, search: Option<&str>) -> Start {
+        let rootfs = rootfs();
+        let mounts = vec![b"tmp".to_vec()];
+        let view = View { rootfs: &rootfs, directory: directory.into(), user: User::default(), mounts };
+        start(&view, HOST, &[name.into()], search.map(str::as_bytes))
+    }
+
+    #[test]
+    fn what_does_not_start_is_told_in_the_words_of_runc() {
+        for (name, directory, search, errno, words) in [
+            ("none", "", "/none:/bin", "ENOENT", "exec: \"none\": executable file not found in $PATH"),
+            ("closed", "", "/none:/bin", "ENOENT", "exec: \"closed\": executable file not found in $PATH"),
+            ("", "", "/none:/bin", "ENOENT", "exec: \"\": executable file not found in $PATH"),
+            ("sh", "", "", "ENOENT", "exec: \"sh\": executable file not found in $PATH"),
+            ("/none", "", "", "ENOENT", "exec: \"/none\": stat /none: no such file or directory"),
+            ("./none", "", "", "ENOENT", "exec: \"./none\": stat ./none: no such file or directory"),
+            ("/loop", "", "", "ELOOP", "exec: \"/loop\": stat /loop: too many levels of symbolic links"),
+            ("/bin/sh/x", "", "", "ENOTDIR", "exec: \"/bin/sh/x\": stat /bin/sh/x: not a directory"),
+            ("/closed", "", "", "EACCES", "exec: \"/closed\": permission denied"),
+            ("/dir", "", "", "EACCES", "exec: \"/dir\": permission denied"),
+            ("/foreign", "", "", "ENOEXEC", "exec /foreign: exec format error"),
+            ("foreign", "", "/none:/bin", "ENOEXEC", "exec /bin/foreign: exec format error"),
+            ("/text", "", "", "ENOEXEC", "exec /text: exec format error"),
+            ("/crlf", "", "", "ENOENT", "exec /crlf: no such file or directory"),
+            ("/loopy", "", "", "ELOOP", "exec /loopy: too many levels of symbolic links"),
+            ("pipe", "", "/bin", "EACCES", "exec /bin/pipe: permission denied"),
+            (
+                "run",
+                "dir",
+                ":/bin",
+                "ENOENT",
+                "exec: \"run\": cannot run executable found relative to current directory",
+            ),
+            ("run", "dir", ".", "ENOENT", "exec: \"run\": cannot run executable found relative to current directory"),
+        ] {
+            let start = started(name, directory, Some(search));
+            let Answer::Fails { errno: said, .. } = start.answer else { panic!("{name}: {start:?}") };
+            assert_eq!((said.name(), start.words.as_deref()), (errno, Some(words)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_starts_has_nothing_to_say() {
+        for (name, directory, search) in [
+            ("/bin/sh", "", None),
+            ("sh", "", None),
+            ("sh", "made/here", Some("/none:/bin")),
+            ("bin/sh", "", Some("")),
+            ("./run", "dir", Some("")),
+            ("../bin/sh", "dir", Some("")),
+            ("sh", "", Some("/dir/../bin")),
+            ("sh", "", Some("/none/..//bin/.")),
+        ] {
+            let start = started(name, directory, search);
+            assert!(matches!(start.answer, Answer::Starts { .. }), "{name}: {start:?}");
+            assert_eq!(start.words, None);
+        }
+    }
+
+    #[test]
+    fn what_may_be_mounted_over_is_unknown_and_so_is_no_command() {
+        let unknown =
+            |start: Start| if let Answer::Unknown { reason, .. } = start.answer { Some(reason) } else { None };
+        assert_eq!(unknown(started("sh", "", Some("/tmp:/bin"))), Some(Unknown::Mounted(b"/tmp".to_vec())));
+        assert_eq!(unknown(started("sh", "", Some("/bin:/tmp"))), None);
+        let rootfs = Rootfs::default();
+        let view = View { rootfs: &rootfs, directory: Vec::new(), user: User::default(), mounts: Vec::new() };
+        assert_eq!(unknown(start(&view, HOST, &[], None)), Some(Unknown::NoCommand));
+    }
+}

@@ -1,0 +1,65 @@
+//! The start of a container against runc itself: whether it starts, and the words that are printed if it does not.
+
+use std::fs;
+use std::process::{Command, id};
+
+use ecr_preflight::exec::{Answer, Host, User, View, start, working_directory};
+use serde_json::{Value, json};
+
+use super::elf::own;
+use super::table::base;
+
+/// Starts one of the names in a bundle, and gives what is printed; nothing, if it starts.
+fn printed(bundle: &std::path::Path, spec: &Value, name: &str, directory: &str, search: &str, user: u32) -> String {
+    let mut spec = spec.clone();
+    spec["process"]["args"] = json!([name]);
+    spec["process"]["cwd"] = json!(directory);
+    spec["process"]["env"] = json!([format!("PATH={search}")]);
+    spec["process"]["terminal"] = json!(false);
+    spec["process"]["user"] = json!({"uid": user, "gid": 0});
+    fs::write(bundle.join("config.json"), spec.to_string()).unwrap();
+    let container = format!("preflight-{}", id());
+    let output = Command::new("runc").args(["run", "--bundle"]).arg(bundle).arg(&container).output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap().replace("\\\"", "\"");
+    assert_eq!(output.status.success(), words.is_empty(), "{name}: {words}");
+    words
+}
+
+pub fn compare(host: Host) {
+    let room = tempfile::tempdir().unwrap();
+    let bundle = room.path();
+    let tree =
+        base().directory("dir").file("dir/run", own().bytes()).file("text", "echo\n").file("crlf", "#!/bin/sh\r\n");
+    let tree = tree.file("loopy", "#!/loopy\n").file("alpine", own().loaded_by("/lib64/ld-linux.so.2").bytes());
+    tree.lay(&bundle.join("rootfs"));
+    let made = Command::new("runc").args(["spec", "--bundle"]).arg(bundle).status();
+    assert!(made.expect("runc is installed").success());
+    let spec: Value = serde_json::from_slice(&fs::read(bundle.join("config.json")).unwrap()).unwrap();
+    let rootfs = tree.names();
+    let names = ["sh", "none", "foreign", "closed", "pipe", "text", "script", "loop", "dangling", "run", ""];
+    let paths = ["/bin/sh", "/none", "/bin/foreign", "/bin/closed", "/bin/pipe", "/text", "/crlf", "/loopy", "/alpine"];
+    let further = ["/dir", "/bin/loop", "/bin/sh/x", "/bin/sh/", "./run", "bin/sh", "../bin/sh", "./none"];
+    let names = names.iter().chain(&paths).chain(&further);
+    let places = [("/", "/none:/bin", 0), ("/dir", ":/bin", 0), ("/dir", "/dir/../bin:.", 7), ("/made/here", "", 0)];
+    let mut wrong = Vec::new();
+    for (name, (directory, search, user)) in names.flat_map(|name| places.map(|place| (name, place))) {
+        let words = printed(bundle, &spec, name, directory, search, user);
+        let place = working_directory(&rootfs, &[], directory.as_bytes()).unwrap();
+        let user = User { user, ..User::default() };
+        let view = View { rootfs: &rootfs, directory: place, user, mounts: vec![] };
+        let predicted = start(&view, host, &[name.as_bytes().to_vec()], Some(search.as_bytes()));
+        let agrees = match (&predicted.answer, &predicted.words) {
+            (Answer::Starts { .. }, None) => words.is_empty(),
+            // Go 1.20 and later tell a directory apart.
+            (Answer::Fails { .. }, Some(said)) => {
+                let newer = said.replace(": permission denied", ": is a directory");
+                words.contains(said.as_str()) || (*name == "/dir" && words.contains(&newer))
+            }
+            _ => false,
+        };
+        if !agrees {
+            wrong.push(format!("{name} from {directory} with {search:?}: {words:?}, predicted {predicted:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} disagree:\n{}", wrong.len(), wrong.join("\n"));
+}
