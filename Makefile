@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-emulator lint lint-template bench-startup build deploy delete
+.PHONY: help test test-layers test-real test-emulator lint lint-template bench-startup build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -11,6 +11,9 @@ help: ## what there is
 
 test: ## every hermetic test; needs Rust and nothing else
 	$(CARGO) test --locked $(FEATURES)
+
+test-layers: ## random images laid out as names and by umoci on disk; needs umoci, and root for the owners
+	$(CARGO) test --locked $(FEATURES) --test it unpacked -- --ignored
 
 test-real: ## the same answers for images made with umoci and skopeo; needs Debian, and root once to install them
 	python3 tests/real/images.py $(TARGET)/real-images

@@ -74,10 +74,10 @@ impl Merge<'_> {
             }
             Change::HardLink { path, target } => {
                 let path = self.place(path)?;
-                let target = self.resolve(target)?;
-                // What is there goes first, as with any other entry; it may be the target.
+                // What is there goes first, as with any other entry; it may be the target, or a link on the way to it.
                 self.rootfs.remove(&path);
                 self.parent = None;
+                let target = self.resolve(target)?;
                 match self.rootfs.at(&target) {
                     None | Some(Node::Directory(_)) => Err(ApplyError::NoTarget(lossy(&target))),
                     Some(node) => {

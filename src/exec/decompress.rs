@@ -24,7 +24,7 @@ const ZSTD_SKIP: [u8; 3] = [0x2a, 0x4d, 0x18];
 type Sniffed<R> = Chain<Cursor<Vec<u8>>, BufReader<Source<R>>>;
 
 enum Stream<R: Read> {
-    Gzip(MultiGzDecoder<Sniffed<R>>),
+    Gzip(Box<MultiGzDecoder<Sniffed<R>>>),
     Zstd(Box<Zstd<Sniffed<R>>>),
     Plain(Sniffed<R>),
 }
@@ -49,7 +49,7 @@ impl<R: Read> Decompressed<R> {
         let is_zstd = magic == ZSTD || magic.len() == ZSTD.len() && magic[0] & 0xf0 == 0x50 && magic[1..] == ZSTD_SKIP;
         let whole = Cursor::new(magic).chain(source);
         let stream = match (is_gzip, is_zstd) {
-            (true, _) => Stream::Gzip(MultiGzDecoder::new(whole)),
+            (true, _) => Stream::Gzip(Box::new(MultiGzDecoder::new(whole))),
             (_, true) => Stream::Zstd(Box::new(Zstd::new(whole, limits.window))),
             _ => Stream::Plain(whole),
         };

@@ -203,6 +203,7 @@ fn what_no_runtime_could_unpack_is_refused() {
         (Archive::default().hard_link("h", "none"), ApplyError::NoTarget("none".into())),
         (Archive::default().hard_link("h", "d"), ApplyError::NoTarget("d".into())),
         (Archive::default().hard_link("f", "f"), ApplyError::NoTarget("f".into())),
+        (Archive::default().file("d/x", b"").link("l", "d").hard_link("l", "l/x"), ApplyError::NoTarget("l/x".into())),
     ] {
         assert_eq!(lay([lower(), upper]), Err(error));
     }

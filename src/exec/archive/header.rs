@@ -23,14 +23,14 @@ pub(in super::super) enum Kind {
 pub(in super::super) struct Header([u8; BLOCK]);
 
 impl Header {
-    pub(super) fn new(block: [u8; BLOCK]) -> Result<Self, LayerError> {
+    pub(super) fn new(block: &[u8; BLOCK]) -> Result<Self, LayerError> {
         let stored = number(&block[148..156])?;
         // The checksum counts as blanks. Some old archives summed signed bytes; Go takes both.
         let of = |at: usize| if (148..156).contains(&at) { b' ' } else { block[at] };
         let unsigned: u64 = (0..BLOCK).map(|at| u64::from(of(at))).sum();
         let signed: i64 = (0..BLOCK).map(|at| i64::from(of(at).cast_signed())).sum();
         if stored == unsigned || i64::try_from(stored) == Ok(signed) {
-            Ok(Self(block))
+            Ok(Self(*block))
         } else {
             Err(damaged("a header's checksum is wrong"))
         }
@@ -153,9 +153,9 @@ mod tests {
         block[..2].copy_from_slice(b"\xffx");
         for sum in [255 + 120 + 8 * 32, 120 + 8 * 32 - 1] {
             block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-            assert!(Header::new(block).is_ok());
+            assert!(Header::new(&block).is_ok());
         }
         block[0] = b'a';
-        assert!(Header::new(block).is_err());
+        assert!(Header::new(&block).is_err());
     }
 }

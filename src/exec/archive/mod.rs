@@ -82,7 +82,7 @@ impl<R: Read> Archive<R> {
                 b'x' => records = Records::parse(&self.record()?)?,
                 b'L' => long_name = Some(header::text(&self.record()?)),
                 b'K' => long_target = Some(header::text(&self.record()?)),
-                _ => return self.entry(&header, records, long_name, long_target).map(Some),
+                _ => return self.entry(&header, &records, long_name, long_target).map(Some),
             }
             described = true;
         }
@@ -91,7 +91,7 @@ impl<R: Read> Archive<R> {
     fn entry(
         &mut self,
         header: &Header,
-        records: Records,
+        records: &Records,
         long_name: Option<Vec<u8>>,
         long_target: Option<Vec<u8>>,
     ) -> Result<Entry, LayerError> {
@@ -115,7 +115,7 @@ impl<R: Read> Archive<R> {
         };
         let mut entry = Entry { kind, name, target, owner, size: self.left, map: None };
         if kind == Kind::File {
-            entry.map = self.map(header, &records)?;
+            entry.map = self.map(header, records)?;
             entry.size = entry.map.as_ref().map_or(self.left, Map::size);
         }
         Ok(entry)
@@ -180,7 +180,7 @@ impl<R: Read> Archive<R> {
         }
         let block = self.block()?;
         if block != [0; BLOCK] {
-            return Header::new(block).map(Some);
+            return Header::new(&block).map(Some);
         }
         if self.fill()? == 0 || self.block()? == [0; BLOCK] { Ok(None) } else { Err(damaged("a header is empty")) }
     }

@@ -38,6 +38,7 @@ impl Records {
         self.major == Some(1)
     }
 
+    /// `None` where the value is none.
     fn take(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         match key {
             b"path" => self.path = name(value)?,
@@ -48,12 +49,10 @@ impl Records {
             b"GNU.sparse.name" => self.sparse_name = name(value)?,
             b"GNU.sparse.size" | b"GNU.sparse.realsize" => self.real_size = number(value)?,
             b"GNU.sparse.major" => self.major = number(value)?,
-            b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
-                self.map.get_or_insert_default().push(number(value)??);
-            }
+            b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => self.map.get_or_insert_default().push(decimal(value)?),
             b"GNU.sparse.map" => {
                 let numbers = value.split(|byte| *byte == b',').filter(|number| !number.is_empty());
-                self.map = Some(numbers.map(|value| number(value)?).collect::<Option<_>>()?);
+                self.map = Some(numbers.map(decimal).collect::<Option<_>>()?);
             }
             _ => {}
         }
@@ -70,20 +69,22 @@ fn first(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((&record[..equals], &record[equals + 1..], &bytes[length..]))
 }
 
-/// A name, which no NUL may stand in; the inner `None` where it is empty.
+/// The inner `None` is an empty value.
+#[allow(clippy::option_option, reason = "a wrong value and an empty one are two things")]
 fn name(value: &[u8]) -> Option<Option<Vec<u8>>> {
     (!value.contains(&0)).then(|| (!value.is_empty()).then(|| value.to_vec()))
 }
 
-/// A number, likewise.
+/// Likewise.
+#[allow(clippy::option_option, reason = "a wrong value and an empty one are two things")]
 fn number(value: &[u8]) -> Option<Option<u64>> {
     if value.is_empty() { Some(None) } else { decimal(value).map(Some) }
 }
 
 /// Decimal digits, of a number that Go would take too: sizes and offsets are signed there.
 pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok().filter(|number| *number <= i64::MAX as u64)
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with(['+', '-']))?;
+    digits.parse::<i64>().ok()?.try_into().ok()
 }
 
 #[cfg(test)]
