@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::support::archive::{Archive, Fields, GNU};
 use crate::support::layout::{Builder, OCI_GZIP};
 
-const IMAGES: u64 = 300;
+const IMAGES: u64 = 400;
 /// At least so many of them can be laid out.
 const LAID_OUT: usize = 150;
 
@@ -114,10 +114,11 @@ impl Drawn {
 
     fn remember(&mut self, kind: usize, path: String) {
         // Mostly what is gone is not gone through; the rest is refused by both, which is a case too.
-        if !(5..=8).contains(&kind) && self.random.below(20) > 0 {
+        if self.random.below(20) > 0 {
             let below = format!("{path}/");
-            self.directories.retain(|directory| *directory != path && !directory.starts_with(&below));
-            self.files.retain(|file| *file != path && !file.starts_with(&below));
+            let stays = (5..=8).contains(&kind);
+            self.directories.retain(|directory| stays || *directory != path && !directory.starts_with(&below));
+            self.files.retain(|file| *file != path && (stays || !file.starts_with(&below)));
         }
         match kind {
             0..=4 => self.files.push(path.clone()),
@@ -152,7 +153,7 @@ fn layers(seed: u64) -> Vec<Vec<u8>> {
     let mut drawn =
         Drawn { random, directories: vec![String::new(), "d".into()], names: Vec::new(), files: Vec::new(), count: 0 };
     let layer = |_| {
-        let entries = 2 + drawn.random.below(12);
+        let entries = 2 + drawn.random.below(8);
         (0..entries).fold(Archive::default(), |archive, _| drawn.entry(archive)).end()
     };
     (0..2 + seed % 4).map(layer).collect()
