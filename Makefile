@@ -13,7 +13,7 @@ test: ## every hermetic test; needs Rust and nothing else
 	$(CARGO) test --locked $(FEATURES)
 
 test-layers: ## random images laid out as names and by umoci on disk; needs umoci, and root for the owners
-	$(CARGO) test --locked $(FEATURES) --test it unpacked -- --ignored
+	$(CARGO) test --locked $(FEATURES) --test it unpacked -- --ignored --nocapture
 
 test-real: ## the same answers for images made with umoci and skopeo; needs Debian, and root once to install them
 	python3 tests/real/images.py $(TARGET)/real-images

@@ -231,6 +231,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 #[ignore = "needs umoci, and root for the owners: make test-layers"]
+#[allow(clippy::print_stdout, reason = "how much was compared belongs to the result")]
 fn names_agree_with_what_umoci_unpacks() {
     let (mut laid_out, mut refused, mut names) = (0, 0, 0);
     let mut disagreements = Vec::new();
