@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-kernel test-emulator e2e lint lint-template bench-startup build deploy delete
+.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template bench-startup build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -15,6 +15,9 @@ test: ## every hermetic test; needs Rust and nothing else
 
 test-kernel: ## the prediction of execve(2) against the running kernel and runc; needs root, Python 3 and runc
 	$(CARGO) test --locked $(FEATURES) --test it kernel -- --ignored --nocapture
+
+test-layers: ## random images laid out as names and by umoci on disk; needs umoci, and root for the owners
+	$(CARGO) test --locked $(FEATURES) --test it unpacked -- --ignored --nocapture
 
 test-real: ## the same answers for images made with umoci and skopeo; needs Debian, and root once to install them
 	python3 tests/real/images.py $(TARGET)/real-images

@@ -1,6 +1,7 @@
 //! What a program really is, whatever a label says, and what the kernel answers when it is to start.
 //!
-//! Does not run anything, and does not read layers yet: a root filesystem is given as names.
+//! Does not run anything, and is not asked by the walk yet: layers become a root filesystem of names ([`read`],
+//! [`apply`]), and over that it is predicted what a runtime ([`start`]) and the kernel ([`execve`]) answer.
 
 mod errno;
 mod unknown;
@@ -8,6 +9,14 @@ mod header;
 mod contents;
 mod elf;
 mod rootfs;
+mod limits;
+mod source;
+mod zstd;
+mod decompress;
+mod archive;
+mod path;
+mod layer;
+mod apply;
 mod user;
 mod host;
 mod resolve;
@@ -17,12 +26,15 @@ mod execve;
 mod directory;
 mod start;
 
+pub use apply::{ApplyError, apply};
 pub use contents::{Collector, Contents, HEAD};
 pub use directory::{Refusal, working_directory};
 pub use elf::{ElfError, architecture};
 pub use errno::Errno;
 pub use execve::{Answer, execve};
 pub use host::{Host, Processor};
+pub use layer::{LayerError, LayerNames, read};
+pub use limits::{Bound, Limits};
 pub use resolve::View;
 pub use rootfs::{Node, Owner, Rootfs};
 pub use start::{Start, start};

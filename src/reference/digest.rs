@@ -24,9 +24,14 @@ impl Digest {
     /// The digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
+        Self::finished(Sha256::new_with_prefix(bytes))
+    }
+
+    /// The digest of all that was put into this hasher.
+    pub(crate) fn finished(hasher: Sha256) -> Self {
         let mut text = String::with_capacity(PREFIX.len() + HEX_DIGITS);
         text.push_str(PREFIX);
-        for byte in Sha256::digest(bytes) {
+        for byte in hasher.finalize() {
             write!(text, "{byte:02x}").expect("a String takes every write");
         }
         Self(text)

@@ -11,6 +11,8 @@ mod support;
 mod rooms;
 mod images;
 mod table;
+mod layers;
+mod unpacked;
 mod matrix;
 mod events;
 mod messages;

@@ -4,3 +4,4 @@ pub mod aws;
 pub mod elf;
 pub mod layout;
 pub mod sample;
+pub mod archive;

@@ -1,0 +1,224 @@
+//! Layers laid one over the other, from the lowest to the highest.
+//!
+//! Does not read them. Where two unpackers differ, containerd is followed, which Amazon ECS and AWS Fargate run
+//! (`applyNaive` in `pkg/archive/tar.go`), but for whiteouts: those remove from lower layers only, as the OCI image
+//! specification has it and umoci does, while containerd's naive way lets a whiteout remove what the same layer made
+//! before it.
+
+use std::collections::HashSet;
+
+use super::layer::{Change, LayerNames, node_weight};
+use super::limits::{Bound, Limits};
+use super::path;
+use super::rootfs::{Node, Owner, Rootfs};
+
+/// How many links a path may lead through: containerd's `fs.RootPath` and `securejoin`, which umoci uses, stop at 255.
+const MAX_LINKS: usize = 255;
+
+/// How many names a layer's whiteouts may go through, for every name that there may be. Only directories that a layer
+/// both empties and fills are gone through; each once is what a real layer needs.
+const WALKS: usize = 16;
+
+/// The layers cannot be unpacked, or would take too much.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// Too much of something.
+    #[error(transparent)]
+    Bound(#[from] Bound),
+    /// A path leads through links in a circle, or through too many.
+    #[error("/{0} leads through too many links")]
+    Loop(String),
+    /// A path leads through what is no directory.
+    #[error("/{0} is no directory, but a layer puts something below it")]
+    NoDirectory(String),
+    /// A hard link's target.
+    #[error("a layer links to /{0}, which is not there or is a directory")]
+    NoTarget(String),
+}
+
+/// Lays a layer over those below it.
+///
+/// # Errors
+/// Where no runtime could unpack it, or a limit is exceeded; the root filesystem is to be given up then.
+pub fn apply(rootfs: &mut Rootfs, layer: &LayerNames, limits: &Limits) -> Result<(), ApplyError> {
+    let removes = |change: &Change| matches!(change, Change::Whiteout(_) | Change::Opaque(_));
+    let (mut names, mut kept) = (0, 0);
+    for (path, node) in rootfs.below(b"") {
+        names += 1;
+        kept += path.len() + node_weight(node);
+    }
+    let upper = layer.changes.iter().any(removes).then(HashSet::new);
+    let mut merge = Merge { rootfs, limits, upper, names, kept, walked: 0, parent: None };
+    layer.changes.iter().try_for_each(|change| merge.change(change))
+}
+
+struct Merge<'a> {
+    rootfs: &'a mut Rootfs,
+    limits: &'a Limits,
+    /// What this layer has put so far, with all directories above it. Kept only where the layer removes anything.
+    upper: Option<HashSet<Vec<u8>>>,
+    /// At most so many names are there, and bytes of them.
+    names: usize,
+    kept: usize,
+    walked: usize,
+    /// The directory that was last made sure of, as written and as resolved: the next entry mostly lies there too.
+    parent: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Merge<'_> {
+    fn change(&mut self, change: &Change) -> Result<(), ApplyError> {
+        match change {
+            Change::Put(path, node) => {
+                let path = self.place(path)?;
+                self.put(path, node.clone())
+            }
+            Change::HardLink { path, target } => {
+                let path = self.place(path)?;
+                // What is there goes first, as with any other entry; it may be the target, or a link on the way to it.
+                self.rootfs.remove(&path);
+                self.parent = None;
+                let target = self.resolve(target)?;
+                match self.rootfs.at(&target) {
+                    None | Some(Node::Directory(_)) => Err(ApplyError::NoTarget(lossy(&target))),
+                    Some(node) => {
+                        let node = node.clone();
+                        self.put(path, node)
+                    }
+                }
+            }
+            Change::Whiteout(path) => {
+                let path = self.resolve(path)?;
+                self.parent = None;
+                self.remove_lower(&path, true)
+            }
+            Change::Opaque(directory) => {
+                let directory = self.follow(directory)?;
+                self.parent = None;
+                self.remove_lower(&directory, false)
+            }
+        }
+    }
+
+    fn put(&mut self, path: Vec<u8>, node: Node) -> Result<(), ApplyError> {
+        self.names += 1;
+        self.kept += path.len() + node_weight(&node);
+        if self.names > self.limits.entries_in_all {
+            return Err(Bound::EntriesInAll(self.limits.entries_in_all).into());
+        }
+        if self.kept > self.limits.kept {
+            return Err(Bound::Kept(self.limits.kept).into());
+        }
+        if let Some(upper) = &mut self.upper {
+            let mut above = path.clone();
+            while !above.is_empty() && upper.insert(above.clone()) {
+                path::up(&mut above);
+            }
+        }
+        // Where a link comes or goes, or a directory goes, paths may lead elsewhere.
+        let stays = match self.rootfs.at(&path) {
+            Some(Node::Link(_)) => false,
+            Some(Node::Directory(_)) => matches!(node, Node::Directory(_)),
+            _ => !matches!(node, Node::Link(_)),
+        };
+        if !stays {
+            self.parent = None;
+        }
+        self.rootfs.put(path, node);
+        Ok(())
+    }
+
+    /// Where an entry goes: the directory above it is followed through links within the root, and made where it is
+    /// missing.
+    fn place(&mut self, path: &[u8]) -> Result<Vec<u8>, ApplyError> {
+        let (directory, name) = path::split(path);
+        let known = self.parent.as_ref().filter(|(written, _)| written == directory);
+        let mut place = if let Some((_, resolved)) = known {
+            resolved.clone()
+        } else {
+            let resolved = self.follow(directory)?;
+            self.make_directories(&resolved)?;
+            self.parent = Some((directory.to_vec(), resolved.clone()));
+            resolved
+        };
+        path::down(&mut place, name);
+        Ok(place)
+    }
+
+    /// `mkparent` in containerd's `pkg/archive/tar.go`: root's, with mode 755.
+    fn make_directories(&mut self, path: &[u8]) -> Result<(), ApplyError> {
+        let mut above = Vec::new();
+        for component in path::components(path) {
+            path::down(&mut above, component);
+            match self.rootfs.at(&above) {
+                Some(Node::Directory(_)) => {}
+                Some(_) => return Err(ApplyError::NoDirectory(lossy(&above))),
+                None => self.put(above.clone(), Node::Directory(Owner { mode: 0o755, ..Owner::default() }))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The path with the directory above it followed, and not its own name.
+    fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, ApplyError> {
+        let (directory, name) = path::split(path);
+        let mut resolved = self.follow(directory)?;
+        path::down(&mut resolved, name);
+        Ok(resolved)
+    }
+
+    /// Where a directory lies when all links on the way are followed within the root. What is missing counts as there.
+    fn follow(&self, directory: &[u8]) -> Result<Vec<u8>, ApplyError> {
+        let mut at = Vec::new();
+        let mut links = 0;
+        let mut left: Vec<&[u8]> = path::components(directory).rev().collect();
+        while let Some(component) = left.pop() {
+            if component == b".." {
+                path::up(&mut at);
+                continue;
+            }
+            let above = at.len();
+            path::down(&mut at, component);
+            if at.len() > self.limits.path {
+                return Err(Bound::Path(self.limits.path).into());
+            }
+            if let Some(Node::Link(target)) = self.rootfs.at(&at) {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(ApplyError::Loop(lossy(directory)));
+                }
+                at.truncate(if target.starts_with(b"/") { 0 } else { above });
+                left.extend(path::components(target).rev());
+            }
+        }
+        Ok(at)
+    }
+
+    /// Removes what lower layers put below a path, and at it.
+    fn remove_lower(&mut self, path: &[u8], itself: bool) -> Result<(), ApplyError> {
+        let upper = self.upper.get_or_insert_default();
+        if !upper.contains(path) && !path.is_empty() {
+            if itself {
+                self.rootfs.remove(path);
+            } else {
+                self.rootfs.remove_below(path);
+            }
+            return Ok(());
+        }
+        let mut removed = Vec::new();
+        for (below, _) in self.rootfs.below(path) {
+            self.walked += 1;
+            if !upper.contains(below) {
+                removed.push(below.to_vec());
+            }
+        }
+        if self.walked > self.limits.entries_in_all.saturating_mul(WALKS) {
+            return Err(Bound::Walk(self.limits.entries_in_all.saturating_mul(WALKS)).into());
+        }
+        removed.iter().for_each(|path| self.rootfs.remove(path));
+        Ok(())
+    }
+}
+
+fn lossy(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}

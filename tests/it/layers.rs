@@ -1,0 +1,334 @@
+//! Layers, read and laid one over the other: every dialect of tar, every compression, and what is damaged.
+
+use std::io::{Read, Write};
+
+use ecr_preflight::exec::{self, ApplyError, Bound, LayerError, LayerNames, Limits, Node, Rootfs};
+use ecr_preflight::reference::Digest;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::support::archive::{Archive, Fields, GNU, OLD, USTAR};
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+fn read(layer: &[u8]) -> Result<LayerNames, LayerError> {
+    exec::read(layer, &Digest::of(layer), &Limits::default())
+}
+
+fn within(layer: &[u8], limits: &Limits) -> Result<LayerNames, Bound> {
+    exec::read(layer, &Digest::of(layer), limits).map_err(|error| match error {
+        LayerError::Bound(bound) => bound,
+        other => panic!("no bound: {other}"),
+    })
+}
+
+fn lay(layers: impl IntoIterator<Item = Archive>) -> Result<Rootfs, ApplyError> {
+    let mut rootfs = Rootfs::default();
+    for layer in layers {
+        exec::apply(&mut rootfs, &read(&layer.end()).unwrap(), &Limits::default())?;
+    }
+    Ok(rootfs)
+}
+
+/// One line for each name: a letter, the mode, the name, and the size and beginning of a file or the target of a link.
+fn names(rootfs: &Rootfs) -> Vec<String> {
+    let line = |(path, node): (&[u8], &Node)| {
+        let path = path.escape_ascii();
+        match node {
+            Node::Directory(owner) => format!("d {:o} {path}", owner.mode),
+            Node::File(owner, contents) => {
+                let head = contents.head[..contents.head.len().min(8)].escape_ascii();
+                format!("f {:o} {path} {} {head}", owner.mode, contents.size)
+            }
+            Node::Link(target) => format!("l {path} {}", target.escape_ascii()),
+            Node::Special(owner) => format!("s {:o} {path}", owner.mode),
+        }
+    };
+    rootfs.below(b"").map(line).collect()
+}
+
+#[test]
+fn every_dialect_says_the_same() {
+    let long = format!("d/{}", "n".repeat(120));
+    let target = "t".repeat(130);
+    let link = Fields { kind: b'2', target: b"cut off", ..Fields::default() };
+    let prefix = |block: &mut [u8; 512]| block[345..347].copy_from_slice(b"d\0");
+    let gnu = |kind| Fields { kind, magic: GNU, ..Fields::default() };
+    let dialects = [
+        Archive::default()
+            .pax(&[("path", long.as_bytes()), ("uid", b"7"), ("mtime", b"1.5")])
+            .file("cut off", b"#!/x")
+            .pax(&[("linkpath", target.as_bytes())])
+            .entry(b"l", link, b""),
+        Archive::default()
+            .entry(b"././@LongLink", gnu(b'L'), format!("{long}\0").as_bytes())
+            .entry(b"cut off", Fields { user: 7, ..gnu(b'0') }, b"#!/x")
+            .entry(b"././@LongLink", gnu(b'K'), format!("{target}\0").as_bytes())
+            .entry(b"l", Fields { magic: GNU, ..link }, b""),
+    ];
+    let expected = ["d 755 d".to_owned(), format!("f 755 {long} 4 #!/x"), format!("l l {target}")];
+    for archive in dialects {
+        let rootfs = lay([archive]).unwrap();
+        assert_eq!(names(&rootfs), expected);
+        assert!(matches!(rootfs.at(long.as_bytes()), Some(Node::File(owner, _)) if owner.user == 7));
+    }
+    let old = Archive::default()
+        .entry(b"o/", Fields { kind: 0, magic: OLD, ..Fields::default() }, b"")
+        .entry(b"o/f", Fields { kind: 0, magic: OLD, mode: 0o4755, ..Fields::default() }, b"\x7fELF")
+        .block(b"g", Fields { kind: b'5', magic: USTAR, ..Fields::default() }, 0, prefix)
+        .entry(b"p", Fields { kind: b'6', mode: 0o600, ..Fields::default() }, b"")
+        .entry(b"pax_global_header", Fields { kind: b'g', ..Fields::default() }, b"11 path=xx\n")
+        .file("./a/\\xff/..//b", b"text");
+    let expected =
+        ["d 755 a", "f 755 a/b 4 text", "d 755 d", "d 755 d/g", "d 755 o", "f 4755 o/f 4 \\x7fELF", "s 600 p"];
+    assert_eq!(names(&lay([old]).unwrap()), expected);
+    let bytes = Archive::default().entry(b"\xff\n\xfe", Fields { mode: 0o644, ..Fields::default() }, b"kept out");
+    assert_eq!(names(&lay([bytes]).unwrap()), ["f 644 \\xff\\n\\xfe 8 "]);
+}
+
+#[test]
+fn sparse_files_keep_their_holes() {
+    let numbers = |numbers: &[u64]| numbers.iter().flat_map(|n| format!("{n:011o}\0").into_bytes()).collect::<Vec<_>>();
+    let sparse = |block: &mut [u8; 512]| {
+        block[386..434].copy_from_slice(&numbers(&[2, 3, 1000, 512]));
+        block[482] = 1;
+        block[483..495].copy_from_slice(&numbers(&[9000]));
+    };
+    let data = [b"abc".as_slice(), &[b'd'; 512]].concat();
+    let old = Archive::default()
+        .block(b"s", Fields { kind: b'S', magic: GNU, ..Fields::default() }, 515, sparse)
+        .data(&numbers(&[9000, 0]))
+        .data(&data);
+    let text = [b"2\n2\n3\n1000\n512\n".as_slice(), &[0; 512 - 15], &data].concat();
+    let one: [(&str, &[u8]); 4] = [
+        ("GNU.sparse.major", b"1"),
+        ("GNU.sparse.minor", b"0"),
+        ("GNU.sparse.name", b"s"),
+        ("GNU.sparse.realsize", b"9000"),
+    ];
+    let zero_one: [(&str, &[u8]); 3] =
+        [("GNU.sparse.name", b"s"), ("GNU.sparse.size", b"9000"), ("GNU.sparse.map", b"2,3,1000,512")];
+    let zero: [(&str, &[u8]); 5] = [
+        ("GNU.sparse.size", b"9000"),
+        ("GNU.sparse.offset", b"2"),
+        ("GNU.sparse.numbytes", b"3"),
+        ("GNU.sparse.offset", b"1000"),
+        ("GNU.sparse.numbytes", b"512"),
+    ];
+    for archive in [
+        old,
+        Archive::default().pax(&one).file("GNUSparseFile.0/s", &text),
+        Archive::default().pax(&zero_one).file("GNUSparseFile.0/s", &data),
+        Archive::default().pax(&zero).file("s", &data),
+    ] {
+        let rootfs = lay([archive.file("after", b"x")]).unwrap();
+        assert_eq!(names(&rootfs), ["f 755 after 1 x", "f 755 s 9000 \\x00\\x00abc\\x00\\x00\\x00"]);
+    }
+}
+
+#[test]
+fn layers_lie_over_one_another() {
+    let base = || {
+        Archive::default()
+            .directory("usr/bin")
+            .file("usr/bin/sh", b"#!lower")
+            .link("bin", "usr/bin")
+            .link("up", "../../usr")
+            .file("etc/a", b"a")
+            .file("etc/b", b"b")
+    };
+    let (etc_a, etc_b) = ("f 755 etc/a 1 a", "f 755 etc/b 1 b");
+    let (bin, sh, usr_bin) = ("l bin usr/bin", "f 755 usr/bin/sh 7 #!lower", "d 755 usr/bin");
+    for (upper, gone, come) in [
+        // Links of lower layers are followed on the way to a name, within the root.
+        (
+            Archive::default().file("bin/x", b"x").file("up/y", b"y"),
+            vec![],
+            vec!["f 755 usr/bin/x 1 x", "f 755 usr/y 1 y"],
+        ),
+        (
+            Archive::default().hard_link("h", "bin/sh").file("bin/sh", b"up"),
+            vec![sh],
+            vec!["f 755 h 7 #!lower", "f 755 usr/bin/sh 2 up"],
+        ),
+        (Archive::default().hard_link("h", "bin").link("bin", "etc"), vec![bin], vec!["l bin etc", "l h usr/bin"]),
+        // Whiteouts remove what lower layers have, wherever they stand.
+        (Archive::default().file("etc/.wh.a", b"").file("bin/.wh.sh", b""), vec![etc_a, sh], vec![]),
+        (Archive::default().file("etc/a", b"new").file("etc/.wh.a", b""), vec![etc_a], vec!["f 755 etc/a 3 new"]),
+        (Archive::default().file("etc/.wh.a", b"").file("etc/a", b"new"), vec![etc_a], vec!["f 755 etc/a 3 new"]),
+        (
+            Archive::default().file("etc/c", b"c").file("etc/.wh..wh..opq", b""),
+            vec![etc_a, etc_b],
+            vec!["f 755 etc/c 1 c"],
+        ),
+        (Archive::default().file("bin/.wh..wh..opq", b""), vec![sh], vec![]),
+        (
+            Archive::default().file("etc/d/e", b"e").file(".wh.etc", b""),
+            vec![etc_a, etc_b],
+            vec!["d 755 etc/d", "f 755 etc/d/e 1 e"],
+        ),
+        (Archive::default().file(".wh.bin", b"").file(".wh.none", b"").file("none/.wh.x", b""), vec![bin], vec![]),
+        (Archive::default().file(".wh..wh.plnk", b"").file("etc/.wh..wh.aufs", b""), vec![], vec![]),
+        // One kind takes the place of another.
+        (Archive::default().file("etc", b"file"), vec!["d 755 etc", etc_a, etc_b], vec!["f 755 etc 4 file"]),
+        (Archive::default().link("usr/bin", "/etc"), vec![usr_bin, sh], vec!["l usr/bin /etc"]),
+        (Archive::default().directory("bin").file("bin/z", b"z"), vec![bin], vec!["d 755 bin", "f 755 bin/z 1 z"]),
+        (Archive::default().directory("etc/a").directory("etc"), vec![etc_a], vec!["d 755 etc/a"]),
+    ] {
+        let mut expected = names(&lay([base()]).unwrap());
+        gone.iter().for_each(|line| assert!(expected.contains(&(*line).to_owned()), "{line}"));
+        expected.retain(|line| !gone.contains(&line.as_str()));
+        expected.extend(come.into_iter().map(str::to_owned));
+        expected.sort();
+        let mut made = names(&lay([base(), upper]).unwrap());
+        made.sort();
+        assert_eq!(made, expected);
+    }
+}
+
+#[test]
+fn what_no_runtime_could_unpack_is_refused() {
+    let lower = || Archive::default().file("f", b"f").directory("d").link("loop", "loop");
+    for (upper, error) in [
+        (Archive::default().file("f/x", b""), ApplyError::NoDirectory("f".into())),
+        (Archive::default().file("loop/x", b""), ApplyError::Loop("loop".into())),
+        (Archive::default().hard_link("h", "none"), ApplyError::NoTarget("none".into())),
+        (Archive::default().hard_link("h", "d"), ApplyError::NoTarget("d".into())),
+        (Archive::default().hard_link("f", "f"), ApplyError::NoTarget("f".into())),
+        (Archive::default().file("d/x", b"").link("l", "d").hard_link("l", "l/x"), ApplyError::NoTarget("l/x".into())),
+    ] {
+        assert_eq!(lay([lower(), upper]), Err(error));
+    }
+}
+
+#[test]
+fn compression_is_sniffed_and_may_come_in_pieces() {
+    let tar = Archive::default().file("a", &[b'x'; 3000]).end();
+    let (one, two) = tar.split_at(1000);
+    let skipped = b"\x53\x2a\x4d\x18\x05\0\0\0hello".to_vec();
+    let expected = read(&tar).unwrap();
+    for layer in [
+        gzip(&tar),
+        [gzip(one), gzip(b""), gzip(two)].concat(),
+        zstd(&tar),
+        [skipped.clone(), zstd(one), skipped.clone(), zstd(two), skipped].concat(),
+    ] {
+        assert_eq!(read(&layer).unwrap(), expected);
+    }
+    assert_eq!(names(&lay([Archive::default()]).unwrap()), [""; 0]);
+    assert!(read(b"").is_ok(), "an empty layer has no entries");
+}
+
+#[test]
+fn damage_is_told() {
+    let archive = Archive::default().file("a", &[b'x'; 3000]);
+    let tar = archive.clone().end();
+    let mut checksum = tar.clone();
+    checksum[0] = b'b';
+    let after = |kind| archive.clone().entry(b"x", Fields { kind, ..Fields::default() }, b"9 path=a\n").end();
+    let piece = |map: &[u8]| Archive::default().pax(&[("GNU.sparse.map", map)]).file("s", b"abc").end();
+    let mut lone = archive.clone().file("z", b"").end();
+    lone.splice(0..0, [0; 512]);
+    for (layer, told) in [
+        (gzip(&tar)[..30].to_vec(), "the layer cannot be decompressed: it ends too early"),
+        (zstd(&tar)[..30].to_vec(), "the layer cannot be decompressed: "),
+        (tar[..2000].to_vec(), "the layer cannot be decompressed: it ends too early"),
+        (tar[..100].to_vec(), "the layer cannot be decompressed: it ends too early"),
+        ([gzip(&tar), b"garbage".to_vec()].concat(), "the layer cannot be decompressed: "),
+        ([zstd(&tar), b"garbage".to_vec()].concat(), "the layer cannot be decompressed: "),
+        ([&zstd(b"")[..4], &[0xff; 100]].concat(), "the layer cannot be decompressed: "),
+        ([&gzip(b"")[..10], &[0xff; 100]].concat(), "the layer cannot be decompressed: "),
+        (b"\x50\x2a\x4d\x18\xff\xff\xff\x7fcut".to_vec(), "the layer cannot be decompressed: it ends too early"),
+        (checksum, "the layer's archive is damaged: a header's checksum is wrong"),
+        (b"no archive at all, but long enough".repeat(40), "the layer's archive is damaged: "),
+        (lone, "the layer's archive is damaged: a header is empty"),
+        (after(b'x'), "the layer's archive is damaged: it ends after a record without an entry"),
+        (after(b'M'), "the layer's archive is damaged: an entry is of a kind that no runtime unpacks"),
+        (piece(b"2,3,1,1"), "the layer's archive is damaged: the pieces of a sparse file overlap"),
+        (piece(b"0,9"), "the layer's archive is damaged: the pieces of a sparse file overlap or lie outside"),
+        (piece(b"0"), "the layer's archive is damaged: a sparse file's map is cut off"),
+        (Archive::default().file(".wh.", b"").end(), "the layer's archive is damaged: a whiteout names nothing"),
+        (Archive::default().file("d/.wh...", b"").end(), "the layer's archive is damaged: a whiteout names nothing"),
+    ] {
+        let error = read(&layer).expect_err(told).to_string();
+        assert!(error.starts_with(told), "{error} instead of {told}");
+    }
+}
+
+#[test]
+fn the_digest_is_of_what_arrived_to_the_last_byte() {
+    let tar = Archive::default().file("a", b"a").end();
+    for layer in [gzip(&tar), zstd(&tar), tar] {
+        let error = exec::read(layer.as_slice(), &Digest::of(b"other"), &Limits::default()).unwrap_err();
+        assert_eq!(error.to_string(), format!("the layer arrived as {}", Digest::of(&layer)));
+        // Cut off on the way is no damage of the image's.
+        let cut = exec::read(&layer[..layer.len() / 2], &Digest::of(&layer), &Limits::default()).unwrap_err();
+        assert!(matches!(cut, LayerError::Digest(_)), "{cut}");
+        let broken = layer[..layer.len() / 2].chain(Broken);
+        let error = exec::read(broken, &Digest::of(&layer), &Limits::default()).unwrap_err();
+        assert!(matches!(error, LayerError::Transfer(_)), "{error}");
+    }
+}
+
+/// A transfer that fails.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::ConnectionReset.into())
+    }
+}
+
+#[test]
+fn too_much_is_not_read() {
+    let limits = Limits { bytes: 1 << 20, ratio: 50, ratio_from: 1 << 16, ..Limits::default() };
+    let zeros = |size| Archive::default().file("zeros", &vec![0; size]).end();
+    assert_eq!(within(&gzip(&zeros(1 << 19)), &limits), Err(Bound::Ratio(50)));
+    assert_eq!(within(&zstd(&zeros(1 << 19)), &limits), Err(Bound::Ratio(50)));
+    assert_eq!(within(&zeros(1 << 21), &limits), Err(Bound::Bytes(1 << 20)));
+    assert!(within(&gzip(&zeros(1 << 15)), &limits).is_ok());
+
+    let many = (0..11).fold(Archive::default(), |archive, n| archive.file(&n.to_string(), b"")).end();
+    assert_eq!(within(&many, &Limits { entries: 10, ..Limits::default() }), Err(Bound::Entries(10)));
+    assert!(within(&many, &Limits { entries: 11, ..Limits::default() }).is_ok());
+    assert_eq!(within(&many, &Limits { kept: 500, ..Limits::default() }), Err(Bound::Kept(500)));
+
+    let path =
+        |path: &[u8]| within(&Archive::default().pax(&[("path", path)]).file("x", b"").end(), &Limits::default());
+    assert_eq!(path(&b"a/".repeat(100_000)), Err(Bound::Path(4095)));
+    assert_eq!(path(&b"a/".repeat(300)), Err(Bound::Depth(256)));
+    assert_eq!(path(&vec![b'a'; 1 << 21]), Err(Bound::Record(1 << 20)));
+    let target = Archive::default().pax(&[("linkpath", &[b'a'; 5000])]).link("l", "").end();
+    assert_eq!(within(&target, &Limits::default()), Err(Bound::Path(4095)));
+}
+
+#[test]
+fn too_many_names_are_not_laid_out() {
+    let deep = read(&Archive::default().file("a/b/c/d/e", b"").file("x/y", b"").end()).unwrap();
+    let apply = |limits| exec::apply(&mut Rootfs::default(), &deep, &limits);
+    let names = |entries_in_all| Limits { entries_in_all, ..Limits::default() };
+    assert_eq!(apply(names(6)), Err(ApplyError::Bound(Bound::EntriesInAll(6))));
+    assert_eq!(apply(names(7)), Ok(()));
+    assert_eq!(apply(Limits { kept: 20, ..Limits::default() }), Err(ApplyError::Bound(Bound::Kept(20))));
+
+    let mut whiteouts =
+        (0..40).fold(Archive::default().file("a/b", b""), |archive, _| archive.file("a/.wh..wh..opq", b""));
+    whiteouts = whiteouts.file("c", b"");
+    let layer = read(&whiteouts.end()).unwrap();
+    let error = exec::apply(&mut Rootfs::default(), &layer, &names(2));
+    assert_eq!(error, Err(ApplyError::Bound(Bound::Walk(32))));
+
+    // Each link doubles the number of links that the one before it leads through.
+    let links = (1..60).fold(Archive::default().link("l0", "."), |archive, n| {
+        archive.link(&format!("l{n}"), &format!("l{0}/l{0}", n - 1))
+    });
+    assert_eq!(lay([links.file("l59/x", b"")]), Err(ApplyError::Loop("l59".into())));
+}

@@ -1,0 +1,265 @@
+//! Random images of several layers, laid out by umoci on disk and as names by this crate: every name, kind, owner,
+//! mode, target, size and beginning must agree, and so must whether it can be laid out at all.
+//!
+//! Where umoci differs from containerd, which this crate follows: it takes the root's own mode from an entry, so the
+//! root itself is not compared. Whiteouts agree with umoci, not with containerd's naive way (see `exec/apply.rs`).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+use std::process::Command;
+
+use ecr_preflight::exec::{self, Limits, Node, Rootfs};
+use ecr_preflight::reference::Digest;
+use serde_json::{Value, json};
+
+use crate::support::archive::{Archive, Fields, GNU};
+use crate::support::layout::{Builder, OCI_GZIP};
+
+const IMAGES: u64 = 400;
+/// At least so many of them can be laid out.
+const LAID_OUT: usize = 150;
+
+/// Marsaglia's xorshift64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % limit
+    }
+
+    fn of<T: Clone>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len())].clone()
+    }
+}
+
+/// What the layers made so far: names that later entries are likely to meet.
+struct Drawn {
+    random: Random,
+    directories: Vec<String>,
+    names: Vec<String>,
+    files: Vec<String>,
+    count: usize,
+}
+
+impl Drawn {
+    fn path(&mut self) -> String {
+        let again = self.random.below(3) == 0 && !self.names.is_empty();
+        if again {
+            return self.random.of(&self.names);
+        }
+        let directory = self.random.of(&self.directories);
+        let long = "n".repeat(60);
+        let name = self.random.of(&["a", "b", "c", "bin", "lib", "a.b", "\u{fc} x", long.as_str()]);
+        if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
+    }
+
+    /// The same path in another spelling.
+    fn spelt(&mut self, path: &str) -> String {
+        match self.random.below(8) {
+            0 => format!("./{path}"),
+            1 => format!("/{path}"),
+            2 => path.replace('/', "//"),
+            3 => format!("x/../{path}"),
+            4 => format!("../{path}"),
+            _ => path.to_owned(),
+        }
+    }
+
+    fn target(&mut self) -> String {
+        let path = self.path();
+        match self.random.below(6) {
+            0 => format!("/{path}"),
+            1 => format!("../{path}"),
+            2 => format!("../../../{path}"),
+            3 => self.random.of(&["a", "b", ".", "..", "/", "lib"]).to_owned(),
+            _ => path,
+        }
+    }
+
+    fn entry(&mut self, archive: Archive) -> Archive {
+        self.count += 1;
+        let path = self.path();
+        let mode = self.random.of(&[0o755, 0o644, 0o700, 0o4711, 0o1777]);
+        let fields = Fields { mode, user: self.count as u32 % 3, group: self.count as u32 % 2, ..Fields::default() };
+        let written = self.spelt(&path);
+        let kind = self.random.below(16);
+        let (fields, written, target, data) = match kind {
+            0..=4 => (fields, written, String::new(), format!("#!{}{}", self.count, "x".repeat(self.count % 600))),
+            5..=8 => (Fields { kind: b'5', ..fields }, format!("{written}/"), String::new(), String::new()),
+            9 | 10 => (Fields { kind: b'2', ..fields }, written, self.target(), String::new()),
+            11 => {
+                let target = if self.files.is_empty() { path.clone() } else { self.random.of(&self.files) };
+                (Fields { kind: b'1', ..fields }, written, self.spelt(&target), String::new())
+            }
+            12 => (Fields { kind: b'6', ..fields }, written, String::new(), String::new()),
+            13 | 14 => {
+                let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
+                (fields, format!("{directory}/.wh.{name}"), String::new(), String::new())
+            }
+            _ => {
+                let directory = self.random.of(&self.directories);
+                (fields, format!("{directory}/.wh..wh..opq"), String::new(), String::new())
+            }
+        };
+        self.remember(kind, path);
+        self.write(archive, fields, &written, &target, data.as_bytes())
+    }
+
+    fn remember(&mut self, kind: usize, path: String) {
+        // Mostly what is gone is not gone through; the rest is refused by both, which is a case too.
+        if self.random.below(20) > 0 {
+            let below = format!("{path}/");
+            let stays = (5..=8).contains(&kind);
+            self.directories.retain(|directory| stays || *directory != path && !directory.starts_with(&below));
+            self.files.retain(|file| *file != path && (stays || !file.starts_with(&below)));
+        }
+        match kind {
+            0..=4 => self.files.push(path.clone()),
+            5..=8 => self.directories.push(path.clone()),
+            // Now and then a way leads through a link.
+            9 | 10 if self.random.below(3) == 0 => self.directories.push(path.clone()),
+            _ => {}
+        }
+        if kind <= 12 {
+            self.names.push(path);
+        }
+    }
+
+    /// In one dialect or another, long names in one that has room for them.
+    fn write(&mut self, archive: Archive, fields: Fields<'_>, name: &str, target: &str, data: &[u8]) -> Archive {
+        let is_long = name.len().max(target.len()) > 99;
+        match self.random.below(if is_long { 2 } else { 4 }) {
+            0 => archive.pax(&[("path", name.as_bytes()), ("linkpath", target.as_bytes())]).entry(b"cut", fields, data),
+            1 => {
+                let gnu = |kind| Fields { kind, magic: GNU, ..Fields::default() };
+                let archive = archive.entry(b"././@LongLink", gnu(b'L'), format!("{name}\0").as_bytes());
+                let archive = archive.entry(b"././@LongLink", gnu(b'K'), format!("{target}\0").as_bytes());
+                archive.entry(b"cut", Fields { magic: GNU, ..fields }, data)
+            }
+            _ => archive.entry(name.as_bytes(), Fields { target: target.as_bytes(), ..fields }, data),
+        }
+    }
+}
+
+fn layers(seed: u64) -> Vec<Vec<u8>> {
+    let random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut drawn =
+        Drawn { random, directories: vec![String::new(), "d".into()], names: Vec::new(), files: Vec::new(), count: 0 };
+    let layer = |_| {
+        let entries = 2 + drawn.random.below(8);
+        (0..entries).fold(Archive::default(), |archive, _| drawn.entry(archive)).end()
+    };
+    (0..2 + seed % 4).map(layer).collect()
+}
+
+/// Kind, mode, owner, and what else there is to compare.
+type Line = (char, u32, u32, u32, Vec<u8>);
+
+fn as_names(layers: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Line>, String> {
+    let mut rootfs = Rootfs::default();
+    let limits = Limits::default();
+    for layer in layers {
+        let names = exec::read(layer.as_slice(), &Digest::of(layer), &limits).map_err(|error| error.to_string())?;
+        exec::apply(&mut rootfs, &names, &limits).map_err(|error| error.to_string())?;
+    }
+    let line = |node: &Node| match node {
+        Node::Directory(owner) => ('d', owner.mode, owner.user, owner.group, Vec::new()),
+        Node::Special(owner) => ('s', owner.mode, owner.user, owner.group, Vec::new()),
+        Node::Link(target) => ('l', 0, 0, 0, target.clone()),
+        Node::File(owner, contents) => {
+            let told = [contents.size.to_string().as_bytes(), b" ", &contents.head].concat();
+            ('f', owner.mode, owner.user, owner.group, told)
+        }
+    };
+    Ok(rootfs.below(b"").map(|(path, node)| (path.to_vec(), line(node))).collect())
+}
+
+fn on_disk(root: &Path, directory: &Path, lines: &mut BTreeMap<Vec<u8>, Line>) {
+    for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap()) {
+        let (path, metadata) = (entry.path(), entry.metadata().unwrap());
+        let mode = metadata.mode() & 0o7777;
+        let line = |kind, told| (kind, mode, metadata.uid(), metadata.gid(), told);
+        let kind = metadata.file_type();
+        let line = if kind.is_dir() {
+            on_disk(root, &path, lines);
+            line('d', Vec::new())
+        } else if kind.is_symlink() {
+            ('l', 0, 0, 0, fs::read_link(&path).unwrap().as_os_str().as_bytes().to_vec())
+        } else if kind.is_fifo() {
+            line('s', Vec::new())
+        } else {
+            let head = if mode & 0o111 == 0 { Vec::new() } else { fs::read(&path).unwrap() };
+            line('f', [metadata.len().to_string().as_bytes(), b" ", &head].concat())
+        };
+        lines.insert(path.strip_prefix(root).unwrap().as_os_str().as_bytes().to_vec(), line);
+    }
+}
+
+fn by_umoci(layers: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Line>, String> {
+    let mut builder = Builder::new();
+    let stored: Vec<Value> = layers.iter().map(|layer| builder.blob(OCI_GZIP, &gzip(layer))).collect();
+    let sums: Vec<String> = layers.iter().map(|layer| Digest::of(layer).to_string()).collect();
+    let rootfs = json!({"type": "layers", "diff_ids": sums});
+    let config = json!({"os": "linux", "architecture": "amd64", "config": {}, "rootfs": rootfs});
+    let image = builder.manifest(&config, &stored);
+    builder.tag("t", &image);
+    let root = builder.path().join("root");
+    let arguments = ["raw", "unpack", "--image", &format!("{}:t", builder.path().display())];
+    // What is implied gets 777 less the umask.
+    let script = "umask 022; exec umoci \"$@\"";
+    let ran = Command::new("sh").args(["-c", script, "umoci"]).args(arguments).arg(&root).output().unwrap();
+    if !ran.status.success() {
+        return Err(String::from_utf8_lossy(&ran.stderr).into_owned());
+    }
+    let mut lines = BTreeMap::new();
+    on_disk(&root, &root, &mut lines);
+    Ok(lines)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+#[ignore = "needs umoci, and root for the owners: make test-layers"]
+#[allow(clippy::print_stdout, reason = "how much was compared belongs to the result")]
+fn names_agree_with_what_umoci_unpacks() {
+    let (mut laid_out, mut refused, mut names) = (0, 0, 0);
+    let mut disagreements = Vec::new();
+    for seed in 0..IMAGES {
+        let layers = layers(seed);
+        match (as_names(&layers), by_umoci(&layers)) {
+            (Ok(ours), Ok(theirs)) => {
+                laid_out += 1;
+                names += ours.len();
+                let all: std::collections::BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
+                for path in all.into_iter().filter(|path| ours.get(*path) != theirs.get(*path)) {
+                    let told = |line: Option<&Line>| {
+                        line.map(|(kind, mode, user, group, told)| {
+                            format!("{kind} {mode:o} {user}:{group} {}", told[..told.len().min(12)].escape_ascii())
+                        })
+                    };
+                    let (ours, theirs) = (told(ours.get(path)), told(theirs.get(path)));
+                    disagreements.push(format!("{seed}: {} {ours:?} by umoci {theirs:?}", path.escape_ascii()));
+                }
+            }
+            (Err(_), Err(_)) => refused += 1,
+            (ours, theirs) => {
+                disagreements.push(format!("{seed}: {:?} by umoci {:?}", ours.map(|_| ()), theirs.map(|_| ())));
+            }
+        }
+    }
+    println!("{laid_out} images of {names} names were laid out alike, {refused} refused by both");
+    assert!(disagreements.is_empty(), "{} disagreements:\n{}", disagreements.len(), disagreements.join("\n"));
+    assert!(laid_out >= LAID_OUT, "only {laid_out} images could be laid out, {refused} were refused by both");
+    assert!(refused > 0 && names > laid_out, "{names} names of {laid_out} images, {refused} refused");
+}
