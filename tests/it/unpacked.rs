@@ -18,26 +18,11 @@ use serde_json::{Value, json};
 
 use crate::support::archive::{Archive, Fields, GNU};
 use crate::support::layout::{Builder, OCI_GZIP};
+use crate::support::random::Random;
 
 const IMAGES: u64 = 400;
 /// At least so many of them can be laid out.
 const LAID_OUT: usize = 150;
-
-/// Marsaglia's xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
-    }
-
-    fn of<T: Clone>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len())].clone()
-    }
-}
 
 /// What the layers made so far: names that later entries are likely to meet.
 struct Drawn {
@@ -52,11 +37,11 @@ impl Drawn {
     fn path(&mut self) -> String {
         let again = self.random.below(3) == 0 && !self.names.is_empty();
         if again {
-            return self.random.of(&self.names);
+            return self.random.of(&self.names).clone();
         }
-        let directory = self.random.of(&self.directories);
+        let directory = self.random.of(&self.directories).clone();
         let long = "n".repeat(60);
-        let name = self.random.of(&["a", "b", "c", "bin", "lib", "a.b", "\u{fc} x", long.as_str()]);
+        let name = *self.random.of(&["a", "b", "c", "bin", "lib", "a.b", "\u{fc} x", long.as_str()]);
         if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
     }
 
@@ -78,7 +63,7 @@ impl Drawn {
             0 => format!("/{path}"),
             1 => format!("../{path}"),
             2 => format!("../../../{path}"),
-            3 => self.random.of(&["a", "b", ".", "..", "/", "lib"]).to_owned(),
+            3 => self.random.of(&["a", "b", ".", "..", "/", "lib"]).to_string(),
             _ => path,
         }
     }
@@ -86,7 +71,7 @@ impl Drawn {
     fn entry(&mut self, archive: Archive) -> Archive {
         self.count += 1;
         let path = self.path();
-        let mode = self.random.of(&[0o755, 0o644, 0o700, 0o4711, 0o1777]);
+        let mode = *self.random.of(&[0o755, 0o644, 0o700, 0o4711, 0o1777]);
         let fields = Fields { mode, user: self.count as u32 % 3, group: self.count as u32 % 2, ..Fields::default() };
         let written = self.spelt(&path);
         let kind = self.random.below(16);
@@ -95,7 +80,7 @@ impl Drawn {
             5..=8 => (Fields { kind: b'5', ..fields }, format!("{written}/"), String::new(), String::new()),
             9 | 10 => (Fields { kind: b'2', ..fields }, written, self.target(), String::new()),
             11 => {
-                let target = if self.files.is_empty() { path.clone() } else { self.random.of(&self.files) };
+                let target = if self.files.is_empty() { path.clone() } else { self.random.of(&self.files).clone() };
                 (Fields { kind: b'1', ..fields }, written, self.spelt(&target), String::new())
             }
             12 => (Fields { kind: b'6', ..fields }, written, String::new(), String::new()),
@@ -104,7 +89,7 @@ impl Drawn {
                 (fields, format!("{directory}/.wh.{name}"), String::new(), String::new())
             }
             _ => {
-                let directory = self.random.of(&self.directories);
+                let directory = self.random.of(&self.directories).clone();
                 (fields, format!("{directory}/.wh..wh..opq"), String::new(), String::new())
             }
         };

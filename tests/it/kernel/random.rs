@@ -7,22 +7,7 @@ use ecr_preflight::exec::{Owner, User};
 use super::Case;
 use super::elf::{compat, foreign, own};
 use super::tree::{Entry, OPEN, Tree};
-
-/// Marsaglia's xorshift: the same cases on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
-    }
-
-    fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
-        &list[self.below(list.len())]
-    }
-}
+use crate::support::random::Random;
 
 /// Every byte of the headers with other values, and every length.
 pub fn altered() -> Vec<Case> {

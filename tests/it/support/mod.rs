@@ -5,3 +5,4 @@ pub mod elf;
 pub mod layout;
 pub mod sample;
 pub mod archive;
+pub mod random;
