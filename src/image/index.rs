@@ -147,8 +147,13 @@ impl Want<'_> {
     fn needs(&self, entries: &[Entry], at: usize) -> bool {
         let Entry { digest, platform, .. } = &entries[at];
         let is_repeated = entries.iter().any(|other| other.digest == *digest && other.platform != *platform);
-        let selected = |runtime: &Runtime| runtime.fit(platform) == Fit::Suits;
-        let settled = |runtime: &Runtime| entries.iter().any(|entry| runtime.fit(&entry.platform) == Fit::Suits);
+        // A service that takes no index refuses it whatever a child says.
+        let selected =
+            |runtime: &Runtime| runtime.profile().service.takes_an_index() && runtime.fit(platform) == Fit::Suits;
+        let settled = |runtime: &Runtime| {
+            let suits = |entry: &Entry| runtime.fit(&entry.platform) == Fit::Suits;
+            !runtime.profile().service.takes_an_index() || entries.iter().any(suits)
+        };
         match (self.depth, platform.is_known(), self.runtimes) {
             // One image for two platforms: its config says which it is.
             _ if is_repeated => true,

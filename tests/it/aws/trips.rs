@@ -57,7 +57,7 @@ fn amd64_alone(layout: &Builder) -> Value {
 
 #[tokio::test]
 async fn each_kind_of_image_takes_its_number_of_round_trips() {
-    let rows: [(&str, Make, &str, &str, usize, &str); 8] = [
+    let rows: [(&str, Make, &str, &str, usize, &str); 9] = [
         ("a single image that runs", single, "ecs/amd64", "configs", 3, ""),
         ("a single image that fails", single, "ecs/arm64", "configs", 4, "Publish"),
         ("a single image that runs, labels alone", single, "ecs/amd64", "labels", 3, ""),
@@ -65,6 +65,7 @@ async fn each_kind_of_image_takes_its_number_of_round_trips() {
         ("an index that is believed and fails", amd64_alone, "ecs/arm64", "labels", 2, "Publish"),
         ("an index that runs", index, "ecs/amd64 ecs/arm64", "configs", 4, ""),
         ("an index that fails at a first glance", amd64_alone, "ecs/arm64", "configs", 2, "Publish"),
+        ("an index that is refused whatever it holds", index, "lambda/amd64", "configs", 2, "Publish"),
         ("an index of which one platform is missing", amd64_alone, "ecs/amd64 ecs/arm64", "configs", 5, "Publish"),
     ];
     for (what, make, runtimes, depth, expected, last) in rows {
