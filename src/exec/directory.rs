@@ -4,7 +4,7 @@
 
 use super::errno::Errno;
 use super::resolve::View;
-use super::rootfs::{Node, Rootfs};
+use super::rootfs::{Files, Node};
 use super::unknown::{Stop, Unknown};
 use super::user::User;
 
@@ -21,8 +21,8 @@ pub enum Refusal {
 ///
 /// # Errors
 /// Where a file stands in its way, or where it cannot be told.
-pub fn working_directory(rootfs: &Rootfs, mounts: &[Vec<u8>], path: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let view = View { rootfs, directory: Vec::new(), user: User::default(), mounts: mounts.to_vec() };
+pub fn working_directory(files: &dyn Files, mounts: &[Vec<u8>], path: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let view = View { files, directory: Some(Vec::new()), user: User::default(), mounts: mounts.to_vec() };
     place(&view, path).map_err(|stop| match stop {
         Stop::Errno(errno) => Refusal::Errno(errno),
         Stop::Unknown(reason) => Refusal::Unknown(reason),
@@ -40,7 +40,7 @@ fn place(view: &View<'_>, path: &[u8]) -> Result<Vec<u8>, Stop> {
             let place = [&place(view, parent)?, b"/".as_slice(), name].concat();
             let place = place.strip_prefix(b"/").unwrap_or(&place).to_vec();
             // A link that leads nowhere stands in the way; dots behind what is missing are read in more than one way.
-            if matches!(name, b"" | b"." | b"..") || view.rootfs.at(&place).is_some() {
+            if matches!(name, b"" | b"." | b"..") || view.files.at(&place)?.is_some() {
                 return Err(Unknown::Directory(path.to_vec()).into());
             }
             Ok(place)
@@ -52,7 +52,7 @@ fn place(view: &View<'_>, path: &[u8]) -> Result<Vec<u8>, Stop> {
 #[cfg(test)]
 mod tests {
     use super::super::contents::Contents;
-    use super::super::rootfs::Owner;
+    use super::super::rootfs::{Owner, Rootfs};
     use super::*;
 
     #[test]

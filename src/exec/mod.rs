@@ -36,7 +36,7 @@ pub use host::{Host, Processor};
 pub use layer::{LayerError, LayerNames, read};
 pub use limits::{Bound, Limits};
 pub use resolve::View;
-pub use rootfs::{Node, Owner, Rootfs};
+pub use rootfs::{Files, Node, Owner, Rootfs};
 pub use start::{Start, start};
 pub use unknown::Unknown;
 pub use user::User;

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::errno::Errno;
-use super::rootfs::{Node, Owner, Rootfs};
+use super::rootfs::{Files, Node, Owner};
 use super::unknown::{Stop, Unknown};
 use super::user::User;
 
@@ -19,9 +19,10 @@ const MAXSYMLINKS: u32 = 40;
 #[derive(Debug, Clone)]
 pub struct View<'a> {
     /// The files.
-    pub rootfs: &'a Rootfs,
-    /// The working directory, without a leading slash, links or dots. Where it is missing, container runtimes make it.
-    pub directory: Vec<u8>,
+    pub files: &'a dyn Files,
+    /// The working directory, without a leading slash, links or dots; none while it is not known. Where it is missing,
+    /// container runtimes make it.
+    pub directory: Option<Vec<u8>>,
     /// Who looks.
     pub user: User,
     /// What may be mounted over at run time, in the same form as the working directory.
@@ -44,7 +45,9 @@ fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> {
 impl<'a> View<'a> {
     /// Follows a path to its end, links included.
     pub(super) fn find(&self, path: &[u8]) -> Result<Found<'a>, Stop> {
-        let mut place = if path.starts_with(b"/") { Vec::new() } else { self.directory.clone() };
+        let unread = || Unknown::Unread(path.to_vec());
+        let start = if path.starts_with(b"/") { Some(Vec::new()) } else { self.directory.clone() };
+        let mut place = start.ok_or_else(unread)?;
         let mut names: VecDeque<Vec<u8>> = components(path).collect();
         let mut directory_wanted = path.ends_with(b"/");
         let mut links = 0;
@@ -90,8 +93,8 @@ impl<'a> View<'a> {
         if let Some(mount) = self.mounts.iter().find(|mount| is_within(place, mount)) {
             return Err(Unknown::Mounted([b"/", mount.as_slice()].concat()).into());
         }
-        let made = || is_within(&self.directory, place).then_some(&MADE);
-        Ok(self.rootfs.at(place).or_else(made))
+        let is_made = || self.directory.as_ref().is_some_and(|directory| is_within(directory, place));
+        Ok(self.files.at(place)?.or_else(|| is_made().then_some(&MADE)))
     }
 }
 
@@ -104,6 +107,7 @@ fn is_within(place: &[u8], directory: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::contents::Contents;
+    use super::super::rootfs::Rootfs;
     use super::*;
 
     fn rootfs() -> Rootfs {
@@ -129,7 +133,7 @@ mod tests {
     }
 
     fn view(rootfs: &Rootfs) -> View<'_> {
-        View { rootfs, directory: b"usr".to_vec(), user: User::default(), mounts: vec![b"proc".to_vec()] }
+        View { files: rootfs, directory: Some(b"usr".to_vec()), user: User::default(), mounts: vec![b"proc".to_vec()] }
     }
 
     #[test]
@@ -187,8 +191,11 @@ mod tests {
             assert_eq!(view.find(path.as_bytes()), Err(Unknown::Mounted(b"/proc".to_vec()).into()), "{path}");
         }
         assert_eq!(view.find(b"/process"), Err(Errno::NoEntry.into()));
-        view.directory = b"srv/app".to_vec();
+        view.directory = Some(b"srv/app".to_vec());
         assert_eq!(view.find(b"run"), Err(Errno::NoEntry.into()));
         assert_eq!(view.find(b"../../bin/sh").map(|found| found.place), Ok(b"usr/bin/sh".to_vec()));
+        view.directory = None;
+        assert_eq!(view.find(b"run"), Err(Unknown::Unread(b"run".to_vec()).into()));
+        assert_eq!(view.find(b"/bin/sh").map(|found| found.place), Ok(b"usr/bin/sh".to_vec()));
     }
 }

@@ -3,8 +3,10 @@
 //! Does not read layers, and does not write anything to disk.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use super::contents::Contents;
+use super::unknown::Unknown;
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,21 @@ pub struct Owner {
     pub user: u32,
     /// The group's number.
     pub group: u32,
+}
+
+/// Files by their names, as far as these are known.
+pub trait Files: Debug {
+    /// What stands at a path that holds no links, dots or doubled slashes, nor a leading one; the root is the empty path.
+    ///
+    /// # Errors
+    /// Where it is not known yet.
+    fn at(&self, path: &[u8]) -> Result<Option<&Node>, Unknown>;
+}
+
+impl Files for Rootfs {
+    fn at(&self, path: &[u8]) -> Result<Option<&Node>, Unknown> {
+        Ok(Self::at(self, path))
+    }
 }
 
 /// A root filesystem. Paths are kept without a leading slash, in bytes, as tar has them; the root itself is the empty

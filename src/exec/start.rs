@@ -159,7 +159,7 @@ mod tests {
     fn started(name: &str, directory: &str, search: Option<&str>) -> Start {
         let rootfs = rootfs();
         let mounts = vec![b"tmp".to_vec()];
-        let view = View { rootfs: &rootfs, directory: directory.into(), user: User::default(), mounts };
+        let view = View { files: &rootfs, directory: Some(directory.into()), user: User::default(), mounts };
         start(&view, HOST, &[name.into()], search.map(str::as_bytes))
     }
 
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(unknown(started("sh", "", Some("/tmp:/bin"))), Some(Unknown::Mounted(b"/tmp".to_vec())));
         assert_eq!(unknown(started("sh", "", Some("/bin:/tmp"))), None);
         let rootfs = Rootfs::default();
-        let view = View { rootfs: &rootfs, directory: Vec::new(), user: User::default(), mounts: Vec::new() };
+        let view = View { files: &rootfs, directory: Some(Vec::new()), user: User::default(), mounts: Vec::new() };
         assert_eq!(unknown(start(&view, HOST, &[], None)), Some(Unknown::NoCommand));
     }
 }

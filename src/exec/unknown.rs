@@ -10,6 +10,9 @@ pub enum Unknown {
     /// Something may be mounted over this path when the container runs.
     #[error("{} may be mounted over at run time", String::from_utf8_lossy(.0))]
     Mounted(Vec<u8>),
+    /// A layer that was not read yet decides what is there.
+    #[error("what {} is, a lower layer says", String::from_utf8_lossy(.0))]
+    Unread(Vec<u8>),
     /// The bytes lay behind, in the stream, when it was learnt that they are needed.
     #[error("the part of {} that names its loader was not kept", String::from_utf8_lossy(.0))]
     NotKept(Vec<u8>),

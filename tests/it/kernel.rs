@@ -36,8 +36,8 @@ impl Case {
     }
 
     fn predicted(&self, rootfs: &Rootfs, host: Host) -> String {
-        let (directory, user) = (self.directory.clone(), self.user.clone());
-        let view = View { rootfs, directory, user, mounts: Vec::new() };
+        let (directory, user) = (Some(self.directory.clone()), self.user.clone());
+        let view = View { files: rootfs, directory, user, mounts: Vec::new() };
         match execve(&view, host, &self.path) {
             Answer::Starts { .. } => "starts".to_owned(),
             Answer::Fails { errno, .. } => errno.to_string(),

@@ -46,7 +46,7 @@ pub fn compare(host: Host) {
         let words = printed(bundle, &spec, name, directory, search, user);
         let place = working_directory(&rootfs, &[], directory.as_bytes()).unwrap();
         let user = User { user, ..User::default() };
-        let view = View { rootfs: &rootfs, directory: place, user, mounts: vec![] };
+        let view = View { files: &rootfs, directory: Some(place), user, mounts: vec![] };
         let predicted = start(&view, host, &[name.as_bytes().to_vec()], Some(search.as_bytes()));
         let agrees = match (&predicted.answer, &predicted.words) {
             (Answer::Starts { .. }, None) => words.is_empty(),
