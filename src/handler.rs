@@ -8,7 +8,8 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
 use crate::event::{Arrival, Event, EventError, Ignored};
-use crate::image::{self, Content, Image, Want};
+use crate::image::{self, Content, Depth, Image, Want};
+use crate::inspect::{Inspection, Inspector};
 use crate::intent::{Intent, Source};
 use crate::journal::{self, Walked};
 use crate::mark::{self, MarkError, Marker, Outcome};
@@ -30,6 +31,8 @@ pub struct Walk<O, N, M> {
     pub marker: M,
     /// Tells people; none where only marks are set.
     pub notifier: Option<N>,
+    /// Looks at programs, and remembers layers from one event to the next.
+    pub inspector: Inspector,
     /// How it is set.
     pub settings: Settings,
     /// Writes down one line for each event.
@@ -56,12 +59,16 @@ pub enum Error {
 /// How long to wait before a missing image is asked for a second time: an event may overtake what it tells of.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 
+/// What of an invocation's time is kept back from inspections, so that what is known without them still goes out: a mark
+/// and a message take some tens of milliseconds, and at most 14 seconds each when a service stalls.
+const MARGIN: Duration = Duration::from_secs(30);
+
 impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Repository) -> M> Walk<O, N, P> {
-    /// Handles one event.
+    /// Handles one event; `left` is the time that there is for it, where that is known.
     ///
     /// # Errors
     /// Where something is not known that a retry may find out, or may not have been said that was to be said.
-    pub async fn handle(&self, event: &EventBridgeEvent<Value>) -> Result<Report, Error> {
+    pub async fn handle(&self, event: &EventBridgeEvent<Value>, left: Option<Duration>) -> Result<Report, Error> {
         let began = Instant::now();
         let event_id = event.id.as_deref().unwrap_or_default();
         let arrival = match Event::read(event)? {
@@ -74,10 +81,12 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
         };
         let registry = Counted::new((self.registry)(&arrival.repository));
         let rules = &self.settings.rules;
-        let mut found = look(&registry, &arrival.selector, None, rules).await?;
+        let left = left.map_or(Duration::MAX, |left| left.saturating_sub(MARGIN));
+        let by = Inspect { inspector: &self.inspector, left };
+        let mut found = look(&registry, &arrival.selector, None, rules, by).await?;
         if matches!(found, Look::Ignored(Ignored::Deleted, _)) {
             tokio::time::sleep(SECOND_LOOK).await;
-            found = look(&registry, &arrival.selector, None, rules).await?;
+            found = look(&registry, &arrival.selector, None, rules, by).await?;
         }
         let mut report = found.report(Place {
             arrival: Some(&arrival),
@@ -128,12 +137,26 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
 pub enum Look {
     /// It was judged; as far as it could be read.
     #[allow(missing_docs, reason = "the names say it")]
-    Judged { judgement: Judgement, image: Option<Image>, manifest: Option<Manifest> },
+    Judged {
+        judgement: Judgement,
+        image: Option<Image>,
+        inspections: Vec<Inspection>,
+        manifest: Option<Manifest>,
+    },
     /// It is not for this program to judge.
     Ignored(Ignored, Option<Image>),
 }
 
-/// Looks at one image: its intent, what it says it is, and how the two agree. `asked` are the runtimes that a person
+/// How programs are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Inspect<'a> {
+    /// By what.
+    pub inspector: &'a Inspector,
+    /// The time that there is for it.
+    pub left: Duration,
+}
+
+/// Looks at one image: its intent, what it says it is, what its programs do, and how these agree. `asked` are the runtimes that a person
 /// named; without them, what the image and its repository declare counts.
 ///
 /// # Errors
@@ -143,7 +166,9 @@ pub async fn look(
     selector: &Selector,
     asked: Option<&[Runtime]>,
     rules: &Rules,
+    by: Inspect<'_>,
 ) -> Result<Look, RegistryError> {
+    let began = Instant::now();
     let intent = match (asked, selector.tag().filter(|_| rules.image_tags)) {
         (Some(runtimes), _) => Intent::given(runtimes),
         (None, Some(tag)) => Intent::of_tag(tag),
@@ -160,11 +185,11 @@ pub async fn look(
         Some(Answer::Absent) | None => return Ok(Look::Ignored(Ignored::Deleted, None)),
         Some(Answer::Refused(reason)) => {
             let intent = intent.or_default(&rules.default_runtimes);
-            return Ok(Look::Judged { judgement: verdict::unread(&intent, &reason), image: None, manifest: None });
+            let judgement = verdict::unread(&intent, &reason);
+            return Ok(Look::Judged { judgement, image: None, inspections: Vec::new(), manifest: None });
         }
     };
-    let runtimes: Vec<Runtime> = intent.declared.iter().map(|declared| declared.runtime).chain(intent.hint).collect();
-    let runtimes = if intent.is_declared() { runtimes } else { Vec::new() };
+    let runtimes = if intent.is_declared() { intent.candidates() } else { Vec::new() };
     let want = Want { depth: rules.depth, runtimes: &runtimes, label: &rules.key };
     let image = image::read(registry, &manifest, want).await?;
     let intent = intent.or(Source::Label, image.label.as_deref()).or_default(&rules.default_runtimes);
@@ -172,7 +197,18 @@ pub async fn look(
         Content::Artifact(_) => Look::Ignored(Ignored::Artifact, Some(image)),
         // By digest alone, an attestation is where it belongs; under a tag, something else should be.
         Content::Attestation if selector.tag().is_none() => Look::Ignored(Ignored::Attestation, Some(image)),
-        _ => Look::Judged { judgement: verdict::judge(&intent, &image), image: Some(image), manifest: Some(manifest) },
+        _ => {
+            let deadline = began.checked_add(by.left.min(Duration::from_secs(rules.bounds.seconds)));
+            let candidates = intent.candidates();
+            // Where a declaration cannot be read, nothing depends on what the image starts.
+            let is_wanted = rules.depth == Depth::Binaries && (!candidates.is_empty() || !intent.is_declared());
+            let inspections = match is_wanted {
+                true => by.inspector.inspect(registry, &image, &candidates, deadline).await?,
+                false => Vec::new(),
+            };
+            let judgement = verdict::judge(&intent, &image, &inspections);
+            Look::Judged { judgement, image: Some(image), inspections, manifest: Some(manifest) }
+        }
     })
 }
 
@@ -181,7 +217,9 @@ impl Look {
     #[must_use]
     pub fn report(&self, place: Place<'_>) -> Report {
         match self {
-            Self::Judged { judgement, image, .. } => Report::judged(place, image.as_ref(), judgement),
+            Self::Judged { judgement, image, inspections, .. } => {
+                Report::judged(place, image.as_ref(), inspections, judgement)
+            }
             Self::Ignored(why, image) => Report::ignored(place, image.as_ref(), *why),
         }
     }

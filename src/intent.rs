@@ -106,6 +106,19 @@ impl Intent {
         !self.declared.is_empty() || !self.unreadable.is_empty()
     }
 
+    /// Every runtime that the image may be held against: those that are declared, and their services with the
+    /// architecture that the tag hints at.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<Runtime> {
+        let mut candidates: Vec<Runtime> = self.declared.iter().map(|declared| declared.runtime).collect();
+        if let Some(hint) = self.hint {
+            let there = |runtime: &Runtime| Runtime::of(runtime.profile().service, hint.profile().architecture);
+            let hinted: Vec<Runtime> = candidates.iter().filter_map(there).chain([hint]).collect();
+            candidates.extend(hinted);
+        }
+        candidates
+    }
+
     /// Adds what a weaker source says, where no stronger one has declared anything.
     #[must_use]
     pub fn or(mut self, source: Source, text: Option<&str>) -> Self {

@@ -23,8 +23,8 @@ pub struct Walked<'a> {
     pub told: bool,
     /// How long it took, in milliseconds.
     pub milliseconds: u64,
-    /// How many bytes of manifests and configs were read.
-    pub bytes: usize,
+    /// How many bytes of manifests, configs and layers were read, the latter as stored.
+    pub bytes: u64,
     /// When it ended, in milliseconds since 1970.
     pub now: u64,
 }

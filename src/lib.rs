@@ -27,6 +27,7 @@ pub mod service_error;
 pub mod registry;
 pub mod image;
 pub mod exec;
+pub mod inspect;
 pub mod verdict;
 pub mod report;
 pub mod mark;

@@ -6,10 +6,12 @@
 #![recursion_limit = "256"]
 
 use std::cell::LazyCell;
+use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::aws::{Aws, endpoint};
 use ecr_preflight::handler::Walk;
+use ecr_preflight::inspect::Inspector;
 use ecr_preflight::mark::ecr::EcrMarker;
 use ecr_preflight::notify::sns::SnsTopic;
 use ecr_preflight::reference::Repository;
@@ -33,13 +35,14 @@ async fn main() -> Result<(), Error> {
         Walk {
             registry: move |repository: &Repository| ecr.open(repository),
             marker: move |repository: &Repository| EcrMarker::new(client.clone(), repository),
+            inspector: Inspector::new(settings.rules.bounds.limits, settings.rules.bounds.cache),
             notifier: settings.topic.clone().map(|topic| SnsTopic::new(sns, topic)),
             settings,
             journal: ecr_preflight::log::write,
         }
     });
     let handle = async |event: LambdaEvent<EventBridgeEvent<Value>>| {
-        let told = walk.handle(&event.payload).await;
+        let told = walk.handle(&event.payload, Some(left(event.context.deadline))).await;
         told.map_err(|error| {
             let text = ecr_preflight::log::chain(&error);
             tracing::error!(event_id = event.payload.id, error = text, "failed; the event is retried");
@@ -47,6 +50,12 @@ async fn main() -> Result<(), Error> {
         })
     };
     lambda_runtime::run(service_fn(handle)).await
+}
+
+/// How much time is left until a deadline in milliseconds since 1970.
+fn left(deadline: u64) -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Duration::from_millis(deadline).saturating_sub(now)
 }
 
 /// The function cannot start: the text stands in its log, and the service reports the exit.

@@ -3,13 +3,14 @@
 //! Does not write anywhere but to its output.
 
 use std::io::Write;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::image::ImageArgument;
 use super::{Error, Format};
 use crate::event::Ignored;
-use crate::handler::{Look, look};
+use crate::handler::{Inspect, Look, look};
 use crate::reference::{Repository, Selector};
 use crate::registry::Registry;
 use crate::registry::layout::Layout;
@@ -29,6 +30,8 @@ pub(super) struct Arguments {
     /// Where it is meant to run; may be given several times.
     #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::runtime)]
     runtimes: Vec<Runtime>,
+    #[command(flatten)]
+    inspect: super::InspectArguments,
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -41,7 +44,10 @@ Examples:
   ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
 
 pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
-    let rules = super::settings()?.rules;
+    let mut rules = super::settings()?.rules;
+    arguments.inspect.apply(&mut rules);
+    let inspector = super::inspector(&rules);
+    let by = Inspect { inspector: &inspector, left: Duration::MAX };
     let asked = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let report = match arguments.image.parse()? {
         ImageArgument::Layout { directory, selector } => {
@@ -51,13 +57,13 @@ pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Ve
             let absent = || Error::Absent { reference: arguments.image.clone(), hint: hint.clone() };
             let unnamed = || Error::Unnamed { reference: arguments.image.clone(), hint: hint.clone() };
             let selector = selector.or_else(|| layout.only()).ok_or_else(unnamed)?;
-            report(&layout, &arguments.image, &selector, None, asked, &rules).await?.ok_or_else(absent)?
+            report(&layout, &arguments.image, &selector, None, asked, &rules, by).await?.ok_or_else(absent)?
         }
         ImageArgument::Ecr { repository, selector } => {
             let aws = super::aws(Some(repository.region().to_owned())).await;
             let registry = aws.ecr(super::endpoint("ECR")).open(&repository);
             let absent = || Error::Absent { reference: arguments.image.clone(), hint: None };
-            report(&registry, &arguments.image, &selector, Some(&repository), asked, &rules)
+            report(&registry, &arguments.image, &selector, Some(&repository), asked, &rules, by)
                 .await?
                 .ok_or_else(absent)?
         }
@@ -77,8 +83,9 @@ async fn report(
     repository: Option<&Repository>,
     asked: Option<&[Runtime]>,
     rules: &Rules,
+    by: Inspect<'_>,
 ) -> Result<Option<Report>, Error> {
-    let found = look(registry, selector, asked, rules).await?;
+    let found = look(registry, selector, asked, rules, by).await?;
     let place = Place { arrival: None, reference, repository, tag: selector.tag(), key: &rules.key };
     let is_absent = matches!(found, Look::Ignored(Ignored::Deleted | Ignored::Superseded, _));
     Ok((!is_absent).then(|| found.report(place)))

@@ -14,13 +14,15 @@ use std::process::ExitCode;
 
 use aws_smithy_runtime_api::client::http::http_client_fn;
 use aws_types::region::Region;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::aws::{Aws, connector};
+use crate::image::Depth;
+use crate::inspect::Inspector;
 use crate::log;
 use crate::report::Report;
 use crate::runtime::Runtime;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Rules, Settings, SettingsError};
 use crate::verdict::Verdict;
 
 /// Will this container image start where it is meant to run?
@@ -60,6 +62,27 @@ enum Format {
     Text,
     /// For programs: one object, schema `ecr-preflight/1`.
     Json,
+}
+
+/// How far an image is looked at.
+#[derive(Debug, Args)]
+struct InspectArguments {
+    /// Read labels only: do not look into layers at what the image really starts.
+    #[arg(long)]
+    no_exec: bool,
+}
+
+impl InspectArguments {
+    fn apply(&self, rules: &mut Rules) {
+        if self.no_exec {
+            rules.depth = rules.depth.min(Depth::Configs);
+        }
+    }
+}
+
+/// What programs are looked at with.
+fn inspector(rules: &Rules) -> Inspector {
+    Inspector::new(rules.bounds.limits, rules.bounds.cache)
 }
 
 /// Anything that keeps a command from answering, with what may help.

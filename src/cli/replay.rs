@@ -32,6 +32,8 @@ pub(super) struct Arguments {
     /// The value of the repository's resource tag that declares runtimes, in the layout's place.
     #[arg(long, value_name = "RUNTIMES", requires = "layout")]
     declared: Option<String>,
+    #[command(flatten)]
+    inspect: super::InspectArguments,
     /// What to print: the message as people see it, or the function's return value.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -44,7 +46,8 @@ Examples:
   ecr-preflight replay event.json --format json";
 
 pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
-    let settings = super::settings()?;
+    let mut settings = super::settings()?;
+    arguments.inspect.apply(&mut settings.rules);
     let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::File {
         path: arguments.event.display().to_string(),
         source,
@@ -54,11 +57,11 @@ pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Ve
     let printer = Printer::default();
     let report = if let Some(directory) = &arguments.layout {
         let layout = Layout::open(directory, arguments.declared.clone())?;
-        walk(|_| &layout, &printer, settings).handle(&event).await?
+        walk(|_| &layout, &printer, settings).handle(&event, None).await?
     } else {
         let aws = super::aws(event.region.clone()).await;
         let ecr = aws.ecr(super::endpoint("ECR"));
-        walk(|repository| ecr.open(repository), &printer, settings).handle(&event).await?
+        walk(|repository| ecr.open(repository), &printer, settings).handle(&event, None).await?
     };
     let sent = printer.printed();
     match arguments.format {
@@ -75,5 +78,7 @@ fn walk<'a, R, O: Fn(&Repository) -> R>(
     printer: &'a Printer,
     settings: Settings,
 ) -> Walk<O, &'a Printer, impl Fn(&Repository) -> &'a Printer> {
-    Walk { registry, marker: move |_: &Repository| printer, notifier: Some(printer), settings, journal: |_| {} }
+    let inspector = super::inspector(&settings.rules);
+    let marker = move |_: &Repository| printer;
+    Walk { registry, marker, notifier: Some(printer), inspector, settings, journal: |_| {} }
 }

@@ -14,6 +14,23 @@ pub enum Processor {
     Arm64,
 }
 
+impl Processor {
+    /// Its architecture, as platforms name it.
+    #[must_use]
+    pub fn architecture(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The processor of an architecture, for those whose kernel's rules are known here.
+    #[must_use]
+    pub fn of(architecture: &str) -> Option<Self> {
+        [Self::Amd64, Self::Arm64].into_iter().find(|processor| processor.architecture() == architecture)
+    }
+}
+
 /// A machine, as far as it decides what starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Host {

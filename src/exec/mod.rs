@@ -25,6 +25,12 @@ mod program;
 mod execve;
 mod directory;
 mod start;
+mod stack;
+mod launch;
+mod cause;
+pub use stack::Stack;
+pub use launch::{By, Launch, launches};
+pub use cause::{Cause, cause};
 
 pub use apply::{ApplyError, apply};
 pub use contents::{Collector, Contents, HEAD};

@@ -69,3 +69,5 @@ mod tests {
         }
     }
 }
+impl User { /// STUB
+    pub fn of_config(_: &str) -> Self { Self::default() } }

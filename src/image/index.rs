@@ -162,7 +162,7 @@ impl Want<'_> {
             (_, _, []) => true,
             (_, false, runtimes) => !runtimes.iter().all(settled),
             (Depth::Labels, true, _) => false,
-            (Depth::Configs, true, runtimes) => runtimes.iter().any(selected),
+            (Depth::Configs | Depth::Binaries, true, runtimes) => runtimes.iter().any(selected),
         }
     }
 }

@@ -5,7 +5,8 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::json::{List, Number, Object, Text, object};
+use super::config::Config;
+use super::json::{List, Number, Object, Text, object, printable};
 use super::media_type::{self, Family, Kind, Layer};
 use crate::platform::Platform;
 use crate::reference::Digest;
@@ -13,9 +14,9 @@ use crate::reference::Digest;
 /// What a manifest describes, before anything that it refers to is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Document {
-    Manifest { family: Family, config: Blob, layers: Vec<Layer> },
+    Manifest { family: Family, config: Blob, layers: Vec<Layer>, gap: Option<String> },
     Index(Vec<Descriptor>),
-    Schema1 { platform: Platform, layers: Vec<Layer>, command: Vec<String> },
+    Schema1 { layers: Vec<Layer>, gap: Option<String>, config: Box<Config> },
     Artifact(String),
     Attestation,
 }
@@ -42,6 +43,14 @@ const ATTESTATION: &str = "application/vnd.docker.attestation.";
 /// More layers than any builder makes, so that a list of a million small ones is not walked: overlayfs, which every
 /// container runtime mounts images with, takes no more than 500.
 pub(super) const MAX_LAYERS: usize = 500;
+
+/// How much of a strange media type is shown, in characters.
+const MAX_SHOWN: usize = 100;
+
+/// Why layers are missing from those that are kept, if any are.
+pub(super) fn too_many(total: Option<usize>) -> Option<String> {
+    total.filter(|total| *total > MAX_LAYERS).map(|total| format!("it has {total} layers, more than the {MAX_LAYERS} that are read"))
+}
 
 /// More children than any index has that people build; the largest official ones have some 30 with attestations.
 pub(super) const MAX_CHILDREN: usize = 200;
@@ -126,7 +135,7 @@ impl Wire {
             let artifact = is_artifact.then(|| Document::Artifact(kind.to_owned()));
             return artifact.ok_or_else(|| "its manifest has no config".to_owned());
         };
-        let layers = self.layers.kept;
+        let List { kept: layers, total } = self.layers;
         let files: Vec<Layer> = layers.iter().filter_map(WireDescriptor::layer).collect();
         let is_image = media_type::is_image_config(&config.media_type.0)
             || family == Family::Docker && !files.is_empty() && media_type::is_default_config(&config.media_type.0);
@@ -147,7 +156,10 @@ impl Wire {
         }
         let digest = config.digest.0.parse().map_err(|error| format!("its config cannot be named: {error}"))?;
         let config = Blob { digest, size: config.size.0.unwrap_or(0) };
-        Ok(Document::Manifest { family, config, layers: files })
+        let odd = layers.iter().find(|layer| layer.layer().is_none());
+        let odd = odd.map(|layer| format!("one of its layers is of the type `{}`", printable(&layer.media_type.0, MAX_SHOWN)));
+        let gap = odd.or_else(|| too_many(total));
+        Ok(Document::Manifest { family, config, layers: files, gap })
     }
 
     fn index(self) -> Result<Document, String> {
@@ -182,8 +194,9 @@ impl Wire {
 
 impl WireDescriptor {
     fn layer(&self) -> Option<Layer> {
-        let compression = media_type::files(&self.media_type.0)?;
-        Some(Layer { digest: self.digest.0.parse().ok()?, compression })
+        let (compression, access) = media_type::files(&self.media_type.0)?;
+        let size = self.size.0.unwrap_or(0);
+        Some(Layer { digest: self.digest.0.parse().ok()?, compression, size, access })
     }
 
     /// Whether a client looking for a platform would consider this child. One whose descriptor has a platform but no

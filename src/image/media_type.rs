@@ -32,6 +32,21 @@ pub struct Layer {
     pub digest: Digest,
     /// How it says it is compressed.
     pub compression: Compression,
+    /// Its size in bytes as the manifest says; 0 where it does not.
+    pub size: u64,
+    /// Whether its files can be read.
+    pub access: Access,
+}
+
+/// Whether the files of a layer can be read, by its media type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// They can.
+    Open,
+    /// They are encrypted, for whom the image is meant.
+    Encrypted,
+    /// They lie elsewhere, at an address that the manifest names and that is never followed.
+    Foreign,
 }
 
 /// What a manifest's or a descriptor's media type says of the document.
@@ -72,23 +87,29 @@ pub(super) fn is_in_toto(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.in-toto")
 }
 
+/// What the types of layers of files begin with.
+const FILES: [(&str, Access); 4] = [
+    ("application/vnd.oci.image.layer.v1.tar", Access::Open),
+    ("application/vnd.oci.image.layer.nondistributable.v1.tar", Access::Foreign),
+    ("application/vnd.docker.image.rootfs.diff.tar", Access::Open),
+    ("application/vnd.docker.image.rootfs.foreign.diff.tar", Access::Foreign),
+];
+
 /// The compression of a layer of files; `None` where the type is that of something else.
-pub(super) fn files(media_type: &str) -> Option<Compression> {
-    // Encryption is written behind everything else, and hides nothing of what is asked here.
-    let media_type = media_type.strip_suffix("+encrypted").unwrap_or(media_type);
-    let suffix = ["application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar"]
-        .iter()
-        .chain(&[
-            "application/vnd.docker.image.rootfs.diff.tar",
-            "application/vnd.docker.image.rootfs.foreign.diff.tar",
-        ])
-        .find_map(|prefix| media_type.strip_prefix(prefix))?;
-    match suffix {
-        "" => Some(Compression::None),
-        "+gzip" | ".gzip" => Some(Compression::Gzip),
-        "+zstd" | ".zstd" => Some(Compression::Zstd),
-        _ => None,
-    }
+pub(super) fn files(media_type: &str) -> Option<(Compression, Access)> {
+    // Encryption is written behind everything else: `ocicrypt`'s "OCI Image Encryption".
+    let (media_type, sealed) = match media_type.strip_suffix("+encrypted") {
+        Some(media_type) => (media_type, Some(Access::Encrypted)),
+        None => (media_type, None),
+    };
+    let (suffix, access) = FILES.iter().find_map(|(prefix, access)| Some((media_type.strip_prefix(prefix)?, *access)))?;
+    let compression = match suffix {
+        "" => Compression::None,
+        "+gzip" | ".gzip" => Compression::Gzip,
+        "+zstd" | ".zstd" => Compression::Zstd,
+        _ => return None,
+    };
+    Some((compression, sealed.unwrap_or(access)))
 }
 
 #[cfg(test)]
@@ -97,16 +118,18 @@ mod tests {
 
     #[test]
     fn layers_of_files_are_told_from_others() {
-        for (media_type, compression) in [
-            ("application/vnd.oci.image.layer.v1.tar", Some(Compression::None)),
-            ("application/vnd.oci.image.layer.v1.tar+gzip", Some(Compression::Gzip)),
-            ("application/vnd.oci.image.layer.v1.tar+zstd", Some(Compression::Zstd)),
-            ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", Some(Compression::Gzip)),
-            ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", Some(Compression::Gzip)),
-            ("application/vnd.docker.image.rootfs.diff.tar", Some(Compression::None)),
-            ("application/vnd.docker.image.rootfs.diff.tar.gzip", Some(Compression::Gzip)),
-            ("application/vnd.docker.image.rootfs.diff.tar.zstd", Some(Compression::Zstd)),
-            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", Some(Compression::Gzip)),
+        use Access::{Encrypted, Foreign, Open};
+        use Compression::{Gzip, None as Plain, Zstd};
+        for (media_type, expected) in [
+            ("application/vnd.oci.image.layer.v1.tar", Some((Plain, Open))),
+            ("application/vnd.oci.image.layer.v1.tar+gzip", Some((Gzip, Open))),
+            ("application/vnd.oci.image.layer.v1.tar+zstd", Some((Zstd, Open))),
+            ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", Some((Gzip, Encrypted))),
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", Some((Gzip, Foreign))),
+            ("application/vnd.docker.image.rootfs.diff.tar", Some((Plain, Open))),
+            ("application/vnd.docker.image.rootfs.diff.tar.gzip", Some((Gzip, Open))),
+            ("application/vnd.docker.image.rootfs.diff.tar.zstd", Some((Zstd, Open))),
+            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", Some((Gzip, Foreign))),
             ("application/vnd.in-toto+json", None),
             ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", None),
             ("application/vnd.dev.cosign.simplesigning.v1+json", None),
@@ -114,7 +137,7 @@ mod tests {
             ("text/spdx", None),
             ("", None),
         ] {
-            assert_eq!(files(media_type), compression, "{media_type}");
+            assert_eq!(files(media_type), expected, "{media_type}");
         }
     }
 }

@@ -4,13 +4,15 @@
 
 mod media_type;
 mod json;
+mod process;
 mod config;
 mod manifest;
 mod schema1;
 mod index;
 mod read;
 
-pub use media_type::{Compression, Family, Layer};
+pub use media_type::{Access, Compression, Family, Layer};
+pub use process::{Process, Trace};
 pub use read::{Depth, Want, read};
 
 use crate::platform::Platform;
@@ -57,8 +59,12 @@ pub struct Single {
     pub family: Family,
     /// Its layers, the lowest first.
     pub layers: Vec<Layer>,
+    /// Why not all its layers are among them, where they are not.
+    pub gap: Option<String>,
     /// Entrypoint and command together, cut to what a message needs; empty where the config has neither or was not read.
     pub command: Vec<String>,
+    /// What a runtime starts, whole; empty where the config was not read.
+    pub process: Process,
 }
 
 /// One platform of an index.

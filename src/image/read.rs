@@ -6,7 +6,7 @@ use super::config::Config;
 use super::index::{children, flatten};
 use super::json::{Text, object, printable};
 use super::manifest::{Blob, Document};
-use super::{Content, Image, Single};
+use super::{Content, Image, Process, Single};
 use crate::platform::Platform;
 use crate::reference::Digest;
 use crate::registry::{self, Answer, Manifest, Registry, RegistryError};
@@ -20,6 +20,8 @@ pub enum Depth {
     Labels,
     /// The children of an index are compared, and the configs of those that matter read.
     Configs,
+    /// What the programs in the layers do when they are started is looked at, too.
+    Binaries,
 }
 
 /// What the verdict will depend on.
@@ -67,15 +69,32 @@ const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// The image of a manifest, its config not yet read, and where that lies.
 pub(super) fn single(digest: Digest, document: Document) -> Option<(Single, Option<Blob>)> {
-    let image = |platform, family, layers, command| Single { digest, platform, unread: None, family, layers, command };
+    let image = |family, layers, gap| Single {
+        digest,
+        platform: Platform::default(),
+        unread: None,
+        family,
+        layers,
+        gap,
+        command: Vec::new(),
+        process: Process::default(),
+    };
     match document {
-        Document::Manifest { family, config, layers } => {
-            Some((image(Platform::default(), family, layers, Vec::new()), Some(config)))
-        }
-        Document::Schema1 { platform, layers, command } => {
-            Some((image(platform, super::Family::Docker, layers, command), None))
+        Document::Manifest { family, config, layers, gap } => Some((image(family, layers, gap), Some(config))),
+        Document::Schema1 { layers, gap, config } => {
+            let mut single = image(super::Family::Docker, layers, gap);
+            single.take(*config);
+            Some((single, None))
         }
         Document::Index(_) | Document::Artifact(_) | Document::Attestation => None,
+    }
+}
+
+impl Single {
+    fn take(&mut self, config: Config) {
+        self.platform = config.platform;
+        self.command = config.command;
+        self.process = config.process;
     }
 }
 
@@ -107,8 +126,7 @@ pub(super) async fn with_config(
     match read {
         Ok(config) => {
             let (label, is_blank) = (config.label(label).map(str::to_owned), config.is_blank());
-            single.platform = config.platform;
-            single.command = config.command;
+            single.take(config);
             Ok(Completed { single, label, is_blank })
         }
         Err(reason) => {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Answer, MAX_MANIFEST, Manifest, Registry, RegistryError};
+use super::{Answer, MAX_MANIFEST, Manifest, Registry, RegistryError, Stream};
 use crate::reference::{Digest, Selector};
 
 /// A directory with `oci-layout`, `index.json` and `blobs/`: OCI image specification, "Image Layout".
@@ -92,8 +92,12 @@ impl Layout {
         })
     }
 
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.directory.join("blobs").join("sha256").join(digest.hex())
+    }
+
     fn read(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
-        let path = self.directory.join("blobs").join("sha256").join(digest.hex());
+        let path = self.path(digest);
         match read_at_most(&path, limit) {
             Ok(bytes) => Ok(Answer::Found(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Answer::Absent),
@@ -121,6 +125,15 @@ impl Registry for Layout {
             Answer::Refused(reason) => Answer::Refused(format!("it {reason}")),
             other => other,
         })
+    }
+
+    async fn stream(&self, digest: &Digest) -> Result<Answer<Stream>, RegistryError> {
+        let path = self.path(digest);
+        match File::open(&path) {
+            Ok(file) => Ok(Answer::Found(Box::new(file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Answer::Absent),
+            Err(error) => Err(unreadable(&path, error)),
+        }
     }
 
     async fn resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {

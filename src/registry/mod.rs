@@ -7,6 +7,8 @@ pub mod layout;
 pub mod counted;
 mod signed;
 
+use std::io::Read;
+
 use crate::reference::{Digest, Selector};
 use crate::service_error::Cause;
 
@@ -16,6 +18,9 @@ pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
 /// How often a blob is asked for before its transfer counts as failed: a truncated body or an expired URL is mended by
 /// one fresh request; what fails twice is left to the retry of the whole event.
 const BLOB_ATTEMPTS: usize = 2;
+
+/// The bytes of a blob, read outside of the asynchronous runtime: reading waits for them. Dropped, the transfer ends.
+pub type Stream = Box<dyn Read + Send>;
 
 /// The images of one repository.
 pub trait Registry {
@@ -30,6 +35,12 @@ pub trait Registry {
     /// # Errors
     /// As above; [`RegistryError::Transfer`] where a second request may well succeed.
     fn blob(&self, digest: &Digest, limit: usize) -> impl Future<Output = Result<Answer<Vec<u8>>, RegistryError>>;
+
+    /// One blob as it arrives, however large. Not verified.
+    ///
+    /// # Errors
+    /// As above. Where the transfer fails later, the stream does.
+    fn stream(&self, digest: &Digest) -> impl Future<Output = Result<Answer<Stream>, RegistryError>>;
 
     /// The value of the repository's resource tag of this key, where it has one.
     ///
@@ -47,8 +58,24 @@ impl<R: Registry> Registry for &R {
         (**self).blob(digest, limit).await
     }
 
+    async fn stream(&self, digest: &Digest) -> Result<Answer<Stream>, RegistryError> {
+        (**self).stream(digest).await
+    }
+
     async fn resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
         (**self).resource_tag(key).await
+    }
+}
+
+impl<T> Answer<T> {
+    /// The same answer with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::Found(value) => Answer::Found(change(value)),
+            Self::Absent => Answer::Absent,
+            Self::Moved => Answer::Moved,
+            Self::Refused(reason) => Answer::Refused(reason),
+        }
     }
 }
 

@@ -6,18 +6,22 @@ mod face;
 mod card;
 mod declare;
 mod remedy;
+mod repair;
+mod started;
 mod symptom;
 mod text;
 
 pub use card::card;
 pub use face::{ArrivalFace, FaultFace, ImageFace, Kind, RuntimeFace};
 pub use remedy::Remedy;
+pub use started::{Outcome, Started};
 pub use text::{headline, text};
 
 use serde::Serialize;
 
 use crate::event::{Arrival, Ignored};
 use crate::image::Image;
+use crate::inspect::Inspection;
 use crate::intent::Declared;
 use crate::reference::{Repository, Tag};
 use crate::verdict::{Code, Finding, Judgement, Verdict};
@@ -44,6 +48,9 @@ pub struct Report {
     /// One answer for each intended runtime.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtimes: Option<Vec<RuntimeFace>>,
+    /// What is started of the images that the verdict depends on; none where no program was to be looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exec: Vec<Started>,
     /// What else the reader is to know, such as a mark that could not be set. Not in the JSON: it is about this
     /// program, not about the image.
     #[serde(skip)]
@@ -71,7 +78,12 @@ pub struct Place<'a> {
 impl Report {
     /// The report of an image that was judged; `image` is `None` where it could not be read.
     #[must_use]
-    pub fn judged(place: Place<'_>, image: Option<&Image>, judgement: &Judgement) -> Self {
+    pub fn judged(
+        place: Place<'_>,
+        image: Option<&Image>,
+        inspections: &[Inspection],
+        judgement: &Judgement,
+    ) -> Self {
         let runtime = |finding: &Finding| {
             let fault = |fault: &crate::verdict::Fault| FaultFace {
                 code: fault.code,
@@ -92,6 +104,7 @@ impl Report {
             intended: Some(judgement.intended.clone()),
             verdict: judgement.verdict,
             runtimes: Some(judgement.findings.iter().map(runtime).collect()),
+            exec: inspections.iter().map(Started::new).collect(),
             ..Self::empty(place)
         }
     }
@@ -112,6 +125,7 @@ impl Report {
             verdict: Verdict::Ignored,
             ignored: None,
             runtimes: None,
+            exec: Vec::new(),
             remarks: Vec::new(),
             key: place.key.to_owned(),
         }

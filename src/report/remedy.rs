@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::Place;
 use super::declare::{as_it_is, declare};
+use super::repair::repair;
 use crate::image::{Content, Image};
 use crate::runtime::{Fit, Runtime};
 use crate::verdict::{Code, Fault, Finding, Judgement, Subject};
@@ -56,6 +57,9 @@ pub(super) fn remedies(
     place: Place<'_>,
 ) -> Vec<Remedy> {
     let address = place.address();
+    if let (Some(trouble), false) = (&fault.trouble, fault.code == Code::WrongArchitecture) {
+        return repair(fault, trouble, place);
+    }
     match (fault.code, &finding.subject) {
         (Code::IntentUnreadable, Subject::Declaration(unreadable)) => declare(unreadable, judgement, place),
         (Code::WrongArchitecture | Code::PlatformMissing | Code::WrongOs, Subject::Runtime(runtime)) => {
@@ -82,6 +86,12 @@ pub(super) fn remedies(
                           fixed GOARCH, no base pinned to one platform";
             let held = held(image).join(",");
             vec![Remedy::run(advice, format!("docker buildx build --platform {held} --tag {address} --push ."))]
+        }
+        (Code::LabelLies, Subject::Runtime(runtime)) => {
+            let platforms = platforms(*runtime, judgement, image);
+            let mut remedy = build(*runtime, &platforms, &address);
+            remedy.advice = format!("Have the label say so: build it for {}", runtime.platform());
+            vec![remedy]
         }
         (Code::AttestationTagged, _) => {
             let runtimes = runtimes(judgement);

@@ -5,13 +5,16 @@
 use super::Place;
 use crate::image::{Content, Image};
 use crate::runtime::Service;
-use crate::verdict::{Code, Fault, Finding, Subject};
+use crate::verdict::{Code, Fault, Finding, Subject, Trouble};
 
 /// The words that the runtime of a finding shows for a fault.
 pub(super) fn symptom(fault: &Fault, finding: &Finding, image: Option<&Image>, place: Place<'_>) -> Option<String> {
     let Subject::Runtime(runtime) = finding.subject else { return None };
     let service = runtime.profile().service;
     let platform = runtime.platform();
+    if let Some(trouble) = &fault.trouble {
+        return said(trouble, service);
+    }
     match (fault.code, service) {
         // "Troubleshoot image issues in Lambda", InvalidEntrypoint.
         (Code::WrongArchitecture, Service::Lambda) => {
@@ -29,6 +32,19 @@ pub(super) fn symptom(fault: &Fault, finding: &Finding, image: Option<&Image>, p
         )),
         (Code::LayerFormatRefused, Service::Lambda) => Some("UnsupportedImageLayerDetected".to_owned()),
         _ => None,
+    }
+}
+
+/// What is printed of a program that does not start. Lambda has words of its own for what it starts itself, of which only
+/// those for ENOEXEC are documented.
+fn said(trouble: &Trouble, service: Service) -> Option<String> {
+    let words = trouble.words.clone()?;
+    match service {
+        Service::Lambda if trouble.is_first => {
+            let rest = words.strip_prefix("exec ").filter(|rest| rest.ends_with(": exec format error"))?;
+            Some(format!("fork/exec {rest} (Runtime.InvalidEntrypoint)"))
+        }
+        _ => Some(words),
     }
 }
 

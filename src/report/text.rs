@@ -4,9 +4,10 @@
 
 use std::fmt::Write as _;
 
-use super::{FaultFace, Kind, Report, RuntimeFace};
+use super::{FaultFace, Outcome, Report, RuntimeFace, Started};
 use crate::event::Ignored;
 use crate::intent::Source;
+use crate::reference::quoted;
 use crate::verdict::{Code, Subject, Verdict};
 
 /// The report in one line, without a full stop.
@@ -20,7 +21,7 @@ pub fn headline(report: &Report) -> String {
         titles.dedup();
         titles.join(", ")
     };
-    let lies = |fault: &FaultFace| matches!(fault.code, Code::DescriptorLies | Code::IdenticalLayers);
+    let lies = |fault: &FaultFace| matches!(fault.code, Code::LabelLies | Code::DescriptorLies | Code::IdenticalLayers);
     let only_lies = report.faults().all(lies);
     let only_labels = report.runtimes().all(|runtime| matches!(runtime.subject, Subject::Label(_)));
     match (report.verdict, report.ignored) {
@@ -49,6 +50,10 @@ pub fn text(report: &Report) -> String {
         if !platforms.is_empty() {
             line(&format!("  platform  {}", platforms.join(", ")));
         }
+    }
+    for started in report.exec.iter().filter(|started| started.outcome == Outcome::Starts) {
+        let which = if report.exec.len() > 1 { format!(" on {}", started.host) } else { String::new() };
+        line(&format!("  starts    {}{which}", quoted(&started.chain.join(" \u{2192} "))));
     }
     for runtime in report.runtimes() {
         line(&format!("\n{} {}{}", sign(runtime.verdict), runtime.subject.title(), declared_by(report, runtime)));
@@ -85,19 +90,37 @@ pub(super) fn steps(report: &Report) -> Vec<(String, Option<String>)> {
 
 /// What holds for every report of its kind, and what was remarked on this one.
 pub(super) fn remarks(report: &Report) -> Vec<String> {
-    let inspected = "label checked, binary not inspected: this version reads labels only";
+    let programs = report.exec.iter().filter_map(|started| uninspected(report, started));
+    let mut remarks: Vec<String> = programs.collect();
+    remarks.dedup();
+    if report.faults().any(|fault| is_of_a_program(fault.code)) {
+        remarks.push(OVERRIDE.to_owned());
+    }
     let undeclared = format!(
         "declare where it runs: tag the repository, or label the image, `{}=ecs/arm64` for example",
         report.key
     );
-    let is_image = report.image.as_ref().is_some_and(|image| image.kind != Kind::Artifact);
-    let standing = match report.verdict {
-        Verdict::Runs | Verdict::Unknown | Verdict::Fails if is_image => Some(inspected),
+    if report.verdict == Verdict::Undeclared {
+        remarks.push(undeclared);
+    }
+    remarks.extend(report.remarks.iter().cloned());
+    remarks
+}
 
-        Verdict::Undeclared => Some(undeclared.as_str()),
-        Verdict::Ignored | Verdict::Runs | Verdict::Unknown | Verdict::Fails => None,
-    };
-    standing.map(str::to_owned).into_iter().chain(report.remarks.iter().cloned()).collect()
+/// Where a service starts something else than what the image says, what was seen of that holds no longer.
+const OVERRIDE: &str = "This is what the image's own entrypoint and command do; a task definition, a service or a \
+                        function may name others.";
+
+fn is_of_a_program(code: Code) -> bool {
+    use Code::{ExecFormat, ExecInterpreterMissing, ExecLoader, ExecNotFound, ExecPermission};
+    matches!(code, ExecFormat | ExecInterpreterMissing | ExecLoader | ExecNotFound | ExecPermission)
+}
+
+/// Why a program was not looked at, where one was to be.
+fn uninspected(report: &Report, started: &Started) -> Option<String> {
+    let reason = started.reason.as_ref()?;
+    let which = if report.exec.len() > 1 { format!("{}: ", started.platform) } else { String::new() };
+    Some(format!("{which}label checked, binary not inspected: {reason}"))
 }
 
 /// Who declared the runtime, in brackets.

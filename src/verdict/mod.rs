@@ -4,12 +4,15 @@
 
 mod names;
 mod rules;
+mod seen;
 mod twins;
 
 use serde::Serialize;
 
 use self::rules::list;
-use crate::image::{Content, Entry, Image, Single};
+use crate::exec::{Cause, Processor};
+use crate::image::{Content, Entry, Image, Single, Trace};
+use crate::inspect::Inspection;
 use crate::intent::{Declared, Intent, Source, Unreadable};
 use crate::platform::Platform;
 use crate::reference::Digest;
@@ -45,12 +48,24 @@ pub enum Code {
     IndexRefused,
     /// A kind of layer that the service does not take.
     LayerFormatRefused,
+    /// A label that contradicts the program which is started.
+    LabelLies,
     /// An index entry that contradicts the config of its child.
     DescriptorLies,
     /// Two platforms of an index with the same files.
     IdenticalLayers,
     /// A tag that points at an attestation.
     AttestationTagged,
+    /// A file that is nothing which the kernel starts.
+    ExecFormat,
+    /// A command that is not in the image.
+    ExecNotFound,
+    /// A script whose first line names what is not in the image.
+    ExecInterpreterMissing,
+    /// A file that its user may not execute.
+    ExecPermission,
+    /// A program whose loader is missing or not one for it.
+    ExecLoader,
     /// A declaration of the intended runtime that names none.
     IntentUnreadable,
 }
@@ -64,6 +79,25 @@ pub struct Fault {
     pub platform: Option<Platform>,
     /// What was seen, in one sentence without a full stop.
     pub evidence: String,
+    /// What was seen of the program, where one was looked at.
+    pub trouble: Option<Box<Trouble>>,
+}
+
+/// A program that does not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The path that the kernel, or whoever looks a command up, says it of.
+    pub path: String,
+    /// Whether the container runtime itself was to start it, and not a program that it started.
+    pub is_first: bool,
+    /// Whether something else was opened before it.
+    pub is_opened: bool,
+    /// The words that are printed, where they are known.
+    pub words: Option<String>,
+    /// Why.
+    pub cause: Cause,
+    /// What the image's history tells of its build.
+    pub traces: Vec<Trace>,
 }
 
 /// What a finding is about.
@@ -101,15 +135,16 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
 }
 
-/// Holds an image against its intent.
+/// Holds an image, and what was seen of its programs, against its intent.
 #[must_use]
-pub fn judge(intent: &Intent, image: &Image) -> Judgement {
+pub fn judge(intent: &Intent, image: &Image, inspections: &[Inspection]) -> Judgement {
     let intended = intended(intent, image);
     let runtimes: Vec<Runtime> = intended.iter().map(|declared| declared.runtime).collect();
-    let mut findings: Vec<Finding> = runtimes.iter().map(|wanted| runtime(*wanted, &runtimes, image)).collect();
+    let held = |wanted: &Runtime| runtime(*wanted, &runtimes, image, inspections);
+    let mut findings: Vec<Finding> = runtimes.iter().map(held).collect();
     findings.extend(intent.unreadable.iter().map(unreadable));
     if findings.is_empty() {
-        findings.extend(labels(image));
+        findings.extend(labels(image, inspections));
     }
     let worst = findings.iter().map(|finding| finding.verdict).max();
     Judgement { verdict: worst.unwrap_or(Verdict::Undeclared), intended, findings }
@@ -135,7 +170,8 @@ fn intended(intent: &Intent, image: &Image) -> Vec<Declared> {
             };
             let mut runtimes: Vec<Runtime> = intent.declared.iter().map(there).collect();
             runtimes.dedup();
-            let is_sound = |wanted: &Runtime| runtime(*wanted, &runtimes, image).verdict == Verdict::Runs;
+            // Which runtimes are meant is a question of labels: what a program does there, is not asked here.
+            let is_sound = |wanted: &Runtime| runtime(*wanted, &runtimes, image, &[]).verdict == Verdict::Runs;
             if !runtimes.is_empty() && runtimes.iter().all(is_sound) {
                 runtimes.into_iter().map(by_tag).collect()
             } else {
@@ -154,19 +190,19 @@ pub fn unread(intent: &Intent, reason: &str) -> Judgement {
         content: Content::Unreadable(reason.to_owned()),
         label: None,
     };
-    judge(intent, &image)
+    judge(intent, &image, &[])
 }
 
 /// One intended runtime, of all these.
-fn runtime(runtime: Runtime, intended: &[Runtime], image: &Image) -> Finding {
+fn runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspections: &[Inspection]) -> Finding {
     let mut finding = Finding::sound(Subject::Runtime(runtime));
     match &image.content {
-        Content::Single(single) => finding.single(runtime, &single.platform, single),
+        Content::Single(single) => finding.single(runtime, single, seen::of(inspections, single, runtime.profile().architecture)),
         Content::Index(entries) if !runtime.profile().service.takes_an_index() => {
             let evidence = format!("it is an index ({}), not a single image", list(entries));
             finding.fail(Code::IndexRefused, None, evidence);
         }
-        Content::Index(entries) => finding.index(runtime, intended, entries),
+        Content::Index(entries) => finding.index(runtime, intended, entries, inspections),
         Content::Attestation => finding.attestation(),
         Content::Unreadable(reason) => finding.doubt(reason.clone()),
         Content::Artifact(kind) => finding.doubt(format!("it is no image but `{kind}`")),
@@ -179,7 +215,7 @@ fn runtime(runtime: Runtime, intended: &[Runtime], image: &Image) -> Finding {
 const MAX_LABELS: usize = 8;
 
 /// Without an intent, an image is held against its own label.
-fn labels(image: &Image) -> Vec<Finding> {
+fn labels(image: &Image, inspections: &[Inspection]) -> Vec<Finding> {
     match &image.content {
         Content::Attestation => {
             let mut finding = Finding::sound(Subject::Label(Platform::default()));
@@ -190,7 +226,9 @@ fn labels(image: &Image) -> Vec<Finding> {
             let held = |entry: &Entry| {
                 let mut finding = Finding::sound(Subject::Label(entry.platform.clone()));
                 finding.descriptor(entry);
-                finding.twins(entry, entries, |_| true);
+                let seen = entry.single().and_then(|single| label(single, &entry.platform, inspections));
+                finding.own_label(entry.single(), &entry.platform, seen);
+                finding.twins(entry, entries, seen, |_| true);
                 finding
             };
             entries.iter().map(held).filter(|finding| finding.verdict == Verdict::Fails).take(MAX_LABELS).collect()
@@ -201,15 +239,26 @@ fn labels(image: &Image) -> Vec<Finding> {
             finding.doubt(reason.clone());
             vec![finding]
         }
-        Content::Single(_) | Content::Artifact(_) => Vec::new(),
+        Content::Single(single) => {
+            let mut finding = Finding::sound(Subject::Label(single.platform.clone()));
+            finding.own_label(Some(single), &single.platform, label(single, &single.platform, inspections));
+            Some(finding).filter(|finding| finding.verdict == Verdict::Fails).into_iter().collect()
+        }
+        Content::Artifact(_) => Vec::new(),
     }
+}
+
+/// What was seen of an image on the processor that its own label claims.
+fn label<'a>(single: &Single, platform: &Platform, inspections: &'a [Inspection]) -> Option<&'a Inspection> {
+    let processor = Processor::of(platform.architecture()).filter(|_| platform.os() == "linux")?;
+    seen::of(inspections, single, processor.architecture())
 }
 
 fn unreadable(word: &Unreadable) -> Finding {
     let mut finding = Finding::sound(Subject::Declaration(word.clone()));
     // The fault is the declaration's, not the image's: whether that runs is not known.
     let evidence = format!("{} declares `{}`, which names no runtime", word.declared_by.title(), word.error.word);
-    finding.faults.push(Fault { code: Code::IntentUnreadable, platform: None, evidence });
+    finding.faults.push(Fault { code: Code::IntentUnreadable, platform: None, evidence, trouble: None });
     finding.doubt("where it is meant to run is not readable".to_owned());
     finding
 }
@@ -221,7 +270,7 @@ impl Finding {
 
     fn fail(&mut self, code: Code, platform: Option<&Platform>, evidence: String) {
         self.verdict = Verdict::Fails;
-        self.faults.push(Fault { code, platform: platform.cloned(), evidence });
+        self.faults.push(Fault { code, platform: platform.cloned(), evidence, trouble: None });
     }
 
     fn doubt(&mut self, reason: String) {

@@ -36,9 +36,15 @@ impl Code {
             Self::WrongOs => "wrong-os",
             Self::IndexRefused => "index-refused",
             Self::LayerFormatRefused => "layer-format-refused",
+            Self::LabelLies => "label-lies",
             Self::DescriptorLies => "descriptor-lies",
             Self::IdenticalLayers => "identical-layers",
             Self::AttestationTagged => "attestation-tagged",
+            Self::ExecFormat => "exec-format",
+            Self::ExecNotFound => "exec-not-found",
+            Self::ExecInterpreterMissing => "exec-interpreter-missing",
+            Self::ExecPermission => "exec-permission",
+            Self::ExecLoader => "exec-loader",
             Self::IntentUnreadable => "intent-unreadable",
         }
     }

@@ -2,9 +2,11 @@
 //!
 //! Does not know who declared the runtime.
 
+use super::seen;
 use super::twins::are_twins;
-use super::{Code, Finding};
+use super::{Code, Finding, Verdict};
 use crate::image::{Child, Compression, Entry, Family, Single};
+use crate::inspect::Inspection;
 use crate::platform::Platform;
 use crate::runtime::{Fit, Runtime, Service};
 
@@ -14,17 +16,47 @@ impl Finding {
         self.fail(Code::AttestationTagged, None, evidence);
     }
 
-    /// A single image, or the child of an index that the runtime selects as being of this platform.
-    pub(super) fn single(&mut self, runtime: Runtime, platform: &Platform, single: &Single) {
+    /// A single image.
+    pub(super) fn single(&mut self, runtime: Runtime, single: &Single, seen: Option<&Inspection>) {
+        let platform = &single.platform;
         let made_for = || format!("the image is made for {platform}, not {}", runtime.platform());
+        let starts = seen.and_then(Inspection::starts);
         match (runtime.fit(platform), &single.unread) {
-            (Fit::Suits, _) => {}
+            (Fit::Suits, _) => self.program(single, platform, seen),
             (Fit::OtherOs, _) => self.fail(Code::WrongOs, Some(platform), made_for()),
-            (Fit::OtherArchitecture, _) => self.fail(Code::WrongArchitecture, Some(platform), made_for()),
+            // A single image is started without a look at its label: `Fit` is only what the label promises.
+            (Fit::OtherArchitecture, _) if starts == Some(true) => {
+                let evidence = format!("its label says {platform}, but its programs are for {}", runtime.platform());
+                self.fail(Code::LabelLies, Some(platform), evidence);
+            }
+            (Fit::OtherArchitecture, _) => {
+                self.fail(Code::WrongArchitecture, Some(platform), made_for());
+                self.program(single, platform, seen);
+                self.faults.dedup_by_key(|fault| fault.code);
+            }
+            (Fit::Unclear(_), _) if starts.is_some() => self.program(single, platform, seen),
             (Fit::Unclear(_), Some(reason)) => self.doubt(reason.clone()),
             (Fit::Unclear(reason), None) => self.doubt(format!("the image claims {platform}: {reason}")),
         }
         self.layers(runtime, platform, single);
+    }
+
+    /// What the image starts, as far as it was looked at.
+    fn program(&mut self, single: &Single, platform: &Platform, seen: Option<&Inspection>) {
+        if let Some(fault) = seen.and_then(|seen| seen::fault(seen, platform, &single.process.traces)) {
+            self.verdict = Verdict::Fails;
+            self.faults.push(fault);
+        }
+    }
+
+    /// The same where no runtime is declared. A command that is not there may be meant to be named or mounted later.
+    pub(super) fn own_label(&mut self, single: Option<&Single>, platform: &Platform, seen: Option<&Inspection>) {
+        let Some(single) = single else { return };
+        let fault = seen.and_then(|seen| seen::fault(seen, platform, &single.process.traces));
+        if let Some(fault) = fault.filter(|fault| fault.code != Code::ExecNotFound) {
+            self.verdict = Verdict::Fails;
+            self.faults.push(fault);
+        }
     }
 
     /// The layer formats that a service refuses, as far as that is certain; where it depends on a version that is not
@@ -50,10 +82,18 @@ impl Finding {
         }
     }
 
-    pub(super) fn index(&mut self, runtime: Runtime, intended: &[Runtime], entries: &[Entry]) {
+    pub(super) fn index(
+        &mut self,
+        runtime: Runtime,
+        intended: &[Runtime],
+        entries: &[Entry],
+        inspections: &[Inspection],
+    ) {
         // A client takes the first that suits; the rest are alternatives.
         if let Some(entry) = entries.iter().find(|entry| runtime.fit(&entry.platform) == Fit::Suits) {
-            return self.selected(runtime, intended, entry, entries);
+            let single = entry.single();
+            let seen = single.and_then(|single| seen::of(inspections, single, runtime.profile().architecture));
+            return self.selected(runtime, intended, entry, entries, seen);
         }
         let perhaps = entries.iter().find_map(|entry| match (runtime.fit(&entry.platform), &entry.child) {
             (Fit::Unclear(_), Child::Missing(reason) | Child::Read(Single { unread: Some(reason), .. })) => {
@@ -74,18 +114,26 @@ impl Finding {
         }
     }
 
-    fn selected(&mut self, runtime: Runtime, intended: &[Runtime], entry: &Entry, entries: &[Entry]) {
+    fn selected(
+        &mut self,
+        runtime: Runtime,
+        intended: &[Runtime],
+        entry: &Entry,
+        entries: &[Entry],
+        seen: Option<&Inspection>,
+    ) {
         match &entry.child {
             Child::Unread => {}
             Child::Missing(reason) => self.doubt(reason.clone()),
             Child::Read(single) => {
                 self.descriptor(entry);
                 self.layers(runtime, &entry.platform, single);
+                self.program(single, &entry.platform, seen);
             }
         }
         // Only one of two platforms with the same files can be right, and which one is not known here. Where both are
         // meant to run it is certain that one fails.
-        self.twins(entry, entries, |twin| intended.iter().any(|runtime| runtime.fit(twin) == Fit::Suits));
+        self.twins(entry, entries, seen, |twin| intended.iter().any(|runtime| runtime.fit(twin) == Fit::Suits));
     }
 
     /// The index entry against the config of its child.
@@ -99,12 +147,24 @@ impl Finding {
         }
     }
 
-    /// Another architecture of the same index with the same files: a fault where `certain`, else a doubt.
-    pub(super) fn twins(&mut self, entry: &Entry, entries: &[Entry], certain: impl Fn(&Platform) -> bool) {
+    /// Another architecture of the same index with the same files: a fault where `certain`, else a doubt; neither where
+    /// this one was seen to start.
+    pub(super) fn twins(
+        &mut self,
+        entry: &Entry,
+        entries: &[Entry],
+        seen: Option<&Inspection>,
+        certain: impl Fn(&Platform) -> bool,
+    ) {
+        let starts = seen.and_then(Inspection::starts);
+        if starts == Some(true) {
+            return;
+        }
         let Some(twin) = entries.iter().find(|other| are_twins(entry, other)) else { return };
         let said =
             format!("{} and {} have the same layers, and at most one of them can start", entry.platform, twin.platform);
-        if certain(&twin.platform) {
+        let lies = self.faults.iter().any(|fault| fault.code == Code::LabelLies);
+        if lies || certain(&twin.platform) {
             self.fail(Code::IdenticalLayers, Some(&entry.platform), said);
         } else {
             self.doubt(said);

@@ -1,6 +1,9 @@
 //! Images of every kind met in the wild, from a layout through the whole look: what they are taken for.
 
-use ecr_preflight::handler::look;
+use std::time::Duration;
+
+use ecr_preflight::handler::{Inspect, look};
+use ecr_preflight::inspect::Inspector;
 use ecr_preflight::reference::Selector;
 use ecr_preflight::registry::layout::Layout;
 use ecr_preflight::report::{Place, Report};
@@ -21,8 +24,11 @@ fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) -> Report {
     let registry = Layout::open(layout.path(), None).unwrap();
     let selector = Selector::Both(digest(image), "v1".parse().unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let rules = Rules::default();
+    let inspector = Inspector::new(rules.bounds.limits, rules.bounds.cache);
+    let by = Inspect { inspector: &inspector, left: Duration::MAX };
     let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
-    let found = runtime.block_on(look(&registry, &selector, asked, &Rules::default())).unwrap();
+    let found = runtime.block_on(look(&registry, &selector, asked, &rules, by)).unwrap();
     found.report(Place { reference: "image", ..Place::default() })
 }
 

@@ -1,7 +1,7 @@
 //! What is published: the exact card and attributes, and the limits of every receiver.
 
 use ecr_preflight::event::{Arrival, How};
-use ecr_preflight::image::{Compression, Content, Family, Image, Layer, Single};
+use ecr_preflight::image::{Access, Process, Compression, Content, Family, Image, Layer, Single};
 use ecr_preflight::intent::{Intent, Source};
 use ecr_preflight::notify::{Message, message};
 use ecr_preflight::platform::Platform;
@@ -26,8 +26,10 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
         platform: Platform::linux("arm64"),
         unread: None,
         family: Family::Oci,
-        layers: vec![Layer { digest: digest.clone(), compression: Compression::Gzip }],
+        layers: vec![Layer { digest: digest.clone(), compression: Compression::Gzip, size: 9, access: Access::Open }],
+        gap: None,
         command: vec![command.to_owned()],
+        process: Process::default(),
     };
     let image = Image { digest, media_type: "m".to_owned(), content: Content::Single(single), label: None };
     let place = Place {
@@ -38,7 +40,7 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
         key: "intended-runtime",
     };
     let intent = Intent::default().or(Source::RepositoryTag, Some(declared));
-    Report::judged(place, Some(&image), &judge(&intent, &image))
+    Report::judged(place, Some(&image), &[], &judge(&intent, &image, &[]))
 }
 
 fn body(message: &Message, protocol: &str) -> String {

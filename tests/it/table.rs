@@ -1,12 +1,17 @@
 //! The full table: every runtime against every shape of image, and every way to declare against an image.
 
-use ecr_preflight::image::{Child, Compression, Content, Entry, Family, Image, Layer, Single};
+use ecr_preflight::image::{Access, Child, Compression, Content, Entry, Family, Image, Layer, Process, Single};
 use ecr_preflight::intent::{Intent, Source};
 use ecr_preflight::platform::Platform;
 use ecr_preflight::reference::Digest;
 use ecr_preflight::runtime::RUNTIMES;
-use ecr_preflight::verdict::{Judgement, judge};
+use ecr_preflight::verdict::{self, Judgement};
 use expect_test::expect;
+
+/// Holds an image against its intent by what it says alone.
+fn judge(intent: &Intent, image: &Image) -> Judgement {
+    verdict::judge(intent, image, &[])
+}
 
 fn platform(text: &str) -> Platform {
     let mut parts = text.split('/');
@@ -15,9 +20,18 @@ fn platform(text: &str) -> Platform {
 }
 
 fn single(claimed: &str, family: Family, compression: Compression, files: &str) -> Single {
-    let layers = vec![Layer { digest: Digest::of(files.as_bytes()), compression }];
+    let layers = vec![Layer { digest: Digest::of(files.as_bytes()), compression, size: 9, access: Access::Open }];
     let digest = Digest::of(format!("{claimed} {files}").as_bytes());
-    Single { digest, platform: platform(claimed), unread: None, family, layers, command: vec!["/app".to_owned()] }
+    Single {
+        digest,
+        platform: platform(claimed),
+        unread: None,
+        family,
+        layers,
+        gap: None,
+        command: vec!["/app".to_owned()],
+        process: Process::default(),
+    }
 }
 
 fn oci(claimed: &str) -> Single {

@@ -30,6 +30,22 @@ pub(super) async fn fetch(
 }
 
 async fn get(http: &SharedHttpConnector, url: &str, limit: usize) -> Result<Answer<Vec<u8>>, String> {
+    let mut body = open(http, url).await?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.try_next().await.map_err(|_| format!("it broke off after {} bytes", bytes.len()))? {
+        if bytes.len() + chunk.len() > limit {
+            return Ok(Answer::Refused(format!("it holds more than {limit} bytes")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Answer::Found(bytes))
+}
+
+/// Asks for the blob at an address; the body is still to come.
+///
+/// # Errors
+/// Says what went wrong, without the address.
+pub(super) async fn open(http: &SharedHttpConnector, url: &str) -> Result<ByteStream, String> {
     if !is_trusted(url) {
         return Err("its address is not an https one".to_owned());
     }
@@ -44,15 +60,7 @@ async fn get(http: &SharedHttpConnector, url: &str, limit: usize) -> Result<Answ
     if status != 200 {
         return Err(format!("the storage service answered with status {status}"));
     }
-    let mut body = ByteStream::new(response.into_body());
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.try_next().await.map_err(|_| format!("it broke off after {} bytes", bytes.len()))? {
-        if bytes.len() + chunk.len() > limit {
-            return Ok(Answer::Refused(format!("it holds more than {limit} bytes")));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Answer::Found(bytes))
+    Ok(ByteStream::new(response.into_body()))
 }
 
 /// Whether an address may be fetched: over TLS, or on this very machine, where an emulator of AWS answers.

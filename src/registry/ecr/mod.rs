@@ -3,6 +3,7 @@
 //! Does not know what the answers mean for a verdict. Never logs a URL's query: a presigned URL is a bearer secret.
 
 mod blob;
+mod transfer;
 mod reply;
 
 use aws_sdk_ecr::Client;
@@ -10,7 +11,7 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{Image, ImageIdentifier};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-use super::{Answer, Manifest, Registry, RegistryError};
+use super::{Answer, Manifest, Registry, RegistryError, Stream};
 use crate::reference::{Digest, Repository, Selector};
 use crate::service_error::cause;
 
@@ -82,18 +83,16 @@ impl Registry for EcrRepository {
     }
 
     async fn blob(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
-        const ACTION: &str = "ecr:GetDownloadUrlForLayer";
-        let request = self.ecr.client.get_download_url_for_layer();
-        let request = request.registry_id(self.repository.account()).repository_name(self.repository.name());
-        let reply = match request.layer_digest(digest.as_str()).send().await {
-            Ok(reply) => reply,
-            Err(error) => {
-                return reply::refused_layer(&error).map_or_else(|| Err(self.failed(ACTION, error)), Ok);
-            }
-        };
-        match reply.download_url() {
-            Some(url) => blob::fetch(&self.ecr.http, url, digest, limit).await,
-            None => Err(self.broken(ACTION, reply::Fault::Silence)),
+        match self.address(digest).await? {
+            Answer::Found(url) => blob::fetch(&self.ecr.http, &url, digest, limit).await,
+            other => Ok(other.map(|_| Vec::new())),
+        }
+    }
+
+    async fn stream(&self, digest: &Digest) -> Result<Answer<Stream>, RegistryError> {
+        match self.address(digest).await? {
+            Answer::Found(url) => transfer::begin(&self.ecr.http, &url, digest).await.map(Answer::Found),
+            other => Ok(other.map(|_| -> Stream { Box::new(std::io::empty()) })),
         }
     }
 
@@ -106,6 +105,20 @@ impl Registry for EcrRepository {
 }
 
 impl EcrRepository {
+    /// The presigned address of a blob.
+    async fn address(&self, digest: &Digest) -> Result<Answer<String>, RegistryError> {
+        const ACTION: &str = "ecr:GetDownloadUrlForLayer";
+        let request = self.ecr.client.get_download_url_for_layer();
+        let request = request.registry_id(self.repository.account()).repository_name(self.repository.name());
+        match request.layer_digest(digest.as_str()).send().await {
+            Ok(reply) => match reply.download_url() {
+                Some(url) => Ok(Answer::Found(url.to_owned())),
+                None => Err(self.broken(ACTION, reply::Fault::Silence)),
+            },
+            Err(error) => reply::refused_layer(&error).map_or_else(|| Err(self.failed(ACTION, error)), Ok),
+        }
+    }
+
     fn failed<E, R>(&self, action: &'static str, error: SdkError<E, R>) -> RegistryError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

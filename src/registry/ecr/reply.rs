@@ -66,7 +66,7 @@ pub(super) fn failure(failure: &ImageFailure) -> Result<Answer<Manifest>, Fault>
 }
 
 /// What an error of `GetDownloadUrlForLayer` says of the blob itself; `None` where it says nothing of it.
-pub(super) fn refused_layer(error: &SdkError<GetDownloadUrlForLayerError>) -> Option<Answer<Vec<u8>>> {
+pub(super) fn refused_layer<T>(error: &SdkError<GetDownloadUrlForLayerError>) -> Option<Answer<T>> {
     match error.as_service_error()? {
         GetDownloadUrlForLayerError::LayersNotFoundException(_) => Some(Answer::Absent),
         GetDownloadUrlForLayerError::LayerInaccessibleException(_) => {

@@ -21,6 +21,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use ecr_preflight::aws::{Aws, connector};
 use ecr_preflight::handler::{Error, Walk};
+use ecr_preflight::inspect::Inspector;
 use ecr_preflight::mark::ecr::EcrMarker;
 use ecr_preflight::notify::sns::SnsTopic;
 use ecr_preflight::reference::{Digest, Repository};
@@ -83,9 +84,10 @@ pub async fn walk_over(
         registry: |repository: &Repository| ecr.open(repository),
         marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),
         notifier: settings.topic.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
+        inspector: Inspector::new(settings.rules.bounds.limits, settings.rules.bounds.cache),
         settings,
         journal: |_| {},
     };
     let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
-    walk.handle(&event).await
+    walk.handle(&event, None).await
 }

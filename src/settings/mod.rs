@@ -3,6 +3,10 @@
 //! Does not read the environment itself. A bad value stops the start: a function that runs on a guess is worse than
 //! one that does not.
 
+mod bounds;
+
+pub use bounds::Bounds;
+
 use crate::image::Depth;
 use crate::mark::Policy;
 use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
@@ -31,12 +35,14 @@ pub struct Rules {
     pub default_runtimes: Vec<Runtime>,
     /// How far to look.
     pub depth: Depth,
+    /// How far inspections go.
+    pub bounds: Bounds,
 }
 
 impl Default for Rules {
     fn default() -> Self {
         let key = "intended-runtime".to_owned();
-        Self { key, image_tags: true, default_runtimes: Vec::new(), depth: Depth::Configs }
+        Self { key, image_tags: true, default_runtimes: Vec::new(), depth: Depth::Binaries, bounds: Bounds::default() }
     }
 }
 
@@ -55,7 +61,7 @@ pub struct Variable {
 pub const PREFIX: &str = "PREFLIGHT_";
 
 /// Every variable.
-pub const VARIABLES: [Variable; 7] = [
+pub const VARIABLES: [Variable; 8] = [
     Variable {
         name: "PREFLIGHT_TOPIC_ARN",
         allowed: "the ARN of a standard SNS topic",
@@ -79,8 +85,13 @@ pub const VARIABLES: [Variable; 7] = [
     },
     Variable {
         name: "PREFLIGHT_DEPTH",
-        allowed: "labels or configs",
-        meaning: "whether an index is believed, or the configs of its children are read too",
+        allowed: "labels, configs or binaries",
+        meaning: "whether an index is believed, its children's configs are read too, or what their programs do is looked at",
+    },
+    Variable {
+        name: "PREFLIGHT_LIMITS",
+        allowed: "words such as `bytes=2G seconds=120`",
+        meaning: "how far the inspection of programs goes",
     },
     Variable { name: "PREFLIGHT_LOG", allowed: "error, warn or info", meaning: "the least severe log lines" },
 ];
@@ -140,6 +151,7 @@ impl Settings {
             "PREFLIGHT_KEY" => self.rules.key = key(value).ok_or_else(unusable)?,
             "PREFLIGHT_IMAGE_TAGS" => self.rules.image_tags = choice(value, &IMAGE_TAGS).ok_or_else(unusable)?,
             "PREFLIGHT_DEPTH" => self.rules.depth = choice(value, &DEPTHS).ok_or_else(unusable)?,
+            "PREFLIGHT_LIMITS" => self.rules.bounds = Bounds::read(value).map_err(bad)?,
             "PREFLIGHT_LOG" => self.log = choice(value, &LEVELS).ok_or_else(unusable)?,
             "PREFLIGHT_DEFAULT_RUNTIME" => self.rules.default_runtimes = runtimes(value).map_err(bad)?,
             name => unreachable!("{name} is in the table of variables"),
@@ -150,7 +162,7 @@ impl Settings {
 
 const MARKS: [(&str, Policy); 3] = [("never", Policy::Never), ("failure", Policy::Failure), ("always", Policy::Always)];
 const IMAGE_TAGS: [(&str, bool); 2] = [("read", true), ("ignore", false)];
-const DEPTHS: [(&str, Depth); 2] = [("labels", Depth::Labels), ("configs", Depth::Configs)];
+const DEPTHS: [(&str, Depth); 3] = [("labels", Depth::Labels), ("configs", Depth::Configs), ("binaries", Depth::Binaries)];
 const LEVELS: [(&str, tracing::Level); 3] =
     [("error", tracing::Level::ERROR), ("warn", tracing::Level::WARN), ("info", tracing::Level::INFO)];
 
@@ -209,12 +221,14 @@ mod tests {
             ("PREFLIGHT_KEY", "team:runs-on"),
             ("PREFLIGHT_IMAGE_TAGS", "ignore"),
             ("PREFLIGHT_DEPTH", "labels"),
+            ("PREFLIGHT_LIMITS", "seconds=7"),
             ("PREFLIGHT_LOG", "warn"),
         ]);
         let settings = settings.unwrap().heard().unwrap();
         assert_eq!(settings.topic.as_deref(), Some("arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"));
         assert_eq!((settings.mark, settings.log), (Policy::Always, tracing::Level::WARN));
-        let Rules { key, image_tags, default_runtimes, depth } = settings.rules;
+        let Rules { key, image_tags, default_runtimes, depth, bounds } = settings.rules;
+        assert_eq!(bounds, Bounds { seconds: 7, ..Bounds::default() });
         assert_eq!((key.as_str(), image_tags, depth), ("team:runs-on", false, Depth::Labels));
         assert_eq!(default_runtimes, [Runtime::EcsAmd64, Runtime::AppRunner]);
     }
@@ -223,7 +237,7 @@ mod tests {
     fn bad_values_name_the_variable_the_value_and_what_is_allowed() {
         for (name, value, message) in [
             ("PREFLIGHT_MARK", "yes", "PREFLIGHT_MARK is `yes`; allowed: never, failure or always"),
-            ("PREFLIGHT_DEPTH", "deep", "PREFLIGHT_DEPTH is `deep`; allowed: labels or configs"),
+            ("PREFLIGHT_DEPTH", "deep", "PREFLIGHT_DEPTH is `deep`; allowed: labels, configs or binaries"),
             ("PREFLIGHT_IMAGE_TAGS", "1", "PREFLIGHT_IMAGE_TAGS is `1`; allowed: read or ignore"),
             ("PREFLIGHT_LOG", "loud", "PREFLIGHT_LOG is `loud`; allowed: error, warn or info"),
             (

@@ -1,0 +1,182 @@
+//! What an image really does when it is started: its layers are read, from the highest down, until that is known.
+//!
+//! Does not run anything, and does not judge. Where no answer can be had, the reason is kept; only a registry that fails
+//! makes it fail.
+
+mod cache;
+mod layers;
+mod wanted;
+mod question;
+
+use std::time::Instant;
+
+pub use cache::Cache;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::exec::{Answer, Cause, Launch, Limits, Processor, Stack};
+use crate::image::{Image, Single};
+use crate::platform::Platform;
+use crate::reference::Digest;
+use crate::registry::{Registry, RegistryError};
+use crate::runtime::Runtime;
+use layers::{LATE, Layers};
+use question::{Asked, Question};
+use wanted::wanted;
+
+/// How many images of one index are inspected beside each other.
+const BESIDE: usize = 2;
+
+/// What inspections are done with.
+#[derive(Debug)]
+pub struct Inspector {
+    /// How much of layers is read and remembered.
+    pub limits: Limits,
+    /// What is known of layers.
+    pub cache: Cache,
+    /// How many layers are read beside each other.
+    pub width: usize,
+}
+
+/// What one image does on one processor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// The digest of the image's manifest.
+    pub digest: Digest,
+    /// What its config claims.
+    pub platform: Platform,
+    /// The processor that it was to start on.
+    pub processor: Processor,
+    /// The command line that it was to start.
+    pub argv: Vec<String>,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+/// What an inspection gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// What is started, one after the other, at least one, and why the last of them is not, where it is not.
+    Launches(Vec<Launch>, Option<Cause>),
+    /// Nothing, because …
+    Nothing(String),
+}
+
+impl Inspector {
+    /// With these limits, and a cache for so many bytes.
+    #[must_use]
+    pub fn new(limits: Limits, cache: usize) -> Self {
+        // Inflating is what takes the time, and each layer is inflated by one thread. More than a few would hold too
+        // much of the network's bytes and of the decoders' windows at once.
+        let width = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).clamp(1, 4);
+        Self { limits, cache: Cache::new(cache), width }
+    }
+
+    /// Inspects what a verdict on these runtimes depends on; without any, each platform against its own label.
+    ///
+    /// # Errors
+    /// Where the registry fails, as a retry may mend.
+    pub async fn inspect(
+        &self,
+        registry: &impl Registry,
+        image: &Image,
+        runtimes: &[Runtime],
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Inspection>, RegistryError> {
+        let inspected = wanted(runtimes, image).into_iter().map(async |(single, processors)| {
+            let seen = self.look(registry, single, &processors, deadline).await?;
+            let inspection = |(processor, seen)| Inspection {
+                digest: single.digest.clone(),
+                platform: single.platform.clone(),
+                processor,
+                argv: single.process.argv.clone(),
+                seen,
+            };
+            Ok(processors.into_iter().zip(seen).map(inspection).collect::<Vec<_>>())
+        });
+        let inspected: Vec<_> = stream::iter(inspected).buffered(BESIDE).try_collect().await?;
+        Ok(inspected.concat())
+    }
+
+    /// One image on several processors: its layers are read once for all.
+    async fn look(
+        &self,
+        registry: &impl Registry,
+        single: &Single,
+        processors: &[Processor],
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Seen>, RegistryError> {
+        let nothing = |reason: &str| processors.iter().map(|_| Seen::Nothing(reason.to_owned())).collect();
+        if let Some(reason) = single.unread.as_ref().or(single.gap.as_ref()).or(single.process.odd.as_ref()) {
+            return Ok(nothing(reason));
+        }
+        let question = Question::new(&single.process);
+        let mut layers = Layers::new(registry, self, &single.layers, deadline);
+        let mut stack = Stack::default();
+        let mut is_complete = false;
+        loop {
+            let asked: Vec<Asked> = processors.iter().map(|processor| question.ask(&stack, *processor)).collect();
+            let is_open = asked.iter().any(|asked| matches!(asked, Asked::Open(_)));
+            if is_complete || !is_open {
+                return Ok(asked.into_iter().map(|asked| asked.or_else(None)).collect());
+            }
+            let next = within(deadline, layers.next()).await;
+            let added = match next.unwrap_or_else(|| Ok(Some(Err(LATE.to_owned()))))? {
+                Some(Ok(names)) => stack.push(names, &self.limits).map_err(|bound| bound.to_string()),
+                Some(Err(reason)) => Err(reason),
+                None => {
+                    is_complete = true;
+                    stack.complete(&self.limits).map_err(|error| error.to_string())
+                }
+            };
+            if let Err(reason) = added {
+                return Ok(asked.into_iter().map(|asked| asked.or_else(Some(&reason))).collect());
+            }
+        }
+    }
+}
+
+impl Asked {
+    /// The answer, or why there is none: this reason, where there is one, else the question's own.
+    fn or_else(self, reason: Option<&String>) -> Seen {
+        match self {
+            Self::Settled(seen) => seen,
+            Self::Open(own) => Seen::Nothing(reason.cloned().unwrap_or(own)),
+        }
+    }
+}
+
+/// What a future gives before the deadline.
+async fn within<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), future).await.ok(),
+        None => Some(future.await),
+    }
+}
+
+impl Inspection {
+    /// The last start of the chain, if anything was seen.
+    #[must_use]
+    pub fn last(&self) -> Option<&Launch> {
+        match &self.seen {
+            Seen::Launches(launches, _) => launches.last(),
+            Seen::Nothing(_) => None,
+        }
+    }
+
+    /// Whether the image's first program starts on this processor; `None` where that cannot be told.
+    #[must_use]
+    pub fn starts(&self) -> Option<bool> {
+        match &self.seen {
+            Seen::Launches(launches, _) => Some(!launches.iter().any(Launch::fails)),
+            Seen::Nothing(_) => None,
+        }
+    }
+}
+
+impl Launch {
+    /// Whether it is certain that nothing starts.
+    fn fails(&self) -> bool {
+        matches!(self.start.answer, Answer::Fails { .. })
+    }
+}

@@ -1,0 +1,74 @@
+//! What a config has a runtime start, as a question to the files of its image.
+//!
+//! Does not read layers.
+
+use super::Seen;
+use crate::exec::{Answer, Files, Host, Processor, Refusal, Unknown, User, View, cause, launches, working_directory};
+use crate::image::Process;
+
+/// What may be mounted over when a container runs, whatever its image says: `/proc`, `/sys` and `/dev` always are (the
+/// OCI runtime specification, "Default Filesystems"), the other two often.
+const MOUNTS: [&[u8]; 5] = [b"proc", b"sys", b"dev", b"run", b"tmp"];
+
+/// What an image starts.
+pub(super) struct Question<'a> {
+    process: &'a Process,
+    argv: Vec<Vec<u8>>,
+    user: User,
+}
+
+/// What came of asking.
+pub(super) enum Asked {
+    /// An answer that no lower layer can change.
+    Settled(Seen),
+    /// A lower layer decides, or the lowest has been read and there still is no answer, because …
+    Open(String),
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn new(process: &'a Process) -> Self {
+        let argv = process.argv.iter().map(|word| word.clone().into_bytes()).collect();
+        Self { process, argv, user: User::of_config(&process.user) }
+    }
+
+    /// Asks the files that are known so far.
+    pub(super) fn ask(&self, files: &dyn Files, processor: Processor) -> Asked {
+        let mounts = self.mounts(files);
+        let (directory, untold) = match working_directory(files, &mounts, self.process.directory.as_bytes()) {
+            Ok(place) => (Some(place), None),
+            // Where only absolute paths are asked for, it does not matter.
+            Err(Refusal::Unknown(reason)) => (None, Some(reason)),
+            Err(Refusal::Errno(errno)) => {
+                let reason = format!("the working directory {} cannot be entered: {errno}", self.process.directory);
+                return Asked::Settled(Seen::Nothing(reason));
+            }
+        };
+        let view = View { files, directory, user: self.user.clone(), mounts };
+        // Whether a host starts programs of 32 bits is not declared anywhere.
+        let host = Host { processor, compat: None };
+        let search = self.process.path.as_deref().map(str::as_bytes);
+        let launches = launches(&view, host, &self.argv, search);
+        let last = launches.last().expect("there is at least one launch");
+        match &last.start.answer {
+            Answer::Unknown { reason: reason @ Unknown::Unread(_), .. } => {
+                Asked::Open(untold.as_ref().unwrap_or(reason).to_string())
+            }
+            Answer::Unknown { reason, .. } if launches.len() == 1 => Asked::Settled(Seen::Nothing(reason.to_string())),
+            answer => {
+                let cause = cause(&view, host, answer);
+                Asked::Settled(Seen::Launches(launches, cause))
+            }
+        }
+    }
+
+    /// Where mounts lie, links followed as far as they are known.
+    fn mounts(&self, files: &dyn Files) -> Vec<Vec<u8>> {
+        let mut mounts: Vec<Vec<u8>> = MOUNTS.iter().map(|mount| mount.to_vec()).collect();
+        for volume in &self.process.volumes {
+            let parts: Vec<&str> = volume.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+            mounts.push(parts.join("/").into_bytes());
+            mounts.extend(working_directory(files, &[], volume.as_bytes()).ok());
+        }
+        mounts
+    }
+}

@@ -1,0 +1,117 @@
+//! What to do about a program that does not start, by its cause.
+//!
+//! Does not put a path into a command that could be more than a path there: names in an image are anybody's.
+
+use super::Place;
+use super::remedy::Remedy;
+use crate::exec::Cause;
+use crate::image::Trace;
+use crate::platform::Platform;
+use crate::verdict::{Fault, Trouble};
+
+/// What to do about a program that does not start, the likeliest first.
+pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<Remedy> {
+    let path = safe(&trouble.path);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let advise = |text: &str| vec![Remedy::advise(text)];
+    match &trouble.cause {
+        Cause::Foreign(_) | Cause::OtherMachine(_) | Cause::LoaderForeign(_) => {
+            built(fault.platform.as_ref(), &trouble.traces, place)
+        }
+        Cause::Empty => advise("Copy the file again: a build step made it empty, as a failed download or a redirection does"),
+        Cause::NoShebang => vec![
+            Remedy::run("Begin the script with a line that names its interpreter", format!("sed -i '1i #!/bin/sh' {name}")),
+            Remedy::run("Or have a shell start it", format!("ENTRYPOINT [\"/bin/sh\", \"{path}\"]")),
+        ],
+        Cause::MisplacedShebang => vec![Remedy::run(
+            "Let `#!` be the very first bytes: no byte order mark, no blank line, no space before it",
+            format!("sed -i -e '1s/^\\xEF\\xBB\\xBF//' -e '1s/^[ \\t]*#!/#!/' -e '/./,$!d' {name}"),
+        )],
+        Cause::MachO => built_for("macOS", fault.platform.as_ref()),
+        Cause::Pe => built_for("Windows", fault.platform.as_ref()),
+        Cause::Wasm => advise("Name a WebAssembly runtime as the entrypoint, and the module as its argument"),
+        Cause::NoProgram => advise("Copy the program again: the file is cut off, or is an object file and no program"),
+        Cause::CarriageReturn => vec![
+            Remedy::run("End the script's lines as Unix does", "sed -i 's/\\r$//' FILE".to_owned()),
+            Remedy::run("And keep git from changing them back, in .gitattributes", "*.sh text eol=lf".to_owned()),
+        ],
+        Cause::LoaderMissing { other_libc: true, .. } => vec![
+            Remedy::advise("Build the program for the C library that the image has, or statically (`CGO_ENABLED=0` in Go)"),
+            Remedy::advise("Or take a base image with the program's own C library: Debian's for glibc, Alpine for musl"),
+        ],
+        Cause::LoaderMissing { .. } | Cause::LoaderDamaged => {
+            advise("Link the program statically, or take a base image that has its C library")
+        }
+        Cause::NotExecutable { .. } => {
+            let command = format!("COPY --chmod=755 {name} {path}");
+            vec![Remedy::run("Let everybody execute it, in the Dockerfile", command)]
+        }
+        Cause::Directory | Cause::Special => advise("Name the program itself in ENTRYPOINT or CMD"),
+        Cause::InterpreterMissing => advise("Install the interpreter in the image, or name one that is there"),
+        Cause::Missing | Cause::Dangling(_) if trouble.is_opened => {
+            advise("Install in the image what is to be started, or name what is there")
+        }
+        Cause::Missing | Cause::Dangling(_) | Cause::NotADirectory | Cause::Loop | Cause::NameTooLong => {
+            advise("Copy the program to where ENTRYPOINT or CMD names it, or name it where it is")
+        }
+        Cause::ScriptsNest => advise("Let the script name a program as its interpreter, not a script"),
+    }
+}
+
+/// A path as a command may hold it, or a word that stands for one.
+fn safe(path: &str) -> &str {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    if !path.is_empty() && !path.starts_with('-') && path.chars().all(is_plain) { path } else { "FILE" }
+}
+
+/// A program that was built for another processor than the image says.
+fn built(platform: Option<&Platform>, traces: &[Trace], place: Place<'_>) -> Vec<Remedy> {
+    let traced = |trace: &Trace| {
+        Remedy::advise(match trace {
+            Trace::BuildPlatform => {
+                "The image's history speaks of the platform that builds it: let only build stages be `FROM \
+                 --platform=$BUILDPLATFORM`, and build there for `$TARGETARCH`"
+                    .to_owned()
+            }
+            Trace::Fixed(words) => {
+                format!("A build step has the architecture fixed, `{words}`: take `$TARGETARCH` in its place")
+            }
+            Trace::Uname => {
+                "A build step asks which processor builds the image (`uname -m`): take `$TARGETARCH` in its place".to_owned()
+            }
+        })
+    };
+    let mut remedies: Vec<Remedy> = traces.iter().map(traced).collect();
+    let platform = platform.filter(|platform| platform.is_known()).map_or("PLATFORM".to_owned(), ToString::to_string);
+    let command = format!("docker buildx build --platform {platform} --no-cache --tag {} --push .", place.address());
+    remedies.push(Remedy::run(
+        "Build it for what its label says: no `FROM --platform=$BUILDPLATFORM` in the last stage, no fixed GOARCH, no \
+         base pinned to one platform",
+        command,
+    ));
+    remedies
+}
+
+/// A program that was built for another system.
+fn built_for(system: &str, platform: Option<&Platform>) -> Vec<Remedy> {
+    let architecture = platform.map(Platform::architecture).filter(|name| !name.is_empty()).unwrap_or("ARCHITECTURE");
+    vec![
+        Remedy::advise(format!("Build the program within the image's own build, not on {system}")),
+        Remedy::run("Or build it for Linux there, in Go for example", format!("GOOS=linux GOARCH={architecture} go build")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe;
+
+    #[test]
+    fn only_plain_paths_stand_in_commands() {
+        for plain in ["/app", "/usr/local/bin/docker-entrypoint.sh", "run_it"] {
+            assert_eq!(safe(plain), plain);
+        }
+        for other in ["", "-rf", "/a b", "/a;b", "/$(x)", "/é", "/a\u{fffd}", "/`x`", "/a'"] {
+            assert_eq!(safe(other), "FILE", "{other}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What was seen of an image's programs, as the report's JSON has it.
+//!
+//! Does not judge it.
+
+use serde::Serialize;
+
+use crate::exec::{Answer, Launch};
+use crate::inspect::{Inspection, Seen};
+use crate::platform::Platform;
+
+/// What is started of one image on one processor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Started {
+    /// What the image claims to be.
+    pub platform: Platform,
+    /// What it was to start on.
+    pub host: Platform,
+    /// Its entrypoint and command.
+    pub argv: Vec<String>,
+    /// What comes of it.
+    pub outcome: Outcome,
+    /// The kernel's answer in C's name, where nothing starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errno: Option<&'static str>,
+    /// The path that it says it of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What is opened on the way: programs, interpreters, loaders.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
+    /// Why it could not be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What comes of a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Outcome {
+    Starts,
+    Fails,
+    Unknown,
+}
+
+/// As much of a command line is shown, in words and in characters of each.
+const MAX_WORDS: usize = 16;
+const MAX_WORD: usize = 120;
+
+impl Started {
+    pub(super) fn new(inspection: &Inspection) -> Self {
+        let word = |word: &String| word.chars().take(MAX_WORD).collect();
+        let mut started = Self {
+            platform: inspection.platform.clone(),
+            host: Platform::linux(inspection.processor.architecture()),
+            argv: inspection.argv.iter().take(MAX_WORDS).map(word).collect(),
+            outcome: Outcome::Unknown,
+            errno: None,
+            path: None,
+            chain: Vec::new(),
+            reason: None,
+        };
+        match &inspection.seen {
+            Seen::Nothing(reason) => started.reason = Some(reason.clone()),
+            Seen::Launches(launches, _) => launches.iter().for_each(|launch| started.add(launch)),
+        }
+        started
+    }
+
+    /// One start after those before it.
+    fn add(&mut self, launch: &Launch) {
+        let text = |path: &Vec<u8>| String::from_utf8_lossy(path).into_owned();
+        match &launch.start.answer {
+            Answer::Starts { chain, .. } => {
+                self.outcome = Outcome::Starts;
+                self.chain.extend(chain.iter().map(text));
+            }
+            Answer::Fails { errno, path, chain } => {
+                self.outcome = Outcome::Fails;
+                self.errno = Some(errno.name());
+                self.path = Some(text(path));
+                self.chain.extend(chain.iter().map(text));
+            }
+            // Something starts; what that starts in its turn, is not told.
+            Answer::Unknown { chain, .. } => self.chain.extend(chain.iter().map(text)),
+        }
+    }
+}
