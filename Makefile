@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template bench-startup build deploy delete
+.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template bench-startup bench-exec build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -67,6 +67,9 @@ deploy: build ## the stack, after asking for its parameters; needs AWS credentia
 
 delete: ## the stack and all that belongs to it
 	sam delete
+
+bench-exec: ## how long an inspection takes beside tar, umoci and a bare inflate; ARGS="--help" tells more
+	python3 benches/exec/measure.py $(ARGS)
 
 bench-startup: ## start, memory and size beside a function that does nothing; ARGS="--help" tells more
 	python3 benches/startup/measure.py $(ARGS)

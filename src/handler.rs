@@ -137,12 +137,7 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
 pub enum Look {
     /// It was judged; as far as it could be read.
     #[allow(missing_docs, reason = "the names say it")]
-    Judged {
-        judgement: Judgement,
-        image: Option<Image>,
-        inspections: Vec<Inspection>,
-        manifest: Option<Manifest>,
-    },
+    Judged { judgement: Judgement, image: Option<Image>, inspections: Vec<Inspection>, manifest: Option<Manifest> },
     /// It is not for this program to judge.
     Ignored(Ignored, Option<Image>),
 }

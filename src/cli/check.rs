@@ -3,7 +3,7 @@
 //! Does not write anywhere but to its output.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -13,6 +13,7 @@ use crate::event::Ignored;
 use crate::handler::{Inspect, Look, look};
 use crate::reference::{Repository, Selector};
 use crate::registry::Registry;
+use crate::registry::counted::Counted;
 use crate::registry::layout::Layout;
 use crate::report::{self, Place, Report};
 use crate::runtime::Runtime;
@@ -30,6 +31,9 @@ pub(super) struct Arguments {
     /// Where it is meant to run; may be given several times.
     #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::runtime)]
     runtimes: Vec<Runtime>,
+    /// Say on standard error how much was read, and how long it took.
+    #[arg(long, short)]
+    verbose: bool,
     #[command(flatten)]
     inspect: super::InspectArguments,
     /// What to print.
@@ -43,13 +47,12 @@ Examples:
   ecr-preflight check oci:image@sha256:3c949327… --runtime lambda/amd64 --format json
   ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
 
-pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
+pub(super) async fn run(arguments: Arguments, out: &mut impl Write, err: &mut impl Write) -> Result<Verdict, Error> {
     let mut rules = super::settings()?.rules;
     arguments.inspect.apply(&mut rules);
-    let inspector = super::inspector(&rules);
-    let by = Inspect { inspector: &inspector, left: Duration::MAX };
+    let began = Instant::now();
     let asked = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
-    let report = match arguments.image.parse()? {
+    let checked = match arguments.image.parse()? {
         ImageArgument::Layout { directory, selector } => {
             let layout = Layout::open(&directory, None)?;
             let tags = layout.tags().collect::<Vec<_>>().join(", ");
@@ -57,36 +60,45 @@ pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Ve
             let absent = || Error::Absent { reference: arguments.image.clone(), hint: hint.clone() };
             let unnamed = || Error::Unnamed { reference: arguments.image.clone(), hint: hint.clone() };
             let selector = selector.or_else(|| layout.only()).ok_or_else(unnamed)?;
-            report(&layout, &arguments.image, &selector, None, asked, &rules, by).await?.ok_or_else(absent)?
+            check(&layout, &arguments.image, &selector, None, asked, &rules).await?.ok_or_else(absent)?
         }
         ImageArgument::Ecr { repository, selector } => {
             let aws = super::aws(Some(repository.region().to_owned())).await;
             let registry = aws.ecr(super::endpoint("ECR")).open(&repository);
             let absent = || Error::Absent { reference: arguments.image.clone(), hint: None };
-            report(&registry, &arguments.image, &selector, Some(&repository), asked, &rules, by)
-                .await?
-                .ok_or_else(absent)?
+            check(&registry, &arguments.image, &selector, Some(&repository), asked, &rules).await?.ok_or_else(absent)?
         }
     };
     match arguments.format {
-        Format::Text => write!(out, "{}", report::text(&report))?,
-        Format::Json => writeln!(out, "{}", super::json(&report)?)?,
+        Format::Text => write!(out, "{}", report::text(&checked.report))?,
+        Format::Json => writeln!(out, "{}", super::json(&checked.report)?)?,
     }
-    Ok(report.verdict)
+    if arguments.verbose {
+        writeln!(err, "read {} bytes in {:.2} s", checked.bytes, began.elapsed().as_secs_f64())?;
+    }
+    Ok(checked.report.verdict)
 }
 
-/// The report of one image; `None` where it is not there.
-async fn report(
+struct Checked {
+    report: Report,
+    /// How many bytes were read of manifests, configs and layers.
+    bytes: u64,
+}
+
+/// Checks one image; `None` where it is not there.
+async fn check(
     registry: &impl Registry,
     reference: &str,
     selector: &Selector,
     repository: Option<&Repository>,
     asked: Option<&[Runtime]>,
     rules: &Rules,
-    by: Inspect<'_>,
-) -> Result<Option<Report>, Error> {
-    let found = look(registry, selector, asked, rules, by).await?;
+) -> Result<Option<Checked>, Error> {
+    let registry = Counted::new(registry);
+    let inspector = super::inspector(rules);
+    let by = Inspect { inspector: &inspector, left: Duration::MAX };
+    let found = look(&registry, selector, asked, rules, by).await?;
     let place = Place { arrival: None, reference, repository, tag: selector.tag(), key: &rules.key };
     let is_absent = matches!(found, Look::Ignored(Ignored::Deleted | Ignored::Superseded, _));
-    Ok((!is_absent).then(|| found.report(place)))
+    Ok((!is_absent).then(|| Checked { report: found.report(place), bytes: registry.bytes() }))
 }

@@ -110,7 +110,7 @@ enum Error {
 #[must_use]
 pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write) -> ExitCode {
     let verdict = match arguments.command {
-        Command::Check(arguments) => check::run(arguments, &mut out).await,
+        Command::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
         Command::Replay(arguments) => replay::run(arguments, &mut out).await,
         Command::Binary(arguments) => binary::run(&arguments, &mut out),
     };

@@ -28,9 +28,9 @@ mod start;
 mod stack;
 mod launch;
 mod cause;
-pub use stack::Stack;
-pub use launch::{By, Launch, launches};
 pub use cause::{Cause, cause};
+pub use launch::{By, Launch, launches};
+pub use stack::Stack;
 
 pub use apply::{ApplyError, apply};
 pub use contents::{Collector, Contents, HEAD};

@@ -69,5 +69,9 @@ mod tests {
         }
     }
 }
-impl User { /// STUB
-    pub fn of_config(_: &str) -> Self { Self::default() } }
+impl User {
+    /// STUB
+    pub fn of_config(_: &str) -> Self {
+        Self::default()
+    }
+}

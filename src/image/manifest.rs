@@ -49,7 +49,9 @@ const MAX_SHOWN: usize = 100;
 
 /// Why layers are missing from those that are kept, if any are.
 pub(super) fn too_many(total: Option<usize>) -> Option<String> {
-    total.filter(|total| *total > MAX_LAYERS).map(|total| format!("it has {total} layers, more than the {MAX_LAYERS} that are read"))
+    total
+        .filter(|total| *total > MAX_LAYERS)
+        .map(|total| format!("it has {total} layers, more than the {MAX_LAYERS} that are read"))
 }
 
 /// More children than any index has that people build; the largest official ones have some 30 with attestations.
@@ -157,7 +159,8 @@ impl Wire {
         let digest = config.digest.0.parse().map_err(|error| format!("its config cannot be named: {error}"))?;
         let config = Blob { digest, size: config.size.0.unwrap_or(0) };
         let odd = layers.iter().find(|layer| layer.layer().is_none());
-        let odd = odd.map(|layer| format!("one of its layers is of the type `{}`", printable(&layer.media_type.0, MAX_SHOWN)));
+        let odd = odd
+            .map(|layer| format!("one of its layers is of the type `{}`", printable(&layer.media_type.0, MAX_SHOWN)));
         let gap = odd.or_else(|| too_many(total));
         Ok(Document::Manifest { family, config, layers: files, gap })
     }

@@ -102,7 +102,8 @@ pub(super) fn files(media_type: &str) -> Option<(Compression, Access)> {
         Some(media_type) => (media_type, Some(Access::Encrypted)),
         None => (media_type, None),
     };
-    let (suffix, access) = FILES.iter().find_map(|(prefix, access)| Some((media_type.strip_prefix(prefix)?, *access)))?;
+    let (suffix, access) =
+        FILES.iter().find_map(|(prefix, access)| Some((media_type.strip_prefix(prefix)?, *access)))?;
     let compression = match suffix {
         "" => Compression::None,
         "+gzip" | ".gzip" => Compression::Gzip,

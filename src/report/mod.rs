@@ -78,12 +78,7 @@ pub struct Place<'a> {
 impl Report {
     /// The report of an image that was judged; `image` is `None` where it could not be read.
     #[must_use]
-    pub fn judged(
-        place: Place<'_>,
-        image: Option<&Image>,
-        inspections: &[Inspection],
-        judgement: &Judgement,
-    ) -> Self {
+    pub fn judged(place: Place<'_>, image: Option<&Image>, inspections: &[Inspection], judgement: &Judgement) -> Self {
         let runtime = |finding: &Finding| {
             let fault = |fault: &crate::verdict::Fault| FaultFace {
                 code: fault.code,

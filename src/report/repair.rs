@@ -18,9 +18,14 @@ pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<
         Cause::Foreign(_) | Cause::OtherMachine(_) | Cause::LoaderForeign(_) => {
             built(fault.platform.as_ref(), &trouble.traces, place)
         }
-        Cause::Empty => advise("Copy the file again: a build step made it empty, as a failed download or a redirection does"),
+        Cause::Empty => {
+            advise("Copy the file again: a build step made it empty, as a failed download or a redirection does")
+        }
         Cause::NoShebang => vec![
-            Remedy::run("Begin the script with a line that names its interpreter", format!("sed -i '1i #!/bin/sh' {name}")),
+            Remedy::run(
+                "Begin the script with a line that names its interpreter",
+                format!("sed -i '1i #!/bin/sh' {name}"),
+            ),
             Remedy::run("Or have a shell start it", format!("ENTRYPOINT [\"/bin/sh\", \"{path}\"]")),
         ],
         Cause::MisplacedShebang => vec![Remedy::run(
@@ -36,8 +41,12 @@ pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<
             Remedy::run("And keep git from changing them back, in .gitattributes", "*.sh text eol=lf".to_owned()),
         ],
         Cause::LoaderMissing { other_libc: true, .. } => vec![
-            Remedy::advise("Build the program for the C library that the image has, or statically (`CGO_ENABLED=0` in Go)"),
-            Remedy::advise("Or take a base image with the program's own C library: Debian's for glibc, Alpine for musl"),
+            Remedy::advise(
+                "Build the program for the C library that the image has, or statically (`CGO_ENABLED=0` in Go)",
+            ),
+            Remedy::advise(
+                "Or take a base image with the program's own C library: Debian's for glibc, Alpine for musl",
+            ),
         ],
         Cause::LoaderMissing { .. } | Cause::LoaderDamaged => {
             advise("Link the program statically, or take a base image that has its C library")
@@ -77,7 +86,8 @@ fn built(platform: Option<&Platform>, traces: &[Trace], place: Place<'_>) -> Vec
                 format!("A build step has the architecture fixed, `{words}`: take `$TARGETARCH` in its place")
             }
             Trace::Uname => {
-                "A build step asks which processor builds the image (`uname -m`): take `$TARGETARCH` in its place".to_owned()
+                "A build step asks which processor builds the image (`uname -m`): take `$TARGETARCH` in its place"
+                    .to_owned()
             }
         })
     };
@@ -97,7 +107,10 @@ fn built_for(system: &str, platform: Option<&Platform>) -> Vec<Remedy> {
     let architecture = platform.map(Platform::architecture).filter(|name| !name.is_empty()).unwrap_or("ARCHITECTURE");
     vec![
         Remedy::advise(format!("Build the program within the image's own build, not on {system}")),
-        Remedy::run("Or build it for Linux there, in Go for example", format!("GOOS=linux GOARCH={architecture} go build")),
+        Remedy::run(
+            "Or build it for Linux there, in Go for example",
+            format!("GOOS=linux GOARCH={architecture} go build"),
+        ),
     ]
 }
 

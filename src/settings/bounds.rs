@@ -114,7 +114,9 @@ mod tests {
 
     #[test]
     fn bad_bounds_are_refused() {
-        for bad in ["bytes", "bytes=", "bytes=0", "bytes=-1", "bytes=2T", "bytes=2GG2", "byte=1", "=1", "bytes=99999999999G"] {
+        for bad in
+            ["bytes", "bytes=", "bytes=0", "bytes=-1", "bytes=2T", "bytes=2GG2", "byte=1", "=1", "bytes=99999999999G"]
+        {
             let error = Bounds::read(bad).unwrap_err();
             assert!(error.contains(&format!("(`{bad}`)")), "{error}");
         }

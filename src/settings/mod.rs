@@ -162,7 +162,8 @@ impl Settings {
 
 const MARKS: [(&str, Policy); 3] = [("never", Policy::Never), ("failure", Policy::Failure), ("always", Policy::Always)];
 const IMAGE_TAGS: [(&str, bool); 2] = [("read", true), ("ignore", false)];
-const DEPTHS: [(&str, Depth); 3] = [("labels", Depth::Labels), ("configs", Depth::Configs), ("binaries", Depth::Binaries)];
+const DEPTHS: [(&str, Depth); 3] =
+    [("labels", Depth::Labels), ("configs", Depth::Configs), ("binaries", Depth::Binaries)];
 const LEVELS: [(&str, tracing::Level); 3] =
     [("error", tracing::Level::ERROR), ("warn", tracing::Level::WARN), ("info", tracing::Level::INFO)];
 

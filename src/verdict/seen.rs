@@ -80,7 +80,9 @@ impl File<'_> {
         let Self { path, .. } = self;
         let what = match cause {
             Cause::Foreign(architecture) => format!("{path} is a program for {architecture}"),
-            Cause::OtherMachine(machine) => format!("{path} is a program for another processor (ELF machine {machine})"),
+            Cause::OtherMachine(machine) => {
+                format!("{path} is a program for another processor (ELF machine {machine})")
+            }
             Cause::NoProgram => format!("{path} is an ELF file that is no whole program"),
             Cause::Empty => format!("{path} is an empty file"),
             Cause::NoShebang => format!("{path} is neither a program nor a script with a first line `#!…`"),
@@ -103,7 +105,9 @@ impl File<'_> {
             Cause::NotADirectory => format!("the way to {path} leads through a file"),
             Cause::Loop => format!("the way to {path} leads through links in a circle"),
             Cause::NameTooLong => format!("the name {path} is too long"),
-            Cause::NotExecutable { mode } => format!("{path} is not executable for its user (mode {:o})", mode & 0o7777),
+            Cause::NotExecutable { mode } => {
+                format!("{path} is not executable for its user (mode {:o})", mode & 0o7777)
+            }
             Cause::Directory => format!("{path} is a directory"),
             Cause::Special => format!("{path} is no regular file"),
             Cause::ScriptsNest => format!("{path} is the interpreter of a script that is one of a script, too deep"),

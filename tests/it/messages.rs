@@ -1,7 +1,7 @@
 //! What is published: the exact card and attributes, and the limits of every receiver.
 
 use ecr_preflight::event::{Arrival, How};
-use ecr_preflight::image::{Access, Process, Compression, Content, Family, Image, Layer, Single};
+use ecr_preflight::image::{Access, Compression, Content, Family, Image, Layer, Process, Single};
 use ecr_preflight::intent::{Intent, Source};
 use ecr_preflight::notify::{Message, message};
 use ecr_preflight::platform::Platform;

@@ -25,7 +25,8 @@ const STALLED: Duration = Duration::from_secs(10);
 pub(super) async fn begin(http: &SharedHttpConnector, url: &str, digest: &Digest) -> Result<Stream, RegistryError> {
     let failed = |reason: String| RegistryError::Transfer { digest: digest.clone(), reason };
     let opened = tokio::time::timeout(STALLED, open(http, url)).await;
-    let body = opened.unwrap_or_else(|_| Err("the storage service did not answer in time".to_owned())).map_err(failed)?;
+    let body =
+        opened.unwrap_or_else(|_| Err("the storage service did not answer in time".to_owned())).map_err(failed)?;
     let (sender, receiver) = channel(QUEUE);
     // Ends with the body, or when nobody reads any more.
     tokio::spawn(pass(body, sender));

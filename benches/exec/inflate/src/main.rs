@@ -1,0 +1,45 @@
+//! `inflate THREADS FILE…`: inflates gzip files, so many beside each other, and prints how many bytes came out.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use flate2::bufread::MultiGzDecoder;
+
+fn main() -> io::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let threads: usize = arguments.next().and_then(|text| text.parse().ok()).expect("a number of threads");
+    let files = Mutex::new(arguments);
+    let bytes = AtomicU64::new(0);
+    let work = || -> io::Result<()> {
+        loop {
+            let Some(file) = files.lock().expect("no thread panics").next() else { return Ok(()) };
+            let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(128 * 1024, File::open(file)?));
+            let mut sink = Sink(vec![0; 64 * 1024]);
+            bytes.fetch_add(sink.drain(&mut decoder)?, Ordering::Relaxed);
+        }
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("no thread panics"))
+    })?;
+    println!("{}", bytes.into_inner());
+    Ok(())
+}
+
+/// A buffer as large as the tool's own.
+struct Sink(Vec<u8>);
+
+impl Sink {
+    fn drain(&mut self, from: &mut impl io::Read) -> io::Result<u64> {
+        let mut count = 0;
+        loop {
+            match from.read(&mut self.0)? {
+                0 => return Ok(count),
+                length => count += length as u64,
+            }
+        }
+    }
+}
