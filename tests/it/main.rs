@@ -10,6 +10,8 @@ mod support;
 
 mod rooms;
 mod images;
+mod inspect;
+mod faults;
 mod table;
 mod layers;
 mod unpacked;
