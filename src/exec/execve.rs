@@ -67,13 +67,13 @@ fn follow(view: &View<'_>, host: Host, path: &mut Vec<u8>, chain: &mut Vec<Vec<u
         if depth > MOST_SCRIPTS {
             return Err(Errno::Loop.into());
         }
-        if !file.head.starts_with(b"#!") {
+        if !file.head().starts_with(b"#!") {
             break;
         }
-        if (file.head.len() as u64) < file.size.min(BUFFER as u64) {
+        if (file.head().len() as u64) < file.size.min(BUFFER as u64) {
             return Err(Unknown::NotKept(path.clone()).into());
         }
-        let script = shebang(&file.head).ok_or(Errno::ExecFormat)?;
+        let script = shebang(file.head()).ok_or(Errno::ExecFormat)?;
         next(path, script.interpreter);
         file = open(view, path)?;
     }

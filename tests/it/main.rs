@@ -12,6 +12,7 @@ mod rooms;
 mod images;
 mod table;
 mod layers;
+mod stack;
 mod unpacked;
 mod matrix;
 mod events;
