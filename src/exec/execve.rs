@@ -90,8 +90,9 @@ fn open<'a>(view: &View<'a>, path: &[u8]) -> Result<&'a Contents, Stop> {
     if path.len() >= PATH_MAX {
         return Err(Errno::NameTooLong.into());
     }
-    match view.find(path)?.node {
-        Node::File(owner, contents) if view.user.may_execute(*owner) => Ok(contents),
+    let found = view.find(path)?;
+    match found.node {
+        Node::File(owner, contents) if view.may_execute(&found.place, *owner)? => Ok(contents),
         _ => Err(Errno::Access.into()),
     }
 }
