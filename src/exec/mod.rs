@@ -27,13 +27,17 @@ mod program;
 mod execve;
 mod directory;
 mod start;
+mod format;
+mod cause;
 
 pub use apply::{ApplyError, apply};
+pub use cause::{Cause, Fault, Role, cause};
 pub use contents::{Collector, Contents, HEAD};
 pub use directory::{Refusal, working_directory};
 pub use elf::{ElfError, architecture};
 pub use errno::Errno;
 pub use execve::{Answer, execve};
+pub use format::Format;
 pub use host::{Host, Processor};
 pub use layer::{LayerError, LayerNames, read};
 pub use limits::{Bound, Limits};
