@@ -64,8 +64,6 @@ pub struct Trouble {
     pub path: String,
     /// Whether the container runtime itself was to start it, and not a program that it started.
     pub is_first: bool,
-    /// Whether something else was opened before it.
-    pub is_opened: bool,
     /// The words that are printed, where they are known.
     pub words: Option<String>,
     /// Why.

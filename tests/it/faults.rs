@@ -58,7 +58,13 @@ fn faults() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ("dangling", &["/link"], base().link("link", "opt/none")),
         ("not-executable", &["/app"], base().entry(b"app", closed, b"#!/bin/sh\n")),
         ("directory", &["/bin"], base()),
-        ("glibc-on-musl", &["/app"], file(&loaded_by("/lib64/ld-linux-x86-64.so.2")).directory("lib").file("lib/ld-musl-x86_64.so.1", &elf::program("amd64"))),
+        (
+            "glibc-on-musl",
+            &["/app"],
+            file(&loaded_by("/lib64/ld-linux-x86-64.so.2"))
+                .directory("lib")
+                .file("lib/ld-musl-x86_64.so.1", &elf::program("amd64")),
+        ),
         ("loader-missing", &["/app"], file(&loaded_by("/lib64/ld-linux-x86-64.so.2"))),
         ("loader-foreign", &["/app"], file(&loaded_by("/ld")).file("ld", &elf::program("arm64"))),
         ("hostile-name", &["/$(reboot)\u{1b}[31m`x`"], base()),

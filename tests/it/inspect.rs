@@ -130,7 +130,11 @@ fn over_each_bound_the_verdict_of_the_labels_still_goes_out_and_says_what_was_no
     let long = Archive::default().pax(&[("path", "n".repeat(300).as_bytes())]).file("cut", b"x");
     for (bounds, layer, reason) in [
         ("bytes=600", app("arm64"), "the layer is larger than 600 bytes"),
-        ("ratio=2 ratio-from=512", Archive::default().file("zeros", &[0; 100_000]), "the layer decompresses to more than 2 times its size"),
+        (
+            "ratio=2 ratio-from=512",
+            Archive::default().file("zeros", &[0; 100_000]),
+            "the layer decompresses to more than 2 times its size",
+        ),
         ("entries=5", files.clone(), "the layer has more than 5 entries"),
         ("names=5", files.clone(), "the layers make more than 5 names"),
         ("path=200", long.clone(), "a path or a link's target is longer than 200 bytes"),
@@ -221,7 +225,11 @@ fn labels_are_held_against_programs() {
         (one("", "arm64"), &[Runtime::EcsAmd64], "fails [wrong-architecture] fails ENOEXEC"),
         (one("", "arm64"), &[], "undeclared [] "),
         (one("arm64", "arm64"), &[], "undeclared [] starts"),
-        (one("arm", "arm"), &[Runtime::EcsArm64], "unknown [] unknown /app is a program of 32 bits, which only some hosts start"),
+        (
+            one("arm", "arm"),
+            &[Runtime::EcsArm64],
+            "unknown [] unknown /app is a program of 32 bits, which only some hosts start",
+        ),
     ] {
         assert_eq!(said(&report(&layout, &image, runtimes)), expected);
     }
@@ -230,7 +238,8 @@ fn labels_are_held_against_programs() {
 #[test]
 fn of_two_platforms_with_the_same_layers_the_programs_tell_which_is_right() {
     let layout = Builder::new();
-    let child = |architecture| promising(&image(&layout, architecture, &["/app"], vec![app("amd64")]), "linux", architecture);
+    let child =
+        |architecture| promising(&image(&layout, architecture, &["/app"], vec![app("amd64")]), "linux", architecture);
     let index = layout.index(&[child("amd64"), child("arm64")]);
     for (runtimes, expected) in [
         (&[Runtime::EcsAmd64][..], "runs [] starts"),
@@ -268,7 +277,10 @@ fn a_manifest_that_names_one_layer_a_thousand_times_is_looked_at_in_no_time() {
     let many = |count| {
         let config = layout.json("application/vnd.oci.image.config.v1+json", &config("linux", "arm64", json!({})));
         let layers = vec![layer.clone(); count];
-        layout.json(OCI_MANIFEST, &json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers}))
+        layout.json(
+            OCI_MANIFEST,
+            &json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers}),
+        )
     };
     let expected = "fails [exec-not-found] fails ENOENT";
     assert_eq!(said(&report(&layout, &many(400), &[Runtime::EcsArm64])), expected);

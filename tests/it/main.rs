@@ -14,6 +14,7 @@ mod inspect;
 mod faults;
 mod table;
 mod layers;
+mod stack;
 mod unpacked;
 mod matrix;
 mod events;
