@@ -1,7 +1,8 @@
 //! What a program really is, whatever a label says, and what the kernel answers when it is to start.
 //!
-//! Does not run anything, and is not asked by the walk yet: layers become a root filesystem of names ([`read`],
-//! [`apply`]), and over that it is predicted what a runtime ([`start`]) and the kernel ([`execve`]) answer.
+//! Does not run anything, and is not asked by the walk yet: layers become names ([`read`]) that are looked at from the top
+//! ([`Stack`]) or laid one over the other ([`apply`]), over these it is predicted what a runtime ([`start`]) and the
+//! kernel ([`execve`]) answer, and if nothing starts it is told why ([`cause`]).
 
 mod errno;
 mod unknown;
@@ -16,6 +17,7 @@ mod decompress;
 mod archive;
 mod path;
 mod changes;
+mod tidy;
 mod layer;
 mod apply;
 mod stack;
