@@ -16,6 +16,7 @@ mod decompress;
 mod archive;
 mod path;
 mod changes;
+mod tidy;
 mod layer;
 mod apply;
 mod stack;

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use super::apply::{ApplyError, apply};
-use super::changes::Said;
 use super::layer::LayerNames;
 use super::limits::{Bound, Limits};
 use super::rootfs::{Files, Node, ROOT, Rootfs};
+use super::tidy::Said;
 use super::unknown::Unknown;
 
 /// The layers of an image that were read so far, the highest first.
