@@ -103,7 +103,7 @@ async fn names<R: Registry>(
                 inspector.cache.put(digest, &names);
                 return Ok(Ok(names));
             }
-            Err(LayerError::Transfer(error)) if is_late(&error) => return Ok(Err(LATE.to_owned())),
+            Err(LayerError::Transfer(_)) if is_over(deadline) => return Ok(Err(LATE.to_owned())),
             Err(LayerError::Transfer(error)) => failed = Some(broken(error.to_string())),
             Err(LayerError::Digest(arrived)) => failed = Some(broken(format!("it has the digest {arrived}"))),
             Err(fact) => return Ok(Err(format!("layer {}: {fact}", digest.short()))),
@@ -115,8 +115,8 @@ async fn names<R: Registry>(
 /// Why an inspection ends that takes too long.
 pub(super) const LATE: &str = "its layers could not be read in the time there is";
 
-fn is_late(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::TimedOut && error.to_string() == LATE
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 
 /// Reads a layer on a thread of its own, since it waits for bytes and reckons long between them.
@@ -154,8 +154,7 @@ struct Guarded {
 
 impl Read for Guarded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        if is_late || !self.wanted.load(Ordering::Relaxed) {
+        if is_over(self.deadline) || !self.wanted.load(Ordering::Relaxed) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, LATE));
         }
         self.stream.read(buffer)

@@ -24,8 +24,8 @@ impl Finding {
         match (runtime.fit(platform), &single.unread) {
             (Fit::Suits, _) => self.program(single, platform, seen),
             (Fit::OtherOs, _) => self.fail(Code::WrongOs, Some(platform), made_for()),
-            // A single image is started without a look at its label: `Fit` is only what the label promises.
-            (Fit::OtherArchitecture, _) if starts == Some(true) => {
+            // A single image is started without a look at its label; so what starts there is no fault, but the label is.
+            (Fit::OtherArchitecture | Fit::Unclear(_), _) if starts == Some(true) && platform.is_known() => {
                 let evidence = format!("its label says {platform}, but its programs are for {}", runtime.platform());
                 self.fail(Code::LabelLies, Some(platform), evidence);
             }

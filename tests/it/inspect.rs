@@ -98,11 +98,11 @@ fn a_static_program_in_the_highest_layer_is_told_without_the_layers_below() {
 fn a_program_is_looked_for_through_all_layers_and_their_whiteouts() {
     let layout = Builder::new();
     let base = || Archive::default().directory("bin").file("bin/sh", &elf::program("arm64"));
-    let script = || Archive::default().file("run", b"#!/bin/sh\n");
+    let script = || Archive::default().file("entry", b"#!/bin/sh\n");
     let gone = Archive::default().directory("bin").file("bin/.wh.sh", b"");
-    let sound = image(&layout, "arm64", &["/run"], vec![base(), script()]);
+    let sound = image(&layout, "arm64", &["/entry"], vec![base(), script()]);
     assert_eq!(said(&report(&layout, &sound, &[Runtime::EcsArm64])), "runs [] starts");
-    let removed = image(&layout, "arm64", &["/run"], vec![base(), script(), gone]);
+    let removed = image(&layout, "arm64", &["/entry"], vec![base(), script(), gone]);
     let expected = "fails [exec-interpreter-missing] fails ENOENT";
     assert_eq!(said(&report(&layout, &removed, &[Runtime::EcsArm64])), expected);
 }

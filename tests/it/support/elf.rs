@@ -6,17 +6,24 @@ const MACHINES: [(&str, u16, &[u8]); 3] = [
     ("amd64", 62, &[0xb8, 0x3c, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05]),
     // mov x8, #93; mov x0, #0; svc #0
     ("arm64", 183, &[0xa8, 0x0b, 0x80, 0xd2, 0, 0, 0x80, 0xd2, 0x01, 0, 0, 0xd4]),
-    // mov r7, #1; mov r0, #0; svc 0 (in a header of 64 bits, which no such processor starts: it is only ever read)
+    // mov r7, #1; mov r0, #0; svc 0
     ("arm", 40, &[0x01, 0x70, 0xa0, 0xe3, 0x00, 0x00, 0xa0, 0xe3, 0, 0, 0, 0xef]),
 ];
 
 /// Where the program is mapped, and the length of its two headers.
 const BASE: u64 = 0x40_0000;
 const HEADERS: u64 = 64 + 56;
+/// The same for a program of 32 bits, and the edition of arm's calling convention, without which no kernel takes one.
+const NARROW_BASE: u32 = 0x1_0000;
+const NARROW_HEADERS: u32 = 52 + 32;
+const EABI5: u32 = 0x0500_0000;
 
 /// A static program for this architecture.
 pub fn program(architecture: &str) -> Vec<u8> {
     let (_, machine, code) = MACHINES.iter().find(|(name, ..)| *name == architecture).expect("a known architecture");
+    if *machine == 40 {
+        return narrow(*machine, code);
+    }
     let size = HEADERS + code.len() as u64;
     let mut bytes = b"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00".to_vec();
     bytes.extend(2_u16.to_le_bytes());
@@ -31,5 +38,17 @@ pub fn program(architecture: &str) -> Vec<u8> {
     bytes.extend(5_u32.to_le_bytes());
     [0, BASE, BASE, size, size, 0x1000].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
     bytes.extend(*code);
+    bytes
+}
+
+/// The same of 32 bits.
+fn narrow(machine: u16, code: &[u8]) -> Vec<u8> {
+    let size = NARROW_HEADERS + u32::try_from(code.len()).unwrap();
+    let mut bytes = b"\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00".to_vec();
+    [2_u16, machine].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    [1, NARROW_BASE + NARROW_HEADERS, 52, 0, EABI5].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    [52_u16, 32, 1, 40, 0, 0].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    [1, 0, NARROW_BASE, NARROW_BASE, size, size, 5, 0x1000].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    bytes.extend(code);
     bytes
 }
