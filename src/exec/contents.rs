@@ -2,6 +2,7 @@
 //!
 //! Does not judge them.
 
+use super::handover::Scanner;
 use super::header::{Header, Stretch};
 
 /// What is kept of a file.
@@ -13,6 +14,8 @@ pub struct Contents {
     pub head: Vec<u8>,
     /// Pieces that lie further back, with their offsets: at most program headers (64 KiB) and a loader's name (4 KiB).
     pub further: Vec<(u64, Vec<u8>)>,
+    /// Whether it is a shell's script that certainly ends in executing its arguments.
+    pub hands_over: bool,
 }
 
 /// How many of a file's first bytes are kept. The kernel reads 256 (`BINPRM_BUF_SIZE`); program headers and the name of
@@ -57,6 +60,7 @@ pub struct Collector {
     /// How much has been learnt of what is wanted, and the stretch that is waited for.
     stage: Stage,
     wanted: Option<Stretch>,
+    scanner: Scanner,
 }
 
 /// An ELF file names the place of its program headers, and these the place of the loader's name.
@@ -72,6 +76,7 @@ enum Stage {
 impl Collector {
     /// The next bytes.
     pub fn push(&mut self, mut bytes: &[u8]) {
+        self.scanner.push(bytes);
         let room = HEAD.saturating_sub(self.contents.head.len());
         let (head, _) = bytes.split_at(bytes.len().min(room));
         self.contents.head.extend_from_slice(head);
@@ -131,7 +136,7 @@ impl Collector {
     /// What is kept of them.
     #[must_use]
     pub fn finish(self) -> Contents {
-        self.contents
+        Contents { hands_over: self.scanner.finish(), ..self.contents }
     }
 }
 

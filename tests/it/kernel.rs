@@ -1,5 +1,6 @@
 //! The prediction of execve(2) against the kernel that runs this test, errno for errno.
 
+mod chains;
 mod elf;
 mod random;
 mod runc;
@@ -149,4 +150,10 @@ fn random_trees_are_answered_as_predicted() {
 #[ignore = "needs root, Python 3 and runc: make test-kernel"]
 fn runc_starts_what_is_predicted_to_start_and_prints_the_predicted_words_for_the_rest() {
     runc::compare(hosts().0);
+}
+
+#[test]
+#[ignore = "needs root, Python 3, runc, tini, dumb-init, catatonit, gosu and busybox: make test-kernel"]
+fn wrappers_shells_and_scripts_start_what_is_predicted_and_print_the_predicted_words_for_the_rest() {
+    chains::compare(hosts().0);
 }
