@@ -36,7 +36,11 @@ fn is_within(name: &[u8]) -> bool {
 /// What a string starts first, with these arguments; nothing, where that is not certain. Where it is `strict`, a variable
 /// that is not set ends it.
 pub(super) fn command(string: &[u8], arguments: &[Vec<u8>], mut strict: bool) -> Option<Command> {
-    let string = string.trim_ascii();
+    // Blanks and ends of lines around it mean nothing; a carriage return is a part of a word.
+    let is_space = |byte: &u8| b" \t\n".contains(byte);
+    let first = string.iter().position(|byte| !is_space(byte))?;
+    let last = string.iter().rposition(|byte| !is_space(byte))?;
+    let string = &string[first..=last];
     if string == b"exec \"$@\"" {
         let is_name = arguments.first().is_some_and(|name| !name.starts_with(b"-"));
         let argv = arguments.to_vec();
@@ -148,6 +152,7 @@ mod tests {
             ("set -eu -x && exec /app", "exec /app"),
             ("set -e; cd /srv && ./app", "/srv: ./app"),
             ("exec \"$@\"", "exec given|-x"),
+            ("/app\r\n", "/app\r"),
             ("/app a=b", "/app|a=b"),
         ] {
             assert_eq!(told(string).as_deref(), Some(expected), "{string}");

@@ -193,4 +193,14 @@ mod tests {
         let contents = collect(&vec![b'a'; 100_000], 1000);
         assert_eq!((contents.size, contents.head.len(), contents.further.len()), (100_000, HEAD, 0));
     }
+
+    #[test]
+    fn a_script_that_hands_over_behind_the_head_is_told_and_not_kept() {
+        let script = format!("#!/bin/sh\n{}exec \"$@\"\n", "# more\n".repeat(1000));
+        for step in [1, 4096, 10_000] {
+            let contents = collect(script.as_bytes(), step);
+            assert!(contents.hands_over && contents.head.len() == HEAD && contents.further.is_empty(), "{step}");
+        }
+        assert!(!collect(&script.as_bytes()[..7000], 512).hands_over);
+    }
 }

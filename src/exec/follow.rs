@@ -10,6 +10,7 @@ use super::resolve::View;
 use super::rootfs::Node;
 use super::script::shebang;
 use super::shell::{Told, told};
+use super::unknown::{Stop, Unknown};
 use super::words::Voice;
 use super::wrapper::{Became, wrapped};
 
@@ -47,6 +48,23 @@ pub(super) struct Next<'a> {
     pub(super) is_other_user: bool,
     /// Whether all its arguments are known, so that it can be followed in its turn.
     pub(super) is_whole: bool,
+    /// What must be read before it is certain.
+    pub(super) unread: Option<Unknown>,
+}
+
+impl<'a> Next<'a> {
+    fn new(by: By, voice: Voice, process: Process<'a>) -> Self {
+        Self { by, voice, process, is_other_user: false, is_whole: true, unread: None }
+    }
+
+    /// The same, if something is so; or once it is known whether it is so.
+    fn provided(self, so: Result<bool, Stop>) -> Option<Self> {
+        match so {
+            Ok(so) => so.then_some(self),
+            Err(Stop::Unknown(reason @ Unknown::Unread(_))) => Some(Self { unread: Some(reason), ..self }),
+            Err(_) => None,
+        }
+    }
 }
 
 /// What a process, for which this chain was opened, starts next.
@@ -62,7 +80,7 @@ pub(super) fn next<'a>(process: &Process<'a>, chain: &[Vec<u8>]) -> Option<Next<
         Kind::Env => {
             let env::Run { argv, search } = env::run(&argv, process.search.as_deref(), family == Family::Coreutils)?;
             let process = Process { search, argv, ..process.clone() };
-            Next { by: By::Wrapper("env"), voice, process, is_other_user: false, is_whole: true }
+            Next::new(By::Wrapper("env"), voice, process)
         }
         _ => by_wrapper(process, voice, &argv)?,
     };
@@ -98,47 +116,52 @@ fn by_wrapper<'a>(process: &Process<'a>, voice: Voice, argv: &[Vec<u8>]) -> Opti
     if changes_user && process.view.user.user != 0 {
         return None;
     }
-    if wrapped.user == Became::Root && !matches!(process.view.find(b"/etc/passwd").ok()?.node, Node::File(..)) {
-        return None;
-    }
-    let process = Process { argv: wrapped.argv.to_vec(), ..process.clone() };
+    let user_is_known = match wrapped.user {
+        Became::Root => process.view.find(b"/etc/passwd").map(|found| matches!(found.node, Node::File(..))),
+        Became::Same | Became::Other => Ok(true),
+    };
     let is_other_user = wrapped.user == Became::Other;
-    Some(Next { by: By::Wrapper(name), voice, process, is_other_user, is_whole: true })
+    let process = Process { argv: wrapped.argv.to_vec(), ..process.clone() };
+    Next { is_other_user, ..Next::new(By::Wrapper(name), voice, process) }.provided(user_is_known)
 }
 
 fn by_shell<'a>(process: &Process<'a>, voice: Voice, argv: &[Vec<u8>]) -> Option<Next<'a>> {
     match told(argv, voice.family == Family::Bash)? {
         Told::String(string, arguments, strict) => {
             let command = command(string, arguments, strict)?;
-            let mut view = process.view.clone();
-            if let Some(directory) = command.directory {
-                view.directory = Some(entered(&view, &directory)?);
-            }
-            let process = Process { view, argv: command.argv, ..process.clone() };
+            let process = Process { argv: command.argv, ..process.clone() };
             let voice = Voice { is_exec: command.is_exec, is_heard: !command.is_redirected, ..voice };
-            Some(Next { by: By::Shell, voice, process, is_other_user: false, is_whole: command.is_whole })
+            let mut next = Next { is_whole: command.is_whole, ..Next::new(By::Shell, voice, process) };
+            let Some(directory) = command.directory else { return Some(next) };
+            let entered = entered(&next.process.view, &directory);
+            if let Ok(Some(place)) = &entered {
+                next.process.view.directory = Some(place.clone());
+            }
+            next.provided(entered.map(|place| place.is_some()))
         }
         // Without a slash, shells differ in where they look for it.
         Told::Script(path, arguments) if path.contains(&b'/') => {
-            let Node::File(_, contents) = process.view.find(path).ok()?.node else { return None };
-            let is_name = arguments.first().is_some_and(|name| !name.starts_with(b"-"));
-            if !contents.hands_over || !is_name {
-                return None;
-            }
+            arguments.first().filter(|name| !name.starts_with(b"-"))?;
+            let found = process.view.find(path);
+            let hands_over = |node: &Node| matches!(node, Node::File(_, contents) if contents.hands_over);
             let process = Process { argv: arguments.to_vec(), ..process.clone() };
             let voice = Voice { is_exec: true, ..voice };
-            Some(Next { by: By::Script(path.to_vec()), voice, process, is_other_user: false, is_whole: true })
+            let next = Next::new(By::Script(path.to_vec()), voice, process);
+            next.provided(found.map(|found| hands_over(found.node)))
         }
         Told::Script(..) => None,
     }
 }
 
 /// Where `cd` leads, if it surely leads there. A working directory that the runtime made is only known from within.
-fn entered(view: &View<'_>, path: &[u8]) -> Option<Vec<u8>> {
-    view.files.at(view.directory.as_ref()?).ok()??;
-    let found = view.find(path).ok()?;
-    match found.node {
+fn entered(view: &View<'_>, path: &[u8]) -> Result<Option<Vec<u8>>, Stop> {
+    let Some(directory) = &view.directory else { return Ok(None) };
+    if view.files.at(directory)?.is_none() {
+        return Ok(None);
+    }
+    let found = view.find(path)?;
+    Ok(match found.node {
         Node::Directory(owner) if view.user.may_search(*owner) => Some(found.place),
         _ => None,
-    }
+    })
 }

@@ -1,7 +1,8 @@
 //! What a program really is, whatever a label says, and what the kernel answers when it is to start.
 //!
 //! Does not run anything, and is not asked by the walk yet: layers become a root filesystem of names ([`read`],
-//! [`apply`]), and over that it is predicted what a runtime ([`start`]) and the kernel ([`execve`]) answer.
+//! [`apply`]), and over that it is predicted what a runtime ([`start`]) and the kernel ([`execve`]) answer, and what the
+//! programs that start are certain to start next ([`launches`]).
 
 mod errno;
 mod unknown;

@@ -66,3 +66,84 @@ fn is_final(view: &View<'_>, answer: &Answer) -> bool {
     chain.is_empty()
         && view.find(path).is_ok_and(|found| matches!(found.node, Node::File(_, contents) if is_program(contents)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::contents::Collector;
+    use super::super::host::Processor;
+    use super::super::rootfs::{Owner, Rootfs};
+    use super::super::user::User;
+    use super::*;
+
+    fn rootfs() -> Rootfs {
+        let mut rootfs = Rootfs::default();
+        let open = Owner { mode: 0o755, ..Owner::default() };
+        let mut header = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 57 + 56]].concat();
+        for (at, value) in [(16, 2), (18, 62), (32, 64), (54, 56), (56, 1), (64, 1)] {
+            header[at] = value;
+        }
+        let own = header.clone();
+        header[18] = 183;
+        for (path, mode, bytes) in [
+            ("a/foreign", 0o755, header.as_slice()),
+            ("a/twice", 0o755, &header),
+            ("b/twice", 0o755, &own),
+            ("a/both", 0o755, &header),
+            ("b/both", 0o755, &header),
+            ("a/lost", 0o755, b"#!/none\n"),
+            ("a/text", 0o755, b"echo\n"),
+            ("a/closed", 0o644, &own),
+            ("a/late", 0o644, &own),
+            ("b/late", 0o755, &own),
+            ("b/own", 0o755, &own),
+        ] {
+            let mut collector = Collector::default();
+            collector.push(bytes);
+            rootfs.put(path.into(), Node::File(Owner { mode, ..open }, collector.finish()));
+        }
+        rootfs.put(b"a".to_vec(), Node::Directory(open));
+        rootfs.put(b"b".to_vec(), Node::Directory(open));
+        rootfs
+    }
+
+    #[test]
+    fn only_what_every_search_comes_to_is_told() {
+        let rootfs = rootfs();
+        let mounts = vec![b"mnt".to_vec()];
+        let view = View { files: &rootfs, directory: Some(Vec::new()), user: User::default(), mounts };
+        let host = Host { processor: Processor::Amd64, compat: None };
+        for (name, search, expected) in [
+            ("own", Some("/a:/b"), "starts"),
+            ("late", Some("/a:/b"), "starts"),
+            ("foreign", Some("/none:/a:/b"), "ENOEXEC"),
+            ("both", Some("/a:/b"), "ENOEXEC"),
+            ("twice", Some("/a:/b"), "not certain"),
+            ("lost", Some("/a:/b"), "ENOENT"),
+            ("text", Some("/a:/b"), "not certain"),
+            ("none", Some("/a:/b"), "ENOENT"),
+            ("none", Some("/a:/b/own"), "ENOENT, not plain"),
+            ("closed", Some("/b:/a"), "EACCES, not plain"),
+            ("own", Some("/mnt:/b"), "unknown"),
+            ("own", Some("/b:/mnt"), "starts"),
+            ("own", Some("/b:"), "not certain"),
+            ("own", Some("b"), "not certain"),
+            ("own", None, "not certain"),
+            ("", Some("/b"), "not certain"),
+            ("/b/own", None, "starts"),
+            ("b/own", None, "starts"),
+            ("/a/text", None, "not certain"),
+            ("/a/foreign", None, "ENOEXEC"),
+            ("/a/closed", None, "EACCES"),
+        ] {
+            let found = look(&view, host, name.as_bytes(), search.map(str::as_bytes)).map_or_else(
+                || "not certain".to_owned(),
+                |Looked { answer, is_plain }| match answer {
+                    Answer::Starts { .. } => "starts".to_owned(),
+                    Answer::Unknown { .. } => "unknown".to_owned(),
+                    Answer::Fails { errno, .. } => format!("{errno}{}", if is_plain { "" } else { ", not plain" }),
+                },
+            );
+            assert_eq!(found, expected, "{name} in {search:?}");
+        }
+    }
+}
