@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::elf::{foreign, own};
 use super::tree::{Entry, OPEN, Tree};
+use crate::support::random::Random;
 
 /// The exit code by which a wanted program tells that it ran.
 const RAN: i32 = 42;
@@ -228,6 +229,141 @@ fn cases() -> Vec<Vec<String>> {
     cases
 }
 
+/// Pieces of command strings that mean something to a shell; [`RAN`] is how those end that find a way round.
+const PIECES: [&str; 52] = [
+    "/t/ran",
+    "/t/foreign",
+    "/t/missing",
+    "ran",
+    "foreign",
+    "missing",
+    "/t/foreign",
+    "foreign",
+    "exec",
+    "exec",
+    "cd /t",
+    "cd /none",
+    "&&",
+    "&&",
+    "||",
+    ";",
+    "|",
+    "&",
+    "\n",
+    "A=1",
+    "A='x y'",
+    "B=\"$A\"",
+    "A+=1",
+    "PATH=/u",
+    "twice",
+    "set -e",
+    "set -eu",
+    "set --",
+    "'",
+    "\"",
+    "\\",
+    "$A",
+    "${A:-x}",
+    "$(/t/ran)",
+    "`/t/ran`",
+    "(",
+    ")",
+    "{",
+    "}",
+    "!",
+    "if",
+    "then",
+    "fi",
+    ">/dev/null",
+    "2>&1",
+    "<",
+    "2",
+    "# x",
+    "*",
+    "exit 42",
+    "-x",
+    "=",
+];
+
+/// Lines of scripts, of which some lead elsewhere or swallow the next.
+const LINES: [&str; 48] = [
+    "",
+    "# x",
+    "# x \\",
+    "  # 'x",
+    "set -e",
+    "set -eu",
+    "set -x",
+    "set +e",
+    "set -o pipefail",
+    "set -- /t/ran",
+    "set -n",
+    "A=1",
+    "export A=1",
+    "A='x'",
+    "A='x",
+    "'",
+    "\"",
+    "A=\"x\"",
+    "A=x\\",
+    "export A",
+    "echo x",
+    "echo 'x",
+    "echo \"x",
+    "echo x\\",
+    "echo \"$@\" >&2",
+    "echo $1",
+    "echo $B",
+    "echo x; exit 42",
+    "echo x && exit 42",
+    "echo x | cat",
+    "printf '%s' x",
+    "printf -v PATH /u",
+    "umask 022",
+    ":",
+    ": x",
+    "true",
+    "exit 42",
+    "if true; then",
+    "fi",
+    "exec /t/ran",
+    "shift",
+    "PATH=/u",
+    "cat <<E",
+    "E",
+    "f() {",
+    "}",
+    "exec \"$@\" || exit 42",
+    "trap 'exit 42' EXIT",
+];
+
+/// Random scripts, each of which comes to its arguments somehow, and random strings.
+fn random(seed: u64, mut tree: Tree) -> (Tree, Vec<Vec<String>>) {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut cases = vec![];
+    for place in 0..400 {
+        let mut script = format!("#!{}\n", random.of(&["/bin/sh", "/bin/bash", "/alt/bb/sh", "/usr/bin/env bash"]));
+        for _ in 0..random.below(4) {
+            script += &format!("{}\n", random.of(&LINES));
+        }
+        script +=
+            *random.of(&["exec \"$@\"\n", "exec \"$@\"", "exec \"$@\" # x\n", " exec \"$@\";\nexit 42\n", "exec $@\n"]);
+        let path = format!("/random-{place}");
+        tree = tree.file(&path[1..], script);
+        cases.extend(["/t/foreign", "twice", "/t/ran"].map(|target| vec![path.clone(), target.to_owned()]));
+    }
+    for _ in 0..1500 {
+        let mut string = String::new();
+        for _ in 0..=random.below(6) {
+            string += *random.of(&PIECES);
+            string += *random.of(&[" ", " ", " ", " ", ""]);
+        }
+        let shell = random.of(&["sh", "bash", "/alt/bash/sh", "/alt/bb/sh"]).to_string();
+        cases.push(vec![shell, "-c".to_owned(), string]);
+    }
+    (tree, cases)
+}
+
 /// How a start ended, and what was printed.
 fn ended(bundle: &Path, spec: &Value, argv: &[String], container: &str) -> (i32, String) {
     let mut spec = spec.clone();
@@ -269,7 +405,7 @@ fn predicted(rootfs: &Rootfs, host: Host, argv: &[String]) -> Vec<Launch> {
 pub fn compare(host: Host) {
     const THREADS: usize = 4;
     let room = tempfile::tempdir().unwrap();
-    let tree = tree();
+    let (tree, random) = random(1, tree());
     let (root, rootfs) = (room.path().join("rootfs"), tree.names());
     tree.lay(&root);
     let made = Command::new("runc").args(["spec", "--bundle"]).arg(room.path()).status();
@@ -281,7 +417,7 @@ pub fn compare(host: Host) {
     for set in ["bounding", "effective", "permitted"] {
         spec["process"]["capabilities"][set] = json!(["CAP_SETUID", "CAP_SETGID", "CAP_DAC_OVERRIDE", "CAP_KILL"]);
     }
-    let cases = cases();
+    let cases = [cases(), random].concat();
     let part = cases.len().div_ceil(THREADS);
     let run = |number: usize, cases: &[Vec<String>]| {
         let bundle = room.path().join(number.to_string());
