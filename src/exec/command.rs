@@ -90,8 +90,7 @@ pub(super) fn command(string: &[u8], arguments: &[Vec<u8>], mut strict: bool) ->
     }
     let mut command = Command { directory, argv: vec![name], is_whole: true, is_redirected: false, is_exec };
     let list_at = rest.iter().position(|token| *token == Token::And).unwrap_or(rest.len());
-    // Behind `;` the shell goes on whatever happened.
-    if rest.contains(&Token::Semicolon) || list_at + 1 == rest.len() {
+    if !is_sound(rest) {
         return None;
     }
     for token in &rest[..list_at] {
@@ -103,6 +102,31 @@ pub(super) fn command(string: &[u8], arguments: &[Vec<u8>], mut strict: bool) ->
     }
     let expands = |token: &Token| matches!(token, Token::Word(Word { literal: None, .. }));
     (!strict || !tokens.iter().any(expands)).then_some(command)
+}
+
+/// Words that begin or end something else than a simple command: POSIX XCU 2.4, and those of bash.
+const RESERVED: &str =
+    " { } ! [[ case coproc do done elif else esac fi for function if in select then time until while ";
+
+/// Whether what stands behind a command's name is surely read and set up without an error: streams that lead to other
+/// streams or to devices, and further commands behind `&&`. Behind `;` the shell would go on whatever happened.
+fn is_sound(rest: &[Token]) -> bool {
+    const DEVICES: [&[u8]; 3] = [b"/dev/null", b"/dev/stdout", b"/dev/stderr"];
+    const STREAMS: [&[u8]; 2] = [b"1", b"2"];
+    let literal = |token: Option<&Token>| match token {
+        Some(Token::Word(word)) => word.literal.clone(),
+        _ => None,
+    };
+    let is_reserved = |word: &[u8]| RESERVED.split(' ').any(|reserved| reserved.as_bytes() == word);
+    rest.iter().enumerate().all(|(at, token)| match token {
+        Token::Word(_) => true,
+        Token::Semicolon => false,
+        Token::And => literal(rest.get(at + 1)).is_some_and(|word| !is_reserved(&word)),
+        Token::Redirection { to_file } => {
+            let targets = if *to_file { DEVICES.as_slice() } else { &STREAMS };
+            literal(rest.get(at + 1)).is_some_and(|word| targets.contains(&word.as_slice()))
+        }
+    })
 }
 
 /// What follows `set` with options that let it go on, and whether they are strict.
@@ -142,7 +166,7 @@ mod tests {
             ("exec echo x", "exec echo|x"),
             ("'/my app' \"x y\"", "/my app|x y"),
             ("/app $PORT x", "/app ..."),
-            ("/app x >/log 2>&1", "/app|x ..."),
+            ("/app x >/dev/null 2>&1", "/app|x ..."),
             ("/app && echo done", "/app"),
             ("A=1 B=\"$C\" /app x", "/app|x"),
             ("A=1 exec /app", "exec /app"),
@@ -215,6 +239,13 @@ mod tests {
             "/app &&",
             "alias x=y && x",
             "&& /app",
+            "/app >/log",
+            "/app >",
+            "/app >&x",
+            "/app </in",
+            "/app && }",
+            "/app && if x",
+            "/app && && x",
             "A+=1 /app",
         ] {
             assert_eq!(told(string), None, "{string}");

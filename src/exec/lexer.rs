@@ -12,8 +12,10 @@ pub(super) enum Token {
     And,
     /// `;`.
     Semicolon,
-    /// `>` and its like; the next word is its own.
-    Redirection,
+    /// `>` or `>>`, and the next word is a file's name; or `>&`, and it is a stream's number.
+    Redirection {
+        to_file: bool,
+    },
 }
 
 /// A word.
@@ -41,11 +43,12 @@ pub(super) fn tokens(mut rest: &[u8]) -> Result<Vec<Token>, Unclear> {
                 continue;
             }
             (b'&', Some(b'&')) => (Token::And, 2),
-            // The end of a case, a here-document, or the substitution of a process.
-            (b';', Some(b';')) | (b'<', Some(b'<')) | (b'<' | b'>', Some(b'(')) => return Err(Unclear),
+            // The end of a case, the substitution of a process, and what is read and may not be there.
+            (b';', Some(b';')) | (b'<', _) | (b'>', Some(b'(')) => return Err(Unclear),
             (b';', _) => (Token::Semicolon, 1),
-            (b'>', Some(b'>' | b'|' | b'&')) | (b'<', Some(b'&' | b'>')) => (Token::Redirection, 2),
-            (b'<' | b'>', _) => (Token::Redirection, 1),
+            (b'>', Some(b'&')) => (Token::Redirection { to_file: false }, 2),
+            (b'>', Some(b'>' | b'|')) => (Token::Redirection { to_file: true }, 2),
+            (b'>', _) => (Token::Redirection { to_file: true }, 1),
             // A number before a redirection belongs to it.
             (b'0'..=b'9', _) if number(rest) > 0 => {
                 rest = &rest[number(rest)..];
@@ -130,7 +133,7 @@ mod tests {
         let word = |token: &Token| match token {
             Token::And => "&&".to_owned(),
             Token::Semicolon => ";".to_owned(),
-            Token::Redirection => ">".to_owned(),
+            Token::Redirection { .. } => ">".to_owned(),
             Token::Word(Word { literal: None, .. }) => "?".to_owned(),
             Token::Word(Word { literal: Some(literal), sets }) => {
                 format!("{}{}", String::from_utf8_lossy(literal), if sets.is_some() { "!" } else { "" })
@@ -146,7 +149,7 @@ mod tests {
             ("'a b'\"c d\"e", "a bc de"),
             ("A=1 B='x y' C=\"$D\" \"E=\"1", "A=1!|B=x y!|?|E=1"),
             ("a $B ${C:-d} \"x$@\" \\$ * ~ {} $", "a|?|?|?|?|?|?|?|?"),
-            ("a >x 2>&1 2>>y <z >|w", "a|>|x|>|1|>|y|>|z|>|w"),
+            ("a >x 2>&1 2>>y >|w", "a|>|x|>|1|>|y|>|w"),
             ("a2>x", "a2|>|x"),
             ("a&&b; c", "a|&&|b|;|c"),
             ("a#b", "a#b"),
@@ -168,6 +171,7 @@ mod tests {
             "a `b`",
             "a \"$(b)\"",
             "a <<E",
+            "a <b",
             "a <(b)",
             "a \\",
             "a\nb",

@@ -341,7 +341,7 @@ const LINES: [&str; 48] = [
 fn random(seed: u64, mut tree: Tree) -> (Tree, Vec<Vec<String>>) {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut cases = vec![];
-    for place in 0..400 {
+    for place in 0..200 {
         let mut script = format!("#!{}\n", random.of(&["/bin/sh", "/bin/bash", "/alt/bb/sh", "/usr/bin/env bash"]));
         for _ in 0..random.below(4) {
             script += &format!("{}\n", random.of(&LINES));
@@ -352,7 +352,7 @@ fn random(seed: u64, mut tree: Tree) -> (Tree, Vec<Vec<String>>) {
         tree = tree.file(&path[1..], script);
         cases.extend(["/t/foreign", "twice", "/t/ran"].map(|target| vec![path.clone(), target.to_owned()]));
     }
-    for _ in 0..1500 {
+    for _ in 0..900 {
         let mut string = String::new();
         for _ in 0..=random.below(6) {
             string += *random.of(&PIECES);
