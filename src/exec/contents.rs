@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::handover::Scanner;
 use super::header::{Header, Stretch};
 
 /// What is kept of a file. Of most files that is the size alone, so the rest lies elsewhere; names that share a file share
@@ -21,15 +22,16 @@ struct Kept {
     head: Vec<u8>,
     /// Pieces that lie further back, with their offsets: at most program headers (64 KiB) and a loader's name (4 KiB).
     further: Vec<(u64, Vec<u8>)>,
+    /// Whether it is a shell's script that certainly ends in executing its arguments.
+    hands_over: bool,
 }
 
 /// How many of a file's first bytes are kept. The kernel reads 256 (`BINPRM_BUF_SIZE`); program headers and the name of
 /// the interpreter lie behind the ELF header, in what linkers make within the first page.
 pub const HEAD: usize = 4096;
 
-/// The first bytes that decide how the kernel starts a file; of others no more than [`LOOKED_AT`] are kept, as the kernel
-/// itself looks no further (`BINPRM_BUF_SIZE` in `include/uapi/linux/binfmts.h`).
-const STARTS: [&[u8]; 2] = [ELF, b"#!"];
+/// The magic number of programs. Of other files no more than the first bytes are kept, as the kernel itself looks no
+/// further (`BINPRM_BUF_SIZE` in `include/uapi/linux/binfmts.h`).
 const ELF: &[u8] = b"\x7fELF";
 const LOOKED_AT: usize = 256;
 
@@ -52,6 +54,12 @@ impl Contents {
     #[must_use]
     pub fn sized(size: u64) -> Self {
         Self { size, kept: None }
+    }
+
+    /// Whether it is a shell's script that certainly ends in executing its arguments.
+    #[must_use]
+    pub fn hands_over(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.hands_over)
     }
 
     /// Its first bytes, as far as they are kept.
@@ -100,6 +108,7 @@ pub struct Collector {
     /// How much has been learnt of what is wanted, and the stretch that is waited for.
     stage: Stage,
     wanted: Option<Stretch>,
+    scanner: Scanner,
 }
 
 /// An ELF file names the place of its program headers, and these the place of the loader's name.
@@ -115,6 +124,7 @@ enum Stage {
 impl Collector {
     /// The next bytes.
     pub fn push(&mut self, mut bytes: &[u8]) {
+        self.scanner.push(bytes);
         let room = HEAD.saturating_sub(self.kept.head.len());
         let (head, _) = bytes.split_at(bytes.len().min(room));
         self.kept.head.extend_from_slice(head);
@@ -175,6 +185,7 @@ impl Collector {
     #[must_use]
     pub fn finish(mut self) -> Contents {
         let enough = self.enough();
+        self.kept.hands_over = self.scanner.finish();
         self.kept.head.truncate(enough);
         self.kept.head.shrink_to_fit();
         self.kept.further.iter_mut().for_each(|(_, piece)| piece.shrink_to_fit());
@@ -186,11 +197,8 @@ impl Collector {
     /// How many of the first bytes the kernel would look at, or something does that explains its answer.
     fn enough(&self) -> usize {
         let head = &self.kept.head;
-        if !STARTS.iter().any(|start| head.starts_with(start)) {
-            return LOOKED_AT;
-        }
         if !head.starts_with(ELF) {
-            return HEAD;
+            return LOOKED_AT;
         }
         let header = Header::read(head);
         let table = header.and_then(|header| header.table());
@@ -268,5 +276,15 @@ mod tests {
             let contents = collect(&program(table, name, 10_000), 1000);
             assert_eq!(contents.head().len(), kept, "{table} {name}");
         }
+    }
+
+    #[test]
+    fn a_script_that_hands_over_behind_the_head_is_told_and_not_kept() {
+        let script = format!("#!/bin/sh\n{}exec \"$@\"\n", "# more\n".repeat(1000));
+        for step in [1, 4096, 10_000] {
+            let contents = collect(script.as_bytes(), step);
+            assert!(contents.hands_over() && contents.head().len() == LOOKED_AT, "{step}");
+        }
+        assert!(!collect(&script.as_bytes()[..7000], 512).hands_over());
     }
 }

@@ -1,20 +1,23 @@
 //! What a program really is, whatever a label says, and what the kernel answers when it is to start.
 //!
-//! Does not run anything, nor fetch what it reads: layers become a root filesystem of names ([`read`],
-//! [`apply`]), and over that it is predicted what a runtime ([`start`]) and the kernel ([`execve`]) answer.
+//! Does not run anything, nor fetch what it reads. Layers become names ([`read`]), which are looked at from the top
+//! ([`Stack`]) or laid one over the other ([`apply`]); over these it is predicted what a runtime ([`start`]) and the kernel
+//! ([`execve`]) answer, what the programs that start are certain to start next ([`launches`]), and why the last of them does
+//! not ([`cause`]).
 
 mod errno;
 mod unknown;
+mod limits;
 mod header;
+mod path;
+mod handover;
 mod contents;
 mod elf;
 mod rootfs;
-mod limits;
 mod source;
 mod zstd;
 mod decompress;
 mod archive;
-mod path;
 mod changes;
 mod tidy;
 mod layer;
@@ -28,6 +31,15 @@ mod program;
 mod execve;
 mod directory;
 mod start;
+mod recognise;
+mod wrapper;
+mod env;
+mod lexer;
+mod command;
+mod shell;
+mod search;
+mod words;
+mod follow;
 mod launch;
 mod format;
 mod cause;
@@ -39,9 +51,10 @@ pub use directory::{Refusal, working_directory};
 pub use elf::{ElfError, architecture};
 pub use errno::Errno;
 pub use execve::{Answer, execve};
+pub use follow::By;
 pub use format::Format;
 pub use host::{Host, Processor};
-pub use launch::{By, Launch, launches};
+pub use launch::{Launch, MOST_LAUNCHES, launches};
 pub use layer::{LayerError, LayerNames, read};
 pub use limits::{Bound, Limits};
 pub use resolve::View;

@@ -10,7 +10,7 @@ use super::rootfs::Node;
 use super::unknown::{Stop, Unknown};
 
 /// Container engines set this where an image sets no `PATH`: `defaultUnixEnv` in containerd's `oci/spec.go`.
-const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What comes of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -42,11 +42,16 @@ impl User {
         }
     }
 
+    /// Whether it is root for certain.
+    pub(super) fn is_root(&self) -> bool {
+        matches!(self, Self::Exact { user: 0, .. } | Self::Number(0))
+    }
+
     /// May it search this directory? Root may search any. Nothing where it cannot be told.
     #[must_use]
     pub fn may_search(&self, directory: Owner) -> Option<bool> {
         match self {
-            Self::Exact { user: 0, .. } | Self::Number(0) => Some(true),
+            _ if self.is_root() => Some(true),
             // Whoever it is may do what all may; but a name may be root's, whom no bit keeps out.
             Self::Name => self.has_bit(directory).filter(|may| *may),
             _ => self.has_bit(directory),
@@ -57,7 +62,7 @@ impl User {
     #[must_use]
     pub fn may_execute(&self, file: Owner) -> Option<bool> {
         match self {
-            Self::Exact { user: 0, .. } | Self::Number(0) => Some(file.mode & 0o111 != 0),
+            _ if self.is_root() => Some(file.mode & 0o111 != 0),
             _ => self.has_bit(file),
         }
     }

@@ -6,7 +6,7 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
 
 use super::json::{List, Object, Shape, Text, object, printable};
-use super::process::{Process, traces};
+use super::process::{Process, is_hook, traces};
 use crate::platform::Platform;
 
 /// What a config says.
@@ -51,7 +51,7 @@ struct Wire {
 struct Run {
     entrypoint: Words,
     cmd: Words,
-    env: Search,
+    env: Environment,
     working_dir: Text,
     user: Text,
     volumes: Volumes,
@@ -101,17 +101,21 @@ impl Shape for Word {
     }
 }
 
-/// The value of `PATH` in a list of variables; the last counts, as runc sets one after the other.
+/// What counts in a list of variables: the value of `PATH`, the last one, as runc sets one after the other; and hooks.
 #[derive(Debug, Default)]
-struct Search(Option<String>);
+struct Environment {
+    path: Option<String>,
+    has_hooks: bool,
+}
 
-impl Shape for Search {
+impl Shape for Environment {
     fn list<'de, A: SeqAccess<'de>>(mut elements: A) -> Result<Self, A::Error> {
-        let mut search = None;
+        let mut environment = Self::default();
         while let Some(Text(variable)) = elements.next_element()? {
-            search = variable.strip_prefix("PATH=").map(str::to_owned).or(search);
+            environment.has_hooks |= is_hook(&variable);
+            environment.path = variable.strip_prefix("PATH=").map(str::to_owned).or(environment.path);
         }
-        Ok(Self(search))
+        Ok(environment)
     }
 }
 
@@ -144,7 +148,7 @@ macro_rules! deserialize {
     )*};
 }
 
-deserialize!(Words, Word, Search, Volumes, Labels);
+deserialize!(Words, Word, Environment, Volumes, Labels);
 
 /// Names and values, as far as both are texts.
 #[derive(Debug, Default)]
@@ -179,7 +183,8 @@ impl Config {
         told.truncate(MAX_TRACES);
         let process = Process {
             argv: run.entrypoint.kept.into_iter().chain(run.cmd.kept).collect(),
-            path: run.env.0,
+            path: run.env.path,
+            has_hooks: run.env.has_hooks,
             directory: run.working_dir.0,
             user: run.user.0,
             volumes: run.volumes.kept,
@@ -229,6 +234,7 @@ mod tests {
         let expected = Process {
             argv: vec!["/app".to_owned(), long],
             path: Some("/b:/c".to_owned()),
+            has_hooks: false,
             directory: "/srv".to_owned(),
             user: "7:8".to_owned(),
             volumes: vec!["/data".to_owned()],

@@ -10,6 +10,8 @@ pub struct Process {
     pub argv: Vec<String>,
     /// The value of `PATH` among the environment's variables, where it has one.
     pub path: Option<String>,
+    /// Whether a variable has shells or loaders run or read something before all else.
+    pub has_hooks: bool,
     /// `WorkingDir`; empty means the root.
     pub directory: String,
     /// `User`: a name or a number, perhaps with a group behind a colon.
@@ -20,6 +22,14 @@ pub struct Process {
     pub traces: Vec<Trace>,
     /// Why what is above cannot be relied on, where it cannot.
     pub odd: Option<String>,
+}
+
+/// What the names of such variables begin with: bash(1), "INVOCATION" and "ENVIRONMENT"; dash(1), "ENV"; ld.so(8).
+const HOOKS: [&str; 7] = ["BASH_ENV=", "ENV=", "BASH_FUNC_", "SHELLOPTS=", "BASHOPTS=", "LD_PRELOAD=", "LD_AUDIT="];
+
+/// Whether a variable, with its value, has shells or loaders run or read something before all else.
+pub(super) fn is_hook(variable: &str) -> bool {
+    HOOKS.iter().any(|hook| variable.starts_with(hook))
 }
 
 /// What in the history of an image makes a program of the wrong architecture likely.

@@ -47,7 +47,11 @@ impl<'a> Question<'a> {
         // Whether a host starts programs of 32 bits is not declared anywhere.
         let host = Host { processor, compat: None };
         let search = self.process.path.as_deref().map(str::as_bytes);
-        let launches = launches(&view, host, &self.argv, search);
+        let mut launches = launches(&view, host, &self.argv, search);
+        // What runs before all else may do anything.
+        if self.process.has_hooks {
+            launches.truncate(1);
+        }
         let last = launches.last().expect("there is at least one launch");
         match &last.start.answer {
             Answer::Unknown { reason: reason @ Unknown::Unread(_), .. } => {

@@ -1,5 +1,6 @@
 //! The prediction of execve(2) against the kernel that runs this test, errno for errno.
 
+mod chains;
 mod elf;
 mod random;
 mod runc;
@@ -12,11 +13,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, fs::File};
 
 use ecr_preflight::exec::{Answer, Errno, Host, Processor, Rootfs, User, View, execve};
 
 use tree::Tree;
+
+/// One test at a time: a file that is being written when another thread forks cannot be started until that child is
+/// gone, and the kernel says ETXTBSY.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A question to the kernel, and what is known of the answer beforehand: a name of an errno or `starts`.
 #[derive(Clone)]
@@ -124,29 +133,41 @@ fn compare(cases: &[Case]) {
 #[test]
 #[ignore = "needs root and Python 3: make test-kernel"]
 fn the_kernel_answers_as_the_table_says_and_as_predicted() {
+    let _alone = alone();
     compare(&table::cases());
 }
 
 #[test]
 #[ignore = "needs root and Python 3: make test-kernel"]
 fn every_altered_byte_of_a_program_and_every_length_of_it_is_answered_as_predicted() {
+    let _alone = alone();
     compare(&random::altered());
 }
 
 #[test]
 #[ignore = "needs root and Python 3: make test-kernel"]
 fn random_first_lines_are_answered_as_predicted() {
+    let _alone = alone();
     compare(&random::lines(1));
 }
 
 #[test]
 #[ignore = "needs root and Python 3: make test-kernel"]
 fn random_trees_are_answered_as_predicted() {
+    let _alone = alone();
     compare(&random::trees(2));
 }
 
 #[test]
 #[ignore = "needs root, Python 3 and runc: make test-kernel"]
 fn runc_starts_what_is_predicted_to_start_and_prints_the_predicted_words_for_the_rest() {
+    let _alone = alone();
     runc::compare(hosts().0);
+}
+
+#[test]
+#[ignore = "needs root, Python 3, runc, tini, dumb-init, catatonit, gosu and busybox: make test-kernel"]
+fn wrappers_shells_and_scripts_start_what_is_predicted_and_print_the_predicted_words_for_the_rest() {
+    let _alone = alone();
+    chains::compare(hosts().0);
 }

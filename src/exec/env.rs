@@ -1,0 +1,112 @@
+//! What env(1) starts, by its arguments: `src/env.c` of coreutils, and what of it `coreutils/env.c` of busybox shares.
+//!
+//! Does not follow it into another directory (`-C`), nor where it changes signals.
+
+/// What env starts, and with which `PATH`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) argv: Vec<Vec<u8>>,
+    /// Where it looks, unless there is no `PATH` any more, and each libc has its own.
+    pub(super) search: Option<Vec<u8>>,
+}
+
+/// What env with these arguments, its own name first, starts; nothing, where that is not certain. Only that of coreutils
+/// splits strings, as `-S` asks.
+pub(super) fn run(argv: &[Vec<u8>], search: Option<&[u8]>, splits: bool) -> Option<Run> {
+    let mut rest: Vec<Vec<u8>> = argv.get(1..)?.to_vec();
+    let mut search = search.map(<[u8]>::to_vec);
+    while rest.first().is_some_and(|first| first.starts_with(b"-")) {
+        let first = rest.remove(0);
+        match first.as_slice() {
+            b"--" => break,
+            b"-" | b"-i" | b"--ignore-environment" => search = None,
+            b"-u" => unset(&take(&mut rest)?, &mut search),
+            b"-S" if splits => {
+                let words = split(&take(&mut rest)?)?;
+                rest.splice(..0, words);
+            }
+            _ if first.starts_with(b"-u") => unset(&first[2..], &mut search),
+            _ if first.starts_with(b"-S") && splits => drop(rest.splice(..0, split(&first[2..])?)),
+            _ => return None,
+        }
+    }
+    let operands = rest.iter().take_while(|word| word.contains(&b'=')).count();
+    for assignment in rest.drain(..operands) {
+        if let Some(value) = assignment.strip_prefix(b"PATH=") {
+            search = Some(value.to_vec());
+        }
+    }
+    (!rest.is_empty()).then_some(Run { argv: rest, search })
+}
+
+fn take(rest: &mut Vec<Vec<u8>>) -> Option<Vec<u8>> {
+    (!rest.is_empty()).then(|| rest.remove(0))
+}
+
+fn unset(name: &[u8], search: &mut Option<Vec<u8>>) {
+    if name == b"PATH" {
+        *search = None;
+    }
+}
+
+/// `build_argv`, for strings without quotes, escapes, variables and comments.
+fn split(string: &[u8]) -> Option<Vec<Vec<u8>>> {
+    if string.iter().any(|byte| b"\"'\\$#\r\x0b\x0c".contains(byte)) {
+        return None;
+    }
+    let words = string.split(|byte| b" \t\n".contains(byte)).filter(|word| !word.is_empty());
+    Some(words.map(<[u8]>::to_vec).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &[&str]) -> Vec<Vec<u8>> {
+        line.iter().map(|word| word.as_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn commands_behind_options_and_variables() {
+        for (line, expected, search) in [
+            (["app", "-x", "A=1"].as_slice(), ["app", "-x", "A=1"].as_slice(), Some("/bin")),
+            (&["A=1", "B=", "app"], &["app"], Some("/bin")),
+            (&["--", "A=1", "app"], &["app"], Some("/bin")),
+            (&["PATH=/x", "app"], &["app"], Some("/x")),
+            (&["-i", "app"], &["app"], None),
+            (&["-", "PATH=/x", "app"], &["app"], Some("/x")),
+            (&["-u", "A", "-uB", "app"], &["app"], Some("/bin")),
+            (&["-u", "PATH", "app"], &["app"], None),
+            (&["-S node  --flag", "/script"], &["node", "--flag", "/script"], Some("/bin")),
+            (&["-S", "-i PATH=/y node", "/script"], &["node", "/script"], Some("/y")),
+            (&["node --flag", "/script"], &["node --flag", "/script"], Some("/bin")),
+        ] {
+            let argv = [words(&["env"]), words(line)].concat();
+            let run = run(&argv, Some(b"/bin"), true);
+            let search = search.map(|search| search.as_bytes().to_vec());
+            assert_eq!(run, Some(Run { argv: words(expected), search }), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_followed() {
+        for line in [
+            [].as_slice(),
+            &["A=1"],
+            &["-u"],
+            &["-C", "/", "app"],
+            &["-0", "app"],
+            &["-iu", "A", "app"],
+            &["--unset=A", "app"],
+            &["-S", "node '--flag'"],
+            &["-S", "node ${A}"],
+            &["-S", "node \\c"],
+            &["-S"],
+            &["--version"],
+        ] {
+            let argv = [words(&["env"]), words(line)].concat();
+            assert_eq!(run(&argv, Some(b"/bin"), true), None, "{line:?}");
+        }
+        assert_eq!(run(&words(&["env", "-S", "node"]), Some(b"/bin"), false), None);
+    }
+}
