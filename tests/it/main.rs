@@ -14,6 +14,7 @@ mod table;
 mod layers;
 mod unpacked;
 mod matrix;
+mod programs;
 mod events;
 mod messages;
 mod cli;
