@@ -94,6 +94,7 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
             repository: Some(&arrival.repository),
             tag: arrival.selector.tag(),
             key: &rules.key,
+            labels_only: rules.depth < Depth::Binaries,
         });
         let marked = self.mark(&arrival, &found, &report).await?;
         let told = report.is_news() && self.notifier.is_some();

@@ -11,6 +11,7 @@ use super::image::ImageArgument;
 use super::{Error, Format};
 use crate::event::Ignored;
 use crate::handler::{Inspect, Look, look};
+use crate::image::Depth;
 use crate::reference::{Repository, Selector};
 use crate::registry::Registry;
 use crate::registry::counted::Counted;
@@ -98,7 +99,8 @@ async fn check(
     let inspector = super::inspector(rules);
     let by = Inspect { inspector: &inspector, left: Duration::MAX };
     let found = look(&registry, selector, asked, rules, by).await?;
-    let place = Place { arrival: None, reference, repository, tag: selector.tag(), key: &rules.key };
+    let labels_only = rules.depth < Depth::Binaries;
+    let place = Place { arrival: None, reference, repository, tag: selector.tag(), key: &rules.key, labels_only };
     let is_absent = matches!(found, Look::Ignored(Ignored::Deleted | Ignored::Superseded, _));
     Ok((!is_absent).then(|| Checked { report: found.report(place), bytes: registry.bytes() }))
 }

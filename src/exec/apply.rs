@@ -7,7 +7,8 @@
 
 use std::collections::HashSet;
 
-use super::layer::{Change, LayerNames, node_weight};
+use super::changes::Change;
+use super::layer::LayerNames;
 use super::limits::{Bound, Limits};
 use super::path;
 use super::rootfs::{Node, Owner, Rootfs};
@@ -41,11 +42,11 @@ pub enum ApplyError {
 /// # Errors
 /// Where no runtime could unpack it, or a limit is exceeded; the root filesystem is to be given up then.
 pub fn apply(rootfs: &mut Rootfs, layer: &LayerNames, limits: &Limits) -> Result<(), ApplyError> {
-    let removes = |change: &Change| matches!(change, Change::Whiteout(_) | Change::Opaque(_));
+    let removes = |change: Change<'_>| matches!(change, Change::Whiteout(_) | Change::Opaque(_));
     let (mut names, mut kept) = (0, 0);
     for (path, node) in rootfs.below(b"") {
         names += 1;
-        kept += path.len() + node_weight(node);
+        kept += path.len() + node.weight();
     }
     let upper = layer.changes.iter().any(removes).then(HashSet::new);
     let mut merge = Merge { rootfs, limits, upper, names, kept, walked: 0, parent: None };
@@ -66,7 +67,7 @@ struct Merge<'a> {
 }
 
 impl Merge<'_> {
-    fn change(&mut self, change: &Change) -> Result<(), ApplyError> {
+    fn change(&mut self, change: Change<'_>) -> Result<(), ApplyError> {
         match change {
             Change::Put(path, node) => {
                 let path = self.place(path)?;
@@ -101,7 +102,7 @@ impl Merge<'_> {
 
     fn put(&mut self, path: Vec<u8>, node: Node) -> Result<(), ApplyError> {
         self.names += 1;
-        self.kept += path.len() + node_weight(&node);
+        self.kept += path.len() + node.weight();
         if self.names > self.limits.entries_in_all {
             return Err(Bound::EntriesInAll(self.limits.entries_in_all).into());
         }

@@ -1,33 +1,275 @@
-//! STUB
+//! Why a program does not start, as far as the files tell.
 //!
-//! Does not
-use super::{Answer, Host, View};
+//! Does not decide whether it starts, and does not say what to do.
+
+use super::errno::Errno;
+use super::execve::Answer;
+use super::format::Format;
+use super::host::Host;
+use super::resolve::View;
+use super::rootfs::Node;
+use super::unknown::Stop;
+
+/// What keeps a program from starting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
-    Foreign(&'static str),
-    OtherMachine(u16),
-    NoProgram,
-    Empty,
-    NoShebang,
-    MisplacedShebang,
-    MachO,
-    Pe,
-    Wasm,
-    CarriageReturn,
-    InterpreterMissing,
-    LoaderMissing { loader: Vec<u8>, other_libc: bool },
-    LoaderForeign(&'static str),
-    LoaderDamaged,
-    Missing,
-    Dangling(Vec<u8>),
-    NotADirectory,
-    Loop,
-    NameTooLong,
-    NotExecutable { mode: u32 },
-    Directory,
-    Special,
-    ScriptsNest,
+pub struct Cause {
+    /// What the file that is at fault was opened as.
+    pub role: Role,
+    /// Its path, as written.
+    pub path: Vec<u8>,
+    /// What is wrong with it.
+    pub fault: Fault,
 }
-pub fn cause(_: &View<'_>, _: Host, _: &Answer) -> Option<Cause> {
-    None
+
+/// What the kernel opens a file as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// What was to be started.
+    Program,
+    /// What a script names behind `#!`.
+    Interpreter,
+    /// What a program names as its loader.
+    Loader,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// It is nothing that this machine starts or, of a loader, nothing that it loads; a loader is no text or script either.
+    Format(Format),
+    /// It is not there; a name without a slash is in no directory of `PATH`.
+    Missing,
+    /// A link on the way to it leads nowhere.
+    Dangling {
+        /// The link.
+        link: Vec<u8>,
+        /// Where it leads, as written.
+        target: Vec<u8>,
+    },
+    /// A script's first line ends as on Windows, and so does the interpreter's name in it.
+    CarriageReturn,
+    /// It is not there, but the loader of the other C library is: a program made for glibc meets musl, or the reverse.
+    OtherLibrary,
+    /// Something on the way to it is no directory, or its path ends in a slash.
+    NoDirectory,
+    /// Links lead in a circle, or there are too many.
+    Links,
+    /// Its name is too long.
+    NameTooLong,
+    /// The user has no right to execute it.
+    NotExecutable {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It is a directory.
+    Directory,
+    /// It is a device, a pipe or a socket.
+    Special,
+    /// The user may not search a directory on the way to it.
+    NotSearchable,
+    /// It is one script too many of those that name one another as interpreters.
+    Nested,
+}
+
+/// Why an answer is a failure; none where it is not one.
+#[must_use]
+pub fn cause(view: &View<'_>, host: Host, answer: &Answer) -> Option<Cause> {
+    let Answer::Fails { errno, path, chain } = answer else { return None };
+    let role = chain.last().map_or(Some(Role::Program), |opener| role(view, opener))?;
+    let found = view.find(path);
+    let fault = match (errno, found) {
+        (Errno::NameTooLong, _) => Fault::NameTooLong,
+        (Errno::NotDirectory, _) => Fault::NoDirectory,
+        (Errno::Loop, Ok(_)) => Fault::Nested,
+        (Errno::Loop, Err(_)) => Fault::Links,
+        (Errno::NoEntry, _) => missing(view, role, path),
+        (Errno::Access, Err(_)) => Fault::NotSearchable,
+        (Errno::Access, Ok(found)) => match found.node {
+            Node::Directory(_) => Fault::Directory,
+            Node::File(owner, _) => Fault::NotExecutable { mode: owner.mode },
+            Node::Special(_) | Node::Link(_) => Fault::Special,
+        },
+        (Errno::ExecFormat | Errno::Invalid | Errno::InputOutput | Errno::LibraryBad, found) => {
+            let Node::File(_, contents) = found.ok()?.node else { return None };
+            Fault::Format(Format::of(host, contents))
+        }
+    };
+    Some(Cause { role, path: path.clone(), fault })
+}
+
+/// What a file was opened as, by the file that asked for it.
+fn role(view: &View<'_>, opener: &[u8]) -> Option<Role> {
+    let Node::File(_, contents) = view.find(opener).ok()?.node else { return None };
+    Some(if contents.head().starts_with(b"#!") { Role::Interpreter } else { Role::Loader })
+}
+
+fn missing(view: &View<'_>, role: Role, path: &[u8]) -> Fault {
+    match role {
+        // It was looked for in `PATH`, not here.
+        Role::Program if !path.contains(&b'/') => return Fault::Missing,
+        Role::Interpreter if path.ends_with(b"\r") => return Fault::CarriageReturn,
+        Role::Loader if is_other_library(view, path) => return Fault::OtherLibrary,
+        _ => {}
+    }
+    dangling(view, path).unwrap_or(Fault::Missing)
+}
+
+/// Where musl and glibc have their loaders, by the names that programs for amd64, arm64 and their 32 bits ask for.
+const MUSL: (&[u8], &[&str]) = (
+    b"ld-musl-",
+    &["/lib/ld-musl-x86_64.so.1", "/lib/ld-musl-aarch64.so.1", "/lib/ld-musl-i386.so.1", "/lib/ld-musl-armhf.so.1"],
+);
+const GLIBC: (&[u8], &[&str]) = (
+    b"ld-linux",
+    &["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-linux.so.2", "/lib/ld-linux-armhf.so.3"],
+);
+
+fn is_other_library(view: &View<'_>, loader: &[u8]) -> bool {
+    let name = loader.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let is_there =
+        |path: &&str| matches!(view.find(path.as_bytes()), Ok(found) if matches!(found.node, Node::File(..)));
+    [(MUSL, GLIBC), (GLIBC, MUSL)]
+        .iter()
+        .any(|((asked, _), (_, others))| name.starts_with(asked) && others.iter().any(is_there))
+}
+
+/// The link on the way that leads nowhere, if one does.
+fn dangling(view: &View<'_>, path: &[u8]) -> Option<Fault> {
+    let is_end = |at: &usize| path[*at - 1] != b'/' && path.get(*at).is_none_or(|byte| *byte == b'/');
+    let ends: Vec<usize> = (1..=path.len()).filter(is_end).collect();
+    // What is missing is missing for all that lies below, so that few of the ways need to be gone.
+    let end = *ends.get(ends.partition_point(|end| view.find(&path[..*end]).is_ok()))?;
+    let begins = path[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let above = view.find(&path[..begins]).ok()?.place;
+    let separator = if above.is_empty() { b"".as_slice() } else { b"/" };
+    let link = [&above, separator, &path[begins..end]].concat();
+    match view.files.at(&link).map_err(Stop::from).ok()? {
+        Some(Node::Link(target)) => {
+            Some(Fault::Dangling { link: [b"/", link.as_slice()].concat(), target: target.clone() })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::contents::Collector;
+    use super::super::execve::execve;
+    use super::super::host::Processor;
+    use super::super::rootfs::{Owner, Rootfs};
+    use super::super::user::User;
+    use super::*;
+
+    const HOST: Host = Host { processor: Processor::Amd64, compat: Some(false) };
+
+    /// A program for a machine, with a loader if that is named.
+    fn program(machine: u8, loader: &str) -> Vec<u8> {
+        let mut bytes = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 57 + 56], loader.as_bytes(), b"\0"].concat();
+        let kind = if loader.is_empty() { 1 } else { 3 };
+        let length = u8::try_from(loader.len() + 1).unwrap();
+        for (at, value) in [(16, 2), (18, machine), (32, 64), (54, 56), (56, 1), (64, kind), (72, 120), (96, length)] {
+            bytes[at] = value;
+        }
+        bytes
+    }
+
+    fn rootfs() -> Rootfs {
+        let mut rootfs = Rootfs::default();
+        let open = Owner { mode: 0o755, ..Owner::default() };
+        let mut put = |path: &str, mode: u32, bytes: &[u8]| {
+            let mut collector = Collector::default();
+            collector.push(bytes);
+            rootfs.put(path.into(), Node::File(Owner { mode, ..open }, collector.finish()));
+        };
+        for (path, bytes) in [
+            ("sh", program(62, "")),
+            ("arm", program(183, "")),
+            ("loaded", program(62, "/lib/ld.so")),
+            ("no-loader", program(62, "/lib/none.so")),
+            ("arm-loader", program(62, "/arm")),
+            ("text-loader", program(62, "/text")),
+            ("short-loader", program(62, "/empty")),
+            ("gnu", program(62, "/lib64/ld-linux-x86-64.so.2")),
+            ("damaged", program(62, "/lib/ld.so")[..80].to_vec()),
+            ("text", b"echo and more than sixty-four bytes of it, so that it is no short file\n".to_vec()),
+            ("empty", Vec::new()),
+            ("crlf", b"#!/sh\r\n".to_vec()),
+            ("no-interpreter", b"#!/none\n".to_vec()),
+            ("arm-interpreter", b"#!/arm\n".to_vec()),
+            ("dir-interpreter", b"#!/lib\n".to_vec()),
+            ("through-link", b"#!/bin/sh\n".to_vec()),
+            ("nested", b"#!/nested\n".to_vec()),
+            ("lib/ld-musl-x86_64.so.1", program(62, "")),
+            ("lib/ld.so", program(62, "")),
+        ] {
+            put(path, 0o755, &bytes);
+        }
+        put("closed", 0o644, b"#!/sh\n");
+        put("locked/sh", 0o755, &program(62, ""));
+        rootfs.put(b"lib".to_vec(), Node::Directory(open));
+        rootfs.put(b"locked".to_vec(), Node::Directory(Owner { mode: 0o700, ..open }));
+        rootfs.put(b"pipe".to_vec(), Node::Special(open));
+        rootfs.put(b"loop".to_vec(), Node::Link(b"loop".to_vec()));
+        rootfs.put(b"bin".to_vec(), Node::Link(b"usr/bin".to_vec()));
+        rootfs.put(b"lib/python".to_vec(), Node::Link(b"../opt/python3".to_vec()));
+        rootfs
+    }
+
+    #[test]
+    fn every_failure_has_its_cause() {
+        use Role::{Interpreter, Loader, Program};
+        let rootfs = rootfs();
+        let dangling =
+            |link: &str, target: &str| Fault::Dangling { link: link.into(), target: target.as_bytes().to_vec() };
+        let long = format!("/{}", "a".repeat(256));
+        for (path, role, of, fault) in [
+            ("/arm", Program, "/arm", Fault::Format(Format::Foreign("arm64"))),
+            ("/arm-interpreter", Interpreter, "/arm", Fault::Format(Format::Foreign("arm64"))),
+            ("/arm-loader", Loader, "/arm", Fault::Format(Format::Foreign("arm64"))),
+            ("/text", Program, "/text", Fault::Format(Format::NoShebang)),
+            ("/text-loader", Loader, "/text", Fault::Format(Format::NoShebang)),
+            ("/empty", Program, "/empty", Fault::Format(Format::Empty)),
+            ("/short-loader", Loader, "/empty", Fault::Format(Format::Empty)),
+            ("/damaged", Program, "/damaged", Fault::Format(Format::DamagedElf)),
+            ("/none", Program, "/none", Fault::Missing),
+            ("/none/sh", Program, "/none/sh", Fault::Missing),
+            ("sh/", Program, "sh/", Fault::NoDirectory),
+            ("/no-interpreter", Interpreter, "/none", Fault::Missing),
+            ("/no-loader", Loader, "/lib/none.so", Fault::Missing),
+            ("/gnu", Loader, "/lib64/ld-linux-x86-64.so.2", Fault::OtherLibrary),
+            ("/crlf", Interpreter, "/sh\r", Fault::CarriageReturn),
+            ("/bin/sh", Program, "/bin/sh", dangling("/bin", "usr/bin")),
+            ("./bin", Program, "./bin", dangling("/bin", "usr/bin")),
+            ("/through-link", Interpreter, "/bin/sh", dangling("/bin", "usr/bin")),
+            ("/lib/python", Program, "/lib/python", dangling("/lib/python", "../opt/python3")),
+            ("/sh/x", Program, "/sh/x", Fault::NoDirectory),
+            ("/loop", Program, "/loop", Fault::Links),
+            ("/nested", Interpreter, "/nested", Fault::Nested),
+            (&long, Program, &long, Fault::NameTooLong),
+            ("/closed", Program, "/closed", Fault::NotExecutable { mode: 0o644 }),
+            ("/lib", Program, "/lib", Fault::Directory),
+            ("/dir-interpreter", Interpreter, "/lib", Fault::Directory),
+            ("/pipe", Program, "/pipe", Fault::Special),
+            ("/locked/sh", Program, "/locked/sh", Fault::NotSearchable),
+            ("", Program, "", Fault::Missing),
+        ] {
+            let user = User::Number(if path.starts_with("/locked") { 7 } else { 0 });
+            let view = View { files: &rootfs, directory: Some(Vec::new()), user, mounts: Vec::new() };
+            let answer = execve(&view, HOST, path.as_bytes());
+            let expected = Cause { role, path: of.into(), fault };
+            assert_eq!(cause(&view, HOST, &answer), Some(expected), "{path}: {answer:?}");
+        }
+    }
+
+    #[test]
+    fn what_starts_or_cannot_be_told_has_no_cause_and_what_is_in_no_directory_of_path_is_missing() {
+        let rootfs = rootfs();
+        let mounts = vec![b"proc".to_vec()];
+        let view = View { files: &rootfs, directory: Some(Vec::new()), user: User::default(), mounts };
+        for path in ["/sh", "/loaded", "/proc/x"] {
+            assert_eq!(cause(&view, HOST, &execve(&view, HOST, path.as_bytes())), None, "{path}");
+        }
+        let fails = Answer::Fails { errno: Errno::NoEntry, path: b"closed".to_vec(), chain: Vec::new() };
+        assert_eq!(cause(&view, HOST, &fails).map(|cause| cause.fault), Some(Fault::Missing));
+    }
 }

@@ -2,22 +2,36 @@
 //!
 //! Does not judge them.
 
+use std::sync::Arc;
+
 use super::header::{Header, Stretch};
 
-/// What is kept of a file.
+/// What is kept of a file. Of most files that is the size alone, so the rest lies elsewhere; names that share a file share
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Contents {
     /// Its size in bytes.
     pub size: u64,
-    /// Its first bytes, at most [`HEAD`] of them.
-    pub head: Vec<u8>,
+    kept: Option<Arc<Kept>>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Kept {
+    /// The first bytes, at most [`HEAD`] of them.
+    head: Vec<u8>,
     /// Pieces that lie further back, with their offsets: at most program headers (64 KiB) and a loader's name (4 KiB).
-    pub further: Vec<(u64, Vec<u8>)>,
+    further: Vec<(u64, Vec<u8>)>,
 }
 
 /// How many of a file's first bytes are kept. The kernel reads 256 (`BINPRM_BUF_SIZE`); program headers and the name of
 /// the interpreter lie behind the ELF header, in what linkers make within the first page.
 pub const HEAD: usize = 4096;
+
+/// The first bytes that decide how the kernel starts a file; of others no more than [`LOOKED_AT`] are kept, as the kernel
+/// itself looks no further (`BINPRM_BUF_SIZE` in `include/uapi/linux/binfmts.h`).
+const STARTS: [&[u8]; 2] = [ELF, b"#!"];
+const ELF: &[u8] = b"\x7fELF";
+const LOOKED_AT: usize = 256;
 
 /// A loader's name takes no more, with its final NUL: `PATH_MAX`.
 pub(super) const NAME: u64 = 4096;
@@ -34,9 +48,37 @@ pub(super) enum Piece {
 }
 
 impl Contents {
+    /// A file of which nothing but its size is known.
+    #[must_use]
+    pub fn sized(size: u64) -> Self {
+        Self { size, kept: None }
+    }
+
+    /// Its first bytes, as far as they are kept.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        self.kept.as_ref().map_or(&[], |kept| &kept.head)
+    }
+
+    /// How much memory is taken by what is kept.
+    pub(super) fn weight(&self) -> usize {
+        let piece = |(_, bytes): &(u64, Vec<u8>)| size_of::<(u64, Vec<u8>)>() + bytes.len();
+        let pieces = |kept: &Kept| kept.further.iter().map(piece).sum::<usize>();
+        self.kept.as_ref().map_or(0, |kept| size_of::<Kept>() + kept.head.len() + pieces(kept))
+    }
+
     /// The bytes of one stretch.
-    pub(super) fn piece(&self, Stretch { at, size }: Stretch) -> Piece {
-        if at.checked_add(size).is_none_or(|end| end > self.size) {
+    pub(super) fn piece(&self, stretch: Stretch) -> Piece {
+        match &self.kept {
+            Some(kept) => kept.piece(self.size, stretch),
+            None => Kept::default().piece(self.size, stretch),
+        }
+    }
+}
+
+impl Kept {
+    fn piece(&self, file: u64, Stretch { at, size }: Stretch) -> Piece {
+        if at.checked_add(size).is_none_or(|end| end > file) {
             return Piece::Short;
         }
         let bytes: Option<Vec<u8>> = (at..at + size).map(|place| self.byte(place)).collect();
@@ -53,7 +95,8 @@ impl Contents {
 /// Takes a file's contents as they stream by.
 #[derive(Debug, Default)]
 pub struct Collector {
-    contents: Contents,
+    size: u64,
+    kept: Kept,
     /// How much has been learnt of what is wanted, and the stretch that is waited for.
     stage: Stage,
     wanted: Option<Stretch>,
@@ -72,23 +115,23 @@ enum Stage {
 impl Collector {
     /// The next bytes.
     pub fn push(&mut self, mut bytes: &[u8]) {
-        let room = HEAD.saturating_sub(self.contents.head.len());
+        let room = HEAD.saturating_sub(self.kept.head.len());
         let (head, _) = bytes.split_at(bytes.len().min(room));
-        self.contents.head.extend_from_slice(head);
+        self.kept.head.extend_from_slice(head);
         self.pass(&mut bytes, head.len());
-        while !bytes.is_empty() && self.contents.head.len() == HEAD {
+        while !bytes.is_empty() && self.kept.head.len() == HEAD {
             self.take(&mut bytes);
         }
     }
 
     fn pass(&mut self, bytes: &mut &[u8], count: usize) {
         *bytes = &bytes[count..];
-        self.contents.size = self.contents.size.saturating_add(count as u64);
+        self.size = self.size.saturating_add(count as u64);
     }
 
     /// One step behind the head: up to the stretch that is wanted, through it, or through all when none is.
     fn take(&mut self, bytes: &mut &[u8]) {
-        let position = self.contents.size;
+        let position = self.size;
         let all = bytes.len();
         let until = |place: u64| usize::try_from(place - position).unwrap_or(usize::MAX).min(all);
         match self.wanted {
@@ -101,11 +144,11 @@ impl Collector {
             }
             Some(Stretch { at, size }) => {
                 let count = until(at.saturating_add(size));
-                match self.contents.further.last_mut() {
+                match self.kept.further.last_mut() {
                     Some((begin, piece)) if *begin + piece.len() as u64 == position => {
                         piece.extend_from_slice(&bytes[..count]);
                     }
-                    _ => self.contents.further.push((position, bytes[..count].to_vec())),
+                    _ => self.kept.further.push((position, bytes[..count].to_vec())),
                 }
                 self.pass(bytes, count);
             }
@@ -114,7 +157,7 @@ impl Collector {
 
     /// What is wanted next, by what is kept so far.
     fn learn(&mut self) {
-        let header = Header::read(&self.contents.head);
+        let header = Header::read(&self.kept.head);
         let table = header.and_then(|header| header.table());
         (self.stage, self.wanted) = match (self.stage, header, table) {
             (Stage::Head, Some(_), Some(table)) => (Stage::Table, Some(table)),
@@ -124,14 +167,37 @@ impl Collector {
     }
 
     fn name(&self, header: &Header, table: Stretch) -> Option<Stretch> {
-        let Piece::Whole(table) = self.contents.piece(table) else { return None };
+        let Piece::Whole(table) = self.kept.piece(self.size, table) else { return None };
         header.interpreter(&table).filter(|name| name.size <= NAME)
     }
 
     /// What is kept of them.
     #[must_use]
-    pub fn finish(self) -> Contents {
-        self.contents
+    pub fn finish(mut self) -> Contents {
+        let enough = self.enough();
+        self.kept.head.truncate(enough);
+        self.kept.head.shrink_to_fit();
+        self.kept.further.iter_mut().for_each(|(_, piece)| piece.shrink_to_fit());
+        self.kept.further.shrink_to_fit();
+        let kept = (!self.kept.head.is_empty()).then(|| Arc::new(self.kept));
+        Contents { size: self.size, kept }
+    }
+
+    /// How many of the first bytes the kernel would look at, or something does that explains its answer.
+    fn enough(&self) -> usize {
+        let head = &self.kept.head;
+        if !STARTS.iter().any(|start| head.starts_with(start)) {
+            return LOOKED_AT;
+        }
+        if !head.starts_with(ELF) {
+            return HEAD;
+        }
+        let header = Header::read(head);
+        let table = header.and_then(|header| header.table());
+        let name = header.zip(table).and_then(|(header, table)| self.name(&header, table));
+        let within = |stretch: &Stretch| usize::try_from(stretch.at).is_ok_and(|at| at < head.len());
+        let end = |Stretch { at, size }: Stretch| usize::try_from(at.saturating_add(size)).unwrap_or(HEAD);
+        table.into_iter().chain(name).filter(within).map(end).fold(LOOKED_AT, usize::max)
     }
 }
 
@@ -185,7 +251,22 @@ mod tests {
 
     #[test]
     fn of_what_is_no_program_only_the_head_is_kept() {
-        let contents = collect(&vec![b'a'; 100_000], 1000);
-        assert_eq!((contents.size, contents.head.len(), contents.further.len()), (100_000, HEAD, 0));
+        for (begins, kept) in [("aa", LOOKED_AT), ("#!", HEAD), ("\x7fELF", LOOKED_AT)] {
+            let contents = collect(&[begins.as_bytes(), &vec![b'a'; 100_000]].concat(), 1000);
+            assert_eq!(contents.size, 100_000 + begins.len() as u64);
+            assert_eq!(contents.weight(), size_of::<Kept>() + kept, "{begins}");
+        }
+        assert_eq!(Contents::sized(7).piece(Stretch { at: 0, size: 1 }), Piece::Lost);
+        assert_eq!(collect(b"", 1), Contents::default());
+    }
+
+    #[test]
+    fn of_a_program_no_more_of_the_head_is_kept_than_headers_and_name_take() {
+        for (table, name, kept) in
+            [(64, 200, 256), (64, 1000, 1005), (500, 100, 556), (64, 4094, HEAD), (4090, 90, HEAD)]
+        {
+            let contents = collect(&program(table, name, 10_000), 1000);
+            assert_eq!(contents.head().len(), kept, "{table} {name}");
+        }
     }
 }

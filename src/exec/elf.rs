@@ -49,8 +49,12 @@ pub fn architecture(bytes: &[u8]) -> Result<&'static str, ElfError> {
     if kind != ET_EXEC && kind != ET_DYN {
         return Err(ElfError::NoProgram(kind));
     }
-    let named = MACHINES.iter().find(|(number, _)| *number == machine);
-    named.map(|(_, name)| *name).ok_or(ElfError::Machine(machine))
+    machine_name(machine).ok_or(ElfError::Machine(machine))
+}
+
+/// The name of a machine, as platforms have it.
+pub(super) fn machine_name(machine: u16) -> Option<&'static str> {
+    MACHINES.iter().find(|(number, _)| *number == machine).map(|(_, name)| *name)
 }
 
 #[cfg(test)]

@@ -67,13 +67,13 @@ fn follow(view: &View<'_>, host: Host, path: &mut Vec<u8>, chain: &mut Vec<Vec<u
         if depth > MOST_SCRIPTS {
             return Err(Errno::Loop.into());
         }
-        if !file.head.starts_with(b"#!") {
+        if !file.head().starts_with(b"#!") {
             break;
         }
-        if (file.head.len() as u64) < file.size.min(BUFFER as u64) {
+        if (file.head().len() as u64) < file.size.min(BUFFER as u64) {
             return Err(Unknown::NotKept(path.clone()).into());
         }
-        let script = shebang(&file.head).ok_or(Errno::ExecFormat)?;
+        let script = shebang(file.head()).ok_or(Errno::ExecFormat)?;
         next(path, script.interpreter);
         file = open(view, path)?;
     }
@@ -90,8 +90,9 @@ fn open<'a>(view: &View<'a>, path: &[u8]) -> Result<&'a Contents, Stop> {
     if path.len() >= PATH_MAX {
         return Err(Errno::NameTooLong.into());
     }
-    match view.find(path)?.node {
-        Node::File(owner, contents) if view.user.may_execute(*owner) => Ok(contents),
+    let found = view.find(path)?;
+    match found.node {
+        Node::File(owner, contents) if view.may_execute(&found.place, *owner)? => Ok(contents),
         _ => Err(Errno::Access.into()),
     }
 }

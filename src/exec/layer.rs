@@ -5,6 +5,7 @@
 use std::io::{self, ErrorKind, Read};
 
 use super::archive::{Archive, Entry, Kind, damaged};
+use super::changes::{Change, Changes};
 use super::contents::Contents;
 use super::decompress::Decompressed;
 use super::limits::{Bound, Limits};
@@ -16,20 +17,11 @@ use crate::reference::Digest;
 /// The changes that a layer makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerNames {
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Changes,
     /// The size of the layer's tar stream, in bytes.
     pub decompressed: u64,
     /// The bytes that the names, targets and heads take.
     pub kept: usize,
-}
-
-/// One change. Paths are clean, links not yet followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
-    Put(Vec<u8>, Node),
-    HardLink { path: Vec<u8>, target: Vec<u8> },
-    Whiteout(Vec<u8>),
-    Opaque(Vec<u8>),
 }
 
 /// Why a layer's names are not known. A failed transfer and a wrong digest may be mended by reading it again, the others
@@ -66,11 +58,6 @@ impl LayerError {
     }
 }
 
-/// The first bytes that decide how the kernel starts a file; of others no more than these are kept, as the kernel itself
-/// looks no further (`BINPRM_BUF_SIZE` in `include/uapi/linux/binfmts.h`).
-const STARTS: [&[u8]; 2] = [b"\x7fELF", b"#!"];
-const LOOKED_AT: usize = 256;
-
 /// The bits that let anyone start a file. Without one of them not even root may, neither a program nor its loader
 /// (`do_open_execat` in `fs/exec.c`), so nothing is kept of such a file but its size.
 const EXECUTE: u32 = 0o111;
@@ -101,41 +88,40 @@ pub fn read(layer: impl Read, digest: &Digest, limits: &Limits) -> Result<LayerN
         Some(arrived) if arrived != *digest => return Err(LayerError::Digest(arrived)),
         Some(_) => {}
     }
-    let (changes, kept) = read?;
+    let changes = read?.finish();
+    let kept = changes.kept();
     Ok(LayerNames { changes, decompressed, kept })
 }
 
-fn changes<R: Read>(archive: &mut Archive<R>, limits: &Limits) -> Result<(Vec<Change>, usize), LayerError> {
-    let mut changes = Vec::new();
-    let mut kept = 0;
+fn changes<R: Read>(archive: &mut Archive<R>, limits: &Limits) -> Result<Changes, LayerError> {
+    let mut changes = Changes::default();
     let mut count = 0;
     while let Some(entry) = archive.next()? {
         count += 1;
         if count > limits.entries {
             return Err(Bound::Entries(limits.entries).into());
         }
-        let Some(change) = change(archive, &entry, limits)? else { continue };
-        kept += weight(&change);
-        if kept > limits.kept {
-            return Err(Bound::Kept(limits.kept).into());
-        }
-        changes.push(change);
+        change(archive, &entry, limits, &mut changes)?;
     }
     archive.finish()?;
-    changes.shrink_to_fit();
-    Ok((changes, kept))
+    Ok(changes)
 }
 
-/// What an entry changes, if anything.
-fn change<R: Read>(archive: &mut Archive<R>, entry: &Entry, limits: &Limits) -> Result<Option<Change>, LayerError> {
+/// Takes what an entry changes, if anything.
+fn change<R: Read>(
+    archive: &mut Archive<R>,
+    entry: &Entry,
+    limits: &Limits,
+    changes: &mut Changes,
+) -> Result<(), LayerError> {
     let path = path::clean(&entry.name, limits)?;
     let (directory, name) = path::split(&path);
     if name == OPAQUE {
-        return Ok(Some(Change::Opaque(directory.to_vec())));
+        return Ok(changes.push(Change::Opaque(directory), limits)?);
     }
     // The root's own entry: containerd leaves the root as it made it ("file ignored: resolved to root").
     if name.is_empty() || name.starts_with(AUFS) {
-        return Ok(None);
+        return Ok(());
     }
     if let Some(removed) = name.strip_prefix(WHITEOUT) {
         if matches!(removed, b"" | b"." | b"..") {
@@ -143,7 +129,7 @@ fn change<R: Read>(archive: &mut Archive<R>, entry: &Entry, limits: &Limits) -> 
         }
         let mut path = directory.to_vec();
         path::down(&mut path, removed);
-        return Ok(Some(Change::Whiteout(path)));
+        return Ok(changes.push(Change::Whiteout(&path), limits)?);
     }
     if entry.target.len() > limits.path {
         return Err(Bound::Path(limits.path).into());
@@ -151,41 +137,13 @@ fn change<R: Read>(archive: &mut Archive<R>, entry: &Entry, limits: &Limits) -> 
     let node = match entry.kind {
         Kind::HardLink => {
             let target = path::clean(&entry.target, limits)?;
-            return Ok(Some(Change::HardLink { path, target }));
+            return Ok(changes.push(Change::HardLink { path: &path, target: &target }, limits)?);
         }
         Kind::Link => Node::Link(entry.target.clone()),
         Kind::Directory => Node::Directory(entry.owner),
         Kind::Special => Node::Special(entry.owner),
-        Kind::File if entry.owner.mode & EXECUTE == 0 => {
-            Node::File(entry.owner, Contents { size: entry.size, ..Contents::default() })
-        }
-        Kind::File => {
-            let mut contents = archive.contents(entry)?;
-            if !STARTS.iter().any(|start| contents.head.starts_with(start)) {
-                contents.head.truncate(LOOKED_AT);
-            }
-            contents.head.shrink_to_fit();
-            Node::File(entry.owner, contents)
-        }
+        Kind::File if entry.owner.mode & EXECUTE == 0 => Node::File(entry.owner, Contents::sized(entry.size)),
+        Kind::File => Node::File(entry.owner, archive.contents(entry)?),
     };
-    Ok(Some(Change::Put(path, node)))
-}
-
-/// How many bytes a change takes beyond its own size.
-fn weight(change: &Change) -> usize {
-    size_of::<Change>()
-        + match change {
-            Change::Put(path, node) => path.len() + node_weight(node),
-            Change::HardLink { path, target } => path.len() + target.len(),
-            Change::Whiteout(path) | Change::Opaque(path) => path.len(),
-        }
-}
-
-/// How many bytes a node takes beyond its own size.
-pub(super) fn node_weight(node: &Node) -> usize {
-    match node {
-        Node::File(_, contents) => contents.head.len(),
-        Node::Link(target) => target.len(),
-        Node::Directory(_) | Node::Special(_) => 0,
-    }
+    Ok(changes.push(Change::Put(&path, &node), limits)?)
 }

@@ -16,7 +16,7 @@ const ET_DYN: u16 = 3;
 
 /// The loader that a program asks for, if any; `path` is the program's own.
 pub(super) fn loader(host: Host, path: &[u8], contents: &Contents) -> Result<Option<Vec<u8>>, Stop> {
-    let header = Header::read(&contents.head).ok_or(Errno::ExecFormat)?;
+    let header = Header::read(contents.head()).ok_or(Errno::ExecFormat)?;
     if header.kind != ET_EXEC && header.kind != ET_DYN {
         return Err(Errno::ExecFormat.into());
     }
@@ -35,11 +35,11 @@ pub(super) fn loader(host: Host, path: &[u8], contents: &Contents) -> Result<Opt
 
 /// Whether the kernel takes this file for a loader; `program` asked for it.
 pub(super) fn check_loader(host: Host, program: &Contents, path: &[u8], contents: &Contents) -> Result<(), Stop> {
-    let class = Header::read(&program.head).ok_or(Errno::ExecFormat)?.class;
+    let class = Header::read(program.head()).ok_or(Errno::ExecFormat)?.class;
     if contents.size < class.header_size() as u64 {
         return Err(Errno::InputOutput.into());
     }
-    let header = Header::read(&contents.head).filter(|header| header.class == class).ok_or(Errno::LibraryBad)?;
+    let header = Header::read(contents.head()).filter(|header| header.class == class).ok_or(Errno::LibraryBad)?;
     taken(host, path, &header, Errno::LibraryBad)?;
     table(path, contents, &header, Errno::LibraryBad).map(|_| ())
 }

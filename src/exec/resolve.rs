@@ -54,8 +54,10 @@ impl<'a> View<'a> {
         let mut node = self.node(&place)?.ok_or(Errno::NoEntry)?;
         while let Some(name) = names.pop_front() {
             let Node::Directory(owner) = node else { return Err(Errno::NotDirectory.into()) };
-            if !self.user.may_search(*owner) {
-                return Err(Errno::Access.into());
+            match self.user.may_search(*owner) {
+                Some(true) => {}
+                Some(false) => return Err(Errno::Access.into()),
+                None => return Err(Unknown::User([b"/", place.as_slice()].concat()).into()),
             }
             let next = match name.as_slice() {
                 b"." => continue,
@@ -84,6 +86,12 @@ impl<'a> View<'a> {
             return Err(Errno::NotDirectory.into());
         }
         Ok(Found { place, node })
+    }
+
+    /// Whether the user may execute a file that was found.
+    pub(super) fn may_execute(&self, place: &[u8], file: Owner) -> Result<bool, Stop> {
+        let may = self.user.may_execute(file);
+        may.ok_or_else(|| Unknown::User([b"/", place].concat()).into())
     }
 
     /// What stands at a place.
@@ -178,9 +186,11 @@ mod tests {
         let rootfs = rootfs();
         let mut view = view(&rootfs);
         assert_eq!(view.find(b"/closed/none"), Err(Errno::NoEntry.into()));
-        view.user.user = 7;
+        view.user = User::Exact { user: 7, group: 7, groups: Vec::new() };
         assert_eq!(view.find(b"/closed/none"), Err(Errno::Access.into()));
         assert_eq!(view.find(b"/closed").map(|found| found.place), Ok(b"closed".to_vec()));
+        view.user = User::Name;
+        assert_eq!(view.find(b"/closed/none"), Err(Unknown::User(b"/closed".to_vec()).into()));
     }
 
     #[test]

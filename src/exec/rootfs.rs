@@ -32,6 +32,20 @@ pub struct Owner {
     pub group: u32,
 }
 
+impl Node {
+    /// How many bytes it takes beyond its own size.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::File(_, contents) => contents.weight(),
+            Self::Link(target) => target.len(),
+            Self::Directory(_) | Self::Special(_) => 0,
+        }
+    }
+}
+
+/// The root, which is there before any layer is.
+pub(super) static ROOT: Node = Node::Directory(Owner { mode: 0o755, user: 0, group: 0 });
+
 /// Files by their names, as far as these are known.
 pub trait Files: Debug {
     /// What stands at a path that holds no links, dots or doubled slashes, nor a leading one; the root is the empty path.
@@ -56,8 +70,7 @@ pub struct Rootfs {
 
 impl Default for Rootfs {
     fn default() -> Self {
-        let root = Node::Directory(Owner { mode: 0o755, ..Owner::default() });
-        Self { nodes: BTreeMap::from([(Vec::new(), root)]) }
+        Self { nodes: BTreeMap::from([(Vec::new(), ROOT.clone())]) }
     }
 }
 

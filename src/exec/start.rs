@@ -86,10 +86,11 @@ fn searched(view: &View<'_>, name: &[u8], search: Option<&[u8]>) -> Result<Vec<u
 
 /// Anything but a directory, with an execute bit for the user: a pipe passes here, and the kernel refuses it.
 fn is_executable(view: &View<'_>, path: &[u8]) -> Result<bool, Stop> {
-    Ok(match view.find(path)?.node {
-        Node::File(owner, _) | Node::Special(owner) => view.user.may_execute(*owner),
-        Node::Directory(_) | Node::Link(_) => false,
-    })
+    let found = view.find(path)?;
+    match found.node {
+        Node::File(owner, _) | Node::Special(owner) => view.may_execute(&found.place, *owner),
+        Node::Directory(_) | Node::Link(_) => Ok(false),
+    }
 }
 
 /// `filepath.Join`: dots are taken away by the words alone, whatever links there are.
@@ -212,6 +213,33 @@ mod tests {
             let start = started(name, directory, search);
             assert!(matches!(start.answer, Answer::Starts { .. }), "{name}: {start:?}");
             assert_eq!(start.words, None);
+        }
+    }
+
+    #[test]
+    fn whether_a_user_may_is_told_only_where_it_does_not_hang_on_who_that_is() {
+        let mut rootfs = rootfs();
+        let file = rootfs.at(b"bin/sh").unwrap().clone();
+        let Node::File(open, contents) = file else { panic!("{file:?}") };
+        rootfs.put(b"bin/own".to_vec(), Node::File(Owner { mode: 0o700, user: 7, group: 7 }, contents));
+        assert_eq!(open.mode, 0o755);
+        for (user, path, answer) in [
+            ("", "/bin/own", "starts"),
+            ("7", "/bin/own", "starts"),
+            ("8:8", "/bin/own", "EACCES"),
+            ("app", "/bin/own", "whether the user may use /bin/own hangs on who that is, and on its groups"),
+            ("app", "own", "whether the user may use /bin/own hangs on who that is, and on its groups"),
+            ("app", "/bin/sh", "starts"),
+            ("app", "/bin/closed", "EACCES"),
+        ] {
+            let user = User::of_config(user);
+            let view = View { files: &rootfs, directory: Some(Vec::new()), user, mounts: Vec::new() };
+            let said = match start(&view, HOST, &[path.into()], None).answer {
+                Answer::Starts { .. } => "starts".to_owned(),
+                Answer::Fails { errno, .. } => errno.to_string(),
+                Answer::Unknown { reason, .. } => reason.to_string(),
+            };
+            assert_eq!(said, answer, "{path}");
         }
     }
 

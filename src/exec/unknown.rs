@@ -22,6 +22,9 @@ pub enum Unknown {
     /// The working directory is neither there nor can it be made without doubt.
     #[error("the working directory {} cannot be told", String::from_utf8_lossy(.0))]
     Directory(Vec<u8>),
+    /// The permission bits do not say the same for all that the user may be.
+    #[error("whether the user may use {} hangs on who that is, and on its groups", String::from_utf8_lossy(.0))]
+    User(Vec<u8>),
     /// A program of 32 bits: some hosts start it, others are built without.
     #[error("{} is a program of 32 bits, which only some hosts start", String::from_utf8_lossy(.0))]
     Compat(Vec<u8>),

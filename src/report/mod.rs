@@ -20,7 +20,7 @@ pub use text::{headline, text};
 use serde::Serialize;
 
 use crate::event::{Arrival, Ignored};
-use crate::image::Image;
+use crate::image::{Content, Image};
 use crate::inspect::Inspection;
 use crate::intent::Declared;
 use crate::reference::{Repository, Tag};
@@ -60,6 +60,9 @@ pub struct Report {
     pub key: String,
 }
 
+/// What is said of every image where programs are not looked at.
+const LABELS_ONLY: &str = "label checked, binary not inspected: that is turned off";
+
 /// How an image is called: by people, and in the commands that mend it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Place<'a> {
@@ -73,6 +76,8 @@ pub struct Place<'a> {
     pub tag: Option<&'a Tag>,
     /// The key under which runtimes are declared.
     pub key: &'a str,
+    /// Whether programs were not to be looked at.
+    pub labels_only: bool,
 }
 
 impl Report {
@@ -94,7 +99,10 @@ impl Report {
                 faults: finding.faults.iter().map(fault).collect(),
             }
         };
+        let is_image = image.is_some_and(|image| matches!(image.content, Content::Single(_) | Content::Index(_)));
+        let is_labels = place.labels_only && is_image && judgement.verdict != Verdict::Undeclared;
         Self {
+            remarks: is_labels.then(|| LABELS_ONLY.to_owned()).into_iter().collect(),
             image: image.map(|image| ImageFace::new(place.reference, image)),
             intended: Some(judgement.intended.clone()),
             verdict: judgement.verdict,

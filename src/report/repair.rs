@@ -4,7 +4,7 @@
 
 use super::Place;
 use super::remedy::Remedy;
-use crate::exec::Cause;
+use crate::exec::{Fault as Wrong, Format, Role};
 use crate::image::Trace;
 use crate::platform::Platform;
 use crate::verdict::{Fault, Trouble};
@@ -14,33 +14,14 @@ pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<
     let path = safe(&trouble.path);
     let name = path.rsplit('/').next().unwrap_or(path);
     let advise = |text: &str| vec![Remedy::advise(text)];
-    match &trouble.cause {
-        Cause::Foreign(_) | Cause::OtherMachine(_) | Cause::LoaderForeign(_) => {
-            built(fault.platform.as_ref(), &trouble.traces, place)
-        }
-        Cause::Empty => {
-            advise("Copy the file again: a build step made it empty, as a failed download or a redirection does")
-        }
-        Cause::NoShebang => vec![
-            Remedy::run(
-                "Begin the script with a line that names its interpreter",
-                format!("sed -i '1i #!/bin/sh' {name}"),
-            ),
-            Remedy::run("Or have a shell start it", format!("ENTRYPOINT [\"/bin/sh\", \"{path}\"]")),
-        ],
-        Cause::MisplacedShebang => vec![Remedy::run(
-            "Let `#!` be the very first bytes: no byte order mark, no blank line, no space before it",
-            format!("sed -i -e '1s/^\\xEF\\xBB\\xBF//' -e '1s/^[ \\t]*#!/#!/' -e '/./,$!d' {name}"),
-        )],
-        Cause::MachO => built_for("macOS", fault.platform.as_ref()),
-        Cause::Pe => built_for("Windows", fault.platform.as_ref()),
-        Cause::Wasm => advise("Name a WebAssembly runtime as the entrypoint, and the module as its argument"),
-        Cause::NoProgram => advise("Copy the program again: the file is cut off, or is an object file and no program"),
-        Cause::CarriageReturn => vec![
+    let role = trouble.cause.role;
+    match &trouble.cause.fault {
+        Wrong::Format(format) => formatted(*format, fault, trouble, place),
+        Wrong::CarriageReturn => vec![
             Remedy::run("End the script's lines as Unix does", "sed -i 's/\\r$//' FILE".to_owned()),
             Remedy::run("And keep git from changing them back, in .gitattributes", "*.sh text eol=lf".to_owned()),
         ],
-        Cause::LoaderMissing { other_libc: true, .. } => vec![
+        Wrong::OtherLibrary => vec![
             Remedy::advise(
                 "Build the program for the C library that the image has, or statically (`CGO_ENABLED=0` in Go)",
             ),
@@ -48,22 +29,61 @@ pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<
                 "Or take a base image with the program's own C library: Debian's for glibc, Alpine for musl",
             ),
         ],
-        Cause::LoaderMissing { .. } | Cause::LoaderDamaged => {
-            advise("Link the program statically, or take a base image that has its C library")
-        }
-        Cause::NotExecutable { .. } => {
+        Wrong::NotExecutable { .. } => {
             let command = format!("COPY --chmod=755 {name} {path}");
             vec![Remedy::run("Let everybody execute it, in the Dockerfile", command)]
         }
-        Cause::Directory | Cause::Special => advise("Name the program itself in ENTRYPOINT or CMD"),
-        Cause::InterpreterMissing => advise("Install the interpreter in the image, or name one that is there"),
-        Cause::Missing | Cause::Dangling(_) if trouble.is_opened => {
-            advise("Install in the image what is to be started, or name what is there")
+        Wrong::NotSearchable => {
+            advise("Let everybody enter the directories on the way to it (`chmod a+x`), or change USER")
         }
-        Cause::Missing | Cause::Dangling(_) | Cause::NotADirectory | Cause::Loop | Cause::NameTooLong => {
-            advise("Copy the program to where ENTRYPOINT or CMD names it, or name it where it is")
+        Wrong::Directory | Wrong::Special => advise("Name the program itself in ENTRYPOINT or CMD"),
+        Wrong::Nested => advise("Let the script name a program as its interpreter, not a script"),
+        Wrong::Missing | Wrong::Dangling { .. } | Wrong::NoDirectory | Wrong::Links | Wrong::NameTooLong => {
+            match role {
+                Role::Loader => advise("Link the program statically, or take a base image that has its C library"),
+                Role::Interpreter => advise("Install the interpreter in the image, or name one that is there"),
+                Role::Program if !trouble.is_first => {
+                    advise("Install in the image what is to be started, or name what is there")
+                }
+                Role::Program => advise("Copy the program to where ENTRYPOINT or CMD names it, or name it where it is"),
+            }
         }
-        Cause::ScriptsNest => advise("Let the script name a program as its interpreter, not a script"),
+    }
+}
+
+/// What to do about a file that is nothing for this machine.
+fn formatted(format: Format, fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<Remedy> {
+    let path = safe(&trouble.path);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let advise = |text: &str| vec![Remedy::advise(text)];
+    match format {
+        Format::Foreign(_) | Format::OtherMachine(_) => built(fault.platform.as_ref(), &trouble.traces, place),
+        Format::Empty => {
+            advise("Copy the file again: a build step left it empty, as a failed download or a redirection does")
+        }
+        Format::NoShebang | Format::NoInterpreter => vec![
+            Remedy::run(
+                "Begin the script with a line that names its interpreter",
+                format!("sed -i '1i #!/bin/sh' {name}"),
+            ),
+            Remedy::run("Or have a shell start it", format!("ENTRYPOINT [\"/bin/sh\", \"{path}\"]")),
+        ],
+        Format::MisplacedShebang => vec![Remedy::run(
+            "Let `#!` be the very first bytes: no byte order mark, no blank line, no space before it",
+            format!("sed -i -e '1s/^\\xEF\\xBB\\xBF//' -e '/./,$!d' -e '1s/^[ \\t]*#!/#!/' {name}"),
+        )],
+        Format::Utf16 => {
+            vec![Remedy::run(
+                "Save it as UTF-8",
+                format!("iconv -f UTF-16 -t UTF-8 {name} > {name}.new && mv {name}.new {name}"),
+            )]
+        }
+        Format::MachO => built_for("macOS", fault.platform.as_ref()),
+        Format::Pe => built_for("Windows", fault.platform.as_ref()),
+        Format::Wasm => advise("Name a WebAssembly runtime as the entrypoint, and the module as its argument"),
+        Format::NoProgram | Format::DamagedElf | Format::Other => {
+            advise("Copy the program again: what is there is cut off, damaged, or was never a program")
+        }
     }
 }
 

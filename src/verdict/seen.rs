@@ -3,7 +3,7 @@
 //! Does not decide whether the label or the runtime is at fault for metadata's sake; that is the rules' to do.
 
 use super::{Code, Fault, Trouble};
-use crate::exec::{Answer, By, Cause, Launch};
+use crate::exec::{Answer, By, Cause, Fault as Wrong, Format, Launch, Role};
 use crate::image::{Single, Trace};
 use crate::inspect::{Inspection, Seen};
 use crate::platform::Platform;
@@ -19,20 +19,19 @@ pub(super) fn of<'a>(inspections: &'a [Inspection], single: &Single, architectur
 pub(super) fn fault(inspection: &Inspection, platform: &Platform, traces: &[Trace]) -> Option<Fault> {
     let Seen::Launches(launches, cause) = &inspection.seen else { return None };
     let last = launches.last()?;
-    let Answer::Fails { path, chain, .. } = &last.start.answer else { return None };
+    let Answer::Fails { chain, .. } = &last.start.answer else { return None };
     let cause = cause.as_ref()?;
-    let file = File { path: &shown(path), before: chain.last().map(|path| shown(path)), last };
+    let file = File { path: &shown(&cause.path), opener: chain.last().map(|path| shown(path)), role: cause.role, last };
     let host = inspection.processor.architecture();
-    let code = code(cause, &file, platform.architecture() == host);
-    let evidence = match (code, cause) {
-        (Code::LabelLies, _) => format!("its label says {platform}, but {}", file.evidence(cause)),
-        (Code::WrongArchitecture, _) => format!("{}, and the runtime has {host}", file.evidence(cause)),
-        _ => file.evidence(cause),
+    let code = code(cause, platform.architecture() == host);
+    let evidence = match code {
+        Code::LabelLies => format!("its label says {platform}, but {}", file.evidence(&cause.fault)),
+        Code::WrongArchitecture => format!("{}, and the runtime has {host}", file.evidence(&cause.fault)),
+        _ => file.evidence(&cause.fault),
     };
     let trouble = Trouble {
         path: file.path.to_owned(),
         is_first: launches.len() == 1,
-        is_opened: launches.len() > 1 || !chain.is_empty(),
         words: last.start.words.clone(),
         cause: cause.clone(),
         traces: traces.to_vec(),
@@ -44,7 +43,8 @@ pub(super) fn fault(inspection: &Inspection, platform: &Platform, traces: &[Trac
 struct File<'a> {
     path: &'a str,
     /// What named it: a script its interpreter, a program its loader.
-    before: Option<String>,
+    opener: Option<String>,
+    role: Role,
     last: &'a Launch,
 }
 
@@ -53,75 +53,79 @@ fn shown(path: &[u8]) -> String {
 }
 
 /// The code of a fault. `is_promised` says whether the label claims the very architecture that it was to start on.
-fn code(cause: &Cause, file: &File<'_>, is_promised: bool) -> Code {
-    match cause {
-        Cause::Foreign(_) | Cause::OtherMachine(_) if is_promised => Code::LabelLies,
-        Cause::Foreign(_) | Cause::OtherMachine(_) => Code::WrongArchitecture,
-        Cause::NotExecutable { .. } | Cause::Directory | Cause::Special => Code::ExecPermission,
-        Cause::LoaderMissing { .. } | Cause::LoaderForeign(_) | Cause::LoaderDamaged => Code::ExecLoader,
-        Cause::CarriageReturn | Cause::InterpreterMissing => Code::ExecInterpreterMissing,
-        Cause::Missing | Cause::Dangling(_) | Cause::NotADirectory | Cause::Loop | Cause::NameTooLong => {
-            if file.before.is_some() { Code::ExecInterpreterMissing } else { Code::ExecNotFound }
+fn code(cause: &Cause, is_promised: bool) -> Code {
+    let is_foreign = matches!(cause.fault, Wrong::Format(Format::Foreign(_) | Format::OtherMachine(_)));
+    match (&cause.fault, cause.role) {
+        (_, Role::Loader) => Code::ExecLoader,
+        _ if is_foreign && is_promised => Code::LabelLies,
+        _ if is_foreign => Code::WrongArchitecture,
+        (Wrong::Format(_) | Wrong::Nested, _) => Code::ExecFormat,
+        (Wrong::NotExecutable { .. } | Wrong::Directory | Wrong::Special | Wrong::NotSearchable, _) => {
+            Code::ExecPermission
         }
-        Cause::NoProgram
-        | Cause::Empty
-        | Cause::NoShebang
-        | Cause::MisplacedShebang
-        | Cause::MachO
-        | Cause::Pe
-        | Cause::Wasm
-        | Cause::ScriptsNest => Code::ExecFormat,
+        (_, Role::Interpreter) => Code::ExecInterpreterMissing,
+        (_, Role::Program) => Code::ExecNotFound,
     }
 }
 
 impl File<'_> {
     /// What is wrong with it.
-    fn evidence(&self, cause: &Cause) -> String {
+    fn evidence(&self, wrong: &Wrong) -> String {
         let Self { path, .. } = self;
-        let what = match cause {
-            Cause::Foreign(architecture) => format!("{path} is a program for {architecture}"),
-            Cause::OtherMachine(machine) => {
-                format!("{path} is a program for another processor (ELF machine {machine})")
+        let what = match wrong {
+            Wrong::Format(format) => format!("{path} is {}", self.format(*format)),
+            Wrong::Missing if self.role == Role::Program && !path.contains('/') => {
+                format!("{path} is in no directory of PATH as something executable")
             }
-            Cause::NoProgram => format!("{path} is an ELF file that is no whole program"),
-            Cause::Empty => format!("{path} is an empty file"),
-            Cause::NoShebang => format!("{path} is neither a program nor a script with a first line `#!…`"),
-            Cause::MisplacedShebang => format!("{path} has its `#!` not at the very beginning"),
-            Cause::MachO => format!("{path} is a program for macOS (Mach-O)"),
-            Cause::Pe => format!("{path} is a program for Windows (PE)"),
-            Cause::Wasm => format!("{path} is a WebAssembly module"),
-            Cause::CarriageReturn => format!("the interpreter's name {path} ends with a carriage return"),
-            Cause::LoaderMissing { loader, other_libc } => {
-                let only = if *other_libc { "; the image has that of another C library" } else { "" };
-                format!("the loader {} is not in the image{only}", shown(loader))
+            Wrong::Missing => format!("{path} is not in the image"),
+            Wrong::Dangling { link, target } => {
+                format!("{} is a link to {}, which is not in the image", shown(link), shown(target))
             }
-            Cause::LoaderForeign(architecture) => format!("the loader {path} is one for {architecture}"),
-            Cause::LoaderDamaged => format!("the loader {path} is none"),
-            Cause::Missing | Cause::InterpreterMissing if !path.contains('/') => {
-                format!("{path} is in no directory of the image's PATH as something executable")
+            Wrong::CarriageReturn => format!(
+                "the name {} ends with a carriage return, as lines do on Windows",
+                path.trim_end_matches('\u{fffd}')
+            ),
+            Wrong::OtherLibrary => format!("{path} is not in the image, which has that of another C library"),
+            Wrong::NoDirectory => format!("the way to {path} leads through what is no directory"),
+            Wrong::Links => format!("the way to {path} leads through links without an end"),
+            Wrong::NameTooLong => format!("the name {path} is too long"),
+            Wrong::NotExecutable { mode } => {
+                format!("{path} may not be executed by its user (mode {:o})", mode & 0o7777)
             }
-            Cause::Missing | Cause::InterpreterMissing => format!("{path} is not in the image"),
-            Cause::Dangling(target) => format!("{path} is a link to {}, which is not in the image", shown(target)),
-            Cause::NotADirectory => format!("the way to {path} leads through a file"),
-            Cause::Loop => format!("the way to {path} leads through links in a circle"),
-            Cause::NameTooLong => format!("the name {path} is too long"),
-            Cause::NotExecutable { mode } => {
-                format!("{path} is not executable for its user (mode {:o})", mode & 0o7777)
-            }
-            Cause::Directory => format!("{path} is a directory"),
-            Cause::Special => format!("{path} is no regular file"),
-            Cause::ScriptsNest => format!("{path} is the interpreter of a script that is one of a script, too deep"),
+            Wrong::Directory => format!("{path} is a directory"),
+            Wrong::Special => format!("{path} is no regular file"),
+            Wrong::NotSearchable => format!("the user may not enter a directory on the way to {path}"),
+            Wrong::Nested => format!("{path} is a script, and one too many of those that name each other"),
         };
-        format!("{what}{}{}", self.named(cause), self.started())
+        format!("{what}{}{}", self.named(), self.started())
+    }
+
+    /// What a file is that cannot be started or loaded.
+    fn format(&self, format: Format) -> String {
+        let thing = if self.role == Role::Loader { "a loader" } else { "a program" };
+        match format {
+            Format::Foreign(architecture) => format!("{thing} for {architecture}"),
+            Format::OtherMachine(machine) => format!("{thing} for another processor (ELF machine {machine})"),
+            Format::NoProgram => "an ELF file that is no program".to_owned(),
+            Format::DamagedElf => "an ELF file that is damaged or cut off".to_owned(),
+            Format::Empty => "an empty file".to_owned(),
+            Format::NoShebang => "a text without a first line `#!…`".to_owned(),
+            Format::NoInterpreter => "a script whose first line names no interpreter".to_owned(),
+            Format::MisplacedShebang => "a script whose `#!` is not at the very beginning".to_owned(),
+            Format::Utf16 => "a text in UTF-16, which no kernel reads".to_owned(),
+            Format::MachO => "a program for macOS (Mach-O)".to_owned(),
+            Format::Pe => "a program for Windows (PE)".to_owned(),
+            Format::Wasm => "a WebAssembly module".to_owned(),
+            Format::Other => "neither a program nor a script".to_owned(),
+        }
     }
 
     /// What named it.
-    fn named(&self, cause: &Cause) -> String {
-        let is_loader = matches!(cause, Cause::LoaderMissing { .. } | Cause::LoaderForeign(_) | Cause::LoaderDamaged);
-        match &self.before {
-            Some(before) if is_loader => format!(", which {before} needs"),
-            Some(before) => format!(", which the first line of {before} names"),
-            None => String::new(),
+    fn named(&self) -> String {
+        match (&self.opener, self.role) {
+            (Some(opener), Role::Loader) => format!(", the loader that {opener} names"),
+            (Some(opener), _) => format!(", which the first line of {opener} names"),
+            (None, _) => String::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecr_preflight::handler::{Inspect, look};
+use ecr_preflight::handler::{Inspect, Look, look};
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::reference::Selector;
 use ecr_preflight::registry::layout::Layout;
@@ -21,15 +21,18 @@ use crate::support::layout::{
 /// Looks at an image by its digest, as a tool that knows no tag would; `v1` stands for any tag.
 fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) -> Report {
     layout.tag("v1", image);
+    let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
+    let found = found(layout, &Selector::Both(digest(image), "v1".parse().unwrap()), asked);
+    found.report(Place { reference: "image", ..Place::default() })
+}
+
+fn found(layout: &Builder, selector: &Selector, asked: Option<&[Runtime]>) -> Look {
     let registry = Layout::open(layout.path(), None).unwrap();
-    let selector = Selector::Both(digest(image), "v1".parse().unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let rules = Rules::default();
     let inspector = Inspector::new(rules.bounds.limits, rules.bounds.cache);
     let by = Inspect { inspector: &inspector, left: Duration::MAX };
-    let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
-    let found = runtime.block_on(look(&registry, &selector, asked, &rules, by)).unwrap();
-    found.report(Place { reference: "image", ..Place::default() })
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(look(&registry, selector, asked, &rules, by)).unwrap()
 }
 
 /// An image in a few words: what it is, its platforms, and the verdict for ECS on arm64 with what led to it.
@@ -304,10 +307,7 @@ fn an_attestation_under_a_tag_fails_and_by_digest_is_ignored() {
             "config": other.blob("application/vnd.oci.empty.v1+json", b"{}"), "layers": [other.blob("application/vnd.in-toto+json", b"{}")]}),
     );
     assert_eq!(said(&mut other, &newer), r#"["artifact",[]] fails attestation-tagged"#);
-    let registry = Layout::open(layout.path(), None).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let rules = Rules::default();
-    let found = runtime.block_on(look(&registry, &Selector::Digest(digest(&attestation)), None, &rules)).unwrap();
+    let found = found(&layout, &Selector::Digest(digest(&attestation)), None);
     assert_eq!(found.report(Place::default()).ignored.map(|why| why.as_str()), Some("attestation"));
 }
 

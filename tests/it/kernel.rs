@@ -62,7 +62,7 @@ fn asked(cases: &[Case]) -> Vec<String> {
         }
         let directory = [b"/", case.directory.as_slice()].concat();
         let texts = [root.as_os_str().as_bytes(), &directory, &case.path].map(hex).join(" ");
-        let User { user, group, groups } = &case.user;
+        let User::Exact { user, group, groups } = &case.user else { panic!("no numbers: {:?}", case.user) };
         let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
         writeln!(questions, "{texts} {user} {group} {}", groups.join(",")).unwrap();
     }

@@ -10,8 +10,11 @@ mod support;
 
 mod rooms;
 mod images;
+mod inspect;
+mod faults;
 mod table;
 mod layers;
+mod stack;
 mod unpacked;
 mod matrix;
 mod programs;

@@ -38,6 +38,7 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
         repository: Some(&arrival.repository),
         tag: arrival.selector.tag(),
         key: "intended-runtime",
+        labels_only: true,
     };
     let intent = Intent::default().or(Source::RepositoryTag, Some(declared));
     Report::judged(place, Some(&image), &[], &judge(&intent, &image, &[]))

@@ -16,133 +16,12 @@ use ecr_preflight::exec::{self, Limits, Node, Rootfs};
 use ecr_preflight::reference::Digest;
 use serde_json::{Value, json};
 
-use crate::support::archive::{Archive, Fields, GNU};
+use crate::support::layers::layers;
 use crate::support::layout::{Builder, OCI_GZIP};
-use crate::support::random::Random;
 
-const IMAGES: u64 = 400;
+const IMAGES: u64 = 600;
 /// At least so many of them can be laid out.
-const LAID_OUT: usize = 150;
-
-/// What the layers made so far: names that later entries are likely to meet.
-struct Drawn {
-    random: Random,
-    directories: Vec<String>,
-    names: Vec<String>,
-    files: Vec<String>,
-    count: usize,
-}
-
-impl Drawn {
-    fn path(&mut self) -> String {
-        let again = self.random.below(3) == 0 && !self.names.is_empty();
-        if again {
-            return self.random.of(&self.names).clone();
-        }
-        let directory = self.random.of(&self.directories).clone();
-        let long = "n".repeat(60);
-        let name = *self.random.of(&["a", "b", "c", "bin", "lib", "a.b", "\u{fc} x", long.as_str()]);
-        if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
-    }
-
-    /// The same path in another spelling.
-    fn spelt(&mut self, path: &str) -> String {
-        match self.random.below(8) {
-            0 => format!("./{path}"),
-            1 => format!("/{path}"),
-            2 => path.replace('/', "//"),
-            3 => format!("x/../{path}"),
-            4 => format!("../{path}"),
-            _ => path.to_owned(),
-        }
-    }
-
-    fn target(&mut self) -> String {
-        let path = self.path();
-        match self.random.below(6) {
-            0 => format!("/{path}"),
-            1 => format!("../{path}"),
-            2 => format!("../../../{path}"),
-            3 => self.random.of(&["a", "b", ".", "..", "/", "lib"]).to_string(),
-            _ => path,
-        }
-    }
-
-    fn entry(&mut self, archive: Archive) -> Archive {
-        self.count += 1;
-        let path = self.path();
-        let mode = *self.random.of(&[0o755, 0o644, 0o700, 0o4711, 0o1777]);
-        let fields = Fields { mode, user: self.count as u32 % 3, group: self.count as u32 % 2, ..Fields::default() };
-        let written = self.spelt(&path);
-        let kind = self.random.below(16);
-        let (fields, written, target, data) = match kind {
-            0..=4 => (fields, written, String::new(), format!("#!{}{}", self.count, "x".repeat(self.count % 600))),
-            5..=8 => (Fields { kind: b'5', ..fields }, format!("{written}/"), String::new(), String::new()),
-            9 | 10 => (Fields { kind: b'2', ..fields }, written, self.target(), String::new()),
-            11 => {
-                let target = if self.files.is_empty() { path.clone() } else { self.random.of(&self.files).clone() };
-                (Fields { kind: b'1', ..fields }, written, self.spelt(&target), String::new())
-            }
-            12 => (Fields { kind: b'6', ..fields }, written, String::new(), String::new()),
-            13 | 14 => {
-                let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
-                (fields, format!("{directory}/.wh.{name}"), String::new(), String::new())
-            }
-            _ => {
-                let directory = self.random.of(&self.directories).clone();
-                (fields, format!("{directory}/.wh..wh..opq"), String::new(), String::new())
-            }
-        };
-        self.remember(kind, path);
-        self.write(archive, fields, &written, &target, data.as_bytes())
-    }
-
-    fn remember(&mut self, kind: usize, path: String) {
-        // Mostly what is gone is not gone through; the rest is refused by both, which is a case too.
-        if self.random.below(20) > 0 {
-            let below = format!("{path}/");
-            let stays = (5..=8).contains(&kind);
-            self.directories.retain(|directory| stays || *directory != path && !directory.starts_with(&below));
-            self.files.retain(|file| *file != path && (stays || !file.starts_with(&below)));
-        }
-        match kind {
-            0..=4 => self.files.push(path.clone()),
-            5..=8 => self.directories.push(path.clone()),
-            // Now and then a way leads through a link.
-            9 | 10 if self.random.below(3) == 0 => self.directories.push(path.clone()),
-            _ => {}
-        }
-        if kind <= 12 {
-            self.names.push(path);
-        }
-    }
-
-    /// In one dialect or another, long names in one that has room for them.
-    fn write(&mut self, archive: Archive, fields: Fields<'_>, name: &str, target: &str, data: &[u8]) -> Archive {
-        let is_long = name.len().max(target.len()) > 99;
-        match self.random.below(if is_long { 2 } else { 4 }) {
-            0 => archive.pax(&[("path", name.as_bytes()), ("linkpath", target.as_bytes())]).entry(b"cut", fields, data),
-            1 => {
-                let gnu = |kind| Fields { kind, magic: GNU, ..Fields::default() };
-                let archive = archive.entry(b"././@LongLink", gnu(b'L'), format!("{name}\0").as_bytes());
-                let archive = archive.entry(b"././@LongLink", gnu(b'K'), format!("{target}\0").as_bytes());
-                archive.entry(b"cut", Fields { magic: GNU, ..fields }, data)
-            }
-            _ => archive.entry(name.as_bytes(), Fields { target: target.as_bytes(), ..fields }, data),
-        }
-    }
-}
-
-fn layers(seed: u64) -> Vec<Vec<u8>> {
-    let random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let mut drawn =
-        Drawn { random, directories: vec![String::new(), "d".into()], names: Vec::new(), files: Vec::new(), count: 0 };
-    let layer = |_| {
-        let entries = 2 + drawn.random.below(8);
-        (0..entries).fold(Archive::default(), |archive, _| drawn.entry(archive)).end()
-    };
-    (0..2 + seed % 4).map(layer).collect()
-}
+const LAID_OUT: usize = 300;
 
 /// Kind, mode, owner, and what else there is to compare.
 type Line = (char, u32, u32, u32, Vec<u8>);
@@ -159,7 +38,7 @@ fn as_names(layers: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Line>, String> {
         Node::Special(owner) => ('s', owner.mode, owner.user, owner.group, Vec::new()),
         Node::Link(target) => ('l', 0, 0, 0, target.clone()),
         Node::File(owner, contents) => {
-            let told = [contents.size.to_string().as_bytes(), b" ", &contents.head].concat();
+            let told = [contents.size.to_string().as_bytes(), b" ", contents.head()].concat();
             ('f', owner.mode, owner.user, owner.group, told)
         }
     };

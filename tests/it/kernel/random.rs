@@ -132,7 +132,7 @@ fn tree(random: &mut Random, number: usize) -> Vec<Case> {
     let tree = Rc::new(tree);
     let ask = |place: usize| {
         let user = random.of(&[(0, 0), (0, 0), (10, 20), (11, 20), (12, 21)]);
-        let user = User { user: user.0, group: user.1, groups: vec![] };
+        let user = User::Exact { user: user.0, group: user.1, groups: vec![] };
         let directory = random.of(&directories).clone().into_bytes();
         let path = path(random);
         let name = format!("tree {number}, question {place}: {path} from {directory:?} as {user:?} in {tree:?}");

@@ -45,7 +45,7 @@ pub fn compare(host: Host) {
     for (name, (directory, search, user)) in names.flat_map(|name| places.map(|place| (name, place))) {
         let words = printed(bundle, &spec, name, directory, search, user);
         let place = working_directory(&rootfs, &[], directory.as_bytes()).unwrap();
-        let user = User { user, ..User::default() };
+        let user = User::Exact { user, group: 0, groups: Vec::new() };
         let view = View { files: &rootfs, directory: Some(place), user, mounts: vec![] };
         let predicted = start(&view, host, &[name.as_bytes().to_vec()], Some(search.as_bytes()));
         let agrees = match (&predicted.answer, &predicted.words) {

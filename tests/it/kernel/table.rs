@@ -257,7 +257,7 @@ fn links() -> Vec<Case> {
 fn users() -> Vec<Case> {
     let mut cases = vec![];
     let people = [(0, 0, vec![]), (10, 20, vec![]), (11, 20, vec![]), (11, 21, vec![20]), (11, 21, vec![])];
-    let people = people.map(|(user, group, groups)| User { user, group, groups });
+    let people = people.map(|(user, group, groups)| User::Exact { user, group, groups });
     for mode in [0o000, 0o100, 0o010, 0o001, 0o111, 0o677, 0o767, 0o776, 0o4755, 0o666] {
         let owner = Owner { mode, user: 10, group: 20 };
         let mut tree = base()

@@ -2,6 +2,7 @@
 
 pub mod aws;
 pub mod elf;
+pub mod layers;
 pub mod layout;
 pub mod sample;
 pub mod archive;

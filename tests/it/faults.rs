@@ -1,0 +1,101 @@
+//! Every fault that a program shows, as people read it: the whole text, with evidence, symptom and remedies.
+
+use std::process::Command;
+
+use expect_test::expect_file;
+use serde_json::{Value, json};
+
+use crate::support::archive::{Archive, Fields};
+use crate::support::elf;
+use crate::support::layout::{Builder, OCI_GZIP, config};
+
+/// An image of one layer, and the command that it starts.
+fn image(layout: &Builder, command: &[&str], layer: Archive, steps: &[&str]) -> Value {
+    let mut config = config("linux", "amd64", json!({}));
+    config["config"]["Entrypoint"] = json!(command);
+    config["history"] = steps.iter().map(|step| json!({"created_by": step})).collect();
+    // The type says gzip, and a plain archive is taken all the same, as containerd takes it.
+    layout.manifest(&config, &[layout.blob(OCI_GZIP, &layer.end())])
+}
+
+fn base() -> Archive {
+    let sh = elf::program("amd64");
+    Archive::default().directory("bin").file("bin/sh", &sh).file("bin/tini", &sh).file("bin/env", &sh)
+}
+
+/// A program whose loader is this one.
+fn loaded_by(loader: &str) -> Vec<u8> {
+    let mut bytes = elf::program("amd64");
+    let name = [loader.as_bytes(), b"\0"].concat();
+    let at = bytes.len() as u64;
+    // The only program header becomes PT_INTERP.
+    bytes[64..68].copy_from_slice(&3_u32.to_le_bytes());
+    bytes[72..80].copy_from_slice(&at.to_le_bytes());
+    bytes[96..104].copy_from_slice(&(name.len() as u64).to_le_bytes());
+    [bytes, name].concat()
+}
+
+fn faults() -> Vec<(&'static str, &'static [&'static str], Archive)> {
+    let file = |bytes: &[u8]| base().file("app", bytes);
+    let closed = Fields { mode: 0o644, ..Fields::default() };
+    vec![
+        ("foreign", &["/app"], file(&elf::program("arm64"))),
+        ("wrapped", &["/bin/tini", "--", "/app", "serve"], file(&elf::program("arm64"))),
+        ("shell", &["/bin/sh", "-c", "exec /app --port $PORT"], file(&elf::program("arm64"))),
+        ("interpreter-foreign", &["/run.sh"], file(&elf::program("arm64")).file("run.sh", b"#!/app\n")),
+        ("empty", &["/app"], file(b"")),
+        ("no-shebang", &["/app"], file(b"echo hello\n")),
+        ("byte-order-mark", &["/app"], file(b"\xef\xbb\xbf#!/bin/sh\n")),
+        ("mach-o", &["/app"], file(&[&[0xcf, 0xfa, 0xed, 0xfe][..], &[0; 60]].concat())),
+        ("pe", &["/app"], file(&[b"MZ".as_slice(), &[0; 62]].concat())),
+        ("wasm", &["/app"], file(b"\0asm\x01\0\0\0")),
+        ("truncated", &["/app"], file(&elf::program("amd64")[..40])),
+        ("carriage-return", &["/app"], file(b"#!/bin/sh\r\necho\r\n")),
+        ("interpreter-missing", &["/app"], file(b"#!/bin/bash\n")),
+        ("env-interpreter-missing", &["/app"], file(b"#!/bin/env python3\n")),
+        ("missing", &["/none"], base()),
+        ("not-in-path", &["server", "--port", "80"], base()),
+        ("dangling", &["/link"], base().link("link", "opt/none")),
+        ("not-executable", &["/app"], base().entry(b"app", closed, b"#!/bin/sh\n")),
+        ("directory", &["/bin"], base()),
+        (
+            "glibc-on-musl",
+            &["/app"],
+            file(&loaded_by("/lib64/ld-linux-x86-64.so.2"))
+                .directory("lib")
+                .file("lib/ld-musl-x86_64.so.1", &elf::program("amd64")),
+        ),
+        ("loader-missing", &["/app"], file(&loaded_by("/lib64/ld-linux-x86-64.so.2"))),
+        ("loader-foreign", &["/app"], file(&loaded_by("/ld")).file("ld", &elf::program("arm64"))),
+        ("hostile-name", &["/$(reboot)\u{1b}[31m`x`"], base()),
+    ]
+}
+
+fn checked(layout: &Builder, tag: &str, runtime: &str) -> String {
+    let reference = format!("oci:{}:{tag}", layout.path().display());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
+    let output = command.args(["check", &reference, "--runtime", runtime]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap().replace(&layout.path().display().to_string(), "DIR");
+    let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("  digest ")).collect();
+    format!("# {tag} on {runtime}: exit code {}\n{}\n\n", output.status.code().unwrap(), text.join("\n"))
+}
+
+#[test]
+fn every_fault_of_a_program_is_told_with_its_cause_and_its_remedy() {
+    let mut layout = Builder::new();
+    let mut text = String::new();
+    for (tag, command, layer) in faults() {
+        let image = image(&layout, command, layer, &[]);
+        layout.tag(tag, &image);
+        text += &checked(&layout, tag, "ecs/amd64");
+    }
+    let steps = ["RUN |1 BUILDPLATFORM=linux/arm64 /bin/sh -c make", "RUN /bin/sh -c GOARCH=arm64 go build"];
+    let traced = image(&layout, &["/app"], base().file("app", &elf::program("arm64")), &steps);
+    layout.tag("traced", &traced);
+    text += &checked(&layout, "traced", "ecs/amd64");
+    for tag in ["foreign", "missing", "wrapped"] {
+        text += &checked(&layout, tag, "lambda/amd64");
+    }
+    assert!(!text.contains('\u{1b}'), "nothing that an image says reaches a terminal unshown");
+    expect_file!["faults.txt"].assert_eq(&text);
+}
