@@ -17,6 +17,7 @@ mod layers;
 mod stack;
 mod unpacked;
 mod matrix;
+mod programs;
 mod events;
 mod messages;
 mod cli;

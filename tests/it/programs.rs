@@ -1,0 +1,306 @@
+//! Real programs in real layers, which `tests/real/programs.py` puts together: what the command-line tool says of each,
+//! and what runc then really does.
+//!
+//! One table holds both. Every image of amd64 is unpacked by umoci and started by runc as the bundle has it, so that no
+//! row can claim what is not so.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio, id};
+use std::sync::Mutex;
+use std::{fs, thread};
+
+use serde_json::{Value, json};
+
+/// The images, whether they start, and why not.
+///
+/// - `image`: its tag; a `*` stands for amd64 and for arm64, in `on` as well.
+/// - `on`: the runtime that is declared.
+/// - `verdict`, `faults`: what is said for that runtime.
+/// - `alone`: the faults where no runtime is declared.
+/// - `exec`: `starts`, `unknown`, the error that the kernel gives, or `-` where no program is looked at.
+/// - `exit`, `printed`: what runc gives for the image of amd64: the exit code and words of the standard output. Of what
+///   fails, the symptom that is reported must be printed, too. `-` where there is nothing to run or to compare.
+const TABLE: &str = "
+image                         on           verdict  faults                    alone                     exec     exit printed
+
+bash.*                        linux/*      runs     -                         -                         starts   0    started
+bash.*                        ecs/*        runs     -                         -                         starts   -    -
+bash.*                        lambda/*     runs     -                         -                         starts   -    -
+bash.amd64                    apprunner    runs     -                         -                         starts   -    -
+bash-by-path.*                linux/*      runs     -                         -                         starts   0    started
+busybox-alone.*               linux/*      runs     -                         -                         starts   0    started
+applet.*                      linux/*      runs     -                         -                         starts   0    started
+applet-hard.*                 linux/*      runs     -                         -                         starts   0    started
+shell-form.*                  linux/*      runs     -                         -                         starts   0    0.28.2
+shell-form-busybox.*          linux/*      runs     -                         -                         starts   0    0.28.2
+shell-form-plain.*            linux/*      runs     -                         -                         starts   0    started
+shell-form-plain-exec.*       linux/*      runs     -                         -                         starts   0    started
+shell-form-plain-busybox.*    linux/*      runs     -                         -                         starts   0    started
+bash-plain.*                  linux/*      runs     -                         -                         starts   0    started
+python.*                      linux/*      runs     -                         -                         starts   0    started
+node.*                        linux/*      runs     -                         -                         starts   0    started
+node-script.*                 linux/*      runs     -                         -                         starts   0    started
+go.*                          linux/*      runs     -                         -                         starts   0    0.28.2
+rust.*                        linux/*      runs     -                         -                         starts   0    ruff
+musl-program.*                linux/*      runs     -                         -                         starts   0    1.
+tini.*                        linux/*      runs     -                         -                         starts   0    0.28.2
+tini-static.*                 linux/*      runs     -                         -                         starts   0    0.28.2
+dumb-init.*                   linux/*      runs     -                         -                         starts   0    0.28.2
+catatonit.*                   linux/*      runs     -                         -                         starts   0    0.28.2
+gosu.*                        linux/*      runs     -                         -                         starts   0    0.28.2
+gosu-root.*                   linux/*      runs     -                         -                         starts   0    0.28.2
+hand-over.*                   linux/*      runs     -                         -                         starts   0    0.28.2
+hand-over-tini.*              linux/*      runs     -                         -                         starts   0    0.28.2
+hand-over-busybox.*           linux/*      runs     -                         -                         starts   0    0.28.2
+s6-init.*                     linux/*      runs     -                         -                         starts   0    0.28.2
+user-number.*                 linux/*      runs     -                         -                         starts   0    started
+user-name.*                   linux/*      runs     -                         -                         starts   0    started
+user-owner.*                  linux/*      runs     -                         -                         starts   0    started
+directory-made.*              linux/*      runs     -                         -                         starts   0    started
+directory-there.*             linux/*      runs     -                         -                         starts   0    started
+through-link.*                linux/*      runs     -                         -                         starts   0    0.28.2
+replaced.*                    linux/*      runs     -                         -                         starts   0    started
+removed-and-back.*            linux/*      runs     -                         -                         starts   0    started
+debian.*                      linux/*      runs     -                         -                         starts   0    started
+debian-script.*               linux/*      runs     -                         -                         starts   0    started
+zstd.*                        linux/*      runs     -                         -                         starts   -    -
+zstd.*                        lambda/*     unknown  -                         -                         starts   -    -
+docker.*                      linux/*      runs     -                         -                         starts   -    -
+docker.*                      lambda/*     runs     -                         -                         starts   -    -
+docker-plain.*                linux/*      runs     -                         -                         starts   -    -
+docker-plain.*                lambda/*     fails    layer-format-refused      -                         starts   -    -
+both                          linux/*      runs     -                         -                         starts   -    -
+unlabelled.*                  linux/*      runs     -                         -                         starts   0    started
+
+on-volume.*                   linux/*      unknown  -                         -                         unknown  -    -
+on-run.*                      linux/*      unknown  -                         -                         unknown  -    -
+no-command.*                  linux/*      unknown  -                         -                         unknown  -    -
+
+bash.amd64                    linux/arm64  fails    wrong-architecture        -                         ENOEXEC  -    -
+bash.arm64                    linux/amd64  fails    wrong-architecture        -                         ENOEXEC  -    -
+unlabelled.amd64              linux/arm64  fails    wrong-architecture        -                         ENOEXEC  -    -
+unlabelled.arm64              linux/amd64  fails    wrong-architecture        -                         ENOEXEC  -    -
+foreign-go.amd64              linux/arm64  fails    label-lies                label-lies                starts   -    -
+foreign-go.arm64              linux/amd64  fails    label-lies                label-lies                starts   -    -
+foreign-go.*                  linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
+foreign-go.*                  lambda/*     fails    label-lies                label-lies                ENOEXEC  -    -
+foreign-by-path.*             linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
+foreign-busybox.*             linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
+foreign-shell.*               linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
+foreign-interpreter.*         linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
+tini-foreign.*                linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
+tini-static-foreign.*         linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
+dumb-init-foreign.*           linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
+catatonit-foreign.*           linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
+gosu-foreign.*                linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
+gosu-root-foreign.*           linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
+hand-over-foreign.*           linux/*      fails    label-lies                label-lies                ENOEXEC  126  -
+hand-over-foreign-busybox.*   linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
+hand-over-foreign-bash.*      linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
+hand-over-foreign-tini.*      linux/*      fails    label-lies                label-lies                ENOEXEC  126  -
+shell-form-foreign.*          linux/*      fails    label-lies                label-lies                ENOEXEC  126  -
+shell-form-foreign-busybox.*  linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
+shell-form-foreign-bash.*     linux/*      fails    label-lies                label-lies                ENOEXEC  126  -
+python-foreign.*              linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
+docker-foreign.*              linux/*      fails    label-lies                label-lies                ENOEXEC  -    -
+same-layers                   linux/amd64  runs     -                         identical-layers          starts   -    -
+same-layers                   linux/arm64  fails    identical-layers          identical-layers          ENOEXEC  -    -
+one-wrong                     linux/amd64  runs     -                         label-lies                starts   -    -
+one-wrong                     linux/arm64  fails    label-lies                label-lies                ENOEXEC  -    -
+
+glibc-on-musl.*               linux/*      fails    exec-loader               exec-loader               ENOENT   1    -
+musl-on-glibc.*               linux/*      fails    exec-loader               exec-loader               ENOENT   1    -
+no-loader.*                   linux/*      fails    exec-loader               exec-loader               ENOENT   1    -
+foreign-loader.*              linux/*      fails    exec-loader               exec-loader               ELIBBAD  1    -
+text-loader.*                 linux/*      fails    exec-loader               exec-loader               ELIBBAD  1    -
+no-shebang.*                  linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
+byte-order-mark.*             linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
+blank-first.*                 linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
+empty.*                       linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
+mach-o.*                      linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
+pe.*                          linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
+wasm.*                        linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
+cut-short.*                   linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
+crlf.*                        linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   1    -
+crlf-env.*                    linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   127  -
+interpreter-missing.*         linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   1    -
+python-missing.*              linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   127  -
+python-missing-busybox.*      linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   127  -
+python-direct-missing.*       linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   1    -
+whiteout.*                    linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   1    -
+repacked.*                    linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   1    -
+missing.*                     linux/*      fails    exec-not-found            -                         ENOENT   1    -
+missing-in-path.*             linux/*      fails    exec-not-found            -                         ENOENT   1    -
+tini-missing.*                linux/*      fails    exec-not-found            -                         ENOENT   127  -
+dumb-init-missing.*           linux/*      fails    exec-not-found            -                         ENOENT   2    -
+hand-over-missing.*           linux/*      fails    exec-not-found            -                         ENOENT   127  -
+shell-form-missing.*          linux/*      fails    exec-not-found            -                         ENOENT   127  -
+dangling.*                    linux/*      fails    exec-not-found            -                         ENOENT   1    -
+circle.*                      linux/*      fails    exec-not-found            -                         ELOOP    1    -
+through-file.*                linux/*      fails    exec-not-found            -                         ENOTDIR  1    -
+one-word.*                    linux/*      fails    exec-not-found            -                         ENOENT   1    -
+opaque.*                      linux/*      fails    exec-not-found            -                         ENOENT   1    -
+not-executable.*              linux/*      fails    exec-permission           exec-permission           EACCES   1    -
+not-executable-in-path.*      linux/*      fails    exec-not-found            -                         ENOENT   1    -
+interpreter-closed.*          linux/*      fails    exec-permission           exec-permission           EACCES   1    -
+not-for-user.*                linux/*      fails    exec-permission           exec-permission           EACCES   1    -
+not-for-user-above.*          linux/*      fails    exec-permission           exec-permission           EACCES   1    -
+directory.*                   linux/*      fails    exec-permission           exec-permission           EACCES   1    -
+";
+
+/// One row for one architecture.
+struct Row {
+    image: String,
+    runtime: String,
+    verdict: &'static str,
+    faults: Vec<&'static str>,
+    alone: Vec<&'static str>,
+    exec: &'static str,
+    /// What runc gives, where it is run.
+    run: Option<(i32, &'static str)>,
+}
+
+fn rows() -> Vec<Row> {
+    let lines = TABLE.lines().filter(|line| !line.is_empty()).skip(1);
+    let expanded = lines.flat_map(|line| {
+        let columns: Vec<&'static str> = line.split_whitespace().collect();
+        let [image, runtime, verdict, faults, alone, exec, exit, printed] = columns[..] else { panic!("{line}") };
+        let codes = |column: &'static str| column.split(',').filter(|code| *code != "-").collect::<Vec<_>>();
+        let is_each = [image, runtime].iter().any(|column| column.contains('*'));
+        let architectures = if is_each { ["amd64", "arm64"].as_slice() } else { &["amd64"] };
+        architectures.iter().map(move |architecture| {
+            let of = |column: &str| column.replace('*', architecture);
+            let printed = if printed == "-" { "" } else { printed };
+            let run = exit.parse().ok().filter(|_| of(image).ends_with(".amd64")).map(|exit| (exit, printed));
+            let (faults, alone) = (codes(faults), codes(alone));
+            Row { image: of(image), runtime: of(runtime), verdict, faults, alone, exec, run }
+        })
+    });
+    expanded.collect()
+}
+
+/// The report of the command-line tool.
+fn report(layout: &Path, image: &str, runtime: Option<&str>) -> Value {
+    let reference = format!("oci:{}:{image}", layout.display());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
+    command.args(["check", &reference, "--format", "json"]);
+    let output = command.args(runtime.iter().flat_map(|name| ["--runtime", name])).output().unwrap();
+    assert!(output.stderr.is_empty(), "{reference}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn codes(report: &Value) -> Vec<&str> {
+    let faults = report["runtimes"].as_array().unwrap().iter().flat_map(|one| one["faults"].as_array().unwrap());
+    let codes: BTreeSet<&str> = faults.map(|fault| fault["code"].as_str().unwrap()).collect();
+    codes.into_iter().collect()
+}
+
+fn exec(report: &Value) -> &str {
+    let Some(started) = report["exec"].get(0) else { return "-" };
+    started["errno"].as_str().or(started["outcome"].as_str()).unwrap()
+}
+
+/// The words that are said to be met.
+fn symptom(report: &Value) -> Option<&str> {
+    report["runtimes"][0]["faults"].get(0)?["symptom"].as_str()
+}
+
+/// Where what is said of a row differs from the table, a line for each.
+fn said(row: &Row, reports: &[Value; 2]) -> Vec<String> {
+    let [report, alone] = reports;
+    let (verdict, found) = (report["verdict"].as_str().unwrap(), (codes(report), exec(report)));
+    let mut wrong = Vec::new();
+    if (verdict, &found.0, found.1) != (row.verdict, &row.faults, row.exec) {
+        wrong.push(format!("{verdict} {found:?}: {}", report["runtimes"]));
+    }
+    let verdict = if row.alone.is_empty() { "undeclared" } else { "fails" };
+    if (alone["verdict"].as_str().unwrap(), codes(alone)) != (verdict, row.alone.clone()) {
+        wrong.push(format!("without a runtime {} {:?}: {}", alone["verdict"], codes(alone), alone["runtimes"]));
+    }
+    wrong
+}
+
+/// The capabilities that container engines leave a process: `DefaultLinuxSpec` of containerd and Docker alike. umoci
+/// sets fewer.
+const CAPABILITIES: [&str; 14] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FSETID",
+    "CAP_FOWNER",
+    "CAP_MKNOD",
+    "CAP_NET_RAW",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETFCAP",
+    "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SYS_CHROOT",
+    "CAP_KILL",
+    "CAP_AUDIT_WRITE",
+];
+
+/// Unpacks an image and starts it, as its bundle says.
+fn run(layout: &Path, image: &str, bundle: &Path) -> Output {
+    let reference = format!("{}:{image}", layout.display());
+    let unpacked = Command::new("umoci").args(["unpack", "--image", &reference]).arg(bundle).output();
+    let unpacked = unpacked.expect("umoci is installed");
+    assert!(unpacked.status.success(), "{image}: {}", String::from_utf8_lossy(&unpacked.stderr));
+    let file = bundle.join("config.json");
+    let mut spec: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    spec["process"]["terminal"] = json!(false);
+    // For another user than root only the bounds remain, as containerd has it.
+    let is_root = spec["process"]["user"]["uid"] == 0;
+    let effective: &[&str] = if is_root { &CAPABILITIES } else { &[] };
+    spec["process"]["capabilities"] =
+        json!({"bounding": CAPABILITIES, "effective": effective, "permitted": effective});
+    fs::write(file, spec.to_string()).unwrap();
+    let container = format!("preflight-{}-{}", id(), image.replace('.', "-"));
+    let mut command = Command::new("runc");
+    command.args(["run", "--bundle"]).arg(bundle).arg(container).stdin(Stdio::null());
+    command.output().expect("runc is installed")
+}
+
+/// Where what runc does differs from the table or from the report.
+fn done(row: &Row, report: &Value, output: &Output) -> Option<String> {
+    let (exit, printed) = row.run?;
+    let words = String::from_utf8_lossy(&output.stderr).replace("\\\"", "\"");
+    let is_as_said = symptom(report).is_none_or(|symptom| words.contains(symptom));
+    let is_as_expected =
+        output.status.code() == Some(exit) && String::from_utf8_lossy(&output.stdout).contains(printed);
+    // What starts has nothing to complain of.
+    let is_quiet = row.exec != "starts" || words.is_empty();
+    let is_right = is_as_said && is_as_expected && is_quiet && (exit == 0) == (row.verdict == "runs");
+    (!is_right).then(|| format!("runc: {output:?}, symptom {:?}", symptom(report)))
+}
+
+/// All that is wrong with one row.
+fn judged(layout: &Path, row: &Row) -> Vec<String> {
+    let reports = [report(layout, &row.image, Some(&row.runtime)), report(layout, &row.image, None)];
+    let mut wrong = said(row, &reports);
+    if row.run.is_some() {
+        let room = tempfile::tempdir().unwrap();
+        let output = run(layout, &row.image, &room.path().join("bundle"));
+        wrong.extend(done(row, &reports[0], &output));
+    }
+    wrong.into_iter().map(|what| format!("{} on {}: {what}", row.image, row.runtime)).collect()
+}
+
+#[test]
+#[ignore = "needs the images that `make test-real` makes of real programs, umoci, runc and root"]
+fn real_programs_do_what_is_said_of_them() {
+    let layout = PathBuf::from(std::env::var_os("TEST_REAL_PROGRAMS").expect("the layout of `make test-real`"));
+    let rows = rows();
+    let left = Mutex::new(rows.iter());
+    let next = || left.lock().unwrap().next();
+    let work = || {
+        let rows = std::iter::from_fn(next);
+        rows.flat_map(|row| judged(&layout, row)).collect::<Vec<_>>()
+    };
+    let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        started.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(wrong.is_empty(), "of {} rows, {} lines:\n{}", rows.len(), wrong.len(), wrong.join("\n"));
+}
