@@ -252,8 +252,7 @@ fn run(layout: &Path, image: &str, bundle: &Path) -> Output {
     // For another user than root only the bounds remain, as containerd has it.
     let is_root = spec["process"]["user"]["uid"] == 0;
     let effective: &[&str] = if is_root { &CAPABILITIES } else { &[] };
-    spec["process"]["capabilities"] =
-        json!({"bounding": CAPABILITIES, "effective": effective, "permitted": effective});
+    spec["process"]["capabilities"] = json!({"bounding": CAPABILITIES, "effective": effective, "permitted": effective});
     fs::write(file, spec.to_string()).unwrap();
     let container = format!("preflight-{}-{}", id(), image.replace('.', "-"));
     let mut command = Command::new("runc");
