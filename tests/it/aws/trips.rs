@@ -57,7 +57,7 @@ fn amd64_alone(layout: &Builder) -> Value {
 
 #[tokio::test]
 async fn each_kind_of_image_takes_its_number_of_round_trips() {
-    let rows: [(&str, Make, &str, &str, usize, &str); 9] = [
+    let rows: [(&str, Make, &str, &str, usize, &str); 14] = [
         ("a single image that runs", single, "ecs/amd64", "configs", 3, ""),
         ("a single image that fails", single, "ecs/arm64", "configs", 4, "Publish"),
         ("a single image that runs, labels alone", single, "ecs/amd64", "labels", 3, ""),
@@ -67,6 +67,12 @@ async fn each_kind_of_image_takes_its_number_of_round_trips() {
         ("an index that fails at a first glance", amd64_alone, "ecs/arm64", "configs", 2, "Publish"),
         ("an index that is refused whatever it holds", index, "lambda/amd64", "configs", 2, "Publish"),
         ("an index of which one platform is missing", amd64_alone, "ecs/amd64 ecs/arm64", "configs", 5, "Publish"),
+        // A static program in the highest layer. Further layers take two more for as many as are fetched together.
+        ("a single image whose program starts", single, "ecs/amd64", "binaries", 5, ""),
+        ("a single image whose program fails", single, "ecs/arm64", "binaries", 6, "Publish"),
+        ("an index whose programs start", index, "ecs/amd64 ecs/arm64", "binaries", 6, ""),
+        ("an index of which nothing is inspected", amd64_alone, "ecs/arm64", "binaries", 2, "Publish"),
+        ("an index that is refused at any depth", index, "lambda/amd64", "binaries", 2, "Publish"),
     ];
     for (what, make, runtimes, depth, expected, last) in rows {
         let calls = patiently(expected, async |delay| walked(make, "v1", runtimes, depth, delay).await).await;
