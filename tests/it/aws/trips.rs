@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{REPOSITORY, pushed, settings, walk};
 use crate::support::aws::{Call, FakeAws};
-use crate::support::layout::{Builder, promising};
+use crate::support::elf;
+use crate::support::layout::{Builder, OCI_GZIP, config, promising};
 
 /// Long enough that requests which are made together overlap.
 const DELAY: Duration = Duration::from_millis(50);
@@ -55,9 +56,16 @@ fn amd64_alone(layout: &Builder) -> Value {
     layout.index(&[promising(&layout.image("amd64"), "linux", "amd64")])
 }
 
+/// An index that is for amd64 by all that it says, and whose program is for arm64.
+fn lying(layout: &Builder) -> Value {
+    let layer = layout.layer(OCI_GZIP, &elf::program("arm64"));
+    let image = layout.manifest(&config("linux", "amd64", json!({})), &[layer]);
+    layout.index(&[promising(&image, "linux", "amd64")])
+}
+
 #[tokio::test]
 async fn each_kind_of_image_takes_its_number_of_round_trips() {
-    let rows: [(&str, Make, &str, &str, usize, &str); 14] = [
+    let rows: [(&str, Make, &str, &str, usize, &str); 15] = [
         ("a single image that runs", single, "ecs/amd64", "configs", 3, ""),
         ("a single image that fails", single, "ecs/arm64", "configs", 4, "Publish"),
         ("a single image that runs, labels alone", single, "ecs/amd64", "labels", 3, ""),
@@ -71,6 +79,7 @@ async fn each_kind_of_image_takes_its_number_of_round_trips() {
         ("a single image whose program starts", single, "ecs/amd64", "binaries", 5, ""),
         ("a single image whose program fails", single, "ecs/arm64", "binaries", 6, "Publish"),
         ("an index whose programs start", index, "ecs/amd64 ecs/arm64", "binaries", 6, ""),
+        ("an index whose program fails", lying, "ecs/amd64", "binaries", 7, "Publish"),
         ("an index of which nothing is inspected", amd64_alone, "ecs/arm64", "binaries", 2, "Publish"),
         ("an index that is refused at any depth", index, "lambda/amd64", "binaries", 2, "Publish"),
     ];
