@@ -198,9 +198,10 @@ pub async fn look(
             let candidates = intent.candidates();
             // Where a declaration cannot be read, nothing depends on what the image starts.
             let is_wanted = rules.depth == Depth::Binaries && (!candidates.is_empty() || !intent.is_declared());
-            let inspections = match is_wanted {
-                true => by.inspector.inspect(registry, &image, &candidates, deadline).await?,
-                false => Vec::new(),
+            let inspections = if is_wanted {
+                by.inspector.inspect(registry, &image, &candidates, deadline).await?
+            } else {
+                Vec::new()
             };
             let judgement = verdict::judge(&intent, &image, &inspections);
             Look::Judged { judgement, image: Some(image), inspections, manifest: Some(manifest) }

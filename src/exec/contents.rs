@@ -259,10 +259,10 @@ mod tests {
 
     #[test]
     fn of_what_is_no_program_only_the_head_is_kept() {
-        for (begins, kept) in [("aa", LOOKED_AT), ("#!", HEAD), ("\x7fELF", LOOKED_AT)] {
+        for begins in ["aa", "#!", "\x7fELF"] {
             let contents = collect(&[begins.as_bytes(), &vec![b'a'; 100_000]].concat(), 1000);
             assert_eq!(contents.size, 100_000 + begins.len() as u64);
-            assert_eq!(contents.weight(), size_of::<Kept>() + kept, "{begins}");
+            assert_eq!(contents.weight(), size_of::<Kept>() + LOOKED_AT, "{begins}");
         }
         assert_eq!(Contents::sized(7).piece(Stretch { at: 0, size: 1 }), Piece::Lost);
         assert_eq!(collect(b"", 1), Contents::default());

@@ -33,6 +33,7 @@ pub struct Image {
 
 /// What a manifest turned out to describe.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Content {
     /// One image for one platform.
     Single(Single),
@@ -80,6 +81,7 @@ pub struct Entry {
 
 /// What is known of the child of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "most of the few that there are hold an image")]
 pub enum Child {
     /// It was not looked at: nothing depends on it.
     Unread,

@@ -95,7 +95,7 @@ fn safe(path: &str) -> &str {
 
 /// A program that was built for another processor than the image says.
 fn built(platform: Option<&Platform>, traces: &[Trace], place: Place<'_>) -> Vec<Remedy> {
-    let traced = |trace: &Trace| {
+    let told = |trace: &Trace| {
         Remedy::advise(match trace {
             Trace::BuildPlatform => {
                 "The image's history speaks of the platform that builds it: let only build stages be `FROM \
@@ -111,7 +111,7 @@ fn built(platform: Option<&Platform>, traces: &[Trace], place: Place<'_>) -> Vec
             }
         })
     };
-    let mut remedies: Vec<Remedy> = traces.iter().map(traced).collect();
+    let mut remedies: Vec<Remedy> = traces.iter().map(told).collect();
     let platform = platform.filter(|platform| platform.is_known()).map_or("PLATFORM".to_owned(), ToString::to_string);
     let command = format!("docker buildx build --platform {platform} --no-cache --tag {} --push .", place.address());
     remedies.push(Remedy::run(

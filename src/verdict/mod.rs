@@ -134,7 +134,7 @@ fn runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspections: &
     let mut finding = Finding::sound(Subject::Runtime(runtime));
     match &image.content {
         Content::Single(single) => {
-            finding.single(runtime, single, seen::of(inspections, single, runtime.profile().architecture))
+            finding.single(runtime, single, seen::of(inspections, single, runtime.profile().architecture));
         }
         Content::Index(entries) if !runtime.profile().service.takes_an_index() => {
             let evidence = format!("it is an index ({}), not a single image", list(entries));

@@ -32,7 +32,13 @@ impl Finding {
             (Fit::OtherArchitecture, _) => {
                 self.fail(Code::WrongArchitecture, Some(platform), made_for());
                 self.program(single, platform, seen);
-                self.faults.dedup_by_key(|fault| fault.code);
+                // Of the same fault, the label is the evidence, and the program tells how it would show.
+                if let [.., label, program] = self.faults.as_mut_slice()
+                    && label.code == program.code
+                {
+                    label.trouble = program.trouble.take();
+                    self.faults.pop();
+                }
             }
             (Fit::Unclear(_), _) if starts.is_some() => self.program(single, platform, seen),
             (Fit::Unclear(_), Some(reason)) => self.doubt(reason.clone()),

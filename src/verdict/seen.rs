@@ -20,32 +20,53 @@ pub(super) fn fault(inspection: &Inspection, platform: &Platform, traces: &[Trac
     let Seen::Launches(launches, cause) = &inspection.seen else { return None };
     let last = launches.last()?;
     let Answer::Fails { chain, .. } = &last.start.answer else { return None };
-    let cause = cause.as_ref()?;
-    let file = File { path: &shown(&cause.path), opener: chain.last().map(|path| shown(path)), role: cause.role, last };
+    let script = asking_env(launches);
+    let cause = interpreter(cause.clone()?, script);
+    let opener = chain.last().or(script).map(|path| shown(path));
+    let file = File { path: shown(&cause.path), opener, role: cause.role, by: &last.by };
     let host = inspection.processor.architecture();
-    let code = code(cause, platform.architecture() == host);
+    let code = code(&cause, platform.architecture() == host);
     let evidence = match code {
         Code::LabelLies => format!("its label says {platform}, but {}", file.evidence(&cause.fault)),
         Code::WrongArchitecture => format!("{}, and the runtime has {host}", file.evidence(&cause.fault)),
         _ => file.evidence(&cause.fault),
     };
     let trouble = Trouble {
-        path: file.path.to_owned(),
+        path: file.path,
         is_first: launches.len() == 1,
-        words: last.start.words.clone(),
-        cause: cause.clone(),
+        words: last.start.words.as_deref().map(quoted),
+        cause,
         traces: traces.to_vec(),
     };
     Some(Fault { code, platform: Some(platform.clone()), evidence, trouble: Some(Box::new(trouble)) })
 }
 
+/// The script whose first line asks `env` for what was to start last, as `#!/usr/bin/env python3` does.
+fn asking_env(launches: &[Launch]) -> Option<&Vec<u8>> {
+    let [.., before, last] = launches else { return None };
+    let Answer::Starts { chain } = &before.start.answer else { return None };
+    let first = chain.first().filter(|path| !path.ends_with(b"/env") && path.as_slice() != b"env")?;
+    (last.by == By::Wrapper("env")).then_some(first)
+}
+
+/// What a script asks `env` for is its interpreter, and may end as the script's lines do.
+fn interpreter(cause: Cause, script: Option<&Vec<u8>>) -> Cause {
+    match (script, cause.role) {
+        (Some(_), Role::Program) if cause.fault == Wrong::Missing && cause.path.ends_with(b"\r") => {
+            Cause { role: Role::Interpreter, fault: Wrong::CarriageReturn, ..cause }
+        }
+        (Some(_), Role::Program) => Cause { role: Role::Interpreter, ..cause },
+        _ => cause,
+    }
+}
+
 /// The file that is not started, as sentences name it.
 struct File<'a> {
-    path: &'a str,
+    path: String,
     /// What named it: a script its interpreter, a program its loader.
     opener: Option<String>,
     role: Role,
-    last: &'a Launch,
+    by: &'a By,
 }
 
 fn shown(path: &[u8]) -> String {
@@ -71,33 +92,50 @@ fn code(cause: &Cause, is_promised: bool) -> Code {
 impl File<'_> {
     /// What is wrong with it.
     fn evidence(&self, wrong: &Wrong) -> String {
-        let Self { path, .. } = self;
+        let (path, file) = (&self.path, self.named());
         let what = match wrong {
-            Wrong::Format(format) => format!("{path} is {}", self.format(*format)),
-            Wrong::Missing if self.role == Role::Program && !path.contains('/') => {
-                format!("{path} is in no directory of PATH as something executable")
+            Wrong::Format(format) => format!("{file} is {}", self.format(*format)),
+            Wrong::Missing if self.role != Role::Loader && !path.contains('/') => {
+                format!("{file} is in no directory of PATH as something executable")
             }
-            Wrong::Missing => format!("{path} is not in the image"),
+            Wrong::Missing => format!("{file} is not in the image"),
             Wrong::Dangling { link, target } => {
-                format!("{} is a link to {}, which is not in the image", shown(link), shown(target))
+                format!("{file} is not in the image: {} is a link to {}", shown(link), shown(target))
             }
-            Wrong::CarriageReturn => format!(
-                "the name {} ends with a carriage return, as lines do on Windows",
-                path.trim_end_matches('\u{fffd}')
-            ),
-            Wrong::OtherLibrary => format!("{path} is not in the image, which has that of another C library"),
-            Wrong::NoDirectory => format!("the way to {path} leads through what is no directory"),
-            Wrong::Links => format!("the way to {path} leads through links without an end"),
-            Wrong::NameTooLong => format!("the name {path} is too long"),
+            Wrong::CarriageReturn => {
+                let script = self.opener.as_deref().unwrap_or(path);
+                format!(
+                    "the first line of {script} ends as on Windows, so that its interpreter is one with a carriage return"
+                )
+            }
+            Wrong::OtherLibrary => format!("{file} is not in the image, which has that of another C library"),
+            Wrong::NoDirectory => format!("the way to {file} leads through what is no directory"),
+            Wrong::Links => format!("the way to {file} leads through links without an end"),
+            Wrong::NameTooLong => format!("the name of {file} is too long"),
             Wrong::NotExecutable { mode } => {
-                format!("{path} may not be executed by its user (mode {:o})", mode & 0o7777)
+                format!("{file} may not be executed by its user (mode {:o})", mode & 0o7777)
             }
-            Wrong::Directory => format!("{path} is a directory"),
-            Wrong::Special => format!("{path} is no regular file"),
-            Wrong::NotSearchable => format!("the user may not enter a directory on the way to {path}"),
-            Wrong::Nested => format!("{path} is a script, and one too many of those that name each other"),
+            Wrong::Directory => format!("{file} is a directory"),
+            Wrong::Special => format!("{file} is no regular file"),
+            Wrong::NotSearchable => format!("the user may not enter a directory on the way to {file}"),
+            Wrong::Nested => format!("{file} is a script, and one too many of those that name each other"),
         };
-        format!("{what}{}{}", self.named(), self.started())
+        match self.by {
+            By::Wrapper("env") if self.role == Role::Interpreter => what,
+            By::Runtime => what,
+            By::Wrapper(name) => format!("{what} ({name} is to start it)"),
+            By::Shell => format!("{what} (a shell is to start it)"),
+            By::Script(path) => format!("{what} ({} is to start it)", shown(path)),
+        }
+    }
+
+    /// Its path, and what named it.
+    fn named(&self) -> String {
+        match (&self.opener, self.role) {
+            (Some(opener), Role::Loader) => format!("{}, the loader of {opener},", self.path),
+            (Some(opener), Role::Interpreter) => format!("{}, which the first line of {opener} names,", self.path),
+            _ => self.path.clone(),
+        }
     }
 
     /// What a file is that cannot be started or loaded.
@@ -117,25 +155,6 @@ impl File<'_> {
             Format::Pe => "a program for Windows (PE)".to_owned(),
             Format::Wasm => "a WebAssembly module".to_owned(),
             Format::Other => "neither a program nor a script".to_owned(),
-        }
-    }
-
-    /// What named it.
-    fn named(&self) -> String {
-        match (&self.opener, self.role) {
-            (Some(opener), Role::Loader) => format!(", the loader that {opener} names"),
-            (Some(opener), _) => format!(", which the first line of {opener} names"),
-            (None, _) => String::new(),
-        }
-    }
-
-    /// What started it, if that was not the container runtime.
-    fn started(&self) -> String {
-        match &self.last.by {
-            By::Runtime => String::new(),
-            By::Wrapper(name) => format!(" ({name} is to start it)"),
-            By::Shell => " (a shell is to start it)".to_owned(),
-            By::Script(path) => format!(" ({} is to start it)", shown(path)),
         }
     }
 }

@@ -42,64 +42,62 @@ fn an_image_that_runs_one_that_fails_and_one_that_cannot_be_told() {
     check(
         &["check", "oci:DIR:runs", "--runtime", "ecs/arm64", "--runtime", "fargate-x86_64"],
         expect![[r#"
-        success true code 0
-        --- out
-        oci:DIR:runs will start on ECS on arm64, ECS on amd64
+            success true code 0
+            --- out
+            oci:DIR:runs will start on ECS on arm64, ECS on amd64
 
-          image     oci:DIR:runs
-          digest    sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89
-          platform  linux/amd64, linux/arm64
+              image     oci:DIR:runs
+              digest    sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89
+              platform  linux/amd64, linux/arm64
+              starts    /app on linux/arm64
+              starts    /app on linux/amd64
 
-        ✓ ECS on arm64
+            ✓ ECS on arm64
 
-        ✓ ECS on amd64
-
-        label checked, binary not inspected: this version reads labels only
-        --- err
-    "#]],
+            ✓ ECS on amd64
+            --- err
+        "#]],
     );
     check(
         &["check", "oci:DIR:fails", "--runtime", "apprunner"],
         expect![[r#"
-        success false code 1
-        --- out
-        oci:DIR:fails will not start on App Runner
+            success false code 1
+            --- out
+            oci:DIR:fails will not start on App Runner
 
-          image     oci:DIR:fails
-          digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
-          platform  linux/arm64
+              image     oci:DIR:fails
+              digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+              platform  linux/arm64
 
-        ✗ App Runner
-          wrong-architecture: the image is made for linux/arm64, not linux/amd64
-          you would meet: exec /app: exec format error
+            ✗ App Runner
+              wrong-architecture: the image is made for linux/arm64, not linux/amd64
+              you would meet: exec /app: exec format error
 
-        What to do
-          1. Build it for linux/amd64:
-             docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:fails --push .
-          2. Or, where it was copied from another registry, copy it for linux/amd64:
-             docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails
-
-        label checked, binary not inspected: this version reads labels only
-        --- err
-    "#]],
+            What to do
+              1. Build it for linux/amd64:
+                 docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:fails --push .
+              2. Or, where it was copied from another registry, copy it for linux/amd64:
+                 docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails
+            --- err
+        "#]],
     );
     check(
         &["check", "oci:DIR:unknown", "--runtime", "linux/arm64"],
         expect![[r#"
-        success false code 2
-        --- out
-        oci:DIR:unknown may not start on Linux on arm64
+            success false code 2
+            --- out
+            oci:DIR:unknown may not start on Linux on arm64
 
-          image     oci:DIR:unknown
-          digest    sha256:0dc011f0afcc700bd65ee2411e03f90f54eef2966dc83f28db85862108e272a4
-          platform  linux/arm/v7
+              image     oci:DIR:unknown
+              digest    sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278
+              platform  linux/arm/v7
 
-        ? Linux on arm64
-          the image claims linux/arm/v7: a 32-bit arm image starts only where the host runs 32-bit programs
+            ? Linux on arm64
+              the image claims linux/arm/v7: a 32-bit arm image starts only where the host runs 32-bit programs
 
-        label checked, binary not inspected: this version reads labels only
-        --- err
-    "#]],
+            label checked, binary not inspected: /app is a program of 32 bits, which only some hosts start
+            --- err
+        "#]],
     );
 }
 
@@ -122,6 +120,7 @@ fn without_a_runtime_what_the_image_declares_counts() {
               image     oci:DIR:v1
               digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
               platform  linux/arm64
+              starts    /app
 
             declare where it runs: tag the repository, or label the image, `intended-runtime=ecs/arm64` for example
             --- err
@@ -130,19 +129,18 @@ fn without_a_runtime_what_the_image_declares_counts() {
     check(
         &["check", "oci:DIR:v1-ecs-arm64"],
         expect![[r#"
-        success true code 0
-        --- out
-        oci:DIR:v1-ecs-arm64 will start on ECS on arm64
+            success true code 0
+            --- out
+            oci:DIR:v1-ecs-arm64 will start on ECS on arm64
 
-          image     oci:DIR:v1-ecs-arm64
-          digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
-          platform  linux/arm64
+              image     oci:DIR:v1-ecs-arm64
+              digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+              platform  linux/arm64
+              starts    /app
 
-        ✓ ECS on arm64 (declared by the image's tag)
-
-        label checked, binary not inspected: this version reads labels only
-        --- err
-    "#]],
+            ✓ ECS on arm64 (declared by the image's tag)
+            --- err
+        "#]],
     );
     check(
         &["check", "oci:DIR:labelled"],
@@ -162,8 +160,6 @@ fn without_a_runtime_what_the_image_declares_counts() {
             What to do
               1. If ECS on arm64 was meant, label the image in its Dockerfile:
                  LABEL intended-runtime="ecs/arm64"
-
-            label checked, binary not inspected: this version reads labels only
             --- err
         "#]],
     );
@@ -255,7 +251,7 @@ fn a_setting_that_cannot_be_used_stops_the_command() {
         success false code 2
         --- out
         --- err
-        error: PREFLIGHT_DEPTH is `all`; allowed: labels or configs
+        error: PREFLIGHT_DEPTH is `all`; allowed: labels, configs or binaries
     "#]]
     .assert_eq(&run(&["check", "oci:x:y"], &[("PREFLIGHT_DEPTH", "all")]));
     expect![[r#"
@@ -365,6 +361,12 @@ fn help_teaches() {
               --runtime <RUNTIME>
                   Where it is meant to run; may be given several times
 
+          -v, --verbose
+                  Say on standard error how much was read, and how long it took
+
+              --no-exec
+                  Read labels only: do not look into layers at what the image really starts
+
               --format <FORMAT>
                   What to print
 
@@ -403,6 +405,9 @@ fn help_teaches() {
 
               --declared <RUNTIMES>
                   The value of the repository's resource tag that declares runtimes, in the layout's place
+
+              --no-exec
+                  Read labels only: do not look into layers at what the image really starts
 
               --format <FORMAT>
                   What to print: the message as people see it, or the function's return value

@@ -96,6 +96,6 @@ fn every_fault_of_a_program_is_told_with_its_cause_and_its_remedy() {
     for tag in ["foreign", "missing", "wrapped"] {
         text += &checked(&layout, tag, "lambda/amd64");
     }
-    assert!(!text.contains('\u{1b}'), "nothing that an image says reaches a terminal unshown");
+    assert!(!text.contains('\u{1b}'), "what an image says reaches a terminal: {text}");
     expect_file!["faults.txt"].assert_eq(&text);
 }

@@ -190,7 +190,7 @@ fn what_cannot_be_looked_at_is_unknown_with_its_reason_and_no_fault() {
             layout.manifest(&plain(), &[layer(OCI_GZIP), layer("application/vnd.example.tar+xz")]),
             "one of its layers is of the type `application/vnd.example.tar+xz`".to_owned(),
         ),
-        (layout.manifest(&plain(), &[lost.clone()]), format!("layer {short} is not in the repository")),
+        (layout.manifest(&plain(), std::slice::from_ref(&lost)), format!("layer {short} is not in the repository")),
         (
             layout.manifest(&plain(), &[layout.blob(OCI_GZIP, b"no archive at all, but long enough for a header")]),
             "cannot be decompressed: it ends too early".to_owned(),

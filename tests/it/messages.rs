@@ -55,7 +55,7 @@ fn the_card_and_the_attributes_of_the_usual_story() {
     expect![[r#"
         {
           "content": {
-            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, made for *linux/arm64*\n`sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`\n\n✗ *App Runner* (declared by the repository's tag)\n`wrong-architecture` the image is made for linux/arm64, not linux/amd64\nyou would meet: `exec /run.sh: exec format error`\n\n_label checked, binary not inspected: this version reads labels only_",
+            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, made for *linux/arm64*\n`sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`\n\n✗ *App Runner* (declared by the repository's tag)\n`wrong-architecture` the image is made for linux/arm64, not linux/amd64\nyou would meet: `exec /run.sh: exec format error`\n\n_label checked, binary not inspected: that is turned off_",
             "keywords": [
               "apprunner",
               "wrong-architecture"

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -47,6 +48,15 @@ def busybox(work, architecture):
     run("apt-get", "download", f"busybox-static:{architecture}", cwd=directory, stderr=subprocess.DEVNULL)
     run("dpkg", "-x", next(directory.glob("*.deb")), directory / "root")
     return directory / "root/bin/busybox"
+
+
+def arm():
+    """The smallest program for arm: a header of 32 bits, one segment, and exit(0)."""
+    code = bytes.fromhex("0170a0e3 0000a0e3 000000ef")
+    size, base = 52 + 32 + len(code), 0x10000
+    header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\x01\x01\x01", 2, 40, 1, base + 52 + 32, 52, 0, 0x05000000,
+                         52, 32, 1, 40, 0, 0)
+    return header + struct.pack("<8I", 1, 0, base, base, size, size, 5, 0x1000) + code
 
 
 class Layout:
@@ -106,8 +116,11 @@ def main():
     layout = Layout(directory / "layout", work)
     amd64 = layout.image("amd64-image", "amd64", programs["amd64"])
     arm64 = layout.image("image-of-arm64", "arm64", programs["arm64"])
-    # Only the label counts here: Debian's 32-bit busybox would need the package lists of a third architecture.
-    layout.image("arm-v7", "arm", programs["arm64"])
+    # Debian's 32-bit busybox would need the package lists of a third architecture; this one only ends.
+    programs["arm"] = work / "arm"
+    programs["arm"].write_bytes(arm())
+    programs["arm"].chmod(0o755)
+    layout.image("arm-v7", "arm", programs["arm"])
     layout.tag("both", layout.list(promising(amd64, "amd64"), promising(arm64, "arm64")))
     statement = layout.blob("application/vnd.in-toto+json", {"_type": "https://in-toto.io/Statement/v0.1"})
     attestation = layout.manifest(layout.blob(CONFIG, {"os": "unknown", "architecture": "unknown"}), statement)

@@ -78,13 +78,15 @@ async fn the_repository_tags_are_asked_for_by_arn() {
 }
 
 #[tokio::test]
-async fn the_config_is_asked_for_by_its_digest_and_fetched_without_a_signature_of_ours() {
+async fn config_and_layer_are_asked_for_by_their_digests_and_fetched_without_a_signature_of_ours() {
     let (aws, digest, layout) = failing_walk().await;
     let manifest = std::fs::read(layout.path().join("blobs/sha256").join(digest.hex())).unwrap();
-    let config = serde_json::from_slice::<Value>(&manifest).unwrap()["config"]["digest"].clone();
-    let expected = json!({"registryId": ACCOUNT, "repositoryName": REPOSITORY, "layerDigest": config});
-    assert_eq!(bodies(&aws, "GetDownloadUrlForLayer"), [expected]);
-    let [fetched] = aws.calls_of("Blob").try_into().unwrap();
+    let manifest = serde_json::from_slice::<Value>(&manifest).unwrap();
+    let (config, layer) = (manifest["config"]["digest"].clone(), manifest["layers"][0]["digest"].clone());
+    let asked = |blob: &Value| json!({"registryId": ACCOUNT, "repositoryName": REPOSITORY, "layerDigest": blob});
+    assert_eq!(bodies(&aws, "GetDownloadUrlForLayer"), [asked(&config), asked(&layer)]);
+    let [fetched, second] = aws.calls_of("Blob").try_into().unwrap();
+    assert!(second.target.contains(layer.as_str().unwrap()) && second.header("authorization").is_none());
     let path = format!("/blob/{REPOSITORY}/{}", config.as_str().unwrap());
     assert_eq!(fetched.target, format!("{path}?X-Amz-Expires=3600&X-Amz-Signature={SECRET}"));
     assert_eq!(fetched.header("authorization"), None);

@@ -11,7 +11,8 @@ use flate2::bufread::MultiGzDecoder;
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let threads: usize = arguments.next().and_then(|text| text.parse().ok()).expect("a number of threads");
-    let files = Mutex::new(arguments);
+    // The arguments themselves cannot be shared between threads.
+    let files = Mutex::new(arguments.collect::<Vec<_>>().into_iter());
     let bytes = AtomicU64::new(0);
     let work = || -> io::Result<()> {
         loop {

@@ -51,6 +51,8 @@ struct Scene {
     runtimes: &'static str,
     /// Whether there is a topic.
     is_told: bool,
+    /// How far the image is looked at.
+    depth: &'static str,
     /// The first call that fails, counted from 1, and the last.
     fails_from: usize,
     fails_to: usize,
@@ -60,7 +62,7 @@ impl Default for Scene {
     /// An arm64 image for App Runner alone.
     fn default() -> Self {
         let image = |layout: &Builder| layout.image("arm64");
-        Self { image, runtimes: "apprunner", is_told: true, fails_from: 1, fails_to: usize::MAX }
+        Self { image, runtimes: "apprunner", is_told: true, depth: "configs", fails_from: 1, fails_to: usize::MAX }
     }
 }
 
@@ -72,7 +74,7 @@ async fn line(scene: &Scene, action: &'static str, fault: Fault) -> String {
     aws.push(REPOSITORY, &layout);
     aws.tag_resource(REPOSITORY, "intended-runtime", scene.runtimes);
     aws.fail(action, scene.fails_from..=scene.fails_to, fault);
-    let mut settings = settings(&[("PREFLIGHT_MARK", "always")]);
+    let mut settings = settings(&[("PREFLIGHT_MARK", "always"), ("PREFLIGHT_DEPTH", scene.depth)]);
     settings.topic = settings.topic.filter(|_| scene.is_told);
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(log.clone()).finish();
@@ -112,7 +114,11 @@ fn said(outcome: &Result<Report, handler::Error>) -> String {
     let ignored = report.ignored.map(|why| why.as_str().to_owned());
     let faults = report.faults().map(|fault| fault.code.as_str().to_owned());
     let unknown = report.runtimes().flat_map(|runtime| runtime.unknown.iter().cloned());
-    let reasons: Vec<String> = ignored.into_iter().chain(faults).chain(unknown).chain(report.remarks.clone()).collect();
+    // What is said of every image where programs are not looked at, tells nothing of a failure.
+    let remarks = report.remarks.iter().filter(|remark| !remark.contains("that is turned off"));
+    let uninspected = report.exec.iter().filter_map(|started| started.reason.clone());
+    let reasons: Vec<String> =
+        ignored.into_iter().chain(faults).chain(unknown).chain(uninspected).chain(remarks.cloned()).collect();
     let colon = if reasons.is_empty() { "" } else { ": " };
     format!("{}{colon}{}", report.verdict.as_str(), reasons.join("; "))
 }

@@ -159,6 +159,73 @@ async fn a_config_that_does_not_arrive() {
     table(&Scene::default(), "Blob", &faults, expected).await;
 }
 
+/// A sound image of arm64 for ECS there; its layer is what is asked for last.
+fn layer() -> Scene {
+    Scene { runtimes: "ecs/arm64", depth: "binaries", fails_from: 2, ..Scene::default() }
+}
+
+#[tokio::test]
+async fn a_layer_whose_address_is_not_handed_out() {
+    let own = [
+        Error(400, "LayersNotFoundException"),
+        Error(400, "LayerInaccessibleException"),
+        Says("{}"),
+        Says(r#"{"downloadUrl":"http://bucket.example/x?X-Amz-Signature=0SECRET0"}"#),
+        Truncated,
+    ];
+    let expected = expect![[r#"
+        Error(400, "AccessDeniedException") | Err: ecr:GetDownloadUrlForLayer on ARN was denied: allow the caller this action on this resource: AccessDeniedException: as said | 1 | 0 | -
+        Error(400, "ThrottlingException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: ThrottlingException: as said | 4 | 0 | -
+        Error(400, "InvalidParameterException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: InvalidParameterException: as said | 1 | 0 | -
+        Error(400, "RepositoryNotFoundException") | Err: ecr:GetDownloadUrlForLayer: ARN does not exist: RepositoryNotFoundException: as said | 1 | 0 | -
+        Error(500, "ServerException") | Err: ecr:GetDownloadUrlForLayer on ARN failed: ServerException: as said | 4 | 0 | -
+        Error(503, "ServiceUnavailable") | Err: ecr:GetDownloadUrlForLayer on ARN failed: ServiceUnavailable: as said | 4 | 0 | -
+        Dropped | Err: ecr:GetDownloadUrlForLayer on ARN failed: dispatch failure: other: client error (SendRequest): connection closed before message completed | 4 | 0 | -
+        Stalled | Err: ecr:GetDownloadUrlForLayer on ARN failed: dispatch failure: timeout: HTTP read timeout occurred after 500ms: timed out | 4 | 0 | -
+        Error(400, "LayersNotFoundException") | runs: layer SHORT is not in the repository | 1 | 0 | marked
+        Error(400, "LayerInaccessibleException") | runs: layer SHORT cannot be had: ECR does not hand it out (LayerInaccessibleException) | 1 | 0 | marked
+        Says("{}") | Err: ecr:GetDownloadUrlForLayer on ARN failed: the reply names neither the image nor a failure | 1 | 0 | -
+        Says("{\"downloadUrl\":\"http://bucket.example/x?X-Amz-Signature=0SECRET0\"}") | Err: blob DIGEST did not arrive whole: its address is not an https one | 2 | 0 | -
+        Truncated | Err: ecr:GetDownloadUrlForLayer on ARN failed: response error: error reading a body from connection: end of file before message length reached | 4 | 0 | -
+    "#]];
+    table(&layer(), "GetDownloadUrlForLayer", &[&SERVER[..], &own].concat(), expected).await;
+}
+
+#[tokio::test]
+async fn a_layer_that_does_not_arrive() {
+    let faults = [
+        Truncated,
+        Corrupted,
+        Error(403, "AccessDenied"),
+        Error(500, "InternalError"),
+        Redirected,
+        Holds(0),
+        TooLongALength,
+        Dropped,
+        Stalled,
+    ];
+    let expected = expect![[r#"
+        Truncated | Err: blob DIGEST did not arrive whole: the connection broke | 2 | 0 | -
+        Corrupted | Err: blob DIGEST did not arrive whole: it has the digest DIGEST | 2 | 0 | -
+        Error(403, "AccessDenied") | Err: blob DIGEST did not arrive whole: the storage service answered with status 403 | 2 | 0 | -
+        Error(500, "InternalError") | Err: blob DIGEST did not arrive whole: the storage service answered with status 500 | 2 | 0 | -
+        Redirected | Err: blob DIGEST did not arrive whole: the storage service answered with status 302 | 2 | 0 | -
+        Holds(0) | Err: blob DIGEST did not arrive whole: it has the digest DIGEST | 2 | 0 | -
+        TooLongALength | Err: blob DIGEST did not arrive whole: the connection broke | 2 | 0 | -
+        Dropped | Err: blob DIGEST did not arrive whole: the connection could not be used | 2 | 0 | -
+        Stalled | Err: blob DIGEST did not arrive whole: the storage service did not answer in time | 2 | 0 | -
+    "#]];
+    table(&layer(), "Blob", &faults, expected).await;
+}
+
+#[tokio::test]
+async fn a_layer_that_fails_once_is_fetched_again() {
+    let once = Scene { fails_to: 2, ..layer() };
+    for fault in [Truncated, Corrupted, Error(403, "AccessDenied"), Holds(0), Dropped] {
+        assert_eq!(super::line(&once, "Blob", fault).await, format!("{fault:?} | runs | 2 | 0 | marked\n"));
+    }
+}
+
 /// An index of both platforms; the manifests of its children come with the second request.
 fn index(layout: &Builder) -> Value {
     let child = |architecture| promising(&layout.image(architecture), "linux", architecture);
