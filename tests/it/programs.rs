@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 /// The images, whether they start, and why not.
 ///
-/// - `image`: its tag; a `*` stands for amd64 and for arm64, in `on` as well.
+/// - `image`: its tag, which ends in `x` for amd64 and in `a` for arm64; a `*` stands for both, in `on` as well. A tag
+///   that spells the architecture out would be a declaration.
 /// - `on`: the runtime that is declared.
 /// - `verdict`, `faults`: what is said for that runtime.
 /// - `alone`: the faults where no runtime is declared.
@@ -22,131 +23,132 @@ use serde_json::{Value, json};
 /// - `exit`, `printed`: what runc gives for the image of amd64: the exit code and words of the standard output. Of what
 ///   fails, the symptom that is reported must be printed, too. `-` where there is nothing to run or to compare.
 const TABLE: &str = "
-image                         on           verdict  faults                    alone                     exec     exit printed
+image                         on           verdict  faults                      alone                       exec     exit printed
 
-bash.*                        linux/*      runs     -                         -                         starts   0    started
-bash.*                        ecs/*        runs     -                         -                         starts   -    -
-bash.*                        lambda/*     runs     -                         -                         starts   -    -
-bash.amd64                    apprunner    runs     -                         -                         starts   -    -
-bash-by-path.*                linux/*      runs     -                         -                         starts   0    started
-busybox-alone.*               linux/*      runs     -                         -                         starts   0    started
-applet.*                      linux/*      runs     -                         -                         starts   0    started
-applet-hard.*                 linux/*      runs     -                         -                         starts   0    started
-shell-form.*                  linux/*      runs     -                         -                         starts   0    0.28.2
-shell-form-busybox.*          linux/*      runs     -                         -                         starts   0    0.28.2
-shell-form-plain.*            linux/*      runs     -                         -                         starts   0    started
-shell-form-plain-exec.*       linux/*      runs     -                         -                         starts   0    started
-shell-form-plain-busybox.*    linux/*      runs     -                         -                         starts   0    started
-bash-plain.*                  linux/*      runs     -                         -                         starts   0    started
-python.*                      linux/*      runs     -                         -                         starts   0    started
-node.*                        linux/*      runs     -                         -                         starts   0    started
-node-script.*                 linux/*      runs     -                         -                         starts   0    started
-go.*                          linux/*      runs     -                         -                         starts   0    0.28.2
-rust.*                        linux/*      runs     -                         -                         starts   0    ruff
-musl-program.*                linux/*      runs     -                         -                         starts   0    1.
-tini.*                        linux/*      runs     -                         -                         starts   0    0.28.2
-tini-static.*                 linux/*      runs     -                         -                         starts   0    0.28.2
-dumb-init.*                   linux/*      runs     -                         -                         starts   0    0.28.2
-catatonit.*                   linux/*      runs     -                         -                         starts   0    0.28.2
-gosu.*                        linux/*      runs     -                         -                         starts   0    0.28.2
-gosu-root.*                   linux/*      runs     -                         -                         starts   0    0.28.2
-hand-over.*                   linux/*      runs     -                         -                         starts   0    0.28.2
-hand-over-tini.*              linux/*      runs     -                         -                         starts   0    0.28.2
-hand-over-busybox.*           linux/*      runs     -                         -                         starts   0    0.28.2
-s6-init.*                     linux/*      runs     -                         -                         starts   0    0.28.2
-user-number.*                 linux/*      runs     -                         -                         starts   0    started
-user-name.*                   linux/*      runs     -                         -                         starts   0    started
-user-owner.*                  linux/*      runs     -                         -                         starts   0    started
-directory-made.*              linux/*      runs     -                         -                         starts   0    started
-directory-there.*             linux/*      runs     -                         -                         starts   0    started
-through-link.*                linux/*      runs     -                         -                         starts   0    0.28.2
-replaced.*                    linux/*      runs     -                         -                         starts   0    started
-removed-and-back.*            linux/*      runs     -                         -                         starts   0    started
-debian.*                      linux/*      runs     -                         -                         starts   0    started
-debian-script.*               linux/*      runs     -                         -                         starts   0    started
-zstd.*                        linux/*      runs     -                         -                         starts   -    -
-zstd.*                        lambda/*     unknown  -                         -                         starts   -    -
-docker.*                      linux/*      runs     -                         -                         starts   -    -
-docker.*                      lambda/*     runs     -                         -                         starts   -    -
-docker-plain.*                linux/*      runs     -                         -                         starts   -    -
-docker-plain.*                lambda/*     fails    layer-format-refused      -                         starts   -    -
-both                          linux/*      runs     -                         -                         starts   -    -
-unlabelled.*                  linux/*      runs     -                         -                         starts   0    started
+bash.*                        linux/*      runs     -                           -                           starts   0    started
+bash.*                        ecs/*        runs     -                           -                           starts   -    -
+bash.*                        lambda/*     runs     -                           -                           starts   -    -
+bash.x                        apprunner    runs     -                           -                           starts   -    -
+bash-by-path.*                linux/*      runs     -                           -                           starts   0    started
+busybox-alone.*               linux/*      runs     -                           -                           starts   0    started
+applet.*                      linux/*      runs     -                           -                           starts   0    started
+applet-hard.*                 linux/*      runs     -                           -                           starts   0    started
+shell-form.*                  linux/*      runs     -                           -                           starts   0    0.28.2
+shell-form-busybox.*          linux/*      runs     -                           -                           starts   0    0.28.2
+shell-form-plain.*            linux/*      runs     -                           -                           starts   0    started
+shell-form-plain-exec.*       linux/*      runs     -                           -                           starts   0    started
+shell-form-plain-busybox.*    linux/*      runs     -                           -                           starts   0    started
+bash-plain.*                  linux/*      runs     -                           -                           starts   0    started
+python.*                      linux/*      runs     -                           -                           starts   0    started
+node.*                        linux/*      runs     -                           -                           starts   0    started
+node-script.*                 linux/*      runs     -                           -                           starts   0    started
+go.*                          linux/*      runs     -                           -                           starts   0    0.28.2
+rust.*                        linux/*      runs     -                           -                           starts   0    ruff
+musl-program.*                linux/*      runs     -                           -                           starts   0    1.
+tini.*                        linux/*      runs     -                           -                           starts   0    0.28.2
+tini-static.*                 linux/*      runs     -                           -                           starts   0    0.28.2
+dumb-init.*                   linux/*      runs     -                           -                           starts   0    0.28.2
+catatonit.*                   linux/*      runs     -                           -                           starts   0    0.28.2
+gosu.*                        linux/*      runs     -                           -                           starts   0    0.28.2
+gosu-root.*                   linux/*      runs     -                           -                           starts   0    0.28.2
+hand-over.*                   linux/*      runs     -                           -                           starts   0    0.28.2
+hand-over-tini.*              linux/*      runs     -                           -                           starts   0    0.28.2
+hand-over-busybox.*           linux/*      runs     -                           -                           starts   0    0.28.2
+s6-init.*                     linux/*      runs     -                           -                           starts   0    0.28.2
+user-number.*                 linux/*      runs     -                           -                           starts   0    started
+user-name.*                   linux/*      runs     -                           -                           starts   0    started
+user-number-owner.*           linux/*      runs     -                           -                           starts   0    started
+directory-made.*              linux/*      runs     -                           -                           starts   0    started
+directory-there.*             linux/*      runs     -                           -                           starts   0    started
+through-link.*                linux/*      runs     -                           -                           starts   0    0.28.2
+replaced.*                    linux/*      runs     -                           -                           starts   0    started
+removed-and-back.*            linux/*      runs     -                           -                           starts   0    started
+debian.*                      linux/*      runs     -                           -                           starts   0    started
+debian-script.*               linux/*      runs     -                           -                           starts   0    started
+zstd.*                        linux/*      runs     -                           -                           starts   -    -
+zstd.*                        lambda/*     unknown  -                           -                           starts   -    -
+docker.*                      linux/*      runs     -                           -                           starts   -    -
+docker.*                      lambda/*     runs     -                           -                           starts   -    -
+docker-plain.*                linux/*      runs     -                           -                           starts   -    -
+docker-plain.*                lambda/*     fails    layer-format-refused        -                           starts   -    -
+both                          linux/*      runs     -                           -                           starts   -    -
+unlabelled.*                  linux/*      runs     -                           -                           starts   0    started
 
-on-volume.*                   linux/*      unknown  -                         -                         unknown  -    -
-on-run.*                      linux/*      unknown  -                         -                         unknown  -    -
-no-command.*                  linux/*      unknown  -                         -                         unknown  -    -
+on-volume.*                   linux/*      runs     -                           -                           unknown  -    -
+on-run.*                      linux/*      runs     -                           -                           unknown  -    -
+user-owner.*                  linux/*      runs     -                           -                           unknown  0    started
+no-command.*                  linux/*      runs     -                           -                           unknown  -    -
 
-bash.amd64                    linux/arm64  fails    wrong-architecture        -                         ENOEXEC  -    -
-bash.arm64                    linux/amd64  fails    wrong-architecture        -                         ENOEXEC  -    -
-unlabelled.amd64              linux/arm64  fails    wrong-architecture        -                         ENOEXEC  -    -
-unlabelled.arm64              linux/amd64  fails    wrong-architecture        -                         ENOEXEC  -    -
-foreign-go.amd64              linux/arm64  fails    label-lies                label-lies                starts   -    -
-foreign-go.arm64              linux/amd64  fails    label-lies                label-lies                starts   -    -
-foreign-go.*                  linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
-foreign-go.*                  lambda/*     fails    label-lies                label-lies                ENOEXEC  -    -
-foreign-by-path.*             linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
-foreign-busybox.*             linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
-foreign-shell.*               linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
-foreign-interpreter.*         linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
-tini-foreign.*                linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
-tini-static-foreign.*         linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
-dumb-init-foreign.*           linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
-catatonit-foreign.*           linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
-gosu-foreign.*                linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
-gosu-root-foreign.*           linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
-hand-over-foreign.*           linux/*      fails    label-lies                label-lies                ENOEXEC  126  -
-hand-over-foreign-busybox.*   linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
-hand-over-foreign-bash.*      linux/*      fails    label-lies                label-lies                ENOEXEC  1    -
-hand-over-foreign-tini.*      linux/*      fails    label-lies                label-lies                ENOEXEC  126  -
-shell-form-foreign.*          linux/*      fails    label-lies                label-lies                ENOEXEC  126  -
-shell-form-foreign-busybox.*  linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
-shell-form-foreign-bash.*     linux/*      fails    label-lies                label-lies                ENOEXEC  126  -
-python-foreign.*              linux/*      fails    label-lies                label-lies                ENOEXEC  2    -
-docker-foreign.*              linux/*      fails    label-lies                label-lies                ENOEXEC  -    -
-same-layers                   linux/amd64  runs     -                         identical-layers          starts   -    -
-same-layers                   linux/arm64  fails    identical-layers          identical-layers          ENOEXEC  -    -
-one-wrong                     linux/amd64  runs     -                         label-lies                starts   -    -
-one-wrong                     linux/arm64  fails    label-lies                label-lies                ENOEXEC  -    -
+bash.x                        linux/arm64  fails    wrong-architecture          -                           ENOEXEC  -    -
+bash.a                        linux/amd64  fails    wrong-architecture          -                           ENOEXEC  -    -
+unlabelled.x                  linux/arm64  fails    wrong-architecture          -                           ENOEXEC  -    -
+unlabelled.a                  linux/amd64  fails    wrong-architecture          -                           ENOEXEC  -    -
+foreign-go.x                  linux/arm64  fails    label-lies                  label-lies                  starts   -    -
+foreign-go.a                  linux/amd64  fails    label-lies                  label-lies                  starts   -    -
+foreign-go.*                  linux/*      fails    label-lies                  label-lies                  ENOEXEC  1    -
+foreign-go.*                  lambda/*     fails    label-lies                  label-lies                  ENOEXEC  -    -
+foreign-by-path.*             linux/*      fails    label-lies                  label-lies                  ENOEXEC  1    -
+foreign-busybox.*             linux/*      fails    label-lies                  label-lies                  ENOEXEC  1    -
+foreign-shell.*               linux/*      fails    label-lies                  label-lies                  ENOEXEC  1    -
+foreign-interpreter.*         linux/*      fails    label-lies                  label-lies                  ENOEXEC  1    -
+tini-foreign.*                linux/*      fails    label-lies                  label-lies                  ENOEXEC  2    -
+tini-static-foreign.*         linux/*      fails    label-lies                  label-lies                  ENOEXEC  2    -
+dumb-init-foreign.*           linux/*      fails    label-lies                  label-lies                  ENOEXEC  2    -
+catatonit-foreign.*           linux/*      fails    label-lies                  label-lies                  ENOEXEC  2    -
+gosu-foreign.*                linux/*      fails    label-lies                  label-lies                  ENOEXEC  1    -
+gosu-root-foreign.*           linux/*      fails    label-lies                  label-lies                  ENOEXEC  1    -
+hand-over-foreign.*           linux/*      fails    label-lies                  label-lies                  ENOEXEC  126  -
+hand-over-foreign-busybox.*   linux/*      fails    label-lies                  label-lies                  ENOEXEC  2    -
+hand-over-foreign-bash.*      linux/*      fails    label-lies                  label-lies                  ENOEXEC  1    -
+hand-over-foreign-tini.*      linux/*      fails    label-lies                  label-lies                  ENOEXEC  126  -
+shell-form-foreign.*          linux/*      fails    label-lies                  label-lies                  ENOEXEC  126  -
+shell-form-foreign-busybox.*  linux/*      fails    label-lies                  label-lies                  ENOEXEC  2    -
+shell-form-foreign-bash.*     linux/*      fails    label-lies                  label-lies                  ENOEXEC  126  -
+python-foreign.*              linux/*      fails    label-lies                  label-lies                  ENOEXEC  2    -
+docker-foreign.*              linux/*      fails    label-lies                  label-lies                  ENOEXEC  -    -
+same-layers                   linux/amd64  runs     -                           identical-layers,label-lies starts   -    -
+same-layers                   linux/arm64  fails    identical-layers,label-lies identical-layers,label-lies ENOEXEC  -    -
+one-wrong                     linux/amd64  runs     -                           label-lies                  starts   -    -
+one-wrong                     linux/arm64  fails    label-lies                  label-lies                  ENOEXEC  -    -
 
-glibc-on-musl.*               linux/*      fails    exec-loader               exec-loader               ENOENT   1    -
-musl-on-glibc.*               linux/*      fails    exec-loader               exec-loader               ENOENT   1    -
-no-loader.*                   linux/*      fails    exec-loader               exec-loader               ENOENT   1    -
-foreign-loader.*              linux/*      fails    exec-loader               exec-loader               ELIBBAD  1    -
-text-loader.*                 linux/*      fails    exec-loader               exec-loader               ELIBBAD  1    -
-no-shebang.*                  linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
-byte-order-mark.*             linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
-blank-first.*                 linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
-empty.*                       linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
-mach-o.*                      linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
-pe.*                          linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
-wasm.*                        linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
-cut-short.*                   linux/*      fails    exec-format               exec-format               ENOEXEC  1    -
-crlf.*                        linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   1    -
-crlf-env.*                    linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   127  -
-interpreter-missing.*         linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   1    -
-python-missing.*              linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   127  -
-python-missing-busybox.*      linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   127  -
-python-direct-missing.*       linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   1    -
-whiteout.*                    linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   1    -
-repacked.*                    linux/*      fails    exec-interpreter-missing  exec-interpreter-missing  ENOENT   1    -
-missing.*                     linux/*      fails    exec-not-found            -                         ENOENT   1    -
-missing-in-path.*             linux/*      fails    exec-not-found            -                         ENOENT   1    -
-tini-missing.*                linux/*      fails    exec-not-found            -                         ENOENT   127  -
-dumb-init-missing.*           linux/*      fails    exec-not-found            -                         ENOENT   2    -
-hand-over-missing.*           linux/*      fails    exec-not-found            -                         ENOENT   127  -
-shell-form-missing.*          linux/*      fails    exec-not-found            -                         ENOENT   127  -
-dangling.*                    linux/*      fails    exec-not-found            -                         ENOENT   1    -
-circle.*                      linux/*      fails    exec-not-found            -                         ELOOP    1    -
-through-file.*                linux/*      fails    exec-not-found            -                         ENOTDIR  1    -
-one-word.*                    linux/*      fails    exec-not-found            -                         ENOENT   1    -
-opaque.*                      linux/*      fails    exec-not-found            -                         ENOENT   1    -
-not-executable.*              linux/*      fails    exec-permission           exec-permission           EACCES   1    -
-not-executable-in-path.*      linux/*      fails    exec-not-found            -                         ENOENT   1    -
-interpreter-closed.*          linux/*      fails    exec-permission           exec-permission           EACCES   1    -
-not-for-user.*                linux/*      fails    exec-permission           exec-permission           EACCES   1    -
-not-for-user-above.*          linux/*      fails    exec-permission           exec-permission           EACCES   1    -
-directory.*                   linux/*      fails    exec-permission           exec-permission           EACCES   1    -
+glibc-on-musl.*               linux/*      fails    exec-loader                 exec-loader                 ENOENT   1    -
+musl-on-glibc.*               linux/*      fails    exec-loader                 exec-loader                 ENOENT   1    -
+no-loader.*                   linux/*      fails    exec-loader                 exec-loader                 ENOENT   1    -
+foreign-loader.*              linux/*      fails    exec-loader                 exec-loader                 ELIBBAD  1    -
+text-loader.*                 linux/*      fails    exec-loader                 exec-loader                 ELIBBAD  1    -
+no-shebang.*                  linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
+byte-order-mark.*             linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
+blank-first.*                 linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
+empty.*                       linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
+mach-o.*                      linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
+pe.*                          linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
+wasm.*                        linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
+cut-short.*                   linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
+crlf.*                        linux/*      fails    exec-interpreter-missing    exec-interpreter-missing    ENOENT   1    -
+crlf-env.*                    linux/*      fails    exec-interpreter-missing    exec-interpreter-missing    ENOENT   127  -
+interpreter-missing.*         linux/*      fails    exec-interpreter-missing    exec-interpreter-missing    ENOENT   1    -
+python-missing.*              linux/*      fails    exec-interpreter-missing    exec-interpreter-missing    ENOENT   127  -
+python-missing-busybox.*      linux/*      fails    exec-interpreter-missing    exec-interpreter-missing    ENOENT   127  -
+python-direct-missing.*       linux/*      fails    exec-interpreter-missing    exec-interpreter-missing    ENOENT   1    -
+whiteout.*                    linux/*      fails    exec-interpreter-missing    exec-interpreter-missing    ENOENT   1    -
+repacked.*                    linux/*      fails    exec-interpreter-missing    exec-interpreter-missing    ENOENT   1    -
+missing.*                     linux/*      fails    exec-not-found              -                           ENOENT   1    -
+missing-in-path.*             linux/*      fails    exec-not-found              -                           ENOENT   1    -
+tini-missing.*                linux/*      fails    exec-not-found              -                           ENOENT   127  -
+dumb-init-missing.*           linux/*      fails    exec-not-found              -                           ENOENT   2    -
+hand-over-missing.*           linux/*      fails    exec-not-found              -                           ENOENT   127  -
+shell-form-missing.*          linux/*      fails    exec-not-found              -                           ENOENT   127  -
+dangling.*                    linux/*      fails    exec-not-found              -                           ENOENT   1    -
+circle.*                      linux/*      fails    exec-not-found              -                           ELOOP    1    -
+through-file.*                linux/*      fails    exec-not-found              -                           ENOTDIR  1    -
+one-word.*                    linux/*      fails    exec-not-found              -                           ENOENT   1    -
+opaque.*                      linux/*      fails    exec-not-found              -                           ENOENT   1    -
+not-executable.*              linux/*      fails    exec-permission             exec-permission             EACCES   1    -
+not-executable-in-path.*      linux/*      fails    exec-not-found              -                           ENOENT   1    -
+interpreter-closed.*          linux/*      fails    exec-permission             exec-permission             EACCES   1    -
+not-for-user.*                linux/*      fails    exec-permission             exec-permission             EACCES   1    -
+not-for-user-above.*          linux/*      fails    exec-permission             exec-permission             EACCES   1    -
+directory.*                   linux/*      fails    exec-permission             exec-permission             EACCES   1    -
 ";
 
 /// One row for one architecture.
@@ -170,11 +172,11 @@ fn rows() -> Vec<Row> {
         let is_each = [image, runtime].iter().any(|column| column.contains('*'));
         let architectures = if is_each { ["amd64", "arm64"].as_slice() } else { &["amd64"] };
         architectures.iter().map(move |architecture| {
-            let of = |column: &str| column.replace('*', architecture);
+            let image = image.replace('*', if *architecture == "amd64" { "x" } else { "a" });
             let printed = if printed == "-" { "" } else { printed };
-            let run = exit.parse().ok().filter(|_| of(image).ends_with(".amd64")).map(|exit| (exit, printed));
+            let run = exit.parse().ok().filter(|_| image.ends_with(".x")).map(|exit| (exit, printed));
             let (faults, alone) = (codes(faults), codes(alone));
-            Row { image: of(image), runtime: of(runtime), verdict, faults, alone, exec, run }
+            Row { image, runtime: runtime.replace('*', architecture), verdict, faults, alone, exec, run }
         })
     });
     expanded.collect()

