@@ -23,7 +23,11 @@ const ATTEMPTS: usize = 2;
 
 /// A lower layer is fetched beside the highest one only where this has more bytes: most small ones hold the program that
 /// is asked for, and what lies below need not be read at all.
-const LARGE: u64 = 32 * 1024 * 1024;
+const LARGE: u64 = 8 * 1024 * 1024;
+
+/// So many times as many layers may be begun as are read at a time, so that a slow one does not leave its neighbour's
+/// place empty.
+const AHEAD: usize = 2;
 
 /// A layer's names, or why they are not known.
 pub(super) type Names = Result<Arc<LayerNames>, String>;
@@ -55,7 +59,7 @@ impl<'a, R: Registry> Layers<'a, R> {
     /// # Errors
     /// Where the registry fails, as a retry may mend.
     pub(super) async fn next(&mut self) -> Result<Option<Names>, RegistryError> {
-        let width = if self.is_deep { self.inspector.width } else { 1 };
+        let width = if self.is_deep { AHEAD * self.inspector.width } else { 1 };
         while self.reading.len() < width {
             let Some(layer) = self.below.next() else { break };
             let (registry, inspector, deadline) = (self.registry, self.inspector, self.deadline);
@@ -79,6 +83,12 @@ async fn names<R: Registry>(
         Access::Foreign => return Ok(Err("one of its layers lies outside of the registry".to_owned())),
     }
     let digest = &layer.digest;
+    if let Some(known) = inspector.cache.get(digest) {
+        return Ok(Ok(known));
+    }
+    // In the order of the layers, which is that of their asking.
+    let _turn = inspector.turns.acquire().await.expect("it is never closed");
+    // One that came before may have read the same.
     if let Some(known) = inspector.cache.get(digest) {
         return Ok(Ok(known));
     }

@@ -13,6 +13,7 @@ use std::time::Instant;
 pub use cache::Cache;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Semaphore;
 
 use crate::exec::{Answer, Cause, Launch, Limits, Processor, Stack};
 use crate::image::{Image, Single};
@@ -35,7 +36,9 @@ pub struct Inspector {
     /// What is known of layers.
     pub cache: Cache,
     /// How many layers are read beside each other.
-    pub width: usize,
+    width: usize,
+    /// As many turns to read one.
+    turns: Semaphore,
 }
 
 /// What one image does on one processor.
@@ -69,7 +72,7 @@ impl Inspector {
         // Inflating is what takes the time, and each layer is inflated by one thread. More than a few would hold too
         // much of the network's bytes and of the decoders' windows at once.
         let width = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).clamp(1, 4);
-        Self { limits, cache: Cache::new(cache), width }
+        Self { limits, cache: Cache::new(cache), width, turns: Semaphore::new(width) }
     }
 
     /// Inspects what a verdict on these runtimes depends on; without any, each platform against its own label.
