@@ -12,6 +12,7 @@ use crate::image::{self, Content, Depth, Image, Want};
 use crate::inspect::{Inspection, Inspector};
 use crate::intent::{Intent, Source};
 use crate::journal::{self, Walked};
+use crate::log;
 use crate::mark::{self, MarkError, Marker, Outcome};
 use crate::notify::{self, Notifier, NotifyError};
 use crate::reference::{Repository, Selector};
@@ -20,7 +21,7 @@ use crate::registry::{self, Answer, Manifest, Registry, RegistryError};
 use crate::report::{Place, Report};
 use crate::runtime::Runtime;
 use crate::settings::{Rules, Settings};
-use crate::verdict::{self, Judgement};
+use crate::verdict::{self, Judgement, Verdict};
 
 /// Everything that the walk needs of the world.
 #[derive(Debug)]
@@ -199,7 +200,13 @@ pub async fn look(
             // Where a declaration cannot be read, nothing depends on what the image starts.
             let is_wanted = rules.depth == Depth::Binaries && (!candidates.is_empty() || !intent.is_declared());
             let inspections = if is_wanted {
-                by.inspector.inspect(registry, &image, &candidates, deadline).await?
+                match by.inspector.inspect(registry, &image, &candidates, deadline).await {
+                    // What fails by its labels alone is told now: a retry may find out no more than that.
+                    Err(error) if verdict::judge(&intent, &image, &[]).verdict == Verdict::Fails => {
+                        Inspector::untold(&image, &candidates, &log::chain(&error))
+                    }
+                    inspected => inspected?,
+                }
             } else {
                 Vec::new()
             };

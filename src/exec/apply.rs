@@ -43,13 +43,8 @@ pub enum ApplyError {
 /// Where no runtime could unpack it, or a limit is exceeded; the root filesystem is to be given up then.
 pub fn apply(rootfs: &mut Rootfs, layer: &LayerNames, limits: &Limits) -> Result<(), ApplyError> {
     let removes = |change: Change<'_>| matches!(change, Change::Whiteout(_) | Change::Opaque(_));
-    let (mut names, mut kept) = (0, 0);
-    for (path, node) in rootfs.below(b"") {
-        names += 1;
-        kept += path.len() + node.weight();
-    }
     let upper = layer.changes.iter().any(removes).then(HashSet::new);
-    let mut merge = Merge { rootfs, limits, upper, names, kept, walked: 0, parent: None };
+    let mut merge = Merge { rootfs, limits, upper, walked: 0, parent: None };
     layer.changes.iter().try_for_each(|change| merge.change(change))
 }
 
@@ -58,9 +53,6 @@ struct Merge<'a> {
     limits: &'a Limits,
     /// What this layer has put so far, with all directories above it. Kept only where the layer removes anything.
     upper: Option<HashSet<Vec<u8>>>,
-    /// At most so many names are there, and bytes of them.
-    names: usize,
-    kept: usize,
     walked: usize,
     /// The directory that was last made sure of, as written and as resolved: the next entry mostly lies there too.
     parent: Option<(Vec<u8>, Vec<u8>)>,
@@ -101,14 +93,6 @@ impl Merge<'_> {
     }
 
     fn put(&mut self, path: Vec<u8>, node: Node) -> Result<(), ApplyError> {
-        self.names += 1;
-        self.kept += path.len() + node.weight();
-        if self.names > self.limits.entries_in_all {
-            return Err(Bound::EntriesInAll(self.limits.entries_in_all).into());
-        }
-        if self.kept > self.limits.kept {
-            return Err(Bound::Kept(self.limits.kept).into());
-        }
         if let Some(upper) = &mut self.upper {
             let mut above = path.clone();
             while !above.is_empty() && upper.insert(above.clone()) {
@@ -125,6 +109,13 @@ impl Merge<'_> {
             self.parent = None;
         }
         self.rootfs.put(path, node);
+        // The root is there without anybody putting it.
+        if self.rootfs.len() - 1 > self.limits.entries_in_all {
+            return Err(Bound::EntriesInAll(self.limits.entries_in_all).into());
+        }
+        if self.rootfs.kept() > self.limits.kept {
+            return Err(Bound::Kept(self.limits.kept).into());
+        }
         Ok(())
     }
 

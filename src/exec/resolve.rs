@@ -96,12 +96,13 @@ impl<'a> View<'a> {
 
     /// What stands at a place.
     fn node(&self, place: &[u8]) -> Result<Option<&'a Node>, Stop> {
-        /// As a container runtime makes a working directory.
+        /// As a container runtime makes a working directory, and the directories above a mount.
         static MADE: Node = Node::Directory(Owner { mode: 0o755, user: 0, group: 0 });
         if let Some(mount) = self.mounts.iter().find(|mount| is_within(place, mount)) {
             return Err(Unknown::Mounted([b"/", mount.as_slice()].concat()).into());
         }
-        let is_made = || self.directory.as_ref().is_some_and(|directory| is_within(directory, place));
+        let leads_to = |directory: &Vec<u8>| is_within(directory, place);
+        let is_made = || self.directory.iter().chain(&self.mounts).any(leads_to);
         Ok(self.files.at(place)?.or_else(|| is_made().then_some(&MADE)))
     }
 }

@@ -66,11 +66,13 @@ impl Files for Rootfs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rootfs {
     nodes: BTreeMap<Vec<u8>, Node>,
+    /// The bytes of paths, targets and heads.
+    kept: usize,
 }
 
 impl Default for Rootfs {
     fn default() -> Self {
-        Self { nodes: BTreeMap::from([(Vec::new(), ROOT.clone())]) }
+        Self { nodes: BTreeMap::from([(Vec::new(), ROOT.clone())]), kept: 0 }
     }
 }
 
@@ -86,14 +88,32 @@ impl Rootfs {
         if !matches!(node, Node::Directory(_)) {
             self.remove_below(&path);
         }
+        self.forget(&path);
+        self.kept += path.len() + node.weight();
         self.nodes.insert(path, node);
+    }
+
+    /// How many names there are, the root included.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many bytes names, targets and heads take.
+    pub(super) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    fn forget(&mut self, path: &[u8]) {
+        if let Some(node) = self.nodes.remove(path) {
+            self.kept -= path.len() + node.weight();
+        }
     }
 
     /// Removes a path and all that lies below it.
     pub fn remove(&mut self, path: &[u8]) {
         self.remove_below(path);
         if !path.is_empty() {
-            self.nodes.remove(path);
+            self.forget(path);
         }
     }
 
@@ -101,7 +121,7 @@ impl Rootfs {
     pub fn remove_below(&mut self, path: &[u8]) {
         let below: Vec<Vec<u8>> = self.below(path).map(|(path, _)| path.to_vec()).collect();
         for path in below {
-            self.nodes.remove(&path);
+            self.forget(&path);
         }
     }
 

@@ -175,7 +175,9 @@ impl Config {
         let wire: Wire = object(bytes).map_err(|error| format!("its config cannot be read: {error}"))?;
         let run = wire.config.0.unwrap_or_default();
         let platform = Platform::new(&wire.os.0, &wire.architecture.0, &wire.variant.0);
-        let is_odd = run.entrypoint.is_odd || run.cmd.is_odd || run.volumes.is_odd;
+        // An entrypoint of one empty word is none for Docker Engine, and a word for containerd.
+        let is_blank = run.entrypoint.kept.first().is_some_and(String::is_empty);
+        let is_odd = run.entrypoint.is_odd || run.cmd.is_odd || run.volumes.is_odd || is_blank;
         let steps = wire.history.kept.iter().flat_map(|step| traces(&step.created_by.0, platform.architecture()));
         let mut told: Vec<_> = steps.collect();
         told.sort();
@@ -250,6 +252,7 @@ mod tests {
             (r#"{"Entrypoint":"/app"}"#, true),
             (r#"{"Cmd":["a",7]}"#, true),
             (r#"{"Entrypoint":7}"#, true),
+            (r#"{"Entrypoint":[""],"Cmd":["a"]}"#, true),
             (r#"{"Entrypoint":null,"Cmd":[]}"#, false),
             (r"{}", false),
         ] {

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+pub(super) use crate::reference::printable;
+
 /// How much of a parser's complaint is shown, in characters: it may quote the document.
 const MAX_COMPLAINT: usize = 200;
 
@@ -20,19 +22,6 @@ pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         return Err("it is no JSON object".to_owned());
     }
     serde_json::from_slice(bytes).map_err(|error| printable(&error.to_string(), MAX_COMPLAINT))
-}
-
-/// The text without what would disturb a terminal or a message, cut at a character boundary.
-pub(super) fn printable(text: &str, most: usize) -> String {
-    let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let shown = |c: char| match c {
-        '\t' | '\n' | '\r' => ' ',
-        c if hidden(c) => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(shown).take(most).collect()
 }
 
 /// A value of one kind; what is of another kind is read past and counts as absent.

@@ -3,6 +3,8 @@
 //!
 //! Does not know what the files are that it names.
 
+use crate::reference::quoted;
+
 /// The first process of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Process {
@@ -63,7 +65,7 @@ pub(super) fn traces(step: &str, architecture: &str) -> Vec<Trace> {
         let value = FIXED.iter().find_map(|name| word.strip_prefix(name)).unwrap_or_default();
         let is_literal = !value.is_empty() && !value.contains('$') && word.len() <= MAX_FIXED;
         if is_literal && !architecture.is_empty() && !value.split('/').any(|part| part == architecture) {
-            traces.push(Trace::Fixed(word.to_owned()));
+            traces.push(Trace::Fixed(quoted(word)));
         }
     }
     traces

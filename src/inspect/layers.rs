@@ -125,7 +125,8 @@ async fn names<R: Registry>(
 /// Why an inspection ends that takes too long.
 pub(super) const LATE: &str = "its layers could not be read in the time there is";
 
-fn is_over(deadline: Option<Instant>) -> bool {
+/// Whether there is no more time.
+pub(super) fn is_over(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 

@@ -21,9 +21,13 @@ use crate::platform::Platform;
 use crate::reference::Digest;
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
-use layers::{LATE, Layers};
+use layers::{LATE, Layers, is_over};
 use question::{Asked, Question};
 use wanted::wanted;
+
+/// As many images of one index are inspected. With one declared runtime it is one; without any, each platform that Linux
+/// has on the two processors.
+const MAX_INSPECTED: usize = 8;
 
 /// How many images of one index are inspected beside each other.
 const BESIDE: usize = 2;
@@ -86,19 +90,29 @@ impl Inspector {
         runtimes: &[Runtime],
         deadline: Option<Instant>,
     ) -> Result<Vec<Inspection>, RegistryError> {
-        let inspected = wanted(runtimes, image).into_iter().map(async |(single, processors)| {
-            let seen = self.look(registry, single, &processors, deadline).await?;
-            let inspection = |(processor, seen)| Inspection {
-                digest: single.digest.clone(),
-                platform: single.platform.clone(),
-                processor,
-                argv: single.process.argv.clone(),
-                seen,
+        let inspected = wanted(runtimes, image).into_iter().enumerate().map(async |(at, (single, processors))| {
+            let seen = if at < MAX_INSPECTED {
+                self.look(registry, single, &processors, deadline).await?
+            } else {
+                let reason = format!("only {MAX_INSPECTED} images of an index are inspected");
+                processors.iter().map(|_| Seen::Nothing(reason.clone())).collect()
             };
+            let inspection = |(processor, seen)| Inspection::new(single, processor, seen);
             Ok(processors.into_iter().zip(seen).map(inspection).collect::<Vec<_>>())
         });
         let inspected: Vec<_> = stream::iter(inspected).buffered(BESIDE).try_collect().await?;
         Ok(inspected.concat())
+    }
+
+    /// What stands in the place of inspections that could not be made, because …
+    #[must_use]
+    pub fn untold(image: &Image, runtimes: &[Runtime], reason: &str) -> Vec<Inspection> {
+        let untold = |(single, processors): (&Single, Vec<Processor>)| {
+            let seen = Seen::Nothing(reason.to_owned());
+            let inspection = |processor| Inspection::new(single, processor, seen.clone());
+            processors.into_iter().map(inspection).collect::<Vec<_>>()
+        };
+        wanted(runtimes, image).into_iter().flat_map(untold).collect()
     }
 
     /// One image on several processors: its layers are read once for all.
@@ -118,6 +132,9 @@ impl Inspector {
         let mut stack = Stack::default();
         let mut is_complete = false;
         loop {
+            if is_over(deadline) {
+                return Ok(nothing(LATE));
+            }
             let asked: Vec<Asked> = processors.iter().map(|processor| question.ask(&stack, *processor)).collect();
             let is_open = asked.iter().any(|asked| matches!(asked, Asked::Open(_)));
             if is_complete || !is_open {
@@ -129,7 +146,10 @@ impl Inspector {
                 Some(Err(reason)) => Err(reason),
                 None => {
                     is_complete = true;
-                    stack.complete(&self.limits).map_err(|error| error.to_string())
+                    let completed = within(deadline, completed(stack, self.limits)).await;
+                    let Some((known, done)) = completed else { return Ok(nothing(LATE)) };
+                    stack = known;
+                    done
                 }
             };
             if let Err(reason) = added {
@@ -149,6 +169,15 @@ impl Asked {
     }
 }
 
+/// Lays the layers out, where that is needed, on a thread of its own.
+async fn completed(mut stack: Stack, limits: Limits) -> (Stack, Result<(), String>) {
+    let laying = tokio::task::spawn_blocking(move || {
+        let done = stack.complete(&limits).map_err(|error| error.to_string());
+        (stack, done)
+    });
+    laying.await.unwrap_or_else(|error| (Stack::default(), Err(error.to_string())))
+}
+
 /// What a future gives before the deadline.
 async fn within<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
     match deadline {
@@ -158,6 +187,11 @@ async fn within<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -
 }
 
 impl Inspection {
+    fn new(single: &Single, processor: Processor, seen: Seen) -> Self {
+        let (digest, platform) = (single.digest.clone(), single.platform.clone());
+        Self { digest, platform, processor, argv: single.process.argv.clone(), seen }
+    }
+
     /// The last start of the chain, if anything was seen.
     #[must_use]
     pub fn last(&self) -> Option<&Launch> {

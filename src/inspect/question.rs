@@ -33,7 +33,7 @@ impl<'a> Question<'a> {
 
     /// Asks the files that are known so far.
     pub(super) fn ask(&self, files: &dyn Files, processor: Processor) -> Asked {
-        let mounts = self.mounts(files);
+        let (mounts, unread) = self.mounts(files);
         let (directory, untold) = match working_directory(files, &mounts, self.process.directory.as_bytes()) {
             Ok(place) => (Some(place), None),
             // Where only absolute paths are asked for, it does not matter.
@@ -58,6 +58,10 @@ impl<'a> Question<'a> {
                 Asked::Open(untold.as_ref().unwrap_or(reason).to_string())
             }
             Answer::Unknown { reason, .. } if launches.len() == 1 => Asked::Settled(Seen::Nothing(reason.to_string())),
+            // The path may yet turn out to lie below a volume.
+            Answer::Fails { .. } if unread.is_some() => {
+                Asked::Open(unread.map_or(String::new(), |reason| reason.to_string()))
+            }
             answer => {
                 let cause = cause(&view, host, answer);
                 Asked::Settled(Seen::Launches(launches, cause))
@@ -65,14 +69,19 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Where mounts lie, links followed as far as they are known.
-    fn mounts(&self, files: &dyn Files) -> Vec<Vec<u8>> {
+    /// Where mounts lie, links followed as far as they are known, and what must be read to know it of all.
+    fn mounts(&self, files: &dyn Files) -> (Vec<Vec<u8>>, Option<Unknown>) {
+        let mut unread = None;
         let mut mounts: Vec<Vec<u8>> = MOUNTS.iter().map(|mount| mount.to_vec()).collect();
         for volume in &self.process.volumes {
             let parts: Vec<&str> = volume.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
             mounts.push(parts.join("/").into_bytes());
-            mounts.extend(working_directory(files, &[], volume.as_bytes()).ok());
+            match working_directory(files, &[], volume.as_bytes()) {
+                Ok(place) => mounts.push(place),
+                Err(Refusal::Unknown(reason @ Unknown::Unread(_))) => unread = Some(reason),
+                Err(_) => {}
+            }
         }
-        mounts
+        (mounts, unread)
     }
 }

@@ -7,10 +7,6 @@ use crate::image::{Content, Image, Single};
 use crate::platform::Platform;
 use crate::runtime::{Fit, Runtime};
 
-/// As many images of one index are inspected. With one declared runtime it is one; without any, each platform that
-/// Linux has on the two processors.
-const MAX_INSPECTED: usize = 8;
-
 /// The images, each once, with the processors that they are to start on.
 pub(super) fn wanted<'a>(runtimes: &[Runtime], image: &'a Image) -> Vec<(&'a Single, Vec<Processor>)> {
     let mut wanted: Vec<(&Single, Vec<Processor>)> = Vec::new();
@@ -19,8 +15,7 @@ pub(super) fn wanted<'a>(runtimes: &[Runtime], image: &'a Image) -> Vec<(&'a Sin
         match wanted.iter().position(|(known, _)| known.digest == single.digest) {
             Some(at) if wanted[at].1.contains(&processor) => {}
             Some(at) => wanted[at].1.push(processor),
-            None if wanted.len() < MAX_INSPECTED => wanted.push((single, vec![processor])),
-            None => {}
+            None => wanted.push((single, vec![processor])),
         }
     };
     match &image.content {

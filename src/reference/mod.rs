@@ -60,3 +60,16 @@ impl Selector {
 pub(crate) fn quoted(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || c == '`' { '\u{fffd}' } else { c }).take(100).collect()
 }
+
+/// The text without what would disturb a terminal or a message, cut at a character boundary.
+pub(crate) fn printable(text: &str, most: usize) -> String {
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let shown = |c: char| match c {
+        '\t' | '\n' | '\r' => ' ',
+        c if hidden(c) => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).take(most).collect()
+}

@@ -12,13 +12,14 @@ use crate::verdict::{Fault, Trouble};
 /// What to do about a program that does not start, the likeliest first.
 pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<Remedy> {
     let path = safe(&trouble.path);
-    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = last(path);
+    let opener = safe(trouble.opener.as_deref().unwrap_or_default());
     let advise = |text: &str| vec![Remedy::advise(text)];
     let role = trouble.cause.role;
     match &trouble.cause.fault {
         Wrong::Format(format) => formatted(*format, fault, trouble, place),
         Wrong::CarriageReturn => vec![
-            Remedy::run("End the script's lines as Unix does", "sed -i 's/\\r$//' FILE".to_owned()),
+            Remedy::run("End the script's lines as Unix does", format!("sed -i 's/\\r$//' {}", last(opener))),
             Remedy::run("And keep git from changing them back, in .gitattributes", "*.sh text eol=lf".to_owned()),
         ],
         Wrong::OtherLibrary => vec![
@@ -30,7 +31,10 @@ pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<
             ),
         ],
         Wrong::NotExecutable { .. } => {
-            let command = format!("COPY --chmod=755 {name} {path}");
+            let command = match role {
+                Role::Program => format!("COPY --chmod=755 {name} {path}"),
+                Role::Interpreter | Role::Loader => format!("RUN chmod a+x {path}"),
+            };
             vec![Remedy::run("Let everybody execute it, in the Dockerfile", command)]
         }
         Wrong::NotSearchable => {
@@ -45,6 +49,9 @@ pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<
                 Role::Program if !trouble.is_first => {
                     advise("Install in the image what is to be started, or name what is there")
                 }
+                Role::Program if !trouble.path.contains('/') => {
+                    advise("Put the program into a directory of PATH, executable for everybody, or name it by its path")
+                }
                 Role::Program => advise("Copy the program to where ENTRYPOINT or CMD names it, or name it where it is"),
             }
         }
@@ -54,14 +61,17 @@ pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<
 /// What to do about a file that is nothing for this machine.
 fn formatted(format: Format, fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<Remedy> {
     let path = safe(&trouble.path);
-    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = last(path);
     let advise = |text: &str| vec![Remedy::advise(text)];
     match format {
         Format::Foreign(_) | Format::OtherMachine(_) => built(fault.platform.as_ref(), &trouble.traces, place),
         Format::Empty => {
             advise("Copy the file again: a build step left it empty, as a failed download or a redirection does")
         }
-        Format::NoShebang | Format::NoInterpreter => vec![
+        Format::NoInterpreter => {
+            advise("Let the first line be `#!` and the path of an interpreter, all within 256 bytes")
+        }
+        Format::NoShebang => vec![
             Remedy::run(
                 "Begin the script with a line that names its interpreter",
                 format!("sed -i '1i #!/bin/sh' {name}"),
@@ -90,7 +100,14 @@ fn formatted(format: Format, fault: &Fault, trouble: &Trouble, place: Place<'_>)
 /// A path as a command may hold it, or a word that stands for one.
 fn safe(path: &str) -> &str {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
-    if !path.is_empty() && !path.starts_with('-') && path.chars().all(is_plain) { path } else { "FILE" }
+    // A name that begins so would be taken for an option.
+    let is_option = path.split('/').any(|name| name.starts_with('-'));
+    if !path.is_empty() && !path.ends_with('/') && !is_option && path.chars().all(is_plain) { path } else { "FILE" }
+}
+
+/// The last name of a path.
+fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// A program that was built for another processor than the image says.
@@ -143,7 +160,7 @@ mod tests {
         for plain in ["/app", "/usr/local/bin/docker-entrypoint.sh", "run_it"] {
             assert_eq!(safe(plain), plain);
         }
-        for other in ["", "-rf", "/a b", "/a;b", "/$(x)", "/é", "/a\u{fffd}", "/`x`", "/a'"] {
+        for other in ["", "-rf", "/a b", "/a;b", "/$(x)", "/é", "/a\u{fffd}", "/`x`", "/a'", "/a/-ewMakefile", "/a/"] {
             assert_eq!(safe(other), "FILE", "{other}");
         }
     }

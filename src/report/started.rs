@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::exec::{Answer, Launch};
 use crate::inspect::{Inspection, Seen};
 use crate::platform::Platform;
+use crate::reference::printable;
 
 /// What is started of one image on one processor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,7 +30,7 @@ pub struct Started {
     /// What is opened on the way: programs, interpreters, loaders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
-    /// Why it could not be told.
+    /// Why it could not be told, or what the started program starts in its turn could not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -44,17 +45,19 @@ pub enum Outcome {
     Unknown,
 }
 
-/// As much of a command line is shown, in words and in characters of each.
+/// As much of a command line is shown, in words and in characters of each; and as many paths. A message holds all of it
+/// twice, for each of some images, and SNS takes 256 KiB.
 const MAX_WORDS: usize = 16;
 const MAX_WORD: usize = 120;
+const MAX_CHAIN: usize = 24;
+const MAX_REASON: usize = 300;
 
 impl Started {
     pub(super) fn new(inspection: &Inspection) -> Self {
-        let word = |word: &String| word.chars().take(MAX_WORD).collect();
         let mut started = Self {
             platform: inspection.platform.clone(),
             host: Platform::linux(inspection.processor.architecture()),
-            argv: inspection.argv.iter().take(MAX_WORDS).map(word).collect(),
+            argv: inspection.argv.iter().take(MAX_WORDS).map(|word| printable(word, MAX_WORD)).collect(),
             outcome: Outcome::Unknown,
             errno: None,
             path: None,
@@ -62,15 +65,16 @@ impl Started {
             reason: None,
         };
         match &inspection.seen {
-            Seen::Nothing(reason) => started.reason = Some(reason.clone()),
+            Seen::Nothing(reason) => started.reason = Some(printable(reason, MAX_REASON)),
             Seen::Launches(launches, _) => launches.iter().for_each(|launch| started.add(launch)),
         }
+        started.chain.truncate(MAX_CHAIN);
         started
     }
 
     /// One start after those before it.
     fn add(&mut self, launch: &Launch) {
-        let text = |path: &Vec<u8>| String::from_utf8_lossy(path).into_owned();
+        let text = |path: &Vec<u8>| printable(&String::from_utf8_lossy(path), MAX_WORD);
         match &launch.start.answer {
             Answer::Starts { chain, .. } => {
                 self.outcome = Outcome::Starts;
@@ -83,7 +87,10 @@ impl Started {
                 self.chain.extend(chain.iter().map(text));
             }
             // Something starts; what that starts in its turn, is not told.
-            Answer::Unknown { chain, .. } => self.chain.extend(chain.iter().map(text)),
+            Answer::Unknown { reason, chain } => {
+                self.reason = Some(printable(&reason.to_string(), MAX_REASON));
+                self.chain.extend(chain.iter().map(text));
+            }
         }
     }
 }

@@ -15,6 +15,10 @@ pub(super) fn symptom(fault: &Fault, finding: &Finding, image: Option<&Image>, p
     if let Some(trouble) = &fault.trouble {
         return said(trouble, service);
     }
+    // What was seen to go wrong before is what shows.
+    if fault.code == Code::WrongArchitecture && finding.faults.iter().any(|other| other.trouble.is_some()) {
+        return None;
+    }
     match (fault.code, service) {
         // "Troubleshoot image issues in Lambda", InvalidEntrypoint.
         (Code::WrongArchitecture, Service::Lambda) => {

@@ -120,7 +120,11 @@ fn is_of_a_program(code: Code) -> bool {
 fn uninspected(report: &Report, started: &Started) -> Option<String> {
     let reason = started.reason.as_ref()?;
     let which = if report.exec.len() > 1 { format!("{}: ", started.platform) } else { String::new() };
-    Some(format!("{which}label checked, binary not inspected: {reason}"))
+    Some(if started.outcome == Outcome::Starts {
+        format!("{which}what is started next could not be told: {reason}")
+    } else {
+        format!("{which}label checked, binary not inspected: {reason}")
+    })
 }
 
 /// Who declared the runtime, in brackets.

@@ -62,6 +62,8 @@ pub struct Fault {
 pub struct Trouble {
     /// The path that the kernel, or whoever looks a command up, says it of.
     pub path: String,
+    /// The file that named it as its interpreter or loader, if one did.
+    pub opener: Option<String>,
     /// Whether the container runtime itself was to start it, and not a program that it started.
     pub is_first: bool,
     /// The words that are printed, where they are known.

@@ -21,11 +21,12 @@ impl Finding {
         let platform = &single.platform;
         let made_for = || format!("the image is made for {platform}, not {}", runtime.platform());
         let starts = seen.and_then(Inspection::starts);
+        let is_other = platform.is_known() && platform.architecture() != runtime.profile().architecture;
         match (runtime.fit(platform), &single.unread) {
             (Fit::Suits, _) => self.program(single, platform, seen),
             (Fit::OtherOs, _) => self.fail(Code::WrongOs, Some(platform), made_for()),
             // A single image is started without a look at its label; so what starts there is no fault, but the label is.
-            (Fit::OtherArchitecture | Fit::Unclear(_), _) if starts == Some(true) && platform.is_known() => {
+            (Fit::OtherArchitecture | Fit::Unclear(_), _) if starts == Some(true) && is_other => {
                 let evidence = format!("its label says {platform}, but its programs are for {}", runtime.platform());
                 self.fail(Code::LabelLies, Some(platform), evidence);
             }
@@ -40,7 +41,10 @@ impl Finding {
                     self.faults.pop();
                 }
             }
-            (Fit::Unclear(_), _) if starts.is_some() => self.program(single, platform, seen),
+            // What kind of the same processor it needs, no program tells.
+            (Fit::Unclear(_), _) if starts == Some(false) || starts == Some(true) && !platform.is_known() => {
+                self.program(single, platform, seen);
+            }
             (Fit::Unclear(_), Some(reason)) => self.doubt(reason.clone()),
             (Fit::Unclear(reason), None) => self.doubt(format!("the image claims {platform}: {reason}")),
         }
@@ -55,11 +59,11 @@ impl Finding {
         }
     }
 
-    /// The same where no runtime is declared. A command that is not there may be meant to be named or mounted later.
+    /// The same where no runtime is declared, but for what an image that only holds data may well have.
     pub(super) fn own_label(&mut self, single: Option<&Single>, platform: &Platform, seen: Option<&Inspection>) {
         let Some(single) = single else { return };
         let fault = seen.and_then(|seen| seen::fault(seen, platform, &single.process.traces));
-        if let Some(fault) = fault.filter(|fault| fault.code != Code::ExecNotFound) {
+        if let Some(fault) = fault.filter(|fault| !seen::may_be_data(fault)) {
             self.verdict = Verdict::Fails;
             self.faults.push(fault);
         }
@@ -162,14 +166,14 @@ impl Finding {
         seen: Option<&Inspection>,
         certain: impl Fn(&Platform) -> bool,
     ) {
-        let starts = seen.and_then(Inspection::starts);
-        if starts == Some(true) {
+        let lies = self.faults.iter().any(|fault| fault.code == Code::LabelLies);
+        // A program that starts is the right one, and one that fails for another reason tells of that.
+        if seen.is_some_and(|seen| seen.starts().is_some()) && !lies {
             return;
         }
         let Some(twin) = entries.iter().find(|other| are_twins(entry, other)) else { return };
         let said =
             format!("{} and {} have the same layers, and at most one of them can start", entry.platform, twin.platform);
-        let lies = self.faults.iter().any(|fault| fault.code == Code::LabelLies);
         if lies || certain(&twin.platform) {
             self.fail(Code::IdenticalLayers, Some(&entry.platform), said);
         } else {

@@ -33,12 +33,21 @@ pub(super) fn fault(inspection: &Inspection, platform: &Platform, traces: &[Trac
     };
     let trouble = Trouble {
         path: file.path,
+        opener: file.opener,
         is_first: launches.len() == 1,
         words: last.start.words.as_deref().map(quoted),
         cause,
         traces: traces.to_vec(),
     };
     Some(Fault { code, platform: Some(platform.clone()), evidence, trouble: Some(Box::new(trouble)) })
+}
+
+/// Whether an image that nobody means to start may well have this fault: such images have a command because they must
+/// have one, and it names nothing, or something that is no program.
+pub(super) fn may_be_data(fault: &Fault) -> bool {
+    let format = fault.trouble.as_ref().map(|trouble| &trouble.cause.fault);
+    let is_data = matches!(format, Some(Wrong::Format(Format::NoShebang | Format::Wasm | Format::Other)));
+    is_data || matches!(fault.code, Code::ExecNotFound | Code::ExecPermission)
 }
 
 /// The script whose first line asks `env` for what was to start last, as `#!/usr/bin/env python3` does.
@@ -148,7 +157,10 @@ impl File<'_> {
             Format::DamagedElf => "an ELF file that is damaged or cut off".to_owned(),
             Format::Empty => "an empty file".to_owned(),
             Format::NoShebang => "a text without a first line `#!…`".to_owned(),
-            Format::NoInterpreter => "a script whose first line names no interpreter".to_owned(),
+            Format::NoInterpreter => {
+                "a script whose first line names no interpreter, or one beyond the 256 bytes that the kernel reads"
+                    .to_owned()
+            }
             Format::MisplacedShebang => "a script whose `#!` is not at the very beginning".to_owned(),
             Format::Utf16 => "a text in UTF-16, which no kernel reads".to_owned(),
             Format::MachO => "a program for macOS (Mach-O)".to_owned(),

@@ -20,5 +20,7 @@ pub(super) fn are_twins(a: &Entry, b: &Entry) -> bool {
     let (Some(one), Some(other)) = (a.single(), b.single()) else { return differ && a.digest == b.digest };
     let starts = !one.command.is_empty() || !other.command.is_empty();
     let digests = |single: &Single| single.layers.iter().map(|layer| layer.digest.clone()).collect::<Vec<_>>();
-    differ && starts && !one.layers.is_empty() && digests(one) == digests(other)
+    // Each may start its own of the files.
+    let other_command = !one.command.is_empty() && !other.command.is_empty() && one.process.argv != other.process.argv;
+    differ && starts && !other_command && !one.layers.is_empty() && digests(one) == digests(other)
 }

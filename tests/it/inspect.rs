@@ -253,7 +253,7 @@ fn of_two_platforms_with_the_same_layers_the_programs_tell_which_is_right() {
 }
 
 #[test]
-fn a_command_that_is_not_there_is_a_fault_only_where_a_runtime_is_declared() {
+fn what_images_of_data_may_have_for_a_command_is_a_fault_only_where_a_runtime_is_declared() {
     let layout = Builder::new();
     for (command, layer, declared, undeclared) in [
         ("/none", app("arm64"), "fails [exec-not-found] fails ENOENT", "undeclared [] fails ENOENT"),
@@ -261,7 +261,19 @@ fn a_command_that_is_not_there_is_a_fault_only_where_a_runtime_is_declared() {
             "/text",
             Archive::default().file("text", b"echo\n"),
             "fails [exec-format] fails ENOEXEC",
-            "fails [exec-format] fails ENOEXEC",
+            "undeclared [] fails ENOEXEC",
+        ),
+        (
+            "/dir",
+            Archive::default().directory("dir"),
+            "fails [exec-permission] fails EACCES",
+            "undeclared [] fails EACCES",
+        ),
+        (
+            "/crlf",
+            Archive::default().file("crlf", b"#!/bin/sh\r\n"),
+            "fails [exec-interpreter-missing] fails ENOENT",
+            "fails [exec-interpreter-missing] fails ENOENT",
         ),
     ] {
         let image = image(&layout, "arm64", &[command], vec![layer]);
@@ -286,4 +298,113 @@ fn a_manifest_that_names_one_layer_a_thousand_times_is_looked_at_in_no_time() {
     assert_eq!(said(&report(&layout, &many(400), &[Runtime::EcsArm64])), expected);
     let expected = "runs [] unknown it has 1000 layers, more than the 500 that are read";
     assert_eq!(said(&report(&layout, &many(1000), &[Runtime::EcsArm64])), expected);
+}
+
+#[test]
+fn a_variant_of_the_processor_is_as_uncertain_as_before_when_the_program_is_one_for_it() {
+    let layout = Builder::new();
+    let made = |program| {
+        let mut config = config("linux", "amd64", json!({}));
+        config["variant"] = json!("v3");
+        layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(app(program)))])
+    };
+    let (own, foreign) = (made("amd64"), made("arm64"));
+    assert_eq!(said(&report(&layout, &own, &[Runtime::EcsAmd64])), "unknown [] starts");
+    assert_eq!(said(&report(&layout, &foreign, &[Runtime::EcsAmd64])), "fails [label-lies] fails ENOEXEC");
+}
+
+#[test]
+fn below_a_volume_everything_is_unknown_whatever_stands_above_it_and_wherever_links_lead() {
+    let layout = Builder::new();
+    let with = |volume: &str, command: &str, layers: Vec<Archive>| {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!([command]);
+        config["config"]["Volumes"] = json!({volume: {}});
+        let layers: Vec<Value> = layers.into_iter().map(|layer| layout.blob(OCI_GZIP, &gzip(layer))).collect();
+        layout.manifest(&config, &layers)
+    };
+    let foreign =
+        || Archive::default().directory("srv").directory("srv/data").file("srv/data/app", &elf::program("amd64"));
+    for (image, mount) in [
+        (with("/data/x", "/data/x/app", vec![app("arm64")]), "/data/x"),
+        (with("/data/", "/data/app", vec![app("arm64")]), "/data"),
+        (with("/data", "/srv/data/app", vec![Archive::default().link("data", "srv/data"), foreign()]), "/srv/data"),
+    ] {
+        let expected = format!("runs [] unknown {mount} may be mounted over at run time");
+        assert_eq!(said(&report(&layout, &image, &[Runtime::EcsArm64])), expected);
+    }
+    let beside = with("/data/x", "/data/y", vec![app("arm64")]);
+    assert_eq!(said(&report(&layout, &beside, &[Runtime::EcsArm64])), "fails [exec-not-found] fails ENOENT");
+}
+
+#[test]
+fn platforms_that_share_their_layers_and_start_each_its_own_of_the_files_are_sound() {
+    let layout = Builder::new();
+    let both = || Archive::default().file("amd64", &elf::program("amd64")).file("arm64", &elf::program("arm64"));
+    let child = |architecture: &str| {
+        let image = image(&layout, architecture, &[&format!("/{architecture}")], vec![both()]);
+        promising(&image, "linux", architecture)
+    };
+    let index = layout.index(&[child("amd64"), child("arm64")]);
+    let runtimes = [Runtime::EcsAmd64, Runtime::EcsArm64];
+    assert_eq!(said(&report(&layout, &index, &runtimes)), "runs [] starts; starts");
+    let data = |architecture| promising(&image(&layout, architecture, &["none"], vec![both()]), "linux", architecture);
+    let data = layout.index(&[data("amd64"), data("arm64")]);
+    assert_eq!(said(&report(&layout, &data, &[])), "undeclared [] fails ENOENT; fails ENOENT");
+}
+
+#[test]
+fn what_fails_by_its_label_is_told_though_a_layer_does_not_arrive() {
+    let layout = Builder::new();
+    let layer = layout.blob(OCI_GZIP, &gzip(app("arm64")));
+    fs::write(layout.path().join("blobs/sha256").join(digest(&layer).hex()), b"another").unwrap();
+    let image = layout.manifest(&config("linux", "arm64", json!({})), &[layer]);
+    let said = said(&report(&layout, &image, &[Runtime::EcsAmd64]));
+    assert!(said.starts_with("fails [wrong-architecture] unknown blob sha256:"), "{said}");
+}
+
+#[test]
+fn what_a_wrapper_starts_below_a_mount_is_said_to_be_untold() {
+    let layout = Builder::new();
+    let tini = Archive::default().file("tini", &elf::program("arm64"));
+    let image = image(&layout, "arm64", &["/tini", "--", "/run/app"], vec![tini]);
+    let report = report(&layout, &image, &[Runtime::EcsArm64]);
+    assert_eq!(said(&report), "runs [] starts /run may be mounted over at run time");
+    let text = ecr_preflight::report::text(&report);
+    assert!(text.contains("what is started next could not be told: /run may be mounted over"), "{text}");
+}
+
+#[test]
+fn nothing_that_an_image_says_reaches_a_terminal_as_it_is_and_long_words_are_cut() {
+    let layout = Builder::new();
+    let long = format!("/{}", "\u{1b}[31m\n".repeat(40_000));
+    for (entrypoint, directory) in
+        [(long.as_str(), "/"), ("./x", "/a\u{1b}[2J\nFAKE: all is well"), ("/run/\u{7}", "/")]
+    {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!([entrypoint]);
+        config["config"]["WorkingDir"] = json!(directory);
+        config["history"] = json!([{"created_by": "RUN GOARCH=amd64\u{1b}`<!channel>` go build"}]);
+        let file = Archive::default().file("a\u{1b}[2J\nFAKE: all is well", b"x");
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(file))]);
+        let report = report(&layout, &image, &[Runtime::EcsArm64]);
+        let (text, json) = (ecr_preflight::report::text(&report), serde_json::to_string(&report).unwrap());
+        assert!(!text.contains(['\u{1b}', '\u{7}']) && !text.lines().any(|line| line.starts_with("FAKE")), "{text}");
+        assert!(text.len() + json.len() < 20_000, "{} and {}", text.len(), json.len());
+    }
+}
+
+#[test]
+fn many_layers_that_hold_much_and_follow_no_order_do_not_outlast_the_time_there_is() {
+    let layout = Builder::new();
+    let many = (0..20_000).fold(Archive::default(), |many, at| many.file(&format!("file-{at}"), b""));
+    let untidy = |at: usize| Archive::default().file(&format!("made/by/nobody-{at}"), b"x");
+    let layers: Vec<Archive> = std::iter::once(many).chain((0..300).map(untidy)).collect();
+    let image = image(&layout, "arm64", &["none"], layers);
+    // Laying them out goes through each layer's own names only.
+    let began = std::time::Instant::now();
+    assert_eq!(said(&report(&layout, &image, &[Runtime::EcsArm64])), "fails [exec-not-found] fails ENOENT");
+    let whole = began.elapsed();
+    let (late, _) = looked(&layout, &image, &[Runtime::EcsArm64], &within(""), whole / 20).unwrap();
+    assert_eq!(said(&late), "runs [] unknown its layers could not be read in the time there is");
 }
