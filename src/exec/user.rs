@@ -21,6 +21,9 @@ pub enum User {
     Number(u32),
     /// By a name, which may be anybody's.
     Name,
+    /// Somebody who is not root, as AWS Lambda has it: "Create a Lambda function using a container image" of its
+    /// developer guide, the default user with least privileges.
+    NotRoot,
 }
 
 impl Default for User {
@@ -76,8 +79,9 @@ impl User {
                 Some(group_bit)
             }
             Self::Exact { .. } => Some(others),
+            Self::NotRoot if owner.user == 0 => (group_bit == others).then_some(others),
             Self::Number(_) => (group_bit == others).then_some(others),
-            Self::Name => (own == group_bit && group_bit == others).then_some(others),
+            Self::Name | Self::NotRoot => (own == group_bit && group_bit == others).then_some(others),
         }
     }
 }
@@ -100,6 +104,21 @@ mod tests {
         ] {
             let file = Owner { mode, user: owner, group };
             assert_eq!((user.may_execute(file), user.may_search(file)), (Some(may), Some(may)), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_not_root_has_no_right_of_the_owner_root() {
+        for (mode, owner, may) in [
+            (0o700, 0, Some(false)),
+            (0o744, 0, Some(false)),
+            (0o755, 0, Some(true)),
+            (0o750, 0, None),
+            (0o700, 5, None),
+            (0o755, 5, Some(true)),
+        ] {
+            let file = Owner { mode, user: owner, group: 0 };
+            assert_eq!((User::NotRoot.may_execute(file), User::NotRoot.may_search(file)), (may, may), "{mode:o}");
         }
     }
 

@@ -20,7 +20,7 @@ use crate::image::{Image, Single};
 use crate::platform::Platform;
 use crate::reference::Digest;
 use crate::registry::{Registry, RegistryError};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Service};
 use layers::{LATE, Layers, is_over};
 use question::{Asked, Question};
 use wanted::wanted;
@@ -45,15 +45,34 @@ pub struct Inspector {
     turns: Semaphore,
 }
 
-/// What one image does on one processor.
+/// Where an image is started, as far as that decides what starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Site {
+    /// The processor.
+    pub processor: Processor,
+    /// Whether AWS Lambda starts it, by a user of its own.
+    pub is_lambda: bool,
+}
+
+impl Site {
+    /// The site of a runtime.
+    #[must_use]
+    pub fn of(runtime: Runtime) -> Option<Self> {
+        let profile = runtime.profile();
+        let processor = Processor::of(profile.architecture)?;
+        Some(Self { processor, is_lambda: profile.service == Service::Lambda })
+    }
+}
+
+/// What one image does on one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// The digest of the image's manifest.
     pub digest: Digest,
     /// What its config claims.
     pub platform: Platform,
-    /// The processor that it was to start on.
-    pub processor: Processor,
+    /// Where it was to start.
+    pub site: Site,
     /// The command line that it was to start.
     pub argv: Vec<String>,
     /// What was seen.
@@ -90,15 +109,15 @@ impl Inspector {
         runtimes: &[Runtime],
         deadline: Option<Instant>,
     ) -> Result<Vec<Inspection>, RegistryError> {
-        let inspected = wanted(runtimes, image).into_iter().enumerate().map(async |(at, (single, processors))| {
+        let inspected = wanted(runtimes, image).into_iter().enumerate().map(async |(at, (single, sites))| {
             let seen = if at < MAX_INSPECTED {
-                self.look(registry, single, &processors, deadline).await?
+                self.look(registry, single, &sites, deadline).await?
             } else {
                 let reason = format!("only {MAX_INSPECTED} images of an index are inspected");
-                processors.iter().map(|_| Seen::Nothing(reason.clone())).collect()
+                sites.iter().map(|_| Seen::Nothing(reason.clone())).collect()
             };
-            let inspection = |(processor, seen)| Inspection::new(single, processor, seen);
-            Ok(processors.into_iter().zip(seen).map(inspection).collect::<Vec<_>>())
+            let inspection = |(site, seen)| Inspection::new(single, site, seen);
+            Ok(sites.into_iter().zip(seen).map(inspection).collect::<Vec<_>>())
         });
         let inspected: Vec<_> = stream::iter(inspected).buffered(BESIDE).try_collect().await?;
         Ok(inspected.concat())
@@ -107,23 +126,23 @@ impl Inspector {
     /// What stands in the place of inspections that could not be made, because …
     #[must_use]
     pub fn untold(image: &Image, runtimes: &[Runtime], reason: &str) -> Vec<Inspection> {
-        let untold = |(single, processors): (&Single, Vec<Processor>)| {
+        let untold = |(single, sites): (&Single, Vec<Site>)| {
             let seen = Seen::Nothing(reason.to_owned());
-            let inspection = |processor| Inspection::new(single, processor, seen.clone());
-            processors.into_iter().map(inspection).collect::<Vec<_>>()
+            let inspection = |site| Inspection::new(single, site, seen.clone());
+            sites.into_iter().map(inspection).collect::<Vec<_>>()
         };
         wanted(runtimes, image).into_iter().flat_map(untold).collect()
     }
 
-    /// One image on several processors: its layers are read once for all.
+    /// One image on several sites: its layers are read once for all.
     async fn look(
         &self,
         registry: &impl Registry,
         single: &Single,
-        processors: &[Processor],
+        sites: &[Site],
         deadline: Option<Instant>,
     ) -> Result<Vec<Seen>, RegistryError> {
-        let nothing = |reason: &str| processors.iter().map(|_| Seen::Nothing(reason.to_owned())).collect();
+        let nothing = |reason: &str| sites.iter().map(|_| Seen::Nothing(reason.to_owned())).collect();
         if let Some(reason) = single.unread.as_ref().or(single.gap.as_ref()).or(single.process.odd.as_ref()) {
             return Ok(nothing(reason));
         }
@@ -135,7 +154,7 @@ impl Inspector {
             if is_over(deadline) {
                 return Ok(nothing(LATE));
             }
-            let asked: Vec<Asked> = processors.iter().map(|processor| question.ask(&stack, *processor)).collect();
+            let asked: Vec<Asked> = sites.iter().map(|site| question.ask(&stack, *site)).collect();
             let is_open = asked.iter().any(|asked| matches!(asked, Asked::Open(_)));
             if is_complete || !is_open {
                 return Ok(asked.into_iter().map(|asked| asked.or_else(None)).collect());
@@ -187,9 +206,9 @@ async fn within<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -
 }
 
 impl Inspection {
-    fn new(single: &Single, processor: Processor, seen: Seen) -> Self {
+    fn new(single: &Single, site: Site, seen: Seen) -> Self {
         let (digest, platform) = (single.digest.clone(), single.platform.clone());
-        Self { digest, platform, processor, argv: single.process.argv.clone(), seen }
+        Self { digest, platform, site, argv: single.process.argv.clone(), seen }
     }
 
     /// The last start of the chain, if anything was seen.
@@ -201,7 +220,7 @@ impl Inspection {
         }
     }
 
-    /// Whether the image's first program starts on this processor; `None` where that cannot be told.
+    /// Whether the image's first program starts there; `None` where that cannot be told.
     #[must_use]
     pub fn starts(&self) -> Option<bool> {
         match &self.seen {

@@ -2,8 +2,8 @@
 //!
 //! Does not read layers.
 
-use super::Seen;
-use crate::exec::{Answer, Files, Host, Processor, Refusal, Unknown, User, View, cause, launches, working_directory};
+use super::{Seen, Site};
+use crate::exec::{Answer, Files, Host, Refusal, Unknown, User, View, cause, launches, working_directory};
 use crate::image::Process;
 
 /// What may be mounted over when a container runs, whatever its image says: `/proc`, `/sys` and `/dev` always are (the
@@ -32,7 +32,7 @@ impl<'a> Question<'a> {
     }
 
     /// Asks the files that are known so far.
-    pub(super) fn ask(&self, files: &dyn Files, processor: Processor) -> Asked {
+    pub(super) fn ask(&self, files: &dyn Files, Site { processor, is_lambda }: Site) -> Asked {
         let (mounts, unread) = self.mounts(files);
         let (directory, untold) = match working_directory(files, &mounts, self.process.directory.as_bytes()) {
             Ok(place) => (Some(place), None),
@@ -43,7 +43,8 @@ impl<'a> Question<'a> {
                 return Asked::Settled(Seen::Nothing(reason));
             }
         };
-        let view = View { files, directory, user: self.user.clone(), mounts };
+        let user = if is_lambda { User::NotRoot } else { self.user.clone() };
+        let view = View { files, directory, user, mounts };
         // Whether a host starts programs of 32 bits is not declared anywhere.
         let host = Host { processor, compat: None };
         let search = self.process.path.as_deref().map(str::as_bytes);

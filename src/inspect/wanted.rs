@@ -1,21 +1,22 @@
-//! Which images are to be inspected, and for which processors: only those that a verdict depends on.
+//! Which images are to be inspected, and for which sites: only those that a verdict depends on.
 //!
 //! Does not read anything.
 
+use super::Site;
 use crate::exec::Processor;
 use crate::image::{Content, Image, Single};
 use crate::platform::Platform;
 use crate::runtime::{Fit, Runtime};
 
-/// The images, each once, with the processors that they are to start on.
-pub(super) fn wanted<'a>(runtimes: &[Runtime], image: &'a Image) -> Vec<(&'a Single, Vec<Processor>)> {
-    let mut wanted: Vec<(&Single, Vec<Processor>)> = Vec::new();
-    let mut add = |single: &'a Single, architecture: &str| {
-        let Some(processor) = Processor::of(architecture) else { return };
+/// The images, each once, with the sites that they are to start on.
+pub(super) fn wanted<'a>(runtimes: &[Runtime], image: &'a Image) -> Vec<(&'a Single, Vec<Site>)> {
+    let mut wanted: Vec<(&Single, Vec<Site>)> = Vec::new();
+    let mut add = |single: &'a Single, site: Option<Site>| {
+        let Some(site) = site else { return };
         match wanted.iter().position(|(known, _)| known.digest == single.digest) {
-            Some(at) if wanted[at].1.contains(&processor) => {}
-            Some(at) => wanted[at].1.push(processor),
-            None => wanted.push((single, vec![processor])),
+            Some(at) if wanted[at].1.contains(&site) => {}
+            Some(at) => wanted[at].1.push(site),
+            None => wanted.push((single, vec![site])),
         }
     };
     match &image.content {
@@ -23,7 +24,7 @@ pub(super) fn wanted<'a>(runtimes: &[Runtime], image: &'a Image) -> Vec<(&'a Sin
         Content::Single(single) => {
             // A platform that does not suit is looked at all the same: the label may be what is wrong.
             for runtime in runtimes.iter().filter(|runtime| runtime.fit(&single.platform) != Fit::OtherOs) {
-                add(single, runtime.profile().architecture);
+                add(single, Site::of(*runtime));
             }
         }
         Content::Index(entries) if runtimes.is_empty() => {
@@ -34,7 +35,7 @@ pub(super) fn wanted<'a>(runtimes: &[Runtime], image: &'a Image) -> Vec<(&'a Sin
             for runtime in runtimes.iter().filter(|runtime| runtime.profile().service.takes_an_index()) {
                 let selected = entries.iter().find(|entry| runtime.fit(&entry.platform) == Fit::Suits);
                 if let Some(single) = selected.and_then(|entry| entry.single()) {
-                    add(single, runtime.profile().architecture);
+                    add(single, Site::of(*runtime));
                 }
             }
         }
@@ -44,8 +45,9 @@ pub(super) fn wanted<'a>(runtimes: &[Runtime], image: &'a Image) -> Vec<(&'a Sin
 }
 
 /// Without a runtime, an image is held against its own label.
-fn label<'a>(single: &'a Single, platform: &Platform, add: &mut impl FnMut(&'a Single, &str)) {
+fn label<'a>(single: &'a Single, platform: &Platform, add: &mut impl FnMut(&'a Single, Option<Site>)) {
     if platform.os() == "linux" {
-        add(single, platform.architecture());
+        let processor = Processor::of(platform.architecture());
+        add(single, processor.map(|processor| Site { processor, is_lambda: false }));
     }
 }

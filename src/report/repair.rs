@@ -37,9 +37,7 @@ pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<
             };
             vec![Remedy::run("Let everybody execute it, in the Dockerfile", command)]
         }
-        Wrong::NotSearchable => {
-            advise("Let everybody enter the directories on the way to it (`chmod a+x`), or change USER")
-        }
+        Wrong::NotSearchable => advise("Let everybody enter the directories on the way to it: `chmod a+x`"),
         Wrong::Directory | Wrong::Special => advise("Name the program itself in ENTRYPOINT or CMD"),
         Wrong::Nested => advise("Let the script name a program as its interpreter, not a script"),
         Wrong::Missing | Wrong::Dangling { .. } | Wrong::NoDirectory | Wrong::Links | Wrong::NameTooLong => {

@@ -56,7 +56,7 @@ impl Started {
     pub(super) fn new(inspection: &Inspection) -> Self {
         let mut started = Self {
             platform: inspection.platform.clone(),
-            host: Platform::linux(inspection.processor.architecture()),
+            host: Platform::linux(inspection.site.processor.architecture()),
             argv: inspection.argv.iter().take(MAX_WORDS).map(|word| printable(word, MAX_WORD)).collect(),
             outcome: Outcome::Unknown,
             errno: None,

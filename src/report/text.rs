@@ -51,10 +51,7 @@ pub fn text(report: &Report) -> String {
             line(&format!("  platform  {}", platforms.join(", ")));
         }
     }
-    for started in report.exec.iter().filter(|started| started.outcome == Outcome::Starts) {
-        let which = if report.exec.len() > 1 { format!(" on {}", started.host) } else { String::new() };
-        line(&format!("  starts    {}{which}", quoted(&started.chain.join(" \u{2192} "))));
-    }
+    started(report).iter().for_each(|started| line(started));
     for runtime in report.runtimes() {
         line(&format!("\n{} {}{}", sign(runtime.verdict), runtime.subject.title(), declared_by(report, runtime)));
         runtime.faults.iter().for_each(|fault| line(&format!("  {}: {}", fault.code.as_str(), fault.evidence)));
@@ -74,6 +71,18 @@ pub fn text(report: &Report) -> String {
         line(&format!("\n{remark}"));
     }
     text
+}
+
+/// What starts, a line for each way in which something does.
+fn started(report: &Report) -> Vec<String> {
+    let line = |started: &Started| {
+        let which = if report.exec.len() > 1 { format!(" on {}", started.host) } else { String::new() };
+        format!("  starts    {}{which}", quoted(&started.chain.join(" \u{2192} ")))
+    };
+    let starts = report.exec.iter().filter(|started| started.outcome == Outcome::Starts);
+    let mut lines: Vec<String> = starts.map(line).collect();
+    lines.dedup();
+    lines
 }
 
 /// What to do, each once, in the order of the runtimes.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use self::rules::list;
 use crate::exec::Processor;
 use crate::image::{Content, Entry, Image, Single};
-use crate::inspect::Inspection;
+use crate::inspect::{Inspection, Site};
 use crate::intent::{Declared, Intent, Source, Unreadable};
 use crate::platform::Platform;
 use crate::reference::Digest;
@@ -134,7 +134,7 @@ fn runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspections: &
     let mut finding = Finding::sound(Subject::Runtime(runtime));
     match &image.content {
         Content::Single(single) => {
-            finding.single(runtime, single, seen::of(inspections, single, runtime.profile().architecture));
+            finding.single(runtime, single, seen::of(inspections, single, Site::of(runtime)));
         }
         Content::Index(entries) if !runtime.profile().service.takes_an_index() => {
             let evidence = format!("it is an index ({}), not a single image", list(entries));
@@ -186,10 +186,10 @@ fn labels(image: &Image, inspections: &[Inspection]) -> Vec<Finding> {
     }
 }
 
-/// What was seen of an image on the processor that its own label claims.
+/// What was seen of an image on the processor that its own label claims, started by a container runtime.
 fn label<'a>(single: &Single, platform: &Platform, inspections: &'a [Inspection]) -> Option<&'a Inspection> {
     let processor = Processor::of(platform.architecture()).filter(|_| platform.os() == "linux")?;
-    seen::of(inspections, single, processor.architecture())
+    seen::of(inspections, single, Some(Site { processor, is_lambda: false }))
 }
 
 fn unreadable(word: &Unreadable) -> Finding {

@@ -6,7 +6,7 @@ use super::seen;
 use super::twins::are_twins;
 use super::{Code, Finding, Verdict};
 use crate::image::{Child, Compression, Entry, Family, Single};
-use crate::inspect::Inspection;
+use crate::inspect::{Inspection, Site};
 use crate::platform::Platform;
 use crate::runtime::{Fit, Runtime, Service};
 
@@ -102,7 +102,7 @@ impl Finding {
         // A client takes the first that suits; the rest are alternatives.
         if let Some(entry) = entries.iter().find(|entry| runtime.fit(&entry.platform) == Fit::Suits) {
             let single = entry.single();
-            let seen = single.and_then(|single| seen::of(inspections, single, runtime.profile().architecture));
+            let seen = single.and_then(|single| seen::of(inspections, single, Site::of(runtime)));
             return self.selected(runtime, intended, entry, entries, seen);
         }
         let perhaps = entries.iter().find_map(|entry| match (runtime.fit(&entry.platform), &entry.child) {

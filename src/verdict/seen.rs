@@ -5,14 +5,13 @@
 use super::{Code, Fault, Trouble};
 use crate::exec::{Answer, By, Cause, Fault as Wrong, Format, Launch, Role};
 use crate::image::{Single, Trace};
-use crate::inspect::{Inspection, Seen};
+use crate::inspect::{Inspection, Seen, Site};
 use crate::platform::Platform;
 use crate::reference::quoted;
 
-/// The inspection of an image on a processor, where one was made.
-pub(super) fn of<'a>(inspections: &'a [Inspection], single: &Single, architecture: &str) -> Option<&'a Inspection> {
-    let fits = |seen: &&Inspection| seen.digest == single.digest && seen.processor.architecture() == architecture;
-    inspections.iter().find(fits)
+/// The inspection of an image on a site, where one was made.
+pub(super) fn of<'a>(inspections: &'a [Inspection], single: &Single, site: Option<Site>) -> Option<&'a Inspection> {
+    inspections.iter().find(|seen| seen.digest == single.digest && Some(seen.site) == site)
 }
 
 /// The fault that an inspection saw, if it saw one; `platform` is what the image claims to be.
@@ -23,8 +22,9 @@ pub(super) fn fault(inspection: &Inspection, platform: &Platform, traces: &[Trac
     let script = asking_env(launches);
     let cause = interpreter(cause.clone()?, script);
     let opener = chain.last().or(script).map(|path| shown(path));
-    let file = File { path: shown(&cause.path), opener, role: cause.role, by: &last.by };
-    let host = inspection.processor.architecture();
+    let is_lambda = inspection.site.is_lambda;
+    let file = File { path: shown(&cause.path), opener, role: cause.role, by: &last.by, is_lambda };
+    let host = inspection.site.processor.architecture();
     let code = code(&cause, platform.architecture() == host);
     let evidence = match code {
         Code::LabelLies => format!("its label says {platform}, but {}", file.evidence(&cause.fault)),
@@ -76,6 +76,7 @@ struct File<'a> {
     opener: Option<String>,
     role: Role,
     by: &'a By,
+    is_lambda: bool,
 }
 
 fn shown(path: &[u8]) -> String {
@@ -122,7 +123,8 @@ impl File<'_> {
             Wrong::Links => format!("the way to {file} leads through links without an end"),
             Wrong::NameTooLong => format!("the name of {file} is too long"),
             Wrong::NotExecutable { mode } => {
-                format!("{file} may not be executed by its user (mode {:o})", mode & 0o7777)
+                let user = if self.is_lambda { "the user that Lambda starts images as" } else { "its user" };
+                format!("{file} may not be executed by {user} (mode {:o})", mode & 0o7777)
             }
             Wrong::Directory => format!("{file} is a directory"),
             Wrong::Special => format!("{file} is no regular file"),

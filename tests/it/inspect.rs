@@ -18,7 +18,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::support::archive::Archive;
+use crate::support::archive::{Archive, Fields};
 use crate::support::elf;
 use crate::support::layout::{Builder, OCI_GZIP, OCI_MANIFEST, config, digest, promising};
 
@@ -233,6 +233,20 @@ fn labels_are_held_against_programs() {
     ] {
         assert_eq!(said(&report(&layout, &image, runtimes)), expected);
     }
+}
+
+#[test]
+fn what_only_root_may_execute_does_not_start_on_lambda() {
+    let layout = Builder::new();
+    let app = |mode| {
+        let fields = Fields { mode, ..Fields::default() };
+        Archive::default().entry(b"app", fields, &elf::program("arm64"))
+    };
+    let closed = image(&layout, "arm64", &["/app"], vec![app(0o744)]);
+    let open = image(&layout, "arm64", &["/app"], vec![app(0o755)]);
+    let both = [Runtime::LambdaArm64, Runtime::EcsArm64];
+    assert_eq!(said(&report(&layout, &open, &both)), "runs [] starts; starts");
+    assert_eq!(said(&report(&layout, &closed, &both)), "fails [exec-permission] fails EACCES; starts");
 }
 
 #[test]
