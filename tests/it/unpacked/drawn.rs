@@ -122,9 +122,11 @@ fn question(random: &mut Random, layers: &[Layer]) -> Question {
     let entries = entries.filter(|(.., what)| !matches!(what, What::Directory | What::Opaque));
     let entries: Vec<&String> = entries.map(|(path, ..)| path).collect();
     let mut name = if random.below(5) > 0 { random.of(&entries).to_string() } else { place(random) };
-    let directory = *random.of(&["", "", "usr", "usr/bin", "app", "bin", "lib/", "app/bin/.", "opt"]);
-    if start.is_empty() && random.below(2) == 0 {
-        name = random.of(&NAMES).to_string();
+    let mut directory = random.of(&["", "", "usr", "usr/bin", "app", "bin", "lib/", "app/bin/.", "opt"]).to_string();
+    if matches!(start, "" | "./") && random.below(4) > 0 {
+        // Mostly from the directory where it lies.
+        let (above, below) = name.rsplit_once('/').unwrap_or(("", &name));
+        (directory, name) = (above.to_owned(), below.to_owned());
     }
     Question {
         path: format!("{start}{name}{end}"),

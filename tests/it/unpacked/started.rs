@@ -135,7 +135,7 @@ fn compared(images: impl Iterator<Item = Image>, (host, mirror): (Host, Host)) -
         let plain = told(&predicted(laid.whole(), host, question, directory.clone()));
         let mirrored = told(&predicted(&laid.mirrored, mirror, question, directory));
         let known = question.known.unwrap_or(&kernel);
-        let mut early = Vec::new();
+        let (mut early, mut told_before) = (Vec::new(), 0);
         let layers = laid.image.layers.len();
         for (read, stack) in laid.stacks[..=layers].iter().enumerate() {
             let directory = if place.is_none() { Some(Vec::new()) } else { self::place(stack, &question.directory) };
@@ -143,7 +143,7 @@ fn compared(images: impl Iterator<Item = Image>, (host, mirror): (Host, Host)) -
                 Answer::Unknown { reason: Unknown::Unread(_), .. } => {}
                 answer => early.push(told(&answer)),
             }
-            outcome.early += usize::from(read < layers && !early.is_empty());
+            told_before += usize::from(read < layers && !early.is_empty());
         }
         if [&plain, &mirrored].into_iter().chain(&early).any(|answer| *answer != kernel) || known != kernel {
             let said =
@@ -151,6 +151,7 @@ fn compared(images: impl Iterator<Item = Image>, (host, mirror): (Host, Host)) -
             let Image { name, layers, .. } = &laid.image;
             outcome.wrong.push(format!("{name}: {question:?}: {said}\n  {layers:?}"));
         }
+        outcome.early += usize::from(told_before > 0);
         *outcome.tally.entry(kernel).or_insert(0) += 1;
     }
     outcome
