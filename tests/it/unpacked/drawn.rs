@@ -67,7 +67,12 @@ fn base(random: &mut Random) -> Layer {
     };
     layer = layer.file("usr/bin/sh", program(random)).file("usr/lib/ld", own().bytes()).link("usr/bin/env", "sh");
     layer = layer.file("app/run", contents(random)).file("app/x", contents(random)).link("run", "app/run");
-    layer.hard_link("app/bin/go", "usr/bin/sh").link("go", "/app/bin/go")
+    layer = layer.hard_link("app/bin/go", "usr/bin/sh").link("go", "/app/bin/go");
+    match random.below(3) {
+        0 => layer.link("opt/d", "/app"),
+        1 => layer.link("opt/d", "../app/./bin"),
+        _ => layer.directory("opt/d"),
+    }
 }
 
 /// A layer of changes; a tidy one has the directories above every name, as image builders write it.
@@ -80,6 +85,7 @@ fn change(random: &mut Random) -> Layer {
         if is_tidy && (path.starts_with("bin/") || path.starts_with("lib/")) && random.below(4) > 0 {
             path = format!("usr/{path}");
         }
+        let made: Vec<String> = put.keys().filter_map(|path| Some(path.rsplit_once('/')?.0.to_owned())).collect();
         let files: Vec<String> = put.iter().filter(|(_, kind)| **kind == 'f').map(|(path, _)| path.clone()).collect();
         let (kind, what) = match random.below(18) {
             0..=6 => ('f', What::File(contents(random))),
@@ -92,6 +98,10 @@ fn change(random: &mut Random) -> Layer {
             15..=16 => ('d', What::Directory),
             _ => ('p', What::Pipe),
         };
+        if matches!(kind, 'w' | 'o') && !made.is_empty() && random.below(3) == 0 {
+            // A layer that fills a directory empties it too.
+            path = random.of(&made).clone();
+        }
         let ways: Vec<String> = path.match_indices('/').map(|(at, _)| path[..at].to_owned()).collect();
         let blocked = ways.iter().any(|way| put.get(way).is_some_and(|kind| *kind != 'd'));
         let opened = if kind == 'o' { 'd' } else { kind };

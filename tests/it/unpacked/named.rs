@@ -164,6 +164,31 @@ fn links() -> Vec<Row> {
             vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
         ),
         (
+            "a directory filled again and gone, not said itself",
+            over(change().file("app/y", own().bytes()).gone("app")),
+            vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
+        ),
+        (
+            "an opaque directory, not said itself",
+            over(change().file("app/y", own().bytes()).opaque("app")),
+            vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
+        ),
+        (
+            "a file below a link that is absolute",
+            vec![base().link("app/b", "/bin"), change().file("app/b/y", own().bytes())],
+            vec![("/bin/y", "starts"), ("/app/b/y", "starts"), ("/app/bin/y", "ENOENT")],
+        ),
+        (
+            "a file below a link that is relative",
+            vec![base().link("app/b", "../../../bin"), change().file("app/b/y", own().bytes())],
+            vec![("/bin/y", "starts"), ("/app/b/y", "starts")],
+        ),
+        (
+            "a hard link through a link",
+            vec![base().link("app/b", "/bin"), change().hard_link("app/b/y", "app/b/sh").gone("x")],
+            vec![("/bin/y", "starts"), ("/app/b/y", "starts")],
+        ),
+        (
             "a hard link to what is gone",
             vec![base().hard_link("hard", "x"), change().gone("x")],
             vec![("/hard", "starts"), ("/x", "ENOENT")],
