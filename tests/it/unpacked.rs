@@ -6,6 +6,8 @@
 
 mod drawn;
 mod image;
+mod laid;
+mod links;
 mod named;
 mod run;
 mod started;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ecr_preflight::exec::User;
 
 use super::image::{Layer, What};
-use super::started::{Image, Question, is_laid};
+use super::laid::{Image, Question, is_laid};
 use crate::kernel::elf::{foreign, own};
 use crate::kernel::random::{bytes, owner};
 use crate::kernel::tree::OPEN;

@@ -1,19 +1,21 @@
-//! Every case of a layer and of a link by its name: a base, what is laid over it, and what the kernel answers.
+//! Every case of a file and of what it names, by name: a base, what is laid over it, and what the kernel answers.
 
-use ecr_preflight::exec::{Owner, User};
+use ecr_preflight::exec::User;
 
 use super::image::{Layer, What};
-use super::started::{Image, Question};
+use super::laid::{Image, Question};
+use super::links::links;
 use crate::kernel::elf::{compat, foreign, own};
 use crate::kernel::tree::OPEN;
 
 /// The seed of the first of them; none that is drawn has one so high.
 pub const SEED: u64 = u64::MAX / 3;
 
-type Row = (&'static str, Vec<Layer>, Vec<(&'static str, &'static str)>);
+/// A name, the layers, and paths with what is known of them.
+pub type Row = (&'static str, Vec<Layer>, Vec<(&'static str, &'static str)>);
 
 /// The lowest layer: a shell, a loader, files that are neither, and a program that most of the changes meet.
-fn base() -> Layer {
+pub fn base() -> Layer {
     let layer = Layer::default().directory("bin").directory("lib").directory("app").file("bin/sh", own().bytes());
     let layer = layer.file("lib/ld", own().bytes()).file("lib/text", "x".repeat(64)).file("lib/short", "x".repeat(63));
     let layer = layer.file("app/x", own().bytes()).file("script", "#!/bin/sh\n").file("x", own().bytes());
@@ -21,11 +23,11 @@ fn base() -> Layer {
 }
 
 /// A change over the base.
-fn over(change: Layer) -> Vec<Layer> {
+pub fn over(change: Layer) -> Vec<Layer> {
     vec![base(), change]
 }
 
-fn change() -> Layer {
+pub fn change() -> Layer {
     Layer::default()
 }
 
@@ -98,136 +100,6 @@ fn named() -> Vec<Row> {
         loader("the loader a directory", change().directory("lib").directory(ld), "EACCES"),
         loader("the loader's directory opaque", change().directory("lib").opaque("lib"), "ENOENT"),
         loader("the loader a dangling link", change().directory("lib").link(ld, "/none"), "ENOENT"),
-    ]
-}
-
-fn links() -> Vec<Row> {
-    let link = |name: &'static str, path: &str, target: &str| base().link(path, target).file(name, "");
-    let merged = || Layer::default().directory("usr").directory("usr/bin").file("usr/bin/sh", own().bytes());
-    let layered = |lower: Layer, upper: Layer| vec![base(), lower, upper];
-    let private = Owner { mode: 0o700, ..OPEN };
-    vec![
-        (
-            "a link loop",
-            layered(change().link("a", "b").link("b", "x"), change().link("b", "a")),
-            vec![("/a", "ELOOP"), ("/b", "ELOOP")],
-        ),
-        (
-            "a dangling link",
-            vec![link("y", "a", "x"), change().gone("x")],
-            vec![("/a", "ENOENT"), ("/app/x", "starts")],
-        ),
-        (
-            "a link to what is put above",
-            vec![link("y", "a", "/none"), change().file("none", own().bytes())],
-            vec![("/a", "starts")],
-        ),
-        (
-            "a link replaced by a directory",
-            vec![link("y", "go", "app"), change().directory("go").file("go/y", own().bytes())],
-            vec![("/go/x", "ENOENT"), ("/go/y", "starts"), ("/app/y", "ENOENT"), ("/app/x", "starts")],
-        ),
-        (
-            "a directory replaced by a link",
-            layered(change().directory("go").file("go/y", own().bytes()), change().link("go", "app")),
-            vec![("/go/y", "ENOENT"), ("/go/x", "starts")],
-        ),
-        (
-            "a file replaced by a link to a directory",
-            over(change().link("x", "/app")),
-            vec![("/x", "EACCES"), ("/x/x", "starts")],
-        ),
-        (
-            "a directory replaced by a file and back",
-            vec![base(), change().file("app", ""), change().directory("app").file("app/y", own().bytes())],
-            vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
-        ),
-        ("a link through a file", over(change().link("a", "x/y")), vec![("/a", "ENOTDIR"), ("/x/", "ENOTDIR")]),
-        (
-            "an opaque directory",
-            over(change().directory("app").opaque("app").file("app/y", own().bytes())),
-            vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
-        ),
-        (
-            "an opaque directory, said last",
-            over(change().directory("app").file("app/y", own().bytes()).opaque("app")),
-            vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
-        ),
-        (
-            "a directory gone and filled again",
-            over(change().gone("app").directory("app").file("app/y", own().bytes())),
-            vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
-        ),
-        (
-            "a directory filled again and gone",
-            over(change().directory("app").file("app/y", own().bytes()).gone("app")),
-            vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
-        ),
-        (
-            "a directory filled again and gone, not said itself",
-            over(change().file("app/y", own().bytes()).gone("app")),
-            vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
-        ),
-        (
-            "an opaque directory, not said itself",
-            over(change().file("app/y", own().bytes()).opaque("app")),
-            vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
-        ),
-        (
-            "a file below a link that is absolute",
-            vec![base().link("app/b", "/bin"), change().file("app/b/y", own().bytes())],
-            vec![("/bin/y", "starts"), ("/app/b/y", "starts"), ("/app/bin/y", "ENOENT")],
-        ),
-        (
-            "a file below a link that is relative",
-            vec![base().link("app/b", "../../../bin"), change().file("app/b/y", own().bytes())],
-            vec![("/bin/y", "starts"), ("/app/b/y", "starts")],
-        ),
-        (
-            "a hard link through a link",
-            vec![base().link("app/b", "/bin"), change().hard_link("app/b/y", "app/b/sh").gone("x")],
-            vec![("/bin/y", "starts"), ("/app/b/y", "starts")],
-        ),
-        (
-            "a hard link to what is gone",
-            vec![base().hard_link("hard", "x"), change().gone("x")],
-            vec![("/hard", "starts"), ("/x", "ENOENT")],
-        ),
-        (
-            "a hard link to a lower layer's, which is gone",
-            layered(change().hard_link("hard", "x"), change().gone("x")),
-            vec![("/hard", "starts"), ("/x", "ENOENT")],
-        ),
-        (
-            "a hard link to what is replaced",
-            layered(change().hard_link("hard", "x"), change().file("x", "")),
-            vec![("/hard", "starts"), ("/x", "ENOEXEC")],
-        ),
-        (
-            "a merged /usr, written to through its link",
-            vec![merged().link("bin", "usr/bin"), change().file("bin/x", own().bytes())],
-            vec![("/bin/x", "starts"), ("/usr/bin/x", "starts"), ("/bin/sh", "starts")],
-        ),
-        (
-            "an absolute merged /usr, written to through its link",
-            vec![merged().link("bin", "/usr/bin"), change().file("bin/x", own().bytes())],
-            vec![("/bin/x", "starts"), ("/usr/bin/x", "starts"), ("/bin/sh", "starts")],
-        ),
-        (
-            "a merged /usr, its link replaced by a directory",
-            vec![merged().link("bin", "usr/bin"), change().directory("bin").file("bin/x", own().bytes())],
-            vec![("/bin/x", "starts"), ("/usr/bin/x", "ENOENT"), ("/bin/sh", "ENOENT")],
-        ),
-        (
-            "a merged /usr, gone through its link",
-            vec![merged().link("bin", "usr/bin"), change().gone("bin/sh")],
-            vec![("/bin/sh", "ENOENT"), ("/usr/bin/sh", "ENOENT"), ("/bin/", "EACCES")],
-        ),
-        (
-            "a directory closed by an upper layer",
-            over(change().with("app", private, What::Directory)),
-            vec![("/app/x", "starts"), ("/app/y", "ENOENT")],
-        ),
     ]
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use ecr_preflight::exec::{Host, User, View, start};
 use serde_json::{Value, json};
 
-use super::started::{Laid, place};
+use super::laid::{Laid, place};
 use crate::kernel::runc::{agrees, printed};
 use crate::support::random::Random;
 
