@@ -10,7 +10,7 @@ use super::laid::{Image, Laid, Question, laid, place};
 use super::{drawn, named, run};
 use crate::kernel::{self, answers, told};
 
-const DRAWN: u64 = 400;
+const DRAWN: u64 = 350;
 /// At least so many of the drawn ones can be laid out, and so many starts are runc's.
 const COMPARED: usize = 300;
 const STARTS: usize = 48;
