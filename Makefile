@@ -16,7 +16,7 @@ test: ## every hermetic test; needs Rust and nothing else
 test-kernel: ## the prediction of execve(2) against the running kernel and runc; needs root, Python 3 and runc
 	$(CARGO) test --locked $(FEATURES) --test it kernel -- --ignored --nocapture
 
-test-layers: ## random images laid out as names and by umoci on disk; needs umoci, and root for the owners
+test-layers: ## random images laid out as names and by umoci on disk, and what starts there; needs root, Python 3, umoci and runc
 	$(CARGO) test --locked $(FEATURES) --test it unpacked -- --ignored --nocapture
 
 test-real: ## images of real programs, made with umoci and skopeo, against what runc makes of them; needs Debian, root and runc

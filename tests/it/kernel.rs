@@ -1,11 +1,11 @@
 //! The prediction of execve(2) against the kernel that runs this test, errno for errno.
 
 mod chains;
-mod elf;
-mod random;
-mod runc;
+pub mod elf;
+pub mod random;
+pub mod runc;
 mod table;
-mod tree;
+pub mod tree;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,14 +22,14 @@ use tree::Tree;
 
 /// One test at a time: a file that is being written when another thread forks cannot be started until that child is
 /// gone, and the kernel says ETXTBSY.
-fn alone() -> MutexGuard<'static, ()> {
+pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A question to the kernel, and what is known of the answer beforehand: a name of an errno or `starts`.
 #[derive(Clone)]
-struct Case {
+pub struct Case {
     name: String,
     tree: Rc<Tree>,
     directory: Vec<u8>,
@@ -47,21 +47,33 @@ impl Case {
     fn predicted(&self, rootfs: &Rootfs, host: Host) -> String {
         let (directory, user) = (Some(self.directory.clone()), self.user.clone());
         let view = View { files: rootfs, directory, user, mounts: Vec::new() };
-        match execve(&view, host, &self.path) {
-            Answer::Starts { .. } => "starts".to_owned(),
-            Answer::Fails { errno, .. } => errno.to_string(),
-            Answer::Unknown { reason, .. } => reason.to_string(),
-        }
+        told(&execve(&view, host, &self.path))
     }
+}
+
+/// An answer as the kernel's is written here.
+pub fn told(answer: &Answer) -> String {
+    match answer {
+        Answer::Starts { .. } => "starts".to_owned(),
+        Answer::Fails { errno, .. } => errno.to_string(),
+        Answer::Unknown { reason, .. } => reason.to_string(),
+    }
+}
+
+/// Where the kernel is asked what: below a root, in a directory of it, of a path, as a user.
+pub struct Question<'a> {
+    pub root: PathBuf,
+    pub directory: &'a [u8],
+    pub path: &'a [u8],
+    pub user: &'a User,
 }
 
 /// What the kernel answers to each of them.
 fn asked(cases: &[Case]) -> Vec<String> {
     let room = tempfile::tempdir().unwrap();
-    let mut questions = String::new();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut root = PathBuf::new();
     let mut laid: Option<&Rc<Tree>> = None;
+    let mut questions = Vec::new();
     for (place, case) in cases.iter().enumerate() {
         // Cases of one tree follow each other, and are asked of the same files.
         if laid.is_none_or(|laid| !Rc::ptr_eq(laid, &case.tree)) {
@@ -69,21 +81,33 @@ fn asked(cases: &[Case]) -> Vec<String> {
             case.tree.lay(&root);
             laid = Some(&case.tree);
         }
-        let directory = [b"/", case.directory.as_slice()].concat();
-        let texts = [root.as_os_str().as_bytes(), &directory, &case.path].map(hex).join(" ");
-        let User::Exact { user, group, groups } = &case.user else { panic!("no numbers: {:?}", case.user) };
+        let (directory, path, user) = (&case.directory, &case.path, &case.user);
+        questions.push(Question { root: root.clone(), directory, path, user });
+    }
+    answers(&questions)
+}
+
+/// What the kernel answers to each question.
+pub fn answers(questions: &[Question<'_>]) -> Vec<String> {
+    let room = tempfile::tempdir().unwrap();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut lines = String::new();
+    for question in questions {
+        let directory = [b"/", question.directory].concat();
+        let texts = [question.root.as_os_str().as_bytes(), &directory, question.path].map(hex).join(" ");
+        let User::Exact { user, group, groups } = question.user else { panic!("no numbers: {:?}", question.user) };
         let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-        writeln!(questions, "{texts} {user} {group} {}", groups.join(",")).unwrap();
+        writeln!(lines, "{texts} {user} {group} {}", groups.join(",")).unwrap();
     }
     let input = room.path().join("questions");
-    fs::write(&input, questions).unwrap();
+    fs::write(&input, lines).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/kernel/ask.py");
     let mut command = Command::new("python3");
     let command = command.arg("-B").arg(script).stdin(File::open(&input).unwrap()).stderr(Stdio::inherit());
     let output = command.output().expect("python3 asks the kernel");
     assert!(output.status.success(), "asking the kernel needs Python 3 and the right to make another root");
     let answers: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(named).collect();
-    assert_eq!(answers.len(), cases.len(), "every question has its answer");
+    assert_eq!(answers.len(), questions.len(), "every question has its answer");
     answers
 }
 
@@ -96,7 +120,7 @@ fn named(number: &str) -> String {
 }
 
 /// This machine, as the kernel itself tells whether it starts programs of 32 bits; and its counterpart.
-fn hosts() -> (Host, Host) {
+pub fn hosts() -> (Host, Host) {
     let tree = Tree::default().file("compat", elf::compat().bytes());
     let compat = Some(asked(&[Case::new("32 bits", tree, "/compat")])[0] == "starts");
     let (own, other) = match elf::OWN.0 {

@@ -4,12 +4,20 @@
 //! Where umoci differs from containerd, which this crate follows: it takes the root's own mode from an entry, so the
 //! root itself is not compared. Whiteouts agree with umoci, not with containerd's naive way (see `exec/apply.rs`).
 
+mod drawn;
+mod image;
+mod laid;
+mod links;
+mod named;
+mod run;
+mod started;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ecr_preflight::exec::{self, Limits, Node, Rootfs};
@@ -66,10 +74,14 @@ fn on_disk(root: &Path, directory: &Path, lines: &mut BTreeMap<Vec<u8>, Line>) {
     }
 }
 
-fn by_umoci(layers: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Line>, String> {
+/// A layer for umoci: its media type, what is stored, and the digest of its archive.
+type Stored = (&'static str, Vec<u8>, Digest);
+
+/// The root filesystem that umoci makes of layers; it goes with the builder.
+fn laid_out(layers: &[Stored]) -> Result<(Builder, PathBuf), String> {
     let mut builder = Builder::new();
-    let stored: Vec<Value> = layers.iter().map(|layer| builder.blob(OCI_GZIP, &gzip(layer))).collect();
-    let sums: Vec<String> = layers.iter().map(|layer| Digest::of(layer).to_string()).collect();
+    let stored: Vec<Value> = layers.iter().map(|(kind, bytes, _)| builder.blob(kind, bytes)).collect();
+    let sums: Vec<String> = layers.iter().map(|(.., sum)| sum.to_string()).collect();
     let rootfs = json!({"type": "layers", "diff_ids": sums});
     let config = json!({"os": "linux", "architecture": "amd64", "config": {}, "rootfs": rootfs});
     let image = builder.manifest(&config, &stored);
@@ -82,6 +94,12 @@ fn by_umoci(layers: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Line>, String> {
     if !ran.status.success() {
         return Err(String::from_utf8_lossy(&ran.stderr).into_owned());
     }
+    Ok((builder, root))
+}
+
+fn by_umoci(layers: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Line>, String> {
+    let stored: Vec<Stored> = layers.iter().map(|layer| (OCI_GZIP, gzip(layer), Digest::of(layer))).collect();
+    let (_builder, root) = laid_out(&stored)?;
     let mut lines = BTreeMap::new();
     on_disk(&root, &root, &mut lines);
     Ok(lines)

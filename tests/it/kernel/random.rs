@@ -84,7 +84,8 @@ fn path(random: &mut Random) -> String {
     format!("{start}{}{end}", random.of(&PLACES))
 }
 
-fn bytes(random: &mut Random) -> Vec<u8> {
+/// What a file may hold; scripts and programs name a path.
+pub fn bytes(random: &mut Random, path: impl Fn(&mut Random) -> String) -> Vec<u8> {
     let elf = random.of(&[own, own, own, foreign, compat])();
     let mut bytes = match random.below(10) {
         0 => vec![],
@@ -103,7 +104,7 @@ fn bytes(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-fn owner(random: &mut Random) -> Owner {
+pub fn owner(random: &mut Random) -> Owner {
     let mode = *random.of(&[0o755, 0o755, 0o755, 0o755, 0o700, 0o711, 0o070, 0o644, 0o111, 0o655, 0o750]);
     Owner { mode, user: *random.of(&[0, 10]), group: *random.of(&[0, 20]) }
 }
@@ -124,7 +125,7 @@ fn tree(random: &mut Random, number: usize) -> Vec<Case> {
             }
             0 => continue,
             1..=4 => Entry::Link(path(random).into_bytes()),
-            _ => Entry::File(bytes(random)),
+            _ => Entry::File(bytes(random, path)),
         };
         let owner = if random.below(3) == 0 { owner(random) } else { OPEN };
         tree = tree.with(place, owner, entry);

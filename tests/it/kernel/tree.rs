@@ -21,6 +21,16 @@ pub struct Tree(pub Vec<(Vec<u8>, Owner, Entry)>);
 
 pub const OPEN: Owner = Owner { mode: 0o755, user: 0, group: 0 };
 
+/// Swaps the machine of a program for its counterpart.
+pub fn mirror(bytes: &mut [u8]) {
+    let Some(machine) = bytes.get(18..20).map(|two| u16::from_le_bytes([two[0], two[1]])) else { return };
+    let pairs = [(62, 183), (183, 62), (3, 40), (40, 3)];
+    let Some((_, other)) = pairs.into_iter().find(|(one, _)| *one == machine) else { return };
+    if bytes.starts_with(b"\x7fELF") {
+        bytes[18..20].copy_from_slice(&u16::to_le_bytes(other));
+    }
+}
+
 impl Tree {
     pub fn with(mut self, path: impl AsRef<[u8]>, owner: Owner, entry: Entry) -> Self {
         self.0.push((path.as_ref().to_vec(), owner, entry));
@@ -43,12 +53,8 @@ impl Tree {
     pub fn mirrored(&self) -> Self {
         let mut tree = self.clone();
         for (_, _, entry) in &mut tree.0 {
-            let Entry::File(bytes) = entry else { continue };
-            let Some(machine) = bytes.get_mut(18..20).map(|two| u16::from_le_bytes([two[0], two[1]])) else { continue };
-            let pairs = [(62, 183), (183, 62), (3, 40), (40, 3)];
-            let Some((_, other)) = pairs.into_iter().find(|(one, _)| *one == machine) else { continue };
-            if bytes.starts_with(b"\x7fELF") {
-                bytes[18..20].copy_from_slice(&u16::to_le_bytes(other));
+            if let Entry::File(bytes) = entry {
+                mirror(bytes);
             }
         }
         tree

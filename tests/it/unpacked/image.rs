@@ -1,0 +1,145 @@
+//! Images of several layers: what each layer does, as an archive of mixed dialects, stored by any compression.
+
+use ecr_preflight::exec::Owner;
+use ecr_preflight::reference::Digest;
+
+use super::{Stored, gzip};
+use crate::kernel::tree::{OPEN, mirror};
+use crate::support::archive::{Archive, Fields, GNU, OLD};
+use crate::support::layout::OCI_GZIP;
+use crate::support::random::Random;
+
+const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// What an entry of a layer does to its path.
+#[derive(Debug, Clone)]
+pub enum What {
+    Directory,
+    File(Vec<u8>),
+    Link(String),
+    HardLink(String),
+    Pipe,
+    Whiteout,
+    Opaque,
+}
+
+/// Entries in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Layer(pub Vec<(String, Owner, What)>);
+
+impl Layer {
+    pub fn with(mut self, path: &str, owner: Owner, what: What) -> Self {
+        self.0.push((path.to_owned(), owner, what));
+        self
+    }
+
+    pub fn directory(self, path: &str) -> Self {
+        self.with(path, OPEN, What::Directory)
+    }
+
+    pub fn file(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.with(path, OPEN, What::File(bytes.as_ref().to_vec()))
+    }
+
+    /// A file that nobody may start.
+    pub fn closed(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.with(path, Owner { mode: 0o644, ..OPEN }, What::File(bytes.as_ref().to_vec()))
+    }
+
+    pub fn link(self, path: &str, target: &str) -> Self {
+        self.with(path, OPEN, What::Link(target.to_owned()))
+    }
+
+    pub fn hard_link(self, path: &str, target: &str) -> Self {
+        self.with(path, OPEN, What::HardLink(target.to_owned()))
+    }
+
+    pub fn gone(self, path: &str) -> Self {
+        self.with(path, OPEN, What::Whiteout)
+    }
+
+    pub fn opaque(self, path: &str) -> Self {
+        self.with(path, OPEN, What::Opaque)
+    }
+
+    /// The same for the other processor.
+    pub fn mirrored(&self) -> Self {
+        let mut layer = self.clone();
+        for (.., what) in &mut layer.0 {
+            if let What::File(bytes) = what {
+                mirror(bytes);
+            }
+        }
+        layer
+    }
+
+    fn archive(&self, random: &mut Random) -> Vec<u8> {
+        let mut archive = Archive::default();
+        for (path, owner, what) in &self.0 {
+            let (above, name) = path
+                .rsplit_once('/')
+                .map_or((String::new(), path.as_str()), |(above, name)| (format!("{above}/"), name));
+            let (kind, path, target, data) = match what {
+                What::Directory => (b'5', format!("{path}/"), "", b"".as_slice()),
+                What::File(bytes) => (b'0', path.clone(), "", bytes.as_slice()),
+                What::Link(target) => (b'2', path.clone(), target.as_str(), b"".as_slice()),
+                What::HardLink(target) => (b'1', path.clone(), target.as_str(), b"".as_slice()),
+                What::Pipe => (b'6', path.clone(), "", b"".as_slice()),
+                What::Whiteout => (b'0', format!("{above}.wh.{name}"), "", b"".as_slice()),
+                What::Opaque => (b'0', format!("{path}/.wh..wh..opq"), "", b"".as_slice()),
+            };
+            let Owner { mode, user, group } = *owner;
+            let fields = Fields { kind, mode, user, group, ..Fields::default() };
+            archive = written(archive, random, fields, &path, target, data);
+        }
+        archive.end()
+    }
+
+    /// The layer as a registry has it, and for umoci, which knows no zstd before 0.5: the same archive in gzip then.
+    pub fn stored(&self, random: &mut Random) -> (Vec<u8>, Stored) {
+        let tar = self.archive(random);
+        let sum = Digest::of(&tar);
+        let (one, rest) = tar.split_at(random.below(tar.len()));
+        let (two, three) = rest.split_at(random.below(rest.len()));
+        let skipped = b"\x53\x2a\x4d\x18\x05\0\0\0hello".to_vec();
+        let (kind, bytes) = match random.below(5) {
+            0 => (PLAIN, tar.clone()),
+            1 => (OCI_GZIP, [gzip(one), gzip(two), gzip(b""), gzip(three)].concat()),
+            2 => return (zstd(&tar), (OCI_GZIP, gzip(&tar), sum)),
+            3 => {
+                let frames = [skipped.clone(), zstd(one), skipped.clone(), zstd(two), zstd(three), skipped];
+                return (frames.concat(), (OCI_GZIP, gzip(&tar), sum));
+            }
+            _ => (OCI_GZIP, gzip(&tar)),
+        };
+        (bytes.clone(), (kind, bytes, sum))
+    }
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+/// An entry in one dialect or another.
+fn written(archive: Archive, random: &mut Random, fields: Fields<'_>, path: &str, link: &str, data: &[u8]) -> Archive {
+    let is_long = path.len().max(link.len()) > 99;
+    let target = link.as_bytes();
+    match random.below(if is_long { 2 } else { 6 }) {
+        0 => archive.pax(&[("path", path.as_bytes()), ("linkpath", target)]).entry(b"cut", fields, data),
+        1 => {
+            let gnu = |kind| Fields { kind, magic: GNU, ..Fields::default() };
+            let archive = archive.entry(b"././@LongLink", gnu(b'L'), format!("{path}\0").as_bytes());
+            let archive = archive.entry(b"././@LongLink", gnu(b'K'), format!("{link}\0").as_bytes());
+            archive.entry(b"cut", Fields { magic: GNU, ..fields }, data)
+        }
+        2 => archive.entry(path.as_bytes(), Fields { target, magic: OLD, ..fields }, data),
+        3 => archive.entry(format!("./{path}").as_bytes(), Fields { target, ..fields }, data),
+        4 if path.trim_end_matches('/').contains('/') => {
+            let (prefix, name) = path.split_once('/').unwrap();
+            let size = data.len() as u64;
+            let put = |block: &mut [u8; 512]| block[345..345 + prefix.len()].copy_from_slice(prefix.as_bytes());
+            archive.block(name.as_bytes(), Fields { target, ..fields }, size, put).data(data)
+        }
+        _ => archive.entry(path.as_bytes(), Fields { target, ..fields }, data),
+    }
+}

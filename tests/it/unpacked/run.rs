@@ -1,0 +1,56 @@
+//! A sample of the images, started by runc over what umoci made of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use ecr_preflight::exec::{Host, User, View, start};
+use serde_json::{Value, json};
+
+use super::laid::{Laid, place};
+use crate::kernel::runc::{agrees, printed};
+use crate::support::random::Random;
+
+const SEARCH: &str = "/none:/bin:/app:/usr/bin:/opt";
+
+/// How many start and how many do not, and where runc does not agree.
+pub fn compared(images: &[Laid], host: Host, starts: usize) -> (BTreeMap<&'static str, usize>, Vec<String>) {
+    let bundle = tempfile::tempdir().unwrap();
+    let made = Command::new("runc").args(["spec", "--bundle"]).arg(bundle.path()).status();
+    assert!(made.expect("runc is installed").success());
+    let mut spec: Value = serde_json::from_slice(&fs::read(bundle.path().join("config.json")).unwrap()).unwrap();
+    let mut random = Random(1);
+    let (mut tally, mut wrong) = (BTreeMap::new(), Vec::new());
+    for count in 0..starts {
+        let laid = random.of(images);
+        let question = random.of(&laid.image.questions);
+        let name = if count % 3 == 0 { *random.of(&["sh", "x", "run", "go", "env"]) } else { question.path.as_str() };
+        let (directory, found) = match place(laid.whole(), &question.directory) {
+            Some(found) => (question.directory.as_str(), found),
+            None => ("/", Vec::new()),
+        };
+        let user = *random.of(&[0, 0, 11]);
+        // As Docker has it, root alone passes by permission bits.
+        let capabilities = if user == 0 { json!(["CAP_DAC_OVERRIDE"]) } else { json!([]) };
+        for set in ["bounding", "effective", "permitted"] {
+            spec["process"]["capabilities"][set] = capabilities.clone();
+        }
+        spec["root"]["path"] = json!(laid.root);
+        let words = printed(bundle.path(), &spec, name, directory, SEARCH, user);
+        let user = User::Exact { user, group: 0, groups: Vec::new() };
+        let view = View { files: laid.whole(), directory: Some(found), user, mounts: Vec::new() };
+        let predicted = start(&view, host, &[name.as_bytes().to_vec()], Some(SEARCH.as_bytes()));
+        let whole = if name.starts_with('/') { name.to_owned() } else { format!("{directory}/{name}") };
+        // Before 1.20, Go asks whether anybody may start the file, and leaves this user to the kernel.
+        let older = words.contains(&format!("exec {name}: permission denied"));
+        let newer = format!("exec: \"{name}\": permission denied");
+        let is_older = older && view.user != User::default() && predicted.words.as_ref() == Some(&newer);
+        if !is_older && !agrees(&predicted, &words, place(laid.whole(), &whole).is_some()) {
+            let image = &laid.image;
+            let asked = format!("{name} from {directory} as {:?}", view.user);
+            wrong.push(format!("{}: {asked}: {words:?}, predicted {predicted:?}\n  {:?}", image.name, image.layers));
+        }
+        *tally.entry(if words.is_empty() { "starts" } else { "fails" }).or_insert(0) += 1;
+    }
+    (tally, wrong)
+}
