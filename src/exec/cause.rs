@@ -253,7 +253,8 @@ mod tests {
             ("/locked/sh", Program, "/locked/sh", Fault::NotSearchable),
             ("", Program, "", Fault::Missing),
         ] {
-            let user = User::Number(if path.starts_with("/locked") { 7 } else { 0 });
+            let number = if path.starts_with("/locked") { 7 } else { 0 };
+            let user = User::Exact { user: number, group: 7, groups: Vec::new() };
             let view = View { files: &rootfs, directory: Some(Vec::new()), user, mounts: Vec::new() };
             let answer = execve(&view, HOST, path.as_bytes());
             let expected = Cause { role, path: of.into(), fault };

@@ -226,9 +226,18 @@ mod tests {
         for (user, path, answer) in [
             ("", "/bin/own", "starts"),
             ("7", "/bin/own", "starts"),
-            ("8:8", "/bin/own", "EACCES"),
-            ("app", "/bin/own", "whether the user may use /bin/own hangs on who that is, and on its groups"),
-            ("app", "own", "whether the user may use /bin/own hangs on who that is, and on its groups"),
+            (
+                "8:8",
+                "/bin/own",
+                "whether the user may use /bin/own hangs on who that is, on its groups, and on the host",
+            ),
+            ("8:8", "/bin/closed", "EACCES"),
+            (
+                "app",
+                "/bin/own",
+                "whether the user may use /bin/own hangs on who that is, on its groups, and on the host",
+            ),
+            ("app", "own", "whether the user may use /bin/own hangs on who that is, on its groups, and on the host"),
             ("app", "/bin/sh", "starts"),
             ("app", "/bin/closed", "EACCES"),
         ] {

@@ -23,7 +23,7 @@ pub enum Unknown {
     #[error("the working directory {} cannot be told", String::from_utf8_lossy(.0))]
     Directory(Vec<u8>),
     /// The permission bits do not say the same for all that the user may be.
-    #[error("whether the user may use {} hangs on who that is, and on its groups", String::from_utf8_lossy(.0))]
+    #[error("whether the user may use {} hangs on who that is, on its groups, and on the host", String::from_utf8_lossy(.0))]
     User(Vec<u8>),
     /// A program of 32 bits: some hosts start it, others are built without.
     #[error("{} is a program of 32 bits, which only some hosts start", String::from_utf8_lossy(.0))]

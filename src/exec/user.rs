@@ -17,9 +17,12 @@ pub enum User {
         /// Further groups.
         groups: Vec<u32>,
     },
-    /// By the user's number alone: which groups it has, `/etc/passwd` and `/etc/group` say.
+    /// By the user's number alone, as container engines start it: which groups it has, `/etc/passwd` and `/etc/group` say,
+    /// and whether it keeps root's capabilities for its first execve, the engine. Docker takes them away
+    /// (`SetCapabilities` in moby's `oci/oci.go`), containerd leaves them (`WithCapabilities` in `oci/spec_opts.go`), and
+    /// with `CAP_DAC_OVERRIDE` no bit keeps it out. So what it may is told, and of what it may not only what root may not.
     Number(u32),
-    /// By a name, which may be anybody's.
+    /// By a name, which may be anybody's; likewise.
     Name,
     /// Somebody who is not root, as AWS Lambda has it: "Create a Lambda function using a container image" of its
     /// developer guide, the default user with least privileges.
@@ -55,8 +58,7 @@ impl User {
     pub fn may_search(&self, directory: Owner) -> Option<bool> {
         match self {
             _ if self.is_root() => Some(true),
-            // Whoever it is may do what all may; but a name may be root's, whom no bit keeps out.
-            Self::Name => self.has_bit(directory).filter(|may| *may),
+            Self::Number(_) | Self::Name => self.has_bit(directory).filter(|may| *may),
             _ => self.has_bit(directory),
         }
     }
@@ -65,7 +67,8 @@ impl User {
     #[must_use]
     pub fn may_execute(&self, file: Owner) -> Option<bool> {
         match self {
-            _ if self.is_root() => Some(file.mode & 0o111 != 0),
+            _ if self.is_root() || file.mode & 0o111 == 0 => Some(file.mode & 0o111 != 0),
+            Self::Number(_) | Self::Name => self.has_bit(file).filter(|may| *may),
             _ => self.has_bit(file),
         }
     }
@@ -137,9 +140,10 @@ mod tests {
         let (number, name) = (User::Number(10), User::Name);
         for (user, mode, owner, execute, search) in [
             (&number, 0o100, 10, Some(true), Some(true)),
-            (&number, 0o011, 10, Some(false), Some(false)),
+            (&number, 0o011, 10, None, None),
             (&number, 0o011, 0, Some(true), Some(true)),
-            (&number, 0o100, 0, Some(false), Some(false)),
+            (&number, 0o100, 0, None, None),
+            (&number, 0o666, 10, Some(false), None),
             (&number, 0o110, 0, None, None),
             (&number, 0o101, 0, None, None),
             (&name, 0o111, 0, Some(true), Some(true)),

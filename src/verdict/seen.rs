@@ -45,9 +45,10 @@ pub(super) fn fault(inspection: &Inspection, platform: &Platform, traces: &[Trac
 /// Whether an image that nobody means to start may well have this fault: such images have a command because they must
 /// have one, and it names nothing, or something that is no program.
 pub(super) fn may_be_data(fault: &Fault) -> bool {
-    let format = fault.trouble.as_ref().map(|trouble| &trouble.cause.fault);
-    let is_data = matches!(format, Some(Wrong::Format(Format::NoShebang | Format::Wasm | Format::Other)));
-    is_data || matches!(fault.code, Code::ExecNotFound | Code::ExecPermission)
+    let Some(cause) = fault.trouble.as_ref().map(|trouble| &trouble.cause) else { return false };
+    let is_data = matches!(cause.fault, Wrong::Format(Format::NoShebang | Format::Wasm | Format::Other));
+    let is_data = is_data || matches!(fault.code, Code::ExecNotFound | Code::ExecPermission);
+    cause.role == Role::Program && is_data
 }
 
 /// The script whose first line asks `env` for what was to start last, as `#!/usr/bin/env python3` does.

@@ -116,13 +116,13 @@ musl-on-glibc.*               linux/*      fails    exec-loader                 
 no-loader.*                   linux/*      fails    exec-loader                 exec-loader                 ENOENT   1    -
 foreign-loader.*              linux/*      fails    exec-loader                 exec-loader                 ELIBBAD  1    -
 text-loader.*                 linux/*      fails    exec-loader                 exec-loader                 ELIBBAD  1    -
-no-shebang.*                  linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
+no-shebang.*                  linux/*      fails    exec-format                 -                           ENOEXEC  1    -
 byte-order-mark.*             linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
 blank-first.*                 linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
 empty.*                       linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
 mach-o.*                      linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
 pe.*                          linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
-wasm.*                        linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
+wasm.*                        linux/*      fails    exec-format                 -                           ENOEXEC  1    -
 cut-short.*                   linux/*      fails    exec-format                 exec-format                 ENOEXEC  1    -
 crlf.*                        linux/*      fails    exec-interpreter-missing    exec-interpreter-missing    ENOENT   1    -
 crlf-env.*                    linux/*      fails    exec-interpreter-missing    exec-interpreter-missing    ENOENT   127  -
@@ -143,12 +143,14 @@ circle.*                      linux/*      fails    exec-not-found              
 through-file.*                linux/*      fails    exec-not-found              -                           ENOTDIR  1    -
 one-word.*                    linux/*      fails    exec-not-found              -                           ENOENT   1    -
 opaque.*                      linux/*      fails    exec-not-found              -                           ENOENT   1    -
-not-executable.*              linux/*      fails    exec-permission             exec-permission             EACCES   1    -
+not-executable.*              linux/*      fails    exec-permission             -                           EACCES   1    -
 not-executable-in-path.*      linux/*      fails    exec-not-found              -                           ENOENT   1    -
 interpreter-closed.*          linux/*      fails    exec-permission             exec-permission             EACCES   1    -
-not-for-user.*                linux/*      fails    exec-permission             exec-permission             EACCES   1    -
-not-for-user-above.*          linux/*      fails    exec-permission             exec-permission             EACCES   1    -
-directory.*                   linux/*      fails    exec-permission             exec-permission             EACCES   1    -
+not-for-user.*                linux/*      runs     -                           -                           unknown  -    -
+not-for-user.*                lambda/*     fails    exec-permission             -                           EACCES   -    -
+not-for-user-above.*          linux/*      runs     -                           -                           unknown  -    -
+not-for-user-above.*          lambda/*     fails    exec-permission             -                           EACCES   -    -
+directory.*                   linux/*      fails    exec-permission             -                           EACCES   1    -
 ";
 
 /// One row for one architecture.
