@@ -3,9 +3,9 @@
 //! Does not have words for everything: where they depend on the version, the libc, or on what a shell makes of a foreign
 //! program's bytes, there are none.
 
-use super::errno::Errno;
-use super::execve::Answer;
 use super::recognise::{Family, Kind};
+use crate::exec::errno::Errno;
+use crate::exec::execve::Answer;
 
 /// Who cannot start it.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 //!
 //! Does not expand anything, and gives up at whatever runs something by itself or begins anything but a simple command.
 
-use super::handover::is_name;
+use crate::exec::handover::is_name;
 
 /// One of them.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,15 +3,27 @@
 //! Does not know the environment but for `PATH`: where an image sets what shells or loaders run or read first
 //! (`BASH_ENV`, `ENV`, `LD_PRELOAD`), only the first start is to be believed.
 
+mod recognise;
+mod wrapper;
+mod env;
+mod lexer;
+mod command;
+mod shell;
+mod search;
+mod words;
+mod follow;
+
+pub use follow::By;
+
 use super::errno::Errno;
 use super::execve::Answer;
-use super::follow::{By, Next, Process, next};
 use super::host::Host;
-use super::recognise::Kind;
 use super::resolve::View;
-use super::search::look;
 use super::start::{DEFAULT_PATH, Start, start};
-use super::words::words;
+use follow::{Next, Process, next};
+use recognise::Kind;
+use search::look;
+use words::words;
 
 /// So many starts are followed; wrappers may wrap themselves without an end.
 pub const MOST_LAUNCHES: usize = 8;

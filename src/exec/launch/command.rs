@@ -3,8 +3,8 @@
 //! Does not follow lists in which the failure of the first command may be passed over, nor anything that a shell may
 //! have within itself.
 
-use super::handover::{are_options, are_strict, is_telling};
 use super::lexer::{Token, Word, tokens};
+use crate::exec::handover::{are_options, are_strict, is_telling};
 
 /// What it starts.
 #[derive(Debug, PartialEq, Eq)]

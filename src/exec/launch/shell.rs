@@ -2,7 +2,7 @@
 //!
 //! Does not read either, and knows no login or interactive shell: these read further files first.
 
-use super::handover::{are_options, are_strict};
+use crate::exec::handover::{are_options, are_strict};
 
 /// What it is told.
 #[derive(Debug, PartialEq, Eq)]

@@ -10,10 +10,10 @@ mod sparse;
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
-use super::contents::{Collector, Contents};
 use super::layer::LayerError;
-use super::limits::{Bound, Limits};
-use super::rootfs::Owner;
+use crate::exec::contents::{Collector, Contents};
+use crate::exec::limits::{Bound, Limits};
+use crate::exec::rootfs::Owner;
 use header::{BLOCK, Header};
 use pax::Records;
 use sparse::Map;

@@ -2,7 +2,7 @@
 //!
 //! Does not look into them: what only bears such a name, but leads to a file of another name, is not known.
 
-use super::path::split;
+use crate::exec::path::split;
 
 /// What is known of how a program starts another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

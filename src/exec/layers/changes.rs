@@ -2,8 +2,8 @@
 //!
 //! Does not read a layer, and does not bring them into another order.
 
-use super::limits::{Bound, Limits};
-use super::rootfs::Node;
+use crate::exec::limits::{Bound, Limits};
+use crate::exec::rootfs::Node;
 
 /// One change. Paths are clean, links not yet followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

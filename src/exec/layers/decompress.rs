@@ -7,9 +7,9 @@ use std::io::{self, BufReader, Chain, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::limits::{Bound, Limits};
 use super::source::Source;
 use super::zstd::Zstd;
+use crate::exec::limits::{Bound, Limits};
 
 /// How much of the transfer is asked for at once. Larger reads gained nothing measurable.
 const READ: usize = 128 * 1024;

@@ -4,15 +4,15 @@
 
 use super::command::command;
 use super::env;
-use super::path::split;
 use super::recognise::{Family, Kind, recognised};
-use super::resolve::View;
-use super::rootfs::Node;
-use super::script::shebang;
 use super::shell::{Told, told};
-use super::unknown::{Stop, Unknown};
 use super::words::Voice;
 use super::wrapper::{Became, wrapped};
+use crate::exec::path::split;
+use crate::exec::resolve::View;
+use crate::exec::rootfs::Node;
+use crate::exec::script::shebang;
+use crate::exec::unknown::{Stop, Unknown};
 
 /// Who starts a program.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::mem::discriminant;
 
 use super::changes::{Changes, Packed, What, stretch};
-use super::path;
-use super::rootfs::Node;
+use crate::exec::path;
+use crate::exec::rootfs::Node;
 
 /// What a tidy layer does to a name.
 #[derive(Debug, PartialEq, Eq)]
@@ -134,9 +134,9 @@ impl Packed {
 #[cfg(test)]
 mod tests {
     use super::super::changes::Change;
-    use super::super::limits::Limits;
-    use super::super::rootfs::Owner;
     use super::*;
+    use crate::exec::limits::Limits;
+    use crate::exec::rootfs::Owner;
 
     #[test]
     fn tidy_changes_come_in_the_order_of_their_paths_and_others_as_they_came() {

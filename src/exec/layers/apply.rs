@@ -9,9 +9,9 @@ use std::collections::HashSet;
 
 use super::changes::Change;
 use super::layer::LayerNames;
-use super::limits::{Bound, Limits};
-use super::path;
-use super::rootfs::{Node, Owner, Rootfs};
+use crate::exec::limits::{Bound, Limits};
+use crate::exec::path;
+use crate::exec::rootfs::{Node, Owner, Rootfs};
 
 /// How many links a path may lead through: containerd's `fs.RootPath` and `securejoin`, which umoci uses, stop at 255.
 const MAX_LINKS: usize = 255;

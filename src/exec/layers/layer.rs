@@ -6,12 +6,12 @@ use std::io::{self, ErrorKind, Read};
 
 use super::archive::{Archive, Entry, Kind, damaged};
 use super::changes::{Change, Changes};
-use super::contents::Contents;
 use super::decompress::Decompressed;
-use super::limits::{Bound, Limits};
-use super::path;
-use super::rootfs::Node;
 use super::source::Source;
+use crate::exec::contents::Contents;
+use crate::exec::limits::{Bound, Limits};
+use crate::exec::path;
+use crate::exec::rootfs::Node;
 use crate::reference::Digest;
 
 /// The changes that a layer makes.

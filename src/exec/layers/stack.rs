@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::apply::{ApplyError, apply};
 use super::layer::LayerNames;
-use super::limits::{Bound, Limits};
-use super::rootfs::{Files, Node, ROOT, Rootfs};
 use super::tidy::Said;
-use super::unknown::Unknown;
+use crate::exec::limits::{Bound, Limits};
+use crate::exec::rootfs::{Files, Node, ROOT, Rootfs};
+use crate::exec::unknown::Unknown;
 
 /// The layers of an image that were read so far, the highest first.
 ///
@@ -87,9 +87,9 @@ impl Files for Stack {
 #[cfg(test)]
 mod tests {
     use super::super::changes::{Change, Changes};
-    use super::super::contents::Contents;
-    use super::super::rootfs::Owner;
     use super::*;
+    use crate::exec::contents::Contents;
+    use crate::exec::rootfs::Owner;
 
     /// A layer from words: `d a` puts a directory, `f a` a file, `l a` a link, `h a b` a hard link to b, `w a` removes a,
     /// `o a` all that lower layers have below it.

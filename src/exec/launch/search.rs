@@ -1,14 +1,14 @@
 //! How a program is looked up by another program: by execvp(3) of glibc and musl, or by a shell.
 //!
 //! Does not tell these apart: where they would come to different ends, it is not certain. Go has a way of its own, which
-//! [`super::start`] knows.
+//! [`crate::exec::start`] knows.
 
-use super::contents::Contents;
-use super::errno::Errno;
-use super::execve::{Answer, execve};
-use super::host::Host;
-use super::resolve::View;
-use super::rootfs::Node;
+use crate::exec::contents::Contents;
+use crate::exec::errno::Errno;
+use crate::exec::execve::{Answer, execve};
+use crate::exec::host::Host;
+use crate::exec::resolve::View;
+use crate::exec::rootfs::Node;
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,11 +69,11 @@ fn is_final(view: &View<'_>, answer: &Answer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contents::Collector;
-    use super::super::host::Processor;
-    use super::super::rootfs::{Owner, Rootfs};
-    use super::super::user::User;
     use super::*;
+    use crate::exec::contents::Collector;
+    use crate::exec::host::Processor;
+    use crate::exec::rootfs::{Owner, Rootfs};
+    use crate::exec::user::User;
 
     fn rootfs() -> Rootfs {
         let mut rootfs = Rootfs::default();

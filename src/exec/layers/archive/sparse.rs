@@ -3,10 +3,10 @@
 //! Does not read the data.
 
 use super::super::layer::LayerError;
-use super::super::limits::Bound;
 use super::damaged;
 use super::header::{BLOCK, Header, number};
 use super::pax::decimal;
+use crate::exec::limits::Bound;
 
 /// The pieces of a file, in order, and its size with the holes between them.
 pub(super) struct Map {
