@@ -14,7 +14,7 @@ test: ## every hermetic test; needs Rust and nothing else
 	$(CARGO) test --locked $(FEATURES)
 
 test-kernel: ## the prediction of execve(2) against the running kernel and runc; needs root, Python 3 and runc
-	$(CARGO) test --locked $(FEATURES) --test it kernel -- --ignored --nocapture
+	$(CARGO) test --locked $(FEATURES) --test it kernel:: -- --ignored --nocapture
 
 test-layers: ## random images laid out as names and by umoci on disk, and what starts there; needs root, Python 3, umoci and runc
 	$(CARGO) test --locked $(FEATURES) --test it unpacked -- --ignored --nocapture
