@@ -456,6 +456,7 @@ fn a_hostile_archive_does_no_harm() {
     // A layer that only lies outside, or behind links without end, is not there.
     let linked = [
         ("absolute", old(&config, &["app:v1"], &["a"]).link("a", &outside)),
+        ("absolute, to the name of a member", old(&config, &["app:v1"], &["a"]).link("a", "/d").file("d", &layer)),
         ("upwards", old(&config, &["app:v1"], &["x/a"]).link("x/a", "../../outside")),
         ("upwards by name", old(&config, &["app:v1"], &["../outside"]).file("../outside", &layer)),
         ("hard", old(&config, &["app:v1"], &["a"]).hard_link("a", "../outside")),
