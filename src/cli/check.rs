@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::choice::Choice;
 use super::image::ImageArgument;
 use super::{Error, Format};
 use crate::event::Ignored;
@@ -14,6 +15,7 @@ use crate::handler::{Inspect, Look, look};
 use crate::image::Depth;
 use crate::reference::{Repository, Selector};
 use crate::registry::Registry;
+use crate::registry::archive::Archive;
 use crate::registry::counted::Counted;
 use crate::registry::layout::Layout;
 use crate::report::{self, Place, Report};
@@ -27,7 +29,8 @@ use crate::verdict::Verdict;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, or the URI of an image in Amazon ECR.
+    /// `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, `oci-archive:FILE[:TAG|@DIGEST]` for a tar archive of one,
+    /// `docker-archive:FILE[:[REPOSITORY:]TAG]` for what `docker save` writes, or the URI of an image in Amazon ECR.
     image: String,
     /// Where it is meant to run; may be given several times.
     #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::runtime)]
@@ -46,6 +49,7 @@ const EXAMPLES: &str = "\
 Examples:
   ecr-preflight check oci:image:v1 --runtime ecs/arm64 --runtime apprunner
   ecr-preflight check oci:image@sha256:3c949327… --runtime lambda/amd64 --format json
+  ecr-preflight check docker-archive:image.tar --runtime ecs/amd64
   ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
 
 pub(super) async fn run(arguments: Arguments, out: &mut impl Write, err: &mut impl Write) -> Result<Verdict, Error> {
@@ -56,12 +60,21 @@ pub(super) async fn run(arguments: Arguments, out: &mut impl Write, err: &mut im
     let checked = match arguments.image.parse()? {
         ImageArgument::Layout { directory, selector } => {
             let layout = Layout::open(&directory, None)?;
-            let tags = layout.tags().collect::<Vec<_>>().join(", ");
-            let hint = (!tags.is_empty()).then(|| format!("the layout has {tags}"));
-            let absent = || Error::Absent { reference: arguments.image.clone(), hint: hint.clone() };
-            let unnamed = || Error::Unnamed { reference: arguments.image.clone(), hint: hint.clone() };
-            let selector = selector.or_else(|| layout.only()).ok_or_else(unnamed)?;
-            check(&layout, &arguments.image, &selector, None, asked, &rules).await?.ok_or_else(absent)?
+            let choice = Choice::of_layout(&arguments.image, "layout", layout.listed());
+            let selector = choice.selector(selector)?;
+            check(&layout, &arguments.image, &selector, None, asked, &rules).await?.ok_or_else(|| choice.absent())?
+        }
+        ImageArgument::OciArchive { file, selector } => {
+            let archive = Archive::oci(&file)?;
+            let choice = Choice::of_layout(&arguments.image, "archive", archive.listed());
+            let selector = choice.selector(selector)?;
+            check(&archive, &arguments.image, &selector, None, asked, &rules).await?.ok_or_else(|| choice.absent())?
+        }
+        ImageArgument::DockerArchive { file, name } => {
+            let archive = Archive::docker(&file)?;
+            let choice = Choice::of_archive(&arguments.image, archive.listed());
+            let selector = choice.named(name.as_ref())?;
+            check(&archive, &arguments.image, &selector, None, asked, &rules).await?.ok_or_else(|| choice.absent())?
         }
         ImageArgument::Ecr { repository, selector } => {
             let aws = super::aws(Some(repository.region().to_owned())).await;

@@ -12,8 +12,20 @@ use crate::reference::{Digest, DigestError, Repository, RepositoryError, Selecto
 pub(super) enum ImageArgument {
     /// `oci:DIR[:TAG|@DIGEST]`; without either, the only image of the layout.
     Layout { directory: PathBuf, selector: Option<Selector> },
+    /// `oci-archive:FILE[:TAG|@DIGEST]`, likewise.
+    OciArchive { file: PathBuf, selector: Option<Selector> },
+    /// `docker-archive:FILE[:[REPOSITORY:]TAG]`; without a name, the only image of the archive.
+    DockerArchive { file: PathBuf, name: Option<Name> },
     /// The URI of an image in Amazon ECR; without tag and digest, `latest`, as container tools have it.
     Ecr { repository: Repository, selector: Selector },
+}
+
+/// A name by which Docker saved an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    /// As it was written; any repository without it.
+    pub(super) repository: Option<String>,
+    pub(super) tag: Tag,
 }
 
 /// The reference names no image.
@@ -23,6 +35,10 @@ pub(super) enum ImageError {
     Scheme(String),
     #[error("`{0}` names no directory")]
     Directory(String),
+    #[error("`{0}` names no file")]
+    File(String),
+    #[error("`{0}` does not name its image by a tag, as `docker-archive:FILE[:[REPOSITORY:]TAG]` does")]
+    Name(String),
     #[error(transparent)]
     Digest(#[from] DigestError),
     #[error(transparent)]
@@ -33,7 +49,8 @@ pub(super) enum ImageError {
 
 impl ImageError {
     pub(super) fn hint(&self) -> Option<String> {
-        let forms = "use `oci:DIR:TAG` or `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`";
+        let forms = "use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG` or \
+                     `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`";
         matches!(self, Self::Scheme(_)).then(|| forms.to_owned())
     }
 }
@@ -44,12 +61,25 @@ impl FromStr for ImageArgument {
     fn from_str(text: &str) -> Result<Self, ImageError> {
         if let Some(rest) = text.strip_prefix("oci:") {
             let (directory, selector) = split(rest)?;
-            let directory = PathBuf::from(directory);
-            return if directory.as_os_str().is_empty() {
-                Err(ImageError::Directory(text.to_owned()))
-            } else {
-                Ok(Self::Layout { directory, selector })
-            };
+            let directory = named(directory).ok_or_else(|| ImageError::Directory(text.to_owned()))?;
+            return Ok(Self::Layout { directory, selector });
+        }
+        if let Some(rest) = text.strip_prefix("oci-archive:") {
+            let (file, selector) = split(rest)?;
+            return Ok(Self::OciArchive {
+                file: named(file).ok_or_else(|| ImageError::File(text.to_owned()))?,
+                selector,
+            });
+        }
+        if let Some(rest) = text.strip_prefix("docker-archive:") {
+            // What follows may have colons itself, so that the file ends at the first, as skopeo has it.
+            let (file, name) = rest.split_once(':').map_or((rest, None), |(file, name)| (file, Some(name)));
+            let file = named(file).ok_or_else(|| ImageError::File(text.to_owned()))?;
+            let misnamed = || ImageError::Name(text.to_owned());
+            return Ok(Self::DockerArchive {
+                file,
+                name: name.map(|name| name_of(name).ok_or_else(misnamed)).transpose()?,
+            });
         }
         if !text.contains(".dkr.ecr.") {
             return Err(ImageError::Scheme(text.to_owned()));
@@ -58,6 +88,20 @@ impl FromStr for ImageArgument {
         let latest = || Selector::Tag("latest".parse().expect("it is a tag"));
         Ok(Self::Ecr { repository: uri.parse()?, selector: selector.unwrap_or_else(latest) })
     }
+}
+
+fn named(path: &str) -> Option<PathBuf> {
+    (!path.is_empty()).then(|| PathBuf::from(path))
+}
+
+/// A tag, or one behind a repository; Docker saves nothing by its digest.
+fn name_of(text: &str) -> Option<Name> {
+    let (repository, tag) = match text.rsplit_once(':') {
+        Some((repository, _)) if repository.is_empty() || repository.contains('@') => return None,
+        Some((repository, tag)) => (Some(repository.to_owned()), tag),
+        None => (None, text),
+    };
+    Some(Name { repository, tag: tag.parse().ok()? })
 }
 
 /// What stands before the tag or digest, and those. A colon before a slash belongs to the path, and so does an at sign
@@ -96,6 +140,30 @@ mod tests {
             assert_eq!(selector.and_then(Selector::tag).map(Tag::as_str), tag, "{text}");
             assert_eq!(selector.is_some_and(|selector| selector.digest().is_some()), digest, "{text}");
         }
+        for (text, file, tag, digest) in [
+            ("oci-archive:a.tar".to_owned(), "a.tar", None, false),
+            ("oci-archive:/a/b@2/c.tar:v1".to_owned(), "/a/b@2/c.tar", Some("v1"), false),
+            (format!("oci-archive:a.tar@sha256:{hex}"), "a.tar", None, true),
+            (format!("oci-archive:a.tar:v1@sha256:{hex}"), "a.tar", Some("v1"), true),
+        ] {
+            let Ok(ImageArgument::OciArchive { file: found, selector }) = text.parse() else { panic!("{text}") };
+            assert_eq!(found, PathBuf::from(file), "{text}");
+            let selector = selector.as_ref();
+            assert_eq!(selector.and_then(Selector::tag).map(Tag::as_str), tag, "{text}");
+            assert_eq!(selector.is_some_and(|selector| selector.digest().is_some()), digest, "{text}");
+        }
+        for (text, file, name) in [
+            ("docker-archive:a.tar", "a.tar", None),
+            ("docker-archive:job@2/a.tar:v1", "job@2/a.tar", Some((None, "v1"))),
+            ("docker-archive:a.tar:app:v1", "a.tar", Some((Some("app"), "v1"))),
+            ("docker-archive:a.tar:team/app:v1", "a.tar", Some((Some("team/app"), "v1"))),
+            ("docker-archive:a.tar:localhost:5000/app:v1", "a.tar", Some((Some("localhost:5000/app"), "v1"))),
+        ] {
+            let Ok(ImageArgument::DockerArchive { file: found, name: read }) = text.parse() else { panic!("{text}") };
+            assert_eq!(found, PathBuf::from(file), "{text}");
+            let read = read.as_ref().map(|name| (name.repository.as_deref(), name.tag.as_str()));
+            assert_eq!(read, name, "{text}");
+        }
         let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app";
         for (text, tag) in [(uri.to_owned(), "latest"), (format!("{uri}:v1"), "v1")] {
             let Ok(ImageArgument::Ecr { repository, selector }) = text.parse() else { panic!("{text}") };
@@ -109,6 +177,14 @@ mod tests {
         for bad in ["", "oci:", "oci::v1", "oci:a:", "oci:a:b c", "oci:a@sha256:1", "nginx", "docker://nginx", "dir:x"]
         {
             assert!(bad.parse::<ImageArgument>().is_err(), "{bad}");
+        }
+        for bad in ["", ":v1", "a.tar:", "a.tar:b c", "a.tar@sha256:1"] {
+            assert!(format!("oci-archive:{bad}").parse::<ImageArgument>().is_err(), "{bad}");
+        }
+        let digest = format!("a.tar:app@sha256:{}", "0".repeat(64));
+        for bad in ["", ":v1", "a.tar:", "a.tar::v1", "a.tar:app:", "a.tar:team/app", "a.tar:b c", "a.tar:@0", &digest]
+        {
+            assert!(format!("docker-archive:{bad}").parse::<ImageArgument>().is_err(), "{bad}");
         }
         for bad in [format!("{uri}:"), format!("{uri}@v1"), format!("https://{uri}"), format!("{uri}/")] {
             assert!(bad.parse::<ImageArgument>().is_err(), "{bad}");

@@ -4,6 +4,7 @@
 
 mod binary;
 mod check;
+mod choice;
 mod image;
 mod print;
 mod replay;
@@ -20,6 +21,8 @@ use crate::aws::{Aws, connector};
 use crate::image::Depth;
 use crate::inspect::Inspector;
 use crate::log;
+use crate::registry::RegistryError;
+use crate::registry::archive::Compressed;
 use crate::report::Report;
 use crate::runtime::Runtime;
 use crate::settings::{Rules, Settings, SettingsError};
@@ -37,6 +40,9 @@ const EXAMPLES: &str = "\
 Examples:
   Check what `docker buildx build --output type=oci,dest=image,tar=false` made, before it is pushed:
     ecr-preflight check oci:image:v1 --runtime ecs/arm64
+
+  Check what `docker save app:v1 --output image.tar` wrote:
+    ecr-preflight check docker-archive:image.tar --runtime ecs/amd64
 
   Check an image in Amazon ECR against what its repository declares:
     ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
@@ -91,7 +97,7 @@ enum Error {
     #[error(transparent)]
     Image(#[from] image::ImageError),
     #[error(transparent)]
-    Registry(#[from] crate::registry::RegistryError),
+    Registry(#[from] RegistryError),
     #[error(transparent)]
     Walk(#[from] crate::handler::Error),
     #[error(transparent)]
@@ -134,6 +140,10 @@ impl Error {
         match self {
             Self::Absent { hint, .. } | Self::Unnamed { hint, .. } => hint.clone(),
             Self::Image(error) => error.hint(),
+            Self::Registry(RegistryError::File { path, source }) => {
+                let compressed = source.get_ref().and_then(|error| error.downcast_ref::<Compressed>())?;
+                Some(format!("decompress it: `{} --stdout {path} > image.tar`", compressed.undone_by))
+            }
             Self::Registry(error) | Self::Walk(crate::handler::Error::Registry(error)) => {
                 let is_stranger = log::chain(error).contains("no credentials found");
                 let hint = "log in with `aws sso login`, or choose a profile with AWS_PROFILE";

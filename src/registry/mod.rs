@@ -4,10 +4,14 @@
 
 pub mod ecr;
 pub mod layout;
+pub mod listed;
+#[cfg(feature = "cli")]
+pub mod archive;
 pub mod counted;
 mod signed;
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::path::Path;
 
 use crate::reference::{Digest, Selector};
 use crate::service_error::Cause;
@@ -170,4 +174,18 @@ pub async fn blob(registry: &impl Registry, digest: &Digest, limit: usize) -> Re
         }
     }
     Err(failed.expect("at least one attempt was made"))
+}
+
+/// The bytes of something in a file, where it holds at most `limit`.
+fn read_at_most(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("holds more than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, source: io::Error) -> RegistryError {
+    RegistryError::File { path: path.display().to_string(), source }
 }

@@ -206,13 +206,13 @@ fn what_cannot_be_checked_is_said_with_what_helps() {
     check(
         &["check", "nginx:latest"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: `nginx:latest` is no reference that can be checked
+            success false code 2
+            --- out
+            --- err
+            error: `nginx:latest` is no reference that can be checked
 
-        hint: use `oci:DIR:TAG` or `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`
-    "#]],
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG` or `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`
+        "#]],
     );
     check(
         &["check", "oci:DIR:v1", "--runtime", "ecs"],
@@ -332,6 +332,9 @@ fn help_teaches() {
           Check what `docker buildx build --output type=oci,dest=image,tar=false` made, before it is pushed:
             ecr-preflight check oci:image:v1 --runtime ecs/arm64
 
+          Check what `docker save app:v1 --output image.tar` wrote:
+            ecr-preflight check docker-archive:image.tar --runtime ecs/amd64
+
           Check an image in Amazon ECR against what its repository declares:
             ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
 
@@ -355,7 +358,9 @@ fn help_teaches() {
 
         Arguments:
           <IMAGE>
-                  `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, or the URI of an image in Amazon ECR
+                  `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, `oci-archive:FILE[:TAG|@DIGEST]` for a
+                  tar archive of one, `docker-archive:FILE[:[REPOSITORY:]TAG]` for what `docker save`
+                  writes, or the URI of an image in Amazon ECR
 
         Options:
               --runtime <RUNTIME>
@@ -382,6 +387,7 @@ fn help_teaches() {
         Examples:
           ecr-preflight check oci:image:v1 --runtime ecs/arm64 --runtime apprunner
           ecr-preflight check oci:image@sha256:3c949327… --runtime lambda/amd64 --format json
+          ecr-preflight check docker-archive:image.tar --runtime ecs/amd64
           ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
         --- err
     "#]]

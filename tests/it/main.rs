@@ -21,6 +21,7 @@ mod programs;
 mod events;
 mod messages;
 mod cli;
+mod archives;
 mod journal;
 mod template;
 mod readme;
