@@ -4,6 +4,8 @@
 
 pub mod ecr;
 pub mod layout;
+#[cfg(feature = "cli")]
+pub mod distribution;
 pub mod counted;
 mod pieces;
 mod trusted;

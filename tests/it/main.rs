@@ -21,6 +21,7 @@ mod programs;
 mod events;
 mod messages;
 mod cli;
+mod distribution;
 mod journal;
 mod template;
 mod readme;
