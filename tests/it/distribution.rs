@@ -364,13 +364,21 @@ fn layers_are_held_against_their_digests_too() {
     let layer = layout.layer(OCI_GZIP, &elf::program("arm64"));
     let layer = layer["digest"].as_str().unwrap();
     for (fault, expected) in [
-        (Fault::Truncated, expect![[r#"
+        (
+            Fault::Truncated,
+            expect![[r#"
             error: blob sha256:6568dc4afaeb4abe540855a77c71928b7b986161b5386061714bca090332007d did not arrive whole: the connection broke
-        "#]]),
-        (Fault::Corrupted, expect![[r#"
+        "#]],
+        ),
+        (
+            Fault::Corrupted,
+            expect![[r#"
             error: blob sha256:6568dc4afaeb4abe540855a77c71928b7b986161b5386061714bca090332007d did not arrive whole: it has the digest sha256:708fe08e6f8c4d98eb816995266ad260a7f693efd3680949fbc248853b3fef52
-        "#]]),
-        (Fault::Status(404, ""), expect![[r#"
+        "#]],
+        ),
+        (
+            Fault::Status(404, ""),
+            expect![[r#"
             : [
                 {
                   "platform": "linux/arm64",
@@ -383,7 +391,8 @@ fn layers_are_held_against_their_digests_too() {
                 }
               ]
             }
-        "#]]),
+        "#]],
+        ),
     ] {
         let registry = Registry::new(&layout, Door::Open);
         registry.fault(layer, 1, fault.clone());
