@@ -1,34 +1,21 @@
-//! One request to a registry and what it takes: signing in, redirects, a second attempt after a failure.
+//! One question to a registry and what it takes: signing in, and going where it redirects.
 //!
 //! Does not read bodies but those of errors. What is sent to one host is not repeated to another: no `Authorization`
 //! follows a redirect, and no address stands in an error.
 
-use std::error::Error;
-use std::time::Duration;
-
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::{Headers, Request};
 use aws_smithy_types::byte_stream::ByteStream;
 
 use super::super::trusted::{is_loopback, is_trusted};
-use super::super::{Answer, pieces};
 use super::fault::{Asked, Fault};
+use super::send::{drain, send};
 use super::sign::{Signed, Signer};
 use crate::reference::{Digest, Remote};
 
-/// How often a request is sent that fails on the way or in the registry, and the pause after the first; it doubles.
-const ATTEMPTS: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(250);
-
 /// How many redirects are followed: registries send to their storage, which may send on once or twice.
 const REDIRECTS: usize = 5;
-
-/// As much of an error's body as is read.
-const MAX_ERROR: usize = 64 * 1024;
-
-const AGENT: &str = concat!("ecr-preflight/", env!("CARGO_PKG_VERSION"));
 
 /// Where Docker Hub's API is.
 const HUB: &str = "registry-1.docker.io";
@@ -80,6 +67,7 @@ impl Asker {
             let renewed = self.signer.renew(&self.http, &self.repository, signed.as_ref(), &challenges).await?;
             if renewed.is_some() {
                 signed = renewed;
+                drain(response).await;
                 response = self.ask(&url, accept, signed.as_ref()).await?;
             }
         }
@@ -106,6 +94,7 @@ impl Asker {
                 return Err(Fault::failed("the registry redirects to an address that is not an https one"));
             }
             let is_own = origin(&url) == self.origin;
+            drain(response).await;
             response = self.ask(&url, accept, signed.filter(|_| is_own)).await?;
             match response.status().as_u16() {
                 300..400 => {}
@@ -136,52 +125,13 @@ impl Asker {
     }
 }
 
-/// Sends a request, again where it fails on the way or the other side says that it failed.
-pub(super) async fn send(
-    http: &SharedHttpConnector,
-    who: &'static str,
-    request: impl Fn() -> Option<Request>,
-) -> Result<HttpResponse, Fault> {
-    let mut pause = PAUSE;
-    for attempt in 1.. {
-        let mut request = request().ok_or_else(|| Fault::failed(format!("{who} cannot be asked that way")))?;
-        request.headers_mut().insert("user-agent", AGENT);
-        match http.call(request).await {
-            Ok(response) if attempt == ATTEMPTS || !matches!(response.status().as_u16(), 500 | 502..=504) => {
-                return Ok(response);
-            }
-            Err(error) if attempt == ATTEMPTS => return Err(unreachable(who, &error)),
-            _ => tokio::time::sleep(pause).await,
-        }
-        pause *= 2;
-    }
-    unreachable!("the last attempt returns")
-}
-
-/// The words of the innermost cause, such as "Connection refused"; those around it may hold the address.
-fn unreachable(who: &str, error: &ConnectorError) -> Fault {
-    if error.is_timeout() {
-        return Fault::failed(format!("{who} did not answer in time"));
-    }
-    let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    let said = cause.to_string();
-    let said = if said.contains("://") { String::new() } else { format!(": {said}") };
-    Fault::failed(format!("{who} cannot be reached{said}"))
-}
-
 /// What an answer of the registry itself means.
 async fn reply(asked: Asked<'_>, response: HttpResponse) -> Result<Option<Reply>, Fault> {
     let status = response.status().as_u16();
     if status == 200 {
         return Ok(Some(taken(response)));
     }
-    let body = match pieces::whole(ByteStream::new(response.into_body()), MAX_ERROR).await {
-        Ok(Answer::Found(body)) => body,
-        _ => Vec::new(),
-    };
+    let body = drain(response).await;
     if status == 404 && !Fault::is_of_repository(&body) {
         return Ok(None);
     }

@@ -6,6 +6,7 @@
 mod ask;
 mod credentials;
 mod fault;
+mod send;
 mod sign;
 
 use std::time::Duration;

@@ -17,9 +17,9 @@ use tokio::sync::Mutex;
 
 use super::super::trusted::{is_loopback, is_trusted};
 use super::super::{Answer, pieces};
-use super::ask::send;
 use super::credentials;
 use super::fault::{Asked, Fault};
+use super::send::send;
 use crate::reference::Remote;
 
 /// The largest answer of a token service, in bytes; tokens have some kilobytes.
