@@ -2,6 +2,10 @@
 //!
 //! Does not write, nor know resource tags: such registries have none. Plain HTTP is for loopback only. Addresses are
 //! never part of an error: after a redirect they are bearer secrets.
+//!
+//! The protocol is written here, on the connector that all other requests go through. The crate oci-client (0.18) reads
+//! manifests and errors without a bound, follows redirects to plain HTTP, refuses manifests of Docker's schema 1 and does
+//! not tell a token service's refusal from none; none of it can be set.
 
 mod ask;
 mod credentials;
