@@ -19,10 +19,11 @@ test-kernel: ## the prediction of execve(2) against the running kernel and runc;
 test-layers: ## random images laid out as names and by umoci on disk, and what starts there; needs root, Python 3, umoci and runc
 	$(CARGO) test --locked $(FEATURES) --test it unpacked -- --ignored --nocapture
 
-test-real: ## images of real programs, made with umoci and skopeo, against what runc makes of them; needs Debian, root and runc
+test-real: ## images of real programs, made with umoci and skopeo, against what runc makes of them, and out of Debian's registry; needs Debian, root and runc
 	python3 tests/real/images.py $(TARGET)/real-images
 	python3 -B tests/real/programs.py $(TARGET)/real-programs
 	TEST_REAL_IMAGES="$(abspath $(TARGET))/real-images/layout" TEST_REAL_PROGRAMS="$(abspath $(TARGET))/real-programs/layout" \
+		python3 -B tests/real/registry.py --images $(TARGET)/real-images/layout --work $(TARGET)/real-registry -- \
 		$(CARGO) test --locked $(FEATURES) --test it real_ -- --ignored
 
 test-emulator: $(VENV)/installed ## the real function against an AWS emulator and a real client; needs Debian and Python 3.10

@@ -120,20 +120,26 @@ pub fn endpoint(service: &str, variable: impl Fn(&str) -> Option<String>) -> Opt
 /// It is built with the first request: reading the system's trusted roots takes longer than all else before it.
 #[must_use]
 pub fn connector() -> SharedHttpConnector {
-    SharedHttpConnector::new(OnDemand(LazyLock::new(|| {
-        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(READ).build();
+    connector_within(CONNECT, READ)
+}
+
+/// The same, where a connection and the first byte of an answer may take as long as this.
+#[must_use]
+pub fn connector_within(connect: Duration, read: Duration) -> SharedHttpConnector {
+    SharedHttpConnector::new(OnDemand(LazyLock::new(Box::new(move || {
+        let settings = HttpConnectorSettings::builder().connect_timeout(connect).read_timeout(read).build();
         let connector = Connector::builder()
             .connector_settings(settings)
             .sleep_impl(TokioSleep::new())
             .proxy_config(ProxyConfig::from_env())
             .tls_provider(Provider::rustls(CryptoMode::Ring));
         connector.build()
-    })))
+    }))))
 }
 
 /// A connector that is built when it is first called; most events that are ignored never do.
 #[derive(Debug)]
-struct OnDemand(LazyLock<Connector>);
+struct OnDemand(LazyLock<Connector, Box<dyn FnOnce() -> Connector + Send>>);
 
 impl HttpConnector for OnDemand {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {

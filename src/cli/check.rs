@@ -17,6 +17,7 @@ use crate::reference::{Repository, Selector};
 use crate::registry::Registry;
 use crate::registry::archive::Archive;
 use crate::registry::counted::Counted;
+use crate::registry::distribution::Distribution;
 use crate::registry::layout::Layout;
 use crate::report::{self, Place, Report};
 use crate::runtime::Runtime;
@@ -30,7 +31,9 @@ use crate::verdict::Verdict;
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, `oci-archive:FILE[:TAG|@DIGEST]` for a tar archive of one,
-    /// `docker-archive:FILE[:[REPOSITORY:]TAG]` for what `docker save` writes, or the URI of an image in Amazon ECR.
+    /// `docker-archive:FILE[:[REPOSITORY:]TAG]` for what `docker save` writes, the URI of an image in Amazon ECR, or
+    /// `HOST[:PORT]/REPO[:TAG][@DIGEST]` for one in any other registry, with docker's credentials; without HOST, Docker
+    /// Hub.
     image: String,
     /// Where it is meant to run; may be given several times.
     #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::runtime)]
@@ -50,7 +53,9 @@ Examples:
   ecr-preflight check oci:image:v1 --runtime ecs/arm64 --runtime apprunner
   ecr-preflight check oci:image@sha256:3c949327… --runtime lambda/amd64 --format json
   ecr-preflight check docker-archive:image.tar --runtime ecs/amd64
-  ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
+  ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
+  ecr-preflight check public.ecr.aws/docker/library/busybox:1.37 --runtime ecs/arm64
+  ecr-preflight check grafana/grafana:11.4.0 --runtime apprunner";
 
 pub(super) async fn run(arguments: Arguments, out: &mut impl Write, err: &mut impl Write) -> Result<Verdict, Error> {
     let mut rules = super::settings()?.rules;
@@ -81,6 +86,13 @@ pub(super) async fn run(arguments: Arguments, out: &mut impl Write, err: &mut im
             let registry = aws.ecr(super::endpoint("ECR")).open(&repository);
             let absent = || Error::Absent { reference: arguments.image.clone(), hint: None };
             check(&registry, &arguments.image, &selector, Some(&repository), asked, &rules).await?.ok_or_else(absent)?
+        }
+        ImageArgument::Remote { repository, selector } => {
+            let registry = Distribution::new(repository, super::far());
+            let may_have_moved = "its tag may point at another image by now: without it, the digest alone counts";
+            let hint = matches!(selector, Selector::Both(..)).then(|| may_have_moved.to_owned());
+            let absent = || Error::Absent { reference: arguments.image.clone(), hint };
+            check(&registry, &arguments.image, &selector, None, asked, &rules).await?.ok_or_else(absent)?
         }
     };
     match arguments.format {

@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::reference::{Digest, DigestError, Repository, RepositoryError, Selector, Tag, TagError};
+use super::remote::{self, NameError};
+use crate::reference::{Digest, DigestError, Remote, Repository, RepositoryError, Selector, Tag, TagError};
 
 /// An image as the command line names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(super) enum ImageArgument {
     DockerArchive { file: PathBuf, name: Option<Name> },
     /// The URI of an image in Amazon ECR; without tag and digest, `latest`, as container tools have it.
     Ecr { repository: Repository, selector: Selector },
+    /// An image of any other registry.
+    Remote { repository: Remote, selector: Selector },
 }
 
 /// A name by which Docker saved an image.
@@ -31,8 +34,6 @@ pub(super) struct Name {
 /// The reference names no image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ImageError {
-    #[error("`{0}` is no reference that can be checked")]
-    Scheme(String),
     #[error("`{0}` names no directory")]
     Directory(String),
     #[error("`{0}` names no file")]
@@ -45,13 +46,16 @@ pub(super) enum ImageError {
     Tag(#[from] TagError),
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    #[error("{error}")]
+    Remote { error: NameError, nearest: Option<String> },
 }
 
 impl ImageError {
     pub(super) fn hint(&self) -> Option<String> {
-        let forms = "use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG` or \
-                     `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`";
-        matches!(self, Self::Scheme(_)).then(|| forms.to_owned())
+        let Self::Remote { nearest, .. } = self else { return None };
+        let forms = "use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such \
+                     as `public.ecr.aws/docker/library/busybox:1.37`";
+        Some(nearest.as_ref().map_or_else(|| forms.to_owned(), |near| format!("did you mean `{near}`?")))
     }
 }
 
@@ -81,8 +85,13 @@ impl FromStr for ImageArgument {
                 name: name.map(|name| name_of(name).ok_or_else(misnamed)).transpose()?,
             });
         }
-        if !text.contains(".dkr.ecr.") {
-            return Err(ImageError::Scheme(text.to_owned()));
+        // As skopeo writes it.
+        let text = text.strip_prefix("docker://").unwrap_or(text);
+        if !text.split('/').next().is_some_and(|host| host.contains(".dkr.ecr.")) {
+            let wrong = |error| ImageError::Remote { error, nearest: remote::nearest(text) };
+            return remote::parse(text)
+                .map_err(wrong)
+                .map(|(repository, selector)| Self::Remote { repository, selector });
         }
         let (uri, selector) = split(text)?;
         let latest = || Selector::Tag("latest".parse().expect("it is a tag"));
@@ -165,17 +174,19 @@ mod tests {
             assert_eq!(read, name, "{text}");
         }
         let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app";
-        for (text, tag) in [(uri.to_owned(), "latest"), (format!("{uri}:v1"), "v1")] {
+        for (text, tag) in [(uri.to_owned(), "latest"), (format!("docker://{uri}:v1"), "v1")] {
             let Ok(ImageArgument::Ecr { repository, selector }) = text.parse() else { panic!("{text}") };
             assert_eq!((repository.to_string().as_str(), selector.tag().map(Tag::as_str)), (uri, Some(tag)));
+        }
+        for text in ["busybox", "docker://busybox", "ghcr.io/a.dkr.ecr.b/c:v1", "public.ecr.aws/a/b"] {
+            assert!(matches!(text.parse(), Ok(ImageArgument::Remote { .. })), "{text}");
         }
     }
 
     #[test]
     fn bad_references_are_refused() {
         let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app";
-        for bad in ["", "oci:", "oci::v1", "oci:a:", "oci:a:b c", "oci:a@sha256:1", "nginx", "docker://nginx", "dir:x"]
-        {
+        for bad in ["", "oci:", "oci::v1", "oci:a:", "oci:a:b c", "oci:a@sha256:1", "Nginx", "docker://", "dir:x"] {
             assert!(bad.parse::<ImageArgument>().is_err(), "{bad}");
         }
         for bad in ["", ":v1", "a.tar:", "a.tar:b c", "a.tar@sha256:1"] {

@@ -7,22 +7,24 @@ mod check;
 mod choice;
 mod image;
 mod print;
+mod remote;
 mod replay;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::http_client_fn;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_types::region::Region;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::aws::{Aws, connector};
+use crate::aws::{Aws, connector, connector_within};
 use crate::image::Depth;
 use crate::inspect::Inspector;
 use crate::log;
-use crate::registry::RegistryError;
 use crate::registry::archive::Compressed;
+use crate::registry::{RegistryError, distribution};
 use crate::report::Report;
 use crate::runtime::Runtime;
 use crate::settings::{Rules, Settings, SettingsError};
@@ -46,6 +48,9 @@ Examples:
 
   Check an image in Amazon ECR against what its repository declares:
     ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
+
+  Check an image of any registry before it is copied:
+    ecr-preflight check grafana/grafana:11.4.0 --runtime apprunner
 
   See what the function would say of an event, without an AWS account:
     ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
@@ -145,6 +150,9 @@ impl Error {
                 Some(format!("decompress it: `{} --stdout {path} > image.tar`", compressed.undone_by))
             }
             Self::Registry(error) | Self::Walk(crate::handler::Error::Registry(error)) => {
+                if let Some(hint) = fault(error).map(distribution::Fault::hint) {
+                    return hint.map(str::to_owned);
+                }
                 let is_stranger = log::chain(error).contains("no credentials found");
                 let hint = "log in with `aws sso login`, or choose a profile with AWS_PROFILE";
                 is_stranger.then(|| hint.to_owned())
@@ -152,6 +160,21 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// Why a registry other than Amazon ECR did not answer, where it is one that did not.
+fn fault(error: &RegistryError) -> Option<&distribution::Fault> {
+    match error {
+        RegistryError::Denied { source, .. }
+        | RegistryError::NoRepository { source, .. }
+        | RegistryError::Failed { source, .. } => source.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// The way to registries: further than to a region's own services, and often through a token service.
+fn far() -> SharedHttpConnector {
+    connector_within(Duration::from_secs(5), Duration::from_secs(15))
 }
 
 /// The clients for a person: profile, region and single sign-on as the AWS CLI has them.

@@ -6,9 +6,13 @@ mod digest;
 mod tag;
 mod mark;
 mod repository;
+#[cfg(feature = "cli")]
+mod remote;
 
 pub use digest::{Digest, DigestError};
 pub use mark::MARK_PREFIX;
+#[cfg(feature = "cli")]
+pub use remote::{Remote, RemoteError};
 pub use repository::{Repository, RepositoryError};
 pub use tag::{Tag, TagError};
 

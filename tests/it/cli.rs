@@ -204,15 +204,37 @@ fn what_cannot_be_checked_is_said_with_what_helps() {
         "#]],
     );
     check(
-        &["check", "nginx:latest"],
+        &["check", "ghcr.io/Team/App:v1"],
         expect![[r#"
-            success false code 2
-            --- out
-            --- err
-            error: `nginx:latest` is no reference that can be checked
+        success false code 2
+        --- out
+        --- err
+        error: `Team/App` is not a repository name: expected lower-case words and digits, joined by `.`, `_`, `__`, `-` and `/`
 
-            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG` or `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`
-        "#]],
+        hint: did you mean `ghcr.io/team/app:v1`?
+    "#]],
+    );
+    check(
+        &["check", "dir:image"],
+        expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: `dir:image` names no image in a registry
+
+        hint: use `oci:DIR:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+    "#]],
+    );
+    check(
+        &["check", "ghcr.io/team/app@v1"],
+        expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: `v1` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits
+
+        hint: use `oci:DIR:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+    "#]],
     );
     check(
         &["check", "oci:DIR:v1", "--runtime", "ecs"],
@@ -338,6 +360,9 @@ fn help_teaches() {
           Check an image in Amazon ECR against what its repository declares:
             ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
 
+          Check an image of any registry before it is copied:
+            ecr-preflight check grafana/grafana:11.4.0 --runtime apprunner
+
           See what the function would say of an event, without an AWS account:
             ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
 
@@ -360,7 +385,8 @@ fn help_teaches() {
           <IMAGE>
                   `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, `oci-archive:FILE[:TAG|@DIGEST]` for a
                   tar archive of one, `docker-archive:FILE[:[REPOSITORY:]TAG]` for what `docker save`
-                  writes, or the URI of an image in Amazon ECR
+                  writes, the URI of an image in Amazon ECR, or `HOST[:PORT]/REPO[:TAG][@DIGEST]` for
+                  one in any other registry, with docker's credentials; without HOST, Docker Hub
 
         Options:
               --runtime <RUNTIME>
@@ -389,6 +415,8 @@ fn help_teaches() {
           ecr-preflight check oci:image@sha256:3c949327… --runtime lambda/amd64 --format json
           ecr-preflight check docker-archive:image.tar --runtime ecs/amd64
           ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
+          ecr-preflight check public.ecr.aws/docker/library/busybox:1.37 --runtime ecs/arm64
+          ecr-preflight check grafana/grafana:11.4.0 --runtime apprunner
         --- err
     "#]]
     .assert_eq(&run(&["check", "--help"], &[]));

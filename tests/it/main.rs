@@ -22,6 +22,7 @@ mod events;
 mod messages;
 mod cli;
 mod archives;
+mod distribution;
 mod journal;
 mod template;
 mod readme;

@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::byte_stream::ByteStream;
 
+use super::super::pieces::whole;
+use super::super::trusted::is_trusted;
 use super::super::{Answer, RegistryError};
 use crate::reference::Digest;
 
@@ -30,15 +32,7 @@ pub(super) async fn fetch(
 }
 
 async fn get(http: &SharedHttpConnector, url: &str, limit: usize) -> Result<Answer<Vec<u8>>, String> {
-    let mut body = open(http, url).await?;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.try_next().await.map_err(|_| format!("it broke off after {} bytes", bytes.len()))? {
-        if bytes.len() + chunk.len() > limit {
-            return Ok(Answer::Refused(format!("it holds more than {limit} bytes")));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Answer::Found(bytes))
+    whole(open(http, url).await?, limit).await
 }
 
 /// Asks for the blob at an address; the body is still to come.
@@ -61,45 +55,4 @@ pub(super) async fn open(http: &SharedHttpConnector, url: &str) -> Result<ByteSt
         return Err(format!("the storage service answered with status {status}"));
     }
     Ok(ByteStream::new(response.into_body()))
-}
-
-/// Whether an address may be fetched: over TLS, or on this very machine, where an emulator of AWS answers.
-fn is_trusted(url: &str) -> bool {
-    let loopback = |authority: &str| {
-        if authority.contains('@') {
-            return false;
-        }
-        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        host == "localhost" || host == "[::1]" || host.starts_with("127.") && host.parse::<std::net::Ipv4Addr>().is_ok()
-    };
-    match url.split_once("://") {
-        Some(("https", _)) => true,
-        Some(("http", rest)) => loopback(rest.split(['/', '?', '#']).next().unwrap_or_default()),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_trusted;
-
-    #[test]
-    fn only_tls_and_this_machine_are_trusted() {
-        for good in ["https://bucket.s3.us-west-2.amazonaws.com/x?y", "http://127.0.0.1:4566/v2", "http://localhost/x"]
-        {
-            assert!(is_trusted(good), "{good}");
-        }
-        for bad in [
-            "http://bucket.s3.amazonaws.com/x",
-            "http://127.0.0.1.evil.example/x",
-            "http://127.0.0.1@evil.example/x",
-            "http://localhost@evil.example:80/",
-            "http://127.0.0.1:80@evil.example",
-            "ftp://127.0.0.1/x",
-            "file:///etc/passwd",
-            "",
-        ] {
-            assert!(!is_trusted(bad), "{bad}");
-        }
-    }
 }

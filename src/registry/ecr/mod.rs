@@ -11,19 +11,9 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{Image, ImageIdentifier};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-use super::{Answer, Manifest, Registry, RegistryError, Stream};
+use super::{Answer, MANIFEST_TYPES, Manifest, Registry, RegistryError, Stream};
 use crate::reference::{Digest, Repository, Selector};
 use crate::service_error::cause;
-
-/// Every type of manifest that Amazon ECR stores; asked for all of them, it never translates one.
-const MANIFEST_TYPES: [&str; 6] = [
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v1+prettyjws",
-];
 
 /// The clients that reading needs; built once, shared by all repositories.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "it serves tests alone")]
 
 mod ecr;
-mod http;
+pub mod http;
 mod lambda;
 mod serve;
 mod sns;

@@ -1,0 +1,222 @@
+//! A small registry on this very machine: the pull half of the OCI distribution API with each way of signing in, over
+//! real HTTP. It keeps every request and fails on purpose.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::BufReader;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use ecr_preflight::reference::Digest;
+use serde_json::{Value, json};
+
+use super::aws::http::{Reply, Request};
+use super::layout::{Builder, OCI_MANIFEST};
+
+/// The one repository that it has.
+pub const REPOSITORY: &str = "team/app";
+/// `me:0SECRET0`, as RFC 7617 has it.
+pub const BASIC: &str = "bWU6MFNFQ1JFVDA=";
+pub const IDENTITY: &str = "0IDENTITY0";
+
+/// Whom it lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    Open,
+    Basic,
+    /// Whoever brings a token, which its service gives to everybody.
+    Token,
+    /// Whoever brings a token, which its service gives to `me`.
+    TokenForMe,
+}
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    Status(u16, &'static str),
+    Truncated,
+    Corrupted,
+    Holds(usize),
+    /// To this address, with the digest at its end; `AT` is the registry's own.
+    Redirected(String),
+    /// 401 with a challenge, as when a token has run out.
+    Expired,
+    Challenges(&'static str),
+}
+
+#[derive(Debug)]
+pub struct Registry {
+    address: SocketAddr,
+    world: Arc<World>,
+}
+
+#[derive(Debug)]
+struct World {
+    door: Door,
+    blobs: BTreeMap<String, Vec<u8>>,
+    tags: BTreeMap<String, String>,
+    /// Of the first so many requests of a kind.
+    faults: Mutex<Vec<(String, usize, Fault)>>,
+    requests: Mutex<Vec<Request>>,
+}
+
+impl Registry {
+    /// All that a layout holds, in one repository.
+    pub fn new(layout: &Builder, door: Door) -> Self {
+        let files = fs::read_dir(layout.path().join("blobs/sha256")).unwrap();
+        let blobs = files.map(|file| fs::read(file.unwrap().path()).unwrap());
+        let blobs = blobs.map(|bytes| (Digest::of(&bytes).to_string(), bytes)).collect();
+        let index: Value = serde_json::from_slice(&fs::read(layout.path().join("index.json")).unwrap()).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let named = |listed: &Value| {
+            (text(&listed["annotations"]["org.opencontainers.image.ref.name"]), text(&listed["digest"]))
+        };
+        let tags = index["manifests"].as_array().unwrap().iter().map(named).collect();
+        let world = World { door, blobs, tags, faults: Mutex::default(), requests: Mutex::default() };
+        let world = Arc::new(world);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = Arc::clone(&world);
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let (world, connection) = (Arc::clone(&served), connection.unwrap());
+                std::thread::spawn(move || world.serve(&connection, address));
+            }
+        });
+        Self { address, world }
+    }
+
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The first `times` requests go wrong of a kind, `manifests`, `blobs`, `token` or `storage`, or for a digest.
+    pub fn fault(&self, of: &str, times: usize, fault: Fault) {
+        self.world.faults.lock().unwrap().push((of.to_owned(), times, fault));
+    }
+
+    /// The requests of a kind.
+    pub fn requests(&self, wanted: &str) -> Vec<Request> {
+        let requests = self.world.requests.lock().unwrap();
+        requests.iter().filter(|request| kind(&request.target) == wanted).cloned().collect()
+    }
+}
+
+impl World {
+    fn serve(&self, mut connection: &TcpStream, address: SocketAddr) {
+        connection.set_nodelay(true).unwrap();
+        let mut reader = BufReader::new(connection);
+        while let Ok(Some(request)) = Request::read(&mut reader) {
+            self.requests.lock().unwrap().push(request.clone());
+            let reply = self.reply(&request, address);
+            if !reply.send(&mut connection).unwrap_or(false) {
+                return;
+            }
+        }
+    }
+
+    fn reply(&self, request: &Request, at: SocketAddr) -> Reply {
+        let fault = {
+            let mut faults = self.faults.lock().unwrap();
+            let is_for =
+                |of: &str| of == kind(&request.target) || request.target.contains(of) && of.contains("sha256:");
+            let found = faults.iter_mut().find(|(of, times, _)| is_for(of) && *times > 0);
+            found.map(|(_, times, fault)| {
+                *times -= 1;
+                fault.clone()
+            })
+        };
+        let last = request.target.split('?').next().unwrap().rsplit('/').next().unwrap();
+        match fault {
+            Some(Fault::Status(status, body)) => return Reply::new(status, body),
+            Some(Fault::Expired) => return self.challenge(at),
+            Some(Fault::Challenges(challenge)) => return Reply::new(401, "").with("www-authenticate", challenge),
+            Some(Fault::Holds(bytes)) => return Reply::new(200, vec![b' '; bytes]),
+            Some(Fault::Redirected(to)) => {
+                return Reply::new(307, "").with("location", to.replace("AT", &at.to_string()) + last + "?X=0SIGNED0");
+            }
+            Some(Fault::Truncated | Fault::Corrupted) | None => {}
+        }
+        let mut reply = match kind(&request.target) {
+            "token" => self.token(request),
+            // As S3 has it: an address that is signed takes no other signature.
+            "storage" if request.header("authorization").is_some() => Reply::new(400, ""),
+            "storage" => self.blobs.get(last).map_or_else(|| Reply::new(404, ""), |blob| Reply::new(200, blob.clone())),
+            _ if !self.lets_in(request) => self.challenge(at),
+            kind @ ("manifests" | "blobs") if request.target.starts_with(&format!("/v2/{REPOSITORY}/")) => {
+                self.found(kind, last)
+            }
+            _ => error(404, "NAME_UNKNOWN"),
+        };
+        match fault {
+            Some(Fault::Truncated) => reply.cut = Some(reply.body.len() / 2),
+            Some(_) => {
+                let middle = reply.body.len() / 2;
+                reply.body[middle] ^= 1;
+            }
+            None => {}
+        }
+        reply
+    }
+
+    fn found(&self, kind: &str, reference: &str) -> Reply {
+        let digest = self.tags.get(reference).map_or(reference, String::as_str);
+        match self.blobs.get(digest) {
+            Some(blob) if kind == "manifests" => {
+                let document: Value = serde_json::from_slice(blob).unwrap();
+                let media_type = document["mediaType"].as_str().unwrap_or(OCI_MANIFEST).to_owned();
+                Reply::new(200, blob.clone()).with("content-type", media_type).with("docker-content-digest", digest)
+            }
+            Some(blob) => Reply::new(200, blob.clone()),
+            None => error(404, if kind == "blobs" { "BLOB_UNKNOWN" } else { "MANIFEST_UNKNOWN" }),
+        }
+    }
+
+    fn lets_in(&self, request: &Request) -> bool {
+        let signed = request.header("authorization");
+        match self.door {
+            Door::Open => signed.is_none(),
+            Door::Basic => signed == Some(&format!("Basic {BASIC}")),
+            Door::Token | Door::TokenForMe => signed == Some("Bearer 0TOKEN0"),
+        }
+    }
+
+    fn challenge(&self, at: SocketAddr) -> Reply {
+        let scope = format!("repository:{REPOSITORY}:pull");
+        let challenge = match self.door {
+            Door::Open | Door::Basic => r#"Basic realm="small""#.to_owned(),
+            _ => format!(r#"Bearer realm="http://{at}/token",service="small registry",scope="{scope}""#),
+        };
+        error(401, "UNAUTHORIZED").with("www-authenticate", challenge)
+    }
+
+    /// Token and OAuth2 authentication of the distribution project.
+    fn token(&self, request: &Request) -> Reply {
+        let form = String::from_utf8(request.body.clone()).unwrap();
+        let asked = if request.method == "POST" { &form } else { &request.target };
+        let is_for_this =
+            asked.contains("service=small%20registry") && asked.contains("repository%3Ateam%2Fapp%3Apull");
+        let is_me = match request.method.as_str() {
+            "POST" => form.contains("grant_type=refresh_token") && form.contains(IDENTITY),
+            _ => request.header("authorization") == Some(&format!("Basic {BASIC}")),
+        };
+        let is_stranger = request.header("authorization").is_none() && form.is_empty();
+        if is_for_this && (is_me || is_stranger && self.door == Door::Token) {
+            return Reply::new(
+                200,
+                json!({"token": "0TOKEN0", "access_token": "0TOKEN0", "expires_in": 60}).to_string(),
+            );
+        }
+        Reply::new(401, r#"{"details":"0SECRET0 is wrong"}"#)
+    }
+}
+
+fn kind(target: &str) -> &str {
+    let path = target.split('?').next().unwrap();
+    let first = ["token", "storage"].into_iter().find(|kind| path[1..].starts_with(kind));
+    first.or_else(|| path.rsplit('/').nth(1)).unwrap_or_default()
+}
+
+fn error(status: u16, code: &str) -> Reply {
+    Reply::new(status, json!({"errors": [{"code": code, "message": "as said", "detail": null}]}).to_string())
+}
