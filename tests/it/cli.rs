@@ -217,24 +217,24 @@ fn what_cannot_be_checked_is_said_with_what_helps() {
     check(
         &["check", "dir:image"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: `dir:image` names no image in a registry
+            success false code 2
+            --- out
+            --- err
+            error: `dir:image` names no image in a registry
 
-        hint: use `oci:DIR:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
-    "#]],
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+        "#]],
     );
     check(
         &["check", "ghcr.io/team/app@v1"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: `v1` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits
+            success false code 2
+            --- out
+            --- err
+            error: `v1` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits
 
-        hint: use `oci:DIR:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
-    "#]],
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+        "#]],
     );
     check(
         &["check", "oci:DIR:v1", "--runtime", "ecs"],
@@ -385,8 +385,8 @@ fn help_teaches() {
           <IMAGE>
                   `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, `oci-archive:FILE[:TAG|@DIGEST]` for a
                   tar archive of one, `docker-archive:FILE[:[REPOSITORY:]TAG]` for what `docker save`
-                  writes, the URI of an image in Amazon ECR, or `HOST[:PORT]/REPO[:TAG][@DIGEST]` for
-                  one in any other registry, with docker's credentials; without HOST, Docker Hub
+                  writes, the URI of an image in Amazon ECR, or `HOST[:PORT]/REPO[:TAG][@DIGEST]` for one in
+                  any other registry, with docker's credentials; without HOST, Docker Hub
 
         Options:
               --runtime <RUNTIME>
