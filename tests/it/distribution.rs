@@ -2,7 +2,6 @@
 //! Debian's, which `tests/real/registry.py` starts.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use expect_test::{Expect, expect};
@@ -107,8 +106,11 @@ fn credentials_are_docker_s_and_go_where_they_belong() {
     same(&layout, &mine, ":oci", Some(&identity));
     let helped = config(&json!({"credHelpers": {mine.address(): "small"}}));
     let helper = helped.path().join("docker-credential-small");
-    fs::write(&helper, "#!/bin/sh\necho '{\"Username\":\"me\",\"Secret\":\"0SECRET0\"}'\n").unwrap();
-    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    // Like any helper it reads the server's name first; without, the name may meet a closed pipe.
+    let script = helped.path().join("script");
+    fs::write(&script, "#!/bin/sh\ncat >/dev/null\necho '{\"Username\":\"me\",\"Secret\":\"0SECRET0\"}'\n").unwrap();
+    // By another process: what a test beside this one starts must not hold the file open for writing.
+    assert!(Command::new("install").args(["-m", "755"]).args([&script, &helper]).status().unwrap().success());
     same(&layout, &mine, ":oci", Some(&helped));
     // A token that runs out in the middle is replaced.
     mine.fault("blobs", 1, Fault::Expired);
