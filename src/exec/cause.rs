@@ -18,7 +18,7 @@ pub struct Cause {
     /// Its path, as written.
     pub path: Vec<u8>,
     /// What is wrong with it.
-    pub fault: Fault,
+    pub defect: Defect,
 }
 
 /// What the kernel opens a file as.
@@ -34,7 +34,7 @@ pub enum Role {
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum Defect {
     /// It is nothing that this machine starts or, of a loader, nothing that it loads; a loader is no text or script either.
     Format(Format),
     /// It is not there; a name without a slash is in no directory of `PATH`.
@@ -77,24 +77,24 @@ pub fn cause(view: &View<'_>, host: Host, answer: &Answer) -> Option<Cause> {
     let Answer::Fails { errno, path, chain } = answer else { return None };
     let role = chain.last().map_or(Some(Role::Program), |opener| role(view, opener))?;
     let found = view.find(path);
-    let fault = match (errno, found) {
-        (Errno::NameTooLong, _) => Fault::NameTooLong,
-        (Errno::NotDirectory, _) => Fault::NoDirectory,
-        (Errno::Loop, Ok(_)) => Fault::Nested,
-        (Errno::Loop, Err(_)) => Fault::Links,
+    let defect = match (errno, found) {
+        (Errno::NameTooLong, _) => Defect::NameTooLong,
+        (Errno::NotDirectory, _) => Defect::NoDirectory,
+        (Errno::Loop, Ok(_)) => Defect::Nested,
+        (Errno::Loop, Err(_)) => Defect::Links,
         (Errno::NoEntry, _) => missing(view, role, path),
-        (Errno::Access, Err(_)) => Fault::NotSearchable,
+        (Errno::Access, Err(_)) => Defect::NotSearchable,
         (Errno::Access, Ok(found)) => match found.node {
-            Node::Directory(_) => Fault::Directory,
-            Node::File(owner, _) => Fault::NotExecutable { mode: owner.mode },
-            Node::Special(_) | Node::Link(_) => Fault::Special,
+            Node::Directory(_) => Defect::Directory,
+            Node::File(owner, _) => Defect::NotExecutable { mode: owner.mode },
+            Node::Special(_) | Node::Link(_) => Defect::Special,
         },
         (Errno::ExecFormat | Errno::Invalid | Errno::InputOutput | Errno::LibraryBad, found) => {
             let Node::File(_, contents) = found.ok()?.node else { return None };
-            Fault::Format(Format::of(host, contents))
+            Defect::Format(Format::of(host, contents))
         }
     };
-    Some(Cause { role, path: path.clone(), fault })
+    Some(Cause { role, path: path.clone(), defect })
 }
 
 /// What a file was opened as, by the file that asked for it.
@@ -103,15 +103,15 @@ fn role(view: &View<'_>, opener: &[u8]) -> Option<Role> {
     Some(if contents.head().starts_with(b"#!") { Role::Interpreter } else { Role::Loader })
 }
 
-fn missing(view: &View<'_>, role: Role, path: &[u8]) -> Fault {
+fn missing(view: &View<'_>, role: Role, path: &[u8]) -> Defect {
     match role {
         // It was looked for in `PATH`, not here.
-        Role::Program if !path.contains(&b'/') => return Fault::Missing,
-        Role::Interpreter if path.ends_with(b"\r") => return Fault::CarriageReturn,
-        Role::Loader if is_other_library(view, path) => return Fault::OtherLibrary,
+        Role::Program if !path.contains(&b'/') => return Defect::Missing,
+        Role::Interpreter if path.ends_with(b"\r") => return Defect::CarriageReturn,
+        Role::Loader if is_other_library(view, path) => return Defect::OtherLibrary,
         _ => {}
     }
-    dangling(view, path).unwrap_or(Fault::Missing)
+    dangling(view, path).unwrap_or(Defect::Missing)
 }
 
 /// Where musl and glibc have their loaders, by the names that programs for amd64, arm64 and their 32 bits ask for.
@@ -134,7 +134,7 @@ fn is_other_library(view: &View<'_>, loader: &[u8]) -> bool {
 }
 
 /// The link on the way that leads nowhere, if one does.
-fn dangling(view: &View<'_>, path: &[u8]) -> Option<Fault> {
+fn dangling(view: &View<'_>, path: &[u8]) -> Option<Defect> {
     let is_end = |at: &usize| path[*at - 1] != b'/' && path.get(*at).is_none_or(|byte| *byte == b'/');
     let ends: Vec<usize> = (1..=path.len()).filter(is_end).collect();
     // What is missing is missing for all that lies below, so that few of the ways need to be gone.
@@ -145,7 +145,7 @@ fn dangling(view: &View<'_>, path: &[u8]) -> Option<Fault> {
     let link = [&above, separator, &path[begins..end]].concat();
     match view.files.at(&link).map_err(Stop::from).ok()? {
         Some(Node::Link(target)) => {
-            Some(Fault::Dangling { link: [b"/", link.as_slice()].concat(), target: target.clone() })
+            Some(Defect::Dangling { link: [b"/", link.as_slice()].concat(), target: target.clone() })
         }
         _ => None,
     }
@@ -220,44 +220,44 @@ mod tests {
         use Role::{Interpreter, Loader, Program};
         let rootfs = rootfs();
         let dangling =
-            |link: &str, target: &str| Fault::Dangling { link: link.into(), target: target.as_bytes().to_vec() };
+            |link: &str, target: &str| Defect::Dangling { link: link.into(), target: target.as_bytes().to_vec() };
         let long = format!("/{}", "a".repeat(256));
         for (path, role, of, fault) in [
-            ("/arm", Program, "/arm", Fault::Format(Format::Foreign("arm64"))),
-            ("/arm-interpreter", Interpreter, "/arm", Fault::Format(Format::Foreign("arm64"))),
-            ("/arm-loader", Loader, "/arm", Fault::Format(Format::Foreign("arm64"))),
-            ("/text", Program, "/text", Fault::Format(Format::NoShebang)),
-            ("/text-loader", Loader, "/text", Fault::Format(Format::NoShebang)),
-            ("/empty", Program, "/empty", Fault::Format(Format::Empty)),
-            ("/short-loader", Loader, "/empty", Fault::Format(Format::Empty)),
-            ("/damaged", Program, "/damaged", Fault::Format(Format::DamagedElf)),
-            ("/none", Program, "/none", Fault::Missing),
-            ("/none/sh", Program, "/none/sh", Fault::Missing),
-            ("sh/", Program, "sh/", Fault::NoDirectory),
-            ("/no-interpreter", Interpreter, "/none", Fault::Missing),
-            ("/no-loader", Loader, "/lib/none.so", Fault::Missing),
-            ("/gnu", Loader, "/lib64/ld-linux-x86-64.so.2", Fault::OtherLibrary),
-            ("/crlf", Interpreter, "/sh\r", Fault::CarriageReturn),
+            ("/arm", Program, "/arm", Defect::Format(Format::Foreign("arm64"))),
+            ("/arm-interpreter", Interpreter, "/arm", Defect::Format(Format::Foreign("arm64"))),
+            ("/arm-loader", Loader, "/arm", Defect::Format(Format::Foreign("arm64"))),
+            ("/text", Program, "/text", Defect::Format(Format::NoShebang)),
+            ("/text-loader", Loader, "/text", Defect::Format(Format::NoShebang)),
+            ("/empty", Program, "/empty", Defect::Format(Format::Empty)),
+            ("/short-loader", Loader, "/empty", Defect::Format(Format::Empty)),
+            ("/damaged", Program, "/damaged", Defect::Format(Format::DamagedElf)),
+            ("/none", Program, "/none", Defect::Missing),
+            ("/none/sh", Program, "/none/sh", Defect::Missing),
+            ("sh/", Program, "sh/", Defect::NoDirectory),
+            ("/no-interpreter", Interpreter, "/none", Defect::Missing),
+            ("/no-loader", Loader, "/lib/none.so", Defect::Missing),
+            ("/gnu", Loader, "/lib64/ld-linux-x86-64.so.2", Defect::OtherLibrary),
+            ("/crlf", Interpreter, "/sh\r", Defect::CarriageReturn),
             ("/bin/sh", Program, "/bin/sh", dangling("/bin", "usr/bin")),
             ("./bin", Program, "./bin", dangling("/bin", "usr/bin")),
             ("/through-link", Interpreter, "/bin/sh", dangling("/bin", "usr/bin")),
             ("/lib/python", Program, "/lib/python", dangling("/lib/python", "../opt/python3")),
-            ("/sh/x", Program, "/sh/x", Fault::NoDirectory),
-            ("/loop", Program, "/loop", Fault::Links),
-            ("/nested", Interpreter, "/nested", Fault::Nested),
-            (&long, Program, &long, Fault::NameTooLong),
-            ("/closed", Program, "/closed", Fault::NotExecutable { mode: 0o644 }),
-            ("/lib", Program, "/lib", Fault::Directory),
-            ("/dir-interpreter", Interpreter, "/lib", Fault::Directory),
-            ("/pipe", Program, "/pipe", Fault::Special),
-            ("/locked/sh", Program, "/locked/sh", Fault::NotSearchable),
-            ("", Program, "", Fault::Missing),
+            ("/sh/x", Program, "/sh/x", Defect::NoDirectory),
+            ("/loop", Program, "/loop", Defect::Links),
+            ("/nested", Interpreter, "/nested", Defect::Nested),
+            (&long, Program, &long, Defect::NameTooLong),
+            ("/closed", Program, "/closed", Defect::NotExecutable { mode: 0o644 }),
+            ("/lib", Program, "/lib", Defect::Directory),
+            ("/dir-interpreter", Interpreter, "/lib", Defect::Directory),
+            ("/pipe", Program, "/pipe", Defect::Special),
+            ("/locked/sh", Program, "/locked/sh", Defect::NotSearchable),
+            ("", Program, "", Defect::Missing),
         ] {
             let number = if path.starts_with("/locked") { 7 } else { 0 };
             let user = User::Exact { user: number, group: 7, groups: Vec::new() };
             let view = View { files: &rootfs, directory: Some(Vec::new()), user, mounts: Vec::new() };
             let answer = execve(&view, HOST, path.as_bytes());
-            let expected = Cause { role, path: of.into(), fault };
+            let expected = Cause { role, path: of.into(), defect: fault };
             assert_eq!(cause(&view, HOST, &answer), Some(expected), "{path}: {answer:?}");
         }
     }
@@ -271,6 +271,6 @@ mod tests {
             assert_eq!(cause(&view, HOST, &execve(&view, HOST, path.as_bytes())), None, "{path}");
         }
         let fails = Answer::Fails { errno: Errno::NoEntry, path: b"closed".to_vec(), chain: Vec::new() };
-        assert_eq!(cause(&view, HOST, &fails).map(|cause| cause.fault), Some(Fault::Missing));
+        assert_eq!(cause(&view, HOST, &fails).map(|cause| cause.defect), Some(Defect::Missing));
     }
 }

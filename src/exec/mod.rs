@@ -27,7 +27,7 @@ mod launch;
 mod format;
 mod cause;
 
-pub use cause::{Cause, Fault, Role, cause};
+pub use cause::{Cause, Defect, Role, cause};
 pub use contents::{Collector, Contents, HEAD};
 pub use directory::{Refusal, working_directory};
 pub use elf::{ElfError, architecture};

@@ -4,7 +4,7 @@
 
 use super::Place;
 use super::remedy::Remedy;
-use crate::exec::{Fault as Wrong, Format, Role};
+use crate::exec::{Defect, Format, Role};
 use crate::image::Trace;
 use crate::platform::Platform;
 use crate::verdict::{Fault, Trouble};
@@ -16,13 +16,13 @@ pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<
     let opener = safe(trouble.opener.as_deref().unwrap_or_default());
     let advise = |text: &str| vec![Remedy::advise(text)];
     let role = trouble.cause.role;
-    match &trouble.cause.fault {
-        Wrong::Format(format) => formatted(*format, fault, trouble, place),
-        Wrong::CarriageReturn => vec![
+    match &trouble.cause.defect {
+        Defect::Format(format) => formatted(*format, fault, trouble, place),
+        Defect::CarriageReturn => vec![
             Remedy::run("End the script's lines as Unix does", format!("sed -i 's/\\r$//' {}", last(opener))),
             Remedy::run("And keep git from changing them back, in .gitattributes", "*.sh text eol=lf".to_owned()),
         ],
-        Wrong::OtherLibrary => vec![
+        Defect::OtherLibrary => vec![
             Remedy::advise(
                 "Build the program for the C library that the image has, or statically (`CGO_ENABLED=0` in Go)",
             ),
@@ -30,17 +30,17 @@ pub(super) fn repair(fault: &Fault, trouble: &Trouble, place: Place<'_>) -> Vec<
                 "Or take a base image with the program's own C library: Debian's for glibc, Alpine for musl",
             ),
         ],
-        Wrong::NotExecutable { .. } => {
+        Defect::NotExecutable { .. } => {
             let command = match role {
                 Role::Program => format!("COPY --chmod=755 {name} {path}"),
                 Role::Interpreter | Role::Loader => format!("RUN chmod a+x {path}"),
             };
             vec![Remedy::run("Let everybody execute it, in the Dockerfile", command)]
         }
-        Wrong::NotSearchable => advise("Let everybody enter the directories on the way to it: `chmod a+x`"),
-        Wrong::Directory | Wrong::Special => advise("Name the program itself in ENTRYPOINT or CMD"),
-        Wrong::Nested => advise("Let the script name a program as its interpreter, not a script"),
-        Wrong::Missing | Wrong::Dangling { .. } | Wrong::NoDirectory | Wrong::Links | Wrong::NameTooLong => {
+        Defect::NotSearchable => advise("Let everybody enter the directories on the way to it: `chmod a+x`"),
+        Defect::Directory | Defect::Special => advise("Name the program itself in ENTRYPOINT or CMD"),
+        Defect::Nested => advise("Let the script name a program as its interpreter, not a script"),
+        Defect::Missing | Defect::Dangling { .. } | Defect::NoDirectory | Defect::Links | Defect::NameTooLong => {
             match role {
                 Role::Loader => advise("Link the program statically, or take a base image that has its C library"),
                 Role::Interpreter => advise("Install the interpreter in the image, or name one that is there"),

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use super::{FaultFace, Outcome, Report, RuntimeFace, Started};
 use crate::event::Ignored;
 use crate::intent::Source;
-use crate::reference::quoted;
 use crate::verdict::{Code, Subject, Verdict};
 
 /// The report in one line, without a full stop.
@@ -77,7 +76,7 @@ pub fn text(report: &Report) -> String {
 fn started(report: &Report) -> Vec<String> {
     let line = |started: &Started| {
         let which = if report.exec.len() > 1 { format!(" on {}", started.host) } else { String::new() };
-        format!("  starts    {}{which}", quoted(&started.chain.join(" \u{2192} ")))
+        format!("  starts    {}{which}", started.chain.join(" \u{2192} "))
     };
     let starts = report.exec.iter().filter(|started| started.outcome == Outcome::Starts);
     let mut lines: Vec<String> = starts.map(line).collect();

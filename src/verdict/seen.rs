@@ -3,7 +3,7 @@
 //! Does not decide whether the label or the runtime is at fault for metadata's sake; that is the rules' to do.
 
 use super::{Code, Fault, Trouble};
-use crate::exec::{Answer, By, Cause, Fault as Wrong, Format, Launch, Role};
+use crate::exec::{Answer, By, Cause, Defect, Format, Launch, Role};
 use crate::image::{Single, Trace};
 use crate::inspect::{Inspection, Seen, Site};
 use crate::platform::Platform;
@@ -27,9 +27,9 @@ pub(super) fn fault(inspection: &Inspection, platform: &Platform, traces: &[Trac
     let host = inspection.site.processor.architecture();
     let code = code(&cause, platform.architecture() == host);
     let evidence = match code {
-        Code::LabelLies => format!("its label says {platform}, but {}", file.evidence(&cause.fault)),
-        Code::WrongArchitecture => format!("{}, and the runtime has {host}", file.evidence(&cause.fault)),
-        _ => file.evidence(&cause.fault),
+        Code::LabelLies => format!("its label says {platform}, but {}", file.evidence(&cause.defect)),
+        Code::WrongArchitecture => format!("{}, and the runtime has {host}", file.evidence(&cause.defect)),
+        _ => file.evidence(&cause.defect),
     };
     let trouble = Trouble {
         path: file.path,
@@ -46,7 +46,7 @@ pub(super) fn fault(inspection: &Inspection, platform: &Platform, traces: &[Trac
 /// have one, and it names nothing, or something that is no program.
 pub(super) fn may_be_data(fault: &Fault) -> bool {
     let Some(cause) = fault.trouble.as_ref().map(|trouble| &trouble.cause) else { return false };
-    let is_data = matches!(cause.fault, Wrong::Format(Format::NoShebang | Format::Wasm | Format::Other));
+    let is_data = matches!(cause.defect, Defect::Format(Format::NoShebang | Format::Wasm | Format::Other));
     let is_data = is_data || matches!(fault.code, Code::ExecNotFound | Code::ExecPermission);
     cause.role == Role::Program && is_data
 }
@@ -62,8 +62,8 @@ fn asking_env(launches: &[Launch]) -> Option<&Vec<u8>> {
 /// What a script asks `env` for is its interpreter, and may end as the script's lines do.
 fn interpreter(cause: Cause, script: Option<&Vec<u8>>) -> Cause {
     match (script, cause.role) {
-        (Some(_), Role::Program) if cause.fault == Wrong::Missing && cause.path.ends_with(b"\r") => {
-            Cause { role: Role::Interpreter, fault: Wrong::CarriageReturn, ..cause }
+        (Some(_), Role::Program) if cause.defect == Defect::Missing && cause.path.ends_with(b"\r") => {
+            Cause { role: Role::Interpreter, defect: Defect::CarriageReturn, ..cause }
         }
         (Some(_), Role::Program) => Cause { role: Role::Interpreter, ..cause },
         _ => cause,
@@ -86,13 +86,13 @@ fn shown(path: &[u8]) -> String {
 
 /// The code of a fault. `is_promised` says whether the label claims the very architecture that it was to start on.
 fn code(cause: &Cause, is_promised: bool) -> Code {
-    let is_foreign = matches!(cause.fault, Wrong::Format(Format::Foreign(_) | Format::OtherMachine(_)));
-    match (&cause.fault, cause.role) {
+    let is_foreign = matches!(cause.defect, Defect::Format(Format::Foreign(_) | Format::OtherMachine(_)));
+    match (&cause.defect, cause.role) {
         (_, Role::Loader) => Code::ExecLoader,
         _ if is_foreign && is_promised => Code::LabelLies,
         _ if is_foreign => Code::WrongArchitecture,
-        (Wrong::Format(_) | Wrong::Nested, _) => Code::ExecFormat,
-        (Wrong::NotExecutable { .. } | Wrong::Directory | Wrong::Special | Wrong::NotSearchable, _) => {
+        (Defect::Format(_) | Defect::Nested, _) => Code::ExecFormat,
+        (Defect::NotExecutable { .. } | Defect::Directory | Defect::Special | Defect::NotSearchable, _) => {
             Code::ExecPermission
         }
         (_, Role::Interpreter) => Code::ExecInterpreterMissing,
@@ -102,35 +102,35 @@ fn code(cause: &Cause, is_promised: bool) -> Code {
 
 impl File<'_> {
     /// What is wrong with it.
-    fn evidence(&self, wrong: &Wrong) -> String {
+    fn evidence(&self, defect: &Defect) -> String {
         let (path, file) = (&self.path, self.named());
-        let what = match wrong {
-            Wrong::Format(format) => format!("{file} is {}", self.format(*format)),
-            Wrong::Missing if self.role != Role::Loader && !path.contains('/') => {
+        let what = match defect {
+            Defect::Format(format) => format!("{file} is {}", self.format(*format)),
+            Defect::Missing if self.role != Role::Loader && !path.contains('/') => {
                 format!("{file} is in no directory of PATH as something executable")
             }
-            Wrong::Missing => format!("{file} is not in the image"),
-            Wrong::Dangling { link, target } => {
+            Defect::Missing => format!("{file} is not in the image"),
+            Defect::Dangling { link, target } => {
                 format!("{file} is not in the image: {} is a link to {}", shown(link), shown(target))
             }
-            Wrong::CarriageReturn => {
+            Defect::CarriageReturn => {
                 let script = self.opener.as_deref().unwrap_or(path);
                 format!(
                     "the first line of {script} ends as on Windows, so that its interpreter is one with a carriage return"
                 )
             }
-            Wrong::OtherLibrary => format!("{file} is not in the image, which has that of another C library"),
-            Wrong::NoDirectory => format!("the way to {file} leads through what is no directory"),
-            Wrong::Links => format!("the way to {file} leads through links without an end"),
-            Wrong::NameTooLong => format!("the name of {file} is too long"),
-            Wrong::NotExecutable { mode } => {
+            Defect::OtherLibrary => format!("{file} is not in the image, which has that of another C library"),
+            Defect::NoDirectory => format!("the way to {file} leads through what is no directory"),
+            Defect::Links => format!("the way to {file} leads through links without an end"),
+            Defect::NameTooLong => format!("the name of {file} is too long"),
+            Defect::NotExecutable { mode } => {
                 let user = if self.is_lambda { "the user that Lambda starts images as" } else { "its user" };
                 format!("{file} may not be executed by {user} (mode {:o})", mode & 0o7777)
             }
-            Wrong::Directory => format!("{file} is a directory"),
-            Wrong::Special => format!("{file} is no regular file"),
-            Wrong::NotSearchable => format!("the user may not enter a directory on the way to {file}"),
-            Wrong::Nested => format!("{file} is a script, and one too many of those that name each other"),
+            Defect::Directory => format!("{file} is a directory"),
+            Defect::Special => format!("{file} is no regular file"),
+            Defect::NotSearchable => format!("the user may not enter a directory on the way to {file}"),
+            Defect::Nested => format!("{file} is a script, and one too many of those that name each other"),
         };
         match self.by {
             By::Wrapper("env") if self.role == Role::Interpreter => what,
