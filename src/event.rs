@@ -18,7 +18,15 @@ pub enum How {
     Replica,
     /// It was fetched from an upstream registry by a pull-through cache rule.
     PullThroughCache,
+    /// It was there before: the command line's `audit` asks about it. Nobody is told, and nothing is marked.
+    Audit,
 }
+
+/// The source of the command line's own events; AWS keeps those that begin with `aws.` for itself.
+pub const AUDIT_SOURCE: &str = "ecr-preflight";
+
+/// Their type.
+pub const AUDIT_DETAIL_TYPE: &str = "ECR Preflight Audit";
 
 /// An image that came into a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +39,10 @@ pub struct Arrival {
     pub selector: Selector,
     /// The event's own id; empty where it had none.
     pub event_id: String,
+    /// Of an audit: the other tags of the image that declare no more than this one, and share its answer.
+    pub also_tagged: Vec<Tag>,
+    /// Of an audit: when the image was pushed, as an RFC 3339 date in UTC.
+    pub pushed_at: Option<String>,
 }
 
 /// Why an event, or the image that it announces, is not judged.
@@ -105,7 +117,7 @@ pub enum EventError {
     Tag(#[from] TagError),
 }
 
-/// The `detail` of the three kinds of arrival; the fields that any of them may leave out are optional.
+/// The `detail` of the kinds of arrival; the fields that any of them may leave out are optional.
 /// From "Amazon ECR events and EventBridge" in the ECR user guide.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -118,6 +130,10 @@ struct Detail {
     image_tag: Option<String>,
     manifest_media_type: Option<String>,
     artifact_media_type: Option<String>,
+    /// Of an audit.
+    also_tagged: Vec<String>,
+    /// Of an audit.
+    pushed_at: Option<String>,
 }
 
 impl Event {
@@ -130,6 +146,7 @@ impl Event {
             ("aws.ecr", "ECR Image Action") => How::Push,
             ("aws.ecr", "ECR Replication Action") => How::Replica,
             ("aws.ecr", "ECR Pull Through Cache Action") => How::PullThroughCache,
+            (AUDIT_SOURCE, AUDIT_DETAIL_TYPE) => How::Audit,
             ("aws.ecr", "ECR Referrer Action") => {
                 return Ok(Self::Ignored(Ignored::Artifact, "a referrer".to_owned(), None));
             }
@@ -162,7 +179,10 @@ impl Detail {
         let digest = given(self.image_digest.as_ref()).map(str::parse).transpose()?;
         let tag = given(self.image_tag.as_ref()).map(str::parse).transpose()?;
         let selector = Selector::new(digest, tag).ok_or(EventError::Missing("image-digest"))?;
-        Ok(Arrival { how, repository, selector, event_id: event.id.clone().unwrap_or_default() })
+        let also_tagged = self.also_tagged.iter().map(|tag| tag.parse()).collect::<Result<_, TagError>>()?;
+        let pushed_at = given(self.pushed_at.as_ref()).filter(|date| is_date(date)).map(str::to_owned);
+        let event_id = event.id.clone().unwrap_or_default();
+        Ok(Arrival { how, repository, selector, event_id, also_tagged, pushed_at })
     }
 
     /// Why the arrival is not to be judged, as far as the event itself tells.
@@ -187,6 +207,7 @@ impl Detail {
             How::Push => &[("action-type", action, "PUSH"), ("result", result, "SUCCESS")],
             How::Replica => &[("action-type", action, "REPLICATE"), ("result", result, "SUCCESS")],
             How::PullThroughCache => &[("sync-status", status, "SUCCESS")],
+            How::Audit => &[],
         };
         let other = expected.iter().find(|(_, value, good)| value.as_deref() != Some(*good));
         other.map(|(name, value, _)| format!("{name} is `{}`", value.as_deref().unwrap_or_default()))
@@ -216,6 +237,11 @@ fn given(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
+/// Whether a text is made of what RFC 3339 dates are made of; it is shown as it is, and never counted with.
+fn is_date(text: &str) -> bool {
+    text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_digit() || b"-+:.TZ".contains(&byte))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -231,7 +257,8 @@ mod tests {
         for (key, value) in changes.as_object().unwrap() {
             detail[key] = value.clone();
         }
-        let event = json!({"id": "1", "source": "aws.ecr", "detail-type": detail_type, "account": "123456789012",
+        let source = if detail_type == AUDIT_DETAIL_TYPE { AUDIT_SOURCE } else { "aws.ecr" };
+        let event = json!({"id": "1", "source": source, "detail-type": detail_type, "account": "123456789012",
             "region": "us-west-2", "detail": detail});
         Event::read(&serde_json::from_value(event).unwrap())
     }
@@ -245,6 +272,7 @@ mod tests {
             ("ECR Image Action", How::Push, json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"})),
             ("ECR Replication Action", How::Replica, json!({"action-type": "REPLICATE", "source-region": "x"})),
             ("ECR Pull Through Cache Action", How::PullThroughCache, json!({"sync-status": "SUCCESS", "result": null})),
+            ("ECR Preflight Audit", How::Audit, json!({"result": null, "action-type": null})),
         ] {
             let Ok(Event::Arrival(arrival)) = read(detail_type, &changes) else { panic!("{changes}") };
             assert_eq!((arrival.how, arrival.reference().as_str()), (how, uri), "{changes}");
@@ -269,12 +297,31 @@ mod tests {
             ("ECR Image Action", "own-mark", json!({"image-tag": "preflight-fail-apprunner-3c949327e325"})),
             ("ECR Image Action", "own-mark", json!({"image-tag": "preflight-pass-ecs-arm64-3c949327e325"})),
             ("ECR Image Action", "artifact", signature),
-            ("ECR Image Action", "artifact", helm),
+            ("ECR Image Action", "artifact", helm.clone()),
+            ("ECR Preflight Audit", "artifact", helm),
+            ("ECR Preflight Audit", "untagged", json!({"image-tag": null})),
             ("ECR Referrer Action", "artifact", json!({})),
         ] {
             let Ok(Event::Ignored(found, ..)) = read(detail_type, &changes) else { panic!("{changes}") };
             assert_eq!(found.as_str(), why, "{changes}");
         }
+    }
+
+    #[test]
+    fn an_audit_says_what_else_it_speaks_of() {
+        for (changes, tags, pushed_at) in [
+            (
+                json!({"also-tagged": ["1.4", "latest"], "pushed-at": "2026-11-21T15:21:21Z"}),
+                2,
+                Some("2026-11-21T15:21:21Z"),
+            ),
+            (json!({"pushed-at": "<script>"}), 0, None),
+            (json!({"pushed-at": ""}), 0, None),
+        ] {
+            let Ok(Event::Arrival(arrival)) = read(AUDIT_DETAIL_TYPE, &changes) else { panic!("{changes}") };
+            assert_eq!((arrival.also_tagged.len(), arrival.pushed_at.as_deref()), (tags, pushed_at), "{changes}");
+        }
+        assert!(read(AUDIT_DETAIL_TYPE, &json!({"also-tagged": ["a b"]})).is_err());
     }
 
     #[test]

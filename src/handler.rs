@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
-use crate::event::{Arrival, Event, EventError, Ignored};
+use crate::event::{Arrival, Event, EventError, How, Ignored};
 use crate::image::{self, Content, Depth, Image, Want};
 use crate::inspect::{Inspection, Inspector};
 use crate::intent::{Intent, Source};
@@ -97,8 +97,10 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
             key: &rules.key,
             labels_only: rules.depth < Depth::Binaries,
         });
-        let marked = self.mark(&arrival, &found, &report).await?;
-        let told = report.is_news() && self.notifier.is_some();
+        // Thousands are asked about at once, by somebody who reads the answers: the log holds them.
+        let is_audit = arrival.how == How::Audit;
+        let marked = if is_audit { Outcome::Set } else { self.mark(&arrival, &found, &report).await? };
+        let told = report.is_news() && !is_audit && self.notifier.is_some();
         if let Outcome::Refused(reason) = marked {
             tracing::error!(event_id, reason, "mark refused");
             if !told {
@@ -106,7 +108,7 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
             }
             report.remarks.push(format!("The image could not be marked: {reason}"));
         }
-        if let (true, Some(notifier)) = (report.is_news(), &self.notifier) {
+        if let (true, Some(notifier)) = (told, &self.notifier) {
             notifier.send(&notify::message(&report)).await?;
         }
         let bytes = registry.bytes();

@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use crate::event::How;
 use crate::reference::{Digest, Tag};
 use crate::report::{self, Report};
 
@@ -29,7 +30,12 @@ pub struct Walked<'a> {
     pub now: u64,
 }
 
-/// The line of one event.
+/// The largest report, in bytes of JSON, that an audit's line holds: CloudWatch Logs once took no more than 256 KiB a line
+/// (its quotas, "Event size"), and who reads answers by the thousand has no use for larger ones.
+const MAX_REPORT: usize = 200_000;
+
+/// The line of one event. That of an audit holds the whole report and no metric: it is the audit's answer, and the metrics
+/// are of what arrives.
 #[must_use]
 pub fn line(report: &Report, walked: Walked<'_>) -> Value {
     let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
@@ -70,6 +76,11 @@ pub fn line(report: &Report, walked: Walked<'_>) -> Value {
         "Duration": walked.milliseconds,
         "BytesRead": walked.bytes,
     });
+    if arrival.is_some_and(|arrival| arrival.how == How::Audit) {
+        let whole = serde_json::to_value(report).unwrap_or_default();
+        line["report"] = if whole.to_string().len() > MAX_REPORT { Value::Null } else { whole };
+        line["_aws"] = Value::Null;
+    }
     if let Some(members) = line.as_object_mut() {
         members.retain(|_, value| !value.is_null());
     }

@@ -111,7 +111,7 @@ fn arrived(report: &Report) -> &'static str {
         Some(How::Push) => "Pushed:",
         Some(How::Replica) => "Replicated:",
         Some(How::PullThroughCache) => "Cached from upstream:",
-        None => "Checked:",
+        Some(How::Audit) | None => "Checked:",
     }
 }
 

@@ -26,6 +26,12 @@ pub struct ArrivalFace {
     pub tag: Option<Tag>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub event_id: String,
+    /// Of an audit: the image's other tags that share the answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_tagged: Vec<Tag>,
+    /// Of an audit: when the image was pushed, as an RFC 3339 date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pushed_at: Option<String>,
 }
 
 /// The image as it says it is.
@@ -85,7 +91,7 @@ pub struct FaultFace {
 
 impl ArrivalFace {
     pub(super) fn new(arrival: &Arrival) -> Self {
-        let Arrival { how, repository, selector, event_id } = arrival;
+        let Arrival { how, repository, selector, event_id, also_tagged, pushed_at } = arrival;
         Self {
             how: *how,
             account: repository.account().to_owned(),
@@ -94,6 +100,8 @@ impl ArrivalFace {
             digest: selector.digest().cloned(),
             tag: selector.tag().cloned(),
             event_id: event_id.clone(),
+            also_tagged: also_tagged.clone(),
+            pushed_at: pushed_at.clone(),
         }
     }
 }

@@ -21,7 +21,8 @@ fn replay(event: &str, declared: Option<&str>, settings: &[(&str, &str)]) -> Str
 }
 
 /// Each event, what its repository declares, and the file that holds what is printed.
-const EVENTS: [(&str, Option<&str>); 19] = [
+const EVENTS: [(&str, Option<&str>); 20] = [
+    ("audit.json", Some("apprunner")),
     ("push-arm64.json", Some("apprunner")),
     ("push-arm64-for-ecs-amd64.json", None),
     ("push-arm64-hint.json", Some("ecs/amd64")),

@@ -1,7 +1,9 @@
 //! The line that is written down of each event: the log, and the metrics.
 
 use ecr_preflight::event::{Event, Ignored};
+use ecr_preflight::image::{Content, Image};
 use ecr_preflight::journal::{Walked, line};
+use ecr_preflight::reference::Digest;
 use ecr_preflight::report::{Place, Report};
 use expect_test::expect;
 use serde_json::Value;
@@ -96,6 +98,25 @@ fn an_event_that_is_ignored() {
     let report = Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why);
     let line = line(&report, Walked { said: &said, ..walked(false) });
     expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","repository":"team/app","runtimes":"","said":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","told":false,"verdict":"ignored"}"#]].assert_eq(&line.to_string());
+}
+
+#[test]
+fn the_line_of_an_audit_holds_the_report_and_no_metric() {
+    let event = std::fs::read("events/audit.json").unwrap();
+    let Ok(Event::Arrival(arrival)) = Event::read(&serde_json::from_slice(&event).unwrap()) else { panic!() };
+    let report = |reference: &str| {
+        let place = Place { arrival: Some(&arrival), reference, ..Place::default() };
+        let content = Content::Artifact("application/vnd.cncf.helm.config.v1+json".to_owned());
+        let chart = Image { digest: Digest::of(b"chart"), media_type: "m".to_owned(), content, label: None };
+        Report::ignored(place, Some(&chart), Ignored::Artifact)
+    };
+    let small = report("a");
+    let found = line(&small, walked(false));
+    assert_eq!(found["report"], serde_json::to_value(&small).unwrap());
+    assert_eq!(found["report"]["arrival"]["alsoTagged"], serde_json::json!(["11.4", "11"]));
+    assert_eq!((found.get("_aws"), found["told"].as_bool()), (None, Some(false)));
+    let large = line(&report(&"a".repeat(200_000)), walked(false));
+    assert_eq!((large.get("report"), &large["verdict"]), (None, &found["verdict"]));
 }
 
 #[test]

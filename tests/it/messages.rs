@@ -17,6 +17,8 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
     let tag: Tag = tag.parse().unwrap();
     let arrival = Arrival {
         how: How::Push,
+        also_tagged: Vec::new(),
+        pushed_at: None,
         repository: Repository::new("123456789012", "us-west-2", name).unwrap(),
         selector: Selector::Both(digest.clone(), tag),
         event_id: "13cde686-328b-6117-af20-0e5566167482".to_owned(),
