@@ -8,7 +8,7 @@ mod rules;
 mod seen;
 mod twins;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::rules::list;
 use crate::exec::Processor;
@@ -21,7 +21,7 @@ use crate::runtime::{Fit, Runtime};
 pub use fault::{Code, Fault, Trouble};
 
 /// The answer, from best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It is not for this program to judge.
