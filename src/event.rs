@@ -196,7 +196,9 @@ impl Detail {
         } else if tag.names_a_referrer() {
             Some((Ignored::Artifact, tag.to_string()))
         } else {
-            self.artifact().map(|kind| (Ignored::Artifact, kind.to_owned()))
+            let (manifest, config) = (self.manifest_media_type.as_deref(), self.artifact_media_type.as_deref());
+            let kind = artifact(manifest.unwrap_or_default(), config.unwrap_or_default());
+            kind.map(|kind| (Ignored::Artifact, kind.to_owned()))
         })
     }
 
@@ -212,24 +214,23 @@ impl Detail {
         let other = expected.iter().find(|(_, value, good)| value.as_deref() != Some(*good));
         other.map(|(name, value, _)| format!("{name} is `{}`", value.as_deref().unwrap_or_default()))
     }
+}
 
-    /// The media type of the artifact that the event names, where it is a single manifest whose config is no image's.
-    /// Saves the read; where the event says nothing certain, the manifest decides.
-    fn artifact(&self) -> Option<&str> {
-        const MANIFESTS: [&str; 2] =
-            ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
-        const ELSE: [&str; 5] = [
-            "application/vnd.cncf.helm.",
-            "application/vnd.buildkit.cacheconfig.",
-            "application/vnd.cncf.notary.",
-            "application/vnd.amazon.soci.",
-            "application/vnd.wasm.config.",
-        ];
-        let manifest = self.manifest_media_type.as_deref()?;
-        let config = self.artifact_media_type.as_deref()?;
-        let known = MANIFESTS.contains(&manifest) && ELSE.iter().any(|prefix| config.starts_with(prefix));
-        known.then_some(config)
-    }
+/// The media type of an artifact, where it is known by the types of its manifest and of its config to be no image: a
+/// single manifest whose config is no image's. Saves the read; where the two say nothing certain, the manifest decides.
+#[must_use]
+pub fn artifact<'a>(manifest: &str, config: &'a str) -> Option<&'a str> {
+    const MANIFESTS: [&str; 2] =
+        ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
+    const ELSE: [&str; 5] = [
+        "application/vnd.cncf.helm.",
+        "application/vnd.buildkit.cacheconfig.",
+        "application/vnd.cncf.notary.",
+        "application/vnd.amazon.soci.",
+        "application/vnd.wasm.config.",
+    ];
+    let is_known = MANIFESTS.contains(&manifest) && ELSE.iter().any(|prefix| config.starts_with(prefix));
+    is_known.then_some(config)
 }
 
 /// A field that says something; ECR writes `"image-tag":""` for a push by digest.

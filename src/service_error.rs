@@ -19,6 +19,12 @@ struct Said {
     message: String,
 }
 
+/// The service's own code, where it answered.
+#[cfg(feature = "cli")]
+pub(crate) fn code(cause: &Cause) -> Option<&str> {
+    cause.downcast_ref::<Said>().map(|said| said.code.as_str())
+}
+
 /// The cause in the service's own words; in the client's, where the service did not answer.
 pub(crate) fn cause<E, R>(error: SdkError<E, R>) -> Cause
 where

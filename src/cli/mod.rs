@@ -2,6 +2,7 @@
 //!
 //! Does not judge; it shows what the walk says and turns it into an exit code.
 
+mod audit;
 mod binary;
 mod check;
 mod choice;
@@ -64,6 +65,7 @@ enum Command {
     Check(check::Arguments),
     Replay(replay::Arguments),
     Binary(binary::Arguments),
+    Audit(audit::Arguments),
 }
 
 /// What is printed.
@@ -113,6 +115,8 @@ enum Error {
     Absent { reference: String, hint: Option<String> },
     #[error("{reference} holds several images")]
     Unnamed { reference: String, hint: Option<String> },
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
     #[error("the answer cannot be printed")]
     Output(#[from] std::io::Error),
 }
@@ -124,6 +128,7 @@ pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write)
         Command::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
         Command::Replay(arguments) => replay::run(arguments, &mut out).await,
         Command::Binary(arguments) => binary::run(&arguments, &mut out),
+        Command::Audit(arguments) => audit::run(arguments, &mut out, &mut err).await,
     };
     match verdict {
         Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,
@@ -131,6 +136,8 @@ pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write)
         Ok(Verdict::Unknown) => ExitCode::from(2),
         // The reader has seen enough, as `| head` does; shells show a writer's SIGPIPE as 141.
         Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(141),
+        // As shells show a program that SIGINT has ended; what there is to say has been said.
+        Err(Error::Audit(audit::Error::Interrupted)) => ExitCode::from(130),
         Err(error) => {
             let hint = error.hint().map(|hint| format!("\n\nhint: {hint}")).unwrap_or_default();
             // Where even standard error is closed, the exit code is all that is left.
@@ -145,6 +152,7 @@ impl Error {
         match self {
             Self::Absent { hint, .. } | Self::Unnamed { hint, .. } => hint.clone(),
             Self::Image(error) => error.hint(),
+            Self::Audit(error) => error.hint(),
             Self::Registry(RegistryError::File { path, source }) => {
                 let compressed = source.get_ref().and_then(|error| error.downcast_ref::<Compressed>())?;
                 Some(format!("decompress it: `{} --stdout {path} > image.tar`", compressed.undone_by))
@@ -179,7 +187,11 @@ fn far() -> SharedHttpConnector {
 
 /// The clients for a person: profile, region and single sign-on as the AWS CLI has them.
 async fn aws(region: Option<String>) -> Aws {
-    let http = connector();
+    aws_over(region, connector()).await
+}
+
+/// The same over another HTTP stack.
+async fn aws_over(region: Option<String>, http: SharedHttpConnector) -> Aws {
     let shared = http.clone();
     let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
         .http_client(http_client_fn(move |_, _| shared.clone()));

@@ -154,12 +154,12 @@ fn emoji(verdict: Verdict) -> &'static str {
 }
 
 /// As Slack wants its three control characters: <https://docs.slack.dev/messaging/formatting-message-text>.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// The same for what stands between backticks, where a backtick of its own would end it.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     escape(&text.replace('`', "'"))
 }
 

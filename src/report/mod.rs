@@ -12,6 +12,8 @@ mod symptom;
 mod text;
 
 pub use card::card;
+#[cfg(feature = "cli")]
+pub(crate) use card::{code as inline_code, escape};
 pub use face::{ArrivalFace, FaultFace, ImageFace, Kind, RuntimeFace};
 pub use remedy::Remedy;
 pub use started::{Outcome, Started};

@@ -2,6 +2,8 @@
 //!
 //! Does not know what a bound is good for; the limits themselves say so.
 
+use std::fmt;
+
 use crate::exec::Limits;
 
 /// How far inspections go.
@@ -34,6 +36,7 @@ impl Default for Bounds {
 struct Bound {
     name: &'static str,
     set: fn(&mut Bounds, u64),
+    get: fn(&Bounds) -> u64,
 }
 
 fn size(number: u64) -> usize {
@@ -42,17 +45,41 @@ fn size(number: u64) -> usize {
 
 /// Every bound.
 const BOUNDS: [Bound; 11] = [
-    Bound { name: "bytes", set: |bounds, number| bounds.limits.bytes = number },
-    Bound { name: "ratio", set: |bounds, number| bounds.limits.ratio = number },
-    Bound { name: "ratio-from", set: |bounds, number| bounds.limits.ratio_from = number },
-    Bound { name: "window", set: |bounds, number| bounds.limits.window = number },
-    Bound { name: "entries", set: |bounds, number| bounds.limits.entries = size(number) },
-    Bound { name: "names", set: |bounds, number| bounds.limits.entries_in_all = size(number) },
-    Bound { name: "path", set: |bounds, number| bounds.limits.path = size(number) },
-    Bound { name: "depth", set: |bounds, number| bounds.limits.depth = size(number) },
-    Bound { name: "memory", set: |bounds, number| bounds.limits.kept = size(number) },
-    Bound { name: "cache", set: |bounds, number| bounds.cache = size(number) },
-    Bound { name: "seconds", set: |bounds, number| bounds.seconds = number },
+    Bound { name: "bytes", set: |bounds, number| bounds.limits.bytes = number, get: |bounds| bounds.limits.bytes },
+    Bound { name: "ratio", set: |bounds, number| bounds.limits.ratio = number, get: |bounds| bounds.limits.ratio },
+    Bound {
+        name: "ratio-from",
+        set: |bounds, number| bounds.limits.ratio_from = number,
+        get: |bounds| bounds.limits.ratio_from,
+    },
+    Bound { name: "window", set: |bounds, number| bounds.limits.window = number, get: |bounds| bounds.limits.window },
+    Bound {
+        name: "entries",
+        set: |bounds, number| bounds.limits.entries = size(number),
+        get: |bounds| bounds.limits.entries as u64,
+    },
+    Bound {
+        name: "names",
+        set: |bounds, number| bounds.limits.entries_in_all = size(number),
+        get: |bounds| bounds.limits.entries_in_all as u64,
+    },
+    Bound {
+        name: "path",
+        set: |bounds, number| bounds.limits.path = size(number),
+        get: |bounds| bounds.limits.path as u64,
+    },
+    Bound {
+        name: "depth",
+        set: |bounds, number| bounds.limits.depth = size(number),
+        get: |bounds| bounds.limits.depth as u64,
+    },
+    Bound {
+        name: "memory",
+        set: |bounds, number| bounds.limits.kept = size(number),
+        get: |bounds| bounds.limits.kept as u64,
+    },
+    Bound { name: "cache", set: |bounds, number| bounds.cache = size(number), get: |bounds| bounds.cache as u64 },
+    Bound { name: "seconds", set: |bounds, number| bounds.seconds = number, get: |bounds| bounds.seconds },
 ];
 
 /// Units of numbers, as powers of 1024.
@@ -78,6 +105,17 @@ impl Bounds {
             (bound.set)(&mut bounds, number);
         }
         Ok(bounds)
+    }
+}
+
+/// The bounds that are not at their defaults, as [`Bounds::read`] takes them.
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let other = BOUNDS.iter().filter(|bound| (bound.get)(self) != (bound.get)(&Self::default()));
+        for (at, bound) in other.enumerate() {
+            write!(f, "{}{}={}", if at > 0 { " " } else { "" }, bound.name, (bound.get)(self))?;
+        }
+        Ok(())
     }
 }
 
@@ -108,6 +146,7 @@ mod tests {
             let mut bounds = Bounds::default();
             (bound.set)(&mut bounds, 7);
             assert!(bounds != Bounds::default() && !all.contains(&bounds), "{}", bound.name);
+            assert_eq!(bounds.to_string(), format!("{}=7", bound.name));
             all.push(bounds);
         }
     }

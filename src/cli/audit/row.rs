@@ -56,7 +56,7 @@ pub(super) struct Fault {
 
 /// The text is no line of an audit.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RowError {
+pub(in crate::cli) enum RowError {
     #[error("it is no report")]
     Json(#[from] serde_json::Error),
     #[error("its schema is not {SCHEMA}")]

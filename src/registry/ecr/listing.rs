@@ -31,8 +31,17 @@ enum Fault {
     Endless,
 }
 
-/// Where the next page begins.
-enum Page {
+/// One page, and where the next one begins; none after the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// What to ask for next.
+    pub next: Option<String>,
+}
+
+/// Where the next page of a stream begins.
+enum Begin {
     First,
     After(String),
     None,
@@ -48,32 +57,48 @@ pub fn repositories<'a>(
     account: Option<&'a str>,
     region: &'a str,
 ) -> impl Stream<Item = Result<Repository, RegistryError>> + 'a {
-    let resource = move || arn_of_repositories(account, region, "*");
-    let unclear = move |fault: Fault| unclear(DESCRIBE, resource(), fault);
-    let page = move |(page, read): (Page, u32)| async move {
-        let from = match page {
-            Page::First => None,
-            Page::After(_) if read == MAX_PAGES => return Err(unclear(Fault::Endless)),
-            Page::After(token) => Some(token),
-            Page::None => return Ok(None),
+    let unclear = move |fault: Fault| unclear(DESCRIBE, arn_of_repositories(account, region, "*"), fault);
+    let read = move |(from, read): (Begin, u32)| async move {
+        let from = match from {
+            Begin::First => None,
+            Begin::After(_) if read == MAX_PAGES => return Err(unclear(Fault::Endless)),
+            Begin::After(token) => Some(token),
+            Begin::None => return Ok(None),
         };
-        let request = client.describe_repositories().set_registry_id(account.map(str::to_owned));
-        let reply = request.max_results(PAGE).set_next_token(from).send().await;
-        let reply = reply.map_err(|error| failed(DESCRIBE, resource(), error))?;
-        let named = |found: &aws_sdk_ecr::types::Repository| {
-            Repository::from_arn(found.repository_arn().unwrap_or_default()).map_err(|error| unclear(error.into()))
-        };
-        let found: Vec<Result<Repository, RegistryError>> = reply.repositories().iter().map(named).collect();
-        let next = reply.next_token().map_or(Page::None, |token| Page::After(token.to_owned()));
-        Ok(Some((stream::iter(found), (next, read + 1))))
+        let page = page(client, account, region, from).await?;
+        let next = page.next.map_or(Begin::None, Begin::After);
+        Ok(Some((stream::iter(page.items), (next, read + 1))))
     };
-    let all = stream::try_unfold((Page::First, 0), page).try_flatten();
+    let all = stream::try_unfold((Begin::First, 0), read).try_flatten();
     // What follows an error would be a listing with a hole.
     all.scan(false, |has_failed, item| {
         let item = (!*has_failed).then_some(item);
         *has_failed |= matches!(item, Some(Err(_)));
         std::future::ready(item)
     })
+}
+
+/// One page of them, in one call; `from` is where it begins, the first without it. What cannot be read is an error in its
+/// place.
+///
+/// # Errors
+/// As above.
+pub async fn page(
+    client: &Client,
+    account: Option<&str>,
+    region: &str,
+    from: Option<String>,
+) -> Result<Page<Result<Repository, RegistryError>>, RegistryError> {
+    let resource = || arn_of_repositories(account, region, "*");
+    let request = client.describe_repositories().set_registry_id(account.map(str::to_owned));
+    let reply = request.max_results(PAGE).set_next_token(from).send().await;
+    let reply = reply.map_err(|error| failed(DESCRIBE, resource(), error))?;
+    let named = |found: &aws_sdk_ecr::types::Repository| {
+        let named = Repository::from_arn(found.repository_arn().unwrap_or_default());
+        named.map_err(|error| unclear(DESCRIBE, resource(), error.into()))
+    };
+    let items = reply.repositories().iter().map(named).collect();
+    Ok(Page { items, next: reply.next_token().map(str::to_owned) })
 }
 
 /// The repository of this name in the caller's own registry: its account is what a name does not say.

@@ -7,6 +7,8 @@ mod transfer;
 mod reply;
 #[cfg(feature = "cli")]
 pub mod listing;
+#[cfg(feature = "cli")]
+pub mod images;
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
@@ -25,6 +27,13 @@ pub struct Ecr {
 }
 
 impl Ecr {
+    /// The API itself.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// `http` fetches blobs from the presigned addresses that the API hands out; it is the API's own HTTP stack.
     #[must_use]
     pub fn new(client: Client, http: SharedHttpConnector) -> Self {

@@ -20,6 +20,12 @@ pub(super) enum Fault {
     TooLarge(usize),
     #[error("the reply's digest cannot be read")]
     Digest(#[from] crate::reference::DigestError),
+    #[cfg(feature = "cli")]
+    #[error("the reply's tag cannot be read")]
+    Tag(#[from] crate::reference::TagError),
+    #[cfg(feature = "cli")]
+    #[error("the reply does not name what it lists")]
+    Unnamed,
 }
 
 /// Whether the reply's identifier is the one asked for. By digest where one was asked for: a failure may leave the tag

@@ -1,0 +1,213 @@
+//! `ecr-preflight audit`: the same checks for the images that a registry of Amazon ECR already holds.
+//!
+//! Does not mark anything, and tells people once, if at all. Images are listed ([`census`]), asked about ([`walk`]) and
+//! written down ([`results`]) at the same time; what is printed is read from there at the end.
+
+mod sharing;
+mod pace;
+mod patient;
+mod census;
+mod row;
+mod tally;
+mod results;
+mod progress;
+mod walk;
+mod table;
+mod sheet;
+mod page;
+mod summary;
+mod news;
+mod requests;
+mod settings;
+mod arguments;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+pub(super) use self::arguments::Arguments;
+use self::arguments::Format;
+use self::census::{Census, Counts, Scope};
+use self::pace::Pace;
+use self::progress::Progress;
+use self::requests::Requests;
+use self::results::{Results, ResultsError};
+use self::sheet::Sheet;
+use self::summary::Summary;
+use self::table::Look;
+use self::walk::{Asking, End};
+use super::print::Printer;
+use crate::aws::connector;
+use crate::log;
+use crate::notify::Notifier;
+use crate::notify::sns::SnsTopic;
+use crate::verdict::Verdict;
+
+/// What keeps an audit from beginning, or from being told.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    #[error("{} cannot be written", .path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("nobody would be told: PREFLIGHT_TOPIC_ARN is not set")]
+    NoTopic,
+    #[error("no region is set")]
+    NoRegion,
+    #[error(transparent)]
+    Notify(#[from] crate::notify::NotifyError),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    pub(super) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Results(ResultsError::Settings { .. }) => {
+                "use the same settings, another file, or `--fresh` to begin anew"
+            }
+            Self::Results(ResultsError::Foreign { .. } | ResultsError::ForeignEnd { .. }) => {
+                "it was left as it is; name another file"
+            }
+            Self::NoTopic => "set it to the ARN of the topic that the function tells",
+            Self::NoRegion => "name it by `--region`, AWS_REGION or the profile",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+pub(super) async fn run(
+    arguments: Arguments,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> Result<Verdict, super::Error> {
+    let mut settings = super::settings()?;
+    arguments.inspect.apply(&mut settings.rules);
+    let topic = if arguments.notify { Some(settings.topic.clone().ok_or(Error::NoTopic)?) } else { None };
+    let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
+    let words = settings::words(&settings.rules, runtimes.unwrap_or_default());
+    let mut results = match &arguments.results {
+        Some(path) => Results::open(path, arguments.fresh, words),
+        None => Results::temporary(words),
+    }
+    .map_err(Error::from)?;
+    let sheet = arguments.csv.as_deref().map(writable).transpose()?;
+    let html = arguments.html.as_deref().map(writable).transpose()?;
+
+    let requests = Requests::over(connector());
+    let aws = super::aws_over(arguments.region.clone(), requests.connector()).await;
+    let ecr = aws.ecr(super::endpoint("ECR"));
+    let region = ecr.client().config().region().map(ToString::to_string).ok_or(Error::NoRegion)?;
+    let (counts, pace) = (Counts::default(), Pace::new(arguments.concurrency));
+    let scope = Scope {
+        region,
+        prefix: arguments.prefix.clone().unwrap_or_default(),
+        names: arguments.repositories.clone(),
+        tagged: arguments.tagged.clone(),
+        newest: (!arguments.all).then_some(arguments.newest),
+        are_tags_silent: runtimes.is_some() || !settings.rules.image_tags,
+    };
+    let inspector = super::inspector(&settings.rules);
+    let width = usize::from(arguments.concurrency);
+    let asking = Asking { ecr: &ecr, pace: &pace, inspector: &inspector, rules: &settings.rules, runtimes, width };
+    let census = Census { ecr: &ecr, pace: &pace, scope: &scope, counts: &counts };
+    let mut progress = Progress::new(&counts, &mut *err);
+    let end = asking.walk(census, &mut results, &mut progress).await?;
+    let done = progress.end();
+    let was_interrupted = matches!(end, End::Interrupted);
+    let is_unlisted = match end {
+        End::Unlisted(error) if results.tally.lines() == 0 => return Err(error.into()),
+        End::Unlisted(error) => {
+            writeln!(err, "error: not all repositories were listed: {}", log::chain(&error))?;
+            true
+        }
+        End::Complete | End::Interrupted => false,
+    };
+
+    print(&mut results, &arguments, out)?;
+    let (requests, throttled) = (requests.count(), pace.throttled());
+    let summary = Summary { results: &results, counts: &counts, done, requests, throttled, was_interrupted };
+    // Programs read standard output; people get the summary beside it.
+    if arguments.format == Format::Table {
+        summary.write(out)?
+    } else {
+        summary.write(err)?
+    }
+    if let Some(path) = sheet {
+        write(path, |file| csv(&mut results, file))?;
+    }
+    if let Some(path) = html {
+        write(path, |file| page::write(&mut results, file))?;
+    }
+    if was_interrupted {
+        return Err(Error::Interrupted.into());
+    }
+    if let (Some(topic), Some(message)) = (topic, news::message(&mut results)?) {
+        let printer = Printer::default();
+        (&printer).send(&message).await.map_err(Error::from)?;
+        let shown = if arguments.format == Format::Table { &mut *out as &mut dyn Write } else { err };
+        writeln!(shown, "\n{}", printer.printed())?;
+        let sns = SnsTopic::new(aws.sns_client(super::endpoint("SNS")), topic);
+        sns.send(&message).await.map_err(Error::from)?;
+    }
+    let tally = &results.tally;
+    Ok(if tally.of(Verdict::Fails) > 0 {
+        Verdict::Fails
+    } else if tally.of(Verdict::Unknown) > 0 || done.unread > 0 || is_unlisted {
+        Verdict::Unknown
+    } else {
+        Verdict::Runs
+    })
+}
+
+/// A file that is written at the end; that it cannot be is said at the beginning. What it holds stays until then.
+fn writable(path: &Path) -> Result<&Path, Error> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.map(|_| path).map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Error> {
+    let filled = File::create(path).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        fill(&mut file)?;
+        file.flush()
+    });
+    filled.map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+/// Prints the results, the worst first; people are shown what is amiss, programs all of it.
+fn print(results: &mut Results, arguments: &Arguments, out: &mut impl Write) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    match arguments.format {
+        Format::Csv => csv(results, &mut out)?,
+        Format::Jsonl => {
+            for at in results.tally.worst_first(|_| true) {
+                out.write_all(&results.line(at)?)?;
+            }
+        }
+        Format::Table => {
+            let is_shown = |verdict| arguments.all_rows || matches!(verdict, Verdict::Fails | Verdict::Unknown);
+            let shown = results.tally.worst_first(is_shown);
+            let look = Look::of_terminal();
+            if !shown.is_empty() {
+                look.head(&mut out)?;
+            }
+            for at in &shown {
+                look.row(&mut out, &results.row(*at)?)?;
+            }
+            if !shown.is_empty() {
+                writeln!(out)?;
+            }
+        }
+    }
+    out.flush()
+}
+
+fn csv(results: &mut Results, out: impl Write) -> io::Result<()> {
+    let mut sheet = Sheet::begin(out)?;
+    for at in results.tally.worst_first(|_| true) {
+        sheet.add(&results.row(at)?)?;
+    }
+    sheet.end()
+}

@@ -1,0 +1,143 @@
+//! One message of all that an audit found: the worst by name, the rest by number.
+//!
+//! Does not send it. The card is a custom notification of Amazon Q Developer, as that of a single report.
+
+use std::io;
+
+use serde_json::{Value, json};
+
+use super::results::Results;
+use super::row::Row;
+use super::summary::counted;
+use crate::notify::Message;
+use crate::reference::printable;
+use crate::report::{escape, inline_code};
+use crate::verdict::Verdict;
+
+/// As many images as one reads; the file of results has them all.
+const MOST: usize = 15;
+
+/// The longest line of one image, in characters: all of them stay within half of a card's description, which holds 8000.
+const LONGEST: usize = 250;
+
+/// The message, where there is anything that people are to be told: what fails, and what could not be told.
+///
+/// # Errors
+/// Where the results cannot be read again.
+pub(super) fn message(results: &mut Results) -> io::Result<Option<Message>> {
+    let found = results.tally.worst_first(|verdict| matches!(verdict, Verdict::Fails | Verdict::Unknown));
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let rows = found.iter().take(MOST).map(|at| results.row(*at)).collect::<io::Result<Vec<Row>>>()?;
+    let tally = &results.tally;
+    let (fails, unknown) = (tally.of(Verdict::Fails), tally.of(Verdict::Unknown));
+    let untold = format!("{} could not be checked", counted(unknown, "image"));
+    let broken = format!("{} will not start", counted(fails, "image"));
+    let headline = match (fails, unknown) {
+        (0, _) => format!("Audit: {untold}"),
+        (_, 0) => format!("Audit: {broken}"),
+        _ => format!("Audit: {broken}, {unknown} could not be checked"),
+    };
+    let places = places(&rows);
+    let faults: Vec<String> =
+        tally.faults().iter().map(|(code, count)| format!("{} {count}", printable(code, 40))).collect();
+    let of_all = format!("of {} that were asked about{places}", counted(tally.lines(), "image"));
+    let more = found.len().saturating_sub(rows.len());
+    let more = if more > 0 { format!("and {more} more") } else { String::new() };
+    let plain = |row: &Row| line(row, &row.subject(), str::to_owned);
+    let marked = |row: &Row| line(row, &format!("`{}`", inline_code(&printable(&row.subject(), LONGEST))), escape);
+    let text = paragraphs(&[headline.clone(), of_all.clone()], rows.iter().map(plain), &more, &faults);
+    let description = paragraphs(&[escape(&of_all)], rows.iter().map(marked), &more, &faults);
+    let verdict = if fails > 0 { Verdict::Fails } else { Verdict::Unknown };
+    let codes: Vec<&str> = tally.faults().into_iter().map(|(code, _)| code).collect();
+    let attributes = vec![
+        ("verdict", vec![verdict.as_str().to_owned()]),
+        ("fault", codes.iter().map(|code| (*code).to_owned()).collect()),
+    ];
+    let json = document(results, &rows).to_string();
+    let bodies = vec![
+        ("default", text.clone()),
+        ("email", text),
+        ("https", card(&headline, &description, verdict, &codes).to_string()),
+        ("lambda", json.clone()),
+        ("sms", headline.clone()),
+        ("sqs", json),
+    ];
+    let attributes = attributes.into_iter().filter(|(_, values): &(_, Vec<String>)| !values.is_empty()).collect();
+    Ok(Some(Message { subject: headline, bodies, attributes }))
+}
+
+/// Where the images are, if all of them are in one place.
+fn places(rows: &[Row]) -> String {
+    let Some(first) = rows.first() else { return String::new() };
+    let is_one = rows.iter().all(|row| (&row.account, &row.region) == (&first.account, &first.region));
+    if is_one {
+        format!(", in {} of account {}", printable(&first.region, 32), printable(&first.account, 12))
+    } else {
+        String::new()
+    }
+}
+
+/// One image in one line.
+fn line(row: &Row, subject: &str, mark_up: impl Fn(&str) -> String) -> String {
+    let sign = if row.verdict == Verdict::Fails { '\u{2717}' } else { '?' };
+    let more = if row.also_tagged.is_empty() { String::new() } else { format!(" +{}", row.also_tagged.len()) };
+    let answers = row.answers.iter().filter(|answer| answer.verdict == row.verdict);
+    let reason = |answer: &super::row::Answer| {
+        let faults = answer.faults.iter().map(|fault| format!("{}: {}", fault.code, fault.evidence));
+        let reasons: Vec<String> = faults.chain(answer.unknown.iter().cloned()).collect();
+        format!("{} {}", answer.runtime, reasons.join(", "))
+    };
+    let reasons: Vec<String> = answers.map(reason).collect();
+    format!("{sign} {subject}{more}: {}", mark_up(&printable(&reasons.join("; "), LONGEST)))
+}
+
+fn paragraphs(head: &[String], lines: impl Iterator<Item = String>, more: &str, faults: &[String]) -> String {
+    let lines: Vec<String> = lines.chain([more.to_owned()]).filter(|line| !line.is_empty()).collect();
+    let mut all = vec![head.join("\n"), lines.join("\n")];
+    if !faults.is_empty() {
+        all.push(format!("by fault: {}", faults.join(", ")));
+    }
+    format!("{}\n", all.join("\n\n"))
+}
+
+/// What a queue or a function reads.
+fn document(results: &Results, rows: &[Row]) -> Value {
+    let tally = &results.tally;
+    let verdicts =
+        super::summary::SAID.map(|(verdict, _)| (verdict.as_str().to_owned(), Value::from(tally.of(verdict))));
+    let finding = |row: &Row| {
+        json!({
+            "account": row.account, "region": row.region, "repository": row.repository, "tag": row.tag,
+            "digest": row.digest, "verdict": row.verdict, "intended": row.intended, "faults": row.codes(),
+        })
+    };
+    json!({
+        "schema": "ecr-preflight-audit/1",
+        "images": tally.lines(),
+        "verdicts": verdicts.into_iter().collect::<serde_json::Map<_, _>>(),
+        "faults": tally.faults().into_iter().map(|(code, count)| (code.to_owned(), Value::from(count))).collect::<serde_json::Map<_, _>>(),
+        "worst": rows.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+fn card(headline: &str, description: &str, verdict: Verdict, codes: &[&str]) -> Value {
+    let sign = if verdict == Verdict::Fails { ":x:" } else { ":grey_question:" };
+    json!({
+        "version": "1.0",
+        "source": "custom",
+        "content": {
+            "textType": "client-markdown",
+            "title": format!("{sign} {}", escape(headline)),
+            "description": description,
+            "keywords": codes,
+        },
+        "metadata": {
+            "threadId": "ecr-preflight-audit",
+            "summary": escape(headline),
+            "eventType": verdict.as_str(),
+            "enableCustomActions": false,
+        },
+    })
+}

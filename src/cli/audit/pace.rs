@@ -1,0 +1,145 @@
+//! How many calls the service is asked at once: half as many whenever it throttles, gradually more while it answers.
+//!
+//! Does not know what is asked, nor retry anything but what was throttled. The SDK's adaptive mode slows each call down
+//! by itself, within the time that the call may take, and gives up with its quota of retries; here all calls wait
+//! together, outside of that time, and each is asked again until it is answered.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::registry::RegistryError;
+use crate::service_error;
+
+/// The pause after a first throttling, doubled with each further one up to the longest.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// A minute's quota is spent no sooner by waiting longer.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// How often one call is asked again, beside the SDK's own attempts, before it counts as failed: by then all calls have
+/// paused for two minutes.
+const ATTEMPTS: u32 = 12;
+
+/// Codes of throttling, as the SDKs know them.
+const THROTTLING: [&str; 8] = [
+    "ThrottlingException",
+    "Throttling",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+];
+
+/// The turns that calls take. It gives no jitter: who paused together comes back one after the other.
+#[derive(Debug)]
+pub(super) struct Pace {
+    most: f64,
+    state: RefCell<State>,
+    changed: Notify,
+    throttled: Cell<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// How many calls may be under way.
+    width: f64,
+    /// How many are.
+    busy: f64,
+    pause: Duration,
+    /// When the pause ends.
+    until: Option<Instant>,
+}
+
+impl Pace {
+    /// At most so many calls at once.
+    pub(super) fn new(most: u16) -> Self {
+        let most = f64::from(most);
+        let state = State { width: most, busy: 0.0, pause: SHORTEST, until: None };
+        Self { most, state: RefCell::new(state), changed: Notify::new(), throttled: Cell::new(0) }
+    }
+
+    /// How often the service throttled a call for good, as far as the SDK goes.
+    pub(super) fn throttled(&self) -> u64 {
+        self.throttled.get()
+    }
+
+    /// Makes a call when its turn has come, and again while it is throttled.
+    ///
+    /// # Errors
+    /// The call's own.
+    pub(super) async fn ask<T>(&self, call: impl AsyncFn() -> Result<T, RegistryError>) -> Result<T, RegistryError> {
+        for _ in 0..ATTEMPTS {
+            let turn = self.turn().await;
+            let answer = call().await;
+            drop(turn);
+            match &answer {
+                Err(error) if is_throttling(error) => self.slow_down(),
+                _ => {
+                    self.speed_up();
+                    return answer;
+                }
+            }
+        }
+        let _turn = self.turn().await;
+        call().await
+    }
+
+    async fn turn(&self) -> Turn<'_> {
+        loop {
+            let until = self.state.borrow().until.filter(|until| *until > Instant::now());
+            if let Some(until) = until {
+                tokio::time::sleep_until(until).await;
+                continue;
+            }
+            let mut state = self.state.borrow_mut();
+            if state.busy + 1.0 <= state.width {
+                state.busy += 1.0;
+                return Turn(self);
+            }
+            drop(state);
+            self.changed.notified().await;
+        }
+    }
+
+    fn slow_down(&self) {
+        self.throttled.set(self.throttled.get() + 1);
+        let (mut state, now) = (self.state.borrow_mut(), Instant::now());
+        // Calls that were under way when the first was throttled tell nothing new.
+        if state.until.is_none_or(|until| until <= now) {
+            state.width = (state.width / 2.0).max(1.0);
+            state.until = Some(now + state.pause);
+            state.pause = (state.pause * 2).min(LONGEST);
+        }
+    }
+
+    fn speed_up(&self) {
+        let mut state = self.state.borrow_mut();
+        state.width = (state.width + 1.0 / state.width).min(self.most);
+        state.pause = (state.pause / 2).max(SHORTEST);
+        drop(state);
+        self.changed.notify_one();
+    }
+}
+
+/// One call under way.
+struct Turn<'a>(&'a Pace);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.state.borrow_mut().busy -= 1.0;
+        self.0.changed.notify_one();
+    }
+}
+
+fn is_throttling(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::Failed { source, .. } => {
+            service_error::code(source).is_some_and(|code| THROTTLING.contains(&code))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,113 @@
+//! What is kept of each line of the results: where it stands and how it sorts; and what is counted of all.
+//!
+//! Does not keep the lines themselves: memory stays a few dozen bytes for each, however many there are.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+use super::row::Row;
+use crate::event::Arrival;
+use crate::reference::{Digest, Tag};
+use crate::verdict::Verdict;
+
+/// All lines so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    entries: Vec<Entry>,
+    names: Vec<String>,
+    numbers: HashMap<String, u32>,
+    known: HashSet<u128>,
+    verdicts: BTreeMap<Verdict, u64>,
+    faults: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    at: u64,
+    /// Seconds since 1970.
+    pushed: i64,
+    repository: u32,
+    verdict: Verdict,
+}
+
+impl Tally {
+    /// Counts a line that stands at this place in the file; not a second time where it tells of the same image and tag.
+    pub(super) fn add(&mut self, row: &Row, at: u64) {
+        if !self.known.insert(key(&[&row.account, &row.region, &row.repository, &row.digest, &row.tag])) {
+            return;
+        }
+        let name = format!("{}/{}/{}", row.account, row.region, row.repository);
+        let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let repository = *self.numbers.entry(name.clone()).or_insert(next);
+        if repository == next {
+            self.names.push(name);
+        }
+        let date = row.pushed_at.as_deref().and_then(|date| DateTime::from_str(date, Format::DateTime).ok());
+        let pushed = date.map_or(i64::MIN, |date| date.secs());
+        self.entries.push(Entry { at, pushed, repository, verdict: row.verdict });
+        *self.verdicts.entry(row.verdict).or_default() += 1;
+        for code in row.codes() {
+            match self.faults.get_mut(code) {
+                Some(count) => *count += 1,
+                None => drop(self.faults.insert(code.to_owned(), 1)),
+            }
+        }
+    }
+
+    /// Whether there is a line of this image and tag.
+    pub(super) fn has(&self, arrival: &Arrival) -> bool {
+        let (repository, selector) = (&arrival.repository, &arrival.selector);
+        let digest = selector.digest().map(Digest::as_str).unwrap_or_default();
+        let tag = selector.tag().map(Tag::as_str).unwrap_or_default();
+        self.known.contains(&key(&[repository.account(), repository.region(), repository.name(), digest, tag]))
+    }
+
+    /// Where lines stand, the worst first, then by repository, then those pushed last first.
+    pub(super) fn worst_first(&mut self, is_shown: impl Fn(Verdict) -> bool) -> Vec<u64> {
+        let names = &self.names;
+        let rank = |entry: &Entry| {
+            (Reverse(severity(entry.verdict)), &names[entry.repository as usize], Reverse(entry.pushed), entry.at)
+        };
+        self.entries.sort_unstable_by(|one, other| rank(one).cmp(&rank(other)));
+        self.entries.iter().filter(|entry| is_shown(entry.verdict)).map(|entry| entry.at).collect()
+    }
+
+    pub(super) fn lines(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    pub(super) fn repositories(&self) -> u64 {
+        self.names.len() as u64
+    }
+
+    pub(super) fn of(&self, verdict: Verdict) -> u64 {
+        self.verdicts.get(&verdict).copied().unwrap_or_default()
+    }
+
+    /// How many lines have each fault, most of them first.
+    pub(super) fn faults(&self) -> Vec<(&str, u64)> {
+        let mut faults: Vec<(&str, u64)> = self.faults.iter().map(|(code, count)| (code.as_str(), *count)).collect();
+        faults.sort_by_key(|(code, count)| (Reverse(*count), *code));
+        faults
+    }
+}
+
+/// How much it matters. What nobody declared anything for may be where something is amiss; what runs is fine.
+fn severity(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Fails => 4,
+        Verdict::Unknown => 3,
+        Verdict::Undeclared => 2,
+        Verdict::Runs => 1,
+        Verdict::Ignored => 0,
+    }
+}
+
+/// What a line is known by: the first 16 bytes of a digest, so that no two are taken for one.
+fn key(parts: &[&str]) -> u128 {
+    let digest = Digest::of(parts.join("\n").as_bytes());
+    u128::from_str_radix(&digest.hex()[..32], 16).expect("a digest is made of hexadecimal digits")
+}
