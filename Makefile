@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template bench-startup bench-exec build deploy delete
+.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template vet bench-startup bench-exec build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -61,7 +61,14 @@ $(TARGET)/template-venv/installed:
 ARCHITECTURE ?= arm64
 PARAMETERS = --parameter-overrides Architecture=$(ARCHITECTURE)
 
+vet: ## licences, sources and duplicates of the dependencies, and known holes where the list of them can be had; needs cargo-deny
+	$(CARGO) deny --offline --locked check bans licenses sources
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --locked check --disable-fetch advisories; \
+	else echo "advisories: not checked, their database cannot be reached from here"; fi
+
+# SAM hands cargo-lambda no flags; a Cargo.lock that fits the manifest is what gets built.
 build: ## the function for ARCHITECTURE (arm64 or x86_64), checked by its own code; needs sam and cargo-lambda
+	$(CARGO) fetch --locked
 	sam build $(PARAMETERS)
 	$(CARGO) run --quiet --locked $(FEATURES) -- binary .aws-sam/build/Function/bootstrap --runtime lambda/$(ARCHITECTURE)
 
