@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template vet bench-startup bench-exec build deploy delete
+.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template vet bench-startup bench-exec load build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -25,6 +25,12 @@ test-real: ## images of real programs, made with umoci and skopeo, against what 
 	TEST_REAL_IMAGES="$(abspath $(TARGET))/real-images/layout" TEST_REAL_PROGRAMS="$(abspath $(TARGET))/real-programs/layout" \
 		python3 -B tests/real/registry.py --images $(TARGET)/real-images/layout --work $(TARGET)/real-registry -- \
 		$(CARGO) test --locked $(FEATURES) --test it real_ -- --ignored
+
+EVENTS ?= 100000
+load: ## a hundred thousand events through one process of the release build: events a second, memory, waiting; EVENTS=n
+	$(CARGO) build --release --locked --bin bootstrap
+	EVENTS=$(EVENTS) TEST_BOOTSTRAP="$(abspath $(TARGET))/release/bootstrap" \
+		$(CARGO) test --locked $(FEATURES) --test it aws::load -- --ignored --nocapture --test-threads 1
 
 test-emulator: $(VENV)/installed ## the real function against an AWS emulator and a real client; needs Debian and Python 3.10
 	$(CARGO) build --locked --bin bootstrap
@@ -62,8 +68,9 @@ ARCHITECTURE ?= arm64
 PARAMETERS = --parameter-overrides Architecture=$(ARCHITECTURE)
 
 vet: ## licences, sources and duplicates of the dependencies, and known holes where the list of them can be had; needs cargo-deny
-	$(CARGO) deny --offline --locked check bans licenses sources
-	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --locked check --disable-fetch advisories; \
+	$(CARGO) fetch --locked --quiet
+	$(CARGO) deny --offline --locked check --hide-inclusion-graph bans licenses sources
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --locked check --hide-inclusion-graph --disable-fetch advisories; \
 	else echo "advisories: not checked, their database cannot be reached from here"; fi
 
 # SAM hands cargo-lambda no flags; a Cargo.lock that fits the manifest is what gets built.
