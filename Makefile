@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template vet bench-startup bench-exec load build deploy delete
+.PHONY: help test test-real test-kernel test-layers test-secrets test-emulator e2e lint lint-template vet bench bench-startup bench-exec load build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -31,6 +31,10 @@ load: ## a hundred thousand events through one process of the release build: eve
 	$(CARGO) build --release --locked --bin bootstrap
 	EVENTS=$(EVENTS) TEST_BOOTSTRAP="$(abspath $(TARGET))/release/bootstrap" \
 		$(CARGO) test --locked $(FEATURES) --test it aws::load -- --ignored --nocapture --test-threads 1
+
+test-secrets: ## the whole suite under strace: no secret in anything that one of its processes prints or logs; needs strace
+	$(CARGO) test --locked $(FEATURES) --no-run
+	python3 tests/secrets.py $(TARGET)/secrets $(CARGO) test --locked $(FEATURES)
 
 test-emulator: $(VENV)/installed ## the real function against an AWS emulator and a real client; needs Debian and Python 3.10
 	$(CARGO) build --locked --bin bootstrap
@@ -84,6 +88,9 @@ deploy: build ## the stack, after asking for its parameters; needs AWS credentia
 
 delete: ## the stack and all that belongs to it
 	sam delete
+
+bench: ## all of the benchmarks, and a page with a plot of them; ARGS="--help" tells more
+	python3 -B benches/page.py $(ARGS)
 
 bench-exec: ## how long an inspection takes beside tar, umoci and a bare inflate; ARGS="--help" tells more
 	python3 benches/exec/measure.py $(ARGS)

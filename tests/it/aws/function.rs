@@ -56,8 +56,13 @@ pub(super) fn command(variables: &[(&str, &str)]) -> Command {
     command
 }
 
-pub(super) fn region() -> [(&'static str, &'static str); 3] {
-    [("AWS_REGION", "us-west-2"), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key")]
+pub(super) fn region() -> [(&'static str, &'static str); 4] {
+    [
+        ("AWS_REGION", "us-west-2"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "0KEYKEY0"),
+        ("AWS_SESSION_TOKEN", "0SESSION0"),
+    ]
 }
 
 pub(super) fn endpoints(aws: &FakeAws) -> [(&'static str, String); 3] {
