@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template bench-startup bench-exec build deploy delete
+.PHONY: help test test-real test-kernel test-layers test-secrets test-emulator e2e lint lint-template vet bench bench-startup bench-exec load build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -25,6 +25,16 @@ test-real: ## images of real programs, made with umoci and skopeo, against what 
 	TEST_REAL_IMAGES="$(abspath $(TARGET))/real-images/layout" TEST_REAL_PROGRAMS="$(abspath $(TARGET))/real-programs/layout" \
 		python3 -B tests/real/registry.py --images $(TARGET)/real-images/layout --work $(TARGET)/real-registry -- \
 		$(CARGO) test --locked $(FEATURES) --test it real_ -- --ignored
+
+EVENTS ?= 100000
+load: ## a hundred thousand events through one process of the release build: events a second, memory, waiting; EVENTS=n
+	$(CARGO) build --release --locked --bin bootstrap
+	EVENTS=$(EVENTS) TEST_BOOTSTRAP="$(abspath $(TARGET))/release/bootstrap" \
+		$(CARGO) test --locked $(FEATURES) --test it aws::load -- --ignored --nocapture --test-threads 1
+
+test-secrets: ## the whole suite under strace: no secret in anything that one of its processes prints or logs; needs strace
+	$(CARGO) test --locked $(FEATURES) --no-run
+	python3 tests/secrets.py $(TARGET)/secrets $(CARGO) test --locked $(FEATURES)
 
 test-emulator: $(VENV)/installed ## the real function against an AWS emulator and a real client; needs Debian and Python 3.10
 	$(CARGO) build --locked --bin bootstrap
@@ -61,7 +71,15 @@ $(TARGET)/template-venv/installed:
 ARCHITECTURE ?= arm64
 PARAMETERS = --parameter-overrides Architecture=$(ARCHITECTURE)
 
+vet: ## licences, sources and duplicates of the dependencies, and known holes where the list of them can be had; needs cargo-deny
+	$(CARGO) fetch --locked --quiet
+	$(CARGO) deny --offline --locked check --hide-inclusion-graph bans licenses sources
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --locked check --hide-inclusion-graph --disable-fetch advisories; \
+	else echo "advisories: not checked, their database cannot be reached from here"; fi
+
+# SAM hands cargo-lambda no flags; a Cargo.lock that fits the manifest is what gets built.
 build: ## the function for ARCHITECTURE (arm64 or x86_64), checked by its own code; needs sam and cargo-lambda
+	$(CARGO) fetch --locked
 	sam build $(PARAMETERS)
 	$(CARGO) run --quiet --locked $(FEATURES) -- binary .aws-sam/build/Function/bootstrap --runtime lambda/$(ARCHITECTURE)
 
@@ -70,6 +88,9 @@ deploy: build ## the stack, after asking for its parameters; needs AWS credentia
 
 delete: ## the stack and all that belongs to it
 	sam delete
+
+bench: ## all of the benchmarks, and a page with a plot of them; ARGS="--help" tells more
+	python3 -B benches/page.py $(ARGS)
 
 bench-exec: ## how long an inspection takes beside tar, umoci and a bare inflate; ARGS="--help" tells more
 	python3 benches/exec/measure.py $(ARGS)

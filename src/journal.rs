@@ -60,6 +60,7 @@ pub fn line(report: &Report, walked: Walked<'_>) -> Value {
         "level": "INFO",
         "message": report::headline(report),
         "event_id": walked.event_id,
+        "how": arrival.map(|arrival| arrival.how),
         "repository": arrival.map(|arrival| &arrival.repository),
         "digest": digest.map(Digest::as_str),
         "tag": arrival.and_then(|arrival| arrival.tag.as_ref()).map(Tag::as_str),

@@ -216,6 +216,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="how often each takes its turn (3)")
     parser.add_argument("--make", action="store_true", help="only make the images")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures to this file too")
     parser.add_argument("--check", action="store_true", help="fail where a limit is exceeded")
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench-exec", help="where the images are made")
     parser.add_argument("--target", type=pathlib.Path,
@@ -233,7 +234,7 @@ def main():
     print(f"| image | stored MB | ecr-preflight s | reads | peak MiB | bare inflate s ({cores} cores) | gzip -dc \\| tar t s "
           "| umoci unpack s | to inflate | tar t to it | umoci to it |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-    wrong = []
+    wrong, figures = [], {}
     for tag, outcome in (("a", "starts"), ("b", "starts"), ("c", "fails")):
         layers = layers_of(images, tag)
         stored = sum(layer.stat().st_size for layer in layers)
@@ -250,6 +251,8 @@ def main():
         share = read / stored
         print(f"| ({tag}) | {stored / 1e6:.0f} | {seconds:.3f} | {share:.1%} | {peak:.0f} | {bare:.2f} | {tar:.2f} | {umoci:.2f} "
               f"| {seconds / bare:.2f} | {tar / seconds:.1f} | {umoci / seconds:.1f} |")
+        figures[tag] = {"ecr-preflight, s": seconds, "bare inflate, s": bare, "gzip -dc | tar t, s": tar,
+                        "umoci unpack, s": umoci, "reads": share, "peak, MiB": peak}
         checks = [(peak > MAX_PEAK_MIB, f"({tag}) peak memory {peak:.0f} MiB is over {MAX_PEAK_MIB}")]
         if tag == "a":
             checks.append((share > MAX_SHARE_A, f"(a) reads {share:.1%} of the bytes, more than {MAX_SHARE_A:.0%}"))
@@ -257,6 +260,8 @@ def main():
             checks.append((seconds / bare > MAX_TO_INFLATE_C, f"(c) takes {seconds / bare:.2f} of the bare inflate"))
             checks.append((tar / seconds < MIN_TAR_TO_TOOL_C, f"(c) is only {tar / seconds:.1f} times as fast as tar t"))
         wrong += [text for is_wrong, text in checks if is_wrong]
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
     if wrong and arguments.check:

@@ -10,6 +10,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 
 use super::super::trusted::{is_loopback, is_trusted};
 use super::fault::{Asked, Fault};
+use super::inward::may_lead;
 use super::send::{drain, send};
 use super::sign::{Signed, Signer};
 use crate::reference::{Digest, Remote};
@@ -92,6 +93,9 @@ impl Asker {
             url = target(&url, location).ok_or_else(|| Fault::failed("the registry redirects to nowhere"))?;
             if !is_trusted(&url) {
                 return Err(Fault::failed("the registry redirects to an address that is not an https one"));
+            }
+            if !may_lead(&self.origin, &url) {
+                return Err(Fault::failed("the registry redirects to an address inside a network"));
             }
             let is_own = origin(&url) == self.origin;
             drain(response).await;

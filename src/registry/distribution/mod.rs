@@ -10,6 +10,7 @@
 mod ask;
 mod credentials;
 mod fault;
+mod inward;
 mod send;
 mod sign;
 

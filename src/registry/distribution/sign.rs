@@ -19,6 +19,7 @@ use super::super::trusted::{is_loopback, is_trusted};
 use super::super::{Answer, pieces};
 use super::credentials;
 use super::fault::{Asked, Fault};
+use super::inward::may_lead;
 use super::send::send;
 use crate::reference::Remote;
 
@@ -107,6 +108,9 @@ async fn token(
     // Another machine's registry must not have this one's services asked.
     if !is_trusted(&realm) || !realm.starts_with("https://") && !is_loopback(repository.host()) {
         return Err(Fault::failed("the registry names a token service whose address is not an https one"));
+    }
+    if !may_lead(repository.host(), &realm) {
+        return Err(Fault::failed("the registry names a token service inside a network"));
     }
     let scope = named("scope").unwrap_or_else(|| format!("repository:{}:pull", repository.path()));
     let mut fields = vec![("scope", scope)];

@@ -45,9 +45,10 @@ impl Drop for Function {
     }
 }
 
-/// The function's program with these settings and nothing else.
-fn command(variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+/// The function's program with these settings and nothing else; a release build, where one is named.
+pub(super) fn command(variables: &[(&str, &str)]) -> Command {
+    let built = std::env::var_os("TEST_BOOTSTRAP").unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into());
+    let mut command = Command::new(built);
     command.env_clear().envs(variables.iter().copied());
     command.env("AWS_LAMBDA_FUNCTION_NAME", "preflight").env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128");
     command.env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
@@ -55,15 +56,20 @@ fn command(variables: &[(&str, &str)]) -> Command {
     command
 }
 
-fn region() -> [(&'static str, &'static str); 3] {
-    [("AWS_REGION", "us-west-2"), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key")]
+pub(super) fn region() -> [(&'static str, &'static str); 4] {
+    [
+        ("AWS_REGION", "us-west-2"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "0KEYKEY0"),
+        ("AWS_SESSION_TOKEN", "0SESSION0"),
+    ]
 }
 
-fn endpoints(aws: &FakeAws) -> [(&'static str, String); 3] {
+pub(super) fn endpoints(aws: &FakeAws) -> [(&'static str, String); 3] {
     [("AWS_LAMBDA_RUNTIME_API", aws.host()), ("AWS_ENDPOINT_URL_ECR", aws.url()), ("AWS_ENDPOINT_URL_SNS", aws.url())]
 }
 
-const TOLD: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", TOPIC);
+pub(super) const TOLD: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", TOPIC);
 
 /// An arm64 image under `v1` in a repository for this runtime.
 fn repository(runtime: &str) -> (FakeAws, Digest) {

@@ -8,6 +8,7 @@ mod requests;
 mod failures;
 mod trips;
 mod function;
+mod load;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

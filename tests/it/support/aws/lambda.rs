@@ -61,6 +61,10 @@ impl Lambda {
         Reply::new(202, "{\"status\":\"OK\"}")
     }
 
+    pub fn handed_out(&self) -> usize {
+        self.lock().handed_out
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap()
     }

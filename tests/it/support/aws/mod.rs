@@ -11,6 +11,7 @@ mod sns;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::ops::RangeBounds;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -148,6 +149,16 @@ impl FakeAws {
     pub fn fail(&self, action: &'static str, calls: impl RangeBounds<usize>, fault: Fault) {
         let calls = (calls.start_bound().cloned(), calls.end_bound().cloned());
         self.world.faults.lock().unwrap().push((action, calls, fault));
+    }
+
+    /// From now on no request is kept, and no connection: where there are too many.
+    pub fn forget(&self) {
+        self.world.forgets.store(true, Ordering::Relaxed);
+    }
+
+    /// How many events were handed out so far.
+    pub fn handed_out(&self) -> usize {
+        self.world.lambda.handed_out()
     }
 
     /// Has every answer wait.

@@ -5,6 +5,7 @@ use std::io::BufReader;
 use std::net::{SocketAddr, TcpStream};
 use std::ops::{Bound, RangeBounds};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ pub(super) struct World {
     /// Those of the services, not that of Lambda's runtime.
     pub(super) connections: Mutex<Vec<TcpStream>>,
     pub(super) delay: Mutex<Duration>,
+    /// Whether requests and connections are kept no longer.
+    pub(super) forgets: AtomicBool,
     pub(super) lambda: lambda::Lambda,
 }
 
@@ -36,6 +39,14 @@ impl World {
             let action = action(&request);
             if action == "Lambda" {
                 if self.lambda.answer(&request).send(&mut connection).is_err() {
+                    return;
+                }
+                continue;
+            }
+            if self.forgets.load(Ordering::Relaxed) {
+                let reply = self.reply(&action, &body(&request), &request, address, None);
+                std::thread::sleep(*self.delay.lock().unwrap());
+                if !reply.is_some_and(|reply| reply.send(&mut connection).unwrap_or(false)) {
                     return;
                 }
                 continue;

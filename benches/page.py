@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Runs the benchmarks and makes one page of them, with a plot: start-up, a warm metadata-only push, the inspection of
+programs, each side by side with what one would otherwise run.
+
+Within a row all take turns in one run, so that ratios hold on any machine; seconds hold on this one only. Writes
+benchmarks.md and benchmarks.svg into the work directory, or with `--write` into docs/.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+IMAGES = {
+    "a": "a static program in the top layer of 1 GB",
+    "b": "python on a full Debian base",
+    "c": "a command that is nowhere in 20 layers of 1 GB",
+}
+
+
+def run(script, work, *arguments):
+    """The figures of one benchmark, and its table."""
+    file = work / f"{script}.json"
+    command = [sys.executable, "-B", HERE / script / "measure.py", "--json", file, *arguments]
+    print(f"$ {script} {' '.join(map(str, arguments))}", file=sys.stderr)
+    ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+    print(ran.stdout, file=sys.stderr)
+    return json.loads(file.read_text()) if file.exists() else None, ran.stdout, ran.returncode
+
+
+def rows(startup, warm, inspected):
+    """What is plotted: a title, and a list of (what, milliseconds), this program first."""
+    own, empty = startup["ecr-preflight"], startup["empty function"]
+    yield "start of the function", [
+        ("ecr-preflight", own["start to the first request, ms"]),
+        ("an empty lambda_runtime function", empty["start to the first request, ms"]),
+    ]
+    yield "which platform is it made for", [
+        ("ecr-preflight, a warm function's event", own["second event, ms"]),
+        ("ecr-preflight check --no-exec", warm["ecr-preflight check --no-exec, ms"]),
+        ("skopeo inspect, twice", warm["skopeo inspect, twice, ms"]),
+    ]
+    for tag, title in IMAGES.items():
+        figures = inspected[tag]
+        others = ["bare inflate, s", "gzip -dc | tar t, s", "umoci unpack, s"]
+        yield f"({tag}) {title}", [
+            ("ecr-preflight check", figures["ecr-preflight, s"] * 1e3),
+            *((name.removesuffix(", s"), figures[name] * 1e3) for name in others),
+        ]
+
+
+def shown(milliseconds):
+    if milliseconds >= 1000:
+        return f"{milliseconds / 1000:.2f} s"
+    return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.2f} ms"
+
+
+def svg(groups):
+    """Bars, each group on a scale of its own, since only what stands side by side can be compared."""
+    left, width, bar, gap, head = 280, 330, 18, 6, 34
+    parts, y = [], 16
+    for title, bars in groups:
+        longest = max(milliseconds for _, milliseconds in bars)
+        parts.append(f'<text class="title" x="16" y="{y + 14}">{title}</text>')
+        y += head - 8
+        for at, (name, milliseconds) in enumerate(bars):
+            length = max(milliseconds / longest * width, 1.5)
+            ratio = f" · {milliseconds / bars[0][1]:.2g}×" if at and milliseconds < 100 * bars[0][1] else (
+                f" · {milliseconds / bars[0][1]:.0f}×" if at else "")
+            kind = "own" if name.startswith("ecr-preflight") else "other"
+            parts.append(f'<text class="name" x="{left - 10}" y="{y + 13}">{name}</text>')
+            parts.append(f'<rect class="{kind}" x="{left}" y="{y}" width="{length:.1f}" height="{bar}" rx="2"/>')
+            parts.append(f'<text class="value" x="{left + length + 7:.1f}" y="{y + 13}">{shown(milliseconds)}{ratio}</text>')
+            y += bar + gap
+        y += 14
+    style = """
+    svg { background: #ffffff } text { font: 13px system-ui, sans-serif; fill: #1f2328 }
+    .title { font-weight: 600 } .name { text-anchor: end; fill: #59636e } .value { fill: #59636e }
+    .own { fill: #1a7f5a } .other { fill: #b6bec8 }
+    @media (prefers-color-scheme: dark) {
+      svg { background: #0d1117 } text { fill: #e6edf3 } .name, .value { fill: #9198a1 }
+      .own { fill: #3fb68b } .other { fill: #4a525c }
+    }
+    """
+    title = "How long ecr-preflight takes beside what one would otherwise run"
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="760" height="{y}" viewBox="0 0 760 {y}" role="img" '
+        f'aria-label="{title}">', f"<title>{title}</title>", f"<style>{style}</style>", *parts, "</svg>", ""])
+
+
+def page(tables):
+    """The page; `tables` are those of the three benchmarks."""
+    startup, warm, inspected = (table.strip() for table in tables)
+    cores = len(os.sched_getaffinity(0))
+    return f"""# Benchmarks
+
+![bars of the figures below](benchmarks.svg)
+
+Made by `make bench ARGS="--write"` on {cores} cores of a shared {platform.machine()} machine. Within a table all take
+turns in one run: the ratios hold elsewhere, the milliseconds do not. Instructions are counted by valgrind's callgrind, so
+that a regression shows on a busy machine too; `make bench ARGS="--check"` fails where a limit is passed.
+
+## The start of the function, and its events
+
+Beside a `lambda_runtime` program that does nothing, built with the same profile. An event is a metadata-only push of an
+image that fails: manifest and tags, the address of the config, the config, the message, over TLS on loopback.
+
+{startup}
+
+What dominates: of the first event's instructions a third read the root certificates and most of the rest are four TLS
+handshakes; of a further event nearly all is the SDK's signing, serialising and sending of four requests.
+
+## Which platform an image is made for
+
+An image in Debian's registry on this machine, over plain HTTP.
+
+{warm}
+
+What dominates: the start of a process, of `skopeo` twice.
+
+## What an image starts
+
+Beside other ways to look into the same layers. The bare inflate throws away what it inflates, on as many cores.
+
+{inspected}
+
+What dominates: where all is read, inflating (zlib-rs), then the layers' digests. Where the program is found in the top
+layer, nothing below it is read.
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="how often each inspection takes its turn, and "
+                        "a tenth of how often the others do (default: 5)")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a limit is exceeded")
+    parser.add_argument("--write", action="store_true", help="write the page into docs/")
+    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench", help="where figures and page go")
+    arguments = parser.parse_args()
+    work = arguments.work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    check = ["--check"] if arguments.check else []
+    many = str(10 * arguments.runs)
+    startup, first, failed = run("startup", work, "--runs", many, *check)
+    if failed:
+        # A machine that is busy elsewhere gets a second, longer look.
+        startup, first, failed = run("startup", work, "--runs", str(40 * arguments.runs), *check)
+    warm, second, broken = run("warm", work, "--runs", many)
+    inspected, third, slow = run("exec", work, "--runs", str(arguments.runs), *check)
+    if slow:
+        inspected, third, slow = run("exec", work, "--runs", str(max(5, 2 * arguments.runs)), *check)
+    if failed or broken or slow:
+        sys.exit(1)
+    to = ROOT / "docs" if arguments.write else work
+    to.mkdir(exist_ok=True)
+    (to / "benchmarks.svg").write_text(svg(list(rows(startup, warm, inspected))))
+    (to / "benchmarks.md").write_text(page([first, second, third]))
+    print(to / "benchmarks.md")
+
+
+if __name__ == "__main__":
+    main()
