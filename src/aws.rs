@@ -106,6 +106,24 @@ impl Aws {
         config.set_endpoint_url(endpoint);
         aws_sdk_sns::Client::from_conf(config.build())
     }
+
+    /// The `EventBridge` client; `endpoint` takes the place of the region's own.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub fn events_client(&self, endpoint: Option<String>) -> aws_sdk_eventbridge::Client {
+        let mut config = aws_sdk_eventbridge::config::Builder::from(&self.config);
+        config.set_endpoint_url(endpoint);
+        aws_sdk_eventbridge::Client::from_conf(config.build())
+    }
+
+    /// The client of CloudWatch Logs; `endpoint` takes the place of the region's own.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub fn logs_client(&self, endpoint: Option<String>) -> aws_sdk_cloudwatchlogs::Client {
+        let mut config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config);
+        config.set_endpoint_url(endpoint);
+        aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
+    }
 }
 
 /// The endpoint that the environment names for a service, as the AWS SDKs and tools read it: the service's own

@@ -60,6 +60,22 @@ pub(in crate::cli) struct Arguments {
     /// How many images to ask about at once; fewer while the service throttles.
     #[arg(long, value_name = "N", default_value_t = CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) concurrency: u16,
+    /// Have the deployed function ask: this tool only lists the images, hands them to it as events, and reads its answers
+    /// from its log. The function's settings count then.
+    #[arg(long, conflicts_with_all = ["runtimes", "no_exec", "concurrency"])]
+    pub(super) via_lambda: bool,
+    /// The function's stack, for --via-lambda; its log is /aws/lambda/STACK.
+    #[arg(long, value_name = "STACK", default_value = "ecr-preflight", requires = "via_lambda")]
+    pub(super) stack: String,
+    /// How many events a second at most, for --via-lambda; fewer where the bus refuses them.
+    #[arg(long, value_name = "N", default_value_t = RATE, requires = "via_lambda", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) rate: u32,
+    /// Do not wait for the answers, for --via-lambda: they are in the function's log.
+    #[arg(long, requires = "via_lambda", conflicts_with_all = ["results", "csv", "html", "notify"])]
+    pub(super) no_follow: bool,
+    /// How many seconds to wait where no further answer comes, for --via-lambda.
+    #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE, requires = "via_lambda")]
+    pub(super) patience: u64,
     /// Tell the topic PREFLIGHT_TOPIC_ARN what was found, in one message; nothing where there is nothing.
     #[arg(long)]
     pub(super) notify: bool,
@@ -71,6 +87,13 @@ const NEWEST: usize = 10;
 /// With calls of some 20 milliseconds, 16 make at most 800 a second: less than the half of what `BatchGetImage` (2000 a
 /// second) and `GetDownloadUrlForLayer` (3000) allow an account by default, so that deployments beside it still pull.
 const CONCURRENCY: u16 = 16;
+
+/// Each event makes some five calls of the function's to Amazon ECR, two of them `BatchGetImage`: a twentieth of what that
+/// allows. Lambda needs as many invocations at once as a second has events, times the seconds that one takes.
+const RATE: u32 = 50;
+
+/// Lambda tries again one and three minutes after a failure.
+const PATIENCE: u64 = 300;
 
 /// What is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,6 +111,7 @@ Examples:
   ecr-preflight audit --prefix team/ --results team.jsonl
   ecr-preflight audit --all --where env=prod --results prod.jsonl --csv prod.csv
   ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
+  ecr-preflight audit --all --via-lambda --results all.jsonl --html all.html
 
 A file of results is written as answers come. Interrupted or killed, the same command goes on with what is missing, and
 asks again about what could not be read.

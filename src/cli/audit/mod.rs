@@ -12,6 +12,7 @@ mod tally;
 mod results;
 mod progress;
 mod walk;
+mod via_lambda;
 mod table;
 mod sheet;
 mod page;
@@ -24,6 +25,7 @@ mod arguments;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(super) use self::arguments::Arguments;
 use self::arguments::Format;
@@ -35,9 +37,10 @@ use self::results::{Results, ResultsError};
 use self::sheet::Sheet;
 use self::summary::Summary;
 use self::table::Look;
+use self::via_lambda::{Via, ViaError, Way};
 use self::walk::{Asking, End};
 use super::print::Printer;
-use crate::aws::connector;
+use crate::aws::{Aws, connector};
 use crate::log;
 use crate::notify::Notifier;
 use crate::notify::sns::SnsTopic;
@@ -56,6 +59,8 @@ pub(super) enum Error {
     NoRegion,
     #[error(transparent)]
     Notify(#[from] crate::notify::NotifyError),
+    #[error(transparent)]
+    Via(#[from] ViaError),
     #[error("interrupted")]
     Interrupted,
 }
@@ -86,7 +91,11 @@ pub(super) async fn run(
     arguments.inspect.apply(&mut settings.rules);
     let topic = if arguments.notify { Some(settings.topic.clone().ok_or(Error::NoTopic)?) } else { None };
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
-    let words = settings::words(&settings.rules, runtimes.unwrap_or_default());
+    let words = if arguments.via_lambda {
+        format!("function={}", arguments.stack)
+    } else {
+        settings::words(&settings.rules, runtimes.unwrap_or_default())
+    };
     let mut results = match &arguments.results {
         Some(path) => Results::open(path, arguments.fresh, words),
         None => Results::temporary(words),
@@ -108,12 +117,17 @@ pub(super) async fn run(
         newest: (!arguments.all).then_some(arguments.newest),
         are_tags_silent: runtimes.is_some() || !settings.rules.image_tags,
     };
-    let inspector = super::inspector(&settings.rules);
-    let width = usize::from(arguments.concurrency);
-    let asking = Asking { ecr: &ecr, pace: &pace, inspector: &inspector, rules: &settings.rules, runtimes, width };
     let census = Census { ecr: &ecr, pace: &pace, scope: &scope, counts: &counts };
     let mut progress = Progress::new(&counts, &mut *err);
-    let end = asking.walk(census, &mut results, &mut progress).await?;
+    let end = if arguments.via_lambda {
+        let mut via = Via::new(way(&arguments, &aws));
+        via.walk(census, &mut results, &mut progress).await.map_err(Error::from)?
+    } else {
+        let inspector = super::inspector(&settings.rules);
+        let width = usize::from(arguments.concurrency);
+        let asking = Asking { ecr: &ecr, pace: &pace, inspector: &inspector, rules: &settings.rules, runtimes, width };
+        asking.walk(census, &mut results, &mut progress).await?
+    };
     let done = progress.end();
     let was_interrupted = matches!(end, End::Interrupted);
     let is_unlisted = match end {
@@ -159,6 +173,20 @@ pub(super) async fn run(
     } else {
         Verdict::Runs
     })
+}
+
+/// How the deployed function is asked.
+fn way(arguments: &Arguments, aws: &Aws) -> Way {
+    let logs = (!arguments.no_follow).then(|| {
+        let group = format!("/aws/lambda/{}", arguments.stack);
+        (aws.logs_client(super::endpoint("CLOUDWATCH_LOGS")), group)
+    });
+    Way {
+        events: aws.events_client(super::endpoint("EVENTBRIDGE")),
+        logs,
+        rate: f64::from(arguments.rate),
+        patience: Duration::from_secs(arguments.patience),
+    }
 }
 
 /// A file that is written at the end; that it cannot be is said at the beginning. What it holds stays until then.

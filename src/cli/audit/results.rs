@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::row::{BEGINNING, Row, RowError};
 use super::tally::Tally;
@@ -107,11 +108,29 @@ impl Results {
     pub(super) fn append(&mut self, report: &Report) -> io::Result<()> {
         let mut line = serde_json::to_vec(&Line { report, settings: &self.settings })?;
         line.push(b'\n');
-        self.file.write_all(&line)?;
+        self.write(line)
+    }
+
+    fn write(&mut self, line: Vec<u8>) -> io::Result<()> {
         let row = Row::read(&line).map_err(io::Error::other)?;
+        self.file.write_all(&line)?;
         self.tally.add(&row, self.length);
         self.length += line.len() as u64;
         Ok(())
+    }
+
+    /// Writes a report down that another process of this program made: the members of its JSON.
+    ///
+    /// # Errors
+    /// Where it cannot be written, or is no report.
+    pub(super) fn append_members(&mut self, mut report: Map<String, Value>) -> io::Result<()> {
+        // Every line begins with it, whatever order another writer has.
+        let schema = report.remove("schema").unwrap_or_default();
+        if !self.settings.is_empty() {
+            report.insert("settings".to_owned(), self.settings.as_str().into());
+        }
+        let rest = serde_json::to_string(&report)?;
+        self.write(format!("{{\"schema\":{schema},{}\n", &rest[1..]).into_bytes())
     }
 
     /// The line that stands there, as it is written.
