@@ -89,8 +89,8 @@ Examples:
   ecr-preflight audit --all --where env=prod --results prod.jsonl --csv prod.csv
   ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
 
-A file of results is written as answers come. Interrupted or killed, the same command goes on with what is missing, and
-asks again about what could not be read.
+A file of results is written as answers come. Interrupted or killed, the same command goes on with
+what is missing, and asks again about what could not be read.
 
 Exit code: 0 nothing fails; 1 something fails; 2 nothing fails, but something could not be told or read; 130 interrupted";
 

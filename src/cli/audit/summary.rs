@@ -55,7 +55,7 @@ impl Summary<'_> {
         let Counts { artifacts, archived, .. } = self.counts;
         let passed = listed(
             [
-                (artifacts.get(), "charts, signatures and the like".to_owned()),
+                (artifacts.get(), "other than images (charts, signatures)".to_owned()),
                 (archived.get(), "in the archive".to_owned()),
             ]
             .into_iter(),

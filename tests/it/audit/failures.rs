@@ -12,11 +12,13 @@ fn a_service_that_throttles_is_asked_more_slowly_until_all_is_answered() {
     let stage = Stage::new();
     stage.aws.page(1000);
     for number in 0..4 {
-        stage.aws.push_indexes(&format!("r{number}"), 50, "arm64");
+        let name = format!("r{number}");
+        stage.aws.push_indexes(&name, 50, "arm64");
+        stage.aws.tag_resource(&name, "intended-runtime", "ecs/arm64");
     }
     stage.aws.throttle("BatchGetImage", 60.0);
     stage.aws.throttle("DescribeImages", 2.0);
-    let output = stage.output(&["--all", "--no-exec", "--results", "DIR/x.jsonl"]);
+    let output = stage.output(&["--all", "--results", "DIR/x.jsonl"]);
     assert_eq!(output.status.code(), Some(0), "{}", stage.shown(&output));
     assert_eq!(stage.lines("x.jsonl").len(), 200);
     let calls = stage.aws.calls_of("BatchGetImage");
@@ -30,9 +32,20 @@ fn a_service_that_throttles_is_asked_more_slowly_until_all_is_answered() {
 fn what_cannot_be_read_is_named_and_asked_about_again_the_next_time() {
     let stage = Stage::new();
     stage.aws.push_indexes("team/app", 5, "arm64");
+    stage.aws.tag_resource("team/app", "intended-runtime", "ecs/arm64");
     stage.aws.fail("BatchGetImage", 2..=3, Fault::Error(400, "AccessDeniedException"));
-    let arguments = ["--no-exec", "--concurrency", "1", "--results", "DIR/x.jsonl"];
-    expect![[""]].assert_eq(&stage.run(&arguments));
+    let arguments = ["--concurrency", "1", "--results", "DIR/x.jsonl"];
+    expect![[r#"
+        success false code 2
+        --- out
+        3 images of 1 repository: 3 run
+        3 answers in TIME, 9 requests
+        2 images could not be read
+        the same command goes on from here: DIR/x.jsonl holds what is done
+        --- err
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v3 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+    "#]].assert_eq(&stage.run(&arguments));
     assert_eq!(stage.lines("x.jsonl").len(), 3);
     let output = stage.output(&arguments);
     assert_eq!(output.status.code(), Some(0));
@@ -47,10 +60,10 @@ fn a_repository_whose_images_cannot_be_listed_does_not_stop_the_others() {
         stage.aws.push_indexes(name, 1, "arm64");
     }
     stage.aws.fail("DescribeImages", 1..=1, Fault::Error(400, "RepositoryNotFoundException"));
-    let output = stage.output(&["--no-exec", "--results", "DIR/x.jsonl"]);
+    let output = stage.output(&["--results", "DIR/x.jsonl"]);
     assert_eq!((output.status.code(), stage.lines("x.jsonl").len()), (Some(2), 2));
     let shown = stage.shown(&output);
-    assert!(shown.contains(" could not be read: ecr:DescribeImages on "), "{shown}");
+    assert!(shown.contains(" could not be read: ecr:DescribeImages: "), "{shown}");
 }
 
 #[test]
@@ -70,7 +83,7 @@ fn many_that_cannot_be_read_are_counted() {
     let stage = Stage::new();
     stage.aws.push_indexes("team/app", 30, "arm64");
     stage.aws.fail("BatchGetImage", .., Fault::Error(400, "AccessDeniedException"));
-    let output = stage.output(&["--all", "--no-exec", "--results", "DIR/x.jsonl"]);
+    let output = stage.output(&["--all", "--results", "DIR/x.jsonl"]);
     let shown = stage.shown(&output);
     assert_eq!(shown.lines().filter(|line| line.starts_with("error: ")).count(), 21, "{shown}");
     assert!(shown.contains("30 images could not be read"), "{shown}");

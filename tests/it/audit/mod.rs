@@ -22,16 +22,18 @@ use crate::support::layout::{Builder, promising};
 pub struct Stage {
     pub aws: FakeAws,
     pub directory: TempDir,
+    /// How far images are looked at; by their labels alone, one call answers for an index.
+    pub depth: &'static str,
 }
 
 impl Stage {
     pub fn new() -> Self {
-        Self { aws: FakeAws::start(), directory: TempDir::new().unwrap() }
+        Self { aws: FakeAws::start(), directory: TempDir::new().unwrap(), depth: "labels" }
     }
 
     /// With an image that fails, one that runs, one for which nothing is declared, one that cannot be told and a chart.
     pub fn filled() -> Self {
-        let stage = Self::new();
+        let stage = Self { depth: "binaries", ..Self::new() };
         let mut layout = Builder::new();
         let (amd64, arm64) = (layout.image("amd64"), layout.image("arm64"));
         let both = layout.index(&[promising(&amd64, "linux", "amd64"), promising(&arm64, "linux", "arm64")]);
@@ -70,6 +72,7 @@ impl Stage {
             ("AWS_REGION", "us-west-2"),
             ("AWS_ACCESS_KEY_ID", "id"),
             ("AWS_SECRET_ACCESS_KEY", "key"),
+            ("PREFLIGHT_DEPTH", self.depth),
         ]);
         command.arg("audit").args(arguments.iter().map(|argument| argument.replace("DIR", &directory)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -9,7 +9,7 @@ use expect_test::expect;
 
 use super::{Stage, subjects};
 
-const RESULTS: [&str; 5] = ["--all", "--no-exec", "--results", "DIR/x.jsonl", "--format=jsonl"];
+const RESULTS: [&str; 4] = ["--all", "--results", "DIR/x.jsonl", "--format=jsonl"];
 
 /// A registry of 60 images in three repositories, none of which runs.
 fn stage() -> Stage {
@@ -92,7 +92,7 @@ fn a_run_that_is_killed_leaves_nothing_out_and_nothing_twice() {
 fn an_interrupted_run_says_how_far_it_came_and_how_to_go_on() {
     let stage = stage();
     stage.aws.delay(Duration::from_millis(50));
-    let arguments = ["--all", "--no-exec", "--results", "DIR/x.jsonl", "--concurrency", "2"];
+    let arguments = ["--all", "--results", "DIR/x.jsonl", "--concurrency", "2"];
     let running = stage.command(&arguments).spawn().unwrap();
     let began = Instant::now();
     while fs::read(stage.path("x.jsonl")).unwrap_or_default().is_empty() && began.elapsed() < Duration::from_secs(20) {
@@ -126,7 +126,14 @@ fn a_file_that_is_something_else_is_left_as_it_is() {
             assert_eq!(fs::read_to_string(stage.path("x.jsonl")).unwrap(), text);
         }
     }
-    expect![[""]].assert_eq(&shown);
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: DIR/x.jsonl is not a file of results: line 1 is none: it is no report: EOF while parsing a value at line 2 column 0
+
+        hint: it was left as it is; name another file
+    "#]].assert_eq(&shown);
     assert_eq!(stage.aws.calls().len(), 0);
 }
 
@@ -134,11 +141,19 @@ fn a_file_that_is_something_else_is_left_as_it_is() {
 fn a_file_that_was_begun_with_other_settings_is_not_gone_on_with() {
     let stage = stage();
     stage.output(&RESULTS);
-    expect![[""]].assert_eq(&stage.run(&["--all", "--results", "DIR/x.jsonl", "--runtime", "ecs/arm64"]));
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: DIR/x.jsonl was begun with other settings: `depth=labels`, now `runtime=ecs/arm64 depth=labels`
+
+        hint: use the same settings, another file, or `--fresh` to begin anew
+    "#]]
+    .assert_eq(&stage.run(&["--all", "--results", "DIR/x.jsonl", "--runtime", "ecs/arm64"]));
     let output = stage.command(&RESULTS).env("PREFLIGHT_LIMITS", "seconds=7").output().unwrap();
-    assert!(stage.shown(&output).contains("now `depth=configs seconds=7`"), "{}", stage.shown(&output));
+    assert!(stage.shown(&output).contains("now `depth=labels seconds=7`"), "{}", stage.shown(&output));
     // What does not change an answer may be another.
-    assert_eq!(stage.output(&["--no-exec", "--newest=2", "--results", "DIR/x.jsonl"]).status.code(), Some(1));
+    assert_eq!(stage.output(&["--newest=2", "--results", "DIR/x.jsonl"]).status.code(), Some(1));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn repositories_are_chosen_by_prefix_name_and_resource_tag() {
         ("--where env=test", ""),
         ("--prefix b/ --where env=prod", "b/one:v0"),
     ] {
-        let arguments: Vec<&str> = arguments.split_whitespace().chain(["--no-exec"]).collect();
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
         assert_eq!(asked(&stage, &arguments).join(" "), expected, "{arguments:?}");
     }
 }
@@ -55,9 +55,9 @@ fn the_images_that_were_pushed_last_are_asked_about() {
         names.sort();
         names
     };
-    assert_eq!(asked(&stage, &["--no-exec"]), newest(15));
-    assert_eq!(asked(&stage, &["--no-exec", "--newest", "4"]), newest(21));
-    assert_eq!(asked(&stage, &["--no-exec", "--all"]), newest(0));
+    assert_eq!(asked(&stage, &[]), newest(15));
+    assert_eq!(asked(&stage, &["--newest", "4"]), newest(21));
+    assert_eq!(asked(&stage, &["--all"]), newest(0));
     assert_eq!(stage.output(&["--newest", "0"]).status.code(), Some(2));
 }
 
@@ -83,7 +83,7 @@ fn tags_that_declare_nothing_share_an_answer_and_marks_are_nobodys() {
     // What a person says counts for all tags alike, and what the settings say too.
     assert_eq!(asked(&stage, &["--runtime", "ecs/arm64"]), ["team/app:1.0"]);
     assert_eq!(stage.lines("x.jsonl")[0]["verdict"], "fails");
-    assert_eq!(stage.lines("x.jsonl")[0]["settings"], "runtime=ecs/arm64");
+    assert_eq!(stage.lines("x.jsonl")[0]["settings"], "runtime=ecs/arm64 depth=labels");
 }
 
 #[test]
@@ -92,9 +92,9 @@ fn the_tags_of_a_repository_are_read_once_for_all_its_images() {
     stage.aws.push_indexes("team/app", 20, "arm64");
     stage.aws.push_indexes("team/tools", 20, "arm64");
     stage.aws.tag_resource("team/app", "intended-runtime", "ecs/arm64");
-    assert_eq!(asked(&stage, &["--all", "--where", "intended-runtime=ecs/arm64", "--no-exec"]).len(), 20);
+    assert_eq!(asked(&stage, &["--all", "--where", "intended-runtime=ecs/arm64"]).len(), 20);
     assert_eq!(stage.aws.calls_of("ListTagsForResource").len(), 2);
-    assert_eq!(asked(&stage, &["--all", "--no-exec"]).len(), 40);
+    assert_eq!(asked(&stage, &["--all"]).len(), 40);
     assert_eq!(stage.aws.calls_of("ListTagsForResource").len(), 4);
 }
 
