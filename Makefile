@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template bench-startup bench-exec build deploy delete
+.PHONY: help test test-real test-kernel test-layers test-emulator test-audit e2e lint lint-template bench-startup bench-exec build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -29,6 +29,10 @@ test-real: ## images of real programs, made with umoci and skopeo, against what 
 test-emulator: $(VENV)/installed ## the real function against an AWS emulator and a real client; needs Debian and Python 3.10
 	$(CARGO) build --locked --bin bootstrap
 	$(VENV)/bin/python -B tests/emulator/run.py --bootstrap $(TARGET)/debug/bootstrap --work $(TARGET)/emulator
+
+test-audit: $(VENV)/installed ## an audit of ten thousand images in an AWS emulator, killed half-way and gone on with; needs Python 3.10
+	$(CARGO) build --locked $(FEATURES) --bin ecr-preflight
+	$(VENV)/bin/python -B tests/emulator/audit.py --tool $(TARGET)/debug/ecr-preflight --work $(TARGET)/audit
 
 e2e: $(VENV)/installed $(SAM_VENV)/installed ## the template, built, deployed to an AWS emulator, used and deleted; needs Debian and Python 3.11
 	python3 tests/real/images.py $(TARGET)/real-images
