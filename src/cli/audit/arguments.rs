@@ -15,6 +15,7 @@ use crate::runtime::Runtime;
 /// declare nothing share one answer.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(in crate::cli) struct Arguments {
     /// Only repositories whose names begin so.
     #[arg(long)]
@@ -60,7 +61,7 @@ pub(in crate::cli) struct Arguments {
     /// How many images to ask about at once; fewer while the service throttles.
     #[arg(long, value_name = "N", default_value_t = CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) concurrency: u16,
-    /// Tell the topic PREFLIGHT_TOPIC_ARN what was found, in one message; nothing where there is nothing.
+    /// Tell the topic of the setting `PREFLIGHT_TOPIC_ARN` what was found, in one message; nothing where there is nothing.
     #[arg(long)]
     pub(super) notify: bool,
 }

@@ -95,14 +95,19 @@ impl Pace {
                 tokio::time::sleep_until(until).await;
                 continue;
             }
-            let mut state = self.state.borrow_mut();
-            if state.busy + 1.0 <= state.width {
-                state.busy += 1.0;
+            if self.begin() {
                 return Turn(self);
             }
-            drop(state);
             self.changed.notified().await;
         }
+    }
+
+    /// Whether there is room for one more.
+    fn begin(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        let fits = state.busy + 1.0 <= state.width;
+        state.busy += if fits { 1.0 } else { 0.0 };
+        fits
     }
 
     fn slow_down(&self) {

@@ -1,5 +1,6 @@
 //! A service that throttles or refuses.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use expect_test::expect;
@@ -23,7 +24,6 @@ fn a_service_that_throttles_is_asked_more_slowly_until_all_is_answered() {
     assert_eq!(stage.lines("x.jsonl").len(), 200);
     let calls = stage.aws.calls_of("BatchGetImage");
     let refused = calls.iter().filter(|call| call.status == Some(400)).count();
-    println!("{} calls, {refused} of them throttled\n{}", calls.len(), stage.shown(&output));
     assert_eq!(calls.len() - refused, 200);
     assert!((1..200).contains(&refused), "{refused} refused");
 }
@@ -88,4 +88,19 @@ fn many_that_cannot_be_read_are_counted() {
     assert_eq!(shown.lines().filter(|line| line.starts_with("error: ")).count(), 21, "{shown}");
     assert!(shown.contains("30 images could not be read"), "{shown}");
     assert_eq!(fs::read(stage.path("x.jsonl")).unwrap(), b"");
+}
+
+#[test]
+fn an_audit_changes_nothing() {
+    let stage = Stage::filled();
+    let facts = |stage: &Stage| {
+        let of = |name: &str| (stage.aws.tags(name), stage.aws.resource_tags(name));
+        ["grafana/grafana", "team/app", "team/tools"].map(of)
+    };
+    let before = facts(&stage);
+    let output = stage.command(&[]).env("PREFLIGHT_MARK", "always").output().unwrap();
+    assert_eq!((output.status.code(), facts(&stage)), (Some(1), before));
+    let actions: BTreeSet<String> = stage.aws.calls().into_iter().map(|call| call.action).collect();
+    let reading = "BatchGetImage Blob DescribeImages DescribeRepositories GetDownloadUrlForLayer ListTagsForResource";
+    assert_eq!(actions.into_iter().collect::<Vec<_>>().join(" "), reading);
 }

@@ -1,5 +1,7 @@
 //! Large registries: what is kept in memory does not grow with them, but for some bytes of each image.
 
+#![allow(clippy::print_stdout, reason = "the figures are what it is run for")]
+
 use std::io::Read;
 use std::time::Instant;
 
@@ -54,4 +56,21 @@ fn memory_stays_within_a_hundred_bytes_an_image_up_to_a_hundred_thousand() {
     let (few, many, most) = (peak(100), peak(10_000), peak(100_000));
     assert!(many < few + 16 * 1024, "{few} KiB for 100 images, {many} KiB for 10000");
     assert!(most < many + 90_000 * 100 / 1024, "{many} KiB for 10000 images, {most} KiB for 100000");
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn a_service_that_takes_ten_calls_a_second_is_not_asked_many_more() {
+    let stage = Stage::new();
+    stage.aws.page(1000);
+    stage.aws.push_indexes("team/app", 300, "arm64");
+    stage.aws.tag_resource("team/app", "intended-runtime", "ecs/arm64");
+    stage.aws.throttle("BatchGetImage", 10.0);
+    let began = Instant::now();
+    let output = stage.output(&["--all", "--results", "DIR/x.jsonl"]);
+    let calls = stage.aws.calls_of("BatchGetImage");
+    let refused = calls.iter().filter(|call| call.status == Some(400)).count();
+    let (took, all) = (began.elapsed().as_secs_f64(), calls.len());
+    println!("{took:.1} s, {all} calls, {refused} of them throttled\n{}", stage.shown(&output));
+    assert_eq!((output.status.code(), stage.lines("x.jsonl").len()), (Some(0), 300));
 }
