@@ -53,6 +53,9 @@ Examples:
   Check an image of any registry before it is copied:
     ecr-preflight check grafana/grafana:11.4.0 --runtime apprunner
 
+  Check what a registry of Amazon ECR already holds:
+    ecr-preflight audit --prefix team/ --results team.jsonl
+
   See what the function would say of an event, without an AWS account:
     ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
 

@@ -106,7 +106,7 @@ fn an_interrupted_run_says_how_far_it_came_and_how_to_go_on() {
     let lines = stage.lines("x.jsonl").len();
     assert!((1..60).contains(&lines));
     assert!(shown.contains(&format!("{lines} image")) && shown.contains("interrupted: "), "{shown}");
-    assert!(shown.contains("the same command goes on from here: DIR/x.jsonl holds what is done"), "{shown}");
+    assert!(shown.contains("results in DIR/x.jsonl: the same command goes on with what is missing"), "{shown}");
     stage.aws.delay(Duration::ZERO);
     stage.output(&arguments);
     assert_eq!(subjects(&stage.lines("x.jsonl")), all());
