@@ -6,6 +6,7 @@ mod binary;
 mod check;
 mod choice;
 mod image;
+mod page;
 mod print;
 mod remote;
 mod replay;
@@ -64,6 +65,7 @@ enum Command {
     Check(check::Arguments),
     Replay(replay::Arguments),
     Binary(binary::Arguments),
+    Page(page::Arguments),
 }
 
 /// What is printed.
@@ -109,6 +111,8 @@ enum Error {
     Settings(#[from] SettingsError),
     #[error("{path} cannot be read")]
     File { path: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{path} cannot be written")]
+    Written { path: String, source: std::io::Error },
     #[error("{reference} is not there")]
     Absent { reference: String, hint: Option<String> },
     #[error("{reference} holds several images")]
@@ -124,6 +128,7 @@ pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write)
         Command::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
         Command::Replay(arguments) => replay::run(arguments, &mut out).await,
         Command::Binary(arguments) => binary::run(&arguments, &mut out),
+        Command::Page(arguments) => page::run(&arguments, &mut err).map(|()| Verdict::Ignored),
     };
     match verdict {
         Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,
