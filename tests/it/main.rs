@@ -21,6 +21,7 @@ mod programs;
 mod events;
 mod messages;
 mod cli;
+mod page;
 mod archives;
 mod distribution;
 mod journal;

@@ -122,17 +122,13 @@ pub(super) fn tiles(tally: &Tally) -> String {
 /// The faults as buttons that filter, the most frequent first; empty where there are none.
 pub(super) fn faults(tally: &Tally) -> String {
     let faults = tally.faults();
-    let most = faults.first().map_or(1, |(_, count)| *count);
     let item = |(code, count): &(&str, u64)| {
         format!(
             "<li><button type=\"button\" class=\"fault\" data-fault=\"{0}\" aria-pressed=\"false\">\
-             <span class=\"count\">{1}</span> <code>{0}</code> <span class=\"means\">{2}</span>\
-             <svg class=\"share\" aria-hidden=\"true\" viewBox=\"0 0 100 2\" preserveAspectRatio=\"none\">\
-             <rect width=\"{3:.1}\" height=\"2\"/></svg></button></li>",
+             <span class=\"count\">{1}</span> <code>{0}</code> <span class=\"means\">{2}</span></button></li>",
             escaped(code),
             grouped(*count),
             escaped(meaning(code)),
-            100.0 * share(*count, most),
         )
     };
     let items: String = faults.iter().map(item).collect();

@@ -25,7 +25,7 @@
   // Rows: answers, repositories and steps are numbers where they stood before.
   const words = taken("words");
   const says = new Map(words.verdicts.map((verdict, rank) => [verdict.name, { ...verdict, rank }]));
-  const [answers, repositories, steps] = [[], [], []];
+  const [answers, repositories, registries, steps] = [[], [], [], []];
   const shared = (list, value, read) => {
     if (typeof value === "number") return list[value];
     list.push(read(value));
@@ -45,11 +45,16 @@
       exec: answer.exec ?? [], fits: true,
     };
   };
+  const readRepository = ([name, registry]) => {
+    // What begins an address and an ARN there; none where it is no repository of Amazon ECR.
+    const [uri, arn] = registry === undefined ? [] : shared(registries, registry, (read) => read);
+    return { name, uri: uri && uri + name, arn: arn && arn + name, rank: 0 };
+  };
   const rows = taken("data").map(([answer, repository, tag, digest, pushed, also = []], index) => {
     const row = {
       index, tag, digest, pushed, also,
       answer: shared(answers, answer, readAnswer),
-      repository: shared(repositories, repository, ([name, uri, arn]) => ({ name, uri, arn, rank: 0 })),
+      repository: shared(repositories, repository, readRepository),
       time: Date.parse(pushed) || 0,
     };
     row.text = `${row.repository.name}:${tag} ${also.join(" ")} ${digest}`.toLowerCase();
@@ -187,8 +192,8 @@
       cell("pushed", "Pushed", ...(date ? [make("time", { datetime: row.pushed, title: row.pushed }, date)] : [])));
   };
 
-  const copyable = (text, shownAs, what) =>
-    make("div", { class: "command" }, shownAs, make("button", { type: "button", class: "copy", "aria-label": `Copy ${what}`, "data-copy": text }, "Copy"));
+  const copyButton = (text, what) =>
+    make("button", { type: "button", class: "copy", "aria-label": `Copy ${what}`, "data-copy": text }, "Copy");
 
   const runtimeOf = (runtime, row) => {
     const parts = [make("h3", { class: runtime.verdict }, sign(runtime.verdict),
@@ -211,17 +216,20 @@
       const text = filledIn(advice, row);
       if (command === undefined) return make("li", {}, text);
       const line = filledIn(command, row);
-      return make("li", {}, text ? `${text}:` : "", copyable(line, make("pre", {}, line), `the command: ${text || line}`));
+      return make("li", {}, text ? `${text}:` : "", 
+        make("div", { class: "command" }, make("pre", {}, line), copyButton(line, `the command: ${text || line}`)));
     });
     return [make("h3", {}, "What to do"), make("ol", { class: "steps", role: "list" }, ...items)];
   };
 
   const aboutOf = (row) => {
     const about = make("dl", { class: "about" });
-    const fact = (name, value, mono = true) => about.append(make("dt", {}, name), make("dd", { class: mono ? "mono" : false }, value));
+    const fact = (name, value, mono = true, copied = "") =>
+      about.append(make("div", {}, make("dt", {}, name, copied), make("dd", { class: mono ? "mono" : false }, value)));
     const { uri } = row.repository;
-    if (uri && row.tag) fact("Pull it as", copyable(`${uri}:${row.tag}`, theirs(`${uri}:${row.tag}`), "the image's name"));
-    if (row.digest) fact("Digest", copyable(row.digest, theirs(row.digest), "the digest"));
+    const address = `${uri}:${row.tag}`;
+    if (uri && row.tag) fact("Pull it as", theirs(address), true, copyButton(address, "the image's name"));
+    if (row.digest) fact("Digest", theirs(row.digest), true, copyButton(row.digest, "the digest"));
     if (row.also.length) fact("Also tagged", theirs(row.also.join(", ")));
     if (row.pushed) fact("Pushed", make("time", { datetime: row.pushed }, row.pushed.replace("T", " ").replace("Z", " UTC")), false);
     for (const started of row.answer.exec) {
@@ -363,7 +371,7 @@
     } catch {
       // Where a file may not use the clipboard: mark the text, and have the browser copy what is marked.
       const range = document.createRange();
-      range.selectNodeContents(button.previousElementSibling);
+      range.selectNodeContents(button.previousElementSibling ?? button.parentElement.nextElementSibling);
       getSelection().removeAllRanges();
       getSelection().addRange(range);
       if (!document.execCommand("copy")) {
@@ -422,6 +430,7 @@
   dark.addEventListener("change", showTheme);
   showTheme();
   theme.hidden = false;
+  document.documentElement.classList.add("live");
 
   byId("images").hidden = rows.length === 0;
   readAddress();

@@ -14,6 +14,7 @@ use super::words::{MAX_NAME, clean};
 pub(super) struct Rows {
     answers: Shared,
     repositories: Shared,
+    registries: Shared,
     steps: Shared,
 }
 
@@ -30,10 +31,18 @@ impl Rows {
             .map_or_else(|| without_nothing(answer(line, &names, &mut |step| self.steps.once(step))), Value::from);
         let reference = || line.image.as_ref().map_or("", |image| image.reference.as_str());
         let name = arrival.map_or_else(reference, |arrival| arrival.repository.as_str());
-        let address = arrival.and_then(repository);
-        let uri = address.as_ref().map(ToString::to_string).unwrap_or_default();
-        let arn = address.as_ref().map(crate::reference::Repository::arn).unwrap_or_default();
-        let repository = self.repositories.once(json!([clean(name, MAX_NAME), uri, arn]));
+        let name = clean(name, MAX_NAME);
+        // What begins an address and an ARN there.
+        let registry = arrival.and_then(repository).map(|repository| {
+            let before = |text: String| text.strip_suffix(repository.name()).map(str::to_owned);
+            json!([before(repository.to_string()), before(repository.arn())])
+        });
+        let number = self.repositories.number(&json!([name, registry]));
+        let written = || match registry {
+            Some(registry) => json!([name, self.registries.once(registry)]),
+            None => json!([name]),
+        };
+        let repository = number.map_or_else(written, Value::from);
         let cleaned = |text: &String| clean(text, MAX_NAME);
         let tag = arrival.and_then(|arrival| arrival.tag.as_ref()).map(cleaned).unwrap_or_default();
         let pushed = arrival.and_then(|arrival| arrival.pushed_at.as_ref()).map(cleaned).unwrap_or_default();
