@@ -345,6 +345,7 @@ fn help_teaches() {
           check   Check one image against the runtimes that it is meant for
           replay  Replay an event through the function's own handler and print what it would send and mark
           binary  Check one program, by its ELF header, against the runtimes that it is meant for
+          page    Make a page to look at, filter and pass on out of the results of an audit
 
         Options:
           -h, --help     Print help

@@ -6,6 +6,7 @@ Each case opens a page of its own. Pictures of it are left in the work directory
 """
 
 import argparse
+import base64
 import contextlib
 import json
 import re
@@ -24,7 +25,7 @@ ROWS = """return [...document.querySelectorAll("tr.row")].map((row) => ({
   name: row.querySelector(".name").textContent, verdict: row.querySelector(".badge").classList[1],
   platforms: [...row.querySelectorAll(".c-platforms li")].map((item) => item.textContent),
   intended: [...row.querySelectorAll(".places .theirs")].map((item) => item.textContent),
-  wrong: [...row.querySelectorAll(".wrong code")].map((item) => item.textContent),
+  wrong: [...row.querySelectorAll(".wrong .code")].map((item) => item.textContent),
   pushed: row.querySelector("time")?.textContent ?? ""}))"""
 # A phone is the second.
 WIDTHS = [320, 390, 768, 1280]
@@ -288,7 +289,7 @@ def a_row_tells_what_was_met_and_what_to_do(stage):
         text = stage.browser.run("return document.querySelector('tr.detail').textContent")
         for fault in (fault for answer in report.get("runtimes", []) for fault in answer["faults"]):
             for part in [fault["evidence"], fault.get("symptom") or "", *fault["remedy"], *fault["advice"]]:
-                equal(f"{name(report)} says `{part}`", part in text, True)
+                equal(f"{name(report)} says `{part}`", part.replace("`", "") in text.replace("`", ""), True)
     stage.quiet()
 
 
@@ -309,6 +310,12 @@ def every_screen_reader_and_every_width_is_served(stage):
             stage.picture(f"page-{look}-row")
     equal("roles", stage.browser.run("return [...new Set([...document.querySelectorAll('table, table *')].map((element) => element.getAttribute('role')).filter(Boolean))].sort()"), ["cell", "columnheader", "list", "row", "rowgroup", "table"])
     stage.quiet()
+
+
+def the_picture_of_the_readme(stage):
+    stage.open(stage.sample, width=1120, height=1180)
+    stage.browser.run("document.querySelector('.name').click(); document.activeElement.blur()")
+    stage.picture("readme")
 
 
 def light_and_dark_can_be_chosen(stage):
@@ -377,13 +384,12 @@ def without_scripts_and_on_paper(stage):
         stage.open(stage.sample)
         stage.picture("without-scripts", whole=True)
         text = " ".join(node["name"]["value"] for node in stage.browser.cdp("Accessibility.getFullAXTree")["nodes"] if node.get("name", {}).get("value"))
-        for part in (f"of {len(stage.reports)} images will not start", "scripts do not run here", "wrong-architecture", "team" * 0 + "us-west-2"):
+        for part in (f"of {len(stage.reports)} images will not start", "scripts do not run here", "wrong-architecture", "us-west-2"):
             equal(f"it says `{part}`", part in text, True)
     finally:
         stage.browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
     stage.open(stage.sample)
     stage.browser.run("document.querySelector('.name').click()")
-    import base64
     pdf = base64.b64decode(stage.browser.cdp("Page.printToPDF", printBackground=True, paperWidth=8.27, paperHeight=11.69)["data"])
     (stage.work / "paper.pdf").write_bytes(pdf)
     stage.browser.cdp("Emulation.setEmulatedMedia", media="print")
@@ -398,7 +404,8 @@ def a_hundred_thousand_rows_are_no_burden(stage):
         file = stage.page(f"rows-{count}", results.many(stage.reports, count))
         megabytes = file.stat().st_size / 1e6
         stage.open(file)
-        first = stage.browser.run("return [performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0, performance.getEntriesByName('update')[0].startTime + performance.getEntriesByName('update')[0].duration, performance.getEntriesByName('update')[0].duration]")
+        wait_until("painting", lambda: stage.browser.run("return performance.getEntriesByName('first-contentful-paint').length"))
+        first = stage.browser.run("return [performance.getEntriesByName('first-contentful-paint')[0].startTime, performance.getEntriesByName('update')[0].startTime + performance.getEntriesByName('update')[0].duration, performance.getEntriesByName('update')[0].duration]")
         equal("the first rows", len(stage.rows()), 100)
         if count == 10_000:
             stage.picture("rows-10000")
@@ -427,6 +434,7 @@ CASES = [
     a_link_finds_the_same_again,
     the_keyboard_is_enough,
     a_row_tells_what_was_met_and_what_to_do,
+    the_picture_of_the_readme,
     light_and_dark_can_be_chosen,
     what_is_hostile_is_text,
     the_policy_holds,

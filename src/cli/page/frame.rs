@@ -31,7 +31,7 @@ pub(super) fn around_rows(tally: &Tally, heading: &Heading<'_>) -> (String, Stri
         ("facts", head::facts(tally, heading)),
         ("notes", head::notes(heading)),
         ("bar", if tally.images == 0 { String::new() } else { head::bar(tally) }),
-        ("tiles", head::tiles(tally)),
+        ("tiles", if tally.images == 0 { String::new() } else { head::tiles(tally) }),
         ("faults", head::faults(tally)),
         ("runtimes", options),
         ("words", data(&words(heading))),

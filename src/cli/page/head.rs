@@ -116,7 +116,7 @@ pub(super) fn tiles(tally: &Tally) -> String {
             escaped(words.says),
         )
     };
-    VERDICTS.iter().map(tile).collect()
+    format!("<ul class=\"tiles\">{}</ul>", VERDICTS.iter().map(tile).collect::<String>())
 }
 
 /// The faults as buttons that filter, the most frequent first; empty where there are none.

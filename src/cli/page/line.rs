@@ -113,7 +113,8 @@ pub(super) fn each(file: &Path, mut take: impl FnMut(Line) -> Result<(), Error>)
         if read.map_err(|error| unreadable(error.into()))? == 0 {
             break;
         }
-        if !bytes.trim_ascii().is_empty() {
+        let is_blank = bytes.trim_ascii().is_empty() && bytes.len() as u64 <= MAX_LINE;
+        if !is_blank {
             take(report(&bytes).map_err(|error| unreadable(format!("line {number}: {error}").into()))?)?;
         }
     }

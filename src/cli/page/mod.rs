@@ -108,3 +108,30 @@ pub(super) fn write(results: &Path, heading: &Heading<'_>, out: &mut impl Write)
     out.write_all(after.as_bytes())?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Heading, write};
+
+    #[test]
+    fn the_head_says_when_and_how_it_was_looked() {
+        let results = tempfile::NamedTempFile::new().unwrap();
+        let heading = Heading {
+            when: Some("2026-11-21 15:21 UTC"),
+            settings: &[("Depth".to_owned(), "<binaries>".to_owned())],
+            notes: &["Two images got no answer & are not here.".to_owned()],
+            key: "team:runs-on",
+        };
+        let mut page = Vec::new();
+        write(results.path(), &heading, &mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        for part in [
+            "<dt>Looked at</dt><dd>2026-11-21 15:21 UTC</dd>",
+            "<dt>Depth</dt><dd>&lt;binaries&gt;</dd>",
+            "<p class=\"note\">Two images got no answer &amp; are not here.</p>",
+            "`team:runs-on=ecs/arm64`",
+        ] {
+            assert!(page.contains(part), "{part}");
+        }
+    }
+}

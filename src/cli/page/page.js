@@ -72,7 +72,7 @@
   const orLast = (text) => text || "\uffff";
   ranked(repositories, (repository) => repository.name, "rank");
   ranked(answers, (answer) => orLast(answer.platforms.join()), "byPlatforms");
-  ranked(answers, (answer) => orLast(answer.runtimes.map((runtime) => runtime.title).join()), "byIntended");
+  ranked(answers, (answer) => orLast(answer.runtimes.map((runtime) => runtime.title.replaceAll("`", "")).join()), "byIntended");
   ranked(answers, (answer) => orLast([...answer.codes].join() || answer.runtimes.flatMap((r) => r.unknown).join()), "byWrong");
 
   const COLUMNS = [
@@ -155,6 +155,12 @@
     return text.replace(SIGNS, (sign) => ({ "\u0001": `${uri}:${row.tag}`, "\u0002": uri, "\u0003": row.digest, "\u0004": arn })[sign]);
   };
   const theirs = (text, name = "span") => make(name, { class: "theirs" }, text);
+  // A sentence, in which code stands between backticks.
+  const sentence = (text, name = "span") => {
+    const parts = text.split("`");
+    if (parts.length % 2 === 0) return theirs(text, name);
+    return make(name, { class: "theirs" }, ...parts.map((part, at) => (at % 2 ? make("code", {}, part) : part)));
+  };
   const sign = (verdict) => make("span", { class: "sign", "aria-hidden": "true" }, says.get(verdict).sign);
   const cell = (name, label, ...children) => make("td", { role: "cell", class: `c-${name}`, "data-label": label }, ...children);
   const list = (attributes, items) => make("ul", { role: "list", ...attributes }, ...items);
@@ -165,10 +171,10 @@
     const faults = new Map(answer.runtimes.flatMap((runtime) => runtime.faults).map((fault) => [fault.code + fault.evidence, fault]));
     if (faults.size) {
       return list({ class: "wrong" }, [...faults.values()].map((fault) =>
-        make("li", {}, theirs(fault.code, "code"), " ", theirs(filledIn(fault.evidence, row)))));
+        make("li", {}, make("code", { class: "code" }, fault.code), " ", sentence(filledIn(fault.evidence, row)))));
     }
     const unknown = unique(answer.runtimes.flatMap((runtime) => runtime.unknown));
-    if (unknown.length) return list({ class: "wrong" }, unknown.map((reason) => make("li", {}, theirs(filledIn(reason, row)))));
+    if (unknown.length) return list({ class: "wrong" }, unknown.map((reason) => make("li", {}, sentence(filledIn(reason, row)))));
     return answer.because ? make("span", { class: "dim" }, answer.because) : "";
   };
 
@@ -179,7 +185,7 @@
       theirs(row.repository.name), row.tag ? make("span", { class: "tag theirs" }, `:${row.tag}`) : "");
     const places = answer.runtimes.map((runtime) =>
       make("li", { class: runtime.verdict }, sign(runtime.verdict),
-        make("span", { class: "unseen" }, `${says.get(runtime.verdict).says}: `), theirs(runtime.title)));
+        make("span", { class: "unseen" }, `${says.get(runtime.verdict).says}: `), sentence(runtime.title)));
     const date = row.pushed.slice(0, 10);
     const content = wrong(row);
     return make("tr", { role: "row", class: "row" },
@@ -197,14 +203,14 @@
 
   const runtimeOf = (runtime, row) => {
     const parts = [make("h3", { class: runtime.verdict }, sign(runtime.verdict),
-      make("b", { class: "theirs" }, runtime.title), ` ${says.get(runtime.verdict).says}${runtime.by ? `, ${runtime.by}` : ""}`)];
+      sentence(runtime.title, "b"), ` ${says.get(runtime.verdict).says}${runtime.by ? `, ${runtime.by}` : ""}`)];
     for (const fault of runtime.faults) {
-      parts.push(make("p", { class: "found" }, theirs(fault.code, "code"), " ", theirs(filledIn(fault.evidence, row))));
+      parts.push(make("p", { class: "found" }, make("code", { class: "code" }, fault.code), " ", sentence(filledIn(fault.evidence, row))));
       if (fault.symptom) {
         parts.push(make("div", { class: "met" }, make("p", {}, "You would meet"), theirs(filledIn(fault.symptom, row), "pre")));
       }
     }
-    for (const reason of runtime.unknown) parts.push(make("p", { class: "found" }, theirs(filledIn(reason, row))));
+    for (const reason of runtime.unknown) parts.push(make("p", { class: "found" }, sentence(filledIn(reason, row))));
     return parts;
   };
 
@@ -214,12 +220,12 @@
     if (!all.size) return [];
     const items = [...all.values()].map(([advice, command]) => {
       const text = filledIn(advice, row);
-      if (command === undefined) return make("li", {}, text);
+      if (command === undefined) return make("li", {}, sentence(text));
       const line = filledIn(command, row);
-      return make("li", {}, text ? `${text}:` : "", 
+      return make("li", {}, text ? sentence(`${text}:`) : "", 
         make("div", { class: "command" }, make("pre", {}, line), copyButton(line, `the command: ${text || line}`)));
     });
-    return [make("h3", {}, "What to do"), make("ol", { class: "steps", role: "list" }, ...items)];
+    return [make("h3", { class: "part" }, "What to do"), make("ol", { class: "steps", role: "list" }, ...items)];
   };
 
   const aboutOf = (row) => {
@@ -252,7 +258,7 @@
     const { answer } = row;
     const main = make("div", {}, ...answer.runtimes.flatMap((runtime) => runtimeOf(runtime, row)), ...stepsOf(row));
     if (answer.remark) main.append(make("p", { class: "remark" }, answer.remark));
-    if (answer.verdict === "undeclared") main.append(make("p", { class: "remark" }, words.undeclared));
+    if (answer.verdict === "undeclared") main.append(sentence(words.undeclared, "p"));
     if (answer.because) main.append(make("p", { class: "remark" }, `Not checked: ${answer.because}.`));
     const detail = make("tr", { role: "row", class: "detail", id: `detail-${at}` },
       make("td", { role: "cell", colspan: String(COLUMNS.length) }, make("div", { class: "columns" }, main, aboutOf(row))));
