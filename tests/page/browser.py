@@ -61,7 +61,11 @@ class Browser:
 
     def size(self, width, height, dark=False, mobile=False):
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
-        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.cdp("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            # Pictures are of what is there in the end.
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ])
 
     def picture(self, file, whole=False):
         shot = self.cdp("Page.captureScreenshot", format="png", captureBeyondViewport=whole)

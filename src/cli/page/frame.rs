@@ -18,8 +18,8 @@ const SCRIPT: &str = include_str!("page.js");
 /// The page before its rows, and after them.
 pub(super) fn around_rows(tally: &Tally, heading: &Heading<'_>) -> (String, String) {
     let headline = head::headline(tally);
-    let runtimes = tally.runtimes();
-    let options: String = runtimes.map(|(name, title)| format!("<option value=\"{name}\">{title}</option>")).collect();
+    let option = |(name, title)| format!("<option value=\"{name}\">{title}</option>");
+    let options: String = tally.runtimes().map(option).collect();
     let page = [
         // The style and the script first: they have no place for anything else.
         ("style", STYLE.to_owned()),

@@ -65,7 +65,8 @@ pub(super) fn facts(tally: &Tally, heading: &Heading<'_>) -> String {
 
 /// Further sentences, each a paragraph.
 pub(super) fn notes(heading: &Heading<'_>) -> String {
-    heading.notes.iter().map(|note| format!("<p class=\"note\">{}</p>", escaped(note))).collect()
+    let note = |note: &String| format!("<p class=\"note\">{}</p>", escaped(note));
+    heading.notes.iter().map(note).collect()
 }
 
 /// One bar for all images, a part for each verdict. Drawn as the attributes of shapes, since the policy of the page allows

@@ -198,6 +198,7 @@
       cell("pushed", "Pushed", ...(date ? [make("time", { datetime: row.pushed, title: row.pushed }, date)] : [])));
   };
 
+  const wordsOf = (line) => line.split(/( +)/).map((part) => (part.trim() ? make("span", { class: "word" }, part) : part));
   const copyButton = (text, what) =>
     make("button", { type: "button", class: "copy", "aria-label": `Copy ${what}`, "data-copy": text }, "Copy");
 
@@ -223,7 +224,7 @@
       if (command === undefined) return make("li", {}, sentence(text));
       const line = filledIn(command, row);
       return make("li", {}, text ? sentence(`${text}:`) : "", 
-        make("div", { class: "command" }, make("pre", {}, line), copyButton(line, `the command: ${text || line}`)));
+        make("div", { class: "command" }, make("pre", {}, ...wordsOf(line)), copyButton(line, `the command: ${text || line}`)));
     });
     return [make("h3", { class: "part" }, "What to do"), make("ol", { class: "steps", role: "list" }, ...items)];
   };
