@@ -67,6 +67,7 @@ class Stage:
         equal("the console", self.browser.log("browser"), [])
         messages = [json.loads(entry["message"])["message"] for entry in self.browser.log("performance")]
         asked = [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]
+        equal("the record of what was asked for has the page", any(url.startswith("file:") for url in asked), True)
         equal("what was asked for", [url for url in asked if not url.startswith(("file:", "data:"))], [])
 
     def accessible(self, what):
