@@ -7,6 +7,7 @@ mod binary;
 mod check;
 mod choice;
 mod image;
+mod page;
 mod print;
 mod remote;
 mod replay;
@@ -69,6 +70,7 @@ enum Command {
     Replay(replay::Arguments),
     Binary(binary::Arguments),
     Audit(audit::Arguments),
+    Page(page::Arguments),
 }
 
 /// What is printed.
@@ -114,6 +116,8 @@ enum Error {
     Settings(#[from] SettingsError),
     #[error("{path} cannot be read")]
     File { path: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{path} cannot be written")]
+    Written { path: String, source: std::io::Error },
     #[error("{reference} is not there")]
     Absent { reference: String, hint: Option<String> },
     #[error("{reference} holds several images")]
@@ -132,6 +136,7 @@ pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write)
         Command::Replay(arguments) => replay::run(arguments, &mut out).await,
         Command::Binary(arguments) => binary::run(&arguments, &mut out),
         Command::Audit(arguments) => audit::run(arguments, &mut out, &mut err).await,
+        Command::Page(arguments) => page::run(&arguments, &mut err).map(|()| Verdict::Ignored),
     };
     match verdict {
         Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,

@@ -22,6 +22,7 @@ mod events;
 mod messages;
 mod cli;
 mod audit;
+mod page;
 mod archives;
 mod distribution;
 mod journal;

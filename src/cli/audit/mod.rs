@@ -14,7 +14,6 @@ mod progress;
 mod walk;
 mod table;
 mod sheet;
-mod page;
 mod summary;
 mod news;
 mod output;
@@ -127,7 +126,7 @@ pub(super) async fn run(
     let summary = Summary { results: &results, counts: &counts, done, requests, throttled, was_interrupted };
     // Programs read standard output; people get the summary beside it.
     if arguments.format == Format::Table { summary.write(out) } else { summary.write(err) }?;
-    output::write(&mut results, &arguments)?;
+    output::write(&mut results, &arguments, &settings.rules.key)?;
     if was_interrupted {
         return Err(Error::Interrupted.into());
     }

@@ -6,11 +6,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use super::Error;
 use super::arguments::{Arguments, Format};
 use super::results::Results;
 use super::sheet::Sheet;
 use super::table::Look;
-use super::{Error, page};
+use crate::cli::page;
 use crate::verdict::Verdict;
 
 /// A file that is written at the end; that it cannot be is said at the beginning. What it holds stays until then.
@@ -35,12 +36,12 @@ fn create(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>
 ///
 /// # Errors
 /// Where one of them cannot be written.
-pub(super) fn write(results: &mut Results, arguments: &Arguments) -> Result<(), Error> {
+pub(super) fn write(results: &mut Results, arguments: &Arguments, key: &str) -> Result<(), crate::cli::Error> {
     if let Some(path) = &arguments.csv {
         create(path, |file| csv(results, file))?;
     }
     if let Some(path) = &arguments.html {
-        create(path, |file| page::write(results, file))?;
+        page::save(results.path(), &page::Heading { key, ..page::Heading::default() }, path)?;
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ fn what_cannot_be_read_is_named_and_asked_about_again_the_next_time() {
         3 images of 1 repository: 3 run
         3 answers in TIME, 9 requests
         2 images could not be read
-        the same command goes on from here: DIR/x.jsonl holds what is done
+        results in DIR/x.jsonl: the same command goes on with what is missing
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v3 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
