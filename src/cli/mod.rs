@@ -7,6 +7,7 @@ mod binary;
 mod check;
 mod choice;
 mod image;
+mod page;
 mod print;
 mod remote;
 mod replay;
@@ -53,6 +54,9 @@ Examples:
   Check an image of any registry before it is copied:
     ecr-preflight check grafana/grafana:11.4.0 --runtime apprunner
 
+  Check what a registry of Amazon ECR already holds:
+    ecr-preflight audit --prefix team/ --results team.jsonl
+
   See what the function would say of an event, without an AWS account:
     ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
 
@@ -66,6 +70,7 @@ enum Command {
     Replay(replay::Arguments),
     Binary(binary::Arguments),
     Audit(audit::Arguments),
+    Page(page::Arguments),
 }
 
 /// What is printed.
@@ -111,6 +116,8 @@ enum Error {
     Settings(#[from] SettingsError),
     #[error("{path} cannot be read")]
     File { path: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{path} cannot be written")]
+    Written { path: String, source: std::io::Error },
     #[error("{reference} is not there")]
     Absent { reference: String, hint: Option<String> },
     #[error("{reference} holds several images")]
@@ -129,6 +136,7 @@ pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write)
         Command::Replay(arguments) => replay::run(arguments, &mut out).await,
         Command::Binary(arguments) => binary::run(&arguments, &mut out),
         Command::Audit(arguments) => audit::run(arguments, &mut out, &mut err).await,
+        Command::Page(arguments) => page::run(&arguments, &mut err).map(|()| Verdict::Ignored),
     };
     match verdict {
         Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,

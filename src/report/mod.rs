@@ -17,7 +17,7 @@ pub(crate) use card::{code as inline_code, escape};
 pub use face::{ArrivalFace, FaultFace, ImageFace, Kind, RuntimeFace};
 pub use remedy::Remedy;
 pub use started::{Outcome, Started};
-pub use text::{headline, text};
+pub use text::{OVERRIDE, because, headline, sign, text};
 
 use serde::Serialize;
 
@@ -87,12 +87,16 @@ impl Report {
     #[must_use]
     pub fn judged(place: Place<'_>, image: Option<&Image>, inspections: &[Inspection], judgement: &Judgement) -> Self {
         let runtime = |finding: &Finding| {
-            let fault = |fault: &crate::verdict::Fault| FaultFace {
-                code: fault.code,
-                platform: fault.platform.clone(),
-                evidence: fault.evidence.clone(),
-                symptom: symptom::symptom(fault, finding, image, place),
-                remedy: remedy::remedies(fault, finding, judgement, image, place),
+            let fault = |fault: &crate::verdict::Fault| {
+                let remedy = remedy::remedies(fault, finding, judgement, image, place);
+                FaultFace {
+                    code: fault.code,
+                    platform: fault.platform.clone(),
+                    evidence: fault.evidence.clone(),
+                    symptom: symptom::symptom(fault, finding, image, place),
+                    advice: remedy.iter().map(|remedy| remedy.advice.clone()).collect(),
+                    remedy,
+                }
             };
             RuntimeFace {
                 subject: finding.subject.clone(),

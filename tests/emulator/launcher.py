@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 
+import seed
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.arn import parse_arn
@@ -31,6 +32,8 @@ from ministack.services import ecr, eventbridge, lambda_svc, sqs
 SIGNATURE = os.environ["EMULATOR_SIGNATURE"]
 
 ministack_batch_get_image = ecr._batch_get_image
+ministack_describe_images = ecr._describe_images
+ministack_describe_repositories = ecr._describe_repositories
 ministack_get_download_url_for_layer = ecr._get_download_url_for_layer
 ministack_put_image = ecr._put_image
 ministack_put_manifest = ecr._v2_put_manifest
@@ -82,6 +85,41 @@ def get_download_url_for_layer(data):
     host, port = os.environ["BIND_HOST"], os.environ["GATEWAY_PORT"]
     answer["downloadUrl"] = f"http://{host}:{port}/v2/{repository}/blobs/{digest}?X-Amz-Signature={SIGNATURE}"
     return json_response(answer)
+
+
+def describe_repositories(data):
+    """ECR: a page holds no more than is asked for, and names where the next one begins."""
+    return paged(ministack_describe_repositories({**data, "maxResults": None}), "repositories", data)
+
+
+def describe_images(data):
+    """ECR: the same; untagged images are left out where tagged ones are asked for; and the type of an artifact is that
+    of its config, not of its manifest."""
+    status, headers, body = ministack_describe_images(data)
+    if status != 200:
+        return status, headers, body
+    details = json.loads(body)["imageDetails"]
+    if data.get("filter", {}).get("tagStatus") == "TAGGED":
+        details = [detail for detail in details if detail["imageTags"]]
+    for detail in details:
+        image = ecr._find_image(data["repositoryName"], {"imageDigest": detail["imageDigest"]})
+        detail.pop("artifactMediaType", None)
+        config = json.loads(image["imageManifest"]).get("config")
+        if config is not None:
+            detail["artifactMediaType"] = config["mediaType"]
+    return paged(json_response({"imageDetails": details}), "imageDetails", data)
+
+
+def paged(reply, key, data):
+    """One page of what a reply lists."""
+    status, headers, body = reply
+    if status != 200:
+        return status, headers, body
+    every = json.loads(body)[key]
+    start = int(data.get("nextToken") or 0)
+    end = start + (data.get("maxResults") or 100)
+    more = {"nextToken": str(end)} if end < len(every) else {}
+    return json_response({key: every[start:end], **more})
 
 
 def put_image(data):
@@ -210,6 +248,8 @@ def pin_request_origin(source_ip, _secure_transport):
 
 
 ecr._batch_get_image = batch_get_image
+ecr._describe_images = describe_images
+ecr._describe_repositories = describe_repositories
 ecr._get_download_url_for_layer = get_download_url_for_layer
 ecr._put_image = put_image
 ecr._v2_put_manifest = put_manifest
@@ -221,4 +261,6 @@ iam_evaluator.pin_request_origin = pin_request_origin
 app.pin_request_origin = pin_request_origin
 
 if __name__ == "__main__":
+    if "EMULATOR_IMAGES" in os.environ:
+        seed.fill(ecr, *map(int, os.environ["EMULATOR_IMAGES"].split("x")))
     app.main()

@@ -345,6 +345,8 @@ fn help_teaches() {
           check   Check one image against the runtimes that it is meant for
           replay  Replay an event through the function's own handler and print what it would send and mark
           binary  Check one program, by its ELF header, against the runtimes that it is meant for
+          audit   Check the images that a registry of Amazon ECR already holds
+          page    Make a page to look at, filter and pass on out of the results of an audit
 
         Options:
           -h, --help     Print help
@@ -362,6 +364,9 @@ fn help_teaches() {
 
           Check an image of any registry before it is copied:
             ecr-preflight check grafana/grafana:11.4.0 --runtime apprunner
+
+          Check what a registry of Amazon ECR already holds:
+            ecr-preflight audit --prefix team/ --results team.jsonl
 
           See what the function would say of an event, without an AWS account:
             ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner

@@ -21,6 +21,8 @@ mod programs;
 mod events;
 mod messages;
 mod cli;
+mod audit;
+mod page;
 mod archives;
 mod distribution;
 mod journal;

@@ -15,6 +15,7 @@ use crate::runtime::Runtime;
 /// declare nothing share one answer.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(in crate::cli) struct Arguments {
     /// Only repositories whose names begin so.
     #[arg(long)]
@@ -76,7 +77,7 @@ pub(in crate::cli) struct Arguments {
     /// How many seconds to wait where no further answer comes, for --via-lambda.
     #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE, requires = "via_lambda")]
     pub(super) patience: u64,
-    /// Tell the topic PREFLIGHT_TOPIC_ARN what was found, in one message; nothing where there is nothing.
+    /// Tell the topic of the setting `PREFLIGHT_TOPIC_ARN` what was found, in one message; nothing where there is nothing.
     #[arg(long)]
     pub(super) notify: bool,
 }
@@ -113,8 +114,8 @@ Examples:
   ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
   ecr-preflight audit --all --via-lambda --results all.jsonl --html all.html
 
-A file of results is written as answers come. Interrupted or killed, the same command goes on with what is missing, and
-asks again about what could not be read.
+A file of results is written as answers come. Interrupted or killed, the same command goes on with
+what is missing, and asks again about what could not be read.
 
 Exit code: 0 nothing fails; 1 something fails; 2 nothing fails, but something could not be told or read; 130 interrupted";
 

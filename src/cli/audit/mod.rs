@@ -15,16 +15,15 @@ mod walk;
 mod via_lambda;
 mod table;
 mod sheet;
-mod page;
 mod summary;
 mod news;
+mod output;
 mod requests;
 mod settings;
 mod arguments;
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) use self::arguments::Arguments;
@@ -34,9 +33,7 @@ use self::pace::Pace;
 use self::progress::Progress;
 use self::requests::Requests;
 use self::results::{Results, ResultsError};
-use self::sheet::Sheet;
 use self::summary::Summary;
-use self::table::Look;
 use self::via_lambda::{Via, ViaError, Way};
 use self::walk::{Asking, End};
 use super::print::Printer;
@@ -101,8 +98,7 @@ pub(super) async fn run(
         None => Results::temporary(words),
     }
     .map_err(Error::from)?;
-    let sheet = arguments.csv.as_deref().map(writable).transpose()?;
-    let html = arguments.html.as_deref().map(writable).transpose()?;
+    [&arguments.csv, &arguments.html].into_iter().flatten().try_for_each(|path| output::writable(path))?;
 
     let requests = Requests::over(connector());
     let aws = super::aws_over(arguments.region.clone(), requests.connector()).await;
@@ -139,21 +135,12 @@ pub(super) async fn run(
         End::Complete | End::Interrupted => false,
     };
 
-    print(&mut results, &arguments, out)?;
+    output::print(&mut results, &arguments, out)?;
     let (requests, throttled) = (requests.count(), pace.throttled());
     let summary = Summary { results: &results, counts: &counts, done, requests, throttled, was_interrupted };
     // Programs read standard output; people get the summary beside it.
-    if arguments.format == Format::Table {
-        summary.write(out)?
-    } else {
-        summary.write(err)?
-    }
-    if let Some(path) = sheet {
-        write(path, |file| csv(&mut results, file))?;
-    }
-    if let Some(path) = html {
-        write(path, |file| page::write(&mut results, file))?;
-    }
+    if arguments.format == Format::Table { summary.write(out) } else { summary.write(err) }?;
+    output::write(&mut results, &arguments, &settings.rules.key)?;
     if was_interrupted {
         return Err(Error::Interrupted.into());
     }
@@ -187,55 +174,4 @@ fn way(arguments: &Arguments, aws: &Aws) -> Way {
         rate: f64::from(arguments.rate),
         patience: Duration::from_secs(arguments.patience),
     }
-}
-
-/// A file that is written at the end; that it cannot be is said at the beginning. What it holds stays until then.
-fn writable(path: &Path) -> Result<&Path, Error> {
-    let opened = OpenOptions::new().append(true).create(true).open(path);
-    opened.map(|_| path).map_err(|source| Error::File { path: path.to_owned(), source })
-}
-
-fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Error> {
-    let filled = File::create(path).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        fill(&mut file)?;
-        file.flush()
-    });
-    filled.map_err(|source| Error::File { path: path.to_owned(), source })
-}
-
-/// Prints the results, the worst first; people are shown what is amiss, programs all of it.
-fn print(results: &mut Results, arguments: &Arguments, out: &mut impl Write) -> io::Result<()> {
-    let mut out = BufWriter::new(out);
-    match arguments.format {
-        Format::Csv => csv(results, &mut out)?,
-        Format::Jsonl => {
-            for at in results.tally.worst_first(|_| true) {
-                out.write_all(&results.line(at)?)?;
-            }
-        }
-        Format::Table => {
-            let is_shown = |verdict| arguments.all_rows || matches!(verdict, Verdict::Fails | Verdict::Unknown);
-            let shown = results.tally.worst_first(is_shown);
-            let look = Look::of_terminal();
-            if !shown.is_empty() {
-                look.head(&mut out)?;
-            }
-            for at in &shown {
-                look.row(&mut out, &results.row(*at)?)?;
-            }
-            if !shown.is_empty() {
-                writeln!(out)?;
-            }
-        }
-    }
-    out.flush()
-}
-
-fn csv(results: &mut Results, out: impl Write) -> io::Result<()> {
-    let mut sheet = Sheet::begin(out)?;
-    for at in results.tally.worst_first(|_| true) {
-        sheet.add(&results.row(at)?)?;
-    }
-    sheet.end()
 }

@@ -96,6 +96,11 @@ impl Results {
         Ok(results)
     }
 
+    /// Where it is, for as long as this run lasts.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where it stays, if it does.
     pub(super) fn kept(&self) -> Option<&Path> {
         (!self.is_temporary).then_some(self.path.as_path())

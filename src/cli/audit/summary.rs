@@ -55,7 +55,7 @@ impl Summary<'_> {
         let Counts { artifacts, archived, .. } = self.counts;
         let passed = listed(
             [
-                (artifacts.get(), "charts, signatures and the like".to_owned()),
+                (artifacts.get(), "other than images (charts, signatures)".to_owned()),
                 (archived.get(), "in the archive".to_owned()),
             ]
             .into_iter(),
@@ -75,11 +75,15 @@ impl Summary<'_> {
         if self.was_interrupted {
             writeln!(out, "interrupted: {} were listed by then", counted(self.counts.found.get(), "image"))?;
         }
-        if let (true, Some(path)) = (unread > 0 || self.was_interrupted, self.results.kept()) {
-            writeln!(out, "the same command goes on from here: {} holds what is done", path.display())?;
-        } else if self.was_interrupted {
-            writeln!(out, "it begins anew the next time; with --results FILE it would go on")?;
-        }
+        let is_partial = unread > 0 || self.was_interrupted;
+        match self.results.kept() {
+            Some(path) if is_partial => {
+                writeln!(out, "results in {}: the same command goes on with what is missing", path.display())
+            }
+            Some(path) => writeln!(out, "results in {}", path.display()),
+            None if self.was_interrupted => writeln!(out, "with --results FILE it would go on from here"),
+            None => Ok(()),
+        }?;
         Ok(())
     }
 }

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use super::super::layout::Builder;
 use super::ACCOUNT;
 
+/// When images were pushed of which nothing else is said.
+const PUSHED: i64 = 1_790_000_000;
+
 /// An error of the API: its code.
 pub type Refusal = &'static str;
 
@@ -18,6 +21,8 @@ pub struct Repository {
     pub tags: BTreeMap<String, String>,
     pub resource_tags: BTreeMap<String, String>,
     pub immutable: bool,
+    /// When images were pushed, in seconds since 1970, by their digests.
+    pub pushed: BTreeMap<String, i64>,
     blobs: BTreeMap<String, Vec<u8>>,
 }
 
@@ -33,6 +38,23 @@ impl Repository {
         for listed in index["manifests"].as_array().unwrap() {
             let tag = text(&listed["annotations"]["org.opencontainers.image.ref.name"]);
             repository.tags.insert(tag, text(&listed["digest"]));
+        }
+        repository
+    }
+
+    /// So many indexes of one platform, each another, tagged `v0`, `v1` and so on; the last was pushed last.
+    pub fn of_indexes(count: usize, architecture: &str) -> Self {
+        let mut repository = Self::default();
+        for number in 0..count {
+            let child = json!({"mediaType": super::super::layout::OCI_MANIFEST, "size": 500,
+                "digest": format!("sha256:{}", "0".repeat(64)), "platform": {"os": "linux", "architecture": architecture}});
+            let index = json!({"schemaVersion": 2, "mediaType": super::super::layout::OCI_INDEX, "manifests": [child],
+                "annotations": {"number": number.to_string()}});
+            let bytes = index.to_string().into_bytes();
+            let digest = Digest::of(&bytes).to_string();
+            repository.pushed.insert(digest.clone(), PUSHED + i64::try_from(number).unwrap());
+            repository.tags.insert(format!("v{number}"), digest.clone());
+            repository.blobs.insert(digest, bytes);
         }
         repository
     }
@@ -75,13 +97,29 @@ impl Repository {
         json!({"images": images, "failures": failures})
     }
 
-    fn list_images(&self, body: &Value) -> Result<Value, Refusal> {
+    fn list_images(&self, body: &Value, largest: usize) -> Result<Value, Refusal> {
         assert_eq!(body["filter"]["tagStatus"], "TAGGED", "untagged images are not kept here");
         let all: Vec<(&String, &String)> = self.tags.iter().collect();
-        let (page, next) = page(&all, body)?;
+        let (page, next) = page(&all, body, largest)?;
         let ids: Vec<Value> =
             page.iter().map(|(tag, digest)| json!({"imageTag": tag, "imageDigest": digest})).collect();
         Ok(json!({"imageIds": ids, "nextToken": next}))
+    }
+
+    fn describe_images(&self, body: &Value, largest: usize) -> Result<Value, Refusal> {
+        assert_eq!(body["filter"]["tagStatus"], "TAGGED", "untagged images are not kept here");
+        let mut images: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
+        self.tags.iter().for_each(|(tag, digest)| images.entry(digest).or_default().push(tag));
+        let all: Vec<_> = images.into_iter().collect();
+        let (page, next) = page(&all, body, largest)?;
+        let detail = |(digest, tags): &(&String, Vec<&String>)| {
+            let (manifest, media_type) = self.manifest(digest).expect("what is tagged is there");
+            let document: Value = serde_json::from_str(manifest).unwrap();
+            json!({"registryId": ACCOUNT, "repositoryName": body["repositoryName"], "imageDigest": digest,
+                "imageTags": tags, "imagePushedAt": self.pushed.get(*digest).unwrap_or(&PUSHED),
+                "imageManifestMediaType": media_type, "artifactMediaType": document["config"]["mediaType"]})
+        };
+        Ok(json!({"imageDetails": page.iter().map(detail).collect::<Vec<_>>(), "nextToken": next}))
     }
 
     fn put_image(&mut self, body: &Value) -> Result<Value, Refusal> {
@@ -106,9 +144,10 @@ pub fn answer(
     action: &str,
     body: &Value,
     address: &str,
+    largest: usize,
 ) -> Result<Value, Refusal> {
     if action == "DescribeRepositories" {
-        return describe(repositories, body);
+        return describe(repositories, body, largest);
     }
     let arn = text(&body["resourceArn"]);
     let name =
@@ -131,7 +170,8 @@ pub fn answer(
             Ok(json!({"downloadUrl": url, "layerDigest": digest}))
         }
         "PutImage" => repository.put_image(body),
-        "ListImages" => repository.list_images(body),
+        "ListImages" => repository.list_images(body, largest),
+        "DescribeImages" => repository.describe_images(body, largest),
         "TagResource" => {
             for tag in body["tags"].as_array().into_iter().flatten() {
                 repository.resource_tags.insert(text(&tag["Key"]), text(&tag["Value"]));
@@ -149,7 +189,7 @@ pub fn answer(
 }
 
 /// All repositories, or one by its name; of the account alone.
-fn describe(repositories: &BTreeMap<String, Repository>, body: &Value) -> Result<Value, Refusal> {
+fn describe(repositories: &BTreeMap<String, Repository>, body: &Value, largest: usize) -> Result<Value, Refusal> {
     if body.get("registryId").is_some_and(|registry| registry != ACCOUNT) {
         return Err("RepositoryNotFoundException");
     }
@@ -161,7 +201,7 @@ fn describe(repositories: &BTreeMap<String, Repository>, body: &Value) -> Result
     if names.is_empty() {
         names = repositories.keys().cloned().collect();
     }
-    let (page, next) = page(&names, body)?;
+    let (page, next) = page(&names, body, largest)?;
     let described = |name: &String| {
         let arn = format!("arn:aws:ecr:us-west-2:{ACCOUNT}:repository/{name}");
         let uri = format!("{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com/{name}");
@@ -171,15 +211,14 @@ fn describe(repositories: &BTreeMap<String, Repository>, body: &Value) -> Result
 }
 
 /// One page, and where the next begins. Pages are small, whatever the caller allows, as the API is free to make them.
-fn page<'a, T>(all: &'a [T], body: &Value) -> Result<(&'a [T], Option<String>), Refusal> {
-    const LARGEST: usize = 3;
+fn page<'a, T>(all: &'a [T], body: &Value, largest: usize) -> Result<(&'a [T], Option<String>), Refusal> {
     let most = body["maxResults"].as_u64().unwrap_or(100);
     if !(1..=1000).contains(&most) {
         return Err("InvalidParameterException");
     }
     let from = body["nextToken"].as_str().map_or(Ok(0), str::parse::<usize>);
     let from = from.map_err(|_| "InvalidParameterException")?.min(all.len());
-    let end = all.len().min(from + LARGEST.min(usize::try_from(most).unwrap()));
+    let end = all.len().min(from + largest.min(usize::try_from(most).unwrap()));
     Ok((&all[from..end], (end < all.len()).then(|| end.to_string())))
 }
 

@@ -7,6 +7,7 @@ pub mod http;
 mod lambda;
 mod serve;
 mod sns;
+mod throttle;
 
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::ops::RangeBounds;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 use self::ecr::Repository;
 use self::serve::World;
+use self::throttle::Throttle;
 use super::layout::Builder;
 
 pub use self::lambda::Invocation;
@@ -123,6 +125,17 @@ impl FakeAws {
         self.change(repository, |repository| repository.resource_tags.clone().into_iter().collect())
     }
 
+    /// Fills a repository with so many indexes of one platform.
+    pub fn push_indexes(&self, repository: &str, count: usize, architecture: &str) {
+        let filled = Repository::of_indexes(count, architecture);
+        self.world.repositories.lock().unwrap().insert(repository.to_owned(), filled);
+    }
+
+    /// Says when an image was pushed, in seconds since 1970.
+    pub fn date(&self, repository: &str, digest: &str, seconds: i64) {
+        self.change(repository, |repository| repository.pushed.insert(digest.to_owned(), seconds));
+    }
+
     pub fn tag_resource(&self, repository: &str, key: &str, value: &str) {
         self.change(repository, |repository| repository.resource_tags.insert(key.to_owned(), value.to_owned()));
     }
@@ -151,9 +164,19 @@ impl FakeAws {
         self.world.faults.lock().unwrap().push((action, calls, fault));
     }
 
-    /// From now on no request is kept, and no connection: where there are too many.
+    /// Has pages hold as many entries; three, where nothing is said.
+    pub fn page(&self, largest: usize) {
+        *self.world.largest.lock().unwrap() = largest;
+    }
+
+    /// Has an action be throttled beyond so many calls a second, with bursts of a tenth of it.
+    pub fn throttle(&self, action: &'static str, rate: f64) {
+        self.world.throttles.lock().unwrap().insert(action, Throttle::new(rate));
+    }
+
+    /// Has it keep no requests any more, where there are too many of them.
     pub fn forget(&self) {
-        self.world.forgets.store(true, Ordering::Relaxed);
+        self.world.is_forgetful.store(true, Ordering::Relaxed);
     }
 
     /// How many events were handed out so far.

@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 
 use super::ecr::{self, Repository};
 use super::http::{Reply, Request};
+use super::throttle::Throttle;
 use super::{Call, Fault, SECRET, lambda, sns};
 
 /// Of which calls of an action.
 pub(super) type Numbers = (Bound<usize>, Bound<usize>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct World {
     pub(super) repositories: Mutex<BTreeMap<String, Repository>>,
     pub(super) calls: Mutex<Vec<Call>>,
@@ -25,9 +26,29 @@ pub(super) struct World {
     /// Those of the services, not that of Lambda's runtime.
     pub(super) connections: Mutex<Vec<TcpStream>>,
     pub(super) delay: Mutex<Duration>,
-    /// Whether requests and connections are kept no longer.
-    pub(super) forgets: AtomicBool,
     pub(super) lambda: lambda::Lambda,
+    /// How many entries a page holds.
+    pub(super) largest: Mutex<usize>,
+    pub(super) throttles: Mutex<BTreeMap<&'static str, Throttle>>,
+    pub(super) is_forgetful: AtomicBool,
+    numbers: Mutex<BTreeMap<String, usize>>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            repositories: Mutex::default(),
+            calls: Mutex::default(),
+            faults: Mutex::default(),
+            connections: Mutex::default(),
+            delay: Mutex::default(),
+            lambda: lambda::Lambda::default(),
+            largest: Mutex::new(3),
+            throttles: Mutex::default(),
+            is_forgetful: AtomicBool::default(),
+            numbers: Mutex::default(),
+        }
+    }
 }
 
 impl World {
@@ -43,23 +64,18 @@ impl World {
                 }
                 continue;
             }
-            if self.forgets.load(Ordering::Relaxed) {
-                let reply = self.reply(&action, &body(&request), &request, address, None);
-                std::thread::sleep(*self.delay.lock().unwrap());
-                if !reply.is_some_and(|reply| reply.send(&mut connection).unwrap_or(false)) {
-                    return;
-                }
-                continue;
-            }
-            if let Ok(connection) = connection.try_clone() {
+            if let Ok(connection) = connection.try_clone()
+                && !self.is_forgetful.load(Ordering::Relaxed)
+            {
                 self.connections.lock().unwrap().push(connection);
             }
             let body = body(&request);
             let (place, fault) = self.record(&action, &body, &request, began);
             let reply = self.reply(&action, &body, &request, address, fault);
             std::thread::sleep(*self.delay.lock().unwrap());
-            let call = &mut self.calls.lock().unwrap()[place];
-            (call.ended, call.status) = (Some(Instant::now()), reply.as_ref().map(|reply| reply.status));
+            if let Some(call) = self.calls.lock().unwrap().get_mut(place) {
+                (call.ended, call.status) = (Some(Instant::now()), reply.as_ref().map(|reply| reply.status));
+            }
             if !reply.is_some_and(|reply| reply.send(&mut connection).unwrap_or(false)) {
                 return;
             }
@@ -70,6 +86,9 @@ impl World {
     fn record(&self, action: &str, body: &Value, request: &Request, began: Instant) -> (usize, Option<Fault>) {
         let mut calls = self.calls.lock().unwrap();
         let Request { target, headers, .. } = request.clone();
+        if self.is_forgetful.load(Ordering::Relaxed) {
+            return (usize::MAX, None);
+        }
         calls.push(Call {
             action: action.to_owned(),
             body: body.clone(),
@@ -79,9 +98,11 @@ impl World {
             ended: None,
             status: None,
         });
-        let number = calls.iter().filter(|call| call.action == action).count();
+        let mut numbers = self.numbers.lock().unwrap();
+        let number = numbers.entry(action.to_owned()).or_default();
+        *number += 1;
         let faults = self.faults.lock().unwrap();
-        let fault = faults.iter().find(|(name, calls, _)| *name == action && calls.contains(&number));
+        let fault = faults.iter().find(|(name, calls, _)| *name == action && calls.contains(number));
         (calls.len() - 1, fault.map(|(.., fault)| *fault))
     }
 
@@ -112,6 +133,9 @@ impl World {
             }
             Some(Fault::Truncated | Fault::Corrupted | Fault::TooLongALength) | None => {}
         }
+        if self.throttles.lock().unwrap().get_mut(action).is_some_and(|throttle| !throttle.takes()) {
+            return Some(error(action, 400, "ThrottlingException"));
+        }
         let mut reply = match action {
             "Publish" => match sns::refusal(body) {
                 Some(code) => error(action, 400, code),
@@ -119,7 +143,9 @@ impl World {
             },
             "Blob" => self.blob(&request.target),
             _ => {
-                let answer = ecr::answer(&mut self.repositories.lock().unwrap(), action, body, &at.to_string());
+                let largest = *self.largest.lock().unwrap();
+                let mut repositories = self.repositories.lock().unwrap();
+                let answer = ecr::answer(&mut repositories, action, body, &at.to_string(), largest);
                 answer.map_or_else(|code| error(action, 400, code), |value| Reply::new(200, value.to_string()))
             }
         };

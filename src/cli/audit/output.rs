@@ -1,0 +1,86 @@
+//! What an audit leaves behind: what is printed, and the files that are written beside it.
+//!
+//! Does not sum up. All of it is read from the results at the end, line by line.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use super::Error;
+use super::arguments::{Arguments, Format};
+use super::results::Results;
+use super::sheet::Sheet;
+use super::table::Look;
+use crate::cli::page;
+use crate::verdict::Verdict;
+
+/// A file that is written at the end; that it cannot be is said at the beginning. What it holds stays until then.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(super) fn writable(path: &Path) -> Result<(), Error> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.map(drop).map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+fn create(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Error> {
+    let written = File::create(path).and_then(|file| {
+        let mut out = BufWriter::new(file);
+        fill(&mut out)?;
+        out.flush()
+    });
+    written.map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+/// Writes the sheet and the page, where they are asked for.
+///
+/// # Errors
+/// Where one of them cannot be written.
+pub(super) fn write(results: &mut Results, arguments: &Arguments, key: &str) -> Result<(), crate::cli::Error> {
+    if let Some(path) = &arguments.csv {
+        create(path, |file| csv(results, file))?;
+    }
+    if let Some(path) = &arguments.html {
+        page::save(results.path(), &page::Heading { key, ..page::Heading::default() }, path)?;
+    }
+    Ok(())
+}
+
+/// Prints the results, the worst first; people are shown what is amiss, programs all of it.
+///
+/// # Errors
+/// Where they cannot be read again or printed.
+pub(super) fn print(results: &mut Results, arguments: &Arguments, out: &mut impl Write) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    match arguments.format {
+        Format::Csv => csv(results, &mut out)?,
+        Format::Jsonl => {
+            for at in results.tally.worst_first(|_| true) {
+                out.write_all(&results.line(at)?)?;
+            }
+        }
+        Format::Table => {
+            let is_shown = |verdict| arguments.all_rows || matches!(verdict, Verdict::Fails | Verdict::Unknown);
+            let shown = results.tally.worst_first(is_shown);
+            let look = Look::of_terminal();
+            if !shown.is_empty() {
+                look.head(&mut out)?;
+            }
+            for at in &shown {
+                look.row(&mut out, &results.row(*at)?)?;
+            }
+            if !shown.is_empty() {
+                writeln!(out)?;
+            }
+        }
+    }
+    out.flush()
+}
+
+fn csv(results: &mut Results, out: impl Write) -> io::Result<()> {
+    let mut sheet = Sheet::begin(out)?;
+    for at in results.tally.worst_first(|_| true) {
+        sheet.add(&results.row(at)?)?;
+    }
+    sheet.end()
+}

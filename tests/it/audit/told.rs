@@ -1,0 +1,115 @@
+//! One message of all that was found.
+
+use expect_test::expect;
+use serde_json::Value;
+
+use super::Stage;
+
+const TOPIC: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", "arn:aws:sns:us-west-2:123456789012:alerts");
+
+#[test]
+fn what_was_found_is_told_once_after_it_is_shown() {
+    let stage = Stage::filled();
+    let output = stage.command(&["--notify"]).env(TOPIC.0, TOPIC.1).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let shown = stage.shown(&output);
+    expect![[r#"
+        :
+
+          | :x: Audit: 1 image will not start, 1 could not be checked
+          |
+          | of 4 images that were asked about, in us-west-2 of account 123456789012
+          |
+          | ✗ `grafana/grafana:11.4.0` +1: apprunner wrong-architecture: the image is made for linux/arm64, not linux/amd64
+          | ? `team/app:old-ecs-arm64`: ecs/arm64 the image claims linux/arm/v7: a 32-bit arm image starts only where the host runs 32-bit programs
+          |
+          | by fault: wrong-architecture 1
+
+          attributes: verdict=fails  fault=wrong-architecture
+        --- err
+    "#]].assert_eq(shown.split_once("\n\nTo Slack").map_or("", |(_, message)| message));
+    let sent = stage.aws.calls_of("Publish");
+    assert_eq!(sent.len(), 1);
+    let bodies: Value = serde_json::from_str(sent[0].body["Message"].as_str().unwrap()).unwrap();
+    expect![[r#"
+        Audit: 1 image will not start, 1 could not be checked
+        of 4 images that were asked about, in us-west-2 of account 123456789012
+
+        ✗ grafana/grafana:11.4.0 +1: apprunner wrong-architecture: the image is made for linux/arm64, not linux/amd64
+        ? team/app:old-ecs-arm64: ecs/arm64 the image claims linux/arm/v7: a 32-bit arm image starts only where the host runs 32-bit programs
+
+        by fault: wrong-architecture 1
+    "#]].assert_eq(bodies["email"].as_str().unwrap());
+    let document: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
+    expect![[r#"
+        {
+          "faults": {
+            "wrong-architecture": 1
+          },
+          "images": 4,
+          "schema": "ecr-preflight-audit/1",
+          "verdicts": {
+            "fails": 1,
+            "ignored": 0,
+            "runs": 1,
+            "undeclared": 1,
+            "unknown": 1
+          },
+          "worst": [
+            {
+              "account": "123456789012",
+              "digest": "sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63",
+              "faults": [
+                "wrong-architecture"
+              ],
+              "intended": [
+                "apprunner"
+              ],
+              "region": "us-west-2",
+              "repository": "grafana/grafana",
+              "tag": "11.4.0",
+              "verdict": "fails"
+            },
+            {
+              "account": "123456789012",
+              "digest": "sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278",
+              "faults": [],
+              "intended": [
+                "ecs/arm64"
+              ],
+              "region": "us-west-2",
+              "repository": "team/app",
+              "tag": "old-ecs-arm64",
+              "verdict": "unknown"
+            }
+          ]
+        }"#]]
+    .assert_eq(&format!("{document:#}"));
+    assert_eq!(bodies["sms"], sent[0].body["Subject"]);
+}
+
+#[test]
+fn the_message_stays_within_its_bounds() {
+    let stage = Stage::new();
+    let name = "a".repeat(200);
+    stage.aws.page(1000);
+    stage.aws.push_indexes(&name, 300, "arm64");
+    stage.aws.tag_resource(&name, "intended-runtime", "apprunner");
+    let output = stage.command(&["--all", "--notify"]).env(TOPIC.0, TOPIC.1).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let sent = stage.aws.calls_of("Publish");
+    let bodies: Value = serde_json::from_str(sent[0].body["Message"].as_str().unwrap()).unwrap();
+    let card: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
+    let description = card["content"]["description"].as_str().unwrap();
+    assert!(description.chars().count() < 8000 && description.contains("and 285 more"), "{description}");
+}
+
+#[test]
+fn nobody_is_told_where_there_is_nothing() {
+    let stage = Stage::new();
+    stage.aws.push_indexes("team/app", 1, "arm64");
+    let output = stage.command(&["--notify"]).env(TOPIC.0, TOPIC.1).output().unwrap();
+    assert_eq!((output.status.code(), stage.aws.calls_of("Publish").len()), (Some(0), 0));
+    let shown = stage.run(&["--notify"]);
+    assert!(shown.contains("error: nobody would be told: PREFLIGHT_TOPIC_ARN is not set\n\nhint: "), "{shown}");
+}
