@@ -84,9 +84,9 @@ pub fn lines(report: &Report) -> Vec<Line> {
     lines
 }
 
-/// One thing that is known of the image.
+/// One thing that is known of the image. A digest, which is never broken, fits into 80 columns on a line of its own.
 pub(super) fn fact(label: &str, value: &str) -> Line {
-    Line::prose(12).with(Role::Label, format!("  {label:<10}")).plain(value)
+    Line::prose(if label == "digest" { 4 } else { 12 }).with(Role::Label, format!("  {label:<10}")).plain(value)
 }
 
 /// What starts, once for each way in which something does.
