@@ -39,7 +39,7 @@ use crate::verdict::Verdict;
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// When to colour what is printed for people.
+    /// Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set.
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
     color: Colour,
 }

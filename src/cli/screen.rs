@@ -4,8 +4,8 @@
 
 use std::io::{self, Write};
 
-use anstream::stream::RawStream;
 use anstream::AutoStream;
+use anstream::stream::RawStream;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
@@ -14,14 +14,11 @@ use crate::log;
 use crate::report::{Line, Role};
 use crate::verdict::Verdict;
 
-/// When there are colours.
+/// When there are colours. Without a comment on each, so that help says it in one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Colour {
-    /// In a terminal, unless NO_COLOR is set; everywhere, if CLICOLOR_FORCE is.
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 

@@ -4,9 +4,9 @@
 
 use tokio::sync::Mutex;
 
+use super::Error;
 use super::choice::Choice;
 use super::image::ImageArgument;
-use super::Error;
 use crate::aws::Aws;
 use crate::reference::{Digest, Repository, Selector};
 use crate::registry::archive::Archive;
@@ -92,13 +92,11 @@ impl Sources {
     async fn ecr(&self, repository: &Repository) -> EcrRepository {
         let mut regions = self.regions.lock().await;
         let region = repository.region();
-        let at = match regions.iter().position(|(known, _)| known == region) {
-            Some(at) => at,
-            None => {
-                regions.push((region.to_owned(), super::aws(Some(region.to_owned())).await));
-                regions.len() - 1
-            }
-        };
+        let known = regions.iter().position(|(known, _)| known == region);
+        let at = known.unwrap_or(regions.len());
+        if known.is_none() {
+            regions.push((region.to_owned(), super::aws(Some(region.to_owned())).await));
+        }
         regions[at].1.ecr(super::endpoint("ECR")).open(repository)
     }
 }

@@ -11,12 +11,14 @@ mod repair;
 mod started;
 mod symptom;
 mod text;
+mod program;
 mod platforms;
 
 pub use card::card;
 pub use face::{ArrivalFace, FaultFace, ImageFace, Kind, RuntimeFace};
 pub use line::{Line, Role, Span};
-pub use platforms::{PlatformFace, Platforms, ProgramFace, ProgramOutcome};
+pub use platforms::{PlatformFace, Platforms};
+pub use program::{ProgramFace, ProgramOutcome};
 pub use remedy::Remedy;
 pub use started::{Outcome, Started};
 pub use text::{headline, lines, text};

@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use super::ImageFace;
 use super::line::{Line, Role};
+use super::program::{ProgramFace, ProgramOutcome};
 use super::text::{fact, sign};
-use crate::exec::{Answer, Machine, Made};
-use crate::image::{Child, Content, Image, Single};
-use crate::inspect::{Inspection, Seen};
+use crate::image::{Child, Content, Entry, Image, Single};
+use crate::inspect::Inspection;
 use crate::platform::Platform;
-use crate::reference::{Digest, printable};
-use crate::verdict::{self, Verdict};
+use crate::reference::Digest;
+use crate::verdict::Verdict;
 
 /// The platforms of one image, without attestations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,37 +52,6 @@ pub struct PlatformFace {
     pub agrees: Option<bool>,
 }
 
-/// What the last program is that is certain to start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProgramFace {
-    /// Whether it is known.
-    pub outcome: ProgramOutcome,
-    /// What it is made for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<String>,
-    /// What is started on the way: wrappers, scripts and what interprets them, the program. No loaders.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub chain: Vec<String>,
-    /// Why it is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// Whether it is known what a program is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum ProgramOutcome {
-    Known,
-    Unknown,
-    NotLookedAt,
-}
-
-/// As many characters of a path or a reason are shown, and as many paths of one chain.
-const MAX_TEXT: usize = 300;
-const MAX_CHAIN: usize = 24;
-
 impl Platforms {
     /// Of this image; `inspections` are `None` where programs were not to be looked at.
     #[must_use]
@@ -90,7 +59,7 @@ impl Platforms {
         let (platforms, reason) = match &image.content {
             Content::Single(single) => (vec![PlatformFace::new(single, None, inspections)], None),
             Content::Index(entries) => {
-                let face = |entry: &crate::image::Entry| match &entry.child {
+                let face = |entry: &Entry| match &entry.child {
                     Child::Read(single) => PlatformFace::new(single, Some(&entry.platform), inspections),
                     Child::Missing(reason) => PlatformFace::unread(entry, reason),
                     Child::Unread => PlatformFace::unread(entry, "it was not read"),
@@ -114,15 +83,16 @@ impl Platforms {
     /// As a table, below what it is about.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
-        let lies = self.platforms.iter().filter(|platform| platform.agrees == Some(false)).count();
+        let false_ones = self.platforms.iter().filter(|platform| platform.agrees == Some(false)).count();
         let count = match self.platforms.len() {
             1 => "1 platform".to_owned(),
             count => format!("{count} platforms"),
         };
-        let said = match (&self.reason, lies) {
+        let said = match (&self.reason, false_ones) {
             (Some(reason), _) => reason.clone(),
             (None, 0) => count,
-            (None, lies) => format!("{count}, {lies} not what it says it is"),
+            (None, 1) => format!("{count}, 1 not what it says it is"),
+            (None, more) => format!("{count}, {more} not what they say they are"),
         };
         let headline = format!("{}: {said}", self.image.reference);
         let mut lines = vec![
@@ -159,8 +129,8 @@ impl PlatformFace {
         let inspection = inspections.and_then(|all| all.iter().find(|one| one.digest == single.digest));
         let program = match (inspection, inspections) {
             (Some(inspection), _) => ProgramFace::new(inspection),
-            (None, Some(_)) => ProgramFace::not_looked_at(format!("it is for {}", single.platform.os())),
-            (None, None) => ProgramFace::not_looked_at("that is turned off".to_owned()),
+            (None, Some(_)) => ProgramFace::not_looked_at(&format!("it is for {}", single.platform.os())),
+            (None, None) => ProgramFace::not_looked_at("that is turned off"),
         };
         let listed_as = listed.filter(|listed| **listed != single.platform).cloned();
         let is_listed_right = !listed.is_some_and(|listed| listed.contradicts(&single.platform));
@@ -171,9 +141,9 @@ impl PlatformFace {
         Self { digest, platform, listed_as, bytes: Some(bytes), program, agrees }
     }
 
-    fn unread(entry: &crate::image::Entry, reason: &str) -> Self {
+    fn unread(entry: &Entry, reason: &str) -> Self {
         let (digest, platform) = (entry.digest.clone(), entry.platform.clone());
-        let program = ProgramFace::not_looked_at(printable(reason, MAX_TEXT));
+        let program = ProgramFace::not_looked_at(reason);
         Self { digest, platform, listed_as: None, bytes: None, program, agrees: None }
     }
 
@@ -189,65 +159,6 @@ impl PlatformFace {
 
     fn cells(&self) -> [String; 2] {
         [self.platform.to_string(), self.bytes.map_or_else(|| "?".to_owned(), size)]
-    }
-}
-
-impl ProgramFace {
-    fn new(inspection: &Inspection) -> Self {
-        let text = |path: &Vec<u8>| printable(&String::from_utf8_lossy(path), MAX_TEXT);
-        let (launches, last) = match &inspection.seen {
-            Seen::Nothing(reason) => return Self::unknown(reason),
-            Seen::Launches(launches, _) => (launches, inspection.last()),
-        };
-        if let Some(Made { machine, .. }) = last.and_then(|launch| launch.made.as_ref()) {
-            let ways = launches.iter().filter_map(|launch| launch.made.as_ref()).flat_map(|made| &made.way);
-            let platform = match machine {
-                Machine::Named(name) => Platform::linux(name).architecture().to_owned(),
-                Machine::Other(number) => format!("elf-{number}"),
-            };
-            let chain = ways.map(text).take(MAX_CHAIN).collect();
-            return Self {
-                outcome: ProgramOutcome::Known,
-                platform: Some(format!("linux/{platform}")),
-                chain,
-                reason: None,
-            };
-        }
-        let unknown = last.and_then(|launch| match &launch.start.answer {
-            Answer::Unknown { reason, .. } => Some(reason.to_string()),
-            Answer::Starts { .. } | Answer::Fails { .. } => None,
-        });
-        let fault = || verdict::fault_of(inspection, &inspection.platform, &[]).map(|fault| fault.evidence);
-        Self::unknown(&unknown.or_else(fault).unwrap_or_else(|| "it starts nothing that is known".to_owned()))
-    }
-
-    fn unknown(reason: &str) -> Self {
-        let reason = Some(printable(reason, MAX_TEXT));
-        Self { outcome: ProgramOutcome::Unknown, platform: None, chain: Vec::new(), reason }
-    }
-
-    fn not_looked_at(reason: String) -> Self {
-        Self { outcome: ProgramOutcome::NotLookedAt, platform: None, chain: Vec::new(), reason: Some(reason) }
-    }
-
-    /// Whether it is made for what its label says. Variants of an architecture do not stand in headers.
-    fn agrees(&self, label: &Platform) -> Option<bool> {
-        let (_, architecture) = self.platform.as_deref()?.split_once('/')?;
-        let is_narrow = matches!((label.architecture(), architecture), ("amd64", "386") | ("arm64", "arm"));
-        // Some hosts of a family start its programs of 32 bits.
-        (!label.architecture().is_empty() && !is_narrow).then(|| label.architecture() == architecture)
-    }
-
-    fn sentence(&self) -> String {
-        let reason = self.reason.as_deref().unwrap_or_default();
-        match self.outcome {
-            ProgramOutcome::Unknown => format!("unknown: {reason}"),
-            ProgramOutcome::NotLookedAt => format!("not looked at: {reason}"),
-            ProgramOutcome::Known => {
-                let way: Vec<&str> = self.chain.iter().chain(&self.platform).map(String::as_str).collect();
-                way.join(" \u{2192} ")
-            }
-        }
     }
 }
 

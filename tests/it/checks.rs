@@ -275,8 +275,12 @@ fn what_is_in_a_single_image() {
         narrow: ? linux/arm64  2.0 kB  /app → linux/arm
         unlabelled: success true code 0
         unlabelled: ? linux/unknown  3.1 kB  /app → linux/amd64
-    "#]].assert_eq(&tables);
-    check(&layout, &["check", "--platforms", "oci:DIR:no-command"], &expect![[r#"
+    "#]]
+    .assert_eq(&tables);
+    check(
+        &layout,
+        &["check", "--platforms", "oci:DIR:no-command"],
+        &expect![[r#"
         success true code 0
         --- out
         oci:DIR:no-command: 1 platform
@@ -287,7 +291,8 @@ fn what_is_in_a_single_image() {
           LABEL        LAYERS  PROGRAM
         ? linux/amd64  3.1 kB  unknown: neither an entrypoint nor a command is set
         --- err
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -307,7 +312,9 @@ fn what_is_in_an_index_with_a_lying_label_and_one_for_another_system() {
     layout.tag("v1", &index);
     layout.tag("attestation", &attestation);
     let check = |arguments: &[&str], expected: Expect| check(&layout, arguments, &expected);
-    check(&["check", "--platforms", "oci:DIR:v1"], expect![[r#"
+    check(
+        &["check", "--platforms", "oci:DIR:v1"],
+        expect![[r#"
         success false code 1
         --- out
         oci:DIR:v1: 4 platforms, 2 not what it says it is
@@ -322,8 +329,11 @@ fn what_is_in_an_index_with_a_lying_label_and_one_for_another_system() {
           the index lists it as linux/386
         - windows/amd64  2.1 kB  not looked at: it is for windows
         --- err
-    "#]]);
-    check(&["check", "--platforms", "oci:DIR:v1", "--no-exec"], expect![[r#"
+    "#]],
+    );
+    check(
+        &["check", "--platforms", "oci:DIR:v1", "--no-exec"],
+        expect![[r#"
         success false code 1
         --- out
         oci:DIR:v1: 4 platforms, 1 not what it says it is
@@ -338,8 +348,11 @@ fn what_is_in_an_index_with_a_lying_label_and_one_for_another_system() {
           the index lists it as linux/386
         - windows/amd64  2.1 kB  not looked at: that is turned off
         --- err
-    "#]]);
-    check(&["check", "--platforms", "oci:DIR:v1", "--format", "json"], expect![[r#"
+    "#]],
+    );
+    check(
+        &["check", "--platforms", "oci:DIR:v1", "--format", "json"],
+        expect![[r#"
         success false code 1
         --- out
         {
@@ -410,8 +423,11 @@ fn what_is_in_an_index_with_a_lying_label_and_one_for_another_system() {
           ]
         }
         --- err
-    "#]]);
-    check(&["check", "--platforms", "oci:DIR:attestation", "oci:DIR:none"], expect![[r#"
+    "#]],
+    );
+    check(
+        &["check", "--platforms", "oci:DIR:attestation", "oci:DIR:none"],
+        expect![[r#"
         success false code 2
         --- out
         oci:DIR:attestation: it is an attestation
@@ -425,14 +441,20 @@ fn what_is_in_an_index_with_a_lying_label_and_one_for_another_system() {
 
         hint: the layout has v1, attestation
 
-    "#]]);
-    check(&["check", "--platforms", "oci:DIR:v1", "--format", "sarif"], expect![[r#"
+    "#]],
+    );
+    check(
+        &["check", "--platforms", "oci:DIR:v1", "--format", "sarif"],
+        expect![[r#"
         success false code 2
         --- out
         --- err
         error: platforms are printed as text or json
-    "#]]);
-    check(&["check", "--platforms", "oci:DIR:v1", "--runtime", "ecs/arm64"], expect![[r#"
+    "#]],
+    );
+    check(
+        &["check", "--platforms", "oci:DIR:v1", "--runtime", "ecs/arm64"],
+        expect![[r#"
         success false code 2
         --- out
         --- err
@@ -441,7 +463,8 @@ fn what_is_in_an_index_with_a_lying_label_and_one_for_another_system() {
         Usage: ecr-preflight check --platforms <IMAGE>...
 
         For more information, try '--help'.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

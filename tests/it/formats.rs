@@ -42,7 +42,10 @@ fn sarif(layout: &Builder, arguments: &[&str]) -> Value {
 
 #[test]
 fn json_of_several_images_is_an_object_on_each_line() {
-    check(&layout(), &arguments("json"), &expect![[r#"
+    check(
+        &layout(),
+        &arguments("json"),
+        &expect![[r#"
         success false code 1
         --- out
         {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:fails","digest":"sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/amd64"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"fails","runtimes":[{"runtime":"ecs/arm64","verdict":"fails","unknown":[],"faults":[{"code":"wrong-architecture","platform":"linux/amd64","evidence":"the image is made for linux/amd64, not linux/arm64","symptom":"exec /app: exec format error","remedy":["docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .","docker pull --platform linux/arm64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails","\"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}"]}]}],"exec":[{"platform":"linux/amd64","host":"linux/arm64","argv":["/app"],"outcome":"fails","errno":"ENOEXEC","path":"/app"}]}
@@ -52,12 +55,16 @@ fn json_of_several_images_is_an_object_on_each_line() {
         error: oci:DIR:none is not there
 
         hint: the layout has fails, unknown, chart
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn json_of_one_image_that_cannot_be_read_says_so() {
-    check(&layout(), &["check", "oci:DIR:none", "--format", "json"], &expect![[r#"
+    check(
+        &layout(),
+        &["check", "oci:DIR:none", "--format", "json"],
+        &expect![[r#"
         success false code 2
         --- out
         {
@@ -71,14 +78,18 @@ fn json_of_one_image_that_cannot_be_read_says_so() {
         error: oci:DIR:none is not there
 
         hint: the layout has fails, unknown, chart
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn junit_has_failures_errors_and_what_was_not_asked() {
     let layout = layout();
     let arguments: Vec<&str> = arguments("junit").into_iter().chain(["oci:DIR:chart"]).collect();
-    check(&layout, &arguments, &expect![[r#"
+    check(
+        &layout,
+        &arguments,
+        &expect![[r#"
         success false code 1
         --- out
         <?xml version="1.0" encoding="UTF-8"?>
@@ -135,12 +146,17 @@ fn junit_has_failures_errors_and_what_was_not_asked() {
         error: oci:DIR:none is not there
 
         hint: the layout has fails, unknown, chart
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn sarif_has_a_result_for_each_finding_and_a_notification_for_what_could_not_be_read() {
-    let run = sarif(&layout(), &arguments("sarif"));
+    let mut run = sarif(&layout(), &arguments("sarif"));
+    for result in run["results"].as_array_mut().unwrap() {
+        // They are of the directory too, which has another name in each run.
+        result["partialFingerprints"] = "FINGERPRINTS".into();
+    }
     expect![[r#"
         [
           {
@@ -220,7 +236,8 @@ fn sarif_has_a_result_for_each_finding_and_a_notification_for_what_could_not_be_
               }
             ]
           }
-        ]"#]].assert_eq(&serde_json::to_string_pretty(&run["invocations"]).unwrap());
+        ]"#]]
+    .assert_eq(&serde_json::to_string_pretty(&run["invocations"]).unwrap());
 }
 
 #[test]
@@ -232,7 +249,10 @@ fn sarif_has_what_code_scanning_wants_of_every_result_and_rule() {
     let rules = driver["rules"].as_array().unwrap();
     for rule in rules {
         for member in ["/shortDescription/text", "/fullDescription/text", "/help/text", "/help/markdown"] {
-            assert!(rule.pointer(member).and_then(Value::as_str).is_some_and(|text| text.len() > 10), "{rule} {member}");
+            assert!(
+                rule.pointer(member).and_then(Value::as_str).is_some_and(|text| text.len() > 10),
+                "{rule} {member}"
+            );
         }
     }
     let results = run["results"].as_array().unwrap();
@@ -241,7 +261,10 @@ fn sarif_has_what_code_scanning_wants_of_every_result_and_rule() {
         let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
         assert_eq!(rule["id"], result["ruleId"]);
         let place = &result["locations"][0]["physicalLocation"];
-        assert_eq!((&place["artifactLocation"]["uri"], &place["region"]["startLine"]), (&"a%20b/Dockerfile".into(), &1.into()));
+        assert_eq!(
+            (&place["artifactLocation"]["uri"], &place["region"]["startLine"]),
+            (&"a%20b/Dockerfile".into(), &1.into())
+        );
         assert!(matches!(result["level"].as_str(), Some("error" | "warning")));
         assert!(result["message"]["text"].is_string());
         assert!(result["partialFingerprints"]["primaryLocationLineHash"].is_string());
@@ -265,7 +288,10 @@ fn every_fault_is_a_rule_and_stands_in_the_readme() {
 fn a_fingerprint_is_of_image_fault_and_runtime_and_outlives_a_build() {
     let fingerprints = |layout: &Builder, runtimes: &[&str]| -> BTreeSet<String> {
         let runtimes = runtimes.iter().flat_map(|runtime| ["--runtime", *runtime]);
-        let run = sarif(layout, &["check", "oci:DIR:fails", "--format", "sarif"].into_iter().chain(runtimes).collect::<Vec<_>>());
+        let run = sarif(
+            layout,
+            &["check", "oci:DIR:fails", "--format", "sarif"].into_iter().chain(runtimes).collect::<Vec<_>>(),
+        );
         let of = |result: &Value| result["partialFingerprints"]["primaryLocationLineHash"].as_str().unwrap().to_owned();
         run["results"].as_array().unwrap().iter().map(of).collect()
     };

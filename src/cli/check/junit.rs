@@ -1,4 +1,4 @@
-//! Answers as a JUnit report: a test suite for each image, a test case for each runtime.
+//! Answers as a `JUnit` report: a test suite for each image, a test case for each runtime.
 //!
 //! Does not hold times: two reports of the same images are the same.
 
@@ -36,10 +36,8 @@ pub(super) fn report(done: &[Done<'_>]) -> Result<String, Error> {
 }
 
 fn cases(report: &Report, reference: &str) -> Vec<TestCase> {
-    let cases: Vec<TestCase> = report
-        .runtimes()
-        .map(|runtime| case(&runtime.subject.name(), reference, status(report, runtime)))
-        .collect();
+    let cases: Vec<TestCase> =
+        report.runtimes().map(|runtime| case(&runtime.subject.name(), reference, status(report, runtime))).collect();
     if cases.is_empty() {
         // Nothing was asked of it: that is neither a success nor a failure.
         let mut skipped = TestCaseStatus::skipped();

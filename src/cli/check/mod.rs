@@ -60,9 +60,9 @@ enum Format {
     Text,
     /// For programs: one object, schema `ecr-preflight/1`; of several images, one on each line.
     Json,
-    /// For GitHub's code scanning and the like: one SARIF 2.1.0 log.
+    /// For code scanning, GitHub's for example: one SARIF 2.1.0 log.
     Sarif,
-    /// For CI servers: one JUnit report, a test suite for each image.
+    /// For CI servers: one `JUnit` report, a test suite for each image.
     Junit,
 }
 
@@ -97,16 +97,16 @@ pub(super) async fn run<O: Write, E: Write>(
     }
     let mut printer = Printer::new(&arguments, out, err);
     let checks = arguments.images.iter().map(async |reference| {
-        let checked = match sources.open(reference).await {
+        let found = match sources.open(reference).await {
             Ok(source) if arguments.platforms => checker.platforms(&source).await,
             Ok(source) => checker.check(&source).await,
             Err(error) => Err(error),
         };
-        (reference.as_str(), checked)
+        (reference.as_str(), found)
     });
     let mut checks = std::pin::pin!(stream::iter(checks).buffered(BESIDE));
-    while let Some((reference, checked)) = checks.next().await {
-        printer.add(reference, checked)?;
+    while let Some((reference, found)) = checks.next().await {
+        printer.add(reference, found)?;
     }
     printer.finish()
 }

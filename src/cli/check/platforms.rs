@@ -32,10 +32,7 @@ pub(super) async fn of(
     // Without runtimes, every child of an index matters.
     let want = Want { depth: Depth::Configs, runtimes: &[], label: &rules.key };
     let image = image::read(registry, &manifest, want).await?;
-    let inspections = if rules.depth == Depth::Binaries {
-        Some(inspector.programs(registry, &image, deadline).await?)
-    } else {
-        None
-    };
+    let inspections =
+        if rules.depth == Depth::Binaries { Some(inspector.programs(registry, &image, deadline).await?) } else { None };
     Ok(Platforms::new(&source.reference, &image, inspections.as_deref()))
 }

@@ -96,7 +96,8 @@ impl<'a, O: Write, E: Write> Printer<'a, O, E> {
 fn summary(done: &[Done<'_>]) -> String {
     let unread = done.iter().filter(|done| done.checked.is_err()).count();
     let told = |verdict: Verdict| done.iter().filter(|done| done.checked.is_ok() && done.verdict() == verdict).count();
-    let is_of_platforms = done.iter().any(|done| matches!(&done.checked, Ok(Checked { answer: Answer::Platforms(_), .. })));
+    let is_of_platforms =
+        done.iter().any(|done| matches!(&done.checked, Ok(Checked { answer: Answer::Platforms(_), .. })));
     let (fails, fail, runs, run) = if is_of_platforms {
         ("is not what it says it is", "are not what they say they are", "is sound", "are sound")
     } else {

@@ -45,9 +45,7 @@ pub(super) fn log(done: &[Done<'_>], dockerfile: &str) -> io::Result<String> {
         schema: "https://json.schemastore.org/sarif-2.1.0.json",
         version: "2.1.0",
         runs: [Run {
-            tool: Tool {
-                driver: Driver { name: "ecr-preflight", version: env!("CARGO_PKG_VERSION"), rules: rules() },
-            },
+            tool: Tool { driver: Driver { name: "ecr-preflight", version: env!("CARGO_PKG_VERSION"), rules: rules() } },
             invocations: [Invocation {
                 execution_successful: done.iter().all(|done| done.checked.is_ok()),
                 tool_execution_notifications: notifications,
