@@ -315,21 +315,21 @@ fn what_is_in_an_index_with_a_lying_label_and_one_for_another_system() {
     check(
         &["check", "--platforms", "oci:DIR:v1"],
         expect![[r#"
-        success false code 1
-        --- out
-        oci:DIR:v1: 4 platforms, 2 not what it says it is
+            success false code 1
+            --- out
+            oci:DIR:v1: 4 platforms, 2 not what they say they are
 
-          image     oci:DIR:v1
-          digest    sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc
+              image     oci:DIR:v1
+              digest    sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc
 
-          LABEL          LAYERS  PROGRAM
-        ✗ linux/amd64    2.1 kB  /app → linux/arm64
-        ✓ linux/arm64    2.1 kB  /app → linux/arm64
-        ✗ linux/arm/v7   2.1 kB  /app → linux/arm
-          the index lists it as linux/386
-        - windows/amd64  2.1 kB  not looked at: it is for windows
-        --- err
-    "#]],
+              LABEL          LAYERS  PROGRAM
+            ✗ linux/amd64    2.1 kB  /app → linux/arm64
+            ✓ linux/arm64    2.1 kB  /app → linux/arm64
+            ✗ linux/arm/v7   2.1 kB  /app → linux/arm
+              the index lists it as linux/386
+            - windows/amd64  2.1 kB  not looked at: it is for windows
+            --- err
+        "#]],
     );
     check(
         &["check", "--platforms", "oci:DIR:v1", "--no-exec"],

@@ -352,21 +352,10 @@ fn help_teaches() {
           binary  Check one program, by its ELF header, against the runtimes that it is meant for
 
         Options:
-              --color <WHEN>
-                  When to colour what is printed for people
-
-                  Possible values:
-                  - auto:   In a terminal, unless NO_COLOR is set; everywhere, if CLICOLOR_FORCE is
-                  - always: Always
-                  - never:  Never
-
-                  [default: auto]
-
-          -h, --help
-                  Print help (see a summary with '-h')
-
-          -V, --version
-                  Print version
+              --color <WHEN>  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is
+                              set [default: auto] [possible values: auto, always, never]
+          -h, --help          Print help
+          -V, --version       Print version
 
         Examples:
           Check what `docker buildx build --output type=oci,dest=image,tar=false` made, before it is pushed:
@@ -417,14 +406,10 @@ fn help_teaches() {
                   Read labels only: do not look into layers at what the image really starts
 
               --color <WHEN>
-                  When to colour what is printed for people
-
-                  Possible values:
-                  - auto:   In a terminal, unless NO_COLOR is set; everywhere, if CLICOLOR_FORCE is
-                  - always: Always
-                  - never:  Never
+                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
 
                   [default: auto]
+                  [possible values: auto, always, never]
 
               --platforms
                   Show what each image holds, platform by platform, and what its programs are made for,
@@ -437,8 +422,8 @@ fn help_teaches() {
                   - text:  For people
                   - json:  For programs: one object, schema `ecr-preflight/1`; of several images, one on
                     each line
-                  - sarif: For GitHub's code scanning and the like: one SARIF 2.1.0 log
-                  - junit: For CI servers: one JUnit report, a test suite for each image
+                  - sarif: For code scanning, GitHub's for example: one SARIF 2.1.0 log
+                  - junit: For CI servers: one `JUnit` report, a test suite for each image
 
                   [default: text]
 
@@ -488,14 +473,10 @@ fn help_teaches() {
                   Read labels only: do not look into layers at what the image really starts
 
               --color <WHEN>
-                  When to colour what is printed for people
-
-                  Possible values:
-                  - auto:   In a terminal, unless NO_COLOR is set; everywhere, if CLICOLOR_FORCE is
-                  - always: Always
-                  - never:  Never
+                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
 
                   [default: auto]
+                  [possible values: auto, always, never]
 
               --format <FORMAT>
                   What to print: the message as people see it, or the function's return value

@@ -30,10 +30,11 @@ pub(super) fn answer(answer: &Answer, is_only: bool) -> io::Result<String> {
     }
 }
 
-/// The text of an error.
-pub(super) fn error(reference: &str, error: &Error, is_only: bool) -> io::Result<String> {
+/// The text of an error, where there are several images. Of a single one, standard error tells, and nothing is printed
+/// here, as programs that read the one object have it.
+pub(super) fn error(reference: &str, error: &Error) -> io::Result<String> {
     let (error, hint) = (log::chain(error), error.hint());
-    text(&Unread { schema: "ecr-preflight/error/1", reference, verdict: "unknown", error, hint }, is_only)
+    text(&Unread { schema: "ecr-preflight/error/1", reference, verdict: "unknown", error, hint }, false)
 }
 
 fn text(value: &impl Serialize, is_only: bool) -> io::Result<String> {

@@ -56,8 +56,8 @@ impl<'a, O: Write, E: Write> Printer<'a, O, E> {
                 }
             }
             (Ok(checked), Format::Json) => writeln!(self.out, "{}", json::answer(&checked.answer, is_only)?)?,
-            (Err(error), Format::Json) => writeln!(self.out, "{}", json::error(reference, error, is_only)?)?,
-            (Err(_), Format::Text) | (_, Format::Sarif | Format::Junit) => {}
+            (Err(error), Format::Json) if !is_only => writeln!(self.out, "{}", json::error(reference, error)?)?,
+            (Err(_), Format::Text | Format::Json) | (_, Format::Sarif | Format::Junit) => {}
         }
         // Both outputs may be the same terminal. Where standard error is closed, the exit code is all that is left.
         self.out.flush()?;
