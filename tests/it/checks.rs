@@ -7,6 +7,7 @@ use crate::cli::{check, check_with, run};
 use crate::support::archive::Archive;
 use crate::support::elf;
 use crate::support::layout::{Builder, OCI_GZIP, attesting, config, layer, promising};
+use crate::support::registry::{Door, REPOSITORY, Registry};
 
 /// A layout with an image that runs on amd64, one that fails there, and one that cannot be told.
 fn three() -> Builder {
@@ -134,6 +135,24 @@ fn more_images_than_are_read_at_once_keep_their_order() {
     let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     let named = |line: &Value| line["image"]["reference"].as_str().or(line["reference"].as_str()).unwrap().to_owned();
     assert_eq!(lines.iter().map(named).collect::<Vec<_>>(), images);
+}
+
+#[test]
+fn a_layer_that_images_share_is_read_once_though_they_are_read_beside_each_other() {
+    let mut layout = Builder::new();
+    let tags: Vec<String> = (0..6).map(|number| format!("v{number}")).collect();
+    for tag in &tags {
+        let image = layout.labelled("amd64", json!({"name": tag}));
+        layout.tag(tag, &image);
+    }
+    let shared = layout.layer(OCI_GZIP, &elf::program("amd64"))["digest"].as_str().unwrap().to_owned();
+    let registry = Registry::new(&layout, Door::Open);
+    let images: Vec<String> = tags.iter().map(|tag| format!("{}/{REPOSITORY}:{tag}", registry.address())).collect();
+    let arguments = ["check", "--runtime", "ecs/amd64"].into_iter().chain(images.iter().map(String::as_str));
+    let said = run(&arguments.collect::<Vec<_>>(), &[]);
+    assert!(said.contains("6 images: 6 run\n"), "{said}");
+    let of_layer = registry.requests("blobs").into_iter().filter(|request| request.target.ends_with(&shared));
+    assert_eq!(of_layer.count(), 1);
 }
 
 #[test]
