@@ -11,6 +11,7 @@ mod repair;
 mod started;
 mod symptom;
 mod text;
+mod size;
 mod program;
 mod platforms;
 
