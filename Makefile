@@ -10,7 +10,7 @@ SAM_VENV := $(TARGET)/sam-venv
 help: ## what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-test: ## every hermetic test; needs Rust and nothing else
+test: ## every hermetic test; needs Rust, git and bash
 	$(CARGO) test --locked $(FEATURES)
 
 test-kernel: ## the prediction of execve(2) against the running kernel and runc; needs root, Python 3 and runc

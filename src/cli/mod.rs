@@ -9,16 +9,19 @@ mod image;
 mod print;
 mod remote;
 mod replay;
+mod screen;
+mod source;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anstream::stream::RawStream;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_types::region::Region;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::screen::{Colour, Screen};
 use crate::aws::{Aws, connector, connector_within};
 use crate::image::Depth;
 use crate::inspect::Inspector;
@@ -36,6 +39,9 @@ use crate::verdict::Verdict;
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
+    color: Colour,
 }
 
 const EXAMPLES: &str = "\
@@ -113,13 +119,18 @@ enum Error {
     Absent { reference: String, hint: Option<String> },
     #[error("{reference} holds several images")]
     Unnamed { reference: String, hint: Option<String> },
+    #[error("{reference} cannot be had: {reason}")]
+    Refused { reference: String, reason: String },
+    #[error("platforms are printed as text or json")]
+    NoFormat,
     #[error("the answer cannot be printed")]
     Output(#[from] std::io::Error),
 }
 
 /// Runs the command that the arguments name; writes the answer to `out` and errors to `err`.
 #[must_use]
-pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write) -> ExitCode {
+pub async fn run(arguments: Arguments, out: impl RawStream, err: impl RawStream) -> ExitCode {
+    let (mut out, mut err) = (Screen::new(out, arguments.color), Screen::new(err, arguments.color));
     let verdict = match arguments.command {
         Command::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
         Command::Replay(arguments) => replay::run(arguments, &mut out).await,
@@ -132,9 +143,8 @@ pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write)
         // The reader has seen enough, as `| head` does; shells show a writer's SIGPIPE as 141.
         Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(141),
         Err(error) => {
-            let hint = error.hint().map(|hint| format!("\n\nhint: {hint}")).unwrap_or_default();
             // Where even standard error is closed, the exit code is all that is left.
-            let _ = writeln!(err, "error: {}{hint}", log::chain(&error));
+            let _ = err.error(None, &error);
             ExitCode::from(2)
         }
     }

@@ -86,6 +86,8 @@ async fn names<R: Registry>(
     if let Some(known) = inspector.cache.get(digest) {
         return Ok(Ok(known));
     }
+    // First, so that nobody who waits for another reader has a turn meanwhile.
+    let _reading = inspector.cache.alone(digest).await;
     // In the order of the layers, which is that of their asking.
     let _turn = inspector.turns.acquire().await.expect("it is never closed");
     // One that came before may have read the same.

@@ -23,7 +23,7 @@ use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
 use layers::{LATE, Layers, is_over};
 use question::{Asked, Question};
-use wanted::wanted;
+use wanted::{labelled, wanted};
 
 /// As many images of one index are inspected. With one declared runtime it is one; without any, each platform that Linux
 /// has on the two processors.
@@ -68,7 +68,8 @@ impl Inspector {
     ) -> Result<Vec<Inspection>, RegistryError> {
         let inspected = wanted(runtimes, image).into_iter().enumerate().map(async |(at, (single, sites))| {
             let seen = if at < MAX_INSPECTED {
-                self.look(registry, single, &sites, deadline).await?
+                // Whether a host starts programs of 32 bits is not declared anywhere.
+                self.look(registry, single, &sites, None, deadline).await?
             } else {
                 let reason = format!("only {MAX_INSPECTED} images of an index are inspected");
                 sites.iter().map(|_| Seen::Nothing(reason.clone())).collect()
@@ -78,6 +79,25 @@ impl Inspector {
         });
         let inspected: Vec<_> = stream::iter(inspected).buffered(BESIDE).try_collect().await?;
         Ok(inspected.concat())
+    }
+
+    /// Inspects every image for Linux that was read, each on a processor of the family that its label claims, which
+    /// starts programs of 32 bits too: what its program is made for is the question, and not where it is to run.
+    ///
+    /// # Errors
+    /// Where the registry fails, as a retry may mend.
+    pub async fn programs(
+        &self,
+        registry: &impl Registry,
+        image: &Image,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Inspection>, RegistryError> {
+        let inspected = labelled(image).into_iter().map(async |(single, site)| {
+            let seen = self.look(registry, single, &[site], Some(true), deadline).await?.pop();
+            Ok(seen.map(|seen| Inspection::new(single, site, seen)))
+        });
+        let inspected: Vec<_> = stream::iter(inspected).buffered(BESIDE).try_collect().await?;
+        Ok(inspected.into_iter().flatten().collect())
     }
 
     /// What stands in the place of inspections that could not be made, because …
@@ -97,6 +117,7 @@ impl Inspector {
         registry: &impl Registry,
         single: &Single,
         sites: &[Site],
+        compat: Option<bool>,
         deadline: Option<Instant>,
     ) -> Result<Vec<Seen>, RegistryError> {
         let nothing = |reason: &str| sites.iter().map(|_| Seen::Nothing(reason.to_owned())).collect();
@@ -111,7 +132,7 @@ impl Inspector {
             if is_over(deadline) {
                 return Ok(nothing(LATE));
             }
-            let asked: Vec<Asked> = sites.iter().map(|site| question.ask(&stack, *site)).collect();
+            let asked: Vec<Asked> = sites.iter().map(|site| question.ask(&stack, *site, compat)).collect();
             let is_open = asked.iter().any(|asked| matches!(asked, Asked::Open(_)));
             if is_complete || !is_open {
                 return Ok(asked.into_iter().map(|asked| asked.or_else(None)).collect());
