@@ -9,7 +9,7 @@ use crate::support::elf;
 use crate::support::layout::{Builder, promising};
 
 /// The four facts of a run.
-fn run(arguments: &[&str], settings: &[(&str, &str)]) -> String {
+pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
     // Nothing of the machine's own configuration may decide.
     command.env_clear().envs([("HOME", "/nonexistent"), ("PATH", "/usr/bin")]).envs(settings.iter().copied());
@@ -342,9 +342,14 @@ fn help_teaches() {
         Usage: ecr-preflight <COMMAND>
 
         Commands:
-          check   Check one image against the runtimes that it is meant for
-          replay  Replay an event through the function's own handler and print what it would send and mark
-          binary  Check one program, by its ELF header, against the runtimes that it is meant for
+          check        Check one image against the runtimes that it is meant for
+          replay       Replay an event through the function's own handler and print what it would send and
+                       mark
+          binary       Check one program, by its ELF header, against the runtimes that it is meant for
+          declare      Declare where a repository's images are meant to run, by its resource tag; or list
+                       what is declared
+          completions  Print the script with which a shell completes this program's commands and options
+          man          Print the manual page, or write all pages into a directory
 
         Options:
           -h, --help     Print help
@@ -365,6 +370,10 @@ fn help_teaches() {
 
           See what the function would say of an event, without an AWS account:
             ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
+
+          Declare where a repository's images run; list what is declared:
+            ecr-preflight declare team/app ecs/arm64 apprunner
+            ecr-preflight declare --list
 
         Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 

@@ -12,6 +12,7 @@ mod credentials;
 mod fault;
 mod send;
 mod sign;
+mod tags;
 
 use std::time::Duration;
 
