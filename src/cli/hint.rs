@@ -123,10 +123,10 @@ pub(super) fn instead(kind: &str, wanted: &str, there: Option<&[String]>, place:
         return format!("did you mean {}? {are} in {place}", joined(&near, "or"));
     }
     let all: Vec<&str> = ranked.iter().map(|(_, name)| *name).collect();
-    match all.is_empty() {
-        true => format!("there are no {kind} in {place}"),
-        false => format!("the {kind} in {place} that are nearest to `{}`: {}", quoted(wanted), joined(&all, "and")),
+    if all.is_empty() {
+        return format!("there are no {kind} in {place}");
     }
+    format!("the {kind} in {place} that are nearest to `{}`: {}", quoted(wanted), joined(&all, "and"))
 }
 
 /// The first few names, in a sentence.
@@ -141,7 +141,7 @@ fn joined(names: &[&str], last_by: &str) -> String {
 /// The names and how far they are, the nearest first.
 fn ranked<'a>(wanted: &str, there: &'a [String]) -> Vec<(usize, &'a str)> {
     let mut ranked: Vec<(usize, &str)> = there.iter().map(|name| (distance(wanted, name), name.as_str())).collect();
-    ranked.sort();
+    ranked.sort_unstable();
     ranked.dedup();
     ranked
 }

@@ -36,6 +36,9 @@ use crate::settings::{Rules, Settings, SettingsError};
 use crate::verdict::Verdict;
 
 /// Will this container image start where it is meant to run?
+///
+/// An image's manifest and config are held against the runtimes that it is meant for, and what it starts is followed into
+/// its layers. Nothing is run.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-preflight", version = VERSION, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct Arguments {
@@ -66,6 +69,8 @@ Examples:
   Declare where a repository's images run; list what is declared:
     ecr-preflight declare team/app ecs/arm64 apprunner
     ecr-preflight declare --list
+
+Each command has more to say: `ecr-preflight check --help`
 
 Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 

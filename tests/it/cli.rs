@@ -339,6 +339,9 @@ fn help_teaches() {
         --- out
         Will this container image start where it is meant to run?
 
+        An image's manifest and config are held against the runtimes that it is meant for, and what it
+        starts is followed into its layers. Nothing is run.
+
         Usage: ecr-preflight <COMMAND>
 
         Commands:
@@ -352,8 +355,11 @@ fn help_teaches() {
           man          Print the manual page, or write all pages into a directory
 
         Options:
-          -h, --help     Print help
-          -V, --version  Print version
+          -h, --help
+                  Print help (see a summary with '-h')
+
+          -V, --version
+                  Print version
 
         Examples:
           Check what `docker buildx build --output type=oci,dest=image,tar=false` made, before it is pushed:
@@ -374,6 +380,8 @@ fn help_teaches() {
           Declare where a repository's images run; list what is declared:
             ecr-preflight declare team/app ecs/arm64 apprunner
             ecr-preflight declare --list
+
+        Each command has more to say: `ecr-preflight check --help`
 
         Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 

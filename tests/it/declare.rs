@@ -164,7 +164,9 @@ fn what_is_no_declaration_is_refused_before_any_call() {
         error: the following required arguments were not provided:
           <RUNTIME>...
 
-        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>...
+        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
+               ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
         success false code 2
@@ -174,27 +176,37 @@ fn what_is_no_declaration_is_refused_before_any_call() {
           <REPOSITORY>
           <RUNTIME>...
 
-        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>...
+        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
+               ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
         success false code 2
         --- out
         --- err
         error: `team/app:v1` is not a repository name: expected lower-case words joined by `.`, `_`, `-` and `/`
+
+        hint: a repository is named without a tag: `team/app`, its URI, or its ARN
         success false code 2
         --- out
         --- err
         error: `team/app:v1` is not a repository name: expected lower-case words joined by `.`, `_`, `-` and `/`
+
+        hint: a repository is named without a tag: `team/app`, its URI, or its ARN
         success false code 2
         --- out
         --- err
         error: `arn:aws:ecr:us-west-2:123456789012:team/app` is not the ARN of a repository: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`
+
+        hint: a repository is named without a tag: `team/app`, its URI, or its ARN
         success false code 2
         --- out
         --- err
         error: the argument '[RUNTIME]...' cannot be used with '--remove'
 
-        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>...
+        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
+               ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
         success false code 2
@@ -202,7 +214,9 @@ fn what_is_no_declaration_is_refused_before_any_call() {
         --- err
         error: the argument '[REPOSITORY]' cannot be used with '--format <FORMAT>'
 
-        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>...
+        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
+               ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
     "#]].assert_eq(&said);
@@ -328,7 +342,8 @@ fn all_repositories_are_listed_with_what_they_declare() {
         7 repositories in us-west-2: 3 declared, 2 without a declaration, 2 with one
         that cannot be read
         --- err
-    "#]].assert_eq(&said);
+    "#]]
+    .assert_eq(&said);
     expect![[r#"
         success false code 2
         --- out
@@ -364,13 +379,15 @@ fn all_repositories_are_listed_with_what_they_declare() {
           ]
         }
         --- err
-    "#]].assert_eq(&declare(&aws, &["--list", "batch", "--format", "json"]));
+    "#]]
+    .assert_eq(&declare(&aws, &["--list", "batch", "--format", "json"]));
     expect![[r#"
         success true code 0
         --- out
         There are no repositories in us-west-2 whose name begins with `none`.
         --- err
-    "#]].assert_eq(&declare(&aws, &["--list", "none"]));
+    "#]]
+    .assert_eq(&declare(&aws, &["--list", "none"]));
     assert_eq!(writes(&aws), 0);
 }
 

@@ -303,3 +303,32 @@ fn a_registry_s_limit_says_how_long_to_wait() {
         hint: log in with `docker login AT`, which raises the limit, or wait until the limit allows more
     "#]].assert_eq(&said);
 }
+
+#[test]
+fn what_the_client_has_tried_four_times_is_said_with_what_to_do() {
+    // Both wait for the client's own pauses, so they wait beside each other.
+    let throttled = std::thread::spawn(|| {
+        let aws = filled(&["v1"]);
+        aws.fail("BatchGetImage", .., Fault::Error(400, "ThrottlingException"));
+        let said = check(&aws, &format!("{URI}:v1"));
+        assert_eq!(aws.calls_of("BatchGetImage").len(), 4);
+        said
+    });
+    // Port 1 is nobody's.
+    let nowhere = [KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1")];
+    let refused = run(&["check", &format!("{URI}:v1"), "--runtime", "ecs/arm64"], &nowhere);
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: ThrottlingException: as said
+
+        hint: AWS allows this account no more of these calls for now: wait a minute and run it again
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)
+
+        hint: check the network and its proxy, and that `us-west-2` is a region
+    "#]].assert_eq(&(throttled.join().unwrap() + &refused));
+}

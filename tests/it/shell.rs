@@ -71,6 +71,8 @@ fn the_manual_has_a_page_for_every_command() {
         --- out
         --- err
         error: there is no command `chek`
+
+        hint: `ecr-preflight --help` lists the commands
     "#]]
     .assert_eq(&run(&["man", "chek"], &[]));
     expect![[r#"

@@ -118,7 +118,7 @@ pub(super) async fn run(
     rows.sort_by(|one, other| one.repository.name().cmp(other.repository.name()));
     match format {
         Format::Text if rows.is_empty() && prefix.is_empty() => {
-            writeln!(out, "There are no repositories in {region}.")?
+            writeln!(out, "There are no repositories in {region}.")?;
         }
         Format::Text if rows.is_empty() => {
             writeln!(out, "There are no repositories in {region} whose name begins with `{}`.", quoted(prefix))?;

@@ -21,10 +21,10 @@ use crate::verdict::Verdict;
 
 /// Declare where a repository's images are meant to run, by its resource tag; or list what is declared.
 ///
-/// The tag's key is `intended-runtime`, or what the setting PREFLIGHT_KEY says. What would change is shown first; it is
+/// The tag's key is `intended-runtime`, or what the setting `PREFLIGHT_KEY` says. What would change is shown first; it is
 /// written after a yes at the terminal, or with --yes.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub(super) struct Arguments {
     /// A repository of Amazon ECR: its name, of the account and region that the AWS CLI would use, its URI, or its ARN.
     #[arg(required_unless_present = "list")]
@@ -43,12 +43,16 @@ pub(super) struct Arguments {
     dry_run: bool,
     /// List what the account's repositories declare, or those whose name begins with PREFIX, and what of it cannot be
     /// read.
-    #[arg(long, value_name = "PREFIX", conflicts_with_all = ["repository", "runtimes", "remove", "yes", "dry_run"])]
-    list: Option<Option<String>>,
+    #[arg(long, value_name = "PREFIX", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["repository", "runtimes", "remove", "yes", "dry_run"])]
+    list: Option<String>,
     /// How to print the list.
     #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with = "repository")]
     format: Format,
 }
+
+const USAGE: &str = "ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
+       ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+       ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,11 +62,11 @@ Examples:
   ecr-preflight declare --list
   ecr-preflight declare --list team/ --format json
 
-Needs ecr:ListTagsForResource, ecr:TagResource and, for --remove, ecr:UntagResource on the repository;
-ecr:DescribeRepositories for a name and for --list.
+Permissions: ecr:ListTagsForResource, ecr:TagResource, and for --remove ecr:UntagResource, on the
+repository; for --list, and where a name alone is given, ecr:DescribeRepositories
 
-Exit code: 0 it is declared as said, or was only shown; 2 it was not written, something listed cannot be
-read, or an error";
+Exit code: 0 it is declared as said, or only shown; 2 it was not written, something that is listed
+cannot be read, or an error";
 
 /// The longest answer that is read, in bytes; the rest of a longer one is a no.
 const MAX_ANSWER: u64 = 64;
@@ -73,7 +77,7 @@ const RESERVED: &str = "aws:";
 pub(super) async fn run(arguments: Arguments, out: &mut impl Write, err: &mut impl Write) -> Result<Verdict, Error> {
     let key = super::settings()?.rules.key;
     if let Some(prefix) = arguments.list {
-        return list::run(&key, prefix.as_deref().unwrap_or_default(), arguments.format, out, err).await;
+        return list::run(&key, &prefix, arguments.format, out, err).await;
     }
     if key.to_ascii_lowercase().starts_with(RESERVED) {
         return Err(Error::Reserved(key));
