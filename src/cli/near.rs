@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use super::image::ImageArgument;
 use super::{Error, aws, endpoint, far, hint};
-use crate::reference::{Remote, Repository, Selector, Tag};
+use crate::reference::{Remote, Repository, Selector, Tag, quoted};
 use crate::registry::RegistryError;
 use crate::registry::distribution::Distribution;
 use crate::registry::ecr::listing;
@@ -59,9 +59,13 @@ impl<'a> Missing<'a> {
 
     async fn hint(&self) -> String {
         let Self { region, account, name } = *self;
-        let client = aws(Some(region.to_owned())).await.ecr_client(endpoint("ECR"));
-        let repositories = listing::repositories(&client, account, region).take(REPOSITORIES);
-        let there = soon(repositories.map_ok(|repository| repository.name().to_owned()).try_collect()).await;
+        let listed = async {
+            let client = aws(Some(region.to_owned())).await.ecr_client(endpoint("ECR"));
+            let repositories = listing::repositories(&client, account, region).take(REPOSITORIES);
+            repositories.map_ok(|repository| repository.name().to_owned()).try_collect().await
+        };
+        // Both may wait for the network: the region is asked of an instance, where nothing else says it.
+        let (there, own) = tokio::join!(soon(listed), tokio::time::timeout(PATIENCE, aws(None)));
         let (place, registry) = match account {
             Some(account) => (format!("{region} of account {account}"), format!(" --registry-id {account}")),
             None => (region.to_owned(), String::new()),
@@ -69,7 +73,12 @@ impl<'a> Missing<'a> {
         let how = format!("`aws ecr describe-repositories --region {region}{registry}`");
         let instead = hint::instead("repositories", name, there.as_deref(), &place, &how);
         // A URI names its region; a bare name's is that of the configuration.
-        let elsewhere = if account.is_some() { "" } else { "; another region is chosen with AWS_REGION" };
+        let own = own.ok().and_then(|aws| aws.region().map(str::to_owned)).filter(|own| own != region);
+        let elsewhere = match (account, own) {
+            (None, _) => "; another region is chosen with AWS_REGION".to_owned(),
+            (Some(_), Some(own)) => format!("; the region of the AWS configuration is {}", quoted(&own)),
+            (Some(_), None) => String::new(),
+        };
         format!("{instead}{elsewhere}")
     }
 }

@@ -1,6 +1,7 @@
 //! `declare` as a user meets it: what a run says, and what is written then.
 
 use std::process::Command;
+use std::time::Duration;
 
 use expect_test::expect;
 
@@ -117,21 +118,39 @@ fn at_a_terminal_it_is_asked_and_only_a_yes_writes() {
     let aws = team();
     // script(1), of Debian's essential package bsdutils, makes the terminal.
     let tool = env!("CARGO_BIN_EXE_ecr-preflight");
-    let ask = |answer: &str| {
-        let command = format!("{tool} declare {REPOSITORY} apprunner");
+    let ask = |answer: &str, runtime: &str| {
+        let command = format!("{tool} declare {REPOSITORY} {runtime}");
         let mut script = Command::new("sh");
-        script.args(["-c", &format!("printf '{answer}\\n' | script -qec '{command}' /dev/null")]);
+        script.args(["-c", &format!("{answer} | script -qec '{command}' /dev/null")]);
         script.env_clear().envs([("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent"), ("AWS_REGION", "us-west-2")]);
         script.envs([("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key")]).env("AWS_ENDPOINT_URL", aws.url());
         let output = script.output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
-    let (code, said) = ask("n");
+    let (code, said) = ask("echo n", "apprunner");
     assert!(said.contains("repository/team/app? [y/N]") && said.contains("nothing was written"), "{said}");
     assert_eq!((code, declared(&aws), writes(&aws)), (Some(2), None, 0));
-    let (code, said) = ask("y");
+    let (code, said) = ask("echo y", "apprunner");
     assert!(said.contains("written") && !said.contains("nothing"), "{said}");
     assert_eq!((code, declared(&aws).as_deref(), writes(&aws)), (Some(0), Some("apprunner"), 1));
+    // What was shown is what is agreed to, and nothing that came between.
+    let reads = aws.calls_of("ListTagsForResource").len();
+    let directory = tempfile::TempDir::new().unwrap();
+    let changed = directory.path().join("changed");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let is_shown =
+                || aws.calls_of("ListTagsForResource").iter().filter(|call| call.ended.is_some()).count() > reads;
+            (0..4000).take_while(|_| !is_shown()).for_each(|_| std::thread::sleep(Duration::from_millis(5)));
+            aws.tag_resource(REPOSITORY, KEY, "ecs/arm64");
+            std::fs::write(&changed, "").unwrap();
+        });
+        let answer = format!("{{ until [ -e {} ]; do sleep 0.05; done; echo y; }}", changed.display());
+        let (code, said) = ask(&answer, "lambda/arm64");
+        assert!(said.contains("changed by somebody else meanwhile"), "{said}");
+        assert_eq!((code, writes(&aws)), (Some(2), 1));
+    });
+    assert_eq!(declared(&aws).as_deref(), Some("ecs/arm64"));
 }
 
 #[test]

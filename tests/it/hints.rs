@@ -42,6 +42,9 @@ fn a_repository_that_is_not_there_has_neighbours() {
     said += &check(&aws, "123456789012.dkr.ecr.us-west-2.amazonaws.com/something/else:v1");
     // An account that the caller sees nothing of.
     said += &check(&aws, "999999999999.dkr.ecr.us-west-2.amazonaws.com/team/app:v1");
+    // A region that is not the one of the configuration.
+    let region = [KEYS[0], KEYS[1], ("AWS_REGION", "eu-central-1")];
+    said += &against(&aws, &["check", "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/appp:v1"], &region);
     let region = [KEYS[0], KEYS[1], ("AWS_REGION", "us-west-2")];
     said += &against(&aws, &["declare", "team/ap", "ecs/arm64"], &region);
     aws.fail("DescribeRepositories", .., Fault::Error(400, "AccessDeniedException"));
@@ -73,6 +76,12 @@ fn a_repository_that_is_not_there_has_neighbours() {
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:999999999999:repository/team/app does not exist: RepositoryNotFoundException: as said
 
         hint: check the name, and whether us-west-2 of account 999999999999 is meant: `aws ecr describe-repositories --region us-west-2 --registry-id 999999999999` lists what there is
+        success false code 2
+        --- out
+        --- err
+        error: ecr:ListTagsForResource: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: as said
+
+        hint: did you mean `team/app` or `team/api`? They are in us-west-2 of account 123456789012; the region of the AWS configuration is eu-central-1
         success false code 2
         --- out
         --- err
