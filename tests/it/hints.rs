@@ -44,7 +44,8 @@ fn a_repository_that_is_not_there_has_neighbours() {
     said += &check(&aws, "999999999999.dkr.ecr.us-west-2.amazonaws.com/team/app:v1");
     // A region that is not the one of the configuration.
     let region = [KEYS[0], KEYS[1], ("AWS_REGION", "eu-central-1")];
-    said += &against(&aws, &["check", "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/appp:v1"], &region);
+    let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/appp:v1";
+    said += &against(&aws, &["check", uri, "--runtime", "ecs/arm64"], &region);
     let region = [KEYS[0], KEYS[1], ("AWS_REGION", "us-west-2")];
     said += &against(&aws, &["declare", "team/ap", "ecs/arm64"], &region);
     aws.fail("DescribeRepositories", .., Fault::Error(400, "AccessDeniedException"));
@@ -79,7 +80,7 @@ fn a_repository_that_is_not_there_has_neighbours() {
         success false code 2
         --- out
         --- err
-        error: ecr:ListTagsForResource: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: as said
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: as said
 
         hint: did you mean `team/app` or `team/api`? They are in us-west-2 of account 123456789012; the region of the AWS configuration is eu-central-1
         success false code 2
