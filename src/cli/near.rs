@@ -27,7 +27,8 @@ pub(super) async fn hint(error: &Error) -> Option<String> {
     if let Some(RegistryError::NoRepository { resource, .. }) = error.registry()
         && let Some(missing) = Missing::parse(resource)
     {
-        return Some(missing.hint().await);
+        // A configuration that is being loaded is large.
+        return Some(Box::pin(missing.hint()).await);
     }
     if let Error::Absent { reference, hint: None } = error {
         return match reference.parse().ok()? {
