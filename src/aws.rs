@@ -85,6 +85,12 @@ impl Aws {
         Self { config, http }
     }
 
+    /// The region of the clients, where one is known.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.config.region().map(Region::as_ref)
+    }
+
     /// Reads repositories; `endpoint` takes the place of the region's own.
     #[must_use]
     pub fn ecr(&self, endpoint: Option<String>) -> Ecr {

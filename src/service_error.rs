@@ -14,9 +14,17 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 /// A service's own words.
 #[derive(Debug, thiserror::Error)]
 #[error("{code}{}{message}", if message.is_empty() { "" } else { ": " })]
-struct Said {
+pub(crate) struct Said {
     code: String,
     message: String,
+}
+
+impl Said {
+    /// By what the service names the error, such as `AccessDeniedException`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
 }
 
 /// The cause in the service's own words; in the client's, where the service did not answer.

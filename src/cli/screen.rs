@@ -77,12 +77,12 @@ impl<W: Write> Screen<W> {
     }
 
     /// Writes an error with what may help; `of` is the image that it is about, where there are several.
-    pub(super) fn error(&mut self, of: Option<&str>, error: &Error) -> io::Result<()> {
+    pub(super) fn error(&mut self, of: Option<&str>, error: &Error, hint: Option<&str>) -> io::Result<()> {
         let said = log::chain(error);
         self.styled(AnsiColor::Red.on_default().bold(), "error:")?;
         let of = of.filter(|of| !said.contains(of)).map(|of| format!(" {of}:")).unwrap_or_default();
         writeln!(self, "{of} {said}")?;
-        if let Some(hint) = error.hint() {
+        if let Some(hint) = hint {
             writeln!(self)?;
             self.styled(AnsiColor::Green.on_default().bold(), "hint:")?;
             writeln!(self, " {hint}")?;

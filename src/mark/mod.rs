@@ -1,4 +1,4 @@
-//! Marks: tags on an image that say how it was judged. One of the two rooms that write.
+//! Marks: tags on an image that say how it was judged. One of the function's two rooms that write.
 //!
 //! Does not remove or move a tag, ever.
 

@@ -13,7 +13,7 @@ pub use digest::{Digest, DigestError};
 pub use mark::MARK_PREFIX;
 #[cfg(feature = "cli")]
 pub use remote::{Remote, RemoteError};
-pub use repository::{Repository, RepositoryError};
+pub use repository::{Repository, RepositoryError, arn_of_repositories};
 pub use tag::{Tag, TagError};
 
 /// Which image of a repository is meant: by digest, by tag, or by both, where the registry is to confirm that they

@@ -57,6 +57,19 @@ impl Repository {
         }
     }
 
+    /// Reads an Amazon resource name, as [`Self::arn`] writes it.
+    ///
+    /// # Errors
+    /// Where it is not that of a repository.
+    pub fn from_arn(arn: &str) -> Result<Self, RepositoryError> {
+        let not_an_arn = || RepositoryError::Arn(quoted(arn));
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let &["arn", _, "ecr", region, account, resource] = parts.as_slice() else { return Err(not_an_arn()) };
+        let repository = Self::new(account, region, resource.strip_prefix("repository/").ok_or_else(not_an_arn)?)?;
+        // The partition must be the region's own.
+        if repository.arn() == arn { Ok(repository) } else { Err(not_an_arn()) }
+    }
+
     /// The account that owns the registry: 12 digits.
     #[must_use]
     pub fn account(&self) -> &str {
@@ -78,8 +91,7 @@ impl Repository {
     /// The Amazon resource name, in the partition of the region.
     #[must_use]
     pub fn arn(&self) -> String {
-        let Self { account, region, name } = self;
-        format!("arn:{}:ecr:{region}:{account}:repository/{name}", self.partition().0)
+        arn_of_repositories(Some(&self.account), &self.region, &self.name)
     }
 
     /// The URI with a tag, as `docker push` takes it; without one where there is none.
@@ -87,18 +99,26 @@ impl Repository {
     pub fn tagged(&self, tag: Option<&Tag>) -> String {
         tag.map_or_else(|| self.to_string(), |tag| format!("{self}:{tag}"))
     }
+}
 
-    fn partition(&self) -> (&'static str, &'static str) {
-        let found = PARTITIONS.iter().find(|(prefix, ..)| self.region.starts_with(prefix));
-        let (_, partition, suffix) = found.expect("the last prefix is empty");
-        (partition, suffix)
-    }
+/// The Amazon resource name of a repository, or of all that a pattern such as `*` means; of any account, where none is
+/// said. As policies take it.
+#[must_use]
+pub fn arn_of_repositories(account: Option<&str>, region: &str, name: &str) -> String {
+    format!("arn:{}:ecr:{region}:{}:repository/{name}", partition(region).0, account.unwrap_or("*"))
+}
+
+/// The partition of a region, and its DNS suffix.
+fn partition(region: &str) -> (&'static str, &'static str) {
+    let found = PARTITIONS.iter().find(|(prefix, ..)| region.starts_with(prefix));
+    let (_, partition, suffix) = found.expect("the last prefix is empty");
+    (partition, suffix)
 }
 
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { account, region, name } = self;
-        write!(f, "{account}.dkr.ecr.{region}.{}/{name}", self.partition().1)
+        write!(f, "{account}.dkr.ecr.{region}.{}/{name}", partition(region).1)
     }
 }
 
@@ -114,6 +134,8 @@ pub enum RepositoryError {
     Name(String),
     #[error("`{0}` is not the URI of a repository: expected `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME`")]
     Uri(String),
+    #[error("`{0}` is not the ARN of a repository: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`")]
+    Arn(String),
 }
 
 impl FromStr for Repository {
@@ -148,7 +170,8 @@ mod tests {
             let repository = Repository::new("123456789011", region, "a/b").unwrap();
             assert_eq!(repository.arn(), format!("{arn}:123456789011:repository/a/b"));
             assert_eq!(repository.to_string(), format!("12345678901{uri}"));
-            assert_eq!(repository.to_string().parse(), Ok(repository));
+            assert_eq!(repository.to_string().parse().as_ref(), Ok(&repository));
+            assert_eq!(Repository::from_arn(&repository.arn()), Ok(repository));
         }
     }
 
@@ -163,6 +186,23 @@ mod tests {
         for bad in ["", "A", "a//b", "/a", "a/", "-a", "a b", "a;rm", &"a".repeat(257)] {
             assert!(Repository::new("123456789012", "us-west-2", bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn bad_arns_are_refused() {
+        for bad in [
+            "",
+            "team/app",
+            "arn:aws:ecr:us-west-2:123456789012:repository",
+            "arn:aws:ecr:us-west-2:123456789012:team/app",
+            "arn:aws:ecr:us-west-2:*:repository/team/app",
+            "arn:aws-cn:ecr:us-west-2:123456789012:repository/team/app",
+            "arn:aws:ecs:us-west-2:123456789012:repository/team/app",
+            "arn:aws:ecr:us-west-2:123456789012:repository/team/app:v1",
+        ] {
+            assert!(Repository::from_arn(bad).is_err(), "{bad}");
+        }
+        assert_eq!(arn_of_repositories(None, "cn-north-1", "*"), "arn:aws-cn:ecr:cn-north-1:*:repository/*");
     }
 
     #[test]

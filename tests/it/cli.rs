@@ -344,18 +344,33 @@ fn help_teaches() {
         --- out
         Will this container image start where it is meant to run?
 
+        An image's manifest and config are held against the runtimes that it is meant for, and what it
+        starts is followed into its layers. Nothing is run.
+
         Usage: ecr-preflight [OPTIONS] <COMMAND>
 
         Commands:
-          check   Check images against the runtimes that they are meant for
-          replay  Replay an event through the function's own handler and print what it would send and mark
-          binary  Check one program, by its ELF header, against the runtimes that it is meant for
+          check        Check images against the runtimes that they are meant for
+          replay       Replay an event through the function's own handler and print what it would send and
+                       mark
+          binary       Check one program, by its ELF header, against the runtimes that it is meant for
+          declare      Declare where a repository's images are meant to run, by its resource tag; or list
+                       what is declared
+          completions  Print the script with which a shell completes this program's commands and options
+          man          Print the manual page, or write all pages into a directory
 
         Options:
-              --color <WHEN>  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is
-                              set [default: auto] [possible values: auto, always, never]
-          -h, --help          Print help
-          -V, --version       Print version
+              --color <WHEN>
+                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+          -V, --version
+                  Print version
 
         Examples:
           Check what `docker buildx build --output type=oci,dest=image,tar=false` made, before it is pushed:
@@ -372,6 +387,12 @@ fn help_teaches() {
 
           See what the function would say of an event, without an AWS account:
             ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
+
+          Declare where a repository's images run; list what is declared:
+            ecr-preflight declare team/app ecs/arm64 apprunner
+            ecr-preflight declare --list
+
+        Each command has more to say: `ecr-preflight check --help`
 
         Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 
@@ -405,12 +426,6 @@ fn help_teaches() {
               --no-exec
                   Read labels only: do not look into layers at what the image really starts
 
-              --color <WHEN>
-                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
-
-                  [default: auto]
-                  [possible values: auto, always, never]
-
               --platforms
                   Show what each image holds, platform by platform, and what its programs are made for,
                   whatever the runtime
@@ -432,6 +447,12 @@ fn help_teaches() {
                   top of the repository
 
                   [default: Dockerfile]
+
+              --color <WHEN>
+                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -472,12 +493,6 @@ fn help_teaches() {
               --no-exec
                   Read labels only: do not look into layers at what the image really starts
 
-              --color <WHEN>
-                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
-
-                  [default: auto]
-                  [possible values: auto, always, never]
-
               --format <FORMAT>
                   What to print: the message as people see it, or the function's return value
 
@@ -486,6 +501,12 @@ fn help_teaches() {
                   - json: For programs: one object, schema `ecr-preflight/1`
 
                   [default: text]
+
+              --color <WHEN>
+                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
 
           -h, --help
                   Print help (see a summary with '-h')

@@ -7,19 +7,18 @@ use std::io;
 
 use serde::Serialize;
 
-use super::super::Error;
-use super::one::Answer;
+use super::one::{Answer, Unread};
 use crate::log;
 
 /// What stands in the place of an image that could not be read.
 #[derive(Debug, Serialize)]
-struct Unread<'a> {
+struct ErrorFace<'a> {
     schema: &'static str,
     reference: &'a str,
     verdict: &'static str,
     error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
+    hint: Option<&'a str>,
 }
 
 /// The text of an answer; `is_only` where it is the only one.
@@ -32,9 +31,9 @@ pub(super) fn answer(answer: &Answer, is_only: bool) -> io::Result<String> {
 
 /// The text of an error, where there are several images. Of a single one, standard error tells, and nothing is printed
 /// here, as programs that read the one object have it.
-pub(super) fn error(reference: &str, error: &Error) -> io::Result<String> {
-    let (error, hint) = (log::chain(error), error.hint());
-    text(&Unread { schema: "ecr-preflight/error/1", reference, verdict: "unknown", error, hint }, false)
+pub(super) fn error(reference: &str, unread: &Unread) -> io::Result<String> {
+    let (error, hint) = (log::chain(&unread.error), unread.hint.as_deref());
+    text(&ErrorFace { schema: "ecr-preflight/error/1", reference, verdict: "unknown", error, hint }, false)
 }
 
 fn text(value: &impl Serialize, is_only: bool) -> io::Result<String> {

@@ -5,7 +5,7 @@
 use quick_junit::{NonSuccessKind, Report as Junit, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::super::Error;
-use super::one::Answer;
+use super::one::{Answer, Unread};
 use super::printer::Done;
 use crate::log;
 use crate::report::{FaultFace, Report, RuntimeFace, headline, text};
@@ -69,11 +69,11 @@ fn status(report: &Report, runtime: &RuntimeFace) -> TestCaseStatus {
     status
 }
 
-fn unread(error: &Error) -> TestCaseStatus {
+fn unread(unread: &Unread) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_message(log::chain(error));
+    status.set_message(log::chain(&unread.error));
     status.set_type("unread");
-    if let Some(hint) = error.hint() {
+    if let Some(hint) = &unread.hint {
         status.set_description(format!("hint: {hint}"));
     }
     status

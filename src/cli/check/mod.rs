@@ -14,11 +14,11 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use futures_util::{StreamExt, stream};
 
-use self::one::Checker;
+use self::one::{Checker, Unread};
 use self::printer::Printer;
-use super::Error;
 use super::screen::Screen;
 use super::source::Sources;
+use super::{Error, near};
 use crate::runtime::Runtime;
 use crate::verdict::Verdict;
 
@@ -101,6 +101,10 @@ pub(super) async fn run<O: Write, E: Write>(
             Ok(source) if arguments.platforms => checker.platforms(&source).await,
             Ok(source) => checker.check(&source).await,
             Err(error) => Err(error),
+        };
+        let found = match found {
+            Ok(checked) => Ok(checked),
+            Err(error) => Err(Unread { hint: near::hint(&error).await, error }),
         };
         (reference.as_str(), found)
     });

@@ -36,6 +36,13 @@ pub(in crate::cli) struct Checked {
     pub(in crate::cli) took: Duration,
 }
 
+/// Why nothing came of it, and what may help.
+#[derive(Debug)]
+pub(in crate::cli) struct Unread {
+    pub(in crate::cli) error: Error,
+    pub(in crate::cli) hint: Option<String>,
+}
+
 /// The answer to one of the two questions.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one for each image")]

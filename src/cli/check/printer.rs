@@ -6,7 +6,7 @@ use std::io::Write;
 
 use super::super::Error;
 use super::super::screen::Screen;
-use super::one::{Answer, Checked};
+use super::one::{Answer, Checked, Unread};
 use super::{Arguments, Format, json, junit, sarif};
 use crate::report::{self, Line};
 use crate::verdict::Verdict;
@@ -15,7 +15,7 @@ use crate::verdict::Verdict;
 #[derive(Debug)]
 pub(super) struct Done<'a> {
     pub(super) reference: &'a str,
-    pub(super) checked: Result<Checked, Error>,
+    pub(super) checked: Result<Checked, Unread>,
 }
 
 impl Done<'_> {
@@ -42,7 +42,7 @@ impl<'a, O: Write, E: Write> Printer<'a, O, E> {
     ///
     /// # Errors
     /// Where it cannot be printed.
-    pub(super) fn add(&mut self, reference: &'a str, checked: Result<Checked, Error>) -> Result<(), Error> {
+    pub(super) fn add(&mut self, reference: &'a str, checked: Result<Checked, Unread>) -> Result<(), Error> {
         let is_only = self.arguments.images.len() == 1;
         let format = self.arguments.format;
         match (&checked, format) {
@@ -56,14 +56,14 @@ impl<'a, O: Write, E: Write> Printer<'a, O, E> {
                 }
             }
             (Ok(checked), Format::Json) => writeln!(self.out, "{}", json::answer(&checked.answer, is_only)?)?,
-            (Err(error), Format::Json) if !is_only => writeln!(self.out, "{}", json::error(reference, error)?)?,
+            (Err(unread), Format::Json) if !is_only => writeln!(self.out, "{}", json::error(reference, unread)?)?,
             (Err(_), Format::Text | Format::Json) | (_, Format::Sarif | Format::Junit) => {}
         }
         // Both outputs may be the same terminal. Where standard error is closed, the exit code is all that is left.
         self.out.flush()?;
         let of = Some(reference).filter(|_| !is_only);
-        if let Err(error) = &checked {
-            let _ = self.err.error(of, error);
+        if let Err(unread) = &checked {
+            let _ = self.err.error(of, &unread.error, unread.hint.as_deref());
             if !is_only && format == Format::Text {
                 let _ = writeln!(self.err);
             }

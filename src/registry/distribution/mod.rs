@@ -13,6 +13,7 @@ mod fault;
 mod inward;
 mod send;
 mod sign;
+mod tags;
 
 use std::time::Duration;
 

@@ -5,6 +5,8 @@
 mod blob;
 mod transfer;
 mod reply;
+#[cfg(feature = "cli")]
+pub mod listing;
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
@@ -114,17 +116,26 @@ impl EcrRepository {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         R: std::fmt::Debug + Send + Sync + 'static,
     {
-        let (resource, code) = (self.repository.arn(), error.code().map(str::to_owned));
-        let source = cause(error);
-        match code.as_deref() {
-            Some("AccessDeniedException") => RegistryError::Denied { action, resource, source },
-            Some("RepositoryNotFoundException") => RegistryError::NoRepository { action, resource, source },
-            _ => RegistryError::Failed { action, resource, source },
-        }
+        failed(action, self.repository.arn(), error)
     }
 
     fn broken(&self, action: &'static str, fault: reply::Fault) -> RegistryError {
         RegistryError::Unclear { action, resource: self.repository.arn(), source: fault.into() }
+    }
+}
+
+/// What an error of the API means for an action on a resource.
+pub(crate) fn failed<E, R>(action: &'static str, resource: String, error: SdkError<E, R>) -> RegistryError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let code = error.code().map(str::to_owned);
+    let source = cause(error);
+    match code.as_deref() {
+        Some("AccessDeniedException") => RegistryError::Denied { action, resource, source },
+        Some("RepositoryNotFoundException") => RegistryError::NoRepository { action, resource, source },
+        _ => RegistryError::Failed { action, resource, source },
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::needless_raw_string_hashes, reason = "snapshots are written with them")]
 
 mod clients;
+mod listing;
 mod requests;
 mod failures;
 mod trips;

@@ -33,10 +33,10 @@ pub(super) fn log(done: &[Done<'_>], dockerfile: &str) -> io::Result<String> {
             }
             Ok(Answer::Report(report)) => found.extend(results(report, reference, dockerfile)),
             Ok(Answer::Platforms(_)) => {}
-            Err(error) => {
-                let said = log::chain(error);
+            Err(unread) => {
+                let said = log::chain(&unread.error);
                 let of = if said.contains(reference) { String::new() } else { format!("{reference}: ") };
-                let hint = error.hint().map(|hint| format!(" Hint: {hint}")).unwrap_or_default();
+                let hint = unread.hint.as_ref().map(|hint| format!(" Hint: {hint}")).unwrap_or_default();
                 notifications.push(Notification { level: "error", message: Text::plain(format!("{of}{said}{hint}")) });
             }
         }

@@ -1,4 +1,4 @@
-//! The four actions of Amazon ECR that this program uses, on repositories filled from image layouts.
+//! The actions of Amazon ECR that this program uses, on repositories filled from image layouts.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -75,6 +75,15 @@ impl Repository {
         json!({"images": images, "failures": failures})
     }
 
+    fn list_images(&self, body: &Value) -> Result<Value, Refusal> {
+        assert_eq!(body["filter"]["tagStatus"], "TAGGED", "untagged images are not kept here");
+        let all: Vec<(&String, &String)> = self.tags.iter().collect();
+        let (page, next) = page(&all, body)?;
+        let ids: Vec<Value> =
+            page.iter().map(|(tag, digest)| json!({"imageTag": tag, "imageDigest": digest})).collect();
+        Ok(json!({"imageIds": ids, "nextToken": next}))
+    }
+
     fn put_image(&mut self, body: &Value) -> Result<Value, Refusal> {
         let (manifest, tag) = (text(&body["imageManifest"]), text(&body["imageTag"]));
         let digest = Digest::of(manifest.as_bytes()).to_string();
@@ -98,6 +107,9 @@ pub fn answer(
     body: &Value,
     address: &str,
 ) -> Result<Value, Refusal> {
+    if action == "DescribeRepositories" {
+        return describe(repositories, body);
+    }
     let arn = text(&body["resourceArn"]);
     let name =
         arn.split_once(":repository/").map_or_else(|| text(&body["repositoryName"]), |(_, name)| name.to_owned());
@@ -119,8 +131,56 @@ pub fn answer(
             Ok(json!({"downloadUrl": url, "layerDigest": digest}))
         }
         "PutImage" => repository.put_image(body),
+        "ListImages" => repository.list_images(body),
+        "TagResource" => {
+            for tag in body["tags"].as_array().into_iter().flatten() {
+                repository.resource_tags.insert(text(&tag["Key"]), text(&tag["Value"]));
+            }
+            // "Add tags to a repository" of the user guide: at most 50.
+            if repository.resource_tags.len() > 50 { Err("TooManyTagsException") } else { Ok(json!({})) }
+        }
+        "UntagResource" => {
+            let keys: Vec<String> = body["tagKeys"].as_array().into_iter().flatten().map(text).collect();
+            repository.resource_tags.retain(|key, _| !keys.contains(key));
+            Ok(json!({}))
+        }
         _ => Err("UnknownOperationException"),
     }
+}
+
+/// All repositories, or one by its name; of the account alone.
+fn describe(repositories: &BTreeMap<String, Repository>, body: &Value) -> Result<Value, Refusal> {
+    if body.get("registryId").is_some_and(|registry| registry != ACCOUNT) {
+        return Err("RepositoryNotFoundException");
+    }
+    let asked = body["repositoryNames"].as_array().cloned().unwrap_or_default();
+    let mut names: Vec<String> = asked.iter().map(text).collect();
+    if names.iter().any(|name| !repositories.contains_key(name)) {
+        return Err("RepositoryNotFoundException");
+    }
+    if names.is_empty() {
+        names = repositories.keys().cloned().collect();
+    }
+    let (page, next) = page(&names, body)?;
+    let described = |name: &String| {
+        let arn = format!("arn:aws:ecr:us-west-2:{ACCOUNT}:repository/{name}");
+        let uri = format!("{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com/{name}");
+        json!({"registryId": ACCOUNT, "repositoryName": name, "repositoryArn": arn, "repositoryUri": uri})
+    };
+    Ok(json!({"repositories": page.iter().map(described).collect::<Vec<_>>(), "nextToken": next}))
+}
+
+/// One page, and where the next begins. Pages are small, whatever the caller allows, as the API is free to make them.
+fn page<'a, T>(all: &'a [T], body: &Value) -> Result<(&'a [T], Option<String>), Refusal> {
+    const LARGEST: usize = 3;
+    let most = body["maxResults"].as_u64().unwrap_or(100);
+    if !(1..=1000).contains(&most) {
+        return Err("InvalidParameterException");
+    }
+    let from = body["nextToken"].as_str().map_or(Ok(0), str::parse::<usize>);
+    let from = from.map_err(|_| "InvalidParameterException")?.min(all.len());
+    let end = all.len().min(from + LARGEST.min(usize::try_from(most).unwrap()));
+    Ok((&all[from..end], (end < all.len()).then(|| end.to_string())))
 }
 
 fn text(value: &Value) -> String {

@@ -112,6 +112,17 @@ impl FakeAws {
         self.world.repositories.lock().unwrap().insert(repository.to_owned(), Repository::new(layout));
     }
 
+    /// Makes repositories with nothing in them.
+    pub fn create(&self, names: &[&str]) {
+        let empty = names.iter().map(|name| ((*name).to_owned(), Repository::default()));
+        self.world.repositories.lock().unwrap().extend(empty);
+    }
+
+    /// The resource tags of a repository.
+    pub fn resource_tags(&self, repository: &str) -> Vec<(String, String)> {
+        self.change(repository, |repository| repository.resource_tags.clone().into_iter().collect())
+    }
+
     pub fn tag_resource(&self, repository: &str, key: &str, value: &str) {
         self.change(repository, |repository| repository.resource_tags.insert(key.to_owned(), value.to_owned()));
     }

@@ -1,0 +1,114 @@
+//! What a registry of Amazon ECR holds: its repositories, page by page; the tags of one of them.
+//!
+//! Does not keep what it lists, nor ask for a page before the one before it is used.
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::types::{ImageIdentifier, ListImagesFilter, TagStatus};
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+
+use super::super::RegistryError;
+use super::failed;
+use crate::reference::{Repository, RepositoryError, arn_of_repositories};
+
+/// How many entries a page holds: the most that `DescribeRepositories` and `ListImages` of the ECR API reference allow.
+const PAGE: i32 = 1000;
+
+/// How many pages are read: ten times what the quota "Registered repositories" (100,000 a region) fills. A registry that
+/// goes on is broken.
+const MAX_PAGES: u32 = 1000;
+
+const DESCRIBE: &str = "ecr:DescribeRepositories";
+const LIST: &str = "ecr:ListImages";
+
+/// A listing that answers nothing, though it is no error.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("the reply names a repository that cannot be: {0}")]
+    Name(#[from] RepositoryError),
+    #[error("the reply does not name the repository")]
+    Silence,
+    #[error("there are more than {MAX_PAGES} pages of {PAGE}")]
+    Endless,
+}
+
+/// Where the next page begins.
+enum Page {
+    First,
+    After(String),
+    None,
+}
+
+/// The repositories of a registry, in the order of the API, each page asked for when the one before is used up. The
+/// registry is that of `account`, else the caller's own; `region` is the client's.
+///
+/// The stream ends with its first error: [`RegistryError::Denied`] without `ecr:DescribeRepositories`, else
+/// [`RegistryError::Failed`] or [`RegistryError::Unclear`].
+pub fn repositories<'a>(
+    client: &'a Client,
+    account: Option<&'a str>,
+    region: &'a str,
+) -> impl Stream<Item = Result<Repository, RegistryError>> + 'a {
+    let resource = move || arn_of_repositories(account, region, "*");
+    let unclear = move |fault: Fault| unclear(DESCRIBE, resource(), fault);
+    let page = move |(page, read): (Page, u32)| async move {
+        let from = match page {
+            Page::First => None,
+            Page::After(_) if read == MAX_PAGES => return Err(unclear(Fault::Endless)),
+            Page::After(token) => Some(token),
+            Page::None => return Ok(None),
+        };
+        let request = client.describe_repositories().set_registry_id(account.map(str::to_owned));
+        let reply = request.max_results(PAGE).set_next_token(from).send().await;
+        let reply = reply.map_err(|error| failed(DESCRIBE, resource(), error))?;
+        let named = |found: &aws_sdk_ecr::types::Repository| {
+            Repository::from_arn(found.repository_arn().unwrap_or_default()).map_err(|error| unclear(error.into()))
+        };
+        let found: Vec<Result<Repository, RegistryError>> = reply.repositories().iter().map(named).collect();
+        let next = reply.next_token().map_or(Page::None, |token| Page::After(token.to_owned()));
+        Ok(Some((stream::iter(found), (next, read + 1))))
+    };
+    let all = stream::try_unfold((Page::First, 0), page).try_flatten();
+    // What follows an error would be a listing with a hole.
+    all.scan(false, |has_failed, item| {
+        let item = (!*has_failed).then_some(item);
+        *has_failed |= matches!(item, Some(Err(_)));
+        std::future::ready(item)
+    })
+}
+
+/// The repository of this name in the caller's own registry: its account is what a name does not say.
+///
+/// # Errors
+/// [`RegistryError::NoRepository`] where there is none, [`RegistryError::Denied`] without `ecr:DescribeRepositories`,
+/// else as above.
+pub async fn named(client: &Client, region: &str, name: &str) -> Result<Repository, RegistryError> {
+    let resource = || arn_of_repositories(None, region, name);
+    let reply = client.describe_repositories().repository_names(name).send().await;
+    let reply = reply.map_err(|error| failed(DESCRIBE, resource(), error))?;
+    let found = reply.repositories().iter().find(|found| found.repository_name() == Some(name));
+    let arn = found.and_then(|found| found.repository_arn());
+    let arn = arn.ok_or_else(|| unclear(DESCRIBE, resource(), Fault::Silence))?;
+    Repository::from_arn(arn).map_err(|error| unclear(DESCRIBE, resource(), error.into()))
+}
+
+/// The tags of a repository's images, as many pages of a thousand as said; in the order of the API, which is none.
+///
+/// # Errors
+/// [`RegistryError::NoRepository`] where there is none, [`RegistryError::Denied`] without `ecr:ListImages`, else as
+/// above.
+pub async fn tags(client: &Client, repository: &Repository, pages: usize) -> Result<Vec<String>, RegistryError> {
+    let filter = ListImagesFilter::builder().tag_status(TagStatus::Tagged).build();
+    let request = client.list_images().registry_id(repository.account()).repository_name(repository.name());
+    let mut replies = request.filter(filter).max_results(PAGE).into_paginator().send();
+    let mut tags = Vec::new();
+    for _ in 0..pages {
+        let Some(reply) = replies.next().await else { break };
+        let reply = reply.map_err(|error| failed(LIST, repository.arn(), error))?;
+        tags.extend(reply.image_ids().iter().filter_map(ImageIdentifier::image_tag).map(str::to_owned));
+    }
+    Ok(tags)
+}
+
+fn unclear(action: &'static str, resource: String, fault: Fault) -> RegistryError {
+    RegistryError::Unclear { action, resource, source: fault.into() }
+}

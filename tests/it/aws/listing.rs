@@ -1,0 +1,111 @@
+//! What a registry holds, page by page.
+
+use expect_test::expect;
+use futures_util::{StreamExt, TryStreamExt};
+
+use aws_sdk_ecr::Client;
+use ecr_preflight::aws::connector;
+use ecr_preflight::reference::Repository;
+use ecr_preflight::registry::RegistryError;
+use ecr_preflight::registry::ecr::listing::{named, repositories, tags};
+
+use super::ARN;
+use crate::support::aws::{ACCOUNT, FakeAws, Fault};
+use crate::support::layout::Builder;
+
+const NAMES: [&str; 7] = ["a", "b/c", "d", "e", "f", "g", "team/app"];
+const REGION: &str = "us-west-2";
+
+fn client(aws: &FakeAws) -> Client {
+    super::clients(connector()).ecr_client(Some(aws.url()))
+}
+
+fn said(error: &RegistryError) -> String {
+    let variant = format!("{error:?}");
+    format!("{}: {}\n", variant.split([' ', '{']).next().unwrap(), ecr_preflight::log::chain(error))
+}
+
+#[tokio::test]
+async fn all_repositories_are_listed_a_page_when_it_is_needed() {
+    let aws = FakeAws::start();
+    aws.create(&NAMES);
+    let client = client(&aws);
+    let listed: Vec<Repository> = repositories(&client, None, REGION).try_collect().await.unwrap();
+    assert_eq!(listed.iter().map(Repository::name).collect::<Vec<_>>(), NAMES);
+    assert_eq!(listed[6].arn(), ARN);
+    // Three to a page.
+    assert_eq!(aws.calls().len(), 3);
+    let three: Vec<_> = repositories(&client, Some(ACCOUNT), REGION).take(3).collect().await;
+    assert!(three.iter().all(Result::is_ok));
+    assert_eq!(aws.calls().len(), 4, "the second page was not needed");
+}
+
+#[tokio::test]
+async fn a_listing_ends_with_its_first_error() {
+    let aws = FakeAws::start();
+    aws.create(&NAMES);
+    let client = client(&aws);
+    let mut told = String::new();
+    for fault in [
+        Fault::Error(400, "AccessDeniedException"),
+        Fault::Error(400, "ThrottlingException"),
+        Fault::Error(400, "UnrecognizedClientException"),
+        Fault::Says(r#"{"repositories":[{"repositoryArn":"arn:aws:ecr:us-west-2:1:repository/a"}],"nextToken":"0"}"#),
+        Fault::Says(r#"{"repositories":[{}]}"#),
+    ] {
+        let aws = FakeAws::start();
+        aws.create(&NAMES);
+        aws.fail("DescribeRepositories", 2.., fault);
+        let client = self::client(&aws);
+        let mut listed: Vec<_> = repositories(&client, None, REGION).collect().await;
+        told += &said(&listed.pop().unwrap().unwrap_err());
+        assert_eq!(listed.into_iter().filter_map(Result::ok).count(), 3);
+    }
+    aws.fail("DescribeRepositories", .., Fault::Says(r#"{"repositories":[],"nextToken":"more"}"#));
+    let mut listed: Vec<_> = repositories(&client, None, REGION).collect().await;
+    told += &said(&listed.pop().unwrap().unwrap_err());
+    assert!(listed.is_empty());
+    expect![[r#"
+        Denied: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        Failed: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: ThrottlingException: as said
+        Failed: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: UnrecognizedClientException: as said
+        Unclear: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: the reply names a repository that cannot be: `1` is not an account: expected 12 digits
+        Unclear: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: the reply names a repository that cannot be: `` is not the ARN of a repository: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`
+        Unclear: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: there are more than 1000 pages of 1000
+    "#]].assert_eq(&told);
+}
+
+#[tokio::test]
+async fn a_name_becomes_a_repository_with_its_account() {
+    let aws = FakeAws::start();
+    aws.create(&NAMES);
+    let client = client(&aws);
+    assert_eq!(named(&client, REGION, "team/app").await.unwrap().arn(), ARN);
+    let mut told = said(&named(&client, REGION, "team/ap").await.unwrap_err());
+    aws.fail("DescribeRepositories", 3.., Fault::Says("{}"));
+    told += &said(&named(&client, REGION, "team/app").await.unwrap_err());
+    expect![[r#"
+        NoRepository: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist: RepositoryNotFoundException: as said
+        Unclear: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app failed: the reply does not name the repository
+    "#]].assert_eq(&told);
+}
+
+#[tokio::test]
+async fn the_tags_of_a_repository_are_listed_as_many_pages_as_said() {
+    let aws = FakeAws::start();
+    let mut layout = Builder::new();
+    let image = layout.image("amd64");
+    for tag in ["1", "2", "3", "4", "5", "6", "7"] {
+        layout.tag(tag, &image);
+    }
+    aws.push("team/app", &layout);
+    let client = client(&aws);
+    let repository = Repository::from_arn(ARN).unwrap();
+    assert_eq!(tags(&client, &repository, 9).await.unwrap(), ["1", "2", "3", "4", "5", "6", "7"]);
+    assert_eq!(tags(&client, &repository, 2).await.unwrap().len(), 6);
+    let other = Repository::new(ACCOUNT, REGION, "team/ap").unwrap();
+    let told = said(&tags(&client, &other, 2).await.unwrap_err());
+    expect![[r#"
+        NoRepository: ecr:ListImages: arn:aws:ecr:us-west-2:123456789012:repository/team/ap does not exist: RepositoryNotFoundException: as said
+    "#]].assert_eq(&told);
+}
