@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-kernel test-layers test-secrets test-emulator e2e lint lint-template vet bench bench-startup bench-exec load build deploy delete
+.PHONY: help test test-page test-real test-kernel test-layers test-secrets test-emulator e2e lint lint-template vet bench bench-startup bench-exec load build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -12,6 +12,10 @@ help: ## what there is
 
 test: ## every hermetic test; needs Rust, git and bash
 	$(CARGO) test --locked $(FEATURES)
+
+test-page: $(TARGET)/page-venv/installed ## the page of an audit in a real browser, with pictures of it; needs Debian's chromium and chromium-driver
+	$(CARGO) build --locked $(FEATURES) --bin ecr-preflight
+	python3 -B tests/page/run.py --tool $(TARGET)/debug/ecr-preflight --axe $(TARGET)/page-venv --work $(TARGET)/page
 
 test-kernel: ## the prediction of execve(2) against the running kernel and runc; needs root, Python 3 and runc
 	$(CARGO) test --locked $(FEATURES) --test it kernel:: -- --ignored --nocapture
@@ -44,6 +48,12 @@ e2e: $(VENV)/installed $(SAM_VENV)/installed ## the template, built, deployed to
 	python3 tests/real/images.py $(TARGET)/real-images
 	$(VENV)/bin/python -B tests/emulator/e2e.py --tools $(SAM_VENV)/bin --images $(TARGET)/real-images/layout --work $(TARGET)/e2e
 	$(CARGO) run --quiet --locked $(FEATURES) -- binary $(TARGET)/e2e/build/Function/bootstrap --runtime lambda/$(shell uname -m)
+
+# For the rules of accessibility that it brings, and for nothing else: what it needs to drive browsers is not used.
+$(TARGET)/page-venv/installed:
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps axe-playwright-python==0.1.8
+	touch $@
 
 $(VENV)/installed: tests/emulator/requirements.txt
 $(SAM_VENV)/installed: tests/emulator/sam-requirements.txt

@@ -12,6 +12,7 @@ mod hint;
 mod image;
 mod manual;
 mod near;
+mod page;
 mod print;
 mod remote;
 mod replay;
@@ -89,6 +90,7 @@ enum Command {
     Declare(declare::Arguments),
     Completions(completions::Arguments),
     Man(manual::Arguments),
+    Page(page::Arguments),
 }
 
 /// What is printed.
@@ -132,6 +134,7 @@ pub async fn run(arguments: Arguments, out: impl RawStream, err: impl RawStream)
         Command::Declare(arguments) => declare::run(arguments, &mut out, &mut err).await,
         Command::Completions(arguments) => completions::run(&arguments, &mut out),
         Command::Man(arguments) => manual::run(&arguments, &mut out),
+        Command::Page(arguments) => page::run(&arguments, &mut err).map(|()| Verdict::Ignored),
     };
     match verdict {
         Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,

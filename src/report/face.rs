@@ -87,6 +87,8 @@ pub struct FaultFace {
     pub symptom: Option<String>,
     /// What to do, the likeliest first.
     pub remedy: Vec<Remedy>,
+    /// What each of these does, in words: the same text where there is no command.
+    pub advice: Vec<String>,
 }
 
 impl ArrivalFace {

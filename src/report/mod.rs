@@ -22,7 +22,7 @@ pub use platforms::{PlatformFace, Platforms};
 pub use program::{ProgramFace, ProgramOutcome};
 pub use remedy::Remedy;
 pub use started::{Outcome, Started};
-pub use text::{headline, lines, text};
+pub use text::{OVERRIDE, because, headline, lines, sign, text};
 
 use serde::Serialize;
 
@@ -92,12 +92,16 @@ impl Report {
     #[must_use]
     pub fn judged(place: Place<'_>, image: Option<&Image>, inspections: &[Inspection], judgement: &Judgement) -> Self {
         let runtime = |finding: &Finding| {
-            let fault = |fault: &crate::verdict::Fault| FaultFace {
-                code: fault.code,
-                platform: fault.platform.clone(),
-                evidence: fault.evidence.clone(),
-                symptom: symptom::symptom(fault, finding, image, place),
-                remedy: remedy::remedies(fault, finding, judgement, image, place),
+            let fault = |fault: &crate::verdict::Fault| {
+                let remedy = remedy::remedies(fault, finding, judgement, image, place);
+                FaultFace {
+                    code: fault.code,
+                    platform: fault.platform.clone(),
+                    evidence: fault.evidence.clone(),
+                    symptom: symptom::symptom(fault, finding, image, place),
+                    advice: remedy.iter().map(|remedy| remedy.advice.clone()).collect(),
+                    remedy,
+                }
             };
             RuntimeFace {
                 subject: finding.subject.clone(),

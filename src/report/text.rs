@@ -133,7 +133,7 @@ pub(super) fn remarks(report: &Report) -> Vec<String> {
 }
 
 /// Where a service starts something else than what the image says, what was seen of that holds no longer.
-const OVERRIDE: &str = "This is what the image's own entrypoint and command do; a task definition, a service or a \
+pub const OVERRIDE: &str = "This is what the image's own entrypoint and command do; a task definition, a service or a \
                         function may name others.";
 
 fn is_of_a_program(code: Code) -> bool {
@@ -162,7 +162,9 @@ pub(super) fn declared_by(report: &Report, runtime: &RuntimeFace) -> String {
     }
 }
 
-pub(super) fn sign(verdict: Verdict) -> &'static str {
+/// The verdict as one character, for those who do not see colours.
+#[must_use]
+pub fn sign(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Fails => "\u{2717}",
         Verdict::Unknown => "?",
@@ -171,7 +173,9 @@ pub(super) fn sign(verdict: Verdict) -> &'static str {
     }
 }
 
-fn because(why: Ignored) -> &'static str {
+/// Why an image is not judged, as the end of a sentence.
+#[must_use]
+pub fn because(why: Ignored) -> &'static str {
     match why {
         Ignored::NotAnArrival => "the event announces no new image",
         Ignored::Untagged => "it has no tag",

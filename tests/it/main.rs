@@ -27,6 +27,7 @@ mod recipes;
 mod declare;
 mod hints;
 mod shell;
+mod page;
 mod archives;
 mod distribution;
 mod journal;

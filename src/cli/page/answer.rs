@@ -1,0 +1,125 @@
+//! What was found out about an image, in the compact form that the page's script reads.
+//!
+//! Does not name the image: names are replaced by signs, so that images with the same answer share it.
+
+use serde_json::{Value, json};
+
+use super::line::{Answer, Arrival, Fault, Line, Started};
+use super::words::{self, MAX_COMMAND, MAX_NAME, MAX_SENTENCE, clean};
+use crate::reference::Repository;
+use crate::report::OVERRIDE;
+use crate::runtime::RUNTIMES;
+
+/// What of an image's texts is its own: each is replaced by a control character, of which no text has any by then.
+#[derive(Debug, Default)]
+pub(super) struct Names(Vec<(String, &'static str)>);
+
+impl Names {
+    /// The script puts them back in by the same signs.
+    pub(super) fn new(arrival: Option<&Arrival>, digest: &str) -> Self {
+        let Some(arrival) = arrival else { return Self::default() };
+        let mut names = Vec::new();
+        if let Some(repository) = repository(arrival) {
+            if let Some(tag) = &arrival.tag {
+                names.push((format!("{repository}:{tag}"), "\u{1}"));
+            }
+            names.push((repository.to_string(), "\u{2}"));
+            names.push((repository.arn(), "\u{4}"));
+        }
+        if !digest.is_empty() {
+            names.push((digest.to_owned(), "\u{3}"));
+        }
+        Self(names)
+    }
+
+    fn out_of(&self, text: &str, most: usize) -> String {
+        let text = clean(text, most);
+        self.0.iter().fold(text, |text, (name, sign)| text.replace(name.as_str(), sign))
+    }
+}
+
+/// The repository, where it is one of Amazon ECR's.
+pub(super) fn repository(arrival: &Arrival) -> Option<Repository> {
+    Repository::new(&arrival.account, &arrival.region, &arrival.repository).ok()
+}
+
+/// The answer; each step of what to do is passed through `step`, which may share it.
+pub(super) fn answer(line: &Line, names: &Names, step: &mut impl FnMut(Value) -> Value) -> Value {
+    let image = line.image.as_ref();
+    let platforms = image.map(|image| image.platforms.as_slice()).unwrap_or_default();
+    let intended: Vec<&str> = RUNTIMES
+        .iter()
+        .filter(|profile| line.intended.iter().any(|declared| declared.runtime == profile.name))
+        .map(|profile| profile.name)
+        .collect();
+    let runtimes: Vec<Value> = line.runtimes.iter().map(|answer| runtime(answer, line, names, step)).collect();
+    let is_of_a_program = |fault: &Fault| fault.code.starts_with("exec-");
+    let programs = line.runtimes.iter().flat_map(|answer| &answer.faults).any(is_of_a_program);
+    json!({
+        "verdict": words::verdict(&line.verdict).as_str(),
+        "platforms": platforms.iter().map(|platform| clean(platform, MAX_NAME)).collect::<Vec<_>>(),
+        "intended": intended,
+        "because": line.ignored.as_deref().map(words::because),
+        "runtimes": runtimes,
+        "exec": line.exec.iter().map(|started| exec(started, names)).collect::<Vec<_>>(),
+        "remark": programs.then_some(OVERRIDE),
+    })
+}
+
+fn runtime(answer: &Answer, line: &Line, names: &Names, step: &mut impl FnMut(Value) -> Value) -> Value {
+    let declared = line.intended.iter().find(|declared| declared.runtime == answer.runtime);
+    let profile = RUNTIMES.iter().find(|profile| declared.is_some() && profile.name == answer.runtime);
+    let name = clean(&answer.runtime, MAX_NAME);
+    let is_declaration = answer.faults.iter().any(|fault| fault.code == "intent-unreadable");
+    // As `Subject::title` has it; of a subject, the results have the name alone.
+    let title = match profile {
+        Some(profile) => profile.title.to_owned(),
+        None if is_declaration => format!("`{name}`"),
+        None => format!("its own label, {name}"),
+    };
+    let faults: Vec<Value> = answer.faults.iter().map(|found| fault(found, names, step)).collect();
+    json!({
+        "title": title,
+        "verdict": words::verdict(&answer.verdict).as_str(),
+        "by": declared.map(|declared| words::declared_by(&declared.declared_by)),
+        "faults": faults,
+        "unknown": answer.unknown.iter().map(|reason| names.out_of(reason, MAX_SENTENCE)).collect::<Vec<_>>(),
+    })
+}
+
+fn fault(fault: &Fault, names: &Names, step: &mut impl FnMut(Value) -> Value) -> Value {
+    let steps = fault.remedy.iter().enumerate().map(|(at, remedy)| {
+        let advice = fault.advice.get(at).filter(|_| fault.advice.len() == fault.remedy.len());
+        let text = |text: &str| names.out_of(text, MAX_COMMAND);
+        step(match advice {
+            Some(advice) if advice == remedy => json!([text(advice)]),
+            Some(advice) => json!([text(advice), text(remedy)]),
+            // Which of the two it is, is not known.
+            None => json!(["", text(remedy)]),
+        })
+    });
+    let steps: Vec<Value> = steps.collect();
+    json!({
+        "code": clean(&fault.code, MAX_NAME),
+        "evidence": names.out_of(&fault.evidence, MAX_SENTENCE),
+        "symptom": fault.symptom.as_ref().map(|symptom| names.out_of(symptom, MAX_SENTENCE)),
+        "steps": steps,
+    })
+}
+
+fn exec(started: &Started, names: &Names) -> Value {
+    let name = |text: &str| clean(text, MAX_NAME);
+    let (platform, host) = (name(&started.platform), name(&started.host));
+    let refused = started.errno.as_deref().map(|errno| {
+        let path = started.path.as_deref().map(|path| format!(": {}", names.out_of(path, MAX_NAME)));
+        format!("{}{}", name(errno), path.unwrap_or_default())
+    });
+    json!({
+        "on": if platform == host { host } else { format!("{platform} on {host}") },
+        "argv": names.out_of(&started.argv.join(" "), MAX_SENTENCE),
+        "chain": started.chain.iter().map(|path| names.out_of(path, MAX_NAME)).collect::<Vec<_>>(),
+        "starts": started.outcome == "starts",
+        "refused": refused,
+        "reason": started.reason.as_ref().map(|reason| names.out_of(reason, MAX_SENTENCE)),
+    })
+}
