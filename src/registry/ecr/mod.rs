@@ -2,9 +2,12 @@
 //!
 //! Does not know what the answers mean for a verdict. Never logs a URL's query: a presigned URL is a bearer secret.
 
+mod patience;
 mod blob;
 mod transfer;
 mod reply;
+
+pub use patience::Patience;
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
@@ -20,13 +23,14 @@ use crate::service_error::cause;
 pub struct Ecr {
     client: Client,
     http: SharedHttpConnector,
+    patience: Patience,
 }
 
 impl Ecr {
     /// `http` fetches blobs from the presigned addresses that the API hands out; it is the API's own HTTP stack.
     #[must_use]
-    pub fn new(client: Client, http: SharedHttpConnector) -> Self {
-        Self { client, http }
+    pub fn new(client: Client, http: SharedHttpConnector, patience: Patience) -> Self {
+        Self { client, http, patience }
     }
 
     /// The images of one repository.
@@ -74,14 +78,17 @@ impl Registry for EcrRepository {
 
     async fn blob(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
         match self.address(digest).await? {
-            Answer::Found(url) => blob::fetch(&self.ecr.http, &url, digest, limit).await,
+            Answer::Found(url) => blob::fetch(&self.ecr.http, &url, digest, limit, self.ecr.patience.whole).await,
             other => Ok(other.map(|_| Vec::new())),
         }
     }
 
     async fn stream(&self, digest: &Digest) -> Result<Answer<Stream>, RegistryError> {
         match self.address(digest).await? {
-            Answer::Found(url) => transfer::begin(&self.ecr.http, &url, digest).await.map(Answer::Found),
+            Answer::Found(url) => {
+                let begun = transfer::begin(&self.ecr.http, &url, digest, self.ecr.patience.piece).await;
+                begun.map(Answer::Found)
+            }
             other => Ok(other.map(|_| -> Stream { Box::new(std::io::empty()) })),
         }
     }
