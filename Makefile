@@ -1,4 +1,4 @@
-.PHONY: help test test-real test-kernel test-layers test-emulator e2e lint lint-template bench-startup bench-exec build deploy delete
+.PHONY: help test test-faults test-real test-kernel test-layers test-emulator e2e lint lint-template bench-startup bench-exec build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -12,6 +12,9 @@ help: ## what there is
 
 test: ## every hermetic test; needs Rust and nothing else
 	$(CARGO) test --locked $(FEATURES)
+
+test-faults: ## every failure of every call of the function, in the function's own time: half a minute
+	$(CARGO) test --locked $(FEATURES) --test it aws::failures -- --ignored
 
 test-kernel: ## the prediction of execve(2) against the running kernel and runc; needs root, Python 3 and runc
 	$(CARGO) test --locked $(FEATURES) --test it kernel:: -- --ignored --nocapture

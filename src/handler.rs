@@ -84,10 +84,10 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
         let rules = &self.settings.rules;
         let left = left.map_or(Duration::MAX, |left| left.saturating_sub(MARGIN));
         let by = Inspect { inspector: &self.inspector, left };
-        let mut found = look(&registry, &arrival.selector, None, rules, by).await?;
+        let mut found = gone(look(&registry, &arrival.selector, None, rules, by).await)?;
         if matches!(found, Look::Ignored(Ignored::Deleted, _)) {
             tokio::time::sleep(SECOND_LOOK).await;
-            found = look(&registry, &arrival.selector, None, rules, by).await?;
+            found = gone(look(&registry, &arrival.selector, None, rules, by).await)?;
         }
         let mut report = found.report(Place {
             arrival: Some(&arrival),
@@ -131,6 +131,14 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
             }
         }
         Ok(Outcome::Set)
+    }
+}
+
+/// An image goes with its repository: an event tells of one that was there.
+fn gone(looked: Result<Look, RegistryError>) -> Result<Look, RegistryError> {
+    match looked {
+        Err(RegistryError::NoRepository { .. }) => Ok(Look::Ignored(Ignored::Deleted, None)),
+        looked => looked,
     }
 }
 

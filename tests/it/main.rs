@@ -27,4 +27,5 @@ mod journal;
 mod template;
 mod readme;
 mod aws;
+mod at_least_once;
 mod kernel;

@@ -43,7 +43,7 @@ pub(super) async fn open(http: &SharedHttpConnector, url: &str) -> Result<ByteSt
     let request = Request::get(url).map_err(|_| "its address cannot be read".to_owned())?;
     let response = http.call(request).await.map_err(|error| match (error.is_timeout(), error.is_io()) {
         (true, _) => "the storage service did not answer in time".to_owned(),
-        (_, true) => "the connection broke".to_owned(),
+        (_, true) => "the storage service could not be reached".to_owned(),
         // The connector's own text may hold the address.
         _ => "the connection could not be used".to_owned(),
     })?;

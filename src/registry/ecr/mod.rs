@@ -110,16 +110,15 @@ impl EcrRepository {
         match request.layer_digest(digest.as_str()).send().await {
             Ok(reply) => match reply.download_url() {
                 Some(url) => Ok(Answer::Found(url.to_owned())),
-                None => Err(self.broken(ACTION, reply::Fault::Silence)),
+                None => Err(self.broken(ACTION, reply::Fault::NoAddress)),
             },
             Err(error) => reply::refused_layer(&error).map_or_else(|| Err(self.failed(ACTION, error)), Ok),
         }
     }
 
-    fn failed<E, R>(&self, action: &'static str, error: SdkError<E, R>) -> RegistryError
+    fn failed<E>(&self, action: &'static str, error: SdkError<E>) -> RegistryError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
     {
         let (resource, code) = (self.repository.arn(), error.code().map(str::to_owned));
         let source = cause(error);

@@ -12,7 +12,7 @@ use ecr_preflight::handler::Walk;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::mark::ecr::EcrMarker;
 use ecr_preflight::notify::sns::SnsTopic;
-use ecr_preflight::reference::Repository;
+use ecr_preflight::reference::{Digest, Repository};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::super::{REPOSITORY, pushed, settings};
@@ -81,8 +81,9 @@ pub fn walk(stage: &Stage, failure: Failure, speed: u32) -> Cell {
     if !is_refused {
         aws.fail(stage.action, stage.from..=to, failure.fault);
     }
-    if let Some((action, fault)) = stage.besides {
-        aws.fail(action, .., fault);
+    if let Some(mark) = stage.taken {
+        aws.make_immutable(REPOSITORY);
+        aws.tag(REPOSITORY, &format!("{mark}-{}", image.short()), Digest::of(b"another").as_str());
     }
     let mut settings = settings(&[("PREFLIGHT_MARK", "always")]);
     settings.topic = settings.topic.filter(|_| stage.is_told);
@@ -109,7 +110,8 @@ pub fn walk(stage: &Stage, failure: Failure, speed: u32) -> Cell {
     let messages = aws.calls_of("Publish");
     let made = if is_refused { detour.made.load(Ordering::Relaxed) } else { aws.calls_of(stage.action).len() };
     let kinds = ["preflight-fail-", "preflight-pass-"].into_iter();
-    let kinds = kinds.filter(|kind| aws.tags(REPOSITORY).iter().any(|tag| tag.starts_with(kind)));
+    let is_own = |tag: &String| stage.taken.is_none_or(|mark| !tag.starts_with(mark));
+    let kinds = kinds.filter(|kind| aws.tags(REPOSITORY).iter().any(|tag| tag.starts_with(kind) && is_own(tag)));
     let cell = Cell {
         answer: masked(&said(&outcome), &layout),
         requests: (made + 1).checked_sub(stage.from).expect("the walk comes as far as the failure"),

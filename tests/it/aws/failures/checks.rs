@@ -28,7 +28,7 @@ const MOST: usize = 4;
 /// No cell is silence, and none leaks.
 pub fn hold(stage: &Stage, failure: Failure, cell: &Cell, seen: &Seen<'_>) {
     let place = format!("{}: {failure:?}: {cell:?}", stage.title);
-    let is_of_reading = !matches!(stage.action, "PutImage" | "Publish") && stage.besides.is_none();
+    let is_of_reading = !matches!(stage.action, "PutImage" | "Publish") && stage.taken.is_none();
     match seen.outcome {
         Err(error) => assert!(error.to_string().len() > 10, "{place}"),
         Ok(report) => {

@@ -24,7 +24,7 @@ use self::stages::{Stage, stages};
 const BESIDE: usize = 64;
 
 /// How often faster time runs out than in the function.
-const HURRIED: u32 = 5;
+const HURRIED: u32 = 3;
 
 /// One row of the table.
 type Row<'a> = (&'a Stage, Failure);
@@ -55,14 +55,20 @@ fn holds(speed: u32) {
     let stages = stages();
     let rows: Vec<Row<'_>> =
         stages.iter().flat_map(|stage| stage.failures.iter().map(move |failure| (stage, *failure))).collect();
+    // What is written is never what a hurried clock has shown.
+    let speed = if std::env::var_os("UPDATE_EXPECT").is_some() { 1 } else { speed };
     let mut cells = walk(&rows, speed, BESIDE);
     let kept = std::fs::read_to_string(page::PATH).unwrap_or_default();
-    // On a machine that is busy elsewhere, a hurried clock may run out for another reason. What differs is walked again
-    // by itself and in the function's own time, and that counts.
-    if speed > 1 && !kept.is_empty() {
-        let odd: Vec<usize> = (0..rows.len()).filter(|at| !kept.contains(&page::row(rows[*at].1, &cells[*at]))).collect();
+    // On a machine that is busy elsewhere, a hurried clock may run out for another reason. What differs of the rows that
+    // take time is walked again in the function's own, and that counts.
+    if speed > 1 {
+        let is_odd = |at: &usize| {
+            let (stage, failure) = rows[*at];
+            takes_time(failure.fault) && !page::section(&kept, stage).contains(&page::row(failure, &cells[*at]))
+        };
+        let odd: Vec<usize> = (0..rows.len()).filter(is_odd).collect();
         let again: Vec<Row<'_>> = odd.iter().map(|at| rows[*at]).collect();
-        for (at, cell) in odd.iter().zip(walk(&again, 1, 4)) {
+        for (at, cell) in odd.iter().zip(walk(&again, 1, 8)) {
             cells[*at] = cell;
         }
     }

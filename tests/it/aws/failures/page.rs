@@ -10,6 +10,7 @@ use ecr_preflight::aws::Patience;
 use super::Row;
 use super::cell::Cell;
 use super::faults::{Failure, words};
+use super::stages::Stage;
 
 /// Where it is kept, from the root of the repository.
 pub const PATH: &str = "docs/faults.md";
@@ -28,7 +29,8 @@ How to read a row:
   A verdict is final, and its reasons are in the message. An error makes Lambda invoke the function again, twice, after
   one and two minutes; then the event is sent to the failure queue, and an alarm goes off. The error's words are in the log
   and in the queue.
-- **requests**: how many requests of this very call the function made in one invocation.
+- **requests**: how many requests of this very call the function made in one invocation. The rows are walked without the
+  pauses between attempts, which are drawn by lot: where time runs out, there may be one request fewer.
 - **messages**: how many messages the topic took. Two or more are the same message again, because its receipt was lost.
 - **mark**: which mark the image has afterwards, with `PREFLIGHT_MARK=always`.
 
@@ -53,7 +55,7 @@ fn bounds() -> String {
     ];
     let rows = rows.map(|(what, bound)| format!("| {what} | {} |\n", bound.as_secs()));
     format!(
-        "\nBounds in time, in seconds. `make test` walks the rows that run into one with all of them a fifth as long, and \
+        "\nBounds in time, in seconds. `make test` walks the rows that run into one with all of them a third as long, and \
          `make test-faults`\nas long as they are.\n\n| of what | at most |\n|---|--:|\n{}",
         rows.concat()
     )
@@ -66,6 +68,12 @@ pub fn row(failure: Failure, cell: &Cell) -> String {
     let messages = if cell.messages == 0 { "–".to_owned() } else { cell.messages.to_string() };
     let failure = words(failure).replace('|', "\\|");
     format!("| {failure} | {} | {} | {messages} | {marks} |\n", plain(&cell.answer), cell.requests)
+}
+
+/// The section of a stage in a page that was written before.
+pub fn section<'a>(page: &'a str, stage: &Stage) -> &'a str {
+    let sections = page.split("\n## ");
+    sections.into_iter().find(|section| section.lines().next() == Some(stage.title)).unwrap_or_default()
 }
 
 /// All of it.

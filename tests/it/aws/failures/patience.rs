@@ -31,20 +31,18 @@ pub fn patience(speed: u32) -> Patience {
 }
 
 /// The clients as the function builds them, in a hurry. Where nothing waits for time to run out, its bounds are the
-/// function's own, and only the pauses between attempts are short.
+/// function's own. The pauses between attempts are short in any case: the SDK draws them by lot.
 pub fn clients(speed: u32, takes_time: bool, detour: Option<&Detour>) -> Aws {
     // The SDK keeps one quota of retries a region for the whole process.
     static CLIENTS: AtomicUsize = AtomicUsize::new(0);
     let region = Region::new(format!("us-fault-{}", CLIENTS.fetch_add(1, Ordering::Relaxed)));
     let credentials = Credentials::new("id", KEY, Some(TOKEN.to_owned()), None, "test");
-    let retries = RetryConfig::standard();
-    // The SDK's own pauses are 1 s at first and 20 s at most.
-    let pause = |seconds: u64| if takes_time { Duration::from_secs(seconds) / speed } else { Duration::from_millis(1) };
+    let retries = RetryConfig::standard().with_max_backoff(Duration::from_millis(1));
     let config = SdkConfig::builder()
         .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest())
         .region(region)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(retries.with_initial_backoff(pause(1)).with_max_backoff(pause(20)));
+        .retry_config(retries);
     let patience = patience(if takes_time { speed } else { 1 });
     let direct = connector_within(patience.connect, patience.read);
     let http = match detour {

@@ -21,8 +21,8 @@ pub struct Stage {
     pub runtimes: &'static str,
     /// Whether there is a topic.
     pub is_told: bool,
-    /// What goes wrong besides, and always.
-    pub besides: Option<(&'static str, Fault)>,
+    /// The mark, but for the digest at its end, that another image has already, in a repository with immutable tags.
+    pub taken: Option<&'static str>,
     pub failures: Vec<Failure>,
 }
 
@@ -43,6 +43,9 @@ const SOUND: &str = "The image is for arm64, as the repository is: without the f
                      told.";
 const INDEX: &str = "An index for amd64 and arm64 in a repository for ECS on arm64: without the failure it runs, is \
                      marked, and nobody is told.";
+
+const TAKEN: &str = "The image is for arm64, and the repository for App Runner and its tags immutable; another image has \
+                     the very tag that is to be the mark. Without the failure the message says so.";
 
 /// A presigned address elsewhere, without TLS.
 const PLAIN: Fault = Says(r#"{"downloadUrl":"http://bucket.example/x?X-Amz-Signature=0SECRET0"}"#);
@@ -165,11 +168,11 @@ pub fn stages() -> Vec<Stage> {
         image: arm64,
         runtimes: "apprunner",
         is_told: true,
-        besides: None,
+        taken: None,
         failures,
     };
-    let sound = |title, action, failures| Stage { about: SOUND, runtimes: "ecs/arm64", ..wrong(title, action, failures) };
-    let taken = Some(("PutImage", Error(400, "ImageTagAlreadyExistsException")));
+    let sound =
+        |title, action, failures| Stage { about: SOUND, runtimes: "ecs/arm64", ..wrong(title, action, failures) };
     let again = ecr(always(&[Failure("ImageTagDoesNotMatchDigest"), Failure("ImageNotFound"), Says("{}")]));
     vec![
         wrong("`ecr:BatchGetImage`: the image", "BatchGetImage", manifest()),
@@ -199,17 +202,25 @@ pub fn stages() -> Vec<Stage> {
         Stage { from: 2, ..sound("`ecr:GetDownloadUrlForLayer`: a layer", "GetDownloadUrlForLayer", address()) },
         Stage {
             from: 2,
-            ..wrong("`ecr:GetDownloadUrlForLayer`: a layer of what fails by its label", "GetDownloadUrlForLayer", address())
+            ..wrong(
+                "`ecr:GetDownloadUrlForLayer`: a layer of what fails by its label",
+                "GetDownloadUrlForLayer",
+                address(),
+            )
         },
         wrong("The storage service: the config", "Blob", blob()),
         Stage { from: 2, ..sound("The storage service: a layer", "Blob", blob()) },
         Stage { from: 2, ..wrong("The storage service: a layer of what fails by its label", "Blob", blob()) },
         wrong("`ecr:PutImage`: the mark of what fails", "PutImage", mark()),
         sound("`ecr:PutImage`: the mark of what runs, of which nobody else would hear", "PutImage", mark()),
-        Stage { is_told: false, ..wrong("`ecr:PutImage`: the mark of what fails, where there is no topic", "PutImage", mark()) },
+        Stage {
+            is_told: false,
+            ..wrong("`ecr:PutImage`: the mark of what fails, where there is no topic", "PutImage", mark())
+        },
         Stage {
             from: 2,
-            besides: taken,
+            about: TAKEN,
+            taken: Some("preflight-fail-apprunner"),
             ..wrong("`ecr:BatchGetImage`: whose a mark is that is there already", "BatchGetImage", again)
         },
         wrong("`sns:Publish`: the message", "Publish", message()),

@@ -86,7 +86,15 @@ pub enum End {
 
 impl Reply {
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into(), beyond: 0, cut: None, pace: Duration::ZERO, end: End::Closed }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+            beyond: 0,
+            cut: None,
+            pace: Duration::ZERO,
+            end: End::Closed,
+        }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
