@@ -26,7 +26,7 @@ use crate::support::random::Random;
 /// As many pushes and deletions a history has at most.
 const DEEDS: usize = 5;
 /// As many deliveries are at work at a time, at most.
-const BESIDE: usize = 3;
+const BESIDE: usize = 6;
 /// As many calls fail of one history, at most.
 const FAULTS: usize = 4;
 
@@ -113,7 +113,8 @@ pub async fn live(seed: u64, images: Rc<Images>) -> Past {
                 deeds -= 1;
                 history.deed();
             }
-            2 | 3 if is_due && history.working.len() < BESIDE => history.begin(&deliver),
+            2 | 3 if is_due && history.has_room() => history.begin(&deliver),
+            4..7 if is_due && history.has_room() && history.sleeps() => history.begin(&deliver),
             _ if is_busy => history.go_on().await,
             _ if deeds == 0 && !is_due => return history.past,
             _ => {}
@@ -122,6 +123,15 @@ pub async fn live(seed: u64, images: Rc<Images>) -> Past {
 }
 
 impl History {
+    fn has_room(&self) -> bool {
+        self.working.len() < BESIDE
+    }
+
+    /// Whether all that is at work sleeps.
+    fn sleeps(&self) -> bool {
+        self.working.iter().all(|(_, sleeps, _)| *sleeps)
+    }
+
     /// Something is pushed or, now and then, deleted.
     fn deed(&mut self) {
         let world = &self.world;
@@ -172,7 +182,11 @@ impl History {
 
     /// One of the deliveries goes on until it waits again. One that sleeps is waited for; no other goes on meanwhile.
     async fn go_on(&mut self) {
-        let at = self.world.below(self.working.len());
+        let mut at = self.world.below(self.working.len());
+        // They sleep half a second each, and had better do so together.
+        if self.working[at].1 && self.world.below(8) > 0 {
+            at = self.working.iter().position(|(_, sleeps, _)| !sleeps).unwrap_or(at);
+        }
         let (delivery, sleeps, future) = &mut self.working[at];
         self.world.at_work.set(*delivery);
         let world = Rc::clone(&self.world);

@@ -13,6 +13,7 @@ mod stages;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use expect_test::expect_file;
 
@@ -20,8 +21,11 @@ use self::cell::Cell;
 use self::faults::{Failure, takes_time};
 use self::stages::{Stage, stages};
 
-/// How many cells are walked beside each other: they wait for most of their time.
-const BESIDE: usize = 64;
+/// How many cells are walked beside each other of those that end at once.
+const BESIDE: usize = 4;
+
+/// How long after each other those begin that wait.
+const APART: Duration = Duration::from_millis(80);
 
 /// How often faster time runs out than in the function.
 const HURRIED: u32 = 3;
@@ -29,18 +33,27 @@ const HURRIED: u32 = 3;
 /// One row of the table.
 type Row<'a> = (&'a Stage, Failure);
 
-/// Walks all of them, those first that wait for longest; gives them back in the order of the rows.
-fn walk(rows: &[Row<'_>], speed: u32, beside: usize) -> Vec<Cell> {
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    order.sort_by_key(|at| !takes_time(rows[*at].1.fault));
+/// Walks all of them; gives them back in their order. Those that wait for time to run out begin one after the other, and
+/// all wait together: were they to begin at once, their time would run out while they wait for the processor.
+fn walk(rows: &[Row<'_>], speed: u32) -> Vec<Cell> {
+    let (slow, quick): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|at| takes_time(rows[*at].1.fault));
     let (next, cells) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let walk = |at: usize| {
+        let cell = cell::walk(rows[at].0, rows[at].1, speed);
+        cells.lock().unwrap().push((at, cell));
+    };
     std::thread::scope(|scope| {
-        for _ in 0..beside {
+        for (place, at) in (0..).zip(slow) {
+            let walk = &walk;
+            scope.spawn(move || {
+                std::thread::sleep(APART * place);
+                walk(at);
+            });
+        }
+        for _ in 0..BESIDE {
             scope.spawn(|| {
-                while let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let (stage, failure) = rows[*at];
-                    let cell = cell::walk(stage, failure, speed);
-                    cells.lock().unwrap().push((*at, cell));
+                while let Some(at) = quick.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    walk(*at);
                 }
             });
         }
@@ -57,7 +70,7 @@ fn holds(speed: u32) {
         stages.iter().flat_map(|stage| stage.failures.iter().map(move |failure| (stage, *failure))).collect();
     // What is written is never what a hurried clock has shown.
     let speed = if std::env::var_os("UPDATE_EXPECT").is_some() { 1 } else { speed };
-    let mut cells = walk(&rows, speed, BESIDE);
+    let mut cells = walk(&rows, speed);
     let kept = std::fs::read_to_string(page::PATH).unwrap_or_default();
     // On a machine that is busy elsewhere, a hurried clock may run out for another reason. What differs of the rows that
     // take time is walked again in the function's own, and that counts.
@@ -68,7 +81,7 @@ fn holds(speed: u32) {
         };
         let odd: Vec<usize> = (0..rows.len()).filter(is_odd).collect();
         let again: Vec<Row<'_>> = odd.iter().map(|at| rows[*at]).collect();
-        for (at, cell) in odd.iter().zip(walk(&again, 1, 8)) {
+        for (at, cell) in odd.iter().zip(walk(&again, 1)) {
             cells[*at] = cell;
         }
     }
