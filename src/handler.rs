@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::event::{Arrival, Event, EventError, Ignored};
 use crate::image::{self, Content, Depth, Image, Want};
-use crate::inspect::{Inspection, Inspector};
+use crate::inspect::{Inspection, Inspector, Seen};
 use crate::intent::{Intent, Source};
 use crate::journal::{self, Walked};
 use crate::log;
@@ -57,7 +57,8 @@ pub enum Error {
     Unmarked(String),
 }
 
-/// How long to wait before a missing image is asked for a second time: an event may overtake what it tells of.
+/// How long to wait before a missing image, or one of which a part is missing, is asked for a second time: an event may
+/// overtake what it tells of, and an image be deleted while it is read.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 /// What of an invocation's time is kept back from inspections, so that what is known without them still goes out: a mark
@@ -85,7 +86,7 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
         let left = left.map_or(Duration::MAX, |left| left.saturating_sub(MARGIN));
         let by = Inspect { inspector: &self.inspector, left };
         let mut found = gone(look(&registry, &arrival.selector, None, rules, by).await)?;
-        if matches!(found, Look::Ignored(Ignored::Deleted, _)) {
+        if matches!(found, Look::Ignored(Ignored::Deleted, _)) || found.lacks_a_part() {
             tokio::time::sleep(SECOND_LOOK).await;
             found = gone(look(&registry, &arrival.selector, None, rules, by).await)?;
         }
@@ -225,6 +226,13 @@ pub async fn look(
 }
 
 impl Look {
+    /// Whether it could not be told because something of the image was not to be had.
+    fn lacks_a_part(&self) -> bool {
+        let Self::Judged { judgement, image: Some(image), inspections, .. } = self else { return false };
+        let is_lost = |inspection: &Inspection| matches!(inspection.seen, Seen::Lost(_));
+        judgement.verdict == Verdict::Unknown && (image.lacks_a_part() || inspections.iter().any(is_lost))
+    }
+
     /// What there is to say of it.
     #[must_use]
     pub fn report(&self, place: Place<'_>) -> Report {
