@@ -51,11 +51,14 @@ pub struct Past {
     pub most_beside: usize,
 }
 
+/// A delivery at work.
+type Working = LocalBoxFuture<'static, Result<Report, Error>>;
+
 struct History {
     world: Rc<World>,
     past: Past,
     /// Deliveries at work; whether they sleep.
-    working: Vec<(usize, bool, LocalBoxFuture<'static, Result<Report, Error>>)>,
+    working: Vec<(usize, bool, Working)>,
 }
 
 pub fn world(seed: u64, images: &Rc<Images>) -> Rc<World> {
@@ -97,7 +100,7 @@ pub async fn live(seed: u64, images: Rc<Images>) -> Past {
         settings,
         journal: |_| {},
     });
-    let deliver = move |event: &Event| -> LocalBoxFuture<'static, Result<Report, Error>> {
+    let deliver = move |event: &Event| -> Working {
         let event: EventBridgeEvent<Value> = serde_json::from_value(pushed(&event.digest, &event.tag)).unwrap();
         let walk = Rc::clone(&walk);
         Box::pin(async move { walk.handle(&event, None).await })
@@ -167,7 +170,7 @@ impl History {
     }
 
     /// One of the events is delivered, whichever it is, and now and then it stays to be delivered again.
-    fn begin(&mut self, deliver: &impl Fn(&Event) -> LocalBoxFuture<'static, Result<Report, Error>>) {
+    fn begin(&mut self, deliver: &impl Fn(&Event) -> Working) {
         let at = self.world.below(self.world.events.borrow().len());
         let event = if self.world.below(4) == 0 {
             self.world.events.borrow()[at].clone()

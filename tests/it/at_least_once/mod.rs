@@ -24,6 +24,7 @@ const SEED: u64 = 1;
 struct Told(u64);
 
 impl Drop for Told {
+    #[allow(clippy::print_stderr, reason = "beside the words of the assertion")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the history of the seed {} does not hold", self.0);
