@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::started::LATE;
 use crate::exec::{Answer, Machine, Made};
 use crate::inspect::{Inspection, Seen};
 use crate::platform::Platform;
@@ -45,7 +46,8 @@ impl ProgramFace {
     pub(super) fn new(inspection: &Inspection) -> Self {
         let text = |path: &Vec<u8>| printable(&String::from_utf8_lossy(path), MAX_TEXT);
         let (launches, last) = match &inspection.seen {
-            Seen::Nothing(reason) => return Self::unknown(reason),
+            Seen::Nothing(reason) | Seen::Lost(reason) => return Self::unknown(reason),
+            Seen::Late => return Self::unknown(LATE),
             Seen::Launches(launches, _) => (launches, inspection.last()),
         };
         if let Some(Made { machine, .. }) = last.and_then(|launch| launch.made.as_ref()) {

@@ -358,10 +358,7 @@ fn help_teaches() {
                        what is declared
           completions  Print the script with which a shell completes this program's commands and options
           man          Print the manual page, or write all pages into a directory
-          check   Check one image against the runtimes that it is meant for
-          replay  Replay an event through the function's own handler and print what it would send and mark
-          binary  Check one program, by its ELF header, against the runtimes that it is meant for
-          page    Make a page to look at, filter and pass on out of the results of an audit
+          page         Make a page to look at, filter and pass on out of the results of an audit
 
         Options:
               --color <WHEN>

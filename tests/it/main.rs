@@ -34,4 +34,5 @@ mod journal;
 mod template;
 mod readme;
 mod aws;
+mod at_least_once;
 mod kernel;

@@ -103,7 +103,7 @@ pub(super) async fn run<O: Write, E: Write>(
             Err(error) => Err(error),
         };
         let found = match found {
-            Ok(checked) => Ok(checked),
+            Ok(answer) => Ok(answer),
             Err(error) => Err(Unread { hint: near::hint(&error).await, error }),
         };
         (reference.as_str(), found)

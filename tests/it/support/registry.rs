@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use ecr_preflight::reference::Digest;
 use serde_json::{Value, json};
 
-use super::aws::http::{Reply, Request};
+use super::aws::http::{End, Reply, Request};
 use super::layout::{Builder, OCI_MANIFEST};
 
 /// The one repository that it has.
@@ -111,7 +111,7 @@ impl World {
         while let Ok(Some(request)) = Request::read(&mut reader) {
             self.requests.lock().unwrap().push(request.clone());
             let reply = self.reply(&request, address);
-            if !reply.send(&mut connection).unwrap_or(false) {
+            if !matches!(reply.send(&mut connection), Ok(End::Kept)) {
                 return;
             }
         }
