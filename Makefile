@@ -1,4 +1,4 @@
-.PHONY: help test test-page test-real test-kernel test-layers test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec load build deploy delete
+.PHONY: help test test-faults test-page test-real test-kernel test-layers test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec load build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -10,12 +10,15 @@ SAM_VENV := $(TARGET)/sam-venv
 help: ## what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-test: ## every hermetic test; needs Rust and nothing else
+test: ## every hermetic test; needs Rust, git and bash
 	$(CARGO) test --locked $(FEATURES)
 
 test-page: $(TARGET)/page-venv/installed ## the page of an audit in a real browser, with pictures of it; needs Debian's chromium and chromium-driver
 	$(CARGO) build --locked $(FEATURES) --bin ecr-preflight
 	python3 -B tests/page/run.py --tool $(TARGET)/debug/ecr-preflight --axe $(TARGET)/page-venv --work $(TARGET)/page
+
+test-faults: ## every failure of every call of the function, in the function's own time: half a minute
+	$(CARGO) test --locked $(FEATURES) --test it aws::failures -- --ignored
 
 test-kernel: ## the prediction of execve(2) against the running kernel and runc; needs root, Python 3 and runc
 	$(CARGO) test --locked $(FEATURES) --test it kernel:: -- --ignored --nocapture

@@ -23,7 +23,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-use crate::registry::ecr::Ecr;
+use crate::registry::ecr::{self, Ecr};
 
 /// How long a connection may take: within a region it takes a few milliseconds.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -37,10 +37,32 @@ const CALL: Duration = Duration::from_secs(14);
 /// How often a call is attempted, with the SDK's jittered, growing pauses between.
 const ATTEMPTS: u32 = 4;
 
+/// How long the clients wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the first byte of an answer.
+    pub read: Duration,
+    /// For one attempt of a call.
+    pub attempt: Duration,
+    /// For one call with all its attempts and the pauses between them.
+    pub call: Duration,
+    /// For blobs.
+    pub storage: ecr::Patience,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { connect: CONNECT, read: READ, attempt: ATTEMPT, call: CALL, storage: ecr::Patience::default() }
+    }
+}
+
 /// What the clients are made of.
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
+    storage: ecr::Patience,
     /// Every request goes through this one, those to presigned addresses too: one set of trusted roots, one pool.
     http: SharedHttpConnector,
 }
@@ -73,22 +95,35 @@ impl Aws {
     #[must_use]
     pub fn new(config: SdkConfig, http: SharedHttpConnector) -> Self {
         let retries = config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build();
         let shared = http.clone();
         let config = config
             .into_builder()
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .retry_config(retries.with_max_attempts(ATTEMPTS))
-            .timeout_config(timeouts)
             .http_client(http_client_fn(move |_, _| shared.clone()))
             .build();
-        Self { config, http }
+        Self { config, storage: ecr::Patience::default(), http }.waiting(Patience::default())
+    }
+
+    /// The same with another patience. How long a connection and its first byte may take, is the connector's to say.
+    #[must_use]
+    pub fn waiting(self, patience: Patience) -> Self {
+        let timeouts = TimeoutConfig::builder();
+        let timeouts = timeouts.operation_attempt_timeout(patience.attempt).operation_timeout(patience.call);
+        let config = self.config.into_builder().timeout_config(timeouts.build()).build();
+        Self { config, storage: patience.storage, http: self.http }
+    }
+
+    /// The region of the clients, where one is known.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.config.region().map(Region::as_ref)
     }
 
     /// Reads repositories; `endpoint` takes the place of the region's own.
     #[must_use]
     pub fn ecr(&self, endpoint: Option<String>) -> Ecr {
-        Ecr::new(self.ecr_client(endpoint), self.http.clone())
+        Ecr::new(self.ecr_client(endpoint), self.http.clone(), self.storage)
     }
 
     /// The ECR client alone.

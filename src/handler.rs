@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::event::{Arrival, Event, EventError, How, Ignored};
 use crate::image::{self, Content, Depth, Image, Want};
-use crate::inspect::{Inspection, Inspector};
+use crate::inspect::{Inspection, Inspector, Seen};
 use crate::intent::{Intent, Source};
 use crate::journal::{self, Walked};
 use crate::log;
@@ -36,6 +36,8 @@ pub struct Walk<O, N, M> {
     pub inspector: Inspector,
     /// How it is set.
     pub settings: Settings,
+    /// The region whose repositories are read; none where any is.
+    pub region: Option<String>,
     /// Writes down one line for each event.
     pub journal: fn(&Value),
 }
@@ -52,12 +54,17 @@ pub enum Error {
     Notify(#[from] NotifyError),
     #[error(transparent)]
     Mark(#[from] MarkError),
+    /// A repository of the same name in the function's own region would be another one.
+    #[error("the image is in {theirs}, and this function reads the repositories of {own}: deploy it there too")]
+    #[allow(missing_docs, reason = "the message says it")]
+    Elsewhere { theirs: String, own: String },
     /// Nobody else would hear of it, so it must not pass for done.
     #[error("the mark was not set: {0}")]
     Unmarked(String),
 }
 
-/// How long to wait before a missing image is asked for a second time: an event may overtake what it tells of.
+/// How long to wait before a missing image, or one of which a part is missing, is asked for a second time: an event may
+/// overtake what it tells of, and an image be deleted while it is read.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 /// What of an invocation's time is kept back from inspections, so that what is known without them still goes out: a mark
@@ -80,14 +87,17 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
                 return Ok(report);
             }
         };
+        if let Some(own) = self.region.clone().filter(|own| own != arrival.repository.region()) {
+            return Err(Error::Elsewhere { theirs: arrival.repository.region().to_owned(), own });
+        }
         let registry = Counted::new((self.registry)(&arrival.repository));
         let rules = &self.settings.rules;
         let left = left.map_or(Duration::MAX, |left| left.saturating_sub(MARGIN));
         let by = Inspect { inspector: &self.inspector, left };
-        let mut found = look(&registry, &arrival.selector, None, rules, by).await?;
-        if matches!(found, Look::Ignored(Ignored::Deleted, _)) {
+        let mut found = gone(look(&registry, &arrival.selector, None, rules, by).await)?;
+        if matches!(found, Look::Ignored(Ignored::Deleted, _)) || found.lacks_a_part() {
             tokio::time::sleep(SECOND_LOOK).await;
-            found = look(&registry, &arrival.selector, None, rules, by).await?;
+            found = gone(look(&registry, &arrival.selector, None, rules, by).await)?;
         }
         let mut report = found.report(Place {
             arrival: Some(&arrival),
@@ -133,6 +143,14 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
             }
         }
         Ok(Outcome::Set)
+    }
+}
+
+/// An image goes with its repository: an event tells of one that was there.
+fn gone(looked: Result<Look, RegistryError>) -> Result<Look, RegistryError> {
+    match looked {
+        Err(RegistryError::NoRepository { .. }) => Ok(Look::Ignored(Ignored::Deleted, None)),
+        looked => looked,
     }
 }
 
@@ -219,6 +237,13 @@ pub async fn look(
 }
 
 impl Look {
+    /// Whether it could not be told because something of the image was not to be had.
+    fn lacks_a_part(&self) -> bool {
+        let Self::Judged { judgement, image: Some(image), inspections, .. } = self else { return false };
+        let is_lost = |inspection: &Inspection| matches!(inspection.seen, Seen::Lost(_));
+        judgement.verdict == Verdict::Unknown && (image.lacks_a_part() || inspections.iter().any(is_lost))
+    }
+
     /// What there is to say of it.
     #[must_use]
     pub fn report(&self, place: Place<'_>) -> Report {

@@ -16,7 +16,8 @@
 //! - What is not known is said, never assumed. In particular there is no default architecture anywhere.
 //! - `Err` means "try again", and the event is retried. A verdict means "this is known", including what could not be
 //!   told and why.
-//! - Only [`mark`] and [`notify`] write, and neither removes anything.
+//! - Of the function, only [`mark`] and [`notify`] write, and neither removes anything. The command-line tool writes one
+//!   thing, a repository's declaration, and only what it has shown and was told to write.
 
 pub mod reference;
 pub mod platform;
@@ -37,5 +38,7 @@ pub mod settings;
 pub mod log;
 pub mod handler;
 pub mod aws;
+#[cfg(feature = "cli")]
+pub mod declare;
 #[cfg(feature = "cli")]
 pub mod cli;

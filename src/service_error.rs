@@ -3,10 +3,10 @@
 //! Does not know which service, nor what the code means.
 
 use std::error::Error;
-use std::fmt::Debug;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 /// What lay beneath an error.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -14,7 +14,7 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 /// A service's own words.
 #[derive(Debug, thiserror::Error)]
 #[error("{code}{}{message}", if message.is_empty() { "" } else { ": " })]
-struct Said {
+pub(crate) struct Said {
     code: String,
     message: String,
 }
@@ -22,21 +22,44 @@ struct Said {
 /// The service's own code, where it answered.
 #[cfg(feature = "cli")]
 pub(crate) fn code(cause: &Cause) -> Option<&str> {
-    cause.downcast_ref::<Said>().map(|said| said.code.as_str())
+    cause.downcast_ref::<Said>().map(|said| said.code())
+}
+
+impl Said {
+    /// By what the service names the error, such as `AccessDeniedException`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+}
+
+/// An answer that is neither what was asked for nor an error in the service's own form: a gateway's, for example.
+#[derive(Debug, thiserror::Error)]
+enum Odd {
+    #[error("it answered with status {0}{colon}{1}", colon = if .1.is_empty() { "" } else { ": " })]
+    Status(u16, String),
+    #[error("it answered with status {0}, but what it says cannot be read")]
+    Unreadable(u16),
 }
 
 /// The cause in the service's own words; in the client's, where the service did not answer.
-pub(crate) fn cause<E, R>(error: SdkError<E, R>) -> Cause
+pub(crate) fn cause<E>(error: SdkError<E, HttpResponse>) -> Cause
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    R: Debug + Send + Sync + 'static,
 {
     let said = |error: &E| {
         let message = error.message().unwrap_or_default().to_owned();
         error.code().map(|code| Said { code: code.to_owned(), message })
     };
-    match error.as_service_error().and_then(said) {
-        Some(said) => said.into(),
-        None => error.into(),
+    match (error.as_service_error().and_then(said), &error) {
+        (Some(said), _) => said.into(),
+        (None, SdkError::ServiceError(context)) => {
+            let status = context.raw().status();
+            let unnamed = context.err().source().and_then(|source| source.downcast_ref::<ErrorMetadata>());
+            let message = unnamed.and_then(ErrorMetadata::message).unwrap_or_default().to_owned();
+            if status.is_success() { Odd::Unreadable(status.as_u16()) } else { Odd::Status(status.as_u16(), message) }
+                .into()
+        }
+        (None, _) => error.into(),
     }
 }

@@ -37,6 +37,7 @@ async fn main() -> Result<(), Error> {
             marker: move |repository: &Repository| EcrMarker::new(client.clone(), repository),
             inspector: Inspector::new(settings.rules.bounds.limits, settings.rules.bounds.cache),
             notifier: settings.topic.clone().map(|topic| SnsTopic::new(sns, topic)),
+            region: aws.region().map(str::to_owned),
             settings,
             journal: ecr_preflight::log::write,
         }

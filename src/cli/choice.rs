@@ -50,6 +50,11 @@ impl<'a> Choice<'a> {
         }
     }
 
+    /// What may help where the image is not there.
+    pub(super) fn into_hint(self) -> Option<String> {
+        self.hint
+    }
+
     pub(super) fn absent(&self) -> Error {
         Error::Absent { reference: self.reference.to_owned(), hint: self.hint.clone() }
     }

@@ -6,39 +6,55 @@ mod audit;
 mod binary;
 mod check;
 mod choice;
+mod completions;
+mod declare;
+mod error;
+mod hint;
 mod image;
+mod manual;
+mod near;
 mod page;
 mod print;
 mod remote;
 mod replay;
+mod screen;
+mod source;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anstream::stream::RawStream;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_types::region::Region;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::error::Error;
+use self::screen::{Colour, Screen};
 use crate::aws::{Aws, connector, connector_within};
 use crate::image::Depth;
 use crate::inspect::Inspector;
-use crate::log;
-use crate::registry::archive::Compressed;
-use crate::registry::{RegistryError, distribution};
 use crate::report::Report;
 use crate::runtime::Runtime;
 use crate::settings::{Rules, Settings, SettingsError};
 use crate::verdict::Verdict;
 
 /// Will this container image start where it is meant to run?
+///
+/// An image's manifest and config are held against the runtimes that it is meant for, and what it starts is followed into
+/// its layers. Nothing is run.
 #[derive(Debug, Parser)]
-#[command(name = "ecr-preflight", version, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "ecr-preflight", version = VERSION, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
+    color: Colour,
 }
+
+/// With the commit, where it was built in a repository.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("ECR_PREFLIGHT_COMMIT"));
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,6 +76,12 @@ Examples:
   See what the function would say of an event, without an AWS account:
     ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
 
+  Declare where a repository's images run; list what is declared:
+    ecr-preflight declare team/app ecs/arm64 apprunner
+    ecr-preflight declare --list
+
+Each command has more to say: `ecr-preflight check --help`
+
 Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 
 Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an error";
@@ -70,6 +92,9 @@ enum Command {
     Replay(replay::Arguments),
     Binary(binary::Arguments),
     Audit(audit::Arguments),
+    Declare(declare::Arguments),
+    Completions(completions::Arguments),
+    Man(manual::Arguments),
     Page(page::Arguments),
 }
 
@@ -103,39 +128,18 @@ fn inspector(rules: &Rules) -> Inspector {
     Inspector::new(rules.bounds.limits, rules.bounds.cache)
 }
 
-/// Anything that keeps a command from answering, with what may help.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error(transparent)]
-    Image(#[from] image::ImageError),
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    #[error(transparent)]
-    Walk(#[from] crate::handler::Error),
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    #[error("{path} cannot be read")]
-    File { path: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("{path} cannot be written")]
-    Written { path: String, source: std::io::Error },
-    #[error("{reference} is not there")]
-    Absent { reference: String, hint: Option<String> },
-    #[error("{reference} holds several images")]
-    Unnamed { reference: String, hint: Option<String> },
-    #[error(transparent)]
-    Audit(#[from] audit::Error),
-    #[error("the answer cannot be printed")]
-    Output(#[from] std::io::Error),
-}
-
 /// Runs the command that the arguments name; writes the answer to `out` and errors to `err`.
 #[must_use]
-pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write) -> ExitCode {
+pub async fn run(arguments: Arguments, out: impl RawStream, err: impl RawStream) -> ExitCode {
+    let (mut out, mut err) = (Screen::new(out, arguments.color), Screen::new(err, arguments.color));
     let verdict = match arguments.command {
         Command::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
         Command::Replay(arguments) => replay::run(arguments, &mut out).await,
         Command::Binary(arguments) => binary::run(&arguments, &mut out),
         Command::Audit(arguments) => audit::run(arguments, &mut out, &mut err).await,
+        Command::Declare(arguments) => declare::run(arguments, &mut out, &mut err).await,
+        Command::Completions(arguments) => completions::run(&arguments, &mut out),
+        Command::Man(arguments) => manual::run(&arguments, &mut out),
         Command::Page(arguments) => page::run(&arguments, &mut err).map(|()| Verdict::Ignored),
     };
     match verdict {
@@ -147,44 +151,11 @@ pub async fn run(arguments: Arguments, mut out: impl Write, mut err: impl Write)
         // As shells show a program that SIGINT has ended; what there is to say has been said.
         Err(Error::Audit(audit::Error::Interrupted)) => ExitCode::from(130),
         Err(error) => {
-            let hint = error.hint().map(|hint| format!("\n\nhint: {hint}")).unwrap_or_default();
+            let hint = near::hint(&error).await;
             // Where even standard error is closed, the exit code is all that is left.
-            let _ = writeln!(err, "error: {}{hint}", log::chain(&error));
+            let _ = err.error(None, &error, hint.as_deref());
             ExitCode::from(2)
         }
-    }
-}
-
-impl Error {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Absent { hint, .. } | Self::Unnamed { hint, .. } => hint.clone(),
-            Self::Image(error) => error.hint(),
-            Self::Audit(error) => error.hint(),
-            Self::Registry(RegistryError::File { path, source }) => {
-                let compressed = source.get_ref().and_then(|error| error.downcast_ref::<Compressed>())?;
-                Some(format!("decompress it: `{} --stdout {path} > image.tar`", compressed.undone_by))
-            }
-            Self::Registry(error) | Self::Walk(crate::handler::Error::Registry(error)) => {
-                if let Some(hint) = fault(error).map(distribution::Fault::hint) {
-                    return hint.map(str::to_owned);
-                }
-                let is_stranger = log::chain(error).contains("no credentials found");
-                let hint = "log in with `aws sso login`, or choose a profile with AWS_PROFILE";
-                is_stranger.then(|| hint.to_owned())
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Why a registry other than Amazon ECR did not answer, where it is one that did not.
-fn fault(error: &RegistryError) -> Option<&distribution::Fault> {
-    match error {
-        RegistryError::Denied { source, .. }
-        | RegistryError::NoRepository { source, .. }
-        | RegistryError::Failed { source, .. } => source.downcast_ref(),
-        _ => None,
     }
 }
 

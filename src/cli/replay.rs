@@ -80,5 +80,5 @@ fn walk<'a, R, O: Fn(&Repository) -> R>(
 ) -> Walk<O, &'a Printer, impl Fn(&Repository) -> &'a Printer> {
     let inspector = super::inspector(&settings.rules);
     let marker = move |_: &Repository| printer;
-    Walk { registry, marker, notifier: Some(printer), inspector, settings, journal: |_| {} }
+    Walk { registry, marker, notifier: Some(printer), inspector, settings, region: None, journal: |_| {} }
 }

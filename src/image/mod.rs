@@ -119,4 +119,16 @@ impl Image {
         }
         platforms
     }
+
+    /// Whether a manifest or a config that was looked for could not be had or not be read.
+    #[must_use]
+    pub fn lacks_a_part(&self) -> bool {
+        let is_unread = |single: &Single| single.unread.is_some();
+        let lacks = |entry: &Entry| matches!(entry.child, Child::Missing(_)) || entry.single().is_some_and(is_unread);
+        match &self.content {
+            Content::Single(single) => is_unread(single),
+            Content::Index(entries) => entries.iter().any(lacks),
+            Content::Artifact(_) | Content::Attestation | Content::Unreadable(_) => false,
+        }
+    }
 }

@@ -2,7 +2,9 @@
 //!
 //! Does not outlive the process, and never grows beyond its bound.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use crate::exec::LayerNames;
 use crate::reference::Digest;
@@ -14,13 +16,15 @@ pub struct Cache {
     most: usize,
     /// The latest used last.
     layers: Mutex<Vec<(Digest, Arc<LayerNames>)>>,
+    /// Those that are being read now.
+    reading: Mutex<Vec<(Digest, Weak<Turn<()>>)>>,
 }
 
 impl Cache {
     /// An empty cache for at most so many bytes; for none, it keeps nothing.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { most, layers: Mutex::default() }
+        Self { most, layers: Mutex::default(), reading: Mutex::default() }
     }
 
     /// What is known of a layer.
@@ -31,6 +35,22 @@ impl Cache {
         let names = Arc::clone(&found.1);
         layers.push(found);
         Some(names)
+    }
+
+    /// Waits until nobody else reads the layer, and keeps others from it until the guard is dropped: of images that are
+    /// looked at beside each other, one reads the base that they share.
+    pub(super) async fn alone(&self, digest: &Digest) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+            reading.retain(|(_, turn)| turn.strong_count() > 0);
+            let known = reading.iter().find(|(known, _)| known == digest).and_then(|(_, turn)| turn.upgrade());
+            known.unwrap_or_else(|| {
+                let turn = Arc::new(Turn::new(()));
+                reading.push((digest.clone(), Arc::downgrade(&turn)));
+                turn
+            })
+        };
+        turn.lock_owned().await
     }
 
     /// Keeps what was learnt of a layer, unless it alone is more than may be kept.

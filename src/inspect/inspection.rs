@@ -49,6 +49,10 @@ pub enum Seen {
     Launches(Vec<Launch>, Option<Cause>),
     /// Nothing, because …
     Nothing(String),
+    /// Nothing, since a part of the image cannot be had, as nobody could have it who starts the image, because …
+    Lost(String),
+    /// Nothing in the time that there was.
+    Late,
 }
 
 impl Inspection {
@@ -62,7 +66,7 @@ impl Inspection {
     pub fn last(&self) -> Option<&Launch> {
         match &self.seen {
             Seen::Launches(launches, _) => launches.last(),
-            Seen::Nothing(_) => None,
+            Seen::Nothing(_) | Seen::Lost(_) | Seen::Late => None,
         }
     }
 
@@ -71,7 +75,7 @@ impl Inspection {
     pub fn starts(&self) -> Option<bool> {
         match &self.seen {
             Seen::Launches(launches, _) => Some(!launches.iter().any(Launch::fails)),
-            Seen::Nothing(_) => None,
+            Seen::Nothing(_) | Seen::Lost(_) | Seen::Late => None,
         }
     }
 }

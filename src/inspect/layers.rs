@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesOrdered;
 
-use super::Inspector;
+use super::{Inspector, Seen};
 use crate::exec::{self, LayerError, LayerNames, Limits};
 use crate::image::{Access, Layer};
 use crate::reference::Digest;
@@ -29,8 +29,8 @@ const LARGE: u64 = 8 * 1024 * 1024;
 /// place empty.
 const AHEAD: usize = 2;
 
-/// A layer's names, or why they are not known.
-pub(super) type Names = Result<Arc<LayerNames>, String>;
+/// A layer's names, or what that means for the image that they are not known.
+pub(super) type Names = Result<Arc<LayerNames>, Seen>;
 
 /// The layers that are still to be looked at.
 pub(super) struct Layers<'a, R> {
@@ -79,13 +79,17 @@ async fn names<R: Registry>(
 ) -> Result<Names, RegistryError> {
     match layer.access {
         Access::Open => {}
-        Access::Encrypted => return Ok(Err("one of its layers is encrypted".to_owned())),
-        Access::Foreign => return Ok(Err("one of its layers lies outside of the registry".to_owned())),
+        Access::Encrypted => return Ok(Err(Seen::Nothing("one of its layers is encrypted".to_owned()))),
+        Access::Foreign => {
+            return Ok(Err(Seen::Nothing("one of its layers lies outside of the registry".to_owned())));
+        }
     }
     let digest = &layer.digest;
     if let Some(known) = inspector.cache.get(digest) {
         return Ok(Ok(known));
     }
+    // First, so that nobody who waits for another reader has a turn meanwhile.
+    let _reading = inspector.cache.alone(digest).await;
     // In the order of the layers, which is that of their asking.
     let _turn = inspector.turns.acquire().await.expect("it is never closed");
     // One that came before may have read the same.
@@ -96,9 +100,11 @@ async fn names<R: Registry>(
     for _ in 0..ATTEMPTS {
         let stream = match registry.stream(digest).await {
             Ok(Answer::Found(stream)) => stream,
-            Ok(Answer::Refused(reason)) => return Ok(Err(format!("layer {} cannot be had: {reason}", digest.short()))),
+            Ok(Answer::Refused(reason)) => {
+                return Ok(Err(Seen::Lost(format!("layer {} cannot be had: {reason}", digest.short()))));
+            }
             Ok(Answer::Absent | Answer::Moved) => {
-                return Ok(Err(format!("layer {} is not in the repository", digest.short())));
+                return Ok(Err(Seen::Lost(format!("layer {} is not in the repository", digest.short()))));
             }
             Err(error @ RegistryError::Transfer { .. }) => {
                 failed = Some(error);
@@ -113,17 +119,17 @@ async fn names<R: Registry>(
                 inspector.cache.put(digest, &names);
                 return Ok(Ok(names));
             }
-            Err(LayerError::Transfer(_)) if is_over(deadline) => return Ok(Err(LATE.to_owned())),
+            Err(LayerError::Transfer(_)) if is_over(deadline) => return Ok(Err(Seen::Late)),
             Err(LayerError::Transfer(error)) => failed = Some(broken(error.to_string())),
             Err(LayerError::Digest(arrived)) => failed = Some(broken(format!("it has the digest {arrived}"))),
-            Err(fact) => return Ok(Err(format!("layer {}: {fact}", digest.short()))),
+            Err(fact) => return Ok(Err(Seen::Nothing(format!("layer {}: {fact}", digest.short())))),
         }
     }
     Err(failed.expect("at least one attempt was made"))
 }
 
-/// Why an inspection ends that takes too long.
-pub(super) const LATE: &str = "its layers could not be read in the time there is";
+/// Why a transfer ends that takes too long; what is made of it, says [`Seen::Late`].
+const LATE: &str = "its layers could not be read in the time there is";
 
 /// Whether there is no more time.
 pub(super) fn is_over(deadline: Option<Instant>) -> bool {

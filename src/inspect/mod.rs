@@ -21,9 +21,9 @@ use crate::exec::{Limits, Stack};
 use crate::image::{Image, Single};
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
-use layers::{LATE, Layers, is_over};
+use layers::{Layers, is_over};
 use question::{Asked, Question};
-use wanted::wanted;
+use wanted::{labelled, wanted};
 
 /// As many images of one index are inspected. With one declared runtime it is one; without any, each platform that Linux
 /// has on the two processors.
@@ -68,7 +68,8 @@ impl Inspector {
     ) -> Result<Vec<Inspection>, RegistryError> {
         let inspected = wanted(runtimes, image).into_iter().enumerate().map(async |(at, (single, sites))| {
             let seen = if at < MAX_INSPECTED {
-                self.look(registry, single, &sites, deadline).await?
+                // Whether a host starts programs of 32 bits is not declared anywhere.
+                self.look(registry, single, &sites, None, deadline).await?
             } else {
                 let reason = format!("only {MAX_INSPECTED} images of an index are inspected");
                 sites.iter().map(|_| Seen::Nothing(reason.clone())).collect()
@@ -78,6 +79,25 @@ impl Inspector {
         });
         let inspected: Vec<_> = stream::iter(inspected).buffered(BESIDE).try_collect().await?;
         Ok(inspected.concat())
+    }
+
+    /// Inspects every image for Linux that was read, each on a processor of the family that its label claims, which
+    /// starts programs of 32 bits too: what its program is made for is the question, and not where it is to run.
+    ///
+    /// # Errors
+    /// Where the registry fails, as a retry may mend.
+    pub async fn programs(
+        &self,
+        registry: &impl Registry,
+        image: &Image,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Inspection>, RegistryError> {
+        let inspected = labelled(image).into_iter().map(async |(single, site)| {
+            let seen = self.look(registry, single, &[site], Some(true), deadline).await?.pop();
+            Ok(seen.map(|seen| Inspection::new(single, site, seen)))
+        });
+        let inspected: Vec<_> = stream::iter(inspected).buffered(BESIDE).try_collect().await?;
+        Ok(inspected.into_iter().flatten().collect())
     }
 
     /// What stands in the place of inspections that could not be made, because …
@@ -97,11 +117,12 @@ impl Inspector {
         registry: &impl Registry,
         single: &Single,
         sites: &[Site],
+        compat: Option<bool>,
         deadline: Option<Instant>,
     ) -> Result<Vec<Seen>, RegistryError> {
-        let nothing = |reason: &str| sites.iter().map(|_| Seen::Nothing(reason.to_owned())).collect();
+        let all = |seen: Seen| sites.iter().map(|_| seen.clone()).collect();
         if let Some(reason) = single.unread.as_ref().or(single.gap.as_ref()).or(single.process.odd.as_ref()) {
-            return Ok(nothing(reason));
+            return Ok(all(Seen::Nothing(reason.clone())));
         }
         let question = Question::new(&single.process);
         let mut layers = Layers::new(registry, self, &single.layers, deadline);
@@ -109,38 +130,38 @@ impl Inspector {
         let mut is_complete = false;
         loop {
             if is_over(deadline) {
-                return Ok(nothing(LATE));
+                return Ok(all(Seen::Late));
             }
-            let asked: Vec<Asked> = sites.iter().map(|site| question.ask(&stack, *site)).collect();
+            let asked: Vec<Asked> = sites.iter().map(|site| question.ask(&stack, *site, compat)).collect();
             let is_open = asked.iter().any(|asked| matches!(asked, Asked::Open(_)));
             if is_complete || !is_open {
                 return Ok(asked.into_iter().map(|asked| asked.or_else(None)).collect());
             }
             let next = within(deadline, layers.next()).await;
-            let added = match next.unwrap_or_else(|| Ok(Some(Err(LATE.to_owned()))))? {
-                Some(Ok(names)) => stack.push(names, &self.limits).map_err(|bound| bound.to_string()),
-                Some(Err(reason)) => Err(reason),
+            let added = match next.unwrap_or(Ok(Some(Err(Seen::Late))))? {
+                Some(Ok(names)) => stack.push(names, &self.limits).map_err(|bound| Seen::Nothing(bound.to_string())),
+                Some(Err(seen)) => Err(seen),
                 None => {
                     is_complete = true;
                     let completed = within(deadline, completed(stack, self.limits)).await;
-                    let Some((known, done)) = completed else { return Ok(nothing(LATE)) };
+                    let Some((known, done)) = completed else { return Ok(all(Seen::Late)) };
                     stack = known;
-                    done
+                    done.map_err(Seen::Nothing)
                 }
             };
-            if let Err(reason) = added {
-                return Ok(asked.into_iter().map(|asked| asked.or_else(Some(&reason))).collect());
+            if let Err(seen) = added {
+                return Ok(asked.into_iter().map(|asked| asked.or_else(Some(&seen))).collect());
             }
         }
     }
 }
 
 impl Asked {
-    /// The answer, or why there is none: this reason, where there is one, else the question's own.
-    fn or_else(self, reason: Option<&String>) -> Seen {
+    /// The answer, or why there is none: this, where it is given, else the question's own reason.
+    fn or_else(self, without: Option<&Seen>) -> Seen {
         match self {
             Self::Settled(seen) => seen,
-            Self::Open(own) => Seen::Nothing(reason.cloned().unwrap_or(own)),
+            Self::Open(own) => without.cloned().unwrap_or(Seen::Nothing(own)),
         }
     }
 }

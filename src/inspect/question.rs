@@ -31,8 +31,9 @@ impl<'a> Question<'a> {
         Self { process, argv, user: User::of_config(&process.user) }
     }
 
-    /// Asks the files that are known so far.
-    pub(super) fn ask(&self, files: &dyn Files, Site { processor, is_lambda }: Site) -> Asked {
+    /// Asks the files that are known so far; `compat` says whether the host starts programs of 32 bits, if that is known.
+    pub(super) fn ask(&self, files: &dyn Files, site: Site, compat: Option<bool>) -> Asked {
+        let Site { processor, is_lambda } = site;
         let (mounts, unread) = self.mounts(files);
         let (directory, untold) = match working_directory(files, &mounts, self.process.directory.as_bytes()) {
             Ok(place) => (Some(place), None),
@@ -45,8 +46,7 @@ impl<'a> Question<'a> {
         };
         let user = if is_lambda { User::NotRoot } else { self.user.clone() };
         let view = View { files, directory, user, mounts };
-        // Whether a host starts programs of 32 bits is not declared anywhere.
-        let host = Host { processor, compat: None };
+        let host = Host { processor, compat };
         let search = self.process.path.as_deref().map(str::as_bytes);
         let mut launches = launches(&view, host, &self.argv, search);
         // What runs before all else may do anything.

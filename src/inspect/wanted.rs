@@ -51,3 +51,24 @@ fn label<'a>(single: &'a Single, platform: &Platform, add: &mut impl FnMut(&'a S
         add(single, processor.map(|processor| Site { processor, is_lambda: false }));
     }
 }
+
+/// Every image for Linux, each once, with the processor of the family that its label claims; where the label names
+/// another, any will do, since the header of its first program tells.
+pub(super) fn labelled(image: &Image) -> Vec<(&Single, Site)> {
+    let singles: Vec<&Single> = match &image.content {
+        Content::Single(single) => vec![single],
+        Content::Index(entries) => entries.iter().filter_map(|entry| entry.single()).collect(),
+        Content::Artifact(_) | Content::Attestation | Content::Unreadable(_) => Vec::new(),
+    };
+    let mut labelled: Vec<(&Single, Site)> = Vec::new();
+    for single in singles.into_iter().filter(|single| matches!(single.platform.os(), "" | "linux")) {
+        let processor = match single.platform.architecture() {
+            "arm64" | "arm" => Processor::Arm64,
+            _ => Processor::Amd64,
+        };
+        if labelled.iter().all(|(known, _)| known.digest != single.digest) {
+            labelled.push((single, Site { processor, is_lambda: false }));
+        }
+    }
+    labelled
+}

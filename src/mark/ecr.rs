@@ -5,7 +5,7 @@
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::put_image::PutImageError;
-use aws_sdk_ecr::types::ImageIdentifier;
+use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier};
 
 use super::{MarkError, Marker, Outcome};
 use crate::reference::{Repository, Tag};
@@ -65,9 +65,17 @@ impl EcrMarker {
         let request = request.set_accepted_media_types(media_type.map(|media_type| vec![media_type]));
         match request.image_ids(both).send().await {
             Ok(reply) if !reply.images().is_empty() => Ok(Outcome::Set),
-            Ok(_) => Ok(Outcome::Refused(format!(
-                "{resource} has immutable tags, and another image has the tag {mark} already"
-            ))),
+            Ok(reply) => match reply.failures().first().and_then(ImageFailure::failure_code) {
+                Some(ImageFailureCode::ImageTagDoesNotMatchDigest) => Ok(Outcome::Refused(format!(
+                    "{resource} has immutable tags, and another image has the tag {mark} already"
+                ))),
+                // The image or the tag may be gone by now: the next try finds out.
+                code => {
+                    let said = code.map_or("nothing", ImageFailureCode::as_str);
+                    let source = format!("the reply on the tag {mark}, which is taken, names {said}").into();
+                    Err(MarkError { action: "ecr:BatchGetImage", resource, source })
+                }
+            },
             Err(error) => Err(MarkError { action: "ecr:BatchGetImage", resource, source: cause(error) }),
         }
     }

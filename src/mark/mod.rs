@@ -1,4 +1,4 @@
-//! Marks: tags on an image that say how it was judged. One of the two rooms that write.
+//! Marks: tags on an image that say how it was judged. One of the function's two rooms that write.
 //!
 //! Does not remove or move a tag, ever.
 
@@ -17,7 +17,8 @@ pub enum Policy {
     Never,
     /// Those that fail.
     Failure,
-    /// Those that fail and those that run. What is not known is never marked.
+    /// Those that fail and those that run. What is not known is never marked, nor what runs by its labels while its
+    /// layers did not arrive in time: a mark is never taken back.
     Always,
 }
 
@@ -55,10 +56,11 @@ pub struct MarkError {
 #[must_use]
 pub fn marks(report: &Report, policy: Policy) -> Vec<Tag> {
     let Some(image) = &report.image else { return Vec::new() };
+    let is_late = report.exec.iter().any(|started| started.is_late);
     let wanted = |verdict: Verdict| match policy {
         Policy::Never => false,
         Policy::Failure => verdict == Verdict::Fails,
-        Policy::Always => verdict == Verdict::Fails || verdict == Verdict::Runs,
+        Policy::Always => verdict == Verdict::Fails || verdict == Verdict::Runs && !is_late,
     };
     let judged = report.runtimes().filter(|runtime| wanted(runtime.verdict));
     judged.map(|runtime| Tag::mark(runtime.verdict == Verdict::Runs, &runtime.subject.name(), &image.digest)).collect()

@@ -15,7 +15,7 @@ use super::{Answer, Stream};
 const QUEUE: usize = 8;
 
 /// How long one piece may take. Storage services deliver many in a second; what takes so much longer has stalled.
-pub(super) const STALLED: Duration = Duration::from_secs(10);
+pub(super) const PIECE: Duration = Duration::from_secs(10);
 
 /// Reads a body of at most `limit` bytes. A larger one is refused.
 ///
@@ -32,18 +32,19 @@ pub(super) async fn whole(mut body: ByteStream, limit: usize) -> Result<Answer<V
     Ok(Answer::Found(bytes))
 }
 
-/// Hands a body on while it arrives: what comes over the network waits in a short queue for whoever reads.
-pub(super) fn stream(body: ByteStream) -> Stream {
+/// Hands a body on while it arrives: what comes over the network waits in a short queue for whoever reads. A piece may
+/// take as long as `patience`.
+pub(super) fn stream(body: ByteStream, patience: Duration) -> Stream {
     let (sender, receiver) = channel(QUEUE);
     // Ends with the body, or when nobody reads any more.
-    tokio::spawn(pass(body, sender));
+    tokio::spawn(pass(body, sender, patience));
     Box::new(Pieces { receiver, piece: Bytes::new() })
 }
 
 /// Passes a body on, piece by piece; the last word is its failure, if it fails.
-async fn pass(mut body: ByteStream, sender: Sender<io::Result<Bytes>>) {
+async fn pass(mut body: ByteStream, sender: Sender<io::Result<Bytes>>, patience: Duration) {
     loop {
-        let piece = match tokio::time::timeout(STALLED, body.try_next()).await {
+        let piece = match tokio::time::timeout(patience, body.try_next()).await {
             Ok(Ok(Some(piece))) => Ok(piece),
             Ok(Ok(None)) => return,
             Ok(Err(_)) => Err(io::Error::other("the connection broke")),

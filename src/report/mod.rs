@@ -2,6 +2,7 @@
 //!
 //! Does not send anything. The value itself, serialised, is the JSON face, schema `ecr-preflight/1`.
 
+mod line;
 mod face;
 mod card;
 mod declare;
@@ -10,14 +11,20 @@ mod repair;
 mod started;
 mod symptom;
 mod text;
+mod size;
+mod program;
+mod platforms;
 
 pub use card::card;
 #[cfg(feature = "cli")]
 pub(crate) use card::{code as inline_code, escape};
 pub use face::{ArrivalFace, FaultFace, ImageFace, Kind, RuntimeFace};
+pub use line::{Line, Role, Span};
+pub use platforms::{PlatformFace, Platforms};
+pub use program::{ProgramFace, ProgramOutcome};
 pub use remedy::Remedy;
 pub use started::{Outcome, Started};
-pub use text::{OVERRIDE, because, headline, sign, text};
+pub use text::{OVERRIDE, because, headline, lines, sign, text};
 
 use serde::Serialize;
 

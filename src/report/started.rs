@@ -33,6 +33,9 @@ pub struct Started {
     /// Why it could not be told, or what the started program starts in its turn could not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether that is because of the time there was. Not in the JSON: it is about this program, not about the image.
+    #[serde(skip)]
+    pub is_late: bool,
 }
 
 /// What comes of a start.
@@ -52,6 +55,9 @@ const MAX_WORD: usize = 120;
 const MAX_CHAIN: usize = 24;
 const MAX_REASON: usize = 300;
 
+/// Why nothing is known where the time is up.
+pub(super) const LATE: &str = "its layers could not be read in the time there is";
+
 impl Started {
     pub(super) fn new(inspection: &Inspection) -> Self {
         let mut started = Self {
@@ -63,9 +69,14 @@ impl Started {
             path: None,
             chain: Vec::new(),
             reason: None,
+            is_late: false,
         };
         match &inspection.seen {
-            Seen::Nothing(reason) => started.reason = Some(printable(reason, MAX_REASON)),
+            Seen::Nothing(reason) | Seen::Lost(reason) => started.reason = Some(printable(reason, MAX_REASON)),
+            Seen::Late => {
+                started.is_late = true;
+                started.reason = Some(LATE.to_owned());
+            }
             Seen::Launches(launches, _) => launches.iter().for_each(|launch| started.add(launch)),
         }
         started.chain.truncate(MAX_CHAIN);

@@ -1,9 +1,8 @@
 //! The report for people who read plain text: a terminal, an e-mail.
 //!
-//! Does not use colour or markup.
+//! Does not use colour or markup: it says what each piece of a line is, and others choose how that looks.
 
-use std::fmt::Write as _;
-
+use super::line::{Line, Role};
 use super::{FaultFace, Outcome, Report, RuntimeFace, Started};
 use crate::event::Ignored;
 use crate::intent::Source;
@@ -37,46 +36,64 @@ pub fn headline(report: &Report) -> String {
     }
 }
 
-/// The report as plain text of several lines, each short enough for a terminal but for the commands.
+/// The report as plain text.
 #[must_use]
 pub fn text(report: &Report) -> String {
-    let mut text = format!("{}\n", headline(report));
-    let mut line = |line: &str| writeln!(text, "{line}").expect("a String takes every write");
+    lines(report).iter().map(|line| line.text() + "\n").collect()
+}
+
+/// The report in lines, each piece of which says what it is.
+#[must_use]
+pub fn lines(report: &Report) -> Vec<Line> {
+    let mut lines = vec![Line::prose(2).with(Role::Verdict(report.verdict), headline(report))];
     if let Some(image) = &report.image {
         let platforms: Vec<String> = image.platforms.iter().map(ToString::to_string).collect();
-        line(&format!("\n  image     {}", image.reference));
-        line(&format!("  digest    {}", image.digest));
+        lines.extend([Line::fixed(), fact("image", &image.reference), fact("digest", image.digest.as_str())]);
         if !platforms.is_empty() {
-            line(&format!("  platform  {}", platforms.join(", ")));
+            lines.push(fact("platform", &platforms.join(", ")));
         }
     }
-    started(report).iter().for_each(|started| line(started));
+    lines.extend(started(report).iter().map(|started| fact("starts", started)));
     for runtime in report.runtimes() {
-        line(&format!("\n{} {}{}", sign(runtime.verdict), runtime.subject.title(), declared_by(report, runtime)));
-        runtime.faults.iter().for_each(|fault| line(&format!("  {}: {}", fault.code.as_str(), fault.evidence)));
-        runtime.unknown.iter().for_each(|reason| line(&format!("  {reason}")));
+        lines.push(Line::fixed());
+        let declared = declared_by(report, runtime);
+        let sign = Line::prose(2).with(Role::Verdict(runtime.verdict), sign(runtime.verdict)).plain(" ");
+        lines.push(sign.with(Role::Title, runtime.subject.title()).plain(declared));
+        let fault = |fault: &FaultFace| {
+            let code = Line::prose(4).plain("  ").with(Role::Code, format!("{}:", fault.code.as_str()));
+            code.plain(format!(" {}", fault.evidence))
+        };
+        lines.extend(runtime.faults.iter().map(fault));
+        lines.extend(runtime.unknown.iter().map(|reason| Line::prose(4).plain(format!("  {reason}"))));
         let symptoms = runtime.faults.iter().filter_map(|fault| fault.symptom.as_ref());
-        symptoms.for_each(|symptom| line(&format!("  you would meet: {symptom}")));
+        let met = |symptom| Line::prose(4).with(Role::Label, "  you would meet: ").plain(symptom);
+        lines.extend(symptoms.map(met));
     }
     let steps = steps(report);
     if !steps.is_empty() {
-        line("\nWhat to do");
+        lines.extend([Line::fixed(), Line::fixed().with(Role::Title, "What to do")]);
     }
     for (number, (advice, command)) in (1..).zip(&steps) {
-        line(&format!("  {number}. {advice}{}", if command.is_some() { ":" } else { "" }));
-        command.iter().for_each(|command| line(&format!("     {command}")));
+        let end = if command.is_some() { ":" } else { "" };
+        lines.push(Line::prose(5).plain(format!("  {number}. {advice}{end}")));
+        lines.extend(command.iter().map(|command| Line::fixed().plain(format!("     {command}"))));
     }
     for remark in remarks(report) {
-        line(&format!("\n{remark}"));
+        lines.extend([Line::fixed(), Line::prose(0).plain(remark)]);
     }
-    text
+    lines
 }
 
-/// What starts, a line for each way in which something does.
+/// One thing that is known of the image. A digest, which is never broken, fits into 80 columns on a line of its own.
+pub(super) fn fact(label: &str, value: &str) -> Line {
+    Line::prose(if label == "digest" { 4 } else { 12 }).with(Role::Label, format!("  {label:<10}")).plain(value)
+}
+
+/// What starts, once for each way in which something does.
 fn started(report: &Report) -> Vec<String> {
     let line = |started: &Started| {
         let which = if report.exec.len() > 1 { format!(" on {}", started.host) } else { String::new() };
-        format!("  starts    {}{which}", started.chain.join(" \u{2192} "))
+        format!("{}{which}", started.chain.join(" \u{2192} "))
     };
     let starts = report.exec.iter().filter(|started| started.outcome == Outcome::Starts);
     let mut lines: Vec<String> = starts.map(line).collect();

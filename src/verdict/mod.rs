@@ -19,6 +19,7 @@ use crate::platform::Platform;
 use crate::reference::Digest;
 use crate::runtime::{Fit, Runtime};
 pub use fault::{Code, Fault, Trouble};
+pub use seen::fault as fault_of;
 
 /// The answer, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

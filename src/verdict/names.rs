@@ -27,6 +27,25 @@ impl Subject {
 }
 
 impl Code {
+    /// Every code, in the order in which they are documented.
+    pub const ALL: [Self; 15] = [
+        Self::WrongArchitecture,
+        Self::PlatformMissing,
+        Self::WrongOs,
+        Self::IndexRefused,
+        Self::LayerFormatRefused,
+        Self::LabelLies,
+        Self::DescriptorLies,
+        Self::IdenticalLayers,
+        Self::AttestationTagged,
+        Self::ExecFormat,
+        Self::ExecNotFound,
+        Self::ExecInterpreterMissing,
+        Self::ExecPermission,
+        Self::ExecLoader,
+        Self::IntentUnreadable,
+    ];
+
     /// Its stable spelling.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -6,7 +6,7 @@ use super::seen;
 use super::twins::are_twins;
 use super::{Code, Finding, Verdict};
 use crate::image::{Child, Compression, Entry, Family, Single};
-use crate::inspect::{Inspection, Site};
+use crate::inspect::{Inspection, Seen, Site};
 use crate::platform::Platform;
 use crate::runtime::{Fit, Runtime, Service};
 
@@ -56,6 +56,10 @@ impl Finding {
         if let Some(fault) = seen.and_then(|seen| seen::fault(seen, platform, &single.process.traces)) {
             self.verdict = Verdict::Fails;
             self.faults.push(fault);
+        }
+        // What cannot be pulled does not start; whether it will ever be pulled is not known here.
+        if let (Some(Seen::Lost(reason)), true) = (seen.map(|seen| &seen.seen), self.verdict != Verdict::Fails) {
+            self.doubt(reason.clone());
         }
     }
 
@@ -136,6 +140,8 @@ impl Finding {
             Child::Unread => {}
             Child::Missing(reason) => self.doubt(reason.clone()),
             Child::Read(single) => {
+                // The index says what it is for, but not whether what it lists is an image.
+                single.unread.iter().for_each(|reason| self.doubt(reason.clone()));
                 self.descriptor(entry);
                 self.layers(runtime, &entry.platform, single);
                 self.program(single, &entry.platform, seen);

@@ -15,7 +15,8 @@ pub(super) fn of<'a>(inspections: &'a [Inspection], single: &Single, site: Optio
 }
 
 /// The fault that an inspection saw, if it saw one; `platform` is what the image claims to be.
-pub(super) fn fault(inspection: &Inspection, platform: &Platform, traces: &[Trace]) -> Option<Fault> {
+#[must_use]
+pub fn fault(inspection: &Inspection, platform: &Platform, traces: &[Trace]) -> Option<Fault> {
     let Seen::Launches(launches, cause) = &inspection.seen else { return None };
     let last = launches.last()?;
     let Answer::Fails { chain, .. } = &last.start.answer else { return None };

@@ -9,7 +9,7 @@ use crate::support::elf;
 use crate::support::layout::{Builder, promising};
 
 /// The four facts of a run.
-fn run(arguments: &[&str], settings: &[(&str, &str)]) -> String {
+pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
     // Nothing of the machine's own configuration may decide.
     command.env_clear().envs([("HOME", "/nonexistent"), ("PATH", "/usr/bin")]).envs(settings.iter().copied());
@@ -23,11 +23,16 @@ fn run(arguments: &[&str], settings: &[(&str, &str)]) -> String {
 }
 
 /// A run over a layout, whose directory is called DIR in what is expected.
-fn check(layout: &Builder, arguments: &[&str], expected: &Expect) {
+pub fn check(layout: &Builder, arguments: &[&str], expected: &Expect) {
+    check_with(layout, arguments, &[], expected);
+}
+
+/// The same with variables of the environment.
+pub fn check_with(layout: &Builder, arguments: &[&str], settings: &[(&str, &str)], expected: &Expect) {
     let directory = layout.path().display().to_string();
     let arguments: Vec<String> = arguments.iter().map(|argument| argument.replace("DIR", &directory)).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    expected.assert_eq(&run(&arguments, &[]).replace(&directory, "DIR"));
+    expected.assert_eq(&run(&arguments, settings).replace(&directory, "DIR"));
 }
 
 #[test]
@@ -339,18 +344,34 @@ fn help_teaches() {
         --- out
         Will this container image start where it is meant to run?
 
-        Usage: ecr-preflight <COMMAND>
+        An image's manifest and config are held against the runtimes that it is meant for, and what it
+        starts is followed into its layers. Nothing is run.
+
+        Usage: ecr-preflight [OPTIONS] <COMMAND>
 
         Commands:
-          check   Check one image against the runtimes that it is meant for
-          replay  Replay an event through the function's own handler and print what it would send and mark
-          binary  Check one program, by its ELF header, against the runtimes that it is meant for
-          audit   Check the images that a registry of Amazon ECR already holds
-          page    Make a page to look at, filter and pass on out of the results of an audit
+          check        Check images against the runtimes that they are meant for
+          replay       Replay an event through the function's own handler and print what it would send and
+                       mark
+          binary       Check one program, by its ELF header, against the runtimes that it is meant for
+          declare      Declare where a repository's images are meant to run, by its resource tag; or list
+                       what is declared
+          completions  Print the script with which a shell completes this program's commands and options
+          man          Print the manual page, or write all pages into a directory
+          page         Make a page to look at, filter and pass on out of the results of an audit
 
         Options:
-          -h, --help     Print help
-          -V, --version  Print version
+              --color <WHEN>
+                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+          -V, --version
+                  Print version
 
         Examples:
           Check what `docker buildx build --output type=oci,dest=image,tar=false` made, before it is pushed:
@@ -371,6 +392,12 @@ fn help_teaches() {
           See what the function would say of an event, without an AWS account:
             ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
 
+          Declare where a repository's images run; list what is declared:
+            ecr-preflight declare team/app ecs/arm64 apprunner
+            ecr-preflight declare --list
+
+        Each command has more to say: `ecr-preflight check --help`
+
         Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 
         Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an error
@@ -380,14 +407,14 @@ fn help_teaches() {
     expect![[r#"
         success true code 0
         --- out
-        Check one image against the runtimes that it is meant for.
+        Check images against the runtimes that they are meant for.
 
-        Without --runtime, what the image's tag, its repository's resource tag or its label declares counts.
+        Without --runtime, what an image's tag, its repository's resource tag or its label declares counts.
 
-        Usage: ecr-preflight check [OPTIONS] <IMAGE>
+        Usage: ecr-preflight check [OPTIONS] <IMAGE>...
 
         Arguments:
-          <IMAGE>
+          <IMAGE>...
                   `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, `oci-archive:FILE[:TAG|@DIGEST]` for a
                   tar archive of one, `docker-archive:FILE[:[REPOSITORY:]TAG]` for what `docker save`
                   writes, the URI of an image in Amazon ECR, or `HOST[:PORT]/REPO[:TAG][@DIGEST]` for one in
@@ -395,7 +422,7 @@ fn help_teaches() {
 
         Options:
               --runtime <RUNTIME>
-                  Where it is meant to run; may be given several times
+                  Where they are meant to run; may be given several times
 
           -v, --verbose
                   Say on standard error how much was read, and how long it took
@@ -403,14 +430,33 @@ fn help_teaches() {
               --no-exec
                   Read labels only: do not look into layers at what the image really starts
 
+              --platforms
+                  Show what each image holds, platform by platform, and what its programs are made for,
+                  whatever the runtime
+
               --format <FORMAT>
                   What to print
 
                   Possible values:
-                  - text: For people
-                  - json: For programs: one object, schema `ecr-preflight/1`
+                  - text:  For people
+                  - json:  For programs: one object, schema `ecr-preflight/1`; of several images, one on
+                    each line
+                  - sarif: For code scanning, GitHub's for example: one SARIF 2.1.0 log
+                  - junit: For CI servers: one `JUnit` report, a test suite for each image
 
                   [default: text]
+
+              --dockerfile <FILE>
+                  Where SARIF shows findings: the file that the images are built from, as a path from the
+                  top of the repository
+
+                  [default: Dockerfile]
+
+              --color <WHEN>
+                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -421,7 +467,10 @@ fn help_teaches() {
           ecr-preflight check docker-archive:image.tar --runtime ecs/amd64
           ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
           ecr-preflight check public.ecr.aws/docker/library/busybox:1.37 --runtime ecs/arm64
-          ecr-preflight check grafana/grafana:11.4.0 --runtime apprunner
+          ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
+          ecr-preflight check --platforms grafana/grafana:11.4.0
+
+        Exit code: 1 if any image fails; else 2 if any could not be told or read; else 0
         --- err
     "#]]
     .assert_eq(&run(&["check", "--help"], &[]));
@@ -456,6 +505,12 @@ fn help_teaches() {
                   - json: For programs: one object, schema `ecr-preflight/1`
 
                   [default: text]
+
+              --color <WHEN>
+                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
 
           -h, --help
                   Print help (see a summary with '-h')

@@ -247,10 +247,14 @@ fn what_is_not_there_is_told_from_what_fails() {
     let said = |name: &str| check(&format!("{}/{name}", registry.address()), None).2.replace(&registry.address(), "AT");
     expect![[r#"
         error: AT/team/app:none is not there
+
+        hint: the tags in AT/team/app that are nearest to `none`: `oci`, `docker` and `index`
     "#]]
     .assert_eq(&said("team/app:none"));
     expect![[r#"
         error: pull: AT/team/other does not exist: the registry answered with status 404 (NAME_UNKNOWN: as said)
+
+        hint: check the repository's name
     "#]]
     .assert_eq(&said("team/other:v1"));
     let other = format!("team/app:latest@{}", layout_digest(&layout, "oci"));
@@ -284,10 +288,10 @@ fn failures_pass_or_are_said() {
             "manifests",
             Fault::Status(429, limit),
             expect![[r#"
-            error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: You have reached your pull rate limit.)
+                error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: You have reached your pull rate limit.)
 
-            hint: log in with `docker login AT`, which raises the limit, or wait
-        "#]],
+                hint: log in with `docker login AT`, which raises the limit, or wait until the limit allows more
+            "#]],
         ),
         (
             "manifests",
@@ -323,10 +327,10 @@ fn failures_pass_or_are_said() {
             "blobs",
             Fault::Status(429, limit),
             expect![[r#"
-            error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: You have reached your pull rate limit.)
+                error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: You have reached your pull rate limit.)
 
-            hint: log in with `docker login AT`, which raises the limit, or wait
-        "#]],
+                hint: log in with `docker login AT`, which raises the limit, or wait until the limit allows more
+            "#]],
         ),
         (
             "blobs",
@@ -353,10 +357,10 @@ fn failures_pass_or_are_said() {
         &registry,
         None,
         expect![[r#"
-        error: pull on AT/team/app failed: the token service allows no more requests for now, status 429
+            error: pull on AT/team/app failed: the token service allows no more requests for now, status 429
 
-        hint: log in with `docker login AT`, which raises the limit, or wait
-    "#]],
+            hint: log in with `docker login AT`, which raises the limit, or wait until the limit allows more
+        "#]],
     );
 }
 

@@ -170,9 +170,6 @@ fn what_cannot_be_looked_at_is_unknown_with_its_reason_and_no_fault() {
         config["config"][key] = value;
         layout.manifest(&config, &[layer(OCI_GZIP)])
     };
-    let lost = layout.blob(OCI_GZIP, b"lost");
-    lose(&layout, &lost);
-    let short = digest(&lost).short().to_owned();
     for (image, reason) in [
         (with("Entrypoint", json!([])), "neither an entrypoint nor a command is set".to_owned()),
         (with("Entrypoint", json!("/app")), "its config has a command or volumes that cannot be read".to_owned()),
@@ -190,7 +187,6 @@ fn what_cannot_be_looked_at_is_unknown_with_its_reason_and_no_fault() {
             layout.manifest(&plain(), &[layer(OCI_GZIP), layer("application/vnd.example.tar+xz")]),
             "one of its layers is of the type `application/vnd.example.tar+xz`".to_owned(),
         ),
-        (layout.manifest(&plain(), std::slice::from_ref(&lost)), format!("layer {short} is not in the repository")),
         (
             layout.manifest(&plain(), &[layout.blob(OCI_GZIP, b"no archive at all, but long enough for a header")]),
             "cannot be decompressed: it ends too early".to_owned(),
@@ -199,6 +195,28 @@ fn what_cannot_be_looked_at_is_unknown_with_its_reason_and_no_fault() {
         let report = report(&layout, &image, &[Runtime::EcsArm64]);
         let said = said(&report);
         assert!(said.starts_with("runs [] unknown ") && said.ends_with(&reason), "{said}, not {reason}");
+    }
+}
+
+#[test]
+fn an_image_that_has_lost_a_layer_is_unknown_unless_it_fails_anyhow() {
+    let layout = Builder::new();
+    let lost = layout.blob(OCI_GZIP, b"lost");
+    lose(&layout, &lost);
+    let reason = format!("layer {} is not in the repository", digest(&lost).short());
+    let single = layout.manifest(&config("linux", "arm64", json!({})), std::slice::from_ref(&lost));
+    let index = layout.index(&[promising(&single, "linux", "arm64")]);
+    let below = layout.layer(OCI_GZIP, &elf::program("arm64"));
+    let below = layout.manifest(&config("linux", "arm64", json!({})), &[lost, below]);
+    for (image, runtimes, expected) in [
+        (&single, &[Runtime::EcsArm64][..], format!("unknown [] unknown {reason}")),
+        (&index, &[Runtime::EcsArm64], format!("unknown [] unknown {reason}")),
+        (&single, &[Runtime::EcsAmd64], format!("fails [wrong-architecture] unknown {reason}")),
+        (&single, &[], format!("undeclared [] unknown {reason}")),
+        // What is started lies above, and nothing below was asked for.
+        (&below, &[Runtime::EcsArm64], "runs [] starts".to_owned()),
+    ] {
+        assert_eq!(said(&report(&layout, image, runtimes)), expected);
     }
 }
 

@@ -77,6 +77,7 @@ fn an_image_that_fails() {
           "event_id": "13cde686",
           "fault": "wrong-architecture",
           "faults": "wrong-architecture intent-unreadable",
+          "how": "push",
           "level": "INFO",
           "message": "team/app:v1 will not start on ECS on amd64",
           "repository": "team/app",
@@ -97,7 +98,7 @@ fn an_event_that_is_ignored() {
     assert_eq!(why, Ignored::Untagged);
     let report = Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why);
     let line = line(&report, Walked { said: &said, ..walked(false) });
-    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","repository":"team/app","runtimes":"","said":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","told":false,"verdict":"ignored"}"#]].assert_eq(&line.to_string());
+    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","how":"push","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","repository":"team/app","runtimes":"","said":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","told":false,"verdict":"ignored"}"#]].assert_eq(&line.to_string());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ecr_preflight::event::Event;
 use ecr_preflight::journal::NAMESPACE;
@@ -78,24 +78,31 @@ fn actions(text: &str) -> BTreeSet<String> {
     words.filter(is_action).map(str::to_owned).collect()
 }
 
-/// What the function is made of: what is compiled for the command line alone is left out.
+/// The modules of a directory that only the command-line tool has: those whose line follows the feature's.
+fn of_the_tool(directory: &Path) -> Vec<String> {
+    let door = ["lib.rs", "mod.rs"].iter().find_map(|name| fs::read_to_string(directory.join(name)).ok());
+    let door = door.unwrap_or_default();
+    let after = door.lines().skip(1).zip(door.lines()).filter(|(_, before)| *before == "#[cfg(feature = \"cli\")]");
+    let name = |line: &str| line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ").map(str::to_owned);
+    after.filter_map(|(line, _)| Some(name(line)?.trim_end_matches(';').to_owned())).collect()
+}
+
+/// What the function is made of.
 fn sources(directory: &Path) -> String {
-    let own = |name: &str| fs::read_to_string(directory.join(name)).unwrap_or_default();
-    let modules = [own("lib.rs"), own("mod.rs")].concat();
-    let is_cli = |path: &Path| {
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        let declared = ["pub mod", "mod"].map(|word| format!("#[cfg(feature = \"cli\")]\n{word} {name};"));
-        declared.iter().any(|declared| modules.contains(declared))
-    };
+    let not_these = of_the_tool(directory);
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let files = entries.filter(|path| !is_cli(path));
-    files.map(|path| if path.is_dir() { sources(&path) } else { fs::read_to_string(path).unwrap() }).collect()
+    let is_own = |path: &PathBuf| !not_these.iter().any(|name| path.file_stem().unwrap() == name.as_str());
+    entries
+        .filter(is_own)
+        .map(|path| if path.is_dir() { sources(&path) } else { fs::read_to_string(path).unwrap() })
+        .collect()
 }
 
 #[test]
 fn the_template_allows_every_action_that_the_code_takes_and_no_other() {
     let role = template()["Resources"]["FunctionRole"]["Properties"]["Policies"].clone();
     let policies = serde_yaml_ng::to_string(&role).unwrap();
+    assert_eq!(of_the_tool(Path::new("src")).last().map(String::as_str), Some("cli"));
     let taken = actions(&sources(Path::new("src")));
     assert_eq!(actions(&policies), taken);
     assert!(!taken.contains("ecr:DescribeImages"), "the command line lists, the function does not");

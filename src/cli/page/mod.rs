@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, err: &mut impl Write) -> Result<(), Err
 /// # Errors
 /// Where the results cannot be read, or the file not be written.
 pub(super) fn save(results: &Path, heading: &Heading<'_>, file: &Path) -> Result<(), Error> {
-    let unwritten = |source| Error::Written { path: file.display().to_string(), source };
+    let unwritten = |source| Error::Unwritten { path: file.display().to_string(), source };
     let mut name = file.as_os_str().to_owned();
     name.push(".partial");
     let partial = PathBuf::from(name);

@@ -18,6 +18,7 @@ pub use follow::By;
 use super::errno::Errno;
 use super::execve::Answer;
 use super::host::Host;
+use super::made::{Made, made};
 use super::resolve::View;
 use super::start::{DEFAULT_PATH, Start, start};
 use follow::{Next, Process, next};
@@ -37,6 +38,8 @@ pub struct Launch {
     pub argv: Vec<Vec<u8>>,
     /// What comes of it.
     pub start: Start,
+    /// What the program is made for, where one was found; whether it starts is another question.
+    pub made: Option<Made>,
 }
 
 /// What comes of starting these arguments, and of all that is certain to be started next; `search` is the image's
@@ -46,7 +49,8 @@ pub struct Launch {
 /// another is told only if no guess is needed: where it cannot start, the container surely does not do what it is for.
 #[must_use]
 pub fn launches(view: &View<'_>, host: Host, argv: &[Vec<u8>], search: Option<&[u8]>) -> Vec<Launch> {
-    let first = Launch { by: By::Runtime, argv: argv.to_vec(), start: start(view, host, argv, search) };
+    let first = start(view, host, argv, search);
+    let first = Launch { by: By::Runtime, argv: argv.to_vec(), made: made(view, &first.answer), start: first };
     let search = Some(search.unwrap_or(DEFAULT_PATH).to_vec());
     let mut process = Process { view: view.clone(), search, argv: argv.to_vec() };
     let mut launches = vec![first];
@@ -54,7 +58,8 @@ pub fn launches(view: &View<'_>, host: Host, argv: &[Vec<u8>], search: Option<&[
         let Some(Answer::Starts { chain }) = launches.last().map(|launch| &launch.start.answer) else { break };
         let Some(next) = next(&process, chain) else { break };
         let Some(start) = started(host, &next) else { break };
-        launches.push(Launch { by: next.by, argv: next.process.argv.clone(), start });
+        let made = made(&next.process.view, &start.answer);
+        launches.push(Launch { by: next.by, argv: next.process.argv.clone(), start, made });
         if !next.is_whole {
             break;
         }

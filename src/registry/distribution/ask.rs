@@ -44,6 +44,11 @@ impl Reply {
         self.headers.get("docker-content-digest")?.parse().ok()
     }
 
+    /// Whether `Link` names a next page: OCI distribution specification 1.1, "Listing Tags".
+    pub(super) fn has_more(&self) -> bool {
+        self.headers.get("link").is_some_and(|link| link.contains("next"))
+    }
+
     /// `Content-Type` without its parameters.
     pub(super) fn media_type(&self) -> Option<&str> {
         self.headers.get("content-type").map(|value| value.split(';').next().unwrap_or_default().trim())
@@ -58,7 +63,7 @@ impl Asker {
         Self { http, repository: repository.clone(), origin, signer: Signer::default() }
     }
 
-    /// Gets `manifests/REFERENCE` or `blobs/DIGEST`; `None` where it is not there.
+    /// Gets `manifests/REFERENCE`, `blobs/DIGEST` or `tags/list`; `None` where it is not there.
     pub(super) async fn get(&self, what: &str, accept: &str) -> Result<Option<Reply>, Fault> {
         let url = format!("{}/v2/{}/{what}", self.origin, self.repository.path());
         let mut signed = self.signer.current().await;
@@ -135,11 +140,17 @@ async fn reply(asked: Asked<'_>, response: HttpResponse) -> Result<Option<Reply>
     if status == 200 {
         return Ok(Some(taken(response)));
     }
+    let pause = pause(&response);
     let body = drain(response).await;
     if status == 404 && !Fault::is_of_repository(&body) {
         return Ok(None);
     }
-    Err(Fault::answered(asked, status, &body))
+    Err(Fault::answered(asked, status, &body, pause))
+}
+
+/// How many seconds the other side asks to wait: `Retry-After` of RFC 9110, as a number; registries do not send dates.
+pub(super) fn pause(response: &HttpResponse) -> Option<u64> {
+    response.headers().get("retry-after")?.trim().parse().ok()
 }
 
 fn taken(response: HttpResponse) -> Reply {

@@ -61,8 +61,8 @@ impl Fault {
     }
 
     /// What an answer means that is neither success nor "not found"; 404 itself, where it is the repository that is
-    /// not there.
-    pub(super) fn answered(asked: Asked<'_>, status: u16, body: &[u8]) -> Self {
+    /// not there. `pause` is how many seconds the other side asks to wait.
+    pub(super) fn answered(asked: Asked<'_>, status: u16, body: &[u8], pause: Option<u64>) -> Self {
         let Asked { repository, who, is_known } = asked;
         let said =
             serde_json::from_slice::<Envelope>(body).ok().and_then(|envelope| envelope.errors.into_iter().next());
@@ -78,9 +78,12 @@ impl Fault {
                 Some(format!("docker's credentials do not allow it: `docker login{login}` takes others")),
             ),
             401 | 403 => (Kind::Denied, Some(format!("log in with `docker login{login}`, if the repository exists"))),
-            404 => (Kind::Missing, None),
-            429 if is_known => (Kind::Failed, Some("wait until the limit allows more".to_owned())),
-            429 => (Kind::Failed, Some(format!("log in with `docker login{login}`, which raises the limit, or wait"))),
+            404 => (Kind::Missing, Some("check the repository's name".to_owned())),
+            429 if is_known => (Kind::Failed, Some(waiting("wait", pause))),
+            429 => {
+                let login = format!("log in with `docker login{login}`, which raises the limit, or wait");
+                (Kind::Failed, Some(waiting(&login, pause)))
+            }
             _ => (Kind::Failed, None),
         };
         let words = match status {
@@ -104,5 +107,15 @@ impl Fault {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+}
+
+/// How long to wait, where the registry says it.
+fn waiting(words: &str, pause: Option<u64>) -> String {
+    match pause {
+        Some(1) => format!("{words} a second"),
+        Some(seconds) if seconds < 120 => format!("{words} {seconds} seconds"),
+        Some(seconds) => format!("{words} {} minutes", seconds.div_ceil(60)),
+        None => format!("{words} until the limit allows more"),
     }
 }

@@ -13,6 +13,7 @@ mod fault;
 mod inward;
 mod send;
 mod sign;
+mod tags;
 
 use std::time::Duration;
 
@@ -119,7 +120,7 @@ impl Registry for Distribution {
 
     async fn stream(&self, digest: &Digest) -> Result<Answer<Stream>, RegistryError> {
         let opened = in_time(self.open(digest)).await.map_err(|fault| self.error(fault, Some(digest)))?;
-        Ok(opened.map_or(Answer::Absent, |reply| Answer::Found(pieces::stream(reply.body))))
+        Ok(opened.map_or(Answer::Absent, |reply| Answer::Found(pieces::stream(reply.body, pieces::PIECE))))
     }
 
     async fn resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {

@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 
 use super::super::trusted::{is_loopback, is_trusted};
 use super::super::{Answer, pieces};
+use super::ask::pause;
 use super::credentials;
 use super::fault::{Asked, Fault};
 use super::inward::may_lead;
@@ -134,7 +135,7 @@ async fn token(
         Some(request)
     };
     let response = send(http, "the token service", request).await?;
-    let status = response.status().as_u16();
+    let (status, pause) = (response.status().as_u16(), pause(&response));
     let body = ByteStream::new(response.into_body());
     let Ok(Answer::Found(body)) = pieces::whole(body, MAX_REPLY).await else {
         return Err(Fault::failed("the answer of the token service broke off, or is too long"));
@@ -142,7 +143,7 @@ async fn token(
     if status != 200 {
         let asked = Asked { repository, who: "the token service", is_known: credential.is_some() };
         // Its words are its own; what it was sent stands nowhere else.
-        return Err(Fault::answered(asked, status, &[]));
+        return Err(Fault::answered(asked, status, &[], pause));
     }
     let token = serde_json::from_slice::<Token>(&body).ok();
     let token = token.and_then(|reply| reply.token.or(reply.access_token));

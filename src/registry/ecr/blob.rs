@@ -13,21 +13,18 @@ use super::super::trusted::is_trusted;
 use super::super::{Answer, RegistryError};
 use crate::reference::Digest;
 
-/// How long one transfer may take from request to last byte. Config blobs are a few kilobytes; S3 answers in tens of
-/// milliseconds, and what is slower by two orders of magnitude has stalled.
-const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Fetches a blob of at most `limit` bytes. A larger one is refused, unread; all else that goes wrong is a failed
+/// Fetches a blob of at most `limit` bytes, which may take as long as `patience` in all. A larger one is refused, unread; all else that goes wrong is a failed
 /// transfer, worth a fresh address: an expired one answers 403.
 pub(super) async fn fetch(
     http: &SharedHttpConnector,
     url: &str,
     digest: &Digest,
     limit: usize,
+    patience: Duration,
 ) -> Result<Answer<Vec<u8>>, RegistryError> {
     let failed = |reason: String| RegistryError::Transfer { digest: digest.clone(), reason };
-    let transfer = tokio::time::timeout(DEADLINE, get(http, url, limit)).await;
-    let outcome = transfer.unwrap_or_else(|_| Err(format!("it took more than {} s", DEADLINE.as_secs())));
+    let transfer = tokio::time::timeout(patience, get(http, url, limit)).await;
+    let outcome = transfer.unwrap_or_else(|_| Err(format!("it took more than {} s", patience.as_secs())));
     outcome.map_err(failed)
 }
 
@@ -46,7 +43,7 @@ pub(super) async fn open(http: &SharedHttpConnector, url: &str) -> Result<ByteSt
     let request = Request::get(url).map_err(|_| "its address cannot be read".to_owned())?;
     let response = http.call(request).await.map_err(|error| match (error.is_timeout(), error.is_io()) {
         (true, _) => "the storage service did not answer in time".to_owned(),
-        (_, true) => "the connection broke".to_owned(),
+        (_, true) => "the storage service could not be reached".to_owned(),
         // The connector's own text may hold the address.
         _ => "the connection could not be used".to_owned(),
     })?;

@@ -2,6 +2,7 @@
 //!
 //! Does not know what the answers mean for a verdict. Never logs a URL's query: a presigned URL is a bearer secret.
 
+mod patience;
 mod blob;
 mod transfer;
 mod reply;
@@ -9,6 +10,8 @@ mod reply;
 pub mod listing;
 #[cfg(feature = "cli")]
 pub mod images;
+
+pub use patience::Patience;
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
@@ -24,6 +27,7 @@ use crate::service_error::cause;
 pub struct Ecr {
     client: Client,
     http: SharedHttpConnector,
+    patience: Patience,
 }
 
 impl Ecr {
@@ -36,8 +40,8 @@ impl Ecr {
 
     /// `http` fetches blobs from the presigned addresses that the API hands out; it is the API's own HTTP stack.
     #[must_use]
-    pub fn new(client: Client, http: SharedHttpConnector) -> Self {
-        Self { client, http }
+    pub fn new(client: Client, http: SharedHttpConnector, patience: Patience) -> Self {
+        Self { client, http, patience }
     }
 
     /// The images of one repository.
@@ -85,14 +89,17 @@ impl Registry for EcrRepository {
 
     async fn blob(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
         match self.address(digest).await? {
-            Answer::Found(url) => blob::fetch(&self.ecr.http, &url, digest, limit).await,
+            Answer::Found(url) => blob::fetch(&self.ecr.http, &url, digest, limit, self.ecr.patience.whole).await,
             other => Ok(other.map(|_| Vec::new())),
         }
     }
 
     async fn stream(&self, digest: &Digest) -> Result<Answer<Stream>, RegistryError> {
         match self.address(digest).await? {
-            Answer::Found(url) => transfer::begin(&self.ecr.http, &url, digest).await.map(Answer::Found),
+            Answer::Found(url) => {
+                let begun = transfer::begin(&self.ecr.http, &url, digest, self.ecr.patience.piece).await;
+                begun.map(Answer::Found)
+            }
             other => Ok(other.map(|_| -> Stream { Box::new(std::io::empty()) })),
         }
     }
@@ -114,16 +121,15 @@ impl EcrRepository {
         match request.layer_digest(digest.as_str()).send().await {
             Ok(reply) => match reply.download_url() {
                 Some(url) => Ok(Answer::Found(url.to_owned())),
-                None => Err(self.broken(ACTION, reply::Fault::Silence)),
+                None => Err(self.broken(ACTION, reply::Fault::NoAddress)),
             },
             Err(error) => reply::refused_layer(&error).map_or_else(|| Err(self.failed(ACTION, error)), Ok),
         }
     }
 
-    fn failed<E, R>(&self, action: &'static str, error: SdkError<E, R>) -> RegistryError
+    fn failed<E>(&self, action: &'static str, error: SdkError<E>) -> RegistryError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
     {
         failed(action, self.repository.arn(), error)
     }
@@ -134,10 +140,9 @@ impl EcrRepository {
 }
 
 /// What an error of the API means for an action on a resource.
-pub(crate) fn failed<E, R>(action: &'static str, resource: String, error: SdkError<E, R>) -> RegistryError
+pub(crate) fn failed<E>(action: &'static str, resource: String, error: SdkError<E>) -> RegistryError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
     let code = error.code().map(str::to_owned);
     let source = cause(error);

@@ -14,6 +14,8 @@ use crate::reference::{Digest, Selector};
 pub(super) enum Fault {
     #[error("the reply names neither the image nor a failure")]
     Silence,
+    #[error("the reply names no address")]
+    NoAddress,
     #[error("the reply names {0}{1}")]
     Code(String, String),
     #[error("the reply's manifest holds {0} bytes, more than ECR stores")]

@@ -2,18 +2,25 @@
 //!
 //! Does not follow redirects. Errors name the blob by its digest and never the address.
 
+use std::time::Duration;
+
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-use super::super::pieces::{STALLED, stream};
+use super::super::pieces::stream;
 use super::super::{RegistryError, Stream};
 use super::blob::open;
 use crate::reference::Digest;
 
-/// Begins to fetch a blob.
-pub(super) async fn begin(http: &SharedHttpConnector, url: &str, digest: &Digest) -> Result<Stream, RegistryError> {
+/// Begins to fetch a blob; each piece of it may take as long as `patience`.
+pub(super) async fn begin(
+    http: &SharedHttpConnector,
+    url: &str,
+    digest: &Digest,
+    patience: Duration,
+) -> Result<Stream, RegistryError> {
     let failed = |reason: String| RegistryError::Transfer { digest: digest.clone(), reason };
-    let opened = tokio::time::timeout(STALLED, open(http, url)).await;
+    let opened = tokio::time::timeout(patience, open(http, url)).await;
     let body =
         opened.unwrap_or_else(|_| Err("the storage service did not answer in time".to_owned())).map_err(failed)?;
-    Ok(stream(body))
+    Ok(stream(body, patience))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecr_preflight::aws::{Aws, connector, endpoint};
+use ecr_preflight::aws::{Aws, Patience, connector, endpoint};
 
 use crate::support::aws::{Call, FakeAws};
 
@@ -50,6 +50,21 @@ fn the_variable_of_a_service_names_its_endpoint_before_the_common_one() {
         };
         assert_eq!(endpoint("ECR", variable).as_deref(), expected);
     }
+}
+
+#[test]
+fn time_runs_out_as_the_page_of_faults_says_where_no_other_patience_is_given() {
+    let variable = |name: &str| name.starts_with("AWS_").then(|| "given".to_owned());
+    let aws = Aws::from_variables(variable).unwrap();
+    let client = aws.ecr_client(None);
+    let timeouts = client.config().timeout_config().unwrap();
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!((timeouts.operation_attempt_timeout(), timeouts.operation_timeout()), (seconds(6), seconds(14)));
+    let Patience { connect, read, storage, .. } = Patience::default();
+    assert_eq!((Some(connect), Some(read)), (seconds(2), seconds(5)));
+    assert_eq!((Some(storage.whole), Some(storage.piece)), (seconds(10), seconds(10)));
+    let client = aws.waiting(Patience { call: Duration::from_secs(1), ..Patience::default() }).ecr_client(None);
+    assert_eq!(client.config().timeout_config().unwrap().operation_timeout(), seconds(1));
 }
 
 #[test]

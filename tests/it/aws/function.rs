@@ -143,6 +143,20 @@ fn what_fails_is_an_error_of_the_invocation_and_the_next_event_is_served() {
 }
 
 #[test]
+fn a_push_in_another_region_is_an_error_that_says_so_and_nothing_is_asked() {
+    let (aws, digest) = repository("apprunner");
+    let function = Function::start(&aws, &[TOLD]);
+    let mut event = pushed(&digest, "v1");
+    event["region"] = json!("eu-central-1");
+    let (outcome, error) = invoke(&aws, &event.to_string());
+    let said =
+        "the image is in eu-central-1, and this function reads the repositories of us-west-2: deploy it there too";
+    assert_eq!((outcome.as_str(), &error["errorMessage"]), ("error", &json!(said)));
+    assert!(aws.calls().is_empty());
+    drop(function.log());
+}
+
+#[test]
 fn what_is_no_event_is_an_error_and_the_next_event_is_served() {
     let (aws, digest) = repository("apprunner");
     let function = Function::start(&aws, &[TOLD]);

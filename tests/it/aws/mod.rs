@@ -85,6 +85,7 @@ pub async fn walk_over(
     let walk = Walk {
         registry: |repository: &Repository| ecr.open(repository),
         marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),
+        region: None,
         notifier: settings.topic.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
         inspector: Inspector::new(settings.rules.bounds.limits, settings.rules.bounds.cache),
         settings,

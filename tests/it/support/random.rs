@@ -1,5 +1,6 @@
 //! Marsaglia's xorshift: the same cases from the same seed on every machine.
 
+#[derive(Debug)]
 pub struct Random(pub u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! A small registry on this very machine: the pull half of the OCI distribution API with each way of signing in, over
+//! A small registry on this very machine: the pulling and listing half of the OCI distribution API with each way of signing in, over
 //! real HTTP. It keeps every request and fails on purpose.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use ecr_preflight::reference::Digest;
 use serde_json::{Value, json};
 
-use super::aws::http::{Reply, Request};
+use super::aws::http::{End, Reply, Request};
 use super::layout::{Builder, OCI_MANIFEST};
 
 /// The one repository that it has.
@@ -34,6 +34,8 @@ pub enum Door {
 #[derive(Debug, Clone)]
 pub enum Fault {
     Status(u16, &'static str),
+    /// 429, with this in `Retry-After`.
+    Limited(&'static str),
     Truncated,
     Corrupted,
     Holds(usize),
@@ -109,7 +111,7 @@ impl World {
         while let Ok(Some(request)) = Request::read(&mut reader) {
             self.requests.lock().unwrap().push(request.clone());
             let reply = self.reply(&request, address);
-            if !reply.send(&mut connection).unwrap_or(false) {
+            if !matches!(reply.send(&mut connection), Ok(End::Kept)) {
                 return;
             }
         }
@@ -129,6 +131,7 @@ impl World {
         let last = request.target.split('?').next().unwrap().rsplit('/').next().unwrap();
         match fault {
             Some(Fault::Status(status, body)) => return Reply::new(status, body),
+            Some(Fault::Limited(pause)) => return error(429, "TOOMANYREQUESTS").with("retry-after", pause),
             Some(Fault::Expired) => return self.challenge(at),
             Some(Fault::Challenges(challenge)) => return Reply::new(401, "").with("www-authenticate", challenge),
             Some(Fault::Holds(bytes)) => return Reply::new(200, vec![b' '; bytes]),
@@ -146,6 +149,7 @@ impl World {
             kind @ ("manifests" | "blobs") if request.target.starts_with(&format!("/v2/{REPOSITORY}/")) => {
                 self.found(kind, last)
             }
+            "tags" if request.target.starts_with(&format!("/v2/{REPOSITORY}/")) => self.listed(&request.target),
             _ => error(404, "NAME_UNKNOWN"),
         };
         match fault {
@@ -170,6 +174,15 @@ impl World {
             Some(blob) => Reply::new(200, blob.clone()),
             None => error(404, if kind == "blobs" { "BLOB_UNKNOWN" } else { "MANIFEST_UNKNOWN" }),
         }
+    }
+
+    /// Two tags to a page, after the one that is named last.
+    fn listed(&self, target: &str) -> Reply {
+        let after = target.split_once("&last=").map_or("", |(_, last)| last);
+        let rest: Vec<&String> = self.tags.keys().filter(|tag| tag.as_str() > after).collect();
+        let page = &rest[..rest.len().min(2)];
+        let reply = Reply::new(200, json!({"name": REPOSITORY, "tags": page}).to_string());
+        if page.len() == rest.len() { reply } else { reply.with("link", "</v2/team/app/tags/list>; rel=\"next\"") }
     }
 
     fn lets_in(&self, request: &Request) -> bool {

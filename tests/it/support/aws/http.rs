@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// What a client asked.
 #[derive(Debug, Clone, Default)]
@@ -62,14 +63,38 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
     /// What `Content-Length` says beyond the body's length.
-    pub beyond: usize,
-    /// How many bytes of the body are sent before the connection is closed; all, where it stays open.
+    pub beyond: isize,
+    /// How many bytes of the body are sent before the answer breaks off; all, where it does not.
     pub cut: Option<usize>,
+    /// How long each byte of the body takes, where that is long.
+    pub pace: Duration,
+    /// What becomes of the connection, where the answer breaks off.
+    pub end: End,
+}
+
+/// What becomes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The next request is waited for.
+    Kept,
+    Closed,
+    /// Closed without a farewell: the other side is told that the connection was reset.
+    Reset,
+    /// Nothing more is sent, until the other side closes it.
+    Silent,
 }
 
 impl Reply {
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into(), beyond: 0, cut: None }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+            beyond: 0,
+            cut: None,
+            pace: Duration::ZERO,
+            end: End::Closed,
+        }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -77,15 +102,25 @@ impl Reply {
         self
     }
 
-    /// Sends it; whether the connection is to be kept.
-    pub fn send(&self, connection: &mut &TcpStream) -> io::Result<bool> {
+    /// Sends it; what is to become of the connection.
+    pub fn send(&self, connection: &mut &TcpStream) -> io::Result<End> {
         let mut bytes = format!("HTTP/1.1 {} .\r\n", self.status).into_bytes();
         for (name, value) in &self.headers {
             write!(bytes, "{name}: {value}\r\n")?;
         }
-        write!(bytes, "content-length: {}\r\n\r\n", self.body.len() + self.beyond)?;
-        bytes.extend(&self.body[..self.cut.unwrap_or(self.body.len())]);
-        connection.write_all(&bytes)?;
-        Ok(self.cut.is_none() && self.beyond == 0)
+        let length = self.body.len().checked_add_signed(self.beyond).ok_or(io::ErrorKind::InvalidInput)?;
+        write!(bytes, "content-length: {length}\r\n\r\n")?;
+        let body = &self.body[..self.cut.unwrap_or(self.body.len())];
+        if self.pace.is_zero() {
+            bytes.extend(body);
+            connection.write_all(&bytes)?;
+        } else {
+            connection.write_all(&bytes)?;
+            for byte in body {
+                std::thread::sleep(self.pace);
+                connection.write_all(&[*byte])?;
+            }
+        }
+        Ok(if self.cut.is_none() && self.beyond == 0 { End::Kept } else { self.end })
     }
 }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use self::ecr::Repository;
+use self::http::End;
 use self::serve::World;
 use self::throttle::Throttle;
 use super::layout::Builder;
@@ -39,18 +40,36 @@ pub enum Fault {
     Says(&'static str),
     /// The connection is closed without an answer.
     Dropped,
-    /// There is no answer for two seconds.
+    /// There is no answer, and the connection stays open.
     Stalled,
     /// The connection is closed after half of the body.
     Truncated,
+    /// The connection is reset after half of the body.
+    Reset,
+    /// Half of the body comes, then nothing more, and the connection stays open.
+    Hung,
+    /// The body comes byte by byte, each as late as the others.
+    Dripped,
+    /// What answers does not speak HTTP.
+    Garbled,
+    /// This status and this body, whatever the service.
+    Status(u16, &'static str),
+    /// Status 403 from the storage service, as to an address whose time is over.
+    Expired,
     /// One byte of the blob, or of each manifest, is another.
     Corrupted,
     /// The body holds this many bytes.
     Holds(usize),
     /// `Content-Length` says one more, and the connection is closed.
     TooLongALength,
+    /// `Content-Length` says one less.
+    TooShortALength,
     /// Another address of this machine is named.
     Redirected,
+    /// The very address that was asked is named.
+    RedirectedToItself,
+    /// Nobody listens. Not this server's to do: whoever asks is to be sent elsewhere.
+    Refused,
 }
 
 /// One request that was made.
@@ -92,9 +111,11 @@ impl FakeAws {
             for connection in listener.incoming().map_while(Result::ok) {
                 let world = shared.clone();
                 std::thread::spawn(move || {
-                    world.serve(&connection, address);
-                    // A clone of it is kept elsewhere, so that it does not close by itself.
-                    drop(connection.shutdown(Shutdown::Both));
+                    match world.serve(&connection, address) {
+                        End::Reset => world.reset(connection),
+                        // A clone of it is kept elsewhere, so that it does not close by itself.
+                        _ => drop(connection.shutdown(Shutdown::Both)),
+                    }
                 });
             }
         });
@@ -187,6 +208,11 @@ impl FakeAws {
     /// Has every answer wait.
     pub fn delay(&self, delay: Duration) {
         *self.world.delay.lock().unwrap() = delay;
+    }
+
+    /// How late each byte of a body is that drips.
+    pub fn pace(&self, pace: Duration) {
+        *self.world.pace.lock().unwrap() = pace;
     }
 
     /// Closes every connection, as happens to those of a function that sleeps.

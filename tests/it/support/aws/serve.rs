@@ -1,7 +1,7 @@
 //! The server behind the small AWS: which action a request is for, and what it is answered.
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::{Bound, RangeBounds};
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::ecr::{self, Repository};
-use super::http::{Reply, Request};
+use super::http::{End, Reply, Request};
 use super::throttle::Throttle;
 use super::{Call, Fault, SECRET, lambda, sns};
 
@@ -26,6 +26,7 @@ pub(super) struct World {
     /// Those of the services, not that of Lambda's runtime.
     pub(super) connections: Mutex<Vec<TcpStream>>,
     pub(super) delay: Mutex<Duration>,
+    pub(super) pace: Mutex<Duration>,
     pub(super) lambda: lambda::Lambda,
     /// How many entries a page holds.
     pub(super) largest: Mutex<usize>,
@@ -42,6 +43,7 @@ impl Default for World {
             faults: Mutex::default(),
             connections: Mutex::default(),
             delay: Mutex::default(),
+            pace: Mutex::default(),
             lambda: lambda::Lambda::default(),
             largest: Mutex::new(3),
             throttles: Mutex::default(),
@@ -52,7 +54,8 @@ impl Default for World {
 }
 
 impl World {
-    pub(super) fn serve(&self, mut connection: &TcpStream, address: SocketAddr) {
+    /// Serves a connection until it ends; gives back how.
+    pub(super) fn serve(&self, mut connection: &TcpStream, address: SocketAddr) -> End {
         connection.set_nodelay(true).unwrap();
         let mut reader = BufReader::new(connection);
         while let Ok(Some(request)) = Request::read(&mut reader) {
@@ -60,7 +63,7 @@ impl World {
             let action = action(&request);
             if action == "Lambda" {
                 if self.lambda.answer(&request).send(&mut connection).is_err() {
-                    return;
+                    return End::Closed;
                 }
                 continue;
             }
@@ -76,10 +79,30 @@ impl World {
             if let Some(call) = self.calls.lock().unwrap().get_mut(place) {
                 (call.ended, call.status) = (Some(Instant::now()), reply.as_ref().map(|reply| reply.status));
             }
-            if !reply.is_some_and(|reply| reply.send(&mut connection).unwrap_or(false)) {
-                return;
+            let end = match reply {
+                Some(reply) => reply.send(&mut connection).unwrap_or(End::Closed),
+                None if matches!(fault, Some(Fault::Stalled)) => End::Silent,
+                None => End::Closed,
+            };
+            match end {
+                End::Kept => {}
+                // Until whoever waits for more closes it.
+                End::Silent => while reader.read(&mut [0; 512]).is_ok_and(|read| read > 0) {},
+                end => return end,
             }
         }
+        End::Closed
+    }
+
+    /// Closes a connection without a farewell.
+    pub(super) fn reset(&self, connection: TcpStream) {
+        let peer = connection.peer_addr().ok();
+        self.connections.lock().unwrap().retain(|kept| kept.peer_addr().ok() != peer);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let _inside = runtime.enter();
+        connection.set_nonblocking(true).unwrap();
+        // Closed with a linger of zero, a connection is reset: tcp(7).
+        tokio::net::TcpStream::from_std(connection).unwrap().set_zero_linger().unwrap();
     }
 
     /// Keeps a request; gives back its place, and what is to go wrong with it.
@@ -115,11 +138,9 @@ impl World {
         fault: Option<Fault>,
     ) -> Option<Reply> {
         match fault {
-            Some(Fault::Dropped) => return None,
-            Some(Fault::Stalled) => {
-                std::thread::sleep(Duration::from_secs(2));
-                return None;
-            }
+            Some(Fault::Dropped | Fault::Stalled) => return None,
+            Some(Fault::Status(status, text)) => return Some(Reply::new(status, text)),
+            Some(Fault::Expired) => return Some(expired()),
             Some(Fault::Error(status, code)) => return Some(error(action, status, code)),
             Some(Fault::Says(text)) => return Some(Reply::new(200, text)),
             Some(Fault::Holds(bytes)) => return Some(Reply::new(200, vec![b' '; bytes])),
@@ -131,7 +152,22 @@ impl World {
                 let failures: Vec<Value> = body["imageIds"].as_array().into_iter().flatten().map(failed).collect();
                 return Some(Reply::new(200, json!({"images": [], "failures": failures}).to_string()));
             }
-            Some(Fault::Truncated | Fault::Corrupted | Fault::TooLongALength) | None => {}
+            Some(Fault::RedirectedToItself) => {
+                return Some(Reply::new(307, "").with("location", format!("http://{at}{}", request.target)));
+            }
+            // Of these, it is the answer itself that goes wrong.
+            Some(
+                Fault::Truncated
+                | Fault::Reset
+                | Fault::Hung
+                | Fault::Dripped
+                | Fault::Garbled
+                | Fault::Corrupted
+                | Fault::TooLongALength
+                | Fault::TooShortALength
+                | Fault::Refused,
+            )
+            | None => {}
         }
         if self.throttles.lock().unwrap().get_mut(action).is_some_and(|throttle| !throttle.takes()) {
             return Some(error(action, 400, "ThrottlingException"));
@@ -151,7 +187,12 @@ impl World {
         };
         match fault {
             Some(Fault::Truncated) => reply.cut = Some(reply.body.len() / 2),
+            Some(Fault::Reset) => (reply.cut, reply.end) = (Some(reply.body.len() / 2), End::Reset),
+            Some(Fault::Hung) => (reply.cut, reply.end) = (Some(reply.body.len() / 2), End::Silent),
+            Some(Fault::Dripped) => reply.pace = *self.pace.lock().unwrap(),
+            Some(Fault::Garbled) => reply.headers.push(("no header\r\n\0", String::new())),
             Some(Fault::TooLongALength) => reply.beyond = 1,
+            Some(Fault::TooShortALength) => reply.beyond = -1,
             Some(Fault::Corrupted) if action == "BatchGetImage" => {
                 let text = String::from_utf8(reply.body).unwrap();
                 reply.body = text.replace(r#"schemaVersion\":2"#, r#"schemaVersion\":3"#).into_bytes();
@@ -177,6 +218,14 @@ impl World {
             None => error("Blob", 404, "NoSuchKey"),
         }
     }
+}
+
+/// What S3 answers to a presigned address whose time is over.
+fn expired() -> Reply {
+    let xml = format!(
+        "<Error><Code>AccessDenied</Code><Message>Request has expired</Message><X-Amz-Expires>3600</X-Amz-Expires><Expires>2026-11-16T02:54:34Z</Expires><Query>{SECRET}</Query></Error>"
+    );
+    Reply::new(403, xml).with("content-type", "application/xml")
 }
 
 /// Which service and which of its actions a request is for.

@@ -1,0 +1,80 @@
+//! Answers as a `JUnit` report: a test suite for each image, a test case for each runtime.
+//!
+//! Does not hold times: two reports of the same images are the same.
+
+use quick_junit::{NonSuccessKind, Report as Junit, SerializeError, TestCase, TestCaseStatus, TestSuite};
+
+use super::super::Error;
+use super::one::{Answer, Unread};
+use super::printer::Done;
+use crate::log;
+use crate::report::{FaultFace, Report, RuntimeFace, headline, text};
+use crate::verdict::Verdict;
+
+/// The report.
+///
+/// # Errors
+/// Where it cannot be written as XML.
+pub(super) fn report(done: &[Done<'_>]) -> Result<String, Error> {
+    let mut junit = Junit::new("ecr-preflight");
+    for done in done {
+        let mut suite = TestSuite::new(done.reference);
+        match &done.checked {
+            Ok(checked) => {
+                if let Answer::Report(report) = &checked.answer {
+                    suite.add_test_cases(cases(report, done.reference));
+                }
+            }
+            Err(error) => {
+                suite.add_test_case(case("read", done.reference, unread(error)));
+            }
+        }
+        junit.add_test_suite(suite);
+    }
+    let xml = junit.to_string().map_err(|error: SerializeError| std::io::Error::other(error))?;
+    Ok(xml.trim_end().to_owned())
+}
+
+fn cases(report: &Report, reference: &str) -> Vec<TestCase> {
+    let cases: Vec<TestCase> =
+        report.runtimes().map(|runtime| case(&runtime.subject.name(), reference, status(report, runtime))).collect();
+    if cases.is_empty() {
+        // Nothing was asked of it: that is neither a success nor a failure.
+        let mut skipped = TestCaseStatus::skipped();
+        skipped.set_message(headline(report));
+        return vec![case("runtime", reference, skipped)];
+    }
+    cases
+}
+
+fn case(name: &str, reference: &str, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(name, status);
+    case.set_classname(reference);
+    case
+}
+
+/// What could not be told is an error, since a server shows skipped ones as if all were well.
+fn status(report: &Report, runtime: &RuntimeFace) -> TestCaseStatus {
+    let kind = match runtime.verdict {
+        Verdict::Fails => NonSuccessKind::Failure,
+        Verdict::Unknown => NonSuccessKind::Error,
+        Verdict::Runs | Verdict::Undeclared | Verdict::Ignored => return TestCaseStatus::success(),
+    };
+    let mut status = TestCaseStatus::non_success(kind);
+    let fault = |fault: &FaultFace| fault.evidence.clone();
+    let said: Vec<String> = runtime.faults.iter().map(fault).chain(runtime.unknown.iter().cloned()).collect();
+    status.set_message(said.join("; "));
+    status.set_type(runtime.faults.first().map_or("unknown", |fault| fault.code.as_str()));
+    status.set_description(text(report));
+    status
+}
+
+fn unread(unread: &Unread) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(log::chain(&unread.error));
+    status.set_type("unread");
+    if let Some(hint) = &unread.hint {
+        status.set_description(format!("hint: {hint}"));
+    }
+    status
+}

@@ -1,0 +1,116 @@
+//! `ecr-preflight check IMAGE…`: images, before or after their push.
+//!
+//! Does not write anywhere but to its outputs.
+
+mod one;
+mod printer;
+mod json;
+mod sarif;
+mod junit;
+mod platforms;
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+use futures_util::{StreamExt, stream};
+
+use self::one::{Checker, Unread};
+use self::printer::Printer;
+use super::screen::Screen;
+use super::source::Sources;
+use super::{Error, near};
+use crate::runtime::Runtime;
+use crate::verdict::Verdict;
+
+/// Check images against the runtimes that they are meant for.
+///
+/// Without --runtime, what an image's tag, its repository's resource tag or its label declares counts.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, `oci-archive:FILE[:TAG|@DIGEST]` for a tar archive of one,
+    /// `docker-archive:FILE[:[REPOSITORY:]TAG]` for what `docker save` writes, the URI of an image in Amazon ECR, or
+    /// `HOST[:PORT]/REPO[:TAG][@DIGEST]` for one in any other registry, with docker's credentials; without HOST, Docker
+    /// Hub.
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+    /// Where they are meant to run; may be given several times.
+    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::runtime)]
+    runtimes: Vec<Runtime>,
+    /// Say on standard error how much was read, and how long it took.
+    #[arg(long, short)]
+    verbose: bool,
+    #[command(flatten)]
+    inspect: super::InspectArguments,
+    /// Show what each image holds, platform by platform, and what its programs are made for, whatever the runtime.
+    #[arg(long, conflicts_with = "runtimes")]
+    platforms: bool,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Where SARIF shows findings: the file that the images are built from, as a path from the top of the repository.
+    #[arg(long, value_name = "FILE", default_value = "Dockerfile")]
+    dockerfile: String,
+}
+
+/// What is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs: one object, schema `ecr-preflight/1`; of several images, one on each line.
+    Json,
+    /// For code scanning, GitHub's for example: one SARIF 2.1.0 log.
+    Sarif,
+    /// For CI servers: one `JUnit` report, a test suite for each image.
+    Junit,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ecr-preflight check oci:image:v1 --runtime ecs/arm64 --runtime apprunner
+  ecr-preflight check oci:image@sha256:3c949327… --runtime lambda/amd64 --format json
+  ecr-preflight check docker-archive:image.tar --runtime ecs/amd64
+  ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
+  ecr-preflight check public.ecr.aws/docker/library/busybox:1.37 --runtime ecs/arm64
+  ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
+  ecr-preflight check --platforms grafana/grafana:11.4.0
+
+Exit code: 1 if any image fails; else 2 if any could not be told or read; else 0";
+
+/// How many images are read beside each other: enough that one slow registry does not hold up the rest, and few enough
+/// that each gets on. How many layers are read at a time is the inspector's to bound.
+const BESIDE: usize = 4;
+
+pub(super) async fn run<O: Write, E: Write>(
+    arguments: Arguments,
+    out: &mut Screen<O>,
+    err: &mut Screen<E>,
+) -> Result<Verdict, Error> {
+    let mut rules = super::settings()?.rules;
+    arguments.inspect.apply(&mut rules);
+    let asked = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
+    let (sources, inspector) = (Sources::default(), super::inspector(&rules));
+    let checker = Checker { inspector: &inspector, rules: &rules, asked };
+    if arguments.platforms && !matches!(arguments.format, Format::Text | Format::Json) {
+        return Err(Error::NoFormat);
+    }
+    let mut printer = Printer::new(&arguments, out, err);
+    let checks = arguments.images.iter().map(async |reference| {
+        let found = match sources.open(reference).await {
+            Ok(source) if arguments.platforms => checker.platforms(&source).await,
+            Ok(source) => checker.check(&source).await,
+            Err(error) => Err(error),
+        };
+        let found = match found {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(Unread { hint: near::hint(&error).await, error }),
+        };
+        (reference.as_str(), found)
+    });
+    let mut checks = std::pin::pin!(stream::iter(checks).buffered(BESIDE));
+    while let Some((reference, found)) = checks.next().await {
+        printer.add(reference, found)?;
+    }
+    printer.finish()
+}

@@ -1,0 +1,143 @@
+//! `ecr-preflight declare --list`: what each repository of a region declares.
+//!
+//! Does not stop at a repository whose tags cannot be read: it is said, and the others are still listed.
+
+use std::io::Write;
+
+use clap::ValueEnum;
+use futures_util::TryStreamExt;
+use serde::Serialize;
+
+use super::super::{Error, hint};
+use super::table::table;
+use crate::intent::{Intent, Source};
+use crate::log;
+use crate::reference::{Repository, quoted};
+use crate::registry::ecr::listing::repositories;
+use crate::registry::{Registry, RegistryError};
+use crate::runtime::{Runtime, RuntimeError};
+use crate::verdict::Verdict;
+
+/// How many repositories' tags are read beside each other. ECR publishes no rate for `ListTagsForResource` ("Service
+/// quotas" of its user guide lists those of pushes and pulls alone); four at a time are quick and seldom throttled, and
+/// what is throttled, the client tries again.
+const WIDTH: usize = 4;
+
+/// How the list is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people: a table.
+    Text,
+    /// For programs: one object, schema `ecr-preflight-declarations/1`.
+    Json,
+}
+
+/// What one repository declares.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) repository: Repository,
+    pub(super) declared: Result<Option<String>, RegistryError>,
+}
+
+/// The list for programs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed<'a> {
+    schema: &'static str,
+    region: &'a str,
+    key: &'a str,
+    repositories: Vec<Entry<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    name: &'a str,
+    arn: String,
+    uri: String,
+    /// The tag's value; `null` where it is not set, or could not be read.
+    declared: Option<&'a str>,
+    runtimes: Vec<Runtime>,
+    unreadable: Vec<Word>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Word {
+    word: String,
+    nearest: Vec<Runtime>,
+}
+
+impl Row {
+    fn intent(&self) -> Intent {
+        Intent::default().or(Source::RepositoryTag, self.declared.as_ref().ok().and_then(Option::as_deref))
+    }
+
+    /// The words that name no runtime.
+    pub(super) fn unreadable(&self) -> Vec<RuntimeError> {
+        self.intent().unreadable.into_iter().map(|unreadable| unreadable.error).collect()
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        let intent = self.intent();
+        let word = |error: RuntimeError| Word { word: error.word, nearest: error.nearest };
+        Entry {
+            name: self.repository.name(),
+            arn: self.repository.arn(),
+            uri: self.repository.to_string(),
+            declared: self.declared.as_ref().ok().and_then(Option::as_deref),
+            runtimes: intent.candidates(),
+            unreadable: self.unreadable().into_iter().map(word).collect(),
+            error: self.declared.as_ref().err().map(|error| log::chain(error)),
+        }
+    }
+}
+
+pub(super) async fn run(
+    key: &str,
+    prefix: &str,
+    format: Format,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> Result<Verdict, Error> {
+    let aws = super::super::aws(None).await;
+    let region = aws.region().ok_or(Error::NoRegion)?;
+    let (ecr, client) = {
+        let endpoint = || super::super::endpoint("ECR");
+        (aws.ecr(endpoint()), aws.ecr_client(endpoint()))
+    };
+    let wanted = |repository: &Repository| std::future::ready(repository.name().starts_with(prefix));
+    let declared = async |repository: Repository| {
+        let declared = ecr.open(&repository).resource_tag(key).await;
+        Ok(Row { repository, declared })
+    };
+    let found = repositories(&client, None, region).try_filter(wanted);
+    // An error of the listing itself ends it, and the rows before it are no list of the region.
+    let mut rows: Vec<Row> = found.map_ok(declared).try_buffered(WIDTH).try_collect().await?;
+    rows.sort_by(|one, other| one.repository.name().cmp(other.repository.name()));
+    match format {
+        Format::Text if rows.is_empty() && prefix.is_empty() => {
+            writeln!(out, "There are no repositories in {region}.")?;
+        }
+        Format::Text if rows.is_empty() => {
+            writeln!(out, "There are no repositories in {region} whose name begins with `{}`.", quoted(prefix))?;
+        }
+        Format::Text => write!(out, "{}", table(&rows, region, key))?,
+        Format::Json => {
+            let repositories = rows.iter().map(Row::entry).collect();
+            let listed = Listed { schema: "ecr-preflight-declarations/1", region, key, repositories };
+            writeln!(out, "{}", serde_json::to_string_pretty(&listed).map_err(std::io::Error::from)?)?;
+        }
+    }
+    let errors: Vec<&RegistryError> = rows.iter().filter_map(|row| row.declared.as_ref().err()).collect();
+    for error in &errors {
+        writeln!(err, "error: {}", log::chain(*error))?;
+    }
+    // One hint for all: they mostly fail alike.
+    if let Some(hint) = errors.first().and_then(|error| hint::of_registry(error)) {
+        writeln!(err, "\nhint: {hint}")?;
+    }
+    let is_unreadable = rows.iter().any(|row| !row.unreadable().is_empty());
+    Ok(if errors.is_empty() && !is_unreadable { Verdict::Runs } else { Verdict::Unknown })
+}

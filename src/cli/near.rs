@@ -1,0 +1,112 @@
+//! What there is where something is missing: the repositories of a region, the tags of a repository.
+//!
+//! Does not fail, nor keep anybody waiting: where it is not quickly listed, the hint says how to list it.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::image::ImageArgument;
+use super::{Error, aws, endpoint, far, hint};
+use crate::reference::{Remote, Repository, Selector, Tag, quoted};
+use crate::registry::RegistryError;
+use crate::registry::distribution::Distribution;
+use crate::registry::ecr::listing;
+
+/// How long the listing may take; who waits for an error's hint waits for nothing else.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many pages of a thousand are read: what is near is mostly among them, and more would take seconds.
+const PAGES: usize = 3;
+
+/// How many repositories these pages hold at most.
+const REPOSITORIES: usize = PAGES * 1000;
+
+/// What may help against an error, with the names of what there is where something is missing.
+pub(super) async fn hint(error: &Error) -> Option<String> {
+    if let Some(RegistryError::NoRepository { resource, .. }) = error.registry()
+        && let Some(missing) = Missing::parse(resource)
+    {
+        // A configuration that is being loaded is large.
+        return Some(Box::pin(missing.hint()).await);
+    }
+    if let Error::Absent { reference, hint: None } = error {
+        return match reference.parse().ok()? {
+            ImageArgument::Ecr { repository, selector } => of_ecr(&repository, &selector).await,
+            ImageArgument::Remote { repository, selector: Selector::Tag(tag) } => {
+                Some(of_remote(&repository, &tag).await)
+            }
+            _ => None,
+        };
+    }
+    hint::of(error)
+}
+
+/// A repository of Amazon ECR that is not there, as its ARN names it.
+struct Missing<'a> {
+    region: &'a str,
+    /// None where it was the caller's own.
+    account: Option<&'a str>,
+    name: &'a str,
+}
+
+impl<'a> Missing<'a> {
+    fn parse(arn: &'a str) -> Option<Self> {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let &["arn", _, "ecr", region, account, resource] = parts.as_slice() else { return None };
+        let account = (account != "*").then_some(account);
+        Some(Self { region, account, name: resource.strip_prefix("repository/")? })
+    }
+
+    async fn hint(&self) -> String {
+        let Self { region, account, name } = *self;
+        let listed = async {
+            let client = aws(Some(region.to_owned())).await.ecr_client(endpoint("ECR"));
+            let repositories = listing::repositories(&client, account, region).take(REPOSITORIES);
+            repositories.map_ok(|repository| repository.name().to_owned()).try_collect().await
+        };
+        // Both may wait for the network: the region is asked of an instance, where nothing else says it.
+        let (there, own) = tokio::join!(soon(listed), tokio::time::timeout(PATIENCE, aws(None)));
+        let (place, registry) = match account {
+            Some(account) => (format!("{region} of account {account}"), format!(" --registry-id {account}")),
+            None => (region.to_owned(), String::new()),
+        };
+        let how = format!("`aws ecr describe-repositories --region {region}{registry}`");
+        let instead = hint::instead("repositories", name, there.as_deref(), &place, &how);
+        // A URI names its region; a bare name's is that of the configuration.
+        let own = own.ok().and_then(|aws| aws.region().map(str::to_owned)).filter(|own| own != region);
+        let elsewhere = match (account, own) {
+            (None, _) => "; another region is chosen with AWS_REGION".to_owned(),
+            (Some(_), Some(own)) => format!("; the region of the AWS configuration is {}", quoted(&own)),
+            (Some(_), None) => String::new(),
+        };
+        format!("{instead}{elsewhere}")
+    }
+}
+
+async fn of_ecr(repository: &Repository, selector: &Selector) -> Option<String> {
+    let tag = selector.tag()?;
+    let client = aws(Some(repository.region().to_owned())).await.ecr_client(endpoint("ECR"));
+    let there = soon(listing::tags(&client, repository, PAGES)).await;
+    if selector.digest().is_some() && there.iter().flatten().any(|found| found == tag.as_str()) {
+        return Some(moved().to_owned());
+    }
+    let how = format!("`aws ecr list-images --repository-name {} --region {}`", repository.name(), repository.region());
+    Some(hint::instead("tags", tag.as_str(), there.as_deref(), repository.name(), &how))
+}
+
+async fn of_remote(repository: &Remote, tag: &Tag) -> String {
+    let there = soon(Distribution::new(repository.clone(), far()).tags(PAGES)).await;
+    let how = format!("`skopeo list-tags docker://{repository}`");
+    hint::instead("tags", tag.as_str(), there.as_deref(), &repository.to_string(), &how)
+}
+
+/// Why an image that is named by tag and digest may not be there.
+fn moved() -> &'static str {
+    "its tag may point at another image by now: without it, the digest alone counts"
+}
+
+/// What is listed in time; why it is not does not matter beside the error that is told.
+async fn soon<T>(listing: impl Future<Output = Result<Vec<T>, RegistryError>>) -> Option<Vec<T>> {
+    tokio::time::timeout(PATIENCE, listing).await.ok()?.ok()
+}

@@ -1,0 +1,104 @@
+//! What a program of an image is made for, and what led to it.
+//!
+//! Does not say whether it starts anywhere.
+
+use serde::Serialize;
+
+use super::started::LATE;
+use crate::exec::{Answer, Machine, Made};
+use crate::inspect::{Inspection, Seen};
+use crate::platform::Platform;
+use crate::reference::printable;
+use crate::verdict;
+
+/// What the last program is that is certain to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProgramFace {
+    /// Whether it is known.
+    pub outcome: ProgramOutcome,
+    /// What it is made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// What is started on the way: wrappers, scripts and what interprets them, the program. No loaders.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
+    /// Why it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Whether it is known what a program is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum ProgramOutcome {
+    Known,
+    Unknown,
+    NotLookedAt,
+}
+
+/// As many characters of a path or a reason are shown, and as many paths of one chain.
+const MAX_TEXT: usize = 300;
+const MAX_CHAIN: usize = 24;
+
+impl ProgramFace {
+    pub(super) fn new(inspection: &Inspection) -> Self {
+        let text = |path: &Vec<u8>| printable(&String::from_utf8_lossy(path), MAX_TEXT);
+        let (launches, last) = match &inspection.seen {
+            Seen::Nothing(reason) | Seen::Lost(reason) => return Self::unknown(reason),
+            Seen::Late => return Self::unknown(LATE),
+            Seen::Launches(launches, _) => (launches, inspection.last()),
+        };
+        if let Some(Made { machine, .. }) = last.and_then(|launch| launch.made.as_ref()) {
+            let ways = launches.iter().filter_map(|launch| launch.made.as_ref()).flat_map(|made| &made.way);
+            let platform = match machine {
+                Machine::Named(name) => Platform::linux(name).architecture().to_owned(),
+                Machine::Other(number) => format!("elf-{number}"),
+            };
+            let chain = ways.map(text).take(MAX_CHAIN).collect();
+            return Self {
+                outcome: ProgramOutcome::Known,
+                platform: Some(format!("linux/{platform}")),
+                chain,
+                reason: None,
+            };
+        }
+        let unknown = last.and_then(|launch| match &launch.start.answer {
+            Answer::Unknown { reason, .. } => Some(reason.to_string()),
+            Answer::Starts { .. } | Answer::Fails { .. } => None,
+        });
+        let fault = || verdict::fault_of(inspection, &inspection.platform, &[]).map(|fault| fault.evidence);
+        Self::unknown(&unknown.or_else(fault).unwrap_or_else(|| "it starts nothing that is known".to_owned()))
+    }
+
+    fn unknown(reason: &str) -> Self {
+        let reason = Some(printable(reason, MAX_TEXT));
+        Self { outcome: ProgramOutcome::Unknown, platform: None, chain: Vec::new(), reason }
+    }
+
+    pub(super) fn not_looked_at(reason: &str) -> Self {
+        Self { outcome: ProgramOutcome::NotLookedAt, ..Self::unknown(reason) }
+    }
+
+    /// Whether it is made for what its label says. Variants of an architecture do not stand in headers.
+    pub(super) fn agrees(&self, label: &Platform) -> Option<bool> {
+        let (_, architecture) = self.platform.as_deref()?.split_once('/')?;
+        let is_narrow = matches!((label.architecture(), architecture), ("amd64", "386") | ("arm64", "arm"));
+        // Some hosts of a family start its programs of 32 bits.
+        (!label.architecture().is_empty() && !is_narrow).then(|| label.architecture() == architecture)
+    }
+
+    /// What is said of it in a table.
+    pub(super) fn sentence(&self) -> String {
+        let reason = self.reason.as_deref().unwrap_or_default();
+        match self.outcome {
+            ProgramOutcome::Unknown => format!("unknown: {reason}"),
+            ProgramOutcome::NotLookedAt => format!("not looked at: {reason}"),
+            ProgramOutcome::Known => {
+                let way: Vec<&str> = self.chain.iter().chain(&self.platform).map(String::as_str).collect();
+                way.join(" \u{2192} ")
+            }
+        }
+    }
+}

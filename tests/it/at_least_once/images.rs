@@ -1,0 +1,126 @@
+//! What is pushed in histories, and what is to come of each by a table of its own.
+//!
+//! Does not ask the code under test: what an image is for is written down where it is made.
+
+use std::collections::BTreeMap;
+
+use ecr_preflight::reference::Digest;
+use serde_json::{Value, json};
+
+use crate::support::layout::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
+
+/// One image, as a client pushes it.
+#[derive(Debug)]
+pub struct Pushed {
+    pub digest: Digest,
+    pub media_type: &'static str,
+    pub manifest: Vec<u8>,
+    /// The children of an index, by their places in the list of images; they are pushed before it, without a tag.
+    pub children: Vec<usize>,
+    /// What it is for; nothing where it is no image.
+    architectures: &'static [&'static str],
+}
+
+/// All images that histories push, and the configs of those.
+#[derive(Debug, Default)]
+pub struct Images {
+    pub all: Vec<Pushed>,
+    pub configs: BTreeMap<String, Vec<u8>>,
+    /// The places of those that are pushed under a tag.
+    pub tagged: Vec<usize>,
+}
+
+impl Images {
+    pub fn new() -> Self {
+        let mut images = Self::default();
+        let arm64 = images.single("arm64", "one", &["arm64"]);
+        let amd64 = images.single("amd64", "two", &["amd64"]);
+        let other = images.single("arm64", "three", &["arm64"]);
+        let both = images.index(&[(amd64, "amd64"), (arm64, "arm64")], &["amd64", "arm64"]);
+        let alone = images.index(&[(other, "arm64")], &["arm64"]);
+        let chart = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": [],
+            "config": {"mediaType": "application/vnd.cncf.helm.config.v1+json", "size": 2, "digest": Digest::of(b"{}")}});
+        let chart = images.add(OCI_MANIFEST, &chart, Vec::new(), &[]);
+        images.tagged = vec![arm64, amd64, other, both, alone, chart];
+        images
+    }
+
+    fn single(&mut self, architecture: &str, layer: &str, architectures: &'static [&'static str]) -> usize {
+        let config =
+            json!({"os": "linux", "architecture": architecture, "config": {"Entrypoint": ["/app"]}}).to_string();
+        let digest = Digest::of(config.as_bytes());
+        let layer = json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": layer.len(),
+            "digest": Digest::of(layer.as_bytes())});
+        let manifest = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": [layer],
+            "config": {"mediaType": OCI_CONFIG, "size": config.len(), "digest": digest}});
+        self.configs.insert(digest.to_string(), config.into_bytes());
+        self.add(OCI_MANIFEST, &manifest, Vec::new(), architectures)
+    }
+
+    fn index(&mut self, children: &[(usize, &str)], architectures: &'static [&'static str]) -> usize {
+        let descriptor = |(at, architecture): &(usize, &str)| {
+            let Pushed { digest, manifest, .. } = &self.all[*at];
+            json!({"mediaType": OCI_MANIFEST, "size": manifest.len(), "digest": digest,
+                "platform": {"os": "linux", "architecture": architecture}})
+        };
+        let manifests: Vec<Value> = children.iter().map(descriptor).collect();
+        let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
+        self.add(OCI_INDEX, &index, children.iter().map(|(at, _)| *at).collect(), architectures)
+    }
+
+    fn add(
+        &mut self,
+        media_type: &'static str,
+        manifest: &Value,
+        children: Vec<usize>,
+        architectures: &'static [&'static str],
+    ) -> usize {
+        let manifest = manifest.to_string().into_bytes();
+        self.all.push(Pushed { digest: Digest::of(&manifest), media_type, manifest, children, architectures });
+        self.all.len() - 1
+    }
+
+    pub fn of(&self, digest: &Digest) -> Option<&Pushed> {
+        self.all.iter().find(|image| image.digest == *digest)
+    }
+}
+
+/// What repositories declare in histories.
+pub const DECLARED: [&str; 5] = ["", "apprunner", "ecs/arm64", "ecs/amd64 ecs/arm64", "lambda/arm64"];
+
+/// The tags that are pushed to; some declare a runtime themselves.
+pub const TAGS: [&str; 4] = ["v1", "latest", "v1-ecs-arm64", "v1-apprunner"];
+
+impl Pushed {
+    /// The runtimes that it is held against under a tag in a repository, and whether it runs on each.
+    fn answers(&self, tag: &str, declared: &str) -> Vec<(String, bool)> {
+        if self.architectures.is_empty() {
+            return Vec::new();
+        }
+        let runtimes = match tag {
+            "v1-ecs-arm64" => "ecs/arm64",
+            "v1-apprunner" => "apprunner",
+            _ => declared,
+        };
+        let runs = |runtime: &str| {
+            let architecture = runtime.split_once('/').map_or("amd64", |(_, architecture)| architecture);
+            let is_refused = runtime.starts_with("lambda") && !self.children.is_empty();
+            !is_refused && self.architectures.contains(&architecture)
+        };
+        runtimes.split_whitespace().map(|runtime| (runtime.to_owned(), runs(runtime))).collect()
+    }
+
+    /// Whether people are to hear of it.
+    pub fn is_wrong(&self, tag: &str, declared: &str) -> bool {
+        self.answers(tag, declared).iter().any(|(_, runs)| !runs)
+    }
+
+    /// The marks that it is to have.
+    pub fn marks(&self, tag: &str, declared: &str) -> Vec<String> {
+        let mark = |(runtime, runs): (String, bool)| {
+            let word = if runs { "pass" } else { "fail" };
+            format!("preflight-{word}-{}-{}", runtime.replace('/', "-"), &self.digest.hex()[..12])
+        };
+        self.answers(tag, declared).into_iter().map(mark).collect()
+    }
+}

@@ -1,0 +1,196 @@
+//! A repository of Amazon ECR in memory, with a topic beside it, in which calls are slow and fail by lot.
+//!
+//! Does not know what is right. What `PutImage` does is what the ECR API reference says of it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::task::Poll;
+
+use ecr_preflight::mark::{MarkError, Marker, Outcome};
+use ecr_preflight::notify::{Message, Notifier, NotifyError};
+use ecr_preflight::reference::{Digest, Selector, Tag};
+use ecr_preflight::registry::{Answer, Manifest, Registry, RegistryError, Stream};
+
+use super::images::Images;
+use crate::support::random::Random;
+
+/// An event that is to be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub digest: Digest,
+    /// Empty for a push by digest alone.
+    pub tag: String,
+}
+
+#[derive(Debug)]
+pub struct World {
+    pub images: Rc<Images>,
+    pub declared: &'static str,
+    /// Whether a tag, once set, stays where it is.
+    pub is_immutable: bool,
+    /// Whether what a deleted image was made of is still there, as ECR has it for a while: then putting its manifest
+    /// brings it back.
+    pub keeps_parts: bool,
+    pub random: RefCell<Random>,
+    pub present: RefCell<BTreeSet<String>>,
+    pub tags: RefCell<BTreeMap<String, Digest>>,
+    /// What is still to be delivered.
+    pub events: RefCell<Vec<Event>>,
+    /// How many calls may still fail.
+    pub faults: Cell<usize>,
+    /// The delivery that is at work.
+    pub at_work: Cell<usize>,
+    /// Whether it waits for a call.
+    pub is_calling: Cell<bool>,
+    /// For each call that failed, and each message that was taken, the delivery.
+    pub failed: RefCell<Vec<usize>>,
+    pub told: RefCell<Vec<usize>>,
+}
+
+impl World {
+    /// A call takes its time, in which others go on.
+    async fn call(&self) {
+        let delivery = self.at_work.get();
+        for _ in 0..self.below(3) {
+            let mut is_over = false;
+            std::future::poll_fn(|_| {
+                if std::mem::replace(&mut is_over, true) {
+                    return Poll::Ready(());
+                }
+                self.is_calling.set(true);
+                Poll::Pending
+            })
+            .await;
+        }
+        assert_eq!(self.at_work.get(), delivery, "nobody else goes on in its place");
+    }
+
+    pub fn below(&self, limit: usize) -> usize {
+        self.random.borrow_mut().below(limit)
+    }
+
+    /// Whether a call fails now.
+    fn fails(&self) -> bool {
+        let fails = self.faults.get() > 0 && self.below(6) == 0;
+        if fails {
+            self.faults.set(self.faults.get() - 1);
+            self.failed.borrow_mut().push(self.at_work.get());
+        }
+        fails
+    }
+
+    /// Points a tag at an image, which tells of it; false where the tag may not be moved, or is there already.
+    pub fn put(&self, digest: &Digest, tag: &str) -> bool {
+        let taken = self.tags.borrow().get(tag).cloned();
+        if taken.is_some_and(|taken| self.is_immutable || taken == *digest) {
+            return false;
+        }
+        self.present.borrow_mut().insert(digest.to_string());
+        self.tags.borrow_mut().insert(tag.to_owned(), digest.clone());
+        self.events.borrow_mut().push(Event { digest: digest.clone(), tag: tag.to_owned() });
+        true
+    }
+
+    fn manifest(&self, selector: &Selector) -> Answer<Manifest> {
+        let tagged = selector.tag().map(|tag| self.tags.borrow().get(tag.as_str()).cloned());
+        let digest = match (selector.digest(), tagged) {
+            (_, Some(None)) => return Answer::Absent,
+            (Some(digest), Some(Some(tagged))) if tagged != *digest => return Answer::Moved,
+            (Some(digest), _) => digest.clone(),
+            (None, tagged) => tagged.flatten().expect("a tag or a digest"),
+        };
+        match self.images.of(&digest).filter(|_| self.present.borrow().contains(digest.as_str())) {
+            Some(image) => Answer::Found(Manifest {
+                digest,
+                media_type: image.media_type.to_owned(),
+                bytes: image.manifest.clone(),
+            }),
+            None => Answer::Absent,
+        }
+    }
+}
+
+/// The repository, as it is opened for a delivery; its topic too.
+#[derive(Debug, Clone)]
+pub struct Opened(pub Rc<World>);
+
+fn failed(action: &'static str) -> RegistryError {
+    RegistryError::Failed { action, resource: "the repository".to_owned(), source: "by lot".into() }
+}
+
+impl Registry for Opened {
+    async fn manifests(&self, which: &[Selector]) -> Result<Vec<Answer<Manifest>>, RegistryError> {
+        self.0.call().await;
+        if self.0.fails() {
+            return Err(failed("ecr:BatchGetImage"));
+        }
+        let answers = which.iter().map(|selector| self.0.manifest(selector)).collect();
+        self.0.call().await;
+        Ok(answers)
+    }
+
+    async fn blob(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
+        self.0.call().await;
+        if self.0.fails() {
+            return Err(failed("ecr:GetDownloadUrlForLayer"));
+        }
+        let config = self.0.images.configs.get(digest.as_str()).filter(|config| config.len() <= limit);
+        Ok(config.map_or(Answer::Absent, |config| Answer::Found(config.clone())))
+    }
+
+    async fn stream(&self, _: &Digest) -> Result<Answer<Stream>, RegistryError> {
+        unreachable!("programs are not looked at")
+    }
+
+    async fn resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
+        self.0.call().await;
+        if self.0.fails() {
+            return Err(failed("ecr:ListTagsForResource"));
+        }
+        Ok(Some(self.0.declared.to_owned()).filter(|declared| !declared.is_empty()))
+    }
+}
+
+impl Marker for Opened {
+    async fn set(&self, manifest: &Manifest, mark: &Tag) -> Result<Outcome, MarkError> {
+        let world = &self.0;
+        let failed =
+            || MarkError { action: "ecr:PutImage", resource: "the repository".to_owned(), source: "by lot".into() };
+        world.call().await;
+        if world.fails() {
+            return Err(failed());
+        }
+        let is_there = world.present.borrow().contains(manifest.digest.as_str());
+        if !is_there && !world.keeps_parts {
+            return Ok(Outcome::Refused("the image has lost a part".to_owned()));
+        }
+        let taken = world.tags.borrow().get(mark.as_str()).cloned();
+        assert!(taken.is_none_or(|taken| taken == manifest.digest), "a mark is moved: {mark}");
+        // Where the very same image has it already, nothing happens, and no event tells of it.
+        world.put(&manifest.digest, mark.as_str());
+        world.call().await;
+        // The mark is set, and the answer is lost.
+        if world.fails() { Err(failed()) } else { Ok(Outcome::Set) }
+    }
+}
+
+impl Notifier for Opened {
+    async fn send(&self, _: &Message) -> Result<(), NotifyError> {
+        let world = &self.0;
+        let failed = || NotifyError {
+            action: "sns:Publish",
+            resource: "the topic".to_owned(),
+            outcome: "failed",
+            source: "by lot".into(),
+        };
+        world.call().await;
+        if world.fails() {
+            return Err(failed());
+        }
+        world.told.borrow_mut().push(world.at_work.get());
+        world.call().await;
+        // The message is sent, and the receipt is lost.
+        if world.fails() { Err(failed()) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,126 @@
+//! One failure of one call: what is walked, and what came of it.
+//!
+//! Does not say whether that is right.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use ecr_preflight::handler::Walk;
+use ecr_preflight::inspect::Inspector;
+use ecr_preflight::mark::ecr::EcrMarker;
+use ecr_preflight::notify::sns::SnsTopic;
+use ecr_preflight::reference::{Digest, Repository};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::super::{REPOSITORY, pushed, settings};
+use super::checks::{self, Seen};
+use super::faults::{Failure, takes_time};
+use super::patience::{Detour, clients};
+use super::said::{masked, said};
+use super::stages::Stage;
+use crate::support::aws::{FakeAws, Fault};
+use crate::support::layout::Builder;
+
+/// What came of a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// The verdict and its reasons, or the error.
+    pub answer: String,
+    /// How many requests were made of the call that fails.
+    pub requests: usize,
+    /// How many messages the topic took.
+    pub messages: usize,
+    /// The kinds of the marks that are set.
+    pub marks: Vec<&'static str>,
+}
+
+/// What a walk has of the invocation's time, beside what is kept back: more than two transfers that stall.
+const LEFT: Duration = Duration::from_secs(25);
+/// What is kept back of it.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// Longer than anything takes; what takes longer does not end.
+const ENDLESS: Duration = Duration::from_secs(100);
+
+/// All that was logged.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// Walks with a push of the stage's image, while its call fails.
+pub fn walk(stage: &Stage, failure: Failure, speed: u32) -> Cell {
+    let (aws, mut layout) = (FakeAws::start(), Builder::new());
+    let image = (stage.image)(&layout);
+    let image = layout.tag("v1", &image);
+    aws.push(REPOSITORY, &layout);
+    aws.tag_resource(REPOSITORY, "intended-runtime", stage.runtimes);
+    aws.pace(Duration::from_secs(1) / speed);
+    let to = if failure.is_lasting { usize::MAX } else { stage.from };
+    let is_refused = matches!(failure.fault, Fault::Refused);
+    let detour = Detour { action: stage.action, from: stage.from, to, made: Arc::default() };
+    if !is_refused {
+        aws.fail(stage.action, stage.from..=to, failure.fault);
+    }
+    if let Some(mark) = stage.taken {
+        aws.make_immutable(REPOSITORY);
+        aws.tag(REPOSITORY, &format!("{mark}-{}", image.short()), Digest::of(b"another").as_str());
+    }
+    let mut settings = settings(&[("PREFLIGHT_MARK", "always")]);
+    settings.topic = settings.topic.filter(|_| stage.is_told);
+    let clients = clients(speed, takes_time(failure.fault), is_refused.then_some(&detour));
+    let endpoint = Some(aws.url());
+    let (ecr, client) = (clients.ecr(endpoint.clone()), clients.ecr_client(endpoint.clone()));
+    let walk = Walk {
+        registry: |repository: &Repository| ecr.open(repository),
+        marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),
+        region: None,
+        notifier: settings.topic.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
+        inspector: Inspector::new(settings.rules.bounds.limits, settings.rules.bounds.cache),
+        settings,
+        journal: |_| {},
+    };
+    let event: EventBridgeEvent<serde_json::Value> = serde_json::from_value(pushed(&image, "v1")).unwrap();
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(log.clone()).finish();
+    let outcome = tracing::subscriber::with_default(subscriber, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let left = MARGIN + LEFT / if takes_time(failure.fault) { speed } else { 1 };
+        runtime.block_on(async { tokio::time::timeout(ENDLESS, walk.handle(&event, Some(left))).await })
+    });
+    let outcome = outcome.unwrap_or_else(|_| panic!("{}: {:?} has no end", stage.title, failure.fault));
+    let messages = aws.calls_of("Publish");
+    let made = if is_refused { detour.made.load(Ordering::Relaxed) } else { aws.calls_of(stage.action).len() };
+    let kinds = ["preflight-fail-", "preflight-pass-"].into_iter();
+    let is_own = |tag: &String| stage.taken.is_none_or(|mark| !tag.starts_with(mark));
+    let kinds = kinds.filter(|kind| aws.tags(REPOSITORY).iter().any(|tag| tag.starts_with(kind) && is_own(tag)));
+    let cell = Cell {
+        answer: masked(&said(&outcome), &layout),
+        requests: (made + 1).checked_sub(stage.from).expect("the walk comes as far as the failure"),
+        messages: messages.iter().filter(|call| call.status == Some(200)).count(),
+        marks: kinds.map(|kind| &kind["preflight-".len()..kind.len() - 1]).collect(),
+    };
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let strayed = aws.calls_of("Elsewhere").len();
+    checks::hold(stage, failure, &cell, &Seen { outcome: &outcome, messages: &messages, log: &log, strayed });
+    cell
+}

@@ -1,0 +1,479 @@
+//! `declare` as a user meets it: what a run says, and what is written then.
+
+use std::process::Command;
+use std::time::Duration;
+
+use expect_test::expect;
+
+use crate::cli::run;
+use crate::support::aws::{FakeAws, Fault};
+
+const REPOSITORY: &str = "team/app";
+const KEY: &str = "intended-runtime";
+
+/// A run with credentials and a region, against this AWS.
+fn declare(aws: &FakeAws, arguments: &[&str]) -> String {
+    let url = aws.url();
+    let settings = [
+        ("AWS_ENDPOINT_URL_ECR", url.as_str()),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "key"),
+        ("AWS_REGION", "us-west-2"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    run(&[&["declare"], arguments].concat(), &settings)
+}
+
+fn team() -> FakeAws {
+    let aws = FakeAws::start();
+    aws.create(&[REPOSITORY, "team/api"]);
+    aws.tag_resource(REPOSITORY, "owner", "team");
+    aws
+}
+
+/// How often something was written.
+fn writes(aws: &FakeAws) -> usize {
+    aws.calls_of("TagResource").len() + aws.calls_of("UntagResource").len()
+}
+
+fn declared(aws: &FakeAws) -> Option<String> {
+    let tags = aws.resource_tags(REPOSITORY);
+    assert!(tags.contains(&("owner".to_owned(), "team".to_owned())), "no other tag is touched");
+    tags.into_iter().find(|(key, _)| key == KEY).map(|(_, value)| value)
+}
+
+#[test]
+fn a_declaration_is_shown_and_written_and_then_there_is_nothing_to_change() {
+    let aws = team();
+    expect![[r#"
+        success true code 0
+        --- out
+        team/app: intended-runtime: not set → "ecs/arm64"
+        written
+        --- err
+    "#]]
+    .assert_eq(&declare(&aws, &[REPOSITORY, "ecs-aarch64", "--yes"]));
+    assert_eq!(declared(&aws).as_deref(), Some("ecs/arm64"));
+    expect![[r#"
+        success true code 0
+        --- out
+        team/app: intended-runtime: "ecs/arm64" → "ecs/arm64 apprunner"
+        written
+        --- err
+    "#]]
+    .assert_eq(&declare(&aws, &[REPOSITORY, "apprunner", "ecs/arm64", "apprunner", "-y"]));
+    assert_eq!((declared(&aws).as_deref(), writes(&aws)), (Some("ecs/arm64 apprunner"), 2));
+    for place in [
+        REPOSITORY,
+        "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app",
+        "arn:aws:ecr:us-west-2:123456789012:repository/team/app",
+    ] {
+        let said = declare(&aws, &[place, "ecs/arm64", "apprunner"]);
+        assert!(said.starts_with("success true code 0") && said.contains("nothing to change"), "{said}");
+    }
+    expect![[r#"
+        success true code 0
+        --- out
+        team/app: intended-runtime: "ecs/arm64 apprunner" → not set
+        written
+        --- err
+    "#]]
+    .assert_eq(&declare(&aws, &[REPOSITORY, "--remove", "--yes"]));
+    assert_eq!((declared(&aws), writes(&aws)), (None, 3));
+    expect![[r#"
+        success true code 0
+        --- out
+        team/app: intended-runtime: not set: nothing to change
+        --- err
+    "#]]
+    .assert_eq(&declare(&aws, &[REPOSITORY, "--remove", "--yes"]));
+    assert_eq!(writes(&aws), 3);
+}
+
+#[test]
+fn nothing_is_written_unless_it_is_asked_for() {
+    let aws = team();
+    expect![[r#"
+        success false code 2
+        --- out
+        team/app: intended-runtime: not set → "ecs/arm64"
+        --- err
+        error: nothing was written: there is no terminal to ask at
+
+        hint: --yes writes it without asking, --dry-run only shows it
+    "#]]
+    .assert_eq(&declare(&aws, &[REPOSITORY, "ecs/arm64"]));
+    expect![[r#"
+        success true code 0
+        --- out
+        team/app: intended-runtime: not set → "ecs/arm64"
+        --- err
+    "#]]
+    .assert_eq(&declare(&aws, &[REPOSITORY, "ecs/arm64", "--dry-run"]));
+    assert_eq!((declared(&aws), writes(&aws)), (None, 0));
+}
+
+#[test]
+fn at_a_terminal_it_is_asked_and_only_a_yes_writes() {
+    let aws = team();
+    // script(1), of Debian's essential package bsdutils, makes the terminal.
+    let tool = env!("CARGO_BIN_EXE_ecr-preflight");
+    let ask = |answer: &str, runtime: &str| {
+        let command = format!("{tool} declare {REPOSITORY} {runtime}");
+        let mut script = Command::new("sh");
+        script.args(["-c", &format!("{answer} | script -qec '{command}' /dev/null")]);
+        script.env_clear().envs([("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent"), ("AWS_REGION", "us-west-2")]);
+        script.envs([("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key")]).env("AWS_ENDPOINT_URL", aws.url());
+        let output = script.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = ask("echo n", "apprunner");
+    assert!(said.contains("repository/team/app? [y/N]") && said.contains("nothing was written"), "{said}");
+    assert_eq!((code, declared(&aws), writes(&aws)), (Some(2), None, 0));
+    let (code, said) = ask("echo y", "apprunner");
+    assert!(said.contains("written") && !said.contains("nothing"), "{said}");
+    assert_eq!((code, declared(&aws).as_deref(), writes(&aws)), (Some(0), Some("apprunner"), 1));
+    // What was shown is what is agreed to, and nothing that came between.
+    let reads = aws.calls_of("ListTagsForResource").len();
+    let directory = tempfile::TempDir::new().unwrap();
+    let changed = directory.path().join("changed");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let is_shown =
+                || aws.calls_of("ListTagsForResource").iter().filter(|call| call.ended.is_some()).count() > reads;
+            (0..4000).take_while(|_| !is_shown()).for_each(|_| std::thread::sleep(Duration::from_millis(5)));
+            aws.tag_resource(REPOSITORY, KEY, "ecs/arm64");
+            std::fs::write(&changed, "").unwrap();
+        });
+        let answer = format!("{{ until [ -e {} ]; do sleep 0.05; done; echo y; }}", changed.display());
+        let (code, said) = ask(&answer, "lambda/arm64");
+        assert!(said.contains("changed by somebody else meanwhile"), "{said}");
+        assert_eq!((code, writes(&aws)), (Some(2), 1));
+    });
+    assert_eq!(declared(&aws).as_deref(), Some("ecs/arm64"));
+}
+
+#[test]
+fn what_is_no_declaration_is_refused_before_any_call() {
+    let aws = team();
+    let mut said = String::new();
+    for arguments in [
+        &[REPOSITORY, "esc/arm64"][..],
+        &[REPOSITORY],
+        &[],
+        &["team/app:v1", "ecs/arm64"],
+        &["123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1", "ecs/arm64"],
+        &["arn:aws:ecr:us-west-2:123456789012:team/app", "ecs/arm64"],
+        &[REPOSITORY, "ecs/arm64", "--remove"],
+        &[REPOSITORY, "ecs/arm64", "--format", "json"],
+    ] {
+        said += &declare(&aws, arguments);
+    }
+    assert!(aws.calls().is_empty());
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: invalid value 'esc/arm64' for '[RUNTIME]...': `esc/arm64` names no runtime; did you mean `ecs/arm64`?
+
+        For more information, try '--help'.
+        success false code 2
+        --- out
+        --- err
+        error: the following required arguments were not provided:
+          <RUNTIME>...
+
+        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
+               ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+
+        For more information, try '--help'.
+        success false code 2
+        --- out
+        --- err
+        error: the following required arguments were not provided:
+          <REPOSITORY>
+          <RUNTIME>...
+
+        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
+               ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+
+        For more information, try '--help'.
+        success false code 2
+        --- out
+        --- err
+        error: `team/app:v1` is not a repository name: expected lower-case words joined by `.`, `_`, `-` and `/`
+
+        hint: a repository is named without a tag: `team/app`, its URI, or its ARN
+        success false code 2
+        --- out
+        --- err
+        error: `team/app:v1` is not a repository name: expected lower-case words joined by `.`, `_`, `-` and `/`
+
+        hint: a repository is named without a tag: `team/app`, its URI, or its ARN
+        success false code 2
+        --- out
+        --- err
+        error: `arn:aws:ecr:us-west-2:123456789012:team/app` is not the ARN of a repository: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`
+
+        hint: a repository is named without a tag: `team/app`, its URI, or its ARN
+        success false code 2
+        --- out
+        --- err
+        error: the argument '[RUNTIME]...' cannot be used with '--remove'
+
+        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
+               ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+
+        For more information, try '--help'.
+        success false code 2
+        --- out
+        --- err
+        error: the argument '[REPOSITORY]' cannot be used with '--format <FORMAT>'
+
+        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
+               ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+
+        For more information, try '--help'.
+    "#]].assert_eq(&said);
+}
+
+#[test]
+fn what_no_image_suits_is_noted_and_an_old_value_is_no_threat_to_the_terminal() {
+    let aws = team();
+    aws.tag_resource(REPOSITORY, KEY, "ecs\u{1b}[2J");
+    expect![[r#"
+        success true code 0
+        --- out
+        team/app: intended-runtime: "ecs�[2J" → "ecs/arm64 lambda/amd64"
+        --- err
+        note: no image suits both lambda/amd64 and ecs/arm64: Lambda takes no index, and a single image has one
+              architecture; every image will be said to fail, unless its own tag declares otherwise
+    "#]]
+    .assert_eq(&declare(&aws, &[REPOSITORY, "lambda/amd64", "ecs/arm64", "--dry-run"]));
+}
+
+#[test]
+fn what_is_not_written_is_said_with_its_action_and_resource() {
+    let aws = team();
+    let mut said = String::new();
+    for (action, code) in [
+        ("DescribeRepositories", "AccessDeniedException"),
+        ("ListTagsForResource", "AccessDeniedException"),
+        ("TagResource", "AccessDeniedException"),
+        ("TagResource", "TooManyTagsException"),
+        ("TagResource", "InvalidTagParameterException"),
+    ] {
+        let aws = team();
+        aws.fail(action, .., Fault::Error(400, code));
+        said += &declare(&aws, &[REPOSITORY, "ecs/arm64", "--yes"]);
+        assert_eq!(declared(&aws), None);
+    }
+    aws.tag_resource(REPOSITORY, KEY, "apprunner");
+    aws.fail("UntagResource", .., Fault::Error(400, "AccessDeniedException"));
+    said += &declare(&aws, &[REPOSITORY, "--remove", "--yes"]);
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        success false code 2
+        --- out
+        --- err
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        success false code 2
+        --- out
+        team/app: intended-runtime: not set → "ecs/arm64"
+        --- err
+        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        success false code 2
+        --- out
+        team/app: intended-runtime: not set → "ecs/arm64"
+        --- err
+        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: TooManyTagsException: as said
+
+        hint: a repository takes 50 tags: remove one that is not needed
+        success false code 2
+        --- out
+        team/app: intended-runtime: not set → "ecs/arm64"
+        --- err
+        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: InvalidTagParameterException: as said
+        success false code 2
+        --- out
+        team/app: intended-runtime: "apprunner" → not set
+        --- err
+        error: ecr:UntagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+    "#]].assert_eq(&said);
+}
+
+#[test]
+fn all_repositories_are_listed_with_what_they_declare() {
+    let aws = team();
+    let long = "team/a-repository-whose-name-is-longer-than-a-column/of-a-table";
+    aws.create(&["batch/worker", "empty", "function", "tools", long]);
+    aws.tag_resource(REPOSITORY, KEY, "ecs/arm64 apprunner");
+    aws.tag_resource("function", KEY, "lambda/arm64");
+    expect![[r#"
+        success true code 0
+        --- out
+        REPOSITORY  INTENDED-RUNTIME
+        team/api    -
+        team/app    ecs/arm64 apprunner
+
+        2 repositories in us-west-2: 1 declared, 1 without a declaration
+        --- err
+    "#]]
+    .assert_eq(&declare(&aws, &["--list", "team/ap"]));
+    aws.tag_resource("batch/worker", KEY, "ecs esc/arm64\u{1b} apprunner");
+    aws.tag_resource("empty", KEY, "");
+    let every = "ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64";
+    aws.tag_resource(long, KEY, every);
+    let said = declare(&aws, &["--list"]);
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    expect![[r#"
+        success false code 2
+        --- out
+        REPOSITORY    INTENDED-RUNTIME
+        batch/worker  ✗ "ecs esc/arm64� apprunner"
+            `ecs` names no runtime; did you mean `ecs/amd64` or `ecs/arm64`?
+            `esc/arm64�` names no runtime; did you mean `ecs/arm64`?
+        empty         ✗ ""
+            `` names no runtime; did you mean `ecs/amd64` or `ecs/arm64` or `apprunner`?
+        function      lambda/arm64
+        team/a-repository-whose-name-is-longer-than-a-column/of-a-table
+                      ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64
+                      linux/amd64 linux/arm64
+        team/api      -
+        team/app      ecs/arm64 apprunner
+        tools         -
+
+        7 repositories in us-west-2: 3 declared, 2 without a declaration, 2 with one
+        that cannot be read
+        --- err
+    "#]]
+    .assert_eq(&said);
+    expect![[r#"
+        success false code 2
+        --- out
+        {
+          "schema": "ecr-preflight-declarations/1",
+          "region": "us-west-2",
+          "key": "intended-runtime",
+          "repositories": [
+            {
+              "name": "batch/worker",
+              "arn": "arn:aws:ecr:us-west-2:123456789012:repository/batch/worker",
+              "uri": "123456789012.dkr.ecr.us-west-2.amazonaws.com/batch/worker",
+              "declared": "ecs esc/arm64\u001b apprunner",
+              "runtimes": [
+                "apprunner"
+              ],
+              "unreadable": [
+                {
+                  "word": "ecs",
+                  "nearest": [
+                    "ecs/amd64",
+                    "ecs/arm64"
+                  ]
+                },
+                {
+                  "word": "esc/arm64�",
+                  "nearest": [
+                    "ecs/arm64"
+                  ]
+                }
+              ]
+            }
+          ]
+        }
+        --- err
+    "#]]
+    .assert_eq(&declare(&aws, &["--list", "batch", "--format", "json"]));
+    expect![[r#"
+        success true code 0
+        --- out
+        There are no repositories in us-west-2 whose name begins with `none`.
+        --- err
+    "#]]
+    .assert_eq(&declare(&aws, &["--list", "none"]));
+    assert_eq!(writes(&aws), 0);
+}
+
+#[test]
+fn a_repository_whose_tags_cannot_be_read_does_not_hide_the_others() {
+    let aws = team();
+    aws.tag_resource(REPOSITORY, KEY, "apprunner");
+    // Four are asked for beside each other, so that the first call may be for either: it is the only one.
+    aws.fail("ListTagsForResource", 1..=1, Fault::Error(400, "AccessDeniedException"));
+    expect![[r#"
+        success false code 2
+        --- out
+        REPOSITORY  INTENDED-RUNTIME
+        team/api    ? its tags could not be read
+
+        1 repository in us-west-2: 1 whose tags could not be read
+        --- err
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: as said
+
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+    "#]].assert_eq(&declare(&aws, &["--list", "team/api"]));
+    aws.fail("ListTagsForResource", 2.., Fault::Error(400, "AccessDeniedException"));
+    expect![[r#"
+        success false code 2
+        --- out
+        REPOSITORY  INTENDED-RUNTIME
+        team/api    ? its tags could not be read
+        team/app    ? its tags could not be read
+
+        2 repositories in us-west-2: 2 whose tags could not be read
+        --- err
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+    "#]].assert_eq(&declare(&aws, &["--list"]));
+    expect![[r#"
+        success false code 2
+        --- out
+        {
+          "schema": "ecr-preflight-declarations/1",
+          "region": "us-west-2",
+          "key": "intended-runtime",
+          "repositories": [
+            {
+              "name": "team/api",
+              "arn": "arn:aws:ecr:us-west-2:123456789012:repository/team/api",
+              "uri": "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/api",
+              "declared": null,
+              "runtimes": [],
+              "unreadable": [],
+              "error": "ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: as said"
+            }
+          ]
+        }
+        --- err
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: as said
+
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+    "#]].assert_eq(&declare(&aws, &["--list", "team/api", "--format", "json"]));
+    aws.fail("DescribeRepositories", .., Fault::Error(400, "AccessDeniedException"));
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource: AccessDeniedException: as said
+
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+    "#]].assert_eq(&declare(&aws, &["--list"]));
+}

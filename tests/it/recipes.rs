@@ -1,0 +1,178 @@
+//! The recipes that people copy: the GitHub action, the git hook and the order of build, check and push. Each is run, and
+//! stops a wrong image.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_yaml_ng::Value as Yaml;
+use tempfile::TempDir;
+
+use crate::support::layout::Builder;
+
+const GOOD: &str = "oci:events/images:2.0.0";
+const WRONG: &str = "oci:events/images:11.4.0";
+
+/// A command that finds the tool that was built, and git and a shell.
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    let tool = Path::new(env!("CARGO_BIN_EXE_ecr-preflight")).parent().unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", tool.display());
+    command.env_clear().env("PATH", path).env("HOME", "/nonexistent");
+    command
+}
+
+fn action() -> Yaml {
+    serde_yaml_ng::from_str(&fs::read_to_string("action.yml").unwrap()).unwrap()
+}
+
+fn steps(action: &Yaml) -> Vec<Yaml> {
+    action["runs"]["steps"].as_sequence().unwrap().clone()
+}
+
+/// Runs the action's check with these inputs, the others at their defaults; gives the outputs, too.
+fn act(inputs: &[(&str, &str)]) -> (Output, String) {
+    let action = action();
+    let step = steps(&action).into_iter().find(|step| step["id"] == "check").unwrap();
+    let directory = TempDir::new().unwrap();
+    let outputs = directory.path().join("outputs");
+    let mut bash = command("bash");
+    // As GitHub runs `shell: bash`.
+    bash.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"].as_str().unwrap()]);
+    for (variable, value) in step["env"].as_mapping().unwrap() {
+        let name = value.as_str().unwrap().trim_start_matches("${{ inputs.").trim_end_matches(" }}").to_owned();
+        let given = inputs.iter().find(|(input, _)| *input == name).map(|(_, value)| (*value).to_owned());
+        let default = action["inputs"][name.as_str()]["default"].as_str().unwrap_or_default().to_owned();
+        bash.env(variable.as_str().unwrap(), given.unwrap_or(default));
+    }
+    let output = bash.env("GITHUB_OUTPUT", &outputs).output().unwrap();
+    (output, fs::read_to_string(outputs).unwrap_or_default())
+}
+
+#[test]
+fn the_action_uses_the_inputs_that_it_has_and_every_script_is_bash() {
+    let action = action();
+    assert_eq!(action["runs"]["using"], "composite");
+    let text = fs::read_to_string("action.yml").unwrap();
+    let used = text.split("${{ inputs.").skip(1).map(|rest| rest.split(" }}").next().unwrap().to_owned());
+    let inputs = action["inputs"].as_mapping().unwrap().keys().map(|key| key.as_str().unwrap().to_owned());
+    assert_eq!(used.collect::<BTreeSet<_>>(), inputs.collect::<BTreeSet<_>>());
+    let readme = fs::read_to_string("README.md").unwrap();
+    for step in steps(&action) {
+        assert_eq!(step["shell"], "bash");
+        let script = step["run"].as_str().unwrap();
+        // What is written into a script is run as a part of it: inputs come through the environment.
+        assert!(!script.contains("${{"), "{script}");
+        let output = command("bash").args(["-n", "-c", script]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    for (input, said) in action["inputs"].as_mapping().unwrap() {
+        assert!(said["description"].as_str().is_some_and(|text| text.len() > 10), "{input:?}");
+        assert!(readme.contains(&format!("`{}`", input.as_str().unwrap())), "{input:?} is not in the README");
+    }
+}
+
+#[test]
+fn the_action_fails_the_build_on_a_wrong_image() {
+    let both = format!("{GOOD}\n  {WRONG}\n");
+    for (images, fail_on, code, exit_code) in [
+        (GOOD, "unknown", 0, "0"),
+        (WRONG, "unknown", 1, "1"),
+        (WRONG, "fails", 1, "1"),
+        (WRONG, "never", 0, "1"),
+        (both.as_str(), "unknown", 1, "1"),
+        ("oci:events/images:none", "unknown", 2, "2"),
+        ("oci:events/images:none", "fails", 0, "2"),
+        ("oci:events/images:none", "never", 0, "2"),
+    ] {
+        let (output, outputs) = act(&[("images", images), ("runtimes", "apprunner"), ("fail-on", fail_on)]);
+        assert_eq!(output.status.code(), Some(code), "{images} {fail_on}: {output:?}");
+        assert_eq!(outputs, format!("exit-code={exit_code}\n"), "{images} {fail_on}");
+    }
+    let (output, _) = act(&[("images", WRONG), ("fail-on", "fail")]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn the_action_writes_a_log_of_what_fails() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("log.sarif");
+    let inputs = [("images", WRONG), ("runtimes", "apprunner ecs/amd64"), ("sarif-file", file.to_str().unwrap())];
+    let (output, _) = act(&inputs);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let log: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_action_takes_the_tool_that_is_there() {
+    let install = steps(&action()).into_iter().find(|step| step["id"] == "install").unwrap();
+    let output = command("bash").args(["-eo", "pipefail", "-c", install["run"].as_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// A git that asks nobody and reads nobody's settings.
+fn git(directory: &Path, arguments: &[&str]) -> Output {
+    let mut git = command("git");
+    git.current_dir(directory).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+    git.args(["-c", "user.name=a", "-c", "user.email=a@example.com"]).args(arguments).output().unwrap()
+}
+
+#[test]
+fn the_hook_stops_a_push() {
+    let (theirs, ours) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let images = fs::canonicalize("events/images").unwrap();
+    let git = |arguments: &[&str]| git(ours.path(), arguments);
+    assert!(git(&["init", "--quiet", "--bare", theirs.path().to_str().unwrap()]).status.success());
+    assert!(git(&["init", "--quiet", "--initial-branch=main", "."]).status.success());
+    assert!(git(&["commit", "--quiet", "--allow-empty", "--message", "one"]).status.success());
+    let hook = ours.path().join(".git/hooks/pre-push");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::copy("recipes/pre-push", &hook).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let push = |branch: &str| git(&["push", "--quiet", theirs.path().to_str().unwrap(), &format!("main:{branch}")]);
+    let set = |key: &str, value: &str| assert!(git(&["config", "--replace-all", key, value]).status.success());
+    assert!(push("nothing-configured").status.success());
+    set("preflight.image", &format!("oci:{}:11.4.0", images.display()));
+    set("preflight.runtime", "ecs/amd64");
+    let stopped = push("wrong");
+    assert!(!stopped.status.success());
+    assert!(String::from_utf8_lossy(&stopped.stdout).contains("wrong-architecture"), "{stopped:?}");
+    set("preflight.runtime", "ecs/arm64");
+    assert!(push("right").status.success());
+    let branches = git(&["ls-remote", "--heads", theirs.path().to_str().unwrap()]);
+    let branches = String::from_utf8(branches.stdout).unwrap();
+    let names: Vec<&str> = branches.lines().map(|line| line.rsplit('/').next().unwrap()).collect();
+    assert_eq!(names, ["nothing-configured", "right"]);
+}
+
+#[test]
+fn what_is_checked_is_what_is_pushed_and_a_wrong_image_is_not() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let recipe = readme.split("```sh\n").find(|block| block.starts_with("docker buildx build --output")).unwrap();
+    let recipe = recipe.split("```").next().unwrap();
+    for (architecture, is_pushed) in [("arm64", true), ("amd64", false)] {
+        let directory = TempDir::new().unwrap();
+        let mut layout = Builder::at(&directory.path().join("built"));
+        let image = layout.image(architecture);
+        layout.tag("v1", &image);
+        let mut archive = tar::Builder::new(fs::File::create(directory.path().join("built.tar")).unwrap());
+        archive.append_dir_all(".", layout.path()).unwrap();
+        archive.finish().unwrap();
+        // In the place of a builder and of a registry.
+        let tools = directory.path().join("tools");
+        fs::create_dir(&tools).unwrap();
+        for (name, script) in [("docker", "cp built.tar image.tar"), ("skopeo", "echo \"$@\" > pushed")] {
+            fs::write(tools.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(tools.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let mut shell = command("sh");
+        let path = shell.get_envs().find(|(name, _)| *name == "PATH").unwrap().1.unwrap().to_owned();
+        shell.env("PATH", format!("{}:{}", tools.display(), path.display())).current_dir(directory.path());
+        let output = shell.args(["-c", recipe]).output().unwrap();
+        let pushed = fs::read_to_string(directory.path().join("pushed")).unwrap_or_default();
+        assert_eq!((output.status.success(), pushed.starts_with("copy oci-archive:image.tar")), (is_pushed, is_pushed));
+    }
+}
