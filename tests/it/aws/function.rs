@@ -46,7 +46,7 @@ impl Drop for Function {
 }
 
 /// The function's program with these settings and nothing else; a release build, where one is named.
-pub(super) fn command(variables: &[(&str, &str)]) -> Command {
+pub fn command(variables: &[(&str, &str)]) -> Command {
     let built = std::env::var_os("TEST_BOOTSTRAP").unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into());
     let mut command = Command::new(built);
     command.env_clear().envs(variables.iter().copied());
@@ -56,7 +56,7 @@ pub(super) fn command(variables: &[(&str, &str)]) -> Command {
     command
 }
 
-pub(super) fn region() -> [(&'static str, &'static str); 4] {
+pub fn region() -> [(&'static str, &'static str); 4] {
     [
         ("AWS_REGION", "us-west-2"),
         ("AWS_ACCESS_KEY_ID", "id"),
@@ -65,11 +65,11 @@ pub(super) fn region() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-pub(super) fn endpoints(aws: &FakeAws) -> [(&'static str, String); 3] {
+pub fn endpoints(aws: &FakeAws) -> [(&'static str, String); 3] {
     [("AWS_LAMBDA_RUNTIME_API", aws.host()), ("AWS_ENDPOINT_URL_ECR", aws.url()), ("AWS_ENDPOINT_URL_SNS", aws.url())]
 }
 
-pub(super) const TOLD: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", TOPIC);
+pub const TOLD: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", TOPIC);
 
 /// An arm64 image under `v1` in a repository for this runtime.
 fn repository(runtime: &str) -> (FakeAws, Digest) {

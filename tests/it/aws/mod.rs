@@ -7,7 +7,7 @@ mod listing;
 mod requests;
 mod failures;
 mod trips;
-mod function;
+pub mod function;
 mod load;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -61,6 +61,12 @@ impl Lambda {
         Reply::new(202, "{\"status\":\"OK\"}")
     }
 
+    /// Hands out an event, whatever becomes of it.
+    pub fn put(&self, event: &str) {
+        self.lock().events.push_back(event.to_owned());
+        self.changed.notify_all();
+    }
+
     pub fn handed_out(&self) -> usize {
         self.lock().handed_out
     }

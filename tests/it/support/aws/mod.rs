@@ -2,6 +2,7 @@
 //! HTTP. It keeps every request, answers late where it is told to, and fails on purpose.
 #![allow(clippy::unwrap_used, reason = "it serves tests alone")]
 
+mod bus;
 mod ecr;
 pub mod http;
 mod lambda;
@@ -198,6 +199,16 @@ impl FakeAws {
     /// Has it keep no requests any more, where there are too many of them.
     pub fn forget(&self) {
         self.world.is_forgetful.store(true, Ordering::Relaxed);
+    }
+
+    /// Has the event bus refuse the next events as too many.
+    pub fn refuse_events(&self, events: usize) {
+        self.world.bus.refuse(events);
+    }
+
+    /// Writes a line into the function's log.
+    pub fn log(&self, line: String) {
+        self.world.bus.write(line);
     }
 
     /// How many events were handed out so far.

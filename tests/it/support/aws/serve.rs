@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::bus::Bus;
 use super::ecr::{self, Repository};
 use super::http::{End, Reply, Request};
 use super::throttle::Throttle;
@@ -28,6 +29,7 @@ pub(super) struct World {
     pub(super) delay: Mutex<Duration>,
     pub(super) pace: Mutex<Duration>,
     pub(super) lambda: lambda::Lambda,
+    pub(super) bus: Bus,
     /// How many entries a page holds.
     pub(super) largest: Mutex<usize>,
     pub(super) throttles: Mutex<BTreeMap<&'static str, Throttle>>,
@@ -45,6 +47,7 @@ impl Default for World {
             delay: Mutex::default(),
             pace: Mutex::default(),
             lambda: lambda::Lambda::default(),
+            bus: Bus::default(),
             largest: Mutex::new(3),
             throttles: Mutex::default(),
             is_forgetful: AtomicBool::default(),
@@ -176,6 +179,11 @@ impl World {
             "Publish" => match sns::refusal(body) {
                 Some(code) => error(action, 400, code),
                 None => Reply::new(200, include_str!("published.xml")),
+            },
+            "PutEvents" => Reply::new(200, self.bus.put(body, &self.lambda).to_string()),
+            "FilterLogEvents" => match self.bus.read(body) {
+                Ok(page) => Reply::new(200, page.to_string()),
+                Err(code) => error(action, 400, code),
             },
             "Blob" => self.blob(&request.target),
             _ => {
