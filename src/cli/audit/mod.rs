@@ -92,7 +92,7 @@ pub(super) async fn run(
     [&arguments.csv, &arguments.html].into_iter().flatten().try_for_each(|path| output::writable(path))?;
 
     let requests = Requests::over(connector());
-    let aws = super::aws_over(arguments.region.clone(), requests.connector()).await;
+    let aws = super::aws_over(arguments.region.clone(), requests.connector(), Some(Pace::retries())).await;
     let ecr = aws.ecr(super::endpoint("ECR"));
     let region = ecr.client().config().region().map(ToString::to_string).ok_or(Error::NoRegion)?;
     let (counts, pace) = (Counts::default(), Pace::new(arguments.concurrency));
