@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use anstream::stream::RawStream;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_smithy_types::retry::RetryConfig;
 use aws_types::region::Region;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -166,16 +167,19 @@ fn far() -> SharedHttpConnector {
 
 /// The clients for a person: profile, region and single sign-on as the AWS CLI has them.
 async fn aws(region: Option<String>) -> Aws {
-    aws_over(region, connector()).await
+    aws_over(region, connector(), None).await
 }
 
-/// The same over another HTTP stack.
-async fn aws_over(region: Option<String>, http: SharedHttpConnector) -> Aws {
+/// The same over another HTTP stack, and with other pauses between attempts than the configuration's.
+async fn aws_over(region: Option<String>, http: SharedHttpConnector, retries: Option<RetryConfig>) -> Aws {
     let shared = http.clone();
     let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
         .http_client(http_client_fn(move |_, _| shared.clone()));
     if let Some(region) = region {
         loader = loader.region(Region::new(region));
+    }
+    if let Some(retries) = retries {
+        loader = loader.retry_config(retries);
     }
     Aws::new(loader.load().await, http)
 }

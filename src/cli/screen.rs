@@ -64,6 +64,10 @@ impl<W: Write> Write for Screen<W> {
 }
 
 impl<W: Write> Screen<W> {
+    pub(super) fn is_coloured(&self) -> bool {
+        self.is_coloured
+    }
+
     /// Writes lines for people.
     pub(super) fn lines(&mut self, lines: Vec<Line>) -> io::Result<()> {
         let width = self.width.unwrap_or(usize::MAX);

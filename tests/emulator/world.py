@@ -60,7 +60,7 @@ def emulator(work, settings=None):
         **CREDENTIALS,
         **(settings or {}),
     }
-    command = [sys.executable, str(HERE / "launcher.py")]
+    command = [sys.executable, "-B", str(HERE / "launcher.py")]
     with process(command, environment, work / "emulator.log") as running:
         wait_until(lambda: answers(f"{address}/_ministack/health"), 30, "the emulator's first answer", running)
         yield address

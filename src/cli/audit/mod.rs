@@ -34,9 +34,10 @@ use self::progress::Progress;
 use self::requests::Requests;
 use self::results::{Results, ResultsError};
 use self::summary::Summary;
-use self::via_lambda::{Via, ViaError, Way};
+use self::via_lambda::{FollowError, Via, ViaError, Way};
 use self::walk::{Asking, End};
 use super::print::Printer;
+use super::screen::Screen;
 use crate::aws::{Aws, connector};
 use crate::log;
 use crate::notify::Notifier;
@@ -71,6 +72,7 @@ impl Error {
             Self::Results(ResultsError::Foreign { .. } | ResultsError::ForeignEnd { .. }) => {
                 "it was left as it is; name another file"
             }
+            Self::Via(ViaError::Follow(FollowError::NoGroup { .. })) => "name the function's stack by `--stack`",
             Self::NoTopic => "set it to the ARN of the topic that the function tells",
             Self::NoRegion => "name it by `--region`, AWS_REGION or the profile",
             _ => return None,
@@ -79,10 +81,10 @@ impl Error {
     }
 }
 
-pub(super) async fn run(
+pub(super) async fn run<O: Write, E: Write>(
     arguments: Arguments,
-    out: &mut impl Write,
-    err: &mut impl Write,
+    out: &mut Screen<O>,
+    err: &mut Screen<E>,
 ) -> Result<Verdict, super::Error> {
     let mut settings = super::settings()?;
     arguments.inspect.apply(&mut settings.rules);
@@ -101,7 +103,7 @@ pub(super) async fn run(
     [&arguments.csv, &arguments.html].into_iter().flatten().try_for_each(|path| output::writable(path))?;
 
     let requests = Requests::over(connector());
-    let aws = super::aws_over(arguments.region.clone(), requests.connector()).await;
+    let aws = super::aws_over(arguments.region.clone(), requests.connector(), Some(Pace::retries())).await;
     let ecr = aws.ecr(super::endpoint("ECR"));
     let region = ecr.client().config().region().map(ToString::to_string).ok_or(Error::NoRegion)?;
     let (counts, pace) = (Counts::default(), Pace::new(arguments.concurrency));
@@ -135,6 +137,16 @@ pub(super) async fn run(
         End::Complete | End::Interrupted => false,
     };
 
+    if arguments.no_follow {
+        writeln!(
+            out,
+            "{} handed to the function; its answers go to the log group {}",
+            summary::counted(done.answered, "image"),
+            log_group(&arguments)
+        )?;
+        let is_whole = done.unread == 0 && !is_unlisted && !was_interrupted;
+        return Ok(if is_whole { Verdict::Runs } else { Verdict::Unknown });
+    }
     output::print(&mut results, &arguments, out)?;
     let (requests, throttled) = (requests.count(), pace.throttled());
     let summary = Summary { results: &results, counts: &counts, done, requests, throttled, was_interrupted };
@@ -162,12 +174,15 @@ pub(super) async fn run(
     })
 }
 
+/// Where the function writes, as the template has it.
+fn log_group(arguments: &Arguments) -> String {
+    format!("/aws/lambda/{}", arguments.stack)
+}
+
 /// How the deployed function is asked.
 fn way(arguments: &Arguments, aws: &Aws) -> Way {
-    let logs = (!arguments.no_follow).then(|| {
-        let group = format!("/aws/lambda/{}", arguments.stack);
-        (aws.logs_client(super::endpoint("CLOUDWATCH_LOGS")), group)
-    });
+    let logs =
+        (!arguments.no_follow).then(|| (aws.logs_client(super::endpoint("CLOUDWATCH_LOGS")), log_group(arguments)));
     Way {
         events: aws.events_client(super::endpoint("EVENTBRIDGE")),
         logs,

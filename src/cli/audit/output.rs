@@ -12,6 +12,7 @@ use super::results::Results;
 use super::sheet::Sheet;
 use super::table::Look;
 use crate::cli::page;
+use crate::cli::screen::Screen;
 use crate::verdict::Verdict;
 
 /// A file that is written at the end; that it cannot be is said at the beginning. What it holds stays until then.
@@ -50,7 +51,8 @@ pub(super) fn write(results: &mut Results, arguments: &Arguments, key: &str) -> 
 ///
 /// # Errors
 /// Where they cannot be read again or printed.
-pub(super) fn print(results: &mut Results, arguments: &Arguments, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn print<O: Write>(results: &mut Results, arguments: &Arguments, out: &mut Screen<O>) -> io::Result<()> {
+    let look = Look::of_terminal(out.is_coloured());
     let mut out = BufWriter::new(out);
     match arguments.format {
         Format::Csv => csv(results, &mut out)?,
@@ -62,7 +64,6 @@ pub(super) fn print(results: &mut Results, arguments: &Arguments, out: &mut impl
         Format::Table => {
             let is_shown = |verdict| arguments.all_rows || matches!(verdict, Verdict::Fails | Verdict::Unknown);
             let shown = results.tally.worst_first(is_shown);
-            let look = Look::of_terminal();
             if !shown.is_empty() {
                 look.head(&mut out)?;
             }

@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -64,6 +65,11 @@ impl Pace {
         let most = f64::from(most);
         let state = State { width: most, busy: 0.0, pause: SHORTEST, until: None };
         Self { most, state: RefCell::new(state), changed: Notify::new(), throttled: Cell::new(0) }
+    }
+
+    /// The pauses between the SDK's own attempts: short ones, so that a call that is throttled is soon known here.
+    pub(super) fn retries() -> RetryConfig {
+        RetryConfig::standard().with_initial_backoff(SHORTEST).with_max_backoff(SHORTEST * 4)
     }
 
     /// How often the service throttled a call for good, as far as the SDK goes.

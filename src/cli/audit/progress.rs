@@ -30,7 +30,7 @@ pub(super) struct Progress<'a, E> {
 
 impl<'a, E: Write> Progress<'a, E> {
     pub(super) fn new(counts: &'a Counts, err: E) -> Self {
-        let style = ProgressStyle::with_template("{bar:24} {msg}").expect("the template is a good one");
+        let style = ProgressStyle::with_template("{bar:12} {msg}").expect("the template is a good one");
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
             bar.with_style(style)
@@ -104,7 +104,8 @@ impl<'a, E: Write> Progress<'a, E> {
         let left = (found.saturating_sub(done)) as f64 / rate.max(0.001);
         let left =
             if rate > 0.0 { format!(", {least}{} left", spoken(Duration::from_secs_f64(left))) } else { String::new() };
-        format!("{done} of {least}{found} images, {listed} of {repositories} repositories listed, {rate:.0}/s{left}")
+        // What a narrow terminal cuts off stands last.
+        format!("{done} of {least}{found} images, {rate:.0}/s{left}; {listed} of {repositories} repositories listed")
     }
 }
 

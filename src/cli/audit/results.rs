@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -90,7 +91,7 @@ impl Results {
         let path = std::env::temp_dir().join(format!("ecr-preflight-audit-{}-{now}.jsonl", std::process::id()));
         let unusable = |source| ResultsError::File { path: path.display().to_string(), source };
         // Nobody else's file, nor one that somebody laid there to be written through.
-        drop(OpenOptions::new().write(true).create_new(true).open(&path).map_err(unusable)?);
+        drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(unusable)?);
         let mut results = Self::open(&path, false, settings)?;
         results.is_temporary = true;
         Ok(results)

@@ -30,12 +30,10 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// For standard output: as wide as the terminal says, or the variable that stands for it, and coloured where the user
-    /// wants it so.
-    pub(super) fn of_terminal() -> Self {
+    /// For standard output: as wide as the terminal says, or the variable that stands for it.
+    pub(super) fn of_terminal(is_coloured: bool) -> Self {
         let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|width| *width > 0);
         let measured = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-        let is_coloured = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
         Self { width: measured.or(named).unwrap_or(WIDTH), is_coloured }
     }
 

@@ -39,7 +39,7 @@ fn what_cannot_be_read_is_named_and_asked_about_again_the_next_time() {
         success false code 2
         --- out
         3 images of 1 repository: 3 run
-        3 answers in TIME, 9 requests
+        3 answers in TIME, N requests
         2 images could not be read
         results in DIR/x.jsonl: the same command goes on with what is missing
         --- err

@@ -62,7 +62,8 @@ fn the_function_answers_as_the_tool_itself_would_and_tells_nobody() {
         4 answers in TIME, 9 requests
         results in DIR/via.jsonl
         --- err
-    "#]].assert_eq(&stage.run(&["--via-lambda", "--results", "DIR/via.jsonl"]));
+    "#]]
+    .assert_eq(&stage.run(&["--via-lambda", "--results", "DIR/via.jsonl"]));
     let via = stage.lines("via.jsonl");
     assert!(via.iter().all(|line| line["settings"] == "function=ecr-preflight"));
     assert!(via.iter().all(|line| line["arrival"]["eventId"].as_str().unwrap().starts_with("event-")));
@@ -113,7 +114,8 @@ fn without_following_the_events_are_handed_over_and_that_is_all() {
         not asked about: 1 other than images (charts, signatures)
         4 answers in TIME, 5 requests
         --- err
-    "#]].assert_eq(&stage.run(&["--via-lambda", "--no-follow"]));
+    "#]]
+    .assert_eq(&stage.run(&["--via-lambda", "--no-follow"]));
     assert!(stage.aws.calls_of("FilterLogEvents").is_empty());
 }
 
@@ -176,5 +178,6 @@ fn a_log_that_is_not_there_and_a_bus_that_refuses_say_what_to_do() {
         Usage: ecr-preflight audit --via-lambda
 
         For more information, try '--help'.
-    "#]].assert_eq(&stage.run(&["--via-lambda", "--runtime", "ecs/arm64"]));
+    "#]]
+    .assert_eq(&stage.run(&["--via-lambda", "--runtime", "ecs/arm64"]));
 }

@@ -24,7 +24,7 @@ const OVERLAP: Duration = Duration::from_secs(60);
 pub(in crate::cli) enum FollowError {
     #[error("logs:FilterLogEvents on {group} was denied: allow the caller this action on this log group")]
     Denied { group: String, source: Cause },
-    #[error("the log group {group} does not exist: name the function's stack with --stack")]
+    #[error("the log group {group} does not exist")]
     NoGroup { group: String, source: Cause },
     #[error("logs:FilterLogEvents on {group} failed")]
     Failed { group: String, source: Cause },
