@@ -22,7 +22,7 @@ pub(crate) struct Said {
 /// The service's own code, where it answered.
 #[cfg(feature = "cli")]
 pub(crate) fn code(cause: &Cause) -> Option<&str> {
-    cause.downcast_ref::<Said>().map(|said| said.code())
+    cause.downcast_ref::<Said>().map(Said::code)
 }
 
 impl Said {

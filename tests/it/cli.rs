@@ -354,6 +354,7 @@ fn help_teaches() {
           replay       Replay an event through the function's own handler and print what it would send and
                        mark
           binary       Check one program, by its ELF header, against the runtimes that it is meant for
+          audit        Check the images that a registry of Amazon ECR already holds
           declare      Declare where a repository's images are meant to run, by its resource tag; or list
                        what is declared
           completions  Print the script with which a shell completes this program's commands and options

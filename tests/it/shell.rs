@@ -15,7 +15,7 @@ fn out(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const COMMANDS: [&str; 7] = ["check", "replay", "binary", "declare", "completions", "man", "page"];
+const COMMANDS: [&str; 8] = ["audit", "check", "replay", "binary", "declare", "completions", "man", "page"];
 
 #[test]
 fn a_real_bash_completes_commands_and_options() {

@@ -119,7 +119,7 @@ pub(super) async fn run<O: Write, E: Write>(
     let mut progress = Progress::new(&counts, &mut *err);
     let end = if arguments.via_lambda {
         let mut via = Via::new(way(&arguments, &aws));
-        via.walk(census, &mut results, &mut progress).await.map_err(Error::from)?
+        Box::pin(via.walk(census, &mut results, &mut progress)).await.map_err(Error::from)?
     } else {
         let inspector = super::inspector(&settings.rules);
         let width = usize::from(arguments.concurrency);

@@ -114,12 +114,12 @@ impl Results {
     pub(super) fn append(&mut self, report: &Report) -> io::Result<()> {
         let mut line = serde_json::to_vec(&Line { report, settings: &self.settings })?;
         line.push(b'\n');
-        self.write(line)
+        self.write(&line)
     }
 
-    fn write(&mut self, line: Vec<u8>) -> io::Result<()> {
-        let row = Row::read(&line).map_err(io::Error::other)?;
-        self.file.write_all(&line)?;
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        let row = Row::read(line).map_err(io::Error::other)?;
+        self.file.write_all(line)?;
         self.tally.add(&row, self.length);
         self.length += line.len() as u64;
         Ok(())
@@ -136,7 +136,7 @@ impl Results {
             report.insert("settings".to_owned(), self.settings.as_str().into());
         }
         let rest = serde_json::to_string(&report)?;
-        self.write(format!("{{\"schema\":{schema},{}\n", &rest[1..]).into_bytes())
+        self.write(format!("{{\"schema\":{schema},{}\n", &rest[1..]).as_bytes())
     }
 
     /// The line that stands there, as it is written.

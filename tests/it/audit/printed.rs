@@ -158,6 +158,12 @@ fn the_help() {
               --no-exec
                   Read labels only: do not look into layers at what the image really starts
 
+              --color <WHEN>
+                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
+
               --results <FILE>
                   Keep the results in this file, one report a line; what it holds already is not asked about
                   again
@@ -189,6 +195,28 @@ fn the_help() {
 
                   [default: 16]
 
+              --via-lambda
+                  Have the deployed function ask: this tool only lists the images, hands them to it as
+                  events, and reads its answers from its log. The function's settings count then
+
+              --stack <STACK>
+                  The function's stack, for --via-lambda; its log is /aws/lambda/STACK
+
+                  [default: ecr-preflight]
+
+              --rate <N>
+                  How many events a second at most, for --via-lambda; fewer where the bus refuses them
+
+                  [default: 50]
+
+              --no-follow
+                  Do not wait for the answers, for --via-lambda: they are in the function's log
+
+              --patience <SECONDS>
+                  How many seconds to wait where no further answer comes, for --via-lambda
+
+                  [default: 300]
+
               --notify
                   Tell the topic of the setting `PREFLIGHT_TOPIC_ARN` what was found, in one message;
                   nothing where there is nothing
@@ -200,6 +228,7 @@ fn the_help() {
           ecr-preflight audit --prefix team/ --results team.jsonl
           ecr-preflight audit --all --where env=prod --results prod.jsonl --csv prod.csv
           ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
+          ecr-preflight audit --all --via-lambda --results all.jsonl --html all.html
 
         A file of results is written as answers come. Interrupted or killed, the same command goes on with
         what is missing, and asks again about what could not be read.

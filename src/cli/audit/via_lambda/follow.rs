@@ -16,7 +16,7 @@ const PATTERN: &str = r#"{ ($.how = "audit") || ($.level = "ERROR") }"#;
 
 /// How far back every look begins before the newest line that was seen. Lines become readable some seconds after they
 /// were written, those of different invocations in any order; who looks further back reads more of them twice.
-const OVERLAP: Duration = Duration::from_secs(60);
+const OVERLAP: Duration = Duration::from_mins(1);
 
 /// The log cannot be read.
 #[derive(Debug, thiserror::Error)]

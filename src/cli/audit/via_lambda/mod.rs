@@ -40,7 +40,7 @@ const MOST_OPEN: usize = 20_000;
 /// How images are handed to the function.
 #[derive(Debug)]
 pub(super) struct Via {
-    sender: RefCell<Sender>,
+    sender: Sender,
     follower: Option<Follower>,
     patience: Duration,
 }
@@ -86,7 +86,7 @@ pub(in crate::cli) enum ViaError {
 impl Via {
     pub(super) fn new(way: Way) -> Self {
         let follower = way.logs.map(|(client, group)| Follower::new(client, group, SystemTime::now()));
-        Self { sender: RefCell::new(Sender::new(way.events, way.rate)), follower, patience: way.patience }
+        Self { sender: Sender::new(way.events, way.rate), follower, patience: way.patience }
     }
 
     /// Hands over everything that the census gives, and writes down what comes back. What is not answered in time counts as
@@ -102,9 +102,10 @@ impl Via {
     ) -> Result<End, ViaError> {
         let (to, from) = channel(AHEAD);
         let (open, shared) = (Open::default(), RefCell::new((results, progress)));
-        let is_followed = self.follower.is_some();
+        let Self { sender, follower, patience } = self;
+        let is_followed = follower.is_some();
         let mut listing = pin!(census.take(to).fuse());
-        let mut asking = pin!(ask(&self.sender, from, &open, &shared, is_followed).fuse());
+        let mut asking = pin!(ask(sender, from, &open, &shared, is_followed).fuse());
         let mut interrupted = pin!(tokio::signal::ctrl_c());
         let mut looks = tokio::time::interval(LOOK_EVERY);
         let (mut end, mut heard) = (End::Complete, Instant::now());
@@ -127,7 +128,7 @@ impl Via {
                     (is_asked, heard) = (true, Instant::now());
                 }
                 _ = looks.tick() => {
-                    let Some(follower) = &mut self.follower else { continue };
+                    let Some(follower) = follower else { continue };
                     let mut answers = Vec::new();
                     follower.look(|answer| answers.push(answer)).await?;
                     for answer in answers {
@@ -141,8 +142,8 @@ impl Via {
             if is_asked && (!is_followed || open.asked.borrow().is_empty()) {
                 return Ok(end);
             }
-            if is_asked && heard.elapsed() > self.patience {
-                open.give_up(&shared, self.patience);
+            if is_asked && heard.elapsed() > *patience {
+                open.give_up(&shared, *patience);
                 return Ok(end);
             }
         }
@@ -154,14 +155,12 @@ type Shared<'a, 'b, E> = RefCell<(&'a mut Results, &'a mut Progress<'b, E>)>;
 
 /// Puts an event for everything that is listed and not known yet.
 async fn ask<E: Write>(
-    sender: &RefCell<Sender>,
+    sender: &mut Sender,
     mut from: Receiver<Result<Asked, Unlisted>>,
     open: &Open,
     shared: &Shared<'_, '_, E>,
     is_followed: bool,
 ) -> Result<(), SendError> {
-    // Nobody else borrows it.
-    let mut sender = sender.borrow_mut();
     let mut batch: Vec<Arrival> = Vec::with_capacity(BATCH);
     loop {
         let next = from.recv().await;

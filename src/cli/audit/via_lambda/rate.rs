@@ -34,7 +34,7 @@ impl Rate {
         #[allow(clippy::cast_precision_loss, reason = "there are ten")]
         let takes = Duration::from_secs_f64(events as f64 / self.now);
         self.next = from + takes;
-        from - at
+        from.saturating_sub(at)
     }
 
     /// So many were taken.
