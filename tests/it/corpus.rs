@@ -171,8 +171,9 @@ fn drawn() -> Vec<Vec<u8>> {
 
 fn programs() -> Vec<Vec<u8>> {
     let mut with_loader = elf::program("amd64");
+    let behind = with_loader.len() as u64;
     with_loader[64] = 3;
-    with_loader[72..80].copy_from_slice(&(with_loader.len() as u64).to_le_bytes());
+    with_loader[72..80].copy_from_slice(&behind.to_le_bytes());
     with_loader[96..104].copy_from_slice(&11_u64.to_le_bytes());
     with_loader.extend(b"/lib/ld.so\0");
     let mut far = with_loader.clone();

@@ -20,9 +20,9 @@ fn holds(target: &str, check: fn(&[u8])) {
     seeds.iter().for_each(|seed| check(seed));
     let changed = (select(seeds), vec((any::<Index>(), any::<u8>()), 1..6), any::<Index>()).prop_map(
         |(mut bytes, changes, end)| {
-            for (index, byte) in changes.iter().filter(|_| !bytes.is_empty()) {
-                let at = index.index(bytes.len());
-                bytes[at] = *byte;
+            for (index, byte) in changes {
+                let at = index.index(bytes.len().max(1));
+                bytes.get_mut(at).into_iter().for_each(|place| *place = byte);
             }
             // Now and then it is cut off.
             let end = end.index(4 * bytes.len() + 1);
