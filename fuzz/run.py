@@ -47,7 +47,7 @@ def fuzz(target, binaries, work, seconds):
     command = [binaries / target, corpus, work / "seeds" / target, f"-artifact_prefix={found}/", f"-max_len={LONGEST_INPUT}"]
     command += [f"-max_total_time={seconds}", f"-timeout={TIMEOUT}", f"-rss_limit_mb={RSS_MB}", "-print_final_stats=1"]
     # What a thread keeps for the next input is no leak.
-    command += ["-detect_leaks=0", "-use_value_profile=1"]
+    command += ["-detect_leaks=0"]
     with open(log, "wb") as out:
         code = subprocess.run([str(word) for word in command], stdout=out, stderr=out).returncode
     text = log.read_text(errors="replace")

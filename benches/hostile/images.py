@@ -161,7 +161,7 @@ def deep_name(layout):
 
 
 def deep_directory(layout):
-    app(layout, WorkingDir="/a" * 100_000, Cmd=["none"])
+    app(layout, WorkingDir="/a" * 100_000, Cmd=["./none"])
 
 
 def deep_dots(layout):
@@ -196,7 +196,9 @@ WAY = b"d/../" * 800
 def link_forest(layout):
     """Chains of links that go to and fro on 1,600 names each, on the way to every entry."""
     links = [link(b"l%03d" % number, WAY + b"l%03d" % (number + 1)) for number in range(250)]
-    layout.image([packed(entry(b"d", kind=b"5"), *links, entry(b"l250", kind=b"5"), *numbered(b"l000/f", 200_000))])
+    # Beside the entry before it, an entry's way is known.
+    names = b"".join(name + entry(b"d/f") for name in numbered(b"l000/f", 200_000))
+    layout.image([packed(entry(b"d", kind=b"5"), *links, entry(b"l250", kind=b"5"), names)])
 
 
 def link_path(layout):
@@ -209,8 +211,8 @@ def link_path(layout):
 
 def whiteout_storm(layout):
     names = packed(header(b"d", kind=b"5"), *numbered(b"d/f", 300_000))
-    storm = packed(header(b"d", kind=b"5"), *numbered(b"d/g", 300_000), *[entry(b"d/.wh..wh..opq")] * 300_000)
-    layout.image([names, storm, packed(*numbered(b"d/.wh.f", 300_000), entry(b"x/y"))])
+    storm = packed(header(b"d", kind=b"5"), *numbered(b"d/g", 300_000), *[entry(b"d/.wh..wh..opq")] * 300_000, entry(b"x/y"))
+    layout.image([names, storm, packed(*numbered(b"d/.wh.f", 300_000))])
 
 
 def pax_bomb(layout):
@@ -302,7 +304,7 @@ IMAGES = [
     ("10 GiB of zeros in 330 kB of zstd", zstd_bomb, "unknown", "decompresses to more than 200 times its size"),
     ("a zstd window of 2 GiB", zstd_window, "unknown", "cannot be decompressed"),
     ("ten million entries", ten_million_entries, "unknown", "more than 1000000 entries"),
-    ("a million names in a directory of no layer", million_names, "fails", "/app is not in the image"),
+    ("a million names in a directory of no layer", million_names, "unknown", "the names take more than 67108864 bytes"),
     ("ten layers of as many names as are kept", names_at_the_bound, "unknown", "names"),
     ("a name of 100,000 components", deep_name, "unknown", "longer than 4095 bytes"),
     ("a working directory of 100,000 components", deep_directory, "unknown", "the working directory"),
@@ -312,9 +314,9 @@ IMAGES = [
     ("a `PATH` of 100,000 directories", long_path, "fails", "none is in no directory"),
     ("two links that lead to one another", link_loop, "fails", "links without an end"),
     ("300,000 links in a row", link_chain, "fails", "links without an end"),
-    ("chains of links on the way to 200,000 files", link_forest, "unknown", "lead through more than"),
+    ("chains of links on the way to 200,000 files", link_forest, "unknown", "lie behind links through more than"),
     ("chains of links on the way to 300,000 directories of `PATH`", link_path, "unknown", "takes too many steps"),
-    ("600,000 whiteouts over 600,000 names", whiteout_storm, "unknown", ""),
+    ("600,000 whiteouts over 600,000 names", whiteout_storm, "unknown", "whiteouts go through more than"),
     ("2,000 pax records of 1 MiB", pax_bomb, "unknown", ""),
     ("a GNU name of 7 GiB", longname_bomb, "unknown", "longer than 1048576 bytes"),
     ("a sparse file of 4 EiB", sparse_bomb, "unknown", "a record of the archive is longer"),

@@ -87,6 +87,6 @@ pub enum Bound {
     #[error("the layer's whiteouts go through more than {0} names")]
     Walk(usize),
     /// Links that lead through one another on the way to every entry.
-    #[error("the ways to the layer's entries lead through more than {0} names")]
+    #[error("the layer's entries lie behind links through more than {0} names")]
     Ways(usize),
 }

@@ -104,7 +104,7 @@ fn links_that_lead_through_one_another_are_followed_only_so_far() {
         (
             json!({"Cmd": ["/app"]}),
             (0..30).fold(chain(250), |archive, at| archive.file(&format!("l0/f{at}"), b"").file("f", b"")).end(),
-            "runs: the ways to the layer's entries lead through more than 720000 names",
+            "runs: the layer's entries lie behind links through more than 720000 names",
         ),
         (
             json!({"Cmd": ["none"], "Env": [format!("PATH={}", ["/l0"; 60_000].join(":"))]}),

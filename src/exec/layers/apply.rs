@@ -20,9 +20,8 @@ const MAX_LINKS: usize = 255;
 /// both empties and fills are gone through; each once is what a real layer needs.
 const WALKS: usize = 16;
 
-/// How many names the ways to a layer's entries may lead through, links followed, for every name that there may be. An
-/// entry beside the one before it takes none, any other as many as it has directories above it; without a bound, one
-/// that 255 links lead to takes half a million.
+/// How many names the ways to a layer's entries may lead through behind a link, for every name that there may be. Few of
+/// a real layer's entries lie behind a link; without a bound, one that 255 links lead to takes half a million.
 const WAYS: usize = 16;
 
 /// The layers cannot be unpacked, or would take too much.
@@ -59,7 +58,7 @@ struct Merge<'a> {
     /// What this layer has put so far, with all directories above it. Kept only where the layer removes anything.
     upper: Option<HashSet<Vec<u8>>>,
     walked: usize,
-    /// How many names the ways to its entries led through so far.
+    /// How many names the ways to its entries led through so far, behind links.
     stepped: usize,
     /// The directory that was last made sure of, as written and as resolved: the next entry mostly lies there too.
     parent: Option<(Vec<u8>, Vec<u8>)>,
@@ -172,7 +171,8 @@ impl Merge<'_> {
         let rootfs = &*self.rootfs;
         let mut left: Vec<&[u8]> = path::components(directory).rev().collect();
         while let Some(component) = left.pop() {
-            self.stepped += 1;
+            // What no link leads to is as long as it is written.
+            self.stepped += usize::from(links > 0);
             if component == b".." {
                 path::up(&mut at);
                 continue;
