@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def said(code, out, err):
     verdict = report["verdict"]
     # Where programs are not looked at, the verdict is that of the labels; what is of interest here is that this is said.
     is_unseen = verdict == "runs" and any(started["outcome"] == "unknown" for started in report.get("exec", []))
-    return "unknown" if is_unseen else verdict, "; ".join(reasons)
+    return "unknown" if is_unseen else verdict, "; ".join(dict.fromkeys(reasons))
 
 
 def main():
@@ -73,7 +74,7 @@ def main():
     parser.add_argument("--tool", type=pathlib.Path, help="the program; without it, a release build is made")
     parser.add_argument("--work", type=pathlib.Path, help="where the images are made and kept")
     parser.add_argument("--only", default="", help="only images whose names hold this")
-    parser.add_argument("--peak", type=float, default=384, help="the most memory that is allowed, in MiB (default: %(default)s)")
+    parser.add_argument("--peak", type=float, default=256, help="the most memory that is allowed, in MiB (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=120, help="the longest time that is allowed (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="fail where something is not as it should be")
     arguments = parser.parse_args()
@@ -93,7 +94,9 @@ def main():
         make(directory, maker)
         code, out, err, peak, took = check(arguments.tool, directory, arguments.seconds)
         outcome, why = said(code, out, err)
-        print(f"| {name} | {outcome} | {why} | {peak:.0f} | {took:.2f} |", flush=True)
+        short = re.sub(r"^layer [0-9a-f]{12}: ", "", why)
+        short = short if len(short) <= 100 else f"{short[:99]}\u2026"
+        print(f"| {name} | {outcome} | {short} | {peak:.0f} | {took:.2f} |", flush=True)
         if outcome != verdict or words not in why or peak > arguments.peak or took > arguments.seconds:
             wrong.append(f"{name}: expected `{verdict}` and `{words}`, {arguments.peak:.0f} MiB and {arguments.seconds:.0f} s at most")
     for line in wrong:
