@@ -1,4 +1,4 @@
-.PHONY: help test test-faults test-page test-real test-kernel test-layers test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec load build deploy delete
+.PHONY: help test test-faults test-page test-real test-kernel test-layers test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -71,6 +71,7 @@ $(VENV)/installed $(SAM_VENV)/installed:
 
 lint: ## formatting and lints, warnings being errors
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked $(FEATURES) --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --bin bootstrap -- --deny warnings
 
@@ -114,3 +115,13 @@ bench-exec: ## how long an inspection takes beside tar, umoci and a bare inflate
 
 bench-startup: ## start, memory and size beside a function that does nothing; ARGS="--help" tells more
 	python3 benches/startup/measure.py $(ARGS)
+
+bench-hostile: ## what images cost that are made to hurt; ARGS="--help" tells more
+	python3 -B benches/hostile/measure.py $(ARGS)
+
+# For each fuzzer; two run at once.
+SECONDS ?= 60
+
+fuzz: ## every fuzzer for SECONDS (60); needs Debian's g++, and cargo-fuzz
+	command -v cargo-fuzz >/dev/null || $(CARGO) install --quiet --locked cargo-fuzz
+	python3 -B fuzz/run.py --seconds $(SECONDS) $(ARGS)

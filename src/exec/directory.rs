@@ -17,11 +17,18 @@ pub enum Refusal {
     Unknown(Unknown),
 }
 
+/// The kernel enters no longer path, with its final NUL (`include/uapi/linux/limits.h`), and each of its directories is
+/// looked up after the one above it.
+const PATH_MAX: usize = 4096;
+
 /// The place of a working directory as an image's configuration names it, in the form that a [`View`] has it.
 ///
 /// # Errors
 /// Where a file stands in its way, or where it cannot be told.
 pub fn working_directory(files: &dyn Files, mounts: &[Vec<u8>], path: &[u8]) -> Result<Vec<u8>, Refusal> {
+    if path.len() >= PATH_MAX {
+        return Err(Refusal::Unknown(Unknown::Directory(path.to_vec())));
+    }
     let view = View { files, directory: Some(Vec::new()), user: User::default(), mounts: mounts.to_vec() };
     place(&view, path).map_err(|stop| match stop {
         Stop::Errno(errno) => Refusal::Errno(errno),

@@ -86,4 +86,7 @@ pub enum Bound {
     /// Whiteouts that go through the same names again and again.
     #[error("the layer's whiteouts go through more than {0} names")]
     Walk(usize),
+    /// Links that lead through one another on the way to every entry.
+    #[error("the layer's entries lie behind links through more than {0} names")]
+    Ways(usize),
 }

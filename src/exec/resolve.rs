@@ -38,8 +38,8 @@ pub(super) struct Found<'a> {
 }
 
 /// The names that a path is made of.
-fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> {
-    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).map(<[u8]>::to_vec)
+fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
 }
 
 impl<'a> View<'a> {
@@ -48,7 +48,7 @@ impl<'a> View<'a> {
         let unread = || Unknown::Unread(path.to_vec());
         let start = if path.starts_with(b"/") { Some(Vec::new()) } else { self.directory.clone() };
         let mut place = start.ok_or_else(unread)?;
-        let mut names: VecDeque<Vec<u8>> = components(path).collect();
+        let mut names: VecDeque<&[u8]> = components(path).collect();
         let mut directory_wanted = path.ends_with(b"/");
         let mut links = 0;
         let mut node = self.node(&place)?.ok_or(Errno::NoEntry)?;
@@ -59,7 +59,7 @@ impl<'a> View<'a> {
                 Some(false) => return Err(Errno::Access.into()),
                 None => return Err(Unknown::User([b"/", place.as_slice()].concat()).into()),
             }
-            let next = match name.as_slice() {
+            let next = match name {
                 b"." => continue,
                 b".." => place[..place.iter().rposition(|byte| *byte == b'/').unwrap_or(0)].to_vec(),
                 name if name.len() > NAME_MAX => return Err(Errno::NameTooLong.into()),

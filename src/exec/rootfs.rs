@@ -61,12 +61,17 @@ impl Files for Rootfs {
     }
 }
 
+/// What a name takes. Of short names, most of it is what holds them.
+fn weight(path: &[u8], node: &Node) -> usize {
+    size_of::<(Vec<u8>, Node)>() + path.len() + node.weight()
+}
+
 /// A root filesystem. Paths are kept without a leading slash, in bytes, as tar has them; the root itself is the empty
 /// path and always there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rootfs {
     nodes: BTreeMap<Vec<u8>, Node>,
-    /// The bytes of paths, targets and heads.
+    /// The bytes of paths, targets and heads, and of what holds them.
     kept: usize,
 }
 
@@ -89,7 +94,7 @@ impl Rootfs {
             self.remove_below(&path);
         }
         self.forget(&path);
-        self.kept += path.len() + node.weight();
+        self.kept += weight(&path, &node);
         self.nodes.insert(path, node);
     }
 
@@ -98,14 +103,14 @@ impl Rootfs {
         self.nodes.len()
     }
 
-    /// How many bytes names, targets and heads take.
+    /// How many bytes names, targets and heads take, and what holds them; not the room that a map and an allocator leave.
     pub(super) fn kept(&self) -> usize {
         self.kept
     }
 
     fn forget(&mut self, path: &[u8]) {
         if let Some(node) = self.nodes.remove(path) {
-            self.kept -= path.len() + node.weight();
+            self.kept -= weight(path, &node);
         }
     }
 

@@ -25,6 +25,9 @@ pub enum Unknown {
     /// The permission bits do not say the same for all that the user may be.
     #[error("whether the user may use {} hangs on who that is, on its groups, and on the host", String::from_utf8_lossy(.0))]
     User(Vec<u8>),
+    /// Its links, or its `PATH`, are made so that it would take for ever.
+    #[error("finding out what {} is takes too many steps", String::from_utf8_lossy(.0))]
+    Effort(Vec<u8>),
     /// A program of 32 bits: some hosts start it, others are built without.
     #[error("{} is a program of 32 bits, which only some hosts start", String::from_utf8_lossy(.0))]
     Compat(Vec<u8>),

@@ -150,8 +150,9 @@ fn media_type(manifest: &Manifest, content: &Content) -> String {
         Content::Index(_) => "application/vnd.oci.image.index.v1+json",
         _ => "application/vnd.oci.image.manifest.v1+json",
     };
-    let named = printable(&named, MAX_MEDIA_TYPE);
-    [named, manifest.media_type.clone()]
+    // A layout's index may call it anything, of any length.
+    [&named, &manifest.media_type]
+        .map(|text| printable(text, MAX_MEDIA_TYPE))
         .into_iter()
         .find(|text| !text.is_empty())
         .unwrap_or_else(|| inferred.to_owned())

@@ -7,6 +7,7 @@ mod inspection;
 mod cache;
 mod layers;
 mod wanted;
+mod patience;
 mod question;
 
 use std::time::Instant;
@@ -124,7 +125,7 @@ impl Inspector {
         if let Some(reason) = single.unread.as_ref().or(single.gap.as_ref()).or(single.process.odd.as_ref()) {
             return Ok(all(Seen::Nothing(reason.clone())));
         }
-        let question = Question::new(&single.process);
+        let question = Question::new(&single.process, deadline);
         let mut layers = Layers::new(registry, self, &single.layers, deadline);
         let mut stack = Stack::default();
         let mut is_complete = false;

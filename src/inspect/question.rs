@@ -2,6 +2,9 @@
 //!
 //! Does not read layers.
 
+use std::time::Instant;
+
+use super::patience::Patience;
 use super::{Seen, Site};
 use crate::exec::{Answer, Files, Host, Refusal, Unknown, User, View, cause, launches, working_directory};
 use crate::image::Process;
@@ -15,6 +18,7 @@ pub(super) struct Question<'a> {
     process: &'a Process,
     argv: Vec<Vec<u8>>,
     user: User,
+    patience: Patience,
 }
 
 /// What came of asking.
@@ -26,14 +30,15 @@ pub(super) enum Asked {
 }
 
 impl<'a> Question<'a> {
-    pub(super) fn new(process: &'a Process) -> Self {
+    pub(super) fn new(process: &'a Process, deadline: Option<Instant>) -> Self {
         let argv = process.argv.iter().map(|word| word.clone().into_bytes()).collect();
-        Self { process, argv, user: User::of_config(&process.user) }
+        Self { process, argv, user: User::of_config(&process.user), patience: Patience::until(deadline) }
     }
 
     /// Asks the files that are known so far; `compat` says whether the host starts programs of 32 bits, if that is known.
     pub(super) fn ask(&self, files: &dyn Files, site: Site, compat: Option<bool>) -> Asked {
         let Site { processor, is_lambda } = site;
+        let files = &self.patience.with(files);
         let (mounts, unread) = self.mounts(files);
         let (directory, untold) = match working_directory(files, &mounts, self.process.directory.as_bytes()) {
             Ok(place) => (Some(place), None),

@@ -20,6 +20,10 @@ const MAX_LINKS: usize = 255;
 /// both empties and fills are gone through; each once is what a real layer needs.
 const WALKS: usize = 16;
 
+/// How many names the ways to a layer's entries may lead through behind a link, for every name that there may be. Few of
+/// a real layer's entries lie behind a link; without a bound, one that 255 links lead to takes half a million.
+const WAYS: usize = 16;
+
 /// The layers cannot be unpacked, or would take too much.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
@@ -44,7 +48,7 @@ pub enum ApplyError {
 pub fn apply(rootfs: &mut Rootfs, layer: &LayerNames, limits: &Limits) -> Result<(), ApplyError> {
     let removes = |change: Change<'_>| matches!(change, Change::Whiteout(_) | Change::Opaque(_));
     let upper = layer.changes.iter().any(removes).then(HashSet::new);
-    let mut merge = Merge { rootfs, limits, upper, walked: 0, parent: None };
+    let mut merge = Merge { rootfs, limits, upper, walked: 0, stepped: 0, parent: None };
     layer.changes.iter().try_for_each(|change| merge.change(change))
 }
 
@@ -54,6 +58,8 @@ struct Merge<'a> {
     /// What this layer has put so far, with all directories above it. Kept only where the layer removes anything.
     upper: Option<HashSet<Vec<u8>>>,
     walked: usize,
+    /// How many names the ways to its entries led through so far, behind links.
+    stepped: usize,
     /// The directory that was last made sure of, as written and as resolved: the next entry mostly lies there too.
     parent: Option<(Vec<u8>, Vec<u8>)>,
 }
@@ -151,7 +157,7 @@ impl Merge<'_> {
     }
 
     /// The path with the directory above it followed, and not its own name.
-    fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, ApplyError> {
+    fn resolve(&mut self, path: &[u8]) -> Result<Vec<u8>, ApplyError> {
         let (directory, name) = path::split(path);
         let mut resolved = self.follow(directory)?;
         path::down(&mut resolved, name);
@@ -159,11 +165,14 @@ impl Merge<'_> {
     }
 
     /// Where a directory lies when all links on the way are followed within the root. What is missing counts as there.
-    fn follow(&self, directory: &[u8]) -> Result<Vec<u8>, ApplyError> {
+    fn follow(&mut self, directory: &[u8]) -> Result<Vec<u8>, ApplyError> {
         let mut at = Vec::new();
         let mut links = 0;
+        let rootfs = &*self.rootfs;
         let mut left: Vec<&[u8]> = path::components(directory).rev().collect();
         while let Some(component) = left.pop() {
+            // What no link leads to is as long as it is written.
+            self.stepped += usize::from(links > 0);
             if component == b".." {
                 path::up(&mut at);
                 continue;
@@ -173,7 +182,7 @@ impl Merge<'_> {
             if at.len() > self.limits.path {
                 return Err(Bound::Path(self.limits.path).into());
             }
-            if let Some(Node::Link(target)) = self.rootfs.at(&at) {
+            if let Some(Node::Link(target)) = rootfs.at(&at) {
                 links += 1;
                 if links > MAX_LINKS {
                     return Err(ApplyError::Loop(lossy(directory)));
@@ -181,6 +190,10 @@ impl Merge<'_> {
                 at.truncate(if target.starts_with(b"/") { 0 } else { above });
                 left.extend(path::components(target).rev());
             }
+        }
+        let most = self.limits.entries_in_all.saturating_mul(WAYS);
+        if self.stepped > most {
+            return Err(Bound::Ways(most).into());
         }
         Ok(at)
     }

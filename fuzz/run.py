@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Runs every fuzzer for a while, some beside each other, and prints what came of it.
+
+The seeds are written by a test of the program (`tests/it/corpus.rs`) with the builders of its other tests; what the
+fuzzers find worth keeping stays in the work directory for the next time. Ends with exit code 1 where an input crashed a
+fuzzer, took longer than a few seconds, or more memory than is allowed. Needs cargo-fuzz, a C++ compiler and Python 3.9.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+# One input takes milliseconds, with the sanitizer. A second of memory or time more is a finding.
+TIMEOUT = 10
+RSS_MB = 1024
+LONGEST_INPUT = 16 * 1024
+
+
+def targets():
+    return sorted(path.stem for path in (HERE / "fuzz_targets").glob("*.rs"))
+
+
+def build(work):
+    # The sanitizers' flags are unstable ones; they hang on the compiler, not on the edition.
+    command = ["cargo", "fuzz", "build", "--fuzz-dir", HERE, "--target-dir", work]
+    subprocess.run([str(word) for word in command], cwd=ROOT, check=True, env=os.environ | {"RUSTC_BOOTSTRAP": "1"})
+    host = re.search(r"host: (.*)", subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout)
+    return work / host[1] / "release"
+
+
+def seeds(work):
+    command = ["cargo", "test", "--quiet", "--locked", "--features", "cli", "--test", "it", "corpus::", "--", "--ignored"]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"TEST_CORPUS": str(work)})
+
+
+def fuzz(target, binaries, work, seconds):
+    corpus, found, log = work / "corpus" / target, work / "found" / target, work / f"{target}.log"
+    for directory in (corpus, found):
+        directory.mkdir(parents=True, exist_ok=True)
+    command = [binaries / target, corpus, work / "seeds" / target, f"-artifact_prefix={found}/", f"-max_len={LONGEST_INPUT}"]
+    command += [f"-max_total_time={seconds}", f"-timeout={TIMEOUT}", f"-rss_limit_mb={RSS_MB}", "-print_final_stats=1"]
+    # What a thread keeps for the next input is no leak.
+    command += ["-detect_leaks=0"]
+    with open(log, "wb") as out:
+        # Of what is freed, only as much is kept apart as still leaves the memory to be seen that an input takes.
+        options = os.environ | {"ASAN_OPTIONS": "quarantine_size_mb=16"}
+        code = subprocess.run([str(word) for word in command], stdout=out, stderr=out, env=options).returncode
+    text = log.read_text(errors="replace")
+    stat = lambda name: int((re.findall(rf"stat::{name}:\s+(\d+)", text) or ["0"])[-1])
+    edges = int((re.findall(r"cov: (\d+)", text) or ["0"])[-1])
+    runs, rate, peak = stat("number_of_executed_units"), stat("average_exec_per_sec"), stat("peak_rss_mb")
+    crashed = code != 0 or runs == 0
+    return target, runs, rate, edges, peak, crashed, "\n".join(text.splitlines()[-40:])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=60, help="for each fuzzer (default: %(default)s)")
+    parser.add_argument("--beside", type=int, default=2, help="so many run at once (default: %(default)s)")
+    parser.add_argument("--work", type=pathlib.Path, help="where all of it is built and kept")
+    parser.add_argument("--binaries", type=pathlib.Path, help="fuzzers that are built")
+    parser.add_argument("targets", nargs="*", help="only these")
+    arguments = parser.parse_args()
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    work = (arguments.work or target / "fuzz").resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    binaries = arguments.binaries or build(work)
+    seeds(work / "seeds")
+    chosen = arguments.targets or targets()
+    print("| fuzzer | executions | a second | edges | peak MiB | crashes |\n|---|--:|--:|--:|--:|--:|", flush=True)
+    total, crashes = 0, []
+    with concurrent.futures.ThreadPoolExecutor(arguments.beside) as pool:
+        for name, runs, rate, edges, peak, crashed, tail in pool.map(
+            lambda name: fuzz(name, binaries, work, arguments.seconds), chosen
+        ):
+            print(f"| {name} | {runs:,} | {rate:,} | {edges:,} | {peak} | {int(crashed)} |", flush=True)
+            total += runs
+            crashes += [(name, tail)] if crashed else []
+    print(f"\n{total:,} executions in all, {len(crashes)} fuzzers crashed")
+    for name, tail in crashes:
+        print(f"\nerror: {name}\n{tail}\n\nwhat crashed it lies in {work / 'found' / name}", file=sys.stderr)
+    return 1 if crashes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

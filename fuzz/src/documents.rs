@@ -1,0 +1,149 @@
+//! Manifests, indexes and configs, and the report of a whole image.
+//!
+//! Does not know what the verdict should be.
+
+use std::time::Duration;
+
+use ecr_preflight::exec::Limits;
+use ecr_preflight::handler::{Inspect, Look, look};
+use ecr_preflight::image::{self, Child, Content, Depth, Image, Single, Want};
+use ecr_preflight::inspect::Inspector;
+use ecr_preflight::notify;
+use ecr_preflight::report::{self, Place, Report};
+use ecr_preflight::runtime::Runtime;
+use ecr_preflight::settings::{Bounds, Rules};
+use ecr_preflight::verdict::Verdict;
+use serde_json::Value;
+use tokio::runtime::Runtime as Executor;
+
+use super::parts::Parts;
+use super::plain::{assert_card, assert_line, assert_text};
+
+thread_local! {
+    static EXECUTOR: Executor = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+}
+
+/// What a future gives, on this thread.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    EXECUTOR.with(|executor| executor.block_on(future))
+}
+
+/// The image that the input describes, looked at as far as its configs.
+pub fn manifest(input: &[u8]) {
+    let parts = Parts::read(input);
+    let read = |depth, runtimes: &[Runtime]| {
+        let want = Want { depth, runtimes, label: "intended-runtime" };
+        wait(image::read(&parts, &parts.manifest, want)).expect("a registry in memory never fails")
+    };
+    let labels = read(Depth::Labels, &[Runtime::EcsArm64]);
+    assert_eq!(read(Depth::Labels, &[Runtime::EcsArm64]), labels, "read twice");
+    for image in [labels, read(Depth::Configs, &[]), read(Depth::Binaries, &[Runtime::LambdaAmd64])] {
+        check(&image);
+    }
+}
+
+fn check(image: &Image) {
+    assert_line(&image.media_type);
+    if let Some(label) = &image.label {
+        assert_line(label);
+        assert!(label.chars().count() <= 256 && !label.trim().is_empty());
+    }
+    image.platforms().iter().for_each(|platform| assert_line(&platform.to_string()));
+    match &image.content {
+        Content::Single(single) => check_single(single),
+        Content::Index(entries) => {
+            assert!(entries.len() <= 200);
+            for entry in entries {
+                match &entry.child {
+                    Child::Read(single) => check_single(single),
+                    Child::Missing(reason) => assert_line(reason),
+                    Child::Unread => {}
+                }
+            }
+        }
+        Content::Unreadable(reason) => assert_line(reason),
+        Content::Artifact(_) | Content::Attestation => {}
+    }
+}
+
+fn check_single(single: &Single) {
+    assert!(single.layers.len() <= 500 && single.command.len() <= 16);
+    assert!(single.process.argv.len() <= 1000 && single.process.volumes.len() <= 100);
+    single.command.iter().for_each(|word| assert_line(word));
+    assert!(single.command.iter().all(|word| word.chars().count() <= 120));
+    single.unread.iter().chain(&single.gap).chain(&single.process.odd).for_each(|reason| assert_line(reason));
+}
+
+/// A config alone, of an image without layers.
+pub fn config(input: &[u8]) {
+    const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[],
+        "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"@0","size":0}}"#;
+    let parts = Parts::read(&[b"\n", input, b"\n%%\n", MANIFEST.as_bytes()].concat());
+    let want = Want { depth: Depth::Binaries, runtimes: &[Runtime::EcsAmd64], label: "intended-runtime" };
+    check(&wait(image::read(&parts, &parts.manifest, want)).expect("a registry in memory never fails"));
+    report_of(&parts);
+}
+
+/// The whole way from an image to all faces of its report.
+pub fn report(input: &[u8]) {
+    report_of(&Parts::read(input));
+}
+
+/// Small enough that a fuzzer meets them.
+const LIMITS: Limits = Limits {
+    bytes: 64 * 1024,
+    ratio: 20,
+    ratio_from: 16 * 1024,
+    window: 1024 * 1024,
+    entries: 100,
+    entries_in_all: 150,
+    path: 200,
+    depth: 20,
+    kept: 32 * 1024,
+    record: 2048,
+};
+
+fn report_of(parts: &Parts) {
+    let rules = Rules { bounds: Bounds { limits: LIMITS, ..Bounds::default() }, ..Rules::default() };
+    for asked in [Some([Runtime::EcsAmd64, Runtime::LambdaArm64].as_slice()), None] {
+        let inspector = Inspector::new(LIMITS, 64 * 1024);
+        let by = Inspect { inspector: &inspector, left: Duration::MAX };
+        let selector = parts.selector();
+        let found = match wait(look(parts, &selector, asked, &rules, by)) {
+            Ok(found) => found,
+            Err(error) => panic!("a registry in memory never fails: {error}"),
+        };
+        if let Look::Judged { image: Some(image), .. } = &found {
+            check(image);
+        }
+        let place = Place {
+            arrival: None,
+            reference: "oci:image:v1",
+            repository: None,
+            tag: selector.tag(),
+            key: "intended-runtime",
+            labels_only: false,
+        };
+        faces(&found.report(place));
+    }
+}
+
+/// A message of SNS holds no more, with all its bodies.
+const MESSAGE: usize = 256 * 1024;
+
+fn faces(report: &Report) {
+    let json = serde_json::to_string_pretty(report).expect("a report is JSON");
+    let value: Value = serde_json::from_str(&json).expect("and JSON is read again");
+    assert_eq!(serde_json::to_value(report).ok().as_ref(), Some(&value));
+    assert_eq!(value["schema"], "ecr-preflight/1");
+    assert_text(&json);
+    assert_text(&report::text(report));
+    assert_line(&report::headline(report));
+    assert_card(&report::card(report));
+    let message = notify::message(report);
+    let bodies: usize = message.bodies.iter().map(|(_, body)| body.len()).sum();
+    assert!(bodies <= MESSAGE, "{bodies}");
+    assert!(message.subject.chars().all(|c| c == ' ' || c.is_ascii_graphic()) && message.subject.len() < 100);
+    assert!(report.verdict != Verdict::Fails || report.faults().next().is_some(), "what fails has a reason");
+    assert!(report.verdict != Verdict::Runs || report.faults().next().is_none(), "what runs has no fault");
+}
