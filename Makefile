@@ -53,7 +53,8 @@ test-audit: $(VENV)/installed ## an audit of ten thousand images in an AWS emula
 
 e2e: $(VENV)/installed $(SAM_VENV)/installed ## the template, built, deployed to an AWS emulator, used and deleted; needs Debian and Python 3.11
 	python3 tests/real/images.py $(TARGET)/real-images
-	$(VENV)/bin/python -B tests/emulator/e2e.py --tools $(SAM_VENV)/bin --images $(TARGET)/real-images/layout --work $(TARGET)/e2e
+	$(CARGO) build --quiet --locked $(FEATURES) --bin ecr-preflight
+	$(VENV)/bin/python -B tests/emulator/e2e.py --tools $(SAM_VENV)/bin --tool $(TARGET)/debug/ecr-preflight --images $(TARGET)/real-images/layout --work $(TARGET)/e2e
 	$(CARGO) run --quiet --locked $(FEATURES) -- binary $(TARGET)/e2e/build/Function/bootstrap --runtime lambda/$(shell uname -m)
 
 # For the rules of accessibility that it brings, and for nothing else: what it needs to drive browsers is not used.

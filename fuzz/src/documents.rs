@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use ecr_preflight::cli;
 use ecr_preflight::exec::Limits;
 use ecr_preflight::handler::{Inspect, Look, look};
 use ecr_preflight::image::{self, Child, Content, Depth, Image, Single, Want};
@@ -131,12 +132,29 @@ fn report_of(parts: &Parts) {
 /// A message of SNS holds no more, with all its bodies.
 const MESSAGE: usize = 256 * 1024;
 
+/// A result for each fault, of a rule that is there, and every text of it fit to be shown.
+fn assert_sarif(report: &Report) {
+    let text = cli::sarif(report, "oci:image:v1", "Dockerfile").expect("a log is JSON");
+    assert_text(&text);
+    let log: Value = serde_json::from_str(&text).expect("and JSON is read again");
+    let run = &log["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("a log has rules");
+    let results = run["results"].as_array().expect("a log has results");
+    assert!(results.len() >= report.faults().count(), "{text}");
+    for result in results {
+        let rule = result["ruleIndex"].as_u64().and_then(|index| rules.get(usize::try_from(index).ok()?));
+        assert_eq!(rule.map(|rule| &rule["id"]), Some(&result["ruleId"]), "{text}");
+        assert!(["error", "warning"].contains(&result["level"].as_str().unwrap_or_default()), "{text}");
+    }
+}
+
 fn faces(report: &Report) {
     let json = serde_json::to_string_pretty(report).expect("a report is JSON");
     let value: Value = serde_json::from_str(&json).expect("and JSON is read again");
     assert_eq!(serde_json::to_value(report).ok().as_ref(), Some(&value));
     assert_eq!(value["schema"], "ecr-preflight/1");
     assert_text(&json);
+    assert_sarif(report);
     assert_text(&report::text(report));
     assert_line(&report::headline(report));
     assert_card(&report::card(report));

@@ -30,6 +30,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::region::Region;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::check::sarif;
 use self::error::Error;
 use self::screen::{Colour, Screen};
 use crate::aws::{Aws, connector, connector_within};

@@ -6,14 +6,16 @@ Does not know what ought to come of it; `e2e.py` does.
 import collections
 import contextlib
 import json
+import os
+import subprocess
 import time
 from pathlib import Path
 
 import aws
 from aws import attributes, client, declared, drain, subscribed_queue
-from check import equal, holds
+from check import Wrong, equal, holds
 from stack import outputs, what_is_there
-from world import ACCOUNT, REGION, Unusable, shell, wait_until
+from world import ACCOUNT, CREDENTIALS, REGION, Unusable, shell, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "preflight"
@@ -29,8 +31,11 @@ Pushed = collections.namedtuple("Pushed", "repository tag digest")
 class Stage:
     """What a case can do and ask."""
 
-    def __init__(self, address, sam, layout, subscriber):
+    def __init__(self, address, sam, layout, subscriber, tool, work):
         self.address, self.sam, self.layout, self.subscriber = address, sam, layout, subscriber
+        self.command, self.work = tool, work
+        # As the tool names the emulator's registry.
+        self.registry = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
         self.ecr, self.sns, self.sqs = (client(one, address) for one in ("ecr", "sns", "sqs"))
         self.functions, self.logs, self.iam = (client(one, address) for one in ("lambda", "logs", "iam"))
         self.events = client("events", address)
@@ -50,6 +55,18 @@ class Stage:
         for repository, runtime in [(APP_RUNNER, "apprunner"), (ECS_ARM64, "ecs/arm64"), (LAMBDA, "lambda/amd64")]:
             self.ecr.create_repository(repositoryName=repository, tags=declared(runtime))
         self.ecr.create_repository(repositoryName=UNTAGGED)
+
+    # The command-line tool
+
+    def tool(self, *arguments):
+        """Runs it in an environment that knows of nothing but the emulator: its exit code, and what it printed."""
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_REGION": REGION}
+        environment |= {"AWS_ENDPOINT_URL": self.address, **CREDENTIALS}
+        command = [str(word) for word in (self.command, *arguments)]
+        ran = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if ran.returncode not in (0, 1):
+            raise Wrong(f"{command} ended with {ran.returncode}: {ran.stderr}")
+        return ran.returncode, ran.stdout
 
     # Pushes
 

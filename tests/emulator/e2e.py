@@ -10,6 +10,7 @@ stay in the work directory.
 
 import argparse
 import contextlib
+import json
 import sys
 from pathlib import Path
 
@@ -162,7 +163,7 @@ def a_push_that_the_rule_may_not_hand_over_waits_in_its_own_queue_and_is_recover
 def each_kind_of_event_meets_the_rule_that_is_for_it_and_no_other(stage):
     """What the emulator's registry does not do is asked of the rules, with the sample events."""
     replication, cache = "FunctionReplication", "FunctionPullThroughCache"
-    others = {"replication": replication, "pull-through-cache": cache}
+    others = {"replication": replication, "pull-through-cache": cache, "audit": "FunctionAudit"}
     nobodys = {"delete", "referrer", "push-own-mark"}
     for sample in sorted((ROOT / "events").glob("*.json")):
         expected = set() if sample.stem in nobodys else {others.get(sample.stem, "FunctionPush")}
@@ -181,6 +182,40 @@ def the_registry_holds_what_was_pushed_and_these_marks_and_nothing_else(stage):
     stage.marks_stay_as_they_are()
     equal("what waits in the failure queue", drain(stage.sqs, stage.failures), [])
     equal("what waits in the rules' queue", drain(stage.sqs, stage.undelivered), [])
+
+
+def the_tool_says_of_an_image_in_the_registry_what_it_says_of_it_in_its_layout(stage):
+    for image, repository, tag in [(INDEX, APP_RUNNER, "11.4.1"), (ATTESTED, ECS_ARM64, "1.4.2")]:
+        there, here = f"{stage.registry}/{repository}:{tag}", f"oci:{stage.layout}:{image}"
+        arguments = ["check", "--format", "json", "--runtime", "ecs/arm64", "--runtime", "apprunner"]
+        (code, seen), (expected_code, expected) = stage.tool(*arguments, there), stage.tool(*arguments, here)
+        equal("the exit code", code, expected_code)
+        # The commands that mend it name the image as well.
+        renamed = expected.replace(here, there).replace(f"REGISTRY/IMAGE:{image}", there)
+        equal("the report", seen.splitlines(), renamed.splitlines())
+
+
+def an_audit_by_the_function_is_that_of_the_tool_and_nobody_is_told(stage):
+    own, via = stage.work / "own.jsonl", stage.work / "via.jsonl"
+    code, printed = stage.tool("audit", "--all", "--results", own)
+    equal("the exit code", code, 1)
+    equal("the exit code", stage.tool("audit", "--all", "--via-lambda", "--stack", STACK, "--results", via)[0], 1)
+    answers = audited(own)
+    equal("the answers", audited(via), answers)
+    holds("what is printed", printed, "grafana/grafana:11.4.0", "wrong-architecture")
+    verdicts = [" ".join(filter(None, (one["verdict"], one.get("ignored")))) for one in answers]
+    stage.walks(*verdicts)
+    stage.tells_nothing()
+    stage.marks_stay_as_they_are()
+
+
+def audited(results):
+    """The answers of an audit, without what only one way of asking adds, in the order of their images."""
+    answers = [json.loads(line) for line in results.read_text().splitlines()]
+    for answer in answers:
+        answer["arrival"].pop("eventId", None)
+        answer.pop("settings", None)
+    return sorted(answers, key=lambda answer: json.dumps(answer["arrival"], sort_keys=True))
 
 
 def a_stack_for_one_prefix_without_marks_sees_and_does_no_more_than_that(stage):
@@ -230,6 +265,8 @@ CASES = [
     each_kind_of_event_meets_the_rule_that_is_for_it_and_no_other,
     the_role_allows_what_the_function_does_and_nothing_else,
     the_registry_holds_what_was_pushed_and_these_marks_and_nothing_else,
+    the_tool_says_of_an_image_in_the_registry_what_it_says_of_it_in_its_layout,
+    an_audit_by_the_function_is_that_of_the_tool_and_nobody_is_told,
     a_stack_for_one_prefix_without_marks_sees_and_does_no_more_than_that,
     deleting_the_stack_leaves_nothing_that_costs_money,
 ]
@@ -241,17 +278,18 @@ CASES = [
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--tools", type=Path, required=True, help="the directory of sam and cargo-lambda")
+    options.add_argument("--tool", type=Path, required=True, help="the command-line tool's binary")
     options.add_argument("--images", type=Path, required=True, help="the OCI image layout with what is pushed")
     options.add_argument("--work", type=Path, required=True, help="a directory for what is built and for logs")
     options = options.parse_args()
     try:
-        failed = run(options.tools.absolute(), options.images.absolute(), options.work.absolute())
+        failed = run(options.tools.absolute(), options.tool.absolute(), options.images.absolute(), options.work.absolute())
     except Unusable as error:
         sys.exit(f"error: {error}")
     return 1 if failed else 0
 
 
-def run(tools, layout, work):
+def run(tools, tool, layout, work):
     """Sets up the world and runs every case in it; gives how many failed."""
     require_tools()
     run_in = fresh(work)
@@ -262,7 +300,7 @@ def run(tools, layout, work):
         subscriber = Subscriber()
         endpoint = world.enter_context(subscriber.start(run_in))
         address = world.enter_context(emulator(run_in, EMULATOR))
-        stage = Stage(address, Sam(tools, ROOT, work, address), layout, subscriber)
+        stage = Stage(address, Sam(tools, ROOT, work, address), layout, subscriber, tool, run_in)
         aws.subscribe(stage.sns, stage.topic, endpoint)
         failed = sum(not passes(case, stage) for case in CASES)
     if stage.card is not None:

@@ -16,6 +16,7 @@ use futures_util::{StreamExt, stream};
 
 use self::one::{Checker, Unread};
 use self::printer::Printer;
+pub use self::sarif::sarif;
 use super::screen::Screen;
 use super::source::Sources;
 use super::{Error, near};

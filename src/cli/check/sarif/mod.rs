@@ -13,11 +13,11 @@ use std::io;
 use super::one::Answer;
 use super::printer::Done;
 use crate::log;
-use crate::report::headline;
+use crate::report::{Report, headline};
 use crate::verdict::Verdict;
 use result::results;
 use rules::rules;
-use wire::{Driver, Invocation, Log, Notification, Run, Text, Tool};
+use wire::{Driver, Found, Invocation, Log, Notification, Run, Text, Tool};
 
 /// The log; `dockerfile` is where results are shown.
 ///
@@ -41,16 +41,25 @@ pub(super) fn log(done: &[Done<'_>], dockerfile: &str) -> io::Result<String> {
             }
         }
     }
+    whole(found, notifications, done.iter().all(|done| done.checked.is_ok()))
+}
+
+/// The log of one report, of the image that this reference names.
+///
+/// # Errors
+/// Never, but for serialisation.
+pub fn sarif(report: &Report, reference: &str, dockerfile: &str) -> io::Result<String> {
+    whole(results(report, reference, dockerfile), Vec::new(), true)
+}
+
+fn whole(results: Vec<Found>, notifications: Vec<Notification>, is_whole: bool) -> io::Result<String> {
     let log = Log {
         schema: "https://json.schemastore.org/sarif-2.1.0.json",
         version: "2.1.0",
         runs: [Run {
             tool: Tool { driver: Driver { name: "ecr-preflight", version: env!("CARGO_PKG_VERSION"), rules: rules() } },
-            invocations: [Invocation {
-                execution_successful: done.iter().all(|done| done.checked.is_ok()),
-                tool_execution_notifications: notifications,
-            }],
-            results: found,
+            invocations: [Invocation { execution_successful: is_whole, tool_execution_notifications: notifications }],
+            results,
         }],
     };
     Ok(serde_json::to_string_pretty(&log)?)
