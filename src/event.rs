@@ -131,9 +131,15 @@ struct Detail {
     manifest_media_type: Option<String>,
     artifact_media_type: Option<String>,
     /// Of an audit.
-    also_tagged: Vec<String>,
+    also_tagged: Option<Vec<String>>,
     /// Of an audit.
     pushed_at: Option<String>,
+}
+
+/// Whether it is an event of the command line's `audit`, whatever else it says.
+#[must_use]
+pub fn is_audit(event: &EventBridgeEvent<Value>) -> bool {
+    event.source == AUDIT_SOURCE && event.detail_type == AUDIT_DETAIL_TYPE
 }
 
 impl Event {
@@ -179,7 +185,7 @@ impl Detail {
         let digest = given(self.image_digest.as_ref()).map(str::parse).transpose()?;
         let tag = given(self.image_tag.as_ref()).map(str::parse).transpose()?;
         let selector = Selector::new(digest, tag).ok_or(EventError::Missing("image-digest"))?;
-        let also_tagged = self.also_tagged.iter().map(|tag| tag.parse()).collect::<Result<_, TagError>>()?;
+        let also_tagged = self.also_tagged.iter().flatten().map(|tag| tag.parse()).collect::<Result<_, TagError>>()?;
         let pushed_at = given(self.pushed_at.as_ref()).filter(|date| is_date(date)).map(str::to_owned);
         let event_id = event.id.clone().unwrap_or_default();
         Ok(Arrival { how, repository, selector, event_id, also_tagged, pushed_at })
@@ -317,7 +323,7 @@ mod tests {
                 Some("2026-11-21T15:21:21Z"),
             ),
             (json!({"pushed-at": "<script>"}), 0, None),
-            (json!({"pushed-at": ""}), 0, None),
+            (json!({"pushed-at": "", "also-tagged": null}), 0, None),
         ] {
             let Ok(Event::Arrival(arrival)) = read(AUDIT_DETAIL_TYPE, &changes) else { panic!("{changes}") };
             assert_eq!((arrival.also_tagged.len(), arrival.pushed_at.as_deref()), (tags, pushed_at), "{changes}");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
-use crate::event::{Arrival, Event, EventError, How, Ignored};
+use crate::event::{self, Arrival, Event, EventError, Ignored};
 use crate::image::{self, Content, Depth, Image, Want};
 use crate::inspect::{Inspection, Inspector, Seen};
 use crate::intent::{Intent, Source};
@@ -17,6 +17,7 @@ use crate::mark::{self, MarkError, Marker, Outcome};
 use crate::notify::{self, Notifier, NotifyError};
 use crate::reference::{Repository, Selector};
 use crate::registry::counted::Counted;
+use crate::registry::ecr::BATCH_GET_IMAGE;
 use crate::registry::{self, Answer, Manifest, Registry, RegistryError};
 use crate::report::{Place, Report};
 use crate::runtime::Runtime;
@@ -79,11 +80,13 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
     pub async fn handle(&self, event: &EventBridgeEvent<Value>, left: Option<Duration>) -> Result<Report, Error> {
         let began = Instant::now();
         let event_id = event.id.as_deref().unwrap_or_default();
+        // Thousands are asked about at once, by somebody who reads the answers: the log holds them.
+        let is_audit = event::is_audit(event);
         let arrival = match Event::read(event)? {
             Event::Arrival(arrival) => arrival,
             Event::Ignored(why, said, arrival) => {
                 let report = Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why);
-                self.write_down(&report, began, Walked { event_id, said: &said, ..Walked::default() });
+                self.write_down(&report, began, Walked { event_id, is_audit, said: &said, ..Walked::default() });
                 return Ok(report);
             }
         };
@@ -94,10 +97,12 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
         let rules = &self.settings.rules;
         let left = left.map_or(Duration::MAX, |left| left.saturating_sub(MARGIN));
         let by = Inspect { inspector: &self.inspector, left };
-        let mut found = gone(look(&registry, &arrival.selector, None, rules, by).await)?;
+        let is_old = is_old(event);
+        let mut found = gone(look(&registry, &arrival.selector, None, rules, by).await, is_old)?;
         if matches!(found, Look::Ignored(Ignored::Deleted, _)) || found.lacks_a_part() {
             tokio::time::sleep(SECOND_LOOK).await;
-            found = gone(look(&registry, &arrival.selector, None, rules, by).await)?;
+            let by = Inspect { left: left.saturating_sub(began.elapsed()), ..by };
+            found = gone(look(&registry, &arrival.selector, None, rules, by).await, is_old)?;
         }
         let mut report = found.report(Place {
             arrival: Some(&arrival),
@@ -107,8 +112,6 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
             key: &rules.key,
             labels_only: rules.depth < Depth::Binaries,
         });
-        // Thousands are asked about at once, by somebody who reads the answers: the log holds them.
-        let is_audit = arrival.how == How::Audit;
         let marked = if is_audit { Outcome::Set } else { self.mark(&arrival, &found, &report).await? };
         let told = report.is_news() && !is_audit && self.notifier.is_some();
         if let Outcome::Refused(reason) = marked {
@@ -122,7 +125,7 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
             notifier.send(&notify::message(&report)).await?;
         }
         let bytes = registry.bytes();
-        self.write_down(&report, began, Walked { event_id, told, bytes, ..Walked::default() });
+        self.write_down(&report, began, Walked { event_id, is_audit, told, bytes, ..Walked::default() });
         Ok(report)
     }
 
@@ -146,10 +149,23 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
     }
 }
 
-/// An image goes with its repository: an event tells of one that was there.
-fn gone(looked: Result<Look, RegistryError>) -> Result<Look, RegistryError> {
+/// From which age on an event's repository counts as deleted where it is not there, and not as one that cannot be seen yet.
+/// Lambda tries again one and three minutes after an error, so that the last attempt finds it older.
+const OLD: i64 = 120;
+
+/// Whether an event is so old; one without a time is.
+fn is_old(event: &EventBridgeEvent<Value>) -> bool {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    event.time.is_none_or(|time| now.saturating_sub(time.timestamp()) >= OLD)
+}
+
+/// An image goes with its repository, where the call that reads images says so.
+fn gone(looked: Result<Look, RegistryError>, is_old: bool) -> Result<Look, RegistryError> {
     match looked {
-        Err(RegistryError::NoRepository { .. }) => Ok(Look::Ignored(Ignored::Deleted, None)),
+        Err(RegistryError::NoRepository { action, .. }) if is_old && action == BATCH_GET_IMAGE => {
+            Ok(Look::Ignored(Ignored::Deleted, None))
+        }
         looked => looked,
     }
 }
@@ -222,7 +238,10 @@ pub async fn look(
             let inspections = if is_wanted {
                 match by.inspector.inspect(registry, &image, &candidates, deadline).await {
                     // What fails by its labels alone is told now: a retry may find out no more than that.
-                    Err(error) if verdict::judge(&intent, &image, &[]).verdict == Verdict::Fails => {
+                    Err(error)
+                        if !matches!(error, RegistryError::NoRepository { .. })
+                            && verdict::judge(&intent, &image, &[]).verdict == Verdict::Fails =>
+                    {
                         Inspector::untold(&image, &candidates, &log::chain(&error))
                     }
                     inspected => inspected?,
@@ -237,11 +256,12 @@ pub async fn look(
 }
 
 impl Look {
-    /// Whether it could not be told because something of the image was not to be had.
+    /// Whether it is worth telling, but something of the image was not to be had: it may be on its way out.
     fn lacks_a_part(&self) -> bool {
         let Self::Judged { judgement, image: Some(image), inspections, .. } = self else { return false };
         let is_lost = |inspection: &Inspection| matches!(inspection.seen, Seen::Lost(_));
-        judgement.verdict == Verdict::Unknown && (image.lacks_a_part() || inspections.iter().any(is_lost))
+        let is_news = matches!(judgement.verdict, Verdict::Unknown | Verdict::Fails);
+        is_news && (image.lacks_a_part() || inspections.iter().any(is_lost))
     }
 
     /// What there is to say of it.

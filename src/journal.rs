@@ -4,11 +4,9 @@
 //! (its specification is in the CloudWatch user guide): an ordinary JSON line with a member `_aws` that says which of
 //! the others are metrics.
 
-use serde_json::{Value, json};
-
-use crate::event::How;
 use crate::reference::{Digest, Tag};
 use crate::report::{self, Report};
+use serde_json::{Value, json};
 
 /// The namespace of the metrics.
 pub const NAMESPACE: &str = "ecr-preflight";
@@ -18,6 +16,8 @@ pub const NAMESPACE: &str = "ecr-preflight";
 pub struct Walked<'a> {
     /// The event's own id.
     pub event_id: &'a str,
+    /// Whether it is an audit that asks; its line holds the whole report, and no metric.
+    pub is_audit: bool,
     /// What the event told of instead of an image to judge; empty otherwise.
     pub said: &'a str,
     /// Whether a message was sent.
@@ -77,10 +77,12 @@ pub fn line(report: &Report, walked: Walked<'_>) -> Value {
         "Duration": walked.milliseconds,
         "BytesRead": walked.bytes,
     });
-    if arrival.is_some_and(|arrival| arrival.how == How::Audit) {
+    if walked.is_audit {
         let whole = serde_json::to_value(report).unwrap_or_default();
         line["report"] = if whole.to_string().len() > MAX_REPORT { Value::Null } else { whole };
-        line["_aws"] = Value::Null;
+        for metric in ["_aws", "Arrivals", "Faults", "Duration", "BytesRead"] {
+            line[metric] = Value::Null;
+        }
     }
     if let Some(members) = line.as_object_mut() {
         members.retain(|_, value| !value.is_null());

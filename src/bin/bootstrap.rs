@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::aws::{Aws, endpoint};
+use ecr_preflight::event;
 use ecr_preflight::handler::Walk;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::mark::ecr::EcrMarker;
@@ -44,11 +45,17 @@ async fn main() -> Result<(), Error> {
     });
     let handle = async |event: LambdaEvent<EventBridgeEvent<Value>>| {
         let told = walk.handle(&event.payload, Some(left(event.context.deadline))).await;
-        told.map_err(|error| {
-            let text = ecr_preflight::log::chain(&error);
-            tracing::error!(event_id = event.payload.id, error = text, "failed; the event is retried");
-            Diagnostic { error_type: "ecr-preflight".to_owned(), error_message: text }
-        })
+        let error = match told {
+            Ok(report) => return Ok(Some(report)),
+            Err(error) => ecr_preflight::log::chain(&error),
+        };
+        // Who asks reads this line and asks again; a retry, the failure queue and its alarm are for pushes.
+        if event::is_audit(&event.payload) {
+            tracing::error!(event_id = event.payload.id, error, "failed; an audit asks again by itself");
+            return Ok(None);
+        }
+        tracing::error!(event_id = event.payload.id, error, "failed; the event is retried");
+        Err(Diagnostic { error_type: "ecr-preflight".to_owned(), error_message: error })
     };
     lambda_runtime::run(service_fn(handle)).await
 }

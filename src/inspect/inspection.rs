@@ -51,6 +51,8 @@ pub enum Seen {
     Nothing(String),
     /// Nothing, since a part of the image cannot be had, as nobody could have it who starts the image, because …
     Lost(String),
+    /// Nothing, since reading the layers, or asking them, takes more than is allowed, or a key, because …
+    Unread(String),
     /// Nothing in the time that there was.
     Late,
 }
@@ -66,7 +68,7 @@ impl Inspection {
     pub fn last(&self) -> Option<&Launch> {
         match &self.seen {
             Seen::Launches(launches, _) => launches.last(),
-            Seen::Nothing(_) | Seen::Lost(_) | Seen::Late => None,
+            Seen::Nothing(_) | Seen::Lost(_) | Seen::Unread(_) | Seen::Late => None,
         }
     }
 
@@ -75,7 +77,7 @@ impl Inspection {
     pub fn starts(&self) -> Option<bool> {
         match &self.seen {
             Seen::Launches(launches, _) => Some(!launches.iter().any(Launch::fails)),
-            Seen::Nothing(_) | Seen::Lost(_) | Seen::Late => None,
+            Seen::Nothing(_) | Seen::Lost(_) | Seen::Unread(_) | Seen::Late => None,
         }
     }
 }

@@ -79,9 +79,9 @@ async fn names<R: Registry>(
 ) -> Result<Names, RegistryError> {
     match layer.access {
         Access::Open => {}
-        Access::Encrypted => return Ok(Err(Seen::Nothing("one of its layers is encrypted".to_owned()))),
+        Access::Encrypted => return Ok(Err(Seen::Unread("one of its layers is encrypted".to_owned()))),
         Access::Foreign => {
-            return Ok(Err(Seen::Nothing("one of its layers lies outside of the registry".to_owned())));
+            return Ok(Err(Seen::Unread("one of its layers lies outside of the registry".to_owned())));
         }
     }
     let digest = &layer.digest;
@@ -122,7 +122,7 @@ async fn names<R: Registry>(
             Err(LayerError::Transfer(_)) if is_over(deadline) => return Ok(Err(Seen::Late)),
             Err(LayerError::Transfer(error)) => failed = Some(broken(error.to_string())),
             Err(LayerError::Digest(arrived)) => failed = Some(broken(format!("it has the digest {arrived}"))),
-            Err(fact) => return Ok(Err(Seen::Nothing(format!("layer {}: {fact}", digest.short())))),
+            Err(fact) => return Ok(Err(Seen::Unread(format!("layer {}: {fact}", digest.short())))),
         }
     }
     Err(failed.expect("at least one attempt was made"))

@@ -122,7 +122,10 @@ impl Inspector {
         deadline: Option<Instant>,
     ) -> Result<Vec<Seen>, RegistryError> {
         let all = |seen: Seen| sites.iter().map(|_| seen.clone()).collect();
-        if let Some(reason) = single.unread.as_ref().or(single.gap.as_ref()).or(single.process.odd.as_ref()) {
+        if let Some(reason) = single.unread.as_ref().or(single.gap.as_ref()) {
+            return Ok(all(Seen::Unread(reason.clone())));
+        }
+        if let Some(reason) = &single.process.odd {
             return Ok(all(Seen::Nothing(reason.clone())));
         }
         let question = Question::new(&single.process, deadline);
@@ -134,20 +137,24 @@ impl Inspector {
                 return Ok(all(Seen::Late));
             }
             let asked: Vec<Asked> = sites.iter().map(|site| question.ask(&stack, *site, compat)).collect();
+            // Whoever was asked until then may have left off for no other reason.
+            if is_over(deadline) && asked.iter().any(|asked| !matches!(asked, Asked::Settled(Seen::Launches(..)))) {
+                return Ok(all(Seen::Late));
+            }
             let is_open = asked.iter().any(|asked| matches!(asked, Asked::Open(_)));
             if is_complete || !is_open {
                 return Ok(asked.into_iter().map(|asked| asked.or_else(None)).collect());
             }
             let next = within(deadline, layers.next()).await;
             let added = match next.unwrap_or(Ok(Some(Err(Seen::Late))))? {
-                Some(Ok(names)) => stack.push(names, &self.limits).map_err(|bound| Seen::Nothing(bound.to_string())),
+                Some(Ok(names)) => stack.push(names, &self.limits).map_err(|bound| Seen::Unread(bound.to_string())),
                 Some(Err(seen)) => Err(seen),
                 None => {
                     is_complete = true;
-                    let completed = within(deadline, completed(stack, self.limits)).await;
+                    let completed = within(deadline, completed(stack, self.limits, deadline)).await;
                     let Some((known, done)) = completed else { return Ok(all(Seen::Late)) };
                     stack = known;
-                    done.map_err(Seen::Nothing)
+                    done.map_err(Seen::Unread)
                 }
             };
             if let Err(seen) = added {
@@ -168,9 +175,9 @@ impl Asked {
 }
 
 /// Lays the layers out, where that is needed, on a thread of its own.
-async fn completed(mut stack: Stack, limits: Limits) -> (Stack, Result<(), String>) {
+async fn completed(mut stack: Stack, limits: Limits, deadline: Option<Instant>) -> (Stack, Result<(), String>) {
     let laying = tokio::task::spawn_blocking(move || {
-        let done = stack.complete(&limits).map_err(|error| error.to_string());
+        let done = stack.complete_while(&limits, &|| !is_over(deadline)).map_err(|error| error.to_string());
         (stack, done)
     });
     laying.await.unwrap_or_else(|error| (Stack::default(), Err(error.to_string())))

@@ -63,6 +63,9 @@ impl<'a> Question<'a> {
             Answer::Unknown { reason: reason @ Unknown::Unread(_), .. } => {
                 Asked::Open(untold.as_ref().unwrap_or(reason).to_string())
             }
+            Answer::Unknown { reason: reason @ Unknown::Effort(_), .. } if launches.len() == 1 => {
+                Asked::Settled(Seen::Unread(reason.to_string()))
+            }
             Answer::Unknown { reason, .. } if launches.len() == 1 => Asked::Settled(Seen::Nothing(reason.to_string())),
             // The path may yet turn out to lie below a volume.
             Answer::Fails { .. } if unread.is_some() => {

@@ -56,11 +56,12 @@ pub struct MarkError {
 #[must_use]
 pub fn marks(report: &Report, policy: Policy) -> Vec<Tag> {
     let Some(image) = &report.image else { return Vec::new() };
-    let is_late = report.exec.iter().any(|started| started.is_late);
+    // Whoever can make an image unreadable must not get a pass for what is in it.
+    let is_unread = report.exec.iter().any(|started| started.is_unread);
     let wanted = |verdict: Verdict| match policy {
         Policy::Never => false,
         Policy::Failure => verdict == Verdict::Fails,
-        Policy::Always => verdict == Verdict::Fails || verdict == Verdict::Runs && !is_late,
+        Policy::Always => verdict == Verdict::Fails || verdict == Verdict::Runs && !is_unread,
     };
     let judged = report.runtimes().filter(|runtime| wanted(runtime.verdict));
     judged.map(|runtime| Tag::mark(runtime.verdict == Verdict::Runs, &runtime.subject.name(), &image.digest)).collect()

@@ -46,7 +46,7 @@ impl ProgramFace {
     pub(super) fn new(inspection: &Inspection) -> Self {
         let text = |path: &Vec<u8>| printable(&String::from_utf8_lossy(path), MAX_TEXT);
         let (launches, last) = match &inspection.seen {
-            Seen::Nothing(reason) | Seen::Lost(reason) => return Self::unknown(reason),
+            Seen::Nothing(reason) | Seen::Lost(reason) | Seen::Unread(reason) => return Self::unknown(reason),
             Seen::Late => return Self::unknown(LATE),
             Seen::Launches(launches, _) => (launches, inspection.last()),
         };

@@ -33,9 +33,9 @@ pub struct Started {
     /// Why it could not be told, or what the started program starts in its turn could not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether that is because of the time there was. Not in the JSON: it is about this program, not about the image.
+    /// Whether that is because the layers could not be read, or not in time. Not in the JSON: the reason is.
     #[serde(skip)]
-    pub is_late: bool,
+    pub is_unread: bool,
 }
 
 /// What comes of a start.
@@ -69,14 +69,13 @@ impl Started {
             path: None,
             chain: Vec::new(),
             reason: None,
-            is_late: false,
+            is_unread: matches!(inspection.seen, Seen::Unread(_) | Seen::Late),
         };
         match &inspection.seen {
-            Seen::Nothing(reason) | Seen::Lost(reason) => started.reason = Some(printable(reason, MAX_REASON)),
-            Seen::Late => {
-                started.is_late = true;
-                started.reason = Some(LATE.to_owned());
+            Seen::Nothing(reason) | Seen::Lost(reason) | Seen::Unread(reason) => {
+                started.reason = Some(printable(reason, MAX_REASON))
             }
+            Seen::Late => started.reason = Some(LATE.to_owned()),
             Seen::Launches(launches, _) => launches.iter().for_each(|launch| started.add(launch)),
         }
         started.chain.truncate(MAX_CHAIN);

@@ -11,7 +11,15 @@ use serde_json::Value;
 use crate::messages::report;
 
 fn walked(told: bool) -> Walked<'static> {
-    Walked { event_id: "13cde686", said: "", told, milliseconds: 87, bytes: 1234, now: 1_794_794_074_000 }
+    Walked {
+        event_id: "13cde686",
+        is_audit: false,
+        said: "",
+        told,
+        milliseconds: 87,
+        bytes: 1234,
+        now: 1_794_794_074_000,
+    }
 }
 
 #[test]
@@ -112,11 +120,12 @@ fn the_line_of_an_audit_holds_the_report_and_no_metric() {
         Report::ignored(place, Some(&chart), Ignored::Artifact)
     };
     let small = report("a");
-    let found = line(&small, walked(false));
+    let audit = Walked { is_audit: true, ..walked(false) };
+    let found = line(&small, audit);
     assert_eq!(found["report"], serde_json::to_value(&small).unwrap());
     assert_eq!(found["report"]["arrival"]["alsoTagged"], serde_json::json!(["11.4", "11"]));
     assert_eq!((found.get("_aws"), found["told"].as_bool()), (None, Some(false)));
-    let large = line(&report(&"a".repeat(200_000)), walked(false));
+    let large = line(&report(&"a".repeat(200_000)), audit);
     assert_eq!((large.get("report"), &large["verdict"]), (None, &found["verdict"]));
 }
 

@@ -93,7 +93,7 @@ const CONCURRENCY: u16 = 16;
 /// allows. Lambda needs as many invocations at once as a second has events, times the seconds that one takes.
 const RATE: u32 = 50;
 
-/// Lambda tries again one and three minutes after a failure.
+/// As long as the function may take for one image.
 const PATIENCE: u64 = 300;
 
 /// What is printed.

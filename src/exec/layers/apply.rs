@@ -9,20 +9,13 @@ use std::collections::HashSet;
 
 use super::changes::Change;
 use super::layer::LayerNames;
+use super::work::Work;
 use crate::exec::limits::{Bound, Limits};
 use crate::exec::path;
 use crate::exec::rootfs::{Node, Owner, Rootfs};
 
 /// How many links a path may lead through: containerd's `fs.RootPath` and `securejoin`, which umoci uses, stop at 255.
 const MAX_LINKS: usize = 255;
-
-/// How many names a layer's whiteouts may go through, for every name that there may be. Only directories that a layer
-/// both empties and fills are gone through; each once is what a real layer needs.
-const WALKS: usize = 16;
-
-/// How many names the ways to a layer's entries may lead through behind a link, for every name that there may be. Few of
-/// a real layer's entries lie behind a link; without a bound, one that 255 links lead to takes half a million.
-const WAYS: usize = 16;
 
 /// The layers cannot be unpacked, or would take too much.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +32,9 @@ pub enum ApplyError {
     /// A hard link's target.
     #[error("a layer links to /{0}, which is not there or is a directory")]
     NoTarget(String),
+    /// The deadline is over, or whoever asked is gone.
+    #[error("nobody waits for it any more")]
+    Unwanted,
 }
 
 /// Lays a layer over those below it.
@@ -46,26 +42,35 @@ pub enum ApplyError {
 /// # Errors
 /// Where no runtime could unpack it, or a limit is exceeded; the root filesystem is to be given up then.
 pub fn apply(rootfs: &mut Rootfs, layer: &LayerNames, limits: &Limits) -> Result<(), ApplyError> {
+    apply_within(rootfs, layer, limits, &mut Work::new(limits, &|| true))
+}
+
+/// The same, with a budget for more layers than this one.
+pub(super) fn apply_within(
+    rootfs: &mut Rootfs,
+    layer: &LayerNames,
+    limits: &Limits,
+    work: &mut Work<'_>,
+) -> Result<(), ApplyError> {
     let removes = |change: Change<'_>| matches!(change, Change::Whiteout(_) | Change::Opaque(_));
     let upper = layer.changes.iter().any(removes).then(HashSet::new);
-    let mut merge = Merge { rootfs, limits, upper, walked: 0, stepped: 0, parent: None };
+    let mut merge = Merge { rootfs, limits, upper, work, parent: None };
     layer.changes.iter().try_for_each(|change| merge.change(change))
 }
 
-struct Merge<'a> {
+struct Merge<'a, 'w> {
     rootfs: &'a mut Rootfs,
     limits: &'a Limits,
     /// What this layer has put so far, with all directories above it. Kept only where the layer removes anything.
     upper: Option<HashSet<Vec<u8>>>,
-    walked: usize,
-    /// How many names the ways to its entries led through so far, behind links.
-    stepped: usize,
+    work: &'a mut Work<'w>,
     /// The directory that was last made sure of, as written and as resolved: the next entry mostly lies there too.
     parent: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-impl Merge<'_> {
+impl Merge<'_, '_> {
     fn change(&mut self, change: Change<'_>) -> Result<(), ApplyError> {
+        self.work.change()?;
         match change {
             Change::Put(path, node) => {
                 let path = self.place(path)?;
@@ -167,12 +172,12 @@ impl Merge<'_> {
     /// Where a directory lies when all links on the way are followed within the root. What is missing counts as there.
     fn follow(&mut self, directory: &[u8]) -> Result<Vec<u8>, ApplyError> {
         let mut at = Vec::new();
-        let mut links = 0;
+        let (mut links, mut steps) = (0, 0);
         let rootfs = &*self.rootfs;
         let mut left: Vec<&[u8]> = path::components(directory).rev().collect();
         while let Some(component) = left.pop() {
             // What no link leads to is as long as it is written.
-            self.stepped += usize::from(links > 0);
+            steps += usize::from(links > 0);
             if component == b".." {
                 path::up(&mut at);
                 continue;
@@ -191,10 +196,7 @@ impl Merge<'_> {
                 left.extend(path::components(target).rev());
             }
         }
-        let most = self.limits.entries_in_all.saturating_mul(WAYS);
-        if self.stepped > most {
-            return Err(Bound::Ways(most).into());
-        }
+        self.work.step(steps)?;
         Ok(at)
     }
 
@@ -209,16 +211,14 @@ impl Merge<'_> {
             }
             return Ok(());
         }
-        let mut removed = Vec::new();
+        let (mut removed, mut walked) = (Vec::new(), 0);
         for (below, _) in self.rootfs.below(path) {
-            self.walked += 1;
+            walked += 1;
             if !upper.contains(below) {
                 removed.push(below.to_vec());
             }
         }
-        if self.walked > self.limits.entries_in_all.saturating_mul(WALKS) {
-            return Err(Bound::Walk(self.limits.entries_in_all.saturating_mul(WALKS)).into());
-        }
+        self.work.walk(walked)?;
         removed.iter().for_each(|path| self.rootfs.remove(path));
         Ok(())
     }

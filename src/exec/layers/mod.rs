@@ -10,6 +10,7 @@ mod archive;
 mod changes;
 mod tidy;
 mod layer;
+mod work;
 mod apply;
 mod stack;
 

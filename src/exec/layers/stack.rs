@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use super::apply::{ApplyError, apply};
+use super::apply::{ApplyError, apply_within};
 use super::layer::LayerNames;
 use super::tidy::Said;
+use super::work::Work;
 use crate::exec::limits::{Bound, Limits};
 use crate::exec::rootfs::{Files, Node, ROOT, Rootfs};
 use crate::exec::unknown::Unknown;
@@ -52,11 +53,19 @@ impl Stack {
     /// # Errors
     /// Where no runtime could unpack them, or a limit is exceeded; the stack is to be given up then.
     pub fn complete(&mut self, limits: &Limits) -> Result<(), ApplyError> {
+        self.complete_while(limits, &|| true)
+    }
+
+    /// The same, given up where that says that nobody waits any more.
+    ///
+    /// # Errors
+    /// Likewise, and where it was given up.
+    pub fn complete_while(&mut self, limits: &Limits, goes_on: &dyn Fn() -> bool) -> Result<(), ApplyError> {
         if self.layers.iter().any(|layer| !layer.changes.is_tidy()) {
-            let mut rootfs = Rootfs::default();
+            let (mut rootfs, mut work) = (Rootfs::default(), Work::new(limits, goes_on));
             // Each layer goes as soon as it is laid out, so that no name is kept twice for long.
             while let Some(layer) = self.layers.pop() {
-                apply(&mut rootfs, &layer, limits)?;
+                apply_within(&mut rootfs, &layer, limits, &mut work)?;
             }
             self.laid_out = Some(rootfs);
         }

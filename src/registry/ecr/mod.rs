@@ -22,6 +22,9 @@ use super::{Answer, MANIFEST_TYPES, Manifest, Registry, RegistryError, Stream};
 use crate::reference::{Digest, Repository, Selector};
 use crate::service_error::cause;
 
+/// The call that reads images, as errors name it.
+pub const BATCH_GET_IMAGE: &str = "ecr:BatchGetImage";
+
 /// The clients that reading needs; built once, shared by all repositories.
 #[derive(Debug, Clone)]
 pub struct Ecr {
@@ -61,7 +64,7 @@ pub struct EcrRepository {
 impl Registry for EcrRepository {
     /// One `BatchGetImage` for all; digest and tag together have the registry confirm that they still belong together.
     async fn manifests(&self, which: &[Selector]) -> Result<Vec<Answer<Manifest>>, RegistryError> {
-        const ACTION: &str = "ecr:BatchGetImage";
+        const ACTION: &str = BATCH_GET_IMAGE;
         let mut request = self.ecr.client.batch_get_image();
         request = request.registry_id(self.repository.account()).repository_name(self.repository.name());
         for media_type in MANIFEST_TYPES {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Stage, subjects};
 use crate::aws::function::{TOLD, command, endpoints, region};
+use crate::support::aws::Fault;
 
 /// The function's process, whose log lines are readable as soon as they are written.
 struct Function(Child);
@@ -95,11 +96,17 @@ fn what_the_function_fails_on_or_never_sees_is_named_and_asked_about_the_next_ti
         2 images could not be read
         results in DIR/via.jsonl: the same command goes on with what is missing
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/tools:v1 could not be read: its report was too large for the function's log
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:old-ecs-arm64 could not be read: the function failed: ecr:BatchGetImage was denied
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/tools:v1 could not be read: its report was too large for the function's log
     "#]].assert_eq(&stage.run(&asked));
     assert!(stage.lines("via.jsonl").is_empty());
     let _function = Function::start(&stage, &[]);
+    // It begins with the two events that nobody served. Where it fails, nobody tries again but the tool.
+    stage.aws.fail("BatchGetImage", 3..=3, Fault::Error(400, "AccessDeniedException"));
+    let output = stage.output(&asked);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("could not be read: the function failed: ecr:BatchGetImage on arn:"), "{said}");
+    assert_eq!((output.status.code(), stage.lines("via.jsonl").len(), stage.aws.handed_out()), (Some(2), 1, 4));
     stage.output(&asked);
     assert_eq!(subjects(&stage.lines("via.jsonl")), ["team/app:old-ecs-arm64", "team/tools:v1"]);
 }
@@ -129,7 +136,7 @@ fn a_log_that_is_not_there_and_a_bus_that_refuses_say_what_to_do() {
         hint: name the function's stack by `--stack`
     "#]]
     .assert_eq(&stage.run(&["--via-lambda", "--stack", "another"]));
-    stage.aws.fail("PutEvents", 1.., crate::support::aws::Fault::Error(400, "AccessDeniedException"));
+    stage.aws.fail("PutEvents", 1.., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
         success false code 2
         --- out

@@ -43,7 +43,7 @@ pub(super) enum Outcome {
     Report(Map<String, Value>),
     /// There is a verdict, but its report was too large for the log.
     TooLarge,
-    /// The function failed; Lambda tries again.
+    /// The function failed.
     Failed(String),
 }
 

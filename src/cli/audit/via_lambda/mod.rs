@@ -45,19 +45,11 @@ pub(super) struct Via {
     patience: Duration,
 }
 
-/// What was asked, and is not answered yet: by the events' ids.
+/// What was asked, and is not answered yet: the events' ids, and the references of their images.
 #[derive(Debug, Default)]
 struct Open {
-    asked: RefCell<HashMap<String, Waiting>>,
+    asked: RefCell<HashMap<String, String>>,
     changed: Notify,
-}
-
-/// An image that is waited for.
-#[derive(Debug)]
-struct Waiting {
-    reference: String,
-    /// What the function said when it failed; it is invoked again.
-    failed: Option<String>,
 }
 
 /// The way there and back.
@@ -180,7 +172,7 @@ async fn ask<E: Write>(
             let ids = sender.send(&batch).await?;
             for (id, arrival) in ids.into_iter().zip(batch.drain(..)) {
                 if is_followed {
-                    open.asked.borrow_mut().insert(id, Waiting { reference: arrival.reference(), failed: None });
+                    open.asked.borrow_mut().insert(id, arrival.reference());
                 } else {
                     shared.borrow_mut().1.answered();
                 }
@@ -195,37 +187,28 @@ async fn ask<E: Write>(
 impl Open {
     /// Takes an answer; gives back whether it was waited for.
     fn settle<E: Write>(&self, answer: Answer, shared: &Shared<'_, '_, E>) -> io::Result<bool> {
-        let mut asked = self.asked.borrow_mut();
-        let Some(waiting) = asked.get_mut(&answer.event_id) else { return Ok(false) };
+        let Some(reference) = self.asked.borrow_mut().remove(&answer.event_id) else { return Ok(false) };
         let (results, progress) = &mut *shared.borrow_mut();
         match answer.outcome {
-            Outcome::Failed(error) => {
-                let is_news = waiting.failed.as_ref() != Some(&error);
-                waiting.failed = Some(error);
-                return Ok(is_news);
-            }
+            Outcome::Failed(error) => progress.unread(&reference, &format!("the function failed: {error}")),
             Outcome::Report(report) => {
                 results.append_members(report)?;
                 progress.answered();
             }
-            Outcome::TooLarge => progress.unread(&waiting.reference, "its report was too large for the function's log"),
+            Outcome::TooLarge => progress.unread(&reference, "its report was too large for the function's log"),
         }
-        asked.remove(&answer.event_id);
         self.changed.notify_one();
         Ok(true)
     }
 
-    /// Says what was not answered, and why as far as that is known.
+    /// Says what was not answered.
     fn give_up<E: Write>(&self, shared: &Shared<'_, '_, E>, patience: Duration) {
         let silence = format!(
             "no answer within {} s: does the function watch this repository, and is its stack the one that --stack names?",
             patience.as_secs()
         );
-        let mut left: Vec<Waiting> = self.asked.borrow_mut().drain().map(|(_, waiting)| waiting).collect();
-        left.sort_by(|one, other| one.reference.cmp(&other.reference));
-        for Waiting { reference, failed } in left {
-            let why = failed.map(|error| format!("the function failed: {error}"));
-            shared.borrow_mut().1.unread(&reference, why.as_deref().unwrap_or(&silence));
-        }
+        let mut left: Vec<String> = self.asked.borrow_mut().drain().map(|(_, reference)| reference).collect();
+        left.sort_unstable();
+        left.iter().for_each(|reference| shared.borrow_mut().1.unread(reference, &silence));
     }
 }
