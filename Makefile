@@ -92,7 +92,9 @@ PARAMETERS = --parameter-overrides Architecture=$(ARCHITECTURE)
 
 vet: ## licences, sources and duplicates of the dependencies, and known holes where the list of them can be had; needs cargo-deny
 	$(CARGO) fetch --locked --quiet
+	$(CARGO) fetch --locked --quiet --manifest-path fuzz/Cargo.toml
 	$(CARGO) deny --offline --locked check --hide-inclusion-graph bans licenses sources
+	$(CARGO) deny --offline --locked --manifest-path fuzz/Cargo.toml check --config deny.toml --hide-inclusion-graph bans licenses sources
 	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --locked check --hide-inclusion-graph --disable-fetch advisories; \
 	else echo "advisories: not checked, their database cannot be reached from here"; fi
 

@@ -29,6 +29,8 @@ def targets():
 
 def build(work):
     # The sanitizers' flags are unstable ones; they hang on the compiler, not on the edition.
+    # It hands cargo no `--locked`.
+    subprocess.run(["cargo", "fetch", "--quiet", "--locked"], cwd=HERE, check=True)
     command = ["cargo", "fuzz", "build", "--fuzz-dir", HERE, "--target-dir", work]
     subprocess.run([str(word) for word in command], cwd=ROOT, check=True, env=os.environ | {"RUSTC_BOOTSTRAP": "1"})
     host = re.search(r"host: (.*)", subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout)

@@ -2,8 +2,8 @@
 """Runs the whole suite under strace and looks for secrets in all that any of its processes wrote to a terminal or a log.
 
 The secrets of the tests are words such as 0SECRET0: passwords, tokens, keys, signatures of presigned addresses. They are
-sent and received, so that the traced writes hold them many times; in what goes to standard output and standard error
-they must not stand once. Needs strace.
+sent and received, so that the traced writes hold them many times; in what goes to standard output and standard error,
+and in results, sheets and pages, they must not stand once. Needs strace.
 """
 
 import pathlib
@@ -12,7 +12,10 @@ import subprocess
 import sys
 
 SECRET = re.compile(rb"0[A-Z]{5,}0")
-WRITE = re.compile(rb"\bwritev?\((\d+), (.*)")
+# The descriptor, what it stands for, and what is written.
+WRITE = re.compile(rb"\bwritev?\((\d+)<([^>]*)>, (.*)")
+# What this program leaves behind.
+LEFT = (b".jsonl", b".csv", b".html", b".partial", b".sarif")
 
 # What must have been seen, or the search says nothing.
 MIN_LINES = 500
@@ -23,7 +26,7 @@ def main(work, *command):
     traced = pathlib.Path(work, "writes.txt")
     traced.parent.mkdir(parents=True, exist_ok=True)
     # Under its filter only these calls stop a process. Whole strings, as far as one write goes.
-    strace = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=write,writev", "-s", "1048576", "-o", traced]
+    strace = ["strace", "-f", "-y", "-qq", "--seccomp-bpf", "-e", "trace=write,writev", "-s", "1048576", "-o", traced]
     ran = subprocess.run([*strace, *command], stdout=subprocess.DEVNULL)
     if ran.returncode:
         sys.exit(f"error: {' '.join(command)} ended with {ran.returncode}")
@@ -33,14 +36,14 @@ def main(work, *command):
             found = WRITE.search(write)
             if not found:
                 continue
-            secrets = SECRET.findall(found[2])
-            if found[1] in (b"1", b"2"):
+            secrets = SECRET.findall(found[3])
+            if found[1] in (b"1", b"2") or found[2].endswith(LEFT):
                 lines += 1
                 told += [(secret, write[:300]) for secret in secrets]
             else:
                 sent += len(secrets)
     traced.unlink()
-    print(f"{lines} writes to standard output and error, {sent} secrets sent elsewhere, {len(told)} told")
+    print(f"{lines} writes to standard output, error and results, {sent} secrets sent elsewhere, {len(told)} told")
     for secret, write in told[:20]:
         print(f"{secret.decode()}: {write.decode(errors='replace')}", file=sys.stderr)
     if told or lines < MIN_LINES or sent < MIN_SECRETS:

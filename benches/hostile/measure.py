@@ -86,7 +86,7 @@ def main():
     work = arguments.work or target / "hostile"
     work.mkdir(parents=True, exist_ok=True)
     wrong = []
-    print("| image | verdict | what is said | peak MiB | s |\n|---|---|---|--:|--:|", flush=True)
+    print("| image | answer | what is said | peak MiB | s |\n|---|---|---|--:|--:|", flush=True)
     for name, maker, verdict, words in images.IMAGES:
         if arguments.only not in name + maker.__name__:
             continue

@@ -96,6 +96,9 @@ pub fn event(input: &[u8]) {
             assert!(reference.starts_with(&arrival.repository.to_string()), "{reference}");
             assert_line(&reference);
             assert!(arrival.selector.tag().is_some_and(|tag| !tag.is_mark()));
+            arrival.pushed_at.iter().for_each(|date| assert_line(date));
+            arrival.also_tagged.iter().for_each(|tag| assert_line(tag.as_str()));
+            assert!(arrival.pushed_at.is_none_or(|date| date.len() <= 40));
         }
         Ok(Event::Ignored(why, ..)) => assert!(!why.as_str().is_empty()),
         Err(error) => assert!(!error.to_string().is_empty()),
@@ -103,14 +106,16 @@ pub fn event(input: &[u8]) {
 }
 
 fn drawn(mut draw: Draw<'_>) -> EventBridgeEvent<Value> {
-    const KINDS: [&str; 5] = [
+    const KINDS: [&str; 6] = [
+        "ECR Preflight Audit",
         "ECR Image Action",
         "ECR Replication Action",
         "ECR Pull Through Cache Action",
         "ECR Referrer Action",
         "ECR Image Scan",
     ];
-    const FIELDS: [(&str, &[&str]); 8] = [
+    const FIELDS: [(&str, &[&str]); 9] = [
+        ("pushed-at", &["2026-11-21T15:21:21Z", "<script>"]),
         ("action-type", &["PUSH", "DELETE", "REPLICATE"]),
         ("result", &["SUCCESS", "FAILURE"]),
         ("sync-status", &["SUCCESS", "FAILURE"]),
@@ -130,8 +135,15 @@ fn drawn(mut draw: Draw<'_>) -> EventBridgeEvent<Value> {
             _ => detail[name] = json!(draw.of(values)),
         }
     }
+    match draw.below(8) {
+        0 => {}
+        1 => detail["also-tagged"] = json!(draw.text()),
+        2 => detail["also-tagged"] = json!([draw.text(), "v2"]),
+        _ => detail["also-tagged"] = json!(["latest", "v2"]),
+    }
+    let source = if kind == &KINDS[0] { "ecr-preflight" } else { "aws.ecr" };
     let event = json!({
-        "version": "0", "id": "1", "source": "aws.ecr", "account": "123456789012", "region": "us-west-2",
+        "version": "0", "id": "1", "source": source, "account": "123456789012", "region": "us-west-2",
         "detail-type": kind, "time": "2026-01-01T00:00:00Z", "resources": [], "detail": detail,
     });
     serde_json::from_value(event).expect("an event has these fields")

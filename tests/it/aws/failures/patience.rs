@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What must not show: the key and the token that requests are signed with.
-pub const KEY: &str = "0KEY0";
+pub const KEY: &str = "0KEYKEY0";
 pub const TOKEN: &str = "0TOKEN0";
 
 /// An address where nobody listens: the port of a service that is long dead, and that only root could revive.
