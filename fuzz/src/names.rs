@@ -141,7 +141,7 @@ fn drawn(mut draw: Draw<'_>) -> EventBridgeEvent<Value> {
         2 => detail["also-tagged"] = json!([draw.text(), "v2"]),
         _ => detail["also-tagged"] = json!(["latest", "v2"]),
     }
-    let source = if kind == &KINDS[0] { "ecr-preflight" } else { "aws.ecr" };
+    let source = if kind == KINDS[0] { "ecr-preflight" } else { "aws.ecr" };
     let event = json!({
         "version": "0", "id": "1", "source": source, "account": "123456789012", "region": "us-west-2",
         "detail-type": kind, "time": "2026-01-01T00:00:00Z", "resources": [], "detail": detail,
