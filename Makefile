@@ -94,7 +94,7 @@ vet: ## licences, sources and duplicates of the dependencies, and known holes wh
 	$(CARGO) fetch --locked --quiet
 	$(CARGO) fetch --locked --quiet --manifest-path fuzz/Cargo.toml
 	$(CARGO) deny --offline --locked check --hide-inclusion-graph bans licenses sources
-	$(CARGO) deny --offline --locked --manifest-path fuzz/Cargo.toml check --config deny.toml --hide-inclusion-graph bans licenses sources
+	$(CARGO) deny --offline --locked --config deny.toml --manifest-path fuzz/Cargo.toml check --hide-inclusion-graph bans licenses sources
 	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --locked check --hide-inclusion-graph --disable-fetch advisories; \
 	else echo "advisories: not checked, their database cannot be reached from here"; fi
 
