@@ -90,6 +90,7 @@ pub fn world(seed: u64, images: &Rc<Images>) -> Rc<World> {
         queue: Vec::new().into(),
         hidden: BTreeSet::new().into(),
         overtaken: 0.into(),
+        lost: 0.into(),
         at_work: 0.into(),
         is_calling: false.into(),
         failed: Vec::new().into(),

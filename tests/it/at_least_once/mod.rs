@@ -63,10 +63,11 @@ fn however_often_and_in_whatever_order_events_are_delivered_marks_and_messages_a
         assert!(histories > often, "only {histories} histories are {what}");
     }
     // Rarer, but never by chance alone.
-    let now_and_then = HISTORIES as usize / 100;
+    let now_and_then = HISTORIES as usize / 200;
     for (what, histories) in [
         ("with somebody killed between mark and message", count(|past| killed_between(past) > 0)),
         ("with something in the failure queue", count(|past| past.given_up > 0)),
+        ("with a config that went with its image", count(|past| past.world.lost.get() > 0)),
         ("with an event that came too early", count(|past| past.world.overtaken.get() > 0)),
     ] {
         assert!(histories > now_and_then, "only {histories} histories are {what}");

@@ -50,6 +50,8 @@ pub struct World {
     pub hidden: RefCell<BTreeSet<String>>,
     /// How many looks came too early for one of these.
     pub overtaken: Cell<usize>,
+    /// How many configs were asked for that had gone with their image.
+    pub lost: Cell<usize>,
     /// How many calls may still fail, and one of how many does.
     pub faults: Cell<usize>,
     pub odds: usize,
@@ -169,7 +171,11 @@ impl Registry for Opened {
         if self.0.fails() {
             return Err(failed("ecr:GetDownloadUrlForLayer"));
         }
-        let config = self.0.images.configs.get(digest.as_str()).filter(|_| self.0.has_config(digest));
+        if !self.0.has_config(digest) {
+            self.0.lost.set(self.0.lost.get() + 1);
+            return Ok(Answer::Absent);
+        }
+        let config = self.0.images.configs.get(digest.as_str());
         let config = config.filter(|config| config.len() <= limit);
         Ok(config.map_or(Answer::Absent, |config| Answer::Found(config.clone())))
     }

@@ -31,8 +31,8 @@ How to read a row:
   one and two minutes; then the event is sent to the failure queue, and an alarm goes off. The error's words are in the log
   and in the queue.
 - **requests**: how many requests of this very call, for this very thing, the function made in one invocation. A missing
-  part is looked for twice. The rows are walked without the
-  pauses between attempts, which are drawn by lot: where time runs out, there may be one request fewer.
+  part is looked for twice. The rows are walked without the pauses between attempts, which are drawn by lot: where time
+  runs out, there may be one request fewer.
 - **messages**: how many messages the topic took. Two or more are the same message again, because its receipt was lost.
 - **mark**: which mark the image has afterwards, with `PREFLIGHT_MARK=always`.
 
@@ -40,9 +40,10 @@ How to read a row:
 is the service's own message.
 
 The test also holds that the failure is met in every row; that nothing is ignored but an image that was deleted or
-superseded, or whose repository was deleted; that no row is without an end; that a verdict after a failure has a reason; that nothing is marked as
-passing whose reading failed; that no redirect is followed; and that no query of a presigned address, no key and no
-token is in an error, a message or the log, not even in the most talkative one.
+superseded, or whose repository was deleted; that of a part that stays missing people are told; that no row is without an
+end; that a verdict after a failure has a reason; that nothing is marked as passing whose reading failed; that no redirect
+is followed; and that no query of a presigned address, no key and no token is in an error, a message or the log, not even
+in the most talkative one.
 ";
 
 /// The bounds, as the function has them.
