@@ -63,8 +63,8 @@ pub enum Error {
     Unmarked(String),
 }
 
-/// How long to wait before a missing image, or one of which a part is missing, is asked for a second time: an event may
-/// overtake what it tells of, and an image be deleted while it is read.
+/// How long to wait before a missing image, one that its tag does not point at, or one of which a part is missing is asked
+/// for a second time: an event may overtake what it tells of, and an image be deleted while it is read.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 /// What of an invocation's time is kept back from inspections, so that what is known without them still goes out: a mark
@@ -98,7 +98,7 @@ impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Reposi
         let by = Inspect { inspector: &self.inspector, left };
         let is_old = is_old(event);
         let mut found = gone(look(&registry, &arrival.selector, None, rules, by).await, is_old)?;
-        if matches!(found, Look::Ignored(Ignored::Deleted, _)) || found.lacks_a_part() {
+        if matches!(found, Look::Ignored(Ignored::Deleted | Ignored::Superseded, _)) || found.lacks_a_part() {
             tokio::time::sleep(SECOND_LOOK).await;
             let by = Inspect { left: left.saturating_sub(began.elapsed()), ..by };
             found = gone(look(&registry, &arrival.selector, None, rules, by).await, is_old)?;

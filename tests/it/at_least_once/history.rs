@@ -1,5 +1,5 @@
 //! One history: what is pushed, moved and deleted, and in between the deliveries of its events, late, twice, out of
-//! order, beside each other, and again where they failed.
+//! order, beside each other, killed at work, and again where they failed; in the end from the failure queue.
 //!
 //! Does not hang on the machine: the same seed is the same history, whatever the clock says.
 
@@ -19,7 +19,7 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
 use super::images::{DECLARED, Images, TAGS};
-use super::world::{Event, Opened, World};
+use super::world::{Due, Event, Opened, World};
 use crate::aws::{TOPIC, pushed};
 use crate::support::random::Random;
 
@@ -28,15 +28,22 @@ const DEEDS: usize = 5;
 /// As many deliveries are at work at a time, at most.
 const BESIDE: usize = 6;
 /// As many calls fail of one history, at most.
-const FAULTS: usize = 4;
+const FAULTS: usize = 8;
+/// As many invocations are killed of one history, at most.
+const KILLS: usize = 3;
+/// As often Lambda tries, before an event goes to the failure queue.
+const ATTEMPTS: usize = 3;
 
 /// One delivery of an event, and what came of it.
 #[derive(Debug)]
 pub struct Delivery {
     pub event: Event,
+    attempt: usize,
     /// Whether the tag pointed at the image at some time between its begin and its end.
     pub was_standing: bool,
+    /// None where it is at work or was killed.
     pub outcome: Option<Result<Report, Error>>,
+    pub is_killed: bool,
 }
 
 /// What is left of a history.
@@ -49,6 +56,8 @@ pub struct Past {
     /// Whether no tag was moved, and nothing deleted.
     pub is_calm: bool,
     pub most_beside: usize,
+    /// How many events went to the failure queue.
+    pub given_up: usize,
 }
 
 /// A delivery at work.
@@ -72,13 +81,20 @@ pub fn world(seed: u64, images: &Rc<Images>) -> Rc<World> {
         is_immutable: random.below(2) == 0,
         keeps_parts: random.below(2) == 0,
         faults: (random.below(FAULTS + 1) * random.below(2)).into(),
+        odds: [2, 6][random.below(2)],
+        kills: (random.below(KILLS + 1) * random.below(2)).into(),
         random: random.into(),
         present: BTreeSet::new().into(),
         tags: std::collections::BTreeMap::new().into(),
         events: Vec::new().into(),
+        queue: Vec::new().into(),
+        hidden: BTreeSet::new().into(),
+        overtaken: 0.into(),
+        lost: 0.into(),
         at_work: 0.into(),
         is_calling: false.into(),
         failed: Vec::new().into(),
+        marked: Vec::new().into(),
         told: Vec::new().into(),
     })
 }
@@ -107,7 +123,7 @@ pub async fn live(seed: u64, images: Rc<Images>) -> Past {
         Box::pin(async move { walk.handle(&event, None).await })
     };
     let (deliveries, pushed) = (Vec::new(), Vec::new());
-    let past = Past { world: Rc::clone(&world), deliveries, pushed, is_calm: true, most_beside: 0 };
+    let past = Past { world: Rc::clone(&world), deliveries, pushed, is_calm: true, most_beside: 0, given_up: 0 };
     let mut history = History { world: Rc::clone(&world), past, working: Vec::new() };
     let mut deeds = 1 + world.below(DEEDS);
     loop {
@@ -119,8 +135,9 @@ pub async fn live(seed: u64, images: Rc<Images>) -> Past {
             }
             2 | 3 if is_due && history.has_room() => history.begin(&deliver),
             4..7 if is_due && history.has_room() && history.sleeps() => history.begin(&deliver),
+            _ if is_busy && history.kills() => {}
             _ if is_busy => history.go_on().await,
-            _ if deeds == 0 && !is_due => return history.past,
+            _ if deeds == 0 && !is_due && !history.is_sent_again() => return history.past,
             _ => {}
         }
     }
@@ -134,6 +151,37 @@ impl History {
     /// Whether all that is at work sleeps.
     fn sleeps(&self) -> bool {
         self.working.iter().all(|(_, sleeps, _)| *sleeps)
+    }
+
+    /// Whether one that is at work was killed just now: its time ran out, or its machine went away.
+    fn kills(&mut self) -> bool {
+        let kills = self.world.kills.get();
+        if kills == 0 || self.world.below(8) > 0 {
+            return false;
+        }
+        self.world.kills.set(kills - 1);
+        let (delivery, ..) = self.working.swap_remove(self.world.below(self.working.len()));
+        self.past.deliveries[delivery].is_killed = true;
+        self.again(delivery);
+        true
+    }
+
+    /// What did not end well is tried again by Lambda, and at last goes to the failure queue.
+    fn again(&mut self, delivery: usize) {
+        let Delivery { event, attempt, .. } = &self.past.deliveries[delivery];
+        if *attempt < ATTEMPTS {
+            self.world.events.borrow_mut().push(Due { event: event.clone(), attempt: attempt + 1 });
+        } else {
+            self.world.queue.borrow_mut().push(event.clone());
+            self.past.given_up += 1;
+        }
+    }
+
+    /// Whether people have sent again what is in the failure queue; false where nothing is.
+    fn is_sent_again(&self) -> bool {
+        let queue = self.world.queue.take();
+        queue.iter().for_each(|event| self.world.tell(&event.digest, &event.tag));
+        !queue.is_empty()
     }
 
     /// Something is pushed or, now and then, deleted.
@@ -159,21 +207,27 @@ impl History {
         for child in &image.children {
             let digest = world.images.all[*child].digest.clone();
             world.present.borrow_mut().insert(digest.to_string());
-            world.events.borrow_mut().push(Event { digest, tag: String::new() });
+            world.tell(&digest, "");
         }
+        let is_new = !world.tags.borrow().contains_key(tag);
         let is_moved = world.tags.borrow().get(tag).is_some_and(|taken| *taken != image.digest);
         if world.put(&image.digest, tag) {
             self.past.is_calm &= !is_moved;
+            // Now and then the event comes before anybody sees the tag.
+            if is_new && world.below(4) == 0 {
+                world.hidden.borrow_mut().insert(tag.to_owned());
+            }
             self.past.pushed.push(Event { digest: image.digest.clone(), tag: tag.to_owned() });
         }
         let standing = |delivery: &mut Delivery| delivery.was_standing |= is_standing(world, &delivery.event);
-        self.past.deliveries.iter_mut().filter(|delivery| delivery.outcome.is_none()).for_each(standing);
+        let is_at_work = |delivery: &&mut Delivery| delivery.outcome.is_none() && !delivery.is_killed;
+        self.past.deliveries.iter_mut().filter(is_at_work).for_each(standing);
     }
 
     /// One of the events is delivered, whichever it is, and now and then it stays to be delivered again.
     fn begin(&mut self, deliver: &impl Fn(&Event) -> Working) {
         let at = self.world.below(self.world.events.borrow().len());
-        let event = if self.world.below(4) == 0 {
+        let Due { event, attempt } = if self.world.below(4) == 0 {
             self.world.events.borrow()[at].clone()
         } else {
             self.world.events.borrow_mut().swap_remove(at)
@@ -181,7 +235,7 @@ impl History {
         self.working.push((self.past.deliveries.len(), false, deliver(&event)));
         self.past.most_beside = self.past.most_beside.max(self.working.len());
         let was_standing = is_standing(&self.world, &event);
-        self.past.deliveries.push(Delivery { event, was_standing, outcome: None });
+        self.past.deliveries.push(Delivery { event, attempt, was_standing, outcome: None, is_killed: false });
     }
 
     /// One of the deliveries goes on until it waits again. One that sleeps is waited for; no other goes on meanwhile.
@@ -192,6 +246,10 @@ impl History {
             at = self.working.iter().position(|(_, sleeps, _)| !sleeps).unwrap_or(at);
         }
         let (delivery, sleeps, future) = &mut self.working[at];
+        // It will have slept longer than it takes until everybody sees what was pushed.
+        if *sleeps {
+            self.world.hidden.borrow_mut().clear();
+        }
         self.world.at_work.set(*delivery);
         let world = Rc::clone(&self.world);
         let outcome = poll_fn(|context| {
@@ -213,12 +271,10 @@ impl History {
         .await;
         let Some(outcome) = outcome else { return };
         let (delivery, ..) = self.working.swap_remove(at);
-        let delivery = &mut self.past.deliveries[delivery];
         if outcome.is_err() {
-            // Lambda invokes again, and in the end people send it again.
-            self.world.events.borrow_mut().push(delivery.event.clone());
+            self.again(delivery);
         }
-        delivery.outcome = Some(outcome);
+        self.past.deliveries[delivery].outcome = Some(outcome);
     }
 }
 

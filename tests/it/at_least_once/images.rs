@@ -15,6 +15,8 @@ pub struct Pushed {
     pub digest: Digest,
     pub media_type: &'static str,
     pub manifest: Vec<u8>,
+    /// The config that it names itself; an index names none.
+    pub config: Option<String>,
     /// The children of an index, by their places in the list of images; they are pushed before it, without a tag.
     pub children: Vec<usize>,
     /// What it is for; nothing where it is no image.
@@ -75,8 +77,9 @@ impl Images {
         children: Vec<usize>,
         architectures: &'static [&'static str],
     ) -> usize {
+        let config = manifest["config"]["digest"].as_str().map(str::to_owned);
         let manifest = manifest.to_string().into_bytes();
-        self.all.push(Pushed { digest: Digest::of(&manifest), media_type, manifest, children, architectures });
+        self.all.push(Pushed { digest: Digest::of(&manifest), media_type, manifest, config, children, architectures });
         self.all.len() - 1
     }
 

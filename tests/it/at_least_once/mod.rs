@@ -58,8 +58,19 @@ fn however_often_and_in_whatever_order_events_are_delivered_marks_and_messages_a
         ("with failures", count(|past| !past.world.failed.borrow().is_empty())),
         ("with messages", count(|past| !past.world.told.borrow().is_empty())),
         ("with something ignored", count(|past| ignored(past) > 0)),
+        ("with somebody killed", count(|past| past.deliveries.iter().any(|delivery| delivery.is_killed))),
     ] {
         assert!(histories > often, "only {histories} histories are {what}");
+    }
+    // Rarer, but never by chance alone.
+    let now_and_then = HISTORIES as usize / 200;
+    for (what, histories) in [
+        ("with somebody killed between mark and message", count(|past| killed_between(past) > 0)),
+        ("with something in the failure queue", count(|past| past.given_up > 0)),
+        ("with a config that went with its image", count(|past| past.world.lost.get() > 0)),
+        ("with an event that came too early", count(|past| past.world.overtaken.get() > 0)),
+    ] {
+        assert!(histories > now_and_then, "only {histories} histories are {what}");
     }
     let deliveries: usize = lived.iter().map(|(_, past)| past.deliveries.len()).sum();
     assert!(deliveries > 5 * HISTORIES as usize, "only {deliveries} deliveries");
@@ -73,6 +84,18 @@ fn the_same_seed_is_the_same_history() {
     for seed in 1..=5 {
         assert_eq!(lived(seed), lived(seed), "{seed}");
     }
+}
+
+/// How many deliveries were killed that had set a mark on what is wrong, and had told nobody yet.
+fn killed_between(past: &Past) -> usize {
+    let world = &past.world;
+    let is_between = |(number, delivery): &(usize, &history::Delivery)| {
+        let has = |done: &std::cell::RefCell<Vec<usize>>| done.borrow().contains(number);
+        let image = world.images.of(&delivery.event.digest).unwrap();
+        let is_wrong = !delivery.event.tag.is_empty() && image.is_wrong(&delivery.event.tag, world.declared);
+        delivery.is_killed && is_wrong && has(&world.marked) && !has(&world.told)
+    };
+    past.deliveries.iter().enumerate().filter(is_between).count()
 }
 
 fn ignored(past: &Past) -> usize {
@@ -93,7 +116,11 @@ fn every_delivery_holds(past: &Past) {
         assert!(told <= 1, "{delivery:?} told {told} times");
         assert!(told == 0 || is_wrong, "a false alarm: {delivery:?}");
         assert!(told == 0 || delivery.was_standing, "the tag has moved on: {delivery:?}");
-        match delivery.outcome.as_ref().unwrap() {
+        let Some(outcome) = &delivery.outcome else {
+            assert!(delivery.is_killed, "{delivery:?} has no end");
+            continue;
+        };
+        match outcome {
             Ok(report) => assert_eq!(told == 1, report.is_news(), "{delivery:?}"),
             // A deleted image that passes cannot be marked; the next delivery finds out why.
             Err(Error::Unmarked(_)) => assert!(!past.is_calm, "{delivery:?}"),

@@ -12,7 +12,7 @@ use ecr_preflight::notify::{Message, Notifier, NotifyError};
 use ecr_preflight::reference::{Digest, Selector, Tag};
 use ecr_preflight::registry::{Answer, Manifest, Registry, RegistryError, Stream};
 
-use super::images::Images;
+use super::images::{Images, Pushed};
 use crate::support::random::Random;
 
 /// An event that is to be delivered.
@@ -23,28 +23,47 @@ pub struct Event {
     pub tag: String,
 }
 
+/// One that waits, and which of Lambda's attempts its delivery will be.
+#[derive(Debug, Clone)]
+pub struct Due {
+    pub event: Event,
+    pub attempt: usize,
+}
+
 #[derive(Debug)]
 pub struct World {
     pub images: Rc<Images>,
     pub declared: &'static str,
     /// Whether a tag, once set, stays where it is.
     pub is_immutable: bool,
-    /// Whether what a deleted image was made of is still there, as ECR has it for a while: then putting its manifest
-    /// brings it back.
+    /// Whether what a deleted image was made of is still there, its config too, as ECR has it for a while: then putting
+    /// its manifest brings it back.
     pub keeps_parts: bool,
     pub random: RefCell<Random>,
     pub present: RefCell<BTreeSet<String>>,
     pub tags: RefCell<BTreeMap<String, Digest>>,
     /// What is still to be delivered.
-    pub events: RefCell<Vec<Event>>,
-    /// How many calls may still fail.
+    pub events: RefCell<Vec<Due>>,
+    /// The failure queue: what failed as often as Lambda tries.
+    pub queue: RefCell<Vec<Event>>,
+    /// Tags that were pushed, and that nobody sees yet.
+    pub hidden: RefCell<BTreeSet<String>>,
+    /// How many looks came too early for one of these.
+    pub overtaken: Cell<usize>,
+    /// How many configs were asked for that had gone with their image.
+    pub lost: Cell<usize>,
+    /// How many calls may still fail, and one of how many does.
     pub faults: Cell<usize>,
+    pub odds: usize,
+    /// How many invocations may still be killed.
+    pub kills: Cell<usize>,
     /// The delivery that is at work.
     pub at_work: Cell<usize>,
     /// Whether it waits for a call.
     pub is_calling: Cell<bool>,
-    /// For each call that failed, and each message that was taken, the delivery.
+    /// For each call that failed, each mark that was set, and each message that was taken, the delivery.
     pub failed: RefCell<Vec<usize>>,
+    pub marked: RefCell<Vec<usize>>,
     pub told: RefCell<Vec<usize>>,
 }
 
@@ -72,7 +91,7 @@ impl World {
 
     /// Whether a call fails now.
     fn fails(&self) -> bool {
-        let fails = self.faults.get() > 0 && self.below(6) == 0;
+        let fails = self.faults.get() > 0 && self.below(self.odds) == 0;
         if fails {
             self.faults.set(self.faults.get() - 1);
             self.failed.borrow_mut().push(self.at_work.get());
@@ -88,11 +107,28 @@ impl World {
         }
         self.present.borrow_mut().insert(digest.to_string());
         self.tags.borrow_mut().insert(tag.to_owned(), digest.clone());
-        self.events.borrow_mut().push(Event { digest: digest.clone(), tag: tag.to_owned() });
+        self.tell(digest, tag);
         true
     }
 
+    /// An event is to be delivered.
+    pub fn tell(&self, digest: &Digest, tag: &str) {
+        let event = Event { digest: digest.clone(), tag: tag.to_owned() };
+        self.events.borrow_mut().push(Due { event, attempt: 1 });
+    }
+
+    /// Whether somebody may still have a config.
+    fn has_config(&self, digest: &Digest) -> bool {
+        let present = self.present.borrow();
+        let names = |image: &&Pushed| image.config.as_deref() == Some(digest.as_str());
+        self.keeps_parts || self.images.all.iter().filter(names).any(|image| present.contains(image.digest.as_str()))
+    }
+
     fn manifest(&self, selector: &Selector) -> Answer<Manifest> {
+        if selector.tag().is_some_and(|tag| self.hidden.borrow().contains(tag.as_str())) {
+            self.overtaken.set(self.overtaken.get() + 1);
+            return Answer::Absent;
+        }
         let tagged = selector.tag().map(|tag| self.tags.borrow().get(tag.as_str()).cloned());
         let digest = match (selector.digest(), tagged) {
             (_, Some(None)) => return Answer::Absent,
@@ -135,7 +171,12 @@ impl Registry for Opened {
         if self.0.fails() {
             return Err(failed("ecr:GetDownloadUrlForLayer"));
         }
-        let config = self.0.images.configs.get(digest.as_str()).filter(|config| config.len() <= limit);
+        if !self.0.has_config(digest) {
+            self.0.lost.set(self.0.lost.get() + 1);
+            return Ok(Answer::Absent);
+        }
+        let config = self.0.images.configs.get(digest.as_str());
+        let config = config.filter(|config| config.len() <= limit);
         Ok(config.map_or(Answer::Absent, |config| Answer::Found(config.clone())))
     }
 
@@ -169,6 +210,7 @@ impl Marker for Opened {
         assert!(taken.is_none_or(|taken| taken == manifest.digest), "a mark is moved: {mark}");
         // Where the very same image has it already, nothing happens, and no event tells of it.
         world.put(&manifest.digest, mark.as_str());
+        world.marked.borrow_mut().push(world.at_work.get());
         world.call().await;
         // The mark is set, and the answer is lost.
         if world.fails() { Err(failed()) } else { Ok(Outcome::Set) }

@@ -3,7 +3,6 @@
 //! Does not say whether that is right.
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,11 +16,12 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::super::{REPOSITORY, pushed, settings};
 use super::checks::{self, Seen};
+use super::detour::Detour;
 use super::faults::{Failure, takes_time};
-use super::patience::{Detour, clients};
+use super::patience::clients;
 use super::said::{masked, said};
 use super::stages::Stage;
-use crate::support::aws::{FakeAws, Fault};
+use crate::support::aws::{Call, FakeAws, Fault};
 use crate::support::layout::Builder;
 
 /// What came of a failure.
@@ -29,7 +29,7 @@ use crate::support::layout::Builder;
 pub struct Cell {
     /// The verdict and its reasons, or the error.
     pub answer: String,
-    /// How many requests were made of the call that fails.
+    /// How many requests were made of the call that fails, those alone that are about what it fails for.
     pub requests: usize,
     /// How many messages the topic took.
     pub messages: usize,
@@ -75,26 +75,30 @@ pub fn walk(stage: &Stage, failure: Failure, speed: u32) -> Cell {
     aws.push(REPOSITORY, &layout);
     aws.tag_resource(REPOSITORY, "intended-runtime", stage.runtimes);
     aws.pace(Duration::from_secs(1) / speed);
-    let to = if failure.is_lasting { usize::MAX } else { stage.from };
-    let is_refused = matches!(failure.fault, Fault::Refused);
-    let detour = Detour { action: stage.action, from: stage.from, to, made: Arc::default() };
-    if !is_refused {
-        aws.fail(stage.action, stage.from..=to, failure.fault);
-    }
-    if let Some(mark) = stage.taken {
+    let mark = stage.taken.map(|mark| format!("{mark}-{}", image.short()));
+    if let Some(mark) = &mark {
         aws.make_immutable(REPOSITORY);
-        aws.tag(REPOSITORY, &format!("{mark}-{}", image.short()), Digest::of(b"another").as_str());
+        aws.tag(REPOSITORY, mark, Digest::of(b"another").as_str());
+    }
+    let name = stage.object.name(&layout, &image, mark.as_deref());
+    let which = 1..=if failure.is_lasting { usize::MAX } else { 1 };
+    let detour = Detour::of(failure.fault, stage.action, &name, which.clone());
+    let is_signed = !matches!(failure.fault, Fault::Unsigned);
+    if detour.is_none() && is_signed {
+        aws.fail_naming(stage.action, &name, which, failure.fault);
     }
     let mut settings = settings(&[("PREFLIGHT_MARK", "always")]);
     settings.topic = settings.topic.filter(|_| stage.is_told);
-    let clients = clients(speed, takes_time(failure.fault), is_refused.then_some(&detour));
+    let is_told_unsigned = !is_signed && stage.action == "Publish";
+    let of_sns = clients(speed, takes_time(failure.fault), detour.as_ref(), !is_told_unsigned);
+    let clients = clients(speed, takes_time(failure.fault), detour.as_ref(), is_signed || is_told_unsigned);
     let endpoint = Some(aws.url());
     let (ecr, client) = (clients.ecr(endpoint.clone()), clients.ecr_client(endpoint.clone()));
     let walk = Walk {
         registry: |repository: &Repository| ecr.open(repository),
         marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),
         region: None,
-        notifier: settings.topic.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
+        notifier: settings.topic.clone().map(|topic| SnsTopic::new(of_sns.sns_client(endpoint), topic)),
         inspector: Inspector::new(settings.rules.bounds.limits, settings.rules.bounds.cache),
         settings,
         journal: |_| {},
@@ -109,18 +113,20 @@ pub fn walk(stage: &Stage, failure: Failure, speed: u32) -> Cell {
     });
     let outcome = outcome.unwrap_or_else(|_| panic!("{}: {:?} has no end", stage.title, failure.fault));
     let messages = aws.calls_of("Publish");
-    let made = if is_refused { detour.made.load(Ordering::Relaxed) } else { aws.calls_of(stage.action).len() };
+    let calls: Vec<Call> = aws.calls_of(stage.action).into_iter().filter(|call| call.names(&name)).collect();
+    let failed = calls.iter().filter(|call| call.fault.is_some()).count();
+    let (requests, failed) = detour.map_or((calls.len(), failed), |detour| (detour.made(), detour.diverted()));
     let kinds = ["preflight-fail-", "preflight-pass-"].into_iter();
     let is_own = |tag: &String| stage.taken.is_none_or(|mark| !tag.starts_with(mark));
     let kinds = kinds.filter(|kind| aws.tags(REPOSITORY).iter().any(|tag| tag.starts_with(kind) && is_own(tag)));
     let cell = Cell {
         answer: masked(&said(&outcome), &layout),
-        requests: (made + 1).checked_sub(stage.from).expect("the walk comes as far as the failure"),
+        requests,
         messages: messages.iter().filter(|call| call.status == Some(200)).count(),
         marks: kinds.map(|kind| &kind["preflight-".len()..kind.len() - 1]).collect(),
     };
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let strayed = aws.calls_of("Elsewhere").len();
-    checks::hold(stage, failure, &cell, &Seen { outcome: &outcome, messages: &messages, log: &log, strayed });
+    checks::hold(stage, failure, &cell, &Seen { outcome: &outcome, messages: &messages, log: &log, strayed, failed });
     cell
 }

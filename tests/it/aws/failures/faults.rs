@@ -20,15 +20,16 @@ pub fn once(faults: &[Fault]) -> Vec<Failure> {
 }
 
 /// What AWS's gateways answer in the place of a service.
-const GATEWAY: &str = "<html><body>Bad Gateway</body></html>";
+pub const GATEWAY: &str = "<html><body>Bad Gateway</body></html>";
 
 /// What any action of a service with a JSON protocol may answer, or whoever stands before it. The codes are those of
 /// "Common Errors" in the ECR API reference, and those of signatures that the service does not accept.
-pub const JSON: [Fault; 17] = [
+pub const JSON: [Fault; 18] = [
     Error(400, "AccessDeniedException"),
     Status(403, r#"{"Message":"User is not authorized"}"#),
     Error(400, "ExpiredTokenException"),
     Error(400, "UnrecognizedClientException"),
+    Error(403, "MissingAuthenticationTokenException"),
     Error(403, "InvalidSignatureException"),
     Error(400, "ThrottlingException"),
     Error(400, "RequestTimeoutException"),
@@ -45,8 +46,10 @@ pub const JSON: [Fault; 17] = [
 ];
 
 /// What may happen to any connection.
-pub const CONNECTION: [Fault; 11] = [
+pub const CONNECTION: [Fault; 13] = [
     Refused,
+    NotTls,
+    Nameless,
     Dropped,
     Stalled,
     Truncated,
@@ -100,6 +103,9 @@ pub fn words(Failure { fault, is_lasting }: Failure) -> String {
         Holds(0) => "200 without a body".to_owned(),
         Holds(bytes) => format!("200 and {bytes} bytes"),
         Refused => "connection refused".to_owned(),
+        NotTls => "no TLS where TLS is expected".to_owned(),
+        Nameless => "the host's name has no address".to_owned(),
+        Unsigned => "there are no credentials".to_owned(),
         Dropped => "connection closed without an answer".to_owned(),
         Stalled => "no answer".to_owned(),
         Truncated => "connection closed after half of the body".to_owned(),

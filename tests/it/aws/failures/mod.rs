@@ -5,7 +5,9 @@
 
 mod cell;
 mod checks;
+mod detour;
 mod faults;
+mod object;
 mod page;
 mod patience;
 mod said;

@@ -24,22 +24,26 @@ fails where a row is no longer true. `UPDATE_EXPECT=1 make test` writes it anew.
 
 How to read a row:
 
-- **failure**: what happens to the call, each time that it is made; or, where it says *once*, the first time only.
+- **failure**: what happens to the call, each time that it is made for what the section is about, a child or a layer, and
+  never for anything else; or, where it says *once*, the first time only.
 - **answer**: a verdict, `fails`, `runs` or `unknown`, with its reasons; `ignored`, with the reason; or an error, `Err`.
   A verdict is final, and its reasons are in the message. An error makes Lambda invoke the function again, twice, after
   one and two minutes; then the event is sent to the failure queue, and an alarm goes off. The error's words are in the log
   and in the queue.
-- **requests**: how many requests of this very call the function made in one invocation. The rows are walked without the
-  pauses between attempts, which are drawn by lot: where time runs out, there may be one request fewer.
+- **requests**: how many requests of this very call, for this very thing, the function made in one invocation. A missing
+  part is looked for twice. The rows are walked without the pauses between attempts, which are drawn by lot: where time
+  runs out, there may be one request fewer.
 - **messages**: how many messages the topic took. Two or more are the same message again, because its receipt was lost.
 - **mark**: which mark the image has afterwards, with `PREFLIGHT_MARK=always`.
 
 `ARN` and `TOPIC` are the repository's and the topic's, `DIGEST` and `SHORT` digests, `TIME` a bound in time, and `as said`
 is the service's own message.
 
-The test also holds that no row is without an end; that a verdict after a failure has a reason; that nothing is marked as
-passing whose reading failed; that no redirect is followed; and that no query of a presigned address, no key and no
-token is in an error, a message or the log, not even in the most talkative one.
+The test also holds that the failure is met in every row; that nothing is ignored but an image that was deleted or
+superseded, or whose repository was deleted; that of a part that stays missing people are told; that no row is without an
+end; that a verdict after a failure has a reason; that nothing is marked as passing whose reading failed; that no redirect
+is followed; and that no query of a presigned address, no key and no token is in an error, a message or the log, not even
+in the most talkative one.
 ";
 
 /// The bounds, as the function has them.

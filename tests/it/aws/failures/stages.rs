@@ -4,7 +4,8 @@
 
 use serde_json::Value;
 
-use super::faults::{CONNECTION, Failure, JSON, PASSING, STORAGE, always, once};
+use super::faults::{CONNECTION, Failure, GATEWAY, JSON, PASSING, STORAGE, always, once};
+use super::object::Object;
 use crate::support::aws::Fault::{self, *};
 use crate::support::layout::{Builder, promising};
 
@@ -14,8 +15,8 @@ pub struct Stage {
     /// What stands before it.
     pub about: &'static str,
     pub action: &'static str,
-    /// Which call of the action is the first to fail.
-    pub from: usize,
+    /// Which calls of the action fail: those that name this, and no others.
+    pub object: Object,
     pub image: fn(&Builder) -> Value,
     /// What the repository declares.
     pub runtimes: &'static str,
@@ -126,7 +127,15 @@ fn mark() -> Vec<Failure> {
 }
 
 fn message() -> Vec<Failure> {
-    let denied = ["AuthorizationError", "AccessDenied", "InvalidSecurity", "KMSOptInRequired", "InvalidClientTokenId"];
+    let denied = [
+        "AuthorizationError",
+        "AccessDenied",
+        "InvalidSecurity",
+        "KMSOptInRequired",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+    ];
     let refused = [
         "EndpointDisabled",
         "InvalidParameter",
@@ -139,6 +148,7 @@ fn message() -> Vec<Failure> {
         "PlatformApplicationDisabled",
         "ValidationException",
         "ExpiredToken",
+        "RequestExpired",
         "Throttling",
         "ThrottledException",
         "SomethingNew",
@@ -147,15 +157,27 @@ fn message() -> Vec<Failure> {
         Error(404, "NotFound"),
         Error(500, "InternalError"),
         Status(500, ""),
-        Status(502, "<html><body>Bad Gateway</body></html>"),
+        Status(502, GATEWAY),
         Error(503, "ServiceUnavailable"),
+        Status(504, GATEWAY),
         Status(403, ""),
+        Status(400, "<ErrorResponse><Error>"),
         Says("no XML"),
         Says("<Other/>"),
         Redirected,
     ];
-    let passing = [Error(400, "Throttling"), Error(500, "InternalError"), Refused, Dropped, Stalled, Reset];
-    [codes(403, &denied), codes(400, &refused), always(&others), always(&CONNECTION), once(&passing)].concat()
+    let passing = [
+        Error(400, "Throttling"),
+        Error(500, "InternalError"),
+        Status(502, GATEWAY),
+        Error(503, "ServiceUnavailable"),
+        Refused,
+        Dropped,
+        Stalled,
+        Reset,
+    ];
+    let denied = [codes(403, &denied), always(&[Unsigned])].concat();
+    [denied, codes(400, &refused), always(&others), always(&CONNECTION), once(&passing)].concat()
 }
 
 /// All of them, in the order of the walk.
@@ -164,7 +186,7 @@ pub fn stages() -> Vec<Stage> {
         title,
         about: WRONG,
         action,
-        from: 1,
+        object: Object::Any,
         image: arm64,
         runtimes: "apprunner",
         is_told: true,
@@ -175,13 +197,19 @@ pub fn stages() -> Vec<Stage> {
         |title, action, failures| Stage { about: SOUND, runtimes: "ecs/arm64", ..wrong(title, action, failures) };
     let again = ecr(always(&[Failure("ImageTagDoesNotMatchDigest"), Failure("ImageNotFound"), Says("{}")]));
     vec![
-        wrong("`ecr:BatchGetImage`: the image", "BatchGetImage", manifest()),
         Stage {
+            object: Object::Image,
+            ..wrong("`ecr:BatchGetImage`: the image", "BatchGetImage", [always(&[Unsigned]), manifest()].concat())
+        },
+        Stage {
+            object: Object::Child,
             about: INDEX,
-            from: 2,
             image: index,
-            runtimes: "ecs/arm64",
-            ..wrong("`ecr:BatchGetImage`: the children of an index", "BatchGetImage", manifest())
+            ..sound(
+                "`ecr:BatchGetImage`: the child that matters of an index that is there",
+                "BatchGetImage",
+                manifest(),
+            )
         },
         wrong(
             "`ecr:ListTagsForResource`: what the repository declares",
@@ -192,25 +220,34 @@ pub fn stages() -> Vec<Stage> {
             ]
             .concat()),
         ),
-        wrong("`ecr:GetDownloadUrlForLayer`: the config", "GetDownloadUrlForLayer", address()),
         Stage {
+            object: Object::Config,
+            ..wrong("`ecr:GetDownloadUrlForLayer`: the config", "GetDownloadUrlForLayer", address())
+        },
+        Stage {
+            object: Object::Config,
             about: INDEX,
             image: index,
-            runtimes: "ecs/arm64",
-            ..wrong("`ecr:GetDownloadUrlForLayer`: the config of an index's child", "GetDownloadUrlForLayer", address())
+            ..sound("`ecr:GetDownloadUrlForLayer`: the config of an index's child", "GetDownloadUrlForLayer", address())
         },
-        Stage { from: 2, ..sound("`ecr:GetDownloadUrlForLayer`: a layer", "GetDownloadUrlForLayer", address()) },
         Stage {
-            from: 2,
+            object: Object::Layer,
+            ..sound("`ecr:GetDownloadUrlForLayer`: a layer", "GetDownloadUrlForLayer", address())
+        },
+        Stage {
+            object: Object::Layer,
             ..wrong(
                 "`ecr:GetDownloadUrlForLayer`: a layer of what fails by its label",
                 "GetDownloadUrlForLayer",
                 address(),
             )
         },
-        wrong("The storage service: the config", "Blob", blob()),
-        Stage { from: 2, ..sound("The storage service: a layer", "Blob", blob()) },
-        Stage { from: 2, ..wrong("The storage service: a layer of what fails by its label", "Blob", blob()) },
+        Stage { object: Object::Config, ..wrong("The storage service: the config", "Blob", blob()) },
+        Stage { object: Object::Layer, ..sound("The storage service: a layer", "Blob", blob()) },
+        Stage {
+            object: Object::Layer,
+            ..wrong("The storage service: a layer of what fails by its label", "Blob", blob())
+        },
         wrong("`ecr:PutImage`: the mark of what fails", "PutImage", mark()),
         sound("`ecr:PutImage`: the mark of what runs, of which nobody else would hear", "PutImage", mark()),
         Stage {
@@ -218,7 +255,7 @@ pub fn stages() -> Vec<Stage> {
             ..wrong("`ecr:PutImage`: the mark of what fails, where there is no topic", "PutImage", mark())
         },
         Stage {
-            from: 2,
+            object: Object::Mark,
             about: TAKEN,
             taken: Some("preflight-fail-apprunner"),
             ..wrong("`ecr:BatchGetImage`: whose a mark is that is there already", "BatchGetImage", again)

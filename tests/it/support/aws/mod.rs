@@ -6,6 +6,7 @@ mod bus;
 mod ecr;
 pub mod http;
 mod lambda;
+mod plan;
 mod serve;
 mod sns;
 mod throttle;
@@ -35,7 +36,7 @@ pub const SECRET: &str = "0SECRET0";
 pub enum Fault {
     /// This status, and an error of this code, in the form of the service.
     Error(u16, &'static str),
-    /// `BatchGetImage` names this code for every image asked for.
+    /// `BatchGetImage` names this code for every image asked for; where the fault is that of one, for that one.
     Failure(&'static str),
     /// Status 200 and this body.
     Says(&'static str),
@@ -69,8 +70,15 @@ pub enum Fault {
     Redirected,
     /// The very address that was asked is named.
     RedirectedToItself,
-    /// Nobody listens. Not this server's to do: whoever asks is to be sent elsewhere.
+    /// Nobody listens. Neither this nor the next three are this server's to do: whoever asks is to be sent elsewhere, or
+    /// to ask in another way.
     Refused,
+    /// Whoever listens does not speak TLS.
+    NotTls,
+    /// The name of the host has no address.
+    Nameless,
+    /// There are no credentials to sign the request with.
+    Unsigned,
 }
 
 /// One request that was made.
@@ -86,12 +94,19 @@ pub struct Call {
     pub ended: Option<Instant>,
     /// The answer's status; none where there was no answer.
     pub status: Option<u16>,
+    /// What went wrong with it on purpose.
+    pub fault: Option<Fault>,
 }
 
 impl Call {
     /// A header, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether its address or its body has this word: a digest, a tag.
+    pub fn names(&self, word: &str) -> bool {
+        word.is_empty() || self.target.contains(word) || self.body.to_string().contains(word)
     }
 }
 
@@ -182,8 +197,14 @@ impl FakeAws {
 
     /// Has these calls of an action fail; the first one is 1.
     pub fn fail(&self, action: &'static str, calls: impl RangeBounds<usize>, fault: Fault) {
+        self.fail_naming(action, "", calls, fault);
+    }
+
+    /// Has these calls fail of those of an action that name this: a digest, a tag. `BatchGetImage` answers truly of the
+    /// others that it asks for.
+    pub fn fail_naming(&self, action: &'static str, name: &str, calls: impl RangeBounds<usize>, fault: Fault) {
         let calls = (calls.start_bound().cloned(), calls.end_bound().cloned());
-        self.world.faults.lock().unwrap().push((action, calls, fault));
+        self.world.plan.lock().unwrap().add(action, name, calls, fault);
     }
 
     /// Has pages hold as many entries; three, where nothing is said.

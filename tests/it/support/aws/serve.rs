@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
-use std::ops::{Bound, RangeBounds};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,17 +12,15 @@ use serde_json::{Value, json};
 use super::bus::Bus;
 use super::ecr::{self, Repository};
 use super::http::{End, Reply, Request};
+use super::plan::{Due, Plan};
 use super::throttle::Throttle;
 use super::{Call, Fault, SECRET, lambda, sns};
-
-/// Of which calls of an action.
-pub(super) type Numbers = (Bound<usize>, Bound<usize>);
 
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) repositories: Mutex<BTreeMap<String, Repository>>,
     pub(super) calls: Mutex<Vec<Call>>,
-    pub(super) faults: Mutex<Vec<(&'static str, Numbers, Fault)>>,
+    pub(super) plan: Mutex<Plan>,
     /// Those of the services, not that of Lambda's runtime.
     pub(super) connections: Mutex<Vec<TcpStream>>,
     pub(super) delay: Mutex<Duration>,
@@ -34,7 +31,6 @@ pub(super) struct World {
     pub(super) largest: Mutex<usize>,
     pub(super) throttles: Mutex<BTreeMap<&'static str, Throttle>>,
     pub(super) is_forgetful: AtomicBool,
-    numbers: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Default for World {
@@ -42,7 +38,7 @@ impl Default for World {
         Self {
             repositories: Mutex::default(),
             calls: Mutex::default(),
-            faults: Mutex::default(),
+            plan: Mutex::default(),
             connections: Mutex::default(),
             delay: Mutex::default(),
             pace: Mutex::default(),
@@ -51,7 +47,6 @@ impl Default for World {
             largest: Mutex::new(3),
             throttles: Mutex::default(),
             is_forgetful: AtomicBool::default(),
-            numbers: Mutex::default(),
         }
     }
 }
@@ -76,8 +71,9 @@ impl World {
                 self.connections.lock().unwrap().push(connection);
             }
             let body = body(&request);
-            let (place, fault) = self.record(&action, &body, &request, began);
-            let reply = self.reply(&action, &body, &request, address, fault);
+            let (place, due) = self.record(&action, &body, &request, began);
+            let fault = due.as_ref().map(|due| due.fault);
+            let reply = self.reply(&action, &body, &request, address, due);
             std::thread::sleep(*self.delay.lock().unwrap());
             if let Some(call) = self.calls.lock().unwrap().get_mut(place) {
                 (call.ended, call.status) = (Some(Instant::now()), reply.as_ref().map(|reply| reply.status));
@@ -109,13 +105,13 @@ impl World {
     }
 
     /// Keeps a request; gives back its place, and what is to go wrong with it.
-    fn record(&self, action: &str, body: &Value, request: &Request, began: Instant) -> (usize, Option<Fault>) {
+    fn record(&self, action: &str, body: &Value, request: &Request, began: Instant) -> (usize, Option<Due>) {
         let mut calls = self.calls.lock().unwrap();
         let Request { target, headers, .. } = request.clone();
         if self.is_forgetful.load(Ordering::Relaxed) {
             return (usize::MAX, None);
         }
-        calls.push(Call {
+        let mut call = Call {
             action: action.to_owned(),
             body: body.clone(),
             target,
@@ -123,23 +119,16 @@ impl World {
             began,
             ended: None,
             status: None,
-        });
-        let mut numbers = self.numbers.lock().unwrap();
-        let number = numbers.entry(action.to_owned()).or_default();
-        *number += 1;
-        let faults = self.faults.lock().unwrap();
-        let fault = faults.iter().find(|(name, calls, _)| *name == action && calls.contains(number));
-        (calls.len() - 1, fault.map(|(.., fault)| *fault))
+            fault: None,
+        };
+        let due = self.plan.lock().unwrap().due(&call);
+        call.fault = due.as_ref().map(|due| due.fault);
+        calls.push(call);
+        (calls.len() - 1, due)
     }
 
-    fn reply(
-        &self,
-        action: &str,
-        body: &Value,
-        request: &Request,
-        at: SocketAddr,
-        fault: Option<Fault>,
-    ) -> Option<Reply> {
+    fn reply(&self, action: &str, body: &Value, request: &Request, at: SocketAddr, due: Option<Due>) -> Option<Reply> {
+        let (fault, name) = due.map(|due| (due.fault, due.name)).unzip();
         match fault {
             Some(Fault::Dropped | Fault::Stalled) => return None,
             Some(Fault::Status(status, text)) => return Some(Reply::new(status, text)),
@@ -151,9 +140,15 @@ impl World {
                 return Some(Reply::new(302, "").with("location", format!("http://{at}/elsewhere?{SECRET}")));
             }
             Some(Fault::Failure(code)) => {
+                let ids = body["imageIds"].as_array().cloned().unwrap_or_default();
+                let is_meant = |id: &Value| id.to_string().contains(name.as_deref().unwrap_or_default());
+                let (meant, others): (Vec<Value>, Vec<Value>) = ids.into_iter().partition(is_meant);
                 let failed = |id| json!({"imageId": id, "failureCode": code, "failureReason": "as said"});
-                let failures: Vec<Value> = body["imageIds"].as_array().into_iter().flatten().map(failed).collect();
-                return Some(Reply::new(200, json!({"images": [], "failures": failures}).to_string()));
+                let mut rest = body.clone();
+                rest["imageIds"] = others.into();
+                let mut answer = self.ecr(action, &rest, at).expect("a repository that is there");
+                answer["failures"].as_array_mut().unwrap().extend(meant.into_iter().map(failed));
+                return Some(Reply::new(200, answer.to_string()));
             }
             Some(Fault::RedirectedToItself) => {
                 return Some(Reply::new(307, "").with("location", format!("http://{at}{}", request.target)));
@@ -168,7 +163,10 @@ impl World {
                 | Fault::Corrupted
                 | Fault::TooLongALength
                 | Fault::TooShortALength
-                | Fault::Refused,
+                | Fault::Refused
+                | Fault::NotTls
+                | Fault::Nameless
+                | Fault::Unsigned,
             )
             | None => {}
         }
@@ -187,9 +185,7 @@ impl World {
             },
             "Blob" => self.blob(&request.target),
             _ => {
-                let largest = *self.largest.lock().unwrap();
-                let mut repositories = self.repositories.lock().unwrap();
-                let answer = ecr::answer(&mut repositories, action, body, &at.to_string(), largest);
+                let answer = self.ecr(action, body, at);
                 answer.map_or_else(|code| error(action, 400, code), |value| Reply::new(200, value.to_string()))
             }
         };
@@ -212,6 +208,11 @@ impl World {
             _ => {}
         }
         Some(reply)
+    }
+
+    fn ecr(&self, action: &str, body: &Value, at: SocketAddr) -> Result<Value, ecr::Refusal> {
+        let largest = *self.largest.lock().unwrap();
+        ecr::answer(&mut self.repositories.lock().unwrap(), action, body, &at.to_string(), largest)
     }
 
     /// `/blob/REPOSITORY/DIGEST?…`, for those who know the secret.
