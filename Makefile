@@ -1,4 +1,4 @@
-.PHONY: help test test-faults test-page test-real test-kernel test-layers test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load build deploy delete
+.PHONY: help test test-faults test-page test-real test-kernel test-layers test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete
 
 # One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
@@ -112,6 +112,13 @@ delete: ## the stack and all that belongs to it
 
 bench: ## all of the benchmarks, and a page with a plot of them; ARGS="--help" tells more
 	python3 -B benches/page.py $(ARGS)
+
+prove: ## the fault table, load, benchmarks, hostile images and fuzzers in short forms: a quarter of an hour on two cores
+	$(MAKE) test-faults
+	$(MAKE) load EVENTS=20000
+	$(MAKE) bench ARGS="--runs 1 --check"
+	$(MAKE) bench-hostile ARGS="--check"
+	$(MAKE) fuzz SECONDS=20
 
 bench-exec: ## how long an inspection takes beside tar, umoci and a bare inflate; ARGS="--help" tells more
 	python3 benches/exec/measure.py $(ARGS)

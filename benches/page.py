@@ -114,7 +114,7 @@ image that fails: manifest and tags, the address of the config, the config, the 
 {startup}
 
 What dominates: of the first event's instructions a third read the root certificates and most of the rest are four TLS
-handshakes; of a further event nearly all is the SDK's signing, serialising and sending of four requests.
+handshakes; a further event is four requests of the SDK: signing, serialising, sending, reading.
 
 ## Which platform an image is made for
 
