@@ -67,7 +67,7 @@ fn the_manual_has_a_page_for_every_command() {
     assert_eq!(out(&["man"]), std::fs::read_to_string(man.join("ecr-preflight.1")).unwrap());
     assert_eq!(out(&["man", "check"]), std::fs::read_to_string(man.join("ecr-preflight-check.1")).unwrap());
     expect![[r#"
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: there is no command `chek`

@@ -99,7 +99,8 @@ pub(super) async fn run<O: Write, E: Write>(
         return Err(Error::NoFormat);
     }
     // All of them before the first is read: what is mistyped is no verdict on an image.
-    let named: Vec<_> = arguments.images.iter().map(|reference| named(reference, &arguments)).collect::<Result<_, _>>()?;
+    let named: Vec<_> =
+        arguments.images.iter().map(|reference| named(reference, &arguments)).collect::<Result<_, _>>()?;
     let mut printer = Printer::new(&arguments, out, err);
     let checks = named.into_iter().map(async |(reference, argument)| {
         let found = match sources.open(reference, argument).await {
