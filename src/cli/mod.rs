@@ -87,8 +87,8 @@ Each command has more to say: `ecr-preflight check --help`
 
 Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 
-Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an error;
-64 the command line or a setting is wrong, and nothing was done";
+Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an
+error; 64 the command line or a setting is wrong, and nothing was done";
 
 /// What was typed or set is wrong: `EX_USAGE` of sysexits.h. Not clap's own 2, which says that an image could not be told,
 /// and which whoever runs this may let pass.

@@ -86,8 +86,12 @@ impl<W: Write> Screen<W> {
     pub(super) fn error(&mut self, of: Option<&str>, error: &Error, hint: Option<&str>) -> io::Result<()> {
         let said = log::chain(error);
         let of = of.filter(|of| !said.contains(of)).map(|of| format!(" {of}:")).unwrap_or_default();
-        let mut lines =
-            vec![Line::prose(2).with(Role::Verdict(Verdict::Fails), "error:").plain(format!("{of} {said}"))];
+        let said = format!("{of} {said}");
+        // The SDK lists on lines of its own where it has looked for credentials.
+        let mut said = said.lines();
+        let first = Line::prose(2).with(Role::Verdict(Verdict::Fails), "error:").plain(said.next().unwrap_or_default());
+        let mut lines = vec![first];
+        lines.extend(said.map(|line| Line::prose(4).plain(line)));
         if let Some(hint) = hint {
             let hint = Line::prose(2).with(Role::Verdict(Verdict::Runs), "hint:").plain(format!(" {hint}"));
             lines.extend([Line::fixed(), hint]);

@@ -69,14 +69,37 @@ fn two_images_of_which_one_fails() {
 fn an_image_that_cannot_be_read_does_not_lose_the_others() {
     check(
         &three(),
-        &["check", "oci:DIR:none", "oci:DIR:amd64", "dir:x", "oci:DIR/none:v1", "--runtime", "ecs/amd64"],
+        &[
+            "check",
+            "oci:DIR:none",
+            "oci:DIR:amd64",
+            "oci-archive:DIR/none.tar",
+            "oci:DIR/none:v1",
+            "--runtime",
+            "ecs/amd64",
+        ],
         &expect![[r#"
-            success false code 64
+            success false code 2
             --- out
-            --- err
-            error: `dir:x` names no image in a registry
+            oci:DIR:amd64 will start on ECS on amd64
 
-            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+              image     oci:DIR:amd64
+              digest    sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504
+              platform  linux/amd64
+              starts    /app
+
+            ✓ ECS on amd64
+
+            4 images: 3 could not be read, 1 runs
+            --- err
+            error: oci:DIR:none is not there
+
+            hint: the layout has amd64, arm64, arm
+
+            error: oci-archive:DIR/none.tar: DIR/none.tar cannot be read: No such file or directory (os error 2)
+
+            error: oci:DIR/none:v1: DIR/none cannot be read: it is no OCI image layout, for want of a file `oci-layout`
+
         "#]],
     );
 }

@@ -402,8 +402,7 @@ fn help_teaches() {
         Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 
         Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an
-        error;
-        64 the command line or a setting is wrong, and nothing was done
+        error; 64 the command line or a setting is wrong, and nothing was done
         --- err
     "#]]
     .assert_eq(&run(&["--help"], &[]));
@@ -538,7 +537,12 @@ fn an_image_in_ecr_without_credentials_is_an_error() {
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: dispatch failure: other: the credential provider was not enabled: no credentials found in chain. Attempted:   Environment: the credential provider was not enabled: environment variable not set   Profile: the credential provider was not enabled   WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set   EcsContainer: the credential provider was not enabled: ECS provider not configured   Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: dispatch failure: other: the credential provider was not enabled: no credentials found in chain. Attempted:
+          Environment: the credential provider was not enabled: environment variable not set
+          Profile: the credential provider was not enabled
+          WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
+          EcsContainer: the credential provider was not enabled: ECS provider not configured
+          Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
 
         hint: log in with `aws sso login`, or choose a profile with AWS_PROFILE
     "#]].assert_eq(&run(&["check", uri, "--runtime", "ecs/arm64"], &settings));

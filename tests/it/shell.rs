@@ -120,7 +120,7 @@ fn the_version_names_the_commit_where_there_is_one() {
 #[test]
 fn without_arguments_there_is_help() {
     let said = run(&[], &[]);
-    assert!(said.starts_with("success false code 2\n--- out\n--- err\n"), "{said}");
+    assert!(said.starts_with("success false code 64\n--- out\n--- err\n"), "{said}");
     for command in COMMANDS {
         assert!(said.contains(&format!("\n  {command} ")), "{command} in {said}");
     }
