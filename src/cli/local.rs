@@ -77,10 +77,7 @@ fn layout(path: &Path) -> Option<Vec<&'static str>> {
 
 /// The schemes that may be those of a file, where it is an archive or is called one.
 fn archive(path: &Path) -> Option<Vec<&'static str>> {
-    let error = match Archive::oci(path) {
-        Ok(_) => return Some(vec![OCI_ARCHIVE]),
-        Err(error) => error,
-    };
+    let Err(error) = Archive::oci(path) else { return Some(vec![OCI_ARCHIVE]) };
     if Archive::docker(path).is_ok() {
         return Some(vec![DOCKER_ARCHIVE]);
     }
@@ -90,5 +87,5 @@ fn archive(path: &Path) -> Option<Vec<&'static str>> {
 
 fn is_compressed(error: &RegistryError) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    source.and_then(io::Error::get_ref).is_some_and(|source| source.is::<Compressed>())
+    source.and_then(io::Error::get_ref).and_then(|source| source.downcast_ref::<Compressed>()).is_some()
 }
