@@ -6,9 +6,12 @@ use std::io::{stderr, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
-use ecr_preflight::cli::{Arguments, run};
+use ecr_preflight::cli::{Arguments, misused, run};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    run(Arguments::parse(), stdout().lock(), stderr().lock()).await
+    match Arguments::try_parse() {
+        Ok(arguments) => run(arguments, stdout().lock(), stderr().lock()).await,
+        Err(error) => misused(&error),
+    }
 }

@@ -11,6 +11,7 @@ use clap::Args;
 use super::Error;
 use crate::exec;
 use crate::platform::Platform;
+use crate::reference::printable;
 use crate::runtime::{Fit, Runtime};
 use crate::verdict::Verdict;
 
@@ -28,7 +29,7 @@ pub(super) struct Arguments {
 const HEADER: u64 = 64;
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
-    let path = arguments.file.display().to_string();
+    let path = printable(&arguments.file.display().to_string(), usize::MAX);
     let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::File { path: path.clone(), source };
     let mut header = Vec::new();
     let file = File::open(&arguments.file).map_err(|error| unreadable(error.into()))?;

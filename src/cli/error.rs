@@ -4,6 +4,7 @@
 
 use super::audit;
 use super::image::ImageError;
+use super::local::Misnamed;
 use crate::handler;
 use crate::reference::RepositoryError;
 use crate::registry::RegistryError;
@@ -13,6 +14,10 @@ use crate::settings::SettingsError;
 pub(super) enum Error {
     #[error(transparent)]
     Image(#[from] ImageError),
+    #[error(transparent)]
+    Misnamed(#[from] Misnamed),
+    #[error("{reference}: {source}")]
+    Among { reference: String, source: Box<Error> },
     #[error(transparent)]
     Repository(#[from] RepositoryError),
     #[error(transparent)]
@@ -50,6 +55,33 @@ pub(super) enum Error {
 }
 
 impl Error {
+    /// Whether it lies in what was typed or set: it will be the same whenever it is run again.
+    pub(super) fn is_usage(&self) -> bool {
+        match self {
+            Self::Image(_)
+            | Self::Misnamed(_)
+            | Self::Among { .. }
+            | Self::Repository(_)
+            | Self::Settings(_)
+            | Self::NoFormat
+            | Self::NoCommand(_)
+            | Self::Reserved(_)
+            | Self::Audit(audit::Error::NoTopic) => true,
+            Self::Registry(_)
+            | Self::Walk(_)
+            | Self::File { .. }
+            | Self::Unwritten { .. }
+            | Self::Absent { .. }
+            | Self::Unnamed { .. }
+            | Self::Refused { .. }
+            | Self::NoRegion
+            | Self::Unasked
+            | Self::Changed
+            | Self::Audit(_)
+            | Self::Output(_) => false,
+        }
+    }
+
     /// That of a registry, where it is one.
     pub(super) fn registry(&self) -> Option<&RegistryError> {
         match self {

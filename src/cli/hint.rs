@@ -22,6 +22,8 @@ pub(super) fn of(error: &Error) -> Option<String> {
     match error {
         Error::Absent { hint, .. } | Error::Unnamed { hint, .. } => hint.clone(),
         Error::Image(error) => error.hint(),
+        Error::Misnamed(error) => Some(error.hint()),
+        Error::Among { source, .. } => of(source),
         Error::Audit(error) => error.hint(),
         Error::Repository(_) => Some("a repository is named without a tag: `team/app`, its URI, or its ARN".to_owned()),
         Error::NoCommand(_) => Some("`ecr-preflight --help` lists the commands".to_owned()),

@@ -9,6 +9,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 
 use super::Error;
+use crate::reference::printable;
 use crate::verdict::Verdict;
 
 /// Print the manual page, or write all pages into a directory.
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Verdict
         for page in std::iter::once(page(program.clone())).chain(commands) {
             let path = directory.join(page.get_filename());
             std::fs::write(&path, text(&page)?).map_err(unwritten(&path))?;
-            writeln!(out, "{}", path.display())?;
+            writeln!(out, "{}", printable(&path.display().to_string(), usize::MAX))?;
         }
         return Ok(Verdict::Runs);
     }

@@ -11,6 +11,7 @@ mod declare;
 mod error;
 mod hint;
 mod image;
+mod local;
 mod manual;
 mod near;
 mod page;
@@ -86,7 +87,12 @@ Each command has more to say: `ecr-preflight check --help`
 
 Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 
-Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an error";
+Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an
+error; 64 the command line or a setting is wrong, and nothing was done";
+
+/// What was typed or set is wrong: `EX_USAGE` of sysexits.h. Not clap's own 2, which says that an image could not be told,
+/// and which whoever runs this may let pass.
+const USAGE: u8 = 64;
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -156,9 +162,17 @@ pub async fn run(arguments: Arguments, out: impl RawStream, err: impl RawStream)
             let hint = near::hint(&error).await;
             // Where even standard error is closed, the exit code is all that is left.
             let _ = err.error(None, &error, hint.as_deref());
-            ExitCode::from(2)
+            ExitCode::from(if error.is_usage() { USAGE } else { 2 })
         }
     }
+}
+
+/// Writes what is wrong with a command line, or the help or version that was asked for.
+#[must_use]
+pub fn misused(error: &clap::Error) -> ExitCode {
+    // Where its output is closed, the exit code is all that is left.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
 }
 
 /// The way to registries: further than to a region's own services, and often through a token service.

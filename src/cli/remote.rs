@@ -18,11 +18,16 @@ const TRANSPORTS: [&str; 10] = [
     "tarball:",
 ];
 
+/// What addresses of Docker Hub's web site begin with.
+const PAGES: &str = "hub.docker.com/";
+
 /// The text names no image of a registry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NameError {
     #[error("`{0}` names no image in a registry")]
     Transport(String),
+    #[error("`{0}` is a page of Docker Hub's web site, and no registry")]
+    Page(String),
     #[error(transparent)]
     Digest(#[from] DigestError),
     #[error(transparent)]
@@ -35,6 +40,9 @@ pub(super) enum NameError {
 pub(super) fn parse(text: &str) -> Result<(Remote, Selector), NameError> {
     if TRANSPORTS.iter().any(|transport| text.starts_with(transport)) {
         return Err(NameError::Transport(text.to_owned()));
+    }
+    if text.starts_with(PAGES) {
+        return Err(NameError::Page(text.to_owned()));
     }
     let (text, digest) = match text.split_once('@') {
         Some((text, digest)) => (text, Some(digest.parse::<Digest>()?)),
@@ -58,10 +66,24 @@ pub(super) fn nearest(text: &str) -> Option<String> {
     let text = text.trim();
     let plain = ["https://", "http://", "docker://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let plain = plain.unwrap_or(text).trim_end_matches(['/', ':', '@']);
+    if let Some(page) = plain.strip_prefix(PAGES) {
+        return of_page(page).filter(|near| parse(near).is_ok());
+    }
     let name = plain.len() - plain.rsplit('/').next().map_or(0, str::len);
     let end = plain[name..].find([':', '@']).map_or(plain.len(), |at| name + at);
     let near = plain[..end].to_lowercase() + &plain[end..];
     (near != text && parse(&near).is_ok()).then_some(near)
+}
+
+/// The image whose page this is: `r/NAMESPACE/NAME` or, for Docker's own, `_/NAME`, and what hangs behind it, such as
+/// `/tags`.
+fn of_page(page: &str) -> Option<String> {
+    let page = page.split(['?', '#']).next()?;
+    match *page.split('/').collect::<Vec<_>>().as_slice() {
+        ["r", namespace, name, ..] => Some(format!("{namespace}/{name}")),
+        ["_", name, ..] => Some(name.to_owned()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -94,6 +116,11 @@ mod tests {
             ("Grafana", Some("grafana")),
             ("ghcr.io/a/b:", Some("ghcr.io/a/b")),
             ("ghcr.io/a/b/", Some("ghcr.io/a/b")),
+            ("https://hub.docker.com/r/grafana/grafana", Some("grafana/grafana")),
+            ("hub.docker.com/r/grafana/grafana/tags?name=11", Some("grafana/grafana")),
+            ("hub.docker.com/_/busybox:1.37", Some("busybox:1.37")),
+            ("https://hub.docker.com/_/busybox/", Some("busybox")),
+            ("hub.docker.com/search", None),
             ("dir:x", None),
             ("oci-archive:/x.tar", None),
             ("./image", None),

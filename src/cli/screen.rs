@@ -11,6 +11,7 @@ use clap::ValueEnum;
 
 use super::Error;
 use crate::log;
+use crate::reference::printable;
 use crate::report::{Line, Role};
 use crate::verdict::Verdict;
 
@@ -73,7 +74,8 @@ impl<W: Write> Screen<W> {
         let width = self.width.unwrap_or(usize::MAX);
         for line in lines.into_iter().flat_map(|line| line.wrapped(width)) {
             for span in &line.spans {
-                self.styled(style(span.role), &span.text)?;
+                // What is named here may be named by anybody.
+                self.styled(style(span.role), &printable(&span.text, usize::MAX))?;
             }
             writeln!(self)?;
         }
@@ -83,15 +85,18 @@ impl<W: Write> Screen<W> {
     /// Writes an error with what may help; `of` is the image that it is about, where there are several.
     pub(super) fn error(&mut self, of: Option<&str>, error: &Error, hint: Option<&str>) -> io::Result<()> {
         let said = log::chain(error);
-        self.styled(AnsiColor::Red.on_default().bold(), "error:")?;
         let of = of.filter(|of| !said.contains(of)).map(|of| format!(" {of}:")).unwrap_or_default();
-        writeln!(self, "{of} {said}")?;
+        let said = format!("{of} {said}");
+        // The SDK lists on lines of its own where it has looked for credentials.
+        let mut said = said.lines();
+        let first = Line::prose(2).with(Role::Verdict(Verdict::Fails), "error:").plain(said.next().unwrap_or_default());
+        let mut lines = vec![first];
+        lines.extend(said.map(|line| Line::prose(4).plain(line)));
         if let Some(hint) = hint {
-            writeln!(self)?;
-            self.styled(AnsiColor::Green.on_default().bold(), "hint:")?;
-            writeln!(self, " {hint}")?;
+            let hint = Line::prose(2).with(Role::Verdict(Verdict::Runs), "hint:").plain(format!(" {hint}"));
+            lines.extend([Line::fixed(), hint]);
         }
-        Ok(())
+        self.lines(lines)
     }
 
     fn styled(&mut self, style: Style, text: &str) -> io::Result<()> {

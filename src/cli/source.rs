@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use super::Error;
 use super::choice::Choice;
 use super::image::ImageArgument;
+use super::local;
 use crate::aws::Aws;
 use crate::reference::{Digest, Repository, Selector};
 use crate::registry::archive::Archive;
@@ -38,6 +39,18 @@ pub(super) struct Source {
     hint: Option<String>,
 }
 
+/// What a reference names, as far as that is seen without reading an image or asking a registry.
+///
+/// # Errors
+/// Where it names nothing, or by the wrong scheme something that lies on this machine.
+pub(super) fn named(reference: &str) -> Result<ImageArgument, Error> {
+    let argument = reference.parse();
+    if let Some(misnamed) = local::misnamed(reference, argument.as_ref().ok()) {
+        return Err(misnamed.into());
+    }
+    Ok(argument?)
+}
+
 /// Opens images. What is expensive to have is shared by all of them: the credentials of a region are looked up once.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
@@ -48,8 +61,8 @@ impl Sources {
     /// Opens the place that holds the image; whether it is there is seen later.
     ///
     /// # Errors
-    /// Where the reference names nothing, or a file of its place cannot be read, or it may mean several images.
-    pub(super) async fn open(&self, reference: &str) -> Result<Source, Error> {
+    /// Where a file of its place cannot be read, or it may mean several images.
+    pub(super) async fn open(&self, reference: &str, argument: ImageArgument) -> Result<Source, Error> {
         let source = |registry, selector, hint| Source {
             reference: reference.to_owned(),
             registry,
@@ -57,7 +70,7 @@ impl Sources {
             repository: None,
             hint,
         };
-        Ok(match reference.parse()? {
+        Ok(match argument {
             ImageArgument::Layout { directory, selector } => {
                 let layout = Layout::open(&directory, None)?;
                 let choice = Choice::of_layout(reference, "layout", layout.listed());

@@ -17,7 +17,7 @@ mod signed;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::reference::{Digest, Selector};
+use crate::reference::{Digest, Selector, printable};
 use crate::service_error::Cause;
 
 /// The largest manifest, in bytes: Amazon ECR takes no larger one (service quotas, "Maximum manifest size").
@@ -201,5 +201,10 @@ fn read_at_most(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
 }
 
 fn unreadable(path: &Path, source: io::Error) -> RegistryError {
-    RegistryError::File { path: path.display().to_string(), source }
+    RegistryError::File { path: shown(path), source }
+}
+
+/// A path as it is told to people, whose terminal its name is not to command.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string(), usize::MAX)
 }

@@ -84,9 +84,11 @@ pub fn lines(report: &Report) -> Vec<Line> {
     lines
 }
 
-/// One thing that is known of the image. A digest, which is never broken, fits into 80 columns on a line of its own.
+/// One thing that is known of the image. A value of one word, such as a digest, stays beside its label, even where that
+/// makes the line too long.
 pub(super) fn fact(label: &str, value: &str) -> Line {
-    Line::prose(if label == "digest" { 4 } else { 12 }).with(Role::Label, format!("  {label:<10}")).plain(value)
+    let line = if value.contains(' ') { Line::prose(12) } else { Line::fixed() };
+    line.with(Role::Label, format!("  {label:<10}")).plain(value)
 }
 
 /// What starts, once for each way in which something does.

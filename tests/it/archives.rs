@@ -279,8 +279,8 @@ fn an_image_is_chosen_by_its_name() {
         room.path(),
         "docker-archive:DIR/two.tar:team/app",
         expect![[r#"
-        2 error: `docker-archive:DIR/two.tar:team/app` does not name its image by a tag, as `docker-archive:FILE[:[REPOSITORY:]TAG]` does
-    "#]],
+            64 error: `docker-archive:DIR/two.tar:team/app` does not name its image by a tag, as `docker-archive:FILE[:[REPOSITORY:]TAG]` does
+        "#]],
     );
     let unnamed = json!([{"Config": configs[0].0, "RepoTags": null, "Layers": ["a"]}]);
     let archive = Archive::default().file("manifest.json", unnamed.to_string().as_bytes());
@@ -434,8 +434,10 @@ fn what_is_no_archive_is_said_to_be_none() {
         room.path(),
         "oci-archive:DIR",
         expect![[r#"
-        2 error: DIR cannot be read: it is no file that can be sought in
-    "#]],
+            64 error: `oci-archive:DIR` is a directory, and an archive is a file
+
+            hint: use `oci:DIR`
+        "#]],
     );
     complains(
         room.path(),

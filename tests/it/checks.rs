@@ -69,7 +69,15 @@ fn two_images_of_which_one_fails() {
 fn an_image_that_cannot_be_read_does_not_lose_the_others() {
     check(
         &three(),
-        &["check", "oci:DIR:none", "oci:DIR:amd64", "dir:x", "oci:DIR/none:v1", "--runtime", "ecs/amd64"],
+        &[
+            "check",
+            "oci:DIR:none",
+            "oci:DIR:amd64",
+            "oci-archive:DIR/none.tar",
+            "oci:DIR/none:v1",
+            "--runtime",
+            "ecs/amd64",
+        ],
         &expect![[r#"
             success false code 2
             --- out
@@ -88,9 +96,7 @@ fn an_image_that_cannot_be_read_does_not_lose_the_others() {
 
             hint: the layout has amd64, arm64, arm
 
-            error: `dir:x` names no image in a registry
-
-            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+            error: oci-archive:DIR/none.tar: DIR/none.tar cannot be read: No such file or directory (os error 2)
 
             error: oci:DIR/none:v1: DIR/none cannot be read: it is no OCI image layout, for want of a file `oci-layout`
 
@@ -227,8 +233,7 @@ fn prose_fits_and_commands_and_digests_stay_whole() {
             oci:DIR:v1 will not start on Lambda on arm64
 
               image     oci:DIR:v1
-              digest
-                sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89
+              digest    sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89
               platform  linux/amd64, linux/arm64
 
             ✗ Lambda on arm64
@@ -465,24 +470,24 @@ fn what_is_in_an_index_with_a_lying_label_and_one_for_another_system() {
     check(
         &["check", "--platforms", "oci:DIR:v1", "--format", "sarif"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: platforms are printed as text or json
-    "#]],
+            success false code 64
+            --- out
+            --- err
+            error: platforms are printed as text or json
+        "#]],
     );
     check(
         &["check", "--platforms", "oci:DIR:v1", "--runtime", "ecs/arm64"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: the argument '--platforms' cannot be used with '--runtime <RUNTIME>'
+            success false code 64
+            --- out
+            --- err
+            error: the argument '--platforms' cannot be used with '--runtime <RUNTIME>'
 
-        Usage: ecr-preflight check --platforms <IMAGE>...
+            Usage: ecr-preflight check --platforms <IMAGE>...
 
-        For more information, try '--help'.
-    "#]],
+            For more information, try '--help'.
+        "#]],
     );
 }
 

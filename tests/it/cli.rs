@@ -211,18 +211,18 @@ fn what_cannot_be_checked_is_said_with_what_helps() {
     check(
         &["check", "ghcr.io/Team/App:v1"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: `Team/App` is not a repository name: expected lower-case words and digits, joined by `.`, `_`, `__`, `-` and `/`
+            success false code 64
+            --- out
+            --- err
+            error: `Team/App` is not a repository name: expected lower-case words and digits, joined by `.`, `_`, `__`, `-` and `/`
 
-        hint: did you mean `ghcr.io/team/app:v1`?
-    "#]],
+            hint: did you mean `ghcr.io/team/app:v1`?
+        "#]],
     );
     check(
         &["check", "dir:image"],
         expect![[r#"
-            success false code 2
+            success false code 64
             --- out
             --- err
             error: `dir:image` names no image in a registry
@@ -233,7 +233,7 @@ fn what_cannot_be_checked_is_said_with_what_helps() {
     check(
         &["check", "ghcr.io/team/app@v1"],
         expect![[r#"
-            success false code 2
+            success false code 64
             --- out
             --- err
             error: `v1` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits
@@ -244,13 +244,13 @@ fn what_cannot_be_checked_is_said_with_what_helps() {
     check(
         &["check", "oci:DIR:v1", "--runtime", "ecs"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: invalid value 'ecs' for '--runtime <RUNTIME>': `ecs` names no runtime; did you mean `ecs/amd64` or `ecs/arm64`?
+            success false code 64
+            --- out
+            --- err
+            error: invalid value 'ecs' for '--runtime <RUNTIME>': `ecs` names no runtime; did you mean `ecs/amd64` or `ecs/arm64`?
 
-        For more information, try '--help'.
-    "#]],
+            For more information, try '--help'.
+        "#]],
     );
     check(
         &["replay", "DIR/index.json", "--layout", "DIR"],
@@ -275,14 +275,14 @@ fn what_cannot_be_checked_is_said_with_what_helps() {
 #[test]
 fn a_setting_that_cannot_be_used_stops_the_command() {
     expect![[r#"
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: PREFLIGHT_DEPTH is `all`; allowed: labels, configs or binaries
     "#]]
     .assert_eq(&run(&["check", "oci:x:y"], &[("PREFLIGHT_DEPTH", "all")]));
     expect![[r#"
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: PREFLIGHT_DEPHT is no setting; did you mean PREFLIGHT_DEPTH?
@@ -401,7 +401,8 @@ fn help_teaches() {
 
         Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 
-        Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an error
+        Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an
+        error; 64 the command line or a setting is wrong, and nothing was done
         --- err
     "#]]
     .assert_eq(&run(&["--help"], &[]));
@@ -471,7 +472,8 @@ fn help_teaches() {
           ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
           ecr-preflight check --platforms grafana/grafana:11.4.0
 
-        Exit code: 1 if any image fails; else 2 if any could not be told or read; else 0
+        Exit code: 1 if any image fails; else 2 if any could not be told or read; else 0;
+        64 if the command line or a setting is wrong, and then nothing is checked
         --- err
     "#]]
     .assert_eq(&run(&["check", "--help"], &[]));

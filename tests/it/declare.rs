@@ -171,13 +171,13 @@ fn what_is_no_declaration_is_refused_before_any_call() {
     }
     assert!(aws.calls().is_empty());
     expect![[r#"
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: invalid value 'esc/arm64' for '[RUNTIME]...': `esc/arm64` names no runtime; did you mean `ecs/arm64`?
 
         For more information, try '--help'.
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: the following required arguments were not provided:
@@ -188,7 +188,7 @@ fn what_is_no_declaration_is_refused_before_any_call() {
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: the following required arguments were not provided:
@@ -200,25 +200,25 @@ fn what_is_no_declaration_is_refused_before_any_call() {
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: `team/app:v1` is not a repository name: expected lower-case words joined by `.`, `_`, `-` and `/`
 
         hint: a repository is named without a tag: `team/app`, its URI, or its ARN
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: `team/app:v1` is not a repository name: expected lower-case words joined by `.`, `_`, `-` and `/`
 
         hint: a repository is named without a tag: `team/app`, its URI, or its ARN
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: `arn:aws:ecr:us-west-2:123456789012:team/app` is not the ARN of a repository: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`
 
         hint: a repository is named without a tag: `team/app`, its URI, or its ARN
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: the argument '[RUNTIME]...' cannot be used with '--remove'
@@ -228,7 +228,7 @@ fn what_is_no_declaration_is_refused_before_any_call() {
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: the argument '[REPOSITORY]' cannot be used with '--format <FORMAT>'

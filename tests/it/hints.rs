@@ -1,8 +1,11 @@
 //! What the command line says where AWS or a registry does not give what was asked for, and what it says may help.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use expect_test::expect;
+use tempfile::TempDir;
 
 use crate::cli::run;
 use crate::support::aws::{FakeAws, Fault};
@@ -341,4 +344,136 @@ fn what_the_client_has_tried_four_times_is_said_with_what_to_do() {
 
         hint: check the network and its proxy, and that `us-west-2` is a region
     "#]].assert_eq(&(throttled.join().unwrap() + &refused));
+}
+
+/// The exit code and the errors of a check in this directory.
+fn check_in(directory: &Path, references: &[&str], settings: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
+    command.env_clear().env("HOME", "/nonexistent").envs(settings.iter().copied()).current_dir(directory);
+    let output = command.arg("check").args(references).args(["--runtime", "ecs/arm64"]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    format!("{}\n{}", output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// A directory with a layout, archives of it, and what is neither.
+fn room() -> TempDir {
+    let room = TempDir::new().unwrap();
+    let at = |name: &str| room.path().join(name);
+    let mut layout = Builder::at(&at("layout"));
+    let image = layout.image("arm64");
+    layout.tag("v1", &image);
+    let mut archive = tar::Builder::new(fs::File::create(at("o.tar")).unwrap());
+    archive.append_dir_all(".", at("layout")).unwrap();
+    archive.finish().unwrap();
+    let mut saved = tar::Builder::new(fs::File::create(at("saved")).unwrap());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(2);
+    saved.append_data(&mut header, "manifest.json", &b"[]"[..]).unwrap();
+    saved.finish().unwrap();
+    fs::write(at("o.tgz"), b"\x1f\x8b\x08\0\0\0\0").unwrap();
+    fs::write(at("empty.tar"), b"").unwrap();
+    fs::create_dir(at("empty")).unwrap();
+    room
+}
+
+#[test]
+fn what_lies_here_is_asked_of_no_registry_and_its_scheme_is_named() {
+    let room = room();
+    let absolute = room.path().join("o.tar").display().to_string();
+    let bare = "is on this machine, where a name without a scheme is that of a registry's image";
+    for (reference, wrong, hint) in [
+        ("o.tar", bare, "`oci-archive:o.tar`"),
+        ("o.tar:v1", bare, "`oci-archive:o.tar:v1`"),
+        ("./o.tar", bare, "`oci-archive:./o.tar`"),
+        (absolute.as_str(), bare, &format!("`oci-archive:{absolute}`")),
+        ("saved", bare, "`docker-archive:saved`"),
+        ("o.tgz", bare, "`oci-archive:o.tgz` or `docker-archive:o.tgz`"),
+        ("empty.tar", bare, "`oci-archive:empty.tar` or `docker-archive:empty.tar`"),
+        ("layout", bare, "`oci:layout`"),
+        ("./layout:v1", bare, "`oci:./layout:v1`"),
+        ("oci:o.tar", "is a file, and a layout is a directory", "`oci-archive:o.tar`"),
+        ("oci:o.tar:v1", "is a file, and a layout is a directory", "`oci-archive:o.tar:v1`"),
+        ("oci:saved", "is a file, and a layout is a directory", "`docker-archive:saved`"),
+        ("oci-archive:layout:v1", "is a directory, and an archive is a file", "`oci:layout:v1`"),
+        ("docker-archive:layout:app:v1", "is a directory, and an archive is a file", "`oci:layout`"),
+    ] {
+        let expected = format!("64\nerror: `{reference}` {wrong}\n\nhint: use {hint}\n");
+        assert_eq!(check_in(room.path(), &[reference], &[]), expected);
+    }
+    // No directory of an image's name is in the way of that image, nor is anything where a registry is named.
+    let nowhere = [("HTTPS_PROXY", "http://127.0.0.1:1")];
+    for reference in ["empty", "docker://layout"] {
+        let said = check_in(room.path(), &[reference], &nowhere);
+        assert!(said.starts_with("2\nerror: pull on docker.io/library/"), "{said}");
+    }
+}
+
+#[test]
+fn a_page_of_docker_hub_is_no_registry_and_what_is_mistyped_keeps_the_others_from_being_checked() {
+    let room = room();
+    let mut said = String::new();
+    for references in [
+        &["https://hub.docker.com/r/grafana/grafana"][..],
+        &["hub.docker.com/r/grafana/grafana/tags"],
+        &["hub.docker.com/_/busybox"],
+        &["oci:layout:v1", "ghcr.io/team/app@v1"],
+        &["oci:layout:v1", "oci:"],
+    ] {
+        said += &check_in(room.path(), references, &[]);
+    }
+    expect![[r#"
+        64
+        error: `https:` is not the host of a registry: expected `NAME[:PORT]`
+
+        hint: did you mean `grafana/grafana`?
+        64
+        error: `hub.docker.com/r/grafana/grafana/tags` is a page of Docker Hub's web site, and no registry
+
+        hint: did you mean `grafana/grafana`?
+        64
+        error: `hub.docker.com/_/busybox` is a page of Docker Hub's web site, and no registry
+
+        hint: did you mean `busybox`?
+        64
+        error: ghcr.io/team/app@v1: `v1` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits
+
+        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+        64
+        error: `oci:` names no directory
+    "#]].assert_eq(&said);
+}
+
+#[test]
+fn errors_and_hints_fit_the_terminal_and_do_not_command_it() {
+    let room = room();
+    let mut said = String::new();
+    for reference in ["oci-archive:b\u{1b}[31m.tar", "oci:b\u{1b}[31m", "docker-archive:\u{7}", "dir:\u{1b}c"] {
+        said += &check_in(room.path(), &[reference], &[]);
+    }
+    fs::rename(room.path().join("layout"), room.path().join("\u{1b}[31m")).unwrap();
+    for reference in ["oci:\u{1b}[31m:v2", "\u{1b}[31m"] {
+        said += &check_in(room.path(), &[reference], &[("COLUMNS", "60")]);
+    }
+    assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{said:?}");
+    expect![[r#"
+        2
+        error: b�[31m.tar cannot be read: No such file or directory (os error 2)
+        2
+        error: b�[31m cannot be read: it is no OCI image layout, for want of a file `oci-layout`
+        2
+        error: � cannot be read: No such file or directory (os error 2)
+        64
+        error: `dir:�c` names no image in a registry
+
+        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+        2
+        error: oci:�[31m:v2 is not there
+
+        hint: the layout has v1
+        64
+        error: `�[31m` is on this machine, where a name without a
+          scheme is that of a registry's image
+
+        hint: use `oci:�[31m`
+    "#]].assert_eq(&said);
 }

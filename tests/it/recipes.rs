@@ -34,6 +34,11 @@ fn steps(action: &Yaml) -> Vec<Yaml> {
 
 /// Runs the action's check with these inputs, the others at their defaults; gives the outputs, too.
 fn act(inputs: &[(&str, &str)]) -> (Output, String) {
+    act_with(inputs, &[])
+}
+
+/// The same with variables of the environment.
+fn act_with(inputs: &[(&str, &str)], settings: &[(&str, &str)]) -> (Output, String) {
     let action = action();
     let step = steps(&action).into_iter().find(|step| step["id"] == "check").unwrap();
     let directory = TempDir::new().unwrap();
@@ -47,7 +52,7 @@ fn act(inputs: &[(&str, &str)]) -> (Output, String) {
         let default = action["inputs"][name.as_str()]["default"].as_str().unwrap_or_default().to_owned();
         bash.env(variable.as_str().unwrap(), given.unwrap_or(default));
     }
-    let output = bash.env("GITHUB_OUTPUT", &outputs).output().unwrap();
+    let output = bash.env("GITHUB_OUTPUT", &outputs).envs(settings.iter().copied()).output().unwrap();
     (output, fs::read_to_string(outputs).unwrap_or_default())
 }
 
@@ -92,7 +97,41 @@ fn the_action_fails_the_build_on_a_wrong_image() {
         assert_eq!(outputs, format!("exit-code={exit_code}\n"), "{images} {fail_on}");
     }
     let (output, _) = act(&[("images", WRONG), ("fail-on", "fail")]);
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+}
+
+#[test]
+fn the_action_fails_the_build_where_nothing_was_checked_whatever_it_fails_on() {
+    let directory = TempDir::new().unwrap();
+    let log = directory.path().join("log.sarif");
+    for (images, runtimes, settings) in [
+        (GOOD, "ecs/amd", &[][..]),
+        ("", "ecs/arm64", &[]),
+        ("Grafana", "ecs/arm64", &[]),
+        ("oci:events/images:2.0.0 oci:", "ecs/arm64", &[]),
+        (GOOD, "ecs/arm64", &[("PREFLIGHT_DEPTH", "x")]),
+        (GOOD, "ecs/arm64", &[("PREFLIGHT_DEPHT", "labels")]),
+    ] {
+        for fail_on in ["unknown", "fails", "never"] {
+            let log = log.to_str().unwrap();
+            let inputs = [("images", images), ("runtimes", runtimes), ("fail-on", fail_on), ("sarif-file", log)];
+            let (output, outputs) = act_with(&inputs, settings);
+            assert_eq!(output.status.code(), Some(64), "{images} {runtimes} {fail_on}: {output:?}");
+            assert_eq!(outputs, "exit-code=64\n");
+        }
+    }
+}
+
+#[test]
+fn the_action_fails_the_build_where_the_log_cannot_be_written() {
+    let directory = TempDir::new().unwrap();
+    let nowhere = directory.path().join("none/log.sarif");
+    // One cannot be opened; the other can, and takes nothing.
+    for (file, code) in [(nowhere.to_str().unwrap(), 73), ("/dev/full", 74)] {
+        let (output, _) =
+            act(&[("images", GOOD), ("runtimes", "ecs/arm64"), ("sarif-file", file), ("fail-on", "never")]);
+        assert_eq!(output.status.code(), Some(code), "{file}: {output:?}");
+    }
 }
 
 #[test]
@@ -107,10 +146,51 @@ fn the_action_writes_a_log_of_what_fails() {
 }
 
 #[test]
-fn the_action_takes_the_tool_that_is_there() {
+fn the_action_takes_the_tool_that_is_there_where_it_is_of_the_same_version() {
     let install = steps(&action()).into_iter().find(|step| step["id"] == "install").unwrap();
-    let output = command("bash").args(["-eo", "pipefail", "-c", install["run"].as_str().unwrap()]).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
+    let own = env!("CARGO_PKG_VERSION");
+    for (version, is_installed) in [
+        (Some(own.to_owned()), true),
+        (Some(format!("{own}0")), false),
+        (Some("0.0.9".to_owned()), false),
+        (None, false),
+    ] {
+        for commit in ["", " (487876fc0d2e 2026-11-21)"] {
+            let directory = TempDir::new().unwrap();
+            let (tools, path) = (directory.path().join("tools"), directory.path().join("path"));
+            fs::create_dir(&tools).unwrap();
+            let script = |name: &str, script: &str| {
+                fs::write(tools.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+                fs::set_permissions(tools.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+            };
+            if let Some(version) = &version {
+                script("ecr-preflight", &format!("echo 'ecr-preflight {version}{commit}'"));
+            }
+            let said = directory.path().join("said");
+            script("cargo", &format!("echo \"$PWD $*\" > {}", said.display()));
+            let source = fs::canonicalize(".").unwrap();
+            let mut bash = command("bash");
+            // Where the workflow runs is somebody else's repository, with a toolchain of its own.
+            bash.args(["-eo", "pipefail", "-c", install["run"].as_str().unwrap()]).current_dir(directory.path());
+            bash.env("PATH", format!("{}:/usr/bin:/bin", tools.display())).env("CARGO_HOME", directory.path());
+            let output = bash.env("SOURCE", &source).env("GITHUB_PATH", &path).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            let said = fs::read_to_string(&said).unwrap_or_default();
+            assert_eq!(said.is_empty(), is_installed, "{version:?}: {said}");
+            if !is_installed {
+                assert!(said.starts_with(&format!("{} install --locked", source.display())), "{said}");
+                let path = fs::read_to_string(&path).unwrap();
+                assert_eq!(path, format!("{}/bin\n", directory.path().display()));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_version_of_the_tool_is_the_one_that_the_action_asks_for() {
+    let output = command("ecr-preflight").arg("--version").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said.split_whitespace().take(2).collect::<Vec<_>>(), ["ecr-preflight", env!("CARGO_PKG_VERSION")]);
 }
 
 /// A git that asks nobody and reads nobody's settings.
@@ -118,6 +198,18 @@ fn git(directory: &Path, arguments: &[&str]) -> Output {
     let mut git = command("git");
     git.current_dir(directory).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
     git.args(["-c", "user.name=a", "-c", "user.email=a@example.com"]).args(arguments).output().unwrap()
+}
+
+fn copy_layout(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_layout(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
 }
 
 #[test]
@@ -128,10 +220,15 @@ fn the_hook_stops_a_push() {
     assert!(git(&["init", "--quiet", "--bare", theirs.path().to_str().unwrap()]).status.success());
     assert!(git(&["init", "--quiet", "--initial-branch=main", "."]).status.success());
     assert!(git(&["commit", "--quiet", "--allow-empty", "--message", "one"]).status.success());
-    let hook = ours.path().join(".git/hooks/pre-push");
-    fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    fs::copy("recipes/pre-push", &hook).unwrap();
-    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    // As the README has it, in a further worktree, where `.git` is a file.
+    let worktree = theirs.path().join("worktree");
+    assert!(git(&["worktree", "add", "--quiet", worktree.to_str().unwrap(), "-b", "other"]).status.success());
+    let readme = fs::read_to_string("README.md").unwrap();
+    let copy = readme.lines().find(|line| line.starts_with("cp recipes/pre-push")).unwrap();
+    fs::create_dir(worktree.join("recipes")).unwrap();
+    fs::copy("recipes/pre-push", worktree.join("recipes/pre-push")).unwrap();
+    fs::create_dir_all(ours.path().join(".git/hooks")).unwrap();
+    assert!(command("sh").args(["-c", copy]).current_dir(&worktree).status().unwrap().success());
     let push = |branch: &str| git(&["push", "--quiet", theirs.path().to_str().unwrap(), &format!("main:{branch}")]);
     let set = |key: &str, value: &str| assert!(git(&["config", "--replace-all", key, value]).status.success());
     assert!(push("nothing-configured").status.success());
@@ -142,10 +239,19 @@ fn the_hook_stops_a_push() {
     assert!(String::from_utf8_lossy(&stopped.stdout).contains("wrong-architecture"), "{stopped:?}");
     set("preflight.runtime", "ecs/arm64");
     assert!(push("right").status.success());
+    // What cannot be read stops it as well; blanks are a part of a path, and a pattern is none.
+    set("preflight.image", "oci:not/built");
+    assert!(!push("unread").status.success());
+    let blank = ours.path().join("an image *");
+    copy_layout(&images, &blank);
+    set("preflight.image", &format!("oci:{}:11.4.0", blank.display()));
+    assert!(git(&["config", "--add", "preflight.runtime", "linux/arm64"]).status.success());
+    let right = push("blanks");
+    assert!(right.status.success(), "{right:?}");
     let branches = git(&["ls-remote", "--heads", theirs.path().to_str().unwrap()]);
     let branches = String::from_utf8(branches.stdout).unwrap();
     let names: Vec<&str> = branches.lines().map(|line| line.rsplit('/').next().unwrap()).collect();
-    assert_eq!(names, ["nothing-configured", "right"]);
+    assert_eq!(names, ["blanks", "nothing-configured", "right"]);
 }
 
 #[test]

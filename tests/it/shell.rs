@@ -67,7 +67,7 @@ fn the_manual_has_a_page_for_every_command() {
     assert_eq!(out(&["man"]), std::fs::read_to_string(man.join("ecr-preflight.1")).unwrap());
     assert_eq!(out(&["man", "check"]), std::fs::read_to_string(man.join("ecr-preflight-check.1")).unwrap());
     expect![[r#"
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: there is no command `chek`
@@ -120,7 +120,7 @@ fn the_version_names_the_commit_where_there_is_one() {
 #[test]
 fn without_arguments_there_is_help() {
     let said = run(&[], &[]);
-    assert!(said.starts_with("success false code 2\n--- out\n--- err\n"), "{said}");
+    assert!(said.starts_with("success false code 64\n--- out\n--- err\n"), "{said}");
     for command in COMMANDS {
         assert!(said.contains(&format!("\n  {command} ")), "{command} in {said}");
     }

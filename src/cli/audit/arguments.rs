@@ -117,7 +117,7 @@ Examples:
 A file of results is written as answers come. Interrupted or killed, the same command goes on with
 what is missing, and asks again about what could not be read.
 
-Exit code: 0 nothing fails; 1 something fails; 2 nothing fails, but something could not be told or read; 130 interrupted";
+Exit code: 0 nothing fails; 1 something fails; 2 nothing fails, but something could not be told or read; 64 the command line or a setting is wrong; 130 interrupted";
 
 fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;

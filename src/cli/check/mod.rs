@@ -17,8 +17,9 @@ use futures_util::{StreamExt, stream};
 use self::one::{Checker, Unread};
 use self::printer::Printer;
 pub use self::sarif::sarif;
+use super::image::ImageArgument;
 use super::screen::Screen;
-use super::source::Sources;
+use super::source::{self, Sources};
 use super::{Error, near};
 use crate::runtime::Runtime;
 use crate::verdict::Verdict;
@@ -77,7 +78,8 @@ Examples:
   ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
   ecr-preflight check --platforms grafana/grafana:11.4.0
 
-Exit code: 1 if any image fails; else 2 if any could not be told or read; else 0";
+Exit code: 1 if any image fails; else 2 if any could not be told or read; else 0;
+64 if the command line or a setting is wrong, and then nothing is checked";
 
 /// How many images are read beside each other: enough that one slow registry does not hold up the rest, and few enough
 /// that each gets on. How many layers are read at a time is the inspector's to bound.
@@ -96,9 +98,12 @@ pub(super) async fn run<O: Write, E: Write>(
     if arguments.platforms && !matches!(arguments.format, Format::Text | Format::Json) {
         return Err(Error::NoFormat);
     }
+    // All of them before the first is read: what is mistyped is no verdict on an image.
+    let named: Vec<_> =
+        arguments.images.iter().map(|reference| named(reference, &arguments)).collect::<Result<_, _>>()?;
     let mut printer = Printer::new(&arguments, out, err);
-    let checks = arguments.images.iter().map(async |reference| {
-        let found = match sources.open(reference).await {
+    let checks = named.into_iter().map(async |(reference, argument)| {
+        let found = match sources.open(reference, argument).await {
             Ok(source) if arguments.platforms => checker.platforms(&source).await,
             Ok(source) => checker.check(&source).await,
             Err(error) => Err(error),
@@ -107,11 +112,20 @@ pub(super) async fn run<O: Write, E: Write>(
             Ok(answer) => Ok(answer),
             Err(error) => Err(Unread { hint: near::hint(&error).await, error }),
         };
-        (reference.as_str(), found)
+        (reference, found)
     });
     let mut checks = std::pin::pin!(stream::iter(checks).buffered(BESIDE));
     while let Some((reference, found)) = checks.next().await {
         printer.add(reference, found)?;
     }
     printer.finish()
+}
+
+/// What a reference names; the error says which reference it is of, where there are several.
+fn named<'a>(reference: &'a str, among: &Arguments) -> Result<(&'a str, ImageArgument), Error> {
+    let named = source::named(reference).map_err(|error| {
+        let is_said = among.images.len() == 1 || error.to_string().contains(reference);
+        if is_said { error } else { Error::Among { reference: reference.to_owned(), source: Box::new(error) } }
+    });
+    Ok((reference, named?))
 }

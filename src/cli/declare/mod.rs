@@ -66,7 +66,7 @@ Permissions: ecr:ListTagsForResource, ecr:TagResource, and for --remove ecr:Unta
 repository; for --list, and where a name alone is given, ecr:DescribeRepositories
 
 Exit code: 0 it is declared as said, or only shown; 2 it was not written, something that is listed
-cannot be read, or an error";
+cannot be read, or an error; 64 the command line or a setting is wrong";
 
 /// The longest answer that is read, in bytes; the rest of a longer one is a no.
 const MAX_ANSWER: u64 = 64;

@@ -10,6 +10,7 @@ use docker_credential::{CredentialRetrievalError, DockerCredential, get_credenti
 
 use super::fault::Fault;
 use crate::reference::Remote;
+use crate::registry::shown;
 
 /// The names under which credentials for Docker Hub are kept: docker's own, and that of other tools.
 const HUB: [&str; 2] = ["https://index.docker.io/v1/", "docker.io"];
@@ -31,7 +32,7 @@ fn read(names: &[String]) -> Result<Option<DockerCredential>, Fault> {
         let file = match File::open(&path) {
             Ok(file) => BufReader::new(file),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Fault::failed(format!("{} cannot be read: {error}", path.display()))),
+            Err(error) => return Err(Fault::failed(format!("{} cannot be read: {error}", shown(&path)))),
         };
         match get_credential_from_reader(file, name) {
             Ok(credential) => return Ok(Some(credential)),
@@ -39,7 +40,7 @@ fn read(names: &[String]) -> Result<Option<DockerCredential>, Fault> {
             // The words of docker-credential-helpers, `errCredentialsNotFoundMessage`.
             Err(CredentialRetrievalError::HelperFailure { stdout, .. }) if stdout.contains("credentials not found") => {
             }
-            Err(error) => return Err(Fault::failed(words(&path.display().to_string(), &error))),
+            Err(error) => return Err(Fault::failed(words(&shown(&path), &error))),
         }
     }
     Ok(None)

@@ -234,7 +234,7 @@ fn the_help() {
         what is missing, and asks again about what could not be read.
 
         Exit code: 0 nothing fails; 1 something fails; 2 nothing fails, but something could not be told or
-        read; 130 interrupted
+        read; 64 the command line or a setting is wrong; 130 interrupted
         --- err
     "#]]
     .assert_eq(&stage.run(&["--help"]));

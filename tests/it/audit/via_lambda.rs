@@ -144,7 +144,7 @@ fn a_log_that_is_not_there_and_a_bus_that_refuses_say_what_to_do() {
         error: events:PutEvents failed: allow the caller this action on the event bus, in the function's region: AccessDeniedException: as said
     "#]].assert_eq(&stage.run(&["--via-lambda"]));
     expect![[r#"
-        success false code 2
+        success false code 64
         --- out
         --- err
         error: the argument '--via-lambda' cannot be used with '--runtime <RUNTIME>'
