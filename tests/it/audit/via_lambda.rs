@@ -12,10 +12,10 @@ use crate::aws::function::{TOLD, command, endpoints, region};
 use crate::support::aws::Fault;
 
 /// The function's process, whose log lines are readable as soon as they are written.
-struct Function(Child);
+pub struct Function(Child);
 
 impl Function {
-    fn start(stage: &Arc<Stage>, settings: &[(&str, &str)]) -> Self {
+    pub fn start(stage: &Arc<Stage>, settings: &[(&str, &str)]) -> Self {
         let mut child =
             command(&[settings, &[TOLD]].concat()).envs(region()).envs(endpoints(&stage.aws)).spawn().unwrap();
         let (stdout, stage) = (child.stdout.take().unwrap(), Arc::clone(stage));
