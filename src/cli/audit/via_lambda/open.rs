@@ -134,7 +134,7 @@ impl Open {
     }
 }
 
-const UNREADABLE: &str = "the function's answer cannot be understood; is it of another version?";
+const UNREADABLE: &str = "the function's answer cannot be understood (is it of another version?)";
 
 /// Why a report is no answer about this image.
 fn differs(report: &Map<String, Value>, arrival: &Arrival) -> Option<String> {

@@ -26,6 +26,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// As much is shown of what the bus says, in characters.
 const MAX_SAID: usize = 300;
 
+/// Where the bus does not even say that it refuses.
+const NOTHING: &str = "it says nothing of the event";
+
 /// An event was not taken.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
@@ -77,7 +80,7 @@ impl Sender {
                         match results.next() {
                             Some(PutEventsResultEntry { event_id: Some(id), .. }) => taken(id, arrival),
                             result => {
-                                let said = result.map_or_else(String::new, |result| said(&result));
+                                let said = result.map_or_else(|| NOTHING.to_owned(), |result| said(&result));
                                 refusal = Some(SendError::Refused(said));
                                 left.push(arrival);
                             }
