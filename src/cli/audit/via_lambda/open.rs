@@ -110,14 +110,14 @@ impl Open {
         self.changed.notify_one();
         let (results, progress) = &mut *shared.borrow_mut();
         let why = match outcome {
-            Outcome::Report(report) => match differs(&report, &arrival) {
-                Some(why) => why,
-                None => {
+            Outcome::Report(report) => {
+                let Some(why) = differs(&report, &arrival) else {
                     results.append_members(report)?;
                     progress.answered();
                     return Ok(());
-                }
-            },
+                };
+                why
+            }
             Outcome::Failed(error) => format!("the function failed: {error}"),
             Outcome::TooLarge => "its report was too large for the function's log".to_owned(),
             Outcome::Odd(why) => format!("{UNREADABLE}: {why}"),
