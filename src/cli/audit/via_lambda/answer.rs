@@ -74,7 +74,7 @@ mod tests {
             (
                 r#"{"event_id":"1","report":{},"report":{}}"#,
                 Some("1"),
-                "odd duplicate field `report` at line 1 column 37",
+                "odd duplicate field `report` at line 1 column 36",
             ),
             (r#"{"level":"ERROR","event_id":"1","message":"mark refused","reason":"x"}"#, Some("1"), "nothing"),
             (r#"{"level":"ERROR","message":"of nobody"}"#, None, "nothing"),

@@ -18,8 +18,8 @@ use crate::service_error::{Cause, cause};
 const PATTERN: &str = r#"{ ($.how = "audit") || ($.level = "ERROR") }"#;
 
 /// How far before this machine's now the log is read from, until its own lines say what time it is there: the clock here may
-/// be ahead of it. Requests to AWS fail with a clock that is wrong by more than this (AWS Identity and Access Management user
-/// guide, "Signature does not match": 15 minutes for most services), and lines that nobody waits for are passed over.
+/// be ahead of it. By more than some five minutes it cannot be ("AWS Signature Version 4 for API requests" in the IAM user
+/// guide: in most cases a request must arrive within that time of its stamp); lines that nobody waits for are passed over.
 const CLOCKS: Duration = Duration::from_mins(15);
 
 /// How far back every look begins before the newest line that was seen. Lines become readable some seconds after they
