@@ -73,6 +73,9 @@ impl Error {
                 "it was left as it is; name another file"
             }
             Self::Via(ViaError::Follow(FollowError::NoGroup { .. })) => "name the function's stack by `--stack`",
+            Self::Via(ViaError::Silent { .. }) => {
+                "look at the function's log and alarms; `--patience` waits longer, and a lower `--rate` asks more slowly"
+            }
             Self::NoTopic => "set it to the ARN of the topic that the function tells",
             Self::NoRegion => "name it by `--region`, AWS_REGION or the profile",
             _ => return None,
@@ -113,13 +116,14 @@ pub(super) async fn run<O: Write, E: Write>(
         names: arguments.repositories.clone(),
         tagged: arguments.tagged.clone(),
         newest: (!arguments.all).then_some(arguments.newest),
-        are_tags_silent: runtimes.is_some() || !settings.rules.image_tags,
+        // The function has settings of its own.
+        are_tags_silent: runtimes.is_some() || !(settings.rules.image_tags || arguments.via_lambda),
     };
     let census = Census { ecr: &ecr, pace: &pace, scope: &scope, counts: &counts };
     let mut progress = Progress::new(&counts, &mut *err);
     let end = if arguments.via_lambda {
         let mut via = Via::new(way(&arguments, &aws));
-        Box::pin(via.walk(census, &mut results, &mut progress)).await.map_err(Error::from)?
+        Box::pin(via.walk(census, &mut results, &mut progress)).await
     } else {
         let inspector = super::inspector(&settings.rules);
         let width = usize::from(arguments.concurrency);
@@ -127,14 +131,24 @@ pub(super) async fn run<O: Write, E: Write>(
         asking.walk(census, &mut results, &mut progress).await?
     };
     let done = progress.end();
-    let was_interrupted = matches!(end, End::Interrupted);
+    // Either way it goes on from here with the same command.
+    let was_interrupted = matches!(end, End::Interrupted | End::Broken(_));
+    let mut early = None;
     let is_unlisted = match end {
         End::Unlisted(error) if results.tally.lines() == 0 => return Err(error.into()),
         End::Unlisted(error) => {
             writeln!(err, "error: not all repositories were listed: {}", log::chain(&error))?;
             true
         }
-        End::Complete | End::Interrupted => false,
+        End::Interrupted => {
+            early = Some(Error::Interrupted);
+            false
+        }
+        End::Broken(error) => {
+            early = Some(error.into());
+            false
+        }
+        End::Complete => false,
     };
 
     if arguments.no_follow {
@@ -144,7 +158,11 @@ pub(super) async fn run<O: Write, E: Write>(
             summary::counted(done.answered, "image"),
             log_group(&arguments)
         )?;
-        let is_whole = done.unread == 0 && !is_unlisted && !was_interrupted;
+        if let Some(error) = early {
+            writeln!(out, "interrupted: {} were listed by then", summary::counted(counts.found.get(), "image"))?;
+            return Err(error.into());
+        }
+        let is_whole = done.unread == 0 && !is_unlisted;
         return Ok(if is_whole { Verdict::Runs } else { Verdict::Unknown });
     }
     output::print(&mut results, &arguments, out)?;
@@ -153,8 +171,8 @@ pub(super) async fn run<O: Write, E: Write>(
     // Programs read standard output; people get the summary beside it.
     if arguments.format == Format::Table { summary.write(out) } else { summary.write(err) }?;
     output::write(&mut results, &arguments, &settings.rules.key)?;
-    if was_interrupted {
-        return Err(Error::Interrupted.into());
+    if let Some(error) = early {
+        return Err(error.into());
     }
     if let (Some(topic), Some(message)) = (topic, news::message(&mut results)?) {
         let printer = Printer::default();

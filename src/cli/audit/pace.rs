@@ -28,7 +28,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 const ATTEMPTS: u32 = 12;
 
 /// Codes of throttling, as the SDKs know them.
-const THROTTLING: [&str; 8] = [
+pub(super) const THROTTLING: [&str; 8] = [
     "ThrottlingException",
     "Throttling",
     "ThrottledException",

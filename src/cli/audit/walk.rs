@@ -16,6 +16,7 @@ use super::pace::Pace;
 use super::patient::Patient;
 use super::progress::Progress;
 use super::results::Results;
+use super::via_lambda::ViaError;
 use crate::handler::{Inspect, look};
 use crate::image::Depth;
 use crate::inspect::Inspector;
@@ -50,6 +51,8 @@ pub(super) enum End {
     Unlisted(RegistryError),
     /// Somebody wants it to stop.
     Interrupted,
+    /// The function cannot be asked any more, or does not answer.
+    Broken(ViaError),
 }
 
 /// What one image gave, or why it gave nothing.

@@ -8,6 +8,7 @@ mod failures;
 mod told;
 mod scale;
 mod via_lambda;
+mod via_trouble;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,16 +9,25 @@ use aws_sdk_eventbridge::error::ProvideErrorMetadata;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 
 use super::entry::entry;
+use super::passing::is_passing;
 use super::rate::Rate;
 use crate::event::Arrival;
+use crate::reference::printable;
 use crate::service_error::{Cause, cause};
 
 /// How many events one request may hold: `EventBridge` API reference, `PutEvents`.
 pub(super) const BATCH: usize = 10;
 
-/// How often an event is put that the bus refuses for the time being, and how long the first pause is; it doubles.
-const ATTEMPTS: u32 = 8;
+/// How long the pause is after a first refusal for the time being; it doubles with each further one, up to the longest. A
+/// bus that is busy for longer is not asked sooner by waiting longer.
 const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// As much is shown of what the bus says, in characters.
+const MAX_SAID: usize = 300;
+
+/// Where the bus does not even say that it refuses.
+const NOTHING: &str = "it says nothing of the event";
 
 /// An event was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +37,7 @@ pub(in crate::cli) enum SendError {
     Denied(#[source] Cause),
     #[error("events:PutEvents failed")]
     Failed(#[source] Cause),
-    #[error("the event bus refused an event {ATTEMPTS} times: {0}")]
+    #[error("the event bus refused an event again and again: {0}")]
     Refused(String),
 }
 
@@ -37,46 +46,63 @@ pub(in crate::cli) enum SendError {
 pub(super) struct Sender {
     client: Client,
     rate: Rate,
+    patience: Duration,
     began: Instant,
 }
 
 impl Sender {
-    /// At most so many events a second.
-    pub(super) fn new(client: Client, rate: f64) -> Self {
-        Self { client, rate: Rate::new(rate), began: Instant::now() }
+    /// At most so many events a second; patience is for a bus that takes none.
+    pub(super) fn new(client: Client, rate: f64, patience: Duration) -> Self {
+        Self { client, rate: Rate::new(rate), patience, began: Instant::now() }
     }
 
-    /// Asks about these images, at most [`BATCH`]: the events' ids, in their order.
-    pub(super) async fn send(&mut self, arrivals: &[Arrival]) -> Result<Vec<String>, SendError> {
-        let entries: Vec<_> = arrivals.iter().map(entry).collect();
-        let mut ids = vec![None; entries.len()];
-        let (mut pause, mut refusal) = (PAUSE, String::new());
-        for _ in 0..ATTEMPTS {
-            let open: Vec<usize> = (0..entries.len()).filter(|at| ids[*at].is_none()).collect();
-            if open.is_empty() {
-                break;
-            }
+    /// Asks about these images, at most [`BATCH`]. Each that is taken is handed over at once, with its event's id, whatever
+    /// becomes of the others: its answer may come while they are still refused.
+    ///
+    /// # Errors
+    /// Where some are not taken in time, or never will be.
+    pub(super) async fn send(
+        &mut self,
+        arrivals: Vec<Arrival>,
+        mut taken: impl FnMut(String, Arrival),
+    ) -> Result<(), SendError> {
+        let (mut open, mut pause, mut last) = (arrivals, PAUSE, Instant::now());
+        while !open.is_empty() {
             tokio::time::sleep(self.rate.wait(open.len(), self.began.elapsed())).await;
-            match self.put(open.iter().map(|at| entries[*at].clone()).collect()).await? {
-                Put::Throttled(said) => refusal = said,
+            let (before, mut refusal) = (open.len(), None);
+            match self.put(open.iter().map(entry).collect()).await? {
+                // It may have taken them all the same. Then they are answered twice, and the first answers are nobody's.
+                Put::Later(error) => refusal = Some(error),
                 Put::Answered(results) => {
-                    for (at, result) in open.iter().zip(results) {
-                        match result.event_id {
-                            Some(id) => ids[*at] = Some(id),
-                            None => refusal = said(result.error_code(), result.error_message()),
+                    let mut results = results.into_iter();
+                    let mut left = Vec::new();
+                    for arrival in open {
+                        match results.next() {
+                            Some(PutEventsResultEntry { event_id: Some(id), .. }) => taken(id, arrival),
+                            result => {
+                                let said = result.map_or_else(|| NOTHING.to_owned(), |result| said(&result));
+                                refusal = Some(SendError::Refused(said));
+                                left.push(arrival);
+                            }
                         }
                     }
+                    open = left;
                 }
             }
-            let left = ids.iter().filter(|id| id.is_none()).count();
-            self.rate.taken(open.len() - left);
-            if left > 0 {
+            self.rate.taken(before - open.len());
+            if open.len() < before {
+                (pause, last) = (PAUSE, Instant::now());
+            }
+            if let Some(error) = refusal {
                 self.rate.refused();
+                if last.elapsed() + pause > self.patience {
+                    return Err(error);
+                }
                 tokio::time::sleep(pause).await;
-                pause *= 2;
+                pause = (pause * 2).min(LONGEST);
             }
         }
-        ids.into_iter().collect::<Option<_>>().ok_or(SendError::Refused(refusal))
+        Ok(())
     }
 
     async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Put, SendError> {
@@ -84,10 +110,10 @@ impl Sender {
             Ok(reply) => return Ok(Put::Answered(reply.entries.unwrap_or_default())),
             Err(error) => error,
         };
+        if is_passing(&error) {
+            return Ok(Put::Later(SendError::Failed(cause(error))));
+        }
         match error.code() {
-            Some(code) if code.starts_with("Throttling") || code == "TooManyRequestsException" => {
-                Ok(Put::Throttled(said(error.code(), error.message())))
-            }
             Some("AccessDeniedException") => Err(SendError::Denied(cause(error))),
             _ => Err(SendError::Failed(cause(error))),
         }
@@ -98,10 +124,12 @@ impl Sender {
 enum Put {
     /// Each event has an answer of its own.
     Answered(Vec<PutEventsResultEntry>),
-    /// All of them are too many.
-    Throttled(String),
+    /// None of them was taken for the time being.
+    Later(SendError),
 }
 
-fn said(code: Option<&str>, message: Option<&str>) -> String {
-    [code, message].into_iter().flatten().collect::<Vec<_>>().join(": ")
+/// What the bus says of one event.
+fn said(result: &PutEventsResultEntry) -> String {
+    let said: Vec<&str> = [result.error_code(), result.error_message()].into_iter().flatten().collect();
+    printable(&said.join(": "), MAX_SAID)
 }
