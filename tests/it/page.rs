@@ -54,7 +54,7 @@ fn rows(page: &str) -> Vec<Value> {
 fn a_report_is_a_row_with_every_text_of_it() {
     let report = failing();
     let mut other = report.clone();
-    other["arrival"]["tag"] = json!("latest");
+    other["settings"] = json!("seconds=7");
     let page = page(&[report.clone(), other]);
     let rows = rows(&page);
     let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana";

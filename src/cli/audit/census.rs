@@ -145,7 +145,11 @@ impl Census<'_> {
     }
 
     /// Gives back whether the repository is in scope.
-    async fn images(&self, repository: &Repository, to: &Sender<Result<Asked, Unlisted>>) -> Result<bool, RegistryError> {
+    async fn images(
+        &self,
+        repository: &Repository,
+        to: &Sender<Result<Asked, Unlisted>>,
+    ) -> Result<bool, RegistryError> {
         let (open, tags) = (self.ecr.open(repository), Rc::new(ResourceTags::default()));
         if !self.has_tags(&open, &tags).await? {
             return Ok(false);

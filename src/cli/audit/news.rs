@@ -43,9 +43,9 @@ pub(super) fn message(results: &mut Results, missing: Missing) -> io::Result<Opt
         _ => format!("Audit: {broken}, {unknown} could not be checked"),
     };
     // Of all that was asked about, not of what stands below.
-    let places = tally.place().map(|(region, account)| {
-        format!(", in {} of account {}", printable(region, 32), printable(account, 12))
-    });
+    let places = tally
+        .place()
+        .map(|(region, account)| format!(", in {} of account {}", printable(region, 32), printable(account, 12)));
     let places = places.unwrap_or_default();
     let faults: Vec<String> =
         tally.faults().iter().map(|(code, count)| format!("{} {count}", printable(code, 40))).collect();

@@ -43,7 +43,18 @@ impl<'a, E: Write> Progress<'a, E> {
             bar.with_style(style)
         });
         let now = Instant::now();
-        Self { counts, err, bar, began: now, said: now, answered: 0, skipped: 0, unread: 0, unlisted: 0, hinted: BTreeSet::new() }
+        Self {
+            counts,
+            err,
+            bar,
+            began: now,
+            said: now,
+            answered: 0,
+            skipped: 0,
+            unread: 0,
+            unlisted: 0,
+            hinted: BTreeSet::new(),
+        }
     }
 
     /// An image was answered by an earlier run.
@@ -123,7 +134,13 @@ impl<'a, E: Write> Progress<'a, E> {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        Done { answered: self.answered, skipped: self.skipped, unread: self.unread, unlisted: self.unlisted, took: self.began.elapsed() }
+        Done {
+            answered: self.answered,
+            skipped: self.skipped,
+            unread: self.unread,
+            unlisted: self.unlisted,
+            took: self.began.elapsed(),
+        }
     }
 
     fn done(&self) -> u64 {

@@ -64,7 +64,8 @@ impl Summary<'_> {
             writeln!(out, "not asked about: {passed}")?;
         }
         let Done { answered, skipped, unread, unlisted, took } = self.done;
-        let earlier = if skipped > 0 { format!(", {skipped} known from before (`--fresh` asks again)") } else { String::new() };
+        let earlier =
+            if skipped > 0 { format!(", {skipped} known from before (`--fresh` asks again)") } else { String::new() };
         let throttled =
             if self.throttled > 0 { format!(", throttled {} times", self.throttled) } else { String::new() };
         let requests = counted(self.requests, "request");

@@ -18,7 +18,11 @@ pub(super) fn headline(tally: &Tally, heading: &Heading<'_>) -> String {
     let all = images(tally.images);
     // Notes say what is not here.
     if !heading.notes.is_empty() && fails + unknown == 0 {
-        let said = if tally.images == 0 { "Nothing was looked at" } else { "Nothing is known to fail, but not everything was looked at" };
+        let said = if tally.images == 0 {
+            "Nothing was looked at"
+        } else {
+            "Nothing is known to fail, but not everything was looked at"
+        };
         return said.to_owned();
     }
     match (tally.images, fails, unknown, runs, undeclared) {

@@ -116,7 +116,8 @@ fn said_of(rest: Rest) -> Vec<String> {
         1 => Some("1 image got no answer: the results hold an error in its place.".to_owned()),
         errors => Some(format!("{errors} images got no answer: the results hold an error in their place.")),
     };
-    let torn = rest.is_torn.then(|| "The last line of the results is torn: what was being written is not here.".to_owned());
+    let torn =
+        rest.is_torn.then(|| "The last line of the results is torn: what was being written is not here.".to_owned());
     errors.into_iter().chain(torn).collect()
 }
 

@@ -124,7 +124,11 @@ fn a_file_that_is_something_else_is_left_as_it_is() {
     let stage = stage();
     let mut shown = String::new();
     for text in [
-        "notes\n", "notes", "{}\n", "{\"schema\":\"ecr-preflight/2\"}\n", "{\"schema\":\"ecr-preflight/1\"}\n",
+        "notes\n",
+        "notes",
+        "{}\n",
+        "{\"schema\":\"ecr-preflight/2\"}\n",
+        "{\"schema\":\"ecr-preflight/1\"}\n",
         "{",
         "{\"schema\":\"ecr-preflight/1\",\"image\":{},\"big\":\"important\"}",
         "{\"schema\":\"ecr-preflight/1\",\"image\":",

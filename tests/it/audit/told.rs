@@ -44,11 +44,14 @@ fn what_was_found_is_told_once_after_it_is_shown() {
     let document: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
     expect![[r#"
         {
+          "complete": true,
           "faults": {
             "wrong-architecture": 1
           },
           "images": 4,
           "schema": "ecr-preflight-audit/1",
+          "unlistedRepositories": 0,
+          "unread": 0,
           "verdicts": {
             "fails": 1,
             "ignored": 0,
@@ -114,7 +117,12 @@ fn what_could_not_be_looked_at_is_told_too() {
     assert_eq!(output.status.code(), Some(2), "{}", stage.shown(&output));
     let sent = stage.aws.calls_of("Publish");
     let bodies: Value = serde_json::from_str(sent[0].body["Message"].as_str().unwrap()).unwrap();
-    expect![[r#""#]].assert_eq(bodies["email"].as_str().unwrap());
+    expect![[r#"
+        Audit: not everything could be looked at
+        of 2 images that were asked about, in us-west-2 of account 123456789012
+        1 image could not be read and got no answer.
+    "#]]
+    .assert_eq(bodies["email"].as_str().unwrap());
     let document: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
     assert_eq!([&document["unread"], &document["complete"]], [&Value::from(1), &Value::from(false)]);
 }
