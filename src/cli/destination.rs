@@ -78,16 +78,16 @@ pub(super) fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(),
     }
     let path = resolved(path).map_err(unwritten)?;
     let beside = beside(&path);
-    let file = match OpenOptions::new().write(true).create_new(true).open(&beside) {
+    let opened = match OpenOptions::new().write(true).create_new(true).open(&beside) {
         // A directory that takes no new file may hold one that can be written.
         Err(error) if error.kind() == ErrorKind::PermissionDenied && there.is_some() => {
             return filled(OpenOptions::new().write(true).truncate(true).open(path).map_err(unwritten)?);
         }
-        opened => opened.map_err(unwritten)?,
+        made => made.map_err(unwritten)?,
     };
-    let written = kept(&file, there.as_ref())
+    let written = kept(&opened, there.as_ref())
         .map_err(unwritten)
-        .and_then(|()| filled(file))
+        .and_then(|()| filled(opened))
         .and_then(|()| fs::rename(&beside, &path).map_err(unwritten));
     if written.is_err() {
         // The error is what there is to say; a rest that stays is only untidy.
@@ -115,13 +115,11 @@ fn resolved(path: &Path) -> io::Result<PathBuf> {
             found => return found,
         }
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match fs::read_link(&path) {
-            Ok(link) => path = directory.join(link),
-            Err(_) => {
-                let name = path.file_name().ok_or(ErrorKind::NotFound)?;
-                return Ok(fs::canonicalize(directory)?.join(name));
-            }
-        }
+        let Ok(link) = fs::read_link(&path) else {
+            let name = path.file_name().ok_or(ErrorKind::NotFound)?;
+            return Ok(fs::canonicalize(directory)?.join(name));
+        };
+        path = directory.join(link);
     }
     Err(io::Error::other("too many links"))
 }

@@ -73,7 +73,7 @@ impl Started {
         };
         match &inspection.seen {
             Seen::Nothing(reason) | Seen::Lost(reason) | Seen::Unread(reason) => {
-                started.reason = Some(printable(reason, MAX_REASON))
+                started.reason = Some(printable(reason, MAX_REASON));
             }
             Seen::Late => started.reason = Some(LATE.to_owned()),
             Seen::Launches(launches, _) => launches.iter().for_each(|launch| started.add(launch)),

@@ -67,6 +67,14 @@ pub(super) struct Counts {
     pub(super) is_complete: Cell<bool>,
 }
 
+impl Counts {
+    fn remember(&self, repositories: &[Repository]) {
+        let mut names = self.names.borrow_mut();
+        let room = MOST_NAMES.saturating_sub(names.len());
+        names.extend(repositories.iter().take(room).map(|repository| repository.name().to_owned()));
+    }
+}
+
 /// One more.
 pub(super) fn count(counter: &Cell<u64>) {
     counter.set(counter.get() + 1);
@@ -123,10 +131,7 @@ impl Census<'_> {
     }
 
     async fn repositories(&self, repositories: Vec<Repository>, to: &Sender<Result<Asked, Unlisted>>) {
-        let mut names = self.counts.names.borrow_mut();
-        let room = MOST_NAMES.saturating_sub(names.len());
-        names.extend(repositories.iter().take(room).map(|repository| repository.name().to_owned()));
-        drop(names);
+        self.counts.remember(&repositories);
         let is_meant = |repository: &Repository| repository.name().starts_with(&self.scope.prefix);
         let meant: Vec<Repository> = repositories.into_iter().filter(is_meant).collect();
         self.counts.repositories.set(self.counts.repositories.get() + meant.len() as u64);

@@ -163,12 +163,9 @@ pub(super) async fn run<O: Write, E: Write>(
     let missing = Missing::new(done, is_cut, was_interrupted);
 
     if arguments.no_follow {
-        writeln!(
-            out,
-            "{} handed to the function; its answers go to the log group {}",
-            summary::counted(done.answered, "image"),
-            log_group(&arguments)
-        )?;
+        let images = summary::counted(done.answered, "image");
+        let group = log_group(&arguments);
+        writeln!(out, "{images} handed to the function; its answers go to the log group {group}")?;
         return Ok(if missing.is_any() { Verdict::Unknown } else { Verdict::Runs });
     }
     if !was_interrupted {
@@ -197,14 +194,10 @@ pub(super) async fn run<O: Write, E: Write>(
         let shown = if arguments.format == Format::Table { &mut *out as &mut dyn Write } else { &mut *err };
         pipe.write(writeln!(shown, "\n{}", printer.printed()))?;
         let sns = SnsTopic::new(aws.sns_client(super::endpoint("SNS")), topic);
-        if let Err(error) = sns.send(&message).await {
-            let error = super::Error::from(Error::from(error));
-            if verdict != Verdict::Fails {
-                return Err(error);
-            }
+        match (sns.send(&message).await.map_err(|error| super::Error::from(Error::from(error))), verdict) {
             // That something fails is more than that nobody was told.
-            let hint = near::hint(&error).await;
-            err.error(None, &error, hint.as_deref())?;
+            (Err(error), Verdict::Fails) => err.error(None, &error, near::hint(&error).await.as_deref())?,
+            (sent, _) => sent?,
         }
     }
     pipe.end()?;

@@ -96,8 +96,8 @@ fn what_the_function_fails_on_or_never_sees_is_named_and_asked_about_the_next_ti
         2 images could not be read
         results in DIR/via.jsonl: the same command goes on with what is missing
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/tools:v1 could not be read: the function failed: ecr:BatchGetImage was denied
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:old-ecs-arm64 could not be read: its report was too large for the function's log
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:old-ecs-arm64 could not be read: the function failed: ecr:BatchGetImage was denied
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/tools:v1 could not be read: its report was too large for the function's log
     "#]].assert_eq(&stage.run(&asked));
     assert!(stage.lines("via.jsonl").is_empty());
     let _function = Function::start(&stage, &[]);
