@@ -65,7 +65,7 @@ fn a_repository_whose_images_cannot_be_listed_does_not_stop_the_others() {
     assert_eq!((output.status.code(), stage.lines("x.jsonl").len()), (Some(2), 2));
     let shown = stage.shown(&output);
     assert!(
-        shown.contains("error: the images of a could not be listed: ecr:DescribeImages: ")
+        shown.contains(" could not be listed: ecr:DescribeImages: ")
             && shown.contains("\nthe images of 1 repository could not be listed\n"),
         "{shown}"
     );
