@@ -30,6 +30,8 @@ pub(super) enum Error {
     File { path: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("{path} cannot be written")]
     Unwritten { path: String, source: std::io::Error },
+    #[error("{path} is named twice: for {one} and for {other}")]
+    OneFile { path: String, one: &'static str, other: &'static str },
     #[error("{reference} is not there")]
     Absent { reference: String, hint: Option<String> },
     #[error("{reference} holds several images")]
@@ -64,6 +66,7 @@ impl Error {
             | Self::Repository(_)
             | Self::Settings(_)
             | Self::NoFormat
+            | Self::OneFile { .. }
             | Self::NoCommand(_)
             | Self::Reserved(_)
             | Self::Audit(audit::Error::NoTopic) => true,

@@ -27,6 +27,7 @@ pub(super) fn of(error: &Error) -> Option<String> {
         Error::Audit(error) => error.hint(),
         Error::Repository(_) => Some("a repository is named without a tag: `team/app`, its URI, or its ARN".to_owned()),
         Error::NoCommand(_) => Some("`ecr-preflight --help` lists the commands".to_owned()),
+        Error::OneFile { .. } => Some("one would destroy the other: name two files".to_owned()),
         Error::NoRegion => Some(
             "set AWS_REGION, or `region` in the profile that AWS_PROFILE names, or name the repository by its URI"
                 .to_owned(),

@@ -8,6 +8,7 @@ mod check;
 mod choice;
 mod completions;
 mod declare;
+mod destination;
 mod error;
 mod hint;
 mod image;
@@ -26,6 +27,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstream::stream::RawStream;
+use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::region::Region;
@@ -148,7 +153,7 @@ pub async fn run(arguments: Arguments, out: impl RawStream, err: impl RawStream)
         Command::Declare(arguments) => declare::run(arguments, &mut out, &mut err).await,
         Command::Completions(arguments) => completions::run(&arguments, &mut out),
         Command::Man(arguments) => manual::run(&arguments, &mut out),
-        Command::Page(arguments) => page::run(&arguments, &mut err).map(|()| Verdict::Ignored),
+        Command::Page(arguments) => page::run(&arguments, &mut out, &mut err).map(|()| Verdict::Ignored),
     };
     match verdict {
         Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,
@@ -185,13 +190,24 @@ async fn aws(region: Option<String>) -> Aws {
     aws_over(region, connector(), None).await
 }
 
+/// The variables that name a region.
+const NAMES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
 /// The same over another HTTP stack, and with other pauses between attempts than the configuration's.
 async fn aws_over(region: Option<String>, http: SharedHttpConnector, retries: Option<RetryConfig>) -> Aws {
     let shared = http.clone();
-    let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .http_client(http_client_fn(move |_, _| shared.clone()));
+    let client = http_client_fn(move |_, _| shared.clone());
+    let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest()).http_client(client.clone());
     if let Some(region) = region {
         loader = loader.region(Region::new(region));
+    } else if NAMES.iter().any(|name| std::env::var_os(name).is_some_and(|region| region.is_empty())) {
+        // A variable without a value is as one that is not set, as the AWS CLI has it; the SDK takes it for a region.
+        let named = NAMES.iter().find_map(|name| std::env::var(name).ok().filter(|region| !region.is_empty()));
+        let provider = ProviderConfig::without_region().with_http_client(client);
+        let chain = RegionProviderChain::first_try(named.map(Region::new))
+            .or_else(ProfileFileRegionProvider::builder().configure(&provider).build())
+            .or_else(ImdsRegionProvider::builder().configure(&provider).build());
+        loader = loader.region(chain);
     }
     if let Some(retries) = retries {
         loader = loader.retry_config(retries);

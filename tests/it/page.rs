@@ -53,7 +53,9 @@ fn rows(page: &str) -> Vec<Value> {
 #[test]
 fn a_report_is_a_row_with_every_text_of_it() {
     let report = failing();
-    let page = page(&[report.clone(), report.clone()]);
+    let mut other = report.clone();
+    other["settings"] = json!("seconds=7");
+    let page = page(&[report.clone(), other]);
     let rows = rows(&page);
     let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana";
     let arn = "arn:aws:ecr:us-west-2:123456789012:repository/";
@@ -184,7 +186,7 @@ fn results_that_cannot_be_read_are_named_with_their_line() {
         (format!("{good}\n\n{{\"schema\"\n"), "line 3: EOF while parsing an object"),
         (good.replace("ecr-preflight/1", "ecr-preflight/9"), "line 1: its schema is not ecr-preflight/1"),
         (format!("{good}\n{{}}\n"), "line 2: missing field `schema`"),
-        (format!("{good}\n{}\n", " ".repeat(5 << 20)), "line 2: it is longer than 4 MiB"),
+        (format!("{good}\n{}\n", " ".repeat(9 << 20)), "line 2: it is longer than 8 MiB"),
     ] {
         let (output, page) = run(&lines);
         let error = String::from_utf8(output.stderr).unwrap();
@@ -196,6 +198,68 @@ fn results_that_cannot_be_read_are_named_with_their_line() {
     let nowhere = tool(&["page", "Cargo.toml", "--output", "/nonexistent/audit.html"]);
     let error = String::from_utf8(nowhere.stderr).unwrap();
     assert!(error.starts_with("error: /nonexistent/audit.html cannot be written"), "{error}");
+}
+
+#[test]
+fn lines_that_are_no_answers_are_counted_and_said() {
+    let good = json!({"schema": "ecr-preflight/1", "verdict": "runs"});
+    let error = json!({"schema": "ecr-preflight/error/1", "reference": "a", "verdict": "unknown", "error": "b"});
+    for (lines, headline, notes) in [
+        (
+            format!("{good}\n{error}\n{error}\n"),
+            "Nothing is known to fail, but not everything was looked at",
+            vec!["2 images got no answer: the results hold an error in their place."],
+        ),
+        (
+            format!("{error}\n"),
+            "Nothing was looked at",
+            vec!["1 image got no answer: the results hold an error in its place."],
+        ),
+        (
+            format!("{good}\n{{\"schema\":\"ecr-pre"),
+            "Nothing is known to fail, but not everything was looked at",
+            vec!["The last line of the results is torn: what was being written is not here."],
+        ),
+        (format!("{good}\n{good}"), "Every image starts where it is meant to run", vec![]),
+    ] {
+        let (output, page) = run(&lines);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let page = page.unwrap();
+        assert_eq!(contents(&page, "<h1>", "</h1>"), [headline]);
+        let said: Vec<&str> = contents(&page, "<p class=\"note\">", "</p>");
+        assert_eq!(said.into_iter().filter(|note| !note.contains("script")).collect::<Vec<_>>(), notes);
+    }
+}
+
+#[test]
+fn an_image_is_shown_once_however_often_it_stands_in_the_results() {
+    let report = failing();
+    let mut other = report.clone();
+    other["settings"] = json!("runtime=ecs/arm64");
+    let page = page(&[report.clone(), report.clone(), other, report]);
+    assert_eq!(rows(&page).len(), 2, "with other settings it is another answer");
+    assert!(page.contains("2 of 2 images will not start"), "the head counts as the rows do");
+}
+
+#[test]
+fn the_page_is_written_to_standard_output_or_through_a_link_and_never_over_its_results() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    fs::write(path("results"), format!("{}\n", failing())).unwrap();
+    let printed = tool(&["page", &path("results"), "--output", "-"]);
+    assert!(printed.status.success() && printed.stderr.is_empty());
+    std::os::unix::fs::symlink("target", path("link")).unwrap();
+    assert!(tool(&["page", &path("results"), "--output", &path("link")]).status.success());
+    assert_eq!(fs::read(path("target")).unwrap(), printed.stdout);
+    assert!(directory.path().join("link").is_symlink());
+    assert_eq!(tool(&["page", &path("results"), "--output", "/dev/stdout"]).stdout, printed.stdout);
+    fs::hard_link(path("results"), path("other")).unwrap();
+    for output in ["results", "other"] {
+        let refused = tool(&["page", &path("results"), "--output", &path(output)]);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(said.contains("is named twice: for the results and for --output\n\nhint: "), "{said}");
+    }
+    assert_eq!(fs::read_to_string(path("results")).unwrap(), format!("{}\n", failing()));
 }
 
 #[test]

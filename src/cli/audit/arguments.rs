@@ -120,6 +120,7 @@ what is missing, and asks again about what could not be read.
 Exit code: 0 nothing fails; 1 something fails; 2 nothing fails, but something could not be told or read; 64 the command line or a setting is wrong; 130 interrupted";
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let (key, value) = pair.ok_or("expected KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }

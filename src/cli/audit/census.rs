@@ -2,7 +2,8 @@
 //!
 //! Does not ask about them; whoever takes them does. What is handed on is an arrival, as an event would be.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use aws_smithy_types::date_time::Format;
@@ -24,6 +25,9 @@ const BESIDE: usize = 2;
 /// How many images wait at most to be asked about. So far does the listing run ahead, so that the time left can be told,
 /// and so much memory does it take: some 500 bytes each.
 pub(super) const AHEAD: usize = 4096;
+
+/// How many names are kept for a hint: what is near is mostly among them.
+const MOST_NAMES: usize = 3000;
 
 /// Which images are asked about.
 #[derive(Debug, Clone, Default)]
@@ -55,8 +59,20 @@ pub(super) struct Counts {
     pub(super) artifacts: Cell<u64>,
     /// Images in the archive.
     pub(super) archived: Cell<u64>,
+    /// Repositories in scope, those included whose images could not be listed.
+    pub(super) in_scope: Cell<u64>,
+    /// Names that were listed, in scope or not: what a mistyped one is compared with.
+    pub(super) names: RefCell<Vec<String>>,
     /// Whether all is listed.
     pub(super) is_complete: Cell<bool>,
+}
+
+impl Counts {
+    fn remember(&self, repositories: &[Repository]) {
+        let mut names = self.names.borrow_mut();
+        let room = MOST_NAMES.saturating_sub(names.len());
+        names.extend(repositories.iter().take(room).map(|repository| repository.name().to_owned()));
+    }
 }
 
 /// One more.
@@ -95,7 +111,8 @@ impl Census<'_> {
     pub(super) async fn take(self, to: Sender<Result<Asked, Unlisted>>) -> Result<(), RegistryError> {
         let (client, region) = (self.ecr.client(), &self.scope.region);
         let mut named = Vec::new();
-        for name in &self.scope.names {
+        // One that is named twice is still one.
+        for name in self.scope.names.iter().collect::<BTreeSet<_>>() {
             named.push(self.pace.ask(async || listing::named(client, region, name).await).await?);
         }
         self.repositories(named, &to).await;
@@ -114,11 +131,16 @@ impl Census<'_> {
     }
 
     async fn repositories(&self, repositories: Vec<Repository>, to: &Sender<Result<Asked, Unlisted>>) {
+        self.counts.remember(&repositories);
         let is_meant = |repository: &Repository| repository.name().starts_with(&self.scope.prefix);
         let meant: Vec<Repository> = repositories.into_iter().filter(is_meant).collect();
         self.counts.repositories.set(self.counts.repositories.get() + meant.len() as u64);
         let list = async |repository: Repository| {
-            if let Err(error) = self.images(&repository, to).await {
+            let listed = self.images(&repository, to).await;
+            if !matches!(listed, Ok(false)) {
+                count(&self.counts.in_scope);
+            }
+            if let Err(error) = listed {
                 // Where nobody takes any more, nobody wants to know either.
                 let _ = to.send(Err(Unlisted { repository, error })).await;
             }
@@ -127,10 +149,15 @@ impl Census<'_> {
         stream::iter(meant).for_each_concurrent(BESIDE, list).await;
     }
 
-    async fn images(&self, repository: &Repository, to: &Sender<Result<Asked, Unlisted>>) -> Result<(), RegistryError> {
+    /// Gives back whether the repository is in scope.
+    async fn images(
+        &self,
+        repository: &Repository,
+        to: &Sender<Result<Asked, Unlisted>>,
+    ) -> Result<bool, RegistryError> {
         let (open, tags) = (self.ecr.open(repository), Rc::new(ResourceTags::default()));
         if !self.has_tags(&open, &tags).await? {
-            return Ok(());
+            return Ok(false);
         }
         let (mut page, mut newest) = (None, Vec::new());
         loop {
@@ -148,7 +175,7 @@ impl Census<'_> {
             page = read.next;
         }
         self.hand_on(repository, newest, &tags, to).await;
-        Ok(())
+        Ok(true)
     }
 
     async fn has_tags(&self, open: &EcrRepository, tags: &ResourceTags) -> Result<bool, RegistryError> {

@@ -11,24 +11,29 @@ mod row;
 mod tally;
 mod results;
 mod progress;
+mod stop;
 mod walk;
 mod via_lambda;
 mod table;
 mod sheet;
 mod summary;
+mod missing;
+mod nowhere;
+mod circumstances;
 mod news;
 mod output;
 mod requests;
 mod settings;
 mod arguments;
 
-use std::io::{self, Write};
-use std::path::PathBuf;
-use std::time::Duration;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 pub(super) use self::arguments::Arguments;
 use self::arguments::Format;
 use self::census::{Census, Counts, Scope};
+use self::missing::Missing;
 use self::pace::Pace;
 use self::progress::Progress;
 use self::requests::Requests;
@@ -36,12 +41,14 @@ use self::results::{Results, ResultsError};
 use self::summary::Summary;
 use self::via_lambda::{FollowError, Via, ViaError, Way};
 use self::walk::{Asking, End};
+use super::page::Heading;
 use super::print::Printer;
 use super::screen::Screen;
+use super::{destination, hint, near};
 use crate::aws::{Aws, connector};
-use crate::log;
 use crate::notify::Notifier;
 use crate::notify::sns::SnsTopic;
+use crate::registry::RegistryError;
 use crate::verdict::Verdict;
 
 /// What keeps an audit from beginning, or from being told.
@@ -49,8 +56,12 @@ use crate::verdict::Verdict;
 pub(super) enum Error {
     #[error(transparent)]
     Results(#[from] ResultsError),
-    #[error("{} cannot be written", .path.display())]
-    File { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Walk(io::Error),
+    #[error("not all repositories were listed")]
+    Unlisted(#[source] RegistryError),
+    #[error("{what}")]
+    Nowhere { what: String, hint: String },
     #[error("nobody would be told: PREFLIGHT_TOPIC_ARN is not set")]
     NoTopic,
     #[error("no region is set")]
@@ -69,8 +80,13 @@ impl Error {
             Self::Results(ResultsError::Settings { .. }) => {
                 "use the same settings, another file, or `--fresh` to begin anew"
             }
+            Self::Nowhere { hint, .. } => hint,
+            Self::Unlisted(error) => return hint::of_registry(error),
             Self::Results(ResultsError::Foreign { .. } | ResultsError::ForeignEnd { .. }) => {
                 "it was left as it is; name another file"
+            }
+            Self::Results(ResultsError::Irregular { .. }) => {
+                "name a file; `--format jsonl` prints the answers on standard output"
             }
             Self::Via(ViaError::Follow(FollowError::NoGroup { .. })) => "name the function's stack by `--stack`",
             Self::Via(ViaError::Silent { .. }) => {
@@ -98,12 +114,14 @@ pub(super) async fn run<O: Write, E: Write>(
     } else {
         settings::words(&settings.rules, runtimes.unwrap_or_default())
     };
+    let files = [("--results", &arguments.results), ("--csv", &arguments.csv), ("--html", &arguments.html)];
+    destination::distinct(&files.map(|(name, path)| (name, path.as_deref())))?;
     let mut results = match &arguments.results {
         Some(path) => Results::open(path, arguments.fresh, words),
         None => Results::temporary(words),
     }
     .map_err(Error::from)?;
-    [&arguments.csv, &arguments.html].into_iter().flatten().try_for_each(|path| output::writable(path))?;
+    [&arguments.csv, &arguments.html].into_iter().flatten().try_for_each(|path| writable(path))?;
 
     let requests = Requests::over(connector());
     let aws = super::aws_over(arguments.region.clone(), requests.connector(), Some(Pace::retries())).await;
@@ -128,17 +146,23 @@ pub(super) async fn run<O: Write, E: Write>(
         let inspector = super::inspector(&settings.rules);
         let width = usize::from(arguments.concurrency);
         let asking = Asking { ecr: &ecr, pace: &pace, inspector: &inspector, rules: &settings.rules, runtimes, width };
-        asking.walk(census, &mut results, &mut progress).await?
+        asking.walk(census, &mut results, &mut progress).await.map_err(Error::Walk)?
     };
     let done = progress.end();
     // Either way it goes on from here with the same command.
     let was_interrupted = matches!(end, End::Interrupted | End::Broken(_));
     let mut early = None;
-    let is_unlisted = match end {
+    let is_cut = match end {
         End::Unlisted(error) if results.tally.lines() == 0 => return Err(error.into()),
         End::Unlisted(error) => {
-            writeln!(err, "error: not all repositories were listed: {}", log::chain(&error))?;
+            let error = Error::Unlisted(error);
+            let hint = error.hint();
+            err.error(None, &error.into(), hint.as_deref())?;
             true
+        }
+        End::Complete if counts.in_scope.get() == 0 => {
+            let (what, hint) = nowhere::said(&scope, &counts);
+            return Err(Error::Nowhere { what, hint }.into());
         }
         End::Interrupted => {
             early = Some(Error::Interrupted);
@@ -150,46 +174,89 @@ pub(super) async fn run<O: Write, E: Write>(
         }
         End::Complete => false,
     };
+    let missing = Missing::new(done, is_cut, was_interrupted);
 
     if arguments.no_follow {
-        writeln!(
-            out,
-            "{} handed to the function; its answers go to the log group {}",
-            summary::counted(done.answered, "image"),
-            log_group(&arguments)
-        )?;
+        let images = summary::counted(done.answered, "image");
+        let group = log_group(&arguments);
+        writeln!(out, "{images} handed to the function; its answers go to the log group {group}")?;
         if let Some(error) = early {
             writeln!(out, "interrupted: {} were listed by then", summary::counted(counts.found.get(), "image"))?;
             return Err(error.into());
         }
-        let is_whole = done.unread == 0 && !is_unlisted;
-        return Ok(if is_whole { Verdict::Runs } else { Verdict::Unknown });
+        return Ok(if missing.is_any() { Verdict::Unknown } else { Verdict::Runs });
     }
-    output::print(&mut results, &arguments, out)?;
+    if !was_interrupted {
+        results.begin().map_err(Error::Walk)?;
+    }
+    let mut pipe = Pipe::default();
+    pipe.write(output::print(&mut results, &arguments, out))?;
     let (requests, throttled) = (requests.count(), pace.throttled());
     let summary = Summary { results: &results, counts: &counts, done, requests, throttled, was_interrupted };
     // Programs read standard output; people get the summary beside it.
-    if arguments.format == Format::Table { summary.write(out) } else { summary.write(err) }?;
-    output::write(&mut results, &arguments, &settings.rules.key)?;
+    pipe.write(if arguments.format == Format::Table { summary.write(out) } else { summary.write(err) })?;
+    if let (true, Some(error)) = (results.tally.lines() == 0, early.take()) {
+        return Err(error.into());
+    }
+    let when = circumstances::when(SystemTime::now());
+    let (facts, notes) = (circumstances::facts(&scope, results.settings()), missing.sentences());
+    let heading = Heading { when: when.as_deref(), settings: &facts, notes: &notes, key: &settings.rules.key };
+    output::write(&mut results, &arguments, &heading)?;
     if let Some(error) = early {
         return Err(error.into());
     }
-    if let (Some(topic), Some(message)) = (topic, news::message(&mut results)?) {
+    let verdict = verdict(&results, missing);
+    if let (Some(topic), Some(message)) = (topic, news::message(&mut results, missing)?) {
         let printer = Printer::default();
         (&printer).send(&message).await.map_err(Error::from)?;
-        let shown = if arguments.format == Format::Table { &mut *out as &mut dyn Write } else { err };
-        writeln!(shown, "\n{}", printer.printed())?;
+        let shown = if arguments.format == Format::Table { &mut *out as &mut dyn Write } else { &mut *err };
+        pipe.write(writeln!(shown, "\n{}", printer.printed()))?;
         let sns = SnsTopic::new(aws.sns_client(super::endpoint("SNS")), topic);
-        sns.send(&message).await.map_err(Error::from)?;
+        match (sns.send(&message).await.map_err(|error| super::Error::from(Error::from(error))), verdict) {
+            // That something fails is more than that nobody was told.
+            (Err(error), Verdict::Fails) => err.error(None, &error, near::hint(&error).await.as_deref())?,
+            (sent, _) => sent?,
+        }
     }
-    let tally = &results.tally;
-    Ok(if tally.of(Verdict::Fails) > 0 {
+    pipe.end()?;
+    Ok(verdict)
+}
+
+/// What the exit code says.
+fn verdict(results: &Results, missing: Missing) -> Verdict {
+    if results.tally.of(Verdict::Fails) > 0 {
         Verdict::Fails
-    } else if tally.of(Verdict::Unknown) > 0 || done.unread > 0 || is_unlisted {
+    } else if results.tally.of(Verdict::Unknown) > 0 || missing.is_any() {
         Verdict::Unknown
     } else {
         Verdict::Runs
-    })
+    }
+}
+
+/// Says at the beginning what could not be written at the end.
+fn writable(path: &Path) -> Result<(), super::Error> {
+    let unwritten = |source| super::Error::Unwritten { path: path.display().to_string(), source };
+    destination::check(path).map_err(unwritten)
+}
+
+/// That the reader of what is printed has seen enough, as `| head` does, is said at the end: files are still to be written.
+#[derive(Debug, Default)]
+struct Pipe(Option<io::Error>);
+
+impl Pipe {
+    fn write(&mut self, written: io::Result<()>) -> io::Result<()> {
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.0 = Some(error);
+                Ok(())
+            }
+            written => written,
+        }
+    }
+
+    fn end(self) -> io::Result<()> {
+        self.0.map_or(Ok(()), Err)
+    }
 }
 
 /// Where the function writes, as the template has it.

@@ -6,6 +6,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
+use super::missing::Missing;
 use super::results::Results;
 use super::row::Row;
 use super::summary::counted;
@@ -20,13 +21,14 @@ const MOST: usize = 15;
 /// The longest line of one image, in characters: all of them stay within half of a card's description, which holds 8000.
 const LONGEST: usize = 250;
 
-/// The message, where there is anything that people are to be told: what fails, and what could not be told.
+/// The message, where there is anything that people are to be told: what fails, what could not be told, and what there is no
+/// answer of.
 ///
 /// # Errors
 /// Where the results cannot be read again.
-pub(super) fn message(results: &mut Results) -> io::Result<Option<Message>> {
+pub(super) fn message(results: &mut Results, missing: Missing) -> io::Result<Option<Message>> {
     let found = results.tally.worst_first(|verdict| matches!(verdict, Verdict::Fails | Verdict::Unknown));
-    if found.is_empty() {
+    if found.is_empty() && !missing.is_any() {
         return Ok(None);
     }
     let rows = found.iter().take(MOST).map(|at| results.row(*at)).collect::<io::Result<Vec<Row>>>()?;
@@ -35,11 +37,16 @@ pub(super) fn message(results: &mut Results) -> io::Result<Option<Message>> {
     let untold = format!("{} could not be checked", counted(unknown, "image"));
     let broken = format!("{} will not start", counted(fails, "image"));
     let headline = match (fails, unknown) {
+        (0, 0) => "Audit: not everything could be looked at".to_owned(),
         (0, _) => format!("Audit: {untold}"),
         (_, 0) => format!("Audit: {broken}"),
         _ => format!("Audit: {broken}, {unknown} could not be checked"),
     };
-    let places = places(&rows);
+    // Of all that was asked about, not of what stands below.
+    let places = tally
+        .place()
+        .map(|(region, account)| format!(", in {} of account {}", printable(region, 32), printable(account, 12)));
+    let places = places.unwrap_or_default();
     let faults: Vec<String> =
         tally.faults().iter().map(|(code, count)| format!("{} {count}", printable(code, 40))).collect();
     let of_all = format!("of {} that were asked about{places}", counted(tally.lines(), "image"));
@@ -47,15 +54,17 @@ pub(super) fn message(results: &mut Results) -> io::Result<Option<Message>> {
     let more = if more > 0 { format!("and {more} more") } else { String::new() };
     let plain = |row: &Row| line(row, &row.subject(), str::to_owned);
     let marked = |row: &Row| line(row, &format!("`{}`", inline_code(&printable(&row.subject(), LONGEST))), escape);
-    let text = paragraphs(&[headline.clone(), of_all.clone()], rows.iter().map(plain), &more, &faults);
-    let description = paragraphs(&[escape(&of_all)], rows.iter().map(marked), &more, &faults);
+    let all = [vec![of_all], missing.sentences()].concat();
+    let escaped: Vec<String> = all.iter().map(|sentence| escape(sentence)).collect();
+    let text = paragraphs(&[vec![headline.clone()], all].concat(), rows.iter().map(plain), &more, &faults);
+    let description = paragraphs(&escaped, rows.iter().map(marked), &more, &faults);
     let verdict = if fails > 0 { Verdict::Fails } else { Verdict::Unknown };
     let codes: Vec<&str> = tally.faults().into_iter().map(|(code, _)| code).collect();
     let attributes = vec![
         ("verdict", vec![verdict.as_str().to_owned()]),
         ("fault", codes.iter().map(|code| (*code).to_owned()).collect()),
     ];
-    let json = document(results, &rows).to_string();
+    let json = document(results, missing, &rows).to_string();
     let bodies = vec![
         ("default", text.clone()),
         ("email", text),
@@ -66,17 +75,6 @@ pub(super) fn message(results: &mut Results) -> io::Result<Option<Message>> {
     ];
     let attributes = attributes.into_iter().filter(|(_, values): &(_, Vec<String>)| !values.is_empty()).collect();
     Ok(Some(Message { subject: headline, bodies, attributes }))
-}
-
-/// Where the images are, if all of them are in one place.
-fn places(rows: &[Row]) -> String {
-    let Some(first) = rows.first() else { return String::new() };
-    let is_one = rows.iter().all(|row| (&row.account, &row.region) == (&first.account, &first.region));
-    if is_one {
-        format!(", in {} of account {}", printable(&first.region, 32), printable(&first.account, 12))
-    } else {
-        String::new()
-    }
 }
 
 /// One image in one line.
@@ -96,6 +94,7 @@ fn line(row: &Row, subject: &str, mark_up: impl Fn(&str) -> String) -> String {
 fn paragraphs(head: &[String], lines: impl Iterator<Item = String>, more: &str, faults: &[String]) -> String {
     let lines: Vec<String> = lines.chain([more.to_owned()]).filter(|line| !line.is_empty()).collect();
     let mut all = vec![head.join("\n"), lines.join("\n")];
+    all.retain(|paragraph| !paragraph.is_empty());
     if !faults.is_empty() {
         all.push(format!("by fault: {}", faults.join(", ")));
     }
@@ -103,7 +102,7 @@ fn paragraphs(head: &[String], lines: impl Iterator<Item = String>, more: &str, 
 }
 
 /// What a queue or a function reads.
-fn document(results: &Results, rows: &[Row]) -> Value {
+fn document(results: &Results, missing: Missing, rows: &[Row]) -> Value {
     let tally = &results.tally;
     let verdicts =
         super::summary::SAID.map(|(verdict, _)| (verdict.as_str().to_owned(), Value::from(tally.of(verdict))));
@@ -116,6 +115,9 @@ fn document(results: &Results, rows: &[Row]) -> Value {
     json!({
         "schema": "ecr-preflight-audit/1",
         "images": tally.lines(),
+        "unread": missing.unread,
+        "unlistedRepositories": missing.unlisted,
+        "complete": !missing.is_any(),
         "verdicts": verdicts.into_iter().collect::<serde_json::Map<_, _>>(),
         "faults": tally.faults().into_iter().map(|(code, count)| (code.to_owned(), Value::from(count))).collect::<serde_json::Map<_, _>>(),
         "worst": rows.iter().map(finding).collect::<Vec<_>>(),

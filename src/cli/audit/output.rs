@@ -2,47 +2,26 @@
 //!
 //! Does not sum up. All of it is read from the results at the end, line by line.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
-use super::Error;
 use super::arguments::{Arguments, Format};
 use super::results::Results;
 use super::sheet::Sheet;
 use super::table::Look;
-use crate::cli::page;
 use crate::cli::screen::Screen;
+use crate::cli::{Error, destination, page};
 use crate::verdict::Verdict;
-
-/// A file that is written at the end; that it cannot be is said at the beginning. What it holds stays until then.
-///
-/// # Errors
-/// Where it cannot be written.
-pub(super) fn writable(path: &Path) -> Result<(), Error> {
-    let opened = OpenOptions::new().append(true).create(true).open(path);
-    opened.map(drop).map_err(|source| Error::File { path: path.to_owned(), source })
-}
-
-fn create(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Error> {
-    let written = File::create(path).and_then(|file| {
-        let mut out = BufWriter::new(file);
-        fill(&mut out)?;
-        out.flush()
-    });
-    written.map_err(|source| Error::File { path: path.to_owned(), source })
-}
 
 /// Writes the sheet and the page, where they are asked for.
 ///
 /// # Errors
 /// Where one of them cannot be written.
-pub(super) fn write(results: &mut Results, arguments: &Arguments, key: &str) -> Result<(), crate::cli::Error> {
+pub(super) fn write(results: &mut Results, arguments: &Arguments, heading: &page::Heading<'_>) -> Result<(), Error> {
     if let Some(path) = &arguments.csv {
-        create(path, |file| csv(results, file))?;
+        destination::write(path, |file| Ok(csv(results, file)?))?;
     }
     if let Some(path) = &arguments.html {
-        page::save(results.path(), &page::Heading { key, ..page::Heading::default() }, path)?;
+        page::save(results.path(), heading, path)?;
     }
     Ok(())
 }

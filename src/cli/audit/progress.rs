@@ -2,12 +2,16 @@
 //!
 //! Does not decide anything. On standard error, so that standard output holds nothing but the answer.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::census::Counts;
+use crate::cli::hint;
+use crate::log;
+use crate::registry::RegistryError;
 
 /// How often a line is written where there is no terminal: a log is read afterwards.
 const EVERY: Duration = Duration::from_secs(10);
@@ -26,6 +30,9 @@ pub(super) struct Progress<'a, E> {
     answered: u64,
     skipped: u64,
     unread: u64,
+    unlisted: u64,
+    /// What may help, each said once.
+    hinted: BTreeSet<String>,
 }
 
 impl<'a, E: Write> Progress<'a, E> {
@@ -36,7 +43,18 @@ impl<'a, E: Write> Progress<'a, E> {
             bar.with_style(style)
         });
         let now = Instant::now();
-        Self { counts, err, bar, began: now, said: now, answered: 0, skipped: 0, unread: 0 }
+        Self {
+            counts,
+            err,
+            bar,
+            began: now,
+            said: now,
+            answered: 0,
+            skipped: 0,
+            unread: 0,
+            unlisted: 0,
+            hinted: BTreeSet::new(),
+        }
     }
 
     /// An image was answered by an earlier run.
@@ -50,14 +68,43 @@ impl<'a, E: Write> Progress<'a, E> {
         self.show();
     }
 
+    /// An image could not be read, because of the registry.
+    pub(super) fn refused(&mut self, what: &str, error: &RegistryError) {
+        self.unread(what, &log::chain(error));
+        self.hint(error);
+    }
+
+    /// The images of a repository could not be listed.
+    pub(super) fn unlisted(&mut self, repository: &str, error: &RegistryError) {
+        self.unlisted += 1;
+        self.named(self.unlisted, &format!("the images of {repository} could not be listed: {}", log::chain(error)));
+        self.hint(error);
+    }
+
+    fn hint(&mut self, error: &RegistryError) {
+        if let Some(hint) = hint::of_registry(error)
+            && self.hinted.insert(hint.clone())
+        {
+            self.say(&format!("hint: {hint}"));
+        }
+    }
+
     /// Something could not be read.
     pub(super) fn unread(&mut self, what: &str, error: &str) {
         self.unread += 1;
-        let text = match self.unread {
-            number if number <= MOST_NAMED => format!("error: {what} could not be read: {error}"),
-            number if number == MOST_NAMED + 1 => "error: more could not be read, which are only counted".to_owned(),
-            _ => return self.show(),
-        };
+        self.named(self.unread, &format!("{what} could not be read: {error}"));
+    }
+
+    fn named(&mut self, number: u64, error: &str) {
+        match number.checked_sub(MOST_NAMED) {
+            None | Some(0) => self.say(&format!("error: {error}")),
+            Some(1) => self.say("error: more could not be read, which are only counted"),
+            Some(_) => {}
+        }
+        self.show();
+    }
+
+    fn say(&mut self, text: &str) {
         let err = &mut self.err;
         let mut say = || {
             // Where standard error is closed, the exit code is all that is left.
@@ -67,7 +114,6 @@ impl<'a, E: Write> Progress<'a, E> {
             Some(bar) => bar.suspend(say),
             None => say(),
         }
-        self.show();
     }
 
     /// Brings what is shown up to date.
@@ -83,12 +129,18 @@ impl<'a, E: Write> Progress<'a, E> {
         }
     }
 
-    /// Takes the bar away; gives back how many were answered, skipped and unread, and how long it took.
+    /// Takes the bar away; gives back what came of it.
     pub(super) fn end(self) -> Done {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        Done { answered: self.answered, skipped: self.skipped, unread: self.unread, took: self.began.elapsed() }
+        Done {
+            answered: self.answered,
+            skipped: self.skipped,
+            unread: self.unread,
+            unlisted: self.unlisted,
+            took: self.began.elapsed(),
+        }
     }
 
     fn done(&self) -> u64 {
@@ -116,8 +168,10 @@ pub(super) struct Done {
     pub(super) answered: u64,
     /// Those that an earlier one had answered.
     pub(super) skipped: u64,
-    /// What could not be read.
+    /// Images that could not be read.
     pub(super) unread: u64,
+    /// Repositories whose images could not be listed.
+    pub(super) unlisted: u64,
     pub(super) took: Duration,
 }
 

@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use super::row::{BEGINNING, Row, RowError};
+use super::row::{BEGINNING, FIRST, Row, RowError};
 use super::tally::Tally;
+use crate::cli::page::MAX_LINE;
 use crate::report::Report;
-
-/// The longest line, in bytes. A report of an index with hundreds of faults takes some hundred kilobytes.
-const MAX_LINE: u64 = 8 * 1024 * 1024;
 
 /// Why a file cannot be gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +30,10 @@ pub(in crate::cli) enum ResultsError {
     Settings { path: String, had: String, has: String },
     #[error("another audit is writing to {path}")]
     Busy { path: String },
+    #[error("{path} is no regular file: what is written there cannot be read again")]
+    Irregular { path: String },
+    #[error("{path} cannot be written")]
+    Unwritten { path: String, source: io::Error },
 }
 
 fn words(settings: &str) -> String {
@@ -43,11 +46,24 @@ pub(super) struct Results {
     path: PathBuf,
     /// Whether it goes with this run.
     is_temporary: bool,
+    /// Whether nothing was there before, and nothing is yet.
+    is_new: bool,
+    /// What is to be done before the first line is written, and not earlier: it may be all that there will ever be.
+    first: Option<First>,
     file: File,
     reader: BufReader<File>,
     length: u64,
     settings: String,
     pub(super) tally: Tally,
+}
+
+/// What is to be done with what the file holds.
+#[derive(Debug, Clone, Copy)]
+enum First {
+    /// What follows the lines that count is cut off: a torn end, or all of it.
+    Cut,
+    /// The last line is ended.
+    End,
 }
 
 /// A line, as it is written: the report, and the settings where they are not the defaults.
@@ -60,14 +76,19 @@ struct Line<'a> {
 }
 
 impl Results {
-    /// Opens a file, makes it where it is not there, and reads what it holds; what follows its last whole line was being
-    /// written when a run was killed, and is cut off. `is_fresh` empties it.
+    /// Opens a file, makes it where it is not there, and reads what it holds. `is_fresh` passes it over. It stays as it is
+    /// until the first line is written: what follows its last whole line, which was being written when a run was killed, is
+    /// cut off then, or all of it where it is begun anew.
     ///
     /// # Errors
     /// Where it holds anything else than results of these settings, or another run has it open. Then it is left alone.
     pub(super) fn open(path: &Path, is_fresh: bool, settings: String) -> Result<Self, ResultsError> {
         let shown = || path.display().to_string();
         let unusable = |source| ResultsError::File { path: shown(), source };
+        let there = fs::metadata(path).ok();
+        if there.as_ref().is_some_and(|there| !there.is_file()) {
+            return Err(ResultsError::Irregular { path: shown() });
+        }
         let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -76,9 +97,10 @@ impl Results {
         }
         let reader = BufReader::new(File::open(path).map_err(unusable)?);
         let tally = Tally::default();
-        let mut results = Self { path: path.to_owned(), is_temporary: false, file, reader, length: 0, settings, tally };
+        let (path, is_new) = (path.to_owned(), there.is_none());
+        let (is_temporary, first, length) = (false, None, 0);
+        let mut results = Self { path, is_temporary, is_new, first, file, reader, length, settings, tally };
         results.read_all(is_fresh)?;
-        results.file.set_len(results.length).map_err(unusable)?;
         Ok(results)
     }
 
@@ -95,6 +117,11 @@ impl Results {
         let mut results = Self::open(&path, false, settings)?;
         results.is_temporary = true;
         Ok(results)
+    }
+
+    /// The settings of all its lines, as words; none where they are the defaults.
+    pub(super) fn settings(&self) -> &str {
+        &self.settings
     }
 
     /// Where it is, for as long as this run lasts.
@@ -117,12 +144,39 @@ impl Results {
         self.write(&line)
     }
 
+    /// Not a second time, where there is a line of the same image and tag.
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         let row = Row::read(line).map_err(io::Error::other)?;
-        self.file.write_all(line)?;
+        if self.tally.knows(&row) {
+            return Ok(());
+        }
+        self.begin()?;
+        self.file.write_all(line).map_err(|source| self.unwritten(source))?;
         self.tally.add(&row, self.length);
         self.length += line.len() as u64;
         Ok(())
+    }
+
+    /// Brings the file into the state in which lines are added to it: nothing but whole lines that count. At the end too,
+    /// where there was none to add.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        match self.first {
+            None => {}
+            Some(First::Cut) => self.file.set_len(self.length).map_err(|source| self.unwritten(source))?,
+            Some(First::End) => {
+                self.file.write_all(b"\n").map_err(|source| self.unwritten(source))?;
+                self.length += 1;
+            }
+        }
+        (self.first, self.is_new) = (None, false);
+        Ok(())
+    }
+
+    fn unwritten(&self, source: io::Error) -> io::Error {
+        io::Error::other(ResultsError::Unwritten { path: self.path.display().to_string(), source })
     }
 
     /// Writes a report down that another process of this program made: the members of its JSON.
@@ -166,23 +220,20 @@ impl Results {
         let path = self.path.display().to_string();
         for number in 1.. {
             let line = self.next_line().map_err(|source| ResultsError::File { path: path.clone(), source })?;
-            let is_whole = line.ends_with(b"\n");
             if line.is_empty() {
                 break;
             }
-            let begins = line.len().min(BEGINNING.len());
-            if !is_whole && line[..begins] != BEGINNING[..begins] {
-                return Err(ResultsError::ForeignEnd { path });
-            }
-            if !is_whole {
-                break;
-            }
-            let row = Row::read(&line).map_err(|source| ResultsError::Foreign {
-                path: path.clone(),
-                line: number,
-                source,
-            })?;
+            let row = match Row::read(&line) {
+                Ok(row) => row,
+                Err(_) if is_torn(&line, number == 1) => {
+                    self.first = Some(First::Cut);
+                    break;
+                }
+                Err(_) if !line.ends_with(b"\n") => return Err(ResultsError::ForeignEnd { path }),
+                Err(source) => return Err(ResultsError::Foreign { path, line: number, source }),
+            };
             if is_fresh {
+                self.first = Some(First::Cut);
                 break;
             }
             if row.settings != self.settings {
@@ -190,14 +241,25 @@ impl Results {
             }
             self.tally.add(&row, self.length);
             self.length += line.len() as u64;
+            if !line.ends_with(b"\n") {
+                self.first = Some(First::End);
+            }
         }
         Ok(())
     }
 }
 
+/// Whether a line that is no row is the beginning of one, after which the writer was killed. What is JSON to its end was
+/// written by somebody else; and of a first line so much must stand there that it cannot be anything else.
+fn is_torn(line: &[u8], is_first: bool) -> bool {
+    let is_cut = !line.ends_with(b"\n") && serde_json::from_slice::<IgnoredAny>(line).is_err();
+    let begins = line.len().min(BEGINNING.len());
+    is_cut && if is_first { line.starts_with(FIRST) } else { line[..begins] == BEGINNING[..begins] }
+}
+
 impl Drop for Results {
     fn drop(&mut self) {
-        if self.is_temporary {
+        if self.is_temporary || self.is_new {
             // What cannot be removed is in the directory that is emptied by the system.
             let _ = fs::remove_file(&self.path);
         }

@@ -65,6 +65,9 @@ pub(in crate::cli) enum RowError {
 
 const SCHEMA: &str = "ecr-preflight/1";
 
+/// What the first line begins with: what other commands print is no line of an audit.
+pub(super) const FIRST: &[u8] = b"{\"schema\":\"ecr-preflight/1\",\"arrival\":";
+
 /// What every line begins with.
 pub(super) const BEGINNING: &[u8] = b"{\"schema\":\"ecr-preflight/1\",";
 

@@ -63,8 +63,9 @@ impl Summary<'_> {
         if !passed.is_empty() {
             writeln!(out, "not asked about: {passed}")?;
         }
-        let Done { answered, skipped, unread, took } = self.done;
-        let earlier = if skipped > 0 { format!(", {skipped} were known from before") } else { String::new() };
+        let Done { answered, skipped, unread, unlisted, took } = self.done;
+        let earlier =
+            if skipped > 0 { format!(", {skipped} known from before (`--fresh` asks again)") } else { String::new() };
         let throttled =
             if self.throttled > 0 { format!(", throttled {} times", self.throttled) } else { String::new() };
         let requests = counted(self.requests, "request");
@@ -72,10 +73,14 @@ impl Summary<'_> {
         if unread > 0 {
             writeln!(out, "{} could not be read", counted(unread, "image"))?;
         }
+        if unlisted > 0 {
+            let repositories = counted_many(unlisted, "repository", "repositories");
+            writeln!(out, "the images of {repositories} could not be listed")?;
+        }
         if self.was_interrupted {
             writeln!(out, "interrupted: {} were listed by then", counted(self.counts.found.get(), "image"))?;
         }
-        let is_partial = unread > 0 || self.was_interrupted;
+        let is_partial = unread + unlisted > 0 || self.was_interrupted;
         match self.results.kept() {
             Some(path) if is_partial => {
                 writeln!(out, "results in {}: the same command goes on with what is missing", path.display())
@@ -99,6 +104,6 @@ pub(super) fn counted(count: u64, what: &str) -> String {
     counted_many(count, what, &format!("{what}s"))
 }
 
-fn counted_many(count: u64, one: &str, many: &str) -> String {
+pub(super) fn counted_many(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -30,11 +30,11 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// For standard output: as wide as the terminal says, or the variable that stands for it.
+    /// For standard output: as wide as the variable says that stands for the terminal, or the terminal itself.
     pub(super) fn of_terminal(is_coloured: bool) -> Self {
         let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|width| *width > 0);
         let measured = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-        Self { width: measured.or(named).unwrap_or(WIDTH), is_coloured }
+        Self { width: named.or(measured).unwrap_or(WIDTH), is_coloured }
     }
 
     /// The names of the columns.

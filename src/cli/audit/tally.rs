@@ -36,7 +36,7 @@ struct Entry {
 impl Tally {
     /// Counts a line that stands at this place in the file; not a second time where it tells of the same image and tag.
     pub(super) fn add(&mut self, row: &Row, at: u64) {
-        if !self.known.insert(key(&[&row.account, &row.region, &row.repository, &row.digest, &row.tag])) {
+        if !self.known.insert(of(row)) {
             return;
         }
         let name = format!("{}/{}/{}", row.account, row.region, row.repository);
@@ -55,6 +55,21 @@ impl Tally {
                 None => drop(self.faults.insert(code.to_owned(), 1)),
             }
         }
+    }
+
+    /// Whether there is a line of the image and tag that this one tells of.
+    pub(super) fn knows(&self, row: &Row) -> bool {
+        self.known.contains(&of(row))
+    }
+
+    /// The region and account of all lines, where they have one in common.
+    pub(super) fn place(&self) -> Option<(&str, &str)> {
+        let mut places = self.names.iter().map(|name| {
+            let mut parts = name.splitn(3, '/');
+            (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+        });
+        let (account, region) = places.next()?;
+        places.all(|place| place == (account, region)).then_some((region, account))
     }
 
     /// Whether there is a line of this image and tag.
@@ -104,6 +119,10 @@ fn severity(verdict: Verdict) -> u8 {
         Verdict::Runs => 1,
         Verdict::Ignored => 0,
     }
+}
+
+fn of(row: &Row) -> u128 {
+    key(&[&row.account, &row.region, &row.repository, &row.digest, &row.tag])
 }
 
 /// What a line is known by: the first 16 bytes of a digest, so that no two are taken for one.

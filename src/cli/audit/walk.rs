@@ -16,11 +16,11 @@ use super::pace::Pace;
 use super::patient::Patient;
 use super::progress::Progress;
 use super::results::Results;
+use super::stop;
 use super::via_lambda::ViaError;
 use crate::handler::{Inspect, look};
 use crate::image::Depth;
 use crate::inspect::Inspector;
-use crate::log;
 use crate::registry::RegistryError;
 use crate::registry::ecr::Ecr;
 use crate::report::{Place, Report};
@@ -59,6 +59,7 @@ pub(super) enum End {
 enum Answer {
     Report(Box<Report>),
     Unread(String, RegistryError),
+    Unlisted(String, RegistryError),
     /// An earlier run has it.
     Known,
 }
@@ -80,7 +81,7 @@ impl Asking<'_> {
         let results = RefCell::new(results);
         let answers = listed(from).map(|asked| self.answer(asked, &results)).buffer_unordered(self.width);
         let mut answers = pin!(answers.fuse());
-        let mut interrupted = pin!(tokio::signal::ctrl_c());
+        let mut interrupted = pin!(stop::wanted());
         let mut ticks = tokio::time::interval(TICK);
         let (mut end, mut is_listed) = (End::Complete, false);
         loop {
@@ -101,7 +102,8 @@ impl Asking<'_> {
                         results.borrow_mut().append(&report)?;
                         progress.answered();
                     }
-                    Some(Answer::Unread(what, error)) => progress.unread(&what, &log::chain(&error)),
+                    Some(Answer::Unread(what, error)) => progress.refused(&what, &error),
+                    Some(Answer::Unlisted(repository, error)) => progress.unlisted(&repository, &error),
                     Some(Answer::Known) => progress.skip(),
                     // The listing holds the other end, so that it has ended too.
                     None => return Ok(end),
@@ -114,7 +116,7 @@ impl Asking<'_> {
     async fn answer(&self, asked: Result<Asked, Unlisted>, results: &RefCell<&mut Results>) -> Answer {
         let Asked { arrival, tags } = match asked {
             Ok(asked) => asked,
-            Err(Unlisted { repository, error }) => return Answer::Unread(repository.name().to_owned(), error),
+            Err(Unlisted { repository, error }) => return Answer::Unlisted(repository.name().to_owned(), error),
         };
         if results.borrow().tally.has(&arrival) {
             return Answer::Known;

@@ -17,7 +17,7 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// The page before its rows, and after them.
 pub(super) fn around_rows(tally: &Tally, heading: &Heading<'_>) -> (String, String) {
-    let headline = head::headline(tally);
+    let headline = head::headline(tally, heading);
     let option = |(name, title)| format!("<option value=\"{name}\">{title}</option>");
     let options: String = tally.runtimes().map(option).collect();
     let page = [
@@ -27,7 +27,7 @@ pub(super) fn around_rows(tally: &Tally, heading: &Heading<'_>) -> (String, Stri
         ("policy", policy()),
         ("title", escaped(&headline)),
         ("headline", escaped(&headline)),
-        ("lead", escaped(&head::lead(tally))),
+        ("lead", escaped(&head::lead(tally, heading))),
         ("facts", head::facts(tally, heading)),
         ("notes", head::notes(heading)),
         ("bar", if tally.images == 0 { String::new() } else { head::bar(tally) }),

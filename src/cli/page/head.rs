@@ -12,10 +12,19 @@ use crate::report::sign;
 use crate::verdict::Verdict;
 
 /// What there is to say in one line.
-pub(super) fn headline(tally: &Tally) -> String {
+pub(super) fn headline(tally: &Tally, heading: &Heading<'_>) -> String {
     let [fails, unknown, runs, undeclared] =
         [Verdict::Fails, Verdict::Unknown, Verdict::Runs, Verdict::Undeclared].map(|verdict| tally.of(verdict));
     let all = images(tally.images);
+    // Notes say what is not here.
+    if !heading.notes.is_empty() && fails + unknown == 0 {
+        let said = if tally.images == 0 {
+            "Nothing was looked at"
+        } else {
+            "Nothing is known to fail, but not everything was looked at"
+        };
+        return said.to_owned();
+    }
     match (tally.images, fails, unknown, runs, undeclared) {
         (0, ..) => "There was no image to look at".to_owned(),
         (_, 1.., ..) => format!("{} of {all} will not start", grouped(fails)),
@@ -34,10 +43,11 @@ fn images(count: u64) -> String {
 }
 
 /// A sentence below it, where there is more to say.
-pub(super) fn lead(tally: &Tally) -> String {
+pub(super) fn lead(tally: &Tally, heading: &Heading<'_>) -> String {
     let undeclared = tally.of(Verdict::Undeclared);
     let worst = tally.of(Verdict::Fails) + tally.of(Verdict::Unknown);
     match (tally.images, worst, undeclared) {
+        (_, 0, _) if !heading.notes.is_empty() => "What is missing stands below.".to_owned(),
         (0, ..) => "Is it the right registry and region, and are there tagged images in it?".to_owned(),
         (_, 0, 0) => "Nothing to mend. Have a good day.".to_owned(),
         (_, 0, 1..) => format!("Nothing to mend. For {} nobody has declared where to run.", images(undeclared)),

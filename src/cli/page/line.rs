@@ -8,14 +8,33 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::cli::Error;
 
-/// The longest line in bytes: twenty times what the log of the function holds of one answer.
-const MAX_LINE: u64 = 4 << 20;
+/// The longest line, in bytes. A report of an index with hundreds of faults takes some hundred kilobytes.
+pub(in crate::cli) const MAX_LINE: u64 = 8 << 20;
 
 /// The schema that is read.
 const SCHEMA: &str = "ecr-preflight/1";
+
+/// That of an image that could not be checked, which `check --format json` prints in its place.
+const ERROR_SCHEMA: &str = "ecr-preflight/error/1";
+
+/// What any line says of itself.
+#[derive(Debug, Deserialize)]
+struct Face {
+    schema: String,
+}
+
+/// What a file holds besides reports.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rest {
+    /// Errors in the place of reports.
+    pub(super) errors: u64,
+    /// Whether its end was being written when the writer was killed.
+    pub(super) is_torn: bool,
+}
 
 /// A report, as far as the page shows it.
 #[derive(Debug, Deserialize)]
@@ -31,6 +50,19 @@ pub(super) struct Line {
     pub(super) runtimes: Vec<Answer>,
     #[serde(default)]
     pub(super) exec: Vec<Started>,
+    #[serde(default)]
+    settings: String,
+}
+
+impl Line {
+    /// What the same answer is known by, where the line says of which image it is: the beginning of a hash.
+    pub(super) fn key(&self) -> Option<[u8; 16]> {
+        let Arrival { account, region, repository, digest, tag, .. } = self.arrival.as_ref()?;
+        let (digest, tag) = (digest.as_deref()?, tag.as_deref()?);
+        let parts = [account, region, repository, digest, tag, self.settings.as_str()];
+        let hash = Sha256::digest(parts.join("\n"));
+        hash.first_chunk().copied()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,33 +130,57 @@ pub(super) struct Started {
     pub(super) reason: Option<String>,
 }
 
-/// Hands out the lines of a file one after another; blank ones are passed over.
+/// Hands out the lines of a file one after another; blank ones are passed over, errors in the place of reports counted. A
+/// last line that breaks off behind whole ones is no error: a run that goes on with the file cuts it off.
 ///
 /// # Errors
 /// Where the file, or one of its lines, cannot be read, and what `take` fails with.
-pub(super) fn each(file: &Path, mut take: impl FnMut(Line) -> Result<(), Error>) -> Result<(), Error> {
+pub(super) fn each(file: &Path, mut take: impl FnMut(Line) -> Result<(), Error>) -> Result<Rest, Error> {
     let unreadable =
         |source: Box<dyn std::error::Error + Send + Sync>| Error::File { path: file.display().to_string(), source };
     let mut reader = BufReader::new(File::open(file).map_err(|error| unreadable(error.into()))?);
-    let mut bytes = Vec::new();
+    let (mut bytes, mut rest, mut is_any) = (Vec::new(), Rest::default(), false);
     for number in 1_u64.. {
         bytes.clear();
         let read = reader.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut bytes);
         if read.map_err(|error| unreadable(error.into()))? == 0 {
             break;
         }
-        let is_blank = bytes.trim_ascii().is_empty() && bytes.len() as u64 <= MAX_LINE;
-        if !is_blank {
-            take(report(&bytes).map_err(|error| unreadable(format!("line {number}: {error}").into()))?)?;
+        let is_long = bytes.len() as u64 > MAX_LINE;
+        if bytes.trim_ascii().is_empty() && !is_long {
+            continue;
         }
+        match report(&bytes, is_long) {
+            Ok(Some(line)) => take(line)?,
+            Ok(None) => rest.errors += 1,
+            Err(Unread { is_torn: true, .. }) if is_any && !bytes.ends_with(b"\n") => rest.is_torn = true,
+            Err(Unread { said, .. }) => return Err(unreadable(format!("line {number}: {said}").into())),
+        }
+        is_any = true;
     }
-    Ok(())
+    Ok(rest)
 }
 
-fn report(bytes: &[u8]) -> Result<Line, String> {
-    if bytes.len() as u64 > MAX_LINE {
-        return Err(format!("it is longer than {} MiB", MAX_LINE >> 20));
+/// Why a line is no report.
+struct Unread {
+    said: String,
+    /// Whether it only breaks off.
+    is_torn: bool,
+}
+
+/// The report; none where the line is an error in its place.
+fn report(bytes: &[u8], is_long: bool) -> Result<Option<Line>, Unread> {
+    let unread = |said: String| Unread { said, is_torn: false };
+    if is_long {
+        return Err(unread(format!("it is longer than {} MiB", MAX_LINE >> 20)));
     }
-    let line: Line = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if line.schema == SCHEMA { Ok(line) } else { Err(format!("its schema is not {SCHEMA}")) }
+    match serde_json::from_slice::<Line>(bytes) {
+        Ok(line) if line.schema == SCHEMA => Ok(Some(line)),
+        Ok(line) if line.schema == ERROR_SCHEMA => Ok(None),
+        Ok(_) => Err(unread(format!("its schema is not {SCHEMA}"))),
+        Err(error) => match serde_json::from_slice::<Face>(bytes) {
+            Ok(face) if face.schema == ERROR_SCHEMA => Ok(None),
+            _ => Err(Unread { is_torn: error.is_eof(), said: error.to_string() }),
+        },
+    }
 }

@@ -13,15 +13,17 @@ mod row;
 mod head;
 mod frame;
 
-use std::fs::{self, File};
+use std::collections::HashSet;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+pub(super) use self::line::MAX_LINE;
+use self::line::Rest;
 use self::row::Rows;
 use self::tally::Tally;
-use super::Error;
+use super::{Error, destination};
 
 /// Make a page to look at, filter and pass on out of the results of an audit.
 ///
@@ -32,7 +34,7 @@ use super::Error;
 pub(super) struct Arguments {
     /// The results, a file of JSON lines.
     results: PathBuf,
-    /// Where to write the page.
+    /// Where to write the page; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
 }
@@ -54,9 +56,16 @@ pub(super) struct Heading<'a> {
     pub(super) key: &'a str,
 }
 
-pub(super) fn run(arguments: &Arguments, err: &mut impl Write) -> Result<(), Error> {
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write, err: &mut impl Write) -> Result<(), Error> {
     let key = super::settings()?.rules.key;
-    save(&arguments.results, &Heading { key: &key, ..Heading::default() }, &arguments.output)?;
+    let heading = Heading { key: &key, ..Heading::default() };
+    if arguments.output.as_os_str() == "-" {
+        let mut out = BufWriter::new(out);
+        write(&arguments.results, &heading, &mut out)?;
+        return Ok(out.flush()?);
+    }
+    destination::distinct(&[("the results", Some(&arguments.results)), ("--output", Some(&arguments.output))])?;
+    save(&arguments.results, &heading, &arguments.output)?;
     writeln!(err, "wrote {}", arguments.output.display())?;
     Ok(())
 }
@@ -66,47 +75,50 @@ pub(super) fn run(arguments: &Arguments, err: &mut impl Write) -> Result<(), Err
 /// # Errors
 /// Where the results cannot be read, or the file not be written.
 pub(super) fn save(results: &Path, heading: &Heading<'_>, file: &Path) -> Result<(), Error> {
-    let unwritten = |source| Error::Unwritten { path: file.display().to_string(), source };
-    let mut name = file.as_os_str().to_owned();
-    name.push(".partial");
-    let partial = PathBuf::from(name);
-    let mut out = BufWriter::new(File::create(&partial).map_err(unwritten)?);
-    let written = write(results, heading, &mut out).and_then(|()| out.flush().map_err(unwritten));
-    let written = written.map_err(|error| match error {
-        Error::Output(source) => unwritten(source),
-        error => error,
-    });
-    if written.is_err() {
-        // The error is what there is to say; a rest that stays is only untidy.
-        let _ = fs::remove_file(&partial);
-        return written;
-    }
-    fs::rename(&partial, file).map_err(unwritten)
+    destination::write(file, |mut out| write(results, heading, &mut out))
 }
 
-/// Writes the page of these results. The file is read twice, to count and to write, so that memory does not grow with the
-/// number of images: some 32 bytes are kept for each repository and each answer that differs from the others.
+/// Writes the page of these results. The file is read twice, to count and to write, so that memory does not grow with what
+/// is said of an image: some 32 bytes are kept for each image, each repository and each answer that differs from the others.
 ///
 /// # Errors
 /// Where the results cannot be read, with the number of the line, or `out` fails.
 pub(super) fn write(results: &Path, heading: &Heading<'_>, out: &mut impl Write) -> Result<(), Error> {
-    let mut tally = Tally::default();
-    line::each(results, |line| {
-        tally.add(&line);
+    let (mut tally, mut seen) = (Tally::default(), HashSet::new());
+    let rest = line::each(results, |line| {
+        if line.key().is_none_or(|key| seen.insert(key)) {
+            tally.add(&line);
+        }
         Ok(())
     })?;
-    let (before, after) = frame::around_rows(&tally, heading);
+    let notes = [heading.notes, &said_of(rest)].concat();
+    let (before, after) = frame::around_rows(&tally, &Heading { notes: &notes, ..*heading });
     out.write_all(before.as_bytes())?;
     let mut rows = Rows::default();
     let mut separator = "";
     line::each(results, |line| {
-        let row = frame::data(&rows.row(&line));
-        write!(out, "{separator}{row}")?;
-        separator = ",\n";
+        // The first line of an image counts, as it did above.
+        if line.key().is_none_or(|key| seen.remove(&key)) {
+            let row = frame::data(&rows.row(&line));
+            write!(out, "{separator}{row}")?;
+            separator = ",\n";
+        }
         Ok(())
     })?;
     out.write_all(after.as_bytes())?;
     Ok(())
+}
+
+/// What the reader is to know of lines that are no answers.
+fn said_of(rest: Rest) -> Vec<String> {
+    let errors = match rest.errors {
+        0 => None,
+        1 => Some("1 image got no answer: the results hold an error in its place.".to_owned()),
+        errors => Some(format!("{errors} images got no answer: the results hold an error in their place.")),
+    };
+    let torn =
+        rest.is_torn.then(|| "The last line of the results is torn: what was being written is not here.".to_owned());
+    errors.into_iter().chain(torn).collect()
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ fn what_cannot_be_read_is_named_and_asked_about_again_the_next_time() {
         results in DIR/x.jsonl: the same command goes on with what is missing
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v3 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
     "#]].assert_eq(&stage.run(&arguments));
     assert_eq!(stage.lines("x.jsonl").len(), 3);
@@ -63,7 +64,11 @@ fn a_repository_whose_images_cannot_be_listed_does_not_stop_the_others() {
     let output = stage.output(&["--results", "DIR/x.jsonl"]);
     assert_eq!((output.status.code(), stage.lines("x.jsonl").len()), (Some(2), 2));
     let shown = stage.shown(&output);
-    assert!(shown.contains(" could not be read: ecr:DescribeImages: "), "{shown}");
+    assert!(
+        shown.contains(" could not be listed: ecr:DescribeImages: ")
+            && shown.contains("\nthe images of 1 repository could not be listed\n"),
+        "{shown}"
+    );
 }
 
 #[test]

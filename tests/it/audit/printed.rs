@@ -5,6 +5,7 @@ use std::fs;
 use expect_test::expect;
 
 use super::Stage;
+use crate::support::aws::Fault;
 
 #[test]
 fn what_is_amiss_is_shown_the_worst_first_and_the_rest_is_counted() {
@@ -105,6 +106,46 @@ fn a_sheet_and_a_page_are_written_beside_the_table() {
     assert!(
         page.starts_with("<!doctype html>") && page.contains("grafana/grafana") && page.contains("wrong-architecture")
     );
+}
+
+#[test]
+fn files_are_written_though_nobody_reads_what_is_printed() {
+    let stage = Stage::filled();
+    let mut running = stage.command(&["--csv", "DIR/all.csv", "--html", "DIR/all.html"]).spawn().unwrap();
+    drop(running.stdout.take());
+    assert_eq!(running.wait().unwrap().code(), Some(141));
+    assert!(fs::read_to_string(stage.path("all.csv")).unwrap().contains("grafana/grafana"));
+    assert!(fs::read_to_string(stage.path("all.html")).unwrap().contains("grafana/grafana"));
+}
+
+#[test]
+fn the_page_says_when_how_and_what_is_missing() {
+    let stage = Stage::new();
+    stage.aws.push_indexes("team/app", 2, "arm64");
+    stage.aws.push_indexes("team/tools", 2, "arm64");
+    stage.aws.tag_resource("team/app", "intended-runtime", "ecs/arm64");
+    stage.aws.tag_resource("team/tools", "intended-runtime", "ecs/arm64");
+    let page = || {
+        let output = stage.output(&["--html", "DIR/x.html", "--concurrency", "1"]);
+        (output.status.code(), fs::read_to_string(stage.path("x.html")).unwrap())
+    };
+    let (code, whole) = page();
+    assert_eq!(code, Some(0));
+    assert!(whole.contains("<h1>Every image starts where it is meant to run</h1>"), "{whole}");
+    assert!(whole.contains("<dt>Looked at</dt><dd>20") && whole.contains(" UTC</dd>"), "{whole}");
+    assert!(whole.contains("<dt>Settings</dt><dd>depth=labels</dd>"), "{whole}");
+    let (images, listings) = (stage.aws.calls_of("BatchGetImage").len(), stage.aws.calls_of("DescribeImages").len());
+    stage.aws.fail("BatchGetImage", images + 1..=images + 1, Fault::Error(400, "AccessDeniedException"));
+    stage.aws.fail("DescribeImages", listings + 1..=listings + 1, Fault::Error(400, "AccessDeniedException"));
+    let (code, partial) = page();
+    assert_eq!(code, Some(2));
+    for part in [
+        "<h1>Nothing is known to fail, but not everything was looked at</h1>",
+        "<p class=\"note\">1 image could not be read and got no answer.</p>",
+        "<p class=\"note\">The images of 1 repository could not be listed.</p>",
+    ] {
+        assert!(partial.contains(part), "{part}: {partial}");
+    }
 }
 
 #[test]

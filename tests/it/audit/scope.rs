@@ -23,16 +23,47 @@ fn repositories_are_chosen_by_prefix_name_and_resource_tag() {
         ("", "a/one:v0 a/two:v0 ab:v0 b/one:v0 b/two:v0 c/one:v0 d:v0"),
         ("--prefix a/", "a/one:v0 a/two:v0"),
         ("--prefix a", "a/one:v0 a/two:v0 ab:v0"),
-        ("--prefix nothing", ""),
-        ("--repository b/two --repository d", "b/two:v0 d:v0"),
+        ("--repository b/two --repository d --repository b/two", "b/two:v0 d:v0"),
         ("--where env=prod", "a/two:v0 b/one:v0"),
         ("--where env=prod --where tier=web=1", "b/one:v0"),
-        ("--where env=test", ""),
         ("--prefix b/ --where env=prod", "b/one:v0"),
     ] {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         assert_eq!(asked(&stage, &arguments).join(" "), expected, "{arguments:?}");
     }
+}
+
+#[test]
+fn a_scope_that_nothing_is_in_is_an_error() {
+    let stage = Stage::new();
+    for name in ["team/app", "team/api", "tools"] {
+        stage.aws.push_indexes(name, 1, "arm64");
+        stage.aws.tag_resource(name, "env", "prod");
+    }
+    for (arguments, error, hint) in [
+        (
+            "--prefix taem/",
+            "there is no repository whose name begins with `taem/` in us-west-2",
+            "the repositories in us-west-2 that are nearest to `taem/`: `team/api`, `team/app` and `tools`",
+        ),
+        (
+            "--prefix team/*",
+            "there is no repository whose name begins with `team/*` in us-west-2",
+            "a prefix is no pattern: `--prefix team/` is enough",
+        ),
+        (
+            "--prefix team/ --where env=test",
+            "there is no repository whose name begins with `team/` that has the resource tag `env=test` in us-west-2",
+            "keys and values count to the letter: `aws ecr list-tags-for-resource` shows those of a repository",
+        ),
+        ("--where =prod", "invalid value '=prod' for '--where <KEY=VALUE>': expected KEY=VALUE", ""),
+    ] {
+        let shown = stage.run(&arguments.split_whitespace().collect::<Vec<_>>());
+        assert!(shown.starts_with("success false code 2"), "{shown}");
+        assert!(shown.contains(&format!("error: {error}\n\n")) && shown.contains(hint), "{shown}");
+    }
+    let empty = Stage::new().run(&[]);
+    assert!(empty.contains("error: there is no repository in us-west-2\n\nhint: another region is chosen"), "{empty}");
 }
 
 #[test]
@@ -105,5 +136,9 @@ fn the_region_is_the_one_that_is_named() {
     let call = &stage.aws.calls_of("DescribeRepositories")[0];
     assert!(call.header("authorization").unwrap().contains("/eu-central-1/ecr/"));
     let output = stage.command(&[]).env_remove("AWS_REGION").env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
+    let unset = stage.command(&[]).env("AWS_REGION", "").env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
+    assert_eq!(stage.shown(&unset), stage.shown(&output), "a variable without a value is as one that is not set");
+    let other = stage.command(&[]).env("AWS_REGION", "").env("AWS_DEFAULT_REGION", "us-west-2").output().unwrap();
+    assert_eq!(other.status.code(), Some(1), "{}", stage.shown(&other));
     assert!(stage.shown(&output).contains("error: no region is set\n\nhint: name it by `--region`"));
 }

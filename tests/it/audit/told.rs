@@ -4,6 +4,7 @@ use expect_test::expect;
 use serde_json::Value;
 
 use super::Stage;
+use crate::support::aws::Fault;
 
 const TOPIC: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", "arn:aws:sns:us-west-2:123456789012:alerts");
 
@@ -43,11 +44,14 @@ fn what_was_found_is_told_once_after_it_is_shown() {
     let document: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
     expect![[r#"
         {
+          "complete": true,
           "faults": {
             "wrong-architecture": 1
           },
           "images": 4,
           "schema": "ecr-preflight-audit/1",
+          "unlistedRepositories": 0,
+          "unread": 0,
           "verdicts": {
             "fails": 1,
             "ignored": 0,
@@ -102,6 +106,35 @@ fn the_message_stays_within_its_bounds() {
     let card: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
     let description = card["content"]["description"].as_str().unwrap();
     assert!(description.chars().count() < 8000 && description.contains("and 285 more"), "{description}");
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_told_too() {
+    let stage = Stage::new();
+    stage.aws.push_indexes("team/app", 3, "arm64");
+    stage.aws.fail("BatchGetImage", 1..=1, Fault::Error(400, "AccessDeniedException"));
+    let output = stage.command(&["--notify"]).env(TOPIC.0, TOPIC.1).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stage.shown(&output));
+    let sent = stage.aws.calls_of("Publish");
+    let bodies: Value = serde_json::from_str(sent[0].body["Message"].as_str().unwrap()).unwrap();
+    expect![[r#"
+        Audit: not everything could be looked at
+        of 2 images that were asked about, in us-west-2 of account 123456789012
+        1 image could not be read and got no answer.
+    "#]]
+    .assert_eq(bodies["email"].as_str().unwrap());
+    let document: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
+    assert_eq!([&document["unread"], &document["complete"]], [&Value::from(1), &Value::from(false)]);
+}
+
+#[test]
+fn that_nobody_could_be_told_does_not_hide_that_something_fails() {
+    let stage = Stage::filled();
+    stage.aws.fail("Publish", .., Fault::Error(403, "AuthorizationError"));
+    let output = stage.command(&["--notify"]).env(TOPIC.0, TOPIC.1).output().unwrap();
+    let shown = stage.shown(&output);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(shown.contains("--- err\nerror: "), "{shown}");
 }
 
 #[test]

@@ -14,7 +14,6 @@ use super::open::{Open, Shared};
 use super::send::{BATCH, SendError, Sender};
 use crate::cli::audit::census::{Asked, Unlisted};
 use crate::event::Arrival;
-use crate::log;
 
 /// How often the log is looked at. CloudWatch Logs allows an account five such requests a second in a region, or ten in
 /// the largest ones (its quotas, "`FilterLogEvents`"): others want to look too.
@@ -42,7 +41,7 @@ pub(super) async fn ask<E: Write>(
             Some(Ok(asked)) if shared.borrow().0.tally.has(&asked.arrival) => shared.borrow_mut().1.skip(),
             Some(Ok(asked)) => batch.push(asked.arrival),
             Some(Err(Unlisted { repository, error })) => {
-                shared.borrow_mut().1.unread(repository.name(), &log::chain(&error));
+                shared.borrow_mut().1.unlisted(repository.name(), &error);
             }
             None => {}
         }

@@ -29,6 +29,7 @@ use self::send::Sender;
 use super::census::{AHEAD, Census};
 use super::progress::Progress;
 use super::results::Results;
+use super::stop;
 use super::walk::End;
 use crate::log;
 use crate::registry::RegistryError;
@@ -96,7 +97,7 @@ impl Via {
                 None => std::future::pending().await,
             }
         });
-        let mut interrupted = pin!(tokio::signal::ctrl_c());
+        let mut interrupted = pin!(stop::wanted());
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut is_listed, mut is_asked) = (false, false);
