@@ -49,6 +49,8 @@ use crate::aws::{Aws, connector};
 use crate::notify::Notifier;
 use crate::notify::sns::SnsTopic;
 use crate::registry::RegistryError;
+use crate::runtime::Runtime;
+use crate::settings::Settings;
 use crate::verdict::Verdict;
 
 /// What keeps an audit from beginning, or from being told.
@@ -109,19 +111,7 @@ pub(super) async fn run<O: Write, E: Write>(
     arguments.inspect.apply(&mut settings.rules);
     let topic = if arguments.notify { Some(settings.topic.clone().ok_or(Error::NoTopic)?) } else { None };
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
-    let words = if arguments.via_lambda {
-        format!("function={}", arguments.stack)
-    } else {
-        settings::words(&settings.rules, runtimes.unwrap_or_default())
-    };
-    let files = [("--results", &arguments.results), ("--csv", &arguments.csv), ("--html", &arguments.html)];
-    destination::distinct(&files.map(|(name, path)| (name, path.as_deref())))?;
-    let mut results = match &arguments.results {
-        Some(path) => Results::open(path, arguments.fresh, words),
-        None => Results::temporary(words),
-    }
-    .map_err(Error::from)?;
-    [&arguments.csv, &arguments.html].into_iter().flatten().try_for_each(|path| writable(path))?;
+    let mut results = opened(&arguments, &settings, runtimes.unwrap_or_default())?;
 
     let requests = Requests::over(connector());
     let aws = super::aws_over(arguments.region.clone(), requests.connector(), Some(Pace::retries())).await;
@@ -151,29 +141,7 @@ pub(super) async fn run<O: Write, E: Write>(
     let done = progress.end();
     // Either way it goes on from here with the same command.
     let was_interrupted = matches!(end, End::Interrupted | End::Broken(_));
-    let mut early = None;
-    let is_cut = match end {
-        End::Unlisted(error) if results.tally.lines() == 0 => return Err(error.into()),
-        End::Unlisted(error) => {
-            let error = Error::Unlisted(error);
-            let hint = error.hint();
-            err.error(None, &error.into(), hint.as_deref())?;
-            true
-        }
-        End::Complete if counts.in_scope.get() == 0 => {
-            let (what, hint) = nowhere::said(&scope, &counts);
-            return Err(Error::Nowhere { what, hint }.into());
-        }
-        End::Interrupted => {
-            early = Some(Error::Interrupted);
-            false
-        }
-        End::Broken(error) => {
-            early = Some(error.into());
-            false
-        }
-        End::Complete => false,
-    };
+    let (is_cut, mut early) = ended(end, &results, &scope, &counts, err)?;
     let missing = Missing::new(done, is_cut, was_interrupted);
 
     if arguments.no_follow {
@@ -195,7 +163,9 @@ pub(super) async fn run<O: Write, E: Write>(
     let summary = Summary { results: &results, counts: &counts, done, requests, throttled, was_interrupted };
     // Programs read standard output; people get the summary beside it.
     pipe.write(if arguments.format == Format::Table { summary.write(out) } else { summary.write(err) })?;
-    if let (true, Some(error)) = (results.tally.lines() == 0, early.take()) {
+    if results.tally.lines() == 0
+        && let Some(error) = early.take()
+    {
         return Err(error.into());
     }
     let when = circumstances::when(SystemTime::now());
@@ -220,6 +190,50 @@ pub(super) async fn run<O: Write, E: Write>(
     }
     pipe.end()?;
     Ok(verdict)
+}
+
+/// The file of results, and every other one that is written at the end, if they can be.
+fn opened(arguments: &Arguments, settings: &Settings, runtimes: &[Runtime]) -> Result<Results, super::Error> {
+    let words = if arguments.via_lambda {
+        format!("function={}", arguments.stack)
+    } else {
+        settings::words(&settings.rules, runtimes)
+    };
+    let files = [("--results", &arguments.results), ("--csv", &arguments.csv), ("--html", &arguments.html)];
+    destination::distinct(&files.map(|(name, path)| (name, path.as_deref())))?;
+    let results = match &arguments.results {
+        Some(path) => Results::open(path, arguments.fresh, words),
+        None => Results::temporary(words),
+    }
+    .map_err(Error::from)?;
+    [&arguments.csv, &arguments.html].into_iter().flatten().try_for_each(|path| writable(path))?;
+    Ok(results)
+}
+
+/// Whether something was not listed, and the error that an audit ends with before all is asked.
+fn ended<E: Write>(
+    end: End,
+    results: &Results,
+    scope: &Scope,
+    counts: &Counts,
+    err: &mut Screen<E>,
+) -> Result<(bool, Option<Error>), super::Error> {
+    match end {
+        End::Unlisted(error) if results.tally.lines() == 0 => Err(error.into()),
+        End::Unlisted(error) => {
+            let error = Error::Unlisted(error);
+            let hint = error.hint();
+            err.error(None, &error.into(), hint.as_deref())?;
+            Ok((true, None))
+        }
+        End::Complete if counts.in_scope.get() == 0 => {
+            let (what, hint) = nowhere::said(scope, counts);
+            Err(Error::Nowhere { what, hint }.into())
+        }
+        End::Complete => Ok((false, None)),
+        End::Interrupted => Ok((false, Some(Error::Interrupted))),
+        End::Broken(error) => Ok((false, Some(error.into()))),
+    }
 }
 
 /// What the exit code says.
