@@ -25,6 +25,7 @@ mod output;
 mod requests;
 mod settings;
 mod arguments;
+mod error;
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -33,74 +34,25 @@ use std::time::{Duration, SystemTime};
 pub(super) use self::arguments::Arguments;
 use self::arguments::Format;
 use self::census::{Census, Counts, Scope};
+pub(super) use self::error::Error;
 use self::missing::Missing;
 use self::pace::Pace;
 use self::progress::Progress;
 use self::requests::Requests;
-use self::results::{Results, ResultsError};
+use self::results::Results;
 use self::summary::Summary;
-use self::via_lambda::{FollowError, Via, ViaError, Way};
+use self::via_lambda::{Via, Way};
 use self::walk::{Asking, End};
 use super::page::Heading;
 use super::print::Printer;
 use super::screen::Screen;
-use super::{destination, hint, near};
+use super::{destination, near};
 use crate::aws::{Aws, connector};
 use crate::notify::Notifier;
 use crate::notify::sns::SnsTopic;
-use crate::registry::RegistryError;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
 use crate::verdict::Verdict;
-
-/// What keeps an audit from beginning, or from being told.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
-    #[error(transparent)]
-    Results(#[from] ResultsError),
-    #[error(transparent)]
-    Walk(io::Error),
-    #[error("not all repositories were listed")]
-    Unlisted(#[source] RegistryError),
-    #[error("{what}")]
-    Nowhere { what: String, hint: String },
-    #[error("nobody would be told: PREFLIGHT_TOPIC_ARN is not set")]
-    NoTopic,
-    #[error("no region is set")]
-    NoRegion,
-    #[error(transparent)]
-    Notify(#[from] crate::notify::NotifyError),
-    #[error(transparent)]
-    Via(#[from] ViaError),
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl Error {
-    pub(super) fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Results(ResultsError::Settings { .. }) => {
-                "use the same settings, another file, or `--fresh` to begin anew"
-            }
-            Self::Nowhere { hint, .. } => hint,
-            Self::Unlisted(error) => return hint::of_registry(error),
-            Self::Results(ResultsError::Foreign { .. } | ResultsError::ForeignEnd { .. }) => {
-                "it was left as it is; name another file"
-            }
-            Self::Results(ResultsError::Irregular { .. }) => {
-                "name a file; `--format jsonl` prints the answers on standard output"
-            }
-            Self::Via(ViaError::Follow(FollowError::NoGroup { .. })) => "name the function's stack by `--stack`",
-            Self::Via(ViaError::Silent { .. }) => {
-                "look at the function's log and alarms; `--patience` waits longer, and a lower `--rate` asks more slowly"
-            }
-            Self::NoTopic => "set it to the ARN of the topic that the function tells",
-            Self::NoRegion => "name it by `--region`, AWS_REGION or the profile",
-            _ => return None,
-        };
-        Some(hint.to_owned())
-    }
-}
 
 pub(super) async fn run<O: Write, E: Write>(
     arguments: Arguments,
