@@ -29,7 +29,8 @@ pub(super) fn of(error: &Error) -> Option<String> {
         Error::NoCommand(_) => Some("`ecr-preflight --help` lists the commands".to_owned()),
         Error::OneFile { .. } => Some("one would destroy the other: name two files".to_owned()),
         Error::NoRegion => Some(
-            "set AWS_REGION, or `region` in the profile that AWS_PROFILE names, or name the repository by its URI"
+            "set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` takes `--region` too, and `declare` a \
+             repository's URI"
                 .to_owned(),
         ),
         Error::Unasked => Some("--yes writes it without asking, --dry-run only shows it".to_owned()),

@@ -35,6 +35,9 @@ use crate::intent::Declared;
 use crate::reference::{Repository, Tag};
 use crate::verdict::{Code, Finding, Judgement, Verdict};
 
+/// The schema of the JSON face, with its version.
+pub const SCHEMA: &str = "ecr-preflight/1";
+
 /// What there is to say about one image. Keys that do not apply are left out of the JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -134,7 +137,7 @@ impl Report {
 
     fn empty(place: Place<'_>) -> Self {
         Self {
-            schema: "ecr-preflight/1",
+            schema: SCHEMA,
             arrival: place.arrival.map(ArrivalFace::new),
             image: None,
             intended: None,

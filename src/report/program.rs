@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::started::LATE;
+use super::started::{LATE, MAX_CHAIN, MAX_REASON};
 use crate::exec::{Answer, Machine, Made};
 use crate::inspect::{Inspection, Seen};
 use crate::platform::Platform;
@@ -38,13 +38,9 @@ pub enum ProgramOutcome {
     NotLookedAt,
 }
 
-/// As many characters of a path or a reason are shown, and as many paths of one chain.
-const MAX_TEXT: usize = 300;
-const MAX_CHAIN: usize = 24;
-
 impl ProgramFace {
     pub(super) fn new(inspection: &Inspection) -> Self {
-        let text = |path: &Vec<u8>| printable(&String::from_utf8_lossy(path), MAX_TEXT);
+        let text = |path: &Vec<u8>| printable(&String::from_utf8_lossy(path), MAX_REASON);
         let (launches, last) = match &inspection.seen {
             Seen::Nothing(reason) | Seen::Lost(reason) | Seen::Unread(reason) => return Self::unknown(reason),
             Seen::Late => return Self::unknown(LATE),
@@ -73,7 +69,7 @@ impl ProgramFace {
     }
 
     fn unknown(reason: &str) -> Self {
-        let reason = Some(printable(reason, MAX_TEXT));
+        let reason = Some(printable(reason, MAX_REASON));
         Self { outcome: ProgramOutcome::Unknown, platform: None, chain: Vec::new(), reason }
     }
 

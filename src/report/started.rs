@@ -52,8 +52,8 @@ pub enum Outcome {
 /// twice, for each of some images, and SNS takes 256 KiB.
 const MAX_WORDS: usize = 16;
 const MAX_WORD: usize = 120;
-const MAX_CHAIN: usize = 24;
-const MAX_REASON: usize = 300;
+pub(super) const MAX_CHAIN: usize = 24;
+pub(super) const MAX_REASON: usize = 300;
 
 /// Why nothing is known where the time is up.
 pub(super) const LATE: &str = "its layers could not be read in the time there is";

@@ -226,13 +226,13 @@ fn a_region_that_is_not_configured_is_asked_for() {
         --- err
         error: no AWS region is configured
 
-        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names, or name the repository by its URI
+        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` takes `--region` too, and `declare` a repository's URI
         success false code 2
         --- out
         --- err
         error: no AWS region is configured
 
-        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names, or name the repository by its URI
+        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` takes `--region` too, and `declare` a repository's URI
     "#]]
     .assert_eq(&said);
 }

@@ -22,8 +22,6 @@ pub(in crate::cli) enum Error {
     Nowhere { what: String, hint: String },
     #[error("nobody would be told: PREFLIGHT_TOPIC_ARN is not set")]
     NoTopic,
-    #[error("no region is set")]
-    NoRegion,
     #[error(transparent)]
     Notify(#[from] crate::notify::NotifyError),
     #[error(transparent)]
@@ -51,7 +49,6 @@ impl Error {
                 "look at the function's log and alarms; `--patience` waits longer, and a lower `--rate` asks more slowly"
             }
             Self::NoTopic => "set it to the ARN of the topic that the function tells",
-            Self::NoRegion => "name it by `--region`, AWS_REGION or the profile",
             _ => return None,
         };
         Some(hint.to_owned())

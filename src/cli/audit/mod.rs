@@ -68,7 +68,7 @@ pub(super) async fn run<O: Write, E: Write>(
     let requests = Requests::over(connector());
     let aws = super::aws_over(arguments.region.clone(), requests.connector(), Some(Pace::retries())).await;
     let ecr = aws.ecr(super::endpoint("ECR"));
-    let region = ecr.client().config().region().map(ToString::to_string).ok_or(Error::NoRegion)?;
+    let region = ecr.client().config().region().map(ToString::to_string).ok_or(super::Error::NoRegion)?;
     let (counts, pace) = (Counts::default(), Pace::new(arguments.concurrency));
     let scope = Scope {
         region,

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use crate::report::SCHEMA;
 use crate::verdict::Verdict;
 
 /// One image, and the answer for one declaration of its.
@@ -62,8 +63,6 @@ pub(in crate::cli) enum RowError {
     #[error("its schema is not {SCHEMA}")]
     Schema,
 }
-
-const SCHEMA: &str = "ecr-preflight/1";
 
 /// What the first line begins with: what other commands print is no line of an audit.
 pub(super) const FIRST: &[u8] = b"{\"schema\":\"ecr-preflight/1\",\"arrival\":";

@@ -10,6 +10,9 @@ use serde::Serialize;
 use super::one::{Answer, Unread};
 use crate::log;
 
+/// The schema of what stands in the place of an image that could not be read.
+pub(in crate::cli) const ERROR_SCHEMA: &str = "ecr-preflight/error/1";
+
 /// What stands in the place of an image that could not be read.
 #[derive(Debug, Serialize)]
 struct ErrorFace<'a> {
@@ -33,7 +36,7 @@ pub(super) fn answer(answer: &Answer, is_only: bool) -> io::Result<String> {
 /// here, as programs that read the one object have it.
 pub(super) fn error(reference: &str, unread: &Unread) -> io::Result<String> {
     let (error, hint) = (log::chain(&unread.error), unread.hint.as_deref());
-    text(&ErrorFace { schema: "ecr-preflight/error/1", reference, verdict: "unknown", error, hint }, false)
+    text(&ErrorFace { schema: ERROR_SCHEMA, reference, verdict: "unknown", error, hint }, false)
 }
 
 fn text(value: &impl Serialize, is_only: bool) -> io::Result<String> {

@@ -14,6 +14,7 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use futures_util::{StreamExt, stream};
 
+pub(super) use self::json::ERROR_SCHEMA;
 use self::one::{Checker, Unread};
 use self::printer::Printer;
 pub use self::sarif::sarif;

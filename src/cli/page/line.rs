@@ -11,15 +11,11 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::Error;
+use crate::cli::check::ERROR_SCHEMA;
+use crate::report::SCHEMA;
 
 /// The longest line, in bytes. A report of an index with hundreds of faults takes some hundred kilobytes.
 pub(in crate::cli) const MAX_LINE: u64 = 8 << 20;
-
-/// The schema that is read.
-const SCHEMA: &str = "ecr-preflight/1";
-
-/// That of an image that could not be checked, which `check --format json` prints in its place.
-const ERROR_SCHEMA: &str = "ecr-preflight/error/1";
 
 /// What any line says of itself.
 #[derive(Debug, Deserialize)]

@@ -141,5 +141,5 @@ fn the_region_is_the_one_that_is_named() {
     assert_eq!(stage.shown(&unset), stage.shown(&output), "a variable without a value is as one that is not set");
     let other = stage.command(&[]).env("AWS_REGION", "").env("AWS_DEFAULT_REGION", "us-west-2").output().unwrap();
     assert_eq!(other.status.code(), Some(1), "{}", stage.shown(&other));
-    assert!(stage.shown(&output).contains("error: no region is set\n\nhint: name it by `--region`"));
+    assert!(stage.shown(&output).contains("error: no AWS region is configured\n\nhint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` takes `--region` too"));
 }
