@@ -5,7 +5,7 @@
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::Tag;
 
-use crate::reference::Repository;
+use crate::name::Repository;
 use crate::registry::RegistryError;
 use crate::registry::ecr::failed;
 use crate::runtime::{Runtime, Service};

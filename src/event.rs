@@ -6,7 +6,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::reference::{DigestError, Repository, RepositoryError, Selector, Tag, TagError};
+use crate::name::{DigestError, Repository, RepositoryError, Selector, Tag, TagError};
 
 /// How an image came into the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::reference::Tag;
+use crate::name::Tag;
 use crate::runtime::{Runtime, RuntimeError, Service, architecture_named};
 
 /// Who declared an intended runtime.

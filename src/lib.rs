@@ -19,25 +19,29 @@
 //! - Of the function, only [`mark`] and [`notify`] write, and neither removes anything. The command-line tool writes one
 //!   thing, a repository's declaration, and only what it has shown and was told to write.
 
-pub mod reference;
+pub mod text;
+pub mod name;
 pub mod platform;
 pub mod runtime;
-pub mod event;
 pub mod intent;
-pub mod service_error;
+pub mod event;
+pub mod settings;
+pub mod aws;
 pub mod registry;
-pub mod image;
+pub mod oci;
+mod path;
+pub mod errno;
+pub mod elf;
+pub mod shell;
+pub mod rootfs;
+pub mod layers;
 pub mod exec;
+pub mod launch;
 pub mod inspect;
 pub mod verdict;
 pub mod report;
-pub mod mark;
-pub mod notify;
-pub mod journal;
-pub mod settings;
-pub mod log;
-pub mod handler;
-pub mod aws;
+pub mod check;
+pub mod lambda;
 #[cfg(feature = "cli")]
 pub mod declare;
 #[cfg(feature = "cli")]

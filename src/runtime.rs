@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use crate::platform::Platform;
-use crate::reference::quoted;
+use crate::text::quoted;
 
 /// A runtime that an image can be meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

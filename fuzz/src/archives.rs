@@ -5,8 +5,11 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
-use ecr_preflight::exec::{self, LayerNames, Limits, Node, Rootfs};
-use ecr_preflight::reference::Digest;
+use ecr_preflight::layers;
+use ecr_preflight::layers::LayerNames;
+use ecr_preflight::name::Digest;
+use ecr_preflight::rootfs::{Node, Rootfs};
+use ecr_preflight::settings::Limits;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
@@ -32,7 +35,7 @@ pub fn archive(input: &[u8]) {
     assert_eq!(names.decompressed, plain.len() as u64);
     let limits = Limits::default();
     let mut rootfs = Rootfs::default();
-    exec::apply(&mut rootfs, &names, &limits).expect("nothing stands in the way");
+    layers::apply(&mut rootfs, &names, &limits).expect("nothing stands in the way");
     let laid: BTreeMap<Vec<u8>, Is> = rootfs.below(b"").map(|(path, node)| (path.to_vec(), is(node))).collect();
     assert_eq!(laid, expected(&plain));
     let cut = plain.len() * usize::try_from(seed).expect("a byte") / 256;
@@ -56,8 +59,8 @@ pub fn archive(input: &[u8]) {
 fn read(stream: &[u8], pieces: Option<u64>) -> LayerNames {
     let (digest, limits) = (Digest::of(stream), Limits::default());
     let read = match pieces {
-        Some(seed) => exec::read(Pieces::new(stream, seed), &digest, &limits),
-        None => exec::read(stream, &digest, &limits),
+        Some(seed) => layers::read(Pieces::new(stream, seed), &digest, &limits),
+        None => layers::read(stream, &digest, &limits),
     };
     read.unwrap_or_else(|error| panic!("{error}"))
 }

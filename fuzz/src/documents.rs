@@ -4,14 +4,17 @@
 
 use std::time::Duration;
 
+use ecr_preflight::check::check_image;
+use ecr_preflight::check::{Inspect, Look};
 use ecr_preflight::cli;
-use ecr_preflight::exec::Limits;
-use ecr_preflight::handler::{Inspect, Look, look};
-use ecr_preflight::image::{self, Child, Content, Depth, Image, Single, Want};
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::notify;
+use ecr_preflight::lambda::notify;
+use ecr_preflight::oci as image;
+use ecr_preflight::oci::{Child, Content, Image, Single, Want};
 use ecr_preflight::report::{self, Place, Report};
 use ecr_preflight::runtime::Runtime;
+use ecr_preflight::settings::Depth;
+use ecr_preflight::settings::Limits;
 use ecr_preflight::settings::{Bounds, Rules};
 use ecr_preflight::verdict::Verdict;
 use serde_json::Value;
@@ -110,7 +113,7 @@ fn report_of(parts: &Parts) {
         let inspector = Inspector::new(LIMITS, 64 * 1024);
         let by = Inspect { inspector: &inspector, left: Duration::MAX };
         let selector = parts.selector();
-        let found = match wait(look(parts, &selector, asked, &rules, by)) {
+        let found = match wait(check_image(parts, &selector, asked, &rules, by)) {
             Ok(found) => found,
             Err(error) => panic!("a registry in memory never fails: {error}"),
         };

@@ -8,8 +8,8 @@ use std::str::FromStr;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::event::Event;
 use ecr_preflight::intent::{Intent, Source};
+use ecr_preflight::name::{Digest, Remote, Repository, Tag};
 use ecr_preflight::platform::Platform;
-use ecr_preflight::reference::{Digest, Remote, Repository, Tag};
 use ecr_preflight::runtime::Runtime;
 use serde_json::{Value, json};
 

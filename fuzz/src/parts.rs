@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io::Cursor;
 
-use ecr_preflight::reference::{Digest, Selector};
+use ecr_preflight::name::{Digest, Selector};
 use ecr_preflight::registry::{Answer, Manifest, Registry, RegistryError, Stream};
 
 /// What stands between two blobs.

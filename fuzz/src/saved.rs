@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ecr_preflight::reference::Selector;
+use ecr_preflight::name::Selector;
 use ecr_preflight::registry::archive::Archive;
 use ecr_preflight::registry::{Answer, Registry, RegistryError};
 

@@ -4,8 +4,11 @@
 
 use std::sync::Arc;
 
-use ecr_preflight::exec::{self, Files, LayerNames, Limits, Rootfs, Stack};
-use ecr_preflight::reference::Digest;
+use ecr_preflight::layers;
+use ecr_preflight::layers::{LayerNames, Stack};
+use ecr_preflight::name::Digest;
+use ecr_preflight::rootfs::{Files, Rootfs};
+use ecr_preflight::settings::Limits;
 
 use super::draw::Draw;
 use super::starts::{PROGRAM, check_launches};
@@ -19,7 +22,7 @@ pub fn stack(input: &[u8]) {
     let mut draw = Draw(input);
     let limits = draw.of(&[Limits::default(), Limits { entries_in_all: 6, kept: 1200, ..Limits::default() }]);
     let archives: Vec<Vec<u8>> = (0..=draw.below(4)).map(|_| layer(&mut draw)).collect();
-    let read = |bytes: &Vec<u8>| exec::read(bytes.as_slice(), &Digest::of(bytes), &limits).ok().map(Arc::new);
+    let read = |bytes: &Vec<u8>| layers::read(bytes.as_slice(), &Digest::of(bytes), &limits).ok().map(Arc::new);
     let Some(layers) = archives.iter().map(read).collect::<Option<Vec<Arc<LayerNames>>>>() else { return };
     let mut stack = Stack::new();
     let paths = paths(&layers);
@@ -31,7 +34,7 @@ pub fn stack(input: &[u8]) {
         early.extend(paths.iter().filter_map(|path| Some((path, stack.at(path).ok()?.cloned()))));
     }
     let mut rootfs = Rootfs::default();
-    let laid = layers.iter().try_for_each(|layer| exec::apply(&mut rootfs, layer, &limits));
+    let laid = layers.iter().try_for_each(|layer| layers::apply(&mut rootfs, layer, &limits));
     let completed = stack.complete(&limits);
     if laid.is_ok() {
         completed.expect("what can be laid out can be looked at");
@@ -52,8 +55,8 @@ fn paths(layers: &[Arc<LayerNames>]) -> Vec<Vec<u8>> {
     for layer in layers {
         let mut alone = Rootfs::default();
         // What can be laid out only in part has names all the same.
-        let _ = exec::apply(&mut alone, layer, &Limits::default());
-        let _ = exec::apply(&mut together, layer, &Limits::default());
+        let _ = layers::apply(&mut alone, layer, &Limits::default());
+        let _ = layers::apply(&mut together, layer, &Limits::default());
         for (path, _) in alone.below(b"").chain(together.below(b"")) {
             paths.extend([path.to_vec(), [path, b"/a"].concat()]);
         }

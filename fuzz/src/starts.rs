@@ -2,10 +2,10 @@
 //!
 //! Does not know what the kernel would say; `tests/it/kernel` asks it.
 
-use ecr_preflight::exec::{
-    self, Answer, Collector, Contents, Files, Host, Launch, MOST_LAUNCHES, Node, Owner, Processor, Rootfs, User, View,
-    architecture, cause, execve as ask, launches, working_directory,
-};
+use ecr_preflight::elf::architecture;
+use ecr_preflight::exec::{Answer, Host, Processor, cause, execve as ask, working_directory};
+use ecr_preflight::launch::{Launch, MOST_LAUNCHES, launches};
+use ecr_preflight::rootfs::{Collector, Contents, Files, Node, Owner, Rootfs, User, View};
 
 use super::draw::Draw;
 
@@ -33,7 +33,7 @@ fn contents(bytes: &[u8]) -> Contents {
         assert_eq!(collected(bytes, step), whole, "by {step}");
     }
     assert_eq!(whole.size, bytes.len() as u64);
-    assert!(whole.head().len() <= exec::HEAD && bytes.starts_with(whole.head()));
+    assert!(whole.head().len() <= ecr_preflight::rootfs::HEAD && bytes.starts_with(whole.head()));
     whole
 }
 

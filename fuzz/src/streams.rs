@@ -4,8 +4,11 @@
 
 use std::io::{self, Read};
 
-use ecr_preflight::exec::{self, Bound, LayerError, LayerNames, Limits, Rootfs};
-use ecr_preflight::reference::Digest;
+use ecr_preflight::layers;
+use ecr_preflight::layers::{LayerError, LayerNames};
+use ecr_preflight::name::Digest;
+use ecr_preflight::rootfs::Rootfs;
+use ecr_preflight::settings::{Bound, Limits};
 
 use super::draw::Draw;
 
@@ -61,8 +64,8 @@ pub fn layer(input: &[u8]) {
     let seed = u64::from(draw.byte()) << 8;
     let stream = draw.0;
     let digest = Digest::of(stream);
-    let whole = exec::read(stream, &digest, &limits);
-    let pieces = exec::read(Pieces::new(stream, seed), &digest, &limits);
+    let whole = layers::read(stream, &digest, &limits);
+    let pieces = layers::read(Pieces::new(stream, seed), &digest, &limits);
     match (&whole, &pieces) {
         // How much has arrived when a bound is looked at hangs on the pieces.
         (Err(LayerError::Bound(Bound::Ratio(_))), _) | (_, Err(LayerError::Bound(Bound::Ratio(_)))) => {}
@@ -72,7 +75,7 @@ pub fn layer(input: &[u8]) {
     }
     let wrong = Digest::of(b"something else");
     if wrong != digest {
-        let read = exec::read(stream, &wrong, &limits);
+        let read = layers::read(stream, &wrong, &limits);
         assert!(matches!(read, Err(LayerError::Digest(_) | LayerError::Bound(_))), "{read:?}");
     }
     match whole {
@@ -90,7 +93,7 @@ fn check(names: &LayerNames, limits: &Limits, stored: u64) {
     assert!(names.kept <= limits.kept, "{} of {} bytes are kept", names.kept, limits.kept);
     assert!(names.decompressed.max(stored) <= limits.bytes);
     let mut rootfs = Rootfs::default();
-    if exec::apply(&mut rootfs, names, limits).is_ok() {
+    if layers::apply(&mut rootfs, names, limits).is_ok() {
         let (mut count, mut bytes) = (0, 0);
         for (path, _) in rootfs.below(b"") {
             assert!(!path.starts_with(b"/") && !path.ends_with(b"/"));

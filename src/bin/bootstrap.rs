@@ -1,6 +1,6 @@
 //! The Lambda function: builds the clients once, then handles events.
 //!
-//! Does not decide anything; [`ecr_preflight::handler`] does.
+//! Does not decide anything; [`ecr_preflight::lambda::handler`] does.
 
 // The walk's futures, within those of the runtime, nest deeper than the compiler follows by default.
 #![recursion_limit = "256"]
@@ -11,11 +11,12 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::aws::{Aws, endpoint};
 use ecr_preflight::event;
-use ecr_preflight::handler::Walk;
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::mark::ecr::EcrMarker;
-use ecr_preflight::notify::sns::SnsTopic;
-use ecr_preflight::reference::Repository;
+use ecr_preflight::lambda::handler::Walk;
+use ecr_preflight::lambda::notify::sns::SnsTopic;
+use ecr_preflight::lambda::verdict_tag::ecr::EcrMarker;
+use ecr_preflight::name::Repository;
+use ecr_preflight::registry::ecr::Ecr;
 use ecr_preflight::settings::Settings;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -27,11 +28,11 @@ async fn main() -> Result<(), Error> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
     let settings = Settings::read(variables).and_then(Settings::heard).map_err(stop)?;
-    ecr_preflight::log::start(settings.log);
+    ecr_preflight::lambda::log::start(settings.log);
     let aws = Aws::from_variables(variable).map_err(stop)?;
     // Built with the first event, so that the start costs hardly more than that of a function that does nothing.
     let walk = LazyCell::new(|| {
-        let (ecr, client) = (aws.ecr(endpoint("ECR", variable)), aws.ecr_client(endpoint("ECR", variable)));
+        let (ecr, client) = (Ecr::new(&aws, endpoint("ECR", variable)), aws.ecr_client(endpoint("ECR", variable)));
         let sns = aws.sns_client(endpoint("SNS", variable));
         Walk {
             registry: move |repository: &Repository| ecr.open(repository),
@@ -40,14 +41,14 @@ async fn main() -> Result<(), Error> {
             notifier: settings.topic.clone().map(|topic| SnsTopic::new(sns, topic)),
             region: aws.region().map(str::to_owned),
             settings,
-            journal: ecr_preflight::log::write,
+            journal: ecr_preflight::lambda::log::write,
         }
     });
     let handle = async |event: LambdaEvent<EventBridgeEvent<Value>>| {
         let told = walk.handle(&event.payload, Some(left(event.context.deadline))).await;
         let error = match told {
             Ok(report) => return Ok(Some(report)),
-            Err(error) => ecr_preflight::log::chain(&error),
+            Err(error) => ecr_preflight::text::error_chain(&error),
         };
         // Who asks reads this line and asks again; a retry, the failure queue and its alarm are for pushes.
         if event::is_audit(&event.payload) {
@@ -68,5 +69,5 @@ fn left(deadline: u64) -> Duration {
 
 /// The function cannot start: the text stands in its log, and the service reports the exit.
 fn stop(error: impl std::error::Error + 'static) -> Error {
-    ecr_preflight::log::chain(&error).into()
+    ecr_preflight::text::error_chain(&error).into()
 }

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Error;
-use crate::exec;
+use crate::elf;
 use crate::platform::Platform;
-use crate::reference::printable;
 use crate::runtime::{Fit, Runtime};
+use crate::text::printable;
 use crate::verdict::Verdict;
 
 /// Check one program, by its ELF header, against the runtimes that it is meant for.
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Verdict
     let mut header = Vec::new();
     let file = File::open(&arguments.file).map_err(|error| unreadable(error.into()))?;
     file.take(HEADER).read_to_end(&mut header).map_err(|error| unreadable(error.into()))?;
-    let architecture = match exec::architecture(&header) {
+    let architecture = match elf::architecture(&header) {
         Ok(architecture) => architecture,
         Err(reason) => {
             writeln!(out, "{path} cannot be told: {reason}")?;

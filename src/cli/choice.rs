@@ -4,8 +4,9 @@
 
 use super::Error;
 use super::image::Name;
-use crate::reference::{Selector, quoted};
+use crate::name::Selector;
 use crate::registry::listed::Listed;
+use crate::text::quoted;
 
 /// How many names a hint lists; who needs more has other means.
 const MAX_NAMES: usize = 20;

@@ -5,8 +5,8 @@
 use super::audit;
 use super::image::ImageError;
 use super::local::Misnamed;
-use crate::handler;
-use crate::reference::RepositoryError;
+use crate::lambda::handler;
+use crate::name::RepositoryError;
 use crate::registry::RegistryError;
 use crate::settings::SettingsError;
 

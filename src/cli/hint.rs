@@ -8,11 +8,11 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::Error;
-use crate::log;
-use crate::reference::quoted;
+use crate::aws::service_error::Said;
 use crate::registry::archive::Compressed;
 use crate::registry::{RegistryError, distribution};
-use crate::service_error::Said;
+use crate::text::error_chain;
+use crate::text::quoted;
 
 /// How many names a hint offers in the place of one that is not there.
 const MOST: usize = 3;
@@ -98,7 +98,7 @@ fn of_credentials(error: &CredentialsError, profile: Option<&str>) -> String {
             "log in with `aws sso login`, or choose a profile with AWS_PROFILE".to_owned()
         }
         // The types beneath are the SDK's own; single sign-on stands in their words alone.
-        error if log::chain(error).to_ascii_lowercase().contains("sso") => {
+        error if error_chain(error).to_ascii_lowercase().contains("sso") => {
             format!("the single sign-on session has ended, or has not begun: {}", login(profile))
         }
         _ => format!(
@@ -185,7 +185,7 @@ fn cause<T: StdError + 'static>(error: &RegistryError) -> Option<&T> {
 mod tests {
     use super::*;
 
-    fn failed(source: impl Into<crate::service_error::Cause>) -> RegistryError {
+    fn failed(source: impl Into<crate::aws::service_error::Cause>) -> RegistryError {
         let resource = "arn:aws:ecr:us-wst-2:123456789012:repository/a".to_owned();
         RegistryError::Failed { action: "ecr:BatchGetImage", resource, source: source.into() }
     }

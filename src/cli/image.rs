@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::remote::{self, NameError};
-use crate::reference::{Digest, DigestError, Remote, Repository, RepositoryError, Selector, Tag, TagError};
+use crate::name::{Digest, DigestError, Remote, Repository, RepositoryError, Selector, Tag, TagError};
 
 /// An image as the command line names it.
 #[derive(Debug, Clone, PartialEq, Eq)]

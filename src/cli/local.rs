@@ -8,9 +8,9 @@ use std::io;
 use std::path::Path;
 
 use super::image::ImageArgument;
-use crate::reference::printable;
 use crate::registry::RegistryError;
 use crate::registry::archive::{Archive, Compressed};
+use crate::text::printable;
 
 /// It is here, and is not what the reference says.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 
 use super::Error;
-use crate::reference::printable;
+use crate::text::printable;
 use crate::verdict::Verdict;
 
 /// Print the manual page, or write all pages into a directory.

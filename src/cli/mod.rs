@@ -40,10 +40,10 @@ pub use self::check::sarif;
 use self::error::Error;
 use self::screen::{Colour, Screen};
 use crate::aws::{Aws, connector, connector_within};
-use crate::image::Depth;
 use crate::inspect::Inspector;
 use crate::report::Report;
 use crate::runtime::Runtime;
+use crate::settings::Depth;
 use crate::settings::{Rules, Settings, SettingsError};
 use crate::verdict::Verdict;
 

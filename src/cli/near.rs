@@ -8,10 +8,11 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use super::image::ImageArgument;
 use super::{Error, aws, endpoint, far, hint};
-use crate::reference::{Remote, Repository, Selector, Tag, quoted};
+use crate::name::{Remote, Repository, Selector, Tag};
 use crate::registry::RegistryError;
 use crate::registry::distribution::Distribution;
 use crate::registry::ecr::listing;
+use crate::text::quoted;
 
 /// How long the listing may take; who waits for an error's hint waits for nothing else.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -6,9 +6,9 @@ use std::cell::RefCell;
 
 use serde_json::Value;
 
-use crate::mark::{MarkError, Marker, Outcome};
-use crate::notify::{Message, Notifier, NotifyError};
-use crate::reference::Tag;
+use crate::lambda::notify::{Message, Notifier, NotifyError};
+use crate::lambda::verdict_tag::{MarkError, Marker, Outcome};
+use crate::name::Tag;
 use crate::registry::Manifest;
 
 /// Keeps what would have been sent, in the order in which it would.

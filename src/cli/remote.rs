@@ -2,7 +2,7 @@
 //!
 //! Does not ask any registry.
 
-use crate::reference::{Digest, DigestError, Remote, RemoteError, Selector, Tag, TagError};
+use crate::name::{Digest, DigestError, Remote, RemoteError, Selector, Tag, TagError};
 
 /// What the transports of containers-transports(5) begin with that are no registries: `dir:x` is not Docker Hub's `dir`.
 const TRANSPORTS: [&str; 10] = [

@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use super::print::Printer;
 use super::{Error, Format};
-use crate::handler::Walk;
-use crate::reference::Repository;
-use crate::registry::layout::Layout;
+use crate::lambda::handler::Walk;
+use crate::name::Repository;
+use crate::registry::ecr::Ecr;
+use crate::registry::oci_layout::Layout;
 use crate::report;
 use crate::settings::Settings;
 use crate::verdict::Verdict;
@@ -60,7 +61,7 @@ pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Ve
         walk(|_| &layout, &printer, settings).handle(&event, None).await?
     } else {
         let aws = super::aws(event.region.clone()).await;
-        let ecr = aws.ecr(super::endpoint("ECR"));
+        let ecr = Ecr::new(&aws, super::endpoint("ECR"));
         walk(|repository| ecr.open(repository), &printer, settings).handle(&event, None).await?
     };
     let sent = printer.printed();

@@ -10,9 +10,9 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
 use super::Error;
-use crate::log;
-use crate::reference::printable;
 use crate::report::{Line, Role};
+use crate::text::error_chain;
+use crate::text::printable;
 use crate::verdict::Verdict;
 
 /// When there are colours. Without a comment on each, so that help says it in one line.
@@ -84,7 +84,7 @@ impl<W: Write> Screen<W> {
 
     /// Writes an error with what may help; `of` is the image that it is about, where there are several.
     pub(super) fn error(&mut self, of: Option<&str>, error: &Error, hint: Option<&str>) -> io::Result<()> {
-        let said = log::chain(error);
+        let said = error_chain(error);
         let of = of.filter(|of| !said.contains(of)).map(|of| format!(" {of}:")).unwrap_or_default();
         let said = format!("{of} {said}");
         // The SDK lists on lines of its own where it has looked for credentials.

@@ -9,11 +9,12 @@ use super::choice::Choice;
 use super::image::ImageArgument;
 use super::local;
 use crate::aws::Aws;
-use crate::reference::{Digest, Repository, Selector};
+use crate::name::{Digest, Repository, Selector};
 use crate::registry::archive::Archive;
 use crate::registry::distribution::Distribution;
+use crate::registry::ecr::Ecr;
 use crate::registry::ecr::EcrRepository;
-use crate::registry::layout::Layout;
+use crate::registry::oci_layout::Layout;
 use crate::registry::{Answer, Manifest, Registry, RegistryError, Stream};
 
 /// Any registry.
@@ -110,7 +111,7 @@ impl Sources {
         if known.is_none() {
             regions.push((region.to_owned(), super::aws(Some(region.to_owned())).await));
         }
-        regions[at].1.ecr(super::endpoint("ECR")).open(repository)
+        Ecr::new(&regions[at].1, super::endpoint("ECR")).open(repository)
     }
 }
 

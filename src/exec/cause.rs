@@ -2,13 +2,13 @@
 //!
 //! Does not decide whether it starts, and does not say what to do.
 
-use super::errno::Errno;
 use super::execve::Answer;
 use super::format::Format;
 use super::host::Host;
-use super::resolve::View;
-use super::rootfs::Node;
-use super::unknown::Stop;
+use crate::errno::Errno;
+use crate::rootfs::Node;
+use crate::rootfs::Stop;
+use crate::rootfs::View;
 
 /// What keeps a program from starting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,12 +153,12 @@ fn dangling(view: &View<'_>, path: &[u8]) -> Option<Defect> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contents::Collector;
     use super::super::execve::execve;
     use super::super::host::Processor;
-    use super::super::rootfs::{Owner, Rootfs};
-    use super::super::user::User;
     use super::*;
+    use crate::rootfs::Collector;
+    use crate::rootfs::User;
+    use crate::rootfs::{Owner, Rootfs};
 
     const HOST: Host = Host { processor: Processor::Amd64, compat: Some(false) };
 

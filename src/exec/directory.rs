@@ -2,11 +2,11 @@
 //!
 //! Does not make anything: a directory that is missing is only said to be there.
 
-use super::errno::Errno;
-use super::resolve::View;
-use super::rootfs::{Files, Node};
-use super::unknown::{Stop, Unknown};
-use super::user::User;
+use crate::errno::Errno;
+use crate::rootfs::User;
+use crate::rootfs::View;
+use crate::rootfs::{Files, Node};
+use crate::rootfs::{Stop, Unknown};
 
 /// Why there is no working directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +58,9 @@ fn place(view: &View<'_>, path: &[u8]) -> Result<Vec<u8>, Stop> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contents::Contents;
-    use super::super::rootfs::{Owner, Rootfs};
     use super::*;
+    use crate::rootfs::Contents;
+    use crate::rootfs::{Owner, Rootfs};
 
     #[test]
     fn a_working_directory_is_found_or_made_or_something_stands_in_its_way() {

@@ -2,14 +2,14 @@
 //!
 //! Does not run anything, and does not look at a program's arguments.
 
-use super::contents::Contents;
-use super::errno::Errno;
+use super::binary::{check_loader, loader};
 use super::host::Host;
-use super::program::{check_loader, loader};
-use super::resolve::View;
-use super::rootfs::Node;
-use super::script::{BUFFER, shebang};
-use super::unknown::{Stop, Unknown};
+use super::shebang::{BUFFER, shebang};
+use crate::errno::Errno;
+use crate::rootfs::Contents;
+use crate::rootfs::Node;
+use crate::rootfs::View;
+use crate::rootfs::{Stop, Unknown};
 
 /// A path takes no more bytes than this, with its final NUL: `include/uapi/linux/limits.h`.
 const PATH_MAX: usize = 4096;

@@ -2,10 +2,10 @@
 //!
 //! Does not say that it could not be started: that the kernel does, and this only looks for the reason.
 
-use super::contents::Contents;
-use super::elf::machine_name;
-use super::header::Header;
 use super::host::{Host, Processor, Takes};
+use crate::elf::Header;
+use crate::elf::machine_name;
+use crate::rootfs::Contents;
 
 /// What a file is instead of a program for this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ const ET_CORE: u16 = 4;
 
 impl Format {
     /// What a file is that this host does not start.
-    pub(super) fn of(host: Host, contents: &Contents) -> Self {
+    pub(crate) fn of(host: Host, contents: &Contents) -> Self {
         let head = contents.head();
         if contents.size == 0 {
             return Self::Empty;
@@ -112,8 +112,8 @@ fn follows_blanks(head: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contents::Collector;
     use super::*;
+    use crate::rootfs::Collector;
 
     fn elf(order: u8, kind: u8, machine: u8) -> Vec<u8> {
         let mut bytes = [b"\x7fELF\x02".as_slice(), &[order], &[0; 58]].concat();

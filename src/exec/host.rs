@@ -3,7 +3,7 @@
 //! Does not know of interpreters registered with `binfmt_misc`, such as qemu: the services that images are meant for
 //! have none.
 
-use super::header::{EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, Header};
+use crate::elf::{EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, Header};
 
 /// The processor of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,7 +43,7 @@ pub struct Host {
 
 /// Whether a machine takes a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(crate) enum Takes {
     Yes,
     No,
     Perhaps,
@@ -51,7 +51,7 @@ pub(super) enum Takes {
 
 impl Host {
     /// `elf_check_arch` and `compat_elf_check_arch`, in `arch/x86/include/asm/elf.h` and `arch/arm64/include/asm/elf.h`.
-    pub(super) fn takes(self, header: &Header) -> Takes {
+    pub(crate) fn takes(self, header: &Header) -> Takes {
         /// An arm program says which edition of the calling convention it keeps, or it is too old for the 64-bit kernel.
         const EF_ARM_EABI_MASK: u64 = 0xff00_0000;
         let compat = match (self.processor, header.machine) {

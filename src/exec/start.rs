@@ -2,15 +2,15 @@
 //!
 //! Does not know what the started program starts in its turn.
 
-use super::errno::Errno;
 use super::execve::{Answer, execve};
 use super::host::Host;
-use super::resolve::View;
-use super::rootfs::Node;
-use super::unknown::{Stop, Unknown};
+use crate::errno::Errno;
+use crate::rootfs::Node;
+use crate::rootfs::View;
+use crate::rootfs::{Stop, Unknown};
 
 /// Container engines set this where an image sets no `PATH`: `defaultUnixEnv` in containerd's `oci/spec.go`.
-pub(super) const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What comes of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,11 +115,11 @@ fn joined(directory: &[u8], name: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contents::Collector;
     use super::super::host::Processor;
-    use super::super::rootfs::{Owner, Rootfs};
-    use super::super::user::User;
     use super::*;
+    use crate::rootfs::Collector;
+    use crate::rootfs::User;
+    use crate::rootfs::{Owner, Rootfs};
 
     /// A header with one program header behind it, for this machine.
     fn program(machine: u8) -> Vec<u8> {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
-use crate::exec::LayerNames;
-use crate::reference::Digest;
+use crate::layers::LayerNames;
+use crate::name::Digest;
 
 /// Layers by their digests; those that were used least lately go first.
 #[derive(Debug)]
@@ -71,7 +71,8 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::{self, Limits};
+    use crate::layers;
+    use crate::settings::Limits;
 
     /// A layer of one empty directory, whose name has so many bytes.
     fn layer(name: usize) -> (Digest, Arc<LayerNames>) {
@@ -82,7 +83,7 @@ mod tests {
         archive.append_data(&mut header, "n".repeat(name), std::io::empty()).unwrap();
         let bytes = archive.into_inner().unwrap();
         let digest = Digest::of(&bytes);
-        let names = exec::read(bytes.as_slice(), &digest, &Limits::default()).unwrap();
+        let names = layers::read(bytes.as_slice(), &digest, &Limits::default()).unwrap();
         (digest, Arc::new(names))
     }
 

@@ -2,10 +2,11 @@
 //!
 //! Does not make any.
 
-use crate::exec::{Answer, Cause, Launch, Processor};
-use crate::image::Single;
+use crate::exec::{Answer, Cause, Processor};
+use crate::launch::Launch;
+use crate::name::Digest;
+use crate::oci::Single;
 use crate::platform::Platform;
-use crate::reference::Digest;
 use crate::runtime::{Runtime, Service};
 
 /// Where an image is started, as far as that decides what starts.

@@ -12,10 +12,12 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesOrdered;
 
 use super::{Inspector, Seen};
-use crate::exec::{self, LayerError, LayerNames, Limits};
-use crate::image::{Access, Layer};
-use crate::reference::Digest;
+use crate::layers;
+use crate::layers::{LayerError, LayerNames};
+use crate::name::Digest;
+use crate::oci::{Access, Layer};
 use crate::registry::{Answer, Registry, RegistryError, Stream};
+use crate::settings::Limits;
 
 /// How often a layer is fetched before its transfer counts as failed; what fails twice is left to the retry of the
 /// whole event.
@@ -147,7 +149,7 @@ async fn read(
     let leave = Leave(Arc::clone(&wanted));
     let digest = digest.clone();
     let guarded = Guarded { stream, wanted, deadline };
-    let reading = tokio::task::spawn_blocking(move || exec::read(guarded, &digest, &limits));
+    let reading = tokio::task::spawn_blocking(move || layers::read(guarded, &digest, &limits));
     let read = reading.await.unwrap_or_else(|error| Err(LayerError::Transfer(io::Error::other(error))));
     drop(leave);
     read

@@ -18,10 +18,11 @@ pub use inspection::{Inspection, Seen, Site};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
-use crate::exec::{Limits, Stack};
-use crate::image::{Image, Single};
+use crate::layers::Stack;
+use crate::oci::{Image, Single};
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
+use crate::settings::Limits;
 use layers::{Layers, is_over};
 use question::{Asked, Question};
 use wanted::{labelled, wanted};

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use super::layers::is_over;
-use crate::exec::{Files, Node, Unknown};
+use crate::rootfs::{Files, Node, Unknown};
 
 /// The look-ups for one image, on all its sites and after each of its layers. A start takes some hundreds; a `PATH` of a
 /// megabyte whose directories are chains of links would take 10,000,000,000.
@@ -51,7 +51,7 @@ impl Files for Patient<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::Rootfs;
+    use crate::rootfs::Rootfs;
 
     #[test]
     fn after_so_many_look_ups_or_at_the_deadline_nothing_is_told_any_more() {

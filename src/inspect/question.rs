@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use super::patience::Patience;
 use super::{Seen, Site};
-use crate::exec::{Answer, Files, Host, Refusal, Unknown, User, View, cause, launches, working_directory};
-use crate::image::Process;
+use crate::exec::{Answer, Host, Refusal, cause, working_directory};
+use crate::launch::launches;
+use crate::oci::Process;
+use crate::rootfs::{Files, Unknown, User, View};
 
 /// What may be mounted over when a container runs, whatever its image says: `/proc`, `/sys` and `/dev` always are (the
 /// OCI runtime specification, "Default Filesystems"), the other two often.

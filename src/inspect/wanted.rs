@@ -4,7 +4,7 @@
 
 use super::Site;
 use crate::exec::Processor;
-use crate::image::{Content, Image, Single};
+use crate::oci::{Content, Image, Single};
 use crate::platform::Platform;
 use crate::runtime::{Fit, Runtime};
 

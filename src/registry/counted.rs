@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Answer, Manifest, Registry, RegistryError, Stream};
-use crate::reference::{Digest, Selector};
+use crate::name::{Digest, Selector};
 
 /// Counts what another registry hands out.
 #[derive(Debug)]

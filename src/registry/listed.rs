@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use super::{Answer, Manifest, RegistryError};
-use crate::reference::{Digest, DigestError, Selector, Tag};
+use crate::name::{Digest, DigestError, Selector, Tag};
 
 /// What is listed, in its order: one entry for each name, as container tools write it.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 //! Does not know what they say. Backends give primitive reads; what is derived from them is written here, once.
 
 pub mod ecr;
-pub mod layout;
+pub mod oci_layout;
 pub mod listed;
 #[cfg(feature = "cli")]
 pub mod archive;
@@ -17,8 +17,9 @@ mod signed;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::reference::{Digest, Selector, printable};
-use crate::service_error::Cause;
+use crate::aws::service_error::Cause;
+use crate::name::{Digest, Selector};
+use crate::text::printable;
 
 /// The largest manifest, in bytes: Amazon ECR takes no larger one (service quotas, "Maximum manifest size").
 pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;

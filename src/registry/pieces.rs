@@ -14,9 +14,6 @@ use super::{Answer, Stream};
 /// How many pieces wait at most; hyper hands on up to some 400 KiB at once.
 const QUEUE: usize = 8;
 
-/// How long one piece may take. Storage services deliver many in a second; what takes so much longer has stalled.
-pub(super) const PIECE: Duration = Duration::from_secs(10);
-
 /// Reads a body of at most `limit` bytes. A larger one is refused.
 ///
 /// # Errors

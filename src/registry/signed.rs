@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::reference::Digest;
+use crate::name::Digest;
 
 #[derive(Debug, Deserialize)]
 struct Wire {

@@ -6,9 +6,9 @@ use serde::{Serialize, Serializer};
 
 use super::Remedy;
 use crate::event::{Arrival, How};
-use crate::image::{Content, Image};
+use crate::name::{Digest, Tag};
+use crate::oci::{Content, Image};
 use crate::platform::Platform;
-use crate::reference::{Digest, Tag};
 use crate::verdict::{Code, Subject, Verdict};
 
 /// Where and how the image came.

@@ -29,10 +29,10 @@ pub use text::{OVERRIDE, because, headline, lines, sign, text};
 use serde::Serialize;
 
 use crate::event::{Arrival, Ignored};
-use crate::image::{Content, Image};
 use crate::inspect::Inspection;
 use crate::intent::Declared;
-use crate::reference::{Repository, Tag};
+use crate::name::{Repository, Tag};
+use crate::oci::{Content, Image};
 use crate::verdict::{Code, Finding, Judgement, Verdict};
 
 /// The schema of the JSON face, with its version.

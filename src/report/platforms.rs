@@ -9,10 +9,10 @@ use super::line::{Line, Role};
 use super::program::{ProgramFace, ProgramOutcome};
 use super::size::size;
 use super::text::{fact, sign};
-use crate::image::{Child, Content, Entry, Image, Single};
 use crate::inspect::Inspection;
+use crate::name::Digest;
+use crate::oci::{Child, Content, Entry, Image, Single};
 use crate::platform::Platform;
-use crate::reference::Digest;
 use crate::verdict::Verdict;
 
 /// The platforms of one image, without attestations.

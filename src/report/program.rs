@@ -8,7 +8,7 @@ use super::started::{LATE, MAX_CHAIN, MAX_REASON};
 use crate::exec::{Answer, Machine, Made};
 use crate::inspect::{Inspection, Seen};
 use crate::platform::Platform;
-use crate::reference::printable;
+use crate::text::printable;
 use crate::verdict;
 
 /// What the last program is that is certain to start.

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::Place;
 use super::declare::{as_it_is, declare};
 use super::repair::repair;
-use crate::image::{Content, Image};
+use crate::oci::{Content, Image};
 use crate::runtime::{Fit, Runtime};
 use crate::verdict::{Code, Fault, Finding, Judgement, Subject};
 

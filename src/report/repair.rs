@@ -5,7 +5,7 @@
 use super::Place;
 use super::remedy::Remedy;
 use crate::exec::{Defect, Format, Role};
-use crate::image::Trace;
+use crate::oci::Trace;
 use crate::platform::Platform;
 use crate::verdict::{Fault, Trouble};
 

@@ -4,10 +4,11 @@
 
 use serde::Serialize;
 
-use crate::exec::{Answer, Launch};
+use crate::exec::Answer;
 use crate::inspect::{Inspection, Seen};
+use crate::launch::Launch;
 use crate::platform::Platform;
-use crate::reference::printable;
+use crate::text::printable;
 
 /// What is started of one image on one processor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

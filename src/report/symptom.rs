@@ -3,7 +3,7 @@
 //! Does not guess: where a service's words are not known, there are none.
 
 use super::Place;
-use crate::image::{Content, Image};
+use crate::oci::{Content, Image};
 use crate::runtime::Service;
 use crate::verdict::{Code, Fault, Finding, Subject, Trouble};
 

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::exec::Limits;
+use super::limits::Limits;
 
 /// How far inspections go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,36 @@
 //! one that does not.
 
 mod bounds;
+mod limits;
 
 pub use bounds::Bounds;
+pub use limits::{Bound, Limits};
 
-use crate::image::Depth;
-use crate::mark::Policy;
 use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
+
+/// How far to look. Each step believes less and asks more of the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// An index is believed where it names its platforms. A single image's config is read all the same: only it names
+    /// the platform.
+    Labels,
+    /// The children of an index are compared, and the configs of those that matter read.
+    Configs,
+    /// What the programs in the layers do when they are started is looked at, too.
+    Binaries,
+}
+
+/// Which images are marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// None.
+    Never,
+    /// Those that fail.
+    Failure,
+    /// Those that fail and those that run. What is not known is never marked, nor what runs by its labels while its
+    /// layers did not arrive in time: a mark is never taken back.
+    Always,
+}
 
 /// What the walk can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]

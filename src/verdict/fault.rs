@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::exec::Cause;
-use crate::image::Trace;
+use crate::oci::Trace;
 use crate::platform::Platform;
 
 /// What is wrong. The codes are stable: they stand in metrics, filters and documents.

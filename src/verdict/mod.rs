@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use self::rules::list;
 use crate::exec::Processor;
-use crate::image::{Content, Entry, Image, Single};
 use crate::inspect::{Inspection, Site};
 use crate::intent::{Declared, Intent, Source, Unreadable};
+use crate::name::Digest;
+use crate::oci::{Content, Entry, Image, Single};
 use crate::platform::Platform;
-use crate::reference::Digest;
 use crate::runtime::{Fit, Runtime};
 pub use fault::{Code, Fault, Trouble};
 pub use seen::fault as fault_of;

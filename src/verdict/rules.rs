@@ -5,8 +5,8 @@
 use super::seen;
 use super::twins::are_twins;
 use super::{Code, Finding, Verdict};
-use crate::image::{Child, Compression, Entry, Family, Single};
 use crate::inspect::{Inspection, Seen, Site};
+use crate::oci::{Child, Compression, Entry, Family, Single};
 use crate::platform::Platform;
 use crate::runtime::{Fit, Runtime, Service};
 

@@ -3,11 +3,12 @@
 //! Does not decide whether the label or the runtime is at fault for metadata's sake; that is the rules' to do.
 
 use super::{Code, Fault, Trouble};
-use crate::exec::{Answer, By, Cause, Defect, Format, Launch, Role};
-use crate::image::{Single, Trace};
+use crate::exec::{Answer, Cause, Defect, Format, Role};
 use crate::inspect::{Inspection, Seen, Site};
+use crate::launch::{By, Launch};
+use crate::oci::{Single, Trace};
 use crate::platform::Platform;
-use crate::reference::quoted;
+use crate::text::quoted;
 
 /// The inspection of an image on a site, where one was made.
 pub(super) fn of<'a>(inspections: &'a [Inspection], single: &Single, site: Option<Site>) -> Option<&'a Inspection> {

@@ -2,7 +2,7 @@
 //!
 //! Does not know which of the two is right.
 
-use crate::image::{Entry, Single};
+use crate::oci::{Entry, Single};
 
 /// Pairs of architectures of which the first starts programs of the second, where the host allows it.
 const KIN: [(&str, &str); 2] = [("amd64", "386"), ("arm64", "arm")];

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::{env, fs};
 
-use ecr_preflight::reference::Digest;
+use ecr_preflight::name::Digest;
 
 use crate::support::archive::{Archive, Fields, GNU};
 use crate::support::layers::layers;

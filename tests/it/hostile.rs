@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use ecr_preflight::reference::Digest;
+use ecr_preflight::name::Digest;
 use serde_json::{Value, json};
 
 use crate::support::archive::{Archive, Fields, GNU};

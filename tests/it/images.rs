@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ecr_preflight::handler::{Inspect, Look, look};
+use ecr_preflight::check::check_image;
+use ecr_preflight::check::{Inspect, Look};
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::reference::Selector;
-use ecr_preflight::registry::layout::Layout;
+use ecr_preflight::name::Selector;
+use ecr_preflight::registry::oci_layout::Layout;
 use ecr_preflight::report::{Place, Report};
 use ecr_preflight::runtime::Runtime;
 use ecr_preflight::settings::Rules;
@@ -32,7 +33,7 @@ fn found(layout: &Builder, selector: &Selector, asked: Option<&[Runtime]>) -> Lo
     let inspector = Inspector::new(rules.bounds.limits, rules.bounds.cache);
     let by = Inspect { inspector: &inspector, left: Duration::MAX };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(look(&registry, selector, asked, &rules, by)).unwrap()
+    runtime.block_on(check_image(&registry, selector, asked, &rules, by)).unwrap()
 }
 
 /// An image in a few words: what it is, its platforms, and the verdict for ECS on arm64 with what led to it.

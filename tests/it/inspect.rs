@@ -4,12 +4,13 @@ use std::fs;
 use std::io::Write;
 use std::time::Duration;
 
-use ecr_preflight::handler::{Inspect, look};
+use ecr_preflight::check::Inspect;
+use ecr_preflight::check::check_image;
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::reference::Selector;
+use ecr_preflight::name::Selector;
 use ecr_preflight::registry::RegistryError;
 use ecr_preflight::registry::counted::Counted;
-use ecr_preflight::registry::layout::Layout;
+use ecr_preflight::registry::oci_layout::Layout;
 use ecr_preflight::report::{Place, Report};
 use ecr_preflight::runtime::Runtime;
 use ecr_preflight::settings::{Bounds, Rules};
@@ -53,7 +54,7 @@ fn looked(
     let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
     let rules = Rules::default();
     let by = Inspect { inspector, left };
-    let found = runtime.block_on(look(&registry, &Selector::Digest(digest(image)), asked, &rules, by))?;
+    let found = runtime.block_on(check_image(&registry, &Selector::Digest(digest(image)), asked, &rules, by))?;
     Ok((found.report(Place { reference: "image", ..Place::default() }), registry.bytes()))
 }
 

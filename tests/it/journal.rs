@@ -1,9 +1,9 @@
 //! The line that is written down of each event: the log, and the metrics.
 
 use ecr_preflight::event::{Event, Ignored};
-use ecr_preflight::image::{Content, Image};
-use ecr_preflight::journal::{Walked, line};
-use ecr_preflight::reference::Digest;
+use ecr_preflight::lambda::journal::{Walked, line};
+use ecr_preflight::name::Digest;
+use ecr_preflight::oci::{Content, Image};
 use ecr_preflight::report::{Place, Report};
 use expect_test::expect;
 use serde_json::Value;

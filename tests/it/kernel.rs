@@ -16,7 +16,9 @@ use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, fs::File};
 
-use ecr_preflight::exec::{Answer, Errno, Host, Processor, Rootfs, User, View, execve};
+use ecr_preflight::errno::Errno;
+use ecr_preflight::exec::{Answer, Host, Processor, execve};
+use ecr_preflight::rootfs::{Rootfs, User, View};
 
 use tree::Tree;
 

@@ -2,8 +2,11 @@
 
 use std::io::{Read, Write};
 
-use ecr_preflight::exec::{self, ApplyError, Bound, LayerError, LayerNames, Limits, Node, Rootfs};
-use ecr_preflight::reference::Digest;
+use ecr_preflight::layers;
+use ecr_preflight::layers::{ApplyError, LayerError, LayerNames};
+use ecr_preflight::name::Digest;
+use ecr_preflight::rootfs::{Node, Rootfs};
+use ecr_preflight::settings::{Bound, Limits};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -20,11 +23,11 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn read(layer: &[u8]) -> Result<LayerNames, LayerError> {
-    exec::read(layer, &Digest::of(layer), &Limits::default())
+    layers::read(layer, &Digest::of(layer), &Limits::default())
 }
 
 fn within(layer: &[u8], limits: &Limits) -> Result<LayerNames, Bound> {
-    exec::read(layer, &Digest::of(layer), limits).map_err(|error| match error {
+    layers::read(layer, &Digest::of(layer), limits).map_err(|error| match error {
         LayerError::Bound(bound) => bound,
         other => panic!("no bound: {other}"),
     })
@@ -33,7 +36,7 @@ fn within(layer: &[u8], limits: &Limits) -> Result<LayerNames, Bound> {
 fn lay(layers: impl IntoIterator<Item = Archive>) -> Result<Rootfs, ApplyError> {
     let mut rootfs = Rootfs::default();
     for layer in layers {
-        exec::apply(&mut rootfs, &read(&layer.end()).unwrap(), &Limits::default())?;
+        layers::apply(&mut rootfs, &read(&layer.end()).unwrap(), &Limits::default())?;
     }
     Ok(rootfs)
 }
@@ -267,13 +270,13 @@ fn damage_is_told() {
 fn the_digest_is_of_what_arrived_to_the_last_byte() {
     let tar = Archive::default().file("a", b"a").end();
     for layer in [gzip(&tar), zstd(&tar), tar] {
-        let error = exec::read(layer.as_slice(), &Digest::of(b"other"), &Limits::default()).unwrap_err();
+        let error = layers::read(layer.as_slice(), &Digest::of(b"other"), &Limits::default()).unwrap_err();
         assert_eq!(error.to_string(), format!("the layer arrived as {}", Digest::of(&layer)));
         // Cut off on the way is no damage of the image's.
-        let cut = exec::read(&layer[..layer.len() / 2], &Digest::of(&layer), &Limits::default()).unwrap_err();
+        let cut = layers::read(&layer[..layer.len() / 2], &Digest::of(&layer), &Limits::default()).unwrap_err();
         assert!(matches!(cut, LayerError::Digest(_)), "{cut}");
         let broken = layer[..layer.len() / 2].chain(Broken);
-        let error = exec::read(broken, &Digest::of(&layer), &Limits::default()).unwrap_err();
+        let error = layers::read(broken, &Digest::of(&layer), &Limits::default()).unwrap_err();
         assert!(matches!(error, LayerError::Transfer(_)), "{error}");
     }
 }
@@ -313,7 +316,7 @@ fn too_much_is_not_read() {
 #[test]
 fn too_many_names_are_not_laid_out() {
     let deep = read(&Archive::default().file("a/b/c/d/e", b"").file("x/y", b"").end()).unwrap();
-    let apply = |limits| exec::apply(&mut Rootfs::default(), &deep, &limits);
+    let apply = |limits| layers::apply(&mut Rootfs::default(), &deep, &limits);
     let names = |entries_in_all| Limits { entries_in_all, ..Limits::default() };
     assert_eq!(apply(names(6)), Err(ApplyError::Bound(Bound::EntriesInAll(6))));
     assert_eq!(apply(names(7)), Ok(()));
@@ -323,7 +326,7 @@ fn too_many_names_are_not_laid_out() {
         (0..40).fold(Archive::default().file("a/b", b""), |archive, _| archive.file("a/.wh..wh..opq", b""));
     whiteouts = whiteouts.file("c", b"");
     let layer = read(&whiteouts.end()).unwrap();
-    let error = exec::apply(&mut Rootfs::default(), &layer, &names(2));
+    let error = layers::apply(&mut Rootfs::default(), &layer, &names(2));
     assert_eq!(error, Err(ApplyError::Bound(Bound::Walk(32))));
 
     // Each link doubles the number of links that the one before it leads through.

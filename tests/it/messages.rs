@@ -1,11 +1,11 @@
 //! What is published: the exact card and attributes, and the limits of every receiver.
 
 use ecr_preflight::event::{Arrival, How};
-use ecr_preflight::image::{Access, Compression, Content, Family, Image, Layer, Process, Single};
 use ecr_preflight::intent::{Intent, Source};
-use ecr_preflight::notify::{Message, message};
+use ecr_preflight::lambda::notify::{Message, message};
+use ecr_preflight::name::{Digest, Repository, Selector, Tag};
+use ecr_preflight::oci::{Access, Compression, Content, Family, Image, Layer, Process, Single};
 use ecr_preflight::platform::Platform;
-use ecr_preflight::reference::{Digest, Repository, Selector, Tag};
 use ecr_preflight::report::{Place, Report};
 use ecr_preflight::verdict::judge;
 use expect_test::expect;

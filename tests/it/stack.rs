@@ -4,8 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ecr_preflight::exec::{self, Files, LayerNames, Limits, Rootfs, Stack};
-use ecr_preflight::reference::Digest;
+use ecr_preflight::layers;
+use ecr_preflight::layers::{LayerNames, Stack};
+use ecr_preflight::name::Digest;
+use ecr_preflight::rootfs::{Files, Rootfs};
+use ecr_preflight::settings::Limits;
 
 use crate::support::archive::Archive;
 use crate::support::layers::layers;
@@ -14,7 +17,7 @@ const IMAGES: u64 = 600;
 
 fn apply<'a>(layers: impl IntoIterator<Item = &'a Arc<LayerNames>>) -> Option<Rootfs> {
     let mut rootfs = Rootfs::default();
-    let laid = layers.into_iter().try_for_each(|layer| exec::apply(&mut rootfs, layer, &Limits::default()));
+    let laid = layers.into_iter().try_for_each(|layer| layers::apply(&mut rootfs, layer, &Limits::default()));
     laid.is_ok().then_some(rootfs)
 }
 
@@ -45,7 +48,7 @@ fn a_stack_says_early_what_it_says_in_the_end_and_that_is_what_the_layers_make()
     let limits = Limits::default();
     let (mut laid_out, mut refused, mut tidy, mut early, mut unread, mut below_untidy) = (0, 0, 0, 0, 0, 0);
     for seed in 0..IMAGES {
-        let read = |layer: &Vec<u8>| exec::read(layer.as_slice(), &Digest::of(layer), &limits).map(Arc::new);
+        let read = |layer: &Vec<u8>| layers::read(layer.as_slice(), &Digest::of(layer), &limits).map(Arc::new);
         let archives = layers(seed);
         let layers: Vec<Arc<LayerNames>> = archives.iter().map(|layer| read(layer).unwrap()).collect();
         let as_they_came: Vec<Arc<LayerNames>> = archives.iter().map(|layer| read(&untidy(layer)).unwrap()).collect();

@@ -1,9 +1,9 @@
 //! The full table: every runtime against every shape of image, and every way to declare against an image.
 
-use ecr_preflight::image::{Access, Child, Compression, Content, Entry, Family, Image, Layer, Process, Single};
 use ecr_preflight::intent::{Intent, Source};
+use ecr_preflight::name::Digest;
+use ecr_preflight::oci::{Access, Child, Compression, Content, Entry, Family, Image, Layer, Process, Single};
 use ecr_preflight::platform::Platform;
-use ecr_preflight::reference::Digest;
 use ecr_preflight::runtime::RUNTIMES;
 use ecr_preflight::verdict::{self, Judgement};
 use expect_test::expect;

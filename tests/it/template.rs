@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecr_preflight::event::Event;
-use ecr_preflight::journal::NAMESPACE;
-use ecr_preflight::reference::MARK_PREFIX;
+use ecr_preflight::lambda::journal::NAMESPACE;
+use ecr_preflight::name::MARK_PREFIX;
 use ecr_preflight::settings::VARIABLES;
 use serde_json::Value;
 use serde_yaml_ng::Value as Yaml;

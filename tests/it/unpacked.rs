@@ -20,8 +20,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ecr_preflight::exec::{self, Limits, Node, Rootfs};
-use ecr_preflight::reference::Digest;
+use ecr_preflight::layers;
+use ecr_preflight::name::Digest;
+use ecr_preflight::rootfs::{Node, Rootfs};
+use ecr_preflight::settings::Limits;
 use serde_json::{Value, json};
 
 use crate::support::layers::layers;
@@ -38,8 +40,8 @@ fn as_names(layers: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Line>, String> {
     let mut rootfs = Rootfs::default();
     let limits = Limits::default();
     for layer in layers {
-        let names = exec::read(layer.as_slice(), &Digest::of(layer), &limits).map_err(|error| error.to_string())?;
-        exec::apply(&mut rootfs, &names, &limits).map_err(|error| error.to_string())?;
+        let names = layers::read(layer.as_slice(), &Digest::of(layer), &limits).map_err(|error| error.to_string())?;
+        layers::apply(&mut rootfs, &names, &limits).map_err(|error| error.to_string())?;
     }
     let line = |node: &Node| match node {
         Node::Directory(owner) => ('d', owner.mode, owner.user, owner.group, Vec::new()),

@@ -14,7 +14,7 @@ use super::pace::Pace;
 use super::patient::ResourceTags;
 use super::sharing::shared;
 use crate::event::{self, Arrival, How};
-use crate::reference::{Repository, Selector};
+use crate::name::{Repository, Selector};
 use crate::registry::RegistryError;
 use crate::registry::ecr::images::Held;
 use crate::registry::ecr::{Ecr, EcrRepository, listing};

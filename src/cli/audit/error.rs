@@ -23,7 +23,7 @@ pub(in crate::cli) enum Error {
     #[error("nobody would be told: PREFLIGHT_TOPIC_ARN is not set")]
     NoTopic,
     #[error(transparent)]
-    Notify(#[from] crate::notify::NotifyError),
+    Notify(#[from] crate::lambda::notify::NotifyError),
     #[error(transparent)]
     Via(#[from] ViaError),
     #[error("interrupted")]

@@ -48,8 +48,9 @@ use super::print::Printer;
 use super::screen::Screen;
 use super::{destination, near};
 use crate::aws::{Aws, connector};
-use crate::notify::Notifier;
-use crate::notify::sns::SnsTopic;
+use crate::lambda::notify::Notifier;
+use crate::lambda::notify::sns::SnsTopic;
+use crate::registry::ecr::Ecr;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
 use crate::verdict::Verdict;
@@ -67,7 +68,7 @@ pub(super) async fn run<O: Write, E: Write>(
 
     let requests = Requests::over(connector());
     let aws = super::aws_over(arguments.region.clone(), requests.connector(), Some(Pace::retries())).await;
-    let ecr = aws.ecr(super::endpoint("ECR"));
+    let ecr = Ecr::new(&aws, super::endpoint("ECR"));
     let region = ecr.client().config().region().map(ToString::to_string).ok_or(super::Error::NoRegion)?;
     let (counts, pace) = (Counts::default(), Pace::new(arguments.concurrency));
     let scope = Scope {

@@ -10,9 +10,9 @@ use super::missing::Missing;
 use super::results::Results;
 use super::row::Row;
 use super::summary::counted;
-use crate::notify::Message;
-use crate::reference::printable;
+use crate::lambda::notify::Message;
 use crate::report::{escape, inline_code};
+use crate::text::printable;
 use crate::verdict::Verdict;
 
 /// As many images as one reads; the file of results has them all.

@@ -4,7 +4,7 @@
 
 use super::census::{Counts, Scope};
 use crate::cli::hint;
-use crate::reference::quoted;
+use crate::text::quoted;
 
 /// What makes a pattern of a text elsewhere; no name of a repository has any.
 const OF_PATTERNS: [char; 3] = ['*', '?', '['];

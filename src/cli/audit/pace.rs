@@ -11,8 +11,8 @@ use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::aws::service_error;
 use crate::registry::RegistryError;
-use crate::service_error;
 
 /// How fast it goes up again: one more call at once after eight times as many answers as there are calls at once.
 /// Faster, every other call at the edge of a quota would be throttled.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use tokio::sync::OnceCell;
 
 use super::pace::Pace;
-use crate::reference::{Digest, Selector};
+use crate::name::{Digest, Selector};
 use crate::registry::ecr::EcrRepository;
 use crate::registry::{Answer, Manifest, Registry, RegistryError, Stream};
 

@@ -10,8 +10,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::census::Counts;
 use crate::cli::hint;
-use crate::log;
 use crate::registry::RegistryError;
+use crate::text::error_chain;
 
 /// How often a line is written where there is no terminal: a log is read afterwards.
 const EVERY: Duration = Duration::from_secs(10);
@@ -70,14 +70,14 @@ impl<'a, E: Write> Progress<'a, E> {
 
     /// An image could not be read, because of the registry.
     pub(super) fn refused(&mut self, what: &str, error: &RegistryError) {
-        self.unread(what, &log::chain(error));
+        self.unread(what, &error_chain(error));
         self.hint(error);
     }
 
     /// The images of a repository could not be listed.
     pub(super) fn unlisted(&mut self, repository: &str, error: &RegistryError) {
         self.unlisted += 1;
-        self.named(self.unlisted, &format!("the images of {repository} could not be listed: {}", log::chain(error)));
+        self.named(self.unlisted, &format!("the images of {repository} could not be listed: {}", error_chain(error)));
         self.hint(error);
     }
 

@@ -37,7 +37,7 @@ pub(in crate::cli) enum ResultsError {
 }
 
 fn words(settings: &str) -> String {
-    if settings.is_empty() { "the defaults".to_owned() } else { format!("`{}`", crate::reference::quoted(settings)) }
+    if settings.is_empty() { "the defaults".to_owned() } else { format!("`{}`", crate::text::quoted(settings)) }
 }
 
 /// The lines so far.

@@ -2,8 +2,8 @@
 //!
 //! Does not name what is at its default, so that a line of such a run is what the function would write.
 
-use crate::image::Depth;
 use crate::runtime::Runtime;
+use crate::settings::Depth;
 use crate::settings::Rules;
 
 /// The words; none where all is at its default.

@@ -3,7 +3,7 @@
 //! Does not read anything.
 
 use crate::intent::Intent;
-use crate::reference::Tag;
+use crate::name::Tag;
 
 /// The tags that are asked about, each with those that share its answer; in the order of their texts, so that the same
 /// ones are asked about the next time. Where tags are `silent`, none declares anything.

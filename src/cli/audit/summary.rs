@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::census::Counts;
 use super::progress::{Done, spoken};
 use super::results::Results;
-use crate::reference::printable;
+use crate::text::printable;
 use crate::verdict::Verdict;
 
 /// What there is to sum up.

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::row::{Answer, Row};
-use crate::reference::printable;
+use crate::text::printable;
 use crate::verdict::Verdict;
 
 /// Where nothing says how wide the terminal is.

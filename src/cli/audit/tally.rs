@@ -10,7 +10,7 @@ use aws_smithy_types::date_time::Format;
 
 use super::row::Row;
 use crate::event::Arrival;
-use crate::reference::{Digest, Tag};
+use crate::name::{Digest, Tag};
 use crate::verdict::Verdict;
 
 /// All lines so far.

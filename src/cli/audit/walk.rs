@@ -18,13 +18,14 @@ use super::progress::Progress;
 use super::results::Results;
 use super::stop;
 use super::via_lambda::ViaError;
-use crate::handler::{Inspect, look};
-use crate::image::Depth;
+use crate::check::Inspect;
+use crate::check::check_image;
 use crate::inspect::Inspector;
 use crate::registry::RegistryError;
 use crate::registry::ecr::Ecr;
 use crate::report::{Place, Report};
 use crate::runtime::Runtime;
+use crate::settings::Depth;
 use crate::settings::Rules;
 
 /// How often what is shown moves where nothing else moves it.
@@ -124,7 +125,7 @@ impl Asking<'_> {
         let registry = Patient { repository: self.ecr.open(&arrival.repository), tags, pace: self.pace };
         let by = Inspect { inspector: self.inspector, left: Duration::MAX };
         let reference = arrival.reference();
-        match look(&registry, &arrival.selector, self.runtimes, self.rules, by).await {
+        match check_image(&registry, &arrival.selector, self.runtimes, self.rules, by).await {
             Ok(found) => Answer::Report(Box::new(found.report(Place {
                 arrival: Some(&arrival),
                 reference: &reference,

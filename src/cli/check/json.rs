@@ -8,7 +8,7 @@ use std::io;
 use serde::Serialize;
 
 use super::one::{Answer, Unread};
-use crate::log;
+use crate::text::error_chain;
 
 /// The schema of what stands in the place of an image that could not be read.
 pub(in crate::cli) const ERROR_SCHEMA: &str = "ecr-preflight/error/1";
@@ -35,7 +35,7 @@ pub(super) fn answer(answer: &Answer, is_only: bool) -> io::Result<String> {
 /// The text of an error, where there are several images. Of a single one, standard error tells, and nothing is printed
 /// here, as programs that read the one object have it.
 pub(super) fn error(reference: &str, unread: &Unread) -> io::Result<String> {
-    let (error, hint) = (log::chain(&unread.error), unread.hint.as_deref());
+    let (error, hint) = (error_chain(&unread.error), unread.hint.as_deref());
     text(&ErrorFace { schema: ERROR_SCHEMA, reference, verdict: "unknown", error, hint }, false)
 }
 

@@ -7,8 +7,8 @@ use quick_junit::{NonSuccessKind, Report as Junit, SerializeError, TestCase, Tes
 use super::super::Error;
 use super::one::{Answer, Unread};
 use super::printer::Done;
-use crate::log;
 use crate::report::{FaultFace, Report, RuntimeFace, headline, text};
+use crate::text::error_chain;
 use crate::verdict::Verdict;
 
 /// The report.
@@ -71,7 +71,7 @@ fn status(report: &Report, runtime: &RuntimeFace) -> TestCaseStatus {
 
 fn unread(unread: &Unread) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_message(log::chain(&unread.error));
+    status.set_message(error_chain(&unread.error));
     status.set_type("unread");
     if let Some(hint) = &unread.hint {
         status.set_description(format!("hint: {hint}"));

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use super::super::Error;
 use super::super::source::Source;
 use super::platforms;
+use crate::check::check_image;
+use crate::check::{Inspect, Look};
 use crate::event::Ignored;
-use crate::handler::{Inspect, Look, look};
-use crate::image::Depth;
 use crate::inspect::Inspector;
 use crate::registry::counted::Counted;
 use crate::report::{Place, Platforms, Report};
 use crate::runtime::Runtime;
+use crate::settings::Depth;
 use crate::settings::Rules;
 use crate::verdict::Verdict;
 
@@ -69,7 +70,7 @@ impl Checker<'_> {
         let began = Instant::now();
         let registry = Counted::new(&source.registry);
         let by = Inspect { inspector: self.inspector, left: Duration::MAX };
-        let found = look(&registry, &source.selector, self.asked, self.rules, by).await?;
+        let found = check_image(&registry, &source.selector, self.asked, self.rules, by).await?;
         if matches!(found, Look::Ignored(Ignored::Deleted | Ignored::Superseded, _)) {
             return Err(source.absent());
         }

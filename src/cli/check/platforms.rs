@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::super::Error;
 use super::super::source::Source;
-use crate::image::{self, Depth, Want};
 use crate::inspect::Inspector;
+use crate::oci as image;
+use crate::oci::Want;
 use crate::registry::{self, Answer, Registry};
 use crate::report::Platforms;
+use crate::settings::Depth;
 use crate::settings::Rules;
 
 /// What there is in an image.

@@ -11,11 +11,13 @@ use serde::Serialize;
 use super::super::{Error, hint};
 use super::table::table;
 use crate::intent::{Intent, Source};
-use crate::log;
-use crate::reference::{Repository, quoted};
+use crate::name::Repository;
+use crate::registry::ecr::Ecr;
 use crate::registry::ecr::listing::repositories;
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::{Runtime, RuntimeError};
+use crate::text::error_chain;
+use crate::text::quoted;
 use crate::verdict::Verdict;
 
 /// How many repositories' tags are read beside each other. ECR publishes no rate for `ListTagsForResource` ("Service
@@ -89,7 +91,7 @@ impl Row {
             declared: self.declared.as_ref().ok().and_then(Option::as_deref),
             runtimes: intent.candidates(),
             unreadable: self.unreadable().into_iter().map(word).collect(),
-            error: self.declared.as_ref().err().map(|error| log::chain(error)),
+            error: self.declared.as_ref().err().map(|error| error_chain(error)),
         }
     }
 }
@@ -105,7 +107,7 @@ pub(super) async fn run(
     let region = aws.region().ok_or(Error::NoRegion)?;
     let (ecr, client) = {
         let endpoint = || super::super::endpoint("ECR");
-        (aws.ecr(endpoint()), aws.ecr_client(endpoint()))
+        (Ecr::new(&aws, endpoint()), aws.ecr_client(endpoint()))
     };
     let wanted = |repository: &Repository| std::future::ready(repository.name().starts_with(prefix));
     let declared = async |repository: Repository| {
@@ -132,7 +134,7 @@ pub(super) async fn run(
     }
     let errors: Vec<&RegistryError> = rows.iter().filter_map(|row| row.declared.as_ref().err()).collect();
     for error in &errors {
-        writeln!(err, "error: {}", log::chain(*error))?;
+        writeln!(err, "error: {}", error_chain(*error))?;
     }
     // One hint for all: they mostly fail alike.
     if let Some(hint) = errors.first().and_then(|error| hint::of_registry(error)) {

@@ -14,9 +14,10 @@ use self::list::Format;
 use self::place::Place;
 use super::Error;
 use crate::declare::{Change, at_odds, value, write};
-use crate::reference::printable;
 use crate::registry::Registry;
+use crate::registry::ecr::Ecr;
 use crate::runtime::Runtime;
+use crate::text::printable;
 use crate::verdict::Verdict;
 
 /// Declare where a repository's images are meant to run, by its resource tag; or list what is declared.
@@ -85,7 +86,7 @@ pub(super) async fn run(arguments: Arguments, out: &mut impl Write, err: &mut im
     let place: Place = arguments.repository.as_deref().unwrap_or_default().parse()?;
     let (aws, repository) = place.find().await?;
     let client = aws.ecr_client(super::endpoint("ECR"));
-    let registry = aws.ecr(super::endpoint("ECR")).open(&repository);
+    let registry = Ecr::new(&aws, super::endpoint("ECR")).open(&repository);
     let before = registry.resource_tag(&key).await?;
     let change = Change { before, after: (!arguments.remove).then(|| value(&arguments.runtimes)) };
     let name = repository.name();

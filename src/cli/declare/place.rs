@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::super::{Error, aws, endpoint};
 use crate::aws::Aws;
-use crate::reference::{Repository, RepositoryError};
+use crate::name::{Repository, RepositoryError};
 use crate::registry::ecr::listing;
 
 /// A repository as the command line names it.

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::list::Row;
-use crate::reference::printable;
+use crate::text::printable;
 
 /// The columns of a terminal that nobody has widened.
 const WIDTH: usize = 80;

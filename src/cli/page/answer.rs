@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::line::{Answer, Arrival, Fault, Line, Started};
 use super::words::{self, MAX_COMMAND, MAX_NAME, MAX_SENTENCE, clean};
-use crate::reference::Repository;
+use crate::name::Repository;
 use crate::report::OVERRIDE;
 use crate::runtime::RUNTIMES;
 

@@ -4,7 +4,7 @@
 
 use crate::event::Ignored;
 use crate::intent::Source;
-use crate::reference::printable;
+use crate::text::printable;
 use crate::verdict::Verdict;
 
 /// The most characters of a name: of a repository, a tag, a platform. ECR's longest have 256.

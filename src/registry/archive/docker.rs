@@ -12,8 +12,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::compressed::{Compressed, MAGIC};
 use super::members::{Member, Members};
-use crate::reference::{Digest, quoted};
+use crate::name::Digest;
 use crate::registry::{MAX_MANIFEST, RegistryError};
+use crate::text::quoted;
 
 /// The member that lists the images.
 pub(super) const MANIFEST: &str = "manifest.json";

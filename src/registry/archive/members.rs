@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use tar::EntryType;
 
 use super::compressed::{Compressed, MAGIC};
-use crate::reference::quoted;
 use crate::registry::{RegistryError, read_at_most, unreadable};
+use crate::text::quoted;
 
 /// Ten images of the 500 layers that overlayfs takes, with the four members for each that Docker wrote before 25.
 const MAX_MEMBERS: usize = 20_000;

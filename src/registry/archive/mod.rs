@@ -16,7 +16,7 @@ use std::path::Path;
 use self::members::{Member, Members};
 use super::listed::Listed;
 use super::{Answer, MAX_MANIFEST, Manifest, Registry, RegistryError, Stream, unreadable};
-use crate::reference::{Digest, Selector};
+use crate::name::{Digest, Selector};
 
 /// An archive whose members have been found.
 #[derive(Debug)]

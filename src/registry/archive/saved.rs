@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 use super::docker::{self, MANIFEST, MAX_IMAGES, MEDIA_TYPE, Maker};
 use super::members::Members;
 use super::{Archive, LAYOUT, blob, listed};
-use crate::reference::Digest;
+use crate::name::Digest;
 use crate::registry::listed::{Listed, Listing, parted};
 use crate::registry::{MAX_MANIFEST, RegistryError, unreadable};
 

@@ -13,7 +13,7 @@ use super::fault::{Asked, Fault};
 use super::inward::may_lead;
 use super::send::{drain, send};
 use super::sign::{Signed, Signer};
-use crate::reference::{Digest, Remote};
+use crate::name::{Digest, Remote};
 
 /// How many redirects are followed: registries send to their storage, which may send on once or twice.
 const REDIRECTS: usize = 5;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 
 use super::fault::Fault;
-use crate::reference::Remote;
+use crate::name::Remote;
 use crate::registry::shown;
 
 /// The names under which credentials for Docker Hub are kept: docker's own, and that of other tools.

@@ -4,7 +4,8 @@
 
 use serde::Deserialize;
 
-use crate::reference::{Remote, quoted};
+use crate::name::Remote;
+use crate::text::quoted;
 
 /// What a fault is to whoever asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub use self::fault::Fault;
 use self::ask::{Asker, Reply};
 use self::fault::Kind;
 use super::{Answer, MANIFEST_TYPES, MAX_MANIFEST, Manifest, Registry, RegistryError, Stream, pieces};
-use crate::reference::{Digest, Remote, Selector};
+use crate::name::{Digest, Remote, Selector};
 
 /// How long one manifest or config may take with all that it needs: a token, redirects, attempts after failures.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -120,7 +120,7 @@ impl Registry for Distribution {
 
     async fn stream(&self, digest: &Digest) -> Result<Answer<Stream>, RegistryError> {
         let opened = in_time(self.open(digest)).await.map_err(|fault| self.error(fault, Some(digest)))?;
-        Ok(opened.map_or(Answer::Absent, |reply| Answer::Found(pieces::stream(reply.body, pieces::PIECE))))
+        Ok(opened.map_or(Answer::Absent, |reply| Answer::Found(pieces::stream(reply.body, crate::aws::PIECE))))
     }
 
     async fn resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {

@@ -22,7 +22,7 @@ use super::credentials;
 use super::fault::{Asked, Fault};
 use super::inward::may_lead;
 use super::send::send;
-use crate::reference::Remote;
+use crate::name::Remote;
 
 /// The largest answer of a token service, in bytes; tokens have some kilobytes.
 const MAX_REPLY: usize = 256 * 1024;

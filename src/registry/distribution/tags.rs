@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::fault::Fault;
 use super::{Distribution, in_time};
-use crate::reference::Tag;
+use crate::name::Tag;
 use crate::registry::{Answer, MAX_MANIFEST, RegistryError, pieces};
 
 /// How many tags a page is to hold; registries are free to send fewer.

@@ -11,7 +11,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 use super::super::pieces::whole;
 use super::super::trusted::is_trusted;
 use super::super::{Answer, RegistryError};
-use crate::reference::Digest;
+use crate::name::Digest;
 
 /// Fetches a blob of at most `limit` bytes, which may take as long as `patience` in all. A larger one is refused, unread; all else that goes wrong is a failed
 /// transfer, worth a fresh address: an expired one answers 403.

@@ -7,7 +7,7 @@ use aws_smithy_types::DateTime;
 
 use super::listing::Page;
 use super::{EcrRepository, reply};
-use crate::reference::{Digest, Tag};
+use crate::name::{Digest, Tag};
 use crate::registry::RegistryError;
 
 /// The most that one page holds: `maxResults` of `DescribeImages` in the ECR API reference.

@@ -8,7 +8,7 @@ use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
 use super::super::RegistryError;
 use super::failed;
-use crate::reference::{Repository, RepositoryError, arn_of_repositories};
+use crate::name::{Repository, RepositoryError, arn_of_repositories};
 
 /// How many entries a page holds: the most that `DescribeRepositories` and `ListImages` of the ECR API reference allow.
 const PAGE: i32 = 1000;

@@ -2,7 +2,6 @@
 //!
 //! Does not know what the answers mean for a verdict. Never logs a URL's query: a presigned URL is a bearer secret.
 
-mod patience;
 mod blob;
 mod transfer;
 mod reply;
@@ -11,16 +10,15 @@ pub mod listing;
 #[cfg(feature = "cli")]
 pub mod images;
 
-pub use patience::Patience;
-
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{Image, ImageIdentifier};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 use super::{Answer, MANIFEST_TYPES, Manifest, Registry, RegistryError, Stream};
-use crate::reference::{Digest, Repository, Selector};
-use crate::service_error::cause;
+use crate::aws::service_error::cause;
+use crate::aws::{Aws, TransferTimeouts};
+use crate::name::{Digest, Repository, Selector};
 
 /// The call that reads images, as errors name it.
 pub const BATCH_GET_IMAGE: &str = "ecr:BatchGetImage";
@@ -30,7 +28,7 @@ pub const BATCH_GET_IMAGE: &str = "ecr:BatchGetImage";
 pub struct Ecr {
     client: Client,
     http: SharedHttpConnector,
-    patience: Patience,
+    patience: TransferTimeouts,
 }
 
 impl Ecr {
@@ -41,10 +39,11 @@ impl Ecr {
         &self.client
     }
 
-    /// `http` fetches blobs from the presigned addresses that the API hands out; it is the API's own HTTP stack.
+    /// Reads with these clients; `endpoint` takes the place of the region's own. Blobs come from the presigned addresses
+    /// that the API hands out, over the API's own HTTP stack.
     #[must_use]
-    pub fn new(client: Client, http: SharedHttpConnector, patience: Patience) -> Self {
-        Self { client, http, patience }
+    pub fn new(aws: &Aws, endpoint: Option<String>) -> Self {
+        Self { client: aws.ecr_client(endpoint), http: aws.http(), patience: aws.transfer_timeouts() }
     }
 
     /// The images of one repository.

@@ -7,7 +7,7 @@ use aws_sdk_ecr::operation::get_download_url_for_layer::GetDownloadUrlForLayerEr
 use aws_sdk_ecr::types::{Image, ImageFailure, ImageFailureCode, ImageIdentifier};
 
 use super::super::{Answer, MAX_MANIFEST, Manifest};
-use crate::reference::{Digest, Selector};
+use crate::name::{Digest, Selector};
 
 /// A reply that answers nothing, though it is no error.
 #[derive(Debug, thiserror::Error)]
@@ -21,10 +21,10 @@ pub(super) enum Fault {
     #[error("the reply's manifest holds {0} bytes, more than ECR stores")]
     TooLarge(usize),
     #[error("the reply's digest cannot be read")]
-    Digest(#[from] crate::reference::DigestError),
+    Digest(#[from] crate::name::DigestError),
     #[cfg(feature = "cli")]
     #[error("the reply's tag cannot be read")]
-    Tag(#[from] crate::reference::TagError),
+    Tag(#[from] crate::name::TagError),
     #[cfg(feature = "cli")]
     #[error("the reply does not name what it lists")]
     Unnamed,
@@ -35,7 +35,7 @@ pub(super) enum Fault {
 pub(super) fn is_for(id: &ImageIdentifier, asked: &Selector) -> bool {
     match asked.digest() {
         Some(digest) => id.image_digest() == Some(digest.as_str()),
-        None => id.image_tag() == asked.tag().map(crate::reference::Tag::as_str),
+        None => id.image_tag() == asked.tag().map(crate::name::Tag::as_str),
     }
 }
 

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use super::super::pieces::stream;
 use super::super::{RegistryError, Stream};
 use super::blob::open;
-use crate::reference::Digest;
+use crate::name::Digest;
 
 /// Begins to fetch a blob; each piece of it may take as long as `patience`.
 pub(super) async fn begin(

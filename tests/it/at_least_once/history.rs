@@ -10,9 +10,9 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use ecr_preflight::handler::{Error, Walk};
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::reference::{Digest, Repository};
+use ecr_preflight::lambda::handler::{Error, Walk};
+use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::report::Report;
 use ecr_preflight::settings::Settings;
 use futures_util::future::LocalBoxFuture;

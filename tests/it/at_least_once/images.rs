@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use ecr_preflight::reference::Digest;
+use ecr_preflight::name::Digest;
 use serde_json::{Value, json};
 
 use crate::support::layout::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};

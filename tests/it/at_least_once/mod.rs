@@ -8,7 +8,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use ecr_preflight::handler::Error;
+use ecr_preflight::lambda::handler::Error;
 use futures_util::future::join_all;
 
 use self::history::{Past, is_standing, live};

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::task::Poll;
 
-use ecr_preflight::mark::{MarkError, Marker, Outcome};
-use ecr_preflight::notify::{Message, Notifier, NotifyError};
-use ecr_preflight::reference::{Digest, Selector, Tag};
+use ecr_preflight::lambda::notify::{Message, Notifier, NotifyError};
+use ecr_preflight::lambda::verdict_tag::{MarkError, Marker, Outcome};
+use ecr_preflight::name::{Digest, Selector, Tag};
 use ecr_preflight::registry::{Answer, Manifest, Registry, RegistryError, Stream};
 
 use super::images::{Images, Pushed};

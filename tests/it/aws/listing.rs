@@ -5,7 +5,7 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use aws_sdk_ecr::Client;
 use ecr_preflight::aws::connector;
-use ecr_preflight::reference::Repository;
+use ecr_preflight::name::Repository;
 use ecr_preflight::registry::RegistryError;
 use ecr_preflight::registry::ecr::listing::{named, repositories, tags};
 
@@ -22,7 +22,7 @@ fn client(aws: &FakeAws) -> Client {
 
 fn said(error: &RegistryError) -> String {
     let variant = format!("{error:?}");
-    format!("{}: {}\n", variant.split([' ', '{']).next().unwrap(), ecr_preflight::log::chain(error))
+    format!("{}: {}\n", variant.split([' ', '{']).next().unwrap(), ecr_preflight::text::error_chain(error))
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdout};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ecr_preflight::reference::Digest;
+use ecr_preflight::name::Digest;
 use serde_json::{Value, json};
 
 use super::function::{TOLD, command, endpoints, region};

@@ -22,11 +22,12 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use ecr_preflight::aws::{Aws, connector};
-use ecr_preflight::handler::{Error, Walk};
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::mark::ecr::EcrMarker;
-use ecr_preflight::notify::sns::SnsTopic;
-use ecr_preflight::reference::{Digest, Repository};
+use ecr_preflight::lambda::handler::{Error, Walk};
+use ecr_preflight::lambda::notify::sns::SnsTopic;
+use ecr_preflight::lambda::verdict_tag::ecr::EcrMarker;
+use ecr_preflight::name::{Digest, Repository};
+use ecr_preflight::registry::ecr::Ecr;
 use ecr_preflight::report::Report;
 use ecr_preflight::settings::Settings;
 use serde_json::{Value, json};
@@ -81,7 +82,7 @@ pub async fn walk_over(
 ) -> Result<Report, Error> {
     let clients = clients(http);
     let endpoint = Some(aws.url());
-    let (ecr, client) = (clients.ecr(endpoint.clone()), clients.ecr_client(endpoint.clone()));
+    let (ecr, client) = (Ecr::new(&clients, endpoint.clone()), clients.ecr_client(endpoint.clone()));
     let walk = Walk {
         registry: |repository: &Repository| ecr.open(repository),
         marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),

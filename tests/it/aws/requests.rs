@@ -1,6 +1,6 @@
 //! What is asked of AWS, to the letter.
 
-use ecr_preflight::reference::Tag;
+use ecr_preflight::name::Tag;
 use ecr_preflight::verdict::Verdict;
 use expect_test::expect;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::aws::{ACCOUNT, FakeAws, SECRET};
 use crate::support::layout::{Builder, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, config, promising};
 
 /// An arm64 image under the tag `v1`, in a repository for App Runner and ECS on amd64.
-async fn failing_walk() -> (FakeAws, ecr_preflight::reference::Digest, Builder) {
+async fn failing_walk() -> (FakeAws, ecr_preflight::name::Digest, Builder) {
     let (aws, mut layout) = (FakeAws::start(), Builder::new());
     let digest = layout.tag("v1", &layout.image("arm64"));
     aws.push(REPOSITORY, &layout);

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, id};
 use std::{fs, thread};
 
-use ecr_preflight::exec::{Answer, Host, Launch, Owner, Rootfs, User, View, launches};
+use ecr_preflight::exec::{Answer, Host};
+use ecr_preflight::launch::{Launch, launches};
+use ecr_preflight::rootfs::{Owner, Rootfs, User, View};
 use serde_json::{Value, json};
 
 use super::elf::{foreign, own};

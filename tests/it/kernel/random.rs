@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use ecr_preflight::exec::{Owner, User};
+use ecr_preflight::rootfs::{Owner, User};
 
 use super::Case;
 use super::elf::{compat, foreign, own};

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, id};
 
-use ecr_preflight::exec::{Answer, Host, Start, User, View, start, working_directory};
+use ecr_preflight::exec::{Answer, Host, Start, start, working_directory};
+use ecr_preflight::rootfs::{User, View};
 use serde_json::{Value, json};
 
 use super::elf::own;

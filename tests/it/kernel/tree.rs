@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::{ffi::OsStr, fs, process::Command};
 
-use ecr_preflight::exec::{Collector, Node, Owner, Rootfs};
+use ecr_preflight::rootfs::{Collector, Node, Owner, Rootfs};
 
 #[derive(Clone, Debug)]
 pub enum Entry {

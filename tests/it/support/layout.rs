@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ecr_preflight::reference::Digest;
+use ecr_preflight::name::Digest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -7,7 +7,7 @@ use std::io::BufReader;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use ecr_preflight::reference::Digest;
+use ecr_preflight::name::Digest;
 use serde_json::{Value, json};
 
 use super::aws::http::{End, Reply, Request};

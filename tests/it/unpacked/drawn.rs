@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ecr_preflight::exec::User;
+use ecr_preflight::rootfs::User;
 
 use super::image::{Layer, What};
 use super::laid::{Image, Question, is_laid};

@@ -1,7 +1,7 @@
 //! Images of several layers: what each layer does, as an archive of mixed dialects, stored by any compression.
 
-use ecr_preflight::exec::Owner;
-use ecr_preflight::reference::Digest;
+use ecr_preflight::name::Digest;
+use ecr_preflight::rootfs::Owner;
 
 use super::{Stored, gzip};
 use crate::kernel::tree::{OPEN, mirror};

@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ecr_preflight::exec::{self, Files, Limits, Node, Stack, User, working_directory};
-use ecr_preflight::reference::Digest;
+use ecr_preflight::exec::working_directory;
+use ecr_preflight::layers;
+use ecr_preflight::layers::Stack;
+use ecr_preflight::name::Digest;
+use ecr_preflight::rootfs::{Files, Node, User};
+use ecr_preflight::settings::Limits;
 
 use super::image::Layer;
 use super::laid_out;
@@ -47,7 +51,7 @@ fn stacks(blobs: &[Vec<u8>]) -> Result<Vec<Stack>, String> {
     let limits = Limits::default();
     let mut stacks = vec![Stack::new()];
     for blob in blobs.iter().rev() {
-        let names = exec::read(blob.as_slice(), &Digest::of(blob), &limits).map_err(|error| error.to_string())?;
+        let names = layers::read(blob.as_slice(), &Digest::of(blob), &limits).map_err(|error| error.to_string())?;
         let mut stack = stacks[stacks.len() - 1].clone();
         stack.push(Arc::new(names), &limits).map_err(|error| error.to_string())?;
         stacks.push(stack);

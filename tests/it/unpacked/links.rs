@@ -1,6 +1,6 @@
 //! Cases of links and of directories that layers replace, empty and fill, by name.
 
-use ecr_preflight::exec::Owner;
+use ecr_preflight::rootfs::Owner;
 
 use super::image::{Layer, What};
 use super::named::{Row, base, change, over};

@@ -1,6 +1,6 @@
 //! Every case of a file and of what it names, by name: a base, what is laid over it, and what the kernel answers.
 
-use ecr_preflight::exec::User;
+use ecr_preflight::rootfs::User;
 
 use super::image::{Layer, What};
 use super::laid::{Image, Question};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use ecr_preflight::exec::{Host, User, View, start};
+use ecr_preflight::exec::{Host, start};
+use ecr_preflight::rootfs::{User, View};
 use serde_json::{Value, json};
 
 use super::laid::{Laid, place};

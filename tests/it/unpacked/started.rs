@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use ecr_preflight::exec::{Answer, Host, Stack, Unknown, View, execve};
+use ecr_preflight::exec::{Answer, Host, execve};
+use ecr_preflight::layers::Stack;
+use ecr_preflight::rootfs::{Unknown, View};
 
 use super::laid::{Image, Laid, Question, laid, place};
 use super::{drawn, named, run};

@@ -6,7 +6,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde_json::{Value, json};
 
 use crate::event::{AUDIT_DETAIL_TYPE, AUDIT_SOURCE, Arrival};
-use crate::reference::{Digest, Tag};
+use crate::name::{Digest, Tag};
 
 /// The event, for the account's default bus.
 pub(super) fn entry(arrival: &Arrival) -> PutEventsRequestEntry {
@@ -34,7 +34,7 @@ fn detail(arrival: &Arrival) -> Value {
 mod tests {
     use super::*;
     use crate::event::{Event, How};
-    use crate::reference::{Repository, Selector};
+    use crate::name::{Repository, Selector};
 
     #[test]
     fn the_function_reads_what_is_asked() {

@@ -12,7 +12,7 @@ use aws_sdk_cloudwatchlogs::operation::filter_log_events::builders::FilterLogEve
 
 use super::ViaError;
 use super::passing::is_passing;
-use crate::service_error::{Cause, cause};
+use crate::aws::service_error::{Cause, cause};
 
 /// Lines that are answers, and errors of invocations: CloudWatch Logs user guide, "Filter pattern syntax".
 const PATTERN: &str = r#"{ ($.how = "audit") || ($.level = "ERROR") }"#;

@@ -31,8 +31,8 @@ use super::progress::Progress;
 use super::results::Results;
 use super::stop;
 use super::walk::End;
-use crate::log;
 use crate::registry::RegistryError;
+use crate::text::error_chain;
 
 /// How often it is seen whether all is answered or patience has ended, and what is shown moves.
 const TICK: Duration = Duration::from_millis(250);
@@ -147,7 +147,7 @@ impl Early {
     fn end<E: Write>(self, last: Option<ViaError>, shared: &Shared<'_, '_, E>) -> End {
         match (self.broken.or(last), self.unlisted) {
             (Some(error), Some(unlisted)) => {
-                shared.borrow_mut().1.unread("the list of repositories", &log::chain(&unlisted));
+                shared.borrow_mut().1.unread("the list of repositories", &error_chain(&unlisted));
                 End::Broken(error)
             }
             (Some(error), None) => End::Broken(error),

@@ -15,8 +15,9 @@ use crate::cli::audit::progress::Progress;
 use crate::cli::audit::results::Results;
 use crate::cli::audit::row::Row;
 use crate::event::Arrival;
-use crate::log;
-use crate::reference::{Digest, Tag, printable};
+use crate::name::{Digest, Tag};
+use crate::text::error_chain;
+use crate::text::printable;
 
 /// How many events may wait for an answer, some 500 bytes each: beyond that the function is behind, and more would only
 /// wait there.
@@ -141,7 +142,7 @@ fn differs(report: &Map<String, Value>, arrival: &Arrival) -> Option<String> {
     let row = serde_json::to_vec(report).map_err(Into::into).and_then(|line| Row::read(&line));
     let row = match row {
         Ok(row) => row,
-        Err(error) => return Some(format!("{UNREADABLE}: {}", log::chain(&error))),
+        Err(error) => return Some(format!("{UNREADABLE}: {}", error_chain(&error))),
     };
     let (repository, selector) = (&arrival.repository, &arrival.selector);
     let digest = selector.digest().map(Digest::as_str).unwrap_or_default();
@@ -160,7 +161,7 @@ mod tests {
 
     use super::*;
     use crate::event::How;
-    use crate::reference::{Repository, Selector};
+    use crate::name::{Repository, Selector};
 
     fn arrival(number: usize) -> Arrival {
         Arrival {

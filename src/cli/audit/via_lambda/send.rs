@@ -11,9 +11,9 @@ use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use super::entry::entry;
 use super::passing::is_passing;
 use super::rate::Rate;
+use crate::aws::service_error::{Cause, cause};
 use crate::event::Arrival;
-use crate::reference::printable;
-use crate::service_error::{Cause, cause};
+use crate::text::printable;
 
 /// How many events one request may hold: `EventBridge` API reference, `PutEvents`.
 pub(super) const BATCH: usize = 10;

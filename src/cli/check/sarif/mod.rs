@@ -12,8 +12,8 @@ use std::io;
 
 use super::one::Answer;
 use super::printer::Done;
-use crate::log;
 use crate::report::{Report, headline};
+use crate::text::error_chain;
 use crate::verdict::Verdict;
 use result::results;
 use rules::rules;
@@ -34,7 +34,7 @@ pub(super) fn log(done: &[Done<'_>], dockerfile: &str) -> io::Result<String> {
             Ok(Answer::Report(report)) => found.extend(results(report, reference, dockerfile)),
             Ok(Answer::Platforms(_)) => {}
             Err(unread) => {
-                let said = log::chain(&unread.error);
+                let said = error_chain(&unread.error);
                 let of = if said.contains(reference) { String::new() } else { format!("{reference}: ") };
                 let hint = unread.hint.as_ref().map(|hint| format!(" Hint: {hint}")).unwrap_or_default();
                 notifications.push(Notification { level: "error", message: Text::plain(format!("{of}{said}{hint}")) });

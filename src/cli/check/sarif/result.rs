@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::rules::{UNTOLD, index};
 use super::wire::{Artifact, Fingerprints, Found, Location, Logical, Physical, Region, Text};
-use crate::reference::Digest;
+use crate::name::Digest;
 use crate::report::{FaultFace, Remedy, Report, RuntimeFace};
 use crate::verdict::Verdict;
 

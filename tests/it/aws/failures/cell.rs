@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use ecr_preflight::handler::Walk;
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::mark::ecr::EcrMarker;
-use ecr_preflight::notify::sns::SnsTopic;
-use ecr_preflight::reference::{Digest, Repository};
+use ecr_preflight::lambda::handler::Walk;
+use ecr_preflight::lambda::notify::sns::SnsTopic;
+use ecr_preflight::lambda::verdict_tag::ecr::EcrMarker;
+use ecr_preflight::name::{Digest, Repository};
+use ecr_preflight::registry::ecr::Ecr;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::super::{REPOSITORY, pushed, settings};
@@ -93,7 +94,7 @@ pub fn walk(stage: &Stage, failure: Failure, speed: u32) -> Cell {
     let of_sns = clients(speed, takes_time(failure.fault), detour.as_ref(), !is_told_unsigned);
     let clients = clients(speed, takes_time(failure.fault), detour.as_ref(), is_signed || is_told_unsigned);
     let endpoint = Some(aws.url());
-    let (ecr, client) = (clients.ecr(endpoint.clone()), clients.ecr_client(endpoint.clone()));
+    let (ecr, client) = (Ecr::new(&clients, endpoint.clone()), clients.ecr_client(endpoint.clone()));
     let walk = Walk {
         registry: |repository: &Repository| ecr.open(repository),
         marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),

@@ -2,7 +2,7 @@
 //!
 //! Does not know the table.
 
-use ecr_preflight::handler::Error;
+use ecr_preflight::lambda::handler::Error;
 use ecr_preflight::report::Report;
 use ecr_preflight::verdict::Verdict;
 

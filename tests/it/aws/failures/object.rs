@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use ecr_preflight::reference::Digest;
+use ecr_preflight::name::Digest;
 use serde_json::Value;
 
 use crate::support::layout::{Builder, digest};

@@ -12,7 +12,6 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use ecr_preflight::aws::{Aws, Patience, connector_within};
-use ecr_preflight::registry::ecr;
 
 use super::detour::{Detour, Diverting};
 
@@ -23,7 +22,7 @@ pub const TOKEN: &str = "0TOKEN0";
 /// The function's own patience, divided.
 pub fn patience(speed: u32) -> Patience {
     let Patience { connect, read, attempt, call, storage } = Patience::default();
-    let storage = ecr::Patience { whole: storage.whole / speed, piece: storage.piece / speed };
+    let storage = ecr_preflight::aws::TransferTimeouts { whole: storage.whole / speed, piece: storage.piece / speed };
     Patience { connect: connect / speed, read: read / speed, attempt: attempt / speed, call: call / speed, storage }
 }
 

@@ -4,9 +4,9 @@
 
 use std::fs;
 
-use ecr_preflight::handler::Error;
-use ecr_preflight::log::chain;
+use ecr_preflight::lambda::handler::Error;
 use ecr_preflight::report::Report;
+use ecr_preflight::text::error_chain;
 
 use super::super::{ARN, TOPIC};
 use crate::support::layout::Builder;
@@ -15,7 +15,7 @@ use crate::support::layout::Builder;
 pub fn said(outcome: &Result<Report, Error>) -> String {
     let report = match outcome {
         Ok(report) => report,
-        Err(error) => return format!("Err: {}", chain(error)),
+        Err(error) => return format!("Err: {}", error_chain(error)),
     };
     let ignored = report.ignored.map(|why| why.as_str().to_owned());
     let faults = report.faults().map(|fault| fault.code.as_str().to_owned());

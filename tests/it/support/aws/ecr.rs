@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use ecr_preflight::reference::Digest;
+use ecr_preflight::name::Digest;
 use serde_json::{Value, json};
 
 use super::super::layout::Builder;

@@ -1,0 +1,7 @@
+//! The Lambda function: what it does with one event.
+
+pub mod verdict_tag;
+pub mod notify;
+pub mod journal;
+pub mod log;
+pub mod handler;

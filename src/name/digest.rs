@@ -1,0 +1,107 @@
+//! A content digest, `sha256:` and 64 hexadecimal digits.
+//!
+//! Does not take the other algorithms of the OCI image specification: Amazon ECR knows only this one.
+
+use std::fmt::{self, Write as _};
+use std::str::FromStr;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::text::quoted;
+
+/// The digest of a manifest or a blob: its identity.
+///
+/// Grammar: OCI image specification, "Descriptor", section "Digests".
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+const PREFIX: &str = "sha256:";
+const HEX_DIGITS: usize = 64;
+
+impl Digest {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::finished(Sha256::new_with_prefix(bytes))
+    }
+
+    /// The digest of all that was put into this hasher.
+    pub(crate) fn finished(hasher: Sha256) -> Self {
+        let mut text = String::with_capacity(PREFIX.len() + HEX_DIGITS);
+        text.push_str(PREFIX);
+        for byte in hasher.finalize() {
+            write!(text, "{byte:02x}").expect("a String takes every write");
+        }
+        Self(text)
+    }
+
+    /// The whole text, `sha256:…`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The 64 hexadecimal digits.
+    #[must_use]
+    pub fn hex(&self) -> &str {
+        &self.0[PREFIX.len()..]
+    }
+
+    /// The first 12 hexadecimal digits, as container tools abbreviate a digest.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.hex()[..12]
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is not a digest that Amazon ECR would use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits")]
+pub struct DigestError(String);
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        match text.strip_prefix(PREFIX) {
+            Some(hex) if hex.len() == HEX_DIGITS && hex.bytes().all(is_hex) => Ok(Self(text.to_owned())),
+            _ => Err(DigestError(quoted(text))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn the_digest_of_nothing_is_the_published_one() {
+        assert_eq!(Digest::of(b"").as_str(), EMPTY);
+        assert_eq!(Digest::of(b"").short(), "e3b0c44298fc");
+    }
+
+    #[test]
+    fn good_digests_are_read_and_printed_alike() {
+        assert_eq!(EMPTY.parse::<Digest>().unwrap().to_string(), EMPTY);
+    }
+
+    #[test]
+    fn bad_digests_are_refused() {
+        let upper = EMPTY.to_uppercase();
+        let long = format!("{EMPTY}0");
+        for bad in ["", "sha256:", "sha512:abc", &EMPTY[1..], &EMPTY[..70], &upper, &long, "sha256:é"] {
+            assert!(bad.parse::<Digest>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! A repository of Amazon ECR: account, region, name, and the two addresses made of them.
+//!
+//! Does not know whether it exists.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::tag::Tag;
+use crate::text::quoted;
+
+/// A private repository of Amazon ECR. Shown as its URI, without a scheme.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Repository {
+    account: String,
+    region: String,
+    name: String,
+}
+
+/// The longest repository name, in bytes: `CreateRepository` of the ECR API reference.
+const MAX_NAME: usize = 256;
+
+/// Region prefix, partition and DNS suffix; the first that fits. From the SDKs' `partitions.json`.
+const PARTITIONS: [(&str, &str, &str); 8] = [
+    ("cn-", "aws-cn", "amazonaws.com.cn"),
+    ("us-gov-", "aws-us-gov", "amazonaws.com"),
+    ("us-iso-", "aws-iso", "c2s.ic.gov"),
+    ("us-isob-", "aws-iso-b", "sc2s.sgov.gov"),
+    ("eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"),
+    ("us-isof-", "aws-iso-f", "csp.hci.ic.gov"),
+    ("eusc-", "aws-eusc", "amazonaws.eu"),
+    ("", "aws", "amazonaws.com"),
+];
+
+impl Repository {
+    /// Checks the three parts.
+    ///
+    /// # Errors
+    /// Where one of them is not of its form.
+    pub fn new(account: &str, region: &str, name: &str) -> Result<Self, RepositoryError> {
+        let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let is_account = account.len() == 12 && account.bytes().all(|c| c.is_ascii_digit());
+        let is_region = (1..=32).contains(&region.len()) && region.bytes().all(|c| plain(c) || c == b'-');
+        let is_part = |part: &str| {
+            part.bytes().next().is_some_and(plain)
+                && part.bytes().last().is_some_and(plain)
+                && part.bytes().all(|c| plain(c) || matches!(c, b'.' | b'_' | b'-'))
+        };
+        let is_name = name.len() <= MAX_NAME && name.split('/').all(is_part);
+        let cut = quoted;
+        if !is_account {
+            Err(RepositoryError::Account(cut(account)))
+        } else if !is_region {
+            Err(RepositoryError::Region(cut(region)))
+        } else if !is_name {
+            Err(RepositoryError::Name(cut(name)))
+        } else {
+            Ok(Self { account: account.to_owned(), region: region.to_owned(), name: name.to_owned() })
+        }
+    }
+
+    /// Reads an Amazon resource name, as [`Self::arn`] writes it.
+    ///
+    /// # Errors
+    /// Where it is not that of a repository.
+    pub fn from_arn(arn: &str) -> Result<Self, RepositoryError> {
+        let not_an_arn = || RepositoryError::Arn(quoted(arn));
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let &["arn", _, "ecr", region, account, resource] = parts.as_slice() else { return Err(not_an_arn()) };
+        let repository = Self::new(account, region, resource.strip_prefix("repository/").ok_or_else(not_an_arn)?)?;
+        // The partition must be the region's own.
+        if repository.arn() == arn { Ok(repository) } else { Err(not_an_arn()) }
+    }
+
+    /// The account that owns the registry: 12 digits.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The region, such as `us-west-2`.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The name within the registry, such as `team/app`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The Amazon resource name, in the partition of the region.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        arn_of_repositories(Some(&self.account), &self.region, &self.name)
+    }
+
+    /// The URI with a tag, as `docker push` takes it; without one where there is none.
+    #[must_use]
+    pub fn tagged(&self, tag: Option<&Tag>) -> String {
+        tag.map_or_else(|| self.to_string(), |tag| format!("{self}:{tag}"))
+    }
+}
+
+/// The Amazon resource name of a repository, or of all that a pattern such as `*` means; of any account, where none is
+/// said. As policies take it.
+#[must_use]
+pub fn arn_of_repositories(account: Option<&str>, region: &str, name: &str) -> String {
+    format!("arn:{}:ecr:{region}:{}:repository/{name}", partition(region).0, account.unwrap_or("*"))
+}
+
+/// The partition of a region, and its DNS suffix.
+fn partition(region: &str) -> (&'static str, &'static str) {
+    let found = PARTITIONS.iter().find(|(prefix, ..)| region.starts_with(prefix));
+    let (_, partition, suffix) = found.expect("the last prefix is empty");
+    (partition, suffix)
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { account, region, name } = self;
+        write!(f, "{account}.dkr.ecr.{region}.{}/{name}", partition(region).1)
+    }
+}
+
+/// Why the text is not a repository.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum RepositoryError {
+    #[error("`{0}` is not an account: expected 12 digits")]
+    Account(String),
+    #[error("`{0}` is not a region such as `us-west-2`")]
+    Region(String),
+    #[error("`{0}` is not a repository name: expected lower-case words joined by `.`, `_`, `-` and `/`")]
+    Name(String),
+    #[error("`{0}` is not the URI of a repository: expected `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME`")]
+    Uri(String),
+    #[error("`{0}` is not the ARN of a repository: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`")]
+    Arn(String),
+}
+
+impl FromStr for Repository {
+    type Err = RepositoryError;
+
+    fn from_str(uri: &str) -> Result<Self, RepositoryError> {
+        let parts = || {
+            let (host, name) = uri.split_once('/')?;
+            let (account, rest) = host.split_once(".dkr.ecr.")?;
+            let (region, _) = rest.split_once('.')?;
+            Some((account, region, name))
+        };
+        let not_a_uri = || RepositoryError::Uri(quoted(uri));
+        let (account, region, name) = parts().ok_or_else(not_a_uri)?;
+        let repository = Self::new(account, region, name)?;
+        // The suffix must be the region's own: a look-alike host is not a repository of Amazon ECR.
+        if repository.to_string() == uri { Ok(repository) } else { Err(not_a_uri()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_follow_the_partition_of_the_region() {
+        for (region, arn, uri) in [
+            ("us-west-2", "arn:aws:ecr:us-west-2", "1.dkr.ecr.us-west-2.amazonaws.com/a/b"),
+            ("cn-north-1", "arn:aws-cn:ecr:cn-north-1", "1.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b"),
+            ("us-gov-west-1", "arn:aws-us-gov:ecr:us-gov-west-1", "1.dkr.ecr.us-gov-west-1.amazonaws.com/a/b"),
+        ] {
+            let repository = Repository::new("123456789011", region, "a/b").unwrap();
+            assert_eq!(repository.arn(), format!("{arn}:123456789011:repository/a/b"));
+            assert_eq!(repository.to_string(), format!("12345678901{uri}"));
+            assert_eq!(repository.to_string().parse().as_ref(), Ok(&repository));
+            assert_eq!(Repository::from_arn(&repository.arn()), Ok(repository));
+        }
+    }
+
+    #[test]
+    fn bad_parts_are_named() {
+        for (account, region, name, message) in [
+            ("12", "us-west-2", "a", "`12` is not an account: expected 12 digits"),
+            ("123456789012", "US", "a", "`US` is not a region such as `us-west-2`"),
+        ] {
+            assert_eq!(Repository::new(account, region, name).unwrap_err().to_string(), message);
+        }
+        for bad in ["", "A", "a//b", "/a", "a/", "-a", "a b", "a;rm", &"a".repeat(257)] {
+            assert!(Repository::new("123456789012", "us-west-2", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bad_arns_are_refused() {
+        for bad in [
+            "",
+            "team/app",
+            "arn:aws:ecr:us-west-2:123456789012:repository",
+            "arn:aws:ecr:us-west-2:123456789012:team/app",
+            "arn:aws:ecr:us-west-2:*:repository/team/app",
+            "arn:aws-cn:ecr:us-west-2:123456789012:repository/team/app",
+            "arn:aws:ecs:us-west-2:123456789012:repository/team/app",
+            "arn:aws:ecr:us-west-2:123456789012:repository/team/app:v1",
+        ] {
+            assert!(Repository::from_arn(bad).is_err(), "{bad}");
+        }
+        assert_eq!(arn_of_repositories(None, "cn-north-1", "*"), "arn:aws-cn:ecr:cn-north-1:*:repository/*");
+    }
+
+    #[test]
+    fn bad_uris_are_refused() {
+        for bad in [
+            "team/app",
+            "123456789012.dkr.ecr.us-west-2.amazonaws.com",
+            "123456789012.dkr.ecr.us-west-2.amazonaws.com.evil.example/app",
+            "123456789012.dkr.ecr.us-west-2.amazonaws.com/App",
+            "docker.io/library/nginx",
+        ] {
+            assert!(bad.parse::<Repository>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What a path leads to, as `link_path_walk` in `fs/namei.c` walks it, confined to the root.
+//!
+//! Does not follow what may be mounted over, and does not know the rule for links in sticky directories
+//! (`fs.protected_symlinks`), which an image's own root never breaks.
+
+use std::collections::VecDeque;
+
+use super::files::{Files, Node, Owner};
+use super::unknown::{Stop, Unknown};
+use super::user::User;
+use crate::errno::Errno;
+
+/// A component takes no more bytes than this: `NAME_MAX`.
+const NAME_MAX: usize = 255;
+/// So many links are followed for one path: `MAXSYMLINKS` in `include/linux/namei.h`.
+const MAXSYMLINKS: u32 = 40;
+
+/// Where paths are looked up, and by whom.
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    /// The files.
+    pub files: &'a dyn Files,
+    /// The working directory, without a leading slash, links or dots; none while it is not known. Where it is missing,
+    /// container runtimes make it.
+    pub directory: Option<Vec<u8>>,
+    /// Who looks.
+    pub user: User,
+    /// What may be mounted over at run time, in the same form as the working directory.
+    pub mounts: Vec<Vec<u8>>,
+}
+
+/// What a path led to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found<'a> {
+    /// Its place, without a leading slash, links or dots.
+    pub(crate) place: Vec<u8>,
+    pub(crate) node: &'a Node,
+}
+
+/// The names that a path is made of.
+fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
+}
+
+impl<'a> View<'a> {
+    /// Follows a path to its end, links included.
+    pub(crate) fn find(&self, path: &[u8]) -> Result<Found<'a>, Stop> {
+        let unread = || Unknown::Unread(path.to_vec());
+        let start = if path.starts_with(b"/") { Some(Vec::new()) } else { self.directory.clone() };
+        let mut place = start.ok_or_else(unread)?;
+        let mut names: VecDeque<&[u8]> = components(path).collect();
+        let mut directory_wanted = path.ends_with(b"/");
+        let mut links = 0;
+        let mut node = self.node(&place)?.ok_or(Errno::NoEntry)?;
+        while let Some(name) = names.pop_front() {
+            let Node::Directory(owner) = node else { return Err(Errno::NotDirectory.into()) };
+            match self.user.may_search(*owner) {
+                Some(true) => {}
+                Some(false) => return Err(Errno::Access.into()),
+                None => return Err(Unknown::User([b"/", place.as_slice()].concat()).into()),
+            }
+            let next = match name {
+                b"." => continue,
+                b".." => place[..place.iter().rposition(|byte| *byte == b'/').unwrap_or(0)].to_vec(),
+                name if name.len() > NAME_MAX => return Err(Errno::NameTooLong.into()),
+                name if place.is_empty() => name.to_vec(),
+                name => [&place, b"/".as_slice(), name].concat(),
+            };
+            node = self.node(&next)?.ok_or(Errno::NoEntry)?;
+            let Node::Link(target) = node else {
+                place = next;
+                continue;
+            };
+            links += 1;
+            if links > MAXSYMLINKS {
+                return Err(Errno::Loop.into());
+            }
+            directory_wanted |= names.is_empty() && target.ends_with(b"/");
+            if target.starts_with(b"/") {
+                place.clear();
+            }
+            components(target).rev().for_each(|name| names.push_front(name));
+            node = self.node(&place)?.ok_or(Errno::NoEntry)?;
+        }
+        if directory_wanted && !matches!(node, Node::Directory(_)) {
+            return Err(Errno::NotDirectory.into());
+        }
+        Ok(Found { place, node })
+    }
+
+    /// Whether the user may execute a file that was found.
+    pub(crate) fn may_execute(&self, place: &[u8], file: Owner) -> Result<bool, Stop> {
+        let may = self.user.may_execute(file);
+        may.ok_or_else(|| Unknown::User([b"/", place].concat()).into())
+    }
+
+    /// What stands at a place.
+    fn node(&self, place: &[u8]) -> Result<Option<&'a Node>, Stop> {
+        /// As a container runtime makes a working directory, and the directories above a mount.
+        static MADE: Node = Node::Directory(Owner { mode: 0o755, user: 0, group: 0 });
+        if let Some(mount) = self.mounts.iter().find(|mount| is_within(place, mount)) {
+            return Err(Unknown::Mounted([b"/", mount.as_slice()].concat()).into());
+        }
+        let leads_to = |directory: &Vec<u8>| is_within(directory, place);
+        let is_made = || self.directory.iter().chain(&self.mounts).any(leads_to);
+        Ok(self.files.at(place)?.or_else(|| is_made().then_some(&MADE)))
+    }
+}
+
+/// Whether a place is this directory or lies below it.
+fn is_within(place: &[u8], directory: &[u8]) -> bool {
+    let below = place.strip_prefix(directory);
+    directory.is_empty() || below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::contents::Contents;
+    use crate::rootfs::files::Rootfs;
+
+    fn rootfs() -> Rootfs {
+        let mut rootfs = Rootfs::default();
+        let mut put = |path: &str, node: Node| rootfs.put(path.into(), node);
+        let open = Owner { mode: 0o755, ..Owner::default() };
+        put("usr", Node::Directory(open));
+        put("usr/bin", Node::Directory(open));
+        put("usr/bin/sh", Node::File(open, Contents::default()));
+        put("closed", Node::Directory(Owner { mode: 0o700, ..Owner::default() }));
+        for (link, target) in [
+            ("bin", "usr/bin"),
+            ("usr/up", "../../../usr/bin/sh"),
+            ("usr/absolute", "/bin/sh"),
+            ("usr/slash", "/bin/sh/"),
+            ("usr/root", "///"),
+            ("dangling", "usr/none"),
+            ("loop", "loop"),
+        ] {
+            put(link, Node::Link(target.into()));
+        }
+        rootfs
+    }
+
+    fn view(rootfs: &Rootfs) -> View<'_> {
+        View { files: rootfs, directory: Some(b"usr".to_vec()), user: User::default(), mounts: vec![b"proc".to_vec()] }
+    }
+
+    #[test]
+    fn paths_lead_through_links_and_never_out_of_the_root() {
+        let rootfs = rootfs();
+        for (path, place) in [
+            ("/bin/sh", "usr/bin/sh"),
+            ("bin/sh", "usr/bin/sh"),
+            ("./bin/../up", "usr/bin/sh"),
+            ("../../../bin/./sh", "usr/bin/sh"),
+            ("//usr//absolute", "usr/bin/sh"),
+            ("/usr/root/bin/", "usr/bin"),
+            ("root", ""),
+            ("", "usr"),
+            ("/..", ""),
+        ] {
+            let found = view(&rootfs).find(path.as_bytes()).map(|found| found.place);
+            assert_eq!(found, Ok(place.as_bytes().to_vec()), "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_that_lead_nowhere_say_why() {
+        let rootfs = rootfs();
+        let long = format!("/{}", "a".repeat(256));
+        for (path, errno) in [
+            ("/none", Errno::NoEntry),
+            ("/dangling", Errno::NoEntry),
+            ("/none/..", Errno::NoEntry),
+            ("/bin/sh/", Errno::NotDirectory),
+            ("/bin/sh/.", Errno::NotDirectory),
+            ("slash", Errno::NotDirectory),
+            ("/loop", Errno::Loop),
+            (&long, Errno::NameTooLong),
+        ] {
+            assert_eq!(view(&rootfs).find(path.as_bytes()), Err(Stop::Errno(errno)), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_searched_only_by_whom_it_lets() {
+        let rootfs = rootfs();
+        let mut view = view(&rootfs);
+        assert_eq!(view.find(b"/closed/none"), Err(Errno::NoEntry.into()));
+        view.user = User::Exact { user: 7, group: 7, groups: Vec::new() };
+        assert_eq!(view.find(b"/closed/none"), Err(Errno::Access.into()));
+        assert_eq!(view.find(b"/closed").map(|found| found.place), Ok(b"closed".to_vec()));
+        view.user = User::Name;
+        assert_eq!(view.find(b"/closed/none"), Err(Unknown::User(b"/closed".to_vec()).into()));
+    }
+
+    #[test]
+    fn what_is_mounted_over_is_unknown_and_a_missing_working_directory_is_made() {
+        let rootfs = rootfs();
+        let mut view = view(&rootfs);
+        for path in ["/proc", "/proc/self/exe", "../proc/x"] {
+            assert_eq!(view.find(path.as_bytes()), Err(Unknown::Mounted(b"/proc".to_vec()).into()), "{path}");
+        }
+        assert_eq!(view.find(b"/process"), Err(Errno::NoEntry.into()));
+        view.directory = Some(b"srv/app".to_vec());
+        assert_eq!(view.find(b"run"), Err(Errno::NoEntry.into()));
+        assert_eq!(view.find(b"../../bin/sh").map(|found| found.place), Ok(b"usr/bin/sh".to_vec()));
+        view.directory = None;
+        assert_eq!(view.find(b"run"), Err(Unknown::Unread(b"run".to_vec()).into()));
+        assert_eq!(view.find(b"/bin/sh").map(|found| found.place), Ok(b"usr/bin/sh".to_vec()));
+    }
+}

@@ -1,0 +1,191 @@
+//! The words and operators of a shell's command string: POSIX XCU 2.3, "Token Recognition".
+//!
+//! Does not expand anything, and gives up at whatever runs something by itself or begins anything but a simple command.
+
+use super::script::is_name;
+
+/// One of them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    Word(Word),
+    /// `&&`.
+    And,
+    /// `;`.
+    Semicolon,
+    /// `>` or `>>`, and the next word is a file's name; or `>&`, and it is a stream's number.
+    Redirection {
+        to_file: bool,
+    },
+}
+
+/// A word.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// What it comes to, if it is written out.
+    pub(crate) literal: Option<Vec<u8>>,
+    /// The variable that it sets, where commands begin.
+    pub(crate) sets: Option<Vec<u8>>,
+}
+
+/// A token could not be told.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unclear;
+
+const ENDS: &[u8] = b" \t\n;|&<>()";
+
+/// All tokens of a string.
+pub(crate) fn tokens(mut rest: &[u8]) -> Result<Vec<Token>, Unclear> {
+    let mut tokens = Vec::new();
+    while let Some(first) = rest.first() {
+        let (token, length) = match (first, rest.get(1)) {
+            (b' ' | b'\t', _) => {
+                rest = &rest[1..];
+                continue;
+            }
+            (b'&', Some(b'&')) => (Token::And, 2),
+            // The end of a case, the substitution of a process, and what is read and may not be there.
+            (b';', Some(b';')) | (b'<', _) | (b'>', Some(b'(')) => return Err(Unclear),
+            (b';', _) => (Token::Semicolon, 1),
+            (b'>', Some(b'&')) => (Token::Redirection { to_file: false }, 2),
+            (b'>', Some(b'>' | b'|')) => (Token::Redirection { to_file: true }, 2),
+            (b'>', _) => (Token::Redirection { to_file: true }, 1),
+            // A number before a redirection belongs to it.
+            (b'0'..=b'9', _) if number(rest) > 0 => {
+                rest = &rest[number(rest)..];
+                continue;
+            }
+            _ if ENDS.contains(first) || *first == b'#' => return Err(Unclear),
+            _ => word(rest).map(|(word, length)| (Token::Word(word), length))?,
+        };
+        tokens.push(token);
+        rest = &rest[length..];
+    }
+    Ok(tokens)
+}
+
+/// How long the number is that stands right before a redirection.
+fn number(rest: &[u8]) -> usize {
+    let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if matches!(rest.get(length), Some(b'<' | b'>')) { length } else { 0 }
+}
+
+/// A word and its length.
+fn word(text: &[u8]) -> Result<(Word, usize), Unclear> {
+    let (mut literal, mut is_literal, mut sets) = (Vec::new(), true, None);
+    let (mut at, mut in_double, mut has_quotes) = (0, false, false);
+    while let Some(byte) = text.get(at) {
+        at += 1;
+        match byte {
+            _ if !in_double && ENDS.contains(byte) => {
+                at -= 1;
+                break;
+            }
+            b'`' => return Err(Unclear),
+            b'"' => (in_double, has_quotes) = (!in_double, true),
+            b'\'' if !in_double => {
+                let length = text[at..].iter().position(|byte| *byte == b'\'').ok_or(Unclear)?;
+                literal.extend_from_slice(&text[at..at + length]);
+                (at, has_quotes) = (at + length + 1, true);
+            }
+            b'\\' => {
+                (at, is_literal) = (at + 1, false);
+                if matches!(text.get(at - 1), None | Some(b'\n')) {
+                    return Err(Unclear);
+                }
+            }
+            b'$' => {
+                is_literal = false;
+                at += expansion(&text[at..])?;
+            }
+            b'*' | b'?' | b'[' | b']' | b'~' | b'{' | b'}' | b'!' | b'^' if !in_double => is_literal = false,
+            b'=' if sets.is_none() && is_literal && !has_quotes && is_name(&literal) => {
+                sets = Some(std::mem::take(&mut literal));
+                literal.clone_from(sets.as_ref().expect("it was set one line above"));
+                literal.push(b'=');
+            }
+            byte => literal.push(*byte),
+        }
+    }
+    if in_double {
+        return Err(Unclear);
+    }
+    Ok((Word { literal: is_literal.then_some(literal), sets }, at))
+}
+
+/// The length of what follows a dollar sign: a variable that runs nothing.
+fn expansion(text: &[u8]) -> Result<usize, Unclear> {
+    match text.first() {
+        Some(b'(' | b'\'' | b'"' | b'[') => Err(Unclear),
+        Some(b'{') => {
+            let length = text.iter().position(|byte| *byte == b'}').ok_or(Unclear)?;
+            let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_:-+=./,@#*".contains(byte);
+            if text[1..length].iter().all(is_plain) { Ok(length + 1) } else { Err(Unclear) }
+        }
+        _ => Ok(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(string: &str) -> Option<String> {
+        let word = |token: &Token| match token {
+            Token::And => "&&".to_owned(),
+            Token::Semicolon => ";".to_owned(),
+            Token::Redirection { .. } => ">".to_owned(),
+            Token::Word(Word { literal: None, .. }) => "?".to_owned(),
+            Token::Word(Word { literal: Some(literal), sets }) => {
+                format!("{}{}", String::from_utf8_lossy(literal), if sets.is_some() { "!" } else { "" })
+            }
+        };
+        tokens(string.as_bytes()).ok().map(|tokens| tokens.iter().map(word).collect::<Vec<_>>().join("|"))
+    }
+
+    #[test]
+    fn words_and_operators() {
+        for (string, expected) in [
+            ("/app  --flag=x\ty", "/app|--flag=x|y"),
+            ("'a b'\"c d\"e", "a bc de"),
+            ("A=1 B='x y' C=\"$D\" \"E=\"1", "A=1!|B=x y!|?|E=1"),
+            ("a $B ${C:-d} \"x$@\" \\$ * ~ {} $", "a|?|?|?|?|?|?|?|?"),
+            ("a >x 2>&1 2>>y >|w", "a|>|x|>|1|>|y|>|w"),
+            ("a2>x", "a2|>|x"),
+            ("a&&b; c", "a|&&|b|;|c"),
+            ("a#b", "a#b"),
+            ("", ""),
+        ] {
+            assert_eq!(told(string).as_deref(), Some(expected), "{string}");
+        }
+    }
+
+    #[test]
+    fn what_runs_something_or_is_no_simple_command_is_unclear() {
+        for string in [
+            "a | b",
+            "a || b",
+            "a & b",
+            "a &",
+            "(a)",
+            "a $(b)",
+            "a `b`",
+            "a \"$(b)\"",
+            "a <<E",
+            "a <b",
+            "a <(b)",
+            "a \\",
+            "a\nb",
+            "a 'b",
+            "a \"b",
+            "a # b",
+            "a ${b",
+            "a ${b:-$(c)}",
+            "a $'b'",
+            "a &>b",
+            "a ;; b",
+            "f() b",
+        ] {
+            assert_eq!(told(string), None, "{string}");
+        }
+    }
+}
