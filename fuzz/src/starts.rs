@@ -1,6 +1,6 @@
 //! What starts: scripts, programs, shells and wrappers in a root filesystem of any making.
 //!
-//! Does not know what the kernel would say; `tests/it/kernel` asks it.
+//! Does not know what the kernel would say; `tests/it/conformance/kernel` asks it.
 
 use ecr_preflight::exec::{
     self, Answer, Collector, Contents, Files, Host, Launch, MOST_LAUNCHES, Node, Owner, Processor, Rootfs, User, View,
