@@ -18,13 +18,13 @@ test-page: $(TARGET)/page-venv/installed ## the page of an audit in a real brows
 	python3 -B tests/page/run.py --tool $(TARGET)/debug/ecr-preflight --axe $(TARGET)/page-venv --work $(TARGET)/page
 
 test-faults: ## every failure of every call of the function, in the function's own time: half a minute
-	$(CARGO) test --locked $(FEATURES) --test it aws::failures -- --ignored
+	$(CARGO) test --locked $(FEATURES) --test it lambda::failures -- --ignored
 
 test-kernel: ## the prediction of execve(2) against the running kernel and runc; needs root, Python 3 and runc
-	$(CARGO) test --locked $(FEATURES) --test it kernel:: -- --ignored --nocapture
+	$(CARGO) test --locked $(FEATURES) --test it conformance::kernel:: -- --ignored --nocapture
 
 test-layers: ## random images laid out as names and by umoci on disk, and what starts there; needs root, Python 3, umoci and runc
-	$(CARGO) test --locked $(FEATURES) --test it unpacked -- --ignored --nocapture
+	$(CARGO) test --locked $(FEATURES) --test it conformance::umoci:: -- --ignored --nocapture
 
 test-real: ## images of real programs, made with umoci and skopeo, against what runc makes of them, and out of Debian's registry; needs Debian, root and runc
 	python3 tests/real/images.py $(TARGET)/real-images
@@ -37,7 +37,7 @@ EVENTS ?= 100000
 load: ## a hundred thousand events through one process of the release build: events a second, memory, waiting; EVENTS=n
 	$(CARGO) build --release --locked --bin bootstrap
 	EVENTS=$(EVENTS) TEST_BOOTSTRAP="$(abspath $(TARGET))/release/bootstrap" \
-		$(CARGO) test --locked $(FEATURES) --test it aws::load -- --ignored --nocapture --test-threads 1
+		$(CARGO) test --locked $(FEATURES) --test it lambda::load -- --ignored --nocapture --test-threads 1
 
 test-secrets: ## the whole suite under strace: no secret in anything that one of its processes prints or logs; needs strace
 	$(CARGO) test --locked $(FEATURES) --no-run

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every fuzzer for a while, some beside each other, and prints what came of it.
 
-The seeds are written by a test of the program (`tests/it/corpus.rs`) with the builders of its other tests; what the
+The seeds are written by a test of the program (`tests/it/untrusted_input/corpus.rs`) with the builders of its other tests; what the
 fuzzers find worth keeping stays in the work directory for the next time. Ends with exit code 1 where an input crashed a
 fuzzer, took longer than a few seconds, or more memory than is allowed. Needs cargo-fuzz, a C++ compiler and Python 3.9.
 """
@@ -38,7 +38,7 @@ def build(work):
 
 
 def seeds(work):
-    command = ["cargo", "test", "--quiet", "--locked", "--features", "cli", "--test", "it", "corpus::", "--", "--ignored"]
+    command = ["cargo", "test", "--quiet", "--locked", "--features", "cli", "--test", "it", "untrusted_input::corpus::", "--", "--ignored"]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"TEST_CORPUS": str(work)})
 
 

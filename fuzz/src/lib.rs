@@ -1,6 +1,6 @@
 //! What must hold of every input, whatever it is: one function for each parser that meets hostile bytes.
 //!
-//! Does not make the inputs. The fuzzers in `fuzz_targets/` and the property tests in `tests/it/properties.rs` call the
+//! Does not make the inputs. The fuzzers in `fuzz_targets/` and the property tests in `tests/it/untrusted_input/properties.rs` call the
 //! same functions, so that a crash that one finds is repeated by the other.
 #![allow(clippy::missing_panics_doc, reason = "panicking is what these are for")]
 

@@ -1,6 +1,6 @@
 //! What starts: scripts, programs, shells and wrappers in a root filesystem of any making.
 //!
-//! Does not know what the kernel would say; `tests/it/kernel` asks it.
+//! Does not know what the kernel would say; `tests/it/conformance/kernel` asks it.
 
 use ecr_preflight::elf::architecture;
 use ecr_preflight::exec::{Answer, Host, Processor, cause, execve as ask, working_directory};

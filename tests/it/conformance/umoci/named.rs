@@ -5,8 +5,8 @@ use ecr_preflight::rootfs::User;
 use super::image::{Layer, What};
 use super::laid::{Image, Question};
 use super::links::links;
-use crate::kernel::elf::{compat, foreign, own};
-use crate::kernel::tree::OPEN;
+use crate::conformance::kernel::elf::{compat, foreign, own};
+use crate::conformance::kernel::tree::OPEN;
 
 /// The seed of the first of them; none that is drawn has one so high.
 pub const SEED: u64 = u64::MAX / 3;

@@ -10,7 +10,7 @@ use ecr_preflight::rootfs::{Unknown, View};
 
 use super::laid::{Image, Laid, Question, laid, place};
 use super::{drawn, named, run};
-use crate::kernel::{self, answers, told};
+use crate::conformance::kernel::{self, answers, told};
 
 const DRAWN: u64 = 350;
 /// At least so many of the drawn ones can be laid out, and so many starts are runc's.

@@ -199,7 +199,7 @@ fn saved() -> Vec<Vec<u8>> {
 #[ignore = "written for the fuzzers, by fuzz/run.py"]
 fn seeds_are_written() {
     let corpus = env::var("TEST_CORPUS").expect("TEST_CORPUS names a directory");
-    for target in crate::properties::TARGETS {
+    for target in crate::untrusted_input::properties::TARGETS {
         let directory = Path::new(&corpus).join(target);
         fs::create_dir_all(&directory).unwrap();
         for seed in seeds(target) {

@@ -4,7 +4,7 @@ use ecr_preflight::name::Digest;
 use ecr_preflight::rootfs::Owner;
 
 use super::{Stored, gzip};
-use crate::kernel::tree::{OPEN, mirror};
+use crate::conformance::kernel::tree::{OPEN, mirror};
 use crate::support::archive::{Archive, Fields, GNU, OLD};
 use crate::support::layout::OCI_GZIP;
 use crate::support::random::Random;

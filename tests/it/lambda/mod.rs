@@ -9,6 +9,9 @@ mod failures;
 mod trips;
 pub mod function;
 mod load;
+mod events;
+mod journal;
+mod at_least_once;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -19,7 +19,7 @@ const HEAD: &str = "\
 # What the function makes of every failure
 
 Each call that the function makes, each way in which it can fail, and what comes of it. The page is written by a test,
-`tests/it/aws/failures`, which walks each row with the real clients against a small AWS on the same machine, and which
+`tests/it/lambda/failures`, which walks each row with the real clients against a small AWS on the same machine, and which
 fails where a row is no longer true. `UPDATE_EXPECT=1 make test` writes it anew.
 
 How to read a row:

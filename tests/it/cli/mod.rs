@@ -1,5 +1,14 @@
 //! The command-line tool as a user meets it: success, exit code, standard output and standard error of each run.
 
+mod audit;
+mod checks;
+mod formats;
+mod recipes;
+mod declare;
+mod hints;
+mod shell;
+mod page;
+
 use std::process::Command;
 
 use expect_test::{Expect, expect};

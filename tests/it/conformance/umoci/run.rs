@@ -9,7 +9,7 @@ use ecr_preflight::rootfs::{User, View};
 use serde_json::{Value, json};
 
 use super::laid::{Laid, place};
-use crate::kernel::runc::{agrees, printed};
+use crate::conformance::kernel::runc::{agrees, printed};
 use crate::support::random::Random;
 
 const SEARCH: &str = "/none:/bin:/app:/usr/bin:/opt";

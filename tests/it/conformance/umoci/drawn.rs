@@ -6,9 +6,9 @@ use ecr_preflight::rootfs::User;
 
 use super::image::{Layer, What};
 use super::laid::{Image, Question, is_laid};
-use crate::kernel::elf::{foreign, own};
-use crate::kernel::random::{bytes, owner};
-use crate::kernel::tree::OPEN;
+use crate::conformance::kernel::elf::{foreign, own};
+use crate::conformance::kernel::random::{bytes, owner};
+use crate::conformance::kernel::tree::OPEN;
 use crate::support::random::Random;
 
 const DIRECTORIES: [&str; 9] = ["usr", "usr/bin", "usr/lib", "bin", "lib", "app", "app/bin", "opt", "opt/d"];

@@ -103,7 +103,7 @@ pub fn answers(questions: &[Question<'_>]) -> Vec<String> {
     }
     let input = room.path().join("questions");
     fs::write(&input, lines).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/kernel/ask.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/conformance/kernel/ask.py");
     let mut command = Command::new("python3");
     let command = command.arg("-B").arg(script).stdin(File::open(&input).unwrap()).stderr(Stdio::inherit());
     let output = command.output().expect("python3 asks the kernel");

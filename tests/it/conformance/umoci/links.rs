@@ -4,8 +4,8 @@ use ecr_preflight::rootfs::Owner;
 
 use super::image::{Layer, What};
 use super::named::{Row, base, change, over};
-use crate::kernel::elf::own;
-use crate::kernel::tree::OPEN;
+use crate::conformance::kernel::elf::own;
+use crate::conformance::kernel::tree::OPEN;
 
 pub fn links() -> Vec<Row> {
     let link = |name: &'static str, path: &str, target: &str| base().link(path, target).file(name, "");

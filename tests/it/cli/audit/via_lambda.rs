@@ -8,7 +8,7 @@ use expect_test::expect;
 use serde_json::{Value, json};
 
 use super::{Stage, subjects};
-use crate::aws::function::{TOLD, command, endpoints, region};
+use crate::lambda::function::{TOLD, command, endpoints, region};
 use crate::support::aws::Fault;
 
 /// The function's process, whose log lines are readable as soon as they are written.

@@ -53,7 +53,7 @@ fn every_event_file_is_replayed_and_its_messages_are_as_kept() {
     for (event, declared) in EVENTS {
         let printed = replay(event, declared, &[("PREFLIGHT_MARK", "always")]);
         let name = event.trim_end_matches(".json");
-        expect_file![format!("{}/tests/it/events/{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(&printed);
+        expect_file![format!("{}/tests/it/lambda/events/{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(&printed);
     }
 }
 

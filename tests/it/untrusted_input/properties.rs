@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::corpus::seeds;
+use crate::untrusted_input::corpus::seeds;
 
 #[allow(clippy::duplicate_mod, dead_code, reason = "it is the fuzzers', who need it whole")]
-#[path = "../../fuzz/src/lib.rs"]
+#[path = "../../../fuzz/src/lib.rs"]
 mod oracle;
 
 const CASES: u32 = 200;

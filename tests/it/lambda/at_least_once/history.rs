@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::images::{DECLARED, Images, TAGS};
 use super::world::{Due, Event, Opened, World};
-use crate::aws::{TOPIC, pushed};
+use crate::lambda::{TOPIC, pushed};
 use crate::support::random::Random;
 
 /// As many pushes and deletions a history has at most.

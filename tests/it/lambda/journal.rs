@@ -8,7 +8,7 @@ use ecr_preflight::report::{Place, Report};
 use expect_test::expect;
 use serde_json::Value;
 
-use crate::messages::report;
+use crate::report::messages::report;
 
 fn walked(told: bool) -> Walked<'static> {
     Walked {

@@ -1,0 +1,6 @@
+//! Predictions against the real kernel, runc and umoci. Ignored by default: `make test-kernel`, `make test-layers` and
+//! `make test-real` run them.
+
+pub mod kernel;
+mod programs;
+mod umoci;

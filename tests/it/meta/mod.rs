@@ -1,0 +1,5 @@
+//! The repository itself: module order, README and SAM template against the code.
+
+mod module_order;
+mod readme;
+mod template;

@@ -1,0 +1,4 @@
+//! Where images are read from: archives and registries that speak the distribution API.
+
+mod archives;
+mod distribution;

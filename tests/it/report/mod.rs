@@ -1,0 +1,4 @@
+//! The report in its output formats: the published message and JSON.
+
+mod matrix;
+pub mod messages;
