@@ -7,21 +7,21 @@ use aws_sdk_ecr::types::Tag;
 
 use crate::name::Repository;
 use crate::registry::RegistryError;
-use crate::registry::ecr::failed;
+use crate::registry::ecr::to_registry_error;
 use crate::runtime::{Runtime, Service};
 
 /// One change of a repository's resource tag: its value before and after; none where it is not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub struct Change {
+pub struct DeclarationChange {
     pub before: Option<String>,
     pub after: Option<String>,
 }
 
-impl Change {
+impl DeclarationChange {
     /// Whether it changes nothing.
     #[must_use]
-    pub fn is_none(&self) -> bool {
+    pub fn is_noop(&self) -> bool {
         self.before == self.after
     }
 }
@@ -30,7 +30,7 @@ impl Change {
 /// the same declaration is always the same text. All of them together stay within ECR's 256 characters; a test holds
 /// every set of them to that, and to being read back.
 #[must_use]
-pub fn value(runtimes: &[Runtime]) -> String {
+pub fn declaration_value(runtimes: &[Runtime]) -> String {
     let mut runtimes = runtimes.to_vec();
     runtimes.sort();
     runtimes.dedup();
@@ -41,7 +41,7 @@ pub fn value(runtimes: &[Runtime]) -> String {
 /// Two of these runtimes that no image suits, where there are any: Lambda takes a single image and no index, and a single
 /// image has one architecture.
 #[must_use]
-pub fn at_odds(runtimes: &[Runtime]) -> Option<(Runtime, Runtime)> {
+pub fn find_conflict(runtimes: &[Runtime]) -> Option<(Runtime, Runtime)> {
     let lambda = |runtime: &&Runtime| runtime.profile().service == Service::Lambda;
     runtimes.iter().filter(lambda).find_map(|one| {
         let is_other = |other: &&Runtime| other.profile().architecture != one.profile().architecture;
@@ -54,7 +54,7 @@ pub fn at_odds(runtimes: &[Runtime]) -> Option<(Runtime, Runtime)> {
 /// # Errors
 /// [`RegistryError::Denied`] without `ecr:TagResource` or `ecr:UntagResource`, [`RegistryError::NoRepository`], else
 /// [`RegistryError::Failed`]: then it is not known whether it was written.
-pub async fn write(
+pub async fn write_declaration(
     client: &Client,
     repository: &Repository,
     key: &str,
@@ -63,17 +63,17 @@ pub async fn write(
     let arn = repository.arn();
     let Some(value) = value else {
         let request = client.untag_resource().resource_arn(&arn).tag_keys(key);
-        return request.send().await.map(drop).map_err(|error| failed("ecr:UntagResource", arn, error));
+        return request.send().await.map(drop).map_err(|error| to_registry_error("ecr:UntagResource", arn, error));
     };
     let tag = Tag::builder().key(key).value(value).build().expect("it has a key and a value");
     let request = client.tag_resource().resource_arn(&arn).tags(tag);
-    request.send().await.map(drop).map_err(|error| failed("ecr:TagResource", arn, error))
+    request.send().await.map(drop).map_err(|error| to_registry_error("ecr:TagResource", arn, error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intent::{Intent, Source};
+    use crate::intent::{DeclarationSource, Intent};
     use crate::runtime::RUNTIMES;
 
     /// The most that a tag's value holds, in characters: `Tag` of the ECR API reference.
@@ -85,12 +85,12 @@ mod tests {
             let wanted: Vec<Runtime> =
                 RUNTIMES.iter().enumerate().filter(|(at, _)| set & 1 << at != 0).map(|(_, p)| p.runtime).collect();
             let backwards: Vec<Runtime> = wanted.iter().rev().chain(&wanted).copied().collect();
-            let text = value(&backwards);
+            let text = declaration_value(&backwards);
             assert!(text.len() <= MAX_VALUE, "{text}");
             assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c)), "{text}");
-            let intent = Intent::default().or(Source::RepositoryTag, Some(&text));
+            let intent = Intent::default().or_declared_by(DeclarationSource::RepositoryTag, Some(&text));
             assert_eq!(intent.candidates(), wanted, "{text}");
-            assert!(intent.unreadable.is_empty(), "{text}");
+            assert!(intent.invalid.is_empty(), "{text}");
         }
     }
 
@@ -106,7 +106,7 @@ mod tests {
             ("lambda/arm64", None),
         ] {
             let parsed: Vec<Runtime> = runtimes.split(' ').map(|word| word.parse().unwrap()).collect();
-            let found = at_odds(&parsed).map(|(one, other)| (one.profile().name, other.profile().name));
+            let found = find_conflict(&parsed).map(|(one, other)| (one.profile().name, other.profile().name));
             assert_eq!(found, odd, "{runtimes}");
         }
     }

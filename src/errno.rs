@@ -42,7 +42,7 @@ const TABLE: [(Errno, &str, i32, &str); 9] = [
 ];
 
 impl Errno {
-    fn row(self) -> (&'static str, i32, &'static str) {
+    fn table_entry(self) -> (&'static str, i32, &'static str) {
         let row = TABLE.iter().find(|(errno, ..)| *errno == self);
         row.map(|(_, name, number, words)| (*name, *number, *words))
             .expect("the table has every variant; a test counts")
@@ -51,19 +51,19 @@ impl Errno {
     /// Its name in C, such as `ENOENT`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.row().0
+        self.table_entry().0
     }
 
     /// Its number on Linux.
     #[must_use]
     pub fn number(self) -> i32 {
-        self.row().1
+        self.table_entry().1
     }
 
     /// What programs print for it.
     #[must_use]
-    pub fn words(self) -> &'static str {
-        self.row().2
+    pub fn message(self) -> &'static str {
+        self.table_entry().2
     }
 
     /// The one with this number.
@@ -87,7 +87,7 @@ mod tests {
     fn every_number_leads_back_to_its_row_and_the_system_knows_it_by_the_same_words() {
         for (place, (errno, name, number, words)) in TABLE.into_iter().enumerate() {
             assert_eq!(errno as usize, place, "the table stands in the order of the variants");
-            assert_eq!((errno.name(), errno.number(), errno.words()), (name, number, words));
+            assert_eq!((errno.name(), errno.number(), errno.message()), (name, number, words));
             assert_eq!(Errno::from_number(number), Some(errno));
             let system = std::io::Error::from_raw_os_error(number).to_string().to_lowercase();
             assert!(system.starts_with(words), "{system}");

@@ -11,7 +11,7 @@ use crate::name::{DigestError, Repository, RepositoryError, Selector, Tag, TagEr
 /// How an image came into the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum How {
+pub enum ArrivalKind {
     /// Somebody pushed it.
     Push,
     /// It was replicated from another region or account.
@@ -32,7 +32,7 @@ pub const AUDIT_DETAIL_TYPE: &str = "ECR Preflight Audit";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
     /// How it came.
-    pub how: How,
+    pub how: ArrivalKind,
     /// Where it is now: for a replica, the destination.
     pub repository: Repository,
     /// Which image; the tag is the one that the event named.
@@ -48,13 +48,13 @@ pub struct Arrival {
 /// Why an event, or the image that it announces, is not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ignored {
+pub enum IgnoreReason {
     /// The event tells of something else: a deletion, an archival, a failure, another service.
     NotAnArrival,
     /// The image has no tag: most often the child of an index that is tagged a moment later.
     Untagged,
     /// The tag is one that this program wrote.
-    OwnMark,
+    VerdictTag,
     /// It is not an image: a Helm chart, a signature, an SBOM, a build cache, …
     Artifact,
     /// It is an attestation that belongs to an image, and no runtime is declared for it.
@@ -71,19 +71,19 @@ impl Arrival {
     pub fn reference(&self) -> String {
         match (self.selector.tag(), self.selector.digest()) {
             (None, Some(digest)) => format!("{}@{digest}", self.repository),
-            (tag, _) => self.repository.tagged(tag),
+            (tag, _) => self.repository.uri_with_tag(tag),
         }
     }
 }
 
-impl Ignored {
+impl IgnoreReason {
     /// Its stable spelling.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotAnArrival => "not-an-arrival",
             Self::Untagged => "untagged",
-            Self::OwnMark => "own-mark",
+            Self::VerdictTag => "own-mark",
             Self::Artifact => "artifact",
             Self::Attestation => "attestation",
             Self::Superseded => "superseded",
@@ -98,7 +98,7 @@ pub enum Event {
     /// An image to judge.
     Arrival(Arrival),
     /// Nothing to judge: why, the particulars for the log, and what arrived where that can be said.
-    Ignored(Ignored, String, Option<Arrival>),
+    Ignored(IgnoreReason, String, Option<Arrival>),
 }
 
 /// The event announces an arrival but cannot be read; it is worth a place in the failure queue.
@@ -147,28 +147,28 @@ impl Event {
     ///
     /// # Errors
     /// Where it announces an arrival without saying what arrived where.
-    pub fn read(event: &EventBridgeEvent<Value>) -> Result<Self, EventError> {
+    pub fn parse(event: &EventBridgeEvent<Value>) -> Result<Self, EventError> {
         let how = match (event.source.as_str(), event.detail_type.as_str()) {
-            ("aws.ecr", "ECR Image Action") => How::Push,
-            ("aws.ecr", "ECR Replication Action") => How::Replica,
-            ("aws.ecr", "ECR Pull Through Cache Action") => How::PullThroughCache,
-            (AUDIT_SOURCE, AUDIT_DETAIL_TYPE) => How::Audit,
+            ("aws.ecr", "ECR Image Action") => ArrivalKind::Push,
+            ("aws.ecr", "ECR Replication Action") => ArrivalKind::Replica,
+            ("aws.ecr", "ECR Pull Through Cache Action") => ArrivalKind::PullThroughCache,
+            (AUDIT_SOURCE, AUDIT_DETAIL_TYPE) => ArrivalKind::Audit,
             ("aws.ecr", "ECR Referrer Action") => {
-                return Ok(Self::Ignored(Ignored::Artifact, "a referrer".to_owned(), None));
+                return Ok(Self::Ignored(IgnoreReason::Artifact, "a referrer".to_owned(), None));
             }
             (source, kind) => {
-                return Ok(Self::Ignored(Ignored::NotAnArrival, format!("`{kind}` from `{source}`"), None));
+                return Ok(Self::Ignored(IgnoreReason::NotAnArrival, format!("`{kind}` from `{source}`"), None));
             }
         };
         let detail = Detail::deserialize(&event.detail).map_err(|source| {
             let detail_type = event.detail_type.clone();
             EventError::Detail { detail_type, source }
         })?;
-        if let Some(said) = detail.not_an_arrival(how) {
-            return Ok(Self::Ignored(Ignored::NotAnArrival, said, None));
+        if let Some(said) = detail.describe_other_event(how) {
+            return Ok(Self::Ignored(IgnoreReason::NotAnArrival, said, None));
         }
-        let arrival = detail.arrival(event, how);
-        match detail.ignored()? {
+        let arrival = detail.to_arrival(event, how);
+        match detail.ignore_reason()? {
             Some((why, said)) => Ok(Self::Ignored(why, said, arrival.ok())),
             None => arrival.map(Self::Arrival),
         }
@@ -177,45 +177,45 @@ impl Event {
 
 impl Detail {
     /// What arrived where.
-    fn arrival(&self, event: &EventBridgeEvent<Value>, how: How) -> Result<Arrival, EventError> {
-        let account = given(event.account.as_ref()).ok_or(EventError::Missing("account"))?;
-        let region = given(event.region.as_ref()).ok_or(EventError::Missing("region"))?;
-        let name = given(self.repository_name.as_ref()).ok_or(EventError::Missing("repository-name"))?;
+    fn to_arrival(&self, event: &EventBridgeEvent<Value>, how: ArrivalKind) -> Result<Arrival, EventError> {
+        let account = non_empty(event.account.as_ref()).ok_or(EventError::Missing("account"))?;
+        let region = non_empty(event.region.as_ref()).ok_or(EventError::Missing("region"))?;
+        let name = non_empty(self.repository_name.as_ref()).ok_or(EventError::Missing("repository-name"))?;
         let repository = Repository::new(account, region, name)?;
-        let digest = given(self.image_digest.as_ref()).map(str::parse).transpose()?;
-        let tag = given(self.image_tag.as_ref()).map(str::parse).transpose()?;
+        let digest = non_empty(self.image_digest.as_ref()).map(str::parse).transpose()?;
+        let tag = non_empty(self.image_tag.as_ref()).map(str::parse).transpose()?;
         let selector = Selector::new(digest, tag).ok_or(EventError::Missing("image-digest"))?;
         let also_tagged = self.also_tagged.iter().flatten().map(|tag| tag.parse()).collect::<Result<_, TagError>>()?;
-        let pushed_at = given(self.pushed_at.as_ref()).filter(|date| is_date(date)).map(str::to_owned);
+        let pushed_at = non_empty(self.pushed_at.as_ref()).filter(|date| has_date_characters(date)).map(str::to_owned);
         let event_id = event.id.clone().unwrap_or_default();
         Ok(Arrival { how, repository, selector, event_id, also_tagged, pushed_at })
     }
 
     /// Why the arrival is not to be judged, as far as the event itself tells.
-    fn ignored(&self) -> Result<Option<(Ignored, String)>, TagError> {
-        let Some(tag) = given(self.image_tag.as_ref()) else {
-            return Ok(Some((Ignored::Untagged, self.image_digest.clone().unwrap_or_default())));
+    fn ignore_reason(&self) -> Result<Option<(IgnoreReason, String)>, TagError> {
+        let Some(tag) = non_empty(self.image_tag.as_ref()) else {
+            return Ok(Some((IgnoreReason::Untagged, self.image_digest.clone().unwrap_or_default())));
         };
         let tag: Tag = tag.parse()?;
-        Ok(if tag.is_mark() {
-            Some((Ignored::OwnMark, tag.to_string()))
-        } else if tag.names_a_referrer() {
-            Some((Ignored::Artifact, tag.to_string()))
+        Ok(if tag.is_verdict_tag() {
+            Some((IgnoreReason::VerdictTag, tag.to_string()))
+        } else if tag.is_referrer_tag() {
+            Some((IgnoreReason::Artifact, tag.to_string()))
         } else {
             let (manifest, config) = (self.manifest_media_type.as_deref(), self.artifact_media_type.as_deref());
-            let kind = artifact(manifest.unwrap_or_default(), config.unwrap_or_default());
-            kind.map(|kind| (Ignored::Artifact, kind.to_owned()))
+            let kind = detect_artifact(manifest.unwrap_or_default(), config.unwrap_or_default());
+            kind.map(|kind| (IgnoreReason::Artifact, kind.to_owned()))
         })
     }
 
     /// What the event tells of instead of an arrival.
-    fn not_an_arrival(&self, how: How) -> Option<String> {
+    fn describe_other_event(&self, how: ArrivalKind) -> Option<String> {
         let (action, result, status) = (&self.action_type, &self.result, &self.sync_status);
         let expected: &[_] = match how {
-            How::Push => &[("action-type", action, "PUSH"), ("result", result, "SUCCESS")],
-            How::Replica => &[("action-type", action, "REPLICATE"), ("result", result, "SUCCESS")],
-            How::PullThroughCache => &[("sync-status", status, "SUCCESS")],
-            How::Audit => &[],
+            ArrivalKind::Push => &[("action-type", action, "PUSH"), ("result", result, "SUCCESS")],
+            ArrivalKind::Replica => &[("action-type", action, "REPLICATE"), ("result", result, "SUCCESS")],
+            ArrivalKind::PullThroughCache => &[("sync-status", status, "SUCCESS")],
+            ArrivalKind::Audit => &[],
         };
         let other = expected.iter().find(|(_, value, good)| value.as_deref() != Some(*good));
         other.map(|(name, value, _)| format!("{name} is `{}`", value.as_deref().unwrap_or_default()))
@@ -225,7 +225,7 @@ impl Detail {
 /// The media type of an artifact, where it is known by the types of its manifest and of its config to be no image: a
 /// single manifest whose config is no image's. Saves the read; where the two say nothing certain, the manifest decides.
 #[must_use]
-pub fn artifact<'a>(manifest: &str, config: &'a str) -> Option<&'a str> {
+pub fn detect_artifact<'a>(manifest: &str, config: &'a str) -> Option<&'a str> {
     const MANIFESTS: [&str; 2] =
         ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
     const ELSE: [&str; 5] = [
@@ -240,12 +240,12 @@ pub fn artifact<'a>(manifest: &str, config: &'a str) -> Option<&'a str> {
 }
 
 /// A field that says something; ECR writes `"image-tag":""` for a push by digest.
-fn given(text: Option<&String>) -> Option<&str> {
+fn non_empty(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
 /// Whether a text is made of what RFC 3339 dates are made of; it is shown as it is, and never counted with.
-fn is_date(text: &str) -> bool {
+fn has_date_characters(text: &str) -> bool {
     text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_digit() || b"-+:.TZ".contains(&byte))
 }
 
@@ -267,19 +267,27 @@ mod tests {
         let source = if detail_type == AUDIT_DETAIL_TYPE { AUDIT_SOURCE } else { "aws.ecr" };
         let event = json!({"id": "1", "source": source, "detail-type": detail_type, "account": "123456789012",
             "region": "us-west-2", "detail": detail});
-        Event::read(&serde_json::from_value(event).unwrap())
+        Event::parse(&serde_json::from_value(event).unwrap())
     }
 
     #[test]
     fn arrivals_of_every_kind() {
         let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
         for (detail_type, how, changes) in [
-            ("ECR Image Action", How::Push, json!({})),
-            ("ECR Image Action", How::Push, json!({"image-digest": "", "new-field": {"a": [1]}})),
-            ("ECR Image Action", How::Push, json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"})),
-            ("ECR Replication Action", How::Replica, json!({"action-type": "REPLICATE", "source-region": "x"})),
-            ("ECR Pull Through Cache Action", How::PullThroughCache, json!({"sync-status": "SUCCESS", "result": null})),
-            ("ECR Preflight Audit", How::Audit, json!({"result": null, "action-type": null})),
+            ("ECR Image Action", ArrivalKind::Push, json!({})),
+            ("ECR Image Action", ArrivalKind::Push, json!({"image-digest": "", "new-field": {"a": [1]}})),
+            (
+                "ECR Image Action",
+                ArrivalKind::Push,
+                json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"}),
+            ),
+            ("ECR Replication Action", ArrivalKind::Replica, json!({"action-type": "REPLICATE", "source-region": "x"})),
+            (
+                "ECR Pull Through Cache Action",
+                ArrivalKind::PullThroughCache,
+                json!({"sync-status": "SUCCESS", "result": null}),
+            ),
+            ("ECR Preflight Audit", ArrivalKind::Audit, json!({"result": null, "action-type": null})),
         ] {
             let Ok(Event::Arrival(arrival)) = read(detail_type, &changes) else { panic!("{changes}") };
             assert_eq!((arrival.how, arrival.reference().as_str()), (how, uri), "{changes}");

@@ -2,7 +2,7 @@
 //!
 //! Does not follow links.
 
-use crate::settings::{Bound, Limits};
+use crate::settings::{LayerLimits, LimitExceeded};
 
 /// An archive's name as a path from the root: no leading, doubled or closing slashes, no dots, and `..` undone by the
 /// letters, which never leads above the root. That is `filepath.Clean` of the name behind a slash, as containerd
@@ -10,22 +10,22 @@ use crate::settings::{Bound, Limits};
 ///
 /// # Errors
 /// Where it is longer or deeper than the limits; it is not looked at then.
-pub(crate) fn clean(name: &[u8], limits: &Limits) -> Result<Vec<u8>, Bound> {
+pub(crate) fn clean_archive_path(name: &[u8], limits: &LayerLimits) -> Result<Vec<u8>, LimitExceeded> {
     if name.len() > limits.path {
-        return Err(Bound::Path(limits.path));
+        return Err(LimitExceeded::Path(limits.path));
     }
     let mut path = Vec::with_capacity(name.len());
     let mut depth = 0;
     for component in components(name) {
         if component == b".." {
-            up(&mut path);
+            pop_component(&mut path);
             depth = usize::saturating_sub(depth, 1);
         } else {
-            down(&mut path, component);
+            push_component(&mut path, component);
             depth += 1;
         }
         if depth > limits.depth {
-            return Err(Bound::Depth(limits.depth));
+            return Err(LimitExceeded::Depth(limits.depth));
         }
     }
     Ok(path)
@@ -37,12 +37,12 @@ pub(crate) fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> 
 }
 
 /// Goes one component up; the root is its own parent.
-pub(crate) fn up(path: &mut Vec<u8>) {
-    path.truncate(split(path).0.len());
+pub(crate) fn pop_component(path: &mut Vec<u8>) {
+    path.truncate(split_parent(path).0.len());
 }
 
 /// Goes one component down.
-pub(crate) fn down(path: &mut Vec<u8>, component: &[u8]) {
+pub(crate) fn push_component(path: &mut Vec<u8>, component: &[u8]) {
     if !path.is_empty() {
         path.push(b'/');
     }
@@ -50,7 +50,7 @@ pub(crate) fn down(path: &mut Vec<u8>, component: &[u8]) {
 }
 
 /// The directory that a clean path lies in, and its name there.
-pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+pub(crate) fn split_parent(path: &[u8]) -> (&[u8], &[u8]) {
     path.iter().rposition(|byte| *byte == b'/').map_or((&[], path), |slash| (&path[..slash], &path[slash + 1..]))
 }
 
@@ -71,21 +71,27 @@ mod tests {
             ("", ""),
             ("...", "..."),
         ] {
-            assert_eq!(clean(name.as_bytes(), &Limits::default()), Ok(path.into()), "{name}");
+            assert_eq!(clean_archive_path(name.as_bytes(), &LayerLimits::default()), Ok(path.into()), "{name}");
         }
     }
 
     #[test]
     fn what_is_no_text_is_kept() {
-        assert_eq!(clean(b"./\xff\xfe/x", &Limits::default()), Ok(b"\xff\xfe/x".to_vec()));
+        assert_eq!(clean_archive_path(b"./\xff\xfe/x", &LayerLimits::default()), Ok(b"\xff\xfe/x".to_vec()));
     }
 
     #[test]
     fn paths_too_long_or_too_deep_are_refused_at_once() {
-        let limits = Limits::default();
-        assert_eq!(clean(&b"a/".repeat(100_000), &limits), Err(Bound::Path(limits.path)));
-        assert_eq!(clean(&b"a/".repeat(limits.depth), &limits).map(|path| path.len()), Ok(2 * limits.depth - 1));
-        assert_eq!(clean(&b"a/".repeat(limits.depth + 1), &limits), Err(Bound::Depth(limits.depth)));
-        assert_eq!(clean(&b"a/../".repeat(limits.depth + 1), &limits), Ok(Vec::new()));
+        let limits = LayerLimits::default();
+        assert_eq!(clean_archive_path(&b"a/".repeat(100_000), &limits), Err(LimitExceeded::Path(limits.path)));
+        assert_eq!(
+            clean_archive_path(&b"a/".repeat(limits.depth), &limits).map(|path| path.len()),
+            Ok(2 * limits.depth - 1)
+        );
+        assert_eq!(
+            clean_archive_path(&b"a/".repeat(limits.depth + 1), &limits),
+            Err(LimitExceeded::Depth(limits.depth))
+        );
+        assert_eq!(clean_archive_path(&b"a/../".repeat(limits.depth + 1), &limits), Ok(Vec::new()));
     }
 }

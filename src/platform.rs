@@ -17,11 +17,11 @@ pub struct Platform {
 
 /// What a part may be made of: containerd's `specifierRe` in `platforms.go`. Anything else in a label is hostile or
 /// broken, and must reach neither a command that we print nor a tag that we write.
-const MAX_PART: usize = 32;
+const MAX_PART_BYTES: usize = 32;
 
 /// Other spellings of an architecture, with the variant that each implies: containerd's `normalizeArch` in
 /// `database.go`.
-const SPELLINGS: [(&str, &str, &str); 7] = [
+const ARCHITECTURE_ALIASES: [(&str, &str, &str); 7] = [
     ("x86_64", "amd64", ""),
     ("x86-64", "amd64", ""),
     ("aarch64", "arm64", ""),
@@ -32,7 +32,7 @@ const SPELLINGS: [(&str, &str, &str); 7] = [
 ];
 
 /// Variants that say no more than the architecture alone does, in the same source.
-const IMPLIED: [(&str, &str); 4] = [("amd64", "v1"), ("arm64", "v8"), ("arm64", "8"), ("arm64", "v8.0")];
+const DEFAULT_VARIANTS: [(&str, &str); 4] = [("amd64", "v1"), ("arm64", "v8"), ("arm64", "8"), ("arm64", "v8.0")];
 
 impl Platform {
     /// Linux on this architecture.
@@ -44,12 +44,12 @@ impl Platform {
     /// Normalises the three parts as found in a descriptor or a config.
     #[must_use]
     pub fn new(os: &str, architecture: &str, variant: &str) -> Self {
-        let os = match part(os).as_str() {
+        let os = match normalize_part(os).as_str() {
             "macos" => "darwin".to_owned(),
             os => os.to_owned(),
         };
-        let (mut architecture, mut variant) = (part(architecture), part(variant));
-        if let Some((_, name, implied)) = SPELLINGS.iter().find(|(spelling, ..)| *spelling == architecture) {
+        let (mut architecture, mut variant) = (normalize_part(architecture), normalize_part(variant));
+        if let Some((_, name, implied)) = ARCHITECTURE_ALIASES.iter().find(|(spelling, ..)| *spelling == architecture) {
             (*name).clone_into(&mut architecture);
             if !implied.is_empty() {
                 (*implied).clone_into(&mut variant);
@@ -62,7 +62,7 @@ impl Platform {
                 other => other.to_owned(),
             };
         }
-        if IMPLIED.contains(&(&architecture, &variant)) {
+        if DEFAULT_VARIANTS.contains(&(&architecture, &variant)) {
             variant.clear();
         }
         Self { os, architecture, variant }
@@ -102,8 +102,9 @@ impl Platform {
 }
 
 /// A part in lower case; empty where it is missing, says `unknown`, or is not a word.
-fn part(text: &str) -> String {
-    let is_word = text.len() <= MAX_PART && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c));
+fn normalize_part(text: &str) -> String {
+    let is_word =
+        text.len() <= MAX_PART_BYTES && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c));
     let lower = text.to_ascii_lowercase();
     if is_word && lower != "unknown" { lower } else { String::new() }
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use crate::platform::Platform;
-use crate::text::quoted;
+use crate::text::sanitize_quoted;
 
 /// A runtime that an image can be meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,7 +44,7 @@ pub enum Service {
 
 /// What is particular to one runtime.
 #[derive(Debug)]
-pub struct Profile {
+pub struct RuntimeProfile {
     /// The runtime itself.
     pub runtime: Runtime,
     /// Its stable name, as in JSON.
@@ -58,7 +58,7 @@ pub struct Profile {
 }
 
 /// Every runtime, in the order in which help and suggestions list them.
-pub const RUNTIMES: [Profile; 7] = [
+pub const RUNTIMES: [RuntimeProfile; 7] = [
     profile(Runtime::EcsAmd64, "ecs/amd64", "ECS on amd64", Service::Ecs, "amd64"),
     profile(Runtime::EcsArm64, "ecs/arm64", "ECS on arm64", Service::Ecs, "arm64"),
     profile(Runtime::AppRunner, "apprunner", "App Runner", Service::AppRunner, "amd64"),
@@ -69,7 +69,7 @@ pub const RUNTIMES: [Profile; 7] = [
 ];
 
 /// The names of the services; the first of each is the stable one.
-const SERVICES: [(Service, &[&str]); 4] = [
+const SERVICE_ALIASES: [(Service, &[&str]); 4] = [
     (Service::Ecs, &["ecs", "fargate", "ecs-express"]),
     (Service::AppRunner, &["apprunner"]),
     (Service::Lambda, &["lambda"]),
@@ -77,7 +77,7 @@ const SERVICES: [(Service, &[&str]); 4] = [
 ];
 
 /// The spellings of the architectures; the first of each is the stable one.
-const ARCHITECTURES: [(&str, &[&str]); 2] =
+const RUNTIME_ARCHITECTURES: [(&str, &[&str]); 2] =
     [("amd64", &["amd64", "x86_64", "x86-64"]), ("arm64", &["arm64", "aarch64"])];
 
 const fn profile(
@@ -86,35 +86,35 @@ const fn profile(
     title: &'static str,
     service: Service,
     architecture: &'static str,
-) -> Profile {
-    Profile { runtime, name, title, service, architecture }
+) -> RuntimeProfile {
+    RuntimeProfile { runtime, name, title, service, architecture }
 }
 
 impl Service {
     /// Whether the service takes an index (a manifest list) at all. Lambda does not: "Create a function using a
     /// container image", requirements, of the Lambda developer guide.
     #[must_use]
-    pub fn takes_an_index(self) -> bool {
+    pub fn accepts_index(self) -> bool {
         self != Self::Lambda
     }
 
     /// The service of this name, in lower case.
     #[must_use]
-    pub fn named(text: &str) -> Option<Self> {
-        SERVICES.iter().find(|(_, names)| names.contains(&text)).map(|(service, _)| *service)
+    pub fn from_name(text: &str) -> Option<Self> {
+        SERVICE_ALIASES.iter().find(|(_, names)| names.contains(&text)).map(|(service, _)| *service)
     }
 }
 
 /// The stable name of an architecture in one of its spellings, in lower case.
 #[must_use]
-pub fn architecture_named(text: &str) -> Option<&'static str> {
-    ARCHITECTURES.iter().find(|(_, names)| names.contains(&text)).map(|(name, _)| *name)
+pub fn normalize_architecture(text: &str) -> Option<&'static str> {
+    RUNTIME_ARCHITECTURES.iter().find(|(_, names)| names.contains(&text)).map(|(name, _)| *name)
 }
 
 impl Runtime {
     /// This runtime's entry in the table.
     #[must_use]
-    pub fn profile(self) -> &'static Profile {
+    pub fn profile(self) -> &'static RuntimeProfile {
         RUNTIMES.iter().find(|profile| profile.runtime == self).expect("the table has every runtime")
     }
 
@@ -126,42 +126,46 @@ impl Runtime {
 
     /// The runtime of a service on an architecture, where there is one: App Runner has no arm64.
     #[must_use]
-    pub fn of(service: Service, architecture: &str) -> Option<Self> {
-        let fits = |profile: &&Profile| profile.service == service && profile.architecture == architecture;
+    pub fn for_service(service: Service, architecture: &str) -> Option<Self> {
+        let fits = |profile: &&RuntimeProfile| profile.service == service && profile.architecture == architecture;
         RUNTIMES.iter().find(fits).map(|profile| profile.runtime)
     }
 
     /// What it makes of an image that claims this platform.
     #[must_use]
-    pub fn fit(self, platform: &Platform) -> Fit {
+    pub fn compatibility_with(self, platform: &Platform) -> Compatibility {
         let wanted = self.profile().architecture;
         let (os, architecture, variant) = (platform.os(), platform.architecture(), platform.variant());
         if !os.is_empty() && os != "linux" {
-            return Fit::OtherOs;
+            return Compatibility::WrongOs;
         }
         match (wanted, architecture, variant) {
-            (_, "", _) => Fit::Unclear("its architecture is not stated"),
-            ("amd64", "386", _) => Fit::Unclear("a 386 image starts only where the host runs 32-bit programs"),
-            ("arm64", "arm", _) => Fit::Unclear("a 32-bit arm image starts only where the host runs 32-bit programs"),
-            (wanted, architecture, _) if wanted != architecture => Fit::OtherArchitecture,
-            _ if os.is_empty() => Fit::Unclear("its operating system is not stated"),
-            (_, _, "") => Fit::Suits,
-            _ => Fit::Unclear("its variant asks more of the processor than every host has"),
+            (_, "", _) => Compatibility::Unknown("its architecture is not stated"),
+            ("amd64", "386", _) => {
+                Compatibility::Unknown("a 386 image starts only where the host runs 32-bit programs")
+            }
+            ("arm64", "arm", _) => {
+                Compatibility::Unknown("a 32-bit arm image starts only where the host runs 32-bit programs")
+            }
+            (wanted, architecture, _) if wanted != architecture => Compatibility::WrongArchitecture,
+            _ if os.is_empty() => Compatibility::Unknown("its operating system is not stated"),
+            (_, _, "") => Compatibility::Compatible,
+            _ => Compatibility::Unknown("its variant asks more of the processor than every host has"),
         }
     }
 }
 
 /// How a platform suits a runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
+pub enum Compatibility {
     /// It is what the runtime runs.
-    Suits,
+    Compatible,
     /// It is made for another operating system.
-    OtherOs,
+    WrongOs,
     /// It is made for another architecture.
-    OtherArchitecture,
+    WrongArchitecture,
     /// It cannot be told from the platform alone, because …
-    Unclear(&'static str),
+    Unknown(&'static str),
 }
 
 impl fmt::Display for Runtime {
@@ -193,33 +197,33 @@ impl FromStr for Runtime {
     fn from_str(text: &str) -> Result<Self, RuntimeError> {
         let word = text.to_ascii_lowercase();
         let named = |(at, separator): (usize, char)| {
-            let service = Service::named(&word[..at])?;
-            Self::of(service, architecture_named(&word[at + separator.len_utf8()..])?)
+            let service = Service::from_name(&word[..at])?;
+            Self::for_service(service, normalize_architecture(&word[at + separator.len_utf8()..])?)
         };
         if word == "apprunner" {
             return Ok(Self::AppRunner);
         }
         let mut splits = word.char_indices().filter(|(_, c)| matches!(c, '/' | ':' | '-'));
         splits.find_map(named).ok_or_else(|| RuntimeError {
-            word: quoted(text),
-            nearest: nearest(&word.chars().take(100).collect::<String>()),
+            word: sanitize_quoted(text),
+            nearest: suggest_runtimes(&word.chars().take(100).collect::<String>()),
         })
     }
 }
 
 /// The valid spellings nearest to a word: those of the service or of the architecture that it names, else those at the
 /// least edit distance.
-fn nearest(word: &str) -> Vec<Runtime> {
-    let having = |fits: &dyn Fn(&Profile) -> bool| -> Vec<Runtime> {
+fn suggest_runtimes(word: &str) -> Vec<Runtime> {
+    let having = |fits: &dyn Fn(&RuntimeProfile) -> bool| -> Vec<Runtime> {
         RUNTIMES.iter().filter(|profile| fits(profile)).map(|profile| profile.runtime).collect()
     };
     let head = word.split(['/', ':', '-']).next().unwrap_or(word);
     let tail = word.rsplit(['/', ':']).next().unwrap_or(word);
-    if let Some(architecture) = architecture_named(word) {
+    if let Some(architecture) = normalize_architecture(word) {
         return having(&|p| p.architecture == architecture && p.service == Service::Linux);
     }
     let edits = |name: &str| strsim::osa_distance(word, name);
-    if let Some(service) = Service::named(word).or_else(|| Service::named(head)) {
+    if let Some(service) = Service::from_name(word).or_else(|| Service::from_name(head)) {
         let of_service = having(&|p| p.service == service);
         let close = |runtime: &Runtime| strsim::osa_distance(tail, runtime.profile().architecture) <= 2;
         let closest: Vec<Runtime> = of_service.iter().copied().filter(close).collect();
@@ -288,13 +292,15 @@ mod tests {
 
     #[test]
     fn a_platform_suits_differs_or_cannot_be_told() {
-        use Fit::{OtherArchitecture, OtherOs, Suits};
-        let fit = |runtime: Runtime, os, architecture, variant| runtime.fit(&Platform::new(os, architecture, variant));
-        assert_eq!(fit(Runtime::EcsArm64, "linux", "aarch64", "v8"), Suits);
-        assert_eq!(fit(Runtime::EcsArm64, "linux", "amd64", ""), OtherArchitecture);
-        assert_eq!(fit(Runtime::AppRunner, "", "arm64", ""), OtherArchitecture);
-        assert_eq!(fit(Runtime::EcsAmd64, "windows", "amd64", ""), OtherOs);
-        assert_eq!(fit(Runtime::EcsAmd64, "linux", "s390x", ""), OtherArchitecture);
+        use Compatibility::{Compatible, WrongArchitecture, WrongOs};
+        let fit = |runtime: Runtime, os, architecture, variant| {
+            runtime.compatibility_with(&Platform::new(os, architecture, variant))
+        };
+        assert_eq!(fit(Runtime::EcsArm64, "linux", "aarch64", "v8"), Compatible);
+        assert_eq!(fit(Runtime::EcsArm64, "linux", "amd64", ""), WrongArchitecture);
+        assert_eq!(fit(Runtime::AppRunner, "", "arm64", ""), WrongArchitecture);
+        assert_eq!(fit(Runtime::EcsAmd64, "windows", "amd64", ""), WrongOs);
+        assert_eq!(fit(Runtime::EcsAmd64, "linux", "s390x", ""), WrongArchitecture);
         for (runtime, os, architecture, variant) in [
             (Runtime::EcsAmd64, "linux", "", ""),
             (Runtime::EcsAmd64, "", "amd64", ""),
@@ -303,7 +309,10 @@ mod tests {
             (Runtime::EcsArm64, "linux", "arm", "v7"),
             (Runtime::EcsArm64, "linux", "arm64", "v9"),
         ] {
-            assert!(matches!(fit(runtime, os, architecture, variant), Fit::Unclear(_)), "{runtime} {architecture}");
+            assert!(
+                matches!(fit(runtime, os, architecture, variant), Compatibility::Unknown(_)),
+                "{runtime} {architecture}"
+            );
         }
     }
 }

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 /// What somebody wrote, made fit to stand between backticks in a message: cut to 100 characters, and without what
 /// would disturb a terminal, markup or a line.
-pub(crate) fn quoted(text: &str) -> String {
+pub(crate) fn sanitize_quoted(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || c == '`' { '\u{fffd}' } else { c }).take(100).collect()
 }
 
 /// The text without what would disturb a terminal or a message, cut at a character boundary.
-pub(crate) fn printable(text: &str, most: usize) -> String {
+pub(crate) fn sanitize(text: &str, most: usize) -> String {
     let hidden = |c: char| {
         c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };

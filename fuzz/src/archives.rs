@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
 use ecr_preflight::layers;
-use ecr_preflight::layers::LayerNames;
+use ecr_preflight::layers::LayerChangeset;
 use ecr_preflight::name::Digest;
 use ecr_preflight::rootfs::{Node, Rootfs};
-use ecr_preflight::settings::Limits;
+use ecr_preflight::settings::LayerLimits;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
@@ -32,11 +32,11 @@ pub fn archive(input: &[u8]) {
     let seed = u64::from(draw.byte());
     let plain = made(&mut draw);
     let names = read(&plain, None);
-    assert_eq!(names.decompressed, plain.len() as u64);
-    let limits = Limits::default();
+    assert_eq!(names.decompressed_bytes, plain.len() as u64);
+    let limits = LayerLimits::default();
     let mut rootfs = Rootfs::default();
-    layers::apply(&mut rootfs, &names, &limits).expect("nothing stands in the way");
-    let laid: BTreeMap<Vec<u8>, Is> = rootfs.below(b"").map(|(path, node)| (path.to_vec(), is(node))).collect();
+    layers::apply_layer(&mut rootfs, &names, &limits).expect("nothing stands in the way");
+    let laid: BTreeMap<Vec<u8>, Is> = rootfs.descendants(b"").map(|(path, node)| (path.to_vec(), is(node))).collect();
     assert_eq!(laid, expected(&plain));
     let cut = plain.len() * usize::try_from(seed).expect("a byte") / 256;
     let (one, other) = plain.split_at(cut);
@@ -56,11 +56,11 @@ pub fn archive(input: &[u8]) {
     }
 }
 
-fn read(stream: &[u8], pieces: Option<u64>) -> LayerNames {
-    let (digest, limits) = (Digest::of(stream), Limits::default());
+fn read(stream: &[u8], pieces: Option<u64>) -> LayerChangeset {
+    let (digest, limits) = (Digest::of(stream), LayerLimits::default());
     let read = match pieces {
-        Some(seed) => layers::read(Pieces::new(stream, seed), &digest, &limits),
-        None => layers::read(stream, &digest, &limits),
+        Some(seed) => layers::read_layer(Pieces::new(stream, seed), &digest, &limits),
+        None => layers::read_layer(stream, &digest, &limits),
     };
     read.unwrap_or_else(|error| panic!("{error}"))
 }
@@ -76,9 +76,9 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 
 fn is(node: &Node) -> Is {
     match node {
-        Node::Directory(owner) => Is::Directory(owner.mode, owner.user),
-        Node::File(owner, contents) => Is::File(owner.mode, owner.user, contents.size),
-        Node::Link(target) => Is::Link(target.clone()),
+        Node::Directory(owner) => Is::Directory(owner.mode, owner.uid),
+        Node::File(owner, contents) => Is::File(owner.mode, owner.uid, contents.size),
+        Node::Symlink(target) => Is::Link(target.clone()),
         Node::Special(_) => panic!("none was made"),
     }
 }

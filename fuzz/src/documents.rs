@@ -5,17 +5,17 @@
 use std::time::Duration;
 
 use ecr_preflight::check::check_image;
-use ecr_preflight::check::{Inspect, Look};
+use ecr_preflight::check::{ImageCheck, InspectContext};
 use ecr_preflight::cli;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::notify;
 use ecr_preflight::oci as image;
-use ecr_preflight::oci::{Child, Content, Image, Single, Want};
-use ecr_preflight::report::{self, Place, Report};
+use ecr_preflight::oci::{Image, ImageContent, ImageReadOptions, IndexChild, PlatformImage};
+use ecr_preflight::report::{self, Report, ReportContext};
 use ecr_preflight::runtime::Runtime;
 use ecr_preflight::settings::Depth;
-use ecr_preflight::settings::Limits;
-use ecr_preflight::settings::{Bounds, Rules};
+use ecr_preflight::settings::LayerLimits;
+use ecr_preflight::settings::{CheckSettings, InspectionLimits};
 use ecr_preflight::verdict::Verdict;
 use serde_json::Value;
 use tokio::runtime::Runtime as Executor;
@@ -36,46 +36,51 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 pub fn manifest(input: &[u8]) {
     let parts = Parts::read(input);
     let read = |depth, runtimes: &[Runtime]| {
-        let want = Want { depth, runtimes, label: "intended-runtime" };
-        wait(image::read(&parts, &parts.manifest, want)).expect("a registry in memory never fails")
+        let want = ImageReadOptions { depth, platforms: runtimes, label_key: "intended-runtime" };
+        wait(image::read_image(&parts, &parts.manifest, want)).expect("a registry in memory never fails")
     };
-    let labels = read(Depth::Labels, &[Runtime::EcsArm64]);
-    assert_eq!(read(Depth::Labels, &[Runtime::EcsArm64]), labels, "read twice");
-    for image in [labels, read(Depth::Configs, &[]), read(Depth::Binaries, &[Runtime::LambdaAmd64])] {
+    let labels = read(Depth::Manifest, &[Runtime::EcsArm64]);
+    assert_eq!(read(Depth::Manifest, &[Runtime::EcsArm64]), labels, "read twice");
+    for image in [labels, read(Depth::Config, &[]), read(Depth::Program, &[Runtime::LambdaAmd64])] {
         check(&image);
     }
 }
 
 fn check(image: &Image) {
     assert_line(&image.media_type);
-    if let Some(label) = &image.label {
+    if let Some(label) = &image.runtime_label {
         assert_line(label);
         assert!(label.chars().count() <= 256 && !label.trim().is_empty());
     }
     image.platforms().iter().for_each(|platform| assert_line(&platform.to_string()));
     match &image.content {
-        Content::Single(single) => check_single(single),
-        Content::Index(entries) => {
+        ImageContent::Single(single) => check_single(single),
+        ImageContent::Index(entries) => {
             assert!(entries.len() <= 200);
             for entry in entries {
                 match &entry.child {
-                    Child::Read(single) => check_single(single),
-                    Child::Missing(reason) => assert_line(reason),
-                    Child::Unread => {}
+                    IndexChild::Read(single) => check_single(single),
+                    IndexChild::Unavailable(reason) => assert_line(reason),
+                    IndexChild::NotRead => {}
                 }
             }
         }
-        Content::Unreadable(reason) => assert_line(reason),
-        Content::Artifact(_) | Content::Attestation => {}
+        ImageContent::Unreadable(reason) => assert_line(reason),
+        ImageContent::Artifact(_) | ImageContent::Attestation => {}
     }
 }
 
-fn check_single(single: &Single) {
-    assert!(single.layers.len() <= 500 && single.command.len() <= 16);
+fn check_single(single: &PlatformImage) {
+    assert!(single.layers.len() <= 500 && single.shown_command.len() <= 16);
     assert!(single.process.argv.len() <= 1000 && single.process.volumes.len() <= 100);
-    single.command.iter().for_each(|word| assert_line(word));
-    assert!(single.command.iter().all(|word| word.chars().count() <= 120));
-    single.unread.iter().chain(&single.gap).chain(&single.process.odd).for_each(|reason| assert_line(reason));
+    single.shown_command.iter().for_each(|word| assert_line(word));
+    assert!(single.shown_command.iter().all(|word| word.chars().count() <= 120));
+    single
+        .config_error
+        .iter()
+        .chain(&single.layers_error)
+        .chain(&single.process.invalid_reason)
+        .for_each(|reason| assert_line(reason));
 }
 
 /// A config alone, of an image without layers.
@@ -83,8 +88,9 @@ pub fn config(input: &[u8]) {
     const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[],
         "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"@0","size":0}}"#;
     let parts = Parts::read(&[b"\n", input, b"\n%%\n", MANIFEST.as_bytes()].concat());
-    let want = Want { depth: Depth::Binaries, runtimes: &[Runtime::EcsAmd64], label: "intended-runtime" };
-    check(&wait(image::read(&parts, &parts.manifest, want)).expect("a registry in memory never fails"));
+    let want =
+        ImageReadOptions { depth: Depth::Program, platforms: &[Runtime::EcsAmd64], label_key: "intended-runtime" };
+    check(&wait(image::read_image(&parts, &parts.manifest, want)).expect("a registry in memory never fails"));
     report_of(&parts);
 }
 
@@ -94,39 +100,42 @@ pub fn report(input: &[u8]) {
 }
 
 /// Small enough that a fuzzer meets them.
-const LIMITS: Limits = Limits {
+const LIMITS: LayerLimits = LayerLimits {
     bytes: 64 * 1024,
     ratio: 20,
     ratio_from: 16 * 1024,
     window: 1024 * 1024,
     entries: 100,
-    entries_in_all: 150,
+    total_entries: 150,
     path: 200,
     depth: 20,
-    kept: 32 * 1024,
+    memory: 32 * 1024,
     record: 2048,
 };
 
 fn report_of(parts: &Parts) {
-    let rules = Rules { bounds: Bounds { limits: LIMITS, ..Bounds::default() }, ..Rules::default() };
+    let rules = CheckSettings {
+        limits: InspectionLimits { layers: LIMITS, ..InspectionLimits::default() },
+        ..CheckSettings::default()
+    };
     for asked in [Some([Runtime::EcsAmd64, Runtime::LambdaArm64].as_slice()), None] {
         let inspector = Inspector::new(LIMITS, 64 * 1024);
-        let by = Inspect { inspector: &inspector, left: Duration::MAX };
+        let by = InspectContext { inspector: &inspector, time_left: Duration::MAX };
         let selector = parts.selector();
         let found = match wait(check_image(parts, &selector, asked, &rules, by)) {
             Ok(found) => found,
             Err(error) => panic!("a registry in memory never fails: {error}"),
         };
-        if let Look::Judged { image: Some(image), .. } = &found {
+        if let ImageCheck::Judged { image: Some(image), .. } = &found {
             check(image);
         }
-        let place = Place {
+        let place = ReportContext {
             arrival: None,
             reference: "oci:image:v1",
             repository: None,
             tag: selector.tag(),
-            key: "intended-runtime",
-            labels_only: false,
+            declaration_key: "intended-runtime",
+            is_platform_only: false,
         };
         faces(&found.report(place));
     }
@@ -137,7 +146,7 @@ const MESSAGE: usize = 256 * 1024;
 
 /// A result for each fault, of a rule that is there, and every text of it fit to be shown.
 fn assert_sarif(report: &Report) {
-    let text = cli::sarif(report, "oci:image:v1", "Dockerfile").expect("a log is JSON");
+    let text = cli::report_to_sarif(report, "oci:image:v1", "Dockerfile").expect("a log is JSON");
     assert_text(&text);
     let log: Value = serde_json::from_str(&text).expect("and JSON is read again");
     let run = &log["runs"][0];
@@ -158,10 +167,10 @@ fn faces(report: &Report) {
     assert_eq!(value["schema"], "ecr-preflight/1");
     assert_text(&json);
     assert_sarif(report);
-    assert_text(&report::text(report));
-    assert_line(&report::headline(report));
-    assert_card(&report::card(report));
-    let message = notify::message(report);
+    assert_text(&report::format_text(report));
+    assert_line(&report::format_headline(report));
+    assert_card(&report::slack_card(report));
+    let message = notify::build_message(report);
     let bodies: usize = message.bodies.iter().map(|(_, body)| body.len()).sum();
     assert!(bodies <= MESSAGE, "{bodies}");
     assert!(message.subject.chars().all(|c| c == ' ' || c.is_ascii_graphic()) && message.subject.len() < 100);

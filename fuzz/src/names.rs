@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::event::Event;
-use ecr_preflight::intent::{Intent, Source};
-use ecr_preflight::name::{Digest, Remote, Repository, Tag};
+use ecr_preflight::intent::{DeclarationSource, Intent};
+use ecr_preflight::name::{Digest, RemoteRepository, Repository, Tag};
 use ecr_preflight::platform::Platform;
 use ecr_preflight::runtime::Runtime;
 use serde_json::{Value, json};
@@ -46,14 +46,14 @@ pub fn reference(input: &[u8]) {
         assert_eq!(tag.as_str(), text);
     }
     for passes in [true, false] {
-        let mark = Tag::mark(passes, &text, &digest);
-        assert!(mark.is_mark() && canonical::<Tag>(mark.as_str()) == Some(mark));
+        let mark = Tag::for_verdict(passes, &text, &digest);
+        assert!(mark.is_verdict_tag() && canonical::<Tag>(mark.as_str()) == Some(mark));
     }
     if let Some(repository) = canonical::<Repository>(&text) {
         let (account, region, name) = (repository.account(), repository.region(), repository.name());
         assert_eq!(Repository::new(account, region, name).as_ref(), Ok(&repository));
     }
-    if let Some(remote) = canonical::<Remote>(&text) {
+    if let Some(remote) = canonical::<RemoteRepository>(&text) {
         assert!(remote.path().len() <= 255 + "library/".len() && !remote.host().is_empty());
     }
     canonical::<Runtime>(&text);
@@ -70,19 +70,22 @@ pub fn intent(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut lines = text.splitn(3, '\n');
     let tag = lines.next().and_then(|line| line.parse::<Tag>().ok());
-    let of_tag = tag.as_ref().map(Intent::of_tag).unwrap_or_default();
+    let of_tag = tag.as_ref().map(Intent::from_tag).unwrap_or_default();
     if let Some(upper) = tag.as_ref().and_then(|tag| tag.as_str().to_ascii_uppercase().parse::<Tag>().ok()) {
-        assert_eq!(Intent::of_tag(&upper), of_tag, "the case of letters says nothing");
+        assert_eq!(Intent::from_tag(&upper), of_tag, "the case of letters says nothing");
     }
-    let whole = of_tag.clone().or(Source::RepositoryTag, lines.next()).or(Source::Label, lines.next());
+    let whole = of_tag
+        .clone()
+        .or_declared_by(DeclarationSource::RepositoryTag, lines.next())
+        .or_declared_by(DeclarationSource::Label, lines.next());
     assert!(!of_tag.is_declared() || whole == of_tag, "the first source that declares anything decides");
     let mut runtimes: Vec<Runtime> = whole.declared.iter().map(|declared| declared.runtime).collect();
     let all = runtimes.len();
     runtimes.sort_by_key(ToString::to_string);
     runtimes.dedup();
     assert_eq!(runtimes.len(), all, "each runtime once");
-    assert!(whole.unreadable.len() + all <= 16 && (whole.hint.is_none() || of_tag.declared.is_empty()));
-    whole.unreadable.iter().for_each(|unreadable| assert_line(&unreadable.error.to_string()));
+    assert!(whole.invalid.len() + all <= 16 && (whole.architecture_hint.is_none() || of_tag.declared.is_empty()));
+    whole.invalid.iter().for_each(|unreadable| assert_line(&unreadable.error.to_string()));
     assert!(whole.candidates().starts_with(&whole.declared.iter().map(|one| one.runtime).collect::<Vec<_>>()));
     assert!(whole.or_default(&[Runtime::LinuxAmd64]).is_declared());
 }
@@ -90,12 +93,12 @@ pub fn intent(input: &[u8]) {
 /// An event whole, or, where the input is none, with what the input says of the fields that count.
 pub fn event(input: &[u8]) {
     let event = serde_json::from_slice(input).unwrap_or_else(|_| drawn(Draw(input)));
-    match Event::read(&event) {
+    match Event::parse(&event) {
         Ok(Event::Arrival(arrival)) => {
             let reference = arrival.reference();
             assert!(reference.starts_with(&arrival.repository.to_string()), "{reference}");
             assert_line(&reference);
-            assert!(arrival.selector.tag().is_some_and(|tag| !tag.is_mark()));
+            assert!(arrival.selector.tag().is_some_and(|tag| !tag.is_verdict_tag()));
             arrival.pushed_at.iter().for_each(|date| assert_line(date));
             arrival.also_tagged.iter().for_each(|tag| assert_line(tag.as_str()));
             assert!(arrival.pushed_at.is_none_or(|date| date.len() <= 40));

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::Cursor;
 
 use ecr_preflight::name::{Digest, Selector};
-use ecr_preflight::registry::{Answer, Manifest, Registry, RegistryError, Stream};
+use ecr_preflight::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 
 /// What stands between two blobs.
 const BETWEEN: &[u8] = b"\n%%\n";
@@ -40,7 +40,7 @@ impl Parts {
     }
 
     pub(crate) fn selector(&self) -> Selector {
-        Selector::Both(self.manifest.digest.clone(), "v1".parse().expect("it is a tag"))
+        Selector::DigestAndTag(self.manifest.digest.clone(), "v1".parse().expect("it is a tag"))
     }
 }
 
@@ -68,7 +68,7 @@ fn named(part: &[u8], digests: &[String]) -> Vec<u8> {
 }
 
 impl Registry for Parts {
-    async fn manifests(&self, which: &[Selector]) -> Result<Vec<Answer<Manifest>>, RegistryError> {
+    async fn fetch_manifests(&self, which: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
         let manifest = |selector: &Selector| {
             let digest = selector.digest()?;
             if *digest == self.manifest.digest {
@@ -77,23 +77,23 @@ impl Registry for Parts {
             let bytes = self.blobs.get(digest)?.clone();
             Some(Manifest { digest: digest.clone(), media_type: String::new(), bytes })
         };
-        Ok(which.iter().map(|selector| manifest(selector).map_or(Answer::Absent, Answer::Found)).collect())
+        Ok(which.iter().map(|selector| manifest(selector).map_or(Lookup::NotFound, Lookup::Found)).collect())
     }
 
-    async fn blob(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
+    async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
         Ok(match self.blobs.get(digest) {
-            Some(bytes) if bytes.len() > limit => Answer::Refused(format!("it holds more than {limit} bytes")),
-            Some(bytes) => Answer::Found(bytes.clone()),
-            None => Answer::Absent,
+            Some(bytes) if bytes.len() > limit => Lookup::Unavailable(format!("it holds more than {limit} bytes")),
+            Some(bytes) => Lookup::Found(bytes.clone()),
+            None => Lookup::NotFound,
         })
     }
 
-    async fn stream(&self, digest: &Digest) -> Result<Answer<Stream>, RegistryError> {
+    async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
         let found = self.blobs.get(digest).cloned();
-        Ok(found.map_or(Answer::Absent, |bytes| Answer::Found(Box::new(Cursor::new(bytes)) as Stream)))
+        Ok(found.map_or(Lookup::NotFound, |bytes| Lookup::Found(Box::new(Cursor::new(bytes)) as BlobReader)))
     }
 
-    async fn resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
+    async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
         Ok(None)
     }
 }

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecr_preflight::name::Selector;
-use ecr_preflight::registry::archive::Archive;
-use ecr_preflight::registry::{Answer, Registry, RegistryError};
+use ecr_preflight::registry::archive::ImageArchive;
+use ecr_preflight::registry::{Lookup, Registry, RegistryError};
 
 use super::plain::assert_line;
 use super::tar_builder::{Archive as Builder, Fields};
@@ -28,7 +28,7 @@ pub fn saved(input: &[u8]) {
             std::env::temp_dir().join(name)
         });
         fs::write(&*file, &bytes).expect("a temporary file is written");
-        for open in [Archive::oci, Archive::docker] {
+        for open in [ImageArchive::open_oci, ImageArchive::open_docker] {
             look(open(file), file);
         }
     });
@@ -45,17 +45,17 @@ fn made(input: &[u8]) -> Vec<u8> {
     archive.end()
 }
 
-fn look(opened: Result<Archive, RegistryError>, file: &Path) {
+fn look(opened: Result<ImageArchive, RegistryError>, file: &Path) {
     let archive = match opened {
         Ok(archive) => archive,
         Err(error) => return complaint(&error, file),
     };
-    assert!(!archive.listed().is_empty() || archive.listed().only().is_none());
-    let selectors = archive.listed().tags().filter_map(|tag| tag.parse().ok()).map(Selector::Tag);
-    for selector in selectors.chain(archive.listed().only()).take(4) {
-        let answers = super::documents::wait(archive.manifests(std::slice::from_ref(&selector)));
+    assert!(!archive.index().is_empty() || archive.index().sole_image().is_none());
+    let selectors = archive.index().tags().filter_map(|tag| tag.parse().ok()).map(Selector::Tag);
+    for selector in selectors.chain(archive.index().sole_image()).take(4) {
+        let answers = super::documents::wait(archive.fetch_manifests(std::slice::from_ref(&selector)));
         match answers.as_deref() {
-            Ok([Answer::Found(manifest)]) => assert!(manifest.bytes.len() <= 4 * 1024 * 1024),
+            Ok([Lookup::Found(manifest)]) => assert!(manifest.bytes.len() <= 4 * 1024 * 1024),
             Ok(answers) => assert_eq!(answers.len(), 1),
             Err(error) => complaint(error, file),
         }

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use ecr_preflight::layers;
-use ecr_preflight::layers::{LayerNames, Stack};
+use ecr_preflight::layers::{LayerChangeset, LayerStack};
 use ecr_preflight::name::Digest;
-use ecr_preflight::rootfs::{Files, Rootfs};
-use ecr_preflight::settings::Limits;
+use ecr_preflight::rootfs::{FileTree, Rootfs};
+use ecr_preflight::settings::LayerLimits;
 
 use super::draw::Draw;
 use super::starts::{PROGRAM, check_launches};
@@ -20,44 +20,45 @@ const TARGETS: [&str; 10] = ["a", "b", "..", "/", "/bin/sh", "../a", "bin", "/l/
 /// Up to four layers.
 pub fn stack(input: &[u8]) {
     let mut draw = Draw(input);
-    let limits = draw.of(&[Limits::default(), Limits { entries_in_all: 6, kept: 1200, ..Limits::default() }]);
+    let limits =
+        draw.of(&[LayerLimits::default(), LayerLimits { total_entries: 6, memory: 1200, ..LayerLimits::default() }]);
     let archives: Vec<Vec<u8>> = (0..=draw.below(4)).map(|_| layer(&mut draw)).collect();
-    let read = |bytes: &Vec<u8>| layers::read(bytes.as_slice(), &Digest::of(bytes), &limits).ok().map(Arc::new);
-    let Some(layers) = archives.iter().map(read).collect::<Option<Vec<Arc<LayerNames>>>>() else { return };
-    let mut stack = Stack::new();
+    let read = |bytes: &Vec<u8>| layers::read_layer(bytes.as_slice(), &Digest::of(bytes), &limits).ok().map(Arc::new);
+    let Some(layers) = archives.iter().map(read).collect::<Option<Vec<Arc<LayerChangeset>>>>() else { return };
+    let mut stack = LayerStack::new();
     let paths = paths(&layers);
     let mut early = Vec::new();
     for layer in layers.iter().rev() {
         if stack.push(layer.clone(), &limits).is_err() {
             return;
         }
-        early.extend(paths.iter().filter_map(|path| Some((path, stack.at(path).ok()?.cloned()))));
+        early.extend(paths.iter().filter_map(|path| Some((path, stack.get(path).ok()?.cloned()))));
     }
     let mut rootfs = Rootfs::default();
-    let laid = layers.iter().try_for_each(|layer| layers::apply(&mut rootfs, layer, &limits));
+    let laid = layers.iter().try_for_each(|layer| layers::apply_layer(&mut rootfs, layer, &limits));
     let completed = stack.complete(&limits);
     if laid.is_ok() {
         completed.expect("what can be laid out can be looked at");
         for (path, answer) in early {
-            assert_eq!(answer.as_ref(), rootfs.at(path), "/{} early", path.escape_ascii());
+            assert_eq!(answer.as_ref(), rootfs.get(path), "/{} early", path.escape_ascii());
         }
         for path in &paths {
-            assert_eq!(stack.at(path), Ok(rootfs.at(path)), "/{}", path.escape_ascii());
+            assert_eq!(stack.get(path), Ok(rootfs.get(path)), "/{}", path.escape_ascii());
         }
         check_launches(&stack, &mut draw);
     }
 }
 
 /// All names that the layers make one by one or together, and some below.
-fn paths(layers: &[Arc<LayerNames>]) -> Vec<Vec<u8>> {
+fn paths(layers: &[Arc<LayerChangeset>]) -> Vec<Vec<u8>> {
     let mut paths = vec![Vec::new()];
     let mut together = Rootfs::default();
     for layer in layers {
         let mut alone = Rootfs::default();
         // What can be laid out only in part has names all the same.
-        let _ = layers::apply(&mut alone, layer, &Limits::default());
-        let _ = layers::apply(&mut together, layer, &Limits::default());
-        for (path, _) in alone.below(b"").chain(together.below(b"")) {
+        let _ = layers::apply_layer(&mut alone, layer, &LayerLimits::default());
+        let _ = layers::apply_layer(&mut together, layer, &LayerLimits::default());
+        for (path, _) in alone.descendants(b"").chain(together.descendants(b"")) {
             paths.extend([path.to_vec(), [path, b"/a"].concat()]);
         }
     }

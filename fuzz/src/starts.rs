@@ -2,10 +2,14 @@
 //!
 //! Does not know what the kernel would say; `tests/it/conformance/kernel` asks it.
 
-use ecr_preflight::elf::architecture;
-use ecr_preflight::exec::{Answer, Host, Processor, cause, execve as ask, working_directory};
-use ecr_preflight::launch::{Launch, MOST_LAUNCHES, launches};
-use ecr_preflight::rootfs::{Collector, Contents, Files, Node, Owner, Rootfs, User, View};
+use ecr_preflight::elf::detect_architecture;
+use ecr_preflight::exec::{
+    ExecOutcome, Host, Processor, diagnose_failure, predict_execve as ask, resolve_working_directory,
+};
+use ecr_preflight::launch::{Launch, MAX_LAUNCHES, predict_launches};
+use ecr_preflight::rootfs::{
+    ContentsCollector, FileContents, FileTree, FilesystemView, Node, Permissions, Rootfs, User,
+};
 
 use super::draw::Draw;
 
@@ -13,40 +17,41 @@ use super::draw::Draw;
 const LONGEST_CHAIN: usize = 8;
 
 const HOSTS: [Host; 3] = [
-    Host { processor: Processor::Amd64, compat: None },
-    Host { processor: Processor::Amd64, compat: Some(true) },
-    Host { processor: Processor::Arm64, compat: Some(false) },
+    Host { processor: Processor::Amd64, runs_32_bit: None },
+    Host { processor: Processor::Amd64, runs_32_bit: Some(true) },
+    Host { processor: Processor::Arm64, runs_32_bit: Some(false) },
 ];
 
-const OPEN: Owner = Owner { mode: 0o755, user: 0, group: 0 };
+const OPEN: Permissions = Permissions { mode: 0o755, uid: 0, gid: 0 };
 
-fn collected(bytes: &[u8], step: usize) -> Contents {
-    let mut collector = Collector::default();
+fn collected(bytes: &[u8], step: usize) -> FileContents {
+    let mut collector = ContentsCollector::default();
     bytes.chunks(step).for_each(|piece| collector.push(piece));
     collector.finish()
 }
 
 /// Contents do not hang on the pieces in which they arrive.
-fn contents(bytes: &[u8]) -> Contents {
+fn contents(bytes: &[u8]) -> FileContents {
     let whole = collected(bytes, bytes.len().max(1));
     for step in [1, 13, 4096] {
         assert_eq!(collected(bytes, step), whole, "by {step}");
     }
     assert_eq!(whole.size, bytes.len() as u64);
-    assert!(whole.head().len() <= ecr_preflight::rootfs::HEAD && bytes.starts_with(whole.head()));
+    assert!(whole.head().len() <= ecr_preflight::rootfs::HEAD_SIZE && bytes.starts_with(whole.head()));
     whole
 }
 
-fn view(files: &dyn Files) -> View<'_> {
-    View { files, directory: Some(Vec::new()), user: User::default(), mounts: Vec::new() }
+fn view(files: &dyn FileTree) -> FilesystemView<'_> {
+    FilesystemView { files, working_directory: Some(Vec::new()), user: User::default(), mounts: Vec::new() }
 }
 
-fn asked(rootfs: &Rootfs, host: Host, path: &[u8]) -> Answer {
+fn asked(rootfs: &Rootfs, host: Host, path: &[u8]) -> ExecOutcome {
     let answer = ask(&view(rootfs), host, path);
-    let (Answer::Starts { chain } | Answer::Fails { chain, .. } | Answer::Unknown { chain, .. }) = &answer;
+    let (ExecOutcome::Starts { chain } | ExecOutcome::Fails { chain, .. } | ExecOutcome::Unknown { chain, .. }) =
+        &answer;
     assert!(chain.len() <= LONGEST_CHAIN, "{chain:?}");
-    let why = cause(&view(rootfs), host, &answer);
-    assert!(why.is_none() || matches!(answer, Answer::Fails { .. }));
+    let why = diagnose_failure(&view(rootfs), host, &answer);
+    assert!(why.is_none() || matches!(answer, ExecOutcome::Fails { .. }));
     answer
 }
 
@@ -54,9 +59,9 @@ fn asked(rootfs: &Rootfs, host: Host, path: &[u8]) -> Answer {
 pub fn script(input: &[u8]) {
     let bytes = [b"#!", input].concat();
     let mut rootfs = Rootfs::default();
-    rootfs.put(b"s".to_vec(), Node::File(OPEN, contents(&bytes)));
+    rootfs.insert(b"s".to_vec(), Node::File(OPEN, contents(&bytes)));
     let answer = asked(&rootfs, HOSTS[0], b"/s");
-    let Answer::Fails { path, chain, .. } = &answer else { panic!("its interpreter is never there: {answer:?}") };
+    let ExecOutcome::Fails { path, chain, .. } = &answer else { panic!("its interpreter is never there: {answer:?}") };
     // The script itself, which the kernel does not take for one, or what it names.
     if !chain.is_empty() && chain[0] == b"/s" {
         assert!(path.len() < 256 && !path.iter().any(|byte| b"\n\0".contains(byte)), "{}", path.escape_ascii());
@@ -65,7 +70,7 @@ pub fn script(input: &[u8]) {
     // The kernel reads 256 bytes, and what is behind them changes nothing.
     if bytes.len() >= 256 {
         for more in [b"".as_slice(), b"\n", b"/x y z"] {
-            rootfs.put(b"s".to_vec(), Node::File(OPEN, contents(&[&bytes[..256], more].concat())));
+            rootfs.insert(b"s".to_vec(), Node::File(OPEN, contents(&[&bytes[..256], more].concat())));
             assert_eq!(asked(&rootfs, HOSTS[0], b"/s"), answer);
         }
     }
@@ -76,20 +81,20 @@ pub fn elf(input: &[u8]) {
     let bytes = if input.starts_with(b"\x7fELF") { input.to_vec() } else { [b"\x7fELF", input].concat() };
     let mut rootfs = Rootfs::default();
     let kept = contents(&bytes);
-    rootfs.put(b"p".to_vec(), Node::File(OPEN, kept.clone()));
-    let made_for = architecture(kept.head()).ok();
-    assert_eq!(made_for, architecture(&bytes).ok(), "what is kept says as much as the whole");
+    rootfs.insert(b"p".to_vec(), Node::File(OPEN, kept.clone()));
+    let made_for = detect_architecture(kept.head()).ok();
+    assert_eq!(made_for, detect_architecture(&bytes).ok(), "what is kept says as much as the whole");
     for host in HOSTS {
         let mut answer = asked(&rootfs, host, b"/p");
-        if let Answer::Fails { path, .. } = &answer {
+        if let ExecOutcome::Fails { path, .. } = &answer {
             let place = path.strip_prefix(b"/").unwrap_or(path).to_vec();
             let is_clean = place.split(|byte| *byte == b'/').all(|name| !matches!(name, b"" | b"." | b".."));
             if *path != b"/p" && is_clean && place.len() < 200 {
-                rootfs.put(place, Node::File(OPEN, kept.clone()));
+                rootfs.insert(place, Node::File(OPEN, kept.clone()));
                 answer = asked(&rootfs, host, b"/p");
             }
         }
-        if let Answer::Starts { .. } = answer {
+        if let ExecOutcome::Starts { .. } = answer {
             let compat = ["386", "arm"];
             let own = made_for.is_none_or(|made| made == host.processor.architecture() || compat.contains(&made));
             assert!(own, "{made_for:?} starts on {host:?}");
@@ -101,10 +106,10 @@ pub fn elf(input: &[u8]) {
 pub fn shell(input: &[u8]) {
     let mut rootfs = Rootfs::default();
     for place in ["bin/sh", "bin/bash", "bin/dash", "usr/bin/env", "bin/tini", "srv/app"] {
-        rootfs.put(place.into(), Node::File(OPEN, contents(PROGRAM)));
+        rootfs.insert(place.into(), Node::File(OPEN, contents(PROGRAM)));
     }
     let script = [b"#!/bin/sh\n", input].concat();
-    rootfs.put(b"entry".to_vec(), Node::File(OPEN, contents(&script)));
+    rootfs.insert(b"entry".to_vec(), Node::File(OPEN, contents(&script)));
     let word = |word: &[u8]| word.to_vec();
     for argv in [
         vec![word(b"/bin/sh"), word(b"-c"), word(input)],
@@ -113,34 +118,38 @@ pub fn shell(input: &[u8]) {
         vec![word(b"env"), word(b"-S"), word(input)],
         input.split(|byte| *byte == b' ').map(word).collect(),
     ] {
-        check(&launches(&view(&rootfs), HOSTS[0], &argv, None), &argv);
+        check(&predict_launches(&view(&rootfs), HOSTS[0], &argv, None), &argv);
     }
 }
 
 fn check(launches: &[Launch], argv: &[Vec<u8>]) {
-    assert!((1..=MOST_LAUNCHES).contains(&launches.len()));
+    assert!((1..=MAX_LAUNCHES).contains(&launches.len()));
     assert_eq!(launches[0].argv, argv);
     let (last, before) = launches.split_last().expect("at least one");
-    assert!(before.iter().all(|launch| matches!(launch.start.answer, Answer::Starts { .. })), "only the last may fail");
-    assert!(last.start.words.is_none() || matches!(last.start.answer, Answer::Fails { .. }));
+    assert!(
+        before.iter().all(|launch| matches!(launch.start.outcome, ExecOutcome::Starts { .. })),
+        "only the last may fail"
+    );
+    assert!(last.start.message.is_none() || matches!(last.start.outcome, ExecOutcome::Fails { .. }));
 }
 
 /// A command line drawn for files of any making.
-pub(crate) fn check_launches(files: &dyn Files, draw: &mut Draw<'_>) {
-    let user = User::of_config(draw.of(&["", "7", "app", "0:7"]));
+pub(crate) fn check_launches(files: &dyn FileTree, draw: &mut Draw<'_>) {
+    let user = User::from_config(draw.of(&["", "7", "app", "0:7"]));
     let mounts = draw.of(&[[b"proc".as_slice(), b"l"], [b"a", b"a/b"]]).map(<[u8]>::to_vec).to_vec();
-    let directory = working_directory(files, &mounts, draw.of(&["", "/a", "/l/b", "bin/../a", "/bin/sh"]).as_bytes());
-    let view = View { files, directory: directory.ok(), user, mounts };
+    let directory =
+        resolve_working_directory(files, &mounts, draw.of(&["", "/a", "/l/b", "bin/../a", "/bin/sh"]).as_bytes());
+    let view = FilesystemView { files, working_directory: directory.ok(), user, mounts };
     let words = ["/bin/sh", "sh", "a", "/l", "env", "-c", "./b", "exec a", "/a/b", "--", "../bin/sh"];
     let argv: Vec<Vec<u8>> = (0..draw.below(4)).map(|_| draw.of(&words).into()).collect();
     let search = draw.of(&[None, Some("/bin:/a:l"), Some(""), Some("..:/usr/../bin")]);
     for host in HOSTS {
-        let found = launches(&view, host, &argv, search.map(str::as_bytes));
+        let found = predict_launches(&view, host, &argv, search.map(str::as_bytes));
         check(&found, &argv);
-        let last = &found[found.len() - 1].start.answer;
-        let why = cause(&view, host, last);
-        assert!(why.is_none() || matches!(last, Answer::Fails { .. }));
-        assert_eq!(found, launches(&view, host, &argv, search.map(str::as_bytes)), "asked twice");
+        let last = &found[found.len() - 1].start.outcome;
+        let why = diagnose_failure(&view, host, last);
+        assert!(why.is_none() || matches!(last, ExecOutcome::Fails { .. }));
+        assert_eq!(found, predict_launches(&view, host, &argv, search.map(str::as_bytes)), "asked twice");
     }
 }
 
@@ -150,17 +159,17 @@ pub fn execve(input: &[u8]) {
     let mut rootfs = Rootfs::default();
     for _ in 0..draw.below(16) {
         let path = draw.of(&["a", "b", "bin", "bin/sh", "bin/a", "l", "a/b", "usr/bin/env", "lib/ld.so", "p/q/r"]);
-        let owner = Owner { mode: draw.of(&[0o755, 0o644, 0o711, 0o700, 0o4750]), user: draw.of(&[0, 7]), group: 0 };
+        let owner = Permissions { mode: draw.of(&[0o755, 0o644, 0o711, 0o700, 0o4750]), uid: draw.of(&[0, 7]), gid: 0 };
         let node = match draw.below(8) {
             0 => Node::Directory(owner),
             1 => Node::Special(owner),
-            2 | 3 => Node::Link(draw.of(&["a", "/l", "..", "../bin", "/bin/sh", "b/", "", "./a"]).into()),
+            2 | 3 => Node::Symlink(draw.of(&["a", "/l", "..", "../bin", "/bin/sh", "b/", "", "./a"]).into()),
             4 => Node::File(owner, contents(draw.bytes())),
             5 => Node::File(owner, contents(&[b"#!", draw.bytes()].concat())),
             6 => Node::File(owner, contents(PROGRAM)),
             _ => Node::File(owner, contents(&program(&mut draw))),
         };
-        rootfs.put(path.into(), node);
+        rootfs.insert(path.into(), node);
     }
     check_launches(&rootfs, &mut draw);
     let path = draw.bytes();

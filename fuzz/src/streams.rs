@@ -5,10 +5,10 @@
 use std::io::{self, Read};
 
 use ecr_preflight::layers;
-use ecr_preflight::layers::{LayerError, LayerNames};
+use ecr_preflight::layers::{LayerChangeset, LayerError};
 use ecr_preflight::name::Digest;
 use ecr_preflight::rootfs::Rootfs;
-use ecr_preflight::settings::{Bound, Limits};
+use ecr_preflight::settings::{LayerLimits, LimitExceeded};
 
 use super::draw::Draw;
 
@@ -42,17 +42,17 @@ impl Read for Pieces<'_> {
 }
 
 /// Bounds that small inputs meet, drawn from a few bytes.
-fn limits(draw: &mut Draw<'_>) -> Limits {
-    Limits {
+fn limits(draw: &mut Draw<'_>) -> LayerLimits {
+    LayerLimits {
         bytes: draw.of(&[1 << 18, 1 << 20, 4096, 0]),
         ratio: draw.of(&[1000, 20, 3]),
         ratio_from: draw.of(&[1 << 18, 1 << 12, 0]),
         window: draw.of(&[1 << 20, 1 << 16, 1 << 10]),
         entries: draw.of(&[500, 20, 2, 0]),
-        entries_in_all: draw.of(&[500, 20, 2, 0]),
+        total_entries: draw.of(&[500, 20, 2, 0]),
         path: draw.of(&[4095, 200, 20]),
         depth: draw.of(&[256, 10, 1]),
-        kept: draw.of(&[1 << 20, 1 << 14, 1 << 8]),
+        memory: draw.of(&[1 << 20, 1 << 14, 1 << 8]),
         record: draw.of(&[1 << 16, 1 << 11, 100]),
     }
 }
@@ -64,44 +64,45 @@ pub fn layer(input: &[u8]) {
     let seed = u64::from(draw.byte()) << 8;
     let stream = draw.0;
     let digest = Digest::of(stream);
-    let whole = layers::read(stream, &digest, &limits);
-    let pieces = layers::read(Pieces::new(stream, seed), &digest, &limits);
+    let whole = layers::read_layer(stream, &digest, &limits);
+    let pieces = layers::read_layer(Pieces::new(stream, seed), &digest, &limits);
     match (&whole, &pieces) {
         // How much has arrived when a bound is looked at hangs on the pieces.
-        (Err(LayerError::Bound(Bound::Ratio(_))), _) | (_, Err(LayerError::Bound(Bound::Ratio(_)))) => {}
+        (Err(LayerError::LimitExceeded(LimitExceeded::Ratio(_))), _)
+        | (_, Err(LayerError::LimitExceeded(LimitExceeded::Ratio(_)))) => {}
         (Ok(one), Ok(other)) => assert_eq!(one, other),
         (Err(one), Err(other)) => assert_eq!(one.to_string(), other.to_string()),
         _ => panic!("{whole:?} as a whole, {pieces:?} in pieces"),
     }
     let wrong = Digest::of(b"something else");
     if wrong != digest {
-        let read = layers::read(stream, &wrong, &limits);
-        assert!(matches!(read, Err(LayerError::Digest(_) | LayerError::Bound(_))), "{read:?}");
+        let read = layers::read_layer(stream, &wrong, &limits);
+        assert!(matches!(read, Err(LayerError::DigestMismatch(_) | LayerError::LimitExceeded(_))), "{read:?}");
     }
     match whole {
         Ok(names) => check(&names, &limits, stream.len() as u64),
         Err(error) => {
             let complaint = error.to_string();
-            assert!(!matches!(error, LayerError::Transfer(_) | LayerError::Digest(_)), "{complaint}");
+            assert!(!matches!(error, LayerError::Transfer(_) | LayerError::DigestMismatch(_)), "{complaint}");
             assert!(complaint.chars().count() < 300, "{complaint}");
         }
     }
 }
 
 /// Nothing that is kept is more than the bounds allow.
-fn check(names: &LayerNames, limits: &Limits, stored: u64) {
-    assert!(names.kept <= limits.kept, "{} of {} bytes are kept", names.kept, limits.kept);
-    assert!(names.decompressed.max(stored) <= limits.bytes);
+fn check(names: &LayerChangeset, limits: &LayerLimits, stored: u64) {
+    assert!(names.memory_size <= limits.memory, "{} of {} bytes are kept", names.memory_size, limits.memory);
+    assert!(names.decompressed_bytes.max(stored) <= limits.bytes);
     let mut rootfs = Rootfs::default();
-    if layers::apply(&mut rootfs, names, limits).is_ok() {
+    if layers::apply_layer(&mut rootfs, names, limits).is_ok() {
         let (mut count, mut bytes) = (0, 0);
-        for (path, _) in rootfs.below(b"") {
+        for (path, _) in rootfs.descendants(b"") {
             assert!(!path.starts_with(b"/") && !path.ends_with(b"/"));
             let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..");
             assert!(path.split(|byte| *byte == b'/').all(is_name), "{}", path.escape_ascii());
             count += 1;
             bytes += path.len();
         }
-        assert!(count <= limits.entries_in_all && bytes <= limits.kept, "{count} names, {bytes} bytes");
+        assert!(count <= limits.total_entries && bytes <= limits.memory, "{count} names, {bytes} bytes");
     }
 }

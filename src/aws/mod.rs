@@ -26,16 +26,16 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 
 /// How long a connection may take: within a region it takes a few milliseconds.
-const CONNECT: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the first byte of an answer may take.
-const READ: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(6);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long one call may take with all its attempts; a stalled one gets two of them. A walk has at most seven calls one
 /// after another, and only a few of them can stall before the function's own timeout ends it, to be retried.
-const CALL: Duration = Duration::from_secs(14);
+const CALL_TIMEOUT: Duration = Duration::from_secs(14);
 /// How often a call is attempted, with the SDK's jittered, growing pauses between.
-const ATTEMPTS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 
 /// How long one piece may take. Storage services deliver many in a second; what takes so much longer has stalled.
 pub(crate) const PIECE: Duration = Duration::from_secs(10);
@@ -62,7 +62,7 @@ impl Default for TransferTimeouts {
 
 /// How long the clients wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct ClientTimeouts {
     /// For a connection.
     pub connect: Duration,
     /// For the first byte of an answer.
@@ -72,12 +72,18 @@ pub struct Patience {
     /// For one call with all its attempts and the pauses between them.
     pub call: Duration,
     /// For blobs.
-    pub storage: TransferTimeouts,
+    pub blob_transfer: TransferTimeouts,
 }
 
-impl Default for Patience {
+impl Default for ClientTimeouts {
     fn default() -> Self {
-        Self { connect: CONNECT, read: READ, attempt: ATTEMPT, call: CALL, storage: TransferTimeouts::default() }
+        Self {
+            connect: CONNECT_TIMEOUT,
+            read: READ_TIMEOUT,
+            attempt: ATTEMPT_TIMEOUT,
+            call: CALL_TIMEOUT,
+            blob_transfer: TransferTimeouts::default(),
+        }
     }
 }
 
@@ -85,7 +91,7 @@ impl Default for Patience {
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
-    storage: TransferTimeouts,
+    transfer_timeouts: TransferTimeouts,
     /// Every request goes through this one, those to presigned addresses too: one set of trusted roots, one pool.
     http: SharedHttpConnector,
 }
@@ -93,15 +99,15 @@ pub struct Aws {
 /// A variable that the Lambda service always sets is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not set; the Lambda service sets it, elsewhere set it yourself")]
-pub struct NotSet(&'static str);
+pub struct MissingVariable(&'static str);
 
 impl Aws {
     /// From the variables that the Lambda service sets for a function.
     ///
     /// # Errors
     /// Where the region or the credentials are not there.
-    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, NotSet> {
-        let need = |name| variable(name).filter(|value| !value.is_empty()).ok_or(NotSet(name));
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, MissingVariable> {
+        let need = |name| variable(name).filter(|value| !value.is_empty()).ok_or(MissingVariable(name));
         let region = Region::new(need("AWS_REGION")?);
         let (id, secret) = (need("AWS_ACCESS_KEY_ID")?, need("AWS_SECRET_ACCESS_KEY")?);
         let token = variable("AWS_SESSION_TOKEN").filter(|token| !token.is_empty());
@@ -110,7 +116,7 @@ impl Aws {
             .behavior_version(BehaviorVersion::latest())
             .region(region)
             .credentials_provider(SharedCredentialsProvider::new(credentials));
-        Ok(Self::new(config.build(), connector()))
+        Ok(Self::new(config.build(), default_connector()))
     }
 
     /// From a configuration that says who and where, and a connector for every request. How long the pauses between
@@ -122,19 +128,19 @@ impl Aws {
         let config = config
             .into_builder()
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .retry_config(retries.with_max_attempts(ATTEMPTS))
+            .retry_config(retries.with_max_attempts(MAX_ATTEMPTS))
             .http_client(http_client_fn(move |_, _| shared.clone()))
             .build();
-        Self { config, storage: TransferTimeouts::default(), http }.waiting(Patience::default())
+        Self { config, transfer_timeouts: TransferTimeouts::default(), http }.with_timeouts(ClientTimeouts::default())
     }
 
     /// The same with another patience. How long a connection and its first byte may take, is the connector's to say.
     #[must_use]
-    pub fn waiting(self, patience: Patience) -> Self {
+    pub fn with_timeouts(self, patience: ClientTimeouts) -> Self {
         let timeouts = TimeoutConfig::builder();
         let timeouts = timeouts.operation_attempt_timeout(patience.attempt).operation_timeout(patience.call);
         let config = self.config.into_builder().timeout_config(timeouts.build()).build();
-        Self { config, storage: patience.storage, http: self.http }
+        Self { config, transfer_timeouts: patience.blob_transfer, http: self.http }
     }
 
     /// The region of the clients, where one is known.
@@ -145,7 +151,7 @@ impl Aws {
 
     /// How long a blob may take.
     pub(crate) fn transfer_timeouts(&self) -> TransferTimeouts {
-        self.storage
+        self.transfer_timeouts
     }
 
     /// The connector of every request.
@@ -190,7 +196,7 @@ impl Aws {
 
 /// The endpoint that the environment names for a service, as the AWS SDKs and tools read it: the service's own
 /// variable, else the common one.
-pub fn endpoint(service: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+pub fn endpoint_override(service: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let given = |name: &str| variable(name).filter(|value| !value.is_empty());
     given(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| given("AWS_ENDPOINT_URL"))
 }
@@ -199,14 +205,14 @@ pub fn endpoint(service: &str, variable: impl Fn(&str) -> Option<String>) -> Opt
 ///
 /// It is built with the first request: reading the system's trusted roots takes longer than all else before it.
 #[must_use]
-pub fn connector() -> SharedHttpConnector {
-    connector_within(CONNECT, READ)
+pub fn default_connector() -> SharedHttpConnector {
+    connector_with_timeouts(CONNECT_TIMEOUT, READ_TIMEOUT)
 }
 
 /// The same, where a connection and the first byte of an answer may take as long as this.
 #[must_use]
-pub fn connector_within(connect: Duration, read: Duration) -> SharedHttpConnector {
-    SharedHttpConnector::new(OnDemand(LazyLock::new(Box::new(move || {
+pub fn connector_with_timeouts(connect: Duration, read: Duration) -> SharedHttpConnector {
+    SharedHttpConnector::new(LazyConnector(LazyLock::new(Box::new(move || {
         let settings = HttpConnectorSettings::builder().connect_timeout(connect).read_timeout(read).build();
         let connector = Connector::builder()
             .connector_settings(settings)
@@ -219,9 +225,9 @@ pub fn connector_within(connect: Duration, read: Duration) -> SharedHttpConnecto
 
 /// A connector that is built when it is first called; most events that are ignored never do.
 #[derive(Debug)]
-struct OnDemand(LazyLock<Connector, Box<dyn FnOnce() -> Connector + Send>>);
+struct LazyConnector(LazyLock<Connector, Box<dyn FnOnce() -> Connector + Send>>);
 
-impl HttpConnector for OnDemand {
+impl HttpConnector for LazyConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         self.0.call(request)
     }

@@ -6,12 +6,12 @@ use std::io::{stderr, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
-use ecr_preflight::cli::{Arguments, misused, run};
+use ecr_preflight::cli::{CliArguments, report_usage_error, run};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match Arguments::try_parse() {
+    match CliArguments::try_parse() {
         Ok(arguments) => run(arguments, stdout().lock(), stderr().lock()).await,
-        Err(error) => misused(&error),
+        Err(error) => report_usage_error(&error),
     }
 }

@@ -8,33 +8,34 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Error;
+use super::CliError;
 use crate::elf;
 use crate::platform::Platform;
-use crate::runtime::{Fit, Runtime};
-use crate::text::printable;
+use crate::runtime::{Compatibility, Runtime};
+use crate::text::sanitize;
 use crate::verdict::Verdict;
 
 /// Check one program, by its ELF header, against the runtimes that it is meant for.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct BinaryArguments {
     /// The program's file.
     file: PathBuf,
     /// Where it is meant to run; may be given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::runtime)]
+    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::parse_runtime)]
     runtimes: Vec<Runtime>,
 }
 
 /// As much of a file as names its processor.
-const HEADER: u64 = 64;
+const ELF_HEADER_BYTES: u64 = 64;
 
-pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
-    let path = printable(&arguments.file.display().to_string(), usize::MAX);
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::File { path: path.clone(), source };
+pub(super) fn run(arguments: &BinaryArguments, out: &mut impl Write) -> Result<Verdict, CliError> {
+    let path = sanitize(&arguments.file.display().to_string(), usize::MAX);
+    let unreadable =
+        |source: Box<dyn std::error::Error + Send + Sync>| CliError::FileRead { path: path.clone(), source };
     let mut header = Vec::new();
     let file = File::open(&arguments.file).map_err(|error| unreadable(error.into()))?;
-    file.take(HEADER).read_to_end(&mut header).map_err(|error| unreadable(error.into()))?;
-    let architecture = match elf::architecture(&header) {
+    file.take(ELF_HEADER_BYTES).read_to_end(&mut header).map_err(|error| unreadable(error.into()))?;
+    let architecture = match elf::detect_architecture(&header) {
         Ok(architecture) => architecture,
         Err(reason) => {
             writeln!(out, "{path} cannot be told: {reason}")?;
@@ -45,10 +46,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Verdict
     writeln!(out, "{path} is made for {platform}")?;
     let mut worst = Verdict::Runs;
     for runtime in &arguments.runtimes {
-        let (verdict, words) = match runtime.fit(&platform) {
-            Fit::Suits => (Verdict::Runs, "it will start on"),
-            Fit::Unclear(_) => (Verdict::Unknown, "it may not start on"),
-            Fit::OtherOs | Fit::OtherArchitecture => (Verdict::Fails, "it will not start on"),
+        let (verdict, words) = match runtime.compatibility_with(&platform) {
+            Compatibility::Compatible => (Verdict::Runs, "it will start on"),
+            Compatibility::Unknown(_) => (Verdict::Unknown, "it may not start on"),
+            Compatibility::WrongOs | Compatibility::WrongArchitecture => (Verdict::Fails, "it will not start on"),
         };
         writeln!(out, "{words} {}", runtime.profile().title)?;
         worst = worst.max(verdict);

@@ -2,52 +2,56 @@
 //!
 //! Does not read images.
 
-use super::Error;
-use super::image::Name;
+use super::CliError;
+use super::image_ref::SavedImageName;
 use crate::name::Selector;
-use crate::registry::listed::Listed;
-use crate::text::quoted;
+use crate::registry::layout_index::LayoutIndex;
+use crate::text::sanitize_quoted;
 
 /// How many names a hint lists; who needs more has other means.
 const MAX_NAMES: usize = 20;
 
 /// The images that a reference may mean.
 #[derive(Debug)]
-pub(super) struct Choice<'a> {
+pub(super) struct ImageChoice<'a> {
     reference: &'a str,
-    listed: &'a Listed,
+    images: &'a LayoutIndex,
     hint: Option<String>,
 }
 
-impl<'a> Choice<'a> {
+impl<'a> ImageChoice<'a> {
     /// Those of an OCI image layout, which are chosen by tag; `place` is what to call it.
-    pub(super) fn of_layout(reference: &'a str, place: &str, listed: &'a Listed) -> Self {
+    pub(super) fn from_layout(reference: &'a str, place: &str, listed: &'a LayoutIndex) -> Self {
         let tags: Vec<String> = listed.tags().map(str::to_owned).collect();
-        Self { reference, listed, hint: hint(place, &tags) }
+        Self { reference, images: listed, hint: format_available_names(place, &tags) }
     }
 
     /// Those of what Docker saved, which are chosen by tag, with or without a repository.
-    pub(super) fn of_archive(reference: &'a str, listed: &'a Listed) -> Self {
-        Self { reference, listed, hint: hint("archive", &listed.names().collect::<Vec<_>>()) }
+    pub(super) fn from_docker_archive(reference: &'a str, listed: &'a LayoutIndex) -> Self {
+        Self {
+            reference,
+            images: listed,
+            hint: format_available_names("archive", &listed.display_names().collect::<Vec<_>>()),
+        }
     }
 
     /// What was asked for, or the only image.
-    pub(super) fn selector(&self, asked: Option<Selector>) -> Result<Selector, Error> {
-        match asked.or_else(|| self.listed.only()) {
+    pub(super) fn select(&self, asked: Option<Selector>) -> Result<Selector, CliError> {
+        match asked.or_else(|| self.images.sole_image()) {
             Some(selector) => Ok(selector),
-            None if self.listed.is_empty() => Err(self.absent()),
-            None => Err(self.unnamed()),
+            None if self.images.is_empty() => Err(self.not_found_error()),
+            None => Err(self.ambiguous_error()),
         }
     }
 
     /// The image of this name, or the only one.
-    pub(super) fn named(&self, name: Option<&Name>) -> Result<Selector, Error> {
-        let Some(Name { repository, tag }) = name else { return self.selector(None) };
-        let mut found = self.listed.named(repository.as_deref(), tag);
+    pub(super) fn select_by_name(&self, name: Option<&SavedImageName>) -> Result<Selector, CliError> {
+        let Some(SavedImageName { repository, tag }) = name else { return self.select(None) };
+        let mut found = self.images.find_by_tag(repository.as_deref(), tag);
         match (found.pop(), found.is_empty()) {
             (Some(selector), true) => Ok(selector),
-            (Some(_), false) => Err(self.unnamed()),
-            (None, _) => Err(self.absent()),
+            (Some(_), false) => Err(self.ambiguous_error()),
+            (None, _) => Err(self.not_found_error()),
         }
     }
 
@@ -56,19 +60,19 @@ impl<'a> Choice<'a> {
         self.hint
     }
 
-    pub(super) fn absent(&self) -> Error {
-        Error::Absent { reference: self.reference.to_owned(), hint: self.hint.clone() }
+    pub(super) fn not_found_error(&self) -> CliError {
+        CliError::ImageNotFound { reference: self.reference.to_owned(), hint: self.hint.clone() }
     }
 
-    fn unnamed(&self) -> Error {
-        Error::Unnamed { reference: self.reference.to_owned(), hint: self.hint.clone() }
+    fn ambiguous_error(&self) -> CliError {
+        CliError::AmbiguousImage { reference: self.reference.to_owned(), hint: self.hint.clone() }
     }
 }
 
 /// The names, if any, fit for a terminal.
-fn hint(place: &str, names: &[String]) -> Option<String> {
+fn format_available_names(place: &str, names: &[String]) -> Option<String> {
     let more = names.len().saturating_sub(MAX_NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let shown: Vec<String> = names.iter().take(MAX_NAMES).map(|name| quoted(name)).collect();
+    let shown: Vec<String> = names.iter().take(MAX_NAMES).map(|name| sanitize_quoted(name)).collect();
     (!shown.is_empty()).then(|| format!("the {place} has {}{more}", shown.join(", ")))
 }

@@ -7,13 +7,13 @@ use std::io::Write;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::Error;
+use super::CliError;
 use crate::verdict::Verdict;
 
 /// Print the script with which a shell completes this program's commands and options.
 #[derive(Debug, Args)]
 #[command(after_help = INSTALL)]
-pub(super) struct Arguments {
+pub(super) struct CompletionsArguments {
     /// The shell.
     shell: Shell,
 }
@@ -32,8 +32,8 @@ To install it:
   PowerShell
     ecr-preflight completions powershell >> $PROFILE";
 
-pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
-    let mut command = super::Arguments::command();
+pub(super) fn run(arguments: &CompletionsArguments, out: &mut impl Write) -> Result<Verdict, CliError> {
+    let mut command = super::CliArguments::command();
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "ecr-preflight", &mut script);
     if arguments.shell == Shell::Bash {

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 
-use super::Error;
-use crate::text::printable;
+use super::CliError;
+use crate::text::sanitize;
 use crate::verdict::Verdict;
 
 /// Print the manual page, or write all pages into a directory.
 #[derive(Debug, Args)]
 #[command(after_help = INSTALL)]
-pub(super) struct Arguments {
+pub(super) struct ManArguments {
     /// The page of this command, such as `check`.
     #[arg(conflicts_with = "dir")]
     command: Option<String>,
@@ -32,37 +32,37 @@ Examples:
 To install it:
   ecr-preflight man --dir ~/.local/share/man/man1";
 
-pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
-    let mut program = super::Arguments::command();
+pub(super) fn run(arguments: &ManArguments, out: &mut impl Write) -> Result<Verdict, CliError> {
+    let mut program = super::CliArguments::command();
     program.build();
     if let Some(directory) = &arguments.dir {
         let unwritten = |path: &PathBuf| {
             let path = path.display().to_string();
-            move |source| Error::Unwritten { path, source }
+            move |source| CliError::FileWrite { path, source }
         };
         std::fs::create_dir_all(directory).map_err(unwritten(directory))?;
-        let commands = program.get_subcommands().map(|command| page(command.clone()));
-        for page in std::iter::once(page(program.clone())).chain(commands) {
+        let commands = program.get_subcommands().map(|command| build_page(command.clone()));
+        for page in std::iter::once(build_page(program.clone())).chain(commands) {
             let path = directory.join(page.get_filename());
-            std::fs::write(&path, text(&page)?).map_err(unwritten(&path))?;
-            writeln!(out, "{}", printable(&path.display().to_string(), usize::MAX))?;
+            std::fs::write(&path, render_page(&page)?).map_err(unwritten(&path))?;
+            writeln!(out, "{}", sanitize(&path.display().to_string(), usize::MAX))?;
         }
         return Ok(Verdict::Runs);
     }
     let wanted = match &arguments.command {
         None => program.clone(),
-        Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| Error::NoCommand(name.clone()))?,
+        Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| CliError::UnknownCommand(name.clone()))?,
     };
-    out.write_all(&text(&page(wanted))?)?;
+    out.write_all(&render_page(&build_page(wanted))?)?;
     Ok(Verdict::Runs)
 }
 
-fn page(command: Command) -> Man {
+fn build_page(command: Command) -> Man {
     // The version stands in the date's place: an empty date would be left out, and what follows move up.
     Man::new(command).date(super::VERSION).source("ecr-preflight").manual("ecr-preflight")
 }
 
-fn text(page: &Man) -> std::io::Result<Vec<u8>> {
+fn render_page(page: &Man) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
     page.render(&mut text)?;
     Ok(text)

@@ -8,19 +8,19 @@ mod check;
 mod choice;
 mod completions;
 mod declare;
-mod destination;
+mod output_file;
 mod error;
 mod hint;
-mod image;
-mod local;
+mod image_ref;
+mod scheme_check;
 mod manual;
-mod near;
+mod suggest;
 mod page;
-mod print;
-mod remote;
+mod preview;
+mod registry_ref;
 mod replay;
-mod screen;
-mod source;
+mod terminal;
+mod image_source;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -36,15 +36,15 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::region::Region;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::check::sarif;
-use self::error::Error;
-use self::screen::{Colour, Screen};
-use crate::aws::{Aws, connector, connector_within};
+pub use self::check::report_to_sarif;
+use self::error::CliError;
+use self::terminal::{ColorMode, StyledOutput};
+use crate::aws::{Aws, connector_with_timeouts, default_connector};
 use crate::inspect::Inspector;
 use crate::report::Report;
 use crate::runtime::Runtime;
 use crate::settings::Depth;
-use crate::settings::{Rules, Settings, SettingsError};
+use crate::settings::{CheckSettings, Settings, SettingsError};
 use crate::verdict::Verdict;
 
 /// Will this container image start where it is meant to run?
@@ -53,12 +53,12 @@ use crate::verdict::Verdict;
 /// its layers. Nothing is run.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-preflight", version = VERSION, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
-pub struct Arguments {
+pub struct CliArguments {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
     /// Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
-    color: Colour,
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorMode::Auto)]
+    color: ColorMode,
 }
 
 /// With the commit, where it was built in a repository.
@@ -97,23 +97,23 @@ error; 64 the command line or a setting is wrong, and nothing was done";
 
 /// What was typed or set is wrong: `EX_USAGE` of sysexits.h. Not clap's own 2, which says that an image could not be told,
 /// and which whoever runs this may let pass.
-const USAGE: u8 = 64;
+const EXIT_USAGE: u8 = 64;
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Check(check::Arguments),
-    Replay(replay::Arguments),
-    Binary(binary::Arguments),
-    Audit(audit::Arguments),
-    Declare(declare::Arguments),
-    Completions(completions::Arguments),
-    Man(manual::Arguments),
-    Page(page::Arguments),
+enum CliCommand {
+    Check(check::CheckArguments),
+    Replay(replay::ReplayArguments),
+    Binary(binary::BinaryArguments),
+    Audit(audit::AuditArguments),
+    Declare(declare::DeclareArguments),
+    Completions(completions::CompletionsArguments),
+    Man(manual::ManArguments),
+    Page(page::PageArguments),
 }
 
 /// What is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum ReplayFormat {
     /// For people.
     Text,
     /// For programs: one object, schema `ecr-preflight/1`.
@@ -129,80 +129,81 @@ struct InspectArguments {
 }
 
 impl InspectArguments {
-    fn apply(&self, rules: &mut Rules) {
+    fn apply(&self, rules: &mut CheckSettings) {
         if self.no_exec {
-            rules.depth = rules.depth.min(Depth::Configs);
+            rules.depth = rules.depth.min(Depth::Config);
         }
     }
 }
 
 /// What programs are looked at with.
-fn inspector(rules: &Rules) -> Inspector {
-    Inspector::new(rules.bounds.limits, rules.bounds.cache)
+fn build_inspector(rules: &CheckSettings) -> Inspector {
+    Inspector::new(rules.limits.layers, rules.limits.cache_bytes)
 }
 
 /// Runs the command that the arguments name; writes the answer to `out` and errors to `err`.
 #[must_use]
-pub async fn run(arguments: Arguments, out: impl RawStream, err: impl RawStream) -> ExitCode {
-    let (mut out, mut err) = (Screen::new(out, arguments.color), Screen::new(err, arguments.color));
+pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStream) -> ExitCode {
+    let (mut out, mut err) = (StyledOutput::new(out, arguments.color), StyledOutput::new(err, arguments.color));
     let verdict = match arguments.command {
-        Command::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
-        Command::Replay(arguments) => replay::run(arguments, &mut out).await,
-        Command::Binary(arguments) => binary::run(&arguments, &mut out),
-        Command::Audit(arguments) => audit::run(arguments, &mut out, &mut err).await,
-        Command::Declare(arguments) => declare::run(arguments, &mut out, &mut err).await,
-        Command::Completions(arguments) => completions::run(&arguments, &mut out),
-        Command::Man(arguments) => manual::run(&arguments, &mut out),
-        Command::Page(arguments) => page::run(&arguments, &mut out, &mut err).map(|()| Verdict::Ignored),
+        CliCommand::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
+        CliCommand::Replay(arguments) => replay::run(arguments, &mut out).await,
+        CliCommand::Binary(arguments) => binary::run(&arguments, &mut out),
+        CliCommand::Audit(arguments) => audit::run(arguments, &mut out, &mut err).await,
+        CliCommand::Declare(arguments) => declare::run(arguments, &mut out, &mut err).await,
+        CliCommand::Completions(arguments) => completions::run(&arguments, &mut out),
+        CliCommand::Man(arguments) => manual::run(&arguments, &mut out),
+        CliCommand::Page(arguments) => page::run(&arguments, &mut out, &mut err).map(|()| Verdict::Ignored),
     };
     match verdict {
         Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,
         Ok(Verdict::Fails) => ExitCode::FAILURE,
         Ok(Verdict::Unknown) => ExitCode::from(2),
         // The reader has seen enough, as `| head` does; shells show a writer's SIGPIPE as 141.
-        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(141),
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(141),
         // As shells show a program that SIGINT has ended; what there is to say has been said.
-        Err(Error::Audit(audit::Error::Interrupted)) => ExitCode::from(130),
+        Err(CliError::Audit(audit::AuditError::Interrupted)) => ExitCode::from(130),
         Err(error) => {
-            let hint = near::hint(&error).await;
+            let hint = suggest::find_hint(&error).await;
             // Where even standard error is closed, the exit code is all that is left.
-            let _ = err.error(None, &error, hint.as_deref());
-            ExitCode::from(if error.is_usage() { USAGE } else { 2 })
+            let _ = err.write_error(None, &error, hint.as_deref());
+            ExitCode::from(if error.is_usage() { EXIT_USAGE } else { 2 })
         }
     }
 }
 
 /// Writes what is wrong with a command line, or the help or version that was asked for.
 #[must_use]
-pub fn misused(error: &clap::Error) -> ExitCode {
+pub fn report_usage_error(error: &clap::Error) -> ExitCode {
     // Where its output is closed, the exit code is all that is left.
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+    if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS }
 }
 
 /// The way to registries: further than to a region's own services, and often through a token service.
-fn far() -> SharedHttpConnector {
-    connector_within(Duration::from_secs(5), Duration::from_secs(15))
+fn registry_connector() -> SharedHttpConnector {
+    connector_with_timeouts(Duration::from_secs(5), Duration::from_secs(15))
 }
 
 /// The clients for a person: profile, region and single sign-on as the AWS CLI has them.
-async fn aws(region: Option<String>) -> Aws {
-    aws_over(region, connector(), None).await
+async fn load_aws(region: Option<String>) -> Aws {
+    load_aws_with(region, default_connector(), None).await
 }
 
 /// The variables that name a region.
-const NAMES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// The same over another HTTP stack, and with other pauses between attempts than the configuration's.
-async fn aws_over(region: Option<String>, http: SharedHttpConnector, retries: Option<RetryConfig>) -> Aws {
+async fn load_aws_with(region: Option<String>, http: SharedHttpConnector, retries: Option<RetryConfig>) -> Aws {
     let shared = http.clone();
     let client = http_client_fn(move |_, _| shared.clone());
     let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest()).http_client(client.clone());
     if let Some(region) = region {
         loader = loader.region(Region::new(region));
-    } else if NAMES.iter().any(|name| std::env::var_os(name).is_some_and(|region| region.is_empty())) {
+    } else if REGION_VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|region| region.is_empty())) {
         // A variable without a value is as one that is not set, as the AWS CLI has it; the SDK takes it for a region.
-        let named = NAMES.iter().find_map(|name| std::env::var(name).ok().filter(|region| !region.is_empty()));
+        let named =
+            REGION_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|region| !region.is_empty()));
         let provider = ProviderConfig::without_region().with_http_client(client);
         let chain = RegionProviderChain::first_try(named.map(Region::new))
             .or_else(ProfileFileRegionProvider::builder().configure(&provider).build())
@@ -215,19 +216,19 @@ async fn aws_over(region: Option<String>, http: SharedHttpConnector, retries: Op
     Aws::new(loader.load().await, http)
 }
 
-fn settings() -> Result<Settings, SettingsError> {
+fn load_settings() -> Result<Settings, SettingsError> {
     let text = |text: OsString| text.to_string_lossy().into_owned();
-    Settings::read(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
+    Settings::from_variables(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
 }
 
-fn endpoint(service: &str) -> Option<String> {
-    crate::aws::endpoint(service, |name| std::env::var(name).ok())
+fn endpoint_url(service: &str) -> Option<String> {
+    crate::aws::endpoint_override(service, |name| std::env::var(name).ok())
 }
 
-fn json(report: &Report) -> std::io::Result<String> {
+fn to_pretty_json(report: &Report) -> std::io::Result<String> {
     Ok(serde_json::to_string_pretty(report)?)
 }
 
-fn runtime(text: &str) -> Result<Runtime, String> {
+fn parse_runtime(text: &str) -> Result<Runtime, String> {
     text.parse().map_err(|error: crate::runtime::RuntimeError| error.to_string())
 }

@@ -9,12 +9,12 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use clap::Args;
 use serde_json::Value;
 
-use super::print::Printer;
-use super::{Error, Format};
-use crate::lambda::handler::Walk;
+use super::preview::NotificationPreview;
+use super::{CliError, ReplayFormat};
+use crate::lambda::handler::EventHandler;
 use crate::name::Repository;
-use crate::registry::ecr::Ecr;
-use crate::registry::oci_layout::Layout;
+use crate::registry::ecr::EcrRegistry;
+use crate::registry::oci_layout::OciLayout;
 use crate::report;
 use crate::settings::Settings;
 use crate::verdict::Verdict;
@@ -24,7 +24,7 @@ use crate::verdict::Verdict;
 /// Settings come from the same PREFLIGHT_ variables as the function's.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Arguments {
+pub(super) struct ReplayArguments {
     /// The event, a JSON file as EventBridge delivers it.
     event: PathBuf,
     /// An OCI image layout that stands in for the repository; without it, Amazon ECR is read.
@@ -36,8 +36,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     inspect: super::InspectArguments,
     /// What to print: the message as people see it, or the function's return value.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    format: ReplayFormat,
 }
 
 const EXAMPLES: &str = "\
@@ -46,40 +46,50 @@ Examples:
   PREFLIGHT_MARK=failure ecr-preflight replay events/push-arm64-for-ecs-amd64.json --layout events/images
   ecr-preflight replay event.json --format json";
 
-pub(super) async fn run(arguments: Arguments, out: &mut impl Write) -> Result<Verdict, Error> {
-    let mut settings = super::settings()?;
-    arguments.inspect.apply(&mut settings.rules);
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::File {
+pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Result<Verdict, CliError> {
+    let mut settings = super::load_settings()?;
+    arguments.inspect.apply(&mut settings.check);
+    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| CliError::FileRead {
         path: arguments.event.display().to_string(),
         source,
     };
     let bytes = std::fs::read(&arguments.event).map_err(|error| unreadable(error.into()))?;
     let event: EventBridgeEvent<Value> = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
-    let printer = Printer::default();
+    let printer = NotificationPreview::default();
     let report = if let Some(directory) = &arguments.layout {
-        let layout = Layout::open(directory, arguments.declared.clone())?;
-        walk(|_| &layout, &printer, settings).handle(&event, None).await?
+        let layout = OciLayout::open(directory, arguments.declared.clone())?;
+        build_handler(|_| &layout, &printer, settings).handle(&event, None).await?
     } else {
-        let aws = super::aws(event.region.clone()).await;
-        let ecr = Ecr::new(&aws, super::endpoint("ECR"));
-        walk(|repository| ecr.open(repository), &printer, settings).handle(&event, None).await?
+        let aws = super::load_aws(event.region.clone()).await;
+        let ecr = EcrRegistry::new(&aws, super::endpoint_url("ECR"));
+        build_handler(|repository| ecr.repository(repository), &printer, settings).handle(&event, None).await?
     };
-    let sent = printer.printed();
+    let sent = printer.text();
     match arguments.format {
-        Format::Json => writeln!(out, "{}", super::json(&report)?)?,
-        Format::Text if sent.is_empty() => writeln!(out, "Nothing to send: {}", report::headline(&report))?,
-        Format::Text => writeln!(out, "{sent}")?,
+        ReplayFormat::Json => writeln!(out, "{}", super::to_pretty_json(&report)?)?,
+        ReplayFormat::Text if sent.is_empty() => {
+            writeln!(out, "Nothing to send: {}", report::format_headline(&report))?
+        }
+        ReplayFormat::Text => writeln!(out, "{sent}")?,
     }
     Ok(report.verdict)
 }
 
 /// The function's own walk, with a printer in the place of everything that writes.
-fn walk<'a, R, O: Fn(&Repository) -> R>(
+fn build_handler<'a, R, O: Fn(&Repository) -> R>(
     registry: O,
-    printer: &'a Printer,
+    printer: &'a NotificationPreview,
     settings: Settings,
-) -> Walk<O, &'a Printer, impl Fn(&Repository) -> &'a Printer> {
-    let inspector = super::inspector(&settings.rules);
+) -> EventHandler<O, &'a NotificationPreview, impl Fn(&Repository) -> &'a NotificationPreview> {
+    let inspector = super::build_inspector(&settings.check);
     let marker = move |_: &Repository| printer;
-    Walk { registry, marker, notifier: Some(printer), inspector, settings, region: None, journal: |_| {} }
+    EventHandler {
+        open_registry: registry,
+        open_tagger: marker,
+        notifier: Some(printer),
+        inspector,
+        settings,
+        region: None,
+        write_metrics: |_| {},
+    }
 }

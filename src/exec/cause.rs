@@ -2,19 +2,19 @@
 //!
 //! Does not decide whether it starts, and does not say what to do.
 
-use super::execve::Answer;
-use super::format::Format;
+use super::execve::ExecOutcome;
+use super::file_format::FileFormat;
 use super::host::Host;
 use crate::errno::Errno;
+use crate::rootfs::ExecError;
+use crate::rootfs::FilesystemView;
 use crate::rootfs::Node;
-use crate::rootfs::Stop;
-use crate::rootfs::View;
 
 /// What keeps a program from starting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
+pub struct StartFailure {
     /// What the file that is at fault was opened as.
-    pub role: Role,
+    pub role: FileRole,
     /// Its path, as written.
     pub path: Vec<u8>,
     /// What is wrong with it.
@@ -23,7 +23,7 @@ pub struct Cause {
 
 /// What the kernel opens a file as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
+pub enum FileRole {
     /// What was to be started.
     Program,
     /// What a script names behind `#!`.
@@ -36,11 +36,11 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Defect {
     /// It is nothing that this machine starts or, of a loader, nothing that it loads; a loader is no text or script either.
-    Format(Format),
+    Format(FileFormat),
     /// It is not there; a name without a slash is in no directory of `PATH`.
     Missing,
     /// A link on the way to it leads nowhere.
-    Dangling {
+    DanglingLink {
         /// The link.
         link: Vec<u8>,
         /// Where it leads, as written.
@@ -49,11 +49,11 @@ pub enum Defect {
     /// A script's first line ends as on Windows, and so does the interpreter's name in it.
     CarriageReturn,
     /// It is not there, but the loader of the other C library is: a program made for glibc meets musl, or the reverse.
-    OtherLibrary,
+    OtherLibc,
     /// Something on the way to it is no directory, or its path ends in a slash.
-    NoDirectory,
+    NotADirectory,
     /// Links lead in a circle, or there are too many.
-    Links,
+    TooManyLinks,
     /// Its name is too long.
     NameTooLong,
     /// The user has no right to execute it.
@@ -64,88 +64,88 @@ pub enum Defect {
     /// It is a directory.
     Directory,
     /// It is a device, a pipe or a socket.
-    Special,
+    SpecialFile,
     /// The user may not search a directory on the way to it.
     NotSearchable,
     /// It is one script too many of those that name one another as interpreters.
-    Nested,
+    TooManyInterpreters,
 }
 
 /// Why an answer is a failure; none where it is not one.
 #[must_use]
-pub fn cause(view: &View<'_>, host: Host, answer: &Answer) -> Option<Cause> {
-    let Answer::Fails { errno, path, chain } = answer else { return None };
-    let role = chain.last().map_or(Some(Role::Program), |opener| role(view, opener))?;
-    let found = view.find(path);
+pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, answer: &ExecOutcome) -> Option<StartFailure> {
+    let ExecOutcome::Fails { errno, path, chain } = answer else { return None };
+    let role = chain.last().map_or(Some(FileRole::Program), |opener| detect_role(view, opener))?;
+    let found = view.resolve(path);
     let defect = match (errno, found) {
         (Errno::NameTooLong, _) => Defect::NameTooLong,
-        (Errno::NotDirectory, _) => Defect::NoDirectory,
-        (Errno::Loop, Ok(_)) => Defect::Nested,
-        (Errno::Loop, Err(_)) => Defect::Links,
-        (Errno::NoEntry, _) => missing(view, role, path),
+        (Errno::NotDirectory, _) => Defect::NotADirectory,
+        (Errno::Loop, Ok(_)) => Defect::TooManyInterpreters,
+        (Errno::Loop, Err(_)) => Defect::TooManyLinks,
+        (Errno::NoEntry, _) => classify_missing(view, role, path),
         (Errno::Access, Err(_)) => Defect::NotSearchable,
         (Errno::Access, Ok(found)) => match found.node {
             Node::Directory(_) => Defect::Directory,
             Node::File(owner, _) => Defect::NotExecutable { mode: owner.mode },
-            Node::Special(_) | Node::Link(_) => Defect::Special,
+            Node::Special(_) | Node::Symlink(_) => Defect::SpecialFile,
         },
         (Errno::ExecFormat | Errno::Invalid | Errno::InputOutput | Errno::LibraryBad, found) => {
             let Node::File(_, contents) = found.ok()?.node else { return None };
-            Defect::Format(Format::of(host, contents))
+            Defect::Format(FileFormat::detect(host, contents))
         }
     };
-    Some(Cause { role, path: path.clone(), defect })
+    Some(StartFailure { role, path: path.clone(), defect })
 }
 
 /// What a file was opened as, by the file that asked for it.
-fn role(view: &View<'_>, opener: &[u8]) -> Option<Role> {
-    let Node::File(_, contents) = view.find(opener).ok()?.node else { return None };
-    Some(if contents.head().starts_with(b"#!") { Role::Interpreter } else { Role::Loader })
+fn detect_role(view: &FilesystemView<'_>, opener: &[u8]) -> Option<FileRole> {
+    let Node::File(_, contents) = view.resolve(opener).ok()?.node else { return None };
+    Some(if contents.head().starts_with(b"#!") { FileRole::Interpreter } else { FileRole::Loader })
 }
 
-fn missing(view: &View<'_>, role: Role, path: &[u8]) -> Defect {
+fn classify_missing(view: &FilesystemView<'_>, role: FileRole, path: &[u8]) -> Defect {
     match role {
         // It was looked for in `PATH`, not here.
-        Role::Program if !path.contains(&b'/') => return Defect::Missing,
-        Role::Interpreter if path.ends_with(b"\r") => return Defect::CarriageReturn,
-        Role::Loader if is_other_library(view, path) => return Defect::OtherLibrary,
+        FileRole::Program if !path.contains(&b'/') => return Defect::Missing,
+        FileRole::Interpreter if path.ends_with(b"\r") => return Defect::CarriageReturn,
+        FileRole::Loader if has_other_libc_loader(view, path) => return Defect::OtherLibc,
         _ => {}
     }
-    dangling(view, path).unwrap_or(Defect::Missing)
+    find_dangling_link(view, path).unwrap_or(Defect::Missing)
 }
 
 /// Where musl and glibc have their loaders, by the names that programs for amd64, arm64 and their 32 bits ask for.
-const MUSL: (&[u8], &[&str]) = (
+const MUSL_LOADERS: (&[u8], &[&str]) = (
     b"ld-musl-",
     &["/lib/ld-musl-x86_64.so.1", "/lib/ld-musl-aarch64.so.1", "/lib/ld-musl-i386.so.1", "/lib/ld-musl-armhf.so.1"],
 );
-const GLIBC: (&[u8], &[&str]) = (
+const GLIBC_LOADERS: (&[u8], &[&str]) = (
     b"ld-linux",
     &["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-linux.so.2", "/lib/ld-linux-armhf.so.3"],
 );
 
-fn is_other_library(view: &View<'_>, loader: &[u8]) -> bool {
+fn has_other_libc_loader(view: &FilesystemView<'_>, loader: &[u8]) -> bool {
     let name = loader.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let is_there =
-        |path: &&str| matches!(view.find(path.as_bytes()), Ok(found) if matches!(found.node, Node::File(..)));
-    [(MUSL, GLIBC), (GLIBC, MUSL)]
+        |path: &&str| matches!(view.resolve(path.as_bytes()), Ok(found) if matches!(found.node, Node::File(..)));
+    [(MUSL_LOADERS, GLIBC_LOADERS), (GLIBC_LOADERS, MUSL_LOADERS)]
         .iter()
         .any(|((asked, _), (_, others))| name.starts_with(asked) && others.iter().any(is_there))
 }
 
 /// The link on the way that leads nowhere, if one does.
-fn dangling(view: &View<'_>, path: &[u8]) -> Option<Defect> {
+fn find_dangling_link(view: &FilesystemView<'_>, path: &[u8]) -> Option<Defect> {
     let is_end = |at: &usize| path[*at - 1] != b'/' && path.get(*at).is_none_or(|byte| *byte == b'/');
     let ends: Vec<usize> = (1..=path.len()).filter(is_end).collect();
     // What is missing is missing for all that lies below, so that few of the ways need to be gone.
-    let end = *ends.get(ends.partition_point(|end| view.find(&path[..*end]).is_ok()))?;
+    let end = *ends.get(ends.partition_point(|end| view.resolve(&path[..*end]).is_ok()))?;
     let begins = path[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-    let above = view.find(&path[..begins]).ok()?.place;
+    let above = view.resolve(&path[..begins]).ok()?.path;
     let separator = if above.is_empty() { b"".as_slice() } else { b"/" };
     let link = [&above, separator, &path[begins..end]].concat();
-    match view.files.at(&link).map_err(Stop::from).ok()? {
-        Some(Node::Link(target)) => {
-            Some(Defect::Dangling { link: [b"/", link.as_slice()].concat(), target: target.clone() })
+    match view.files.get(&link).map_err(ExecError::from).ok()? {
+        Some(Node::Symlink(target)) => {
+            Some(Defect::DanglingLink { link: [b"/", link.as_slice()].concat(), target: target.clone() })
         }
         _ => None,
     }
@@ -153,14 +153,14 @@ fn dangling(view: &View<'_>, path: &[u8]) -> Option<Defect> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::execve::execve;
+    use super::super::execve::predict_execve;
     use super::super::host::Processor;
     use super::*;
-    use crate::rootfs::Collector;
+    use crate::rootfs::ContentsCollector;
     use crate::rootfs::User;
-    use crate::rootfs::{Owner, Rootfs};
+    use crate::rootfs::{Permissions, Rootfs};
 
-    const HOST: Host = Host { processor: Processor::Amd64, compat: Some(false) };
+    const HOST: Host = Host { processor: Processor::Amd64, runs_32_bit: Some(false) };
 
     /// A program for a machine, with a loader if that is named.
     fn program(machine: u8, loader: &str) -> Vec<u8> {
@@ -175,11 +175,11 @@ mod tests {
 
     fn rootfs() -> Rootfs {
         let mut rootfs = Rootfs::default();
-        let open = Owner { mode: 0o755, ..Owner::default() };
+        let open = Permissions { mode: 0o755, ..Permissions::default() };
         let mut put = |path: &str, mode: u32, bytes: &[u8]| {
-            let mut collector = Collector::default();
+            let mut collector = ContentsCollector::default();
             collector.push(bytes);
-            rootfs.put(path.into(), Node::File(Owner { mode, ..open }, collector.finish()));
+            rootfs.insert(path.into(), Node::File(Permissions { mode, ..open }, collector.finish()));
         };
         for (path, bytes) in [
             ("sh", program(62, "")),
@@ -206,59 +206,59 @@ mod tests {
         }
         put("closed", 0o644, b"#!/sh\n");
         put("locked/sh", 0o755, &program(62, ""));
-        rootfs.put(b"lib".to_vec(), Node::Directory(open));
-        rootfs.put(b"locked".to_vec(), Node::Directory(Owner { mode: 0o700, ..open }));
-        rootfs.put(b"pipe".to_vec(), Node::Special(open));
-        rootfs.put(b"loop".to_vec(), Node::Link(b"loop".to_vec()));
-        rootfs.put(b"bin".to_vec(), Node::Link(b"usr/bin".to_vec()));
-        rootfs.put(b"lib/python".to_vec(), Node::Link(b"../opt/python3".to_vec()));
+        rootfs.insert(b"lib".to_vec(), Node::Directory(open));
+        rootfs.insert(b"locked".to_vec(), Node::Directory(Permissions { mode: 0o700, ..open }));
+        rootfs.insert(b"pipe".to_vec(), Node::Special(open));
+        rootfs.insert(b"loop".to_vec(), Node::Symlink(b"loop".to_vec()));
+        rootfs.insert(b"bin".to_vec(), Node::Symlink(b"usr/bin".to_vec()));
+        rootfs.insert(b"lib/python".to_vec(), Node::Symlink(b"../opt/python3".to_vec()));
         rootfs
     }
 
     #[test]
     fn every_failure_has_its_cause() {
-        use Role::{Interpreter, Loader, Program};
+        use FileRole::{Interpreter, Loader, Program};
         let rootfs = rootfs();
         let dangling =
-            |link: &str, target: &str| Defect::Dangling { link: link.into(), target: target.as_bytes().to_vec() };
+            |link: &str, target: &str| Defect::DanglingLink { link: link.into(), target: target.as_bytes().to_vec() };
         let long = format!("/{}", "a".repeat(256));
         for (path, role, of, fault) in [
-            ("/arm", Program, "/arm", Defect::Format(Format::Foreign("arm64"))),
-            ("/arm-interpreter", Interpreter, "/arm", Defect::Format(Format::Foreign("arm64"))),
-            ("/arm-loader", Loader, "/arm", Defect::Format(Format::Foreign("arm64"))),
-            ("/text", Program, "/text", Defect::Format(Format::NoShebang)),
-            ("/text-loader", Loader, "/text", Defect::Format(Format::NoShebang)),
-            ("/empty", Program, "/empty", Defect::Format(Format::Empty)),
-            ("/short-loader", Loader, "/empty", Defect::Format(Format::Empty)),
-            ("/damaged", Program, "/damaged", Defect::Format(Format::DamagedElf)),
+            ("/arm", Program, "/arm", Defect::Format(FileFormat::OtherArchitecture("arm64"))),
+            ("/arm-interpreter", Interpreter, "/arm", Defect::Format(FileFormat::OtherArchitecture("arm64"))),
+            ("/arm-loader", Loader, "/arm", Defect::Format(FileFormat::OtherArchitecture("arm64"))),
+            ("/text", Program, "/text", Defect::Format(FileFormat::NoShebang)),
+            ("/text-loader", Loader, "/text", Defect::Format(FileFormat::NoShebang)),
+            ("/empty", Program, "/empty", Defect::Format(FileFormat::Empty)),
+            ("/short-loader", Loader, "/empty", Defect::Format(FileFormat::Empty)),
+            ("/damaged", Program, "/damaged", Defect::Format(FileFormat::DamagedElf)),
             ("/none", Program, "/none", Defect::Missing),
             ("/none/sh", Program, "/none/sh", Defect::Missing),
-            ("sh/", Program, "sh/", Defect::NoDirectory),
+            ("sh/", Program, "sh/", Defect::NotADirectory),
             ("/no-interpreter", Interpreter, "/none", Defect::Missing),
             ("/no-loader", Loader, "/lib/none.so", Defect::Missing),
-            ("/gnu", Loader, "/lib64/ld-linux-x86-64.so.2", Defect::OtherLibrary),
+            ("/gnu", Loader, "/lib64/ld-linux-x86-64.so.2", Defect::OtherLibc),
             ("/crlf", Interpreter, "/sh\r", Defect::CarriageReturn),
             ("/bin/sh", Program, "/bin/sh", dangling("/bin", "usr/bin")),
             ("./bin", Program, "./bin", dangling("/bin", "usr/bin")),
             ("/through-link", Interpreter, "/bin/sh", dangling("/bin", "usr/bin")),
             ("/lib/python", Program, "/lib/python", dangling("/lib/python", "../opt/python3")),
-            ("/sh/x", Program, "/sh/x", Defect::NoDirectory),
-            ("/loop", Program, "/loop", Defect::Links),
-            ("/nested", Interpreter, "/nested", Defect::Nested),
+            ("/sh/x", Program, "/sh/x", Defect::NotADirectory),
+            ("/loop", Program, "/loop", Defect::TooManyLinks),
+            ("/nested", Interpreter, "/nested", Defect::TooManyInterpreters),
             (&long, Program, &long, Defect::NameTooLong),
             ("/closed", Program, "/closed", Defect::NotExecutable { mode: 0o644 }),
             ("/lib", Program, "/lib", Defect::Directory),
             ("/dir-interpreter", Interpreter, "/lib", Defect::Directory),
-            ("/pipe", Program, "/pipe", Defect::Special),
+            ("/pipe", Program, "/pipe", Defect::SpecialFile),
             ("/locked/sh", Program, "/locked/sh", Defect::NotSearchable),
             ("", Program, "", Defect::Missing),
         ] {
             let number = if path.starts_with("/locked") { 7 } else { 0 };
-            let user = User::Exact { user: number, group: 7, groups: Vec::new() };
-            let view = View { files: &rootfs, directory: Some(Vec::new()), user, mounts: Vec::new() };
-            let answer = execve(&view, HOST, path.as_bytes());
-            let expected = Cause { role, path: of.into(), defect: fault };
-            assert_eq!(cause(&view, HOST, &answer), Some(expected), "{path}: {answer:?}");
+            let user = User::Exact { uid: number, gid: 7, supplementary_gids: Vec::new() };
+            let view = FilesystemView { files: &rootfs, working_directory: Some(Vec::new()), user, mounts: Vec::new() };
+            let answer = predict_execve(&view, HOST, path.as_bytes());
+            let expected = StartFailure { role, path: of.into(), defect: fault };
+            assert_eq!(diagnose_failure(&view, HOST, &answer), Some(expected), "{path}: {answer:?}");
         }
     }
 
@@ -266,11 +266,12 @@ mod tests {
     fn what_starts_or_cannot_be_told_has_no_cause_and_what_is_in_no_directory_of_path_is_missing() {
         let rootfs = rootfs();
         let mounts = vec![b"proc".to_vec()];
-        let view = View { files: &rootfs, directory: Some(Vec::new()), user: User::default(), mounts };
+        let view =
+            FilesystemView { files: &rootfs, working_directory: Some(Vec::new()), user: User::default(), mounts };
         for path in ["/sh", "/loaded", "/proc/x"] {
-            assert_eq!(cause(&view, HOST, &execve(&view, HOST, path.as_bytes())), None, "{path}");
+            assert_eq!(diagnose_failure(&view, HOST, &predict_execve(&view, HOST, path.as_bytes())), None, "{path}");
         }
-        let fails = Answer::Fails { errno: Errno::NoEntry, path: b"closed".to_vec(), chain: Vec::new() };
-        assert_eq!(cause(&view, HOST, &fails).map(|cause| cause.defect), Some(Defect::Missing));
+        let fails = ExecOutcome::Fails { errno: Errno::NoEntry, path: b"closed".to_vec(), chain: Vec::new() };
+        assert_eq!(diagnose_failure(&view, HOST, &fails).map(|cause| cause.defect), Some(Defect::Missing));
     }
 }

@@ -2,21 +2,21 @@
 
 mod host;
 mod shebang;
-mod binary;
+mod binfmt_elf;
 mod execve;
-mod directory;
+mod working_directory;
 mod start;
 mod program_machine;
-mod format;
+mod file_format;
 mod cause;
 
-pub use cause::{Cause, Defect, Role, cause};
-pub use directory::{Refusal, working_directory};
-pub use execve::{Answer, execve};
-pub use format::Format;
+pub use cause::{Defect, FileRole, StartFailure, diagnose_failure};
+pub use execve::{ExecOutcome, predict_execve};
+pub use file_format::FileFormat;
 pub use host::{Host, Processor};
-pub(crate) use program_machine::made;
-pub use program_machine::{Machine, Made};
-pub(crate) use shebang::shebang;
+pub(crate) use program_machine::detect_program;
+pub use program_machine::{DetectedProgram, ElfMachine};
+pub(crate) use shebang::parse_shebang;
 pub(crate) use start::DEFAULT_PATH;
-pub use start::{Start, start};
+pub use start::{StartPrediction, predict_start};
+pub use working_directory::{WorkingDirectoryError, resolve_working_directory};

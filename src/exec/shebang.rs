@@ -3,7 +3,7 @@
 //! Does not look for the interpreter.
 
 /// The kernel reads no more of a file than this before it decides: `BINPRM_BUF_SIZE`.
-pub(crate) const BUFFER: usize = 256;
+pub(crate) const BINPRM_BUF_SIZE: usize = 256;
 
 /// What a script names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +19,12 @@ fn is_blank(byte: u8) -> bool {
 }
 
 /// What the first line names, or `None` where the kernel finds no interpreter in it.
-pub(crate) fn shebang(head: &[u8]) -> Option<Shebang> {
-    let head = head.strip_prefix(b"#!").map(|_| &head[..head.len().min(BUFFER)])?;
+pub(crate) fn parse_shebang(head: &[u8]) -> Option<Shebang> {
+    let head = head.strip_prefix(b"#!").map(|_| &head[..head.len().min(BINPRM_BUF_SIZE)])?;
     // A file that is shorter is followed by zeros, and the last byte of the buffer is only ever an end.
     let mut buffer = head.to_vec();
-    buffer.resize(BUFFER, 0);
-    let last = BUFFER - 1;
+    buffer.resize(BINPRM_BUF_SIZE, 0);
+    let last = BINPRM_BUF_SIZE - 1;
     // Ends are inclusive: the byte at an end may be looked at, as the kernel does.
     let not_blank = |from: usize, to: usize| (from..=to).find(|at| !is_blank(buffer[*at]));
     let terminator = |from: usize, to: usize| (from..=to).find(|at| is_blank(buffer[*at]) || buffer[*at] == 0);
@@ -56,7 +56,7 @@ mod tests {
 
     fn read(head: &[u8]) -> Option<(String, Option<String>)> {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        shebang(head).map(|found| (text(found.interpreter), found.argument.map(text)))
+        parse_shebang(head).map(|found| (text(found.interpreter), found.argument.map(text)))
     }
 
     #[test]

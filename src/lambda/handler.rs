@@ -7,30 +7,30 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
-use super::journal;
-use super::journal::Walked;
+use super::metrics_log;
+use super::metrics_log::EventRecord;
 use super::notify;
 use super::notify::{Notifier, NotifyError};
 use super::verdict_tag as mark;
-use super::verdict_tag::{MarkError, Marker, Outcome};
-use crate::check::{Inspect, Look, check_image};
-use crate::event::{self, Arrival, Event, EventError, Ignored};
+use super::verdict_tag::{TagOutcome, VerdictTagError, VerdictTagger};
+use crate::check::{ImageCheck, InspectContext, check_image};
+use crate::event::{self, Arrival, Event, EventError, IgnoreReason};
 use crate::inspect::Inspector;
 use crate::name::Repository;
-use crate::registry::counted::Counted;
+use crate::registry::counting::CountingRegistry;
 use crate::registry::ecr::BATCH_GET_IMAGE;
 use crate::registry::{Registry, RegistryError};
-use crate::report::{Place, Report};
+use crate::report::{Report, ReportContext};
 use crate::settings::Depth;
 use crate::settings::Settings;
 
 /// Everything that the walk needs of the world.
 #[derive(Debug)]
-pub struct Walk<O, N, M> {
+pub struct EventHandler<O, N, M> {
     /// Opens the repository of an arrival.
-    pub registry: O,
+    pub open_registry: O,
     /// Opens it for marking.
-    pub marker: M,
+    pub open_tagger: M,
     /// Tells people; none where only marks are set.
     pub notifier: Option<N>,
     /// Looks at programs, and remembers layers from one event to the next.
@@ -40,13 +40,13 @@ pub struct Walk<O, N, M> {
     /// The region whose repositories are read; none where any is.
     pub region: Option<String>,
     /// Writes down one line for each event.
-    pub journal: fn(&Value),
+    pub write_metrics: fn(&Value),
 }
 
 /// The event is to be retried, and in the end to land in the failure queue.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "each is the error of one room")]
-pub enum Error {
+pub enum HandlerError {
     #[error(transparent)]
     Event(#[from] EventError),
     #[error(transparent)]
@@ -54,117 +54,147 @@ pub enum Error {
     #[error(transparent)]
     Notify(#[from] NotifyError),
     #[error(transparent)]
-    Mark(#[from] MarkError),
+    VerdictTag(#[from] VerdictTagError),
     /// A repository of the same name in the function's own region would be another one.
-    #[error("the image is in {theirs}, and this function reads the repositories of {own}: deploy it there too")]
+    #[error(
+        "the image is in {image_region}, but this function reads repositories in {function_region}: deploy it there too"
+    )]
     #[allow(missing_docs, reason = "the message says it")]
-    Elsewhere { theirs: String, own: String },
+    WrongRegion { image_region: String, function_region: String },
     /// Nobody else would hear of it, so it must not pass for done.
     #[error("the mark was not set: {0}")]
-    Unmarked(String),
+    VerdictTagRefused(String),
 }
 
 /// How long to wait before a missing image, one that its tag does not point at, or one of which a part is missing is asked
 /// for a second time: an event may overtake what it tells of, and an image be deleted while it is read.
-const SECOND_LOOK: Duration = Duration::from_millis(500);
+const RECHECK_DELAY: Duration = Duration::from_millis(500);
 
 /// What of an invocation's time is kept back from inspections, so that what is known without them still goes out: a mark
 /// and a message take some tens of milliseconds, and at most 14 seconds each when a service stalls.
-const MARGIN: Duration = Duration::from_secs(30);
+const REPORTING_RESERVE: Duration = Duration::from_secs(30);
 
-impl<R: Registry, N: Notifier, M: Marker, O: Fn(&Repository) -> R, P: Fn(&Repository) -> M> Walk<O, N, P> {
+impl<R: Registry, N: Notifier, M: VerdictTagger, O: Fn(&Repository) -> R, P: Fn(&Repository) -> M>
+    EventHandler<O, N, P>
+{
     /// Handles one event; `left` is the time that there is for it, where that is known.
     ///
     /// # Errors
     /// Where something is not known that a retry may find out, or may not have been said that was to be said.
-    pub async fn handle(&self, event: &EventBridgeEvent<Value>, left: Option<Duration>) -> Result<Report, Error> {
+    pub async fn handle(
+        &self,
+        event: &EventBridgeEvent<Value>,
+        left: Option<Duration>,
+    ) -> Result<Report, HandlerError> {
         let began = Instant::now();
         let event_id = event.id.as_deref().unwrap_or_default();
         // Thousands are asked about at once, by somebody who reads the answers: the log holds them.
         let is_audit = event::is_audit(event);
-        let arrival = match Event::read(event)? {
+        let arrival = match Event::parse(event)? {
             Event::Arrival(arrival) => arrival,
             Event::Ignored(why, said, arrival) => {
-                let report = Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why);
-                self.write_down(&report, began, Walked { event_id, is_audit, said: &said, ..Walked::default() });
+                let report = Report::from_ignored(
+                    ReportContext { arrival: arrival.as_ref(), ..ReportContext::default() },
+                    None,
+                    why,
+                );
+                self.write_down(
+                    &report,
+                    began,
+                    EventRecord { event_id, is_audit, ignored_detail: &said, ..EventRecord::default() },
+                );
                 return Ok(report);
             }
         };
         if let Some(own) = self.region.clone().filter(|own| own != arrival.repository.region()) {
-            return Err(Error::Elsewhere { theirs: arrival.repository.region().to_owned(), own });
+            return Err(HandlerError::WrongRegion {
+                image_region: arrival.repository.region().to_owned(),
+                function_region: own,
+            });
         }
-        let registry = Counted::new((self.registry)(&arrival.repository));
-        let rules = &self.settings.rules;
-        let left = left.map_or(Duration::MAX, |left| left.saturating_sub(MARGIN));
-        let by = Inspect { inspector: &self.inspector, left };
-        let is_old = is_old(event);
-        let mut found = gone(check_image(&registry, &arrival.selector, None, rules, by).await, is_old)?;
-        if matches!(found, Look::Ignored(Ignored::Deleted | Ignored::Superseded, _)) || found.lacks_a_part() {
-            tokio::time::sleep(SECOND_LOOK).await;
-            let by = Inspect { left: left.saturating_sub(began.elapsed()), ..by };
-            found = gone(check_image(&registry, &arrival.selector, None, rules, by).await, is_old)?;
+        let registry = CountingRegistry::new((self.open_registry)(&arrival.repository));
+        let rules = &self.settings.check;
+        let left = left.map_or(Duration::MAX, |left| left.saturating_sub(REPORTING_RESERVE));
+        let by = InspectContext { inspector: &self.inspector, time_left: left };
+        let is_old = is_past_grace_period(event);
+        let mut found =
+            ignore_deleted_repository(check_image(&registry, &arrival.selector, None, rules, by).await, is_old)?;
+        if matches!(found, ImageCheck::Ignored(IgnoreReason::Deleted | IgnoreReason::Superseded, _))
+            || found.has_missing_part()
+        {
+            tokio::time::sleep(RECHECK_DELAY).await;
+            let by = InspectContext { time_left: left.saturating_sub(began.elapsed()), ..by };
+            found =
+                ignore_deleted_repository(check_image(&registry, &arrival.selector, None, rules, by).await, is_old)?;
         }
-        let mut report = found.report(Place {
+        let mut report = found.report(ReportContext {
             arrival: Some(&arrival),
             reference: &arrival.reference(),
             repository: Some(&arrival.repository),
             tag: arrival.selector.tag(),
-            key: &rules.key,
-            labels_only: rules.depth < Depth::Binaries,
+            declaration_key: &rules.declaration_key,
+            is_platform_only: rules.depth < Depth::Program,
         });
-        let marked = if is_audit { Outcome::Set } else { self.mark(&arrival, &found, &report).await? };
-        let told = report.is_news() && !is_audit && self.notifier.is_some();
-        if let Outcome::Refused(reason) = marked {
+        let marked = if is_audit { TagOutcome::Written } else { self.mark(&arrival, &found, &report).await? };
+        let told = report.needs_notification() && !is_audit && self.notifier.is_some();
+        if let TagOutcome::Refused(reason) = marked {
             tracing::error!(event_id, reason, "mark refused");
             if !told {
-                return Err(Error::Unmarked(reason));
+                return Err(HandlerError::VerdictTagRefused(reason));
             }
             report.remarks.push(format!("The image could not be marked: {reason}"));
         }
         if let (true, Some(notifier)) = (told, &self.notifier) {
-            notifier.send(&notify::message(&report)).await?;
+            notifier.send(&notify::build_message(&report)).await?;
         }
-        let bytes = registry.bytes();
-        self.write_down(&report, began, Walked { event_id, is_audit, told, bytes, ..Walked::default() });
+        let bytes = registry.bytes_read();
+        self.write_down(
+            &report,
+            began,
+            EventRecord { event_id, is_audit, notified: told, bytes_read: bytes, ..EventRecord::default() },
+        );
         Ok(report)
     }
 
-    fn write_down(&self, report: &Report, began: Instant, walked: Walked<'_>) {
+    fn write_down(&self, report: &Report, began: Instant, walked: EventRecord<'_>) {
         let whole = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let walked = Walked { milliseconds: whole(began.elapsed()), now: whole(now), ..walked };
-        (self.journal)(&journal::line(report, walked));
+        let walked = EventRecord { duration_ms: whole(began.elapsed()), ended_at_ms: whole(now), ..walked };
+        (self.write_metrics)(&metrics_log::metrics_line(report, walked));
     }
 
     /// Before anything is said, so that a mark that must be retried does not have people told twice.
-    async fn mark(&self, arrival: &Arrival, look: &Look, report: &Report) -> Result<Outcome, MarkError> {
-        let Look::Judged { manifest: Some(manifest), .. } = look else { return Ok(Outcome::Set) };
-        let marker = (self.marker)(&arrival.repository);
-        for mark in mark::marks(report, self.settings.mark) {
-            if let refused @ Outcome::Refused(_) = marker.set(manifest, &mark).await? {
+    async fn mark(&self, arrival: &Arrival, look: &ImageCheck, report: &Report) -> Result<TagOutcome, VerdictTagError> {
+        let ImageCheck::Judged { manifest: Some(manifest), .. } = look else { return Ok(TagOutcome::Written) };
+        let marker = (self.open_tagger)(&arrival.repository);
+        for mark in mark::verdict_tags(report, self.settings.verdict_tags) {
+            if let refused @ TagOutcome::Refused(_) = marker.write_tag(manifest, &mark).await? {
                 return Ok(refused);
             }
         }
-        Ok(Outcome::Set)
+        Ok(TagOutcome::Written)
     }
 }
 
 /// From which age on an event's repository counts as deleted where it is not there, and not as one that cannot be seen yet.
 /// Lambda tries again one and three minutes after an error, so that the last attempt finds it older.
-const OLD: i64 = 120;
+const GRACE_PERIOD_SECONDS: i64 = 120;
 
 /// Whether an event is so old; one without a time is.
-fn is_old(event: &EventBridgeEvent<Value>) -> bool {
+fn is_past_grace_period(event: &EventBridgeEvent<Value>) -> bool {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    event.time.is_none_or(|time| now.saturating_sub(time.timestamp()) >= OLD)
+    event.time.is_none_or(|time| now.saturating_sub(time.timestamp()) >= GRACE_PERIOD_SECONDS)
 }
 
 /// An image goes with its repository, where the call that reads images says so.
-fn gone(looked: Result<Look, RegistryError>, is_old: bool) -> Result<Look, RegistryError> {
+fn ignore_deleted_repository(
+    looked: Result<ImageCheck, RegistryError>,
+    is_old: bool,
+) -> Result<ImageCheck, RegistryError> {
     match looked {
-        Err(RegistryError::NoRepository { action, .. }) if is_old && action == BATCH_GET_IMAGE => {
-            Ok(Look::Ignored(Ignored::Deleted, None))
+        Err(RegistryError::RepositoryNotFound { action, .. }) if is_old && action == BATCH_GET_IMAGE => {
+            Ok(ImageCheck::Ignored(IgnoreReason::Deleted, None))
         }
         looked => looked,
     }

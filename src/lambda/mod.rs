@@ -2,6 +2,6 @@
 
 pub mod verdict_tag;
 pub mod notify;
-pub mod journal;
+pub mod metrics_log;
 pub mod log;
 pub mod handler;

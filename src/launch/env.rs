@@ -4,15 +4,15 @@
 
 /// What env starts, and with which `PATH`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Run {
+pub(super) struct EnvCommand {
     pub(super) argv: Vec<Vec<u8>>,
     /// Where it looks, unless there is no `PATH` any more, and each libc has its own.
-    pub(super) search: Option<Vec<u8>>,
+    pub(super) search_path: Option<Vec<u8>>,
 }
 
 /// What env with these arguments, its own name first, starts; nothing, where that is not certain. Only that of coreutils
 /// splits strings, as `-S` asks.
-pub(super) fn run(argv: &[Vec<u8>], search: Option<&[u8]>, splits: bool) -> Option<Run> {
+pub(super) fn parse_env_arguments(argv: &[Vec<u8>], search: Option<&[u8]>, splits: bool) -> Option<EnvCommand> {
     let mut rest: Vec<Vec<u8>> = argv.get(1..)?.to_vec();
     let mut search = search.map(<[u8]>::to_vec);
     while rest.first().is_some_and(|first| first.starts_with(b"-")) {
@@ -20,13 +20,13 @@ pub(super) fn run(argv: &[Vec<u8>], search: Option<&[u8]>, splits: bool) -> Opti
         match first.as_slice() {
             b"--" => break,
             b"-" | b"-i" | b"--ignore-environment" => search = None,
-            b"-u" => unset(&take(&mut rest)?, &mut search),
+            b"-u" => unset_variable(&take_first(&mut rest)?, &mut search),
             b"-S" if splits => {
-                let words = split(&take(&mut rest)?)?;
+                let words = split_string(&take_first(&mut rest)?)?;
                 rest.splice(..0, words);
             }
-            _ if first.starts_with(b"-u") => unset(&first[2..], &mut search),
-            _ if first.starts_with(b"-S") && splits => drop(rest.splice(..0, split(&first[2..])?)),
+            _ if first.starts_with(b"-u") => unset_variable(&first[2..], &mut search),
+            _ if first.starts_with(b"-S") && splits => drop(rest.splice(..0, split_string(&first[2..])?)),
             _ => return None,
         }
     }
@@ -36,21 +36,21 @@ pub(super) fn run(argv: &[Vec<u8>], search: Option<&[u8]>, splits: bool) -> Opti
             search = Some(value.to_vec());
         }
     }
-    (!rest.is_empty()).then_some(Run { argv: rest, search })
+    (!rest.is_empty()).then_some(EnvCommand { argv: rest, search_path: search })
 }
 
-fn take(rest: &mut Vec<Vec<u8>>) -> Option<Vec<u8>> {
+fn take_first(rest: &mut Vec<Vec<u8>>) -> Option<Vec<u8>> {
     (!rest.is_empty()).then(|| rest.remove(0))
 }
 
-fn unset(name: &[u8], search: &mut Option<Vec<u8>>) {
+fn unset_variable(name: &[u8], search: &mut Option<Vec<u8>>) {
     if name == b"PATH" {
         *search = None;
     }
 }
 
 /// `build_argv`, for strings without quotes, escapes, variables and comments.
-fn split(string: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn split_string(string: &[u8]) -> Option<Vec<Vec<u8>>> {
     if string.iter().any(|byte| b"\"'\\$#\r\x0b\x0c".contains(byte)) {
         return None;
     }
@@ -82,9 +82,9 @@ mod tests {
             (&["node --flag", "/script"], &["node --flag", "/script"], Some("/bin")),
         ] {
             let argv = [words(&["env"]), words(line)].concat();
-            let run = run(&argv, Some(b"/bin"), true);
+            let run = parse_env_arguments(&argv, Some(b"/bin"), true);
             let search = search.map(|search| search.as_bytes().to_vec());
-            assert_eq!(run, Some(Run { argv: words(expected), search }), "{line:?}");
+            assert_eq!(run, Some(EnvCommand { argv: words(expected), search_path: search }), "{line:?}");
         }
     }
 
@@ -105,8 +105,8 @@ mod tests {
             &["--version"],
         ] {
             let argv = [words(&["env"]), words(line)].concat();
-            assert_eq!(run(&argv, Some(b"/bin"), true), None, "{line:?}");
+            assert_eq!(parse_env_arguments(&argv, Some(b"/bin"), true), None, "{line:?}");
         }
-        assert_eq!(run(&words(&["env", "-S", "node"]), Some(b"/bin"), false), None);
+        assert_eq!(parse_env_arguments(&words(&["env", "-S", "node"]), Some(b"/bin"), false), None);
     }
 }

@@ -3,40 +3,40 @@
 //! Does not know the environment but for `PATH`: where an image sets what shells or loaders run or read first
 //! (`BASH_ENV`, `ENV`, `LD_PRELOAD`), only the first start is to be believed.
 
-mod recognise;
+mod program_kind;
 mod wrapper;
 mod env;
 mod search;
-mod words;
+mod message;
 mod follow;
 
-pub use follow::By;
+pub use follow::Launcher;
 
-use self::follow::{Next, Process, next};
-use self::recognise::Kind;
-use self::search::look;
-use self::words::words;
+use self::follow::{LaunchedProcess, NextLaunch, predict_next};
+use self::message::format_message;
+use self::program_kind::LauncherKind;
+use self::search::search_program;
 use crate::errno::Errno;
-use crate::exec::Answer;
+use crate::exec::ExecOutcome;
 use crate::exec::Host;
-use crate::exec::{DEFAULT_PATH, Start, start};
-use crate::exec::{Made, made};
-use crate::rootfs::View;
+use crate::exec::{DEFAULT_PATH, StartPrediction, predict_start};
+use crate::exec::{DetectedProgram, detect_program};
+use crate::rootfs::FilesystemView;
 
 /// So many starts are followed; wrappers may wrap themselves without an end.
-pub const MOST_LAUNCHES: usize = 8;
+pub const MAX_LAUNCHES: usize = 8;
 
 /// One start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {
     /// Who starts it.
-    pub by: By,
+    pub launcher: Launcher,
     /// What is started, as far as its arguments are known.
     pub argv: Vec<Vec<u8>>,
     /// What comes of it.
-    pub start: Start,
+    pub start: StartPrediction,
     /// What the program is made for, where one was found; whether it starts is another question.
-    pub made: Option<Made>,
+    pub program: Option<DetectedProgram>,
 }
 
 /// What comes of starting these arguments, and of all that is certain to be started next; `search` is the image's
@@ -45,19 +45,26 @@ pub struct Launch {
 /// The last is where it ends: it fails, cannot be told, or starts something that is not followed. A start that follows
 /// another is told only if no guess is needed: where it cannot start, the container surely does not do what it is for.
 #[must_use]
-pub fn launches(view: &View<'_>, host: Host, argv: &[Vec<u8>], search: Option<&[u8]>) -> Vec<Launch> {
-    let first = start(view, host, argv, search);
-    let first = Launch { by: By::Runtime, argv: argv.to_vec(), made: made(view, &first.answer), start: first };
+pub fn predict_launches(view: &FilesystemView<'_>, host: Host, argv: &[Vec<u8>], search: Option<&[u8]>) -> Vec<Launch> {
+    let first = predict_start(view, host, argv, search);
+    let first = Launch {
+        launcher: Launcher::ContainerRuntime,
+        argv: argv.to_vec(),
+        program: detect_program(view, &first.outcome),
+        start: first,
+    };
     let search = Some(search.unwrap_or(DEFAULT_PATH).to_vec());
-    let mut process = Process { view: view.clone(), search, argv: argv.to_vec() };
+    let mut process = LaunchedProcess { view: view.clone(), search_path: search, argv: argv.to_vec() };
     let mut launches = vec![first];
-    while launches.len() < MOST_LAUNCHES {
-        let Some(Answer::Starts { chain }) = launches.last().map(|launch| &launch.start.answer) else { break };
-        let Some(next) = next(&process, chain) else { break };
-        let Some(start) = started(host, &next) else { break };
-        let made = made(&next.process.view, &start.answer);
-        launches.push(Launch { by: next.by, argv: next.process.argv.clone(), start, made });
-        if !next.is_whole {
+    while launches.len() < MAX_LAUNCHES {
+        let Some(ExecOutcome::Starts { chain }) = launches.last().map(|launch| &launch.start.outcome) else {
+            break;
+        };
+        let Some(next) = predict_next(&process, chain) else { break };
+        let Some(start) = predict_next_start(host, &next) else { break };
+        let made = detect_program(&next.process.view, &start.outcome);
+        launches.push(Launch { launcher: next.launcher, argv: next.process.argv.clone(), start, program: made });
+        if !next.is_complete {
             break;
         }
         process = next.process;
@@ -66,57 +73,58 @@ pub fn launches(view: &View<'_>, host: Host, argv: &[Vec<u8>], search: Option<&[
 }
 
 /// What comes of it, if that is certain.
-fn started(host: Host, next: &Next<'_>) -> Option<Start> {
-    let Process { view, search, argv } = &next.process;
+fn predict_next_start(host: Host, next: &NextLaunch<'_>) -> Option<StartPrediction> {
+    let LaunchedProcess { view, search_path: search, argv } = &next.process;
     let name = argv.first()?;
-    if let Some(reason) = next.unread.clone() {
-        return Some(Start { answer: Answer::Unknown { reason, chain: Vec::new() }, words: None });
+    if let Some(reason) = next.unknown.clone() {
+        return Some(StartPrediction { outcome: ExecOutcome::Unknown { reason, chain: Vec::new() }, message: None });
     }
-    let start = if next.voice.kind == Kind::Gosu && !next.is_other_user {
+    let start = if next.message_source.kind == LauncherKind::Gosu && !next.is_other_user {
         // Where PATH leads to the working directory, older releases of Go start what newer ones refuse.
         let search = search.as_deref().unwrap_or_default();
         let is_relative = search.split(|byte| *byte == b':').any(|directory| !directory.starts_with(b"/"));
         if !name.contains(&b'/') && is_relative {
             return None;
         }
-        go(start(view, host, argv, Some(search)))
+        to_gosu_message(predict_start(view, host, argv, Some(search)))
     } else {
-        let looked = look(view, host, name, search.as_deref())?;
-        let words = if looked.is_plain { words(next.voice, name, &looked.answer) } else { None };
-        Start { answer: looked.answer, words }
+        let looked = search_program(view, host, name, search.as_deref())?;
+        let words =
+            if looked.is_unambiguous { format_message(next.message_source, name, &looked.outcome) } else { None };
+        StartPrediction { outcome: looked.outcome, message: words }
     };
-    match (next.is_other_user, &start.answer) {
-        (false, _) | (true, Answer::Unknown { .. }) => Some(start),
+    match (next.is_other_user, &start.outcome) {
+        (false, _) | (true, ExecOutcome::Unknown { .. }) => Some(start),
         // What root cannot start nobody can, if perhaps for another reason.
-        (true, Answer::Fails { .. }) => Some(Start { words: None, ..start }),
-        (true, Answer::Starts { .. }) => None,
+        (true, ExecOutcome::Fails { .. }) => Some(StartPrediction { message: None, ..start }),
+        (true, ExecOutcome::Starts { .. }) => None,
     }
 }
 
 /// gosu looks programs up with the same part of Go as runtimes do, and prints it in its own way: `main.go`.
-fn go(Start { answer, words }: Start) -> Start {
+fn to_gosu_message(StartPrediction { outcome: answer, message: words }: StartPrediction) -> StartPrediction {
     let said = |errno: &Errno, words: String| {
         let asked = !words.starts_with("exec: \"");
-        if asked { format!("error: exec failed: {}", errno.words()) } else { format!("error: {words}") }
+        if asked { format!("error: exec failed: {}", errno.message()) } else { format!("error: {words}") }
     };
     let words = match &answer {
-        Answer::Fails { errno, .. } => words.map(|words| said(errno, words)),
+        ExecOutcome::Fails { errno, .. } => words.map(|words| said(errno, words)),
         _ => None,
     };
-    Start { answer, words }
+    StartPrediction { outcome: answer, message: words }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::exec::Processor;
-    use crate::rootfs::Collector;
-    use crate::rootfs::Unknown;
+    use crate::rootfs::ContentsCollector;
+    use crate::rootfs::UnknownReason;
     use crate::rootfs::User;
-    use crate::rootfs::{Files, Node, Owner, Rootfs};
+    use crate::rootfs::{FileTree, Node, Permissions, Rootfs};
 
-    const OPEN: Owner = Owner { mode: 0o755, user: 0, group: 0 };
-    const HOST: Host = Host { processor: Processor::Amd64, compat: None };
+    const OPEN: Permissions = Permissions { mode: 0o755, uid: 0, gid: 0 };
+    const HOST: Host = Host { processor: Processor::Amd64, runs_32_bit: None };
 
     /// A program, loaded by what has this name, if any.
     fn program(machine: u8, loader: &[u8]) -> Vec<u8> {
@@ -130,7 +138,7 @@ mod tests {
     }
 
     fn file(bytes: &[u8]) -> Node {
-        let mut collector = Collector::default();
+        let mut collector = ContentsCollector::default();
         collector.push(bytes);
         Node::File(OPEN, collector.finish())
     }
@@ -138,39 +146,44 @@ mod tests {
     fn rootfs() -> Rootfs {
         let mut rootfs = Rootfs::default();
         for path in ["bin", "etc", "lib", "srv"] {
-            rootfs.put(path.into(), Node::Directory(OPEN));
+            rootfs.insert(path.into(), Node::Directory(OPEN));
         }
         let (own, foreign) = (program(62, b""), program(183, b""));
         for name in ["tini", "dumb-init", "catatonit", "gosu", "env", "bash", "dash", "busybox", "own", "private"] {
-            rootfs.put(format!("bin/{name}").into(), file(&own));
+            rootfs.insert(format!("bin/{name}").into(), file(&own));
         }
-        rootfs.put(b"bin/sh".to_vec(), Node::Link(b"dash".to_vec()));
-        rootfs.put(b"bin/ash".to_vec(), Node::Link(b"busybox".to_vec()));
-        rootfs.put(b"bin/su-exec".to_vec(), file(&program(62, b"/lib/ld-musl-x86_64.so.1\0")));
-        rootfs.put(b"lib/ld-musl-x86_64.so.1".to_vec(), file(&own));
-        rootfs.put(b"bin/foreign".to_vec(), file(&foreign));
-        rootfs.put(b"srv/app".to_vec(), file(&foreign));
-        rootfs.put(b"bin/text".to_vec(), file(b"exit 0\n"));
-        rootfs.put(b"bin/broken".to_vec(), file(b"#!/bin/foreign\n"));
-        rootfs.put(b"etc/passwd".to_vec(), file(b""));
-        rootfs.put(b"entry".to_vec(), file(b"#!/bin/sh\nset -e\nexec \"$@\"\n"));
-        rootfs.put(b"other".to_vec(), file(b"#!/bin/sh\n. /env\nexec \"$@\"\n"));
-        rootfs.put(b"script".to_vec(), file(b"#!/usr/../bin/env python3\n"));
-        rootfs.put(b"loop".to_vec(), file(b"#!/bin/env A=1\n"));
+        rootfs.insert(b"bin/sh".to_vec(), Node::Symlink(b"dash".to_vec()));
+        rootfs.insert(b"bin/ash".to_vec(), Node::Symlink(b"busybox".to_vec()));
+        rootfs.insert(b"bin/su-exec".to_vec(), file(&program(62, b"/lib/ld-musl-x86_64.so.1\0")));
+        rootfs.insert(b"lib/ld-musl-x86_64.so.1".to_vec(), file(&own));
+        rootfs.insert(b"bin/foreign".to_vec(), file(&foreign));
+        rootfs.insert(b"srv/app".to_vec(), file(&foreign));
+        rootfs.insert(b"bin/text".to_vec(), file(b"exit 0\n"));
+        rootfs.insert(b"bin/broken".to_vec(), file(b"#!/bin/foreign\n"));
+        rootfs.insert(b"etc/passwd".to_vec(), file(b""));
+        rootfs.insert(b"entry".to_vec(), file(b"#!/bin/sh\nset -e\nexec \"$@\"\n"));
+        rootfs.insert(b"other".to_vec(), file(b"#!/bin/sh\n. /env\nexec \"$@\"\n"));
+        rootfs.insert(b"script".to_vec(), file(b"#!/usr/../bin/env python3\n"));
+        rootfs.insert(b"loop".to_vec(), file(b"#!/bin/env A=1\n"));
         rootfs
     }
 
-    fn chain(files: &dyn Files, words: &[&str]) -> Vec<Launch> {
-        let view = View { files, directory: Some(Vec::new()), user: User::default(), mounts: vec![b"mnt".to_vec()] };
+    fn chain(files: &dyn FileTree, words: &[&str]) -> Vec<Launch> {
+        let view = FilesystemView {
+            files,
+            working_directory: Some(Vec::new()),
+            user: User::default(),
+            mounts: vec![b"mnt".to_vec()],
+        };
         let argv: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        launches(&view, HOST, &argv, Some(b"/none:/bin"))
+        predict_launches(&view, HOST, &argv, Some(b"/none:/bin"))
     }
 
     #[test]
     fn a_failure_is_told_by_whom_and_in_whose_words() {
         let mut rootfs = rootfs();
-        rootfs.put(b"usr".to_vec(), Node::Directory(OPEN));
-        let wrapper = By::Wrapper;
+        rootfs.insert(b"usr".to_vec(), Node::Directory(OPEN));
+        let wrapper = Launcher::Wrapper;
         for (line, count, by, words) in [
             (
                 ["tini", "--", "/none"].as_slice(),
@@ -185,24 +198,24 @@ mod tests {
             (&["gosu", "app", "foreign"], 2, wrapper("gosu"), None),
             (&["su-exec", "root", "/srv/app"], 2, wrapper("su-exec"), Some("su-exec: /srv/app: Exec format error")),
             (&["tini", "env", "A=1", "none"], 3, wrapper("env"), Some("env: 'none': No such file or directory")),
-            (&["sh", "-c", "none x"], 2, By::Shell, Some("none: not found")),
-            (&["sh", "-c", "exec none"], 2, By::Shell, Some("exec: none: not found")),
-            (&["sh", "-c", "none 2>/dev/null"], 2, By::Shell, None),
-            (&["bash", "-c", "none"], 2, By::Shell, Some("none: command not found")),
+            (&["sh", "-c", "none x"], 2, Launcher::Shell, Some("none: not found")),
+            (&["sh", "-c", "exec none"], 2, Launcher::Shell, Some("exec: none: not found")),
+            (&["sh", "-c", "none 2>/dev/null"], 2, Launcher::Shell, None),
+            (&["bash", "-c", "none"], 2, Launcher::Shell, Some("none: command not found")),
             (
                 &["bash", "-c", "cd /srv && ./app"],
                 2,
-                By::Shell,
+                Launcher::Shell,
                 Some("./app: cannot execute binary file: Exec format error"),
             ),
-            (&["/entry", "none"], 2, By::Script(b"/entry".to_vec()), Some("exec: none: not found")),
-            (&["tini", "--", "/entry", "sh", "-c", "/srv/app"], 4, By::Shell, None),
+            (&["/entry", "none"], 2, Launcher::Script(b"/entry".to_vec()), Some("exec: none: not found")),
+            (&["tini", "--", "/entry", "sh", "-c", "/srv/app"], 4, Launcher::Shell, None),
             (&["/script"], 2, wrapper("env"), Some("env: 'python3': No such file or directory")),
         ] {
             let chain = chain(&rootfs, line);
             let last = chain.last().unwrap();
-            assert!(matches!(last.start.answer, Answer::Fails { .. }), "{line:?}: {last:?}");
-            assert_eq!((chain.len(), &last.by, last.start.words.as_deref()), (count, &by, words), "{line:?}");
+            assert!(matches!(last.start.outcome, ExecOutcome::Fails { .. }), "{line:?}: {last:?}");
+            assert_eq!((chain.len(), &last.launcher, last.start.message.as_deref()), (count, &by, words), "{line:?}");
         }
     }
 
@@ -227,10 +240,10 @@ mod tests {
             (&["/entry", "-x"], 1),
             (&["/other", "foreign"], 1),
             (&["sh", "entry", "foreign"], 1),
-            (&["/loop"], MOST_LAUNCHES),
+            (&["/loop"], MAX_LAUNCHES),
         ] {
             let chain = chain(&rootfs, line);
-            assert!(chain.iter().all(|launch| matches!(launch.start.answer, Answer::Starts { .. })), "{line:?}");
+            assert!(chain.iter().all(|launch| matches!(launch.start.outcome, ExecOutcome::Starts { .. })), "{line:?}");
             assert_eq!(chain.len(), count, "{line:?}: {chain:?}");
         }
     }
@@ -239,9 +252,13 @@ mod tests {
     #[derive(Debug)]
     struct Partial(Rootfs, &'static [u8]);
 
-    impl Files for Partial {
-        fn at(&self, path: &[u8]) -> Result<Option<&Node>, Unknown> {
-            if path.starts_with(self.1) { Err(Unknown::Unread(path.to_vec())) } else { Ok(self.0.at(path)) }
+    impl FileTree for Partial {
+        fn get(&self, path: &[u8]) -> Result<Option<&Node>, UnknownReason> {
+            if path.starts_with(self.1) {
+                Err(UnknownReason::LayerNotRead(path.to_vec()))
+            } else {
+                Ok(self.0.get(path))
+            }
         }
     }
 
@@ -257,11 +274,11 @@ mod tests {
         ] {
             let files = Partial(rootfs(), unread);
             let chain = chain(&files, line);
-            let last = &chain.last().unwrap().start.answer;
-            let is_unread = matches!(last, Answer::Unknown { reason: Unknown::Unread(_), .. });
+            let last = &chain.last().unwrap().start.outcome;
+            let is_unread = matches!(last, ExecOutcome::Unknown { reason: UnknownReason::LayerNotRead(_), .. });
             assert!(chain.len() == 2 && is_unread, "{line:?}: {chain:?}");
         }
         let mounted = chain(&rootfs(), &["tini", "/mnt/app"]);
-        assert!(matches!(mounted[1].start.answer, Answer::Unknown { reason: Unknown::Mounted(_), .. }));
+        assert!(matches!(mounted[1].start.outcome, ExecOutcome::Unknown { reason: UnknownReason::MountPoint(_), .. }));
     }
 }

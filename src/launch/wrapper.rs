@@ -2,45 +2,52 @@
 //!
 //! Does not guess: an option that is not listed here, or that ends the wrapper, ends the following.
 
-use super::recognise::Kind;
+use super::program_kind::LauncherKind;
 
 /// The options that change nothing of what is started: alone, with a value, and those that are words.
-struct Options {
-    alone: &'static [u8],
-    valued: &'static [u8],
-    long: &'static [&'static [u8]],
-    long_valued: &'static [&'static [u8]],
+struct WrapperOptions {
+    flags: &'static [u8],
+    valued_flags: &'static [u8],
+    long_flags: &'static [&'static [u8]],
+    long_valued_flags: &'static [&'static [u8]],
     /// Whether options end at the first operand in every libc. Without a `+`, glibc's getopt(3) goes on behind it, and
     /// musl's does not.
-    ends: bool,
+    stops_at_operand: bool,
 }
 
 /// `OPT_STRING` in `src/tini.c`; `-h`, `-l` and `--version` start nothing.
-const TINI: Options = Options { alone: b"svwg", valued: b"pe", long: &[], long_valued: &[], ends: false };
+const TINI: WrapperOptions = WrapperOptions {
+    flags: b"svwg",
+    valued_flags: b"pe",
+    long_flags: &[],
+    long_valued_flags: &[],
+    stops_at_operand: false,
+};
 
 /// `parse_command` in `dumb-init.c`.
-const DUMB_INIT: Options = Options {
-    alone: b"cv",
-    valued: b"r",
-    long: &[b"--single-child", b"--verbose"],
-    long_valued: &[b"--rewrite"],
-    ends: true,
+const DUMB_INIT: WrapperOptions = WrapperOptions {
+    flags: b"cv",
+    valued_flags: b"r",
+    long_flags: &[b"--single-child", b"--verbose"],
+    long_valued_flags: &[b"--rewrite"],
+    stops_at_operand: true,
 };
 
 /// `main` in `catatonit.c`; with `-P` nothing is started.
-const CATATONIT: Options = Options { alone: b"g", valued: b"", long: &[], long_valued: &[], ends: false };
+const CATATONIT: WrapperOptions =
+    WrapperOptions { flags: b"g", valued_flags: b"", long_flags: &[], long_valued_flags: &[], stops_at_operand: false };
 
 /// What is started next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrapped<'a> {
+pub(super) struct WrappedCommand<'a> {
     pub(super) argv: &'a [Vec<u8>],
     /// The user to become, where it is another than root.
-    pub(super) user: Became,
+    pub(super) user: TargetUser,
 }
 
 /// Whom a wrapper becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Became {
+pub(super) enum TargetUser {
     Same,
     /// Root by name, which `/etc/passwd` must know.
     Root,
@@ -48,56 +55,56 @@ pub(super) enum Became {
 }
 
 /// What a wrapper with these arguments, its own name first, starts; nothing, where that is not certain.
-pub(super) fn wrapped(kind: Kind, argv: &[Vec<u8>]) -> Option<Wrapped<'_>> {
+pub(super) fn parse_wrapper_arguments(kind: LauncherKind, argv: &[Vec<u8>]) -> Option<WrappedCommand<'_>> {
     let arguments = argv.get(1..)?;
     let (argv, user) = match kind {
-        Kind::Tini => (operands(&TINI, arguments)?, Became::Same),
-        Kind::DumbInit => (operands(&DUMB_INIT, arguments)?, Became::Same),
-        Kind::Catatonit => (operands(&CATATONIT, arguments)?, Became::Same),
-        Kind::Gosu | Kind::SuExec => {
+        LauncherKind::Tini => (skip_options(&TINI, arguments)?, TargetUser::Same),
+        LauncherKind::DumbInit => (skip_options(&DUMB_INIT, arguments)?, TargetUser::Same),
+        LauncherKind::Catatonit => (skip_options(&CATATONIT, arguments)?, TargetUser::Same),
+        LauncherKind::Gosu | LauncherKind::SuExec => {
             let (user, argv) = arguments.split_first()?;
-            (argv, became(user)?)
+            (argv, parse_target_user(user)?)
         }
-        Kind::Env | Kind::Shell => return None,
+        LauncherKind::Env | LauncherKind::Shell => return None,
     };
-    (!argv.is_empty()).then_some(Wrapped { argv, user })
+    (!argv.is_empty()).then_some(WrappedCommand { argv, user })
 }
 
 /// `SetupUser` of gosu and `main` of su-exec take `USER[:GROUP]`.
-fn became(user: &[u8]) -> Option<Became> {
+fn parse_target_user(user: &[u8]) -> Option<TargetUser> {
     match user {
-        b"0:0" => Some(Became::Same),
-        b"0" | b"root" | b"root:root" | b"root:0" | b"0:root" => Some(Became::Root),
+        b"0:0" => Some(TargetUser::Same),
+        b"0" | b"root" | b"root:root" | b"root:0" | b"0:root" => Some(TargetUser::Root),
         _ if user.is_empty() || user.starts_with(b"-") || user.starts_with(b":") => None,
-        _ => Some(Became::Other),
+        _ => Some(TargetUser::Other),
     }
 }
 
 /// getopt(3) and its long form.
-fn operands<'a>(options: &Options, mut arguments: &'a [Vec<u8>]) -> Option<&'a [Vec<u8>]> {
+fn skip_options<'a>(options: &WrapperOptions, mut arguments: &'a [Vec<u8>]) -> Option<&'a [Vec<u8>]> {
     loop {
         let (first, rest) = arguments.split_first()?;
         let (is_long, equals) = (first.starts_with(b"--"), first.iter().position(|byte| *byte == b'='));
         let takes = match first.as_slice() {
             b"--" => return Some(rest),
             _ if !first.starts_with(b"-") || first == b"-" => break,
-            _ if options.long.contains(&first.as_slice()) => 0,
-            _ if options.long_valued.contains(&first.as_slice()) => 1,
-            _ if is_long => equals.filter(|end| options.long_valued.contains(&&first[..*end])).map(|_| 0)?,
-            letters => short(options, &letters[1..])?,
+            _ if options.long_flags.contains(&first.as_slice()) => 0,
+            _ if options.long_valued_flags.contains(&first.as_slice()) => 1,
+            _ if is_long => equals.filter(|end| options.long_valued_flags.contains(&&first[..*end])).map(|_| 0)?,
+            letters => count_flag_values(options, &letters[1..])?,
         };
         arguments = rest.get(takes..)?;
     }
     let later = |argument: &Vec<u8>| argument.starts_with(b"-") && argument != b"-";
-    (options.ends || !arguments.iter().any(later)).then_some(arguments)
+    (options.stops_at_operand || !arguments.iter().any(later)).then_some(arguments)
 }
 
 /// How many of the next arguments these letters take.
-fn short(options: &Options, letters: &[u8]) -> Option<usize> {
-    let valued = letters.iter().position(|letter| options.valued.contains(letter));
+fn count_flag_values(options: &WrapperOptions, letters: &[u8]) -> Option<usize> {
+    let valued = letters.iter().position(|letter| options.valued_flags.contains(letter));
     let alone = &letters[..valued.unwrap_or(letters.len())];
     let takes = usize::from(valued.is_some_and(|at| at + 1 == letters.len()));
-    alone.iter().all(|letter| options.alone.contains(letter)).then_some(takes)
+    alone.iter().all(|letter| options.flags.contains(letter)).then_some(takes)
 }
 
 #[cfg(test)]
@@ -110,54 +117,59 @@ mod tests {
 
     #[test]
     fn options_that_change_nothing_are_passed() {
-        use Became::{Other, Root, Same};
+        use TargetUser::{Other, Root, Same};
         for (kind, line, expected, user) in [
-            (Kind::Tini, "tini app", "app", Same),
-            (Kind::Tini, "tini -- app -x --", "app -x --", Same),
-            (Kind::Tini, "tini -g -vvv -sw -p SIGKILL -e 143 -e0 -pSIGTERM -- app", "app", Same),
-            (Kind::Tini, "tini -gp SIGKILL app x -", "app x -", Same),
-            (Kind::DumbInit, "dumb-init app -x --y", "app -x --y", Same),
-            (Kind::DumbInit, "dumb-init -cv -r 15:2 -r15:3 --rewrite 1:2 --rewrite=3:4 --verbose app", "app", Same),
-            (Kind::DumbInit, "dumb-init --single-child -- app", "app", Same),
-            (Kind::Catatonit, "catatonit -g -- app -x", "app -x", Same),
-            (Kind::Catatonit, "catatonit app", "app", Same),
-            (Kind::Gosu, "gosu 0:0 app -x", "app -x", Same),
-            (Kind::Gosu, "gosu root app", "app", Root),
-            (Kind::SuExec, "su-exec nobody:nogroup app", "app", Other),
-            (Kind::SuExec, "su-exec 1000 app", "app", Other),
+            (LauncherKind::Tini, "tini app", "app", Same),
+            (LauncherKind::Tini, "tini -- app -x --", "app -x --", Same),
+            (LauncherKind::Tini, "tini -g -vvv -sw -p SIGKILL -e 143 -e0 -pSIGTERM -- app", "app", Same),
+            (LauncherKind::Tini, "tini -gp SIGKILL app x -", "app x -", Same),
+            (LauncherKind::DumbInit, "dumb-init app -x --y", "app -x --y", Same),
+            (
+                LauncherKind::DumbInit,
+                "dumb-init -cv -r 15:2 -r15:3 --rewrite 1:2 --rewrite=3:4 --verbose app",
+                "app",
+                Same,
+            ),
+            (LauncherKind::DumbInit, "dumb-init --single-child -- app", "app", Same),
+            (LauncherKind::Catatonit, "catatonit -g -- app -x", "app -x", Same),
+            (LauncherKind::Catatonit, "catatonit app", "app", Same),
+            (LauncherKind::Gosu, "gosu 0:0 app -x", "app -x", Same),
+            (LauncherKind::Gosu, "gosu root app", "app", Root),
+            (LauncherKind::SuExec, "su-exec nobody:nogroup app", "app", Other),
+            (LauncherKind::SuExec, "su-exec 1000 app", "app", Other),
         ] {
             let (argv, expected) = (words(line), words(expected));
-            assert_eq!(wrapped(kind, &argv), Some(Wrapped { argv: &expected, user }), "{line}");
+            assert_eq!(parse_wrapper_arguments(kind, &argv), Some(WrappedCommand { argv: &expected, user }), "{line}");
         }
     }
 
     #[test]
     fn what_is_not_known_or_starts_nothing_is_not_followed() {
         for (kind, line) in [
-            (Kind::Tini, "tini"),
-            (Kind::Tini, "tini --"),
-            (Kind::Tini, "tini --version"),
-            (Kind::Tini, "tini -h app"),
-            (Kind::Tini, "tini -l -- app"),
-            (Kind::Tini, "tini -p"),
-            (Kind::Tini, "tini -R A -- app"),
-            (Kind::Tini, "tini app -x"),
-            (Kind::Tini, "tini app -- -x"),
-            (Kind::DumbInit, "dumb-init -h"),
-            (Kind::DumbInit, "dumb-init -V app"),
-            (Kind::DumbInit, "dumb-init --verb app"),
-            (Kind::DumbInit, "dumb-init --verbose=1 app"),
-            (Kind::DumbInit, "dumb-init -r"),
-            (Kind::Catatonit, "catatonit -P"),
-            (Kind::Catatonit, "catatonit --version app"),
-            (Kind::Catatonit, "catatonit app -x"),
-            (Kind::Gosu, "gosu"),
-            (Kind::Gosu, "gosu root"),
-            (Kind::Gosu, "gosu --version app"),
-            (Kind::SuExec, "su-exec :1 app"),
-            (Kind::SuExec, "su-exec  app"),
+            (LauncherKind::Tini, "tini"),
+            (LauncherKind::Tini, "tini --"),
+            (LauncherKind::Tini, "tini --version"),
+            (LauncherKind::Tini, "tini -h app"),
+            (LauncherKind::Tini, "tini -l -- app"),
+            (LauncherKind::Tini, "tini -p"),
+            (LauncherKind::Tini, "tini -R A -- app"),
+            (LauncherKind::Tini, "tini app -x"),
+            (LauncherKind::Tini, "tini app -- -x"),
+            (LauncherKind::DumbInit, "dumb-init -h"),
+            (LauncherKind::DumbInit, "dumb-init -V app"),
+            (LauncherKind::DumbInit, "dumb-init --verb app"),
+            (LauncherKind::DumbInit, "dumb-init --verbose=1 app"),
+            (LauncherKind::DumbInit, "dumb-init -r"),
+            (LauncherKind::Catatonit, "catatonit -P"),
+            (LauncherKind::Catatonit, "catatonit --version app"),
+            (LauncherKind::Catatonit, "catatonit app -x"),
+            (LauncherKind::Gosu, "gosu"),
+            (LauncherKind::Gosu, "gosu root"),
+            (LauncherKind::Gosu, "gosu --version app"),
+            (LauncherKind::SuExec, "su-exec :1 app"),
+            (LauncherKind::SuExec, "su-exec  app"),
         ] {
-            assert_eq!(wrapped(kind, &words(line)), None, "{line}");
+            assert_eq!(parse_wrapper_arguments(kind, &words(line)), None, "{line}");
         }
     }
 }

@@ -3,12 +3,12 @@
 //! Does not read a layer, and does not bring them into another order.
 
 use crate::rootfs::Node;
-use crate::settings::{Bound, Limits};
+use crate::settings::{LayerLimits, LimitExceeded};
 
 /// One change. Paths are clean, links not yet followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change<'a> {
-    Put(&'a [u8], &'a Node),
+pub(super) enum LayerChange<'a> {
+    Insert(&'a [u8], &'a Node),
     HardLink { path: &'a [u8], target: &'a [u8] },
     Whiteout(&'a [u8]),
     Opaque(&'a [u8]),
@@ -16,106 +16,107 @@ pub(super) enum Change<'a> {
 
 /// Changes in an order in which they can be applied: as they came, or in the order of their paths where they are tidy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Changes {
+pub(super) struct PackedChanges {
     /// All paths, one after the other.
-    pub(super) text: Vec<u8>,
-    pub(super) list: Vec<Packed>,
-    pub(super) tidy: bool,
-    pub(super) kept: usize,
+    pub(super) paths: Vec<u8>,
+    pub(super) entries: Vec<PackedChange>,
+    pub(super) is_self_contained: bool,
+    pub(super) memory_size: usize,
 }
 
 /// A place in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Text {
-    at: u32,
+pub(super) struct PathSpan {
+    offset: u32,
     length: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Packed {
+pub(super) struct PackedChange {
     /// Where its path lies in the text. Not as one, because the flag has room behind the length.
-    at: u32,
-    length: u16,
+    path_offset: u32,
+    path_length: u16,
     /// What lower layers have below the path is hidden too; only of tidy changes, and beside a directory.
-    pub(super) hides: bool,
-    pub(super) what: What,
+    pub(super) is_opaque: bool,
+    pub(super) kind: PackedKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum PackedKind {
     Node(Node),
-    HardLink(Text),
+    HardLink(PathSpan),
     Whiteout,
     Opaque,
 }
 
-impl Changes {
+impl PackedChanges {
     /// Takes the next change.
-    pub(super) fn push(&mut self, change: Change<'_>, limits: &Limits) -> Result<(), Bound> {
+    pub(super) fn push(&mut self, change: LayerChange<'_>, limits: &LayerLimits) -> Result<(), LimitExceeded> {
         let (path, what) = match change {
-            Change::Put(path, node) => (path, What::Node(node.clone())),
-            Change::HardLink { path, target } => (path, What::HardLink(self.text(target, limits)?)),
-            Change::Whiteout(path) => (path, What::Whiteout),
-            Change::Opaque(path) => (path, What::Opaque),
+            LayerChange::Insert(path, node) => (path, PackedKind::Node(node.clone())),
+            LayerChange::HardLink { path, target } => (path, PackedKind::HardLink(self.push_path(target, limits)?)),
+            LayerChange::Whiteout(path) => (path, PackedKind::Whiteout),
+            LayerChange::Opaque(path) => (path, PackedKind::Opaque),
         };
-        self.kept += size_of::<Packed>() + if let What::Node(node) = &what { node.weight() } else { 0 };
-        let Text { at, length } = self.text(path, limits)?;
-        if self.kept > limits.kept {
-            return Err(Bound::Kept(limits.kept));
+        self.memory_size +=
+            size_of::<PackedChange>() + if let PackedKind::Node(node) = &what { node.heap_size() } else { 0 };
+        let PathSpan { offset: at, length } = self.push_path(path, limits)?;
+        if self.memory_size > limits.memory {
+            return Err(LimitExceeded::Memory(limits.memory));
         }
-        self.list.push(Packed { at, length, hides: false, what });
+        self.entries.push(PackedChange { path_offset: at, path_length: length, is_opaque: false, kind: what });
         Ok(())
     }
 
-    fn text(&mut self, bytes: &[u8], limits: &Limits) -> Result<Text, Bound> {
-        let at = u32::try_from(self.text.len()).map_err(|_| Bound::Kept(limits.kept))?;
-        let length = u16::try_from(bytes.len()).map_err(|_| Bound::Path(limits.path))?;
-        self.text.extend_from_slice(bytes);
-        self.kept += bytes.len();
-        Ok(Text { at, length })
+    fn push_path(&mut self, bytes: &[u8], limits: &LayerLimits) -> Result<PathSpan, LimitExceeded> {
+        let at = u32::try_from(self.paths.len()).map_err(|_| LimitExceeded::Memory(limits.memory))?;
+        let length = u16::try_from(bytes.len()).map_err(|_| LimitExceeded::Path(limits.path))?;
+        self.paths.extend_from_slice(bytes);
+        self.memory_size += bytes.len();
+        Ok(PathSpan { offset: at, length })
     }
 
     /// The bytes that they take, at most: what a later change of the same name replaced is still counted.
-    pub(super) fn kept(&self) -> usize {
-        self.kept
+    pub(super) fn memory_size(&self) -> usize {
+        self.memory_size
     }
 
     /// How many they are.
     pub(super) fn len(&self) -> usize {
-        self.list.len()
+        self.entries.len()
     }
 
     /// All of them, in an order in which they can be applied.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Change<'_>> {
-        self.list.iter().flat_map(|packed| {
-            let path = self.path(packed);
-            let change = match &packed.what {
-                What::Node(node) => Change::Put(path, node),
-                What::HardLink(target) => Change::HardLink { path, target: self.at(*target) },
-                What::Whiteout => Change::Whiteout(path),
-                What::Opaque => Change::Opaque(path),
+    pub(super) fn iter(&self) -> impl Iterator<Item = LayerChange<'_>> {
+        self.entries.iter().flat_map(|packed| {
+            let path = self.path_of(packed);
+            let change = match &packed.kind {
+                PackedKind::Node(node) => LayerChange::Insert(path, node),
+                PackedKind::HardLink(target) => LayerChange::HardLink { path, target: self.span_bytes(*target) },
+                PackedKind::Whiteout => LayerChange::Whiteout(path),
+                PackedKind::Opaque => LayerChange::Opaque(path),
             };
-            std::iter::once(change).chain(packed.hides.then_some(Change::Opaque(path)))
+            std::iter::once(change).chain(packed.is_opaque.then_some(LayerChange::Opaque(path)))
         })
     }
 
-    pub(super) fn path(&self, packed: &Packed) -> &[u8] {
-        self.at(packed.path())
+    pub(super) fn path_of(&self, packed: &PackedChange) -> &[u8] {
+        self.span_bytes(packed.path_span())
     }
 
-    pub(super) fn at(&self, text: Text) -> &[u8] {
-        stretch(&self.text, text)
+    pub(super) fn span_bytes(&self, text: PathSpan) -> &[u8] {
+        slice_span(&self.paths, text)
     }
 }
 
-impl Packed {
-    pub(super) fn path(&self) -> Text {
-        Text { at: self.at, length: self.length }
+impl PackedChange {
+    pub(super) fn path_span(&self) -> PathSpan {
+        PathSpan { offset: self.path_offset, length: self.path_length }
     }
 }
 
 /// The bytes of a place in the text.
-pub(super) fn stretch(text: &[u8], Text { at, length }: Text) -> &[u8] {
+pub(super) fn slice_span(text: &[u8], PathSpan { offset: at, length }: PathSpan) -> &[u8] {
     let at = usize::try_from(at).expect("an offset into what is in memory");
     &text[at..at + usize::from(length)]
 }
@@ -126,6 +127,6 @@ mod tests {
 
     #[test]
     fn a_name_takes_little_beyond_its_letters() {
-        assert_eq!((size_of::<Node>(), size_of::<Packed>()), (32, 40));
+        assert_eq!((size_of::<Node>(), size_of::<PackedChange>()), (32, 40));
     }
 }

@@ -7,95 +7,96 @@ use std::io::{self, BufReader, Chain, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::source::Source;
-use super::zstd::Zstd;
-use crate::settings::{Bound, Limits};
+use super::hashing_reader::HashingReader;
+use super::zstd::ZstdReader;
+use crate::settings::{LayerLimits, LimitExceeded};
 
 /// How much of the transfer is asked for at once. Larger reads gained nothing measurable.
-const READ: usize = 128 * 1024;
+const READ_SIZE: usize = 128 * 1024;
 
 /// The magic numbers of RFC 1952 (with the only method, deflate) and RFC 8878. A frame to be skipped may come first; the
 /// lower four bits of its first byte are free.
-const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-const ZSTD_SKIP: [u8; 3] = [0x2a, 0x4d, 0x18];
+const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const ZSTD_SKIPPABLE_MAGIC: [u8; 3] = [0x2a, 0x4d, 0x18];
 
 /// The bytes that were sniffed, and those after them.
-type Sniffed<R> = Chain<Cursor<Vec<u8>>, BufReader<Source<R>>>;
+type SniffedReader<R> = Chain<Cursor<Vec<u8>>, BufReader<HashingReader<R>>>;
 
-enum Stream<R: Read> {
-    Gzip(Box<MultiGzDecoder<Sniffed<R>>>),
-    Zstd(Box<Zstd<Sniffed<R>>>),
-    Plain(Sniffed<R>),
+enum LayerDecoder<R: Read> {
+    Gzip(Box<MultiGzDecoder<SniffedReader<R>>>),
+    Zstd(Box<ZstdReader<SniffedReader<R>>>),
+    Plain(SniffedReader<R>),
 }
 
 /// The tar stream, which ends with a [`Bound`] as its error where it grows too large.
-pub(super) struct Decompressed<R: Read> {
-    stream: Stream<R>,
-    count: u64,
-    limits: Limits,
+pub(super) struct DecompressReader<R: Read> {
+    decoder: LayerDecoder<R>,
+    decompressed_bytes: u64,
+    limits: LayerLimits,
 }
 
-impl<R: Read> Decompressed<R> {
+impl<R: Read> DecompressReader<R> {
     /// Looks at the first bytes.
     ///
     /// # Errors
     /// Where they do not arrive.
-    pub(super) fn new(source: Source<R>, limits: &Limits) -> io::Result<Self> {
-        let mut source = BufReader::with_capacity(READ, source);
+    pub(super) fn new(source: HashingReader<R>, limits: &LayerLimits) -> io::Result<Self> {
+        let mut source = BufReader::with_capacity(READ_SIZE, source);
         let mut magic = Vec::new();
-        Read::take(&mut source, ZSTD.len() as u64).read_to_end(&mut magic)?;
-        let is_gzip = magic.starts_with(&GZIP);
-        let is_zstd = magic == ZSTD || magic.len() == ZSTD.len() && magic[0] & 0xf0 == 0x50 && magic[1..] == ZSTD_SKIP;
+        Read::take(&mut source, ZSTD_MAGIC.len() as u64).read_to_end(&mut magic)?;
+        let is_gzip = magic.starts_with(&GZIP_MAGIC);
+        let is_zstd = magic == ZSTD_MAGIC
+            || magic.len() == ZSTD_MAGIC.len() && magic[0] & 0xf0 == 0x50 && magic[1..] == ZSTD_SKIPPABLE_MAGIC;
         let whole = Cursor::new(magic).chain(source);
         let stream = match (is_gzip, is_zstd) {
-            (true, _) => Stream::Gzip(Box::new(MultiGzDecoder::new(whole))),
-            (_, true) => Stream::Zstd(Box::new(Zstd::new(whole, limits.window))),
-            _ => Stream::Plain(whole),
+            (true, _) => LayerDecoder::Gzip(Box::new(MultiGzDecoder::new(whole))),
+            (_, true) => LayerDecoder::Zstd(Box::new(ZstdReader::new(whole, limits.window))),
+            _ => LayerDecoder::Plain(whole),
         };
-        Ok(Self { stream, count: 0, limits: *limits })
+        Ok(Self { decoder: stream, decompressed_bytes: 0, limits: *limits })
     }
 
     /// How many bytes were decompressed.
-    pub(super) fn count(&self) -> u64 {
-        self.count
+    pub(super) fn decompressed_bytes(&self) -> u64 {
+        self.decompressed_bytes
     }
 
     /// The transfer, however far it was read.
-    pub(super) fn into_source(self) -> Source<R> {
-        let sniffed = match self.stream {
-            Stream::Gzip(stream) => stream.into_inner(),
-            Stream::Zstd(stream) => stream.into_source(),
-            Stream::Plain(stream) => stream,
+    pub(super) fn into_inner(self) -> HashingReader<R> {
+        let sniffed = match self.decoder {
+            LayerDecoder::Gzip(stream) => stream.into_inner(),
+            LayerDecoder::Zstd(stream) => stream.into_inner(),
+            LayerDecoder::Plain(stream) => stream,
         };
         sniffed.into_inner().1.into_inner()
     }
 
-    fn compressed(&self) -> u64 {
-        let sniffed = match &self.stream {
-            Stream::Gzip(stream) => stream.get_ref(),
-            Stream::Zstd(stream) => stream.source(),
-            Stream::Plain(stream) => stream,
+    fn compressed_bytes(&self) -> u64 {
+        let sniffed = match &self.decoder {
+            LayerDecoder::Gzip(stream) => stream.get_ref(),
+            LayerDecoder::Zstd(stream) => stream.get_ref(),
+            LayerDecoder::Plain(stream) => stream,
         };
-        sniffed.get_ref().1.get_ref().count()
+        sniffed.get_ref().1.get_ref().bytes_read()
     }
 }
 
-impl<R: Read> Read for Decompressed<R> {
+impl<R: Read> Read for DecompressReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = match &mut self.stream {
-            Stream::Gzip(stream) => stream.read(buffer),
-            Stream::Zstd(stream) => stream.read(buffer),
-            Stream::Plain(stream) => stream.read(buffer),
+        let length = match &mut self.decoder {
+            LayerDecoder::Gzip(stream) => stream.read(buffer),
+            LayerDecoder::Zstd(stream) => stream.read(buffer),
+            LayerDecoder::Plain(stream) => stream.read(buffer),
         }?;
-        self.count += length as u64;
-        let Limits { bytes, ratio, ratio_from, .. } = self.limits;
-        let compressed = self.compressed();
-        if self.count.max(compressed) > bytes {
-            return Err(io::Error::other(Bound::Bytes(bytes)));
+        self.decompressed_bytes += length as u64;
+        let LayerLimits { bytes, ratio, ratio_from, .. } = self.limits;
+        let compressed = self.compressed_bytes();
+        if self.decompressed_bytes.max(compressed) > bytes {
+            return Err(io::Error::other(LimitExceeded::Bytes(bytes)));
         }
-        if self.count > ratio_from && self.count > ratio.saturating_mul(compressed) {
-            return Err(io::Error::other(Bound::Ratio(ratio)));
+        if self.decompressed_bytes > ratio_from && self.decompressed_bytes > ratio.saturating_mul(compressed) {
+            return Err(io::Error::other(LimitExceeded::Ratio(ratio)));
         }
         Ok(length)
     }

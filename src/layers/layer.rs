@@ -4,24 +4,24 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use super::archive::{Archive, Entry, Kind, damaged};
-use super::changes::{Change, Changes};
-use super::decompress::Decompressed;
-use super::source::Source;
+use super::changes::{LayerChange, PackedChanges};
+use super::decompress::DecompressReader;
+use super::hashing_reader::HashingReader;
+use super::tar::{TarEntry, TarEntryKind, TarReader, archive_error};
 use crate::name::Digest;
 use crate::path;
-use crate::rootfs::Contents;
+use crate::rootfs::FileContents;
 use crate::rootfs::Node;
-use crate::settings::{Bound, Limits};
+use crate::settings::{LayerLimits, LimitExceeded};
 
 /// The changes that a layer makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerNames {
-    pub(super) changes: Changes,
+pub struct LayerChangeset {
+    pub(super) changes: PackedChanges,
     /// The size of the layer's tar stream, in bytes.
-    pub decompressed: u64,
+    pub decompressed_bytes: u64,
     /// The bytes that the names, targets and heads take.
-    pub kept: usize,
+    pub memory_size: usize,
 }
 
 /// Why a layer's names are not known. A failed transfer and a wrong digest may be mended by reading it again, the others
@@ -33,10 +33,10 @@ pub enum LayerError {
     Transfer(#[source] io::Error),
     /// Other bytes arrived.
     #[error("the layer arrived as {0}")]
-    Digest(Digest),
+    DigestMismatch(Digest),
     /// Too much of something.
     #[error(transparent)]
-    Bound(#[from] Bound),
+    LimitExceeded(#[from] LimitExceeded),
     /// It ends too early, or its compression is damaged.
     #[error("the layer cannot be decompressed: {0}")]
     Compression(String),
@@ -47,12 +47,12 @@ pub enum LayerError {
 
 impl LayerError {
     /// What a failed read of the tar stream means.
-    pub(super) fn reading(error: io::Error) -> Self {
+    pub(super) fn from_read_error(error: io::Error) -> Self {
         if error.kind() == ErrorKind::UnexpectedEof {
             return Self::Compression("it ends too early".into());
         }
-        match error.downcast::<Bound>() {
-            Ok(bound) => Self::Bound(bound),
+        match error.downcast::<LimitExceeded>() {
+            Ok(bound) => Self::LimitExceeded(bound),
             Err(error) => Self::Compression(error.to_string()),
         }
     }
@@ -60,90 +60,92 @@ impl LayerError {
 
 /// The bits that let anyone start a file. Without one of them not even root may, neither a program nor its loader
 /// (`do_open_execat` in `fs/exec.c`), so nothing is kept of such a file but its size.
-const EXECUTE: u32 = 0o111;
+const EXECUTE_BITS: u32 = 0o111;
 
 /// The prefixes and the name that stand for a removal: OCI image specification, "Representing Changes". What else begins
 /// with the longer prefix is AUFS's own and means nothing.
-const WHITEOUT: &[u8] = b".wh.";
-const AUFS: &[u8] = b".wh..wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
+const WHITEOUT_PREFIX: &[u8] = b".wh.";
+const AUFS_PREFIX: &[u8] = b".wh..wh.";
+const OPAQUE_WHITEOUT: &[u8] = b".wh..wh..opq";
 
 /// Reads a layer to its end.
 ///
 /// # Errors
 /// Where it does not arrive as what its digest names, cannot be read, or exceeds a limit; then it is not read further.
-pub fn read(layer: impl Read, digest: &Digest, limits: &Limits) -> Result<LayerNames, LayerError> {
-    let tar = Decompressed::new(Source::new(layer), limits).map_err(LayerError::Transfer)?;
-    let mut archive = Archive::new(tar, limits);
-    let read = changes(&mut archive, limits);
-    let tar = archive.into_input();
-    let decompressed = tar.count();
-    let source = tar.into_source();
-    if let Err(error @ LayerError::Bound(_)) = read {
+pub fn read_layer(layer: impl Read, digest: &Digest, limits: &LayerLimits) -> Result<LayerChangeset, LayerError> {
+    let tar = DecompressReader::new(HashingReader::new(layer), limits).map_err(LayerError::Transfer)?;
+    let mut archive = TarReader::new(tar, limits);
+    let read = read_changes(&mut archive, limits);
+    let tar = archive.into_inner();
+    let decompressed = tar.decompressed_bytes();
+    let source = tar.into_inner();
+    if let Err(error @ LayerError::LimitExceeded(_)) = read {
         return Err(error);
     }
     // Bytes that are damaged on the way are no news about the image.
     match source.finish(limits.bytes).map_err(LayerError::Transfer)? {
-        None => return Err(Bound::Bytes(limits.bytes).into()),
-        Some(arrived) if arrived != *digest => return Err(LayerError::Digest(arrived)),
+        None => return Err(LimitExceeded::Bytes(limits.bytes).into()),
+        Some(arrived) if arrived != *digest => return Err(LayerError::DigestMismatch(arrived)),
         Some(_) => {}
     }
     let changes = read?.finish();
-    let kept = changes.kept();
-    Ok(LayerNames { changes, decompressed, kept })
+    let kept = changes.memory_size();
+    Ok(LayerChangeset { changes, decompressed_bytes: decompressed, memory_size: kept })
 }
 
-fn changes<R: Read>(archive: &mut Archive<R>, limits: &Limits) -> Result<Changes, LayerError> {
-    let mut changes = Changes::default();
+fn read_changes<R: Read>(archive: &mut TarReader<R>, limits: &LayerLimits) -> Result<PackedChanges, LayerError> {
+    let mut changes = PackedChanges::default();
     let mut count = 0;
-    while let Some(entry) = archive.next()? {
+    while let Some(entry) = archive.next_entry()? {
         count += 1;
         if count > limits.entries {
-            return Err(Bound::Entries(limits.entries).into());
+            return Err(LimitExceeded::Entries(limits.entries).into());
         }
-        change(archive, &entry, limits, &mut changes)?;
+        push_entry(archive, &entry, limits, &mut changes)?;
     }
-    archive.finish()?;
+    archive.drain()?;
     Ok(changes)
 }
 
 /// Takes what an entry changes, if anything.
-fn change<R: Read>(
-    archive: &mut Archive<R>,
-    entry: &Entry,
-    limits: &Limits,
-    changes: &mut Changes,
+fn push_entry<R: Read>(
+    archive: &mut TarReader<R>,
+    entry: &TarEntry,
+    limits: &LayerLimits,
+    changes: &mut PackedChanges,
 ) -> Result<(), LayerError> {
-    let path = path::clean(&entry.name, limits)?;
-    let (directory, name) = path::split(&path);
-    if name == OPAQUE {
-        return Ok(changes.push(Change::Opaque(directory), limits)?);
+    let path = path::clean_archive_path(&entry.name, limits)?;
+    let (directory, name) = path::split_parent(&path);
+    if name == OPAQUE_WHITEOUT {
+        return Ok(changes.push(LayerChange::Opaque(directory), limits)?);
     }
     // The root's own entry: containerd leaves the root as it made it ("file ignored: resolved to root").
-    if name.is_empty() || name.starts_with(AUFS) {
+    if name.is_empty() || name.starts_with(AUFS_PREFIX) {
         return Ok(());
     }
-    if let Some(removed) = name.strip_prefix(WHITEOUT) {
+    if let Some(removed) = name.strip_prefix(WHITEOUT_PREFIX) {
         if matches!(removed, b"" | b"." | b"..") {
-            return Err(damaged("a whiteout names nothing"));
+            return Err(archive_error("a whiteout names nothing"));
         }
         let mut path = directory.to_vec();
-        path::down(&mut path, removed);
-        return Ok(changes.push(Change::Whiteout(&path), limits)?);
+        path::push_component(&mut path, removed);
+        return Ok(changes.push(LayerChange::Whiteout(&path), limits)?);
     }
-    if entry.target.len() > limits.path {
-        return Err(Bound::Path(limits.path).into());
+    if entry.link_target.len() > limits.path {
+        return Err(LimitExceeded::Path(limits.path).into());
     }
     let node = match entry.kind {
-        Kind::HardLink => {
-            let target = path::clean(&entry.target, limits)?;
-            return Ok(changes.push(Change::HardLink { path: &path, target: &target }, limits)?);
+        TarEntryKind::HardLink => {
+            let target = path::clean_archive_path(&entry.link_target, limits)?;
+            return Ok(changes.push(LayerChange::HardLink { path: &path, target: &target }, limits)?);
         }
-        Kind::Link => Node::Link(entry.target.clone()),
-        Kind::Directory => Node::Directory(entry.owner),
-        Kind::Special => Node::Special(entry.owner),
-        Kind::File if entry.owner.mode & EXECUTE == 0 => Node::File(entry.owner, Contents::sized(entry.size)),
-        Kind::File => Node::File(entry.owner, archive.contents(entry)?),
+        TarEntryKind::Symlink => Node::Symlink(entry.link_target.clone()),
+        TarEntryKind::Directory => Node::Directory(entry.permissions),
+        TarEntryKind::Special => Node::Special(entry.permissions),
+        TarEntryKind::File if entry.permissions.mode & EXECUTE_BITS == 0 => {
+            Node::File(entry.permissions, FileContents::with_size(entry.size))
+        }
+        TarEntryKind::File => Node::File(entry.permissions, archive.read_contents(entry)?),
     };
-    Ok(changes.push(Change::Put(&path, &node), limits)?)
+    Ok(changes.push(LayerChange::Insert(&path, &node), limits)?)
 }

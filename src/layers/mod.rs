@@ -3,17 +3,17 @@
 //! Does not know what starts. [`read`] takes one layer from a stream, [`Stack`] answers from the top as soon as it can,
 //! and [`apply`] lays one layer over another where nothing less will do.
 
-mod source;
+mod hashing_reader;
 mod zstd;
 mod decompress;
-mod archive;
+mod tar;
 mod changes;
-mod tidy;
+mod self_contained;
 mod layer;
-mod work;
+mod budget;
 mod apply;
 mod stack;
 
-pub use apply::{ApplyError, apply};
-pub use layer::{LayerError, LayerNames, read};
-pub use stack::Stack;
+pub use apply::{ApplyError, apply_layer};
+pub use layer::{LayerChangeset, LayerError, read_layer};
+pub use stack::LayerStack;

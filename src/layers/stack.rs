@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use super::apply::{ApplyError, apply_within};
-use super::layer::LayerNames;
-use super::tidy::Said;
-use super::work::Work;
-use crate::rootfs::Unknown;
-use crate::rootfs::{Files, Node, ROOT, Rootfs};
-use crate::settings::{Bound, Limits};
+use super::apply::{ApplyError, apply_layer_within_budget};
+use super::budget::ApplyBudget;
+use super::layer::LayerChangeset;
+use super::self_contained::LayerLookup;
+use crate::rootfs::UnknownReason;
+use crate::rootfs::{FileTree, Node, ROOT_DIRECTORY, Rootfs};
+use crate::settings::{LayerLimits, LimitExceeded};
 
 /// The layers of an image that were read so far, the highest first.
 ///
@@ -18,14 +18,14 @@ use crate::settings::{Bound, Limits};
 /// that names are looked up from the top. Other layers are an exception: below one nothing is known until all are there,
 /// and then they are laid one over the other.
 #[derive(Debug, Clone, Default)]
-pub struct Stack {
-    layers: Vec<Arc<LayerNames>>,
-    complete: bool,
+pub struct LayerStack {
+    layers: Vec<Arc<LayerChangeset>>,
+    is_complete: bool,
     /// What the layers make, where not all of them are tidy.
-    laid_out: Option<Rootfs>,
+    merged: Option<Rootfs>,
 }
 
-impl Stack {
+impl LayerStack {
     /// Of no layers yet.
     #[must_use]
     pub fn new() -> Self {
@@ -36,14 +36,14 @@ impl Stack {
     ///
     /// # Errors
     /// Where the layers together have too many names, or too much is kept of them.
-    pub fn push(&mut self, layer: Arc<LayerNames>, limits: &Limits) -> Result<(), Bound> {
+    pub fn push(&mut self, layer: Arc<LayerChangeset>, limits: &LayerLimits) -> Result<(), LimitExceeded> {
         self.layers.push(layer);
-        let sum = |of: fn(&LayerNames) -> usize| self.layers.iter().map(|layer| of(layer)).sum::<usize>();
-        if sum(|layer| layer.changes.len()) > limits.entries_in_all {
-            return Err(Bound::EntriesInAll(limits.entries_in_all));
+        let sum = |of: fn(&LayerChangeset) -> usize| self.layers.iter().map(|layer| of(layer)).sum::<usize>();
+        if sum(|layer| layer.changes.len()) > limits.total_entries {
+            return Err(LimitExceeded::TotalEntries(limits.total_entries));
         }
-        if sum(|layer| layer.kept) > limits.kept {
-            return Err(Bound::Kept(limits.kept));
+        if sum(|layer| layer.memory_size) > limits.memory {
+            return Err(LimitExceeded::Memory(limits.memory));
         }
         Ok(())
     }
@@ -52,87 +52,94 @@ impl Stack {
     ///
     /// # Errors
     /// Where no runtime could unpack them, or a limit is exceeded; the stack is to be given up then.
-    pub fn complete(&mut self, limits: &Limits) -> Result<(), ApplyError> {
-        self.complete_while(limits, &|| true)
+    pub fn complete(&mut self, limits: &LayerLimits) -> Result<(), ApplyError> {
+        self.complete_while_wanted(limits, &|| true)
     }
 
     /// The same, given up where that says that nobody waits any more.
     ///
     /// # Errors
     /// Likewise, and where it was given up.
-    pub fn complete_while(&mut self, limits: &Limits, goes_on: &dyn Fn() -> bool) -> Result<(), ApplyError> {
-        if self.layers.iter().any(|layer| !layer.changes.is_tidy()) {
-            let (mut rootfs, mut work) = (Rootfs::default(), Work::new(limits, goes_on));
+    pub fn complete_while_wanted(
+        &mut self,
+        limits: &LayerLimits,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), ApplyError> {
+        if self.layers.iter().any(|layer| !layer.changes.is_self_contained()) {
+            let (mut rootfs, mut work) = (Rootfs::default(), ApplyBudget::new(limits, goes_on));
             // Each layer goes as soon as it is laid out, so that no name is kept twice for long.
             while let Some(layer) = self.layers.pop() {
-                apply_within(&mut rootfs, &layer, limits, &mut work)?;
+                apply_layer_within_budget(&mut rootfs, &layer, limits, &mut work)?;
             }
-            self.laid_out = Some(rootfs);
+            self.merged = Some(rootfs);
         }
-        self.complete = true;
+        self.is_complete = true;
         Ok(())
     }
 }
 
-impl Files for Stack {
-    fn at(&self, path: &[u8]) -> Result<Option<&Node>, Unknown> {
-        if let Some(rootfs) = &self.laid_out {
-            return Ok(rootfs.at(path));
+impl FileTree for LayerStack {
+    fn get(&self, path: &[u8]) -> Result<Option<&Node>, UnknownReason> {
+        if let Some(rootfs) = &self.merged {
+            return Ok(rootfs.get(path));
         }
         if path.is_empty() {
-            return Ok(Some(&ROOT));
+            return Ok(Some(&ROOT_DIRECTORY));
         }
-        for layer in self.layers.iter().take_while(|layer| layer.changes.is_tidy()) {
-            match layer.changes.said(path) {
-                Said::Put(node) => return Ok(Some(node)),
-                Said::Hidden => return Ok(None),
-                Said::Nothing => {}
+        for layer in self.layers.iter().take_while(|layer| layer.changes.is_self_contained()) {
+            match layer.changes.look_up(path) {
+                LayerLookup::Present(node) => return Ok(Some(node)),
+                LayerLookup::Hidden => return Ok(None),
+                LayerLookup::Unchanged => {}
             }
         }
-        if self.complete { Ok(None) } else { Err(Unknown::Unread([b"/", path].concat())) }
+        if self.is_complete { Ok(None) } else { Err(UnknownReason::LayerNotRead([b"/", path].concat())) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::changes::{Change, Changes};
-    use crate::rootfs::Contents;
-    use crate::rootfs::Owner;
+    use crate::layers::changes::{LayerChange, PackedChanges};
+    use crate::rootfs::FileContents;
+    use crate::rootfs::Permissions;
 
     /// A layer from words: `d a` puts a directory, `f a` a file, `l a` a link, `h a b` a hard link to b, `w a` removes a,
     /// `o a` all that lower layers have below it.
-    fn layer(words: &[&str]) -> Arc<LayerNames> {
-        let limits = Limits::default();
-        let mut changes = Changes::default();
+    fn layer(words: &[&str]) -> Arc<LayerChangeset> {
+        let limits = LayerLimits::default();
+        let mut changes = PackedChanges::default();
         for word in words {
             let (kind, path) = word.split_once(' ').unwrap();
             let (path, target) = path.split_once(' ').unwrap_or((path, ""));
             let (path, target) = (path.as_bytes(), target.as_bytes());
-            let file = Node::File(Owner { mode: 0o755, ..Owner::default() }, Contents::sized(words.len() as u64));
+            let file = Node::File(
+                Permissions { mode: 0o755, ..Permissions::default() },
+                FileContents::with_size(words.len() as u64),
+            );
             let change = match kind {
-                "d" => Change::Put(path, &ROOT),
-                "f" => Change::Put(path, &file),
-                "l" => Change::Put(path, &Node::Link(b"/elsewhere".to_vec())),
-                "h" => Change::HardLink { path, target },
-                "w" => Change::Whiteout(path),
-                _ => Change::Opaque(path),
+                "d" => LayerChange::Insert(path, &ROOT_DIRECTORY),
+                "f" => LayerChange::Insert(path, &file),
+                "l" => LayerChange::Insert(path, &Node::Symlink(b"/elsewhere".to_vec())),
+                "h" => LayerChange::HardLink { path, target },
+                "w" => LayerChange::Whiteout(path),
+                _ => LayerChange::Opaque(path),
             };
             changes.push(change, &limits).unwrap();
         }
         let changes = changes.finish();
-        let kept = changes.kept();
-        Arc::new(LayerNames { changes, decompressed: 0, kept })
+        let kept = changes.memory_size();
+        Arc::new(LayerChangeset { changes, decompressed_bytes: 0, memory_size: kept })
     }
 
     /// What each of the names is: a letter as above, `-` for nothing, `?` while it is not known.
-    fn told(stack: &Stack, names: &[&str]) -> String {
-        let letter = |name: &&str| match stack.at(name.as_bytes()) {
+    fn told(stack: &LayerStack, names: &[&str]) -> String {
+        let letter = |name: &&str| match stack.get(name.as_bytes()) {
             Err(_) => '?',
             Ok(None) => '-',
             Ok(Some(Node::Directory(_))) => 'd',
             Ok(Some(Node::File(..))) => 'f',
-            Ok(Some(Node::Link(_))) => 'l',
+            Ok(Some(Node::Symlink(_))) => 'l',
             Ok(Some(Node::Special(_))) => 's',
         };
         names.iter().map(letter).collect()
@@ -157,11 +164,11 @@ mod tests {
             (vec!["f c", "h e c", "h g e", "f c"], ["c", "e", "g", "g/x", "b"], "fff-?", "fff-f"),
             (vec![], ["", "a", "none", "none/x", "b"], "d????", "dd--f"),
         ] {
-            let mut stack = Stack::new();
-            stack.push(layer(&upper), &Limits::default()).unwrap();
+            let mut stack = LayerStack::new();
+            stack.push(layer(&upper), &LayerLimits::default()).unwrap();
             assert_eq!(told(&stack, &names), before, "{upper:?}");
-            stack.push(layer(&LOWER), &Limits::default()).unwrap();
-            stack.complete(&Limits::default()).unwrap();
+            stack.push(layer(&LOWER), &LayerLimits::default()).unwrap();
+            stack.complete(&LayerLimits::default()).unwrap();
             assert_eq!(told(&stack, &names), after, "{upper:?}");
         }
     }
@@ -181,37 +188,43 @@ mod tests {
             vec!["h a a"],
             vec!["f a", "h a a"],
         ] {
-            let mut stack = Stack::new();
-            stack.push(layer(&["f top"]), &Limits::default()).unwrap();
-            stack.push(layer(&untidy), &Limits::default()).unwrap();
+            let mut stack = LayerStack::new();
+            stack.push(layer(&["f top"]), &LayerLimits::default()).unwrap();
+            stack.push(layer(&untidy), &LayerLimits::default()).unwrap();
             assert_eq!(told(&stack, &["", "top", "a", "b"]), "df??", "{untidy:?}");
         }
-        let mut stack = Stack::new();
+        let mut stack = LayerStack::new();
         for words in [vec!["f l/x"], vec!["d elsewhere", "l l"]] {
-            stack.push(layer(&words), &Limits::default()).unwrap();
+            stack.push(layer(&words), &LayerLimits::default()).unwrap();
         }
-        stack.complete(&Limits::default()).unwrap();
+        stack.complete(&LayerLimits::default()).unwrap();
         assert_eq!(told(&stack, &["l", "l/x", "elsewhere/x", "none"]), "l-f-");
     }
 
     #[test]
     fn names_and_bytes_are_bounded_over_all_layers() {
         let two = || layer(&["d a", "f a/x"]);
-        let push = |limits: Limits| {
-            let mut stack = Stack::new();
+        let push = |limits: LayerLimits| {
+            let mut stack = LayerStack::new();
             stack.push(two(), &limits).and_then(|()| stack.push(two(), &limits))
         };
-        let kept = 2 * two().kept;
-        assert_eq!(push(Limits { entries_in_all: 4, kept, ..Limits::default() }), Ok(()));
-        assert_eq!(push(Limits { entries_in_all: 3, ..Limits::default() }), Err(Bound::EntriesInAll(3)));
-        assert_eq!(push(Limits { kept: kept - 1, ..Limits::default() }), Err(Bound::Kept(kept - 1)));
+        let kept = 2 * two().memory_size;
+        assert_eq!(push(LayerLimits { total_entries: 4, memory: kept, ..LayerLimits::default() }), Ok(()));
+        assert_eq!(
+            push(LayerLimits { total_entries: 3, ..LayerLimits::default() }),
+            Err(LimitExceeded::TotalEntries(3))
+        );
+        assert_eq!(
+            push(LayerLimits { memory: kept - 1, ..LayerLimits::default() }),
+            Err(LimitExceeded::Memory(kept - 1))
+        );
     }
 
     #[test]
     fn a_stack_that_no_runtime_could_unpack_is_refused() {
-        let mut stack = Stack::new();
-        stack.push(layer(&["f a/x"]), &Limits::default()).unwrap();
-        stack.push(layer(&["f a"]), &Limits::default()).unwrap();
-        assert_eq!(stack.complete(&Limits::default()), Err(ApplyError::NoDirectory("a".into())));
+        let mut stack = LayerStack::new();
+        stack.push(layer(&["f a/x"]), &LayerLimits::default()).unwrap();
+        stack.push(layer(&["f a"]), &LayerLimits::default()).unwrap();
+        assert_eq!(stack.complete(&LayerLimits::default()), Err(ApplyError::NotADirectory("a".into())));
     }
 }

@@ -9,30 +9,30 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// Reads one frame after the other; the crate knows only a single one.
-pub(super) struct Zstd<R> {
+pub(super) struct ZstdReader<R> {
     source: R,
     frame: FrameDecoder,
-    within: bool,
+    in_frame: bool,
 }
 
-impl<R: BufRead> Zstd<R> {
+impl<R: BufRead> ZstdReader<R> {
     /// A window larger than `window` bytes is an error.
     pub(super) fn new(source: R, window: u64) -> Self {
         let mut frame = FrameDecoder::new();
         frame.set_max_window_size(window);
-        Self { source, frame, within: false }
+        Self { source, frame, in_frame: false }
     }
 
-    pub(super) fn source(&self) -> &R {
+    pub(super) fn get_ref(&self) -> &R {
         &self.source
     }
 
-    pub(super) fn into_source(self) -> R {
+    pub(super) fn into_inner(self) -> R {
         self.source
     }
 
     /// Begins the next frame that holds data; `false` at the end.
-    fn begin(&mut self) -> io::Result<bool> {
+    fn start_frame(&mut self) -> io::Result<bool> {
         loop {
             if self.source.fill_buf()?.is_empty() {
                 return Ok(false);
@@ -51,20 +51,20 @@ impl<R: BufRead> Zstd<R> {
     }
 }
 
-impl<R: BufRead> Read for Zstd<R> {
+impl<R: BufRead> Read for ZstdReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.within && self.frame.can_collect() > 0 {
+            if self.in_frame && self.frame.can_collect() > 0 {
                 return Read::read(&mut self.frame, buffer);
             }
-            if self.within && !self.frame.is_finished() {
+            if self.in_frame && !self.frame.is_finished() {
                 let one = BlockDecodingStrategy::UptoBlocks(1);
                 let decoded = self.frame.decode_blocks(&mut self.source, one);
                 decoded.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
                 continue;
             }
-            self.within = self.begin()?;
-            if !self.within {
+            self.in_frame = self.start_frame()?;
+            if !self.in_frame {
                 return Ok(0);
             }
         }

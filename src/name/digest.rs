@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::text::quoted;
+use crate::text::sanitize_quoted;
 
 /// The digest of a manifest or a blob: its identity.
 ///
@@ -24,11 +24,11 @@ impl Digest {
     /// The digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self::finished(Sha256::new_with_prefix(bytes))
+        Self::from_hasher(Sha256::new_with_prefix(bytes))
     }
 
     /// The digest of all that was put into this hasher.
-    pub(crate) fn finished(hasher: Sha256) -> Self {
+    pub(crate) fn from_hasher(hasher: Sha256) -> Self {
         let mut text = String::with_capacity(PREFIX.len() + HEX_DIGITS);
         text.push_str(PREFIX);
         for byte in hasher.finalize() {
@@ -74,7 +74,7 @@ impl FromStr for Digest {
         let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
         match text.strip_prefix(PREFIX) {
             Some(hex) if hex.len() == HEX_DIGITS && hex.bytes().all(is_hex) => Ok(Self(text.to_owned())),
-            _ => Err(DigestError(quoted(text))),
+            _ => Err(DigestError(sanitize_quoted(text))),
         }
     }
 }

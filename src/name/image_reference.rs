@@ -5,22 +5,22 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::text::quoted;
+use crate::text::sanitize_quoted;
 
 /// The repository's host, as references name it, and its path. Shown in full: `docker.io/library/busybox`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Remote {
+pub struct RemoteRepository {
     host: String,
     path: String,
 }
 
 /// The host of names without one, and what is put before those of a single word: `splitDockerDomain` there.
-const HUB: (&str, &str) = ("docker.io", "library/");
+const DOCKER_HUB: (&str, &str) = ("docker.io", "library/");
 
 /// The longest path, in bytes: `RepositoryNameTotalLengthMax` there.
 const MAX_PATH: usize = 255;
 
-impl Remote {
+impl RemoteRepository {
     /// The host with its port, where it has one.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -35,12 +35,12 @@ impl Remote {
 
     /// Whether it is one of Docker Hub, whose API and credentials go by other names.
     #[must_use]
-    pub fn is_of_hub(&self) -> bool {
-        self.host == HUB.0
+    pub fn is_docker_hub(&self) -> bool {
+        self.host == DOCKER_HUB.0
     }
 }
 
-impl fmt::Display for Remote {
+impl fmt::Display for RemoteRepository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.host, self.path)
     }
@@ -49,7 +49,7 @@ impl fmt::Display for Remote {
 /// Why the text is not a repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
-pub enum RemoteError {
+pub enum RemoteRepositoryError {
     #[error("`{0}` is not the host of a registry: expected `NAME[:PORT]`")]
     Host(String),
     #[error(
@@ -57,35 +57,35 @@ pub enum RemoteError {
     )]
     Path(String),
     #[error("`{0}` is an image's id, which no registry knows it by")]
-    Id(String),
+    ImageId(String),
 }
 
-impl FromStr for Remote {
-    type Err = RemoteError;
+impl FromStr for RemoteRepository {
+    type Err = RemoteRepositoryError;
 
-    fn from_str(name: &str) -> Result<Self, RemoteError> {
+    fn from_str(name: &str) -> Result<Self, RemoteRepositoryError> {
         let (host, path) = match name.split_once('/') {
-            Some((host, path)) if is_like_a_host(host) => (host, path),
-            _ => (HUB.0, name),
+            Some((host, path)) if looks_like_host(host) => (host, path),
+            _ => (DOCKER_HUB.0, name),
         };
-        let host = if host == "index.docker.io" { HUB.0 } else { host };
-        let is_short = host == HUB.0 && !path.contains('/');
+        let host = if host == "index.docker.io" { DOCKER_HUB.0 } else { host };
+        let is_short = host == DOCKER_HUB.0 && !path.contains('/');
         if is_short && path.len() == 64 && path.bytes().all(|c| c.is_ascii_hexdigit()) {
-            return Err(RemoteError::Id(quoted(path)));
+            return Err(RemoteRepositoryError::ImageId(sanitize_quoted(path)));
         }
         if !is_host(host) {
-            return Err(RemoteError::Host(quoted(host)));
+            return Err(RemoteRepositoryError::Host(sanitize_quoted(host)));
         }
-        if path.len() > MAX_PATH || !path.split('/').all(is_component) {
-            return Err(RemoteError::Path(quoted(path)));
+        if path.len() > MAX_PATH || !path.split('/').all(is_path_component) {
+            return Err(RemoteRepositoryError::Path(sanitize_quoted(path)));
         }
-        let path = if is_short { format!("{}{path}", HUB.1) } else { path.to_owned() };
+        let path = if is_short { format!("{}{path}", DOCKER_HUB.1) } else { path.to_owned() };
         Ok(Self { host: host.to_owned(), path })
     }
 }
 
 /// Whether what stands before the first slash is a host and no part of a path.
-fn is_like_a_host(text: &str) -> bool {
+fn looks_like_host(text: &str) -> bool {
     text.contains(['.', ':', '[']) || text == "localhost"
 }
 
@@ -108,7 +108,7 @@ fn is_host(host: &str) -> bool {
 }
 
 /// `path-component` of the grammar: words, and between them `.`, `_`, `__` or any number of `-`.
-fn is_component(text: &str) -> bool {
+fn is_path_component(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_joint = |joint: &str| matches!(joint, "." | "_" | "__") || joint.bytes().all(|c| c == b'-');
     // What is not a word must lie between two words.
@@ -136,7 +136,7 @@ mod tests {
             ("GHCR.io/a", "GHCR.io/a"),
             ("ghcr.io/a--b/c__d/e_f.g0", "ghcr.io/a--b/c__d/e_f.g0"),
         ] {
-            let remote: Remote = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+            let remote: RemoteRepository = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(remote.to_string(), full);
             assert_eq!(remote.to_string().parse(), Ok(remote));
         }
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn bad_names_are_refused() {
         for bad in ["a..b/c", "-a.b/c", "a.b:/c", "a.b:99999/c", "a.b:+1/c", "[::1/c", "[x]/c", "a_b.c/d", "https:/"] {
-            assert!(matches!(bad.parse::<Remote>(), Err(RemoteError::Host(_))), "{bad}");
+            assert!(matches!(bad.parse::<RemoteRepository>(), Err(RemoteRepositoryError::Host(_))), "{bad}");
         }
         let long = format!("ghcr.io/{}", "a".repeat(256));
         for bad in [
@@ -168,8 +168,11 @@ mod tests {
             "./a/b",
             &long,
         ] {
-            assert!(bad.parse::<Remote>().is_err(), "{bad}");
+            assert!(bad.parse::<RemoteRepository>().is_err(), "{bad}");
         }
-        assert!(matches!("0123456789abcdef".repeat(4).parse::<Remote>(), Err(RemoteError::Id(_))));
+        assert!(matches!(
+            "0123456789abcdef".repeat(4).parse::<RemoteRepository>(),
+            Err(RemoteRepositoryError::ImageId(_))
+        ));
     }
 }

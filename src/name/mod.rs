@@ -11,10 +11,10 @@ mod image_reference;
 
 pub use digest::{Digest, DigestError};
 #[cfg(feature = "cli")]
-pub use image_reference::{Remote, RemoteError};
-pub use repository::{Repository, RepositoryError, arn_of_repositories};
+pub use image_reference::{RemoteRepository, RemoteRepositoryError};
+pub use repository::{Repository, RepositoryError, repository_arn};
 pub use tag::{Tag, TagError};
-pub use verdict_tag::MARK_PREFIX;
+pub use verdict_tag::VERDICT_TAG_PREFIX;
 
 /// Which image of a repository is meant: by digest, by tag, or by both, where the registry is to confirm that they
 /// still belong together.
@@ -25,7 +25,7 @@ pub enum Selector {
     /// These bytes, whatever points at them.
     Digest(Digest),
     /// These bytes, as long as the tag still points at them.
-    Both(Digest, Tag),
+    DigestAndTag(Digest, Tag),
 }
 
 impl Selector {
@@ -33,7 +33,7 @@ impl Selector {
     #[must_use]
     pub fn new(digest: Option<Digest>, tag: Option<Tag>) -> Option<Self> {
         match (digest, tag) {
-            (Some(digest), Some(tag)) => Some(Self::Both(digest, tag)),
+            (Some(digest), Some(tag)) => Some(Self::DigestAndTag(digest, tag)),
             (Some(digest), None) => Some(Self::Digest(digest)),
             (None, Some(tag)) => Some(Self::Tag(tag)),
             (None, None) => None,
@@ -45,7 +45,7 @@ impl Selector {
     pub fn digest(&self) -> Option<&Digest> {
         match self {
             Self::Tag(_) => None,
-            Self::Digest(digest) | Self::Both(digest, _) => Some(digest),
+            Self::Digest(digest) | Self::DigestAndTag(digest, _) => Some(digest),
         }
     }
 
@@ -54,7 +54,7 @@ impl Selector {
     pub fn tag(&self) -> Option<&Tag> {
         match self {
             Self::Digest(_) => None,
-            Self::Tag(tag) | Self::Both(_, tag) => Some(tag),
+            Self::Tag(tag) | Self::DigestAndTag(_, tag) => Some(tag),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::tag::Tag;
-use crate::text::quoted;
+use crate::text::sanitize_quoted;
 
 /// A private repository of Amazon ECR. Shown as its URI, without a scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,7 +46,7 @@ impl Repository {
                 && part.bytes().all(|c| plain(c) || matches!(c, b'.' | b'_' | b'-'))
         };
         let is_name = name.len() <= MAX_NAME && name.split('/').all(is_part);
-        let cut = quoted;
+        let cut = sanitize_quoted;
         if !is_account {
             Err(RepositoryError::Account(cut(account)))
         } else if !is_region {
@@ -63,7 +63,7 @@ impl Repository {
     /// # Errors
     /// Where it is not that of a repository.
     pub fn from_arn(arn: &str) -> Result<Self, RepositoryError> {
-        let not_an_arn = || RepositoryError::Arn(quoted(arn));
+        let not_an_arn = || RepositoryError::Arn(sanitize_quoted(arn));
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         let &["arn", _, "ecr", region, account, resource] = parts.as_slice() else { return Err(not_an_arn()) };
         let repository = Self::new(account, region, resource.strip_prefix("repository/").ok_or_else(not_an_arn)?)?;
@@ -92,12 +92,12 @@ impl Repository {
     /// The Amazon resource name, in the partition of the region.
     #[must_use]
     pub fn arn(&self) -> String {
-        arn_of_repositories(Some(&self.account), &self.region, &self.name)
+        repository_arn(Some(&self.account), &self.region, &self.name)
     }
 
     /// The URI with a tag, as `docker push` takes it; without one where there is none.
     #[must_use]
-    pub fn tagged(&self, tag: Option<&Tag>) -> String {
+    pub fn uri_with_tag(&self, tag: Option<&Tag>) -> String {
         tag.map_or_else(|| self.to_string(), |tag| format!("{self}:{tag}"))
     }
 }
@@ -105,7 +105,7 @@ impl Repository {
 /// The Amazon resource name of a repository, or of all that a pattern such as `*` means; of any account, where none is
 /// said. As policies take it.
 #[must_use]
-pub fn arn_of_repositories(account: Option<&str>, region: &str, name: &str) -> String {
+pub fn repository_arn(account: Option<&str>, region: &str, name: &str) -> String {
     format!("arn:{}:ecr:{region}:{}:repository/{name}", partition(region).0, account.unwrap_or("*"))
 }
 
@@ -149,7 +149,7 @@ impl FromStr for Repository {
             let (region, _) = rest.split_once('.')?;
             Some((account, region, name))
         };
-        let not_a_uri = || RepositoryError::Uri(quoted(uri));
+        let not_a_uri = || RepositoryError::Uri(sanitize_quoted(uri));
         let (account, region, name) = parts().ok_or_else(not_a_uri)?;
         let repository = Self::new(account, region, name)?;
         // The suffix must be the region's own: a look-alike host is not a repository of Amazon ECR.
@@ -203,7 +203,7 @@ mod tests {
         ] {
             assert!(Repository::from_arn(bad).is_err(), "{bad}");
         }
-        assert_eq!(arn_of_repositories(None, "cn-north-1", "*"), "arn:aws-cn:ecr:cn-north-1:*:repository/*");
+        assert_eq!(repository_arn(None, "cn-north-1", "*"), "arn:aws-cn:ecr:cn-north-1:*:repository/*");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::text::quoted;
+use crate::text::sanitize_quoted;
 
 /// A tag: up to 128 of `A-Z a-z 0-9 _ . -`, not beginning with `.` or `-`.
 ///
@@ -29,7 +29,7 @@ impl Tag {
     /// Whether this is how clients name what belongs to another image: `sha256-<hex>` (the referrers tag schema of the
     /// OCI distribution specification) or the same with a suffix (`.sig`, `.att`, `.sbom` of cosign).
     #[must_use]
-    pub fn names_a_referrer(&self) -> bool {
+    pub fn is_referrer_tag(&self) -> bool {
         let Some(rest) = self.0.strip_prefix("sha256-") else { return false };
         let (hex, suffix) = rest.split_at_checked(64).unwrap_or((rest, ""));
         hex.len() == 64 && hex.bytes().all(|c| c.is_ascii_hexdigit()) && (suffix.is_empty() || suffix.starts_with('.'))
@@ -56,7 +56,7 @@ impl FromStr for Tag {
         if first && text.len() <= MAX_LENGTH && text.bytes().all(|c| word(c) || c == b'.' || c == b'-') {
             Ok(Self(text.to_owned()))
         } else {
-            Err(TagError(quoted(text)))
+            Err(TagError(sanitize_quoted(text)))
         }
     }
 }
@@ -90,7 +90,7 @@ mod tests {
             ("sha256-abc.sig".to_owned(), false),
             ("v1.sig".to_owned(), false),
         ] {
-            assert_eq!(tag.parse::<Tag>().unwrap().names_a_referrer(), names, "{tag}");
+            assert_eq!(tag.parse::<Tag>().unwrap().is_referrer_tag(), names, "{tag}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::name::Digest;
 
 /// Whose media types a manifest uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
+pub enum MediaTypeFamily {
     /// Docker's.
     Docker,
     /// The Open Container Initiative's.
@@ -35,14 +35,14 @@ pub struct Layer {
     /// Its size in bytes as the manifest says; 0 where it does not.
     pub size: u64,
     /// Whether its files can be read.
-    pub access: Access,
+    pub access: LayerAccess,
 }
 
 /// Whether the files of a layer can be read, by its media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum LayerAccess {
     /// They can.
-    Open,
+    Readable,
     /// They are encrypted, for whom the image is meant.
     Encrypted,
     /// They lie elsewhere, at an address that the manifest names and that is never followed.
@@ -51,23 +51,23 @@ pub enum Access {
 
 /// What a manifest's or a descriptor's media type says of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MediaTypeKind {
     Index,
-    Manifest(Family),
+    Manifest(MediaTypeFamily),
     Schema1,
     Other,
 }
 
-pub(super) fn kind(media_type: &str) -> Kind {
+pub(super) fn classify_manifest(media_type: &str) -> MediaTypeKind {
     match media_type {
         "application/vnd.oci.image.index.v1+json" | "application/vnd.docker.distribution.manifest.list.v2+json" => {
-            Kind::Index
+            MediaTypeKind::Index
         }
-        "application/vnd.oci.image.manifest.v1+json" => Kind::Manifest(Family::Oci),
-        "application/vnd.docker.distribution.manifest.v2+json" => Kind::Manifest(Family::Docker),
+        "application/vnd.oci.image.manifest.v1+json" => MediaTypeKind::Manifest(MediaTypeFamily::Oci),
+        "application/vnd.docker.distribution.manifest.v2+json" => MediaTypeKind::Manifest(MediaTypeFamily::Docker),
         "application/vnd.docker.distribution.manifest.v1+json"
-        | "application/vnd.docker.distribution.manifest.v1+prettyjws" => Kind::Schema1,
-        _ => Kind::Other,
+        | "application/vnd.docker.distribution.manifest.v1+prettyjws" => MediaTypeKind::Schema1,
+        _ => MediaTypeKind::Other,
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn is_image_config(media_type: &str) -> bool {
 
 /// Whether this is a type that registries and old clients put in the place of an image config's, which Docker Engine
 /// takes for one: `imageTypes` in moby's `distribution/registry.go`.
-pub(super) fn is_default_config(media_type: &str) -> bool {
+pub(super) fn is_generic_config(media_type: &str) -> bool {
     matches!(media_type, "" | "application/octet-stream" | "application/json" | "text/html" | "text/plain")
 }
 
@@ -88,22 +88,22 @@ pub(super) fn is_in_toto(media_type: &str) -> bool {
 }
 
 /// What the types of layers of files begin with.
-const FILES: [(&str, Access); 4] = [
-    ("application/vnd.oci.image.layer.v1.tar", Access::Open),
-    ("application/vnd.oci.image.layer.nondistributable.v1.tar", Access::Foreign),
-    ("application/vnd.docker.image.rootfs.diff.tar", Access::Open),
-    ("application/vnd.docker.image.rootfs.foreign.diff.tar", Access::Foreign),
+const LAYER_TYPE_PREFIXES: [(&str, LayerAccess); 4] = [
+    ("application/vnd.oci.image.layer.v1.tar", LayerAccess::Readable),
+    ("application/vnd.oci.image.layer.nondistributable.v1.tar", LayerAccess::Foreign),
+    ("application/vnd.docker.image.rootfs.diff.tar", LayerAccess::Readable),
+    ("application/vnd.docker.image.rootfs.foreign.diff.tar", LayerAccess::Foreign),
 ];
 
 /// The compression of a layer of files; `None` where the type is that of something else.
-pub(super) fn files(media_type: &str) -> Option<(Compression, Access)> {
+pub(super) fn parse_layer_type(media_type: &str) -> Option<(Compression, LayerAccess)> {
     // Encryption is written behind everything else: `ocicrypt`'s "OCI Image Encryption".
     let (media_type, sealed) = match media_type.strip_suffix("+encrypted") {
-        Some(media_type) => (media_type, Some(Access::Encrypted)),
+        Some(media_type) => (media_type, Some(LayerAccess::Encrypted)),
         None => (media_type, None),
     };
     let (suffix, access) =
-        FILES.iter().find_map(|(prefix, access)| Some((media_type.strip_prefix(prefix)?, *access)))?;
+        LAYER_TYPE_PREFIXES.iter().find_map(|(prefix, access)| Some((media_type.strip_prefix(prefix)?, *access)))?;
     let compression = match suffix {
         "" => Compression::None,
         "+gzip" | ".gzip" => Compression::Gzip,
@@ -119,17 +119,17 @@ mod tests {
 
     #[test]
     fn layers_of_files_are_told_from_others() {
-        use Access::{Encrypted, Foreign, Open};
         use Compression::{Gzip, None as Plain, Zstd};
+        use LayerAccess::{Encrypted, Foreign, Readable};
         for (media_type, expected) in [
-            ("application/vnd.oci.image.layer.v1.tar", Some((Plain, Open))),
-            ("application/vnd.oci.image.layer.v1.tar+gzip", Some((Gzip, Open))),
-            ("application/vnd.oci.image.layer.v1.tar+zstd", Some((Zstd, Open))),
+            ("application/vnd.oci.image.layer.v1.tar", Some((Plain, Readable))),
+            ("application/vnd.oci.image.layer.v1.tar+gzip", Some((Gzip, Readable))),
+            ("application/vnd.oci.image.layer.v1.tar+zstd", Some((Zstd, Readable))),
             ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", Some((Gzip, Encrypted))),
             ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", Some((Gzip, Foreign))),
-            ("application/vnd.docker.image.rootfs.diff.tar", Some((Plain, Open))),
-            ("application/vnd.docker.image.rootfs.diff.tar.gzip", Some((Gzip, Open))),
-            ("application/vnd.docker.image.rootfs.diff.tar.zstd", Some((Zstd, Open))),
+            ("application/vnd.docker.image.rootfs.diff.tar", Some((Plain, Readable))),
+            ("application/vnd.docker.image.rootfs.diff.tar.gzip", Some((Gzip, Readable))),
+            ("application/vnd.docker.image.rootfs.diff.tar.zstd", Some((Zstd, Readable))),
             ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", Some((Gzip, Foreign))),
             ("application/vnd.in-toto+json", None),
             ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", None),
@@ -138,7 +138,7 @@ mod tests {
             ("text/spdx", None),
             ("", None),
         ] {
-            assert_eq!(files(media_type), expected, "{media_type}");
+            assert_eq!(parse_layer_type(media_type), expected, "{media_type}");
         }
     }
 }

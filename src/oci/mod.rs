@@ -3,17 +3,17 @@
 //! Does not know where it is meant to run, nor whether what it says is true.
 
 mod media_type;
-mod json;
-mod process;
+mod lenient_json;
+mod process_config;
 mod config;
 mod manifest;
 mod schema1;
 mod index;
-mod read;
+mod reader;
 
-pub use media_type::{Access, Compression, Family, Layer};
-pub use process::{Process, Trace};
-pub use read::{Want, read};
+pub use media_type::{Compression, Layer, LayerAccess, MediaTypeFamily};
+pub use process_config::{BuildHint, ProcessConfig};
+pub use reader::{ImageReadOptions, read_image};
 
 use crate::name::Digest;
 use crate::platform::Platform;
@@ -26,19 +26,19 @@ pub struct Image {
     /// The media type of that, as the registry or the document itself names it.
     pub media_type: String,
     /// What it holds.
-    pub content: Content,
+    pub content: ImageContent,
     /// The value of the label that declares the intended runtimes, where a config that was read has it.
-    pub label: Option<String>,
+    pub runtime_label: Option<String>,
 }
 
 /// What a manifest turned out to describe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "there is one of it")]
-pub enum Content {
+pub enum ImageContent {
     /// One image for one platform.
-    Single(Single),
+    Single(PlatformImage),
     /// Images for several platforms, in the order in which a client looks through them.
-    Index(Vec<Entry>),
+    Index(Vec<IndexEntry>),
     /// Not an image: the media type says what.
     Artifact(String),
     /// A provenance or SBOM attestation, which looks like an image to a runtime.
@@ -49,55 +49,55 @@ pub enum Content {
 
 /// One image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Single {
+pub struct PlatformImage {
     /// The digest of its manifest.
     pub digest: Digest,
     /// What its config says; unknown where that could not be read.
     pub platform: Platform,
     /// Why the config could not be read.
-    pub unread: Option<String>,
+    pub config_error: Option<String>,
     /// Whose types the manifest uses.
-    pub family: Family,
+    pub family: MediaTypeFamily,
     /// Its layers, the lowest first.
     pub layers: Vec<Layer>,
     /// Why not all its layers are among them, where they are not.
-    pub gap: Option<String>,
+    pub layers_error: Option<String>,
     /// Entrypoint and command together, cut to what a message needs; empty where the config has neither or was not read.
-    pub command: Vec<String>,
+    pub shown_command: Vec<String>,
     /// What a runtime starts, whole; empty where the config was not read.
-    pub process: Process,
+    pub process: ProcessConfig,
 }
 
 /// One platform of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct IndexEntry {
     /// The digest that its descriptor names.
     pub digest: Digest,
     /// What its descriptor says, completed by the child's config where the descriptor says nothing.
     pub platform: Platform,
     /// The child itself.
-    pub child: Child,
+    pub child: IndexChild,
 }
 
 /// What is known of the child of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "most of the few that there are hold an image")]
-pub enum Child {
+pub enum IndexChild {
     /// It was not looked at: nothing depends on it.
-    Unread,
+    NotRead,
     /// Its manifest was read; its config where [`Single::unread`] is empty.
-    Read(Single),
+    Read(PlatformImage),
     /// It cannot be had, because …
-    Missing(String),
+    Unavailable(String),
 }
 
-impl Entry {
+impl IndexEntry {
     /// The child, where its manifest was read.
     #[must_use]
-    pub fn single(&self) -> Option<&Single> {
+    pub fn image(&self) -> Option<&PlatformImage> {
         match &self.child {
-            Child::Read(single) => Some(single),
-            Child::Unread | Child::Missing(_) => None,
+            IndexChild::Read(single) => Some(single),
+            IndexChild::NotRead | IndexChild::Unavailable(_) => None,
         }
     }
 }
@@ -113,22 +113,24 @@ impl Image {
             }
         };
         match &self.content {
-            Content::Single(single) => add(&single.platform),
-            Content::Index(entries) => entries.iter().for_each(|entry| add(&entry.platform)),
-            Content::Artifact(_) | Content::Attestation | Content::Unreadable(_) => {}
+            ImageContent::Single(single) => add(&single.platform),
+            ImageContent::Index(entries) => entries.iter().for_each(|entry| add(&entry.platform)),
+            ImageContent::Artifact(_) | ImageContent::Attestation | ImageContent::Unreadable(_) => {}
         }
         platforms
     }
 
     /// Whether a manifest or a config that was looked for could not be had or not be read.
     #[must_use]
-    pub fn lacks_a_part(&self) -> bool {
-        let is_unread = |single: &Single| single.unread.is_some();
-        let lacks = |entry: &Entry| matches!(entry.child, Child::Missing(_)) || entry.single().is_some_and(is_unread);
+    pub fn is_incomplete(&self) -> bool {
+        let is_unread = |single: &PlatformImage| single.config_error.is_some();
+        let lacks = |entry: &IndexEntry| {
+            matches!(entry.child, IndexChild::Unavailable(_)) || entry.image().is_some_and(is_unread)
+        };
         match &self.content {
-            Content::Single(single) => is_unread(single),
-            Content::Index(entries) => entries.iter().any(lacks),
-            Content::Artifact(_) | Content::Attestation | Content::Unreadable(_) => false,
+            ImageContent::Single(single) => is_unread(single),
+            ImageContent::Index(entries) => entries.iter().any(lacks),
+            ImageContent::Artifact(_) | ImageContent::Attestation | ImageContent::Unreadable(_) => false,
         }
     }
 }

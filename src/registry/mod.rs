@@ -4,22 +4,22 @@
 
 pub mod ecr;
 pub mod oci_layout;
-pub mod listed;
+pub mod layout_index;
 #[cfg(feature = "cli")]
 pub mod archive;
 #[cfg(feature = "cli")]
 pub mod distribution;
-pub mod counted;
-mod pieces;
-mod trusted;
-mod signed;
+pub mod counting;
+mod body;
+mod url_policy;
+mod schema1_digest;
 
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::aws::service_error::Cause;
+use crate::aws::service_error::BoxError;
 use crate::name::{Digest, Selector};
-use crate::text::printable;
+use crate::text::sanitize;
 
 /// The largest manifest, in bytes: Amazon ECR takes no larger one (service quotas, "Maximum manifest size").
 pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
@@ -39,7 +39,7 @@ const MANIFEST_TYPES: [&str; 6] = [
 const BLOB_ATTEMPTS: usize = 2;
 
 /// The bytes of a blob, read outside of the asynchronous runtime: reading waits for them. Dropped, the transfer ends.
-pub type Stream = Box<dyn Read + Send>;
+pub type BlobReader = Box<dyn Read + Send>;
 
 /// The images of one repository.
 pub trait Registry {
@@ -47,68 +47,70 @@ pub trait Registry {
     ///
     /// # Errors
     /// Where the registry could not be asked; then nothing is known and the whole event is to be retried.
-    fn manifests(&self, which: &[Selector]) -> impl Future<Output = Result<Vec<Answer<Manifest>>, RegistryError>>;
+    fn fetch_manifests(&self, which: &[Selector])
+    -> impl Future<Output = Result<Vec<Lookup<Manifest>>, RegistryError>>;
 
     /// One blob of at most `limit` bytes. Not verified.
     ///
     /// # Errors
     /// As above; [`RegistryError::Transfer`] where a second request may well succeed.
-    fn blob(&self, digest: &Digest, limit: usize) -> impl Future<Output = Result<Answer<Vec<u8>>, RegistryError>>;
+    fn fetch_blob(&self, digest: &Digest, limit: usize)
+    -> impl Future<Output = Result<Lookup<Vec<u8>>, RegistryError>>;
 
     /// One blob as it arrives, however large. Not verified.
     ///
     /// # Errors
     /// As above. Where the transfer fails later, the stream does.
-    fn stream(&self, digest: &Digest) -> impl Future<Output = Result<Answer<Stream>, RegistryError>>;
+    fn open_blob(&self, digest: &Digest) -> impl Future<Output = Result<Lookup<BlobReader>, RegistryError>>;
 
     /// The value of the repository's resource tag of this key, where it has one.
     ///
     /// # Errors
     /// As above.
-    fn resource_tag(&self, key: &str) -> impl Future<Output = Result<Option<String>, RegistryError>>;
+    fn fetch_resource_tag(&self, key: &str) -> impl Future<Output = Result<Option<String>, RegistryError>>;
 }
 
 impl<R: Registry> Registry for &R {
-    async fn manifests(&self, which: &[Selector]) -> Result<Vec<Answer<Manifest>>, RegistryError> {
-        (**self).manifests(which).await
+    async fn fetch_manifests(&self, which: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
+        (**self).fetch_manifests(which).await
     }
 
-    async fn blob(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
-        (**self).blob(digest, limit).await
+    async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
+        (**self).fetch_blob(digest, limit).await
     }
 
-    async fn stream(&self, digest: &Digest) -> Result<Answer<Stream>, RegistryError> {
-        (**self).stream(digest).await
+    async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
+        (**self).open_blob(digest).await
     }
 
-    async fn resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
-        (**self).resource_tag(key).await
+    async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
+        (**self).fetch_resource_tag(key).await
     }
 }
 
-impl<T> Answer<T> {
+impl<T> Lookup<T> {
     /// The same answer with another value.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Lookup<U> {
         match self {
-            Self::Found(value) => Answer::Found(change(value)),
-            Self::Absent => Answer::Absent,
-            Self::Moved => Answer::Moved,
-            Self::Refused(reason) => Answer::Refused(reason),
+            Self::Found(value) => Lookup::Found(change(value)),
+            Self::NotFound => Lookup::NotFound,
+            Self::TagMoved => Lookup::TagMoved,
+            Self::Unavailable(reason) => Lookup::Unavailable(reason),
         }
     }
 }
 
 /// What a registry says when it answers at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer<T> {
+pub enum Lookup<T> {
     /// Here it is.
     Found(T),
     /// It is not there.
-    Absent,
+    NotFound,
     /// It is there, but the tag points at another image.
-    Moved,
+    TagMoved,
     /// It is there, but cannot be had, because …
-    Refused(String),
+    Unavailable(String),
 }
 
 /// A manifest as the registry keeps it.
@@ -128,19 +130,19 @@ pub enum RegistryError {
     /// A permission is missing.
     #[error("{action} on {resource} was denied: allow the caller this action on this resource")]
     #[allow(missing_docs, reason = "the message says it")]
-    Denied { action: &'static str, resource: String, source: Cause },
+    Denied { action: &'static str, resource: String, source: BoxError },
     /// The repository is not there.
     #[error("{action}: {resource} does not exist")]
     #[allow(missing_docs, reason = "the message says it")]
-    NoRepository { action: &'static str, resource: String, source: Cause },
+    RepositoryNotFound { action: &'static str, resource: String, source: BoxError },
     /// The registry failed or was too slow, after the client's own retries.
     #[error("{action} on {resource} failed")]
     #[allow(missing_docs, reason = "the message says it")]
-    Failed { action: &'static str, resource: String, source: Cause },
+    Failed { action: &'static str, resource: String, source: BoxError },
     /// The registry answered, but did not say what became of one of the images.
     #[error("{action} on {resource} failed")]
     #[allow(missing_docs, reason = "the message says it")]
-    Unclear { action: &'static str, resource: String, source: Cause },
+    UnexpectedReply { action: &'static str, resource: String, source: BoxError },
     /// A file of a layout is not what it should be.
     #[error("{path} cannot be read")]
     #[allow(missing_docs, reason = "the message says it")]
@@ -150,23 +152,26 @@ pub enum RegistryError {
     #[allow(missing_docs, reason = "the message says it")]
     Transfer { digest: Digest, reason: String },
     /// A manifest is not what its digest names.
-    #[error("manifest {expected} arrived as {arrived}")]
+    #[error("manifest {expected} arrived as {actual}")]
     #[allow(missing_docs, reason = "the message says it")]
-    Corrupt { expected: Digest, arrived: Digest },
+    DigestMismatch { expected: Digest, actual: Digest },
 }
 
 /// Reads manifests and verifies each against its digest.
 ///
 /// # Errors
 /// As the registry's, and where a digest does not match.
-pub async fn manifests(registry: &impl Registry, which: &[Selector]) -> Result<Vec<Answer<Manifest>>, RegistryError> {
-    let answers = registry.manifests(which).await?;
+pub async fn fetch_verified_manifests(
+    registry: &impl Registry,
+    which: &[Selector],
+) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
+    let answers = registry.fetch_manifests(which).await?;
     for (answer, selector) in answers.iter().zip(which) {
-        let Answer::Found(manifest) = answer else { continue };
+        let Lookup::Found(manifest) = answer else { continue };
         let expected = selector.digest().unwrap_or(&manifest.digest);
         let arrived = Digest::of(&manifest.bytes);
-        if arrived != *expected && signed::payload_digest(&manifest.bytes).as_ref() != Some(expected) {
-            return Err(RegistryError::Corrupt { expected: expected.clone(), arrived });
+        if arrived != *expected && schema1_digest::compute_payload_digest(&manifest.bytes).as_ref() != Some(expected) {
+            return Err(RegistryError::DigestMismatch { expected: expected.clone(), actual: arrived });
         }
     }
     Ok(answers)
@@ -176,11 +181,15 @@ pub async fn manifests(registry: &impl Registry, which: &[Selector]) -> Result<V
 ///
 /// # Errors
 /// As the registry's, and where the digest does not match twice.
-pub async fn blob(registry: &impl Registry, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
+pub async fn fetch_verified_blob(
+    registry: &impl Registry,
+    digest: &Digest,
+    limit: usize,
+) -> Result<Lookup<Vec<u8>>, RegistryError> {
     let mut failed = None;
     for _ in 0..BLOB_ATTEMPTS {
-        match registry.blob(digest, limit).await {
-            Ok(Answer::Found(bytes)) if Digest::of(&bytes) != *digest => {
+        match registry.fetch_blob(digest, limit).await {
+            Ok(Lookup::Found(bytes)) if Digest::of(&bytes) != *digest => {
                 let reason = format!("its {} bytes have another digest", bytes.len());
                 failed = Some(RegistryError::Transfer { digest: digest.clone(), reason });
             }
@@ -201,11 +210,11 @@ fn read_at_most(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn unreadable(path: &Path, source: io::Error) -> RegistryError {
-    RegistryError::File { path: shown(path), source }
+fn file_error(path: &Path, source: io::Error) -> RegistryError {
+    RegistryError::File { path: display_path(path), source }
 }
 
 /// A path as it is told to people, whose terminal its name is not to command.
-fn shown(path: &Path) -> String {
-    printable(&path.display().to_string(), usize::MAX)
+fn display_path(path: &Path) -> String {
+    sanitize(&path.display().to_string(), usize::MAX)
 }

@@ -4,17 +4,17 @@
 
 use serde::Serialize;
 
-use super::started::{LATE, MAX_CHAIN, MAX_REASON};
-use crate::exec::{Answer, Machine, Made};
-use crate::inspect::{Inspection, Seen};
+use super::exec_report::{MAX_CHAIN, MAX_REASON, TIMED_OUT};
+use crate::exec::{DetectedProgram, ElfMachine, ExecOutcome};
+use crate::inspect::{Inspection, InspectionOutcome};
 use crate::platform::Platform;
-use crate::text::printable;
+use crate::text::sanitize;
 use crate::verdict;
 
 /// What the last program is that is certain to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ProgramFace {
+pub struct ProgramReport {
     /// Whether it is known.
     pub outcome: ProgramOutcome,
     /// What it is made for.
@@ -38,19 +38,21 @@ pub enum ProgramOutcome {
     NotLookedAt,
 }
 
-impl ProgramFace {
+impl ProgramReport {
     pub(super) fn new(inspection: &Inspection) -> Self {
-        let text = |path: &Vec<u8>| printable(&String::from_utf8_lossy(path), MAX_REASON);
-        let (launches, last) = match &inspection.seen {
-            Seen::Nothing(reason) | Seen::Lost(reason) | Seen::Unread(reason) => return Self::unknown(reason),
-            Seen::Late => return Self::unknown(LATE),
-            Seen::Launches(launches, _) => (launches, inspection.last()),
+        let text = |path: &Vec<u8>| sanitize(&String::from_utf8_lossy(path), MAX_REASON);
+        let (launches, last) = match &inspection.outcome {
+            InspectionOutcome::Undetermined(reason)
+            | InspectionOutcome::Unavailable(reason)
+            | InspectionOutcome::Unreadable(reason) => return Self::unknown(reason),
+            InspectionOutcome::TimedOut => return Self::unknown(TIMED_OUT),
+            InspectionOutcome::Launches(launches, _) => (launches, inspection.last_launch()),
         };
-        if let Some(Made { machine, .. }) = last.and_then(|launch| launch.made.as_ref()) {
-            let ways = launches.iter().filter_map(|launch| launch.made.as_ref()).flat_map(|made| &made.way);
+        if let Some(DetectedProgram { machine, .. }) = last.and_then(|launch| launch.program.as_ref()) {
+            let ways = launches.iter().filter_map(|launch| launch.program.as_ref()).flat_map(|made| &made.chain);
             let platform = match machine {
-                Machine::Named(name) => Platform::linux(name).architecture().to_owned(),
-                Machine::Other(number) => format!("elf-{number}"),
+                ElfMachine::Named(name) => Platform::linux(name).architecture().to_owned(),
+                ElfMachine::Other(number) => format!("elf-{number}"),
             };
             let chain = ways.map(text).take(MAX_CHAIN).collect();
             return Self {
@@ -60,25 +62,25 @@ impl ProgramFace {
                 reason: None,
             };
         }
-        let unknown = last.and_then(|launch| match &launch.start.answer {
-            Answer::Unknown { reason, .. } => Some(reason.to_string()),
-            Answer::Starts { .. } | Answer::Fails { .. } => None,
+        let unknown = last.and_then(|launch| match &launch.start.outcome {
+            ExecOutcome::Unknown { reason, .. } => Some(reason.to_string()),
+            ExecOutcome::Starts { .. } | ExecOutcome::Fails { .. } => None,
         });
         let fault = || verdict::fault_of(inspection, &inspection.platform, &[]).map(|fault| fault.evidence);
         Self::unknown(&unknown.or_else(fault).unwrap_or_else(|| "it starts nothing that is known".to_owned()))
     }
 
     fn unknown(reason: &str) -> Self {
-        let reason = Some(printable(reason, MAX_REASON));
+        let reason = Some(sanitize(reason, MAX_REASON));
         Self { outcome: ProgramOutcome::Unknown, platform: None, chain: Vec::new(), reason }
     }
 
-    pub(super) fn not_looked_at(reason: &str) -> Self {
+    pub(super) fn not_inspected(reason: &str) -> Self {
         Self { outcome: ProgramOutcome::NotLookedAt, ..Self::unknown(reason) }
     }
 
     /// Whether it is made for what its label says. Variants of an architecture do not stand in headers.
-    pub(super) fn agrees(&self, label: &Platform) -> Option<bool> {
+    pub(super) fn matches_platform(&self, label: &Platform) -> Option<bool> {
         let (_, architecture) = self.platform.as_deref()?.split_once('/')?;
         let is_narrow = matches!((label.architecture(), architecture), ("amd64", "386") | ("arm64", "arm"));
         // Some hosts of a family start its programs of 32 bits.
@@ -86,7 +88,7 @@ impl ProgramFace {
     }
 
     /// What is said of it in a table.
-    pub(super) fn sentence(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let reason = self.reason.as_deref().unwrap_or_default();
         match self.outcome {
             ProgramOutcome::Unknown => format!("unknown: {reason}"),

@@ -4,7 +4,7 @@
 
 /// Bytes, as registries show them: in powers of a thousand.
 #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
-pub(super) fn size(bytes: u64) -> String {
+pub(super) fn format_size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -20,7 +20,7 @@ pub(super) fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::size;
+    use super::format_size;
 
     #[test]
     fn sizes_have_three_digits_and_a_unit() {
@@ -33,7 +33,7 @@ mod tests {
             (52_428_800, "52.4 MB"),
             (u64::MAX, "18446.7 PB"),
         ] {
-            assert_eq!(size(bytes), said);
+            assert_eq!(format_size(bytes), said);
         }
     }
 }

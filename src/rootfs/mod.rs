@@ -6,11 +6,11 @@ mod unknown;
 mod user;
 mod view;
 
-pub use contents::{Collector, Contents, HEAD};
-pub(crate) use contents::{NAME, Piece};
-pub(crate) use files::ROOT;
-pub use files::{Files, Node, Owner, Rootfs};
-pub(crate) use unknown::Stop;
-pub use unknown::Unknown;
+pub use contents::{ContentsCollector, FileContents, HEAD_SIZE};
+pub(crate) use contents::{MAX_LOADER_PATH, RangeContents};
+pub(crate) use files::ROOT_DIRECTORY;
+pub use files::{FileTree, Node, Permissions, Rootfs};
+pub(crate) use unknown::ExecError;
+pub use unknown::UnknownReason;
 pub use user::User;
-pub use view::View;
+pub use view::FilesystemView;

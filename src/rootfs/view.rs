@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 
-use super::files::{Files, Node, Owner};
-use super::unknown::{Stop, Unknown};
+use super::files::{FileTree, Node, Permissions};
+use super::unknown::{ExecError, UnknownReason};
 use super::user::User;
 use crate::errno::Errno;
 
@@ -17,12 +17,12 @@ const MAXSYMLINKS: u32 = 40;
 
 /// Where paths are looked up, and by whom.
 #[derive(Debug, Clone)]
-pub struct View<'a> {
+pub struct FilesystemView<'a> {
     /// The files.
-    pub files: &'a dyn Files,
+    pub files: &'a dyn FileTree,
     /// The working directory, without a leading slash, links or dots; none while it is not known. Where it is missing,
     /// container runtimes make it.
-    pub directory: Option<Vec<u8>>,
+    pub working_directory: Option<Vec<u8>>,
     /// Who looks.
     pub user: User,
     /// What may be mounted over at run time, in the same form as the working directory.
@@ -31,33 +31,33 @@ pub struct View<'a> {
 
 /// What a path led to.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Found<'a> {
+pub(crate) struct ResolvedPath<'a> {
     /// Its place, without a leading slash, links or dots.
-    pub(crate) place: Vec<u8>,
+    pub(crate) path: Vec<u8>,
     pub(crate) node: &'a Node,
 }
 
 /// The names that a path is made of.
-fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+fn split_components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
 }
 
-impl<'a> View<'a> {
+impl<'a> FilesystemView<'a> {
     /// Follows a path to its end, links included.
-    pub(crate) fn find(&self, path: &[u8]) -> Result<Found<'a>, Stop> {
-        let unread = || Unknown::Unread(path.to_vec());
-        let start = if path.starts_with(b"/") { Some(Vec::new()) } else { self.directory.clone() };
+    pub(crate) fn resolve(&self, path: &[u8]) -> Result<ResolvedPath<'a>, ExecError> {
+        let unread = || UnknownReason::LayerNotRead(path.to_vec());
+        let start = if path.starts_with(b"/") { Some(Vec::new()) } else { self.working_directory.clone() };
         let mut place = start.ok_or_else(unread)?;
-        let mut names: VecDeque<&[u8]> = components(path).collect();
+        let mut names: VecDeque<&[u8]> = split_components(path).collect();
         let mut directory_wanted = path.ends_with(b"/");
         let mut links = 0;
-        let mut node = self.node(&place)?.ok_or(Errno::NoEntry)?;
+        let mut node = self.node_at(&place)?.ok_or(Errno::NoEntry)?;
         while let Some(name) = names.pop_front() {
             let Node::Directory(owner) = node else { return Err(Errno::NotDirectory.into()) };
             match self.user.may_search(*owner) {
                 Some(true) => {}
                 Some(false) => return Err(Errno::Access.into()),
-                None => return Err(Unknown::User([b"/", place.as_slice()].concat()).into()),
+                None => return Err(UnknownReason::UserPermission([b"/", place.as_slice()].concat()).into()),
             }
             let next = match name {
                 b"." => continue,
@@ -66,8 +66,8 @@ impl<'a> View<'a> {
                 name if place.is_empty() => name.to_vec(),
                 name => [&place, b"/".as_slice(), name].concat(),
             };
-            node = self.node(&next)?.ok_or(Errno::NoEntry)?;
-            let Node::Link(target) = node else {
+            node = self.node_at(&next)?.ok_or(Errno::NoEntry)?;
+            let Node::Symlink(target) = node else {
                 place = next;
                 continue;
             };
@@ -79,36 +79,36 @@ impl<'a> View<'a> {
             if target.starts_with(b"/") {
                 place.clear();
             }
-            components(target).rev().for_each(|name| names.push_front(name));
-            node = self.node(&place)?.ok_or(Errno::NoEntry)?;
+            split_components(target).rev().for_each(|name| names.push_front(name));
+            node = self.node_at(&place)?.ok_or(Errno::NoEntry)?;
         }
         if directory_wanted && !matches!(node, Node::Directory(_)) {
             return Err(Errno::NotDirectory.into());
         }
-        Ok(Found { place, node })
+        Ok(ResolvedPath { path: place, node })
     }
 
     /// Whether the user may execute a file that was found.
-    pub(crate) fn may_execute(&self, place: &[u8], file: Owner) -> Result<bool, Stop> {
+    pub(crate) fn may_execute(&self, place: &[u8], file: Permissions) -> Result<bool, ExecError> {
         let may = self.user.may_execute(file);
-        may.ok_or_else(|| Unknown::User([b"/", place].concat()).into())
+        may.ok_or_else(|| UnknownReason::UserPermission([b"/", place].concat()).into())
     }
 
     /// What stands at a place.
-    fn node(&self, place: &[u8]) -> Result<Option<&'a Node>, Stop> {
+    fn node_at(&self, place: &[u8]) -> Result<Option<&'a Node>, ExecError> {
         /// As a container runtime makes a working directory, and the directories above a mount.
-        static MADE: Node = Node::Directory(Owner { mode: 0o755, user: 0, group: 0 });
-        if let Some(mount) = self.mounts.iter().find(|mount| is_within(place, mount)) {
-            return Err(Unknown::Mounted([b"/", mount.as_slice()].concat()).into());
+        static CREATED_DIRECTORY: Node = Node::Directory(Permissions { mode: 0o755, uid: 0, gid: 0 });
+        if let Some(mount) = self.mounts.iter().find(|mount| is_at_or_below(place, mount)) {
+            return Err(UnknownReason::MountPoint([b"/", mount.as_slice()].concat()).into());
         }
-        let leads_to = |directory: &Vec<u8>| is_within(directory, place);
-        let is_made = || self.directory.iter().chain(&self.mounts).any(leads_to);
-        Ok(self.files.at(place)?.or_else(|| is_made().then_some(&MADE)))
+        let leads_to = |directory: &Vec<u8>| is_at_or_below(directory, place);
+        let is_made = || self.working_directory.iter().chain(&self.mounts).any(leads_to);
+        Ok(self.files.get(place)?.or_else(|| is_made().then_some(&CREATED_DIRECTORY)))
     }
 }
 
 /// Whether a place is this directory or lies below it.
-fn is_within(place: &[u8], directory: &[u8]) -> bool {
+fn is_at_or_below(place: &[u8], directory: &[u8]) -> bool {
     let below = place.strip_prefix(directory);
     directory.is_empty() || below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
@@ -116,17 +116,17 @@ fn is_within(place: &[u8], directory: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::contents::Contents;
+    use crate::rootfs::contents::FileContents;
     use crate::rootfs::files::Rootfs;
 
     fn rootfs() -> Rootfs {
         let mut rootfs = Rootfs::default();
-        let mut put = |path: &str, node: Node| rootfs.put(path.into(), node);
-        let open = Owner { mode: 0o755, ..Owner::default() };
+        let mut put = |path: &str, node: Node| rootfs.insert(path.into(), node);
+        let open = Permissions { mode: 0o755, ..Permissions::default() };
         put("usr", Node::Directory(open));
         put("usr/bin", Node::Directory(open));
-        put("usr/bin/sh", Node::File(open, Contents::default()));
-        put("closed", Node::Directory(Owner { mode: 0o700, ..Owner::default() }));
+        put("usr/bin/sh", Node::File(open, FileContents::default()));
+        put("closed", Node::Directory(Permissions { mode: 0o700, ..Permissions::default() }));
         for (link, target) in [
             ("bin", "usr/bin"),
             ("usr/up", "../../../usr/bin/sh"),
@@ -136,13 +136,18 @@ mod tests {
             ("dangling", "usr/none"),
             ("loop", "loop"),
         ] {
-            put(link, Node::Link(target.into()));
+            put(link, Node::Symlink(target.into()));
         }
         rootfs
     }
 
-    fn view(rootfs: &Rootfs) -> View<'_> {
-        View { files: rootfs, directory: Some(b"usr".to_vec()), user: User::default(), mounts: vec![b"proc".to_vec()] }
+    fn view(rootfs: &Rootfs) -> FilesystemView<'_> {
+        FilesystemView {
+            files: rootfs,
+            working_directory: Some(b"usr".to_vec()),
+            user: User::default(),
+            mounts: vec![b"proc".to_vec()],
+        }
     }
 
     #[test]
@@ -159,7 +164,7 @@ mod tests {
             ("", "usr"),
             ("/..", ""),
         ] {
-            let found = view(&rootfs).find(path.as_bytes()).map(|found| found.place);
+            let found = view(&rootfs).resolve(path.as_bytes()).map(|found| found.path);
             assert_eq!(found, Ok(place.as_bytes().to_vec()), "{path}");
         }
     }
@@ -178,7 +183,7 @@ mod tests {
             ("/loop", Errno::Loop),
             (&long, Errno::NameTooLong),
         ] {
-            assert_eq!(view(&rootfs).find(path.as_bytes()), Err(Stop::Errno(errno)), "{path}");
+            assert_eq!(view(&rootfs).resolve(path.as_bytes()), Err(ExecError::Errno(errno)), "{path}");
         }
     }
 
@@ -186,12 +191,12 @@ mod tests {
     fn a_directory_is_searched_only_by_whom_it_lets() {
         let rootfs = rootfs();
         let mut view = view(&rootfs);
-        assert_eq!(view.find(b"/closed/none"), Err(Errno::NoEntry.into()));
-        view.user = User::Exact { user: 7, group: 7, groups: Vec::new() };
-        assert_eq!(view.find(b"/closed/none"), Err(Errno::Access.into()));
-        assert_eq!(view.find(b"/closed").map(|found| found.place), Ok(b"closed".to_vec()));
-        view.user = User::Name;
-        assert_eq!(view.find(b"/closed/none"), Err(Unknown::User(b"/closed".to_vec()).into()));
+        assert_eq!(view.resolve(b"/closed/none"), Err(Errno::NoEntry.into()));
+        view.user = User::Exact { uid: 7, gid: 7, supplementary_gids: Vec::new() };
+        assert_eq!(view.resolve(b"/closed/none"), Err(Errno::Access.into()));
+        assert_eq!(view.resolve(b"/closed").map(|found| found.path), Ok(b"closed".to_vec()));
+        view.user = User::Named;
+        assert_eq!(view.resolve(b"/closed/none"), Err(UnknownReason::UserPermission(b"/closed".to_vec()).into()));
     }
 
     #[test]
@@ -199,14 +204,18 @@ mod tests {
         let rootfs = rootfs();
         let mut view = view(&rootfs);
         for path in ["/proc", "/proc/self/exe", "../proc/x"] {
-            assert_eq!(view.find(path.as_bytes()), Err(Unknown::Mounted(b"/proc".to_vec()).into()), "{path}");
+            assert_eq!(
+                view.resolve(path.as_bytes()),
+                Err(UnknownReason::MountPoint(b"/proc".to_vec()).into()),
+                "{path}"
+            );
         }
-        assert_eq!(view.find(b"/process"), Err(Errno::NoEntry.into()));
-        view.directory = Some(b"srv/app".to_vec());
-        assert_eq!(view.find(b"run"), Err(Errno::NoEntry.into()));
-        assert_eq!(view.find(b"../../bin/sh").map(|found| found.place), Ok(b"usr/bin/sh".to_vec()));
-        view.directory = None;
-        assert_eq!(view.find(b"run"), Err(Unknown::Unread(b"run".to_vec()).into()));
-        assert_eq!(view.find(b"/bin/sh").map(|found| found.place), Ok(b"usr/bin/sh".to_vec()));
+        assert_eq!(view.resolve(b"/process"), Err(Errno::NoEntry.into()));
+        view.working_directory = Some(b"srv/app".to_vec());
+        assert_eq!(view.resolve(b"run"), Err(Errno::NoEntry.into()));
+        assert_eq!(view.resolve(b"../../bin/sh").map(|found| found.path), Ok(b"usr/bin/sh".to_vec()));
+        view.working_directory = None;
+        assert_eq!(view.resolve(b"run"), Err(UnknownReason::LayerNotRead(b"run".to_vec()).into()));
+        assert_eq!(view.resolve(b"/bin/sh").map(|found| found.path), Ok(b"usr/bin/sh".to_vec()));
     }
 }

@@ -3,11 +3,11 @@
 //! Does not read the environment itself. A bad value stops the start: a function that runs on a guess is worse than
 //! one that does not.
 
-mod bounds;
+mod inspection_limits;
 mod limits;
 
-pub use bounds::Bounds;
-pub use limits::{Bound, Limits};
+pub use inspection_limits::InspectionLimits;
+pub use limits::{LayerLimits, LimitExceeded};
 
 use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
 
@@ -16,63 +16,69 @@ use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
 pub enum Depth {
     /// An index is believed where it names its platforms. A single image's config is read all the same: only it names
     /// the platform.
-    Labels,
+    Manifest,
     /// The children of an index are compared, and the configs of those that matter read.
-    Configs,
+    Config,
     /// What the programs in the layers do when they are started is looked at, too.
-    Binaries,
+    Program,
 }
 
 /// Which images are marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
+pub enum VerdictTags {
     /// None.
     Never,
     /// Those that fail.
-    Failure,
+    Failures,
     /// Those that fail and those that run. What is not known is never marked, nor what runs by its labels while its
     /// layers did not arrive in time: a mark is never taken back.
-    Always,
+    All,
 }
 
 /// What the walk can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The SNS topic that is told; none where only marks are set.
-    pub topic: Option<String>,
+    pub topic_arn: Option<String>,
     /// Which images are marked.
-    pub mark: Policy,
+    pub verdict_tags: VerdictTags,
     /// How images are looked at.
-    pub rules: Rules,
+    pub check: CheckSettings,
     /// The least severe log lines that are written.
-    pub log: tracing::Level,
+    pub log_level: tracing::Level,
 }
 
 /// How images are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
+pub struct CheckSettings {
     /// The key of the resource tag and the label that declare intended runtimes.
-    pub key: String,
+    pub declaration_key: String,
     /// Whether image tags are read for declarations.
-    pub image_tags: bool,
+    pub read_image_tags: bool,
     /// The runtimes of images for which nothing else is declared.
     pub default_runtimes: Vec<Runtime>,
     /// How far to look.
     pub depth: Depth,
     /// How far inspections go.
-    pub bounds: Bounds,
+    pub limits: InspectionLimits,
 }
 
-impl Default for Rules {
+impl Default for CheckSettings {
     fn default() -> Self {
         let key = "intended-runtime".to_owned();
-        Self { key, image_tags: true, default_runtimes: Vec::new(), depth: Depth::Binaries, bounds: Bounds::default() }
+        Self {
+            declaration_key: key,
+            read_image_tags: true,
+            default_runtimes: Vec::new(),
+            depth: Depth::Program,
+            limits: InspectionLimits::default(),
+        }
     }
 }
 
 /// One variable, as documented and checked.
 #[derive(Debug)]
-pub struct Variable {
+pub struct SettingVariable {
     /// Its name.
     pub name: &'static str,
     /// What it may hold.
@@ -82,42 +88,42 @@ pub struct Variable {
 }
 
 /// What every variable's name begins with. One that begins so and is none of these is a mistake.
-pub const PREFIX: &str = "PREFLIGHT_";
+pub const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 
 /// Every variable.
-pub const VARIABLES: [Variable; 8] = [
-    Variable {
+pub const VARIABLES: [SettingVariable; 8] = [
+    SettingVariable {
         name: "PREFLIGHT_TOPIC_ARN",
         allowed: "the ARN of a standard SNS topic",
         meaning: "the topic that is told",
     },
-    Variable { name: "PREFLIGHT_MARK", allowed: "never, failure or always", meaning: "which images are tagged" },
-    Variable {
+    SettingVariable { name: "PREFLIGHT_MARK", allowed: "never, failure or always", meaning: "which images are tagged" },
+    SettingVariable {
         name: "PREFLIGHT_DEFAULT_RUNTIME",
         allowed: "runtimes separated by spaces, such as `ecs/arm64 apprunner`",
         meaning: "the runtimes of images for which nothing else is declared",
     },
-    Variable {
+    SettingVariable {
         name: "PREFLIGHT_KEY",
         allowed: "1 to 128 of letters, digits and _ . : / = + - @",
         meaning: "the key of the resource tag and the label that declare runtimes",
     },
-    Variable {
+    SettingVariable {
         name: "PREFLIGHT_IMAGE_TAGS",
         allowed: "read or ignore",
         meaning: "whether image tags declare runtimes",
     },
-    Variable {
+    SettingVariable {
         name: "PREFLIGHT_DEPTH",
         allowed: "labels, configs or binaries",
         meaning: "whether an index is believed, its children's configs are read too, or what their programs do is looked at",
     },
-    Variable {
+    SettingVariable {
         name: "PREFLIGHT_LIMITS",
         allowed: "words such as `bytes=2G seconds=120`",
         meaning: "how far the inspection of programs goes",
     },
-    Variable { name: "PREFLIGHT_LOG", allowed: "error, warn or info", meaning: "the least severe log lines" },
+    SettingVariable { name: "PREFLIGHT_LOG", allowed: "error, warn or info", meaning: "the least severe log lines" },
 ];
 
 /// A variable that cannot be used.
@@ -129,7 +135,7 @@ pub enum SettingsError {
     #[error("{0} is no setting; did you mean {1}?")]
     Unknown(String, &'static str),
     #[error("nobody would be told: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_MARK to failure or always")]
-    Silent,
+    NoOutput,
 }
 
 impl Settings {
@@ -137,12 +143,16 @@ impl Settings {
     ///
     /// # Errors
     /// Names the variable, its value and what is allowed.
-    pub fn read(variables: impl Iterator<Item = (String, String)>) -> Result<Self, SettingsError> {
-        let mut settings =
-            Self { topic: None, mark: Policy::Never, rules: Rules::default(), log: tracing::Level::INFO };
-        for (name, value) in variables.filter(|(name, _)| name.starts_with(PREFIX)) {
+    pub fn from_variables(variables: impl Iterator<Item = (String, String)>) -> Result<Self, SettingsError> {
+        let mut settings = Self {
+            topic_arn: None,
+            verdict_tags: VerdictTags::Never,
+            check: CheckSettings::default(),
+            log_level: tracing::Level::INFO,
+        };
+        for (name, value) in variables.filter(|(name, _)| name.starts_with(VARIABLE_PREFIX)) {
             let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
-                let distance = |variable: &&Variable| strsim::osa_distance(variable.name, &name);
+                let distance = |variable: &&SettingVariable| strsim::osa_distance(variable.name, &name);
                 let nearest = VARIABLES.iter().min_by_key(distance).expect("there are variables");
                 return Err(SettingsError::Unknown(name.chars().take(100).collect(), nearest.name));
             };
@@ -158,11 +168,15 @@ impl Settings {
     ///
     /// # Errors
     /// Where there is neither a topic nor a mark.
-    pub fn heard(self) -> Result<Self, SettingsError> {
-        if self.topic.is_none() && self.mark == Policy::Never { Err(SettingsError::Silent) } else { Ok(self) }
+    pub fn require_output(self) -> Result<Self, SettingsError> {
+        if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never {
+            Err(SettingsError::NoOutput)
+        } else {
+            Ok(self)
+        }
     }
 
-    fn set(&mut self, variable: &Variable, value: &str) -> Result<(), SettingsError> {
+    fn set(&mut self, variable: &SettingVariable, value: &str) -> Result<(), SettingsError> {
         let bad = |allowed: String| SettingsError::Value {
             name: variable.name,
             value: value.chars().take(200).collect(),
@@ -170,40 +184,43 @@ impl Settings {
         };
         let unusable = || bad(variable.allowed.to_owned());
         match variable.name {
-            "PREFLIGHT_TOPIC_ARN" => self.topic = Some(topic(value).ok_or_else(unusable)?),
-            "PREFLIGHT_MARK" => self.mark = choice(value, &MARKS).ok_or_else(unusable)?,
-            "PREFLIGHT_KEY" => self.rules.key = key(value).ok_or_else(unusable)?,
-            "PREFLIGHT_IMAGE_TAGS" => self.rules.image_tags = choice(value, &IMAGE_TAGS).ok_or_else(unusable)?,
-            "PREFLIGHT_DEPTH" => self.rules.depth = choice(value, &DEPTHS).ok_or_else(unusable)?,
-            "PREFLIGHT_LIMITS" => self.rules.bounds = Bounds::read(value).map_err(bad)?,
-            "PREFLIGHT_LOG" => self.log = choice(value, &LEVELS).ok_or_else(unusable)?,
-            "PREFLIGHT_DEFAULT_RUNTIME" => self.rules.default_runtimes = runtimes(value).map_err(bad)?,
+            "PREFLIGHT_TOPIC_ARN" => self.topic_arn = Some(parse_topic_arn(value).ok_or_else(unusable)?),
+            "PREFLIGHT_MARK" => self.verdict_tags = parse_choice(value, &VERDICT_TAG_CHOICES).ok_or_else(unusable)?,
+            "PREFLIGHT_KEY" => self.check.declaration_key = parse_declaration_key(value).ok_or_else(unusable)?,
+            "PREFLIGHT_IMAGE_TAGS" => {
+                self.check.read_image_tags = parse_choice(value, &IMAGE_TAG_CHOICES).ok_or_else(unusable)?
+            }
+            "PREFLIGHT_DEPTH" => self.check.depth = parse_choice(value, &DEPTH_CHOICES).ok_or_else(unusable)?,
+            "PREFLIGHT_LIMITS" => self.check.limits = InspectionLimits::parse(value).map_err(bad)?,
+            "PREFLIGHT_LOG" => self.log_level = parse_choice(value, &LOG_LEVEL_CHOICES).ok_or_else(unusable)?,
+            "PREFLIGHT_DEFAULT_RUNTIME" => self.check.default_runtimes = parse_runtimes(value).map_err(bad)?,
             name => unreachable!("{name} is in the table of variables"),
         }
         Ok(())
     }
 }
 
-const MARKS: [(&str, Policy); 3] = [("never", Policy::Never), ("failure", Policy::Failure), ("always", Policy::Always)];
-const IMAGE_TAGS: [(&str, bool); 2] = [("read", true), ("ignore", false)];
-const DEPTHS: [(&str, Depth); 3] =
-    [("labels", Depth::Labels), ("configs", Depth::Configs), ("binaries", Depth::Binaries)];
-const LEVELS: [(&str, tracing::Level); 3] =
+const VERDICT_TAG_CHOICES: [(&str, VerdictTags); 3] =
+    [("never", VerdictTags::Never), ("failure", VerdictTags::Failures), ("always", VerdictTags::All)];
+const IMAGE_TAG_CHOICES: [(&str, bool); 2] = [("read", true), ("ignore", false)];
+const DEPTH_CHOICES: [(&str, Depth); 3] =
+    [("labels", Depth::Manifest), ("configs", Depth::Config), ("binaries", Depth::Program)];
+const LOG_LEVEL_CHOICES: [(&str, tracing::Level); 3] =
     [("error", tracing::Level::ERROR), ("warn", tracing::Level::WARN), ("info", tracing::Level::INFO)];
 
-fn choice<T: Copy>(value: &str, choices: &[(&str, T)]) -> Option<T> {
+fn parse_choice<T: Copy>(value: &str, choices: &[(&str, T)]) -> Option<T> {
     choices.iter().find(|(name, _)| value.eq_ignore_ascii_case(name)).map(|(_, choice)| *choice)
 }
 
 /// Runtimes separated by spaces, or what is allowed instead.
-fn runtimes(value: &str) -> Result<Vec<Runtime>, String> {
+fn parse_runtimes(value: &str) -> Result<Vec<Runtime>, String> {
     let all = RUNTIMES.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ");
     let read = |word: &str| word.parse().map_err(|error: RuntimeError| format!("{all} ({error})"));
     value.split([' ', ',']).filter(|word| !word.is_empty()).map(read).collect()
 }
 
 /// A topic that Amazon Q Developer can subscribe to, so no FIFO topic.
-fn topic(value: &str) -> Option<String> {
+fn parse_topic_arn(value: &str) -> Option<String> {
     let parts: Vec<&str> = value.split(':').collect();
     let [_, partition, _, region, account, name] = parts.as_slice() else { return None };
     let fits = value.starts_with("arn:aws")
@@ -217,7 +234,7 @@ fn topic(value: &str) -> Option<String> {
     fits.then(|| value.to_owned())
 }
 
-fn key(value: &str) -> Option<String> {
+fn parse_declaration_key(value: &str) -> Option<String> {
     let fits = |c: u8| c.is_ascii_alphanumeric() || b"_.:/=+-@".contains(&c);
     (value.len() <= 128 && value.bytes().all(fits)).then(|| value.to_owned())
 }
@@ -227,14 +244,14 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::read(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        Settings::from_variables(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
     }
 
     #[test]
     fn nothing_set_means_the_defaults() {
         let settings = read(&[("PATH", "/bin"), ("PREFLIGHT_MARK", ""), ("PREFLIGHT_DEFAULT_RUNTIME", " ")]).unwrap();
-        assert_eq!((settings.mark, settings.rules.clone()), (Policy::Never, Rules::default()));
-        assert_eq!(settings.heard(), Err(SettingsError::Silent));
+        assert_eq!((settings.verdict_tags, settings.check.clone()), (VerdictTags::Never, CheckSettings::default()));
+        assert_eq!(settings.require_output(), Err(SettingsError::NoOutput));
     }
 
     #[test]
@@ -249,12 +266,18 @@ mod tests {
             ("PREFLIGHT_LIMITS", "seconds=7"),
             ("PREFLIGHT_LOG", "warn"),
         ]);
-        let settings = settings.unwrap().heard().unwrap();
-        assert_eq!(settings.topic.as_deref(), Some("arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"));
-        assert_eq!((settings.mark, settings.log), (Policy::Always, tracing::Level::WARN));
-        let Rules { key, image_tags, default_runtimes, depth, bounds } = settings.rules;
-        assert_eq!(bounds, Bounds { seconds: 7, ..Bounds::default() });
-        assert_eq!((key.as_str(), image_tags, depth), ("team:runs-on", false, Depth::Labels));
+        let settings = settings.unwrap().require_output().unwrap();
+        assert_eq!(settings.topic_arn.as_deref(), Some("arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"));
+        assert_eq!((settings.verdict_tags, settings.log_level), (VerdictTags::All, tracing::Level::WARN));
+        let CheckSettings {
+            declaration_key: key,
+            read_image_tags: image_tags,
+            default_runtimes,
+            depth,
+            limits: bounds,
+        } = settings.check;
+        assert_eq!(bounds, InspectionLimits { timeout_seconds: 7, ..InspectionLimits::default() });
+        assert_eq!((key.as_str(), image_tags, depth), ("team:runs-on", false, Depth::Manifest));
         assert_eq!(default_runtimes, [Runtime::EcsAmd64, Runtime::AppRunner]);
     }
 

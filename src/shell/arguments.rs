@@ -2,19 +2,19 @@
 //!
 //! Does not read either, and knows no login or interactive shell: these read further files first.
 
-use super::script::{are_options, are_strict};
+use super::script::{are_safe_options, enables_nounset};
 
 /// What it is told.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Told<'a> {
+pub(crate) enum ShellInvocation<'a> {
     /// `-c`: a string, what are its arguments, and whether a variable that is not set ends it.
-    String(&'a [u8], &'a [Vec<u8>], bool),
+    CommandString(&'a [u8], &'a [Vec<u8>], bool),
     /// A script, and what are its arguments.
     Script(&'a [u8], &'a [Vec<u8>]),
 }
 
 /// What a shell with these arguments, its own name first, is told: POSIX XCU, "sh".
-pub(crate) fn told(argv: &[Vec<u8>], bash: bool) -> Option<Told<'_>> {
+pub(crate) fn parse_shell_arguments(argv: &[Vec<u8>], bash: bool) -> Option<ShellInvocation<'_>> {
     let mut rest = argv.get(1..)?;
     let (mut string, mut strict) = (false, false);
     loop {
@@ -31,19 +31,20 @@ pub(crate) fn told(argv: &[Vec<u8>], bash: bool) -> Option<Told<'_>> {
         let options: Vec<&[u8]> =
             std::iter::once(letters.as_slice()).chain(behind.get(..takes)?.iter().map(Vec::as_slice)).collect();
         let told_here = letters.len() < first.len();
-        if (told_here && first.starts_with(b"+")) || !(letters == b"-" && told_here || are_options(&options, bash)) {
+        if (told_here && first.starts_with(b"+")) || !(letters == b"-" && told_here || are_safe_options(&options, bash))
+        {
             return None;
         }
         string |= told_here;
-        strict |= are_strict(&options);
+        strict |= enables_nounset(&options);
         rest = &behind[takes..];
     }
     let (operand, arguments) = rest.split_first()?;
     if string {
         // The first argument is the name that the string has for itself.
-        return Some(Told::String(operand, arguments.get(1..).unwrap_or_default(), strict));
+        return Some(ShellInvocation::CommandString(operand, arguments.get(1..).unwrap_or_default(), strict));
     }
-    Some(Told::Script(operand, arguments))
+    Some(ShellInvocation::Script(operand, arguments))
 }
 
 #[cfg(test)]
@@ -73,11 +74,11 @@ mod tests {
             let arguments = if arguments.is_empty() { Vec::new() } else { words(arguments) };
             let (expected, arguments) = (expected.as_bytes(), arguments.as_slice());
             let expected = if is_string {
-                Told::String(expected, arguments, line.contains('u'))
+                ShellInvocation::CommandString(expected, arguments, line.contains('u'))
             } else {
-                Told::Script(expected, arguments)
+                ShellInvocation::Script(expected, arguments)
             };
-            assert_eq!(told(&argv, true), Some(expected), "{line}");
+            assert_eq!(parse_shell_arguments(&argv, true), Some(expected), "{line}");
         }
     }
 
@@ -101,7 +102,7 @@ mod tests {
             "sh -Ec app",
             "sh --posix /entry",
         ] {
-            assert_eq!(told(&words(line), false), None, "{line}");
+            assert_eq!(parse_shell_arguments(&words(line), false), None, "{line}");
         }
     }
 }

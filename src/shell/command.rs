@@ -3,18 +3,18 @@
 //! Does not follow lists in which the failure of the first command may be passed over, nor anything that a shell may
 //! have within itself.
 
-use super::lexer::{Token, Word, tokens};
-use super::script::{are_options, are_strict, is_telling};
+use super::lexer::{ShellToken, ShellWord, tokenize};
+use super::script::{are_safe_options, enables_nounset, is_sensitive_variable};
 
 /// What it starts.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Command {
+pub(crate) struct ShellCommand {
     /// Where it goes first, an absolute path.
     pub(crate) directory: Option<Vec<u8>>,
     /// The program and its arguments, as far as they are written out.
     pub(crate) argv: Vec<Vec<u8>>,
     /// Whether these are all of them.
-    pub(crate) is_whole: bool,
+    pub(crate) is_complete: bool,
     /// Whether some of its streams lead elsewhere, which may swallow what is printed.
     pub(crate) is_redirected: bool,
     /// Whether the shell becomes it.
@@ -23,19 +23,19 @@ pub(crate) struct Command {
 
 /// Everything that dash, bash and busybox's ash may take for something other than a program, where no `exec` stands
 /// before it: reserved words and builtins.
-const WITHIN: &str = " . : [ [[ ]] { } ! alias bg bind break builtin caller case cd chdir command compgen complete \
+const RESERVED_WORDS_AND_BUILTINS: &str = " . : [ [[ ]] { } ! alias bg bind break builtin caller case cd chdir command compgen complete \
     compopt continue coproc declare dirs disown do done echo elif else enable esac eval exec exit export false fc fg fi \
     for function getopts hash help history if in jobs kill let local login logout mapfile newgrp popd printf pushd pwd \
     read readarray readonly return select set shift shopt source suspend test then time times trap true type typeset \
     ulimit umask unalias unset until wait while ";
 
-fn is_within(name: &[u8]) -> bool {
-    WITHIN.split(' ').any(|word| word.as_bytes() == name)
+fn is_reserved_or_builtin(name: &[u8]) -> bool {
+    RESERVED_WORDS_AND_BUILTINS.split(' ').any(|word| word.as_bytes() == name)
 }
 
 /// What a string starts first, with these arguments; nothing, where that is not certain. Where it is `strict`, a variable
 /// that is not set ends it.
-pub(crate) fn command(string: &[u8], arguments: &[Vec<u8>], mut strict: bool) -> Option<Command> {
+pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut strict: bool) -> Option<ShellCommand> {
     // Blanks and ends of lines around it mean nothing; a carriage return is a part of a word.
     let is_space = |byte: &u8| b" \t\n".contains(byte);
     let first = string.iter().position(|byte| !is_space(byte))?;
@@ -44,85 +44,89 @@ pub(crate) fn command(string: &[u8], arguments: &[Vec<u8>], mut strict: bool) ->
     if string == b"exec \"$@\"" {
         let is_name = arguments.first().is_some_and(|name| !name.starts_with(b"-"));
         let argv = arguments.to_vec();
-        return is_name.then_some(Command {
+        return is_name.then_some(ShellCommand {
             directory: None,
             argv,
-            is_whole: true,
+            is_complete: true,
             is_redirected: false,
             is_exec: true,
         });
     }
-    let tokens = tokens(string).ok()?;
+    let tokens = tokenize(string).ok()?;
     let mut rest = tokens.as_slice();
     let mut directory = None;
     let (name, is_exec) = loop {
-        let (Token::Word(word), behind) = rest.split_first()? else { return None };
+        let (ShellToken::Word(word), behind) = rest.split_first()? else { return None };
         rest = behind;
-        if let Some(name) = &word.sets {
+        if let Some(name) = &word.assigned_variable {
             // What is set for one command only is set before this one; without a command it ends the following.
-            if is_telling(name) || !matches!(rest.first(), Some(Token::Word(_))) {
+            if is_sensitive_variable(name) || !matches!(rest.first(), Some(ShellToken::Word(_))) {
                 return None;
             }
             continue;
         }
         match word.literal.as_deref()? {
             b"set" => {
-                let (behind, is_strict) = behind_set(rest)?;
+                let (behind, is_strict) = skip_set_options(rest)?;
                 (rest, strict) = (behind, strict || is_strict);
             }
             b"cd" if directory.is_none() => match rest {
-                [Token::Word(Word { literal: Some(path), .. }), Token::And, behind @ ..] if path.starts_with(b"/") => {
+                [ShellToken::Word(ShellWord { literal: Some(path), .. }), ShellToken::And, behind @ ..]
+                    if path.starts_with(b"/") =>
+                {
                     (directory, rest) = (Some(path.clone()), behind);
                 }
                 _ => return None,
             },
             b"exec" => {
-                let (Token::Word(word), behind) = rest.split_first()? else { return None };
+                let (ShellToken::Word(word), behind) = rest.split_first()? else { return None };
                 rest = behind;
                 break (word.literal.clone().filter(|name| !name.starts_with(b"-"))?, true);
             }
-            name => break (Some(name.to_vec()).filter(|name| !is_within(name))?, false),
+            name => break (Some(name.to_vec()).filter(|name| !is_reserved_or_builtin(name))?, false),
         }
     };
     // Some shells would take it for an assignment of their own kind.
     if name.contains(&b'=') {
         return None;
     }
-    let mut command = Command { directory, argv: vec![name], is_whole: true, is_redirected: false, is_exec };
-    let list_at = rest.iter().position(|token| *token == Token::And).unwrap_or(rest.len());
-    if !is_sound(rest) {
+    let mut command = ShellCommand { directory, argv: vec![name], is_complete: true, is_redirected: false, is_exec };
+    let list_at = rest.iter().position(|token| *token == ShellToken::And).unwrap_or(rest.len());
+    if !is_safe_remainder(rest) {
         return None;
     }
     for token in &rest[..list_at] {
         match token {
-            Token::Word(Word { literal: Some(word), .. }) if command.is_whole => command.argv.push(word.clone()),
-            Token::Word(_) => command.is_whole = false,
-            _ => (command.is_whole, command.is_redirected) = (false, true),
+            ShellToken::Word(ShellWord { literal: Some(word), .. }) if command.is_complete => {
+                command.argv.push(word.clone())
+            }
+            ShellToken::Word(_) => command.is_complete = false,
+            _ => (command.is_complete, command.is_redirected) = (false, true),
         }
     }
-    let expands = |token: &Token| matches!(token, Token::Word(Word { literal: None, .. }));
+    let expands = |token: &ShellToken| matches!(token, ShellToken::Word(ShellWord { literal: None, .. }));
     (!strict || !tokens.iter().any(expands)).then_some(command)
 }
 
 /// Words that begin or end something else than a simple command: POSIX XCU 2.4, and those of bash.
-const RESERVED: &str =
+const RESERVED_WORDS: &str =
     " { } ! [[ case coproc do done elif else esac fi for function if in select then time until while ";
 
 /// Whether what stands behind a command's name is surely read and set up without an error: streams that lead to other
 /// streams or to devices, and further commands behind `&&`. Behind `;` the shell would go on whatever happened.
-fn is_sound(rest: &[Token]) -> bool {
+fn is_safe_remainder(rest: &[ShellToken]) -> bool {
     const DEVICES: [&[u8]; 3] = [b"/dev/null", b"/dev/stdout", b"/dev/stderr"];
     const STREAMS: [&[u8]; 2] = [b"1", b"2"];
-    let literal = |token: Option<&Token>| match token {
-        Some(Token::Word(word)) => word.literal.clone(),
+    let literal = |token: Option<&ShellToken>| match token {
+        Some(ShellToken::Word(word)) => word.literal.clone(),
         _ => None,
     };
-    let is_reserved = |word: &[u8]| RESERVED.split(' ').any(|reserved| reserved.as_bytes() == word);
+    let is_reserved = |word: &[u8]| RESERVED_WORDS.split(' ').any(|reserved| reserved.as_bytes() == word);
     rest.iter().enumerate().all(|(at, token)| match token {
-        Token::Word(_) => true,
-        Token::Semicolon => false,
-        Token::And => literal(rest.get(at + 1)).is_some_and(|word| !is_reserved(&word)),
-        Token::Redirection { to_file } => {
+        ShellToken::Word(_) => true,
+        ShellToken::Semicolon => false,
+        ShellToken::And => literal(rest.get(at + 1)).is_some_and(|word| !is_reserved(&word)),
+        ShellToken::Redirection { to_file } => {
             let targets = if *to_file { DEVICES.as_slice() } else { &STREAMS };
             literal(rest.get(at + 1)).is_some_and(|word| targets.contains(&word.as_slice()))
         }
@@ -130,16 +134,16 @@ fn is_sound(rest: &[Token]) -> bool {
 }
 
 /// What follows `set` with options that let it go on, and whether they are strict.
-fn behind_set(rest: &[Token]) -> Option<(&[Token], bool)> {
-    let end = rest.iter().position(|token| matches!(token, Token::And | Token::Semicolon))?;
-    let word = |token: &Token| match token {
-        Token::Word(Word { literal, .. }) => literal.clone(),
+fn skip_set_options(rest: &[ShellToken]) -> Option<(&[ShellToken], bool)> {
+    let end = rest.iter().position(|token| matches!(token, ShellToken::And | ShellToken::Semicolon))?;
+    let word = |token: &ShellToken| match token {
+        ShellToken::Word(ShellWord { literal, .. }) => literal.clone(),
         _ => None,
     };
     let words: Vec<Vec<u8>> = rest[..end].iter().map(word).collect::<Option<_>>()?;
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-    let are_known = !words.is_empty() && are_options(&words, false);
-    are_known.then_some((&rest[end + 1..], are_strict(&words)))
+    let are_known = !words.is_empty() && are_safe_options(&words, false);
+    are_known.then_some((&rest[end + 1..], enables_nounset(&words)))
 }
 
 #[cfg(test)]
@@ -148,11 +152,11 @@ mod tests {
 
     fn told(string: &str) -> Option<String> {
         let arguments = [b"given".to_vec(), b"-x".to_vec()];
-        command(string.as_bytes(), &arguments, false).map(|command| {
+        parse_first_command(string.as_bytes(), &arguments, false).map(|command| {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let directory = command.directory.as_deref().map_or(String::new(), |path| text(path) + ": ");
             let exec = if command.is_exec { "exec " } else { "" };
-            let more = if command.is_whole { "" } else { " ..." };
+            let more = if command.is_complete { "" } else { " ..." };
             format!("{directory}{exec}{}{more}", text(&command.argv.join(b"|".as_slice())))
         })
     }

@@ -2,12 +2,12 @@
 //!
 //! Does not expand anything, and gives up at whatever runs something by itself or begins anything but a simple command.
 
-use super::script::is_name;
+use super::script::is_variable_name;
 
 /// One of them.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Token {
-    Word(Word),
+pub(crate) enum ShellToken {
+    Word(ShellWord),
     /// `&&`.
     And,
     /// `;`.
@@ -20,21 +20,21 @@ pub(crate) enum Token {
 
 /// A word.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Word {
+pub(crate) struct ShellWord {
     /// What it comes to, if it is written out.
     pub(crate) literal: Option<Vec<u8>>,
     /// The variable that it sets, where commands begin.
-    pub(crate) sets: Option<Vec<u8>>,
+    pub(crate) assigned_variable: Option<Vec<u8>>,
 }
 
 /// A token could not be told.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Unclear;
+pub(crate) struct UnsupportedSyntax;
 
-const ENDS: &[u8] = b" \t\n;|&<>()";
+const WORD_DELIMITERS: &[u8] = b" \t\n;|&<>()";
 
 /// All tokens of a string.
-pub(crate) fn tokens(mut rest: &[u8]) -> Result<Vec<Token>, Unclear> {
+pub(crate) fn tokenize(mut rest: &[u8]) -> Result<Vec<ShellToken>, UnsupportedSyntax> {
     let mut tokens = Vec::new();
     while let Some(first) = rest.first() {
         let (token, length) = match (first, rest.get(1)) {
@@ -42,20 +42,20 @@ pub(crate) fn tokens(mut rest: &[u8]) -> Result<Vec<Token>, Unclear> {
                 rest = &rest[1..];
                 continue;
             }
-            (b'&', Some(b'&')) => (Token::And, 2),
+            (b'&', Some(b'&')) => (ShellToken::And, 2),
             // The end of a case, the substitution of a process, and what is read and may not be there.
-            (b';', Some(b';')) | (b'<', _) | (b'>', Some(b'(')) => return Err(Unclear),
-            (b';', _) => (Token::Semicolon, 1),
-            (b'>', Some(b'&')) => (Token::Redirection { to_file: false }, 2),
-            (b'>', Some(b'>' | b'|')) => (Token::Redirection { to_file: true }, 2),
-            (b'>', _) => (Token::Redirection { to_file: true }, 1),
+            (b';', Some(b';')) | (b'<', _) | (b'>', Some(b'(')) => return Err(UnsupportedSyntax),
+            (b';', _) => (ShellToken::Semicolon, 1),
+            (b'>', Some(b'&')) => (ShellToken::Redirection { to_file: false }, 2),
+            (b'>', Some(b'>' | b'|')) => (ShellToken::Redirection { to_file: true }, 2),
+            (b'>', _) => (ShellToken::Redirection { to_file: true }, 1),
             // A number before a redirection belongs to it.
-            (b'0'..=b'9', _) if number(rest) > 0 => {
-                rest = &rest[number(rest)..];
+            (b'0'..=b'9', _) if redirection_number_length(rest) > 0 => {
+                rest = &rest[redirection_number_length(rest)..];
                 continue;
             }
-            _ if ENDS.contains(first) || *first == b'#' => return Err(Unclear),
-            _ => word(rest).map(|(word, length)| (Token::Word(word), length))?,
+            _ if WORD_DELIMITERS.contains(first) || *first == b'#' => return Err(UnsupportedSyntax),
+            _ => read_word(rest).map(|(word, length)| (ShellToken::Word(word), length))?,
         };
         tokens.push(token);
         rest = &rest[length..];
@@ -64,41 +64,41 @@ pub(crate) fn tokens(mut rest: &[u8]) -> Result<Vec<Token>, Unclear> {
 }
 
 /// How long the number is that stands right before a redirection.
-fn number(rest: &[u8]) -> usize {
+fn redirection_number_length(rest: &[u8]) -> usize {
     let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if matches!(rest.get(length), Some(b'<' | b'>')) { length } else { 0 }
 }
 
 /// A word and its length.
-fn word(text: &[u8]) -> Result<(Word, usize), Unclear> {
+fn read_word(text: &[u8]) -> Result<(ShellWord, usize), UnsupportedSyntax> {
     let (mut literal, mut is_literal, mut sets) = (Vec::new(), true, None);
     let (mut at, mut in_double, mut has_quotes) = (0, false, false);
     while let Some(byte) = text.get(at) {
         at += 1;
         match byte {
-            _ if !in_double && ENDS.contains(byte) => {
+            _ if !in_double && WORD_DELIMITERS.contains(byte) => {
                 at -= 1;
                 break;
             }
-            b'`' => return Err(Unclear),
+            b'`' => return Err(UnsupportedSyntax),
             b'"' => (in_double, has_quotes) = (!in_double, true),
             b'\'' if !in_double => {
-                let length = text[at..].iter().position(|byte| *byte == b'\'').ok_or(Unclear)?;
+                let length = text[at..].iter().position(|byte| *byte == b'\'').ok_or(UnsupportedSyntax)?;
                 literal.extend_from_slice(&text[at..at + length]);
                 (at, has_quotes) = (at + length + 1, true);
             }
             b'\\' => {
                 (at, is_literal) = (at + 1, false);
                 if matches!(text.get(at - 1), None | Some(b'\n')) {
-                    return Err(Unclear);
+                    return Err(UnsupportedSyntax);
                 }
             }
             b'$' => {
                 is_literal = false;
-                at += expansion(&text[at..])?;
+                at += expansion_length(&text[at..])?;
             }
             b'*' | b'?' | b'[' | b']' | b'~' | b'{' | b'}' | b'!' | b'^' if !in_double => is_literal = false,
-            b'=' if sets.is_none() && is_literal && !has_quotes && is_name(&literal) => {
+            b'=' if sets.is_none() && is_literal && !has_quotes && is_variable_name(&literal) => {
                 sets = Some(std::mem::take(&mut literal));
                 literal.clone_from(sets.as_ref().expect("it was set one line above"));
                 literal.push(b'=');
@@ -107,19 +107,19 @@ fn word(text: &[u8]) -> Result<(Word, usize), Unclear> {
         }
     }
     if in_double {
-        return Err(Unclear);
+        return Err(UnsupportedSyntax);
     }
-    Ok((Word { literal: is_literal.then_some(literal), sets }, at))
+    Ok((ShellWord { literal: is_literal.then_some(literal), assigned_variable: sets }, at))
 }
 
 /// The length of what follows a dollar sign: a variable that runs nothing.
-fn expansion(text: &[u8]) -> Result<usize, Unclear> {
+fn expansion_length(text: &[u8]) -> Result<usize, UnsupportedSyntax> {
     match text.first() {
-        Some(b'(' | b'\'' | b'"' | b'[') => Err(Unclear),
+        Some(b'(' | b'\'' | b'"' | b'[') => Err(UnsupportedSyntax),
         Some(b'{') => {
-            let length = text.iter().position(|byte| *byte == b'}').ok_or(Unclear)?;
+            let length = text.iter().position(|byte| *byte == b'}').ok_or(UnsupportedSyntax)?;
             let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_:-+=./,@#*".contains(byte);
-            if text[1..length].iter().all(is_plain) { Ok(length + 1) } else { Err(Unclear) }
+            if text[1..length].iter().all(is_plain) { Ok(length + 1) } else { Err(UnsupportedSyntax) }
         }
         _ => Ok(0),
     }
@@ -130,16 +130,16 @@ mod tests {
     use super::*;
 
     fn told(string: &str) -> Option<String> {
-        let word = |token: &Token| match token {
-            Token::And => "&&".to_owned(),
-            Token::Semicolon => ";".to_owned(),
-            Token::Redirection { .. } => ">".to_owned(),
-            Token::Word(Word { literal: None, .. }) => "?".to_owned(),
-            Token::Word(Word { literal: Some(literal), sets }) => {
+        let word = |token: &ShellToken| match token {
+            ShellToken::And => "&&".to_owned(),
+            ShellToken::Semicolon => ";".to_owned(),
+            ShellToken::Redirection { .. } => ">".to_owned(),
+            ShellToken::Word(ShellWord { literal: None, .. }) => "?".to_owned(),
+            ShellToken::Word(ShellWord { literal: Some(literal), assigned_variable: sets }) => {
                 format!("{}{}", String::from_utf8_lossy(literal), if sets.is_some() { "!" } else { "" })
             }
         };
-        tokens(string.as_bytes()).ok().map(|tokens| tokens.iter().map(word).collect::<Vec<_>>().join("|"))
+        tokenize(string.as_bytes()).ok().map(|tokens| tokens.iter().map(word).collect::<Vec<_>>().join("|"))
     }
 
     #[test]

@@ -5,6 +5,6 @@ mod lexer;
 mod command;
 mod arguments;
 
-pub(crate) use arguments::{Told, told};
-pub(crate) use command::command;
-pub(crate) use script::Scanner;
+pub(crate) use arguments::{ShellInvocation, parse_shell_arguments};
+pub(crate) use command::parse_first_command;
+pub(crate) use script::ScriptScanner;

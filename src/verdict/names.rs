@@ -2,15 +2,15 @@
 //!
 //! Does not word findings for people.
 
-use super::{Code, Subject, Verdict};
+use super::{FaultCode, FindingSubject, Verdict};
 
-impl Subject {
+impl FindingSubject {
     /// Its name in JSON, message attributes and marks.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
             Self::Runtime(runtime) => runtime.to_string(),
-            Self::Label(platform) => platform.to_string(),
+            Self::DeclaredPlatform(platform) => platform.to_string(),
             Self::Declaration(unreadable) => unreadable.error.word.clone(),
         }
     }
@@ -20,13 +20,13 @@ impl Subject {
     pub fn title(&self) -> String {
         match self {
             Self::Runtime(runtime) => runtime.profile().title.to_owned(),
-            Self::Label(platform) => format!("its own label, {platform}"),
+            Self::DeclaredPlatform(platform) => format!("its own label, {platform}"),
             Self::Declaration(unreadable) => format!("`{}`", unreadable.error.word),
         }
     }
 }
 
-impl Code {
+impl FaultCode {
     /// Every code, in the order in which they are documented.
     pub const ALL: [Self; 15] = [
         Self::WrongArchitecture,
@@ -34,8 +34,8 @@ impl Code {
         Self::WrongOs,
         Self::IndexRefused,
         Self::LayerFormatRefused,
-        Self::LabelLies,
-        Self::DescriptorLies,
+        Self::PlatformMismatch,
+        Self::DescriptorMismatch,
         Self::IdenticalLayers,
         Self::AttestationTagged,
         Self::ExecFormat,
@@ -43,7 +43,7 @@ impl Code {
         Self::ExecInterpreterMissing,
         Self::ExecPermission,
         Self::ExecLoader,
-        Self::IntentUnreadable,
+        Self::InvalidDeclaration,
     ];
 
     /// Its stable spelling.
@@ -55,8 +55,8 @@ impl Code {
             Self::WrongOs => "wrong-os",
             Self::IndexRefused => "index-refused",
             Self::LayerFormatRefused => "layer-format-refused",
-            Self::LabelLies => "label-lies",
-            Self::DescriptorLies => "descriptor-lies",
+            Self::PlatformMismatch => "label-lies",
+            Self::DescriptorMismatch => "descriptor-lies",
             Self::IdenticalLayers => "identical-layers",
             Self::AttestationTagged => "attestation-tagged",
             Self::ExecFormat => "exec-format",
@@ -64,7 +64,7 @@ impl Code {
             Self::ExecInterpreterMissing => "exec-interpreter-missing",
             Self::ExecPermission => "exec-permission",
             Self::ExecLoader => "exec-loader",
-            Self::IntentUnreadable => "intent-unreadable",
+            Self::InvalidDeclaration => "intent-unreadable",
         }
     }
 }

@@ -4,48 +4,50 @@
 
 use std::io;
 
-use super::results::ResultsError;
-use super::via_lambda::{FollowError, ViaError};
+use super::results_file::ResultsError;
+use super::via_lambda::{LogFollowError, ViaLambdaError};
 use crate::cli::hint;
 use crate::registry::RegistryError;
 
 /// What keeps an audit from beginning, or from being told.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum Error {
+pub(in crate::cli) enum AuditError {
     #[error(transparent)]
     Results(#[from] ResultsError),
     #[error(transparent)]
-    Walk(io::Error),
+    ResultsIo(io::Error),
     #[error("not all repositories were listed")]
-    Unlisted(#[source] RegistryError),
+    ListingFailed(#[source] RegistryError),
     #[error("{what}")]
-    Nowhere { what: String, hint: String },
+    EmptyScope { what: String, hint: String },
     #[error("nobody would be told: PREFLIGHT_TOPIC_ARN is not set")]
     NoTopic,
     #[error(transparent)]
     Notify(#[from] crate::lambda::notify::NotifyError),
     #[error(transparent)]
-    Via(#[from] ViaError),
+    ViaLambda(#[from] ViaLambdaError),
     #[error("interrupted")]
     Interrupted,
 }
 
-impl Error {
+impl AuditError {
     pub(in crate::cli) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Results(ResultsError::Settings { .. }) => {
+            Self::Results(ResultsError::SettingsMismatch { .. }) => {
                 "use the same settings, another file, or `--fresh` to begin anew"
             }
-            Self::Nowhere { hint, .. } => hint,
-            Self::Unlisted(error) => return hint::of_registry(error),
-            Self::Results(ResultsError::Foreign { .. } | ResultsError::ForeignEnd { .. }) => {
+            Self::EmptyScope { hint, .. } => hint,
+            Self::ListingFailed(error) => return hint::hint_for_registry_error(error),
+            Self::Results(ResultsError::InvalidLine { .. } | ResultsError::InvalidLastLine { .. }) => {
                 "it was left as it is; name another file"
             }
-            Self::Results(ResultsError::Irregular { .. }) => {
+            Self::Results(ResultsError::NotRegularFile { .. }) => {
                 "name a file; `--format jsonl` prints the answers on standard output"
             }
-            Self::Via(ViaError::Follow(FollowError::NoGroup { .. })) => "name the function's stack by `--stack`",
-            Self::Via(ViaError::Silent { .. }) => {
+            Self::ViaLambda(ViaLambdaError::FollowLog(LogFollowError::MissingLogGroup { .. })) => {
+                "name the function's stack by `--stack`"
+            }
+            Self::ViaLambda(ViaLambdaError::NoAnswer { .. }) => {
                 "look at the function's log and alarms; `--patience` waits longer, and a lower `--rate` asks more slowly"
             }
             Self::NoTopic => "set it to the ARN of the topic that the function tells",

@@ -4,24 +4,28 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::arguments::{Arguments, Format};
-use super::results::Results;
-use super::sheet::Sheet;
-use super::table::Look;
-use crate::cli::screen::Screen;
-use crate::cli::{Error, destination, page};
+use super::arguments::{AuditArguments, AuditFormat};
+use super::csv_output::CsvOutput;
+use super::results_file::ResultsFile;
+use super::table::AuditTable;
+use crate::cli::terminal::StyledOutput;
+use crate::cli::{CliError, output_file, page};
 use crate::verdict::Verdict;
 
 /// Writes the sheet and the page, where they are asked for.
 ///
 /// # Errors
 /// Where one of them cannot be written.
-pub(super) fn write(results: &mut Results, arguments: &Arguments, heading: &page::Heading<'_>) -> Result<(), Error> {
+pub(super) fn write_files(
+    results: &mut ResultsFile,
+    arguments: &AuditArguments,
+    heading: &page::PageHeading<'_>,
+) -> Result<(), CliError> {
     if let Some(path) = &arguments.csv {
-        destination::write(path, |file| Ok(csv(results, file)?))?;
+        output_file::write_atomically(path, |file| Ok(write_csv(results, file)?))?;
     }
     if let Some(path) = &arguments.html {
-        page::save(results.path(), heading, path)?;
+        page::write_page_file(results.path(), heading, path)?;
     }
     Ok(())
 }
@@ -30,24 +34,28 @@ pub(super) fn write(results: &mut Results, arguments: &Arguments, heading: &page
 ///
 /// # Errors
 /// Where they cannot be read again or printed.
-pub(super) fn print<O: Write>(results: &mut Results, arguments: &Arguments, out: &mut Screen<O>) -> io::Result<()> {
-    let look = Look::of_terminal(out.is_coloured());
+pub(super) fn print_results<O: Write>(
+    results: &mut ResultsFile,
+    arguments: &AuditArguments,
+    out: &mut StyledOutput<O>,
+) -> io::Result<()> {
+    let look = AuditTable::for_terminal(out.uses_color());
     let mut out = BufWriter::new(out);
     match arguments.format {
-        Format::Csv => csv(results, &mut out)?,
-        Format::Jsonl => {
-            for at in results.tally.worst_first(|_| true) {
-                out.write_all(&results.line(at)?)?;
+        AuditFormat::Csv => write_csv(results, &mut out)?,
+        AuditFormat::Jsonl => {
+            for at in results.index.offsets_worst_first(|_| true) {
+                out.write_all(&results.read_line(at)?)?;
             }
         }
-        Format::Table => {
+        AuditFormat::Table => {
             let is_shown = |verdict| arguments.all_rows || matches!(verdict, Verdict::Fails | Verdict::Unknown);
-            let shown = results.tally.worst_first(is_shown);
+            let shown = results.index.offsets_worst_first(is_shown);
             if !shown.is_empty() {
-                look.head(&mut out)?;
+                look.write_header(&mut out)?;
             }
             for at in &shown {
-                look.row(&mut out, &results.row(*at)?)?;
+                look.write_row(&mut out, &results.read_row(*at)?)?;
             }
             if !shown.is_empty() {
                 writeln!(out)?;
@@ -57,10 +65,10 @@ pub(super) fn print<O: Write>(results: &mut Results, arguments: &Arguments, out:
     out.flush()
 }
 
-fn csv(results: &mut Results, out: impl Write) -> io::Result<()> {
-    let mut sheet = Sheet::begin(out)?;
-    for at in results.tally.worst_first(|_| true) {
-        sheet.add(&results.row(at)?)?;
+fn write_csv(results: &mut ResultsFile, out: impl Write) -> io::Result<()> {
+    let mut sheet = CsvOutput::with_header(out)?;
+    for at in results.index.offsets_worst_first(|_| true) {
+        sheet.write_image(&results.read_row(at)?)?;
     }
-    sheet.end()
+    sheet.finish()
 }

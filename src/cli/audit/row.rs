@@ -9,7 +9,7 @@ use crate::verdict::Verdict;
 
 /// One image, and the answer for one declaration of its.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct StoredReport {
     pub(super) account: String,
     pub(super) region: String,
     pub(super) repository: String,
@@ -26,26 +26,26 @@ pub(super) struct Row {
     pub(super) platforms: Vec<String>,
     /// The runtimes that it was held against.
     pub(super) intended: Vec<String>,
-    pub(super) answers: Vec<Answer>,
+    pub(super) runtimes: Vec<StoredRuntime>,
     /// The settings that are not at their defaults, as words.
     pub(super) settings: String,
 }
 
 /// The answer for one runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Answer {
+pub(super) struct StoredRuntime {
     pub(super) runtime: String,
     pub(super) verdict: Verdict,
     /// Why it could not be told.
     #[serde(default)]
     pub(super) unknown: Vec<String>,
     #[serde(default)]
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<StoredFault>,
 }
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Fault {
+pub(super) struct StoredFault {
     pub(super) code: String,
     pub(super) platform: Option<String>,
     pub(super) evidence: String,
@@ -57,7 +57,7 @@ pub(super) struct Fault {
 
 /// The text is no line of an audit.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum RowError {
+pub(in crate::cli) enum StoredReportError {
     #[error("it is no report")]
     Json(#[from] serde_json::Error),
     #[error("its schema is not {SCHEMA}")]
@@ -65,29 +65,29 @@ pub(in crate::cli) enum RowError {
 }
 
 /// What the first line begins with: what other commands print is no line of an audit.
-pub(super) const FIRST: &[u8] = b"{\"schema\":\"ecr-preflight/1\",\"arrival\":";
+pub(super) const FIRST_LINE_PREFIX: &[u8] = b"{\"schema\":\"ecr-preflight/1\",\"arrival\":";
 
 /// What every line begins with.
-pub(super) const BEGINNING: &[u8] = b"{\"schema\":\"ecr-preflight/1\",";
+pub(super) const LINE_PREFIX: &[u8] = b"{\"schema\":\"ecr-preflight/1\",";
 
 #[derive(Debug, Deserialize)]
-struct Line {
+struct StoredLine {
     schema: String,
-    arrival: Arrival,
-    image: Option<Image>,
+    arrival: StoredArrival,
+    image: Option<StoredImage>,
     verdict: Verdict,
     ignored: Option<String>,
     #[serde(default)]
-    intended: Vec<Intended>,
+    intended: Vec<StoredIntent>,
     #[serde(default)]
-    runtimes: Vec<Answer>,
+    runtimes: Vec<StoredRuntime>,
     #[serde(default)]
     settings: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Arrival {
+struct StoredArrival {
     account: String,
     region: String,
     repository: String,
@@ -99,26 +99,26 @@ struct Arrival {
 }
 
 #[derive(Debug, Deserialize)]
-struct Image {
+struct StoredImage {
     platforms: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Intended {
+struct StoredIntent {
     runtime: String,
 }
 
-impl Row {
+impl StoredReport {
     /// Reads one line.
     ///
     /// # Errors
     /// Where it is no report of an audit.
-    pub(super) fn read(line: &[u8]) -> Result<Self, RowError> {
-        let line: Line = serde_json::from_slice(line)?;
+    pub(super) fn parse(line: &[u8]) -> Result<Self, StoredReportError> {
+        let line: StoredLine = serde_json::from_slice(line)?;
         if line.schema != SCHEMA {
-            return Err(RowError::Schema);
+            return Err(StoredReportError::Schema);
         }
-        let Arrival { account, region, repository, digest, tag, also_tagged, pushed_at } = line.arrival;
+        let StoredArrival { account, region, repository, digest, tag, also_tagged, pushed_at } = line.arrival;
         Ok(Self {
             account,
             region,
@@ -131,7 +131,7 @@ impl Row {
             ignored: line.ignored,
             platforms: line.image.map(|image| image.platforms).unwrap_or_default(),
             intended: line.intended.into_iter().map(|intended| intended.runtime).collect(),
-            answers: line.runtimes,
+            runtimes: line.runtimes,
             settings: line.settings,
         })
     }
@@ -142,9 +142,9 @@ impl Row {
     }
 
     /// The fault codes, each once, in their order.
-    pub(super) fn codes(&self) -> Vec<&str> {
+    pub(super) fn fault_codes(&self) -> Vec<&str> {
         let mut codes: Vec<&str> = Vec::new();
-        for fault in self.answers.iter().flat_map(|answer| &answer.faults) {
+        for fault in self.runtimes.iter().flat_map(|answer| &answer.faults) {
             if !codes.contains(&fault.code.as_str()) {
                 codes.push(&fault.code);
             }

@@ -7,7 +7,7 @@ use std::io;
 
 use serde::Serialize;
 
-use super::one::{Answer, Unread};
+use super::checker::{CheckFailure, CheckResult};
 use crate::text::error_chain;
 
 /// The schema of what stands in the place of an image that could not be read.
@@ -15,7 +15,7 @@ pub(in crate::cli) const ERROR_SCHEMA: &str = "ecr-preflight/error/1";
 
 /// What stands in the place of an image that could not be read.
 #[derive(Debug, Serialize)]
-struct ErrorFace<'a> {
+struct CheckErrorJson<'a> {
     schema: &'static str,
     reference: &'a str,
     verdict: &'static str,
@@ -25,20 +25,20 @@ struct ErrorFace<'a> {
 }
 
 /// The text of an answer; `is_only` where it is the only one.
-pub(super) fn answer(answer: &Answer, is_only: bool) -> io::Result<String> {
+pub(super) fn format_result(answer: &CheckResult, is_only: bool) -> io::Result<String> {
     match answer {
-        Answer::Report(report) => text(report, is_only),
-        Answer::Platforms(platforms) => text(platforms, is_only),
+        CheckResult::Report(report) => to_json(report, is_only),
+        CheckResult::Platforms(platforms) => to_json(platforms, is_only),
     }
 }
 
 /// The text of an error, where there are several images. Of a single one, standard error tells, and nothing is printed
 /// here, as programs that read the one object have it.
-pub(super) fn error(reference: &str, unread: &Unread) -> io::Result<String> {
+pub(super) fn format_error(reference: &str, unread: &CheckFailure) -> io::Result<String> {
     let (error, hint) = (error_chain(&unread.error), unread.hint.as_deref());
-    text(&ErrorFace { schema: ERROR_SCHEMA, reference, verdict: "unknown", error, hint }, false)
+    to_json(&CheckErrorJson { schema: ERROR_SCHEMA, reference, verdict: "unknown", error, hint }, false)
 }
 
-fn text(value: &impl Serialize, is_only: bool) -> io::Result<String> {
+fn to_json(value: &impl Serialize, is_only: bool) -> io::Result<String> {
     Ok(if is_only { serde_json::to_string_pretty(value)? } else { serde_json::to_string(value)? })
 }

@@ -4,10 +4,10 @@
 
 use quick_junit::{NonSuccessKind, Report as Junit, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::super::Error;
-use super::one::{Answer, Unread};
-use super::printer::Done;
-use crate::report::{FaultFace, Report, RuntimeFace, headline, text};
+use super::super::CliError;
+use super::checker::{CheckFailure, CheckResult};
+use super::printer::CheckRecord;
+use crate::report::{FaultReport, Report, RuntimeReport, format_headline, format_text};
 use crate::text::error_chain;
 use crate::verdict::Verdict;
 
@@ -15,18 +15,18 @@ use crate::verdict::Verdict;
 ///
 /// # Errors
 /// Where it cannot be written as XML.
-pub(super) fn report(done: &[Done<'_>]) -> Result<String, Error> {
+pub(super) fn format_junit(done: &[CheckRecord<'_>]) -> Result<String, CliError> {
     let mut junit = Junit::new("ecr-preflight");
     for done in done {
         let mut suite = TestSuite::new(done.reference);
-        match &done.checked {
+        match &done.outcome {
             Ok(checked) => {
-                if let Answer::Report(report) = &checked.answer {
-                    suite.add_test_cases(cases(report, done.reference));
+                if let CheckResult::Report(report) = &checked.result {
+                    suite.add_test_cases(build_cases(report, done.reference));
                 }
             }
             Err(error) => {
-                suite.add_test_case(case("read", done.reference, unread(error)));
+                suite.add_test_case(build_case("read", done.reference, read_error_status(error)));
             }
         }
         junit.add_test_suite(suite);
@@ -35,41 +35,43 @@ pub(super) fn report(done: &[Done<'_>]) -> Result<String, Error> {
     Ok(xml.trim_end().to_owned())
 }
 
-fn cases(report: &Report, reference: &str) -> Vec<TestCase> {
-    let cases: Vec<TestCase> =
-        report.runtimes().map(|runtime| case(&runtime.subject.name(), reference, status(report, runtime))).collect();
+fn build_cases(report: &Report, reference: &str) -> Vec<TestCase> {
+    let cases: Vec<TestCase> = report
+        .runtimes()
+        .map(|runtime| build_case(&runtime.subject.name(), reference, runtime_status(report, runtime)))
+        .collect();
     if cases.is_empty() {
         // Nothing was asked of it: that is neither a success nor a failure.
         let mut skipped = TestCaseStatus::skipped();
-        skipped.set_message(headline(report));
-        return vec![case("runtime", reference, skipped)];
+        skipped.set_message(format_headline(report));
+        return vec![build_case("runtime", reference, skipped)];
     }
     cases
 }
 
-fn case(name: &str, reference: &str, status: TestCaseStatus) -> TestCase {
+fn build_case(name: &str, reference: &str, status: TestCaseStatus) -> TestCase {
     let mut case = TestCase::new(name, status);
     case.set_classname(reference);
     case
 }
 
 /// What could not be told is an error, since a server shows skipped ones as if all were well.
-fn status(report: &Report, runtime: &RuntimeFace) -> TestCaseStatus {
+fn runtime_status(report: &Report, runtime: &RuntimeReport) -> TestCaseStatus {
     let kind = match runtime.verdict {
         Verdict::Fails => NonSuccessKind::Failure,
         Verdict::Unknown => NonSuccessKind::Error,
         Verdict::Runs | Verdict::Undeclared | Verdict::Ignored => return TestCaseStatus::success(),
     };
     let mut status = TestCaseStatus::non_success(kind);
-    let fault = |fault: &FaultFace| fault.evidence.clone();
+    let fault = |fault: &FaultReport| fault.evidence.clone();
     let said: Vec<String> = runtime.faults.iter().map(fault).chain(runtime.unknown.iter().cloned()).collect();
     status.set_message(said.join("; "));
     status.set_type(runtime.faults.first().map_or("unknown", |fault| fault.code.as_str()));
-    status.set_description(text(report));
+    status.set_description(format_text(report));
     status
 }
 
-fn unread(unread: &Unread) -> TestCaseStatus {
+fn read_error_status(unread: &CheckFailure) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     status.set_message(error_chain(&unread.error));
     status.set_type("unread");

@@ -2,7 +2,7 @@
 //!
 //! Does not write anywhere but to its outputs.
 
-mod one;
+mod checker;
 mod printer;
 mod json;
 mod sarif;
@@ -14,14 +14,14 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use futures_util::{StreamExt, stream};
 
+use self::checker::{CheckFailure, Checker};
 pub(super) use self::json::ERROR_SCHEMA;
-use self::one::{Checker, Unread};
-use self::printer::Printer;
-pub use self::sarif::sarif;
-use super::image::ImageArgument;
-use super::screen::Screen;
-use super::source::{self, Sources};
-use super::{Error, near};
+use self::printer::CheckPrinter;
+pub use self::sarif::report_to_sarif;
+use super::image_ref::ImageArgument;
+use super::image_source::{self, ImageOpener};
+use super::terminal::StyledOutput;
+use super::{CliError, suggest};
 use crate::runtime::Runtime;
 use crate::verdict::Verdict;
 
@@ -30,7 +30,7 @@ use crate::verdict::Verdict;
 /// Without --runtime, what an image's tag, its repository's resource tag or its label declares counts.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Arguments {
+pub(super) struct CheckArguments {
     /// `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, `oci-archive:FILE[:TAG|@DIGEST]` for a tar archive of one,
     /// `docker-archive:FILE[:[REPOSITORY:]TAG]` for what `docker save` writes, the URI of an image in Amazon ECR, or
     /// `HOST[:PORT]/REPO[:TAG][@DIGEST]` for one in any other registry, with docker's credentials; without HOST, Docker
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
     /// Where they are meant to run; may be given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::runtime)]
+    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::parse_runtime)]
     runtimes: Vec<Runtime>,
     /// Say on standard error how much was read, and how long it took.
     #[arg(long, short)]
@@ -49,8 +49,8 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with = "runtimes")]
     platforms: bool,
     /// What to print.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    format: CheckFormat,
     /// Where SARIF shows findings: the file that the images are built from, as a path from the top of the repository.
     #[arg(long, value_name = "FILE", default_value = "Dockerfile")]
     dockerfile: String,
@@ -58,7 +58,7 @@ pub(super) struct Arguments {
 
 /// What is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum CheckFormat {
     /// For people.
     Text,
     /// For programs: one object, schema `ecr-preflight/1`; of several images, one on each line.
@@ -84,38 +84,41 @@ Exit code: 1 if any image fails; else 2 if any could not be told or read; else 0
 
 /// How many images are read beside each other: enough that one slow registry does not hold up the rest, and few enough
 /// that each gets on. How many layers are read at a time is the inspector's to bound.
-const BESIDE: usize = 4;
+const MAX_CONCURRENT_IMAGES: usize = 4;
 
 pub(super) async fn run<O: Write, E: Write>(
-    arguments: Arguments,
-    out: &mut Screen<O>,
-    err: &mut Screen<E>,
-) -> Result<Verdict, Error> {
-    let mut rules = super::settings()?.rules;
+    arguments: CheckArguments,
+    out: &mut StyledOutput<O>,
+    err: &mut StyledOutput<E>,
+) -> Result<Verdict, CliError> {
+    let mut rules = super::load_settings()?.check;
     arguments.inspect.apply(&mut rules);
     let asked = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
-    let (sources, inspector) = (Sources::default(), super::inspector(&rules));
-    let checker = Checker { inspector: &inspector, rules: &rules, asked };
-    if arguments.platforms && !matches!(arguments.format, Format::Text | Format::Json) {
-        return Err(Error::NoFormat);
+    let (sources, inspector) = (ImageOpener::default(), super::build_inspector(&rules));
+    let checker = Checker { inspector: &inspector, rules: &rules, runtimes: asked };
+    if arguments.platforms && !matches!(arguments.format, CheckFormat::Text | CheckFormat::Json) {
+        return Err(CliError::UnsupportedFormat);
     }
     // All of them before the first is read: what is mistyped is no verdict on an image.
-    let named: Vec<_> =
-        arguments.images.iter().map(|reference| named(reference, &arguments)).collect::<Result<_, _>>()?;
-    let mut printer = Printer::new(&arguments, out, err);
+    let named: Vec<_> = arguments
+        .images
+        .iter()
+        .map(|reference| parse_image_reference(reference, &arguments))
+        .collect::<Result<_, _>>()?;
+    let mut printer = CheckPrinter::new(&arguments, out, err);
     let checks = named.into_iter().map(async |(reference, argument)| {
         let found = match sources.open(reference, argument).await {
-            Ok(source) if arguments.platforms => checker.platforms(&source).await,
+            Ok(source) if arguments.platforms => checker.check_platforms(&source).await,
             Ok(source) => checker.check(&source).await,
             Err(error) => Err(error),
         };
         let found = match found {
             Ok(answer) => Ok(answer),
-            Err(error) => Err(Unread { hint: near::hint(&error).await, error }),
+            Err(error) => Err(CheckFailure { hint: suggest::find_hint(&error).await, error }),
         };
         (reference, found)
     });
-    let mut checks = std::pin::pin!(stream::iter(checks).buffered(BESIDE));
+    let mut checks = std::pin::pin!(stream::iter(checks).buffered(MAX_CONCURRENT_IMAGES));
     while let Some((reference, found)) = checks.next().await {
         printer.add(reference, found)?;
     }
@@ -123,10 +126,14 @@ pub(super) async fn run<O: Write, E: Write>(
 }
 
 /// What a reference names; the error says which reference it is of, where there are several.
-fn named<'a>(reference: &'a str, among: &Arguments) -> Result<(&'a str, ImageArgument), Error> {
-    let named = source::named(reference).map_err(|error| {
+fn parse_image_reference<'a>(reference: &'a str, among: &CheckArguments) -> Result<(&'a str, ImageArgument), CliError> {
+    let named = image_source::parse_image_argument(reference).map_err(|error| {
         let is_said = among.images.len() == 1 || error.to_string().contains(reference);
-        if is_said { error } else { Error::Among { reference: reference.to_owned(), source: Box::new(error) } }
+        if is_said {
+            error
+        } else {
+            CliError::ForReference { reference: reference.to_owned(), source: Box::new(error) }
+        }
     });
     Ok((reference, named?))
 }

@@ -4,37 +4,42 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::Error;
-use super::super::source::Source;
+use super::super::CliError;
+use super::super::image_source::ImageSource;
 use crate::inspect::Inspector;
 use crate::oci as image;
-use crate::oci::Want;
-use crate::registry::{self, Answer, Registry};
-use crate::report::Platforms;
+use crate::oci::ImageReadOptions;
+use crate::registry::{self, Lookup, Registry};
+use crate::report::PlatformOverview;
+use crate::settings::CheckSettings;
 use crate::settings::Depth;
-use crate::settings::Rules;
 
 /// What there is in an image.
 ///
 /// # Errors
 /// Where its registry fails, or it is not there.
-pub(super) async fn of(
+pub(super) async fn read_platforms(
     registry: &impl Registry,
-    source: &Source,
+    source: &ImageSource,
     inspector: &Inspector,
-    rules: &Rules,
-) -> Result<Platforms, Error> {
-    let deadline = Instant::now().checked_add(Duration::from_secs(rules.bounds.seconds));
-    let mut answers = registry::manifests(registry, std::slice::from_ref(&source.selector)).await?;
+    rules: &CheckSettings,
+) -> Result<PlatformOverview, CliError> {
+    let deadline = Instant::now().checked_add(Duration::from_secs(rules.limits.timeout_seconds));
+    let mut answers = registry::fetch_verified_manifests(registry, std::slice::from_ref(&source.selector)).await?;
     let manifest = match answers.pop() {
-        Some(Answer::Found(manifest)) => manifest,
-        Some(Answer::Refused(reason)) => return Err(Error::Refused { reference: source.reference.clone(), reason }),
-        Some(Answer::Absent | Answer::Moved) | None => return Err(source.absent()),
+        Some(Lookup::Found(manifest)) => manifest,
+        Some(Lookup::Unavailable(reason)) => {
+            return Err(CliError::ImageUnavailable { reference: source.reference.clone(), reason });
+        }
+        Some(Lookup::NotFound | Lookup::TagMoved) | None => return Err(source.not_found_error()),
     };
     // Without runtimes, every child of an index matters.
-    let want = Want { depth: Depth::Configs, runtimes: &[], label: &rules.key };
-    let image = image::read(registry, &manifest, want).await?;
-    let inspections =
-        if rules.depth == Depth::Binaries { Some(inspector.programs(registry, &image, deadline).await?) } else { None };
-    Ok(Platforms::new(&source.reference, &image, inspections.as_deref()))
+    let want = ImageReadOptions { depth: Depth::Config, platforms: &[], label_key: &rules.declaration_key };
+    let image = image::read_image(registry, &manifest, want).await?;
+    let inspections = if rules.depth == Depth::Program {
+        Some(inspector.inspect_programs(registry, &image, deadline).await?)
+    } else {
+        None
+    };
+    Ok(PlatformOverview::new(&source.reference, &image, inspections.as_deref()))
 }

@@ -4,75 +4,87 @@
 
 use std::io::Write;
 
-use super::super::Error;
-use super::super::screen::Screen;
-use super::one::{Answer, Checked, Unread};
-use super::{Arguments, Format, json, junit, sarif};
-use crate::report::{self, Line};
+use super::super::CliError;
+use super::super::terminal::StyledOutput;
+use super::checker::{CheckFailure, CheckResult, CheckedImage};
+use super::{CheckArguments, CheckFormat, json, junit, sarif};
+use crate::report::{self, StyledLine};
 use crate::verdict::Verdict;
 
 /// What is known of one image.
 #[derive(Debug)]
-pub(super) struct Done<'a> {
+pub(super) struct CheckRecord<'a> {
     pub(super) reference: &'a str,
-    pub(super) checked: Result<Checked, Unread>,
+    pub(super) outcome: Result<CheckedImage, CheckFailure>,
 }
 
-impl Done<'_> {
+impl CheckRecord<'_> {
     /// What it counts as: an image that could not be read could not be told.
     fn verdict(&self) -> Verdict {
-        self.checked.as_ref().map_or(Verdict::Unknown, |checked| checked.answer.verdict())
+        self.outcome.as_ref().map_or(Verdict::Unknown, |checked| checked.result.verdict())
     }
 }
 
 /// Prints answers.
-pub(super) struct Printer<'a, O, E> {
-    arguments: &'a Arguments,
-    out: &'a mut Screen<O>,
-    err: &'a mut Screen<E>,
-    done: Vec<Done<'a>>,
+pub(super) struct CheckPrinter<'a, O, E> {
+    arguments: &'a CheckArguments,
+    out: &'a mut StyledOutput<O>,
+    err: &'a mut StyledOutput<E>,
+    records: Vec<CheckRecord<'a>>,
 }
 
-impl<'a, O: Write, E: Write> Printer<'a, O, E> {
-    pub(super) fn new(arguments: &'a Arguments, out: &'a mut Screen<O>, err: &'a mut Screen<E>) -> Self {
-        Self { arguments, out, err, done: Vec::new() }
+impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
+    pub(super) fn new(
+        arguments: &'a CheckArguments,
+        out: &'a mut StyledOutput<O>,
+        err: &'a mut StyledOutput<E>,
+    ) -> Self {
+        Self { arguments, out, err, records: Vec::new() }
     }
 
     /// One more, the next in order.
     ///
     /// # Errors
     /// Where it cannot be printed.
-    pub(super) fn add(&mut self, reference: &'a str, checked: Result<Checked, Unread>) -> Result<(), Error> {
+    pub(super) fn add(
+        &mut self,
+        reference: &'a str,
+        checked: Result<CheckedImage, CheckFailure>,
+    ) -> Result<(), CliError> {
         let is_only = self.arguments.images.len() == 1;
         let format = self.arguments.format;
         match (&checked, format) {
-            (Ok(checked), Format::Text) => {
-                self.out.lines(match &checked.answer {
-                    Answer::Report(report) => report::lines(report),
-                    Answer::Platforms(platforms) => platforms.lines(),
+            (Ok(checked), CheckFormat::Text) => {
+                self.out.write_lines(match &checked.result {
+                    CheckResult::Report(report) => report::format_lines(report),
+                    CheckResult::Platforms(platforms) => platforms.lines(),
                 })?;
                 if !is_only {
                     writeln!(self.out)?;
                 }
             }
-            (Ok(checked), Format::Json) => writeln!(self.out, "{}", json::answer(&checked.answer, is_only)?)?,
-            (Err(unread), Format::Json) if !is_only => writeln!(self.out, "{}", json::error(reference, unread)?)?,
-            (Err(_), Format::Text | Format::Json) | (_, Format::Sarif | Format::Junit) => {}
+            (Ok(checked), CheckFormat::Json) => {
+                writeln!(self.out, "{}", json::format_result(&checked.result, is_only)?)?
+            }
+            (Err(unread), CheckFormat::Json) if !is_only => {
+                writeln!(self.out, "{}", json::format_error(reference, unread)?)?
+            }
+            (Err(_), CheckFormat::Text | CheckFormat::Json) | (_, CheckFormat::Sarif | CheckFormat::Junit) => {}
         }
         // Both outputs may be the same terminal. Where standard error is closed, the exit code is all that is left.
         self.out.flush()?;
         let of = Some(reference).filter(|_| !is_only);
         if let Err(unread) = &checked {
-            let _ = self.err.error(of, &unread.error, unread.hint.as_deref());
-            if !is_only && format == Format::Text {
+            let _ = self.err.write_error(of, &unread.error, unread.hint.as_deref());
+            if !is_only && format == CheckFormat::Text {
                 let _ = writeln!(self.err);
             }
         }
-        if let (true, Ok(Checked { bytes, took, .. })) = (self.arguments.verbose, &checked) {
+        if let (true, Ok(CheckedImage { bytes_read: bytes, elapsed: took, .. })) = (self.arguments.verbose, &checked) {
             let of = of.map(|of| format!("{of}: ")).unwrap_or_default();
             writeln!(self.err, "{of}read {bytes} bytes in {:.2} s", took.as_secs_f64())?;
         }
-        self.done.push(Done { reference, checked });
+        self.records.push(CheckRecord { reference, outcome: checked });
         Ok(())
     }
 
@@ -80,24 +92,28 @@ impl<'a, O: Write, E: Write> Printer<'a, O, E> {
     ///
     /// # Errors
     /// As above.
-    pub(super) fn finish(self) -> Result<Verdict, Error> {
+    pub(super) fn finish(self) -> Result<Verdict, CliError> {
         match self.arguments.format {
-            Format::Text if self.done.len() > 1 => self.out.lines(vec![Line::prose(2).plain(summary(&self.done))])?,
-            Format::Text | Format::Json => {}
-            Format::Sarif => writeln!(self.out, "{}", sarif::log(&self.done, &self.arguments.dockerfile)?)?,
-            Format::Junit => writeln!(self.out, "{}", junit::report(&self.done)?)?,
+            CheckFormat::Text if self.records.len() > 1 => {
+                self.out.write_lines(vec![StyledLine::wrapping(2).with_text(format_summary(&self.records))])?
+            }
+            CheckFormat::Text | CheckFormat::Json => {}
+            CheckFormat::Sarif => {
+                writeln!(self.out, "{}", sarif::format_sarif(&self.records, &self.arguments.dockerfile)?)?
+            }
+            CheckFormat::Junit => writeln!(self.out, "{}", junit::format_junit(&self.records)?)?,
         }
-        let worst = self.done.iter().map(Done::verdict).max();
+        let worst = self.records.iter().map(CheckRecord::verdict).max();
         Ok(worst.expect("there is at least one image"))
     }
 }
 
 /// How many of each kind, the worst first.
-fn summary(done: &[Done<'_>]) -> String {
-    let unread = done.iter().filter(|done| done.checked.is_err()).count();
-    let told = |verdict: Verdict| done.iter().filter(|done| done.checked.is_ok() && done.verdict() == verdict).count();
+fn format_summary(done: &[CheckRecord<'_>]) -> String {
+    let unread = done.iter().filter(|done| done.outcome.is_err()).count();
+    let told = |verdict: Verdict| done.iter().filter(|done| done.outcome.is_ok() && done.verdict() == verdict).count();
     let is_of_platforms =
-        done.iter().any(|done| matches!(&done.checked, Ok(Checked { answer: Answer::Platforms(_), .. })));
+        done.iter().any(|done| matches!(&done.outcome, Ok(CheckedImage { result: CheckResult::Platforms(_), .. })));
     let (fails, fail, runs, run) = if is_of_platforms {
         ("is not what it says it is", "are not what they say they are", "is sound", "are sound")
     } else {

@@ -8,26 +8,26 @@ use clap::ValueEnum;
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
-use super::super::{Error, hint};
-use super::table::table;
-use crate::intent::{Intent, Source};
+use super::super::{CliError, hint};
+use super::table::format_table;
+use crate::intent::{DeclarationSource, Intent};
 use crate::name::Repository;
-use crate::registry::ecr::Ecr;
-use crate::registry::ecr::listing::repositories;
+use crate::registry::ecr::EcrRegistry;
+use crate::registry::ecr::listing::list_repositories;
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::text::error_chain;
-use crate::text::quoted;
+use crate::text::sanitize_quoted;
 use crate::verdict::Verdict;
 
 /// How many repositories' tags are read beside each other. ECR publishes no rate for `ListTagsForResource` ("Service
 /// quotas" of its user guide lists those of pushes and pulls alone); four at a time are quick and seldom throttled, and
 /// what is throttled, the client tries again.
-const WIDTH: usize = 4;
+const MAX_CONCURRENT_READS: usize = 4;
 
 /// How the list is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum DeclareListFormat {
     /// For people: a table.
     Text,
     /// For programs: one object, schema `ecr-preflight-declarations/1`.
@@ -36,7 +36,7 @@ pub(super) enum Format {
 
 /// What one repository declares.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct DeclarationRow {
     pub(super) repository: Repository,
     pub(super) declared: Result<Option<String>, RegistryError>,
 }
@@ -44,53 +44,54 @@ pub(super) struct Row {
 /// The list for programs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Listed<'a> {
+struct DeclarationList<'a> {
     schema: &'static str,
     region: &'a str,
     key: &'a str,
-    repositories: Vec<Entry<'a>>,
+    repositories: Vec<DeclarationEntry<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'a> {
+struct DeclarationEntry<'a> {
     name: &'a str,
     arn: String,
     uri: String,
     /// The tag's value; `null` where it is not set, or could not be read.
     declared: Option<&'a str>,
     runtimes: Vec<Runtime>,
-    unreadable: Vec<Word>,
+    unreadable: Vec<InvalidWord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Word {
+struct InvalidWord {
     word: String,
     nearest: Vec<Runtime>,
 }
 
-impl Row {
+impl DeclarationRow {
     fn intent(&self) -> Intent {
-        Intent::default().or(Source::RepositoryTag, self.declared.as_ref().ok().and_then(Option::as_deref))
+        Intent::default()
+            .or_declared_by(DeclarationSource::RepositoryTag, self.declared.as_ref().ok().and_then(Option::as_deref))
     }
 
     /// The words that name no runtime.
-    pub(super) fn unreadable(&self) -> Vec<RuntimeError> {
-        self.intent().unreadable.into_iter().map(|unreadable| unreadable.error).collect()
+    pub(super) fn invalid_words(&self) -> Vec<RuntimeError> {
+        self.intent().invalid.into_iter().map(|unreadable| unreadable.error).collect()
     }
 
-    fn entry(&self) -> Entry<'_> {
+    fn to_entry(&self) -> DeclarationEntry<'_> {
         let intent = self.intent();
-        let word = |error: RuntimeError| Word { word: error.word, nearest: error.nearest };
-        Entry {
+        let word = |error: RuntimeError| InvalidWord { word: error.word, nearest: error.nearest };
+        DeclarationEntry {
             name: self.repository.name(),
             arn: self.repository.arn(),
             uri: self.repository.to_string(),
             declared: self.declared.as_ref().ok().and_then(Option::as_deref),
             runtimes: intent.candidates(),
-            unreadable: self.unreadable().into_iter().map(word).collect(),
+            unreadable: self.invalid_words().into_iter().map(word).collect(),
             error: self.declared.as_ref().err().map(|error| error_chain(error)),
         }
     }
@@ -99,36 +100,40 @@ impl Row {
 pub(super) async fn run(
     key: &str,
     prefix: &str,
-    format: Format,
+    format: DeclareListFormat,
     out: &mut impl Write,
     err: &mut impl Write,
-) -> Result<Verdict, Error> {
-    let aws = super::super::aws(None).await;
-    let region = aws.region().ok_or(Error::NoRegion)?;
+) -> Result<Verdict, CliError> {
+    let aws = super::super::load_aws(None).await;
+    let region = aws.region().ok_or(CliError::NoRegion)?;
     let (ecr, client) = {
-        let endpoint = || super::super::endpoint("ECR");
-        (Ecr::new(&aws, endpoint()), aws.ecr_client(endpoint()))
+        let endpoint = || super::super::endpoint_url("ECR");
+        (EcrRegistry::new(&aws, endpoint()), aws.ecr_client(endpoint()))
     };
     let wanted = |repository: &Repository| std::future::ready(repository.name().starts_with(prefix));
     let declared = async |repository: Repository| {
-        let declared = ecr.open(&repository).resource_tag(key).await;
-        Ok(Row { repository, declared })
+        let declared = ecr.repository(&repository).fetch_resource_tag(key).await;
+        Ok(DeclarationRow { repository, declared })
     };
-    let found = repositories(&client, None, region).try_filter(wanted);
+    let found = list_repositories(&client, None, region).try_filter(wanted);
     // An error of the listing itself ends it, and the rows before it are no list of the region.
-    let mut rows: Vec<Row> = found.map_ok(declared).try_buffered(WIDTH).try_collect().await?;
+    let mut rows: Vec<DeclarationRow> = found.map_ok(declared).try_buffered(MAX_CONCURRENT_READS).try_collect().await?;
     rows.sort_by(|one, other| one.repository.name().cmp(other.repository.name()));
     match format {
-        Format::Text if rows.is_empty() && prefix.is_empty() => {
+        DeclareListFormat::Text if rows.is_empty() && prefix.is_empty() => {
             writeln!(out, "There are no repositories in {region}.")?;
         }
-        Format::Text if rows.is_empty() => {
-            writeln!(out, "There are no repositories in {region} whose name begins with `{}`.", quoted(prefix))?;
+        DeclareListFormat::Text if rows.is_empty() => {
+            writeln!(
+                out,
+                "There are no repositories in {region} whose name begins with `{}`.",
+                sanitize_quoted(prefix)
+            )?;
         }
-        Format::Text => write!(out, "{}", table(&rows, region, key))?,
-        Format::Json => {
-            let repositories = rows.iter().map(Row::entry).collect();
-            let listed = Listed { schema: "ecr-preflight-declarations/1", region, key, repositories };
+        DeclareListFormat::Text => write!(out, "{}", format_table(&rows, region, key))?,
+        DeclareListFormat::Json => {
+            let repositories = rows.iter().map(DeclarationRow::to_entry).collect();
+            let listed = DeclarationList { schema: "ecr-preflight-declarations/1", region, key, repositories };
             writeln!(out, "{}", serde_json::to_string_pretty(&listed).map_err(std::io::Error::from)?)?;
         }
     }
@@ -137,9 +142,9 @@ pub(super) async fn run(
         writeln!(err, "error: {}", error_chain(*error))?;
     }
     // One hint for all: they mostly fail alike.
-    if let Some(hint) = errors.first().and_then(|error| hint::of_registry(error)) {
+    if let Some(hint) = errors.first().and_then(|error| hint::hint_for_registry_error(error)) {
         writeln!(err, "\nhint: {hint}")?;
     }
-    let is_unreadable = rows.iter().any(|row| !row.unreadable().is_empty());
+    let is_unreadable = rows.iter().any(|row| !row.invalid_words().is_empty());
     Ok(if errors.is_empty() && !is_unreadable { Verdict::Runs } else { Verdict::Unknown })
 }

@@ -5,13 +5,13 @@
 //! compact form of each ([`row`], [`answer`], [`shared`]), and the page around them ([`frame`], [`head`]).
 
 mod line;
-mod tally;
-mod words;
-mod shared;
-mod answer;
+mod statistics;
+mod texts;
+mod deduplicator;
+mod report_json;
 mod row;
-mod head;
-mod frame;
+mod header;
+mod document;
 
 use std::collections::HashSet;
 use std::io::{BufWriter, Write};
@@ -19,11 +19,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-pub(super) use self::line::MAX_LINE;
-use self::line::Rest;
-use self::row::Rows;
-use self::tally::Tally;
-use super::{Error, destination};
+pub(super) use self::line::MAX_LINE_BYTES;
+use self::line::SkippedLines;
+use self::row::PageRows;
+use self::statistics::PageStatistics;
+use super::{CliError, output_file};
 
 /// Make a page to look at, filter and pass on out of the results of an audit.
 ///
@@ -31,7 +31,7 @@ use super::{Error, destination};
 /// of its own. The page is one file that loads nothing else.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Arguments {
+pub(super) struct PageArguments {
     /// The results, a file of JSON lines.
     results: PathBuf,
     /// Where to write the page; `-` is standard output.
@@ -45,9 +45,9 @@ Examples:
 
 /// What a page says that its results do not.
 #[derive(Debug, Default)]
-pub(super) struct Heading<'a> {
+pub(super) struct PageHeading<'a> {
     /// When the images were looked at, as people are to read it; none where that is not known.
-    pub(super) when: Option<&'a str>,
+    pub(super) checked_at: Option<&'a str>,
     /// How it was looked at, such as the depth: names and values, in the order of the page.
     pub(super) settings: &'a [(String, String)],
     /// What else the reader is to know, such as images that got no answer: a sentence each.
@@ -56,16 +56,16 @@ pub(super) struct Heading<'a> {
     pub(super) key: &'a str,
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut impl Write, err: &mut impl Write) -> Result<(), Error> {
-    let key = super::settings()?.rules.key;
-    let heading = Heading { key: &key, ..Heading::default() };
+pub(super) fn run(arguments: &PageArguments, out: &mut impl Write, err: &mut impl Write) -> Result<(), CliError> {
+    let key = super::load_settings()?.check.declaration_key;
+    let heading = PageHeading { key: &key, ..PageHeading::default() };
     if arguments.output.as_os_str() == "-" {
         let mut out = BufWriter::new(out);
-        write(&arguments.results, &heading, &mut out)?;
+        write_page(&arguments.results, &heading, &mut out)?;
         return Ok(out.flush()?);
     }
-    destination::distinct(&[("the results", Some(&arguments.results)), ("--output", Some(&arguments.output))])?;
-    save(&arguments.results, &heading, &arguments.output)?;
+    output_file::ensure_distinct(&[("the results", Some(&arguments.results)), ("--output", Some(&arguments.output))])?;
+    write_page_file(&arguments.results, &heading, &arguments.output)?;
     writeln!(err, "wrote {}", arguments.output.display())?;
     Ok(())
 }
@@ -74,8 +74,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write, err: &mut impl Wr
 ///
 /// # Errors
 /// Where the results cannot be read, or the file not be written.
-pub(super) fn save(results: &Path, heading: &Heading<'_>, file: &Path) -> Result<(), Error> {
-    destination::write(file, |mut out| write(results, heading, &mut out))
+pub(super) fn write_page_file(results: &Path, heading: &PageHeading<'_>, file: &Path) -> Result<(), CliError> {
+    output_file::write_atomically(file, |mut out| write_page(results, heading, &mut out))
 }
 
 /// Writes the page of these results. The file is read twice, to count and to write, so that memory does not grow with what
@@ -83,23 +83,23 @@ pub(super) fn save(results: &Path, heading: &Heading<'_>, file: &Path) -> Result
 ///
 /// # Errors
 /// Where the results cannot be read, with the number of the line, or `out` fails.
-pub(super) fn write(results: &Path, heading: &Heading<'_>, out: &mut impl Write) -> Result<(), Error> {
-    let (mut tally, mut seen) = (Tally::default(), HashSet::new());
-    let rest = line::each(results, |line| {
-        if line.key().is_none_or(|key| seen.insert(key)) {
+pub(super) fn write_page(results: &Path, heading: &PageHeading<'_>, out: &mut impl Write) -> Result<(), CliError> {
+    let (mut tally, mut seen) = (PageStatistics::default(), HashSet::new());
+    let rest = line::for_each_report(results, |line| {
+        if line.identity_key().is_none_or(|key| seen.insert(key)) {
             tally.add(&line);
         }
         Ok(())
     })?;
-    let notes = [heading.notes, &said_of(rest)].concat();
-    let (before, after) = frame::around_rows(&tally, &Heading { notes: &notes, ..*heading });
+    let notes = [heading.notes, &describe_skipped_lines(rest)].concat();
+    let (before, after) = document::render_frame(&tally, &PageHeading { notes: &notes, ..*heading });
     out.write_all(before.as_bytes())?;
-    let mut rows = Rows::default();
+    let mut rows = PageRows::default();
     let mut separator = "";
-    line::each(results, |line| {
+    line::for_each_report(results, |line| {
         // The first line of an image counts, as it did above.
-        if line.key().is_none_or(|key| seen.remove(&key)) {
-            let row = frame::data(&rows.row(&line));
+        if line.identity_key().is_none_or(|key| seen.remove(&key)) {
+            let row = document::escape_script_json(&rows.build_row(&line));
             write!(out, "{separator}{row}")?;
             separator = ",\n";
         }
@@ -110,32 +110,33 @@ pub(super) fn write(results: &Path, heading: &Heading<'_>, out: &mut impl Write)
 }
 
 /// What the reader is to know of lines that are no answers.
-fn said_of(rest: Rest) -> Vec<String> {
+fn describe_skipped_lines(rest: SkippedLines) -> Vec<String> {
     let errors = match rest.errors {
         0 => None,
         1 => Some("1 image got no answer: the results hold an error in its place.".to_owned()),
         errors => Some(format!("{errors} images got no answer: the results hold an error in their place.")),
     };
-    let torn =
-        rest.is_torn.then(|| "The last line of the results is torn: what was being written is not here.".to_owned());
+    let torn = rest
+        .is_truncated
+        .then(|| "The last line of the results is torn: what was being written is not here.".to_owned());
     errors.into_iter().chain(torn).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Heading, write};
+    use super::{PageHeading, write_page};
 
     #[test]
     fn the_head_says_when_and_how_it_was_looked() {
         let results = tempfile::NamedTempFile::new().unwrap();
-        let heading = Heading {
-            when: Some("2026-11-21 15:21 UTC"),
+        let heading = PageHeading {
+            checked_at: Some("2026-11-21 15:21 UTC"),
             settings: &[("Depth".to_owned(), "<binaries>".to_owned())],
             notes: &["Two images got no answer & are not here.".to_owned()],
             key: "team:runs-on",
         };
         let mut page = Vec::new();
-        write(results.path(), &heading, &mut page).unwrap();
+        write_page(results.path(), &heading, &mut page).unwrap();
         let page = String::from_utf8(page).unwrap();
         for part in [
             "<dt>Looked at</dt><dd>2026-11-21 15:21 UTC</dd>",

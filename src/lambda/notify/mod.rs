@@ -4,9 +4,9 @@
 
 pub mod sns;
 
-use crate::aws::service_error::Cause;
-use crate::report::{self, Report, RuntimeFace};
-use crate::verdict::Subject;
+use crate::aws::service_error::BoxError;
+use crate::report::{self, Report, RuntimeReport};
+use crate::verdict::FindingSubject;
 
 /// One message, ready to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,16 +30,16 @@ pub trait Notifier {
 
 /// The message may not have been sent.
 #[derive(Debug, thiserror::Error)]
-#[error("{action} on {resource} {outcome}")]
+#[error("{action} on {resource} {problem}")]
 pub struct NotifyError {
     /// The action that failed.
     pub action: &'static str,
     /// What it was to act on.
     pub resource: String,
     /// How it failed, and what to do where that is known.
-    pub outcome: &'static str,
+    pub problem: &'static str,
     /// Why.
-    pub source: Cause,
+    pub source: BoxError,
 }
 
 /// The longest subject: SNS wants fewer than 100 characters.
@@ -50,23 +50,27 @@ const MAX_SMS: usize = 160;
 
 /// The message of a report.
 #[must_use]
-pub fn message(report: &Report) -> Message {
-    let headline = report::headline(report);
-    let text = report::text(report);
+pub fn build_message(report: &Report) -> Message {
+    let headline = report::format_headline(report);
+    let text = report::format_text(report);
     let json = serde_json::to_string(report).expect("a report holds nothing that JSON cannot");
     let ascii = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
     let bodies = vec![
         ("default", text.clone()),
         ("email", text),
-        ("https", report::card(report).to_string()),
+        ("https", report::slack_card(report).to_string()),
         ("lambda", json.clone()),
         ("sms", headline.chars().take(MAX_SMS).collect()),
         ("sqs", json),
     ];
-    Message { subject: headline.chars().map(ascii).take(MAX_SUBJECT).collect(), bodies, attributes: attributes(report) }
+    Message {
+        subject: headline.chars().map(ascii).take(MAX_SUBJECT).collect(),
+        bodies,
+        attributes: build_attributes(report),
+    }
 }
 
-fn attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {
+fn build_attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {
     // SNS refuses a message with an empty value, and a declaration with nothing in it has an empty name.
     let once = |values: Vec<String>| {
         let mut seen: Vec<String> = Vec::new();
@@ -78,7 +82,7 @@ fn attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {
         seen
     };
     // A word that names no runtime is no value to filter by.
-    let is_place = |runtime: &&RuntimeFace| !matches!(runtime.subject, Subject::Declaration(_));
+    let is_place = |runtime: &&RuntimeReport| !matches!(runtime.subject, FindingSubject::Declaration(_));
     let repository = report.arrival.iter().map(|arrival| arrival.repository.clone()).collect();
     let attributes = vec![
         ("verdict", vec![report.verdict.as_str().to_owned()]),

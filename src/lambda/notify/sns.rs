@@ -9,7 +9,7 @@ use aws_sdk_sns::error::ProvideErrorMetadata;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::{Message, Notifier, NotifyError};
-use crate::aws::service_error::{Cause, cause};
+use crate::aws::service_error::{BoxError, convert_sdk_error};
 
 /// Publishes to one topic.
 #[derive(Debug)]
@@ -28,14 +28,18 @@ impl SnsTopic {
 
 impl Notifier for SnsTopic {
     async fn send(&self, message: &Message) -> Result<(), NotifyError> {
-        let failed =
-            |outcome, source| NotifyError { action: "sns:Publish", resource: self.arn.clone(), outcome, source };
+        let failed = |outcome, source| NotifyError {
+            action: "sns:Publish",
+            resource: self.arn.clone(),
+            problem: outcome,
+            source,
+        };
         let bodies: BTreeMap<&str, &str> = message.bodies.iter().map(|(name, body)| (*name, body.as_str())).collect();
         let text = serde_json::to_string(&bodies).map_err(|error| failed("failed", error.into()))?;
         let mut request = self.client.publish().topic_arn(&self.arn).subject(&message.subject);
         request = request.message_structure("json").message(text);
         for (name, values) in &message.attributes {
-            let value = attribute(values).map_err(|source| failed("failed", source))?;
+            let value = attribute_value(values).map_err(|source| failed("failed", source))?;
             request = request.message_attributes(*name, value);
         }
         match request.send().await {
@@ -51,14 +55,14 @@ impl Notifier for SnsTopic {
                     }
                     _ => "failed",
                 };
-                Err(failed(outcome, cause(error)))
+                Err(failed(outcome, convert_sdk_error(error)))
             }
         }
     }
 }
 
 /// One value as a string, several as a list; a filter policy matches both alike.
-fn attribute(values: &[String]) -> Result<MessageAttributeValue, Cause> {
+fn attribute_value(values: &[String]) -> Result<MessageAttributeValue, BoxError> {
     let (kind, value) = match values {
         [value] => ("String", value.clone()),
         values => ("String.Array", serde_json::to_string(values)?),

@@ -8,36 +8,36 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use super::super::pieces::whole;
-use super::super::trusted::is_trusted;
-use super::super::{Answer, RegistryError};
+use super::super::body::read_body;
+use super::super::url_policy::is_https_or_loopback;
+use super::super::{Lookup, RegistryError};
 use crate::name::Digest;
 
 /// Fetches a blob of at most `limit` bytes, which may take as long as `patience` in all. A larger one is refused, unread; all else that goes wrong is a failed
 /// transfer, worth a fresh address: an expired one answers 403.
-pub(super) async fn fetch(
+pub(super) async fn fetch_blob(
     http: &SharedHttpConnector,
     url: &str,
     digest: &Digest,
     limit: usize,
     patience: Duration,
-) -> Result<Answer<Vec<u8>>, RegistryError> {
+) -> Result<Lookup<Vec<u8>>, RegistryError> {
     let failed = |reason: String| RegistryError::Transfer { digest: digest.clone(), reason };
-    let transfer = tokio::time::timeout(patience, get(http, url, limit)).await;
+    let transfer = tokio::time::timeout(patience, download(http, url, limit)).await;
     let outcome = transfer.unwrap_or_else(|_| Err(format!("it took more than {} s", patience.as_secs())));
     outcome.map_err(failed)
 }
 
-async fn get(http: &SharedHttpConnector, url: &str, limit: usize) -> Result<Answer<Vec<u8>>, String> {
-    whole(open(http, url).await?, limit).await
+async fn download(http: &SharedHttpConnector, url: &str, limit: usize) -> Result<Lookup<Vec<u8>>, String> {
+    read_body(open_download(http, url).await?, limit).await
 }
 
 /// Asks for the blob at an address; the body is still to come.
 ///
 /// # Errors
 /// Says what went wrong, without the address.
-pub(super) async fn open(http: &SharedHttpConnector, url: &str) -> Result<ByteStream, String> {
-    if !is_trusted(url) {
+pub(super) async fn open_download(http: &SharedHttpConnector, url: &str) -> Result<ByteStream, String> {
+    if !is_https_or_loopback(url) {
         return Err("its address is not an https one".to_owned());
     }
     let request = Request::get(url).map_err(|_| "its address cannot be read".to_owned())?;

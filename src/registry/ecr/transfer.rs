@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-use super::super::pieces::stream;
-use super::super::{RegistryError, Stream};
-use super::blob::open;
+use super::super::body::stream_body;
+use super::super::{BlobReader, RegistryError};
+use super::blob::open_download;
 use crate::name::Digest;
 
 /// Begins to fetch a blob; each piece of it may take as long as `patience`.
-pub(super) async fn begin(
+pub(super) async fn open_blob_reader(
     http: &SharedHttpConnector,
     url: &str,
     digest: &Digest,
     patience: Duration,
-) -> Result<Stream, RegistryError> {
+) -> Result<BlobReader, RegistryError> {
     let failed = |reason: String| RegistryError::Transfer { digest: digest.clone(), reason };
-    let opened = tokio::time::timeout(patience, open(http, url)).await;
+    let opened = tokio::time::timeout(patience, open_download(http, url)).await;
     let body =
         opened.unwrap_or_else(|_| Err("the storage service did not answer in time".to_owned())).map_err(failed)?;
-    Ok(stream(body, patience))
+    Ok(stream_body(body, patience))
 }

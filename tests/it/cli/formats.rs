@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use ecr_preflight::verdict::Code;
+use ecr_preflight::verdict::FaultCode;
 use expect_test::expect;
 use serde_json::Value;
 
@@ -263,7 +263,7 @@ fn every_fault_is_a_rule_and_stands_in_the_readme() {
     let run = sarif(&layout(), &arguments("sarif"));
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
     let ids: Vec<&str> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
-    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let codes: Vec<&str> = FaultCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(ids, [codes.as_slice(), &["unknown"]].concat());
     let readme = fs::read_to_string("README.md").unwrap();
     let table = readme.split("| fault | what it means |").nth(1).unwrap().split("\n\n").next().unwrap();

@@ -4,16 +4,16 @@ use std::fs;
 use std::io::Write;
 use std::time::Duration;
 
-use ecr_preflight::check::Inspect;
+use ecr_preflight::check::InspectContext;
 use ecr_preflight::check::check_image;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::name::Selector;
 use ecr_preflight::registry::RegistryError;
-use ecr_preflight::registry::counted::Counted;
-use ecr_preflight::registry::oci_layout::Layout;
-use ecr_preflight::report::{Place, Report};
+use ecr_preflight::registry::counting::CountingRegistry;
+use ecr_preflight::registry::oci_layout::OciLayout;
+use ecr_preflight::report::{Report, ReportContext};
 use ecr_preflight::runtime::Runtime;
-use ecr_preflight::settings::{Bounds, Rules};
+use ecr_preflight::settings::{CheckSettings, InspectionLimits};
 use ecr_preflight::verdict::Verdict;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -49,18 +49,18 @@ fn looked(
     inspector: &Inspector,
     left: Duration,
 ) -> Result<(Report, u64), RegistryError> {
-    let registry = Counted::new(Layout::open(layout.path(), None).unwrap());
+    let registry = CountingRegistry::new(OciLayout::open(layout.path(), None).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
-    let rules = Rules::default();
-    let by = Inspect { inspector, left };
+    let rules = CheckSettings::default();
+    let by = InspectContext { inspector, time_left: left };
     let found = runtime.block_on(check_image(&registry, &Selector::Digest(digest(image)), asked, &rules, by))?;
-    Ok((found.report(Place { reference: "image", ..Place::default() }), registry.bytes()))
+    Ok((found.report(ReportContext { reference: "image", ..ReportContext::default() }), registry.bytes_read()))
 }
 
 fn within(bounds: &str) -> Inspector {
-    let bounds = Bounds::read(bounds).unwrap();
-    Inspector::new(bounds.limits, bounds.cache)
+    let bounds = InspectionLimits::parse(bounds).unwrap();
+    Inspector::new(bounds.layers, bounds.cache_bytes)
 }
 
 fn report(layout: &Builder, image: &Value, runtimes: &[Runtime]) -> Report {
@@ -70,7 +70,7 @@ fn report(layout: &Builder, image: &Value, runtimes: &[Runtime]) -> Report {
 /// Verdict, faults, and for each inspection its outcome, errno and reason.
 fn said(report: &Report) -> String {
     let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
-    let exec = |started: &ecr_preflight::report::Started| {
+    let exec = |started: &ecr_preflight::report::ExecReport| {
         let outcome = serde_json::to_value(started.outcome).unwrap();
         let outcome = outcome.as_str().unwrap().to_owned();
         let why = started.errno.map(str::to_owned).or_else(|| started.reason.clone());
@@ -145,7 +145,7 @@ fn over_each_bound_the_verdict_of_the_labels_still_goes_out_and_says_what_was_no
         let image = image(&layout, "arm64", &["none"], vec![layer]);
         let (report, _) = looked(&layout, &image, &[Runtime::EcsArm64], &within(bounds), Duration::MAX).unwrap();
         assert_eq!(report.verdict, Verdict::Runs, "{bounds}");
-        let text = ecr_preflight::report::text(&report);
+        let text = ecr_preflight::report::format_text(&report);
         let start = text.find("label checked, binary not inspected: ").unwrap_or_else(|| panic!("{bounds}: {text}"));
         assert!(text[start..].contains(reason), "{bounds}: {text}");
     }
@@ -403,7 +403,7 @@ fn what_a_wrapper_starts_below_a_mount_is_said_to_be_untold() {
     let image = image(&layout, "arm64", &["/tini", "--", "/run/app"], vec![tini]);
     let report = report(&layout, &image, &[Runtime::EcsArm64]);
     assert_eq!(said(&report), "runs [] starts /run may be mounted over at run time");
-    let text = ecr_preflight::report::text(&report);
+    let text = ecr_preflight::report::format_text(&report);
     assert!(text.contains("what is started next could not be told: /run may be mounted over"), "{text}");
 }
 
@@ -421,7 +421,7 @@ fn nothing_that_an_image_says_reaches_a_terminal_as_it_is_and_long_words_are_cut
         let file = Archive::default().file("a\u{1b}[2J\nFAKE: all is well", b"x");
         let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(file))]);
         let report = report(&layout, &image, &[Runtime::EcsArm64]);
-        let (text, json) = (ecr_preflight::report::text(&report), serde_json::to_string(&report).unwrap());
+        let (text, json) = (ecr_preflight::report::format_text(&report), serde_json::to_string(&report).unwrap());
         assert!(!text.contains(['\u{1b}', '\u{7}']) && !text.lines().any(|line| line.starts_with("FAKE")), "{text}");
         assert!(text.len() + json.len() < 20_000, "{} and {}", text.len(), json.len());
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecr_preflight::aws::{Aws, Patience, connector, endpoint};
+use ecr_preflight::aws::{Aws, ClientTimeouts, default_connector, endpoint_override};
 
 use crate::support::aws::{Call, FakeAws};
 
@@ -48,7 +48,7 @@ fn the_variable_of_a_service_names_its_endpoint_before_the_common_one() {
             "AWS_ENDPOINT_URL" => common.map(str::to_owned),
             _ => None,
         };
-        assert_eq!(endpoint("ECR", variable).as_deref(), expected);
+        assert_eq!(endpoint_override("ECR", variable).as_deref(), expected);
     }
 }
 
@@ -60,10 +60,12 @@ fn time_runs_out_as_the_page_of_faults_says_where_no_other_patience_is_given() {
     let timeouts = client.config().timeout_config().unwrap();
     let seconds = |seconds| Some(Duration::from_secs(seconds));
     assert_eq!((timeouts.operation_attempt_timeout(), timeouts.operation_timeout()), (seconds(6), seconds(14)));
-    let Patience { connect, read, storage, .. } = Patience::default();
+    let ClientTimeouts { connect, read, blob_transfer: storage, .. } = ClientTimeouts::default();
     assert_eq!((Some(connect), Some(read)), (seconds(2), seconds(5)));
     assert_eq!((Some(storage.whole), Some(storage.piece)), (seconds(10), seconds(10)));
-    let client = aws.waiting(Patience { call: Duration::from_secs(1), ..Patience::default() }).ecr_client(None);
+    let client = aws
+        .with_timeouts(ClientTimeouts { call: Duration::from_secs(1), ..ClientTimeouts::default() })
+        .ecr_client(None);
     assert_eq!(client.config().timeout_config().unwrap().operation_timeout(), seconds(1));
 }
 
@@ -74,7 +76,7 @@ fn a_call_is_attempted_four_times_with_the_pauses_of_the_sdk_where_no_others_are
     let retries = client.config().retry_config().unwrap();
     let pauses = (retries.initial_backoff(), retries.max_backoff());
     assert_eq!((retries.max_attempts(), pauses), (4, (Duration::from_secs(1), Duration::from_secs(20))));
-    let client = super::clients(connector()).ecr_client(None);
+    let client = super::clients(default_connector()).ecr_client(None);
     let retries = client.config().retry_config().unwrap();
     assert_eq!((retries.max_attempts(), retries.max_backoff()), (4, Duration::from_millis(1)));
 }

@@ -1,31 +1,31 @@
 //! The line that is written down of each event: the log, and the metrics.
 
-use ecr_preflight::event::{Event, Ignored};
-use ecr_preflight::lambda::journal::{Walked, line};
+use ecr_preflight::event::{Event, IgnoreReason};
+use ecr_preflight::lambda::metrics_log::{EventRecord, metrics_line};
 use ecr_preflight::name::Digest;
-use ecr_preflight::oci::{Content, Image};
-use ecr_preflight::report::{Place, Report};
+use ecr_preflight::oci::{Image, ImageContent};
+use ecr_preflight::report::{Report, ReportContext};
 use expect_test::expect;
 use serde_json::Value;
 
 use crate::report::messages::report;
 
-fn walked(told: bool) -> Walked<'static> {
-    Walked {
+fn walked(told: bool) -> EventRecord<'static> {
+    EventRecord {
         event_id: "13cde686",
         is_audit: false,
-        said: "",
-        told,
-        milliseconds: 87,
-        bytes: 1234,
-        now: 1_794_794_074_000,
+        ignored_detail: "",
+        notified: told,
+        duration_ms: 87,
+        bytes_read: 1234,
+        ended_at_ms: 1_794_794_074_000,
     }
 }
 
 #[test]
 fn an_image_that_fails() {
     let report = report("team/app", "v1", "ecs/amd64 lambda/arm64 apprunr", "/app");
-    let line = line(&report, walked(true));
+    let line = metrics_line(&report, walked(true));
     expect![[r#"
         {
           "Arrivals": 1,
@@ -100,39 +100,40 @@ fn an_image_that_fails() {
 #[test]
 fn an_event_that_is_ignored() {
     let event = std::fs::read("events/push-untagged.json").unwrap();
-    let Ok(Event::Ignored(why, said, arrival)) = Event::read(&serde_json::from_slice(&event).unwrap()) else {
+    let Ok(Event::Ignored(why, said, arrival)) = Event::parse(&serde_json::from_slice(&event).unwrap()) else {
         panic!()
     };
-    assert_eq!(why, Ignored::Untagged);
-    let report = Report::ignored(Place { arrival: arrival.as_ref(), ..Place::default() }, None, why);
-    let line = line(&report, Walked { said: &said, ..walked(false) });
+    assert_eq!(why, IgnoreReason::Untagged);
+    let report =
+        Report::from_ignored(ReportContext { arrival: arrival.as_ref(), ..ReportContext::default() }, None, why);
+    let line = metrics_line(&report, EventRecord { ignored_detail: &said, ..walked(false) });
     expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","how":"push","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","repository":"team/app","runtimes":"","said":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","told":false,"verdict":"ignored"}"#]].assert_eq(&line.to_string());
 }
 
 #[test]
 fn the_line_of_an_audit_holds_the_report_and_no_metric() {
     let event = std::fs::read("events/audit.json").unwrap();
-    let Ok(Event::Arrival(arrival)) = Event::read(&serde_json::from_slice(&event).unwrap()) else { panic!() };
+    let Ok(Event::Arrival(arrival)) = Event::parse(&serde_json::from_slice(&event).unwrap()) else { panic!() };
     let report = |reference: &str| {
-        let place = Place { arrival: Some(&arrival), reference, ..Place::default() };
-        let content = Content::Artifact("application/vnd.cncf.helm.config.v1+json".to_owned());
-        let chart = Image { digest: Digest::of(b"chart"), media_type: "m".to_owned(), content, label: None };
-        Report::ignored(place, Some(&chart), Ignored::Artifact)
+        let place = ReportContext { arrival: Some(&arrival), reference, ..ReportContext::default() };
+        let content = ImageContent::Artifact("application/vnd.cncf.helm.config.v1+json".to_owned());
+        let chart = Image { digest: Digest::of(b"chart"), media_type: "m".to_owned(), content, runtime_label: None };
+        Report::from_ignored(place, Some(&chart), IgnoreReason::Artifact)
     };
     let small = report("a");
-    let audit = Walked { is_audit: true, ..walked(false) };
-    let found = line(&small, audit);
+    let audit = EventRecord { is_audit: true, ..walked(false) };
+    let found = metrics_line(&small, audit);
     assert_eq!(found["report"], serde_json::to_value(&small).unwrap());
     assert_eq!(found["report"]["arrival"]["alsoTagged"], serde_json::json!(["11.4", "11"]));
     assert_eq!((found.get("_aws"), found["told"].as_bool()), (None, Some(false)));
-    let large = line(&report(&"a".repeat(200_000)), audit);
+    let large = metrics_line(&report(&"a".repeat(200_000)), audit);
     assert_eq!((large.get("report"), &large["verdict"]), (None, &found["verdict"]));
 }
 
 #[test]
 fn every_metric_and_dimension_is_a_member_of_its_line() {
     for declared in ["ecs/arm64", "ecs/amd64", "ecs"] {
-        let line = line(&report("team/app", "v1", declared, "/app"), walked(true));
+        let line = metrics_line(&report("team/app", "v1", declared, "/app"), walked(true));
         for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
             let names = directive["Metrics"].as_array().unwrap().iter().map(|metric| &metric["Name"]);
             assert!(names.into_iter().all(|name| line[name.as_str().unwrap()].is_u64()), "{directive}");

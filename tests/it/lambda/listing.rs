@@ -4,10 +4,10 @@ use expect_test::expect;
 use futures_util::{StreamExt, TryStreamExt};
 
 use aws_sdk_ecr::Client;
-use ecr_preflight::aws::connector;
+use ecr_preflight::aws::default_connector;
 use ecr_preflight::name::Repository;
 use ecr_preflight::registry::RegistryError;
-use ecr_preflight::registry::ecr::listing::{named, repositories, tags};
+use ecr_preflight::registry::ecr::listing::{find_repository, list_repositories, list_tags};
 
 use super::ARN;
 use crate::support::aws::{ACCOUNT, FakeAws, Fault};
@@ -17,7 +17,7 @@ const NAMES: [&str; 7] = ["a", "b/c", "d", "e", "f", "g", "team/app"];
 const REGION: &str = "us-west-2";
 
 fn client(aws: &FakeAws) -> Client {
-    super::clients(connector()).ecr_client(Some(aws.url()))
+    super::clients(default_connector()).ecr_client(Some(aws.url()))
 }
 
 fn said(error: &RegistryError) -> String {
@@ -30,12 +30,12 @@ async fn all_repositories_are_listed_a_page_when_it_is_needed() {
     let aws = FakeAws::start();
     aws.create(&NAMES);
     let client = client(&aws);
-    let listed: Vec<Repository> = repositories(&client, None, REGION).try_collect().await.unwrap();
+    let listed: Vec<Repository> = list_repositories(&client, None, REGION).try_collect().await.unwrap();
     assert_eq!(listed.iter().map(Repository::name).collect::<Vec<_>>(), NAMES);
     assert_eq!(listed[6].arn(), ARN);
     // Three to a page.
     assert_eq!(aws.calls().len(), 3);
-    let three: Vec<_> = repositories(&client, Some(ACCOUNT), REGION).take(3).collect().await;
+    let three: Vec<_> = list_repositories(&client, Some(ACCOUNT), REGION).take(3).collect().await;
     assert!(three.iter().all(Result::is_ok));
     assert_eq!(aws.calls().len(), 4, "the second page was not needed");
 }
@@ -57,12 +57,12 @@ async fn a_listing_ends_with_its_first_error() {
         aws.create(&NAMES);
         aws.fail("DescribeRepositories", 2.., fault);
         let client = self::client(&aws);
-        let mut listed: Vec<_> = repositories(&client, None, REGION).collect().await;
+        let mut listed: Vec<_> = list_repositories(&client, None, REGION).collect().await;
         told += &said(&listed.pop().unwrap().unwrap_err());
         assert_eq!(listed.into_iter().filter_map(Result::ok).count(), 3);
     }
     aws.fail("DescribeRepositories", .., Fault::Says(r#"{"repositories":[],"nextToken":"more"}"#));
-    let mut listed: Vec<_> = repositories(&client, None, REGION).collect().await;
+    let mut listed: Vec<_> = list_repositories(&client, None, REGION).collect().await;
     told += &said(&listed.pop().unwrap().unwrap_err());
     assert!(listed.is_empty());
     expect![[r#"
@@ -80,10 +80,10 @@ async fn a_name_becomes_a_repository_with_its_account() {
     let aws = FakeAws::start();
     aws.create(&NAMES);
     let client = client(&aws);
-    assert_eq!(named(&client, REGION, "team/app").await.unwrap().arn(), ARN);
-    let mut told = said(&named(&client, REGION, "team/ap").await.unwrap_err());
+    assert_eq!(find_repository(&client, REGION, "team/app").await.unwrap().arn(), ARN);
+    let mut told = said(&find_repository(&client, REGION, "team/ap").await.unwrap_err());
     aws.fail("DescribeRepositories", 3.., Fault::Says("{}"));
-    told += &said(&named(&client, REGION, "team/app").await.unwrap_err());
+    told += &said(&find_repository(&client, REGION, "team/app").await.unwrap_err());
     expect![[r#"
         NoRepository: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist: RepositoryNotFoundException: as said
         Unclear: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app failed: the reply does not name the repository
@@ -101,10 +101,10 @@ async fn the_tags_of_a_repository_are_listed_as_many_pages_as_said() {
     aws.push("team/app", &layout);
     let client = client(&aws);
     let repository = Repository::from_arn(ARN).unwrap();
-    assert_eq!(tags(&client, &repository, 9).await.unwrap(), ["1", "2", "3", "4", "5", "6", "7"]);
-    assert_eq!(tags(&client, &repository, 2).await.unwrap().len(), 6);
+    assert_eq!(list_tags(&client, &repository, 9).await.unwrap(), ["1", "2", "3", "4", "5", "6", "7"]);
+    assert_eq!(list_tags(&client, &repository, 2).await.unwrap().len(), 6);
     let other = Repository::new(ACCOUNT, REGION, "team/ap").unwrap();
-    let told = said(&tags(&client, &other, 2).await.unwrap_err());
+    let told = said(&list_tags(&client, &other, 2).await.unwrap_err());
     expect![[r#"
         NoRepository: ecr:ListImages: arn:aws:ecr:us-west-2:123456789012:repository/team/ap does not exist: RepositoryNotFoundException: as said
     "#]].assert_eq(&told);

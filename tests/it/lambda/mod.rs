@@ -24,13 +24,13 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use ecr_preflight::aws::{Aws, connector};
+use ecr_preflight::aws::{Aws, default_connector};
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::lambda::handler::{Error, Walk};
+use ecr_preflight::lambda::handler::{EventHandler, HandlerError};
 use ecr_preflight::lambda::notify::sns::SnsTopic;
-use ecr_preflight::lambda::verdict_tag::ecr::EcrMarker;
+use ecr_preflight::lambda::verdict_tag::ecr::EcrVerdictTagger;
 use ecr_preflight::name::{Digest, Repository};
-use ecr_preflight::registry::ecr::Ecr;
+use ecr_preflight::registry::ecr::EcrRegistry;
 use ecr_preflight::report::Report;
 use ecr_preflight::settings::Settings;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ pub fn pushed(digest: &Digest, tag: &str) -> Value {
 /// Settings, by their variables; there is always a topic.
 pub fn settings(variables: &[(&str, &str)]) -> Settings {
     let all = variables.iter().chain(&[("PREFLIGHT_TOPIC_ARN", TOPIC)]);
-    Settings::read(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).unwrap()
+    Settings::from_variables(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).unwrap()
 }
 
 /// The clients as the function builds them, but for pauses of a millisecond between attempts. The region is a new one
@@ -72,8 +72,8 @@ pub fn clients(http: SharedHttpConnector) -> Aws {
 }
 
 /// Walks with one event, as the function does.
-pub async fn walk(aws: &FakeAws, settings: Settings, event: Value) -> Result<Report, Error> {
-    walk_over(connector(), aws, settings, event).await
+pub async fn walk(aws: &FakeAws, settings: Settings, event: Value) -> Result<Report, HandlerError> {
+    walk_over(default_connector(), aws, settings, event).await
 }
 
 /// The same over another HTTP stack.
@@ -82,18 +82,18 @@ pub async fn walk_over(
     aws: &FakeAws,
     settings: Settings,
     event: Value,
-) -> Result<Report, Error> {
+) -> Result<Report, HandlerError> {
     let clients = clients(http);
     let endpoint = Some(aws.url());
-    let (ecr, client) = (Ecr::new(&clients, endpoint.clone()), clients.ecr_client(endpoint.clone()));
-    let walk = Walk {
-        registry: |repository: &Repository| ecr.open(repository),
-        marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),
+    let (ecr, client) = (EcrRegistry::new(&clients, endpoint.clone()), clients.ecr_client(endpoint.clone()));
+    let walk = EventHandler {
+        open_registry: |repository: &Repository| ecr.repository(repository),
+        open_tagger: |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
-        notifier: settings.topic.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
-        inspector: Inspector::new(settings.rules.bounds.limits, settings.rules.bounds.cache),
+        notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
+        inspector: Inspector::new(settings.check.limits.layers, settings.check.limits.cache_bytes),
         settings,
-        journal: |_| {},
+        write_metrics: |_| {},
     };
     let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
     walk.handle(&event, None).await

@@ -102,7 +102,7 @@ async fn a_mark_is_the_same_manifest_byte_for_byte_under_another_tag() {
             "repositoryName": REPOSITORY,
             "imageManifest": manifest,
             "imageManifestMediaType": OCI_MANIFEST,
-            "imageTag": Tag::mark(false, subject, &digest).as_str(),
+            "imageTag": Tag::for_verdict(false, subject, &digest).as_str(),
             "imageDigest": digest.as_str(),
         })
     };

@@ -142,7 +142,7 @@ async fn what_the_event_itself_rules_out_makes_no_request() {
         (with("action-type", "DELETE"), "not-an-arrival"),
     ] {
         let report = walk(&aws, settings(&[]), event).await.unwrap();
-        assert_eq!(report.ignored.map(ecr_preflight::event::Ignored::as_str), Some(ignored));
+        assert_eq!(report.ignored.map(ecr_preflight::event::IgnoreReason::as_str), Some(ignored));
     }
     assert!(aws.calls().is_empty());
 }

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecr_preflight::event::Event;
-use ecr_preflight::lambda::journal::NAMESPACE;
-use ecr_preflight::name::MARK_PREFIX;
+use ecr_preflight::lambda::metrics_log::NAMESPACE;
+use ecr_preflight::name::VERDICT_TAG_PREFIX;
 use ecr_preflight::settings::VARIABLES;
 use serde_json::Value;
 use serde_yaml_ng::Value as Yaml;
@@ -120,7 +120,7 @@ fn the_rules_let_through_arrivals_and_hold_back_what_is_none() {
         let text = fs::read(&file).unwrap();
         let event: Value = serde_json::from_slice(&text).unwrap();
         let passes = patterns.iter().filter(|pattern| matches(pattern, Some(&event))).count();
-        let read = Event::read(&serde_json::from_slice(&text).unwrap()).unwrap();
+        let read = Event::parse(&serde_json::from_slice(&text).unwrap()).unwrap();
         match read {
             Event::Arrival(_) => assert_eq!(passes, 1, "{}", file.display()),
             Event::Ignored(..) if passes == 0 => held_back.push(file.file_stem().unwrap().to_str().unwrap().to_owned()),
@@ -136,7 +136,7 @@ fn the_rules_let_through_arrivals_and_hold_back_what_is_none() {
 fn marks_and_metrics_are_called_alike_in_the_template_and_in_the_code() {
     let text = fs::read_to_string("template.yaml").unwrap();
     assert_eq!(text.matches("anything-but: { prefix:").count(), 2);
-    assert_eq!(text.matches(&format!("anything-but: {{ prefix: {MARK_PREFIX} }}")).count(), 2);
+    assert_eq!(text.matches(&format!("anything-but: {{ prefix: {VERDICT_TAG_PREFIX} }}")).count(), 2);
     assert!(text.contains(&format!("[[\"{NAMESPACE}\", \"Arrivals\", \"verdict\"")));
     assert!(text.contains(&format!("[[\"{NAMESPACE}\", \"Duration\"")));
 }

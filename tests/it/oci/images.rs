@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use ecr_preflight::check::check_image;
-use ecr_preflight::check::{Inspect, Look};
+use ecr_preflight::check::{ImageCheck, InspectContext};
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::name::Selector;
-use ecr_preflight::registry::oci_layout::Layout;
-use ecr_preflight::report::{Place, Report};
+use ecr_preflight::registry::oci_layout::OciLayout;
+use ecr_preflight::report::{Report, ReportContext};
 use ecr_preflight::runtime::Runtime;
-use ecr_preflight::settings::Rules;
+use ecr_preflight::settings::CheckSettings;
 use expect_test::expect;
 use serde_json::{Value, json};
 
@@ -23,15 +23,15 @@ use crate::support::layout::{
 fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) -> Report {
     layout.tag("v1", image);
     let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
-    let found = found(layout, &Selector::Both(digest(image), "v1".parse().unwrap()), asked);
-    found.report(Place { reference: "image", ..Place::default() })
+    let found = found(layout, &Selector::DigestAndTag(digest(image), "v1".parse().unwrap()), asked);
+    found.report(ReportContext { reference: "image", ..ReportContext::default() })
 }
 
-fn found(layout: &Builder, selector: &Selector, asked: Option<&[Runtime]>) -> Look {
-    let registry = Layout::open(layout.path(), None).unwrap();
-    let rules = Rules::default();
-    let inspector = Inspector::new(rules.bounds.limits, rules.bounds.cache);
-    let by = Inspect { inspector: &inspector, left: Duration::MAX };
+fn found(layout: &Builder, selector: &Selector, asked: Option<&[Runtime]>) -> ImageCheck {
+    let registry = OciLayout::open(layout.path(), None).unwrap();
+    let rules = CheckSettings::default();
+    let inspector = Inspector::new(rules.limits.layers, rules.limits.cache_bytes);
+    let by = InspectContext { inspector: &inspector, time_left: Duration::MAX };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(check_image(&registry, selector, asked, &rules, by)).unwrap()
 }
@@ -292,7 +292,7 @@ fn what_is_no_image_is_never_an_alarm() {
         let image = make(&layout);
         let report = report(&mut layout, &image, &[Runtime::AppRunner]);
         assert_eq!(report.ignored.map(|why| why.as_str()), Some("artifact"), "{name}");
-        assert!(!report.is_news(), "{name}");
+        assert!(!report.needs_notification(), "{name}");
     }
 }
 
@@ -309,7 +309,7 @@ fn an_attestation_under_a_tag_fails_and_by_digest_is_ignored() {
     );
     assert_eq!(said(&mut other, &newer), r#"["artifact",[]] fails attestation-tagged"#);
     let found = found(&layout, &Selector::Digest(digest(&attestation)), None);
-    assert_eq!(found.report(Place::default()).ignored.map(|why| why.as_str()), Some("attestation"));
+    assert_eq!(found.report(ReportContext::default()).ignored.map(|why| why.as_str()), Some("attestation"));
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn without_an_intent_an_image_is_held_against_its_own_label() {
     let faults: Vec<(String, &str)> =
         report.runtimes().map(|runtime| (runtime.subject.name(), runtime.faults[0].code.as_str())).collect();
     assert_eq!(faults, [("linux/amd64".to_owned(), "descriptor-lies")]);
-    assert!(report.is_news());
+    assert!(report.needs_notification());
 }
 
 #[test]

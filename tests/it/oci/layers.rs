@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 
 use ecr_preflight::layers;
-use ecr_preflight::layers::{ApplyError, LayerError, LayerNames};
+use ecr_preflight::layers::{ApplyError, LayerChangeset, LayerError};
 use ecr_preflight::name::Digest;
 use ecr_preflight::rootfs::{Node, Rootfs};
-use ecr_preflight::settings::{Bound, Limits};
+use ecr_preflight::settings::{LayerLimits, LimitExceeded};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -22,13 +22,13 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
-fn read(layer: &[u8]) -> Result<LayerNames, LayerError> {
-    layers::read(layer, &Digest::of(layer), &Limits::default())
+fn read(layer: &[u8]) -> Result<LayerChangeset, LayerError> {
+    layers::read_layer(layer, &Digest::of(layer), &LayerLimits::default())
 }
 
-fn within(layer: &[u8], limits: &Limits) -> Result<LayerNames, Bound> {
-    layers::read(layer, &Digest::of(layer), limits).map_err(|error| match error {
-        LayerError::Bound(bound) => bound,
+fn within(layer: &[u8], limits: &LayerLimits) -> Result<LayerChangeset, LimitExceeded> {
+    layers::read_layer(layer, &Digest::of(layer), limits).map_err(|error| match error {
+        LayerError::LimitExceeded(bound) => bound,
         other => panic!("no bound: {other}"),
     })
 }
@@ -36,7 +36,7 @@ fn within(layer: &[u8], limits: &Limits) -> Result<LayerNames, Bound> {
 fn lay(layers: impl IntoIterator<Item = Archive>) -> Result<Rootfs, ApplyError> {
     let mut rootfs = Rootfs::default();
     for layer in layers {
-        layers::apply(&mut rootfs, &read(&layer.end()).unwrap(), &Limits::default())?;
+        layers::apply_layer(&mut rootfs, &read(&layer.end()).unwrap(), &LayerLimits::default())?;
     }
     Ok(rootfs)
 }
@@ -51,11 +51,11 @@ fn names(rootfs: &Rootfs) -> Vec<String> {
                 let head = contents.head()[..contents.head().len().min(8)].escape_ascii();
                 format!("f {:o} {path} {} {head}", owner.mode, contents.size)
             }
-            Node::Link(target) => format!("l {path} {}", target.escape_ascii()),
+            Node::Symlink(target) => format!("l {path} {}", target.escape_ascii()),
             Node::Special(owner) => format!("s {:o} {path}", owner.mode),
         }
     };
-    rootfs.below(b"").map(line).collect()
+    rootfs.descendants(b"").map(line).collect()
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn every_dialect_says_the_same() {
     for archive in dialects {
         let rootfs = lay([archive]).unwrap();
         assert_eq!(names(&rootfs), expected);
-        assert!(matches!(rootfs.at(long.as_bytes()), Some(Node::File(owner, _)) if owner.user == 7));
+        assert!(matches!(rootfs.get(long.as_bytes()), Some(Node::File(owner, _)) if owner.uid == 7));
     }
     let old = Archive::default()
         .entry(b"o/", Fields { kind: 0, magic: OLD, ..Fields::default() }, b"")
@@ -201,12 +201,15 @@ fn layers_lie_over_one_another() {
 fn what_no_runtime_could_unpack_is_refused() {
     let lower = || Archive::default().file("f", b"f").directory("d").link("loop", "loop");
     for (upper, error) in [
-        (Archive::default().file("f/x", b""), ApplyError::NoDirectory("f".into())),
-        (Archive::default().file("loop/x", b""), ApplyError::Loop("loop".into())),
-        (Archive::default().hard_link("h", "none"), ApplyError::NoTarget("none".into())),
-        (Archive::default().hard_link("h", "d"), ApplyError::NoTarget("d".into())),
-        (Archive::default().hard_link("f", "f"), ApplyError::NoTarget("f".into())),
-        (Archive::default().file("d/x", b"").link("l", "d").hard_link("l", "l/x"), ApplyError::NoTarget("l/x".into())),
+        (Archive::default().file("f/x", b""), ApplyError::NotADirectory("f".into())),
+        (Archive::default().file("loop/x", b""), ApplyError::TooManyLinks("loop".into())),
+        (Archive::default().hard_link("h", "none"), ApplyError::MissingLinkTarget("none".into())),
+        (Archive::default().hard_link("h", "d"), ApplyError::MissingLinkTarget("d".into())),
+        (Archive::default().hard_link("f", "f"), ApplyError::MissingLinkTarget("f".into())),
+        (
+            Archive::default().file("d/x", b"").link("l", "d").hard_link("l", "l/x"),
+            ApplyError::MissingLinkTarget("l/x".into()),
+        ),
     ] {
         assert_eq!(lay([lower(), upper]), Err(error));
     }
@@ -270,13 +273,14 @@ fn damage_is_told() {
 fn the_digest_is_of_what_arrived_to_the_last_byte() {
     let tar = Archive::default().file("a", b"a").end();
     for layer in [gzip(&tar), zstd(&tar), tar] {
-        let error = layers::read(layer.as_slice(), &Digest::of(b"other"), &Limits::default()).unwrap_err();
+        let error = layers::read_layer(layer.as_slice(), &Digest::of(b"other"), &LayerLimits::default()).unwrap_err();
         assert_eq!(error.to_string(), format!("the layer arrived as {}", Digest::of(&layer)));
         // Cut off on the way is no damage of the image's.
-        let cut = layers::read(&layer[..layer.len() / 2], &Digest::of(&layer), &Limits::default()).unwrap_err();
-        assert!(matches!(cut, LayerError::Digest(_)), "{cut}");
+        let cut =
+            layers::read_layer(&layer[..layer.len() / 2], &Digest::of(&layer), &LayerLimits::default()).unwrap_err();
+        assert!(matches!(cut, LayerError::DigestMismatch(_)), "{cut}");
         let broken = layer[..layer.len() / 2].chain(Broken);
-        let error = layers::read(broken, &Digest::of(&layer), &Limits::default()).unwrap_err();
+        let error = layers::read_layer(broken, &Digest::of(&layer), &LayerLimits::default()).unwrap_err();
         assert!(matches!(error, LayerError::Transfer(_)), "{error}");
     }
 }
@@ -292,46 +296,49 @@ impl Read for Broken {
 
 #[test]
 fn too_much_is_not_read() {
-    let limits = Limits { bytes: 1 << 20, ratio: 50, ratio_from: 1 << 16, ..Limits::default() };
+    let limits = LayerLimits { bytes: 1 << 20, ratio: 50, ratio_from: 1 << 16, ..LayerLimits::default() };
     let zeros = |size| Archive::default().file("zeros", &vec![0; size]).end();
-    assert_eq!(within(&gzip(&zeros(1 << 19)), &limits), Err(Bound::Ratio(50)));
-    assert_eq!(within(&zstd(&zeros(1 << 19)), &limits), Err(Bound::Ratio(50)));
-    assert_eq!(within(&zeros(1 << 21), &limits), Err(Bound::Bytes(1 << 20)));
+    assert_eq!(within(&gzip(&zeros(1 << 19)), &limits), Err(LimitExceeded::Ratio(50)));
+    assert_eq!(within(&zstd(&zeros(1 << 19)), &limits), Err(LimitExceeded::Ratio(50)));
+    assert_eq!(within(&zeros(1 << 21), &limits), Err(LimitExceeded::Bytes(1 << 20)));
     assert!(within(&gzip(&zeros(1 << 15)), &limits).is_ok());
 
     let many = (0..11).fold(Archive::default(), |archive, n| archive.file(&n.to_string(), b"")).end();
-    assert_eq!(within(&many, &Limits { entries: 10, ..Limits::default() }), Err(Bound::Entries(10)));
-    assert!(within(&many, &Limits { entries: 11, ..Limits::default() }).is_ok());
-    assert_eq!(within(&many, &Limits { kept: 400, ..Limits::default() }), Err(Bound::Kept(400)));
+    assert_eq!(within(&many, &LayerLimits { entries: 10, ..LayerLimits::default() }), Err(LimitExceeded::Entries(10)));
+    assert!(within(&many, &LayerLimits { entries: 11, ..LayerLimits::default() }).is_ok());
+    assert_eq!(within(&many, &LayerLimits { memory: 400, ..LayerLimits::default() }), Err(LimitExceeded::Memory(400)));
 
     let path =
-        |path: &[u8]| within(&Archive::default().pax(&[("path", path)]).file("x", b"").end(), &Limits::default());
-    assert_eq!(path(&b"a/".repeat(100_000)), Err(Bound::Path(4095)));
-    assert_eq!(path(&b"a/".repeat(300)), Err(Bound::Depth(256)));
-    assert_eq!(path(&vec![b'a'; 1 << 21]), Err(Bound::Record(1 << 20)));
+        |path: &[u8]| within(&Archive::default().pax(&[("path", path)]).file("x", b"").end(), &LayerLimits::default());
+    assert_eq!(path(&b"a/".repeat(100_000)), Err(LimitExceeded::Path(4095)));
+    assert_eq!(path(&b"a/".repeat(300)), Err(LimitExceeded::Depth(256)));
+    assert_eq!(path(&vec![b'a'; 1 << 21]), Err(LimitExceeded::Record(1 << 20)));
     let target = Archive::default().pax(&[("linkpath", &[b'a'; 5000])]).link("l", "").end();
-    assert_eq!(within(&target, &Limits::default()), Err(Bound::Path(4095)));
+    assert_eq!(within(&target, &LayerLimits::default()), Err(LimitExceeded::Path(4095)));
 }
 
 #[test]
 fn too_many_names_are_not_laid_out() {
     let deep = read(&Archive::default().file("a/b/c/d/e", b"").file("x/y", b"").end()).unwrap();
-    let apply = |limits| layers::apply(&mut Rootfs::default(), &deep, &limits);
-    let names = |entries_in_all| Limits { entries_in_all, ..Limits::default() };
-    assert_eq!(apply(names(6)), Err(ApplyError::Bound(Bound::EntriesInAll(6))));
+    let apply = |limits| layers::apply_layer(&mut Rootfs::default(), &deep, &limits);
+    let names = |entries_in_all| LayerLimits { total_entries: entries_in_all, ..LayerLimits::default() };
+    assert_eq!(apply(names(6)), Err(ApplyError::LimitExceeded(LimitExceeded::TotalEntries(6))));
     assert_eq!(apply(names(7)), Ok(()));
-    assert_eq!(apply(Limits { kept: 20, ..Limits::default() }), Err(ApplyError::Bound(Bound::Kept(20))));
+    assert_eq!(
+        apply(LayerLimits { memory: 20, ..LayerLimits::default() }),
+        Err(ApplyError::LimitExceeded(LimitExceeded::Memory(20)))
+    );
 
     let mut whiteouts =
         (0..40).fold(Archive::default().file("a/b", b""), |archive, _| archive.file("a/.wh..wh..opq", b""));
     whiteouts = whiteouts.file("c", b"");
     let layer = read(&whiteouts.end()).unwrap();
-    let error = layers::apply(&mut Rootfs::default(), &layer, &names(2));
-    assert_eq!(error, Err(ApplyError::Bound(Bound::Walk(32))));
+    let error = layers::apply_layer(&mut Rootfs::default(), &layer, &names(2));
+    assert_eq!(error, Err(ApplyError::LimitExceeded(LimitExceeded::WhiteoutSteps(32))));
 
     // Each link doubles the number of links that the one before it leads through.
     let links = (1..60).fold(Archive::default().link("l0", "."), |archive, n| {
         archive.link(&format!("l{n}"), &format!("l{0}/l{0}", n - 1))
     });
-    assert_eq!(lay([links.file("l59/x", b"")]), Err(ApplyError::Loop("l59".into())));
+    assert_eq!(lay([links.file("l59/x", b"")]), Err(ApplyError::TooManyLinks("l59".into())));
 }

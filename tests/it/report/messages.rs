@@ -1,12 +1,14 @@
 //! What is published: the exact card and attributes, and the limits of every receiver.
 
-use ecr_preflight::event::{Arrival, How};
-use ecr_preflight::intent::{Intent, Source};
-use ecr_preflight::lambda::notify::{Message, message};
+use ecr_preflight::event::{Arrival, ArrivalKind};
+use ecr_preflight::intent::{DeclarationSource, Intent};
+use ecr_preflight::lambda::notify::{Message, build_message};
 use ecr_preflight::name::{Digest, Repository, Selector, Tag};
-use ecr_preflight::oci::{Access, Compression, Content, Family, Image, Layer, Process, Single};
+use ecr_preflight::oci::{
+    Compression, Image, ImageContent, Layer, LayerAccess, MediaTypeFamily, PlatformImage, ProcessConfig,
+};
 use ecr_preflight::platform::Platform;
-use ecr_preflight::report::{Place, Report};
+use ecr_preflight::report::{Report, ReportContext};
 use ecr_preflight::verdict::judge;
 use expect_test::expect;
 use serde_json::Value;
@@ -16,34 +18,40 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
     let digest = Digest::of(b"image");
     let tag: Tag = tag.parse().unwrap();
     let arrival = Arrival {
-        how: How::Push,
+        how: ArrivalKind::Push,
         also_tagged: Vec::new(),
         pushed_at: None,
         repository: Repository::new("123456789012", "us-west-2", name).unwrap(),
-        selector: Selector::Both(digest.clone(), tag),
+        selector: Selector::DigestAndTag(digest.clone(), tag),
         event_id: "13cde686-328b-6117-af20-0e5566167482".to_owned(),
     };
-    let single = Single {
+    let single = PlatformImage {
         digest: digest.clone(),
         platform: Platform::linux("arm64"),
-        unread: None,
-        family: Family::Oci,
-        layers: vec![Layer { digest: digest.clone(), compression: Compression::Gzip, size: 9, access: Access::Open }],
-        gap: None,
-        command: vec![command.to_owned()],
-        process: Process::default(),
+        config_error: None,
+        family: MediaTypeFamily::Oci,
+        layers: vec![Layer {
+            digest: digest.clone(),
+            compression: Compression::Gzip,
+            size: 9,
+            access: LayerAccess::Readable,
+        }],
+        layers_error: None,
+        shown_command: vec![command.to_owned()],
+        process: ProcessConfig::default(),
     };
-    let image = Image { digest, media_type: "m".to_owned(), content: Content::Single(single), label: None };
-    let place = Place {
+    let image =
+        Image { digest, media_type: "m".to_owned(), content: ImageContent::Single(single), runtime_label: None };
+    let place = ReportContext {
         arrival: Some(&arrival),
         reference: &arrival.reference(),
         repository: Some(&arrival.repository),
         tag: arrival.selector.tag(),
-        key: "intended-runtime",
-        labels_only: true,
+        declaration_key: "intended-runtime",
+        is_platform_only: true,
     };
-    let intent = Intent::default().or(Source::RepositoryTag, Some(declared));
-    Report::judged(place, Some(&image), &[], &judge(&intent, &image, &[]))
+    let intent = Intent::default().or_declared_by(DeclarationSource::RepositoryTag, Some(declared));
+    Report::from_judgement(place, Some(&image), &[], &judge(&intent, &image, &[]))
 }
 
 fn body(message: &Message, protocol: &str) -> String {
@@ -52,7 +60,7 @@ fn body(message: &Message, protocol: &str) -> String {
 
 #[test]
 fn the_card_and_the_attributes_of_the_usual_story() {
-    let message = message(&report("grafana/grafana", "11.4.0", "apprunner", "/run.sh"));
+    let message = build_message(&report("grafana/grafana", "11.4.0", "apprunner", "/run.sh"));
     let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
     expect![[r#"
         {
@@ -113,7 +121,7 @@ fn the_card_and_the_attributes_of_the_usual_story() {
 
 #[test]
 fn several_faults_are_lists_that_a_filter_policy_can_match() {
-    let message = message(&report("team/app", "v1", "ecs/amd64 lambda/amd64 apprunr", "/app"));
+    let message = build_message(&report("team/app", "v1", "ecs/amd64 lambda/amd64 apprunr", "/app"));
     expect![[r#"[("verdict", ["fails"]), ("repository", ["team/app"]), ("runtime", ["ecs/amd64", "lambda/amd64"]), ("fault", ["wrong-architecture", "intent-unreadable"])]"#]].assert_eq(&format!("{:?}", message.attributes));
 }
 
@@ -122,7 +130,7 @@ fn nothing_is_longer_than_its_receiver_takes() {
     let name = format!("{}x", "long-name/".repeat(25));
     let unreadable = vec!["e".repeat(100); 100].join(" ");
     for (declared, command) in [("apprunner", "/é".repeat(5000)), (unreadable.as_str(), "`<&>".repeat(5000))] {
-        let message = message(&report(&name, &"t".repeat(128), &format!("ecs/amd64 {declared}"), &command));
+        let message = build_message(&report(&name, &"t".repeat(128), &format!("ecs/amd64 {declared}"), &command));
         let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
         let content = &card["content"];
         let length = |value: &Value| value.as_str().unwrap().chars().count();
@@ -140,7 +148,7 @@ fn nothing_is_longer_than_its_receiver_takes() {
 #[test]
 fn what_an_image_says_of_itself_cannot_pass_for_markup() {
     let report = report("team/app", "v1", "ecs/amd64", "/a`*<https://evil.example|click>&");
-    let message = message(&report);
+    let message = build_message(&report);
     let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
     let description = card["content"]["description"].as_str().unwrap();
     assert!(

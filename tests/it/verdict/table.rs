@@ -1,8 +1,11 @@
 //! The full table: every runtime against every shape of image, and every way to declare against an image.
 
-use ecr_preflight::intent::{Intent, Source};
+use ecr_preflight::intent::{DeclarationSource, Intent};
 use ecr_preflight::name::Digest;
-use ecr_preflight::oci::{Access, Child, Compression, Content, Entry, Family, Image, Layer, Process, Single};
+use ecr_preflight::oci::{
+    Compression, Image, ImageContent, IndexChild, IndexEntry, Layer, LayerAccess, MediaTypeFamily, PlatformImage,
+    ProcessConfig,
+};
 use ecr_preflight::platform::Platform;
 use ecr_preflight::runtime::RUNTIMES;
 use ecr_preflight::verdict::{self, Judgement};
@@ -19,37 +22,38 @@ fn platform(text: &str) -> Platform {
     Platform::new(part(), part(), part())
 }
 
-fn single(claimed: &str, family: Family, compression: Compression, files: &str) -> Single {
-    let layers = vec![Layer { digest: Digest::of(files.as_bytes()), compression, size: 9, access: Access::Open }];
+fn single(claimed: &str, family: MediaTypeFamily, compression: Compression, files: &str) -> PlatformImage {
+    let layers =
+        vec![Layer { digest: Digest::of(files.as_bytes()), compression, size: 9, access: LayerAccess::Readable }];
     let digest = Digest::of(format!("{claimed} {files}").as_bytes());
-    Single {
+    PlatformImage {
         digest,
         platform: platform(claimed),
-        unread: None,
+        config_error: None,
         family,
         layers,
-        gap: None,
-        command: vec!["/app".to_owned()],
-        process: Process::default(),
+        layers_error: None,
+        shown_command: vec!["/app".to_owned()],
+        process: ProcessConfig::default(),
     }
 }
 
-fn oci(claimed: &str) -> Single {
-    single(claimed, Family::Oci, Compression::Gzip, claimed)
+fn oci(claimed: &str) -> PlatformImage {
+    single(claimed, MediaTypeFamily::Oci, Compression::Gzip, claimed)
 }
 
-fn image(content: Content) -> Image {
-    Image { digest: Digest::of(b"image"), media_type: String::new(), content, label: None }
+fn image(content: ImageContent) -> Image {
+    Image { digest: Digest::of(b"image"), media_type: String::new(), content, runtime_label: None }
 }
 
 /// An entry that promises a platform, and whose config says another.
-fn entry(promised: &str, config: &str) -> Entry {
+fn entry(promised: &str, config: &str) -> IndexEntry {
     let single = oci(config);
-    Entry { digest: single.digest.clone(), platform: platform(promised), child: Child::Read(single) }
+    IndexEntry { digest: single.digest.clone(), platform: platform(promised), child: IndexChild::Read(single) }
 }
 
 fn index(platforms: &[&str]) -> Image {
-    image(Content::Index(platforms.iter().map(|platform| entry(platform, platform)).collect()))
+    image(ImageContent::Index(platforms.iter().map(|platform| entry(platform, platform)).collect()))
 }
 
 fn twins() -> Image {
@@ -63,18 +67,20 @@ fn kin() -> Image {
 
 fn same_files(platforms: [&str; 2]) -> Image {
     let twin = |claimed: &str| {
-        let single = single(claimed, Family::Oci, Compression::Gzip, "the same files");
-        Entry { digest: single.digest.clone(), platform: platform(claimed), child: Child::Read(single) }
+        let single = single(claimed, MediaTypeFamily::Oci, Compression::Gzip, "the same files");
+        IndexEntry { digest: single.digest.clone(), platform: platform(claimed), child: IndexChild::Read(single) }
     };
-    image(Content::Index(platforms.map(twin).into()))
+    image(ImageContent::Index(platforms.map(twin).into()))
 }
 
 fn images() -> Vec<(&'static str, Image)> {
-    let plain = |claimed| image(Content::Single(oci(claimed)));
-    let layered = |family, compression| image(Content::Single(single("linux/amd64", family, compression, "x")));
-    let missing =
-        Entry { child: Child::Missing("its child is gone".to_owned()), ..entry("linux/amd64", "linux/amd64") };
-    let unread = Single { unread: Some("too large".to_owned()), ..oci("") };
+    let plain = |claimed| image(ImageContent::Single(oci(claimed)));
+    let layered = |family, compression| image(ImageContent::Single(single("linux/amd64", family, compression, "x")));
+    let missing = IndexEntry {
+        child: IndexChild::Unavailable("its child is gone".to_owned()),
+        ..entry("linux/amd64", "linux/amd64")
+    };
+    let unread = PlatformImage { config_error: Some("too large".to_owned()), ..oci("") };
     vec![
         ("amd64", plain("linux/amd64")),
         ("arm64", plain("linux/aarch64/v8")),
@@ -85,24 +91,24 @@ fn images() -> Vec<(&'static str, Image)> {
         ("windows amd64", plain("windows/amd64")),
         ("no architecture", plain("linux/")),
         ("no os, arm64", plain("/arm64")),
-        ("config not read", image(Content::Single(unread))),
-        ("docker gzip", layered(Family::Docker, Compression::Gzip)),
-        ("docker uncompressed", layered(Family::Docker, Compression::None)),
-        ("docker zstd", layered(Family::Docker, Compression::Zstd)),
-        ("oci zstd", layered(Family::Oci, Compression::Zstd)),
-        ("oci uncompressed", layered(Family::Oci, Compression::None)),
+        ("config not read", image(ImageContent::Single(unread))),
+        ("docker gzip", layered(MediaTypeFamily::Docker, Compression::Gzip)),
+        ("docker uncompressed", layered(MediaTypeFamily::Docker, Compression::None)),
+        ("docker zstd", layered(MediaTypeFamily::Docker, Compression::Zstd)),
+        ("oci zstd", layered(MediaTypeFamily::Oci, Compression::Zstd)),
+        ("oci uncompressed", layered(MediaTypeFamily::Oci, Compression::None)),
         ("index of both", index(&["linux/amd64", "linux/arm64"])),
         ("index of amd64", index(&["linux/amd64"])),
         ("index of amd64/v3", index(&["linux/amd64/v3"])),
         ("index of arm/v7, s390x", index(&["linux/arm/v7", "linux/s390x"])),
         ("index of windows", index(&["windows/amd64"])),
         ("index of nothing", index(&[])),
-        ("index that lies", image(Content::Index(vec![entry("linux/amd64", "linux/arm64")]))),
+        ("index that lies", image(ImageContent::Index(vec![entry("linux/amd64", "linux/arm64")]))),
         ("index with the same files", twins()),
         ("index of amd64 and 386 with the same files", kin()),
-        ("not readable", image(Content::Unreadable("no JSON".to_owned()))),
-        ("index with a lost child", image(Content::Index(vec![missing]))),
-        ("attestation", image(Content::Attestation)),
+        ("not readable", image(ImageContent::Unreadable("no JSON".to_owned()))),
+        ("index with a lost child", image(ImageContent::Index(vec![missing]))),
+        ("attestation", image(ImageContent::Attestation)),
     ]
 }
 
@@ -122,7 +128,7 @@ fn every_runtime_against_every_image() {
         table += &format!("{name}: {undeclared}\n");
         let mut answers: Vec<(String, Vec<&str>)> = Vec::new();
         for profile in &RUNTIMES {
-            let answer = cell(&judge(&Intent::given(&[profile.runtime]), &image));
+            let answer = cell(&judge(&Intent::from_command_line(&[profile.runtime]), &image));
             match answers.iter_mut().find(|(known, _)| *known == answer) {
                 Some((_, names)) => names.push(profile.name),
                 None => answers.push((answer, vec![profile.name])),
@@ -221,12 +227,12 @@ fn every_runtime_against_every_image() {
 
 #[test]
 fn what_is_certain_only_for_several_runtimes_together() {
-    let both = Intent::default().or(Source::RepositoryTag, Some("ecs/amd64 ecs/arm64"));
+    let both = Intent::default().or_declared_by(DeclarationSource::RepositoryTag, Some("ecs/amd64 ecs/arm64"));
     assert_eq!(cell(&judge(&both, &twins())), "identical-layers");
     assert_eq!(cell(&judge(&both, &index(&["linux/amd64", "linux/arm64"]))), "runs");
     assert_eq!(cell(&judge(&both, &index(&["linux/amd64"]))), "platform-missing");
     // One runtime that runs does not excuse another that fails.
-    let judgement = judge(&both, &image(Content::Single(oci("linux/arm64"))));
+    let judgement = judge(&both, &image(ImageContent::Single(oci("linux/arm64"))));
     let verdicts: Vec<&str> = judgement.findings.iter().map(|finding| finding.verdict.as_str()).collect();
     assert_eq!((verdicts, judgement.verdict.as_str()), (vec!["fails", "runs"], "fails"));
 }
@@ -234,40 +240,43 @@ fn what_is_certain_only_for_several_runtimes_together() {
 #[test]
 fn an_architecture_in_the_tag_changes_the_platform_but_not_the_service() {
     let check = |tag: &str, repository: &str, image: &Image| {
-        cell(&judge(&Intent::of_tag(&tag.parse().unwrap()).or(Source::RepositoryTag, Some(repository)), image))
+        cell(&judge(
+            &Intent::from_tag(&tag.parse().unwrap()).or_declared_by(DeclarationSource::RepositoryTag, Some(repository)),
+            image,
+        ))
     };
     let arm64 = index(&["linux/arm64"]);
     assert_eq!(check("v1-arm64", "lambda/arm64", &arm64), "index-refused");
     assert_eq!(check("v1-arm64", "lambda/amd64", &arm64), "index-refused");
-    assert_eq!(check("v1-arm64", "lambda/amd64", &image(Content::Single(oci("linux/arm64")))), "runs");
+    assert_eq!(check("v1-arm64", "lambda/amd64", &image(ImageContent::Single(oci("linux/arm64")))), "runs");
     assert_eq!(check("v1-arm64", "apprunner", &arm64), "runs");
-    let zstd = image(Content::Single(single("linux/amd64", Family::Oci, Compression::Zstd, "x")));
+    let zstd = image(ImageContent::Single(single("linux/amd64", MediaTypeFamily::Oci, Compression::Zstd, "x")));
     assert_eq!(check("v1-amd64", "apprunner", &zstd), "unknown");
 }
 
 #[test]
 fn an_architecture_in_the_tag_says_nothing_of_the_operating_system() {
     for tag in ["ltsc2022-amd64", "1809-amd64", "darwin_arm64"] {
-        let intent = Intent::of_tag(&tag.parse().unwrap());
-        assert_eq!(cell(&judge(&intent, &image(Content::Single(oci("windows/amd64"))))), "undeclared", "{tag}");
+        let intent = Intent::from_tag(&tag.parse().unwrap());
+        assert_eq!(cell(&judge(&intent, &image(ImageContent::Single(oci("windows/amd64"))))), "undeclared", "{tag}");
         assert_eq!(cell(&judge(&intent, &index(&["windows/amd64"]))), "undeclared", "{tag}");
         // But where the repository declares a runtime, that counts.
-        let declared = intent.or(Source::RepositoryTag, Some("ecs/amd64"));
-        assert_eq!(cell(&judge(&declared, &image(Content::Single(oci("windows/amd64"))))), "wrong-os", "{tag}");
+        let declared = intent.or_declared_by(DeclarationSource::RepositoryTag, Some("ecs/amd64"));
+        assert_eq!(cell(&judge(&declared, &image(ImageContent::Single(oci("windows/amd64"))))), "wrong-os", "{tag}");
     }
 }
 
 #[test]
 fn an_image_that_was_not_read_is_unknown_without_an_intent_too() {
-    let unread = Single { unread: Some("too large".to_owned()), ..oci("") };
-    for content in [Content::Single(unread), Content::Unreadable("no JSON".to_owned())] {
+    let unread = PlatformImage { config_error: Some("too large".to_owned()), ..oci("") };
+    for content in [ImageContent::Single(unread), ImageContent::Unreadable("no JSON".to_owned())] {
         assert_eq!(cell(&judge(&Intent::default(), &image(content))), "unknown");
     }
 }
 
 #[test]
 fn every_way_to_declare() {
-    let arm64 = image(Content::Single(oci("linux/arm64")));
+    let arm64 = image(ImageContent::Single(oci("linux/arm64")));
     for (tag, repository, expected) in [
         ("v1", None, "undeclared"),
         ("v1", Some("ecs/arm64"), "runs"),
@@ -287,7 +296,8 @@ fn every_way_to_declare() {
         ("v1", Some("ecs/amd64 apprunnr"), "wrong-architecture+intent-unreadable"),
         ("v1-arm64", Some("ecs"), "intent-unreadable"),
     ] {
-        let intent = Intent::of_tag(&tag.parse().unwrap()).or(Source::RepositoryTag, repository);
+        let intent =
+            Intent::from_tag(&tag.parse().unwrap()).or_declared_by(DeclarationSource::RepositoryTag, repository);
         let judgement = judge(&intent, &arm64);
         assert_eq!(cell(&judgement), expected, "{tag} {repository:?}");
         let expected = match expected {

@@ -3,14 +3,14 @@
 //!
 //! Does not read images. The function's settings count, not this machine's.
 
-mod entry;
-mod passing;
+mod event_entry;
+mod transient;
 mod rate;
-mod send;
-mod answer;
-mod open;
-mod follow;
-mod ask;
+mod event_sender;
+mod log_line;
+mod pending;
+mod log_follower;
+mod tasks;
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -20,116 +20,121 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::channel;
 use tokio::time::MissedTickBehavior;
 
-use self::ask::{ask, watch};
-pub(in crate::cli) use self::follow::FollowError;
-use self::follow::Follower;
-use self::open::{Open, Shared};
-pub(in crate::cli) use self::send::SendError;
-use self::send::Sender;
-use super::census::{AHEAD, Census};
-use super::progress::Progress;
-use super::results::Results;
-use super::stop;
-use super::walk::End;
+pub(in crate::cli) use self::event_sender::EventSendError;
+use self::event_sender::EventSender;
+pub(in crate::cli) use self::log_follower::LogFollowError;
+use self::log_follower::LogFollower;
+use self::pending::{PendingAnswers, SharedOutput};
+use self::tasks::{follow_log, send_events};
+use super::lister::{ImageLister, QUEUE_CAPACITY};
+use super::progress::AuditProgress;
+use super::results_file::ResultsFile;
+use super::runner::AuditEnd;
+use super::signals;
 use crate::registry::RegistryError;
 use crate::text::error_chain;
 
 /// How often it is seen whether all is answered or patience has ended, and what is shown moves.
-const TICK: Duration = Duration::from_millis(250);
+const REFRESH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How images are handed to the function.
 #[derive(Debug)]
-pub(super) struct Via {
-    sender: Sender,
-    follower: Option<Follower>,
-    patience: Duration,
+pub(super) struct ViaLambda {
+    sender: EventSender,
+    follower: Option<LogFollower>,
+    timeout: Duration,
 }
 
 /// The way there and back.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct ViaLambdaOptions {
     pub(super) events: aws_sdk_eventbridge::Client,
     /// The function's log; none where its answers are not waited for.
     pub(super) logs: Option<(aws_sdk_cloudwatchlogs::Client, String)>,
     /// At most so many events a second.
-    pub(super) rate: f64,
+    pub(super) events_per_second: f64,
     /// How long to wait when no answer comes any more.
-    pub(super) patience: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// What ends an audit early.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum ViaError {
+pub(in crate::cli) enum ViaLambdaError {
     #[error(transparent)]
-    Send(#[from] SendError),
+    SendEvents(#[from] EventSendError),
     #[error(transparent)]
-    Follow(#[from] FollowError),
+    FollowLog(#[from] LogFollowError),
     #[error("no answer came for {seconds} s with {open} images waiting for theirs: no others were asked about")]
-    Silent { seconds: u64, open: usize },
+    NoAnswer { seconds: u64, open: usize },
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-impl Via {
-    pub(super) fn new(way: Way) -> Self {
-        let follower = way.logs.map(|(client, group)| Follower::new(client, group, SystemTime::now()));
-        Self { sender: Sender::new(way.events, way.rate, way.patience), follower, patience: way.patience }
+impl ViaLambda {
+    pub(super) fn new(way: ViaLambdaOptions) -> Self {
+        let follower = way.logs.map(|(client, group)| LogFollower::new(client, group, SystemTime::now()));
+        Self {
+            sender: EventSender::new(way.events, way.events_per_second, way.timeout),
+            follower,
+            timeout: way.timeout,
+        }
     }
 
     /// Hands over everything that the census gives, and writes down what comes back. What is not answered in time counts as
     /// not read, and is asked about again the next time. Where events cannot be put any more, the answers to those that
     /// were are still waited for.
-    pub(super) async fn walk<E: Write>(
+    pub(super) async fn run<E: Write>(
         &mut self,
-        census: Census<'_>,
-        results: &mut Results,
-        progress: &mut Progress<'_, E>,
-    ) -> End {
-        let (to, from) = channel(AHEAD);
-        let (open, trouble, shared) = (Open::default(), RefCell::default(), RefCell::new((results, progress)));
-        let Self { sender, follower, patience } = self;
+        census: ImageLister<'_>,
+        results: &mut ResultsFile,
+        progress: &mut AuditProgress<'_, E>,
+    ) -> AuditEnd {
+        let (to, from) = channel(QUEUE_CAPACITY);
+        let (open, trouble, shared) =
+            (PendingAnswers::default(), RefCell::default(), RefCell::new((results, progress)));
+        let Self { sender, follower, timeout: patience } = self;
         let is_followed = follower.is_some();
-        let mut listing = pin!(census.take(to));
-        let mut asking = pin!(ask(sender, from, &open, &shared, is_followed));
+        let mut listing = pin!(census.list_all(to));
+        let mut asking = pin!(send_events(sender, from, &open, &shared, is_followed));
         let mut watching = pin!(async {
             match follower {
-                Some(follower) => watch(follower, &open, &shared, &trouble).await,
+                Some(follower) => follow_log(follower, &open, &shared, &trouble).await,
                 None => std::future::pending().await,
             }
         });
-        let mut interrupted = pin!(stop::wanted());
-        let mut ticks = tokio::time::interval(TICK);
+        let mut interrupted = pin!(signals::wait_for_stop_signal());
+        let mut ticks = tokio::time::interval(REFRESH_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut is_listed, mut is_asked) = (false, false);
-        let mut early = Early::default();
+        let mut early = EarlyFailures::default();
         loop {
             tokio::select! {
                 biased;
-                stop = &mut interrupted => return stop.map_or_else(|error| End::Broken(error.into()), |()| End::Interrupted),
+                stop = &mut interrupted => return stop.map_or_else(|error| AuditEnd::ViaLambdaFailed(error.into()), |()| AuditEnd::Interrupted),
                 done = &mut listing, if !is_listed => {
                     is_listed = true;
-                    early.unlisted = done.err();
+                    early.listing_error = done.err();
                 }
                 done = &mut asking, if !is_asked => {
                     // With nobody who takes it, nothing more needs to be listed.
                     (is_listed, is_asked) = (true, true);
-                    early.broken = done.err().map(ViaError::from);
-                    open.hear();
+                    early.lambda_error = done.err().map(ViaLambdaError::from);
+                    open.record_activity();
                 }
                 error = &mut watching => {
-                    open.give_up(&shared, "the function's log cannot be read any more");
-                    return early.end(Some(error), &shared);
+                    open.fail_remaining(&shared, "the function's log cannot be read any more");
+                    return early.into_end(Some(error), &shared);
                 }
-                _ = ticks.tick() => shared.borrow_mut().1.show(),
+                _ = ticks.tick() => shared.borrow_mut().1.refresh(),
             }
             if is_asked && open.len() == 0 {
-                return early.end(None, &shared);
+                return early.into_end(None, &shared);
             }
-            if (is_asked && open.is_silent(*patience)) || open.is_stuck(*patience) {
-                let silent = ViaError::Silent { seconds: patience.as_secs(), open: open.len() };
-                let failed = trouble.take().map(ViaError::from);
-                open.give_up(&shared, &silence(*patience));
-                return early.end(failed.or((!is_asked).then_some(silent)), &shared);
+            if (is_asked && open.has_timed_out(*patience)) || open.is_stuck(*patience) {
+                let silent = ViaLambdaError::NoAnswer { seconds: patience.as_secs(), open: open.len() };
+                let failed = trouble.take().map(ViaLambdaError::from);
+                open.fail_remaining(&shared, &format_no_answer(*patience));
+                return early.into_end(failed.or((!is_asked).then_some(silent)), &shared);
             }
         }
     }
@@ -137,27 +142,27 @@ impl Via {
 
 /// What keeps an audit from being whole.
 #[derive(Debug, Default)]
-struct Early {
-    unlisted: Option<RegistryError>,
-    broken: Option<ViaError>,
+struct EarlyFailures {
+    listing_error: Option<RegistryError>,
+    lambda_error: Option<ViaLambdaError>,
 }
 
-impl Early {
+impl EarlyFailures {
     /// How it ended: by what went wrong first. What else did is told at once.
-    fn end<E: Write>(self, last: Option<ViaError>, shared: &Shared<'_, '_, E>) -> End {
-        match (self.broken.or(last), self.unlisted) {
+    fn into_end<E: Write>(self, last: Option<ViaLambdaError>, shared: &SharedOutput<'_, '_, E>) -> AuditEnd {
+        match (self.lambda_error.or(last), self.listing_error) {
             (Some(error), Some(unlisted)) => {
-                shared.borrow_mut().1.unread("the list of repositories", &error_chain(&unlisted));
-                End::Broken(error)
+                shared.borrow_mut().1.report_unread("the list of repositories", &error_chain(&unlisted));
+                AuditEnd::ViaLambdaFailed(error)
             }
-            (Some(error), None) => End::Broken(error),
-            (None, Some(error)) => End::Unlisted(error),
-            (None, None) => End::Complete,
+            (Some(error), None) => AuditEnd::ViaLambdaFailed(error),
+            (None, Some(error)) => AuditEnd::ListingFailed(error),
+            (None, None) => AuditEnd::Complete,
         }
     }
 }
 
-fn silence(patience: Duration) -> String {
+fn format_no_answer(patience: Duration) -> String {
     format!(
         "no answer within {} s: does the function watch this repository, and is its stack the one that --stack names?",
         patience.as_secs()

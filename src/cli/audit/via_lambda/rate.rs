@@ -9,44 +9,44 @@ const MIN_RATE: f64 = 10.0;
 
 /// What the rate is multiplied by when the service refuses, and what is added for each event that it takes: half at once, and
 /// back to a hundred a second more within some seconds, as congestion control in networks does (AIMD).
-const BACK_OFF: f64 = 0.5;
-const CREEP: f64 = 0.2;
+const DECREASE_FACTOR: f64 = 0.5;
+const INCREASE_PER_EVENT: f64 = 0.2;
 
 /// A rate that follows what the service takes.
 #[derive(Debug)]
-pub(super) struct Rate {
-    now: f64,
+pub(super) struct EventRate {
+    current: f64,
     max: f64,
     /// When the next events may go.
-    next: Duration,
+    next_send: Duration,
 }
 
-impl Rate {
+impl EventRate {
     /// Begins at the greatest rate, in events a second.
     pub(super) fn new(max: f64) -> Self {
         let max = max.max(MIN_RATE);
-        Self { now: max, max, next: Duration::ZERO }
+        Self { current: max, max, next_send: Duration::ZERO }
     }
 
     /// How long to wait at this time, since the beginning, before so many events go.
-    pub(super) fn wait(&mut self, events: usize, at: Duration) -> Duration {
-        let from = self.next.max(at);
+    pub(super) fn reserve(&mut self, events: usize, at: Duration) -> Duration {
+        let from = self.next_send.max(at);
         #[allow(clippy::cast_precision_loss, reason = "there are ten")]
-        let takes = Duration::from_secs_f64(events as f64 / self.now);
-        self.next = from + takes;
+        let takes = Duration::from_secs_f64(events as f64 / self.current);
+        self.next_send = from + takes;
         from.saturating_sub(at)
     }
 
     /// So many were taken.
-    pub(super) fn taken(&mut self, events: usize) {
+    pub(super) fn increase(&mut self, events: usize) {
         #[allow(clippy::cast_precision_loss, reason = "there are ten")]
-        let creep = CREEP * events as f64;
-        self.now = (self.now + creep).min(self.max);
+        let creep = INCREASE_PER_EVENT * events as f64;
+        self.current = (self.current + creep).min(self.max);
     }
 
     /// Some were refused, because they are too many.
-    pub(super) fn refused(&mut self) {
-        self.now = (self.now * BACK_OFF).max(MIN_RATE);
+    pub(super) fn decrease(&mut self) {
+        self.current = (self.current * DECREASE_FACTOR).max(MIN_RATE);
     }
 }
 
@@ -56,16 +56,16 @@ mod tests {
 
     /// How many events go within ten seconds, where the service takes so many a second.
     fn gone(max: f64, takes: Option<f64>) -> usize {
-        let (mut rate, mut at, mut gone, mut refused) = (Rate::new(max), Duration::ZERO, 0, 0);
+        let (mut rate, mut at, mut gone, mut refused) = (EventRate::new(max), Duration::ZERO, 0, 0);
         while at < Duration::from_secs(10) {
-            at += rate.wait(10, at);
+            at += rate.reserve(10, at);
             match takes {
-                Some(takes) if rate.now > takes => {
+                Some(takes) if rate.current > takes => {
                     refused += 1;
-                    rate.refused();
+                    rate.decrease();
                 }
                 _ => {
-                    rate.taken(10);
+                    rate.increase(10);
                     gone += 10;
                 }
             }

@@ -4,61 +4,76 @@
 //! Does not know lines of source: an image has none, so that all results are shown at the top of the file that it is
 //! built from.
 
-mod wire;
+mod model;
 mod rules;
 mod result;
 
 use std::io;
 
-use super::one::Answer;
-use super::printer::Done;
-use crate::report::{Report, headline};
+use super::checker::CheckResult;
+use super::printer::CheckRecord;
+use crate::report::{Report, format_headline};
 use crate::text::error_chain;
 use crate::verdict::Verdict;
-use result::results;
-use rules::rules;
-use wire::{Driver, Found, Invocation, Log, Notification, Run, Text, Tool};
+use model::{
+    SarifDriver, SarifInvocation, SarifLog, SarifMessage, SarifNotification, SarifResult, SarifRun, SarifTool,
+};
+use result::build_results;
+use rules::build_rules;
 
 /// The log; `dockerfile` is where results are shown.
 ///
 /// # Errors
 /// Never, but for serialisation.
-pub(super) fn log(done: &[Done<'_>], dockerfile: &str) -> io::Result<String> {
+pub(super) fn format_sarif(done: &[CheckRecord<'_>], dockerfile: &str) -> io::Result<String> {
     let mut found = Vec::new();
     let mut notifications = Vec::new();
-    for Done { reference, checked } in done {
-        match checked.as_ref().map(|checked| &checked.answer) {
-            Ok(Answer::Report(report)) if report.verdict == Verdict::Ignored => {
-                notifications.push(Notification { level: "note", message: Text::plain(headline(report)) });
+    for CheckRecord { reference, outcome: checked } in done {
+        match checked.as_ref().map(|checked| &checked.result) {
+            Ok(CheckResult::Report(report)) if report.verdict == Verdict::Ignored => {
+                notifications
+                    .push(SarifNotification { level: "note", message: SarifMessage::plain(format_headline(report)) });
             }
-            Ok(Answer::Report(report)) => found.extend(results(report, reference, dockerfile)),
-            Ok(Answer::Platforms(_)) => {}
+            Ok(CheckResult::Report(report)) => found.extend(build_results(report, reference, dockerfile)),
+            Ok(CheckResult::Platforms(_)) => {}
             Err(unread) => {
                 let said = error_chain(&unread.error);
                 let of = if said.contains(reference) { String::new() } else { format!("{reference}: ") };
                 let hint = unread.hint.as_ref().map(|hint| format!(" Hint: {hint}")).unwrap_or_default();
-                notifications.push(Notification { level: "error", message: Text::plain(format!("{of}{said}{hint}")) });
+                notifications.push(SarifNotification {
+                    level: "error",
+                    message: SarifMessage::plain(format!("{of}{said}{hint}")),
+                });
             }
         }
     }
-    whole(found, notifications, done.iter().all(|done| done.checked.is_ok()))
+    serialize_log(found, notifications, done.iter().all(|done| done.outcome.is_ok()))
 }
 
 /// The log of one report, of the image that this reference names.
 ///
 /// # Errors
 /// Never, but for serialisation.
-pub fn sarif(report: &Report, reference: &str, dockerfile: &str) -> io::Result<String> {
-    whole(results(report, reference, dockerfile), Vec::new(), true)
+pub fn report_to_sarif(report: &Report, reference: &str, dockerfile: &str) -> io::Result<String> {
+    serialize_log(build_results(report, reference, dockerfile), Vec::new(), true)
 }
 
-fn whole(results: Vec<Found>, notifications: Vec<Notification>, is_whole: bool) -> io::Result<String> {
-    let log = Log {
+fn serialize_log(
+    results: Vec<SarifResult>,
+    notifications: Vec<SarifNotification>,
+    is_whole: bool,
+) -> io::Result<String> {
+    let log = SarifLog {
         schema: "https://json.schemastore.org/sarif-2.1.0.json",
         version: "2.1.0",
-        runs: [Run {
-            tool: Tool { driver: Driver { name: "ecr-preflight", version: env!("CARGO_PKG_VERSION"), rules: rules() } },
-            invocations: [Invocation { execution_successful: is_whole, tool_execution_notifications: notifications }],
+        runs: [SarifRun {
+            tool: SarifTool {
+                driver: SarifDriver { name: "ecr-preflight", version: env!("CARGO_PKG_VERSION"), rules: build_rules() },
+            },
+            invocations: [SarifInvocation {
+                execution_successful: is_whole,
+                tool_execution_notifications: notifications,
+            }],
             results,
         }],
     };

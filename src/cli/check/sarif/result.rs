@@ -4,23 +4,26 @@
 
 use std::fmt::Write as _;
 
-use super::rules::{UNTOLD, index};
-use super::wire::{Artifact, Fingerprints, Found, Location, Logical, Physical, Region, Text};
+use super::model::{
+    SarifArtifactLocation, SarifFingerprints, SarifLocation, SarifLogicalLocation, SarifMessage, SarifPhysicalLocation,
+    SarifRegion, SarifResult,
+};
+use super::rules::{UNKNOWN_RULE, rule_index};
 use crate::name::Digest;
-use crate::report::{FaultFace, Remedy, Report, RuntimeFace};
+use crate::report::{FaultReport, Remedy, Report, RuntimeReport};
 use crate::verdict::Verdict;
 
 /// As many digits of a digest tell results apart.
-const FINGERPRINT: usize = 16;
+const FINGERPRINT_DIGITS: usize = 16;
 
 /// The results of one report, in its order.
-pub(super) fn results(report: &Report, reference: &str, dockerfile: &str) -> Vec<Found> {
-    let of = |runtime: &RuntimeFace| {
-        let place = Place { report, runtime, reference, dockerfile };
-        let mut found: Vec<Found> = runtime.faults.iter().map(|fault| place.fault(fault)).collect();
+pub(super) fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<SarifResult> {
+    let of = |runtime: &RuntimeReport| {
+        let place = SarifContext { report, runtime, reference, dockerfile };
+        let mut found: Vec<SarifResult> = runtime.faults.iter().map(|fault| place.build_fault_result(fault)).collect();
         // Where a declaration cannot be read, that it is so is all there is to know.
         if runtime.faults.is_empty() && runtime.verdict == Verdict::Unknown {
-            found.push(place.untold());
+            found.push(place.build_unknown_result());
         }
         found
     };
@@ -28,21 +31,21 @@ pub(super) fn results(report: &Report, reference: &str, dockerfile: &str) -> Vec
 }
 
 /// What a result is about.
-struct Place<'a> {
+struct SarifContext<'a> {
     report: &'a Report,
-    runtime: &'a RuntimeFace,
+    runtime: &'a RuntimeReport,
     reference: &'a str,
     dockerfile: &'a str,
 }
 
-impl Place<'_> {
-    fn fault(&self, fault: &FaultFace) -> Found {
-        let FaultFace { evidence, symptom, remedy, .. } = fault;
-        let mut text = self.said(evidence);
-        let mut markdown = escaped(&text);
+impl SarifContext<'_> {
+    fn build_fault_result(&self, fault: &FaultReport) -> SarifResult {
+        let FaultReport { evidence, symptom, remedy, .. } = fault;
+        let mut text = self.message_text(evidence);
+        let mut markdown = escape_markdown(&text);
         if let Some(symptom) = symptom {
             let _ = write!(text, "\nYou would meet: {symptom}");
-            let _ = write!(markdown, "\n\nYou would meet: {}", code(symptom));
+            let _ = write!(markdown, "\n\nYou would meet: {}", code_span(symptom));
         }
         if !remedy.is_empty() {
             text.push_str("\nWhat to do:");
@@ -58,44 +61,54 @@ impl Place<'_> {
             }
         }
         let level = if self.runtime.verdict == Verdict::Fails { "error" } else { "warning" };
-        self.found(fault.code.as_str(), level, Text { text, markdown: Some(markdown) })
+        self.build_result(fault.code.as_str(), level, SarifMessage { text, markdown: Some(markdown) })
     }
 
-    fn untold(&self) -> Found {
-        self.found(UNTOLD, "warning", Text::plain(self.said(&self.runtime.unknown.join("; "))))
+    fn build_unknown_result(&self) -> SarifResult {
+        self.build_result(
+            UNKNOWN_RULE,
+            "warning",
+            SarifMessage::plain(self.message_text(&self.runtime.unknown.join("; "))),
+        )
     }
 
-    fn said(&self, what: &str) -> String {
-        format!("{} on {}: {what}", self.report.subject(), self.runtime.subject.title())
+    fn message_text(&self, what: &str) -> String {
+        format!("{} on {}: {what}", self.report.display_name(), self.runtime.subject.title())
     }
 
-    fn found(&self, rule: &'static str, level: &'static str, message: Text) -> Found {
+    fn build_result(&self, rule: &'static str, level: &'static str, message: SarifMessage) -> SarifResult {
         let (reference, runtime) = (self.reference, self.runtime.subject.name());
         // Of the image as it is named, not of its digest: the next build is to have the same alert, or to close it.
         let named = format!("{reference}\n{rule}\n{runtime}");
-        let fingerprint = Digest::of(named.as_bytes()).hex()[..FINGERPRINT].to_owned();
+        let fingerprint = Digest::of(named.as_bytes()).hex()[..FINGERPRINT_DIGITS].to_owned();
         let digest = self.report.image.as_ref().map(|image| format!("@{}", image.digest)).unwrap_or_default();
-        let uri = uri(self.dockerfile);
-        Found {
+        let uri = relative_uri(self.dockerfile);
+        SarifResult {
             rule_id: rule,
-            rule_index: index(rule),
+            rule_index: rule_index(rule),
             level,
             message,
-            locations: [Location {
-                physical_location: Physical { artifact_location: Artifact { uri }, region: Region { start_line: 1 } },
-                logical_locations: [Logical {
+            locations: [SarifLocation {
+                physical_location: SarifPhysicalLocation {
+                    artifact_location: SarifArtifactLocation { uri },
+                    region: SarifRegion { start_line: 1 },
+                },
+                logical_locations: [SarifLogicalLocation {
                     name: reference.to_owned(),
                     fully_qualified_name: format!("{reference}{digest} on {runtime}"),
                     kind: "resource",
                 }],
             }],
-            partial_fingerprints: Fingerprints { line: format!("{fingerprint}:1"), own: fingerprint },
+            partial_fingerprints: SarifFingerprints {
+                primary_location: format!("{fingerprint}:1"),
+                image_rule_runtime: fingerprint,
+            },
         }
     }
 }
 
 /// Without what would be a link, an image or markup: names of an image's own files stand in evidence.
-fn escaped(text: &str) -> String {
+fn escape_markdown(text: &str) -> String {
     let mut escaped = String::new();
     for character in text.chars() {
         if "\\<>[]*_#!".contains(character) {
@@ -107,12 +120,12 @@ fn escaped(text: &str) -> String {
 }
 
 /// Between backticks, whatever it holds.
-fn code(text: &str) -> String {
+fn code_span(text: &str) -> String {
     format!("`{}`", text.replace('`', "'"))
 }
 
 /// A path as a relative reference of RFC 3986.
-fn uri(path: &str) -> String {
+fn relative_uri(path: &str) -> String {
     let mut uri = String::new();
     for byte in path.trim_start_matches("./").bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
@@ -126,12 +139,12 @@ fn uri(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{escaped, uri};
+    use super::{escape_markdown, relative_uri};
 
     #[test]
     fn names_of_files_are_no_markup() {
         let evil = "/![x](https://example.com/a_b) <b>";
-        assert_eq!(escaped(evil), r"/\!\[x\](https://example.com/a\_b) \<b\>");
+        assert_eq!(escape_markdown(evil), r"/\!\[x\](https://example.com/a\_b) \<b\>");
     }
 
     #[test]
@@ -142,7 +155,7 @@ mod tests {
             ("a b/Dockerfile.é", "a%20b/Dockerfile.%C3%A9"),
             ("a:b", "a%3Ab"),
         ] {
-            assert_eq!(uri(path), expected);
+            assert_eq!(relative_uri(path), expected);
         }
     }
 }

@@ -2,24 +2,25 @@
 //!
 //! Does not know any image: what mends that one stands in its result.
 
-use super::wire::{Configuration, Rule, Text};
-use crate::verdict::Code;
+use super::model::{SarifMessage, SarifRule, SarifRuleConfiguration};
+use crate::verdict::FaultCode;
 
 /// The rule of what could not be told.
-pub(super) const UNTOLD: &str = "unknown";
+pub(super) const UNKNOWN_RULE: &str = "unknown";
 
 /// Every rule, in the order of the codes.
-pub(super) fn rules() -> Vec<Rule> {
-    let rule = |id, level, [short, full, help]: [&str; 3]| Rule {
+pub(super) fn build_rules() -> Vec<SarifRule> {
+    let rule = |id, level, [short, full, help]: [&str; 3]| SarifRule {
         id,
-        short_description: Text::plain(short),
-        full_description: Text::plain(full),
-        help: Text { text: help.to_owned(), markdown: Some(help.to_owned()) },
-        default_configuration: Configuration { level },
+        short_description: SarifMessage::plain(short),
+        full_description: SarifMessage::plain(full),
+        help: SarifMessage { text: help.to_owned(), markdown: Some(help.to_owned()) },
+        default_configuration: SarifRuleConfiguration { level },
     };
-    let mut rules: Vec<Rule> = Code::ALL.iter().map(|code| rule(code.as_str(), level(*code), words(*code))).collect();
+    let mut rules: Vec<SarifRule> =
+        FaultCode::ALL.iter().map(|code| rule(code.as_str(), rule_level(*code), rule_texts(*code))).collect();
     rules.push(rule(
-        UNTOLD,
+        UNKNOWN_RULE,
         "warning",
         [
             "It could not be told whether the image starts",
@@ -32,94 +33,94 @@ pub(super) fn rules() -> Vec<Rule> {
 }
 
 /// The place of a rule in the list.
-pub(super) fn index(id: &str) -> usize {
-    Code::ALL.iter().position(|code| code.as_str() == id).unwrap_or(Code::ALL.len())
+pub(super) fn rule_index(id: &str) -> usize {
+    FaultCode::ALL.iter().position(|code| code.as_str() == id).unwrap_or(FaultCode::ALL.len())
 }
 
-fn level(code: Code) -> &'static str {
-    if code == Code::IntentUnreadable { "warning" } else { "error" }
+fn rule_level(code: FaultCode) -> &'static str {
+    if code == FaultCode::InvalidDeclaration { "warning" } else { "error" }
 }
 
 /// What is wrong in one line, what comes of it, and what mends it.
-fn words(code: Code) -> [&'static str; 3] {
+fn rule_texts(code: FaultCode) -> [&'static str; 3] {
     const BUILD: &str = "Build the image for the runtime's platform: `docker buildx build --platform linux/amd64 …`, \
                          or `linux/arm64`. Or run it on a runtime of its own architecture.";
     const COPY: &str = "Have the Dockerfile copy the program to the path that ENTRYPOINT or CMD names, in the last \
                         stage of the build.";
     match code {
-        Code::WrongArchitecture => [
+        FaultCode::WrongArchitecture => [
             "A single image for another architecture",
             "The runtime's kernel cannot start a program for another processor: `exec format error`.",
             BUILD,
         ],
-        Code::PlatformMissing => [
+        FaultCode::PlatformMissing => [
             "An index without the platform",
             "The image has several platforms, and the runtime's is not among them: it cannot be pulled there.",
             BUILD,
         ],
-        Code::WrongOs => [
+        FaultCode::WrongOs => [
             "An image for another operating system",
             "The runtime starts Linux, and the image is made for something else.",
             BUILD,
         ],
-        Code::IndexRefused => [
+        FaultCode::IndexRefused => [
             "An index where the service takes none",
             "AWS Lambda takes a single image and never an index. `docker build` makes one by default, to attach \
              attestations.",
             "Build a single image: `docker buildx build --provenance=false --sbom=false --platform linux/amd64 …`.",
         ],
-        Code::LayerFormatRefused => [
+        FaultCode::LayerFormatRefused => [
             "Layers that the service does not take",
             "AWS Lambda does not take uncompressed layers under Docker's media types.",
             "Build with gzip layers: `--output type=image,compression=gzip,force-compression=true,…`.",
         ],
-        Code::LabelLies => [
+        FaultCode::PlatformMismatch => [
             "A label that says one architecture, and a program for another",
             "The config names one architecture, and a program that the image starts is made for another.",
             "Build every stage for the target platform: no `FROM --platform=$BUILDPLATFORM` in the last stage, no fixed \
              GOARCH, no downloads for one architecture.",
         ],
-        Code::DescriptorLies => [
+        FaultCode::DescriptorMismatch => [
             "An index entry that contradicts the config of its child",
             "The index lists an image under a platform that the image itself does not claim.",
             "Build each platform for itself, and let the builder write the index.",
         ],
-        Code::IdenticalLayers => [
+        FaultCode::IdenticalLayers => [
             "Two architectures of one index with the same files",
             "At most one of the two can start.",
             "Build each platform for itself: no base pinned to one platform, no fixed GOARCH.",
         ],
-        Code::AttestationTagged => [
+        FaultCode::AttestationTagged => [
             "A tag that points at an attestation",
             "An attestation looks like an image to a runtime, and starts nothing.",
             "Push the image, or its index, under the tag.",
         ],
-        Code::ExecFormat => [
+        FaultCode::ExecFormat => [
             "What is started is nothing that the kernel starts",
             "The file is empty, a script without `#!`, or a program for macOS or Windows: `exec format error`.",
             "Build the program for Linux within the image's own build; begin scripts with `#!/bin/sh`.",
         ],
-        Code::ExecNotFound => [
+        FaultCode::ExecNotFound => [
             "The command is not in the image, or in no directory of PATH",
             "The container ends before it begins: `no such file or directory` or `executable file not found`.",
             COPY,
         ],
-        Code::ExecInterpreterMissing => [
+        FaultCode::ExecInterpreterMissing => [
             "The first line of a script names what is not in the image",
             "The interpreter is not installed, or the line ends with a carriage return, as on Windows.",
             "Install the interpreter, or save the script with Unix line ends: `sed -i 's/\\r$//' FILE`.",
         ],
-        Code::ExecPermission => [
+        FaultCode::ExecPermission => [
             "The file, its interpreter or its loader may not be executed by the image's user",
             "The kernel answers `permission denied`.",
             "Set the permission in the Dockerfile: `COPY --chmod=755 …`, or `RUN chmod 755 FILE`.",
         ],
-        Code::ExecLoader => [
+        FaultCode::ExecLoader => [
             "The program's loader is missing, or not one for it",
             "A program that is linked against one C library meets the other, such as a glibc program on Alpine.",
             "Link it statically, or use a base image with the C library that it was built against.",
         ],
-        Code::IntentUnreadable => [
+        FaultCode::InvalidDeclaration => [
             "A declaration that names no runtime",
             "Where the image is meant to run is declared in words that name no runtime, so it is not checked.",
             "Declare one of: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64.",

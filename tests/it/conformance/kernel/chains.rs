@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, id};
 use std::{fs, thread};
 
-use ecr_preflight::exec::{Answer, Host};
-use ecr_preflight::launch::{Launch, launches};
-use ecr_preflight::rootfs::{Owner, Rootfs, User, View};
+use ecr_preflight::exec::{ExecOutcome, Host};
+use ecr_preflight::launch::{Launch, predict_launches};
+use ecr_preflight::rootfs::{FilesystemView, Permissions, Rootfs, User};
 use serde_json::{Value, json};
 
 use super::elf::{foreign, own};
@@ -79,7 +79,7 @@ fn tree() -> Tree {
     for path in &files {
         tree = tree.file(&path.to_str().unwrap()[1..], read(path));
     }
-    let closed = Owner { mode: 0o644, ..OPEN };
+    let closed = Permissions { mode: 0o644, ..OPEN };
     let passwd = "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n";
     tree = tree
         .link("bin/sh", "dash")
@@ -88,7 +88,7 @@ fn tree() -> Tree {
         .link("alt/bb/env", "/bin/busybox")
         .with("etc/passwd", closed, Entry::File(passwd.into()))
         .with("t/closed", closed, Entry::File(ran()))
-        .with("t/private", Owner { mode: 0o700, ..OPEN }, Entry::File(ran()))
+        .with("t/private", Permissions { mode: 0o700, ..OPEN }, Entry::File(ran()))
         .file("t/ran", ran())
         .file("t/foreign", foreign().bytes())
         .file("t/text", "exit 7\n")
@@ -382,25 +382,26 @@ fn ended(bundle: &Path, spec: &Value, argv: &[String], container: &str) -> (i32,
 fn judged(launches: &[Launch], code: i32, printed: &str) -> Result<&'static str, String> {
     let last = launches.last().unwrap();
     let starts_wanted = last.argv[0].ends_with(b"ran") || last.argv[0].ends_with(b"twice");
-    match (&last.start.answer, &last.start.words) {
-        (Answer::Starts { .. }, _) if starts_wanted && code != RAN => Err("predicted to run".to_owned()),
-        (Answer::Starts { .. }, _) if starts_wanted => Ok("runs as predicted"),
-        (Answer::Starts { .. }, _) if code == RAN => Ok("not followed, and runs"),
-        (Answer::Starts { .. }, _) => Ok("not followed, and fails"),
-        (Answer::Fails { .. }, _) if code == 0 || code == RAN => Err("predicted to fail".to_owned()),
-        (Answer::Fails { .. }, None) => Ok("fails as predicted"),
-        (Answer::Fails { .. }, Some(words)) if printed.replace("\\\"", "\"").contains(words.as_str()) => {
+    match (&last.start.outcome, &last.start.message) {
+        (ExecOutcome::Starts { .. }, _) if starts_wanted && code != RAN => Err("predicted to run".to_owned()),
+        (ExecOutcome::Starts { .. }, _) if starts_wanted => Ok("runs as predicted"),
+        (ExecOutcome::Starts { .. }, _) if code == RAN => Ok("not followed, and runs"),
+        (ExecOutcome::Starts { .. }, _) => Ok("not followed, and fails"),
+        (ExecOutcome::Fails { .. }, _) if code == 0 || code == RAN => Err("predicted to fail".to_owned()),
+        (ExecOutcome::Fails { .. }, None) => Ok("fails as predicted"),
+        (ExecOutcome::Fails { .. }, Some(words)) if printed.replace("\\\"", "\"").contains(words.as_str()) => {
             Ok("fails as predicted, word for word")
         }
-        (Answer::Fails { .. }, Some(words)) => Err(format!("predicted to print {words:?}")),
-        (Answer::Unknown { reason, .. }, _) => Err(format!("nothing is unknown here: {reason}")),
+        (ExecOutcome::Fails { .. }, Some(words)) => Err(format!("predicted to print {words:?}")),
+        (ExecOutcome::Unknown { reason, .. }, _) => Err(format!("nothing is unknown here: {reason}")),
     }
 }
 
 fn predicted(rootfs: &Rootfs, host: Host, argv: &[String]) -> Vec<Launch> {
-    let view = View { files: rootfs, directory: Some(Vec::new()), user: User::default(), mounts: vec![] };
+    let view =
+        FilesystemView { files: rootfs, working_directory: Some(Vec::new()), user: User::default(), mounts: vec![] };
     let argv: Vec<Vec<u8>> = argv.iter().map(|word| word.clone().into_bytes()).collect();
-    launches(&view, host, &argv, Some(SEARCH.as_bytes()))
+    predict_launches(&view, host, &argv, Some(SEARCH.as_bytes()))
 }
 
 #[allow(clippy::print_stdout, reason = "how much was compared belongs to the result")]

@@ -17,8 +17,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, fs::File};
 
 use ecr_preflight::errno::Errno;
-use ecr_preflight::exec::{Answer, Host, Processor, execve};
-use ecr_preflight::rootfs::{Rootfs, User, View};
+use ecr_preflight::exec::{ExecOutcome, Host, Processor, predict_execve};
+use ecr_preflight::rootfs::{FilesystemView, Rootfs, User};
 
 use tree::Tree;
 
@@ -48,17 +48,17 @@ impl Case {
 
     fn predicted(&self, rootfs: &Rootfs, host: Host) -> String {
         let (directory, user) = (Some(self.directory.clone()), self.user.clone());
-        let view = View { files: rootfs, directory, user, mounts: Vec::new() };
-        told(&execve(&view, host, &self.path))
+        let view = FilesystemView { files: rootfs, working_directory: directory, user, mounts: Vec::new() };
+        told(&predict_execve(&view, host, &self.path))
     }
 }
 
 /// An answer as the kernel's is written here.
-pub fn told(answer: &Answer) -> String {
+pub fn told(answer: &ExecOutcome) -> String {
     match answer {
-        Answer::Starts { .. } => "starts".to_owned(),
-        Answer::Fails { errno, .. } => errno.to_string(),
-        Answer::Unknown { reason, .. } => reason.to_string(),
+        ExecOutcome::Starts { .. } => "starts".to_owned(),
+        ExecOutcome::Fails { errno, .. } => errno.to_string(),
+        ExecOutcome::Unknown { reason, .. } => reason.to_string(),
     }
 }
 
@@ -97,7 +97,9 @@ pub fn answers(questions: &[Question<'_>]) -> Vec<String> {
     for question in questions {
         let directory = [b"/", question.directory].concat();
         let texts = [question.root.as_os_str().as_bytes(), &directory, question.path].map(hex).join(" ");
-        let User::Exact { user, group, groups } = question.user else { panic!("no numbers: {:?}", question.user) };
+        let User::Exact { uid: user, gid: group, supplementary_gids: groups } = question.user else {
+            panic!("no numbers: {:?}", question.user)
+        };
         let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
         writeln!(lines, "{texts} {user} {group} {}", groups.join(",")).unwrap();
     }
@@ -129,7 +131,7 @@ pub fn hosts() -> (Host, Host) {
         62 => (Processor::Amd64, Processor::Arm64),
         _ => (Processor::Arm64, Processor::Amd64),
     };
-    (Host { processor: own, compat }, Host { processor: other, compat })
+    (Host { processor: own, runs_32_bit: compat }, Host { processor: other, runs_32_bit: compat })
 }
 
 /// Holds the prediction against the kernel, and the mirrored prediction against the plain one.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use ecr_preflight::rootfs::{Owner, User};
+use ecr_preflight::rootfs::{Permissions, User};
 
 use super::Case;
 use super::elf::{compat, foreign, own};
@@ -104,9 +104,9 @@ pub fn bytes(random: &mut Random, path: impl Fn(&mut Random) -> String) -> Vec<u
     bytes
 }
 
-pub fn owner(random: &mut Random) -> Owner {
+pub fn owner(random: &mut Random) -> Permissions {
     let mode = *random.of(&[0o755, 0o755, 0o755, 0o755, 0o700, 0o711, 0o070, 0o644, 0o111, 0o655, 0o750]);
-    Owner { mode, user: *random.of(&[0, 10]), group: *random.of(&[0, 20]) }
+    Permissions { mode, uid: *random.of(&[0, 10]), gid: *random.of(&[0, 20]) }
 }
 
 fn tree(random: &mut Random, number: usize) -> Vec<Case> {
@@ -133,7 +133,7 @@ fn tree(random: &mut Random, number: usize) -> Vec<Case> {
     let tree = Rc::new(tree);
     let ask = |place: usize| {
         let user = random.of(&[(0, 0), (0, 0), (10, 20), (11, 20), (12, 21)]);
-        let user = User::Exact { user: user.0, group: user.1, groups: vec![] };
+        let user = User::Exact { uid: user.0, gid: user.1, supplementary_gids: vec![] };
         let directory = random.of(&directories).clone().into_bytes();
         let path = path(random);
         let name = format!("tree {number}, question {place}: {path} from {directory:?} as {user:?} in {tree:?}");

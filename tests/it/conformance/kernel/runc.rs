@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, id};
 
-use ecr_preflight::exec::{Answer, Host, Start, start, working_directory};
-use ecr_preflight::rootfs::{User, View};
+use ecr_preflight::exec::{ExecOutcome, Host, StartPrediction, predict_start, resolve_working_directory};
+use ecr_preflight::rootfs::{FilesystemView, User};
 use serde_json::{Value, json};
 
 use super::elf::own;
@@ -30,11 +30,11 @@ pub fn printed(bundle: &Path, spec: &Value, name: &str, directory: &str, search:
 }
 
 /// Whether runc did what was predicted, word for word.
-pub fn agrees(predicted: &Start, words: &str, is_directory: bool) -> bool {
-    match (&predicted.answer, &predicted.words) {
-        (Answer::Starts { .. }, None) => words.is_empty(),
+pub fn agrees(predicted: &StartPrediction, words: &str, is_directory: bool) -> bool {
+    match (&predicted.outcome, &predicted.message) {
+        (ExecOutcome::Starts { .. }, None) => words.is_empty(),
         // Go 1.20 and later tell a directory apart.
-        (Answer::Fails { .. }, Some(said)) => {
+        (ExecOutcome::Fails { .. }, Some(said)) => {
             let newer = said.replace(": permission denied", ": is a directory");
             words.contains(said.as_str()) || (is_directory && words.contains(&newer))
         }
@@ -61,10 +61,10 @@ pub fn compare(host: Host) {
     let mut wrong = Vec::new();
     for (name, (directory, search, user)) in names.flat_map(|name| places.map(|place| (name, place))) {
         let words = printed(bundle, &spec, name, directory, search, user);
-        let place = working_directory(&rootfs, &[], directory.as_bytes()).unwrap();
-        let user = User::Exact { user, group: 0, groups: Vec::new() };
-        let view = View { files: &rootfs, directory: Some(place), user, mounts: vec![] };
-        let predicted = start(&view, host, &[name.as_bytes().to_vec()], Some(search.as_bytes()));
+        let place = resolve_working_directory(&rootfs, &[], directory.as_bytes()).unwrap();
+        let user = User::Exact { uid: user, gid: 0, supplementary_gids: Vec::new() };
+        let view = FilesystemView { files: &rootfs, working_directory: Some(place), user, mounts: vec![] };
+        let predicted = predict_start(&view, host, &[name.as_bytes().to_vec()], Some(search.as_bytes()));
         if !agrees(&predicted, &words, *name == "/dir") {
             wrong.push(format!("{name} from {directory} with {search:?}: {words:?}, predicted {predicted:?}"));
         }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use ecr_preflight::rootfs::{Owner, User};
+use ecr_preflight::rootfs::{Permissions, User};
 
 use super::Case;
 use super::elf::{compat, foreign, own};
@@ -18,7 +18,7 @@ pub fn base() -> Tree {
         .file("bin/short", "x".repeat(63))
         .file("bin/empty", "")
         .file("bin/script", "#!/bin/sh\n")
-        .with("bin/closed", Owner { mode: 0o644, ..OPEN }, Entry::File(own().bytes()))
+        .with("bin/closed", Permissions { mode: 0o644, ..OPEN }, Entry::File(own().bytes()))
         .link("bin/loop", "loop")
         .link("bin/dangling", "none")
         .with("bin/pipe", OPEN, Entry::Pipe)
@@ -257,9 +257,9 @@ fn links() -> Vec<Case> {
 fn users() -> Vec<Case> {
     let mut cases = vec![];
     let people = [(0, 0, vec![]), (10, 20, vec![]), (11, 20, vec![]), (11, 21, vec![20]), (11, 21, vec![])];
-    let people = people.map(|(user, group, groups)| User::Exact { user, group, groups });
+    let people = people.map(|(user, group, groups)| User::Exact { uid: user, gid: group, supplementary_gids: groups });
     for mode in [0o000, 0o100, 0o010, 0o001, 0o111, 0o677, 0o767, 0o776, 0o4755, 0o666] {
-        let owner = Owner { mode, user: 10, group: 20 };
+        let owner = Permissions { mode, uid: 10, gid: 20 };
         let mut tree = base()
             .with("x", owner, Entry::File(own().bytes()))
             .directory("d")

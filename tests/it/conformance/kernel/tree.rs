@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::{ffi::OsStr, fs, process::Command};
 
-use ecr_preflight::rootfs::{Collector, Node, Owner, Rootfs};
+use ecr_preflight::rootfs::{ContentsCollector, Node, Permissions, Rootfs};
 
 #[derive(Clone, Debug)]
 pub enum Entry {
@@ -17,9 +17,9 @@ pub enum Entry {
 
 /// Entries in the order in which they are made: a path, whose it is, what it is.
 #[derive(Clone, Debug, Default)]
-pub struct Tree(pub Vec<(Vec<u8>, Owner, Entry)>);
+pub struct Tree(pub Vec<(Vec<u8>, Permissions, Entry)>);
 
-pub const OPEN: Owner = Owner { mode: 0o755, user: 0, group: 0 };
+pub const OPEN: Permissions = Permissions { mode: 0o755, uid: 0, gid: 0 };
 
 /// Swaps the machine of a program for its counterpart.
 pub fn mirror(bytes: &mut [u8]) {
@@ -32,7 +32,7 @@ pub fn mirror(bytes: &mut [u8]) {
 }
 
 impl Tree {
-    pub fn with(mut self, path: impl AsRef<[u8]>, owner: Owner, entry: Entry) -> Self {
+    pub fn with(mut self, path: impl AsRef<[u8]>, owner: Permissions, entry: Entry) -> Self {
         self.0.push((path.as_ref().to_vec(), owner, entry));
         self
     }
@@ -65,15 +65,15 @@ impl Tree {
         for (path, owner, entry) in &self.0 {
             let node = match entry {
                 Entry::Directory => Node::Directory(*owner),
-                Entry::Link(target) => Node::Link(target.clone()),
+                Entry::Link(target) => Node::Symlink(target.clone()),
                 Entry::Pipe => Node::Special(*owner),
                 Entry::File(bytes) => {
-                    let mut collector = Collector::default();
+                    let mut collector = ContentsCollector::default();
                     bytes.chunks(1000).for_each(|chunk| collector.push(chunk));
                     Node::File(*owner, collector.finish())
                 }
             };
-            rootfs.put(path.clone(), node);
+            rootfs.insert(path.clone(), node);
         }
         rootfs
     }
@@ -92,7 +92,7 @@ impl Tree {
                     continue;
                 }
             }
-            chown(&path, Some(owner.user), Some(owner.group)).unwrap();
+            chown(&path, Some(owner.uid), Some(owner.gid)).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(owner.mode)).unwrap();
         }
     }

@@ -162,7 +162,10 @@ pub fn image(seed: u64) -> Image {
         let asked = question(&mut random, &layers);
         let (user, group) = *random.of(&[(10, 20), (10, 10), (11, 20), (12, 12)]);
         let groups = random.of(&[vec![], vec![], vec![20]]).clone();
-        questions.push(Question { user: User::Exact { user, group, groups }, ..asked.clone() });
+        questions.push(Question {
+            user: User::Exact { uid: user, gid: group, supplementary_gids: groups },
+            ..asked.clone()
+        });
         questions.push(asked);
     }
     Image { name: format!("image {seed}"), seed, layers, questions }

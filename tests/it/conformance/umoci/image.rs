@@ -1,7 +1,7 @@
 //! Images of several layers: what each layer does, as an archive of mixed dialects, stored by any compression.
 
 use ecr_preflight::name::Digest;
-use ecr_preflight::rootfs::Owner;
+use ecr_preflight::rootfs::Permissions;
 
 use super::{Stored, gzip};
 use crate::conformance::kernel::tree::{OPEN, mirror};
@@ -25,10 +25,10 @@ pub enum What {
 
 /// Entries in their order.
 #[derive(Debug, Clone, Default)]
-pub struct Layer(pub Vec<(String, Owner, What)>);
+pub struct Layer(pub Vec<(String, Permissions, What)>);
 
 impl Layer {
-    pub fn with(mut self, path: &str, owner: Owner, what: What) -> Self {
+    pub fn with(mut self, path: &str, owner: Permissions, what: What) -> Self {
         self.0.push((path.to_owned(), owner, what));
         self
     }
@@ -43,7 +43,7 @@ impl Layer {
 
     /// A file that nobody may start.
     pub fn closed(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
-        self.with(path, Owner { mode: 0o644, ..OPEN }, What::File(bytes.as_ref().to_vec()))
+        self.with(path, Permissions { mode: 0o644, ..OPEN }, What::File(bytes.as_ref().to_vec()))
     }
 
     pub fn link(self, path: &str, target: &str) -> Self {
@@ -88,7 +88,7 @@ impl Layer {
                 What::Whiteout => (b'0', format!("{above}.wh.{name}"), "", b"".as_slice()),
                 What::Opaque => (b'0', format!("{path}/.wh..wh..opq"), "", b"".as_slice()),
             };
-            let Owner { mode, user, group } = *owner;
+            let Permissions { mode, uid: user, gid: group } = *owner;
             let fields = Fields { kind, mode, user, group, ..Fields::default() };
             archive = written(archive, random, fields, &path, target, data);
         }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ecr_preflight::exec::working_directory;
+use ecr_preflight::exec::resolve_working_directory;
 use ecr_preflight::layers;
-use ecr_preflight::layers::Stack;
+use ecr_preflight::layers::LayerStack;
 use ecr_preflight::name::Digest;
-use ecr_preflight::rootfs::{Files, Node, User};
-use ecr_preflight::settings::Limits;
+use ecr_preflight::rootfs::{FileTree, Node, User};
+use ecr_preflight::settings::LayerLimits;
 
 use super::image::Layer;
 use super::laid_out;
@@ -35,23 +35,24 @@ pub struct Image {
 /// An image on disk, and what is known of it after each layer from the top; in the end, all.
 pub struct Laid {
     pub image: Image,
-    pub stacks: Vec<Stack>,
-    pub mirrored: Stack,
+    pub stacks: Vec<LayerStack>,
+    pub mirrored: LayerStack,
     pub root: PathBuf,
     _room: Builder,
 }
 
 impl Laid {
-    pub fn whole(&self) -> &Stack {
+    pub fn whole(&self) -> &LayerStack {
         &self.stacks[self.stacks.len() - 1]
     }
 }
 
-fn stacks(blobs: &[Vec<u8>]) -> Result<Vec<Stack>, String> {
-    let limits = Limits::default();
-    let mut stacks = vec![Stack::new()];
+fn stacks(blobs: &[Vec<u8>]) -> Result<Vec<LayerStack>, String> {
+    let limits = LayerLimits::default();
+    let mut stacks = vec![LayerStack::new()];
     for blob in blobs.iter().rev() {
-        let names = layers::read(blob.as_slice(), &Digest::of(blob), &limits).map_err(|error| error.to_string())?;
+        let names =
+            layers::read_layer(blob.as_slice(), &Digest::of(blob), &limits).map_err(|error| error.to_string())?;
         let mut stack = stacks[stacks.len() - 1].clone();
         stack.push(Arc::new(names), &limits).map_err(|error| error.to_string())?;
         stacks.push(stack);
@@ -87,7 +88,7 @@ pub fn laid(image: Image) -> Result<Option<Laid>, String> {
 }
 
 /// The working directory, where there is one; nothing is made here.
-pub fn place(stack: &Stack, directory: &str) -> Option<Vec<u8>> {
-    let place = working_directory(stack, &[], directory.as_bytes()).ok()?;
-    matches!(stack.at(&place), Ok(Some(Node::Directory(_)))).then_some(place)
+pub fn place(stack: &LayerStack, directory: &str) -> Option<Vec<u8>> {
+    let place = resolve_working_directory(stack, &[], directory.as_bytes()).ok()?;
+    matches!(stack.get(&place), Ok(Some(Node::Directory(_)))).then_some(place)
 }

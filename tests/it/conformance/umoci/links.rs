@@ -1,6 +1,6 @@
 //! Cases of links and of directories that layers replace, empty and fill, by name.
 
-use ecr_preflight::rootfs::Owner;
+use ecr_preflight::rootfs::Permissions;
 
 use super::image::{Layer, What};
 use super::named::{Row, base, change, over};
@@ -11,7 +11,7 @@ pub fn links() -> Vec<Row> {
     let link = |name: &'static str, path: &str, target: &str| base().link(path, target).file(name, "");
     let merged = || Layer::default().directory("usr").directory("usr/bin").file("usr/bin/sh", own().bytes());
     let layered = |lower: Layer, upper: Layer| vec![base(), lower, upper];
-    let private = Owner { mode: 0o700, ..OPEN };
+    let private = Permissions { mode: 0o700, ..OPEN };
     vec![
         (
             "a link loop",

@@ -23,7 +23,7 @@ use std::process::Command;
 use ecr_preflight::layers;
 use ecr_preflight::name::Digest;
 use ecr_preflight::rootfs::{Node, Rootfs};
-use ecr_preflight::settings::Limits;
+use ecr_preflight::settings::LayerLimits;
 use serde_json::{Value, json};
 
 use crate::support::layers::layers;
@@ -38,21 +38,22 @@ type Line = (char, u32, u32, u32, Vec<u8>);
 
 fn as_names(layers: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Line>, String> {
     let mut rootfs = Rootfs::default();
-    let limits = Limits::default();
+    let limits = LayerLimits::default();
     for layer in layers {
-        let names = layers::read(layer.as_slice(), &Digest::of(layer), &limits).map_err(|error| error.to_string())?;
-        layers::apply(&mut rootfs, &names, &limits).map_err(|error| error.to_string())?;
+        let names =
+            layers::read_layer(layer.as_slice(), &Digest::of(layer), &limits).map_err(|error| error.to_string())?;
+        layers::apply_layer(&mut rootfs, &names, &limits).map_err(|error| error.to_string())?;
     }
     let line = |node: &Node| match node {
-        Node::Directory(owner) => ('d', owner.mode, owner.user, owner.group, Vec::new()),
-        Node::Special(owner) => ('s', owner.mode, owner.user, owner.group, Vec::new()),
-        Node::Link(target) => ('l', 0, 0, 0, target.clone()),
+        Node::Directory(owner) => ('d', owner.mode, owner.uid, owner.gid, Vec::new()),
+        Node::Special(owner) => ('s', owner.mode, owner.uid, owner.gid, Vec::new()),
+        Node::Symlink(target) => ('l', 0, 0, 0, target.clone()),
         Node::File(owner, contents) => {
             let told = [contents.size.to_string().as_bytes(), b" ", contents.head()].concat();
-            ('f', owner.mode, owner.user, owner.group, told)
+            ('f', owner.mode, owner.uid, owner.gid, told)
         }
     };
-    Ok(rootfs.below(b"").map(|(path, node)| (path.to_vec(), line(node))).collect())
+    Ok(rootfs.descendants(b"").map(|(path, node)| (path.to_vec(), line(node))).collect())
 }
 
 fn on_disk(root: &Path, directory: &Path, lines: &mut BTreeMap<Vec<u8>, Line>) {

@@ -105,7 +105,7 @@ fn named() -> Vec<Row> {
 
 /// All rows; each question is asked by root and by another user, of whom the kernel alone says what he may.
 pub fn images() -> Vec<Image> {
-    let other = User::Exact { user: 10, group: 20, groups: Vec::new() };
+    let other = User::Exact { uid: 10, gid: 20, supplementary_gids: Vec::new() };
     let image = |(seed, (name, layers, asked)): (u64, Row)| {
         let mut questions = Vec::new();
         for (path, known) in asked {

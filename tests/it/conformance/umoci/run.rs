@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use ecr_preflight::exec::{Host, start};
-use ecr_preflight::rootfs::{User, View};
+use ecr_preflight::exec::{Host, predict_start};
+use ecr_preflight::rootfs::{FilesystemView, User};
 use serde_json::{Value, json};
 
 use super::laid::{Laid, place};
@@ -38,14 +38,14 @@ pub fn compared(images: &[Laid], host: Host, starts: usize) -> (BTreeMap<&'stati
         }
         spec["root"]["path"] = json!(laid.root);
         let words = printed(bundle.path(), &spec, name, directory, SEARCH, user);
-        let user = User::Exact { user, group: 0, groups: Vec::new() };
-        let view = View { files: laid.whole(), directory: Some(found), user, mounts: Vec::new() };
-        let predicted = start(&view, host, &[name.as_bytes().to_vec()], Some(SEARCH.as_bytes()));
+        let user = User::Exact { uid: user, gid: 0, supplementary_gids: Vec::new() };
+        let view = FilesystemView { files: laid.whole(), working_directory: Some(found), user, mounts: Vec::new() };
+        let predicted = predict_start(&view, host, &[name.as_bytes().to_vec()], Some(SEARCH.as_bytes()));
         let whole = if name.starts_with('/') { name.to_owned() } else { format!("{directory}/{name}") };
         // Before 1.20, Go asks whether anybody may start the file, and leaves this user to the kernel.
         let older = words.contains(&format!("exec {name}: permission denied"));
         let newer = format!("exec: \"{name}\": permission denied");
-        let is_older = older && view.user != User::default() && predicted.words.as_ref() == Some(&newer);
+        let is_older = older && view.user != User::default() && predicted.message.as_ref() == Some(&newer);
         if !is_older && !agrees(&predicted, &words, place(laid.whole(), &whole).is_some()) {
             let image = &laid.image;
             let asked = format!("{name} from {directory} as {:?}", view.user);

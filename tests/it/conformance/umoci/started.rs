@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use ecr_preflight::exec::{Answer, Host, execve};
-use ecr_preflight::layers::Stack;
-use ecr_preflight::rootfs::{Unknown, View};
+use ecr_preflight::exec::{ExecOutcome, Host, predict_execve};
+use ecr_preflight::layers::LayerStack;
+use ecr_preflight::rootfs::{FilesystemView, UnknownReason};
 
 use super::laid::{Image, Laid, Question, laid, place};
 use super::{drawn, named, run};
@@ -17,9 +17,10 @@ const DRAWN: u64 = 350;
 const COMPARED: usize = 300;
 const STARTS: usize = 48;
 
-fn predicted(stack: &Stack, host: Host, question: &Question, directory: Option<Vec<u8>>) -> Answer {
-    let view = View { files: stack, directory, user: question.user.clone(), mounts: Vec::new() };
-    execve(&view, host, question.path.as_bytes())
+fn predicted(stack: &LayerStack, host: Host, question: &Question, directory: Option<Vec<u8>>) -> ExecOutcome {
+    let view =
+        FilesystemView { files: stack, working_directory: directory, user: question.user.clone(), mounts: Vec::new() };
+    predict_execve(&view, host, question.path.as_bytes())
 }
 
 #[derive(Default)]
@@ -60,7 +61,7 @@ fn compared(images: impl Iterator<Item = Image>, (host, mirror): (Host, Host)) -
         for (read, stack) in laid.stacks[..=layers].iter().enumerate() {
             let directory = if place.is_none() { Some(Vec::new()) } else { self::place(stack, &question.directory) };
             match predicted(stack, host, question, directory) {
-                Answer::Unknown { reason: Unknown::Unread(_), .. } => {}
+                ExecOutcome::Unknown { reason: UnknownReason::LayerNotRead(_), .. } => {}
                 answer => early.push(told(&answer)),
             }
             told_before += usize::from(read < layers && !early.is_empty());

@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::lambda::handler::{Error, Walk};
+use ecr_preflight::lambda::handler::{EventHandler, HandlerError};
 use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::report::Report;
 use ecr_preflight::settings::Settings;
@@ -42,7 +42,7 @@ pub struct Delivery {
     /// Whether the tag pointed at the image at some time between its begin and its end.
     pub was_standing: bool,
     /// None where it is at work or was killed.
-    pub outcome: Option<Result<Report, Error>>,
+    pub outcome: Option<Result<Report, HandlerError>>,
     pub is_killed: bool,
 }
 
@@ -61,7 +61,7 @@ pub struct Past {
 }
 
 /// A delivery at work.
-type Working = LocalBoxFuture<'static, Result<Report, Error>>;
+type Working = LocalBoxFuture<'static, Result<Report, HandlerError>>;
 
 struct History {
     world: Rc<World>,
@@ -105,17 +105,17 @@ pub async fn live(seed: u64, images: Rc<Images>) -> Past {
     let opened = Opened(Rc::clone(&world));
     let variables = [("PREFLIGHT_TOPIC_ARN", TOPIC), ("PREFLIGHT_MARK", "always"), ("PREFLIGHT_DEPTH", "configs")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let settings = Settings::read(variables.into_iter()).unwrap();
+    let settings = Settings::from_variables(variables.into_iter()).unwrap();
     let (registry, marker) = (opened.clone(), opened.clone());
     // One function for all deliveries, as one process of Lambda's serves them.
-    let walk = Rc::new(Walk {
-        registry: move |_: &Repository| registry.clone(),
-        marker: move |_: &Repository| marker.clone(),
+    let walk = Rc::new(EventHandler {
+        open_registry: move |_: &Repository| registry.clone(),
+        open_tagger: move |_: &Repository| marker.clone(),
         notifier: Some(opened),
         region: None,
-        inspector: Inspector::new(settings.rules.bounds.limits, 0),
+        inspector: Inspector::new(settings.check.limits.layers, 0),
         settings,
-        journal: |_| {},
+        write_metrics: |_| {},
     });
     let deliver = move |event: &Event| -> Working {
         let event: EventBridgeEvent<Value> = serde_json::from_value(pushed(&event.digest, &event.tag)).unwrap();

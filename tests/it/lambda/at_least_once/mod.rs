@@ -8,7 +8,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use ecr_preflight::lambda::handler::Error;
+use ecr_preflight::lambda::handler::HandlerError;
 use futures_util::future::join_all;
 
 use self::history::{Past, is_standing, live};
@@ -121,9 +121,9 @@ fn every_delivery_holds(past: &Past) {
             continue;
         };
         match outcome {
-            Ok(report) => assert_eq!(told == 1, report.is_news(), "{delivery:?}"),
+            Ok(report) => assert_eq!(told == 1, report.needs_notification(), "{delivery:?}"),
             // A deleted image that passes cannot be marked; the next delivery finds out why.
-            Err(Error::Unmarked(_)) => assert!(!past.is_calm, "{delivery:?}"),
+            Err(HandlerError::VerdictTagRefused(_)) => assert!(!past.is_calm, "{delivery:?}"),
             Err(_) => assert!(world.failed.borrow().contains(&number), "{delivery:?}"),
         }
     }

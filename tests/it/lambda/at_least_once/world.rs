@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use ecr_preflight::lambda::notify::{Message, Notifier, NotifyError};
-use ecr_preflight::lambda::verdict_tag::{MarkError, Marker, Outcome};
+use ecr_preflight::lambda::verdict_tag::{TagOutcome, VerdictTagError, VerdictTagger};
 use ecr_preflight::name::{Digest, Selector, Tag};
-use ecr_preflight::registry::{Answer, Manifest, Registry, RegistryError, Stream};
+use ecr_preflight::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 
 use super::images::{Images, Pushed};
 use crate::support::random::Random;
@@ -124,25 +124,25 @@ impl World {
         self.keeps_parts || self.images.all.iter().filter(names).any(|image| present.contains(image.digest.as_str()))
     }
 
-    fn manifest(&self, selector: &Selector) -> Answer<Manifest> {
+    fn manifest(&self, selector: &Selector) -> Lookup<Manifest> {
         if selector.tag().is_some_and(|tag| self.hidden.borrow().contains(tag.as_str())) {
             self.overtaken.set(self.overtaken.get() + 1);
-            return Answer::Absent;
+            return Lookup::NotFound;
         }
         let tagged = selector.tag().map(|tag| self.tags.borrow().get(tag.as_str()).cloned());
         let digest = match (selector.digest(), tagged) {
-            (_, Some(None)) => return Answer::Absent,
-            (Some(digest), Some(Some(tagged))) if tagged != *digest => return Answer::Moved,
+            (_, Some(None)) => return Lookup::NotFound,
+            (Some(digest), Some(Some(tagged))) if tagged != *digest => return Lookup::TagMoved,
             (Some(digest), _) => digest.clone(),
             (None, tagged) => tagged.flatten().expect("a tag or a digest"),
         };
         match self.images.of(&digest).filter(|_| self.present.borrow().contains(digest.as_str())) {
-            Some(image) => Answer::Found(Manifest {
+            Some(image) => Lookup::Found(Manifest {
                 digest,
                 media_type: image.media_type.to_owned(),
                 bytes: image.manifest.clone(),
             }),
-            None => Answer::Absent,
+            None => Lookup::NotFound,
         }
     }
 }
@@ -156,7 +156,7 @@ fn failed(action: &'static str) -> RegistryError {
 }
 
 impl Registry for Opened {
-    async fn manifests(&self, which: &[Selector]) -> Result<Vec<Answer<Manifest>>, RegistryError> {
+    async fn fetch_manifests(&self, which: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
         self.0.call().await;
         if self.0.fails() {
             return Err(failed("ecr:BatchGetImage"));
@@ -166,25 +166,25 @@ impl Registry for Opened {
         Ok(answers)
     }
 
-    async fn blob(&self, digest: &Digest, limit: usize) -> Result<Answer<Vec<u8>>, RegistryError> {
+    async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
         self.0.call().await;
         if self.0.fails() {
             return Err(failed("ecr:GetDownloadUrlForLayer"));
         }
         if !self.0.has_config(digest) {
             self.0.lost.set(self.0.lost.get() + 1);
-            return Ok(Answer::Absent);
+            return Ok(Lookup::NotFound);
         }
         let config = self.0.images.configs.get(digest.as_str());
         let config = config.filter(|config| config.len() <= limit);
-        Ok(config.map_or(Answer::Absent, |config| Answer::Found(config.clone())))
+        Ok(config.map_or(Lookup::NotFound, |config| Lookup::Found(config.clone())))
     }
 
-    async fn stream(&self, _: &Digest) -> Result<Answer<Stream>, RegistryError> {
+    async fn open_blob(&self, _: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
         unreachable!("programs are not looked at")
     }
 
-    async fn resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
+    async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
         self.0.call().await;
         if self.0.fails() {
             return Err(failed("ecr:ListTagsForResource"));
@@ -193,18 +193,21 @@ impl Registry for Opened {
     }
 }
 
-impl Marker for Opened {
-    async fn set(&self, manifest: &Manifest, mark: &Tag) -> Result<Outcome, MarkError> {
+impl VerdictTagger for Opened {
+    async fn write_tag(&self, manifest: &Manifest, mark: &Tag) -> Result<TagOutcome, VerdictTagError> {
         let world = &self.0;
-        let failed =
-            || MarkError { action: "ecr:PutImage", resource: "the repository".to_owned(), source: "by lot".into() };
+        let failed = || VerdictTagError {
+            action: "ecr:PutImage",
+            resource: "the repository".to_owned(),
+            source: "by lot".into(),
+        };
         world.call().await;
         if world.fails() {
             return Err(failed());
         }
         let is_there = world.present.borrow().contains(manifest.digest.as_str());
         if !is_there && !world.keeps_parts {
-            return Ok(Outcome::Refused("the image has lost a part".to_owned()));
+            return Ok(TagOutcome::Refused("the image has lost a part".to_owned()));
         }
         let taken = world.tags.borrow().get(mark.as_str()).cloned();
         assert!(taken.is_none_or(|taken| taken == manifest.digest), "a mark is moved: {mark}");
@@ -213,7 +216,7 @@ impl Marker for Opened {
         world.marked.borrow_mut().push(world.at_work.get());
         world.call().await;
         // The mark is set, and the answer is lost.
-        if world.fails() { Err(failed()) } else { Ok(Outcome::Set) }
+        if world.fails() { Err(failed()) } else { Ok(TagOutcome::Written) }
     }
 }
 
@@ -223,7 +226,7 @@ impl Notifier for Opened {
         let failed = || NotifyError {
             action: "sns:Publish",
             resource: "the topic".to_owned(),
-            outcome: "failed",
+            problem: "failed",
             source: "by lot".into(),
         };
         world.call().await;

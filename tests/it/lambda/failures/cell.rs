@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::lambda::handler::Walk;
+use ecr_preflight::lambda::handler::EventHandler;
 use ecr_preflight::lambda::notify::sns::SnsTopic;
-use ecr_preflight::lambda::verdict_tag::ecr::EcrMarker;
+use ecr_preflight::lambda::verdict_tag::ecr::EcrVerdictTagger;
 use ecr_preflight::name::{Digest, Repository};
-use ecr_preflight::registry::ecr::Ecr;
+use ecr_preflight::registry::ecr::EcrRegistry;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::super::{REPOSITORY, pushed, settings};
@@ -89,20 +89,20 @@ pub fn walk(stage: &Stage, failure: Failure, speed: u32) -> Cell {
         aws.fail_naming(stage.action, &name, which, failure.fault);
     }
     let mut settings = settings(&[("PREFLIGHT_MARK", "always")]);
-    settings.topic = settings.topic.filter(|_| stage.is_told);
+    settings.topic_arn = settings.topic_arn.filter(|_| stage.is_told);
     let is_told_unsigned = !is_signed && stage.action == "Publish";
     let of_sns = clients(speed, takes_time(failure.fault), detour.as_ref(), !is_told_unsigned);
     let clients = clients(speed, takes_time(failure.fault), detour.as_ref(), is_signed || is_told_unsigned);
     let endpoint = Some(aws.url());
-    let (ecr, client) = (Ecr::new(&clients, endpoint.clone()), clients.ecr_client(endpoint.clone()));
-    let walk = Walk {
-        registry: |repository: &Repository| ecr.open(repository),
-        marker: |repository: &Repository| EcrMarker::new(client.clone(), repository),
+    let (ecr, client) = (EcrRegistry::new(&clients, endpoint.clone()), clients.ecr_client(endpoint.clone()));
+    let walk = EventHandler {
+        open_registry: |repository: &Repository| ecr.repository(repository),
+        open_tagger: |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
-        notifier: settings.topic.clone().map(|topic| SnsTopic::new(of_sns.sns_client(endpoint), topic)),
-        inspector: Inspector::new(settings.rules.bounds.limits, settings.rules.bounds.cache),
+        notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(of_sns.sns_client(endpoint), topic)),
+        inspector: Inspector::new(settings.check.limits.layers, settings.check.limits.cache_bytes),
         settings,
-        journal: |_| {},
+        write_metrics: |_| {},
     };
     let event: EventBridgeEvent<serde_json::Value> = serde_json::from_value(pushed(&image, "v1")).unwrap();
     let log = Log::default();

@@ -2,7 +2,7 @@
 //!
 //! Does not know the table.
 
-use ecr_preflight::lambda::handler::Error;
+use ecr_preflight::lambda::handler::HandlerError;
 use ecr_preflight::report::Report;
 use ecr_preflight::verdict::Verdict;
 
@@ -16,7 +16,7 @@ use crate::support::aws::{Call, Fault, SECRET};
 
 /// What was seen of a walk beside its outcome.
 pub struct Seen<'a> {
-    pub outcome: &'a Result<Report, Error>,
+    pub outcome: &'a Result<Report, HandlerError>,
     pub messages: &'a [Call],
     pub log: &'a str,
     /// Requests that went where a redirect leads.
@@ -68,7 +68,7 @@ pub fn hold(stage: &Stage, failure: Failure, cell: &Cell, seen: &Seen<'_>) {
                 Verdict::Undeclared => assert!(stage.action == "ListTagsForResource" && cell.requests == 1, "{place}"),
             }
             // Who is to hear of it has heard of it, the reasons included.
-            if stage.is_told && report.is_news() {
+            if stage.is_told && report.needs_notification() {
                 assert!(cell.messages >= 1, "{place}");
                 let text = seen.messages.last().unwrap().body["Message"].as_str().unwrap();
                 let plain = |text: &str| text.replace(['\\', '"'], "");

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use ecr_preflight::aws::Patience;
+use ecr_preflight::aws::ClientTimeouts;
 
 use super::Row;
 use super::cell::Cell;
@@ -48,7 +48,7 @@ in the most talkative one.
 
 /// The bounds, as the function has them.
 fn bounds() -> String {
-    let Patience { connect, read, attempt, call, storage } = Patience::default();
+    let ClientTimeouts { connect, read, attempt, call, blob_transfer: storage } = ClientTimeouts::default();
     let rows: [(&str, Duration); 6] = [
         ("a connection", connect),
         ("the first byte of an answer", read),

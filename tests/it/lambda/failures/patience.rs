@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use ecr_preflight::aws::{Aws, Patience, connector_within};
+use ecr_preflight::aws::{Aws, ClientTimeouts, connector_with_timeouts};
 
 use super::detour::{Detour, Diverting};
 
@@ -20,10 +20,16 @@ pub const KEY: &str = "0KEYKEY0";
 pub const TOKEN: &str = "0TOKEN0";
 
 /// The function's own patience, divided.
-pub fn patience(speed: u32) -> Patience {
-    let Patience { connect, read, attempt, call, storage } = Patience::default();
+pub fn patience(speed: u32) -> ClientTimeouts {
+    let ClientTimeouts { connect, read, attempt, call, blob_transfer: storage } = ClientTimeouts::default();
     let storage = ecr_preflight::aws::TransferTimeouts { whole: storage.whole / speed, piece: storage.piece / speed };
-    Patience { connect: connect / speed, read: read / speed, attempt: attempt / speed, call: call / speed, storage }
+    ClientTimeouts {
+        connect: connect / speed,
+        read: read / speed,
+        attempt: attempt / speed,
+        call: call / speed,
+        blob_transfer: storage,
+    }
 }
 
 /// The clients as the function builds them, in a hurry. Where nothing waits for time to run out, its bounds are the
@@ -40,10 +46,10 @@ pub fn clients(speed: u32, takes_time: bool, detour: Option<&Detour>, is_signed:
         .retry_config(retries);
     config.set_credentials_provider(is_signed.then(|| SharedCredentialsProvider::new(credentials)));
     let patience = patience(if takes_time { speed } else { 1 });
-    let direct = connector_within(patience.connect, patience.read);
+    let direct = connector_with_timeouts(patience.connect, patience.read);
     let http = match detour {
         Some(detour) => SharedHttpConnector::new(Diverting { direct, detour: detour.clone() }),
         None => direct,
     };
-    Aws::new(config.build(), http).waiting(patience)
+    Aws::new(config.build(), http).with_timeouts(patience)
 }

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use ecr_preflight::lambda::handler::Error;
+use ecr_preflight::lambda::handler::HandlerError;
 use ecr_preflight::report::Report;
 use ecr_preflight::text::error_chain;
 
@@ -12,7 +12,7 @@ use super::super::{ARN, TOPIC};
 use crate::support::layout::Builder;
 
 /// The verdict and the reasons for it, or the error.
-pub fn said(outcome: &Result<Report, Error>) -> String {
+pub fn said(outcome: &Result<Report, HandlerError>) -> String {
     let report = match outcome {
         Ok(report) => report,
         Err(error) => return format!("Err: {}", error_chain(error)),

@@ -1,0 +1,59 @@
+//! Messages and marks printed instead of sent: what `replay` shows.
+//!
+//! Does not write anywhere else.
+
+use std::cell::RefCell;
+
+use serde_json::Value;
+
+use crate::lambda::notify::{Message, Notifier, NotifyError};
+use crate::lambda::verdict_tag::{TagOutcome, VerdictTagError, VerdictTagger};
+use crate::name::Tag;
+use crate::registry::Manifest;
+
+/// Keeps what would have been sent, in the order in which it would.
+#[derive(Debug, Default)]
+pub(super) struct NotificationPreview {
+    paragraphs: RefCell<Vec<String>>,
+}
+
+impl NotificationPreview {
+    /// All of it, a blank line between two; empty where nothing would have been sent.
+    pub(super) fn text(&self) -> String {
+        self.paragraphs.borrow().join("\n\n")
+    }
+}
+
+impl Notifier for &NotificationPreview {
+    async fn send(&self, message: &Message) -> Result<(), NotifyError> {
+        let card = message.bodies.iter().find(|(name, _)| *name == "https").map_or("", |(_, body)| body);
+        let attribute = |(name, values): &(&str, Vec<String>)| format!("{name}={}", values.join(","));
+        let attributes: Vec<String> = message.attributes.iter().map(attribute).collect();
+        let text = format!("To Slack:\n\n{}\n\n  attributes: {}", render_card(card), attributes.join("  "));
+        self.paragraphs.borrow_mut().push(text);
+        Ok(())
+    }
+}
+
+impl VerdictTagger for &NotificationPreview {
+    async fn write_tag(&self, manifest: &Manifest, mark: &Tag) -> Result<TagOutcome, VerdictTagError> {
+        self.paragraphs.borrow_mut().push(format!("Tag on {}: {mark}", manifest.digest));
+        Ok(TagOutcome::Written)
+    }
+}
+
+/// The card as one sees it: title, description and steps, with Slack's markup left in.
+fn render_card(card: &str) -> String {
+    let card: Value = serde_json::from_str(card).unwrap_or_default();
+    let content = &card["content"];
+    let text = |key: &str| content[key].as_str().unwrap_or_default();
+    let steps = content["nextSteps"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut lines = vec![text("title").to_owned(), String::new()];
+    lines.extend(text("description").lines().map(str::to_owned));
+    if !steps.is_empty() {
+        lines.extend([String::new(), "Next steps".to_owned()]);
+        lines.extend(steps.iter().map(|step| step.as_str().unwrap_or_default().to_owned()));
+    }
+    let unescape = |line: &String| line.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    lines.iter().map(|line| format!("  | {}", unescape(line)).trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,136 @@
+//! The argument IMAGE as the container world writes it: `HOST[:PORT]/REPO[:TAG|@DIGEST|:TAG@DIGEST]`, or a short name.
+//!
+//! Does not ask any registry.
+
+use crate::name::{Digest, DigestError, RemoteRepository, RemoteRepositoryError, Selector, Tag, TagError};
+
+/// What the transports of containers-transports(5) begin with that are no registries: `dir:x` is not Docker Hub's `dir`.
+const TRANSPORTS: [&str; 10] = [
+    "atomic:",
+    "containers-storage:",
+    "dir:",
+    "docker-archive:",
+    "docker-daemon:",
+    "oci:",
+    "oci-archive:",
+    "ostree:",
+    "sif:",
+    "tarball:",
+];
+
+/// What addresses of Docker Hub's web site begin with.
+const DOCKER_HUB_SITE: &str = "hub.docker.com/";
+
+/// The text names no image of a registry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RegistryReferenceError {
+    #[error("`{0}` names no image in a registry")]
+    UnsupportedTransport(String),
+    #[error("`{0}` is a page of Docker Hub's web site, and no registry")]
+    DockerHubPage(String),
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    #[error(transparent)]
+    Tag(#[from] TagError),
+    #[error(transparent)]
+    Repository(#[from] RemoteRepositoryError),
+}
+
+/// The repository and what is meant of it; without tag and digest `latest`, as container tools have it.
+pub(super) fn parse_registry_reference(text: &str) -> Result<(RemoteRepository, Selector), RegistryReferenceError> {
+    if TRANSPORTS.iter().any(|transport| text.starts_with(transport)) {
+        return Err(RegistryReferenceError::UnsupportedTransport(text.to_owned()));
+    }
+    if text.starts_with(DOCKER_HUB_SITE) {
+        return Err(RegistryReferenceError::DockerHubPage(text.to_owned()));
+    }
+    let (text, digest) = match text.split_once('@') {
+        Some((text, digest)) => (text, Some(digest.parse::<Digest>()?)),
+        None => (text, None),
+    };
+    let (name, tag) = match text.rsplit_once(':') {
+        // Before a slash it is a port, or what is left of `https://`.
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (text, None),
+    };
+    // The name first: where both are wrong, the tag may be a part of it.
+    let repository = name.parse()?;
+    let tag = tag.map(str::parse::<Tag>).transpose()?;
+    let latest = || Selector::Tag("latest".parse().expect("it is a tag"));
+    Ok((repository, Selector::new(digest, tag).unwrap_or_else(latest)))
+}
+
+/// The nearest text that names an image: without a scheme of the web, with a name in lower case, without what hangs at
+/// its end.
+pub(super) fn suggest_reference(text: &str) -> Option<String> {
+    let text = text.trim();
+    let plain = ["https://", "http://", "docker://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let plain = plain.unwrap_or(text).trim_end_matches(['/', ':', '@']);
+    if let Some(page) = plain.strip_prefix(DOCKER_HUB_SITE) {
+        return reference_from_hub_page(page).filter(|near| parse_registry_reference(near).is_ok());
+    }
+    let name = plain.len() - plain.rsplit('/').next().map_or(0, str::len);
+    let end = plain[name..].find([':', '@']).map_or(plain.len(), |at| name + at);
+    let near = plain[..end].to_lowercase() + &plain[end..];
+    (near != text && parse_registry_reference(&near).is_ok()).then_some(near)
+}
+
+/// The image whose page this is: `r/NAMESPACE/NAME` or, for Docker's own, `_/NAME`, and what hangs behind it, such as
+/// `/tags`.
+fn reference_from_hub_page(page: &str) -> Option<String> {
+    let page = page.split(['?', '#']).next()?;
+    match *page.split('/').collect::<Vec<_>>().as_slice() {
+        ["r", namespace, name, ..] => Some(format!("{namespace}/{name}")),
+        ["_", name, ..] => Some(name.to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tags_and_digests_are_told_apart() {
+        let digest = format!("sha256:{}", "3c".repeat(32));
+        for (text, repository, tag, is_by_digest) in [
+            ("busybox".to_owned(), "docker.io/library/busybox", Some("latest"), false),
+            ("grafana/grafana:11.4.0".to_owned(), "docker.io/grafana/grafana", Some("11.4.0"), false),
+            ("localhost:5000/a".to_owned(), "localhost:5000/a", Some("latest"), false),
+            ("[::1]:5000/a:v1".to_owned(), "[::1]:5000/a", Some("v1"), false),
+            (format!("ghcr.io/a/b@{digest}"), "ghcr.io/a/b", None, true),
+            (format!("ghcr.io:443/a/b:v1@{digest}"), "ghcr.io:443/a/b", Some("v1"), true),
+        ] {
+            let (found, selector) = parse_registry_reference(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(found.to_string(), repository, "{text}");
+            assert_eq!(selector.tag().map(Tag::as_str), tag, "{text}");
+            assert_eq!(selector.digest().is_some(), is_by_digest, "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_ones_have_a_nearest_form_where_there_is_one() {
+        for (bad, near) in [
+            ("https://ghcr.io/a/b:v1", Some("ghcr.io/a/b:v1")),
+            ("GHCR.io/Team/App:V1", Some("ghcr.io/team/app:V1")),
+            ("Grafana", Some("grafana")),
+            ("ghcr.io/a/b:", Some("ghcr.io/a/b")),
+            ("ghcr.io/a/b/", Some("ghcr.io/a/b")),
+            ("https://hub.docker.com/r/grafana/grafana", Some("grafana/grafana")),
+            ("hub.docker.com/r/grafana/grafana/tags?name=11", Some("grafana/grafana")),
+            ("hub.docker.com/_/busybox:1.37", Some("busybox:1.37")),
+            ("https://hub.docker.com/_/busybox/", Some("busybox")),
+            ("hub.docker.com/search", None),
+            ("dir:x", None),
+            ("oci-archive:/x.tar", None),
+            ("./image", None),
+            ("a@sha512:12", None),
+            ("a b", None),
+            ("", None),
+            ("é", None),
+        ] {
+            assert!(parse_registry_reference(bad).is_err(), "{bad}");
+            assert_eq!(suggest_reference(bad).as_deref(), near, "{bad}");
+        }
+    }
+}

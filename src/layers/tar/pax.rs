@@ -1,0 +1,124 @@
+//! The records of a pax header, of which a few bear on what a name leads to.
+//!
+//! Does not take values for text: they are bytes, whatever the standard says about UTF-8.
+
+use super::archive_error;
+use crate::layers::layer::LayerError;
+
+/// What the records say about the entry after them. An empty value leaves the header's own in force.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct PaxRecords {
+    pub(super) path: Option<Vec<u8>>,
+    pub(super) link_path: Option<Vec<u8>>,
+    pub(super) size: Option<u64>,
+    pub(super) uid: Option<u64>,
+    pub(super) gid: Option<u64>,
+    /// GNU tar manual, "Storing Sparse Files": the name, the size with holes, and the map in formats 0.0 and 0.1.
+    pub(super) sparse_name: Option<Vec<u8>>,
+    pub(super) real_size: Option<u64>,
+    pub(super) sparse_map: Option<Vec<u64>>,
+    sparse_major: Option<u64>,
+}
+
+impl PaxRecords {
+    /// Reads records of the form `<length> <key>=<value>\n`, the length being that of all of it: POSIX.1-2017, pax,
+    /// "pax Extended Header".
+    pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, LayerError> {
+        let mut records = Self::default();
+        while !bytes.is_empty() {
+            let (key, value, rest) = parse_record(bytes).ok_or(archive_error("a pax record is malformed"))?;
+            records.set(key, value).ok_or(archive_error("a pax record has a value that is none"))?;
+            bytes = rest;
+        }
+        Ok(records)
+    }
+
+    /// The map stands before the data itself, which is format 1.0.
+    pub(super) fn has_inline_sparse_map(&self) -> bool {
+        self.sparse_major == Some(1)
+    }
+
+    /// `None` where the value is none.
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
+        match key {
+            b"path" => self.path = parse_name(value)?,
+            b"linkpath" => self.link_path = parse_name(value)?,
+            b"size" => self.size = parse_optional_number(value)?,
+            b"uid" => self.uid = parse_optional_number(value)?,
+            b"gid" => self.gid = parse_optional_number(value)?,
+            b"GNU.sparse.name" => self.sparse_name = parse_name(value)?,
+            b"GNU.sparse.size" | b"GNU.sparse.realsize" => self.real_size = parse_optional_number(value)?,
+            b"GNU.sparse.major" => self.sparse_major = parse_optional_number(value)?,
+            b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
+                self.sparse_map.get_or_insert_default().push(parse_decimal(value)?)
+            }
+            b"GNU.sparse.map" => {
+                let numbers = value.split(|byte| *byte == b',').filter(|number| !number.is_empty());
+                self.sparse_map = Some(numbers.map(parse_decimal).collect::<Option<_>>()?);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+/// The first record: its key, its value, and what follows.
+fn parse_record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let blank = bytes.iter().position(|byte| *byte == b' ')?;
+    let length = usize::try_from(parse_decimal(&bytes[..blank])?).ok()?;
+    let record = bytes.get(blank + 1..length)?.strip_suffix(b"\n")?;
+    let equals = record.iter().position(|byte| *byte == b'=')?;
+    Some((&record[..equals], &record[equals + 1..], &bytes[length..]))
+}
+
+/// The inner `None` is an empty value.
+#[allow(clippy::option_option, reason = "a wrong value and an empty one are two things")]
+fn parse_name(value: &[u8]) -> Option<Option<Vec<u8>>> {
+    (!value.contains(&0)).then(|| (!value.is_empty()).then(|| value.to_vec()))
+}
+
+/// Likewise.
+#[allow(clippy::option_option, reason = "a wrong value and an empty one are two things")]
+fn parse_optional_number(value: &[u8]) -> Option<Option<u64>> {
+    if value.is_empty() { Some(None) } else { parse_decimal(value).map(Some) }
+}
+
+/// Decimal digits, of a number that Go would take too: sizes and offsets are signed there.
+pub(super) fn parse_decimal(digits: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with(['+', '-']))?;
+    digits.parse::<i64>().ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_may_hold_newlines_and_bytes_that_are_no_text() {
+        let records = PaxRecords::parse(b"13 path=a\nb\xff\n30 mtime=1350244992.023960108\n7 uid=\n9 gid=10\n");
+        let records = records.map_err(|error| error.to_string());
+        assert_eq!(
+            records,
+            Ok(PaxRecords { path: Some(b"a\nb\xff".to_vec()), gid: Some(10), ..PaxRecords::default() })
+        );
+    }
+
+    #[test]
+    fn malformed_records_are_refused() {
+        for bad in [
+            b"path=a\n".as_slice(),
+            b"11 path=ab",
+            b"99 path=ab\n",
+            b"3 path=ab\n",
+            b"10 path:ab\n",
+            b"-1 path=a\n",
+            b"99999999999999999999 path=a\n",
+            b"11 path=a\0\n",
+            b"11 size=-1\n",
+            b"30 size=99999999999999999999\n",
+            b"24 GNU.sparse.map=1,x,2\n",
+        ] {
+            assert!(PaxRecords::parse(bad).is_err(), "{:?}", String::from_utf8_lossy(bad));
+        }
+    }
+}

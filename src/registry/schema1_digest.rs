@@ -1,0 +1,81 @@
+//! The digest of a signed manifest of Docker's first format, which is of its payload without the signatures.
+//!
+//! Does not verify the signatures: the digest is the identity. From Docker's "Image Manifest Version 2, Schema 1".
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::name::Digest;
+
+#[derive(Debug, Deserialize)]
+struct WireSignedManifest {
+    signatures: Vec<WireSignature>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WireSignature {
+    protected: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireProtectedHeader {
+    format_length: usize,
+    format_tail: String,
+}
+
+/// The digest of a signed manifest of this format, which is of its payload without the signatures; `None` for
+/// everything else.
+pub(super) fn compute_payload_digest(bytes: &[u8]) -> Option<Digest> {
+    let wire: WireSignedManifest = serde_json::from_slice::<Value>(bytes)
+        .ok()
+        .filter(|document| document.get("schemaVersion").is_some_and(|version| *version == 1))
+        .and_then(|document| WireSignedManifest::deserialize(document).ok())?;
+    let protected: WireProtectedHeader =
+        serde_json::from_slice(&decode_base64url(&wire.signatures.first()?.protected)?).ok()?;
+    let mut payload = bytes.get(..protected.format_length)?.to_vec();
+    payload.extend(decode_base64url(&protected.format_tail)?);
+    Some(Digest::of(&payload))
+}
+
+/// Decodes base64url without padding (RFC 4648, section 5), as JSON Web Signatures use it.
+fn decode_base64url(text: &str) -> Option<Vec<u8>> {
+    let mut standard = text.replace('-', "+").replace('_', "/");
+    standard.extend(std::iter::repeat_n('=', (4 - standard.len() % 4) % 4));
+    aws_smithy_types::base64::decode(&standard).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(payload: &str) -> Vec<u8> {
+        let encode = |text: &str| {
+            aws_smithy_types::base64::encode(text).trim_end_matches('=').replace('+', "-").replace('/', "_")
+        };
+        let length = payload.rfind('}').unwrap() - 1;
+        let protected = format!(r#"{{"formatLength":{length},"formatTail":"{}"}}"#, encode(&payload[length..]));
+        let signatures = format!(r#","signatures":[{{"protected":"{}"}}]}}"#, encode(&protected));
+        [&payload.as_bytes()[..length], signatures.as_bytes()].concat()
+    }
+
+    #[test]
+    fn the_digest_of_a_signed_manifest_is_that_of_its_payload() {
+        let payload = "{\"schemaVersion\":1,\"architecture\":\"arm64\"\n}";
+        assert_eq!(compute_payload_digest(&signed(payload)), Some(Digest::of(payload.as_bytes())));
+    }
+
+    #[test]
+    fn what_is_not_signed_has_no_such_digest() {
+        for bytes in [
+            "",
+            "{}",
+            r#"{"schemaVersion":1}"#,
+            r#"{"schemaVersion":1,"signatures":[{"protected":"!"}]}"#,
+            r#"{"schemaVersion":1,"signatures":[{"protected":"e30"}]}"#,
+            r#"{"schemaVersion":1,"signatures":[{"protected":"eyJmb3JtYXRMZW5ndGgiOjk5OTksImZvcm1hdFRhaWwiOiJmUSJ9"}]}"#,
+        ] {
+            assert_eq!(compute_payload_digest(bytes.as_bytes()), None, "{bytes}");
+        }
+    }
+}
