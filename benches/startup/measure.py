@@ -295,7 +295,7 @@ class Function:
             "AWS_ENDPOINT_URL_ECR": aws.ecr.url,
             "AWS_ENDPOINT_URL_SNS": aws.sns.url,
             # A metadata-only push: inspections have a benchmark of their own.
-            "PREFLIGHT_DEPTH": "configs",
+            "PREFLIGHT_INSPECT": "config",
             "PREFLIGHT_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:preflight",
             "SSL_CERT_FILE": str(aws.bundle),
         }

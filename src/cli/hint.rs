@@ -35,7 +35,7 @@ pub(super) fn hint_for_error(error: &CliError) -> Option<String> {
         ),
         CliError::NoTerminal => Some("--yes writes it without asking, --dry-run only shows it".to_owned()),
         CliError::DeclarationChanged => Some("run it again to see what it is now".to_owned()),
-        CliError::ReservedTagKey(_) => Some("set PREFLIGHT_KEY to another key, here and for the function".to_owned()),
+        CliError::ReservedTagKey(_) => Some("set PREFLIGHT_DECLARATION_KEY to another key, here and for the function".to_owned()),
         _ => error.registry_error().and_then(hint_for_registry_error),
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct ReplayArguments {
 const EXAMPLES: &str = "\
 Examples:
   ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
-  PREFLIGHT_MARK=failure ecr-preflight replay events/push-arm64-for-ecs-amd64.json --layout events/images
+  PREFLIGHT_VERDICT_TAGS=failures ecr-preflight replay events/push-arm64-for-ecs-amd64.json --layout events/images
   ecr-preflight replay event.json --format json";
 
 pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Result<Verdict, CliError> {

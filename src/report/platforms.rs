@@ -109,9 +109,9 @@ impl PlatformOverview {
         let widest = |at: usize, title: &str| {
             rows.iter().map(|row| row[at].chars().count()).chain([title.len()]).max().unwrap_or_default()
         };
-        let (label, size) = (widest(0, "LABEL"), widest(1, "LAYERS"));
+        let (label, size) = (widest(0, "PLATFORM"), widest(1, "LAYERS"));
         let hang = 2 + label + 2 + size + 2;
-        let head = format!("  {:label$}  {:>size$}  PROGRAM", "LABEL", "LAYERS");
+        let head = format!("  {:label$}  {:>size$}  PROGRAM", "PLATFORM", "LAYERS");
         lines.extend([StyledLine::unbroken(), StyledLine::unbroken().with_span(SpanRole::FieldName, head)]);
         for (platform, [named, stored]) in self.platforms.iter().zip(&rows) {
             let verdict = platform.verdict();

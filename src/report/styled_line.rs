@@ -124,13 +124,13 @@ mod tests {
         let line = || {
             StyledLine::wrapping(4)
                 .with_text("  ")
-                .with_span(SpanRole::Code, "label-lies:")
+                .with_span(SpanRole::Code, "platform-mismatch:")
                 .with_text(" its label says linux/amd64")
         };
-        assert_eq!(texts(line(), 40), ["  label-lies: its label says linux/amd64"]);
-        assert_eq!(texts(line(), 39), ["  label-lies: its label says", "    linux/amd64"]);
-        assert_eq!(texts(line(), 20), ["  label-lies: its", "    label says", "    linux/amd64"]);
-        assert_eq!(line().wrap(39)[0].spans[1], StyledSpan { role: SpanRole::Code, text: "label-lies:".to_owned() });
+        assert_eq!(texts(line(), 40), ["  platform-mismatch: its label says linux/amd64"]);
+        assert_eq!(texts(line(), 39), ["  platform-mismatch: its label says", "    linux/amd64"]);
+        assert_eq!(texts(line(), 20), ["  platform-mismatch: its", "    label says", "    linux/amd64"]);
+        assert_eq!(line().wrap(39)[0].spans[1], StyledSpan { role: SpanRole::Code, text: "platform-mismatch:".to_owned() });
     }
 
     #[test]

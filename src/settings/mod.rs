@@ -97,14 +97,14 @@ pub const VARIABLES: [SettingVariable; 8] = [
         allowed: "the ARN of a standard SNS topic",
         meaning: "the topic that is told",
     },
-    SettingVariable { name: "PREFLIGHT_MARK", allowed: "never, failure or always", meaning: "which images are tagged" },
+    SettingVariable { name: "PREFLIGHT_VERDICT_TAGS", allowed: "never, failures or all", meaning: "which images are tagged" },
     SettingVariable {
         name: "PREFLIGHT_DEFAULT_RUNTIME",
         allowed: "runtimes separated by spaces, such as `ecs/arm64 apprunner`",
         meaning: "the runtimes of images for which nothing else is declared",
     },
     SettingVariable {
-        name: "PREFLIGHT_KEY",
+        name: "PREFLIGHT_DECLARATION_KEY",
         allowed: "1 to 128 of letters, digits and _ . : / = + - @",
         meaning: "the key of the resource tag and the label that declare runtimes",
     },
@@ -114,8 +114,8 @@ pub const VARIABLES: [SettingVariable; 8] = [
         meaning: "whether image tags declare runtimes",
     },
     SettingVariable {
-        name: "PREFLIGHT_DEPTH",
-        allowed: "labels, configs or binaries",
+        name: "PREFLIGHT_INSPECT",
+        allowed: "manifest, config or program",
         meaning: "whether an index is believed, its children's configs are read too, or what their programs do is looked at",
     },
     SettingVariable {
@@ -123,7 +123,7 @@ pub const VARIABLES: [SettingVariable; 8] = [
         allowed: "words such as `bytes=2G seconds=120`",
         meaning: "how far the inspection of programs goes",
     },
-    SettingVariable { name: "PREFLIGHT_LOG", allowed: "error, warn or info", meaning: "the least severe log lines" },
+    SettingVariable { name: "PREFLIGHT_LOG_LEVEL", allowed: "error, warn or info", meaning: "the least severe log lines" },
 ];
 
 /// A variable that cannot be used.
@@ -134,7 +134,7 @@ pub enum SettingsError {
     Value { name: &'static str, value: String, allowed: String },
     #[error("{0} is no setting; did you mean {1}?")]
     Unknown(String, &'static str),
-    #[error("nobody would be told: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_MARK to failure or always")]
+    #[error("nobody would be told: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all")]
     NoOutput,
 }
 
@@ -185,14 +185,14 @@ impl Settings {
         let unusable = || bad(variable.allowed.to_owned());
         match variable.name {
             "PREFLIGHT_TOPIC_ARN" => self.topic_arn = Some(parse_topic_arn(value).ok_or_else(unusable)?),
-            "PREFLIGHT_MARK" => self.verdict_tags = parse_choice(value, &VERDICT_TAG_CHOICES).ok_or_else(unusable)?,
-            "PREFLIGHT_KEY" => self.check.declaration_key = parse_declaration_key(value).ok_or_else(unusable)?,
+            "PREFLIGHT_VERDICT_TAGS" => self.verdict_tags = parse_choice(value, &VERDICT_TAG_CHOICES).ok_or_else(unusable)?,
+            "PREFLIGHT_DECLARATION_KEY" => self.check.declaration_key = parse_declaration_key(value).ok_or_else(unusable)?,
             "PREFLIGHT_IMAGE_TAGS" => {
                 self.check.read_image_tags = parse_choice(value, &IMAGE_TAG_CHOICES).ok_or_else(unusable)?
             }
-            "PREFLIGHT_DEPTH" => self.check.depth = parse_choice(value, &DEPTH_CHOICES).ok_or_else(unusable)?,
+            "PREFLIGHT_INSPECT" => self.check.depth = parse_choice(value, &DEPTH_CHOICES).ok_or_else(unusable)?,
             "PREFLIGHT_LIMITS" => self.check.limits = InspectionLimits::parse(value).map_err(bad)?,
-            "PREFLIGHT_LOG" => self.log_level = parse_choice(value, &LOG_LEVEL_CHOICES).ok_or_else(unusable)?,
+            "PREFLIGHT_LOG_LEVEL" => self.log_level = parse_choice(value, &LOG_LEVEL_CHOICES).ok_or_else(unusable)?,
             "PREFLIGHT_DEFAULT_RUNTIME" => self.check.default_runtimes = parse_runtimes(value).map_err(bad)?,
             name => unreachable!("{name} is in the table of variables"),
         }
@@ -201,10 +201,10 @@ impl Settings {
 }
 
 const VERDICT_TAG_CHOICES: [(&str, VerdictTags); 3] =
-    [("never", VerdictTags::Never), ("failure", VerdictTags::Failures), ("always", VerdictTags::All)];
+    [("never", VerdictTags::Never), ("failures", VerdictTags::Failures), ("all", VerdictTags::All)];
 const IMAGE_TAG_CHOICES: [(&str, bool); 2] = [("read", true), ("ignore", false)];
 const DEPTH_CHOICES: [(&str, Depth); 3] =
-    [("labels", Depth::Manifest), ("configs", Depth::Config), ("binaries", Depth::Program)];
+    [("manifest", Depth::Manifest), ("config", Depth::Config), ("program", Depth::Program)];
 const LOG_LEVEL_CHOICES: [(&str, tracing::Level); 3] =
     [("error", tracing::Level::ERROR), ("warn", tracing::Level::WARN), ("info", tracing::Level::INFO)];
 
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn nothing_set_means_the_defaults() {
-        let settings = read(&[("PATH", "/bin"), ("PREFLIGHT_MARK", ""), ("PREFLIGHT_DEFAULT_RUNTIME", " ")]).unwrap();
+        let settings = read(&[("PATH", "/bin"), ("PREFLIGHT_VERDICT_TAGS", ""), ("PREFLIGHT_DEFAULT_RUNTIME", " ")]).unwrap();
         assert_eq!((settings.verdict_tags, settings.check.clone()), (VerdictTags::Never, CheckSettings::default()));
         assert_eq!(settings.require_output(), Err(SettingsError::NoOutput));
     }
@@ -258,13 +258,13 @@ mod tests {
     fn good_values_are_read() {
         let settings = read(&[
             ("PREFLIGHT_TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"),
-            ("PREFLIGHT_MARK", "Always"),
+            ("PREFLIGHT_VERDICT_TAGS", "All"),
             ("PREFLIGHT_DEFAULT_RUNTIME", "ecs/x86_64  apprunner"),
-            ("PREFLIGHT_KEY", "team:runs-on"),
+            ("PREFLIGHT_DECLARATION_KEY", "team:runs-on"),
             ("PREFLIGHT_IMAGE_TAGS", "ignore"),
-            ("PREFLIGHT_DEPTH", "labels"),
+            ("PREFLIGHT_INSPECT", "manifest"),
             ("PREFLIGHT_LIMITS", "seconds=7"),
-            ("PREFLIGHT_LOG", "warn"),
+            ("PREFLIGHT_LOG_LEVEL", "warn"),
         ]);
         let settings = settings.unwrap().require_output().unwrap();
         assert_eq!(settings.topic_arn.as_deref(), Some("arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"));
@@ -284,14 +284,14 @@ mod tests {
     #[test]
     fn bad_values_name_the_variable_the_value_and_what_is_allowed() {
         for (name, value, message) in [
-            ("PREFLIGHT_MARK", "yes", "PREFLIGHT_MARK is `yes`; allowed: never, failure or always"),
-            ("PREFLIGHT_DEPTH", "deep", "PREFLIGHT_DEPTH is `deep`; allowed: labels, configs or binaries"),
+            ("PREFLIGHT_VERDICT_TAGS", "yes", "PREFLIGHT_VERDICT_TAGS is `yes`; allowed: never, failures or all"),
+            ("PREFLIGHT_INSPECT", "deep", "PREFLIGHT_INSPECT is `deep`; allowed: manifest, config or program"),
             ("PREFLIGHT_IMAGE_TAGS", "1", "PREFLIGHT_IMAGE_TAGS is `1`; allowed: read or ignore"),
-            ("PREFLIGHT_LOG", "loud", "PREFLIGHT_LOG is `loud`; allowed: error, warn or info"),
+            ("PREFLIGHT_LOG_LEVEL", "loud", "PREFLIGHT_LOG_LEVEL is `loud`; allowed: error, warn or info"),
             (
-                "PREFLIGHT_KEY",
+                "PREFLIGHT_DECLARATION_KEY",
                 "a b",
-                "PREFLIGHT_KEY is `a b`; allowed: 1 to 128 of letters, digits and _ . : / = + - @",
+                "PREFLIGHT_DECLARATION_KEY is `a b`; allowed: 1 to 128 of letters, digits and _ . : / = + - @",
             ),
             (
                 "PREFLIGHT_TOPIC_ARN",
@@ -304,7 +304,7 @@ mod tests {
                 "PREFLIGHT_DEFAULT_RUNTIME is `ecs`; allowed: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, \
                  lambda/arm64, linux/amd64, linux/arm64 (`ecs` names no runtime; did you mean `ecs/amd64` or `ecs/arm64`?)",
             ),
-            ("PREFLIGHT_MARKS", "never", "PREFLIGHT_MARKS is no setting; did you mean PREFLIGHT_MARK?"),
+            ("PREFLIGHT_VERDICT_TAG", "never", "PREFLIGHT_VERDICT_TAG is no setting; did you mean PREFLIGHT_VERDICT_TAGS?"),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().to_string(), message);
         }

@@ -55,8 +55,8 @@ impl FaultCode {
             Self::WrongOs => "wrong-os",
             Self::IndexRefused => "index-refused",
             Self::LayerFormatRefused => "layer-format-refused",
-            Self::PlatformMismatch => "label-lies",
-            Self::DescriptorMismatch => "descriptor-lies",
+            Self::PlatformMismatch => "platform-mismatch",
+            Self::DescriptorMismatch => "descriptor-mismatch",
             Self::IdenticalLayers => "identical-layers",
             Self::AttestationTagged => "attestation-tagged",
             Self::ExecFormat => "exec-format",
@@ -64,7 +64,7 @@ impl FaultCode {
             Self::ExecInterpreterMissing => "exec-interpreter-missing",
             Self::ExecPermission => "exec-permission",
             Self::ExecLoader => "exec-loader",
-            Self::InvalidDeclaration => "intent-unreadable",
+            Self::InvalidDeclaration => "invalid-declaration",
         }
     }
 }

@@ -40,7 +40,7 @@ class Stage:
         self.functions, self.logs, self.iam = (client(one, address) for one in ("lambda", "logs", "iam"))
         self.events = client("events", address)
         self.there_before = what_is_there(address)
-        sam.deploy(STACK, Mark="always")
+        sam.deploy(STACK, VerdictTags="all")
         told = outputs(address, STACK)
         self.function, self.topic, self.log = told["FunctionName"], told["TopicArn"], told["LogGroupName"]
         self.failures, self.undelivered = told["FailuresUrl"], told["UndeliveredUrl"]

@@ -164,7 +164,7 @@ def each_kind_of_event_meets_the_rule_that_is_for_it_and_no_other(stage):
     """What the emulator's registry does not do is asked of the rules, with the sample events."""
     replication, cache = "FunctionReplication", "FunctionPullThroughCache"
     others = {"replication": replication, "pull-through-cache": cache, "audit": "FunctionAudit"}
-    nobodys = {"delete", "referrer", "push-own-mark"}
+    nobodys = {"delete", "referrer", "push-verdict-tag"}
     for sample in sorted((ROOT / "events").glob("*.json")):
         expected = set() if sample.stem in nobodys else {others.get(sample.stem, "FunctionPush")}
         equal(f"the rules for {sample.stem}", stage.rules_for(sample.read_text()), expected)
@@ -219,7 +219,7 @@ def audited(results):
 
 
 def a_stack_for_one_prefix_without_marks_sees_and_does_no_more_than_that(stage):
-    stage.sam.deploy(STACK, Mark="never", RepositoryPrefix="team/", Depth="labels")
+    stage.sam.deploy(STACK, VerdictTags="never", RepositoryPrefix="team/", InspectionDepth="manifest")
     outside = stage.push(ARM64, APP_RUNNER, "11.6.0")
     stage.walks()
     stage.tells_nothing()

@@ -153,7 +153,7 @@ def its_own_mark_is_not_judged(stage):
     image = stage.event("push-arm64", APP_RUNNER, "11.4.0")
     mark = stage.mark(image, "fail", "apprunner")
     before = stage.tags(APP_RUNNER, image)
-    stage.ignores(stage.event("push-own-mark", APP_RUNNER, mark), "own-mark")
+    stage.ignores(stage.event("push-verdict-tag", APP_RUNNER, mark), "verdict-tag")
     equal("the tags", stage.tags(APP_RUNNER, image), before)
 
 

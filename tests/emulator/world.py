@@ -133,7 +133,7 @@ class Function:
                 "AWS_REGION": REGION,
                 "AWS_ENDPOINT_URL": address,
                 "PREFLIGHT_TOPIC_ARN": topic,
-                "PREFLIGHT_MARK": "always",
+                "PREFLIGHT_VERDICT_TAGS": "all",
                 **CREDENTIALS,
             }
             with process([str(binary)], environment, log) as self.running:

@@ -57,8 +57,8 @@ mod tests {
             (AuditScope::default(), "", "Chosen: all that are tagged"),
             (
                 scope,
-                "depth=labels",
-                "Names: team/\u{2026}; With the tags: env=prod; Chosen: the newest 10 of each repository; Settings: depth=labels",
+                "inspect=manifest",
+                "Names: team/\u{2026}; With the tags: env=prod; Chosen: the newest 10 of each repository; Settings: inspect=manifest",
             ),
         ] {
             let facts: Vec<String> =

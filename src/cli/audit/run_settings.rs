@@ -18,9 +18,9 @@ pub(super) fn describe_settings(rules: &CheckSettings, asked: &[Runtime]) -> Str
     let words = [
         (!asked.is_empty(), format!("runtime={}", named(asked))),
         (!rules.default_runtimes.is_empty(), format!("default={}", named(&rules.default_runtimes))),
-        (rules.declaration_key != usual.declaration_key, format!("key={}", rules.declaration_key)),
+        (rules.declaration_key != usual.declaration_key, format!("declaration-key={}", rules.declaration_key)),
         (rules.read_image_tags != usual.read_image_tags, "image-tags=ignore".to_owned()),
-        (rules.depth != usual.depth, format!("depth={depth}")),
+        (rules.depth != usual.depth, format!("inspect={depth}")),
         (rules.limits != usual.limits, rules.limits.to_string()),
     ];
     words.into_iter().filter_map(|(is_said, word)| is_said.then_some(word)).collect::<Vec<_>>().join(" ")
@@ -40,7 +40,7 @@ mod tests {
             (
                 CheckSettings { depth: Depth::Manifest, read_image_tags: false, ..usual.clone() },
                 vec![],
-                "image-tags=ignore depth=labels",
+                "image-tags=ignore inspect=manifest",
             ),
             (
                 CheckSettings {
@@ -49,7 +49,7 @@ mod tests {
                     ..usual.clone()
                 },
                 vec![],
-                "default=ecs/arm64 key=k",
+                "default=ecs/arm64 declaration-key=k",
             ),
             (
                 CheckSettings {

@@ -22,7 +22,7 @@ use crate::verdict::Verdict;
 
 /// Declare where a repository's images are meant to run, by its resource tag; or list what is declared.
 ///
-/// The tag's key is `intended-runtime`, or what the setting `PREFLIGHT_KEY` says. What would change is shown first; it is
+/// The tag's key is `intended-runtime`, or what the setting `PREFLIGHT_DECLARATION_KEY` says. What would change is shown first; it is
 /// written after a yes at the terminal, or with --yes.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]

@@ -80,7 +80,7 @@ fn build_runtime_json(
     let declared = line.intended.iter().find(|declared| declared.runtime == answer.runtime);
     let profile = RUNTIMES.iter().find(|profile| declared.is_some() && profile.name == answer.runtime);
     let name = sanitize(&answer.runtime, MAX_NAME_CHARS);
-    let is_declaration = answer.faults.iter().any(|fault| fault.code == "intent-unreadable");
+    let is_declaration = answer.faults.iter().any(|fault| fault.code == "invalid-declaration");
     // As `Subject::title` has it; of a subject, the results have the name alone.
     let title = match profile {
         Some(profile) => profile.title.to_owned(),

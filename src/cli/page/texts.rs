@@ -43,8 +43,8 @@ pub(super) const FAULT_MEANINGS: [(&str, &str); 15] = [
     ("wrong-os", "an image for another operating system"),
     ("index-refused", "an index where the service takes none: Lambda"),
     ("layer-format-refused", "layers that the service does not take"),
-    ("label-lies", "the label says one architecture, and a program that the image starts is for another"),
-    ("descriptor-lies", "an index entry that contradicts the config of its child"),
+    ("platform-mismatch", "the label says one architecture, and a program that the image starts is for another"),
+    ("descriptor-mismatch", "an index entry that contradicts the config of its child"),
     ("identical-layers", "two architectures of one index with the same files, of which at most one can start"),
     ("attestation-tagged", "a tag that points at an attestation"),
     ("exec-format", "what is started is nothing that the kernel starts"),
@@ -52,7 +52,7 @@ pub(super) const FAULT_MEANINGS: [(&str, &str); 15] = [
     ("exec-interpreter-missing", "the first line of a script names what is not in the image"),
     ("exec-permission", "the file, its interpreter or its loader may not be executed by the image's user"),
     ("exec-loader", "the program's loader is missing or not one for it"),
-    ("intent-unreadable", "a declaration that names no runtime"),
+    ("invalid-declaration", "a declaration that names no runtime"),
 ];
 
 /// What a fault means; empty for one of a later version.

@@ -440,7 +440,7 @@ fn what_is_in_an_index_with_a_lying_label_and_one_for_another_system() {
               "platform": "windows/amd64",
               "bytes": 2071,
               "program": {
-                "outcome": "not-looked-at",
+                "outcome": "not-inspected",
                 "reason": "it is for windows"
               }
             }

@@ -168,7 +168,7 @@ fn without_a_runtime_what_the_image_declares_counts() {
               platform  linux/arm64
 
             ? `esc/arm64`
-              intent-unreadable: the image's label declares `esc/arm64`, which names no runtime
+              invalid-declaration: the image's label declares `esc/arm64`, which names no runtime
               where it is meant to run is not readable
 
             What to do
@@ -287,16 +287,16 @@ fn a_setting_that_cannot_be_used_stops_the_command() {
         success false code 64
         --- out
         --- err
-        error: PREFLIGHT_DEPTH is `all`; allowed: labels, configs or binaries
+        error: PREFLIGHT_INSPECT is `all`; allowed: manifest, config or program
     "#]]
-    .assert_eq(&run(&["check", "oci:x:y"], &[("PREFLIGHT_DEPTH", "all")]));
+    .assert_eq(&run(&["check", "oci:x:y"], &[("PREFLIGHT_INSPECT", "all")]));
     expect![[r#"
         success false code 64
         --- out
         --- err
-        error: PREFLIGHT_DEPHT is no setting; did you mean PREFLIGHT_DEPTH?
+        error: PREFLIGHT_INSPCET is no setting; did you mean PREFLIGHT_INSPECT?
     "#]]
-    .assert_eq(&run(&["check", "oci:x:y"], &[("PREFLIGHT_DEPHT", "labels")]));
+    .assert_eq(&run(&["check", "oci:x:y"], &[("PREFLIGHT_INSPCET", "labels")]));
 }
 
 #[test]
@@ -529,7 +529,7 @@ fn help_teaches() {
 
         Examples:
           ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
-          PREFLIGHT_MARK=failure ecr-preflight replay events/push-arm64-for-ecs-amd64.json --layout
+          PREFLIGHT_VERDICT_TAGS=failures ecr-preflight replay events/push-arm64-for-ecs-amd64.json --layout
           events/images
           ecr-preflight replay event.json --format json
         --- err

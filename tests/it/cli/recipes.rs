@@ -109,8 +109,8 @@ fn the_action_fails_the_build_where_nothing_was_checked_whatever_it_fails_on() {
         ("", "ecs/arm64", &[]),
         ("Grafana", "ecs/arm64", &[]),
         ("oci:events/images:2.0.0 oci:", "ecs/arm64", &[]),
-        (GOOD, "ecs/arm64", &[("PREFLIGHT_DEPTH", "x")]),
-        (GOOD, "ecs/arm64", &[("PREFLIGHT_DEPHT", "labels")]),
+        (GOOD, "ecs/arm64", &[("PREFLIGHT_INSPECT", "x")]),
+        (GOOD, "ecs/arm64", &[("PREFLIGHT_INSPCET", "labels")]),
     ] {
         for fail_on in ["unknown", "fails", "never"] {
             let log = log.to_str().unwrap();

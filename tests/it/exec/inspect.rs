@@ -236,9 +236,9 @@ fn labels_are_held_against_programs() {
     let layout = Builder::new();
     let one = |label, program| image(&layout, label, &["/app"], vec![app(program)]);
     for (image, runtimes, expected) in [
-        (one("amd64", "arm64"), &[Runtime::EcsAmd64][..], "fails [label-lies] fails ENOEXEC"),
-        (one("amd64", "arm64"), &[], "fails [label-lies] fails ENOEXEC"),
-        (one("amd64", "arm64"), &[Runtime::EcsArm64], "fails [label-lies] starts"),
+        (one("amd64", "arm64"), &[Runtime::EcsAmd64][..], "fails [platform-mismatch] fails ENOEXEC"),
+        (one("amd64", "arm64"), &[], "fails [platform-mismatch] fails ENOEXEC"),
+        (one("amd64", "arm64"), &[Runtime::EcsArm64], "fails [platform-mismatch] starts"),
         (one("arm64", "arm64"), &[Runtime::EcsAmd64], "fails [wrong-architecture] fails ENOEXEC"),
         (one("", "arm64"), &[Runtime::EcsArm64], "runs [] starts"),
         (one("", "arm64"), &[Runtime::EcsAmd64], "fails [wrong-architecture] fails ENOEXEC"),
@@ -276,9 +276,9 @@ fn of_two_platforms_with_the_same_layers_the_programs_tell_which_is_right() {
     let index = layout.index(&[child("amd64"), child("arm64")]);
     for (runtimes, expected) in [
         (&[Runtime::EcsAmd64][..], "runs [] starts"),
-        (&[Runtime::EcsArm64], "fails [label-lies identical-layers] fails ENOEXEC"),
-        (&[Runtime::EcsAmd64, Runtime::EcsArm64], "fails [label-lies identical-layers] starts; fails ENOEXEC"),
-        (&[], "fails [label-lies identical-layers] starts; fails ENOEXEC"),
+        (&[Runtime::EcsArm64], "fails [platform-mismatch identical-layers] fails ENOEXEC"),
+        (&[Runtime::EcsAmd64, Runtime::EcsArm64], "fails [platform-mismatch identical-layers] starts; fails ENOEXEC"),
+        (&[], "fails [platform-mismatch identical-layers] starts; fails ENOEXEC"),
         (&[Runtime::LambdaAmd64], "fails [index-refused] "),
     ] {
         assert_eq!(said(&report(&layout, &index, runtimes)), expected, "{runtimes:?}");
@@ -343,7 +343,7 @@ fn a_variant_of_the_processor_is_as_uncertain_as_before_when_the_program_is_one_
     };
     let (own, foreign) = (made("amd64"), made("arm64"));
     assert_eq!(said(&report(&layout, &own, &[Runtime::EcsAmd64])), "unknown [] starts");
-    assert_eq!(said(&report(&layout, &foreign, &[Runtime::EcsAmd64])), "fails [label-lies] fails ENOEXEC");
+    assert_eq!(said(&report(&layout, &foreign, &[Runtime::EcsAmd64])), "fails [platform-mismatch] fails ENOEXEC");
 }
 
 #[test]

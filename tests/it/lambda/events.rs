@@ -30,13 +30,13 @@ const EVENTS: [(&str, Option<&str>); 20] = [
     ("push-labelled.json", None),
     ("push-index.json", Some("ecs/amd64 ecs/arm64 apprunner")),
     ("push-index-for-lambda.json", None),
-    ("push-descriptor-lies.json", Some("ecs/amd64")),
+    ("push-descriptor-mismatch.json", Some("ecs/amd64")),
     ("push-identical-layers.json", Some("ecs/amd64 ecs/arm64")),
     ("push-attestation-tagged.json", Some("apprunner")),
     ("push-helm-chart.json", Some("apprunner")),
     ("push-signature.json", Some("apprunner")),
     ("push-untagged.json", Some("apprunner")),
-    ("push-own-mark.json", Some("apprunner")),
+    ("push-verdict-tag.json", Some("apprunner")),
     ("push-superseded.json", Some("apprunner")),
     ("delete.json", Some("apprunner")),
     ("replication.json", Some("lambda/amd64")),
@@ -51,7 +51,7 @@ fn every_event_file_is_replayed_and_its_messages_are_as_kept() {
     let listed: BTreeSet<String> = EVENTS.iter().map(|(event, _)| (*event).to_owned()).collect();
     assert_eq!(kept, listed, "every event file is replayed");
     for (event, declared) in EVENTS {
-        let printed = replay(event, declared, &[("PREFLIGHT_MARK", "always")]);
+        let printed = replay(event, declared, &[("PREFLIGHT_VERDICT_TAGS", "all")]);
         let name = event.trim_end_matches(".json");
         expect_file![format!("{}/tests/it/lambda/events/{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(&printed);
     }
@@ -82,12 +82,12 @@ fn a_setting_changes_what_is_marked_and_what_is_read() {
         expected.assert_eq(replay("push-arm64-for-ecs-amd64.json", None, settings).lines().next().unwrap_or_default());
     };
     check(
-        &[("PREFLIGHT_MARK", "failure")],
+        &[("PREFLIGHT_VERDICT_TAGS", "failures")],
         expect![
             "Tag on sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63: preflight-fail-ecs-amd64-4ee3cf81acdf"
         ],
     );
-    check(&[("PREFLIGHT_MARK", "never")], expect!["To Slack:"]);
+    check(&[("PREFLIGHT_VERDICT_TAGS", "never")], expect!["To Slack:"]);
     check(
         &[("PREFLIGHT_IMAGE_TAGS", "ignore")],
         expect!["Nothing to send: team/app:1.4.2-ecs-amd64: no runtime is declared for it"],

@@ -187,21 +187,21 @@ fn events_that_are_ignored_call_nothing() {
     let (aws, digest) = repository("apprunner");
     let function = Function::start(&aws, &[TOLD]);
     let mark = format!("preflight-fail-apprunner-{}", digest.short());
-    for (tag, why) in [("", "untagged"), (mark.as_str(), "own-mark")] {
+    for (tag, why) in [("", "untagged"), (mark.as_str(), "verdict-tag")] {
         let (outcome, report) = invoke(&aws, &pushed(&digest, tag).to_string());
         assert_eq!((outcome.as_str(), &report["verdict"]), ("response", &json!("ignored")));
         assert_eq!(report["ignored"], why);
     }
     assert!(aws.calls().is_empty());
     let ignored: Vec<Value> = function.log().into_iter().map(|line| line["ignored"].clone()).collect();
-    assert_eq!(ignored, ["untagged", "own-mark"]);
+    assert_eq!(ignored, ["untagged", "verdict-tag"]);
 }
 
 #[test]
 fn a_mark_is_set_once_however_often_the_event_comes_in_an_immutable_repository_too() {
     let (aws, digest) = repository("ecs/arm64");
     aws.make_immutable(REPOSITORY);
-    let function = Function::start(&aws, &[("PREFLIGHT_MARK", "always")]);
+    let function = Function::start(&aws, &[("PREFLIGHT_VERDICT_TAGS", "all")]);
     for _ in 0..2 {
         let (outcome, report) = invoke(&aws, &pushed(&digest, "v1").to_string());
         assert_eq!((outcome.as_str(), &report["verdict"]), ("response", &json!("runs")));
@@ -218,7 +218,7 @@ fn an_image_that_the_tag_has_left_is_ignored_and_one_that_another_has_marked_is_
     let mark = format!("preflight-fail-apprunner-{}", digest.short());
     aws.make_immutable(REPOSITORY);
     aws.tag(REPOSITORY, &mark, other.as_str());
-    let function = Function::start(&aws, &[TOLD, ("PREFLIGHT_MARK", "failure")]);
+    let function = Function::start(&aws, &[TOLD, ("PREFLIGHT_VERDICT_TAGS", "failures")]);
     let (_, report) = invoke(&aws, &pushed(&digest, "v1").to_string());
     assert_eq!((&report["verdict"], aws.calls_of("Publish").len()), (&json!("fails"), 1));
     aws.tag(REPOSITORY, "v1", other.as_str());
@@ -235,7 +235,7 @@ fn an_image_that_the_tag_has_left_is_ignored_and_one_that_another_has_marked_is_
 fn the_most_talkative_log_holds_no_presigned_address() {
     let (aws, digest) = repository("apprunner");
     aws.fail("Blob", 1..=1, Fault::Redirected);
-    let function = Function::start(&aws, &[TOLD, ("PREFLIGHT_LOG", "info")]);
+    let function = Function::start(&aws, &[TOLD, ("PREFLIGHT_LOG_LEVEL", "info")]);
     assert_eq!(invoke(&aws, &pushed(&digest, "v1").to_string()).0, "response");
     // The config twice, and the layer.
     assert_eq!(aws.calls_of("Blob").len(), 3);
@@ -246,16 +246,16 @@ fn the_most_talkative_log_holds_no_presigned_address() {
 #[test]
 fn a_function_that_is_set_wrongly_does_not_start_and_says_why() {
     let wrong = [
-        (vec![TOLD, ("PREFLIGHT_MARK", "yes")], "PREFLIGHT_MARK is `yes`; allowed: never, failure or always"),
-        (vec![TOLD, ("PREFLIGHT_MARKS", "never")], "PREFLIGHT_MARKS is no setting; did you mean PREFLIGHT_MARK?"),
-        (vec![], "nobody would be told: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_MARK to failure or always"),
+        (vec![TOLD, ("PREFLIGHT_VERDICT_TAGS", "yes")], "PREFLIGHT_VERDICT_TAGS is `yes`; allowed: never, failures or all"),
+        (vec![TOLD, ("PREFLIGHT_VERDICT_TAG", "never")], "PREFLIGHT_VERDICT_TAG is no setting; did you mean PREFLIGHT_VERDICT_TAGS?"),
+        (vec![], "nobody would be told: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all"),
     ];
     for (variables, why) in wrong {
         starts_not(command(&variables).envs(region()), why);
     }
     let mut undecodable = command(&[TOLD]);
-    undecodable.env("PREFLIGHT_MARK", OsStr::from_bytes(b"al\xffways")).env("OTHER", OsStr::from_bytes(b"\xff"));
-    starts_not(undecodable.envs(region()), "PREFLIGHT_MARK is `al\u{fffd}ways`; allowed: never, failure or always");
+    undecodable.env("PREFLIGHT_VERDICT_TAGS", OsStr::from_bytes(b"al\xffways")).env("OTHER", OsStr::from_bytes(b"\xff"));
+    starts_not(undecodable.envs(region()), "PREFLIGHT_VERDICT_TAGS is `al\u{fffd}ways`; allowed: never, failures or all");
     for missing in 0..3 {
         let mut given = region().to_vec();
         let (name, _) = given.remove(missing);

@@ -84,7 +84,7 @@ fn an_image_that_fails() {
           "digest": "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d",
           "event_id": "13cde686",
           "fault": "wrong-architecture",
-          "faults": "wrong-architecture intent-unreadable",
+          "faults": "wrong-architecture invalid-declaration",
           "how": "push",
           "level": "INFO",
           "message": "team/app:v1 will not start on ECS on amd64",

@@ -15,7 +15,7 @@ async fn failing_walk() -> (FakeAws, ecr_preflight::name::Digest, Builder) {
     let digest = layout.tag("v1", &layout.image("arm64"));
     aws.push(REPOSITORY, &layout);
     aws.tag_resource(REPOSITORY, "intended-runtime", "apprunner ecs/amd64");
-    let report = walk(&aws, settings(&[("PREFLIGHT_MARK", "always")]), pushed(&digest, "v1")).await.unwrap();
+    let report = walk(&aws, settings(&[("PREFLIGHT_VERDICT_TAGS", "all")]), pushed(&digest, "v1")).await.unwrap();
     assert_eq!(report.verdict, Verdict::Fails);
     (aws, digest, layout)
 }
@@ -50,7 +50,7 @@ async fn an_image_whose_event_names_no_digest_is_asked_for_by_tag_and_marked_by_
     aws.push(REPOSITORY, &layout);
     let mut event = pushed(&digest, "v1-apprunner");
     event["detail"]["image-digest"] = Value::Null;
-    let report = walk(&aws, settings(&[("PREFLIGHT_MARK", "failure")]), event).await.unwrap();
+    let report = walk(&aws, settings(&[("PREFLIGHT_VERDICT_TAGS", "failures")]), event).await.unwrap();
     assert_eq!(report.verdict, Verdict::Fails);
     assert_eq!(bodies(&aws, "BatchGetImage")[0]["imageIds"], json!([{"imageTag": "v1-apprunner"}]));
     assert_eq!(bodies(&aws, "PutImage")[0]["imageDigest"], digest.as_str());
@@ -129,7 +129,7 @@ async fn every_kind_of_manifest_is_marked_in_its_own_type_and_to_the_byte() {
         let image = make(&layout);
         let digest = layout.tag("v1-ecs-amd64", &image);
         aws.push(REPOSITORY, &layout);
-        walk(&aws, settings(&[("PREFLIGHT_MARK", "failure")]), pushed(&digest, "v1-ecs-amd64")).await.unwrap();
+        walk(&aws, settings(&[("PREFLIGHT_VERDICT_TAGS", "failures")]), pushed(&digest, "v1-ecs-amd64")).await.unwrap();
         let [put] = bodies(&aws, "PutImage").try_into().unwrap();
         let manifest = std::fs::read_to_string(layout.path().join("blobs/sha256").join(digest.hex())).unwrap();
         assert_eq!((&put["imageManifestMediaType"], &put["imageManifest"]), (&json!(media_type), &json!(manifest)));

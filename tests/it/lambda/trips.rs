@@ -39,7 +39,7 @@ async fn walked(make: Make, tag: &str, runtimes: &str, depth: &str, delay: Durat
     aws.push(REPOSITORY, &layout);
     aws.tag_resource(REPOSITORY, "intended-runtime", runtimes);
     aws.delay(delay);
-    walk(&aws, settings(&[("PREFLIGHT_DEPTH", depth)]), pushed(&digest, tag)).await.unwrap();
+    walk(&aws, settings(&[("PREFLIGHT_INSPECT", depth)]), pushed(&digest, tag)).await.unwrap();
     aws.calls()
 }
 
@@ -137,7 +137,7 @@ async fn what_the_event_itself_rules_out_makes_no_request() {
     for (event, ignored) in [
         (helm, "artifact"),
         (with("image-tag", ""), "untagged"),
-        (with("image-tag", "preflight-fail-apprunner-3c949327e325"), "own-mark"),
+        (with("image-tag", "preflight-fail-apprunner-3c949327e325"), "verdict-tag"),
         (with("image-tag", &format!("sha256-{}.sig", digest.hex())), "artifact"),
         (with("action-type", "DELETE"), "not-an-arrival"),
     ] {

@@ -129,7 +129,7 @@ fn the_rules_let_through_arrivals_and_hold_back_what_is_none() {
         }
     }
     held_back.sort();
-    assert_eq!(held_back, ["delete", "push-own-mark", "referrer"]);
+    assert_eq!(held_back, ["delete", "push-verdict-tag", "referrer"]);
 }
 
 #[test]

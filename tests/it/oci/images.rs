@@ -213,7 +213,7 @@ fn images_of_every_kind_are_taken_for_what_they_are() {
         index nested five deep: ["index",[]] unknown its indexes are nested more than 3 deep
         index with SOCI beside the image: ["index",["linux/arm64"]] runs
         index whose child is lost: ["index",["linux/arm64"]] unknown sha256:0000000000000000000000000000000000000000000000000000000000000000 is not in the repository
-        index that repeats one image for two platforms: ["index",["linux/amd64","linux/arm64"]] fails descriptor-lies; label-lies; identical-layers
+        index that repeats one image for two platforms: ["index",["linux/amd64","linux/arm64"]] fails descriptor-mismatch; platform-mismatch; identical-layers
         index of the same files without a command: ["index",["linux/amd64","linux/arm64"]] runs
         nested index that is not described as one: ["index",["unknown/unknown"]] unknown a nested index that is not described as one
         child of a type that nobody knows, with a platform: ["index",["linux/arm64"]] runs
@@ -329,7 +329,7 @@ fn without_an_intent_an_image_is_held_against_its_own_label() {
     let report = report(&mut layout, &lie, &[]);
     let faults: Vec<(String, &str)> =
         report.runtimes().map(|runtime| (runtime.subject.name(), runtime.faults[0].code.as_str())).collect();
-    assert_eq!(faults, [("linux/amd64".to_owned(), "descriptor-lies")]);
+    assert_eq!(faults, [("linux/amd64".to_owned(), "descriptor-mismatch")]);
     assert!(report.needs_notification());
 }
 

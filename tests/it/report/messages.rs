@@ -122,7 +122,7 @@ fn the_card_and_the_attributes_of_the_usual_story() {
 #[test]
 fn several_faults_are_lists_that_a_filter_policy_can_match() {
     let message = build_message(&report("team/app", "v1", "ecs/amd64 lambda/amd64 apprunr", "/app"));
-    expect![[r#"[("verdict", ["fails"]), ("repository", ["team/app"]), ("runtime", ["ecs/amd64", "lambda/amd64"]), ("fault", ["wrong-architecture", "intent-unreadable"])]"#]].assert_eq(&format!("{:?}", message.attributes));
+    expect![[r#"[("verdict", ["fails"]), ("repository", ["team/app"]), ("runtime", ["ecs/amd64", "lambda/amd64"]), ("fault", ["wrong-architecture", "invalid-declaration"])]"#]].assert_eq(&format!("{:?}", message.attributes));
 }
 
 #[test]

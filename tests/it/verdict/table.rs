@@ -202,8 +202,8 @@ fn every_runtime_against_every_image() {
         index of nothing: undeclared
           platform-missing: ecs/amd64 ecs/arm64 apprunner linux/amd64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64
-        index that lies: descriptor-lies
-          descriptor-lies: ecs/amd64 apprunner linux/amd64
+        index that lies: descriptor-mismatch
+          descriptor-mismatch: ecs/amd64 apprunner linux/amd64
           platform-missing: ecs/arm64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         index with the same files: identical-layers
@@ -291,17 +291,17 @@ fn every_way_to_declare() {
         ("v1-amd64", Some("apprunner"), "wrong-architecture"),
         ("v1-amd64", None, "wrong-architecture"),
         // What cannot be read is said, beside what can.
-        ("v1", Some("ecs"), "intent-unreadable"),
-        ("v1", Some("ecs/arm64 apprunnr"), "intent-unreadable"),
-        ("v1", Some("ecs/amd64 apprunnr"), "wrong-architecture+intent-unreadable"),
-        ("v1-arm64", Some("ecs"), "intent-unreadable"),
+        ("v1", Some("ecs"), "invalid-declaration"),
+        ("v1", Some("ecs/arm64 apprunnr"), "invalid-declaration"),
+        ("v1", Some("ecs/amd64 apprunnr"), "wrong-architecture+invalid-declaration"),
+        ("v1-arm64", Some("ecs"), "invalid-declaration"),
     ] {
         let intent =
             Intent::from_tag(&tag.parse().unwrap()).or_declared_by(DeclarationSource::RepositoryTag, repository);
         let judgement = judge(&intent, &arm64);
         assert_eq!(cell(&judgement), expected, "{tag} {repository:?}");
         let expected = match expected {
-            "intent-unreadable" => "unknown",
+            "invalid-declaration" => "unknown",
             "runs" | "undeclared" => expected,
             _ => "fails",
         };

@@ -103,7 +103,7 @@ fn an_audit_changes_nothing() {
         ["grafana/grafana", "team/app", "team/tools"].map(of)
     };
     let before = facts(&stage);
-    let output = stage.command(&[]).env("PREFLIGHT_MARK", "always").output().unwrap();
+    let output = stage.command(&[]).env("PREFLIGHT_VERDICT_TAGS", "all").output().unwrap();
     assert_eq!((output.status.code(), facts(&stage)), (Some(1), before));
     let actions: BTreeSet<String> = stage.aws.calls().into_iter().map(|call| call.action).collect();
     let reading = "BatchGetImage Blob DescribeImages DescribeRepositories GetDownloadUrlForLayer ListTagsForResource";

@@ -74,7 +74,7 @@ impl Stage {
             ("AWS_REGION", "us-west-2"),
             ("AWS_ACCESS_KEY_ID", "id"),
             ("AWS_SECRET_ACCESS_KEY", "0KEYKEY0"),
-            ("PREFLIGHT_DEPTH", self.depth),
+            ("PREFLIGHT_INSPECT", self.depth),
         ]);
         command.arg("audit").args(arguments.iter().map(|argument| argument.replace("DIR", &directory)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

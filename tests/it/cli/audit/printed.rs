@@ -133,7 +133,7 @@ fn the_page_says_when_how_and_what_is_missing() {
     assert_eq!(code, Some(0));
     assert!(whole.contains("<h1>Every image starts where it is meant to run</h1>"), "{whole}");
     assert!(whole.contains("<dt>Looked at</dt><dd>20") && whole.contains(" UTC</dd>"), "{whole}");
-    assert!(whole.contains("<dt>Settings</dt><dd>depth=labels</dd>"), "{whole}");
+    assert!(whole.contains("<dt>Settings</dt><dd>inspect=manifest</dd>"), "{whole}");
     let (images, listings) = (stage.aws.calls_of("BatchGetImage").len(), stage.aws.calls_of("DescribeImages").len());
     stage.aws.fail("BatchGetImage", images + 1..=images + 1, Fault::Error(400, "AccessDeniedException"));
     stage.aws.fail("DescribeImages", listings + 1..=listings + 1, Fault::Error(400, "AccessDeniedException"));

@@ -161,13 +161,13 @@ fn a_file_that_was_begun_with_other_settings_is_not_gone_on_with() {
         success false code 2
         --- out
         --- err
-        error: DIR/x.jsonl was begun with other settings: `depth=labels`, now `runtime=ecs/arm64 depth=labels`
+        error: DIR/x.jsonl was begun with other settings: `inspect=manifest`, now `runtime=ecs/arm64 inspect=manifest`
 
         hint: use the same settings, another file, or `--fresh` to begin anew
     "#]]
     .assert_eq(&stage.run(&["--all", "--results", "DIR/x.jsonl", "--runtime", "ecs/arm64"]));
     let output = stage.command(&RESULTS).env("PREFLIGHT_LIMITS", "seconds=7").output().unwrap();
-    assert!(stage.shown(&output).contains("now `depth=labels seconds=7`"), "{}", stage.shown(&output));
+    assert!(stage.shown(&output).contains("now `inspect=manifest seconds=7`"), "{}", stage.shown(&output));
     // What does not change an answer may be another.
     assert_eq!(stage.output(&["--newest=2", "--results", "DIR/x.jsonl"]).status.code(), Some(1));
 }

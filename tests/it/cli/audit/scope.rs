@@ -115,7 +115,7 @@ fn tags_that_declare_nothing_share_an_answer_and_marks_are_nobodys() {
     // What a person says counts for all tags alike, and what the settings say too.
     assert_eq!(asked(&stage, &["--runtime", "ecs/arm64"]), ["team/app:1.0"]);
     assert_eq!(stage.lines("x.jsonl")[0]["verdict"], "fails");
-    assert_eq!(stage.lines("x.jsonl")[0]["settings"], "runtime=ecs/arm64 depth=labels");
+    assert_eq!(stage.lines("x.jsonl")[0]["settings"], "runtime=ecs/arm64 inspect=manifest");
 }
 
 #[test]

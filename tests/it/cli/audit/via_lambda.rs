@@ -48,7 +48,7 @@ fn answers(lines: &[Value]) -> Vec<Value> {
 #[test]
 fn the_function_answers_as_the_tool_itself_would_and_tells_nobody() {
     let stage = Arc::new(Stage::filled());
-    let _function = Function::start(&stage, &[("PREFLIGHT_MARK", "always")]);
+    let _function = Function::start(&stage, &[("PREFLIGHT_VERDICT_TAGS", "all")]);
     stage.aws.refuse_events(2);
     expect![[r#"
         success false code 1

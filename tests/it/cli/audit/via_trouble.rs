@@ -36,7 +36,7 @@ fn interrupt(stage: &Stage, running: &Child, action: &str, calls: usize) -> Inst
 #[test]
 fn nothing_is_asked_before_the_log_can_be_read_and_what_passes_is_waited_for() {
     let stage = stage(2);
-    let _function = Function::start(&stage, &[("PREFLIGHT_DEPTH", "labels")]);
+    let _function = Function::start(&stage, &[("PREFLIGHT_INSPECT", "manifest")]);
     // As often as the SDK tries.
     stage.aws.fail("FilterLogEvents", 1..=4, Fault::Error(400, "ThrottlingException"));
     stage.aws.fail("PutEvents", 1..=4, Fault::Status(503, "busy"));
@@ -82,7 +82,7 @@ fn a_log_that_is_denied_later_names_what_is_open_and_sums_up() {
 #[test]
 fn a_bus_that_refuses_later_leaves_the_answers_that_are_to_come() {
     let stage = stage(12);
-    let _function = Function::start(&stage, &[("PREFLIGHT_DEPTH", "labels")]);
+    let _function = Function::start(&stage, &[("PREFLIGHT_INSPECT", "manifest")]);
     stage.aws.fail("PutEvents", 2.., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
         success false code 2
@@ -100,7 +100,7 @@ fn a_bus_that_refuses_later_leaves_the_answers_that_are_to_come() {
 #[test]
 fn what_is_taken_is_not_forgotten_where_the_rest_is_refused() {
     let stage = stage(3);
-    let _function = Function::start(&stage, &[("PREFLIGHT_DEPTH", "labels")]);
+    let _function = Function::start(&stage, &[("PREFLIGHT_INSPECT", "manifest")]);
     let taken_alone = r#"{"FailedEntryCount":2,"Entries":[{"EventId":"event-1"},
         {"ErrorCode":"ThrottlingException"},{"ErrorCode":"ThrottlingException","ErrorMessage":"\u001b[2J"}]}"#;
     stage.aws.fail("PutEvents", 1..=1, Fault::Says(taken_alone));

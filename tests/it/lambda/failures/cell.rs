@@ -88,7 +88,7 @@ pub fn walk(stage: &Stage, failure: Failure, speed: u32) -> Cell {
     if detour.is_none() && is_signed {
         aws.fail_naming(stage.action, &name, which, failure.fault);
     }
-    let mut settings = settings(&[("PREFLIGHT_MARK", "always")]);
+    let mut settings = settings(&[("PREFLIGHT_VERDICT_TAGS", "all")]);
     settings.topic_arn = settings.topic_arn.filter(|_| stage.is_told);
     let is_told_unsigned = !is_signed && stage.action == "Publish";
     let of_sns = clients(speed, takes_time(failure.fault), detour.as_ref(), !is_told_unsigned);

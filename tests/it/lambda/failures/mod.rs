@@ -1,4 +1,4 @@
-//! Every outward call, and everything that can go wrong with it, as one page: `docs/faults.md`.
+//! Every outward call, and everything that can go wrong with it, as one page: `docs/failures.md`.
 //!
 //! Each cell is a walk of the function through its real clients against a small AWS on this machine. Waiting is hurried:
 //! the bounds in time are divided, all by the same number, for the failures that run into them.
@@ -85,7 +85,7 @@ fn holds(speed: u32) {
     for (at, cell) in odd.iter().zip(walk(&again, 1)) {
         cells[*at] = cell;
     }
-    expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/docs/faults.md")].assert_eq(&page::page(&rows, &cells));
+    expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/docs/failures.md")].assert_eq(&page::page(&rows, &cells));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::faults::{Failure, words};
 use super::stages::Stage;
 
 /// Where it is kept, from the root of the repository.
-pub const PATH: &str = "docs/faults.md";
+pub const PATH: &str = "docs/failures.md";
 
 const HEAD: &str = "\
 # What the function makes of every failure
@@ -34,7 +34,7 @@ How to read a row:
   part is looked for twice. The rows are walked without the pauses between attempts, which are drawn by lot: where time
   runs out, there may be one request fewer.
 - **messages**: how many messages the topic took. Two or more are the same message again, because its receipt was lost.
-- **mark**: which mark the image has afterwards, with `PREFLIGHT_MARK=always`.
+- **mark**: which mark the image has afterwards, with `PREFLIGHT_VERDICT_TAGS=all`.
 
 `ARN` and `TOPIC` are the repository's and the topic's, `DIGEST` and `SHORT` digests, `TIME` a bound in time, and `as said`
 is the service's own message.
