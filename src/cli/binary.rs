@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::CliError;
+use crate::cli::error::CliError;
 use crate::elf;
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime};
@@ -21,7 +21,7 @@ pub(super) struct BinaryArguments {
     /// The program's file.
     file: PathBuf,
     /// Where it is meant to run; may be given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::parse_runtime)]
+    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = crate::cli::context::parse_runtime)]
     runtimes: Vec<Runtime>,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Does not read images.
 
-use super::CliError;
 use super::image_ref::SavedImageName;
+use crate::cli::error::CliError;
 use crate::name::Selector;
 use crate::registry::layout_index::LayoutIndex;
 use crate::text::sanitize_quoted;

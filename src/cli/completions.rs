@@ -7,7 +7,7 @@ use std::io::Write;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::CliError;
+use crate::cli::error::CliError;
 use crate::verdict::Verdict;
 
 /// Print the script with which a shell completes this program's commands and options.

@@ -7,8 +7,8 @@ use std::error::Error as StdError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::CliError;
 use crate::aws::service_error::ServiceError;
+use crate::cli::error::CliError;
 use crate::registry::archive::CompressedArchiveError;
 use crate::registry::{RegistryError, distribution};
 use crate::text::error_chain;

@@ -4,11 +4,11 @@
 
 use tokio::sync::Mutex;
 
-use super::CliError;
 use super::choice::ImageChoice;
 use super::image_ref::ImageArgument;
 use super::scheme_check;
 use crate::aws::Aws;
+use crate::cli::error::CliError;
 use crate::name::{Digest, Repository, Selector};
 use crate::registry::archive::ImageArchive;
 use crate::registry::distribution::DistributionRepository;
@@ -95,7 +95,7 @@ impl ImageOpener {
                 ImageSource { repository: Some(repository), ..source(registry, selector, None) }
             }
             ImageArgument::OtherRegistry { repository, selector } => {
-                let registry = DistributionRepository::new(repository, super::registry_connector());
+                let registry = DistributionRepository::new(repository, crate::cli::context::registry_connector());
                 let may_have_moved = "its tag may point at another image by now: without it, the digest alone counts";
                 let hint = matches!(selector, Selector::DigestAndTag(..)).then(|| may_have_moved.to_owned());
                 source(AnyRegistry::Distribution(registry), selector, hint)
@@ -109,9 +109,9 @@ impl ImageOpener {
         let known = regions.iter().position(|(known, _)| known == region);
         let at = known.unwrap_or(regions.len());
         if known.is_none() {
-            regions.push((region.to_owned(), super::load_aws(Some(region.to_owned())).await));
+            regions.push((region.to_owned(), crate::cli::context::load_aws(Some(region.to_owned())).await));
         }
-        EcrRegistry::new(&regions[at].1, super::endpoint_url("ECR")).repository(repository)
+        EcrRegistry::new(&regions[at].1, crate::cli::context::endpoint_url("ECR")).repository(repository)
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 
-use super::CliError;
+use crate::cli::error::CliError;
 use crate::text::sanitize;
 use crate::verdict::Verdict;
 
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &ManArguments, out: &mut impl Write) -> Result<Verd
 
 fn build_page(command: Command) -> Man {
     // The version stands in the date's place: an empty date would be left out, and what follows move up.
-    Man::new(command).date(super::VERSION).source("ecr-preflight").manual("ecr-preflight")
+    Man::new(command).date(crate::cli::context::VERSION).source("ecr-preflight").manual("ecr-preflight")
 }
 
 fn render_page(page: &Man) -> std::io::Result<Vec<u8>> {

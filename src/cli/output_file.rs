@@ -10,7 +10,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::CliError;
+use crate::cli::error::CliError;
 
 /// As many links as Linux follows in one name (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;

@@ -6,11 +6,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::preview::NotificationPreview;
-use super::{CliError, ReplayFormat};
+use crate::cli::error::CliError;
 use crate::lambda::handler::EventHandler;
 use crate::name::Repository;
 use crate::registry::ecr::EcrRegistry;
@@ -34,7 +34,7 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "RUNTIMES", requires = "layout")]
     declared: Option<String>,
     #[command(flatten)]
-    inspect: super::InspectArguments,
+    inspect: crate::cli::context::InspectArguments,
     /// What to print: the message as people see it, or the function's return value.
     #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
     format: ReplayFormat,
@@ -47,7 +47,7 @@ Examples:
   ecr-preflight replay event.json --format json";
 
 pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Result<Verdict, CliError> {
-    let mut settings = super::load_settings()?;
+    let mut settings = crate::cli::context::load_settings()?;
     arguments.inspect.apply(&mut settings.check);
     let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| CliError::FileRead {
         path: arguments.event.display().to_string(),
@@ -60,13 +60,13 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
         let layout = OciLayout::open(directory, arguments.declared.clone())?;
         build_handler(|_| &layout, &printer, settings).handle(&event, None).await?
     } else {
-        let aws = super::load_aws(event.region.clone()).await;
-        let ecr = EcrRegistry::new(&aws, super::endpoint_url("ECR"));
+        let aws = crate::cli::context::load_aws(event.region.clone()).await;
+        let ecr = EcrRegistry::new(&aws, crate::cli::context::endpoint_url("ECR"));
         build_handler(|repository| ecr.repository(repository), &printer, settings).handle(&event, None).await?
     };
     let sent = printer.text();
     match arguments.format {
-        ReplayFormat::Json => writeln!(out, "{}", super::to_pretty_json(&report)?)?,
+        ReplayFormat::Json => writeln!(out, "{}", crate::cli::context::to_pretty_json(&report)?)?,
         ReplayFormat::Text if sent.is_empty() => {
             writeln!(out, "Nothing to send: {}", report::format_headline(&report))?
         }
@@ -81,7 +81,7 @@ fn build_handler<'a, R, O: Fn(&Repository) -> R>(
     printer: &'a NotificationPreview,
     settings: Settings,
 ) -> EventHandler<O, &'a NotificationPreview, impl Fn(&Repository) -> &'a NotificationPreview> {
-    let inspector = super::build_inspector(&settings.check);
+    let inspector = crate::cli::context::build_inspector(&settings.check);
     let marker = move |_: &Repository| printer;
     EventHandler {
         open_registry: registry,
@@ -92,4 +92,13 @@ fn build_handler<'a, R, O: Fn(&Repository) -> R>(
         region: None,
         write_metrics: |_| {},
     }
+}
+
+/// What is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReplayFormat {
+    /// For people.
+    Text,
+    /// For programs: one object, schema `ecr-preflight/1`.
+    Json,
 }

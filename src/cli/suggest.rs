@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 
+use super::hint;
 use super::image_ref::ImageArgument;
-use super::{CliError, endpoint_url, hint, load_aws, registry_connector};
+use crate::cli::context::{endpoint_url, load_aws, registry_connector};
+use crate::cli::error::CliError;
 use crate::name::{RemoteRepository, Repository, Selector, Tag};
 use crate::registry::RegistryError;
 use crate::registry::distribution::DistributionRepository;

@@ -9,7 +9,7 @@ use anstream::stream::RawStream;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
-use super::CliError;
+use crate::cli::error::CliError;
 use crate::report::{SpanRole, StyledLine};
 use crate::text::error_chain;
 use crate::text::sanitize;

@@ -130,7 +130,10 @@ mod tests {
         assert_eq!(texts(line(), 40), ["  platform-mismatch: its label says linux/amd64"]);
         assert_eq!(texts(line(), 39), ["  platform-mismatch: its label says", "    linux/amd64"]);
         assert_eq!(texts(line(), 20), ["  platform-mismatch: its", "    label says", "    linux/amd64"]);
-        assert_eq!(line().wrap(39)[0].spans[1], StyledSpan { role: SpanRole::Code, text: "platform-mismatch:".to_owned() });
+        assert_eq!(
+            line().wrap(39)[0].spans[1],
+            StyledSpan { role: SpanRole::Code, text: "platform-mismatch:".to_owned() }
+        );
     }
 
     #[test]

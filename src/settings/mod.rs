@@ -97,7 +97,11 @@ pub const VARIABLES: [SettingVariable; 8] = [
         allowed: "the ARN of a standard SNS topic",
         meaning: "the topic that is told",
     },
-    SettingVariable { name: "PREFLIGHT_VERDICT_TAGS", allowed: "never, failures or all", meaning: "which images are tagged" },
+    SettingVariable {
+        name: "PREFLIGHT_VERDICT_TAGS",
+        allowed: "never, failures or all",
+        meaning: "which images are tagged",
+    },
     SettingVariable {
         name: "PREFLIGHT_DEFAULT_RUNTIME",
         allowed: "runtimes separated by spaces, such as `ecs/arm64 apprunner`",
@@ -123,7 +127,11 @@ pub const VARIABLES: [SettingVariable; 8] = [
         allowed: "words such as `bytes=2G seconds=120`",
         meaning: "how far the inspection of programs goes",
     },
-    SettingVariable { name: "PREFLIGHT_LOG_LEVEL", allowed: "error, warn or info", meaning: "the least severe log lines" },
+    SettingVariable {
+        name: "PREFLIGHT_LOG_LEVEL",
+        allowed: "error, warn or info",
+        meaning: "the least severe log lines",
+    },
 ];
 
 /// A variable that cannot be used.
@@ -185,8 +193,12 @@ impl Settings {
         let unusable = || bad(variable.allowed.to_owned());
         match variable.name {
             "PREFLIGHT_TOPIC_ARN" => self.topic_arn = Some(parse_topic_arn(value).ok_or_else(unusable)?),
-            "PREFLIGHT_VERDICT_TAGS" => self.verdict_tags = parse_choice(value, &VERDICT_TAG_CHOICES).ok_or_else(unusable)?,
-            "PREFLIGHT_DECLARATION_KEY" => self.check.declaration_key = parse_declaration_key(value).ok_or_else(unusable)?,
+            "PREFLIGHT_VERDICT_TAGS" => {
+                self.verdict_tags = parse_choice(value, &VERDICT_TAG_CHOICES).ok_or_else(unusable)?
+            }
+            "PREFLIGHT_DECLARATION_KEY" => {
+                self.check.declaration_key = parse_declaration_key(value).ok_or_else(unusable)?
+            }
             "PREFLIGHT_IMAGE_TAGS" => {
                 self.check.read_image_tags = parse_choice(value, &IMAGE_TAG_CHOICES).ok_or_else(unusable)?
             }
@@ -249,7 +261,8 @@ mod tests {
 
     #[test]
     fn nothing_set_means_the_defaults() {
-        let settings = read(&[("PATH", "/bin"), ("PREFLIGHT_VERDICT_TAGS", ""), ("PREFLIGHT_DEFAULT_RUNTIME", " ")]).unwrap();
+        let settings =
+            read(&[("PATH", "/bin"), ("PREFLIGHT_VERDICT_TAGS", ""), ("PREFLIGHT_DEFAULT_RUNTIME", " ")]).unwrap();
         assert_eq!((settings.verdict_tags, settings.check.clone()), (VerdictTags::Never, CheckSettings::default()));
         assert_eq!(settings.require_output(), Err(SettingsError::NoOutput));
     }
@@ -304,7 +317,11 @@ mod tests {
                 "PREFLIGHT_DEFAULT_RUNTIME is `ecs`; allowed: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, \
                  lambda/arm64, linux/amd64, linux/arm64 (`ecs` names no runtime; did you mean `ecs/amd64` or `ecs/arm64`?)",
             ),
-            ("PREFLIGHT_VERDICT_TAG", "never", "PREFLIGHT_VERDICT_TAG is no setting; did you mean PREFLIGHT_VERDICT_TAGS?"),
+            (
+                "PREFLIGHT_VERDICT_TAG",
+                "never",
+                "PREFLIGHT_VERDICT_TAG is no setting; did you mean PREFLIGHT_VERDICT_TAGS?",
+            ),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().to_string(), message);
         }

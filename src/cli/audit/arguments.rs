@@ -36,10 +36,10 @@ pub(in crate::cli) struct AuditArguments {
     #[arg(long)]
     pub(super) region: Option<String>,
     /// Where all of them are meant to run, whatever they declare; may be given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = crate::cli::parse_runtime)]
+    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = crate::cli::context::parse_runtime)]
     pub(super) runtimes: Vec<Runtime>,
     #[command(flatten)]
-    pub(super) inspect: crate::cli::InspectArguments,
+    pub(super) inspect: crate::cli::context::InspectArguments,
     /// Keep the results in this file, one report a line; what it holds already is not asked about again.
     #[arg(long, value_name = "FILE")]
     pub(super) results: Option<PathBuf>,

@@ -59,19 +59,23 @@ pub(super) async fn run<O: Write, E: Write>(
     arguments: AuditArguments,
     out: &mut StyledOutput<O>,
     err: &mut StyledOutput<E>,
-) -> Result<Verdict, super::CliError> {
-    let mut settings = super::load_settings()?;
+) -> Result<Verdict, crate::cli::error::CliError> {
+    let mut settings = crate::cli::context::load_settings()?;
     arguments.inspect.apply(&mut settings.check);
     let topic = if arguments.notify { Some(settings.topic_arn.clone().ok_or(AuditError::NoTopic)?) } else { None };
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let mut results = open_outputs(&arguments, &settings, runtimes.unwrap_or_default())?;
 
     let requests = CountingConnector::new(default_connector());
-    let aws =
-        super::load_aws_with(arguments.region.clone(), requests.connector(), Some(AdaptiveLimiter::retry_config()))
-            .await;
-    let ecr = EcrRegistry::new(&aws, super::endpoint_url("ECR"));
-    let region = ecr.client().config().region().map(ToString::to_string).ok_or(super::CliError::NoRegion)?;
+    let aws = crate::cli::context::load_aws_with(
+        arguments.region.clone(),
+        requests.connector(),
+        Some(AdaptiveLimiter::retry_config()),
+    )
+    .await;
+    let ecr = EcrRegistry::new(&aws, crate::cli::context::endpoint_url("ECR"));
+    let region =
+        ecr.client().config().region().map(ToString::to_string).ok_or(crate::cli::error::CliError::NoRegion)?;
     let (counts, pace) = (ListingCounts::default(), AdaptiveLimiter::new(arguments.concurrency));
     let scope = AuditScope {
         region,
@@ -88,7 +92,7 @@ pub(super) async fn run<O: Write, E: Write>(
         let mut via = ViaLambda::new(via_lambda_options(&arguments, &aws));
         Box::pin(via.run(census, &mut results, &mut progress)).await
     } else {
-        let inspector = super::build_inspector(&settings.check);
+        let inspector = crate::cli::context::build_inspector(&settings.check);
         let width = usize::from(arguments.concurrency);
         let asking = AuditRunner {
             ecr: &ecr,
@@ -159,8 +163,11 @@ pub(super) async fn run<O: Write, E: Write>(
         (&printer).send(&message).await.map_err(AuditError::from)?;
         let shown = if arguments.format == AuditFormat::Table { &mut *out as &mut dyn Write } else { &mut *err };
         pipe.check(writeln!(shown, "\n{}", printer.text()))?;
-        let sns = SnsTopic::new(aws.sns_client(super::endpoint_url("SNS")), topic);
-        match (sns.send(&message).await.map_err(|error| super::CliError::from(AuditError::from(error))), verdict) {
+        let sns = SnsTopic::new(aws.sns_client(crate::cli::context::endpoint_url("SNS")), topic);
+        match (
+            sns.send(&message).await.map_err(|error| crate::cli::error::CliError::from(AuditError::from(error))),
+            verdict,
+        ) {
             // That something fails is more than that nobody was told.
             (Err(error), Verdict::Fails) => {
                 err.write_error(None, &error, suggest::find_hint(&error).await.as_deref())?
@@ -177,7 +184,7 @@ fn open_outputs(
     arguments: &AuditArguments,
     settings: &Settings,
     runtimes: &[Runtime],
-) -> Result<ResultsFile, super::CliError> {
+) -> Result<ResultsFile, crate::cli::error::CliError> {
     let words = if arguments.via_lambda {
         format!("function={}", arguments.stack)
     } else {
@@ -201,7 +208,7 @@ fn handle_end<E: Write>(
     scope: &AuditScope,
     counts: &ListingCounts,
     err: &mut StyledOutput<E>,
-) -> Result<(bool, Option<AuditError>), super::CliError> {
+) -> Result<(bool, Option<AuditError>), crate::cli::error::CliError> {
     match end {
         AuditEnd::ListingFailed(error) if results.index.line_count() == 0 => Err(error.into()),
         AuditEnd::ListingFailed(error) => {
@@ -232,8 +239,8 @@ fn overall_verdict(results: &ResultsFile, missing: AuditGaps) -> Verdict {
 }
 
 /// Says at the beginning what could not be written at the end.
-fn ensure_writable(path: &Path) -> Result<(), super::CliError> {
-    let unwritten = |source| super::CliError::FileWrite { path: path.display().to_string(), source };
+fn ensure_writable(path: &Path) -> Result<(), crate::cli::error::CliError> {
+    let unwritten = |source| crate::cli::error::CliError::FileWrite { path: path.display().to_string(), source };
     output_file::check_writable(path).map_err(unwritten)
 }
 
@@ -265,9 +272,9 @@ fn log_group_name(arguments: &AuditArguments) -> String {
 /// How the deployed function is asked.
 fn via_lambda_options(arguments: &AuditArguments, aws: &Aws) -> ViaLambdaOptions {
     let logs = (!arguments.no_follow)
-        .then(|| (aws.logs_client(super::endpoint_url("CLOUDWATCH_LOGS")), log_group_name(arguments)));
+        .then(|| (aws.logs_client(crate::cli::context::endpoint_url("CLOUDWATCH_LOGS")), log_group_name(arguments)));
     ViaLambdaOptions {
-        events: aws.events_client(super::endpoint_url("EVENTBRIDGE")),
+        events: aws.events_client(crate::cli::context::endpoint_url("EVENTBRIDGE")),
         logs,
         events_per_second: f64::from(arguments.rate),
         timeout: Duration::from_secs(arguments.timeout),

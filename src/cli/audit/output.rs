@@ -8,8 +8,9 @@ use super::arguments::{AuditArguments, AuditFormat};
 use super::csv_output::CsvOutput;
 use super::results_file::ResultsFile;
 use super::table::AuditTable;
+use crate::cli::error::CliError;
 use crate::cli::terminal::StyledOutput;
-use crate::cli::{CliError, output_file, page};
+use crate::cli::{output_file, page};
 use crate::verdict::Verdict;
 
 /// Writes the sheet and the page, where they are asked for.

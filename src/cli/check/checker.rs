@@ -4,11 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::CliError;
 use super::super::image_source::ImageSource;
 use super::platforms;
 use crate::check::check_image;
 use crate::check::{ImageCheck, InspectContext};
+use crate::cli::error::CliError;
 use crate::event::IgnoreReason;
 use crate::inspect::Inspector;
 use crate::registry::counting::CountingRegistry;

@@ -4,9 +4,9 @@
 
 use quick_junit::{NonSuccessKind, Report as Junit, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::super::CliError;
 use super::checker::{CheckFailure, CheckResult};
 use super::printer::CheckRecord;
+use crate::cli::error::CliError;
 use crate::report::{FaultReport, Report, RuntimeReport, format_headline, format_text};
 use crate::text::error_chain;
 use crate::verdict::Verdict;

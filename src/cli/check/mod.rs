@@ -20,8 +20,9 @@ use self::printer::CheckPrinter;
 pub use self::sarif::report_to_sarif;
 use super::image_ref::ImageArgument;
 use super::image_source::{self, ImageOpener};
+use super::suggest;
 use super::terminal::StyledOutput;
-use super::{CliError, suggest};
+use crate::cli::error::CliError;
 use crate::runtime::Runtime;
 use crate::verdict::Verdict;
 
@@ -38,13 +39,13 @@ pub(super) struct CheckArguments {
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
     /// Where they are meant to run; may be given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = super::parse_runtime)]
+    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = crate::cli::context::parse_runtime)]
     runtimes: Vec<Runtime>,
     /// Say on standard error how much was read, and how long it took.
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]
-    inspect: super::InspectArguments,
+    inspect: crate::cli::context::InspectArguments,
     /// Show what each image holds, platform by platform, and what its programs are made for, whatever the runtime.
     #[arg(long, conflicts_with = "runtimes")]
     platforms: bool,
@@ -91,10 +92,10 @@ pub(super) async fn run<O: Write, E: Write>(
     out: &mut StyledOutput<O>,
     err: &mut StyledOutput<E>,
 ) -> Result<Verdict, CliError> {
-    let mut rules = super::load_settings()?.check;
+    let mut rules = crate::cli::context::load_settings()?.check;
     arguments.inspect.apply(&mut rules);
     let asked = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
-    let (sources, inspector) = (ImageOpener::default(), super::build_inspector(&rules));
+    let (sources, inspector) = (ImageOpener::default(), crate::cli::context::build_inspector(&rules));
     let checker = Checker { inspector: &inspector, rules: &rules, runtimes: asked };
     if arguments.platforms && !matches!(arguments.format, CheckFormat::Text | CheckFormat::Json) {
         return Err(CliError::UnsupportedFormat);

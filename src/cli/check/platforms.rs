@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::CliError;
 use super::super::image_source::ImageSource;
+use crate::cli::error::CliError;
 use crate::inspect::Inspector;
 use crate::oci as image;
 use crate::oci::ImageReadOptions;

@@ -4,10 +4,10 @@
 
 use std::io::Write;
 
-use super::super::CliError;
 use super::super::terminal::StyledOutput;
 use super::checker::{CheckFailure, CheckResult, CheckedImage};
 use super::{CheckArguments, CheckFormat, json, junit, sarif};
+use crate::cli::error::CliError;
 use crate::report::{self, StyledLine};
 use crate::verdict::Verdict;
 

@@ -8,8 +8,9 @@ use clap::ValueEnum;
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
-use super::super::{CliError, hint};
+use super::super::hint;
 use super::table::format_table;
+use crate::cli::error::CliError;
 use crate::intent::{DeclarationSource, Intent};
 use crate::name::Repository;
 use crate::registry::ecr::EcrRegistry;
@@ -104,10 +105,10 @@ pub(super) async fn run(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> Result<Verdict, CliError> {
-    let aws = super::super::load_aws(None).await;
+    let aws = crate::cli::context::load_aws(None).await;
     let region = aws.region().ok_or(CliError::NoRegion)?;
     let (ecr, client) = {
-        let endpoint = || super::super::endpoint_url("ECR");
+        let endpoint = || crate::cli::context::endpoint_url("ECR");
         (EcrRegistry::new(&aws, endpoint()), aws.ecr_client(endpoint()))
     };
     let wanted = |repository: &Repository| std::future::ready(repository.name().starts_with(prefix));

@@ -12,7 +12,7 @@ use clap::Args;
 
 use self::list::DeclareListFormat;
 use self::repository_argument::RepositoryArgument;
-use super::CliError;
+use crate::cli::error::CliError;
 use crate::declare::{DeclarationChange, declaration_value, find_conflict, write_declaration};
 use crate::registry::Registry;
 use crate::registry::ecr::EcrRegistry;
@@ -31,7 +31,7 @@ pub(super) struct DeclareArguments {
     #[arg(required_unless_present = "list")]
     repository: Option<String>,
     /// Where its images are meant to run, all of them: what was declared before is replaced.
-    #[arg(value_name = "RUNTIME", value_parser = super::parse_runtime, required_unless_present_any = ["list", "remove"])]
+    #[arg(value_name = "RUNTIME", value_parser = crate::cli::context::parse_runtime, required_unless_present_any = ["list", "remove"])]
     runtimes: Vec<Runtime>,
     /// Remove the declaration.
     #[arg(long, conflicts_with = "runtimes")]
@@ -80,7 +80,7 @@ pub(super) async fn run(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> Result<Verdict, CliError> {
-    let key = super::load_settings()?.check.declaration_key;
+    let key = crate::cli::context::load_settings()?.check.declaration_key;
     if let Some(prefix) = arguments.list {
         return list::run(&key, &prefix, arguments.format, out, err).await;
     }
@@ -89,8 +89,8 @@ pub(super) async fn run(
     }
     let place: RepositoryArgument = arguments.repository.as_deref().unwrap_or_default().parse()?;
     let (aws, repository) = place.resolve().await?;
-    let client = aws.ecr_client(super::endpoint_url("ECR"));
-    let registry = EcrRegistry::new(&aws, super::endpoint_url("ECR")).repository(&repository);
+    let client = aws.ecr_client(crate::cli::context::endpoint_url("ECR"));
+    let registry = EcrRegistry::new(&aws, crate::cli::context::endpoint_url("ECR")).repository(&repository);
     let before = registry.fetch_resource_tag(&key).await?;
     let change =
         DeclarationChange { before, after: (!arguments.remove).then(|| declaration_value(&arguments.runtimes)) };

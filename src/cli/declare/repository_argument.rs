@@ -4,8 +4,9 @@
 
 use std::str::FromStr;
 
-use super::super::{CliError, endpoint_url, load_aws};
 use crate::aws::Aws;
+use crate::cli::context::{endpoint_url, load_aws};
+use crate::cli::error::CliError;
 use crate::name::{Repository, RepositoryError};
 use crate::registry::ecr::listing;
 

@@ -10,8 +10,8 @@ use std::path::Path;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::cli::CliError;
 use crate::cli::check::ERROR_SCHEMA;
+use crate::cli::error::CliError;
 use crate::report::SCHEMA;
 
 /// The longest line, in bytes. A report of an index with hundreds of faults takes some hundred kilobytes.

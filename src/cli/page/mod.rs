@@ -23,7 +23,8 @@ pub(super) use self::line::MAX_LINE_BYTES;
 use self::line::SkippedLines;
 use self::row::PageRows;
 use self::statistics::PageStatistics;
-use super::{CliError, output_file};
+use super::output_file;
+use crate::cli::error::CliError;
 
 /// Make a page to look at, filter and pass on out of the results of an audit.
 ///
@@ -57,7 +58,7 @@ pub(super) struct PageHeading<'a> {
 }
 
 pub(super) fn run(arguments: &PageArguments, out: &mut impl Write, err: &mut impl Write) -> Result<(), CliError> {
-    let key = super::load_settings()?.check.declaration_key;
+    let key = crate::cli::context::load_settings()?.check.declaration_key;
     let heading = PageHeading { key: &key, ..PageHeading::default() };
     if arguments.output.as_os_str() == "-" {
         let mut out = BufWriter::new(out);

@@ -246,16 +246,27 @@ fn the_most_talkative_log_holds_no_presigned_address() {
 #[test]
 fn a_function_that_is_set_wrongly_does_not_start_and_says_why() {
     let wrong = [
-        (vec![TOLD, ("PREFLIGHT_VERDICT_TAGS", "yes")], "PREFLIGHT_VERDICT_TAGS is `yes`; allowed: never, failures or all"),
-        (vec![TOLD, ("PREFLIGHT_VERDICT_TAG", "never")], "PREFLIGHT_VERDICT_TAG is no setting; did you mean PREFLIGHT_VERDICT_TAGS?"),
+        (
+            vec![TOLD, ("PREFLIGHT_VERDICT_TAGS", "yes")],
+            "PREFLIGHT_VERDICT_TAGS is `yes`; allowed: never, failures or all",
+        ),
+        (
+            vec![TOLD, ("PREFLIGHT_VERDICT_TAG", "never")],
+            "PREFLIGHT_VERDICT_TAG is no setting; did you mean PREFLIGHT_VERDICT_TAGS?",
+        ),
         (vec![], "nobody would be told: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all"),
     ];
     for (variables, why) in wrong {
         starts_not(command(&variables).envs(region()), why);
     }
     let mut undecodable = command(&[TOLD]);
-    undecodable.env("PREFLIGHT_VERDICT_TAGS", OsStr::from_bytes(b"al\xffways")).env("OTHER", OsStr::from_bytes(b"\xff"));
-    starts_not(undecodable.envs(region()), "PREFLIGHT_VERDICT_TAGS is `al\u{fffd}ways`; allowed: never, failures or all");
+    undecodable
+        .env("PREFLIGHT_VERDICT_TAGS", OsStr::from_bytes(b"al\xffways"))
+        .env("OTHER", OsStr::from_bytes(b"\xff"));
+    starts_not(
+        undecodable.envs(region()),
+        "PREFLIGHT_VERDICT_TAGS is `al\u{fffd}ways`; allowed: never, failures or all",
+    );
     for missing in 0..3 {
         let mut given = region().to_vec();
         let (name, _) = given.remove(missing);

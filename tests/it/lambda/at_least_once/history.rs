@@ -103,7 +103,8 @@ pub fn world(seed: u64, images: &Rc<Images>) -> Rc<World> {
 pub async fn live(seed: u64, images: Rc<Images>) -> Past {
     let world = world(seed, &images);
     let opened = Opened(Rc::clone(&world));
-    let variables = [("PREFLIGHT_TOPIC_ARN", TOPIC), ("PREFLIGHT_VERDICT_TAGS", "all"), ("PREFLIGHT_INSPECT", "config")];
+    let variables =
+        [("PREFLIGHT_TOPIC_ARN", TOPIC), ("PREFLIGHT_VERDICT_TAGS", "all"), ("PREFLIGHT_INSPECT", "config")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let settings = Settings::from_variables(variables.into_iter()).unwrap();
     let (registry, marker) = (opened.clone(), opened.clone());
