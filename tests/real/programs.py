@@ -3,7 +3,7 @@
 
 The programs come out of Debian's packages for amd64 and arm64, out of npm's (Go, Node.js, and programs for other
 systems) and out of Python wheels (Rust, musl); umoci stacks the layers, skopeo converts some. What is to come of each
-image is said in `tests/it/conformance/programs.rs`. Installs what is missing where it runs as root; downloads are kept.
+image is said in `tests/it/conformance/real_programs.rs`. Installs what is missing where it runs as root; downloads are kept.
 """
 
 import argparse
