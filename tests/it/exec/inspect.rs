@@ -53,10 +53,10 @@ fn inspect_image(
 ) -> Result<(Report, u64), RegistryError> {
     let registry = CountingRegistry::new(OciLayout::open(layout.path(), None).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
+    let declared = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
     let rules = CheckSettings::default();
     let by = InspectContext { inspector, time_left: left };
-    let found = runtime.block_on(check_image(&registry, &Selector::Digest(digest(image)), asked, &rules, by))?;
+    let found = runtime.block_on(check_image(&registry, &Selector::Digest(digest(image)), declared, &rules, by))?;
     Ok((found.report(ReportContext { reference: "image", ..ReportContext::default() }), registry.bytes_read()))
 }
 
@@ -118,10 +118,10 @@ fn program_is_found_through_layers_and_whiteouts() {
     let layout = Builder::new();
     let base = || Archive::default().directory("bin").file("bin/sh", &elf::program("arm64"));
     let script = || Archive::default().file("entry", b"#!/bin/sh\n");
-    let gone = Archive::default().directory("bin").file("bin/.wh.sh", b"");
+    let removed_shell = Archive::default().directory("bin").file("bin/.wh.sh", b"");
     let sound = image(&layout, "arm64", &["/entry"], vec![base(), script()]);
     expect!["runs [] starts"].assert_eq(&summary(&report(&layout, &sound, &[Runtime::EcsArm64])));
-    let removed = image(&layout, "arm64", &["/entry"], vec![base(), script(), gone]);
+    let removed = image(&layout, "arm64", &["/entry"], vec![base(), script(), removed_shell]);
     expect!["fails [exec-interpreter-missing] fails ENOENT"].assert_eq(&summary(&report(
         &layout,
         &removed,
@@ -583,8 +583,8 @@ fn image_texts_are_escaped_and_truncated() {
 fn many_unordered_layers_stay_within_the_deadline() {
     let layout = Builder::new();
     let many = (0..20_000).fold(Archive::default(), |many, at| many.file(&format!("file-{at}"), b""));
-    let untidy = |at: usize| Archive::default().file(&format!("made/by/nobody-{at}"), b"x");
-    let layers: Vec<Archive> = std::iter::once(many).chain((0..300).map(untidy)).collect();
+    let unordered = |at: usize| Archive::default().file(&format!("made/by/nobody-{at}"), b"x");
+    let layers: Vec<Archive> = std::iter::once(many).chain((0..300).map(unordered)).collect();
     let image = image(&layout, "arm64", &["none"], layers);
     // Applying a layer only visits the names of that layer.
     let began = std::time::Instant::now();

@@ -25,7 +25,7 @@ fn apply<'a>(layers: impl IntoIterator<Item = &'a Arc<LayerChangeset>>) -> Optio
 /// The same layer with one more name whose directory is missing, so that its changes are kept and applied in archive
 /// order.
 fn with_unordered_entry(layer: &[u8]) -> Vec<u8> {
-    let more = Archive::default().file("untidy/x", b"").end();
+    let more = Archive::default().file("unordered/x", b"").end();
     [&more[..more.len() - 1024], layer].concat()
 }
 
@@ -68,7 +68,7 @@ fn partial_stack_agrees_with_the_applied_layers() {
             continue;
         };
         applied += 1;
-        rootfs.remove(b"untidy");
+        rootfs.remove(b"unordered");
         assert_eq!(apply(&layers).as_ref(), Some(&rootfs), "image {seed}, each layer in the order in which it is kept");
         // If all names are known before the last layer, the layers must be ordered.
         let every = answers.last().unwrap();
@@ -90,9 +90,9 @@ fn partial_stack_agrees_with_the_applied_layers() {
         }
     }
     println!(
-        "{applied} images, {ordered} of them tidy, {early} early answers and {unread} that came late; {refused} refused"
+        "{applied} images, {ordered} of them ordered, {early} early answers and {unread} that came late; {refused} refused"
     );
     assert!(applied > 300 && refused > 50, "{applied} applied, {refused} refused");
-    assert!(ordered > 170 && unordered > 100, "{ordered} tidy, {unordered} not");
+    assert!(ordered > 170 && unordered > 100, "{ordered} ordered, {unordered} not");
     assert!(early > 20_000 && unread > 20_000, "{early} early answers, {unread} late ones");
 }

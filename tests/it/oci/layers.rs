@@ -152,7 +152,7 @@ fn upper_layers_change_lower_ones() {
     };
     let (etc_a, etc_b) = ("f 755 etc/a 1 a", "f 755 etc/b 1 b");
     let (bin, sh, usr_bin) = ("l bin usr/bin", "f 755 usr/bin/sh 7 #!lower", "d 755 usr/bin");
-    for (upper, gone, come) in [
+    for (upper, removed, added) in [
         // Links in lower layers are followed on the way to a name, within the root.
         (
             Archive::default().file("bin/x", b"x").file("up/y", b"y"),
@@ -189,9 +189,9 @@ fn upper_layers_change_lower_ones() {
         (Archive::default().directory("etc/a").directory("etc"), vec![etc_a], vec!["d 755 etc/a"]),
     ] {
         let mut expected = list_names(&apply_layers([base()]).unwrap());
-        gone.iter().for_each(|line| assert!(expected.contains(&(*line).to_owned()), "{line}"));
-        expected.retain(|line| !gone.contains(&line.as_str()));
-        expected.extend(come.into_iter().map(str::to_owned));
+        removed.iter().for_each(|line| assert!(expected.contains(&(*line).to_owned()), "{line}"));
+        expected.retain(|line| !removed.contains(&line.as_str()));
+        expected.extend(added.into_iter().map(str::to_owned));
         expected.sort();
         let mut found = list_names(&apply_layers([base(), upper]).unwrap());
         found.sort();

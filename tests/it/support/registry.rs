@@ -207,9 +207,9 @@ impl State {
     /// Token and OAuth2 authentication as the distribution project specifies them.
     fn token(&self, request: &Request) -> Reply {
         let form = String::from_utf8(request.body.clone()).unwrap();
-        let asked = if request.method == "POST" { &form } else { &request.target };
+        let query = if request.method == "POST" { &form } else { &request.target };
         let is_for_this =
-            asked.contains("service=small%20registry") && asked.contains("repository%3Ateam%2Fapp%3Apull");
+            query.contains("service=small%20registry") && query.contains("repository%3Ateam%2Fapp%3Apull");
         let is_me = match request.method.as_str() {
             "POST" => form.contains("grant_type=refresh_token") && form.contains(IDENTITY),
             _ => request.header("authorization") == Some(&format!("Basic {BASIC}")),

@@ -82,8 +82,8 @@ fn dependencies() -> Vec<Row> {
     let loader = |name, change, known| -> Row { (name, over(change), vec![("/loaded", known), ("/script", "starts")]) };
     let (sh, ld) = ("bin/sh", "lib/ld");
     vec![
-        shell("the interpreter gone", change().whiteout(sh), "ENOENT"),
-        shell("the interpreter's directory gone", change().whiteout("bin"), "ENOENT"),
+        shell("the interpreter removed", change().whiteout(sh), "ENOENT"),
+        shell("the interpreter's directory removed", change().whiteout("bin"), "ENOENT"),
         shell("the interpreter of another machine", change().file(sh, foreign().bytes()), "ENOEXEC"),
         shell("the interpreter text", change().file(sh, "echo\n"), "ENOEXEC"),
         shell("the interpreter a script", change().file(sh, "#!/x\n"), "starts"),
@@ -92,7 +92,7 @@ fn dependencies() -> Vec<Row> {
         shell("the interpreter a directory", change().directory("bin").directory(sh), "EACCES"),
         shell("the interpreter a link", change().directory("bin").link(sh, "../x"), "starts"),
         shell("the interpreter a link to itself", change().directory("bin").link(sh, "sh"), "ELOOP"),
-        loader("the loader gone", change().whiteout(ld), "ENOENT"),
+        loader("the loader removed", change().whiteout(ld), "ENOENT"),
         loader("the loader of another machine", change().file(ld, foreign().bytes()), "ELIBBAD"),
         loader("the loader text", change().file(ld, "x".repeat(64)), "ELIBBAD"),
         loader("the loader short", change().file(ld, "x".repeat(63)), "EIO"),
@@ -106,9 +106,9 @@ fn dependencies() -> Vec<Row> {
 /// All cases. Each question is asked as root, and as another user, for whom only the kernel's answer is known.
 pub fn images() -> Vec<Image> {
     let other = User::Exact { uid: 10, gid: 20, supplementary_gids: Vec::new() };
-    let image = |(seed, (name, layers, asked)): (u64, Row)| {
+    let image = |(seed, (name, layers, paths)): (u64, Row)| {
         let mut questions = Vec::new();
-        for (path, known) in asked {
+        for (path, known) in paths {
             let known = Some(known).filter(|known| !known.is_empty());
             let (path, directory, user) = (path.to_owned(), "/".to_owned(), User::default());
             let question = Question { path, directory, user, known };

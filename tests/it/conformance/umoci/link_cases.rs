@@ -24,7 +24,7 @@ pub fn links() -> Vec<Row> {
             vec![("/a", "ENOENT"), ("/app/x", "starts")],
         ),
         (
-            "a link to what is put above",
+            "a link to a file of an upper layer",
             vec![link("y", "a", "/none"), change().file("none", own().bytes())],
             vec![("/a", "starts")],
         ),
@@ -55,27 +55,27 @@ pub fn links() -> Vec<Row> {
             vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
         ),
         (
-            "an opaque directory, said last",
+            "an opaque marker at the end",
             over(change().directory("app").file("app/y", own().bytes()).opaque("app")),
             vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
         ),
         (
-            "a directory gone and filled again",
+            "a directory removed and filled again",
             over(change().whiteout("app").directory("app").file("app/y", own().bytes())),
             vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
         ),
         (
-            "a directory filled again and gone",
+            "a directory filled again and removed",
             over(change().directory("app").file("app/y", own().bytes()).whiteout("app")),
             vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
         ),
         (
-            "a directory filled again and gone, not said itself",
+            "a directory filled again and removed, without an entry of its own",
             over(change().file("app/y", own().bytes()).whiteout("app")),
             vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
         ),
         (
-            "an opaque directory, not said itself",
+            "an opaque directory, without an entry of its own",
             over(change().file("app/y", own().bytes()).opaque("app")),
             vec![("/app/x", "ENOENT"), ("/app/y", "starts")],
         ),
@@ -95,17 +95,17 @@ pub fn links() -> Vec<Row> {
             vec![("/bin/y", "starts"), ("/app/b/y", "starts")],
         ),
         (
-            "a hard link to what is gone",
+            "a hard link to a removed file",
             vec![base().hard_link("hard", "x"), change().whiteout("x")],
             vec![("/hard", "starts"), ("/x", "ENOENT")],
         ),
         (
-            "a hard link to a lower layer's, which is gone",
+            "a hard link to a removed file of a lower layer",
             layered(change().hard_link("hard", "x"), change().whiteout("x")),
             vec![("/hard", "starts"), ("/x", "ENOENT")],
         ),
         (
-            "a hard link to what is replaced",
+            "a hard link to a replaced file",
             layered(change().hard_link("hard", "x"), change().file("x", "")),
             vec![("/hard", "starts"), ("/x", "ENOEXEC")],
         ),
@@ -125,7 +125,7 @@ pub fn links() -> Vec<Row> {
             vec![("/bin/x", "starts"), ("/usr/bin/x", "ENOENT"), ("/bin/sh", "ENOENT")],
         ),
         (
-            "a merged /usr, gone through its link",
+            "a merged /usr, removed through its link",
             vec![merged().link("bin", "usr/bin"), change().whiteout("bin/sh")],
             vec![("/bin/sh", "ENOENT"), ("/usr/bin/sh", "ENOENT"), ("/bin/", "EACCES")],
         ),

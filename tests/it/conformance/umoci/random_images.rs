@@ -77,12 +77,12 @@ fn base(random: &mut Random) -> Layer {
 
 /// A layer of changes. An ordered one has the parent directories before every name, as image builders write it.
 fn change(random: &mut Random) -> Layer {
-    let is_tidy = random.below(4) > 0;
+    let is_ordered = random.below(4) > 0;
     let mut layer = Layer::default();
     let mut put: BTreeMap<String, char> = BTreeMap::new();
     for _ in 0..=random.below(7) {
         let mut path = random_place(random);
-        if is_tidy && (path.starts_with("bin/") || path.starts_with("lib/")) && random.below(4) > 0 {
+        if is_ordered && (path.starts_with("bin/") || path.starts_with("lib/")) && random.below(4) > 0 {
             path = format!("usr/{path}");
         }
         let made: Vec<String> = put.keys().filter_map(|path| Some(path.rsplit_once('/')?.0.to_owned())).collect();
@@ -90,8 +90,8 @@ fn change(random: &mut Random) -> Layer {
         let (kind, what) = match random.below(18) {
             0..=6 => ('f', EntryKind::File(contents(random))),
             7..=8 => ('l', EntryKind::Link(random_path(random))),
-            9 if is_tidy && files.is_empty() => continue,
-            9 if is_tidy => ('f', EntryKind::HardLink(random.pick(&files).clone())),
+            9 if is_ordered && files.is_empty() => continue,
+            9 if is_ordered => ('f', EntryKind::HardLink(random.pick(&files).clone())),
             9 => ('f', EntryKind::HardLink(random_place(random))),
             10..=13 => ('w', EntryKind::Whiteout),
             14 => ('o', EntryKind::Opaque),
@@ -105,11 +105,11 @@ fn change(random: &mut Random) -> Layer {
         let parents: Vec<String> = path.match_indices('/').map(|(at, _)| path[..at].to_owned()).collect();
         let blocked = parents.iter().any(|parent| put.get(parent).is_some_and(|kind| *kind != 'd'));
         let opened = if kind == 'o' { 'd' } else { kind };
-        if is_tidy && (blocked || kind != 'w' && put.get(&path).is_some_and(|before| *before != opened)) {
+        if is_ordered && (blocked || kind != 'w' && put.get(&path).is_some_and(|before| *before != opened)) {
             continue;
         }
         let above: Vec<String> = parents.into_iter().chain((kind == 'o').then(|| path.clone())).collect();
-        for parent in above.into_iter().filter(|_| is_tidy) {
+        for parent in above.into_iter().filter(|_| is_ordered) {
             if put.insert(parent.clone(), 'd').is_none() {
                 layer = layer.directory(&parent);
             }
@@ -159,14 +159,14 @@ pub fn image(seed: u64) -> Image {
     }
     let mut questions = Vec::new();
     for _ in 0..12 {
-        let asked = question(&mut random, &layers);
+        let question_as_root = question(&mut random, &layers);
         let (user, group) = *random.pick(&[(10, 20), (10, 10), (11, 20), (12, 12)]);
         let groups = random.pick(&[vec![], vec![], vec![20]]).clone();
         questions.push(Question {
             user: User::Exact { uid: user, gid: group, supplementary_gids: groups },
-            ..asked.clone()
+            ..question_as_root.clone()
         });
-        questions.push(asked);
+        questions.push(question_as_root);
     }
     Image { name: format!("image {seed}"), seed, layers, questions }
 }

@@ -25,7 +25,7 @@ fn predict(stack: &LayerStack, host: Host, question: &Question, directory: Optio
 
 #[derive(Default)]
 struct Outcome {
-    laid: Vec<Unpacked>,
+    unpacked: Vec<Unpacked>,
     refused: usize,
     early: usize,
     counts: BTreeMap<String, usize>,
@@ -36,30 +36,35 @@ fn compare(images: impl Iterator<Item = Image>, (host, mirror): (Host, Host)) ->
     let mut outcome = Outcome::default();
     for image in images {
         match unpack(image) {
-            Ok(Some(laid)) => outcome.laid.push(laid),
+            Ok(Some(unpacked)) => outcome.unpacked.push(unpacked),
             Ok(None) => outcome.refused += 1,
             Err(wrong) => outcome.wrong.push(wrong),
         }
     }
-    let all = || outcome.laid.iter().flat_map(|laid| laid.image.questions.iter().map(move |question| (laid, question)));
+    let all = || {
+        outcome
+            .unpacked
+            .iter()
+            .flat_map(|unpacked| unpacked.image.questions.iter().map(move |question| (unpacked, question)))
+    };
     let places: Vec<Option<Vec<u8>>> =
-        all().map(|(laid, question)| working_directory_in(laid.complete(), &question.directory)).collect();
-    let asked = all().zip(&places).map(|((laid, question), place)| kernel::Question {
-        root: laid.root.clone(),
+        all().map(|(unpacked, question)| working_directory_in(unpacked.complete(), &question.directory)).collect();
+    let questions = all().zip(&places).map(|((unpacked, question), place)| kernel::Question {
+        root: unpacked.root.clone(),
         // If the image has no such directory, its root is used.
         directory: place.as_deref().unwrap_or(b""),
         path: question.path.as_bytes(),
         user: &question.user,
     });
-    let kernel = ask_kernel(&asked.collect::<Vec<_>>());
-    for (((laid, question), place), kernel) in all().zip(&places).zip(kernel) {
+    let kernel = ask_kernel(&questions.collect::<Vec<_>>());
+    for (((unpacked, question), place), kernel) in all().zip(&places).zip(kernel) {
         let directory = Some(place.clone().unwrap_or_default());
-        let plain = answer_text(&predict(laid.complete(), host, question, directory.clone()));
-        let mirrored = answer_text(&predict(&laid.mirrored, mirror, question, directory));
+        let plain = answer_text(&predict(unpacked.complete(), host, question, directory.clone()));
+        let mirrored = answer_text(&predict(&unpacked.mirrored, mirror, question, directory));
         let known = question.known.unwrap_or(&kernel);
         let (mut early, mut early_count) = (Vec::new(), 0);
-        let layers = laid.image.layers.len();
-        for (read, stack) in laid.stacks[..=layers].iter().enumerate() {
+        let layers = unpacked.image.layers.len();
+        for (read, stack) in unpacked.stacks[..=layers].iter().enumerate() {
             let directory =
                 if place.is_none() { Some(Vec::new()) } else { working_directory_in(stack, &question.directory) };
             match predict(stack, host, question, directory) {
@@ -71,7 +76,7 @@ fn compare(images: impl Iterator<Item = Image>, (host, mirror): (Host, Host)) ->
         if [&plain, &mirrored].into_iter().chain(&early).any(|answer| *answer != kernel) || known != kernel {
             let text =
                 format!("kernel {kernel}, predicted {plain}, mirrored {mirrored}, early {early:?}, known {known}");
-            let Image { name, layers, .. } = &laid.image;
+            let Image { name, layers, .. } = &unpacked.image;
             outcome.wrong.push(format!("{name}: {question:?}: {text}\n  {layers:?}"));
         }
         outcome.early += usize::from(early_count > 0);
@@ -96,19 +101,19 @@ fn starts_from_layers_match_the_kernel_and_runc() {
         let threads: Vec<_> = [0, 1].map(|number| scope.spawn(move || half(number))).into_iter().collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let (mut wrong, mut counts, mut laid) = (Vec::new(), BTreeMap::new(), Vec::new());
+    let (mut wrong, mut counts, mut unpacked) = (Vec::new(), BTreeMap::new(), Vec::new());
     let (mut refused, mut early) = (0, 0);
     for outcome in outcomes {
         outcome.counts.into_iter().for_each(|(answer, count)| *counts.entry(answer).or_insert(0) += count);
         wrong.extend(outcome.wrong);
-        laid.extend(outcome.laid);
+        unpacked.extend(outcome.unpacked);
         refused += outcome.refused;
         early += outcome.early;
     }
-    let is_named = |laid: &&Unpacked| laid.image.seed >= file_cases::SEED;
-    let named = laid.iter().filter(is_named).count();
-    let random = laid.iter().filter(|laid| !is_named(laid) && laid.image.layers.len() > 1).count();
-    let (starts, disagreeing) = runc::compare(&laid, hosts.0, RUNC_STARTS);
+    let is_named = |unpacked: &&Unpacked| unpacked.image.seed >= file_cases::SEED;
+    let named = unpacked.iter().filter(is_named).count();
+    let random = unpacked.iter().filter(|unpacked| !is_named(unpacked) && unpacked.image.layers.len() > 1).count();
+    let (starts, disagreeing) = runc::compare(&unpacked, hosts.0, RUNC_STARTS);
     wrong.extend(disagreeing);
     println!(
         "{random} random and {named} named images, {refused} refused by both: {counts:?}, {early} known early; by runc {starts:?}"

@@ -38,7 +38,7 @@ pub struct Unpacked {
     pub stacks: Vec<LayerStack>,
     pub mirrored: LayerStack,
     pub root: PathBuf,
-    _room: Builder,
+    _builder: Builder,
 }
 
 impl Unpacked {
@@ -78,9 +78,9 @@ pub fn unpack(image: Image) -> Result<Option<Unpacked>, String> {
     let (blobs, for_umoci) = stored(&image.layers);
     let mirrored: Vec<Layer> = image.layers.iter().map(Layer::mirrored).collect();
     match (stacks(&blobs), unpack_with_umoci(&for_umoci)) {
-        (Ok(stacks), Ok((room, root))) => {
+        (Ok(stacks), Ok((builder, root))) => {
             let mirrored = self::stacks(&stored(&mirrored).0)?.pop().unwrap();
-            Ok(Some(Unpacked { image, stacks, mirrored, root, _room: room }))
+            Ok(Some(Unpacked { image, stacks, mirrored, root, _builder: builder }))
         }
         (Err(_), Err(_)) => Ok(None),
         (ours, theirs) => Err(format!("{}: {:?} by umoci {:?}", image.name, ours.map(drop), theirs.map(drop))),

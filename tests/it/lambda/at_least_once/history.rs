@@ -108,7 +108,7 @@ pub async fn simulate(seed: u64, images: Rc<Images>) -> History {
     let settings = Settings::from_variables(variables.into_iter()).unwrap();
     let (registry, marker) = (opened.clone(), opened.clone());
     // One function handles all deliveries, like one process of Lambda.
-    let walk = Rc::new(EventHandler {
+    let handler = Rc::new(EventHandler {
         open_registry: move |_: &Repository| registry.clone(),
         open_tagger: move |_: &Repository| marker.clone(),
         notifier: Some(opened),
@@ -119,8 +119,8 @@ pub async fn simulate(seed: u64, images: Rc<Images>) -> History {
     });
     let deliver = move |event: &Event| -> Working {
         let event: EventBridgeEvent<Value> = serde_json::from_value(push_event(&event.digest, &event.tag)).unwrap();
-        let walk = Rc::clone(&walk);
-        Box::pin(async move { walk.handle(&event, None).await })
+        let handler = Rc::clone(&handler);
+        Box::pin(async move { handler.handle(&event, None).await })
     };
     let (deliveries, pushed) = (Vec::new(), Vec::new());
     let history = History {
