@@ -14,8 +14,7 @@ use clap::Args;
 
 use crate::aws::{Aws, connector_with_timeouts, default_connector};
 use crate::inspect::Inspector;
-use crate::report::Report;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, RuntimeError};
 use crate::settings::{CheckSettings, Depth, Settings, SettingsError};
 
 /// The version, followed by the commit if it was built in a git repository.
@@ -56,24 +55,21 @@ pub(super) async fn load_aws(region: Option<String>) -> Aws {
     load_aws_with(region, default_connector(), None).await
 }
 
-/// The environment variables that name a region, in order of precedence.
-pub(super) const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-
 /// Same as [`load_aws`], with another HTTP connector and, if given, other retries.
 pub(super) async fn load_aws_with(
     region: Option<String>,
     http: SharedHttpConnector,
     retries: Option<RetryConfig>,
 ) -> Aws {
+    let region_variables = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|name| std::env::var(name).ok());
     let shared = http.clone();
     let client = http_client_fn(move |_, _| shared.clone());
     let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest()).http_client(client.clone());
     if let Some(region) = region {
         loader = loader.region(Region::new(region));
-    } else if REGION_VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|region| region.is_empty())) {
+    } else if region_variables.iter().flatten().any(String::is_empty) {
         // The AWS CLI ignores an empty variable; the SDK would use it as the region.
-        let configured =
-            REGION_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|region| !region.is_empty()));
+        let configured = region_variables.into_iter().flatten().find(|region| !region.is_empty());
         let provider = ProviderConfig::without_region().with_http_client(client);
         let chain = RegionProviderChain::first_try(configured.map(Region::new))
             .or_else(ProfileFileRegionProvider::builder().configure(&provider).build())
@@ -95,10 +91,6 @@ pub(super) fn endpoint_url(service: &str) -> Option<String> {
     crate::aws::endpoint_override(service, |name| std::env::var(name).ok())
 }
 
-pub(super) fn to_pretty_json(report: &Report) -> std::io::Result<String> {
-    Ok(serde_json::to_string_pretty(report)?)
-}
-
 pub(super) fn parse_runtime(text: &str) -> Result<Runtime, String> {
-    text.parse().map_err(|error: crate::runtime::RuntimeError| error.to_string())
+    text.parse().map_err(|error: RuntimeError| error.to_string())
 }

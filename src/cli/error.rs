@@ -62,6 +62,7 @@ impl CliError {
     /// Whether the command line or a setting is wrong, so that the same command always fails in the same way.
     pub(super) fn is_usage(&self) -> bool {
         match self {
+            Self::Command { is_usage, .. } => *is_usage,
             Self::Image(_)
             | Self::WrongScheme(_)
             | Self::ForReference { .. }
@@ -71,19 +72,7 @@ impl CliError {
             | Self::SameFile { .. }
             | Self::UnknownCommand(_)
             | Self::ReservedTagKey(_) => true,
-            Self::Command { is_usage, .. } => *is_usage,
-            Self::Registry(_)
-            | Self::Handler(_)
-            | Self::FileRead { .. }
-            | Self::FileWrite { .. }
-            | Self::ImageNotFound { .. }
-            | Self::AmbiguousImage { .. }
-            | Self::ImageUnavailable { .. }
-            | Self::NoRegion
-            | Self::NoTerminal
-            | Self::DeclarationChanged
-            | Self::Interrupted
-            | Self::Output(_) => false,
+            _ => false,
         }
     }
 

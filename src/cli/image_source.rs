@@ -144,30 +144,25 @@ impl<'a> ImageChoice<'a> {
 
     /// Returns the requested image, or the only one.
     fn select(&self, requested: Option<Selector>) -> Result<Selector, CliError> {
-        match requested.or_else(|| self.images.sole_image()) {
-            Some(selector) => Ok(selector),
-            None if self.images.is_empty() => Err(self.not_found_error()),
-            None => Err(self.ambiguous_error()),
-        }
+        let selected = requested.or_else(|| self.images.sole_image());
+        selected.ok_or_else(|| self.error(!self.images.is_empty()))
     }
 
     /// Returns the image of this name, or the only one.
     fn select_by_name(&self, name: Option<&SavedImageName>) -> Result<Selector, CliError> {
         let Some(SavedImageName { repository, tag }) = name else { return self.select(None) };
         let mut found = self.images.find_by_tag(repository.as_deref(), tag);
-        match (found.pop(), found.is_empty()) {
-            (Some(selector), true) => Ok(selector),
-            (Some(_), false) => Err(self.ambiguous_error()),
-            (None, _) => Err(self.not_found_error()),
+        let is_ambiguous = found.len() > 1;
+        found.pop().filter(|_| !is_ambiguous).ok_or_else(|| self.error(is_ambiguous))
+    }
+
+    fn error(&self, is_ambiguous: bool) -> CliError {
+        let (reference, hint) = (self.reference.to_owned(), self.hint.clone());
+        if is_ambiguous {
+            CliError::AmbiguousImage { reference, hint }
+        } else {
+            CliError::ImageNotFound { reference, hint }
         }
-    }
-
-    fn not_found_error(&self) -> CliError {
-        CliError::ImageNotFound { reference: self.reference.to_owned(), hint: self.hint.clone() }
-    }
-
-    fn ambiguous_error(&self) -> CliError {
-        CliError::AmbiguousImage { reference: self.reference.to_owned(), hint: self.hint.clone() }
     }
 }
 
@@ -176,7 +171,7 @@ fn list_names(place: &str, names: Vec<String>) -> Option<String> {
     let more = names.len().saturating_sub(MAX_NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let listed: Vec<String> = names.iter().take(MAX_NAMES).map(|name| sanitize_quoted(name)).collect();
-    (!listed.is_empty()).then(|| format!("the {place} contains {}{more}", listed.join(", ")))
+    (!listed.is_empty()).then(|| format!("choose an image of the {place}: {}{more}", listed.join(", ")))
 }
 
 /// Calls the same method of whichever registry it is.

@@ -7,7 +7,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::context::{InspectArguments, build_inspector, endpoint_url, load_aws, load_settings, to_pretty_json};
+use super::context::{InspectArguments, build_inspector, endpoint_url, load_aws, load_settings};
 use super::error::CliError;
 use super::preview::NotificationPreview;
 use crate::lambda::handler::EventHandler;
@@ -77,7 +77,9 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
     };
     let output = preview.text();
     match arguments.format {
-        ReplayFormat::Json => writeln!(out, "{}", to_pretty_json(&report)?)?,
+        ReplayFormat::Json => {
+            writeln!(out, "{}", serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?)?
+        }
         ReplayFormat::Text if output.is_empty() => {
             writeln!(out, "Nothing to send: {}", report::format_headline(&report))?
         }

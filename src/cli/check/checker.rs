@@ -73,49 +73,39 @@ impl CheckRecord<'_> {
 }
 
 impl Checker<'_> {
-    /// Checks an image against its runtimes.
+    /// Checks an image against its runtimes; with `platforms_only`, reads its platforms instead.
     ///
     /// # Errors
     /// If its registry fails, or the image does not exist.
-    pub(super) async fn check(&self, source: &ImageSource) -> Result<CheckedImage, CliError> {
+    pub(super) async fn check(&self, source: &ImageSource, platforms_only: bool) -> Result<CheckedImage, CliError> {
         let start = Instant::now();
         let registry = CountingRegistry::new(&source.registry);
+        let result = if platforms_only {
+            CheckResult::Platforms(self.read_platforms(&registry, source).await?)
+        } else {
+            CheckResult::Report(self.judge(&registry, source).await?)
+        };
+        Ok(CheckedImage { result, bytes_read: registry.bytes_read(), elapsed: start.elapsed() })
+    }
+
+    async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<Report, CliError> {
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
-        let check = check_image(&registry, &source.selector, self.runtimes, self.settings, context).await?;
+        let check = check_image(registry, &source.selector, self.runtimes, self.settings, context).await?;
         if matches!(check, ImageCheck::Ignored(IgnoreReason::Deleted | IgnoreReason::Superseded, _)) {
             return Err(source.not_found_error());
         }
-        let report = check.report(ReportContext {
+        Ok(check.report(ReportContext {
             arrival: None,
             reference: &source.reference,
             repository: source.repository.as_ref(),
             tag: source.selector.tag(),
             declaration_key: &self.settings.declaration_key,
             is_platform_only: self.settings.depth < Depth::Program,
-        });
-        Ok(CheckedImage {
-            result: CheckResult::Report(report),
-            bytes_read: registry.bytes_read(),
-            elapsed: start.elapsed(),
-        })
+        }))
     }
 
     /// Reads the platforms of an image and, within the limits, the program that starts on each.
-    ///
-    /// # Errors
-    /// If its registry fails, or the image does not exist.
-    pub(super) async fn read_platforms(&self, source: &ImageSource) -> Result<CheckedImage, CliError> {
-        let start = Instant::now();
-        let registry = CountingRegistry::new(&source.registry);
-        let platforms = self.read_overview(&registry, source).await?;
-        Ok(CheckedImage {
-            result: CheckResult::Platforms(platforms),
-            bytes_read: registry.bytes_read(),
-            elapsed: start.elapsed(),
-        })
-    }
-
-    async fn read_overview(
+    async fn read_platforms(
         &self,
         registry: &impl Registry,
         source: &ImageSource,

@@ -97,8 +97,7 @@ pub(super) async fn run<O: Write, E: Write>(
     let checker = Checker { inspector: &inspector, settings: &settings, runtimes };
     let records = images.into_iter().map(async |(reference, argument)| {
         let outcome = match opener.open(reference, argument).await {
-            Ok(source) if arguments.platforms => checker.read_platforms(&source).await,
-            Ok(source) => checker.check(&source).await,
+            Ok(source) => checker.check(&source, arguments.platforms).await,
             Err(error) => Err(error),
         };
         let outcome = match outcome {

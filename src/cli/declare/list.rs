@@ -2,7 +2,6 @@
 //!
 //! A repository whose tags cannot be read is reported; the others are still listed.
 
-use std::fmt::Write as _;
 use std::io::Write;
 
 use clap::ValueEnum;
@@ -183,17 +182,16 @@ fn format_table(rows: &[DeclarationRow], region: &str, key: &str) -> String {
             lines.extend(wrap_text(&error.to_string(), TABLE_WIDTH - 4).iter().map(|line| format!("    {line}")));
         }
     }
-    let mut totals =
-        format!("{} {} in {region}: ", rows.len(), if rows.len() == 1 { "repository" } else { "repositories" });
     let counts = [
         (declared, "declared"),
         (undeclared, "without a declaration"),
         (invalid, "with an invalid declaration"),
         (failed, "whose tags could not be read"),
     ];
-    for (number, (count, kind)) in counts.iter().filter(|(count, _)| *count > 0).enumerate() {
-        write!(totals, "{}{count} {kind}", if number > 0 { ", " } else { "" }).expect("a String takes every write");
-    }
+    let counts: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
+    let noun = if rows.len() == 1 { "repository" } else { "repositories" };
+    let totals = format!("{} {noun} in {region}: {}", rows.len(), counts.join(", "));
     lines.push(String::new());
     lines.extend(wrap_text(&totals, TABLE_WIDTH));
     lines.join("\n") + "\n"
