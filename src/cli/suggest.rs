@@ -129,7 +129,7 @@ pub(super) fn suggest_existing(
     list_command: &str,
 ) -> String {
     let Some(existing) = existing else {
-        return format!("check the name and that {place} is right: {list_command} lists the {kind}");
+        return format!("check the name, and that you mean {place}: {list_command} lists its {kind}");
     };
     let ranked = rank_by_distance(wanted, existing);
     // Names that differ in more than a third of their characters are not similar.
@@ -143,7 +143,7 @@ pub(super) fn suggest_existing(
     if all.is_empty() {
         return format!("there are no {kind} in {place}");
     }
-    format!("the nearest {kind} to `{}` in {place}: {}", sanitize_quoted(wanted), join_names(&all, "and"))
+    format!("`{}` is not among the {kind} in {place}; the nearest: {}", sanitize_quoted(wanted), join_names(&all, "and"))
 }
 
 /// Joins the first few names.
@@ -182,14 +182,14 @@ mod tests {
         for (wanted, existing, hint) in [
             ("team/ap", &all[..], "did you mean `team/api` or `team/app`? They are in us-west-2"),
             ("nginx", &all[3..], "did you mean `library/nginx`? It is in us-west-2"),
-            ("something/else", &all[..1], "the nearest repositories to `something/else` in us-west-2: `team/app`"),
+            ("something/else", &all[..1], "`something/else` is not among the repositories in us-west-2; the nearest: `team/app`"),
             ("app", &[], "there are no repositories in us-west-2"),
         ] {
             assert_eq!(suggest_existing("repositories", wanted, Some(existing), "us-west-2", ""), hint);
         }
         assert_eq!(
             suggest_existing("tags", "v1", None, "team/app", "`aws ecr list-images`"),
-            "check the name and that team/app is right: `aws ecr list-images` lists the tags"
+            "check the name, and that you mean team/app: `aws ecr list-images` lists its tags"
         );
         let hostile = ["\u{1b}[2Jv1".to_owned()];
         assert!(!suggest_existing("tags", "v1", Some(&hostile), "x", "").contains('\u{1b}'));
