@@ -134,12 +134,12 @@ struct ImageChoice<'a> {
 impl<'a> ImageChoice<'a> {
     /// For an OCI layout or an archive of one, whose images are named by tags.
     fn by_tag(reference: &'a str, place: &str, images: &'a LayoutIndex) -> Self {
-        Self { reference, images, hint: list_names(place, images.tags().map(str::to_owned).collect()) }
+        Self { reference, images, hint: list_names(place, &images.tags().map(str::to_owned).collect::<Vec<_>>()) }
     }
 
     /// For an archive of `docker save`, whose images are named by repository and tag.
     fn by_name(reference: &'a str, images: &'a LayoutIndex) -> Self {
-        Self { reference, images, hint: list_names("archive", images.display_names().collect()) }
+        Self { reference, images, hint: list_names("archive", &images.display_names().collect::<Vec<_>>()) }
     }
 
     /// Returns the requested image, or the only one.
@@ -167,7 +167,7 @@ impl<'a> ImageChoice<'a> {
 }
 
 /// Lists the first [`MAX_NAMES`] names, sanitized; `None` if there are none.
-fn list_names(place: &str, names: Vec<String>) -> Option<String> {
+fn list_names(place: &str, names: &[String]) -> Option<String> {
     let more = names.len().saturating_sub(MAX_NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let listed: Vec<String> = names.iter().take(MAX_NAMES).map(|name| sanitize_quoted(name)).collect();

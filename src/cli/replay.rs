@@ -78,10 +78,10 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
     let output = preview.text();
     match arguments.format {
         ReplayFormat::Json => {
-            writeln!(out, "{}", serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?)?
+            writeln!(out, "{}", serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?)?;
         }
         ReplayFormat::Text if output.is_empty() => {
-            writeln!(out, "Nothing to send: {}", report::format_headline(&report))?
+            writeln!(out, "Nothing to send: {}", report::format_headline(&report))?;
         }
         ReplayFormat::Text => writeln!(out, "{output}")?,
     }

@@ -143,7 +143,11 @@ pub(super) fn suggest_existing(
     if all.is_empty() {
         return format!("there are no {kind} in {place}");
     }
-    format!("`{}` is not among the {kind} in {place}; the nearest: {}", sanitize_quoted(wanted), join_names(&all, "and"))
+    format!(
+        "`{}` is not among the {kind} in {place}; the nearest: {}",
+        sanitize_quoted(wanted),
+        join_names(&all, "and")
+    )
 }
 
 /// Joins the first few names.
@@ -182,7 +186,11 @@ mod tests {
         for (wanted, existing, hint) in [
             ("team/ap", &all[..], "did you mean `team/api` or `team/app`? They are in us-west-2"),
             ("nginx", &all[3..], "did you mean `library/nginx`? It is in us-west-2"),
-            ("something/else", &all[..1], "`something/else` is not among the repositories in us-west-2; the nearest: `team/app`"),
+            (
+                "something/else",
+                &all[..1],
+                "`something/else` is not among the repositories in us-west-2; the nearest: `team/app`",
+            ),
             ("app", &[], "there are no repositories in us-west-2"),
         ] {
             assert_eq!(suggest_existing("repositories", wanted, Some(existing), "us-west-2", ""), hint);

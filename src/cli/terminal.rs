@@ -75,7 +75,7 @@ impl<W: Write> StyledOutput<W> {
     }
 
     /// Writes lines, wrapped and styled, without control characters.
-    pub(super) fn write_lines(&mut self, lines: Vec<StyledLine>) -> io::Result<()> {
+    pub(super) fn write_lines(&mut self, lines: &[StyledLine]) -> io::Result<()> {
         let width = self.width.unwrap_or(usize::MAX);
         for line in lines.iter().flat_map(|line| wrap_line(line, width)) {
             for (role, text) in line {
@@ -120,7 +120,7 @@ impl<W: Write> StyledOutput<W> {
                 .with_text(format!(" {hint}"));
             lines.extend([StyledLine::unbroken(), hint]);
         }
-        self.write_lines(lines)
+        self.write_lines(&lines)
     }
 }
 

@@ -96,12 +96,9 @@ pub(super) async fn run<O: Write, E: Write>(
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let checker = Checker { inspector: &inspector, settings: &settings, runtimes };
     let records = images.into_iter().map(async |(reference, argument)| {
-        let outcome = match opener.open(reference, argument).await {
-            Ok(source) => checker.check(&source, arguments.platforms).await,
-            Err(error) => Err(error),
-        };
-        let outcome = match outcome {
-            Ok(checked) => Ok(checked),
+        let result = async { checker.check(&opener.open(reference, argument).await?, arguments.platforms).await };
+        let outcome = match result.await {
+            Ok(image) => Ok(image),
             Err(error) => Err(CheckFailure { hint: suggest::find_hint(&error).await, error }),
         };
         CheckRecord { reference, outcome }

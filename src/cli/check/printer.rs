@@ -56,7 +56,7 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
         let PrintOptions { format, is_only, is_verbose, .. } = self.options;
         match (&record.outcome, format) {
             (Ok(checked), CheckFormat::Text) => {
-                self.out.write_lines(match &checked.result {
+                self.out.write_lines(&match &checked.result {
                     CheckResult::Report(report) => report::format_lines(report),
                     CheckResult::Platforms(platforms) => platforms.lines(),
                 })?;
@@ -105,7 +105,7 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
     pub(super) fn finish(self) -> Result<Verdict, CliError> {
         match self.options.format {
             CheckFormat::Text if self.records.len() > 1 => {
-                self.out.write_lines(vec![StyledLine::wrapping(2).with_text(format_summary(&self.records))])?;
+                self.out.write_lines(&[StyledLine::wrapping(2).with_text(format_summary(&self.records))])?;
             }
             CheckFormat::Text | CheckFormat::Json => {}
             CheckFormat::Sarif => {

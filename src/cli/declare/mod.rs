@@ -103,7 +103,7 @@ pub(super) async fn run<E: Write>(
             "note: no image runs on both {one} and {other}, because Lambda does not take an index and a single image has \
              one architecture; every image of this repository will fail, unless its own tag declares a runtime"
         );
-        err.write_lines(vec![StyledLine::wrapping(2).with_text(note)])?;
+        err.write_lines(&[StyledLine::wrapping(2).with_text(note)])?;
     }
     let (name, before, after) =
         (repository.name(), format_tag_value(change.before.as_deref()), format_tag_value(change.after.as_deref()));
