@@ -82,15 +82,18 @@ pub(super) async fn load_aws_with(
     Aws::new(loader.load().await, http)
 }
 
+/// Reads the settings from the environment, as the function does.
 pub(super) fn load_settings() -> Result<Settings, SettingsError> {
     let text = |text: OsString| text.to_string_lossy().into_owned();
     Settings::from_variables(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
 }
 
+/// The endpoint that the environment sets for an AWS service, if any.
 pub(super) fn endpoint_url(service: &str) -> Option<String> {
     crate::aws::endpoint_override(service, |name| std::env::var(name).ok())
 }
 
+/// Parses an argument RUNTIME.
 pub(super) fn parse_runtime(text: &str) -> Result<Runtime, String> {
     text.parse().map_err(|error: RuntimeError| error.to_string())
 }

@@ -34,7 +34,7 @@ pub(super) struct SavedImageName {
 pub(super) enum ImageArgumentError {
     #[error("`{0}` has no directory: expected `oci:DIR[:TAG|@DIGEST]`")]
     MissingDirectory(String),
-    #[error("`{0}` has no file: expected `SCHEME:FILE[:TAG]`")]
+    #[error("`{0}` has no file: expected `oci-archive:FILE[:TAG|@DIGEST]` or `docker-archive:FILE[:[REPOSITORY:]TAG]`")]
     MissingFile(String),
     #[error("`{0}` has no valid tag: expected `docker-archive:FILE[:[REPOSITORY:]TAG]`")]
     InvalidArchiveName(String),
@@ -75,7 +75,7 @@ impl FromStr for ImageArgument {
         if let Some(rest) = text.strip_prefix("docker-archive:") {
             // The name may contain colons, so the file ends at the first one, as in skopeo.
             let (file, name) = rest.split_once(':').map_or((rest, None), |(file, name)| (file, Some(name)));
-            let file = non_empty_path(file).ok_or_else(|| ImageArgumentError::MissingFile(text.to_owned()))?;
+            let file = non_empty_path(file).ok_or_else(missing_file)?;
             let invalid_name = || ImageArgumentError::InvalidArchiveName(text.to_owned());
             return Ok(Self::DockerArchive {
                 file,
@@ -84,7 +84,7 @@ impl FromStr for ImageArgument {
         }
         // The form of skopeo.
         let text = text.strip_prefix("docker://").unwrap_or(text);
-        if !text.split('/').next().is_some_and(|host| host.contains(".dkr.ecr.")) {
+        if !registry_ref::is_ecr_uri(text) {
             let invalid = |error| ImageArgumentError::InvalidRegistryReference {
                 error,
                 nearest: registry_ref::suggest_reference(text),

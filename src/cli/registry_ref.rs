@@ -22,7 +22,7 @@ const DOCKER_HUB_SITE: &str = "hub.docker.com/";
 /// Why a text is not a reference to an image in a registry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RegistryReferenceError {
-    #[error("`{0}` is not an image in a registry")]
+    #[error("`{0}` has an unsupported scheme")]
     UnsupportedTransport(String),
     #[error("`{0}` is a page of Docker Hub's web site, not an image")]
     DockerHubPage(String),
@@ -55,6 +55,11 @@ pub(super) fn parse_registry_reference(text: &str) -> Result<(RemoteRepository, 
     let repository = name.parse()?;
     let tag = tag.map(str::parse::<Tag>).transpose()?;
     Ok((repository, Selector::new(digest, tag).unwrap_or_else(latest_tag)))
+}
+
+/// Whether the host is that of Amazon ECR's private registries.
+pub(super) fn is_ecr_uri(text: &str) -> bool {
+    text.split('/').next().is_some_and(|host| host.contains(".dkr.ecr."))
 }
 
 /// The tag of a reference without tag and digest.

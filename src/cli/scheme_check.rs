@@ -47,7 +47,8 @@ pub(super) fn detect_wrong_scheme(reference: &str, argument: Option<&ImageArgume
             let (path, _) = split_existing_path(reference)?;
             let path = Path::new(path);
             let problem = "is a local path, but a name without a scheme means an image in a registry";
-            let schemes = if path.is_file() { archive_schemes(path)? } else { layout_scheme(path)? };
+            let is_layout = path.join("oci-layout").is_file();
+            let schemes = if path.is_file() { archive_schemes(path)? } else { is_layout.then(|| vec![OCI])? };
             (problem, schemes, reference)
         }
         _ => return None,
@@ -68,11 +69,6 @@ fn strip_scheme(reference: &str) -> &str {
 fn split_existing_path(text: &str) -> Option<(&str, &str)> {
     let ends = [Some(text.len()), text.rfind("@sha256:"), text.rfind(':'), text.find(':')];
     ends.into_iter().flatten().map(|end| text.split_at(end)).find(|(path, _)| Path::new(path).exists())
-}
-
-/// The scheme of a directory, if it is a layout.
-fn layout_scheme(path: &Path) -> Option<Vec<&'static str>> {
-    path.join("oci-layout").is_file().then(|| vec![OCI])
 }
 
 /// The possible schemes of a file, if it is an archive, is compressed, or has the extension `.tar`.

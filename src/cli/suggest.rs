@@ -34,11 +34,9 @@ pub(super) const TAG_MOVED_HINT: &str =
 
 /// Finds the hint for an error. If a repository or tag does not exist, it lists those that do.
 pub(super) async fn find_hint(error: &CliError) -> Option<String> {
-    if let Some(RegistryError::RepositoryNotFound { resource, .. }) = error.registry_error()
-        && let Some(missing) = MissingRepository::parse(resource)
-    {
+    if let Some(RegistryError::RepositoryNotFound { resource, .. }) = error.registry_error() {
         // The future that loads a configuration is large.
-        return Some(Box::pin(missing.suggest_repositories()).await);
+        return Box::pin(suggest_repositories(resource)).await.or_else(|| hint::hint_for_error(error));
     }
     if let CliError::ImageNotFound { reference, hint: None } = error {
         return match reference.parse().ok()? {
@@ -52,47 +50,35 @@ pub(super) async fn find_hint(error: &CliError) -> Option<String> {
     hint::hint_for_error(error)
 }
 
-/// A repository of Amazon ECR that does not exist, parsed from its ARN.
-struct MissingRepository<'a> {
-    region: &'a str,
-    /// `None` for the caller's own account.
-    account: Option<&'a str>,
-    name: &'a str,
-}
-
-impl<'a> MissingRepository<'a> {
-    fn parse(arn: &'a str) -> Option<Self> {
-        let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        let &["arn", _, "ecr", region, account, resource] = parts.as_slice() else { return None };
-        let account = (account != "*").then_some(account);
-        Some(Self { region, account, name: resource.strip_prefix("repository/")? })
-    }
-
-    async fn suggest_repositories(&self) -> String {
-        let Self { region, account, name } = *self;
-        let listing = async {
-            let client = load_aws(Some(region.to_owned())).await.ecr_client(endpoint_url("ECR"));
-            let repositories = listing::list_repositories(&client, account, region).take(MAX_REPOSITORIES);
-            repositories.map_ok(|repository| repository.name().to_owned()).try_collect().await
-        };
-        // Both may wait for the network: without a configured region, the SDK asks the instance metadata service.
-        let (existing, configured) =
-            tokio::join!(list_with_timeout(listing), tokio::time::timeout(LISTING_TIMEOUT, load_aws(None)));
-        let (place, registry) = match account {
-            Some(account) => (format!("{region} of account {account}"), format!(" --registry-id {account}")),
-            None => (region.to_owned(), String::new()),
-        };
-        let command = format!("`aws ecr describe-repositories --region {region}{registry}`");
-        let names = suggest_existing("repositories", name, existing.as_deref(), &place, &command);
-        // A URI names its region; for a bare name it is the configured one.
-        let configured = configured.ok().and_then(|aws| aws.region().map(str::to_owned));
-        let elsewhere = match (account, configured.filter(|configured| configured != region)) {
-            (None, _) => "; choose another region with AWS_REGION".to_owned(),
-            (Some(_), Some(other)) => format!("; the region of the AWS configuration is {}", sanitize_quoted(&other)),
-            (Some(_), None) => String::new(),
-        };
-        format!("{names}{elsewhere}")
-    }
+/// Suggests repositories instead of the one that this ARN names; `None` if it is not the ARN of a repository.
+async fn suggest_repositories(arn: &str) -> Option<String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let &["arn", _, "ecr", region, account, resource] = parts.as_slice() else { return None };
+    let name = resource.strip_prefix("repository/")?;
+    // `*` is the caller's own account.
+    let account = (account != "*").then_some(account);
+    let listing = async {
+        let client = load_aws(Some(region.to_owned())).await.ecr_client(endpoint_url("ECR"));
+        let repositories = listing::list_repositories(&client, account, region).take(MAX_REPOSITORIES);
+        repositories.map_ok(|repository| repository.name().to_owned()).try_collect().await
+    };
+    // Both may wait for the network: without a configured region, the SDK asks the instance metadata service.
+    let (existing, configured) =
+        tokio::join!(list_with_timeout(listing), tokio::time::timeout(LISTING_TIMEOUT, load_aws(None)));
+    let (place, registry) = match account {
+        Some(account) => (format!("{region} of account {account}"), format!(" --registry-id {account}")),
+        None => (region.to_owned(), String::new()),
+    };
+    let command = format!("`aws ecr describe-repositories --region {region}{registry}`");
+    let names = suggest_existing("repositories", name, existing.as_deref(), &place, &command);
+    // A URI names its region; for a bare name it is the configured one.
+    let configured = configured.ok().and_then(|aws| aws.region().map(str::to_owned));
+    let elsewhere = match (account, configured.filter(|configured| configured != region)) {
+        (None, _) => "; choose another region with AWS_REGION".to_owned(),
+        (Some(_), Some(other)) => format!("; the region of the AWS configuration is {}", sanitize_quoted(&other)),
+        (Some(_), None) => String::new(),
+    };
+    Some(format!("{names}{elsewhere}"))
 }
 
 async fn suggest_ecr_tags(repository: &Repository, selector: &Selector) -> Option<String> {

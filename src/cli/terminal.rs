@@ -94,24 +94,21 @@ impl<W: Write> StyledOutput<W> {
         error: &CliError,
         hint: Option<&str>,
     ) -> io::Result<()> {
-        let messages = distinct_messages(error);
-        let reference = reference.filter(|reference| !messages.iter().any(|message| message.contains(reference)));
+        let mut messages = distinct_messages(error);
+        if let Some(reference) = reference.filter(|reference| !messages.iter().any(|text| text.contains(reference))) {
+            messages[0] = format!("{reference}: {}", messages[0]);
+        }
         let mut lines = Vec::new();
-        for (number, message) in messages.iter().enumerate() {
-            // Some messages of the SDK have several lines: where it looked for credentials.
+        for message in &messages {
+            let (indent, role, label) = match lines.len() {
+                0 => ("", SpanRole::Verdict(Verdict::Fails), "error:"),
+                _ => ("  ", SpanRole::FieldName, "caused by:"),
+            };
+            // Some messages of the SDK have several lines, which list where it looked for credentials.
             let mut parts = message.lines();
-            let first = parts.next().unwrap_or_default();
-            lines.push(if number == 0 {
-                let reference = reference.map(|reference| format!(" {reference}:")).unwrap_or_default();
-                StyledLine::wrapping(2)
-                    .with_span(SpanRole::Verdict(Verdict::Fails), "error:")
-                    .with_text(format!("{reference} {first}"))
-            } else {
-                StyledLine::wrapping(4)
-                    .with_text("  ")
-                    .with_span(SpanRole::FieldName, "caused by:")
-                    .with_text(format!(" {first}"))
-            });
+            let first = format!(" {}", parts.next().unwrap_or_default());
+            let line = StyledLine::wrapping(indent.len() + 2).with_text(indent);
+            lines.push(line.with_span(role, label).with_text(first));
             lines.extend(parts.map(|part| StyledLine::wrapping(4).with_text(format!("    {}", part.trim_start()))));
         }
         if let Some(hint) = hint {

@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 
 use self::checker::{CheckFailure, CheckRecord, Checker};
 pub(super) use self::printer::ERROR_SCHEMA;
-use self::printer::{CheckFormat, CheckPrinter, PrintOptions};
+use self::printer::{CheckFormat, CheckPrinter};
 pub use self::sarif::report_to_sarif;
 use super::context::{InspectArguments, build_inspector, load_settings, parse_runtime};
 use super::error::CliError;
@@ -26,7 +26,8 @@ use crate::verdict::Verdict;
 /// Check whether images will start on the runtimes that they are meant for.
 ///
 /// Prints a report for each image: what it is, whether it starts, and how to fix it if it does not. Without --runtime, an
-/// image is checked against the runtimes that its tag, the resource tag of its repository or its label declares.
+/// image is checked against the runtimes that its tag, the resource tag of its repository or its label declares. If none
+/// is declared, the image fails only if it contradicts itself.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CheckArguments {
@@ -36,7 +37,8 @@ pub(super) struct CheckArguments {
     /// registries with those of docker. HOST defaults to Docker Hub, TAG to `latest`.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
-    /// A runtime that the images are meant for, for example `ecs/arm64`. May be given several times.
+    /// A runtime that the images are meant for, for example `ecs/arm64`; `ecr-preflight --help` lists all of them. May be
+    /// given several times.
     #[arg(long = "runtime", value_name = "RUNTIME", value_parser = parse_runtime)]
     runtimes: Vec<Runtime>,
     /// Print to standard error how much was read, and how long it took.
@@ -104,13 +106,15 @@ pub(super) async fn run<O: Write, E: Write>(
         CheckRecord { reference, outcome }
     });
     let mut records = std::pin::pin!(stream::iter(records).buffered(MAX_CONCURRENT_IMAGES));
-    let options = PrintOptions {
+    let mut printer = CheckPrinter {
         format: arguments.format,
         is_verbose: arguments.verbose,
         dockerfile: &arguments.dockerfile,
         is_only,
+        out,
+        err,
+        records: Vec::new(),
     };
-    let mut printer = CheckPrinter::new(options, out, err);
     while let Some(record) = records.next().await {
         printer.add(record)?;
     }

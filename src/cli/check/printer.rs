@@ -25,35 +25,26 @@ pub(super) enum CheckFormat {
     Junit,
 }
 
-/// Options of the output.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PrintOptions<'a> {
+/// Prints results, and keeps them for what is printed at the end.
+pub(super) struct CheckPrinter<'a, O, E> {
     pub(super) format: CheckFormat,
     pub(super) is_verbose: bool,
     /// The file that a SARIF log shows findings at.
     pub(super) dockerfile: &'a str,
     /// Whether the command line names one image only.
     pub(super) is_only: bool,
-}
-
-pub(super) struct CheckPrinter<'a, O, E> {
-    options: PrintOptions<'a>,
-    out: &'a mut StyledOutput<O>,
-    err: &'a mut StyledOutput<E>,
-    records: Vec<CheckRecord<'a>>,
+    pub(super) out: &'a mut StyledOutput<O>,
+    pub(super) err: &'a mut StyledOutput<E>,
+    pub(super) records: Vec<CheckRecord<'a>>,
 }
 
 impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
-    pub(super) fn new(options: PrintOptions<'a>, out: &'a mut StyledOutput<O>, err: &'a mut StyledOutput<E>) -> Self {
-        Self { options, out, err, records: Vec::new() }
-    }
-
     /// Adds the next record, and prints it if the format prints images one by one.
     ///
     /// # Errors
     /// If it cannot be printed.
     pub(super) fn add(&mut self, record: CheckRecord<'a>) -> Result<(), CliError> {
-        let PrintOptions { format, is_only, is_verbose, .. } = self.options;
+        let Self { format, is_only, is_verbose, .. } = *self;
         match (&record.outcome, format) {
             (Ok(checked), CheckFormat::Text) => {
                 self.out.write_lines(&match &checked.result {
@@ -103,13 +94,13 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
     /// # Errors
     /// If it cannot be printed.
     pub(super) fn finish(self) -> Result<Verdict, CliError> {
-        match self.options.format {
+        match self.format {
             CheckFormat::Text if self.records.len() > 1 => {
                 self.out.write_lines(&[StyledLine::wrapping(2).with_text(format_summary(&self.records))])?;
             }
             CheckFormat::Text | CheckFormat::Json => {}
             CheckFormat::Sarif => {
-                writeln!(self.out, "{}", sarif::format_sarif(&self.records, self.options.dockerfile)?)?;
+                writeln!(self.out, "{}", sarif::format_sarif(&self.records, self.dockerfile)?)?;
             }
             CheckFormat::Junit => writeln!(self.out, "{}", junit::format_junit(&self.records)?)?,
         }

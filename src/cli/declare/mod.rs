@@ -10,6 +10,7 @@ use clap::Args;
 use self::list::DeclareListFormat;
 use super::context::{endpoint_url, load_aws, load_settings, parse_runtime};
 use super::error::CliError;
+use super::registry_ref::is_ecr_uri;
 use super::terminal::StyledOutput;
 use crate::aws::Aws;
 use crate::declare::{DeclarationChange, declaration_value, find_conflict, write_declaration};
@@ -163,7 +164,7 @@ impl FromStr for RepositoryArgument {
         if text.starts_with("arn:") {
             return Repository::from_arn(text).map(Self::Repository);
         }
-        if text.split('/').next().is_some_and(|host| host.contains(".dkr.ecr.")) {
+        if is_ecr_uri(text) {
             return text.parse().map(Self::Repository);
         }
         // Account and region are not known yet; any valid ones serve to validate the name.
