@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &BinaryArguments, out: &mut impl Write) -> Result<V
     writeln!(out, "{path} is built for {platform}")?;
     let mut worst = Verdict::Runs;
     for runtime in &arguments.runtimes {
-        // The header shows the architecture only, so this is no promise that the program starts.
+        // The header shows the architecture only, so the text does not promise that the program starts.
         let (verdict, result) = match runtime.compatibility_with(&platform) {
             Compatibility::Compatible => (Verdict::Runs, "it has the right architecture for"),
             Compatibility::Unknown(_) => (Verdict::Unknown, "it may not start on"),

@@ -1,4 +1,4 @@
-//! Hints: the next step after an error, as far as the error itself shows it.
+//! Hints: the next step after an error, derived from the error itself.
 //!
 //! Nothing is looked up here; [`super::suggest`] lists the names that exist.
 

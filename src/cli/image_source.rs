@@ -171,7 +171,7 @@ fn list_names(place: &str, names: &[String]) -> Option<String> {
     let more = names.len().saturating_sub(MAX_NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let listed: Vec<String> = names.iter().take(MAX_NAMES).map(|name| sanitize_quoted(name)).collect();
-    (!listed.is_empty()).then(|| format!("choose an image of the {place}: {}{more}", listed.join(", ")))
+    (!listed.is_empty()).then(|| format!("choose an image in the {place}: {}{more}", listed.join(", ")))
 }
 
 /// Calls the same method of whichever registry it is.

@@ -88,7 +88,7 @@ pub(super) async fn run<O: Write, E: Write>(
         return Err(CliError::UnsupportedFormat);
     }
     let is_only = arguments.images.len() == 1;
-    // All references are parsed before the first image is read: a typing error is no verdict on an image.
+    // All references are parsed before the first image is read: a typing error is not a verdict on an image.
     let images: Vec<_> = arguments
         .images
         .iter()
