@@ -3,7 +3,7 @@
 //! Does not list anything: what was listed while looking is what is offered.
 
 use super::lister::{AuditScope, ListingCounts};
-use crate::cli::hint;
+use crate::cli::suggest;
 use crate::text::sanitize_quoted;
 
 /// What makes a pattern of a text elsewhere; no name of a repository has any.
@@ -31,7 +31,7 @@ pub(super) fn describe_empty_scope(scope: &AuditScope, counts: &ListingCounts) -
     } else if let Some((before, _)) = prefix.split_once(PATTERN_CHARACTERS) {
         format!("a prefix is no pattern: `--prefix {}` is enough", sanitize_quoted(before))
     } else {
-        hint::suggest_existing("repositories", prefix, Some(&names), region, "")
+        suggest::suggest_existing("repositories", prefix, Some(&names), region, "")
     };
     (what, hint)
 }

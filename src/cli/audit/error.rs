@@ -6,6 +6,7 @@ use std::io;
 
 use super::results_file::ResultsError;
 use super::via_lambda::{LogFollowError, ViaLambdaError};
+use crate::cli::error::CliError;
 use crate::cli::hint;
 use crate::registry::RegistryError;
 
@@ -54,5 +55,15 @@ impl AuditError {
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+impl From<AuditError> for CliError {
+    fn from(error: AuditError) -> Self {
+        if matches!(error, AuditError::Interrupted) {
+            return Self::Interrupted;
+        }
+        let (hint, is_usage) = (error.hint(), matches!(error, AuditError::NoTopic));
+        Self::Command { source: Box::new(error), hint, is_usage }
     }
 }

@@ -34,7 +34,7 @@ use std::time::{Duration, SystemTime};
 pub(super) use self::arguments::AuditArguments;
 use self::arguments::AuditFormat;
 use self::counting_connector::CountingConnector;
-pub(super) use self::error::AuditError;
+use self::error::AuditError;
 use self::lister::{AuditScope, ImageLister, ListingCounts};
 use self::missing::AuditGaps;
 use self::progress::AuditProgress;
