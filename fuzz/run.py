@@ -38,7 +38,7 @@ def build(work):
 
 
 def seeds(work):
-    command = ["cargo", "test", "--quiet", "--locked", "--features", "cli", "--test", "it", "untrusted_input::corpus::", "--", "--ignored"]
+    command = ["cargo", "test", "--quiet", "--locked", "--test", "it", "untrusted_input::corpus::", "--", "--ignored"]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"TEST_CORPUS": str(work)})
 
 

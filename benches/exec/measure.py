@@ -206,7 +206,7 @@ def unpacked(images, tag, work):
 
 def build(target):
     environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
-    run("cargo", "build", "--quiet", "--locked", "--release", "--features", "cli", "--bin", "ecr-preflight",
+    run("cargo", "build", "--quiet", "--locked", "--release", "--bin", "ecr-preflight",
         cwd=ROOT, env=environment)
     run("cargo", "build", "--quiet", "--locked", "--release", cwd=HERE / "inflate", env=environment)
     return target / "release/ecr-preflight", target / "release/inflate"

@@ -80,7 +80,7 @@ def main():
     arguments = parser.parse_args()
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     if arguments.tool is None:
-        build = ["cargo", "build", "--quiet", "--release", "--locked", "--features", "cli", "--bin", "ecr-preflight"]
+        build = ["cargo", "build", "--quiet", "--release", "--locked", "--bin", "ecr-preflight"]
         subprocess.run(build, cwd=ROOT, check=True)
         arguments.tool = target / "release/ecr-preflight"
     work = arguments.work or target / "hostile"

@@ -48,6 +48,9 @@ WARM_EVENTS = 8
 # How long an answer may take before the function counts as hung; under valgrind it is some fifty times slower.
 PATIENCE_S = 20
 
+# The function's features: without the command-line tool.
+FUNCTION = ["--no-default-features", "--features", "lambda"]
+
 ROOTS = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"]
 ACCOUNT, REGION, NAME, TAG = "123456789012", "us-west-2", "team/app", "1.4.2"
 
@@ -332,11 +335,10 @@ class Function:
         return int(re.search(r"^(?:totals|summary): (\d+)", counts.read_text(), re.MULTILINE)[1])
 
 
-def build(directory, name, profile=()):
-    """Builds one binary, with these settings of the profile besides its own: where it is."""
+def build(directory, name, *options):
+    """Builds one binary in release mode with these options of `cargo build`; returns its path."""
     target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
-    command = ["cargo", "build", "--release", "--locked", "--bin", name, "--target-dir", target]
-    command += [part for setting in profile for part in ("--config", setting)]
+    command = ["cargo", "build", "--release", "--locked", "--bin", name, "--target-dir", target, *options]
     command += ["--message-format", "json-render-diagnostics"]
     built = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, check=True, text=True)
     artifacts = [json.loads(line) for line in built.stdout.splitlines()]
@@ -427,9 +429,10 @@ def main():
     parser.add_argument("--binary", type=Path, metavar="FILE", help="measure this function instead of building one")
     arguments = parser.parse_args()
 
-    binary = arguments.binary.resolve() if arguments.binary else build(ROOT, "bootstrap")
+    binary = arguments.binary.resolve() if arguments.binary else build(ROOT, "bootstrap", *FUNCTION)
     profile = tomllib.loads((ROOT / "Cargo.toml").read_text())["profile"]["release"]
-    empty = build(HERE / "empty", "empty", settings("profile.release", profile))
+    same_profile = [part for setting in settings("profile.release", profile) for part in ("--config", setting)]
+    empty = build(HERE / "empty", "empty", *same_profile)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         aws = Aws(directory)

@@ -68,7 +68,7 @@ def main():
     arguments = parser.parse_args()
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
     if not arguments.tool:
-        build = ["cargo", "build", "--quiet", "--locked", "--release", "--features", "cli", "--bin", "ecr-preflight"]
+        build = ["cargo", "build", "--quiet", "--locked", "--release", "--bin", "ecr-preflight"]
         subprocess.run(build, cwd=ROOT, check=True)
     tool = arguments.tool or target / "release/ecr-preflight"
     port = free_port()
