@@ -143,7 +143,8 @@ def main():
                         "other benchmarks run ten times as often (default: 5)")
     parser.add_argument("--check", action="store_true", help="exit with code 1 if a limit is exceeded")
     parser.add_argument("--write", action="store_true", help="write the page to docs/")
-    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench", help="directory for figures and page (default: %(default)s)")
+    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench",
+                        help="directory for figures and page (default: %(default)s)")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     work.mkdir(parents=True, exist_ok=True)

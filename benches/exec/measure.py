@@ -69,7 +69,7 @@ class Layout:
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}
 
     def layer(self, tar):
-        """Adds a layer from a tar file, compressed by pigz at gzip's default level; returns its descriptor and diff ID."""
+        """Adds a layer from a tar file, with pigz at gzip's default level; returns its descriptor and diff ID."""
         packed = run("pigz", "-6", "-n", "-c", tar, stdout=subprocess.PIPE).stdout
         with open(tar, "rb") as file:
             diff = hashlib.file_digest(file, "sha256").hexdigest()
@@ -219,7 +219,8 @@ def main():
     parser.add_argument("--make", action="store_true", help="only build the images")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write the results to this file")
     parser.add_argument("--check", action="store_true", help="exit with code 1 if a limit is exceeded")
-    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench-exec", help="directory for the images (default: %(default)s)")
+    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench-exec",
+                        help="directory for the images (default: %(default)s)")
     parser.add_argument("--target", type=pathlib.Path,
                         default=pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve())
     arguments = parser.parse_args()
@@ -258,7 +259,7 @@ def main():
         if tag == "a":
             checks.append((share > MAX_SHARE_A, f"(a) reads {share:.1%} of the bytes, more than {MAX_SHARE_A:.0%}"))
         if tag == "c":
-            checks.append((seconds / bare > MAX_TO_INFLATE_C, f"(c) takes {seconds / bare:.2f} times as long as the bare inflate"))
+            checks.append((seconds / bare > MAX_TO_INFLATE_C, f"(c) takes {seconds / bare:.2f} times the bare inflate"))
             checks.append((tar / seconds < MIN_TAR_TO_TOOL_C, f"(c) is only {tar / seconds:.1f} times as fast as tar t"))
         wrong += [text for is_wrong, text in checks if is_wrong]
     if arguments.json:

@@ -36,7 +36,7 @@ class Layout:
         (self.directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [descriptor]}))
 
     def image(self, layers, run=None, config=None, **manifest):
-        """Writes an image of these layers, the lowest first; each is given as bytes or as a pair of media type and bytes."""
+        """Writes an image of these layers, the lowest first; each is bytes, or a pair of media type and bytes."""
         if config is None:
             config = json.dumps({"os": "linux", "architecture": "amd64", "config": run or {"Cmd": ["/app"]}}).encode()
         typed = [layer if isinstance(layer, tuple) else (LAYER, layer) for layer in layers]
@@ -87,7 +87,7 @@ def packed(*entries, end=bytes(1024)):
 
 
 def deflated(*parts):
-    """Compresses parts with gzip. Each part is a pair of bytes and a number of repetitions, and is deflated only once. The
+    """Compresses parts with gzip. Each is a pair of bytes and a number of repetitions, and is deflated only once. The
     checksum at the end is wrong: a reader should stop before it."""
     out = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff"]
     for data, times in parts:
@@ -146,7 +146,7 @@ def ten_million_entries(layout):
 
 
 def million_names(layout):
-    """As many names as one layer can have, in a directory without an entry of its own, so that each is added separately."""
+    """As many names as a layer can have, in a directory without its own entry, so that each is added separately."""
     layout.image([packed(*numbered(b"d/f", 1_000_000))])
 
 

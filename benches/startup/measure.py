@@ -406,7 +406,7 @@ def excesses(costs):
     own, empty = costs.values()
     start = "start to the first request, ms"
     limits = [
-        ("the start takes {:.2f} times as long as that of the empty function", own[start] / empty[start], MAX_START_RATIO),
+        ("the start takes {:.2f} times that of the empty function", own[start] / empty[start], MAX_START_RATIO),
         ("peak memory is {:.2f} MiB", own["peak memory, MiB"], MAX_PEAK_MIB),
         ("bootstrap.zip is {:.2f} MB", own["bootstrap.zip, MB"], MAX_ZIP_MB),
         (

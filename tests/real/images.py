@@ -34,7 +34,7 @@ def install():
     if not missing and not missing_architectures:
         return
     if os.geteuid() != 0:
-        sys.exit(f"error: as root, install {missing} and add the architectures {missing_architectures} with `dpkg --add-architecture`")
+        sys.exit(f"error: as root, install {missing}, and run `dpkg --add-architecture` for {missing_architectures}")
     for name in missing_architectures:
         run("dpkg", "--add-architecture", name)
     run("apt-get", "update")
