@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every fuzzer for some time, several in parallel, and prints a table of the results.
 
-The seeds are written by a test (`tests/it/untrusted_input/corpus.rs`). The corpus is kept in the work directory for the
+The seeds are written by a test (`tests/it/untrusted_input/fuzz_seeds.rs`). The corpus is kept in the work directory for the
 next run. The exit code is 1 if an input crashes a fuzzer or exceeds the limits of time or memory. Needs cargo-fuzz, a
 C++ compiler and Python 3.9.
 """
@@ -38,7 +38,7 @@ def build(work):
 
 
 def seeds(work):
-    command = ["cargo", "test", "--quiet", "--locked", "--test", "it", "untrusted_input::corpus::", "--", "--ignored"]
+    command = ["cargo", "test", "--quiet", "--locked", "--test", "it", "untrusted_input::fuzz_seeds::", "--", "--ignored"]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"TEST_CORPUS": str(work)})
 
 
