@@ -19,7 +19,7 @@ fn readme_commands_print_what_is_shown() {
     let consoles = consoles(&fs::read_to_string("README.md").unwrap());
     assert!(consoles.len() >= 4, "the README shows commands");
     for (command, printed) in consoles {
-        let own = command.strip_prefix("ecr-preflight ").or(command.strip_prefix("cargo run --features cli -- "));
+        let own = command.strip_prefix("ecr-preflight ").or(command.strip_prefix("cargo run -- "));
         match own {
             Some(arguments) => {
                 let mut tool = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
