@@ -80,6 +80,7 @@ impl Checker<'_> {
             repository: source.repository.as_ref(),
             tag: source.selector.tag(),
             declaration_key: &self.rules.declaration_key,
+            docs_url: self.rules.docs_url.as_deref(),
             is_platform_only: self.rules.depth < Depth::Program,
         });
         Ok(CheckedImage {
