@@ -120,9 +120,8 @@ impl Inspector {
             let results: Vec<ProbeResult> =
                 targets.iter().map(|target| probe.run(&stack, *target, runs_32_bit)).collect();
             // A probe that ran until the deadline may be unsettled only because its look-ups ended.
-            let is_known = |result: &ProbeResult| {
-                matches!(result, ProbeResult::Settled(InspectionOutcome::Launches(..)))
-            };
+            let is_known =
+                |result: &ProbeResult| matches!(result, ProbeResult::Settled(InspectionOutcome::Launches(..)));
             if deadline::is_past(deadline) && !results.iter().all(is_known) {
                 return for_all(InspectionOutcome::TimedOut);
             }

@@ -103,7 +103,8 @@ async fn load_layer<R: Registry>(
 ) -> Result<LayerResult, RegistryError> {
     let digest = &layer.digest;
     let unreadable = |reason: String| Ok(Err(InspectionOutcome::Unreadable(reason)));
-    let unavailable = |reason: String| Ok(Err(InspectionOutcome::Unavailable(format!("layer {} {reason}", digest.short()))));
+    let unavailable =
+        |reason: String| Ok(Err(InspectionOutcome::Unavailable(format!("layer {} {reason}", digest.short()))));
     match layer.access {
         LayerAccess::Readable => {}
         LayerAccess::Encrypted => return unreadable("one of the layers is encrypted".to_owned()),

@@ -39,9 +39,8 @@ pub(super) fn plan_inspections<'a>(
         }
         ImageContent::Index(entries) => {
             for runtime in runtimes.iter().filter(|runtime| runtime.profile().service.accepts_index()) {
-                let is_compatible = |entry: &&IndexEntry| {
-                    runtime.compatibility_with(&entry.platform) == Compatibility::Compatible
-                };
+                let is_compatible =
+                    |entry: &&IndexEntry| runtime.compatibility_with(&entry.platform) == Compatibility::Compatible;
                 if let Some(single) = entries.iter().find(is_compatible).and_then(IndexEntry::image) {
                     add(single, InspectionTarget::for_runtime(*runtime));
                 }

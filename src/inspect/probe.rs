@@ -43,12 +43,7 @@ impl<'a> EntrypointProbe<'a> {
 
     /// Predicts what starts on a target, by these files. `runs_32_bit` is whether the host starts 32-bit programs, if that
     /// is known.
-    pub(super) fn run(
-        &self,
-        files: &dyn FileTree,
-        target: InspectionTarget,
-        runs_32_bit: Option<bool>,
-    ) -> ProbeResult {
+    pub(super) fn run(&self, files: &dyn FileTree, target: InspectionTarget, runs_32_bit: Option<bool>) -> ProbeResult {
         let files = &BudgetedFiles { files, budget: &self.budget };
         let (mounts, unread_volume) = self.resolve_mounts(files);
         let working_directory = self.process.working_directory.as_bytes();

@@ -10,7 +10,8 @@ use crate::oci::{Image, ImageContent};
 use crate::verdict::{Fault, FaultCode, Finding, Judgement, Verdict};
 
 /// The remark on every image if the inspection of programs is disabled.
-const PROGRAM_NOT_INSPECTED: &str = "platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec";
+const PROGRAM_NOT_INSPECTED: &str =
+    "platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec";
 
 impl Report {
     /// Creates the report about an image that was judged; `image` is `None` if it could not be read.

@@ -128,11 +128,11 @@ mod tests {
                 .with_span(SpanRole::Code, "platform-mismatch:")
                 .with_text(" its config says linux/amd64")
         };
-        assert_eq!(texts(line(), 41), ["  platform-mismatch: its config says linux/amd64"]);
-        assert_eq!(texts(line(), 40), ["  platform-mismatch: its config says", "    linux/amd64"]);
+        assert_eq!(texts(line(), 48), ["  platform-mismatch: its config says linux/amd64"]);
+        assert_eq!(texts(line(), 47), ["  platform-mismatch: its config says", "    linux/amd64"]);
         assert_eq!(texts(line(), 20), ["  platform-mismatch:", "    its config says", "    linux/amd64"]);
         assert_eq!(
-            line().wrap(40)[0].spans[1],
+            line().wrap(47)[0].spans[1],
             StyledSpan { role: SpanRole::Code, text: "platform-mismatch:".to_owned() }
         );
     }

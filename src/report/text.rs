@@ -135,8 +135,7 @@ pub const OVERRIDE_NOTE: &str = "This is what the image's own entrypoint and com
 
 /// The remarks below a report.
 pub(super) fn collect_remarks(report: &Report) -> Vec<String> {
-    let mut remarks: Vec<String> =
-        report.exec.iter().filter_map(|exec| describe_unknown_start(report, exec)).collect();
+    let mut remarks: Vec<String> = report.exec.iter().filter_map(|exec| describe_unknown_start(report, exec)).collect();
     remarks.dedup();
     if report.faults().any(|fault| fault.code.is_exec()) {
         remarks.push(OVERRIDE_NOTE.to_owned());

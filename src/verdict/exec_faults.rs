@@ -125,8 +125,10 @@ impl FailedFile<'_> {
             }
             Defect::CarriageReturn => {
                 let script = self.referrer.as_deref().unwrap_or(path);
-                format!("the first line of {script} ends with a carriage return (CRLF), which becomes part of the \
-                         interpreter's name")
+                format!(
+                    "the first line of {script} ends with a carriage return (CRLF), which becomes part of the \
+                         interpreter's name"
+                )
             }
             Defect::OtherLibc => format!("{file} is not in the image, which has the loader of another C library"),
             Defect::NotADirectory => format!("a parent of {file} is not a directory"),

@@ -63,8 +63,7 @@ fn resolve_intended(intent: &Intent, image: &Image) -> Vec<DeclaredRuntime> {
             let mut runtimes: Vec<Runtime> = intent.declared.iter().map(with_hint).collect();
             runtimes.dedup();
             // Which runtimes are meant depends on declared platforms only, not on what the programs do.
-            let runs =
-                |runtime: &Runtime| judge_runtime(*runtime, &runtimes, image, &[]).verdict == Verdict::Runs;
+            let runs = |runtime: &Runtime| judge_runtime(*runtime, &runtimes, image, &[]).verdict == Verdict::Runs;
             if !runtimes.is_empty() && runtimes.iter().all(runs) {
                 runtimes.into_iter().map(by_tag).collect()
             } else {

@@ -218,11 +218,7 @@ fn have_identical_layers(a: &IndexEntry, b: &IndexEntry) -> bool {
     // Two different commands may each start a program of their own among the same files.
     let is_one_command = !(one_starts && other_starts) || one.process.argv == other.process.argv;
     let digests = |single: &PlatformImage| single.layers.iter().map(|layer| layer.digest.clone()).collect::<Vec<_>>();
-    differ
-        && (one_starts || other_starts)
-        && is_one_command
-        && !one.layers.is_empty()
-        && digests(one) == digests(other)
+    differ && (one_starts || other_starts) && is_one_command && !one.layers.is_empty() && digests(one) == digests(other)
 }
 
 /// The platforms of an index in one phrase.

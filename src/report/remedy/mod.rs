@@ -73,8 +73,7 @@ pub(super) fn suggest_remedies(
             let platforms = deduplicate(runtimes.iter().map(|runtime| runtime.platform().to_string()));
             let platform =
                 if platforms.is_empty() { String::new() } else { format!(" --platform {}", platforms.join(",")) };
-            let command =
-                format!("docker buildx build{platform}{} --tag {uri} --push .", attestation_flags(&runtimes));
+            let command = format!("docker buildx build{platform}{} --tag {uri} --push .", attestation_flags(&runtimes));
             vec![Remedy::with_command("Push the image, or its index, under this tag again", command)]
         }
         _ => Vec::new(),

@@ -51,7 +51,9 @@ pub(super) fn program_remedies(fault: &Fault, program: &FailedProgram, context: 
         | Defect::NameTooLong => match role {
             FileRole::Loader => "Link the program statically, or use a base image that has its C library",
             FileRole::Interpreter => "Install the interpreter in the image, or use one that is there",
-            FileRole::Program if !program.is_entrypoint => "Install the program in the image, or start one that is there",
+            FileRole::Program if !program.is_entrypoint => {
+                "Install the program in the image, or start one that is there"
+            }
             FileRole::Program if !program.path.contains('/') => {
                 "Copy the program to a directory of PATH, executable for all users, or name it by its path"
             }
@@ -77,9 +79,9 @@ fn format_remedies(
         FileFormat::Empty => vec![Remedy::advice_only(
             "Copy the file again: a build step left it empty, for example a failed download or a redirection",
         )],
-        FileFormat::InvalidShebang => vec![Remedy::advice_only(
-            "Begin the script with `#!` and the path of an interpreter, in at most 256 bytes",
-        )],
+        FileFormat::InvalidShebang => {
+            vec![Remedy::advice_only("Begin the script with `#!` and the path of an interpreter, in at most 256 bytes")]
+        }
         FileFormat::NoShebang => vec![
             Remedy::with_command(
                 "Begin the script with a line that names its interpreter",
@@ -97,9 +99,9 @@ fn format_remedies(
         )],
         FileFormat::MachO => linux_build_remedies("macOS", fault.platform.as_ref()),
         FileFormat::Pe => linux_build_remedies("Windows", fault.platform.as_ref()),
-        FileFormat::Wasm => vec![Remedy::advice_only(
-            "Use a WebAssembly runtime as the entrypoint, and the module as its argument",
-        )],
+        FileFormat::Wasm => {
+            vec![Remedy::advice_only("Use a WebAssembly runtime as the entrypoint, and the module as its argument")]
+        }
         FileFormat::NonExecutableElf | FileFormat::DamagedElf | FileFormat::Other => {
             vec![Remedy::advice_only("Copy the program again: the file is truncated, damaged, or not a program")]
         }
@@ -120,11 +122,7 @@ fn file_name(path: &str) -> &str {
 }
 
 /// Builds the program for the declared platform. `build_hints` show why it was built for another one.
-fn rebuild_remedies(
-    platform: Option<&Platform>,
-    build_hints: &[BuildHint],
-    context: ReportContext<'_>,
-) -> Vec<Remedy> {
+fn rebuild_remedies(platform: Option<&Platform>, build_hints: &[BuildHint], context: ReportContext<'_>) -> Vec<Remedy> {
     let from_hint = |hint: &BuildHint| {
         Remedy::advice_only(match hint {
             BuildHint::BuildPlatform => {
@@ -136,7 +134,8 @@ fn rebuild_remedies(
                 format!("A build step has a fixed architecture, `{words}`: use `$TARGETARCH` instead")
             }
             BuildHint::Uname => {
-                "A build step reads the architecture of the build host (`uname -m`): use `$TARGETARCH` instead".to_owned()
+                "A build step reads the architecture of the build host (`uname -m`): use `$TARGETARCH` instead"
+                    .to_owned()
             }
         })
     };

@@ -3,6 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use ecr_preflight::verdict::{FaultCode, FaultInfo};
+use expect_test::expect_file;
+
 /// The commands of the README's consoles, each with what it is said to print.
 fn consoles(readme: &str) -> Vec<(String, String)> {
     let blocks = readme.split("```console\n").skip(1).map(|block| block.split("```").next().unwrap());
@@ -37,4 +40,18 @@ fn every_setting_is_in_the_readme() {
     for variable in &ecr_preflight::settings::VARIABLES {
         assert!(readme.contains(&format!("| `{}` |", variable.name)), "{} is missing", variable.name);
     }
+}
+
+/// Updated by `UPDATE_EXPECT=1 cargo test --features cli --test it fault_table`.
+#[test]
+fn fault_table_of_the_readme_is_that_of_the_code() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let (before, rest) = readme.split_once("<!-- faults -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- /faults -->").unwrap();
+    let row = |code: &FaultCode| {
+        let FaultInfo { name, explanation, .. } = code.info();
+        format!("| `{name}` <a id=\"{name}\"></a> | {explanation} |\n")
+    };
+    let table = format!("| fault | meaning |\n|---|---|\n{}", FaultCode::ALL.iter().map(row).collect::<String>());
+    expect_file!["../../../README.md"].assert_eq(&format!("{before}<!-- faults -->\n{table}<!-- /faults -->{after}"));
 }

@@ -1,6 +1,4 @@
-//! As much of SARIF 2.1.0 as is written here: <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>.
-//!
-//! Does not read any.
+//! The parts of SARIF 2.1.0 that are written: <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>.
 
 use serde::Serialize;
 
@@ -39,6 +37,8 @@ pub(super) struct SarifRule {
     pub(super) short_description: SarifMessage,
     pub(super) full_description: SarifMessage,
     pub(super) help: SarifMessage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) help_uri: Option<String>,
     pub(super) default_configuration: SarifRuleConfiguration,
 }
 
@@ -89,7 +89,8 @@ pub(super) struct SarifResult {
 
 #[derive(Debug, Serialize)]
 pub(super) struct SarifFingerprints {
-    /// The one that GitHub compares. Its uploader would make it of the line of source, which is the same for all images.
+    /// The fingerprint that GitHub compares. Its uploader would derive it from the source line, which is the same for all
+    /// images.
     #[serde(rename = "primaryLocationLineHash")]
     pub(super) primary_location: String,
     #[serde(rename = "imageRuleRuntime/v1")]
@@ -121,7 +122,7 @@ pub(super) struct SarifRegion {
     pub(super) start_line: u32,
 }
 
-/// The image, and what it is held against.
+/// The image, and the runtime of the result.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SarifLogicalLocation {
