@@ -78,14 +78,14 @@ impl<'a> EntrypointProbe<'a> {
             ExecOutcome::Unknown { reason, .. } if launches.len() == 1 => {
                 ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string()))
             }
-            answer => match (answer, unread_volume) {
-                // The path may turn out to be below a volume.
-                (ExecOutcome::Fails { .. }, Some(reason)) => ProbeResult::NeedsLowerLayer(reason.to_string()),
-                _ => {
-                    let cause = diagnose_failure(&view, host, answer);
-                    ProbeResult::Settled(InspectionOutcome::Launches(launches, cause))
-                }
-            },
+            // The path may turn out to be below a volume.
+            ExecOutcome::Fails { .. } if unread_volume.is_some() => {
+                ProbeResult::NeedsLowerLayer(unread_volume.map_or_else(String::new, |reason| reason.to_string()))
+            }
+            answer => {
+                let cause = diagnose_failure(&view, host, answer);
+                ProbeResult::Settled(InspectionOutcome::Launches(launches, cause))
+            }
         }
     }
 
