@@ -4,7 +4,7 @@ use super::exec_report::ExecReport;
 use super::model::{ArrivalReport, FaultReport, ImageReport, Report, ReportContext, RuntimeReport, SCHEMA};
 use super::remedy::suggest_remedies;
 use super::symptom::expected_symptom;
-use crate::event::IgnoreReason;
+use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::Inspection;
 use crate::oci::{Image, ImageContent};
 use crate::verdict::{Fault, FaultCode, Finding, Judgement, Verdict};
@@ -58,6 +58,12 @@ impl Report {
     pub fn from_ignored(context: ReportContext<'_>, image: Option<&Image>, reason: IgnoreReason) -> Self {
         let image = image.map(|image| ImageReport::new(context.reference, image));
         Self { image, ignored: Some(reason), ..Self::empty(context) }
+    }
+
+    /// Creates the report about an event that is ignored before its image is read.
+    #[must_use]
+    pub fn from_ignored_event(arrival: Option<&Arrival>, reason: IgnoreReason) -> Self {
+        Self::from_ignored(ReportContext { arrival, ..ReportContext::default() }, None, reason)
     }
 
     fn empty(context: ReportContext<'_>) -> Self {

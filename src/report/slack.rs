@@ -3,8 +3,7 @@
 //! Fields and limits are those of "Custom notifications using Amazon Q Developer in chat applications" in its
 //! administrator guide: <https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html>.
 
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::model::{FaultReport, Report};
 use super::text::{collect_remarks, collect_steps, format_declared_by, format_headline, verdict_symbol};
@@ -21,62 +20,35 @@ const MAX_KEYWORD: usize = 75;
 /// The most steps of a card: more are not read.
 const MAX_STEPS: usize = 8;
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SlackCard {
-    version: &'static str,
-    source: &'static str,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    id: String,
-    content: CardContent,
-    metadata: CardMetadata,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CardContent {
-    text_type: &'static str,
-    title: String,
-    description: String,
-    next_steps: Vec<String>,
-    keywords: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CardMetadata {
-    /// Notifications with the same ID, that is of the same image, are shown as one thread.
-    thread_id: String,
-    summary: String,
-    event_type: &'static str,
-    enable_custom_actions: bool,
-}
-
 /// The card, as the JSON that is sent.
 #[must_use]
 pub fn slack_card(report: &Report) -> Value {
     let headline = escape_slack(&format_headline(report));
     let read_digest = report.image.as_ref().map(|image| &image.digest);
     let digest = read_digest.or(report.arrival.as_ref().and_then(|arrival| arrival.digest.as_ref()));
-    let card = SlackCard {
-        version: "1.0",
-        source: "custom",
-        id: report.arrival.as_ref().map(|arrival| arrival.event_id.clone()).unwrap_or_default(),
-        content: CardContent {
-            text_type: "client-markdown",
-            title: truncate(&format!("{} {headline}", verdict_emoji(report.verdict)), MAX_TITLE),
-            description: truncate(&format_description(report), MAX_DESCRIPTION),
-            next_steps: number_steps(report).into_iter().map(|step| step.text).collect(),
-            keywords: collect_keywords(report),
+    let steps: Vec<String> = number_steps(report).into_iter().map(|step| step.text).collect();
+    let mut card = json!({
+        "version": "1.0",
+        "source": "custom",
+        "content": {
+            "textType": "client-markdown",
+            "title": truncate(&format!("{} {headline}", verdict_emoji(report.verdict)), MAX_TITLE),
+            "description": truncate(&format_description(report), MAX_DESCRIPTION),
+            "nextSteps": steps,
+            "keywords": collect_keywords(report),
         },
-        metadata: CardMetadata {
-            thread_id: digest.map_or_else(|| report.display_name(), ToString::to_string),
-            summary: truncate(&headline, MAX_TITLE),
-            event_type: report.verdict.as_str(),
-            enable_custom_actions: false,
+        "metadata": {
+            // Notifications with the same ID, that is about the same image, are shown as one thread.
+            "threadId": digest.map_or_else(|| report.display_name(), ToString::to_string),
+            "summary": truncate(&headline, MAX_TITLE),
+            "eventType": report.verdict.as_str(),
+            "enableCustomActions": false,
         },
-    };
-    serde_json::to_value(card).expect("a card has only string keys")
+    });
+    if let Some(event_id) = report.arrival.as_ref().map(|arrival| &arrival.event_id).filter(|id| !id.is_empty()) {
+        card["id"] = event_id.as_str().into();
+    }
+    card
 }
 
 fn format_description(report: &Report) -> String {

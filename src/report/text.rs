@@ -27,9 +27,8 @@ pub fn format_headline(report: &Report) -> String {
     let has_no_runtime =
         report.runtimes().all(|runtime| matches!(runtime.subject, FindingSubject::DeclaredPlatform(_)));
     match (report.verdict, report.ignored) {
-        (Verdict::Fails, _) if has_no_runtime || has_only_mismatches => {
-            format!("{name} does not match its declared platform")
-        }
+        (Verdict::Fails, _) if has_only_mismatches => format!("{name} does not match its declared platform"),
+        (Verdict::Fails, _) if has_no_runtime => format!("{name} will not start"),
         (Verdict::Fails, _) => format!("{name} will not start on {}", titles(Verdict::Fails)),
         (Verdict::Unknown, _) if has_no_runtime => format!("{name} could not be checked"),
         (Verdict::Unknown, _) if titles(Verdict::Unknown).is_empty() => {

@@ -1,22 +1,21 @@
 //! Reports as a SARIF 2.1.0 log for GitHub code scanning: a result for each fault, and a notification for each image that
 //! could not be read.
 //!
-//! An image has no source lines, so all results are shown at the first line of its Dockerfile.
+//! An image has no source lines, so all results are shown at the first line of its Dockerfile. The format is that of
+//! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>.
 
-mod model;
 mod rules;
 mod result;
 
 use std::io;
+
+use serde_json::{Value, json};
 
 use super::checker::CheckResult;
 use super::printer::CheckRecord;
 use crate::report::{Report, format_headline};
 use crate::text::error_chain;
 use crate::verdict::Verdict;
-use model::{
-    SarifDriver, SarifInvocation, SarifLog, SarifMessage, SarifNotification, SarifResult, SarifRun, SarifTool,
-};
 use result::build_results;
 use rules::build_rules;
 
@@ -31,8 +30,7 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> io:
     for CheckRecord { reference, outcome } in records {
         match outcome.as_ref().map(|checked| &checked.result) {
             Ok(CheckResult::Report(report)) if report.verdict == Verdict::Ignored => {
-                notifications
-                    .push(SarifNotification { level: "note", message: SarifMessage::plain(format_headline(report)) });
+                notifications.push(build_notification("note", format_headline(report)));
             }
             Ok(CheckResult::Report(report)) => {
                 docs_url = report.docs_url.as_deref();
@@ -43,8 +41,7 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> io:
                 let error = error_chain(&unread.error);
                 let image = if error.contains(reference) { String::new() } else { format!("{reference}: ") };
                 let hint = unread.hint.as_ref().map(|hint| format!(" Hint: {hint}")).unwrap_or_default();
-                let message = SarifMessage::plain(format!("{image}{error}{hint}"));
-                notifications.push(SarifNotification { level: "error", message });
+                notifications.push(build_notification("error", format!("{image}{error}{hint}")));
             }
         }
     }
@@ -61,24 +58,25 @@ pub fn report_to_sarif(report: &Report, reference: &str, dockerfile: &str) -> io
     serialize_log(results, Vec::new(), true, report.docs_url.as_deref())
 }
 
+fn build_notification(level: &str, text: String) -> Value {
+    json!({"level": level, "message": {"text": text}})
+}
+
 fn serialize_log(
-    results: Vec<SarifResult>,
-    notifications: Vec<SarifNotification>,
+    results: Vec<Value>,
+    notifications: Vec<Value>,
     is_complete: bool,
     docs_url: Option<&str>,
 ) -> io::Result<String> {
-    let (name, version, rules) = ("ecr-preflight", env!("CARGO_PKG_VERSION"), build_rules(docs_url));
-    let log = SarifLog {
-        schema: "https://json.schemastore.org/sarif-2.1.0.json",
-        version: "2.1.0",
-        runs: [SarifRun {
-            tool: SarifTool { driver: SarifDriver { name, version, rules } },
-            invocations: [SarifInvocation {
-                execution_successful: is_complete,
-                tool_execution_notifications: notifications,
-            }],
-            results,
-        }],
-    };
+    let mut invocation = json!({"executionSuccessful": is_complete});
+    if !notifications.is_empty() {
+        invocation["toolExecutionNotifications"] = notifications.into();
+    }
+    let driver = json!({"name": "ecr-preflight", "version": env!("CARGO_PKG_VERSION"), "rules": build_rules(docs_url)});
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "invocations": [invocation], "results": results}],
+    });
     Ok(serde_json::to_string_pretty(&log)?)
 }

@@ -2,10 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::model::{
-    SarifArtifactLocation, SarifFingerprints, SarifLocation, SarifLogicalLocation, SarifMessage, SarifPhysicalLocation,
-    SarifRegion, SarifResult,
-};
+use serde_json::{Value, json};
+
 use super::rules::{UNKNOWN_RULE, rule_index};
 use crate::name::Digest;
 use crate::report::{FaultReport, Remedy, Report, RuntimeReport};
@@ -15,22 +13,21 @@ use crate::verdict::Verdict;
 const FINGERPRINT_DIGITS: usize = 16;
 
 /// The results of one report, in its order.
-pub(super) fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<SarifResult> {
+pub(super) fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<Value> {
     let build = |runtime: &RuntimeReport| {
         let context = SarifContext { report, runtime, reference, dockerfile };
-        let mut results: Vec<SarifResult> =
-            runtime.faults.iter().map(|fault| context.build_fault_result(fault)).collect();
+        let mut results: Vec<Value> = runtime.faults.iter().map(|fault| context.build_fault_result(fault)).collect();
         // An invalid declaration is a fault and unknown, but one result is enough.
         if runtime.faults.is_empty() && runtime.verdict == Verdict::Unknown {
-            let message = SarifMessage::plain(context.message_text(&runtime.unknown.join("; ")));
-            results.push(context.build_result(UNKNOWN_RULE, "warning", message));
+            let text = context.message_text(&runtime.unknown.join("; "));
+            results.push(context.build_result(UNKNOWN_RULE, "warning", &json!({"text": text})));
         }
         results
     };
     report.runtimes().flat_map(build).collect()
 }
 
-/// What a result is about.
+/// The image and the runtime of a result.
 struct SarifContext<'a> {
     report: &'a Report,
     runtime: &'a RuntimeReport,
@@ -39,7 +36,7 @@ struct SarifContext<'a> {
 }
 
 impl SarifContext<'_> {
-    fn build_fault_result(&self, fault: &FaultReport) -> SarifResult {
+    fn build_fault_result(&self, fault: &FaultReport) -> Value {
         let FaultReport { evidence, symptom, remedy, .. } = fault;
         let mut text = self.message_text(evidence);
         let mut markdown = escape_markdown(&text);
@@ -61,41 +58,42 @@ impl SarifContext<'_> {
             }
         }
         let level = if self.runtime.verdict == Verdict::Fails { "error" } else { "warning" };
-        self.build_result(fault.code.as_str(), level, SarifMessage { text, markdown: Some(markdown) })
+        self.build_result(fault.code.as_str(), level, &json!({"text": text, "markdown": markdown}))
     }
 
     fn message_text(&self, problem: &str) -> String {
         format!("{} on {}: {problem}", self.report.display_name(), self.runtime.subject.title())
     }
 
-    fn build_result(&self, rule: &'static str, level: &'static str, message: SarifMessage) -> SarifResult {
+    fn build_result(&self, rule: &str, level: &str, message: &Value) -> Value {
         let (reference, runtime) = (self.reference, self.runtime.subject.name());
         // Made of the image's name, not of its digest, so that the next build keeps the same alert or closes it.
         let identity = format!("{reference}\n{rule}\n{runtime}");
-        let fingerprint = Digest::of(identity.as_bytes()).hex()[..FINGERPRINT_DIGITS].to_owned();
+        let identity = Digest::of(identity.as_bytes());
+        let fingerprint = &identity.hex()[..FINGERPRINT_DIGITS];
         let digest = self.report.image.as_ref().map(|image| format!("@{}", image.digest)).unwrap_or_default();
-        let uri = relative_uri(self.dockerfile);
-        SarifResult {
-            rule_id: rule,
-            rule_index: rule_index(rule),
-            level,
-            message,
-            locations: [SarifLocation {
-                physical_location: SarifPhysicalLocation {
-                    artifact_location: SarifArtifactLocation { uri },
-                    region: SarifRegion { start_line: 1 },
+        let qualified_name = format!("{reference}{digest} on {runtime}");
+        json!({
+            "ruleId": rule,
+            "ruleIndex": rule_index(rule),
+            "level": level,
+            "message": message,
+            "locations": [{
+                "physicalLocation": {
+                    "artifactLocation": {"uri": relative_uri(self.dockerfile)},
+                    "region": {"startLine": 1},
                 },
-                logical_locations: [SarifLogicalLocation {
-                    name: reference.to_owned(),
-                    fully_qualified_name: format!("{reference}{digest} on {runtime}"),
-                    kind: "resource",
-                }],
+                "logicalLocations": [
+                    {"name": reference, "fullyQualifiedName": qualified_name, "kind": "resource"},
+                ],
             }],
-            partial_fingerprints: SarifFingerprints {
-                primary_location: format!("{fingerprint}:1"),
-                image_rule_runtime: fingerprint,
+            "partialFingerprints": {
+                // The fingerprint that GitHub compares. Its uploader would derive it from the source line, which is the
+                // same for all images.
+                "primaryLocationLineHash": format!("{fingerprint}:1"),
+                "imageRuleRuntime/v1": fingerprint,
             },
-        }
+        })
     }
 }
 

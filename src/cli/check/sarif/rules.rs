@@ -1,14 +1,15 @@
 //! The rules of the SARIF log: the fault codes, and one for unknown results.
 
-use super::model::{SarifMessage, SarifRule, SarifRuleConfiguration};
+use serde_json::{Value, json};
+
 use crate::verdict::{FaultCode, FaultInfo};
 
 /// The rule of an unknown result.
 pub(super) const UNKNOWN_RULE: &str = "unknown";
 
 /// Every rule, in the order of the codes; `docs_url` is the address of the page with the fault table.
-pub(super) fn build_rules(docs_url: Option<&str>) -> Vec<SarifRule> {
-    let mut rules: Vec<SarifRule> = FaultCode::ALL
+pub(super) fn build_rules(docs_url: Option<&str>) -> Vec<Value> {
+    let mut rules: Vec<Value> = FaultCode::ALL
         .iter()
         .map(|code| {
             let level = if *code == FaultCode::InvalidDeclaration { "warning" } else { "error" };
@@ -31,15 +32,19 @@ pub(super) fn rule_index(id: &str) -> usize {
     FaultCode::ALL.iter().position(|code| code.as_str() == id).unwrap_or(FaultCode::ALL.len())
 }
 
-fn build_rule(info: FaultInfo, level: &'static str, help_uri: Option<String>) -> SarifRule {
-    SarifRule {
-        id: info.name,
-        short_description: SarifMessage::plain(capitalize(info.title)),
-        full_description: SarifMessage::plain(format!("{}.", capitalize(info.explanation))),
-        help: SarifMessage { text: info.fix.to_owned(), markdown: Some(info.fix.to_owned()) },
-        help_uri,
-        default_configuration: SarifRuleConfiguration { level },
+/// Builds a `reportingDescriptor`.
+fn build_rule(info: FaultInfo, level: &str, help_uri: Option<String>) -> Value {
+    let mut rule = json!({
+        "id": info.name,
+        "shortDescription": {"text": capitalize(info.title)},
+        "fullDescription": {"text": format!("{}.", capitalize(info.explanation))},
+        "help": {"text": info.fix, "markdown": info.fix},
+        "defaultConfiguration": {"level": level},
+    });
+    if let Some(uri) = help_uri {
+        rule["helpUri"] = uri.into();
     }
+    rule
 }
 
 fn capitalize(text: &str) -> String {
