@@ -9,7 +9,7 @@ use crate::name::Digest;
 
 /// Cache of layers by digest. The least recently used layers are evicted first.
 #[derive(Debug)]
-pub struct LayerCache {
+pub(super) struct LayerCache {
     /// The maximum size of all kept layers, in bytes.
     max_bytes: usize,
     /// The most recently used layer is last.
@@ -20,8 +20,7 @@ pub struct LayerCache {
 
 impl LayerCache {
     /// Creates an empty cache of at most this many bytes; with 0, it keeps nothing.
-    #[must_use]
-    pub fn new(max_bytes: usize) -> Self {
+    pub(super) fn new(max_bytes: usize) -> Self {
         Self { max_bytes, layers: Mutex::default(), in_progress: Mutex::default() }
     }
 

@@ -11,6 +11,5 @@ mod layers;
 mod probe;
 mod inspector;
 
-pub use cache::LayerCache;
 pub use inspection::{Inspection, InspectionOutcome, InspectionTarget};
 pub use inspector::Inspector;

@@ -36,7 +36,7 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
     let code = classify_cause(&cause, platform.architecture() == host);
     let defect = file.describe_defect(&cause.defect);
     let evidence = match code {
-        FaultCode::PlatformMismatch => format!("declared platform is {platform}, but {defect}"),
+        FaultCode::PlatformMismatch => format!("the declared platform is {platform}, but {defect}"),
         FaultCode::WrongArchitecture => format!("{defect}, but the runtime is {host}"),
         _ => defect,
     };

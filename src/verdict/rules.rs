@@ -29,7 +29,7 @@ impl Finding {
             // A single image is started whatever platform it declares. If its program starts, the declaration is the fault.
             (Compatibility::WrongArchitecture | Compatibility::Unknown(_), _) if starts == Some(true) && is_other => {
                 let evidence =
-                    format!("declared platform is {platform}, but its programs are for {}", runtime.platform());
+                    format!("the declared platform is {platform}, but its programs are for {}", runtime.platform());
                 self.add_fault(FaultCode::PlatformMismatch, Some(platform), evidence);
             }
             (Compatibility::WrongArchitecture, _) => {
@@ -169,8 +169,11 @@ impl Finding {
         let Some(single) = entry.image() else { return };
         let IndexEntry { platform, digest, .. } = entry;
         if platform.contradicts(&single.platform) {
-            let evidence =
-                format!("the index lists {} as {platform}, but its config is {}", digest.short(), single.platform);
+            let evidence = format!(
+                "the index lists {} as {platform}, but its config declares {}",
+                digest.short(),
+                single.platform
+            );
             self.add_fault(FaultCode::DescriptorMismatch, Some(&single.platform), evidence);
         }
     }
