@@ -30,7 +30,7 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> io:
     for CheckRecord { reference, outcome } in records {
         match outcome.as_ref().map(|checked| &checked.result) {
             Ok(CheckResult::Report(report)) if report.verdict == Verdict::Ignored => {
-                notifications.push(build_notification("note", format_headline(report)));
+                notifications.push(build_notification("note", &format_headline(report)));
             }
             Ok(CheckResult::Report(report)) => {
                 docs_url = report.docs_url.as_deref();
@@ -41,12 +41,12 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> io:
                 let error = error_chain(&unread.error);
                 let image = if error.contains(reference) { String::new() } else { format!("{reference}: ") };
                 let hint = unread.hint.as_ref().map(|hint| format!(" Hint: {hint}")).unwrap_or_default();
-                notifications.push(build_notification("error", format!("{image}{error}{hint}")));
+                notifications.push(build_notification("error", &format!("{image}{error}{hint}")));
             }
         }
     }
     let is_complete = records.iter().all(|record| record.outcome.is_ok());
-    serialize_log(results, notifications, is_complete, docs_url)
+    serialize_log(&results, &notifications, is_complete, docs_url)
 }
 
 /// Formats the log of one report on the image of this reference.
@@ -55,16 +55,16 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> io:
 /// Only if serialisation fails.
 pub fn report_to_sarif(report: &Report, reference: &str, dockerfile: &str) -> io::Result<String> {
     let results = build_results(report, reference, dockerfile);
-    serialize_log(results, Vec::new(), true, report.docs_url.as_deref())
+    serialize_log(&results, &[], true, report.docs_url.as_deref())
 }
 
-fn build_notification(level: &str, text: String) -> Value {
+fn build_notification(level: &str, text: &str) -> Value {
     json!({"level": level, "message": {"text": text}})
 }
 
 fn serialize_log(
-    results: Vec<Value>,
-    notifications: Vec<Value>,
+    results: &[Value],
+    notifications: &[Value],
     is_complete: bool,
     docs_url: Option<&str>,
 ) -> io::Result<String> {
