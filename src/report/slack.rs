@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::model::{FaultReport, Report};
+use super::model::{FaultReport, Remedy, Report};
 use super::text::{collect_remarks, collect_steps, format_declared_by, format_headline, verdict_symbol};
 use crate::event::ArrivalKind;
 use crate::verdict::Verdict;
@@ -104,9 +104,9 @@ struct CardStep {
 /// The steps with numbers, because they are tried in this order. A command is never truncated: half a command would do
 /// harm.
 fn number_steps(report: &Report) -> Vec<CardStep> {
-    let step = |(number, (advice, command)): (usize, (String, Option<String>))| {
-        let advice = format!("{number}. {}", escape_slack(&advice));
-        let command = command.map(|command| format!("`{}`", escape_slack_code(&command)));
+    let step = |(number, remedy): (usize, &Remedy)| {
+        let advice = format!("{number}. {}", escape_slack(&remedy.advice));
+        let command = remedy.command.as_ref().map(|command| format!("`{}`", escape_slack_code(command)));
         match command {
             Some(command) if format!("{advice}: {command}").chars().count() <= MAX_STEP => {
                 CardStep { text: format!("{advice}: {command}"), long_command: None }

@@ -1,7 +1,7 @@
 //! The report as plain text, for a terminal or an e-mail, in lines whose spans have roles.
 
 use super::exec_report::{ExecReport, ExecReportOutcome};
-use super::model::{FaultReport, Report, RuntimeReport};
+use super::model::{FaultReport, Remedy, Report, RuntimeReport};
 use super::styled_line::{SpanRole, StyledLine};
 use crate::event::IgnoreReason;
 use crate::intent::DeclarationSource;
@@ -86,7 +86,7 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
     if !steps.is_empty() {
         lines.extend([StyledLine::unbroken(), StyledLine::unbroken().with_span(SpanRole::Heading, "What to do")]);
     }
-    for (number, (advice, command)) in (1..).zip(&steps) {
+    for (number, Remedy { advice, command }) in (1..).zip(steps) {
         let end = if command.is_some() { ":" } else { "" };
         lines.push(StyledLine::wrapping(5).with_text(format!("  {number}. {advice}{end}")));
         lines.extend(command.iter().map(|command| StyledLine::unbroken().with_text(format!("     {command}"))));
@@ -116,13 +116,12 @@ fn describe_starts(report: &Report) -> Vec<String> {
     lines
 }
 
-/// What to do, each step once, in the order of the runtimes: the advice, and its command if it has one.
-pub(super) fn collect_steps(report: &Report) -> Vec<(String, Option<String>)> {
-    let mut steps: Vec<(String, Option<String>)> = Vec::new();
+/// What to do, each step once, in the order of the runtimes.
+pub(super) fn collect_steps(report: &Report) -> Vec<&Remedy> {
+    let mut steps: Vec<&Remedy> = Vec::new();
     for remedy in report.faults().flat_map(|fault| &fault.remedy) {
-        let step = (remedy.advice.clone(), remedy.command.clone());
-        if !steps.contains(&step) {
-            steps.push(step);
+        if !steps.contains(&remedy) {
+            steps.push(remedy);
         }
     }
     steps

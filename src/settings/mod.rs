@@ -132,7 +132,7 @@ pub const VARIABLES: [SettingVariable; 9] = [
     },
     SettingVariable {
         name: "PREFLIGHT_DOCS_URL",
-        allowed: "an https URL of at most 1000 characters, without a fragment",
+        allowed: "an https URL of at most 200 characters, without a fragment",
         meaning: "the page with the fault table, to which messages link",
     },
     SettingVariable {
@@ -260,11 +260,14 @@ fn parse_declaration_key(value: &str) -> Option<String> {
     (value.len() <= 128 && value.bytes().all(fits)).then(|| value.to_owned())
 }
 
+/// The longest documentation URL, in bytes. A Slack card contains it once for each fault, and holds 8000 characters.
+const MAX_DOCS_URL: usize = 200;
+
 /// An https URL that has a host and only characters of RFC 3986, to which `#` and the name of a fault can be appended.
 fn parse_docs_url(value: &str) -> Option<String> {
     let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._~:/?@!$&()*+,;=%".contains(&c);
     let rest = value.strip_prefix("https://").filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))?;
-    (value.len() <= 1000 && rest.bytes().all(fits)).then(|| value.to_owned())
+    (value.len() <= MAX_DOCS_URL && rest.bytes().all(fits)).then(|| value.to_owned())
 }
 
 #[cfg(test)]
@@ -339,7 +342,7 @@ mod tests {
             (
                 "PREFLIGHT_DOCS_URL",
                 "https://example.com/#faults",
-                "PREFLIGHT_DOCS_URL is `https://example.com/#faults`; allowed: an https URL of at most 1000 characters, without a fragment",
+                "PREFLIGHT_DOCS_URL is `https://example.com/#faults`; allowed: an https URL of at most 200 characters, without a fragment",
             ),
             (
                 "PREFLIGHT_VERDICT_TAG",
