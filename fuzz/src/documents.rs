@@ -135,6 +135,7 @@ fn report_of(parts: &Parts) {
             repository: None,
             tag: selector.tag(),
             declaration_key: "intended-runtime",
+            docs_url: None,
             is_platform_only: false,
         };
         faces(&found.report(place));

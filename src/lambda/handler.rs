@@ -133,6 +133,7 @@ impl<R: Registry, N: Notifier, M: VerdictTagger, O: Fn(&Repository) -> R, P: Fn(
             repository: Some(&arrival.repository),
             tag: arrival.selector.tag(),
             declaration_key: &rules.declaration_key,
+            docs_url: rules.docs_url.as_deref(),
             is_platform_only: rules.depth < Depth::Program,
         });
         let marked = if is_audit { TagOutcome::Written } else { self.mark(&arrival, &found, &report).await? };

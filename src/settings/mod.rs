@@ -61,6 +61,8 @@ pub struct CheckSettings {
     pub depth: Depth,
     /// How far inspections go.
     pub limits: InspectionLimits,
+    /// The address of the page with the fault table, to which reports link; by default that of this package's repository.
+    pub docs_url: Option<String>,
 }
 
 impl Default for CheckSettings {
@@ -72,6 +74,7 @@ impl Default for CheckSettings {
             default_runtimes: Vec::new(),
             depth: Depth::Program,
             limits: InspectionLimits::default(),
+            docs_url: parse_docs_url(env!("CARGO_PKG_REPOSITORY")),
         }
     }
 }
@@ -91,7 +94,7 @@ pub struct SettingVariable {
 pub const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 
 /// Every variable.
-pub const VARIABLES: [SettingVariable; 8] = [
+pub const VARIABLES: [SettingVariable; 9] = [
     SettingVariable {
         name: "PREFLIGHT_TOPIC_ARN",
         allowed: "the ARN of a standard SNS topic",
@@ -126,6 +129,11 @@ pub const VARIABLES: [SettingVariable; 8] = [
         name: "PREFLIGHT_LIMITS",
         allowed: "words such as `bytes=2G seconds=120`",
         meaning: "how far the inspection of programs goes",
+    },
+    SettingVariable {
+        name: "PREFLIGHT_DOCS_URL",
+        allowed: "an https URL of at most 200 characters, without a fragment",
+        meaning: "the page with the fault table, to which messages link",
     },
     SettingVariable {
         name: "PREFLIGHT_LOG_LEVEL",
@@ -204,6 +212,7 @@ impl Settings {
             }
             "PREFLIGHT_INSPECT" => self.check.depth = parse_choice(value, &DEPTH_CHOICES).ok_or_else(unusable)?,
             "PREFLIGHT_LIMITS" => self.check.limits = InspectionLimits::parse(value).map_err(bad)?,
+            "PREFLIGHT_DOCS_URL" => self.check.docs_url = Some(parse_docs_url(value).ok_or_else(unusable)?),
             "PREFLIGHT_LOG_LEVEL" => self.log_level = parse_choice(value, &LOG_LEVEL_CHOICES).ok_or_else(unusable)?,
             "PREFLIGHT_DEFAULT_RUNTIME" => self.check.default_runtimes = parse_runtimes(value).map_err(bad)?,
             name => unreachable!("{name} is in the table of variables"),
@@ -251,6 +260,16 @@ fn parse_declaration_key(value: &str) -> Option<String> {
     (value.len() <= 128 && value.bytes().all(fits)).then(|| value.to_owned())
 }
 
+/// The longest documentation URL, in bytes. A Slack card contains it once for each fault, and holds 8000 characters.
+const MAX_DOCS_URL: usize = 200;
+
+/// An https URL that has a host and only characters of RFC 3986, to which `#` and the name of a fault can be appended.
+fn parse_docs_url(value: &str) -> Option<String> {
+    let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._~:/?@!$&()*+,;=%".contains(&c);
+    let rest = value.strip_prefix("https://").filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))?;
+    (value.len() <= MAX_DOCS_URL && rest.bytes().all(fits)).then(|| value.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,6 +296,7 @@ mod tests {
             ("PREFLIGHT_IMAGE_TAGS", "ignore"),
             ("PREFLIGHT_INSPECT", "manifest"),
             ("PREFLIGHT_LIMITS", "seconds=7"),
+            ("PREFLIGHT_DOCS_URL", "https://example.com/faults?v=1"),
             ("PREFLIGHT_LOG_LEVEL", "warn"),
         ]);
         let settings = settings.unwrap().require_output().unwrap();
@@ -288,7 +308,9 @@ mod tests {
             default_runtimes,
             depth,
             limits: bounds,
+            docs_url,
         } = settings.check;
+        assert_eq!(docs_url.as_deref(), Some("https://example.com/faults?v=1"));
         assert_eq!(bounds, InspectionLimits { timeout_seconds: 7, ..InspectionLimits::default() });
         assert_eq!((key.as_str(), image_tags, depth), ("team:runs-on", false, Depth::Manifest));
         assert_eq!(default_runtimes, [Runtime::EcsAmd64, Runtime::AppRunner]);
@@ -316,6 +338,11 @@ mod tests {
                 "ecs",
                 "PREFLIGHT_DEFAULT_RUNTIME is `ecs`; allowed: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, \
                  lambda/arm64, linux/amd64, linux/arm64 (`ecs` names no runtime; did you mean `ecs/amd64` or `ecs/arm64`?)",
+            ),
+            (
+                "PREFLIGHT_DOCS_URL",
+                "https://example.com/#faults",
+                "PREFLIGHT_DOCS_URL is `https://example.com/#faults`; allowed: an https URL of at most 200 characters, without a fragment",
             ),
             (
                 "PREFLIGHT_VERDICT_TAG",

@@ -152,6 +152,7 @@ pub(super) async fn run<O: Write, E: Write>(
         settings: &facts,
         notes: &notes,
         key: &settings.check.declaration_key,
+        docs_url: settings.check.docs_url.as_deref(),
     };
     output::write_files(&mut results, &arguments, &heading)?;
     if let Some(error) = early {

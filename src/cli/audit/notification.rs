@@ -11,7 +11,7 @@ use super::results_file::ResultsFile;
 use super::row::StoredReport;
 use super::summary::format_count;
 use crate::lambda::notify::Message;
-use crate::report::{escape_slack, inline_code};
+use crate::report::{escape_slack, escape_slack_code};
 use crate::text::sanitize;
 use crate::verdict::Verdict;
 
@@ -58,7 +58,7 @@ pub(super) fn build_message(results: &mut ResultsFile, missing: AuditGaps) -> io
     let more = if more > 0 { format!("and {more} more") } else { String::new() };
     let plain = |row: &StoredReport| format_image(row, &row.subject(), str::to_owned);
     let marked = |row: &StoredReport| {
-        format_image(row, &format!("`{}`", inline_code(&sanitize(&row.subject(), MAX_LINE_CHARS))), escape_slack)
+        format_image(row, &format!("`{}`", escape_slack_code(&sanitize(&row.subject(), MAX_LINE_CHARS))), escape_slack)
     };
     let all = [vec![of_all], missing.sentences()].concat();
     let escaped: Vec<String> = all.iter().map(|sentence| escape_slack(sentence)).collect();

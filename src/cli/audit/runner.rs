@@ -140,6 +140,7 @@ impl AuditRunner<'_> {
                 repository: Some(&arrival.repository),
                 tag: arrival.selector.tag(),
                 declaration_key: &self.rules.declaration_key,
+                docs_url: self.rules.docs_url.as_deref(),
                 is_platform_only: self.rules.depth < Depth::Program,
             }))),
             Err(error) => AuditImageResult::ReadFailed(reference, error),

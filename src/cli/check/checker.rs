@@ -100,6 +100,7 @@ impl Checker<'_> {
             repository: source.repository.as_ref(),
             tag: source.selector.tag(),
             declaration_key: &self.settings.declaration_key,
+            docs_url: self.settings.docs_url.as_deref(),
             is_platform_only: self.settings.depth < Depth::Program,
         }))
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::statistics::PageStatistics;
-use super::texts::VERDICTS;
+use super::texts::{VERDICTS, fault_links};
 use super::{PageHeading, header};
 use crate::report::verdict_symbol;
 
@@ -53,7 +53,7 @@ fn build_script_texts(heading: &PageHeading<'_>) -> Value {
         "Declare where it runs: tag the repository, or label the image, `{}=ecs/arm64` for example.",
         if heading.key.is_empty() { "intended-runtime" } else { heading.key }
     );
-    json!({"verdicts": verdicts.collect::<Vec<_>>(), "undeclared": example})
+    json!({"verdicts": verdicts.collect::<Vec<_>>(), "undeclared": example, "faultDocs": fault_links(heading.docs_url)})
 }
 
 /// Nothing is loaded, and of what stands in the page only its own style and script, known by their hashes, have effect.

@@ -55,11 +55,14 @@ pub(super) struct PageHeading<'a> {
     pub(super) notes: &'a [String],
     /// The key under which runtimes are declared.
     pub(super) key: &'a str,
+    /// The address of the page with the fault table, if it is known.
+    pub(super) docs_url: Option<&'a str>,
 }
 
 pub(super) fn run(arguments: &PageArguments, out: &mut impl Write, err: &mut impl Write) -> Result<(), CliError> {
-    let key = crate::cli::context::load_settings()?.check.declaration_key;
-    let heading = PageHeading { key: &key, ..PageHeading::default() };
+    let settings = crate::cli::context::load_settings()?.check;
+    let (key, docs_url) = (&settings.declaration_key, settings.docs_url.as_deref());
+    let heading = PageHeading { key, docs_url, ..PageHeading::default() };
     if arguments.output.as_os_str() == "-" {
         let mut out = BufWriter::new(out);
         write_page(&arguments.results, &heading, &mut out)?;
@@ -135,6 +138,7 @@ mod tests {
             settings: &[("Depth".to_owned(), "<binaries>".to_owned())],
             notes: &["Two images got no answer & are not here.".to_owned()],
             key: "team:runs-on",
+            docs_url: Some("https://example.com/</script>"),
         };
         let mut page = Vec::new();
         write_page(results.path(), &heading, &mut page).unwrap();
@@ -144,6 +148,7 @@ mod tests {
             "<dt>Depth</dt><dd>&lt;binaries&gt;</dd>",
             "<p class=\"note\">Two images got no answer &amp; are not here.</p>",
             "`team:runs-on=ecs/arm64`",
+            r#""exec-format":"https://example.com/\u003c/script\u003e#exec-format""#,
         ] {
             assert!(page.contains(part), "{part}");
         }

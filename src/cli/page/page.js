@@ -202,11 +202,18 @@
   const copyButton = (text, what) =>
     make("button", { type: "button", class: "copy", "aria-label": `Copy ${what}`, "data-copy": text }, "Copy");
 
+  // The code of a fault, linked to its documentation if that has an address.
+  const documented = (code) => {
+    const link = words.faultDocs[code];
+    const text = make("code", { class: "code" }, code);
+    return link ? make("a", { href: link, rel: "noreferrer" }, text) : text;
+  };
+
   const runtimeOf = (runtime, row) => {
     const parts = [make("h3", { class: runtime.verdict }, sign(runtime.verdict),
       sentence(runtime.title, "b"), ` ${says.get(runtime.verdict).says}${runtime.by ? `, ${runtime.by}` : ""}`)];
     for (const fault of runtime.faults) {
-      parts.push(make("p", { class: "found" }, make("code", { class: "code" }, fault.code), " ", sentence(filledIn(fault.evidence, row))));
+      parts.push(make("p", { class: "found" }, documented(fault.code), " ", sentence(filledIn(fault.evidence, row))));
       if (fault.symptom) {
         parts.push(make("div", { class: "met" }, make("p", {}, "You would meet"), theirs(filledIn(fault.symptom, row), "pre")));
       }

@@ -1,41 +1,38 @@
-//! What to do about a declaration: write it so that it can be read, or so that it fits the image.
-//!
-//! Does not touch what nobody declared.
+//! Remedies for a declaration: correct its spelling, or change it to suit the image.
 
-use super::ReportContext;
-use super::remedy::Remedy;
 use crate::intent::{DeclarationSource, InvalidDeclaration};
+use crate::report::model::{Remedy, ReportContext};
 use crate::runtime::{Runtime, Service};
 use crate::verdict::{Fault, FindingSubject, Judgement};
 
-/// Writes a declaration again, each word that cannot be read replaced by the nearest that can; where several are as
-/// near, once for each.
+/// Replaces each unknown word of a declaration by the nearest runtime. If several are equally near, there is one remedy for
+/// each.
 pub(super) fn declaration_remedies(
-    unreadable: &InvalidDeclaration,
+    invalid: &InvalidDeclaration,
     judgement: &Judgement,
-    place: ReportContext<'_>,
+    context: ReportContext<'_>,
 ) -> Vec<Remedy> {
-    let readable = judgement.intended.iter().map(|declared| declared.runtime);
+    let valid = judgement.intended.iter().map(|declared| declared.runtime);
     let words = judgement.findings.iter().filter_map(|finding| match &finding.subject {
         FindingSubject::Declaration(word) => Some(word),
         FindingSubject::Runtime(_) | FindingSubject::DeclaredPlatform(_) => None,
     });
     let others: Vec<Runtime> =
-        readable.chain(words.filter(|word| *word != unreadable).map(|word| word.error.nearest[0])).collect();
+        valid.chain(words.filter(|word| *word != invalid).map(|word| word.error.nearest[0])).collect();
     let remedy = |nearest: &Runtime| {
         let mut runtimes: Vec<Runtime> = others.iter().copied().chain([*nearest]).collect();
         runtimes.sort();
         runtimes.dedup();
         let names: Vec<&str> = runtimes.iter().map(|runtime| runtime.profile().name).collect();
-        declaration_remedy(unreadable.declared_by, &names.join(" "), *nearest, place)
+        declaration_remedy(invalid.declared_by, &names.join(" "), *nearest, context)
     };
-    unreadable.error.nearest.iter().map(remedy).collect()
+    invalid.error.nearest.iter().map(remedy).collect()
 }
 
-/// Where a declaration of this source is written.
-fn declaration_remedy(source: DeclarationSource, value: &str, nearest: Runtime, place: ReportContext<'_>) -> Remedy {
-    let (title, key) = (nearest.profile().title, place.declaration_key);
-    match (source, place.repository) {
+/// Changes a declaration at its source.
+fn declaration_remedy(source: DeclarationSource, value: &str, nearest: Runtime, context: ReportContext<'_>) -> Remedy {
+    let (title, key) = (nearest.profile().title, context.declaration_key);
+    match (source, context.repository) {
         (DeclarationSource::RepositoryTag, Some(repository)) => {
             let arn = repository.arn();
             let command = format!("aws ecr tag-resource --resource-arn {arn} --tags \"Key={key},Value={value}\"");
@@ -49,12 +46,12 @@ fn declaration_remedy(source: DeclarationSource, value: &str, nearest: Runtime, 
     }
 }
 
-/// Runs an image on the architecture that it has, where the service offers that.
+/// Runs an image on the architecture that it has, if the service offers that.
 pub(super) fn change_runtime_remedy(
     runtime: Runtime,
     fault: &Fault,
     judgement: &Judgement,
-    place: ReportContext<'_>,
+    context: ReportContext<'_>,
 ) -> Option<Remedy> {
     let architecture = fault.platform.as_ref().filter(|platform| platform.os() == "linux")?.architecture();
     let service = runtime.profile().service;
@@ -63,7 +60,7 @@ pub(super) fn change_runtime_remedy(
     let declared = judgement.intended.iter().find(|declared| declared.runtime == runtime);
     let declare = match declared.map(|declared| declared.declared_by) {
         Some(DeclarationSource::ImageTag) => {
-            format!(", push it under a tag that says {}", other.profile().name.replace('/', "-"))
+            format!(", push it under a tag with {}", other.profile().name.replace('/', "-"))
         }
         Some(DeclarationSource::Label) => format!(", label it {other}"),
         Some(DeclarationSource::RepositoryTag | DeclarationSource::Default) => {
@@ -78,7 +75,7 @@ pub(super) fn change_runtime_remedy(
             format!(r#""runtimePlatform": {{"cpuArchitecture": "{name}", "operatingSystemFamily": "LINUX"}}"#),
         )),
         Service::Lambda => {
-            let (name, uri) = (name.to_lowercase(), place.image_uri());
+            let (name, uri) = (name.to_lowercase(), context.image_uri());
             let command = format!(
                 "aws lambda update-function-code --function-name NAME --image-uri {uri} --architectures {name}"
             );
