@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use super::lookup_budget::LookupBudget;
 use super::{InspectionOutcome, InspectionTarget};
-use crate::exec::{ExecOutcome, Host, WorkingDirectoryError, diagnose_failure, resolve_working_directory};
+use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
 use crate::launch::predict_launches;
 use crate::oci::ProcessConfig;
-use crate::rootfs::{FileTree, FilesystemView, UnknownReason, User};
+use crate::rootfs::{ExecError, FileTree, FilesystemView, UnknownReason, User};
 
 /// What may be mounted over when a container runs, whatever its image says: `/proc`, `/sys` and `/dev` always are (the
 /// OCI runtime specification, "Default Filesystems"), the other two often.
@@ -46,8 +46,8 @@ impl<'a> EntrypointProbe<'a> {
             match resolve_working_directory(files, &mounts, self.process.working_directory.as_bytes()) {
                 Ok(place) => (Some(place), None),
                 // Where only absolute paths are asked for, it does not matter.
-                Err(WorkingDirectoryError::Unknown(reason)) => (None, Some(reason)),
-                Err(WorkingDirectoryError::Errno(errno)) => {
+                Err(ExecError::Unknown(reason)) => (None, Some(reason)),
+                Err(ExecError::Errno(errno)) => {
                     let reason =
                         format!("the working directory {} cannot be entered: {errno}", self.process.working_directory);
                     return ProbeResult::Settled(InspectionOutcome::Undetermined(reason));
@@ -93,7 +93,7 @@ impl<'a> EntrypointProbe<'a> {
             mounts.push(parts.join("/").into_bytes());
             match resolve_working_directory(files, &[], volume.as_bytes()) {
                 Ok(place) => mounts.push(place),
-                Err(WorkingDirectoryError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => unread = Some(reason),
+                Err(ExecError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => unread = Some(reason),
                 Err(_) => {}
             }
         }
