@@ -104,18 +104,18 @@ fn follow_wrapper<'a>(
     wrapper: Wrapper,
     argv: &[Vec<u8>],
 ) -> Option<NextLaunch<'a>> {
-    let wrapped = parse_wrapper_arguments(wrapper, argv)?;
+    let command = parse_wrapper_arguments(wrapper, argv)?;
     // Only root may change the user.
     if matches!(wrapper, Wrapper::Gosu | Wrapper::SuExec) && !process.view.user.is_root() {
         return None;
     }
-    let user_is_known = match wrapped.user {
+    let user_is_known = match command.user {
         TargetUser::Root => process.view.resolve(b"/etc/passwd").map(|found| matches!(found.node, Node::File(..))),
         TargetUser::Same | TargetUser::Other => Ok(true),
     };
-    let process = LaunchedProcess { argv: wrapped.argv.to_vec(), ..process.clone() };
+    let process = LaunchedProcess { argv: command.argv.to_vec(), ..process.clone() };
     let next = NextLaunch::new(Launcher::Wrapper(wrapper.name()), source, process);
-    NextLaunch { is_other_user: wrapped.user == TargetUser::Other, ..next }.provided_that(user_is_known)
+    NextLaunch { is_other_user: command.user == TargetUser::Other, ..next }.provided_that(user_is_known)
 }
 
 fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: &[Vec<u8>]) -> Option<NextLaunch<'a>> {

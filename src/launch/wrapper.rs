@@ -78,7 +78,7 @@ fn parse_target_user(user: &[u8]) -> Option<TargetUser> {
     }
 }
 
-/// Skips options like getopt(3) and getopt_long(3).
+/// Skips short and long options as getopt(3) does.
 fn skip_options<'a>(options: &WrapperOptions, mut arguments: &'a [Vec<u8>]) -> Option<&'a [Vec<u8>]> {
     loop {
         let (first, rest) = arguments.split_first()?;

@@ -44,7 +44,7 @@ impl PackedChanges {
             match packed.map(|packed| &packed.kind) {
                 Some(PackedKind::Node(node)) if end == path.len() => return LayerLookup::Present(node),
                 Some(PackedKind::Node(Node::Directory(_))) => {
-                    is_hidden |= packed.is_some_and(|packed| packed.is_opaque)
+                    is_hidden |= packed.is_some_and(|packed| packed.is_opaque);
                 }
                 Some(_) => return LayerLookup::Hidden,
                 None => break,

@@ -84,22 +84,9 @@ mod tests {
     #[test]
     fn other_options_and_missing_operands_are_not_followed() {
         for line in [
-            "sh",
-            "sh -c",
-            "sh -e",
-            "sh -l -c app",
-            "sh -lc app",
-            "sh --login -c app",
-            "sh -i -c app",
-            "sh -s app",
-            "sh -n -c app",
-            "sh - app",
-            "sh +c app",
-            "sh -o",
-            "sh -o noexec -c app",
-            "sh -o pipefail -c app",
-            "sh -Ec app",
-            "sh --posix /entry",
+            "sh", "sh -c", "sh -e", "sh -l -c app", "sh -lc app", "sh --login -c app", "sh -i -c app", "sh -s app",
+            "sh -n -c app", "sh - app", "sh +c app", "sh -o", "sh -o noexec -c app", "sh -o pipefail -c app",
+            "sh -Ec app", "sh --posix /entry",
         ] {
             assert_eq!(parse_shell_arguments(&words(line), false), None, "{line}");
         }

@@ -161,28 +161,8 @@ mod tests {
     #[test]
     fn other_syntax_is_unsupported() {
         for string in [
-            "a | b",
-            "a || b",
-            "a & b",
-            "a &",
-            "(a)",
-            "a $(b)",
-            "a `b`",
-            "a \"$(b)\"",
-            "a <<E",
-            "a <b",
-            "a <(b)",
-            "a \\",
-            "a\nb",
-            "a 'b",
-            "a \"b",
-            "a # b",
-            "a ${b",
-            "a ${b:-$(c)}",
-            "a $'b'",
-            "a &>b",
-            "a ;; b",
-            "f() b",
+            "a | b", "a || b", "a & b", "a &", "(a)", "a $(b)", "a `b`", "a \"$(b)\"", "a <<E", "a <b", "a <(b)",
+            "a \\", "a\nb", "a 'b", "a \"b", "a # b", "a ${b", "a ${b:-$(c)}", "a $'b'", "a &>b", "a ;; b", "f() b",
         ] {
             assert_eq!(tokens(string), None, "{string}");
         }

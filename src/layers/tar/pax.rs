@@ -50,7 +50,7 @@ impl PaxRecords {
             b"GNU.sparse.size" | b"GNU.sparse.realsize" => self.real_size = parse_optional_number(value)?,
             b"GNU.sparse.major" => self.sparse_major = parse_optional_number(value)?,
             b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
-                self.sparse_map.get_or_insert_default().push(parse_decimal(value)?)
+                self.sparse_map.get_or_insert_default().push(parse_decimal(value)?);
             }
             b"GNU.sparse.map" => {
                 let numbers = value.split(|byte| *byte == b',').filter(|number| !number.is_empty());
