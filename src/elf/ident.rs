@@ -6,7 +6,7 @@
 /// The first bytes of every ELF file.
 pub(crate) const MAGIC: &[u8] = b"\x7fELF";
 
-/// File types. Executables and position-independent executables can be started; relocatable files and core dumps cannot.
+/// File types: relocatable files and core dumps cannot be started, executables and position-independent ones can.
 pub(crate) const ET_REL: u16 = 1;
 pub(crate) const ET_EXEC: u16 = 2;
 pub(crate) const ET_DYN: u16 = 3;
@@ -38,7 +38,7 @@ const MACHINE_NAMES: [(u16, &str); 8] = [
 pub enum ElfMachine {
     /// The architecture of an image platform.
     Named(&'static str),
-    /// A number of the ELF format without a name in the table above.
+    /// A number of `elf-em.h` that has no name here.
     Other(u16),
 }
 

@@ -64,7 +64,7 @@ fn read_program_headers(
         .map_err(|error| if let ExecError::Errno(_) = error { refusal.into() } else { error })
 }
 
-/// Reads a range like `elf_read`: one beyond every possible offset is invalid, one beyond the file an input error.
+/// Reads a range like `elf_read`: EINVAL if no file can be that large, EIO if this file is shorter.
 fn read_range(path: &[u8], contents: &FileContents, range: FileRange) -> Result<Vec<u8>, ExecError> {
     if range.offset.checked_add(range.size).is_none_or(|end| i64::try_from(end).is_err()) {
         return Err(Errno::Invalid.into());

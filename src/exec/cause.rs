@@ -1,4 +1,4 @@
-//! Diagnoses from the files why a program does not start.
+//! Diagnoses why a program does not start, from the files of the image.
 
 use super::execve::ExecOutcome;
 use super::file_format::FileFormat;
@@ -168,7 +168,7 @@ mod tests {
             ("short-loader", program(62, "/empty")),
             ("gnu", program(62, "/lib64/ld-linux-x86-64.so.2")),
             ("damaged", program(62, "/lib/ld.so")[..80].to_vec()),
-            ("text", b"echo and more than sixty-four bytes of it, so that it is no short file\n".to_vec()),
+            ("text", b"echo and more than sixty-four bytes of it, so that it is not a short file\n".to_vec()),
             ("empty", Vec::new()),
             ("crlf", b"#!/sh\r\n".to_vec()),
             ("no-interpreter", b"#!/none\n".to_vec()),

@@ -1,5 +1,4 @@
-//! The processor that a program is built for, whatever machine it was to start on. For a script, that is the processor of
-//! its interpreter.
+//! The processor that a program is built for. For a script, that is the processor of its interpreter.
 
 use super::execve::ExecOutcome;
 use crate::elf::{ElfIdent, ElfMachine};

@@ -50,7 +50,7 @@ impl StartPrediction {
     }
 }
 
-/// Why the container runtime does not even ask the kernel, with its message.
+/// Why the container runtime fails before it asks the kernel, with its message.
 enum LookPathError {
     Failed(Errno, String),
     Unknown(UnknownReason),

@@ -45,7 +45,7 @@ pub(super) enum ProgramFamily {
     Unknown,
 }
 
-/// File names of programs. Those of tini and gosu are the names of their releases; docker-init is Docker's name for tini.
+/// File names of programs. tini (krallin/tini) and gosu have those of their releases; docker-init is Docker's name for tini.
 const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 8] = [
     (
         LauncherKind::Wrapper(Wrapper::Tini),

@@ -22,7 +22,7 @@ pub enum Node {
 /// The owner and the permission bits of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Permissions {
-    /// The permission bits, of which the lower twelve count.
+    /// The permission bits. Only the lower twelve count.
     pub mode: u32,
     /// The user ID.
     pub uid: u32,

@@ -1,13 +1,15 @@
 //! The files of an image as the kernel sees them: paths, permissions, the beginnings of files, and path lookup.
 
 mod contents;
+mod contents_collector;
 mod files;
 mod error;
 mod user;
 mod view;
 
+pub use contents::FileContents;
 pub(crate) use contents::{BINPRM_BUF_SIZE, RangeContents};
-pub use contents::{ContentsCollector, FileContents, HEAD_SIZE};
+pub use contents_collector::{ContentsCollector, HEAD_SIZE};
 pub use error::{ExecError, UnknownReason};
 pub(crate) use files::DIRECTORY_755;
 pub use files::{FileTree, Node, Permissions, Rootfs};

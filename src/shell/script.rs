@@ -25,7 +25,7 @@ enum ScriptState {
     /// In the first line.
     #[default]
     Shebang,
-    /// In a shell script of which all lines so far change nothing.
+    /// In a shell script whose lines so far change nothing.
     Body {
         is_bash: bool,
     },
