@@ -30,11 +30,7 @@ pub fn predict_start(
     let found = if name.contains(&b'/') { look_path_with_slash(view, name) } else { search_path(view, name, search) };
     let path = match found {
         Ok(path) => path,
-        Err(LookPathError::Unknown(reason)) => return StartPrediction::unknown(reason),
-        Err(LookPathError::Failed(errno, message)) => {
-            let outcome = ExecOutcome::Fails { errno, path: name.clone(), chain: Vec::new() };
-            return StartPrediction { outcome, message: Some(format!("exec: \"{}\": {message}", display_path(name))) };
-        }
+        Err(failure) => return failure,
     };
     let outcome = predict_execve(view, host, &path);
     let message = match &outcome {
@@ -48,29 +44,28 @@ impl StartPrediction {
     pub(crate) fn unknown(reason: UnknownReason) -> Self {
         Self { outcome: ExecOutcome::Unknown { reason, chain: Vec::new() }, message: None }
     }
-}
 
-/// Why the container runtime fails before it asks the kernel, with its message.
-enum LookPathError {
-    Failed(Errno, String),
-    Unknown(UnknownReason),
-}
-
-/// Looks up a name with a slash: `LookPath` of Go's `os/exec`.
-fn look_path_with_slash(view: &FilesystemView<'_>, name: &[u8]) -> Result<Vec<u8>, LookPathError> {
-    match is_executable(view, name) {
-        Ok(true) => Ok(name.to_vec()),
-        // Since Go 1.20 the message for a directory is "is a directory". The kernel's is "permission denied".
-        Ok(false) => Err(LookPathError::Failed(Errno::Access, Errno::Access.message().to_owned())),
-        Err(ExecError::Unknown(reason)) => Err(LookPathError::Unknown(reason)),
-        Err(ExecError::Errno(errno)) => {
-            Err(LookPathError::Failed(errno, format!("stat {}: {}", display_path(name), errno.message())))
-        }
+    /// Returns the failure of a lookup, after which the container runtime does not ask the kernel.
+    fn lookup_failed(name: &[u8], errno: Errno, message: &str) -> Self {
+        let outcome = ExecOutcome::Fails { errno, path: name.to_vec(), chain: Vec::new() };
+        Self { outcome, message: Some(format!("exec: \"{}\": {message}", display_path(name))) }
     }
 }
 
+/// Looks up a name with a slash: `LookPath` of Go's `os/exec`.
+fn look_path_with_slash(view: &FilesystemView<'_>, name: &[u8]) -> Result<Vec<u8>, StartPrediction> {
+    let (errno, message) = match is_executable(view, name) {
+        Ok(true) => return Ok(name.to_vec()),
+        // Since Go 1.20 the message for a directory is "is a directory". The kernel's is "permission denied".
+        Ok(false) => (Errno::Access, Errno::Access.message().to_owned()),
+        Err(ExecError::Unknown(reason)) => return Err(StartPrediction::unknown(reason)),
+        Err(ExecError::Errno(errno)) => (errno, format!("stat {}: {}", display_path(name), errno.message())),
+    };
+    Err(StartPrediction::lookup_failed(name, errno, &message))
+}
+
 /// Looks up a name without a slash: `LookPath` takes the first directory of `PATH` with an executable of that name.
-fn search_path(view: &FilesystemView<'_>, name: &[u8], search: Option<&[u8]>) -> Result<Vec<u8>, LookPathError> {
+fn search_path(view: &FilesystemView<'_>, name: &[u8], search: Option<&[u8]>) -> Result<Vec<u8>, StartPrediction> {
     let search = search.unwrap_or(DEFAULT_PATH);
     for directory in search.split(|byte| *byte == b':').filter(|_| !search.is_empty()) {
         let path = join_path(directory, name);
@@ -78,14 +73,14 @@ fn search_path(view: &FilesystemView<'_>, name: &[u8], search: Option<&[u8]>) ->
             Ok(true) if path.starts_with(b"/") => return Ok(path),
             Ok(true) => {
                 let message = "cannot run executable found relative to current directory";
-                return Err(LookPathError::Failed(Errno::NoEntry, message.to_owned()));
+                return Err(StartPrediction::lookup_failed(name, Errno::NoEntry, message));
             }
             Ok(false) | Err(ExecError::Errno(_)) => {}
             // A mount may have the program there, so no later directory counts.
-            Err(ExecError::Unknown(reason)) => return Err(LookPathError::Unknown(reason)),
+            Err(ExecError::Unknown(reason)) => return Err(StartPrediction::unknown(reason)),
         }
     }
-    Err(LookPathError::Failed(Errno::NoEntry, "executable file not found in $PATH".to_owned()))
+    Err(StartPrediction::lookup_failed(name, Errno::NoEntry, "executable file not found in $PATH"))
 }
 
 /// Returns whether this is anything but a directory and the user may execute it. A pipe passes here; the kernel refuses it.

@@ -15,14 +15,12 @@ struct WrapperOptions {
     stops_at_operand: bool,
 }
 
+/// A wrapper without options.
+const NO_OPTIONS: WrapperOptions =
+    WrapperOptions { flags: b"", valued_flags: b"", long_flags: &[], long_valued_flags: &[], stops_at_operand: false };
+
 /// `OPT_STRING` in `src/tini.c`. With `-h`, `-l` and `--version` nothing is started.
-const TINI: WrapperOptions = WrapperOptions {
-    flags: b"svwg",
-    valued_flags: b"pe",
-    long_flags: &[],
-    long_valued_flags: &[],
-    stops_at_operand: false,
-};
+const TINI: WrapperOptions = WrapperOptions { flags: b"svwg", valued_flags: b"pe", ..NO_OPTIONS };
 
 /// `parse_command` in `dumb-init.c`.
 const DUMB_INIT: WrapperOptions = WrapperOptions {
@@ -34,8 +32,7 @@ const DUMB_INIT: WrapperOptions = WrapperOptions {
 };
 
 /// `main` in `catatonit.c`. With `-P` nothing is started.
-const CATATONIT: WrapperOptions =
-    WrapperOptions { flags: b"g", valued_flags: b"", long_flags: &[], long_valued_flags: &[], stops_at_operand: false };
+const CATATONIT: WrapperOptions = WrapperOptions { flags: b"g", ..NO_OPTIONS };
 
 /// The command that a wrapper starts.
 #[derive(Debug, PartialEq, Eq)]

@@ -75,10 +75,7 @@ impl FileContents {
 
     /// Reads a range of the file.
     pub(crate) fn read_range(&self, range: FileRange) -> RangeContents {
-        match &self.kept_bytes {
-            Some(kept) => kept.read_range(self.size, range),
-            None => KeptBytes::default().read_range(self.size, range),
-        }
+        self.kept_bytes.as_deref().unwrap_or(&KeptBytes::default()).read_range(self.size, range)
     }
 }
 
