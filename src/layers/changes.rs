@@ -32,7 +32,7 @@ pub(super) struct PathSpan {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PackedChange {
-    /// The two fields of a [`PathSpan`], taken apart so that the flag fits behind the length.
+    /// The two fields of a [`PathSpan`], stored separately so that the flag fits into the padding after the length.
     path_offset: u32,
     path_length: u16,
     /// Whether descendants in lower layers are hidden too. Only set for directories of self-contained changes.

@@ -1,5 +1,5 @@
-//! Collects the contents of a file from a stream. Of an ELF file that includes the program headers and the loader's path,
-//! wherever they are, if they follow what locates them.
+//! Collects the contents of a file from a stream. For ELF files this includes the program headers and the loader's path at
+//! any offset, unless they precede the headers that locate them.
 
 use std::sync::Arc;
 
