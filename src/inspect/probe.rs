@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::deadline;
 use super::inspection::{InspectionOutcome, InspectionTarget};
-use crate::exec::{ExecOutcome, Host, WorkingDirectoryError, diagnose_failure, resolve_working_directory};
+use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
 use crate::launch::predict_launches;
 use crate::oci::ProcessConfig;
-use crate::rootfs::{FileTree, FilesystemView, Node, UnknownReason, User};
+use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
 
 /// The directories that a container runtime may mount over, whatever the image holds: it always mounts `/proc`, `/sys` and
 /// `/dev` (OCI runtime specification, "Default Filesystems"), and often the other two.
@@ -51,8 +51,8 @@ impl<'a> EntrypointProbe<'a> {
         {
             Ok(path) => (Some(path), None),
             // If only absolute paths are looked up, the working directory does not matter.
-            Err(WorkingDirectoryError::Unknown(reason)) => (None, Some(reason)),
-            Err(WorkingDirectoryError::Errno(errno)) => {
+            Err(ExecError::Unknown(reason)) => (None, Some(reason)),
+            Err(ExecError::Errno(errno)) => {
                 let reason =
                     format!("the working directory {} cannot be entered: {errno}", self.process.working_directory);
                 return ProbeResult::Settled(InspectionOutcome::Undetermined(reason));
@@ -98,7 +98,7 @@ impl<'a> EntrypointProbe<'a> {
             mounts.push(parts.join("/").into_bytes());
             match resolve_working_directory(files, &[], volume.as_bytes()) {
                 Ok(path) => mounts.push(path),
-                Err(WorkingDirectoryError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => unread = Some(reason),
+                Err(ExecError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => unread = Some(reason),
                 Err(_) => {}
             }
         }

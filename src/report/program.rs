@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::exec_report::{MAX_CHAIN, MAX_REASON};
-use crate::exec::{DetectedProgram, ElfMachine, ExecOutcome};
+use crate::elf::ElfMachine;
+use crate::exec::{DetectedProgram, ExecOutcome};
 use crate::inspect::Inspection;
 use crate::platform::Platform;
 use crate::text::sanitize;
