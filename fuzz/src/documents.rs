@@ -4,14 +4,13 @@
 
 use std::time::Duration;
 
-use ecr_preflight::check::check_image;
-use ecr_preflight::check::{ImageCheck, InspectContext};
+use ecr_preflight::check::{ImageOrigin, InspectContext, check_image};
 use ecr_preflight::cli;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::notify;
 use ecr_preflight::oci as image;
 use ecr_preflight::oci::{Image, ImageContent, ImageReadOptions, IndexChild, PlatformImage};
-use ecr_preflight::report::{self, Report, ReportContext};
+use ecr_preflight::report::{self, Report};
 use ecr_preflight::runtime::Runtime;
 use ecr_preflight::settings::Depth;
 use ecr_preflight::settings::LayerLimits;
@@ -122,22 +121,20 @@ fn report_of(parts: &Parts) {
         let inspector = Inspector::new(LIMITS, 64 * 1024);
         let by = InspectContext { inspector: &inspector, time_left: Duration::MAX };
         let selector = parts.selector();
-        let found = match wait(check_image(parts, &selector, asked, &rules, by)) {
+        let origin = ImageOrigin::from_reference("oci:image:v1", &selector);
+        let found = match wait(check_image(parts, &origin, asked, &rules, by)) {
             Ok(found) => found,
             Err(error) => panic!("a registry in memory never fails: {error}"),
         };
-        if let ImageCheck::Judged { image: Some(image), .. } = &found {
-            check(image);
+        if let Some(manifest) = &found.manifest {
+            let options = ImageReadOptions {
+                depth: rules.depth,
+                platforms: asked.unwrap_or_default(),
+                label_key: &rules.declaration_key,
+            };
+            check(&wait(image::read_image(parts, manifest, options)).expect("the image was read a moment ago"));
         }
-        let place = ReportContext {
-            arrival: None,
-            reference: "oci:image:v1",
-            repository: None,
-            tag: selector.tag(),
-            declaration_key: "intended-runtime",
-            is_platform_only: false,
-        };
-        faces(&found.report(place));
+        faces(&found.report);
     }
 }
 

@@ -13,15 +13,14 @@ use super::notify;
 use super::notify::{Notifier, NotifyError};
 use super::verdict_tag as mark;
 use super::verdict_tag::{TagOutcome, VerdictTagError, VerdictTagger};
-use crate::check::{ImageCheck, InspectContext, check_image};
+use crate::check::{ImageCheck, ImageOrigin, InspectContext, check_image};
 use crate::event::{self, Arrival, Event, EventError, IgnoreReason};
 use crate::inspect::Inspector;
 use crate::name::Repository;
 use crate::registry::counting::CountingRegistry;
 use crate::registry::ecr::BATCH_GET_IMAGE;
-use crate::registry::{Registry, RegistryError};
-use crate::report::{Report, ReportContext};
-use crate::settings::Depth;
+use crate::registry::{Manifest, Registry, RegistryError};
+use crate::report::Report;
 use crate::settings::Settings;
 
 /// Everything that the walk needs of the world.
@@ -93,11 +92,7 @@ impl<R: Registry, N: Notifier, M: VerdictTagger, O: Fn(&Repository) -> R, P: Fn(
         let arrival = match Event::parse(event)? {
             Event::Arrival(arrival) => arrival,
             Event::Ignored(why, said, arrival) => {
-                let report = Report::from_ignored(
-                    ReportContext { arrival: arrival.as_ref(), ..ReportContext::default() },
-                    None,
-                    why,
-                );
+                let report = Report::from_ignored_event(arrival.as_ref(), why);
                 self.write_down(
                     &report,
                     began,
@@ -113,29 +108,18 @@ impl<R: Registry, N: Notifier, M: VerdictTagger, O: Fn(&Repository) -> R, P: Fn(
             });
         }
         let registry = CountingRegistry::new((self.open_registry)(&arrival.repository));
-        let rules = &self.settings.check;
         let left = left.map_or(Duration::MAX, |left| left.saturating_sub(REPORTING_RESERVE));
-        let by = InspectContext { inspector: &self.inspector, time_left: left };
         let is_old = is_past_grace_period(event);
-        let mut found =
-            ignore_deleted_repository(check_image(&registry, &arrival.selector, None, rules, by).await, is_old)?;
-        if matches!(found, ImageCheck::Ignored(IgnoreReason::Deleted | IgnoreReason::Superseded, _))
-            || found.has_missing_part()
+        let mut check = self.check(&registry, &arrival, left, is_old).await?;
+        if check.has_missing_part
+            || matches!(check.report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded))
         {
             tokio::time::sleep(RECHECK_DELAY).await;
-            let by = InspectContext { time_left: left.saturating_sub(began.elapsed()), ..by };
-            found =
-                ignore_deleted_repository(check_image(&registry, &arrival.selector, None, rules, by).await, is_old)?;
+            check = self.check(&registry, &arrival, left.saturating_sub(began.elapsed()), is_old).await?;
         }
-        let mut report = found.report(ReportContext {
-            arrival: Some(&arrival),
-            reference: &arrival.reference(),
-            repository: Some(&arrival.repository),
-            tag: arrival.selector.tag(),
-            declaration_key: &rules.declaration_key,
-            is_platform_only: rules.depth < Depth::Program,
-        });
-        let marked = if is_audit { TagOutcome::Written } else { self.mark(&arrival, &found, &report).await? };
+        let ImageCheck { mut report, manifest, .. } = check;
+        let marked =
+            if is_audit { TagOutcome::Written } else { self.mark(&arrival, manifest.as_ref(), &report).await? };
         let told = report.needs_notification() && !is_audit && self.notifier.is_some();
         if let TagOutcome::Refused(reason) = marked {
             tracing::error!(event_id, reason, "mark refused");
@@ -163,9 +147,32 @@ impl<R: Registry, N: Notifier, M: VerdictTagger, O: Fn(&Repository) -> R, P: Fn(
         (self.write_metrics)(&metrics_log::metrics_line(report, walked));
     }
 
+    /// Checks the image of an arrival. An image is deleted with its repository, if the call that reads images reports so.
+    async fn check(
+        &self,
+        registry: &impl Registry,
+        arrival: &Arrival,
+        time_left: Duration,
+        is_old: bool,
+    ) -> Result<ImageCheck, RegistryError> {
+        let by = InspectContext { inspector: &self.inspector, time_left };
+        match check_image(registry, &ImageOrigin::from(arrival), None, &self.settings.check, by).await {
+            Err(RegistryError::RepositoryNotFound { action, .. }) if is_old && action == BATCH_GET_IMAGE => {
+                let report = Report::from_ignored_event(Some(arrival), IgnoreReason::Deleted);
+                Ok(ImageCheck { report, manifest: None, has_missing_part: false })
+            }
+            result => result,
+        }
+    }
+
     /// Before anything is said, so that a mark that must be retried does not have people told twice.
-    async fn mark(&self, arrival: &Arrival, look: &ImageCheck, report: &Report) -> Result<TagOutcome, VerdictTagError> {
-        let ImageCheck::Judged { manifest: Some(manifest), .. } = look else { return Ok(TagOutcome::Written) };
+    async fn mark(
+        &self,
+        arrival: &Arrival,
+        manifest: Option<&Manifest>,
+        report: &Report,
+    ) -> Result<TagOutcome, VerdictTagError> {
+        let Some(manifest) = manifest else { return Ok(TagOutcome::Written) };
         let marker = (self.open_tagger)(&arrival.repository);
         for mark in mark::verdict_tags(report, self.settings.verdict_tags) {
             if let refused @ TagOutcome::Refused(_) = marker.write_tag(manifest, &mark).await? {
@@ -185,17 +192,4 @@ fn is_past_grace_period(event: &EventBridgeEvent<Value>) -> bool {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     event.time.is_none_or(|time| now.saturating_sub(time.timestamp()) >= GRACE_PERIOD_SECONDS)
-}
-
-/// An image goes with its repository, where the call that reads images says so.
-fn ignore_deleted_repository(
-    looked: Result<ImageCheck, RegistryError>,
-    is_old: bool,
-) -> Result<ImageCheck, RegistryError> {
-    match looked {
-        Err(RegistryError::RepositoryNotFound { action, .. }) if is_old && action == BATCH_GET_IMAGE => {
-            Ok(ImageCheck::Ignored(IgnoreReason::Deleted, None))
-        }
-        looked => looked,
-    }
 }

@@ -141,6 +141,12 @@ impl Report {
         Self { image, ignored: Some(why), ..Self::empty(place) }
     }
 
+    /// The report of an event that is ignored before its image is read.
+    #[must_use]
+    pub fn from_ignored_event(arrival: Option<&Arrival>, reason: IgnoreReason) -> Self {
+        Self::from_ignored(ReportContext { arrival, ..ReportContext::default() }, None, reason)
+    }
+
     fn empty(place: ReportContext<'_>) -> Self {
         Self {
             schema: SCHEMA,

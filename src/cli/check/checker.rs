@@ -6,16 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::super::image_source::ImageSource;
 use super::platforms;
-use crate::check::check_image;
-use crate::check::{ImageCheck, InspectContext};
+use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::cli::error::CliError;
 use crate::event::IgnoreReason;
 use crate::inspect::Inspector;
 use crate::registry::counting::CountingRegistry;
-use crate::report::{PlatformOverview, Report, ReportContext};
+use crate::report::{PlatformOverview, Report};
 use crate::runtime::Runtime;
 use crate::settings::CheckSettings;
-use crate::settings::Depth;
 use crate::verdict::Verdict;
 
 /// What images are checked with, and against.
@@ -70,18 +68,12 @@ impl Checker<'_> {
         let began = Instant::now();
         let registry = CountingRegistry::new(&source.registry);
         let by = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
-        let found = check_image(&registry, &source.selector, self.runtimes, self.rules, by).await?;
-        if matches!(found, ImageCheck::Ignored(IgnoreReason::Deleted | IgnoreReason::Superseded, _)) {
+        let repository = source.repository.as_ref();
+        let origin = ImageOrigin { repository, ..ImageOrigin::from_reference(&source.reference, &source.selector) };
+        let report = check_image(&registry, &origin, self.runtimes, self.rules, by).await?.report;
+        if matches!(report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded)) {
             return Err(source.not_found_error());
         }
-        let report = found.report(ReportContext {
-            arrival: None,
-            reference: &source.reference,
-            repository: source.repository.as_ref(),
-            tag: source.selector.tag(),
-            declaration_key: &self.rules.declaration_key,
-            is_platform_only: self.rules.depth < Depth::Program,
-        });
         Ok(CheckedImage {
             result: CheckResult::Report(report),
             bytes_read: registry.bytes_read(),

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use ecr_preflight::check::check_image;
-use ecr_preflight::check::{ImageCheck, InspectContext};
+use ecr_preflight::check::{ImageOrigin, InspectContext, check_image};
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::name::Selector;
 use ecr_preflight::registry::oci_layout::OciLayout;
-use ecr_preflight::report::{Report, ReportContext};
+use ecr_preflight::report::Report;
 use ecr_preflight::runtime::Runtime;
 use ecr_preflight::settings::CheckSettings;
 use expect_test::expect;
@@ -23,17 +22,17 @@ use crate::support::layout::{
 fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) -> Report {
     layout.tag("v1", image);
     let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
-    let found = found(layout, &Selector::DigestAndTag(digest(image), "v1".parse().unwrap()), asked);
-    found.report(ReportContext { reference: "image", ..ReportContext::default() })
+    found(layout, &Selector::DigestAndTag(digest(image), "v1".parse().unwrap()), asked)
 }
 
-fn found(layout: &Builder, selector: &Selector, asked: Option<&[Runtime]>) -> ImageCheck {
+fn found(layout: &Builder, selector: &Selector, asked: Option<&[Runtime]>) -> Report {
     let registry = OciLayout::open(layout.path(), None).unwrap();
     let rules = CheckSettings::default();
     let inspector = Inspector::new(rules.limits.layers, rules.limits.cache_bytes);
     let by = InspectContext { inspector: &inspector, time_left: Duration::MAX };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(check_image(&registry, selector, asked, &rules, by)).unwrap()
+    let origin = ImageOrigin::from_reference("image", selector);
+    runtime.block_on(check_image(&registry, &origin, asked, &rules, by)).unwrap().report
 }
 
 /// An image in a few words: what it is, its platforms, and the verdict for ECS on arm64 with what led to it.
@@ -309,7 +308,7 @@ fn an_attestation_under_a_tag_fails_and_by_digest_is_ignored() {
     );
     assert_eq!(said(&mut other, &newer), r#"["artifact",[]] fails attestation-tagged"#);
     let found = found(&layout, &Selector::Digest(digest(&attestation)), None);
-    assert_eq!(found.report(ReportContext::default()).ignored.map(|why| why.as_str()), Some("attestation"));
+    assert_eq!(found.ignored.map(|why| why.as_str()), Some("attestation"));
 }
 
 #[test]
