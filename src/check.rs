@@ -13,7 +13,7 @@ use crate::oci::{self, Image, ImageContent, ImageReadOptions};
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 use crate::report::{Report, ReportContext};
 use crate::runtime::Runtime;
-use crate::settings::{CheckSettings, Depth};
+use crate::settings::{CheckSettings, InspectionDepth};
 use crate::text::error_chain;
 use crate::verdict::{self, Judgement, Verdict};
 
@@ -90,7 +90,7 @@ pub async fn check_image(
         repository: origin.repository,
         tag: origin.selector.tag(),
         declaration_key: &settings.declaration_key,
-        is_platform_only: settings.depth < Depth::Program,
+        is_platform_only: settings.depth < InspectionDepth::Program,
     };
     let ignored = |image: Option<&Image>, reason| ImageCheck {
         report: Report::from_ignored(context, image, reason),
@@ -162,13 +162,13 @@ async fn inspect_programs(
     registry: &impl Registry,
     image: &Image,
     intent: &Intent,
-    depth: Depth,
+    depth: InspectionDepth,
     inspector: &Inspector,
     deadline: Option<Instant>,
 ) -> Result<Vec<Inspection>, RegistryError> {
     let candidates = intent.candidates();
     // If no declaration is valid, the verdict does not depend on the program.
-    if depth < Depth::Program || candidates.is_empty() && intent.is_declared() {
+    if depth < InspectionDepth::Program || candidates.is_empty() && intent.is_declared() {
         return Ok(Vec::new());
     }
     match inspector.inspect(registry, image, &candidates, deadline).await {

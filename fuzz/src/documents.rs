@@ -12,7 +12,7 @@ use ecr_preflight::oci as image;
 use ecr_preflight::oci::{Image, ImageContent, ImageReadOptions, IndexChild, PlatformImage};
 use ecr_preflight::report::{self, Report};
 use ecr_preflight::runtime::Runtime;
-use ecr_preflight::settings::Depth;
+use ecr_preflight::settings::InspectionDepth;
 use ecr_preflight::settings::LayerLimits;
 use ecr_preflight::settings::{CheckSettings, InspectionLimits};
 use ecr_preflight::verdict::Verdict;
@@ -38,9 +38,9 @@ pub fn manifest(input: &[u8]) {
         let want = ImageReadOptions { depth, platforms: runtimes, label_key: "intended-runtime" };
         wait(image::read_image(&parts, &parts.manifest, want)).expect("a registry in memory never fails")
     };
-    let labels = read(Depth::Manifest, &[Runtime::EcsArm64]);
-    assert_eq!(read(Depth::Manifest, &[Runtime::EcsArm64]), labels, "read twice");
-    for image in [labels, read(Depth::Config, &[]), read(Depth::Program, &[Runtime::LambdaAmd64])] {
+    let labels = read(InspectionDepth::Manifest, &[Runtime::EcsArm64]);
+    assert_eq!(read(InspectionDepth::Manifest, &[Runtime::EcsArm64]), labels, "read twice");
+    for image in [labels, read(InspectionDepth::Config, &[]), read(InspectionDepth::Program, &[Runtime::LambdaAmd64])] {
         check(&image);
     }
 }
@@ -87,8 +87,11 @@ pub fn config(input: &[u8]) {
     const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[],
         "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"@0","size":0}}"#;
     let parts = Parts::read(&[b"\n", input, b"\n%%\n", MANIFEST.as_bytes()].concat());
-    let want =
-        ImageReadOptions { depth: Depth::Program, platforms: &[Runtime::EcsAmd64], label_key: "intended-runtime" };
+    let want = ImageReadOptions {
+        depth: InspectionDepth::Program,
+        platforms: &[Runtime::EcsAmd64],
+        label_key: "intended-runtime",
+    };
     check(&wait(image::read_image(&parts, &parts.manifest, want)).expect("a registry in memory never fails"));
     report_of(&parts);
 }

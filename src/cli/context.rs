@@ -16,7 +16,7 @@ use crate::aws::{Aws, connector_with_timeouts, default_connector};
 use crate::inspect::Inspector;
 use crate::report::Report;
 use crate::runtime::Runtime;
-use crate::settings::Depth;
+use crate::settings::InspectionDepth;
 use crate::settings::{CheckSettings, Settings, SettingsError};
 
 /// With the commit, where it was built in a repository.
@@ -37,7 +37,7 @@ pub(super) struct InspectArguments {
 impl InspectArguments {
     pub(super) fn apply(&self, rules: &mut CheckSettings) {
         if self.no_exec {
-            rules.depth = rules.depth.min(Depth::Config);
+            rules.depth = rules.depth.min(InspectionDepth::Config);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::oci::ImageReadOptions;
 use crate::registry::{self, Lookup, Registry};
 use crate::report::PlatformOverview;
 use crate::settings::CheckSettings;
-use crate::settings::Depth;
+use crate::settings::InspectionDepth;
 
 /// What there is in an image.
 ///
@@ -34,9 +34,9 @@ pub(super) async fn read_platforms(
         Some(Lookup::NotFound | Lookup::TagMoved) | None => return Err(source.not_found_error()),
     };
     // Without runtimes, every child of an index matters.
-    let want = ImageReadOptions { depth: Depth::Config, platforms: &[], label_key: &rules.declaration_key };
+    let want = ImageReadOptions { depth: InspectionDepth::Config, platforms: &[], label_key: &rules.declaration_key };
     let image = image::read_image(registry, &manifest, want).await?;
-    let inspections = if rules.depth == Depth::Program {
+    let inspections = if rules.depth == InspectionDepth::Program {
         Some(inspector.inspect_programs(registry, &image, deadline).await?)
     } else {
         None
