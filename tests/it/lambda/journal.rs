@@ -1,7 +1,7 @@
 //! The line that is written down of each event: the log, and the metrics.
 
 use ecr_preflight::event::{Event, IgnoreReason};
-use ecr_preflight::lambda::metrics_log::{EventRecord, metrics_line};
+use ecr_preflight::lambda::log::{EventRecord, metrics_line};
 use ecr_preflight::name::Digest;
 use ecr_preflight::oci::{Image, ImageContent};
 use ecr_preflight::report::{Report, ReportContext};

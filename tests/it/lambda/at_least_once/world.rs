@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::task::Poll;
 
-use ecr_preflight::lambda::notify::{Message, Notifier, NotifyError};
-use ecr_preflight::lambda::verdict_tag::{TagOutcome, VerdictTagError, VerdictTagger};
+use ecr_preflight::aws::service_error::CallError;
+use ecr_preflight::lambda::notify::{Message, Notifier};
+use ecr_preflight::lambda::verdict_tag::{TagOutcome, VerdictTagger};
 use ecr_preflight::name::{Digest, Selector, Tag};
 use ecr_preflight::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 
@@ -194,11 +195,12 @@ impl Registry for Opened {
 }
 
 impl VerdictTagger for Opened {
-    async fn write_tag(&self, manifest: &Manifest, mark: &Tag) -> Result<TagOutcome, VerdictTagError> {
+    async fn write_tag(&self, manifest: &Manifest, mark: &Tag) -> Result<TagOutcome, CallError> {
         let world = &self.0;
-        let failed = || VerdictTagError {
+        let failed = || CallError {
             action: "ecr:PutImage",
             resource: "the repository".to_owned(),
+            problem: "failed",
             source: "by lot".into(),
         };
         world.call().await;
@@ -221,9 +223,9 @@ impl VerdictTagger for Opened {
 }
 
 impl Notifier for Opened {
-    async fn send(&self, _: &Message) -> Result<(), NotifyError> {
+    async fn send(&self, _: &Message) -> Result<(), CallError> {
         let world = &self.0;
-        let failed = || NotifyError {
+        let failed = || CallError {
             action: "sns:Publish",
             resource: "the topic".to_owned(),
             problem: "failed",
