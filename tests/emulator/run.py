@@ -208,7 +208,7 @@ def the_log_holds_what_went_wrong_and_no_presigned_address(stage):
     log = stage.log.read_text()
     holds("the log", log, "storage service answered with status 404")
     equal("how often it holds the signature", log.count(SIGNATURE), 0)
-    equal("how often a mark was refused", log.count('"mark refused"'), 1)
+    equal("how often a mark was refused", log.count('"verdict tag refused"'), 1)
     levels = {json.loads(line)["level"] for line in log.splitlines()}
     equal("every line is JSON, of these levels", levels, {"INFO", "ERROR"})
 
