@@ -69,7 +69,7 @@ const REPORTING_RESERVE: Duration = Duration::from_secs(30);
 
 /// The age at which an event's missing repository counts as deleted. Before, it may be that it cannot be read yet. Lambda
 /// retries one and three minutes after an error, so the event is older than this at the last attempt.
-const GRACE_PERIOD: Duration = Duration::from_secs(120);
+const GRACE_PERIOD: Duration = Duration::from_mins(2);
 
 impl<R, T, N, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger>
 where

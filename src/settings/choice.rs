@@ -52,13 +52,11 @@ impl InspectionDepth {
 
 /// Parses a name in any case. The error is the list of names: `never, failures or all`.
 pub(super) fn parse_choice<T: Copy, const N: usize>(name: &str, choices: &Choices<T, N>) -> Result<T, String> {
-    match choices.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)) {
-        Some((_, value)) => Ok(*value),
-        None => {
-            let names = choices.map(|(known, _)| known);
-            Err(format!("{} or {}", names[..N - 1].join(", "), names[N - 1]))
-        }
-    }
+    let found = choices.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let names = choices.map(|(known, _)| known);
+        format!("{} or {}", names[..N - 1].join(", "), names[N - 1])
+    })
 }
 
 #[cfg(test)]
