@@ -61,12 +61,12 @@ pub struct InspectContext<'a> {
 /// The result of a check.
 #[derive(Debug)]
 pub struct ImageCheck {
-    /// What was found.
+    /// The report.
     pub report: Report,
     /// The manifest of an image that was judged; `None` if it was ignored or its manifest could not be read.
     pub manifest: Option<Manifest>,
-    /// Whether the verdict needs attention but a manifest, config or layer of the image was not found: it may be being
-    /// deleted, so a second check is worthwhile.
+    /// Whether the verdict needs attention but a manifest, config or layer of the image was not found. The image may be
+    /// about to be deleted; a second check finds out.
     pub has_missing_part: bool,
 }
 
@@ -80,9 +80,10 @@ pub async fn check_image(
     origin: &ImageOrigin<'_>,
     requested_runtimes: Option<&[Runtime]>,
     settings: &CheckSettings,
-    by: InspectContext<'_>,
+    inspection: InspectContext<'_>,
 ) -> Result<ImageCheck, RegistryError> {
-    let deadline = Instant::now().checked_add(by.time_left.min(Duration::from_secs(settings.limits.timeout_seconds)));
+    let timeout = Duration::from_secs(settings.limits.timeout_seconds).min(inspection.time_left);
+    let deadline = Instant::now().checked_add(timeout);
     // The only place that builds a report's context.
     let context = ReportContext {
         arrival: origin.arrival,
@@ -98,7 +99,7 @@ pub async fn check_image(
         has_missing_part: false,
     };
 
-    let (lookup, intent) = look_up(registry, origin.selector, requested_runtimes, settings).await?;
+    let (lookup, intent) = fetch_manifest_and_intent(registry, origin.selector, requested_runtimes, settings).await?;
     let manifest = match lookup {
         Lookup::Found(manifest) => manifest,
         Lookup::TagMoved => return Ok(ignored(None, IgnoreReason::Superseded)),
@@ -126,7 +127,8 @@ pub async fn check_image(
         _ => {}
     }
 
-    let inspections = inspect_programs(registry, &image, &intent, settings.depth, by.inspector, deadline).await?;
+    let inspections =
+        inspect_programs(registry, &image, &intent, settings.depth, inspection.inspector, deadline).await?;
     let judgement = verdict::judge(&intent, &image, &inspections);
     Ok(ImageCheck {
         report: Report::from_judgement(context, Some(&image), &inspections, &judgement),
@@ -135,8 +137,9 @@ pub async fn check_image(
     })
 }
 
-/// Reads the manifest and, at the same time, the runtimes declared by the command line, the image tag or the repository.
-async fn look_up(
+/// Reads the manifest and, at the same time, the repository's declaration unless the command line or the image tag declares
+/// runtimes.
+async fn fetch_manifest_and_intent(
     registry: &impl Registry,
     selector: &Selector,
     requested_runtimes: Option<&[Runtime]>,

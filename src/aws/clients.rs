@@ -23,30 +23,12 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-/// How long a connection may take. Within a region it takes a few milliseconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How long the first byte of a response may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long one attempt may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
-
-/// How long one call may take with all its attempts. If the service does not respond, that allows two attempts. An event
-/// needs at most seven calls in sequence; if more than a few of them take so long, the function's own timeout ends the
-/// invocation and the event is retried.
-const CALL_TIMEOUT: Duration = Duration::from_secs(14);
-
 /// How many attempts a call has, with the SDK's growing, randomized pauses between them.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// How long one chunk of a streamed blob may take. Storage services deliver many per second, so a transfer that takes
 /// this long has stalled.
 pub(crate) const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a blob that is read as a whole may take, from the request to the last byte. Config blobs have a few kilobytes
-/// and S3 responds in tens of milliseconds, so a transfer that takes a hundred times as long has stalled.
-const BLOB_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time limits for transfers from the storage service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +38,6 @@ pub struct TransferTimeouts {
     /// For a blob that is streamed: from the request to the first byte, and from each chunk to the next. The reader limits
     /// the total.
     pub piece: Duration,
-}
-
-impl Default for TransferTimeouts {
-    fn default() -> Self {
-        Self { whole: BLOB_TIMEOUT, piece: CHUNK_TIMEOUT }
-    }
 }
 
 /// Time limits of the clients.
@@ -82,11 +58,16 @@ pub struct ClientTimeouts {
 impl Default for ClientTimeouts {
     fn default() -> Self {
         Self {
-            connect: CONNECT_TIMEOUT,
-            read: READ_TIMEOUT,
-            attempt: ATTEMPT_TIMEOUT,
-            call: CALL_TIMEOUT,
-            blob_transfer: TransferTimeouts::default(),
+            // Within a region a connection takes a few milliseconds.
+            connect: Duration::from_secs(2),
+            read: Duration::from_secs(5),
+            attempt: Duration::from_secs(6),
+            // Two attempts, if the service does not respond. An event needs at most seven calls in sequence; if more than
+            // a few of them take so long, the function's own timeout ends the invocation and the event is retried.
+            call: Duration::from_secs(14),
+            // Config blobs have a few kilobytes and S3 responds in tens of milliseconds, so a transfer that takes a hundred
+            // times as long has stalled.
+            blob_transfer: TransferTimeouts { whole: Duration::from_secs(10), piece: CHUNK_TIMEOUT },
         }
     }
 }
@@ -135,7 +116,8 @@ impl Aws {
             .retry_config(retries.with_max_attempts(MAX_ATTEMPTS))
             .http_client(http_client_fn(move |_, _| shared.clone()))
             .build();
-        Self { config, transfer_timeouts: TransferTimeouts::default(), http }.with_timeouts(ClientTimeouts::default())
+        let timeouts = ClientTimeouts::default();
+        Self { config, transfer_timeouts: timeouts.blob_transfer, http }.with_timeouts(timeouts)
     }
 
     /// The same clients with other time limits. Those for connections and first bytes have no effect here: the connector
@@ -213,7 +195,8 @@ pub fn endpoint_override(service: &str, variable: impl Fn(&str) -> Option<String
 /// else at the start.
 #[must_use]
 pub fn default_connector() -> SharedHttpConnector {
-    connector_with_timeouts(CONNECT_TIMEOUT, READ_TIMEOUT)
+    let ClientTimeouts { connect, read, .. } = ClientTimeouts::default();
+    connector_with_timeouts(connect, read)
 }
 
 /// The default connector with other time limits for a connection and for the first byte of a response.

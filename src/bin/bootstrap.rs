@@ -24,10 +24,8 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let variable = |name: &str| std::env::var(name).ok();
-    // A value that is not UTF-8 must not panic: the settings reject it like any other invalid value.
-    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-    let settings = Settings::from_variables(variables).and_then(Settings::require_output).map_err(startup_error)?;
+    let settings = Settings::from_variables(std::env::vars_os()).and_then(Settings::require_output);
+    let settings = settings.map_err(startup_error)?;
     log::init(settings.log_level);
     let aws = Aws::from_variables(variable).map_err(startup_error)?;
     // The first event builds the handler, so that the start takes hardly longer than that of an empty function.

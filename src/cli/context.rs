@@ -1,6 +1,5 @@
 //! What every command starts from: settings, AWS clients with the caller's profile and region, and common options.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use aws_config::imds::region::ImdsRegionProvider;
@@ -88,8 +87,7 @@ pub(super) async fn load_aws_with(
 }
 
 pub(super) fn load_settings() -> Result<Settings, SettingsError> {
-    let text = |text: OsString| text.to_string_lossy().into_owned();
-    Settings::from_variables(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
+    Settings::from_variables(std::env::vars_os())
 }
 
 pub(super) fn endpoint_url(service: &str) -> Option<String> {

@@ -1,5 +1,7 @@
 //! The environment variables, and the settings parsed from them.
 
+use std::ffi::OsStr;
+
 use super::choice::{
     IMAGE_TAGS, INSPECTION_DEPTHS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice,
 };
@@ -52,48 +54,40 @@ impl Default for CheckSettings {
 pub struct SettingVariable {
     /// Its name.
     pub name: &'static str,
-    /// Parses a value and sets it. The error describes the allowed values.
-    set: fn(&mut Settings, &str) -> Result<(), String>,
+    set: Setter,
 }
+
+/// Parses a value and sets it. The error describes the allowed values.
+type Setter = fn(&mut Settings, &str) -> Result<(), String>;
 
 /// The prefix of every variable. A variable with this prefix that is not in [`VARIABLES`] is an error.
 pub const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 
 /// Every variable.
 pub const VARIABLES: [SettingVariable; 8] = [
-    SettingVariable {
-        name: "PREFLIGHT_TOPIC_ARN",
-        set: |settings, value| parse_topic_arn(value).map(|arn| settings.topic_arn = Some(arn)),
-    },
-    SettingVariable {
-        name: "PREFLIGHT_VERDICT_TAGS",
-        set: |settings, value| parse_choice(value, &VERDICT_TAGS).map(|tags| settings.verdict_tags = tags),
-    },
-    SettingVariable {
-        name: "PREFLIGHT_DEFAULT_RUNTIME",
-        set: |settings, value| parse_runtimes(value).map(|runtimes| settings.check.default_runtimes = runtimes),
-    },
-    SettingVariable {
-        name: "PREFLIGHT_DECLARATION_KEY",
-        set: |settings, value| parse_declaration_key(value).map(|key| settings.check.declaration_key = key),
-    },
-    SettingVariable {
-        name: "PREFLIGHT_IMAGE_TAGS",
-        set: |settings, value| parse_choice(value, &IMAGE_TAGS).map(|read| settings.check.read_image_tags = read),
-    },
-    SettingVariable {
-        name: "PREFLIGHT_INSPECT",
-        set: |settings, value| parse_choice(value, &INSPECTION_DEPTHS).map(|depth| settings.check.depth = depth),
-    },
-    SettingVariable {
-        name: "PREFLIGHT_LIMITS",
-        set: |settings, value| InspectionLimits::parse(value).map(|limits| settings.check.limits = limits),
-    },
-    SettingVariable {
-        name: "PREFLIGHT_LOG_LEVEL",
-        set: |settings, value| parse_choice(value, &LOG_LEVELS).map(|level| settings.log_level = level),
-    },
+    variable("PREFLIGHT_TOPIC_ARN", |to, value| parse_topic_arn(value).map(|arn| to.topic_arn = Some(arn))),
+    variable("PREFLIGHT_VERDICT_TAGS", |to, value| {
+        parse_choice(value, &VERDICT_TAGS).map(|tags| to.verdict_tags = tags)
+    }),
+    variable("PREFLIGHT_DEFAULT_RUNTIME", |to, value| {
+        parse_runtimes(value).map(|runtimes| to.check.default_runtimes = runtimes)
+    }),
+    variable("PREFLIGHT_DECLARATION_KEY", |to, value| {
+        parse_declaration_key(value).map(|key| to.check.declaration_key = key)
+    }),
+    variable("PREFLIGHT_IMAGE_TAGS", |to, value| {
+        parse_choice(value, &IMAGE_TAGS).map(|read| to.check.read_image_tags = read)
+    }),
+    variable("PREFLIGHT_INSPECT", |to, value| {
+        parse_choice(value, &INSPECTION_DEPTHS).map(|depth| to.check.depth = depth)
+    }),
+    variable("PREFLIGHT_LIMITS", |to, value| InspectionLimits::parse(value).map(|limits| to.check.limits = limits)),
+    variable("PREFLIGHT_LOG_LEVEL", |to, value| parse_choice(value, &LOG_LEVELS).map(|level| to.log_level = level)),
 ];
+
+const fn variable(name: &'static str, set: Setter) -> SettingVariable {
+    SettingVariable { name, set }
+}
 
 /// A variable is invalid, or the settings together are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +97,7 @@ pub enum SettingsError {
     Value { name: &'static str, value: String, allowed: String },
     #[error("unknown setting {0}; did you mean {1}?")]
     Unknown(String, &'static str),
-    #[error("results would not reach anybody: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all")]
+    #[error("results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all")]
     NoOutput,
 }
 
@@ -112,14 +106,21 @@ impl Settings {
     ///
     /// # Errors
     /// If a value is invalid or a variable with our prefix is unknown.
-    pub fn from_variables(variables: impl Iterator<Item = (String, String)>) -> Result<Self, SettingsError> {
+    pub fn from_variables(
+        variables: impl Iterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Result<Self, SettingsError> {
         let mut settings = Self {
             topic_arn: None,
             verdict_tags: VerdictTags::Never,
             check: CheckSettings::default(),
             log_level: tracing::Level::INFO,
         };
-        for (name, value) in variables.filter(|(name, _)| name.starts_with(VARIABLE_PREFIX)) {
+        for (name, value) in variables {
+            // A value that is not valid UTF-8 is rejected like any other invalid value.
+            let (name, value) = (name.as_ref().to_string_lossy(), value.as_ref().to_string_lossy());
+            if !name.starts_with(VARIABLE_PREFIX) {
+                continue;
+            }
             let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
                 let distance = |variable: &&SettingVariable| strsim::osa_distance(variable.name, &name);
                 let nearest = VARIABLES.iter().min_by_key(distance).expect("the table is not empty");
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     fn parse(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::from_variables(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        Settings::from_variables(pairs.iter().copied())
     }
 
     #[test]
@@ -221,34 +222,25 @@ mod tests {
 
     #[test]
     fn invalid_values_are_rejected_with_what_is_allowed() {
-        for (name, value, message) in [
-            ("PREFLIGHT_VERDICT_TAGS", "yes", "PREFLIGHT_VERDICT_TAGS is `yes`; allowed: never, failures or all"),
-            ("PREFLIGHT_INSPECT", "deep", "PREFLIGHT_INSPECT is `deep`; allowed: manifest, config or program"),
-            ("PREFLIGHT_IMAGE_TAGS", "1", "PREFLIGHT_IMAGE_TAGS is `1`; allowed: read or ignore"),
-            ("PREFLIGHT_LOG_LEVEL", "loud", "PREFLIGHT_LOG_LEVEL is `loud`; allowed: error, warn or info"),
+        for (name, value, allowed) in [
+            ("VERDICT_TAGS", "yes", "never, failures or all"),
+            ("INSPECT", "deep", "manifest, config or program"),
+            ("IMAGE_TAGS", "1", "read or ignore"),
+            ("LOG_LEVEL", "loud", "error, warn or info"),
+            ("DECLARATION_KEY", "a b", "1 to 128 letters, digits and _ . : / = + - @"),
+            ("TOPIC_ARN", "arn:aws:sns:us-west-2:123456789012:x.fifo", "the ARN of a standard SNS topic"),
             (
-                "PREFLIGHT_DECLARATION_KEY",
-                "a b",
-                "PREFLIGHT_DECLARATION_KEY is `a b`; allowed: 1 to 128 letters, digits and _ . : / = + - @",
-            ),
-            (
-                "PREFLIGHT_TOPIC_ARN",
-                "arn:aws:sns:us-west-2:123456789012:x.fifo",
-                "PREFLIGHT_TOPIC_ARN is `arn:aws:sns:us-west-2:123456789012:x.fifo`; allowed: the ARN of a standard SNS topic",
-            ),
-            (
-                "PREFLIGHT_DEFAULT_RUNTIME",
+                "DEFAULT_RUNTIME",
                 "ecs",
-                "PREFLIGHT_DEFAULT_RUNTIME is `ecs`; allowed: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, \
-                 lambda/arm64, linux/amd64, linux/arm64 (unknown runtime `ecs`; did you mean `ecs/amd64` or `ecs/arm64`?)",
-            ),
-            (
-                "PREFLIGHT_VERDICT_TAG",
-                "never",
-                "unknown setting PREFLIGHT_VERDICT_TAG; did you mean PREFLIGHT_VERDICT_TAGS?",
+                "ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64 \
+                 (unknown runtime `ecs`; did you mean `ecs/amd64` or `ecs/arm64`?)",
             ),
         ] {
-            assert_eq!(parse(&[(name, value)]).unwrap_err().to_string(), message);
+            let name = format!("PREFLIGHT_{name}");
+            let message = format!("{name} is `{value}`; allowed: {allowed}");
+            assert_eq!(parse(&[(&name, value)]).unwrap_err().to_string(), message);
         }
+        let message = "unknown setting PREFLIGHT_VERDICT_TAG; did you mean PREFLIGHT_VERDICT_TAGS?";
+        assert_eq!(parse(&[("PREFLIGHT_VERDICT_TAG", "never")]).unwrap_err().to_string(), message);
     }
 }
