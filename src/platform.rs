@@ -109,8 +109,10 @@ fn normalize_part(text: &str) -> String {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |part: &str| if part.is_empty() { "unknown".to_owned() } else { part.to_owned() };
-        write!(f, "{}/{}", name(&self.os), name(&self.architecture))?;
+        fn shown(part: &str) -> &str {
+            if part.is_empty() { "unknown" } else { part }
+        }
+        write!(f, "{}/{}", shown(&self.os), shown(&self.architecture))?;
         if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
     }
 }

@@ -67,8 +67,8 @@ const RECHECK_DELAY: Duration = Duration::from_millis(500);
 /// takes some tens of milliseconds, and at most 14 seconds if a service does not respond.
 const REPORTING_RESERVE: Duration = Duration::from_secs(30);
 
-/// The age at which an event's missing repository counts as deleted. Before, it may be that it cannot be read yet. Lambda
-/// retries one and three minutes after an error, so the event is older than this at the last attempt.
+/// The age from which a missing repository counts as deleted; before, it may not be readable yet. Lambda retries one and
+/// three minutes after an error, so the event is older than this at the last attempt.
 const GRACE_PERIOD: Duration = Duration::from_mins(2);
 
 impl<R, T, N, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger>

@@ -112,7 +112,7 @@ impl EcrVerdictTagger {
                 ))),
                 // The image or the tag may have been deleted in the meantime: a retry finds out.
                 code => {
-                    let code = code.map_or("no failure", ImageFailureCode::as_str);
+                    let code = code.map_or("nothing", ImageFailureCode::as_str);
                     let source = format!("the tag {tag} exists, but reading it returned {code}");
                     Err(CallError::new(BATCH_GET_IMAGE, resource, source))
                 }
