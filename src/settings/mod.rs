@@ -10,4 +10,4 @@ mod variables;
 pub use choice::{InspectionDepth, VerdictTags};
 pub use inspection_limits::InspectionLimits;
 pub use limits::{LayerLimits, LimitExceeded};
-pub use variables::{CheckSettings, SettingVariable, Settings, SettingsError, VARIABLE_PREFIX, VARIABLES};
+pub use variables::{CheckSettings, SettingVariable, Settings, SettingsError, VARIABLES};

@@ -61,7 +61,7 @@ pub struct SettingVariable {
 type Setter = fn(&mut Settings, &str) -> Result<(), String>;
 
 /// The prefix of every variable. A variable with this prefix that is not in [`VARIABLES`] is an error.
-pub const VARIABLE_PREFIX: &str = "PREFLIGHT_";
+const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 
 /// Every variable.
 pub const VARIABLES: [SettingVariable; 8] = [
