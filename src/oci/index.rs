@@ -10,7 +10,7 @@ use super::{IndexChild, IndexEntry};
 use crate::name::{Digest, Selector};
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 use crate::runtime::{Compatibility, Runtime};
-use crate::settings::Depth;
+use crate::settings::InspectionDepth;
 
 /// How deep indexes may be nested: containerd follows them, builders make none; each level is a round trip.
 const MAX_NESTING: usize = 3;
@@ -76,7 +76,7 @@ pub(super) async fn read_children(
     }
     // The siblings come with the same request: two platforms with the same layers are seen by comparing them.
     let mut asked = matters.clone();
-    if want.depth > Depth::Manifest && !matters.is_empty() {
+    if want.depth > InspectionDepth::Manifest && !matters.is_empty() {
         asked.extend((0..entries.len()).filter(|at| !matters.contains(at)));
         asked.truncate(MAX_CHILDREN_READ);
     }
@@ -169,11 +169,11 @@ impl ImageReadOptions<'_> {
             // One image for two platforms: its config says which it is.
             _ if is_repeated => true,
             // No one has declared a runtime yet: one config may hold the label that does.
-            (Depth::Manifest, true, []) => at == 0,
+            (InspectionDepth::Manifest, true, []) => at == 0,
             (_, _, []) => true,
             (_, false, runtimes) => !runtimes.iter().all(settled),
-            (Depth::Manifest, true, _) => false,
-            (Depth::Config | Depth::Program, true, runtimes) => runtimes.iter().any(selected),
+            (InspectionDepth::Manifest, true, _) => false,
+            (InspectionDepth::Config | InspectionDepth::Program, true, runtimes) => runtimes.iter().any(selected),
         }
     }
 }

@@ -12,14 +12,14 @@ use crate::name::Digest;
 use crate::platform::Platform;
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 use crate::runtime::Runtime;
-use crate::settings::Depth;
+use crate::settings::InspectionDepth;
 use crate::text::sanitize;
 
 /// What the verdict will depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct ImageReadOptions<'a> {
     /// How far to look.
-    pub depth: Depth,
+    pub depth: InspectionDepth,
     /// The runtimes in question; none where no one has declared any yet.
     pub platforms: &'a [Runtime],
     /// The label that may declare them.

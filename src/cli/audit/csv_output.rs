@@ -7,23 +7,8 @@ use std::io::{self, Write};
 use super::row::{StoredReport, StoredRuntime};
 
 const COLUMNS: [&str; 17] = [
-    "image_verdict",
-    "account",
-    "region",
-    "repository",
-    "tag",
-    "also_tagged",
-    "digest",
-    "pushed_at",
-    "platforms",
-    "runtime",
-    "verdict",
-    "faults",
-    "evidence",
-    "symptom",
-    "remedy",
-    "unknown",
-    "ignored",
+    "image_verdict", "account", "region", "repository", "tag", "also_tagged", "digest", "pushed_at", "platforms",
+    "runtime", "verdict", "faults", "evidence", "symptom", "remedy", "unknown", "ignored",
 ];
 
 /// A sheet under construction.

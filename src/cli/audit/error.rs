@@ -24,7 +24,7 @@ pub(in crate::cli) enum AuditError {
     #[error("nobody would be told: PREFLIGHT_TOPIC_ARN is not set")]
     NoTopic,
     #[error(transparent)]
-    Notify(#[from] crate::lambda::notify::NotifyError),
+    Notify(#[from] crate::aws::service_error::CallError),
     #[error(transparent)]
     ViaLambda(#[from] ViaLambdaError),
     #[error("interrupted")]

@@ -4,23 +4,17 @@
 
 use crate::runtime::Runtime;
 use crate::settings::CheckSettings;
-use crate::settings::Depth;
 
 /// The words; none where all is at its default.
 pub(super) fn describe_settings(rules: &CheckSettings, asked: &[Runtime]) -> String {
     let usual = CheckSettings::default();
     let named = |runtimes: &[Runtime]| runtimes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let depth = match rules.depth {
-        Depth::Manifest => "labels",
-        Depth::Config => "configs",
-        Depth::Program => "binaries",
-    };
     let words = [
         (!asked.is_empty(), format!("runtime={}", named(asked))),
         (!rules.default_runtimes.is_empty(), format!("default={}", named(&rules.default_runtimes))),
         (rules.declaration_key != usual.declaration_key, format!("declaration-key={}", rules.declaration_key)),
         (rules.read_image_tags != usual.read_image_tags, "image-tags=ignore".to_owned()),
-        (rules.depth != usual.depth, format!("inspect={depth}")),
+        (rules.depth != usual.depth, format!("inspect={}", rules.depth.as_str())),
         (rules.limits != usual.limits, rules.limits.to_string()),
     ];
     words.into_iter().filter_map(|(is_said, word)| is_said.then_some(word)).collect::<Vec<_>>().join(" ")
@@ -29,7 +23,7 @@ pub(super) fn describe_settings(rules: &CheckSettings, asked: &[Runtime]) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::InspectionLimits;
+    use crate::settings::{InspectionDepth, InspectionLimits};
 
     #[test]
     fn what_is_not_at_its_default_is_named() {
@@ -38,7 +32,7 @@ mod tests {
             (usual.clone(), vec![], ""),
             (usual.clone(), vec![Runtime::EcsAmd64, Runtime::AppRunner], "runtime=ecs/amd64,apprunner"),
             (
-                CheckSettings { depth: Depth::Manifest, read_image_tags: false, ..usual.clone() },
+                CheckSettings { depth: InspectionDepth::Manifest, read_image_tags: false, ..usual.clone() },
                 vec![],
                 "image-tags=ignore inspect=manifest",
             ),

@@ -18,15 +18,13 @@ use super::signals;
 use super::throttle::AdaptiveLimiter;
 use super::throttled_registry::ThrottledRegistry;
 use super::via_lambda::ViaLambdaError;
-use crate::check::InspectContext;
-use crate::check::check_image;
+use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::inspect::Inspector;
 use crate::registry::RegistryError;
 use crate::registry::ecr::EcrRegistry;
-use crate::report::{Report, ReportContext};
+use crate::report::Report;
 use crate::runtime::Runtime;
 use crate::settings::CheckSettings;
-use crate::settings::Depth;
 
 /// How often what is shown moves where nothing else moves it.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
@@ -132,18 +130,9 @@ impl AuditRunner<'_> {
         let registry =
             ThrottledRegistry { repository: self.ecr.repository(&arrival.repository), tags, limiter: self.limiter };
         let by = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
-        let reference = arrival.reference();
-        match check_image(&registry, &arrival.selector, self.runtimes, self.rules, by).await {
-            Ok(found) => AuditImageResult::Report(Box::new(found.report(ReportContext {
-                arrival: Some(&arrival),
-                reference: &reference,
-                repository: Some(&arrival.repository),
-                tag: arrival.selector.tag(),
-                declaration_key: &self.rules.declaration_key,
-                docs_url: self.rules.docs_url.as_deref(),
-                is_platform_only: self.rules.depth < Depth::Program,
-            }))),
-            Err(error) => AuditImageResult::ReadFailed(reference, error),
+        match check_image(&registry, &ImageOrigin::from(&arrival), self.runtimes, self.rules, by).await {
+            Ok(found) => AuditImageResult::Report(Box::new(found.report)),
+            Err(error) => AuditImageResult::ReadFailed(arrival.reference(), error),
         }
     }
 }

@@ -29,14 +29,8 @@ const MAX_ATTEMPTS: u32 = 12;
 
 /// Codes of throttling, as the SDKs know them.
 pub(super) const THROTTLING_CODES: [&str; 8] = [
-    "ThrottlingException",
-    "Throttling",
-    "ThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
+    "ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded",
+    "RequestThrottled", "RequestThrottledException", "SlowDown",
 ];
 
 /// The turns that calls take. It gives no jitter: who paused together comes back one after the other.

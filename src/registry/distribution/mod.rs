@@ -134,7 +134,8 @@ impl Registry for DistributionRepository {
         let opened = with_timeout(self.request_blob(digest))
             .await
             .map_err(|fault| self.to_registry_error(fault, Some(digest)))?;
-        Ok(opened.map_or(Lookup::NotFound, |reply| Lookup::Found(body::stream_body(reply.body, crate::aws::PIECE))))
+        Ok(opened
+            .map_or(Lookup::NotFound, |reply| Lookup::Found(body::stream_body(reply.body, crate::aws::CHUNK_TIMEOUT))))
     }
 
     async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {

@@ -107,7 +107,10 @@ fn links_between_pages_exist() {
 fn has_anchor(page: &str, anchor: &str) -> bool {
     let slug = |heading: &str| -> String {
         let kept = heading.trim_start_matches('#').trim().to_lowercase();
-        kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).map(|c| if c == ' ' { '-' } else { c }).collect()
+        kept.chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect()
     };
     page.contains(&format!("id=\"{anchor}\""))
         || page.lines().filter(|line| line.starts_with('#')).any(|line| slug(line) == anchor)

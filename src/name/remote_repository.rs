@@ -1,39 +1,40 @@
-//! A repository of any registry, as the container world writes it: `HOST[:PORT]/PATH`, or a short name of Docker Hub.
+//! A repository in any registry, as container tools write it: `HOST[:PORT]/PATH`, or a short name of Docker Hub.
 //!
-//! Does not know whether it exists. The grammar is that of the module `reference` of github.com/distribution/reference.
+//! The grammar is that of github.com/distribution/reference.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::text::sanitize_quoted;
 
-/// The repository's host, as references name it, and its path. Shown in full: `docker.io/library/busybox`.
+/// A repository's registry host and path. Displays in full: `docker.io/library/busybox`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RemoteRepository {
     host: String,
     path: String,
 }
 
-/// The host of names without one, and what is put before those of a single word: `splitDockerDomain` there.
+/// The host of a name without one, and the prefix of a name with a single component: `splitDockerDomain` in
+/// distribution/reference.
 const DOCKER_HUB: (&str, &str) = ("docker.io", "library/");
 
-/// The longest path, in bytes: `RepositoryNameTotalLengthMax` there.
+/// The longest path, in bytes: `RepositoryNameTotalLengthMax` in distribution/reference.
 const MAX_PATH: usize = 255;
 
 impl RemoteRepository {
-    /// The host with its port, where it has one.
+    /// The host, with its port if one was given.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The name within the registry, such as `library/busybox`.
+    /// The name within the registry, for example `library/busybox`.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Whether it is one of Docker Hub, whose API and credentials go by other names.
+    /// Whether the registry is Docker Hub, whose API and credentials use other host names.
     #[must_use]
     pub fn is_docker_hub(&self) -> bool {
         self.host == DOCKER_HUB.0
@@ -46,17 +47,17 @@ impl fmt::Display for RemoteRepository {
     }
 }
 
-/// Why the text is not a repository.
+/// The text is not a valid repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
+#[allow(missing_docs, reason = "the messages explain the variants")]
 pub enum RemoteRepositoryError {
-    #[error("`{0}` is not the host of a registry: expected `NAME[:PORT]`")]
+    #[error("`{0}` is not a valid registry host: expected `NAME[:PORT]`")]
     Host(String),
     #[error(
-        "`{0}` is not a repository name: expected lower-case words and digits, joined by `.`, `_`, `__`, `-` and `/`"
+        "`{0}` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `__`, `-` or `/`"
     )]
     Path(String),
-    #[error("`{0}` is an image's id, which no registry knows it by")]
+    #[error("`{0}` is an image ID, which a registry cannot look up: use the name or digest")]
     ImageId(String),
 }
 
@@ -84,7 +85,7 @@ impl FromStr for RemoteRepository {
     }
 }
 
-/// Whether what stands before the first slash is a host and no part of a path.
+/// Whether the text before the first slash is a host and not part of the path.
 fn looks_like_host(text: &str) -> bool {
     text.contains(['.', ':', '[']) || text == "localhost"
 }
@@ -96,9 +97,9 @@ fn is_host(host: &str) -> bool {
         _ => (host, None),
     };
     let is_label = |label: &str| {
-        let is_end = |c: Option<u8>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        let inner = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
-        is_end(label.bytes().next()) && is_end(label.bytes().last()) && label.bytes().all(inner)
+        let is_edge = |c: Option<u8>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let is_inner = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
+        is_edge(label.bytes().next()) && is_edge(label.bytes().last()) && label.bytes().all(is_inner)
     };
     let is_name = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
@@ -110,9 +111,9 @@ fn is_host(host: &str) -> bool {
 /// `path-component` of the grammar: words, and between them `.`, `_`, `__` or any number of `-`.
 fn is_path_component(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_joint = |joint: &str| matches!(joint, "." | "_" | "__") || joint.bytes().all(|c| c == b'-');
-    // What is not a word must lie between two words.
-    text.starts_with(is_word) && text.ends_with(is_word) && text.split(is_word).all(is_joint)
+    let is_separator = |separator: &str| matches!(separator, "." | "_" | "__") || separator.bytes().all(|c| c == b'-');
+    // A separator must be between two words.
+    text.starts_with(is_word) && text.ends_with(is_word) && text.split(is_word).all(is_separator)
 }
 
 #[cfg(test)]
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn good_names_are_read_as_the_container_world_does() {
+    fn names_parse_as_in_distribution_reference() {
         for (text, full) in [
             ("busybox", "docker.io/library/busybox"),
             ("grafana/grafana", "docker.io/grafana/grafana"),
@@ -143,36 +144,19 @@ mod tests {
     }
 
     #[test]
-    fn bad_names_are_refused() {
-        for bad in ["a..b/c", "-a.b/c", "a.b:/c", "a.b:99999/c", "a.b:+1/c", "[::1/c", "[x]/c", "a_b.c/d", "https:/"] {
-            assert!(matches!(bad.parse::<RemoteRepository>(), Err(RemoteRepositoryError::Host(_))), "{bad}");
+    fn invalid_names_are_rejected() {
+        for invalid in
+            ["a..b/c", "-a.b/c", "a.b:/c", "a.b:99999/c", "a.b:+1/c", "[::1/c", "[x]/c", "a_b.c/d", "https:/"]
+        {
+            assert!(matches!(invalid.parse::<RemoteRepository>(), Err(RemoteRepositoryError::Host(_))), "{invalid}");
         }
         let long = format!("ghcr.io/{}", "a".repeat(256));
-        for bad in [
-            "",
-            "A",
-            "Grafana/grafana",
-            "a//b",
-            "a/",
-            "/a",
-            "a_",
-            "_a",
-            "a___b",
-            "a..b",
-            "a._b",
-            "a b",
-            "é",
-            "ghcr.io/",
-            "ghcr.io/A",
-            "localhost/",
-            "./a/b",
-            &long,
-        ] {
-            assert!(bad.parse::<RemoteRepository>().is_err(), "{bad}");
+        let invalid_paths =
+            "|A|Grafana/grafana|a//b|a/|/a|a_|_a|a___b|a..b|a._b|a b|é|ghcr.io/|ghcr.io/A|localhost/|./a/b";
+        for invalid in invalid_paths.split('|').chain([long.as_str()]) {
+            assert!(invalid.parse::<RemoteRepository>().is_err(), "{invalid}");
         }
-        assert!(matches!(
-            "0123456789abcdef".repeat(4).parse::<RemoteRepository>(),
-            Err(RemoteRepositoryError::ImageId(_))
-        ));
+        let image_id = "0123456789abcdef".repeat(4).parse::<RemoteRepository>();
+        assert!(matches!(image_id, Err(RemoteRepositoryError::ImageId(_))));
     }
 }
