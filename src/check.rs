@@ -10,6 +10,7 @@ use crate::intent::{DeclarationSource, Intent};
 use crate::name::Selector;
 use crate::oci as image;
 use crate::oci::{Image, ImageContent, ImageReadOptions};
+use crate::platform::Platform;
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 use crate::report::{Report, ReportContext};
 use crate::runtime::Runtime;
@@ -75,8 +76,14 @@ pub async fn check_image(
         }
     };
     let runtimes = if intent.is_declared() { intent.candidates() } else { Vec::new() };
-    let want = ImageReadOptions { depth: rules.depth, platforms: &runtimes, label_key: &rules.declaration_key };
-    let image = image::read_image(registry, &manifest, want).await?;
+    let selecting = runtimes.iter().filter(|runtime| runtime.profile().service.accepts_index());
+    let platforms: Vec<Platform> = selecting.map(|runtime| runtime.platform()).collect();
+    let options = ImageReadOptions {
+        compare_children: rules.depth > Depth::Manifest,
+        platforms: (!runtimes.is_empty()).then_some(&platforms),
+        label_key: &rules.declaration_key,
+    };
+    let image = image::read_image(registry, &manifest, options).await?;
     let intent = intent
         .or_declared_by(DeclarationSource::Label, image.runtime_label.as_deref())
         .or_default(&rules.default_runtimes);

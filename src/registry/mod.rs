@@ -10,6 +10,7 @@ pub mod archive;
 #[cfg(feature = "cli")]
 pub mod distribution;
 pub mod counting;
+pub(crate) mod media_types;
 mod body;
 mod url_policy;
 mod schema1_digest;
@@ -23,16 +24,6 @@ use crate::text::sanitize;
 
 /// The largest manifest, in bytes: Amazon ECR takes no larger one (service quotas, "Maximum manifest size").
 pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
-
-/// Every type of manifest that Amazon ECR stores; asked for all of them, no registry translates one.
-const MANIFEST_TYPES: [&str; 6] = [
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v1+prettyjws",
-];
 
 /// How often a blob is asked for before its transfer counts as failed: a truncated body or an expired URL is mended by
 /// one fresh request; what fails twice is left to the retry of the whole event.

@@ -34,8 +34,8 @@ pub(super) async fn read_platforms(
         Some(Lookup::NotFound | Lookup::TagMoved) | None => return Err(source.not_found_error()),
     };
     // Without runtimes, every child of an index matters.
-    let want = ImageReadOptions { depth: Depth::Config, platforms: &[], label_key: &rules.declaration_key };
-    let image = image::read_image(registry, &manifest, want).await?;
+    let options = ImageReadOptions { compare_children: true, platforms: None, label_key: &rules.declaration_key };
+    let image = image::read_image(registry, &manifest, options).await?;
     let inspections = if rules.depth == Depth::Program {
         Some(inspector.inspect_programs(registry, &image, deadline).await?)
     } else {

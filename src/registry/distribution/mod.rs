@@ -24,8 +24,9 @@ pub use self::error::DistributionError;
 
 use self::client::{DistributionClient, DistributionResponse};
 use self::error::DistributionErrorKind;
-use super::{BlobReader, Lookup, MANIFEST_TYPES, MAX_MANIFEST, Manifest, Registry, RegistryError, body};
+use super::{BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError, body};
 use crate::name::{Digest, RemoteRepository, Selector};
+use crate::registry::media_types::MANIFEST_TYPES;
 
 /// How long one manifest or config may take with all that it needs: a token, redirects, attempts after failures.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);

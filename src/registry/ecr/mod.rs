@@ -15,10 +15,11 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{Image, ImageIdentifier};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-use super::{BlobReader, Lookup, MANIFEST_TYPES, Manifest, Registry, RegistryError};
+use super::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 use crate::aws::service_error::convert_sdk_error;
 use crate::aws::{Aws, TransferTimeouts};
 use crate::name::{Digest, Repository, Selector};
+use crate::registry::media_types::MANIFEST_TYPES;
 
 /// The call that reads images, as errors name it.
 pub const BATCH_GET_IMAGE: &str = "ecr:BatchGetImage";
