@@ -177,7 +177,9 @@ async fn read_child(
     };
     Ok(match ManifestDocument::parse(&manifest.media_type, &manifest.bytes) {
         Err(reason) => unavailable(reason),
-        Ok(ManifestDocument::Index(_)) => unavailable("a nested index is not described as one".to_owned()),
+        Ok(ManifestDocument::Index(_)) => {
+            unavailable("a child of its index is itself an index, which its descriptor does not state".to_owned())
+        }
         Ok(ManifestDocument::Artifact(_) | ManifestDocument::Attestation) => RequestedChild::NotAnImage,
         Ok(ManifestDocument::Image(manifest)) => {
             let (image, config) = manifest.into_image(digest.clone());

@@ -118,6 +118,8 @@ async fn fetch_token(
     let scope = parameter("scope").unwrap_or_else(|| format!("repository:{}:pull", repository.path()));
     let mut fields = vec![("scope", scope)];
     fields.extend(parameter("service").map(|service| ("service", service)));
+    // Not every token service reads `+` as a space.
+    let finish = |form: &mut Serializer<'_, String>| form.finish().replace('+', "%20");
     let build = || -> Option<Request> {
         let mut form = Serializer::new(String::new());
         form.extend_pairs(&fields);
@@ -127,14 +129,14 @@ async fn fetch_token(
                 ("client_id", "ecr-preflight"),
                 ("refresh_token", token),
             ]);
-            let mut request = Request::new(SdkBody::from(form.finish()));
+            let mut request = Request::new(SdkBody::from(finish(&mut form)));
             request.set_method("POST").ok()?;
             request.set_uri(realm.as_str()).ok()?;
             request.headers_mut().insert("content-type", "application/x-www-form-urlencoded");
             return Some(request);
         }
         let separator = if realm.contains('?') { '&' } else { '?' };
-        let mut request = Request::get(format!("{realm}{separator}{}", form.finish())).ok()?;
+        let mut request = Request::get(format!("{realm}{separator}{}", finish(&mut form))).ok()?;
         if let Some(basic) = credential.and_then(basic_authorization) {
             request.headers_mut().try_insert("authorization", basic).ok()?;
         }
