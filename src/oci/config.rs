@@ -1,4 +1,4 @@
-//! An image's config, of which only what a verdict needs is kept. Unknown and unexpected fields are ignored.
+//! An image's config. Only what a verdict needs is kept; unknown and unexpected fields are ignored.
 
 use serde::Deserialize;
 
@@ -96,8 +96,8 @@ impl ImageConfig {
         label.map(|(_, value)| value.as_str()).filter(|value| !value.trim().is_empty())
     }
 
-    /// Returns whether it declares neither a platform nor a command, as the configs of file bundles that tools keep in
-    /// registries.
+    /// Returns whether it declares no platform and no command. Tools that store bundles of files in registries write such
+    /// configs.
     pub(super) fn is_blank(&self) -> bool {
         self.platform == Platform::default() && self.shown_command.is_empty()
     }

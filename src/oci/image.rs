@@ -1,4 +1,4 @@
-//! An image as far as it was read: what every rule and every report works on.
+//! An image that was read, with what could not be read: the input of every rule and every report.
 
 use super::layer::Layer;
 use super::media_type::MediaTypeFamily;

@@ -16,7 +16,7 @@ const MAX_NESTING: usize = 3;
 /// How many children are read, in one request: the reply contains all manifests, of at most 4 MiB each.
 const MAX_CHILDREN_READ: usize = 16;
 
-/// An index as far as it was read.
+/// An index, with the children that were read.
 pub(super) struct ReadIndex {
     pub(super) content: ImageContent,
     /// The value of the label that declares the intended runtimes, from the first config that has it.
@@ -28,16 +28,6 @@ enum FlattenError {
     Registry(RegistryError),
     /// The index itself cannot be read, with the reason.
     Unreadable(String),
-}
-
-/// A child of an index whose manifest was requested.
-enum RequestedChild {
-    Image {
-        child: IndexChild,
-        label: Option<String>,
-    },
-    /// An artifact or an attestation, which only its manifest reveals.
-    NotAnImage,
 }
 
 impl From<RegistryError> for FlattenError {
@@ -143,48 +133,48 @@ async fn read_children(
         Ok((*at, child.await?))
     });
     let (mut others, mut first_label) = (Vec::new(), None);
-    for (at, requested) in try_join_all(reads).await? {
-        match requested {
-            RequestedChild::NotAnImage => others.push(at),
-            RequestedChild::Image { child, label } => {
-                let entry = &mut entries[at];
-                if let (false, IndexChild::Read(image)) = (entry.platform.is_known(), &child) {
-                    entry.platform = image.platform.clone();
-                }
-                entry.child = child;
-                first_label = first_label.or(label);
-            }
+    for (at, read) in try_join_all(reads).await? {
+        let Some((child, label)) = read else {
+            others.push(at);
+            continue;
+        };
+        let entry = &mut entries[at];
+        if let (false, IndexChild::Read(image)) = (entry.platform.is_known(), &child) {
+            entry.platform = image.platform.clone();
         }
+        entry.child = child;
+        first_label = first_label.or(label);
     }
     let images = entries.into_iter().enumerate().filter(|(at, _)| !others.contains(at));
     let content = ImageContent::Index(images.map(|(_, entry)| entry).collect());
     Ok(ReadIndex { content, label: first_label })
 }
 
-/// Reads one child; its config only if it `is_needed`.
+/// Reads one child and the label in its config; the config only if it `is_needed`. `None` if the child is an artifact or an
+/// attestation, which only its manifest reveals.
 async fn read_child(
     registry: &impl Registry,
     digest: &Digest,
     reply: Lookup<Manifest>,
     is_needed: bool,
     label_key: &str,
-) -> Result<RequestedChild, RegistryError> {
-    let unavailable = |reason| RequestedChild::Image { child: IndexChild::Unavailable(reason), label: None };
+) -> Result<Option<(IndexChild, Option<String>)>, RegistryError> {
+    let unavailable = |reason: String| Ok(Some((IndexChild::Unavailable(reason), None)));
     let manifest = match reply {
         Lookup::Found(manifest) => manifest,
-        Lookup::Unavailable(reason) => return Ok(unavailable(reason)),
-        Lookup::NotFound | Lookup::TagMoved => return Ok(unavailable(format!("{digest} is not in the repository"))),
+        Lookup::Unavailable(reason) => return unavailable(reason),
+        Lookup::NotFound | Lookup::TagMoved => return unavailable(format!("{digest} is not in the repository")),
     };
-    Ok(match ManifestDocument::parse(&manifest.media_type, &manifest.bytes) {
+    match ManifestDocument::parse(&manifest.media_type, &manifest.bytes) {
         Err(reason) => unavailable(reason),
         Ok(ManifestDocument::Index(_)) => {
             unavailable("a child of its index is itself an index, which its descriptor does not state".to_owned())
         }
-        Ok(ManifestDocument::Artifact(_) | ManifestDocument::Attestation) => RequestedChild::NotAnImage,
+        Ok(ManifestDocument::Artifact(_) | ManifestDocument::Attestation) => Ok(None),
         Ok(ManifestDocument::Image(manifest)) => {
             let (image, config) = manifest.into_image(digest.clone());
             let read = read_config(registry, image, config.filter(|_| is_needed), label_key).await?;
-            RequestedChild::Image { child: IndexChild::Read(read.image), label: read.label }
+            Ok(Some((IndexChild::Read(read.image), read.label)))
         }
-    })
+    }
 }

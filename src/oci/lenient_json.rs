@@ -148,7 +148,7 @@ impl<T: DeserializeOwned> LenientValue for LenientObject<T> {
     }
 }
 
-/// A list, of which at most `MAX` elements are kept.
+/// The first elements of a list, at most `MAX`.
 #[derive(Debug)]
 pub(super) struct LenientList<T, const MAX: usize> {
     pub(super) items: Vec<T>,

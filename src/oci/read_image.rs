@@ -11,7 +11,7 @@ use crate::registry::media_types::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
 use crate::registry::{Manifest, Registry, RegistryError};
 use crate::text::sanitize;
 
-/// Reads the image of a manifest, as far as the options ask for.
+/// Reads the image of a manifest, with the parts that the options ask for.
 ///
 /// # Errors
 /// Returns the registry's error.

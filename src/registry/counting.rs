@@ -1,4 +1,4 @@
-//! A registry that counts the bytes that it returns: only these were of use, whatever a backend reads besides.
+//! A registry that counts the bytes that it returns. What a backend reads in addition was not used, so it does not count.
 
 use std::io::{self, Read};
 use std::sync::Arc;

@@ -40,7 +40,7 @@ struct WireLayoutAnnotations {
     /// The tag or the full reference, depending on the tool.
     #[serde(rename = "org.opencontainers.image.ref.name")]
     ref_name: Option<String>,
-    /// The full reference, which containerd, `BuildKit` and Docker write beside the tag.
+    /// The full reference, which containerd, `BuildKit` and Docker write in addition to the tag.
     #[serde(rename = "io.containerd.image.name")]
     image_name: Option<String>,
 }

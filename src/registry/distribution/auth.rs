@@ -41,7 +41,7 @@ pub(super) struct AuthorizationHeader {
 #[derive(Default)]
 pub(super) struct Authenticator(Mutex<Option<AuthorizationHeader>>);
 
-/// The response of a token service, of which some use both names: "Token Response Fields".
+/// The response of a token service: "Token Response Fields". Some services send both fields.
 #[derive(Deserialize)]
 struct WireTokenResponse {
     token: Option<String>,

@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Returns whether a registry at `from` may have `to` requested, each as `HOST[:PORT]` or as a URL. Only a private registry
-/// may name a private host; otherwise whoever runs a registry could reach the services of a build machine, or the metadata
+/// may name a private host; otherwise a malicious registry could reach the services of a build machine, or the metadata
 /// service of its cloud.
 pub(super) fn is_redirect_allowed(from: &str, to: &str) -> bool {
     !is_private_host(url_host(to)) || is_private_host(url_host(from))

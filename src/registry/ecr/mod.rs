@@ -6,11 +6,9 @@ mod response;
 pub mod listing;
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{Image, ImageIdentifier};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-#[cfg(feature = "cli")]
 pub(crate) use self::response::to_registry_error;
 
 use self::response::{EcrResponseError, interpret_failure, interpret_layer_error, matches_selector, parse_manifest};
@@ -75,7 +73,7 @@ impl Registry for EcrRepository {
                 request = request.image_ids(image_identifier(selector));
             }
         }
-        let reply = request.send().await.map_err(|error| self.call_error(ACTION, error))?;
+        let reply = request.send().await.map_err(|error| to_registry_error(ACTION, self.repository.arn(), error))?;
         let result = |selector: &Selector| {
             let matches = |id: Option<&ImageIdentifier>| id.is_some_and(|id| matches_selector(id, selector));
             if let Some(image) = reply.images().iter().find(|image: &&Image| matches(image.image_id())) {
@@ -118,7 +116,10 @@ impl EcrRepository {
     /// Returns the error of the call.
     pub async fn fetch_resource_tags(&self) -> Result<Vec<(String, String)>, RegistryError> {
         let request = self.registry.client.list_tags_for_resource().resource_arn(self.repository.arn());
-        let reply = request.send().await.map_err(|error| self.call_error("ecr:ListTagsForResource", error))?;
+        let reply = request
+            .send()
+            .await
+            .map_err(|error| to_registry_error("ecr:ListTagsForResource", self.repository.arn(), error))?;
         Ok(reply.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
     }
 
@@ -132,15 +133,9 @@ impl EcrRepository {
                 Some(url) => Ok(Lookup::Found(url.to_owned())),
                 None => Err(EcrResponseError::MissingUrl.of(ACTION, self.repository.arn())),
             },
-            Err(error) => interpret_layer_error(&error).map_or_else(|| Err(self.call_error(ACTION, error)), Ok),
+            Err(error) => interpret_layer_error(&error)
+                .map_or_else(|| Err(to_registry_error(ACTION, self.repository.arn(), error)), Ok),
         }
-    }
-
-    fn call_error<E>(&self, action: &'static str, error: SdkError<E>) -> RegistryError
-    where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        response::to_registry_error(action, self.repository.arn(), error)
     }
 }
 
