@@ -30,12 +30,6 @@ enum FlattenError {
     Unreadable(String),
 }
 
-impl From<RegistryError> for FlattenError {
-    fn from(error: RegistryError) -> Self {
-        Self::Registry(error)
-    }
-}
-
 /// Reads the index with these children.
 ///
 /// # Errors
@@ -70,7 +64,7 @@ async fn flatten(registry: &impl Registry, mut descriptors: Vec<Descriptor>) -> 
         }
         let selectors: Vec<Selector> =
             nested.iter().map(|at| Selector::Digest(descriptors[*at].digest.clone())).collect();
-        let replies = registry::fetch_verified_manifests(registry, &selectors).await?;
+        let replies = registry::fetch_verified_manifests(registry, &selectors).await.map_err(FlattenError::Registry)?;
         for (at, reply) in nested.into_iter().zip(replies).rev() {
             let Lookup::Found(manifest) = reply else {
                 return unreadable("a nested index is not in the repository".to_owned());

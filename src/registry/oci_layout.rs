@@ -73,7 +73,7 @@ impl OciLayout {
 /// Reads the index of a layout.
 pub(super) fn read_index(files: &impl LayoutFiles) -> Result<LayoutIndex, RegistryError> {
     let read = || {
-        let file = files.open(INDEX_FILE)?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is missing"))?;
+        let file = files.open(INDEX_FILE)?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "not found"))?;
         Ok(LayoutIndex::parse(&read_at_most(file, MAX_MANIFEST)?)?)
     };
     read().map_err(|error| files.error(INDEX_FILE, error))

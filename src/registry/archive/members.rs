@@ -79,7 +79,7 @@ impl ArchiveMembers {
         let mut entries = HashMap::new();
         for (count, entry) in archive.entries_with_seek()?.enumerate() {
             if count == MAX_MEMBERS {
-                return Err(io::Error::other(format!("it has more than {MAX_MEMBERS} members")));
+                return Err(io::Error::other(format!("more than {MAX_MEMBERS} members")));
             }
             let entry = entry.map_err(|error| header_error(&error, count))?;
             let (offset, length) = (entry.raw_file_position(), entry.size());
@@ -90,7 +90,7 @@ impl ArchiveMembers {
                 EntryType::Regular | EntryType::Continuous => {
                     if offset.checked_add(length).is_none_or(|end| end > metadata.len()) {
                         let within = sanitize_quoted(name.as_deref().unwrap_or("a member"));
-                        let message = format!("it is truncated within {within}");
+                        let message = format!("truncated within `{within}`");
                         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
                     }
                     Some(MemberEntry::Content(Member::Stored { offset, length }))
@@ -153,7 +153,7 @@ impl ArchiveMembers {
     /// # Errors
     /// Returns an error if it does not exist, is larger, or cannot be read.
     pub(super) fn read_document(&self, name: &str, limit: usize) -> io::Result<Vec<u8>> {
-        let missing = || io::Error::new(io::ErrorKind::NotFound, "it is not in the archive");
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "not in the archive");
         read_at_most(self.open_member(&self.find(name).ok_or_else(missing)?)?, limit)
     }
 }
@@ -163,7 +163,7 @@ fn header_error(error: &io::Error, count: usize) -> io::Error {
     let message = match (error.kind(), count) {
         (io::ErrorKind::FileTooLarge, _) => error.to_string(),
         (io::ErrorKind::Other, 0) => "not a tar archive".to_owned(),
-        _ => format!("it is damaged after {count} members: {}", sanitize_quoted(&error.to_string())),
+        _ => format!("damaged after member {count}: {}", sanitize_quoted(&error.to_string())),
     };
     io::Error::new(error.kind(), message)
 }
@@ -195,7 +195,7 @@ impl Read for HeaderReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
         let remaining = self.remaining.checked_sub(count as u64);
-        let message = || format!("its headers take more than {MAX_HEADERS} bytes");
+        let message = || format!("more than {MAX_HEADERS} bytes of headers");
         self.remaining = remaining.ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, message()))?;
         Ok(count)
     }

@@ -37,8 +37,7 @@ impl ImageArchive {
         let files = ArchiveMembers::read(path).map_err(|error| file_error(path, error))?;
         if files.find(LAYOUT_FILE).is_none() {
             let is_docker_archive = files.find(docker::MANIFEST_MEMBER).is_some();
-            let hint =
-                if is_docker_archive { "; `docker save` wrote it: use the prefix `docker-archive:`" } else { "" };
+            let hint = if is_docker_archive { "; `docker save` wrote it, use `docker-archive:`" } else { "" };
             let message = format!("not an archive of an OCI image layout: `{LAYOUT_FILE}` is missing{hint}");
             return Err(file_error(path, io::Error::new(io::ErrorKind::NotFound, message)));
         }

@@ -110,10 +110,10 @@ async fn fetch_token(
     let realm = parameter("realm").unwrap_or_default();
     // A registry on another machine must not make this machine's services be asked.
     if !is_https_or_loopback(&realm) || !realm.starts_with("https://") && !is_loopback(repository.host()) {
-        return Err(DistributionError::failure("the registry names a token service that is not HTTPS: refused"));
+        return Err(DistributionError::failure("refusing the registry's token service: its URL is not HTTPS"));
     }
     if !is_redirect_allowed(repository.host(), &realm) {
-        return Err(DistributionError::failure("the registry names a token service at a private address: refused"));
+        return Err(DistributionError::failure("refusing the registry's token service: it has a private address"));
     }
     let scope = parameter("scope").unwrap_or_else(|| format!("repository:{}:pull", repository.path()));
     let mut fields = vec![("scope", scope)];

@@ -114,10 +114,14 @@ impl DistributionClient {
                 return Err(DistributionError::failure("the registry redirects without a valid `Location`"));
             };
             if !is_https_or_loopback(&next) {
-                return Err(DistributionError::failure("the registry redirects to a URL that is not HTTPS: refused"));
+                return Err(DistributionError::failure(
+                    "refusing to follow the registry's redirect to a non-HTTPS URL",
+                ));
             }
             if !is_redirect_allowed(&self.origin, &next) {
-                return Err(DistributionError::failure("the registry redirects to a private address: refused"));
+                return Err(DistributionError::failure(
+                    "refusing to follow the registry's redirect to a private address",
+                ));
             }
             drain_body(response).await;
             let is_own = url_origin(&next) == self.origin;

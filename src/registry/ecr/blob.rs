@@ -48,7 +48,7 @@ async fn with_timeout<T>(
 /// Requests the blob and returns the body of the reply.
 async fn request_blob(http: &SharedHttpConnector, url: &str) -> Result<ByteStream, String> {
     if !is_https_or_loopback(url) {
-        return Err("its URL is not an HTTPS URL".to_owned());
+        return Err("its URL is not HTTPS".to_owned());
     }
     let request = Request::get(url).map_err(|_| "its URL is not valid".to_owned())?;
     let response = http.call(request).await;
