@@ -9,8 +9,8 @@ pub struct ImageReadOptions<'a> {
     /// Whether the configs of an index's children are read and the children compared. Otherwise an index is believed if it
     /// states its platforms. The config of a single image is always read: only it states the platform.
     pub compare_children: bool,
-    /// The platforms that the intended runtimes select from an index: none of them, if no service in question accepts an
-    /// index. `None` if no runtime is declared yet.
+    /// The platforms that the declared runtimes select from an index; empty if none of their services accepts an index.
+    /// `None` if no runtime is declared yet.
     pub platforms: Option<&'a [Platform]>,
     /// The key of the label that may declare the intended runtimes.
     pub label_key: &'a str,

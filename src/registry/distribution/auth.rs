@@ -108,7 +108,7 @@ async fn fetch_token(
         found.map(|(_, value)| value.to_unescaped())
     };
     let realm = parameter("realm").unwrap_or_default();
-    // A registry on another machine must not make this machine's services be asked.
+    // A registry on another machine must not make the client send requests to services on this machine.
     if !is_https_or_loopback(&realm) || !realm.starts_with("https://") && !is_loopback(repository.host()) {
         return Err(DistributionError::failure("refusing the registry's token service: its URL is not HTTPS"));
     }

@@ -69,7 +69,7 @@ pub fn list_repositories<'a>(
             PageStart::First => None,
             PageStart::After(_) if count == MAX_PAGES => {
                 let error = EcrResponseError::TooManyPages(MAX_PAGES);
-                return Err(error.of(DESCRIBE_REPOSITORIES, repository_arn(account, region, "*")));
+                return Err(error.into_registry_error(DESCRIBE_REPOSITORIES, repository_arn(account, region, "*")));
             }
             PageStart::After(token) => Some(token),
             PageStart::Exhausted => return Ok(None),
@@ -111,12 +111,13 @@ pub async fn find_repository(client: &Client, region: &str, name: &str) -> Resul
     let found = reply.repositories().iter().find(|found| found.repository_name() == Some(name));
     match found.and_then(|found| found.repository_arn()) {
         Some(arn) => parse_repository(arn, resource()),
-        None => Err(EcrResponseError::MissingRepository.of(DESCRIBE_REPOSITORIES, resource())),
+        None => Err(EcrResponseError::MissingRepository.into_registry_error(DESCRIBE_REPOSITORIES, resource())),
     }
 }
 
 fn parse_repository(arn: &str, resource: String) -> Result<Repository, RegistryError> {
-    Repository::from_arn(arn).map_err(|error| EcrResponseError::from(error).of(DESCRIBE_REPOSITORIES, resource))
+    Repository::from_arn(arn)
+        .map_err(|error| EcrResponseError::from(error).into_registry_error(DESCRIBE_REPOSITORIES, resource))
 }
 
 /// Lists the tags of a repository's images, at most `pages` pages of a thousand; the API does not sort them.
@@ -150,7 +151,8 @@ impl EcrRepository {
         let reply = request.max_results(PAGE_SIZE).set_next_token(token).send().await;
         let reply = reply.map_err(|error| to_registry_error(ACTION, self.repository.arn(), error))?;
         let items = reply.image_details().iter().map(parse_image).collect::<Result<_, _>>();
-        let items = items.map_err(|error: EcrResponseError| error.of(ACTION, self.repository.arn()))?;
+        let items =
+            items.map_err(|error: EcrResponseError| error.into_registry_error(ACTION, self.repository.arn()))?;
         Ok(EcrPage { items, next_token: non_empty(reply.next_token()) })
     }
 }

@@ -84,7 +84,7 @@ impl Registry for EcrRepository {
             failure.map_or_else(|| Err(EcrResponseError::NoResult), interpret_failure)
         };
         let results = selectors.iter().map(result).collect::<Result<_, _>>();
-        results.map_err(|error: EcrResponseError| error.of(ACTION, self.repository.arn()))
+        results.map_err(|error: EcrResponseError| error.into_registry_error(ACTION, self.repository.arn()))
     }
 
     async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
@@ -131,7 +131,7 @@ impl EcrRepository {
         match request.layer_digest(digest.as_str()).send().await {
             Ok(reply) => match reply.download_url() {
                 Some(url) => Ok(Lookup::Found(url.to_owned())),
-                None => Err(EcrResponseError::MissingUrl.of(ACTION, self.repository.arn())),
+                None => Err(EcrResponseError::MissingUrl.into_registry_error(ACTION, self.repository.arn())),
             },
             Err(error) => interpret_layer_error(&error)
                 .map_or_else(|| Err(to_registry_error(ACTION, self.repository.arn(), error)), Ok),

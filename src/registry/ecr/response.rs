@@ -41,7 +41,7 @@ pub(super) enum EcrResponseError {
 
 impl EcrResponseError {
     /// Converts to the error of an action on a resource.
-    pub(super) fn of(self, action: &'static str, resource: String) -> RegistryError {
+    pub(super) fn into_registry_error(self, action: &'static str, resource: String) -> RegistryError {
         RegistryError::UnexpectedReply { action, resource, source: self.into() }
     }
 }
