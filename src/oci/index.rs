@@ -1,5 +1,5 @@
 //! Reading an index: nested indexes are flattened, and the children that the verdict depends on are read. Siblings are
-//! read for comparison only; an error of theirs never fails the image.
+//! read for comparison only; a missing or invalid sibling never fails the image.
 
 use futures_util::future::try_join_all;
 

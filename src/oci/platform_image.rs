@@ -1,4 +1,4 @@
-//! From the manifest of a single image to the image: its config is fetched, or was part of the manifest.
+//! Converts the manifest of a single image to the image. Its config is fetched, unless it is part of the manifest.
 
 use super::config::ImageConfig;
 use super::image::PlatformImage;

@@ -10,6 +10,6 @@ pub(crate) const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v
 pub(crate) const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 pub(crate) const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
-/// Every manifest type that Amazon ECR stores. A request that accepts all of them makes no registry convert a manifest.
+/// Every manifest type that Amazon ECR stores. If a request accepts all of them, no registry converts a manifest.
 pub(super) const MANIFEST_TYPES: [&str; 6] =
     [OCI_INDEX, OCI_MANIFEST, DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED];

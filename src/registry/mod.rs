@@ -98,7 +98,7 @@ impl<T> Lookup<T> {
     /// Returns the value.
     ///
     /// # Errors
-    /// Returns any other answer, as one to a request for something else.
+    /// Returns any other answer, for a value of any type.
     pub fn found<U>(self) -> Result<T, Lookup<U>> {
         match self {
             Self::Found(value) => Ok(value),

@@ -68,7 +68,7 @@ impl ImageArchive {
     }
 }
 
-/// What is compared of an image in a layout.
+/// The properties of an image in a layout that are compared.
 #[derive(Debug)]
 struct SavedImage {
     digest: Digest,

@@ -1,5 +1,5 @@
 //! One request to a registry, including authentication and redirects. What is sent to one host is not repeated to another:
-//! no `Authorization` follows a redirect, and no error contains a URL.
+//! `Authorization` does not follow a redirect to another host, and no error contains a URL.
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;

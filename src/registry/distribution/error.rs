@@ -27,11 +27,11 @@ pub struct DistributionError {
     hint: Option<String>,
 }
 
-/// The peer of a request, and as whom it was sent.
+/// The circumstances of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestContext<'a> {
     pub(super) repository: &'a RemoteRepository,
-    /// For example "the registry".
+    /// Who answered, for example "the registry".
     pub(super) peer: &'static str,
     /// Whether the request was sent with credentials.
     pub(super) has_credentials: bool,
@@ -115,7 +115,7 @@ fn parse_errors(body: &[u8]) -> Vec<WireErrorEntry> {
     serde_json::from_slice::<WireErrorResponse>(body).map(|response| response.errors).unwrap_or_default()
 }
 
-/// Adds to the advice how long to wait.
+/// Completes the advice with the time to wait.
 fn wait_hint(advice: &str, retry_after: Option<u64>) -> String {
     match retry_after {
         Some(1) => format!("{advice} a second"),

@@ -13,7 +13,8 @@ use crate::registry::url_policy::is_https_or_loopback;
 use crate::registry::{BlobReader, Lookup, RegistryError};
 
 /// Downloads a blob of at most `limit` bytes; the whole download may take as long as `timeout`. A larger blob is
-/// unavailable. Anything else that goes wrong is [`RegistryError::Transfer`], worth a fresh URL: an expired one gives 403.
+/// [`Lookup::Unavailable`]. Any other failure is [`RegistryError::Transfer`], so that a fresh URL is tried: an expired one
+/// gives 403.
 pub(super) async fn download_blob(
     http: &SharedHttpConnector,
     url: &str,
