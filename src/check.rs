@@ -10,6 +10,7 @@ use crate::inspect::{Inspection, InspectionOutcome, Inspector};
 use crate::intent::{DeclarationSource, Intent};
 use crate::name::{Repository, Selector};
 use crate::oci::{self, Image, ImageContent, ImageReadOptions};
+use crate::platform::Platform;
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 use crate::report::{Report, ReportContext};
 use crate::runtime::Runtime;
@@ -113,8 +114,13 @@ pub async fn check_image(
     };
 
     let runtimes = if intent.is_declared() { intent.candidates() } else { Vec::new() };
-    let options =
-        ImageReadOptions { depth: settings.depth, platforms: &runtimes, label_key: &settings.declaration_key };
+    let of_indexes = runtimes.iter().filter(|runtime| runtime.profile().service.accepts_index());
+    let platforms: Vec<Platform> = of_indexes.map(|runtime| runtime.platform()).collect();
+    let options = ImageReadOptions {
+        compare_children: settings.depth > InspectionDepth::Manifest,
+        platforms: (!runtimes.is_empty()).then_some(&platforms),
+        label_key: &settings.declaration_key,
+    };
     let image = oci::read_image(registry, &manifest, options).await?;
     let intent = intent
         .or_declared_by(DeclarationSource::Label, image.runtime_label.as_deref())

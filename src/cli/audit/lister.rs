@@ -16,7 +16,7 @@ use super::throttled_registry::ResourceTags;
 use crate::event::{self, Arrival, ArrivalKind};
 use crate::name::{Repository, Selector};
 use crate::registry::RegistryError;
-use crate::registry::ecr::images::EcrImage;
+use crate::registry::ecr::listing::EcrImage;
 use crate::registry::ecr::{EcrRegistry, EcrRepository, listing};
 
 /// How many repositories are listed beside each other: one call lists a thousand images, and each image takes several.
@@ -125,7 +125,7 @@ impl ImageLister<'_> {
                 .limiter
                 .call(async || listing::fetch_repository_page(client, None, region, from.clone()).await)
                 .await?;
-            self.list_repositories(page.items.into_iter().collect::<Result<_, _>>()?, &to).await;
+            self.list_repositories(page.items, &to).await;
             // One that leads to itself would never end.
             if page.next_token.is_none() || page.next_token == from {
                 break;

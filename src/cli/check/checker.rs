@@ -116,8 +116,8 @@ impl Checker<'_> {
         };
         // Without a list of platforms, every image of an index is read.
         let options = ImageReadOptions {
-            depth: InspectionDepth::Config,
-            platforms: &[],
+            compare_children: true,
+            platforms: None,
             label_key: &self.settings.declaration_key,
         };
         let image = oci::read_image(registry, &manifest, options).await?;
