@@ -49,7 +49,7 @@ impl AuditError {
                 "name the function's stack by `--stack`"
             }
             Self::ViaLambda(ViaLambdaError::NoAnswer { .. }) => {
-                "look at the function's log and alarms; `--patience` waits longer, and a lower `--rate` asks more slowly"
+                "look at the function's log and alarms; `--timeout` waits longer, and a lower `--rate` asks more slowly"
             }
             Self::NoTopic => "set it to the ARN of the topic that the function tells",
             _ => return None,

@@ -115,11 +115,8 @@ impl Checker<'_> {
             Some(Lookup::NotFound | Lookup::TagMoved) | None => return Err(source.not_found_error()),
         };
         // Without a list of platforms, every image of an index is read.
-        let options = ImageReadOptions {
-            compare_children: true,
-            platforms: None,
-            label_key: &self.settings.declaration_key,
-        };
+        let options =
+            ImageReadOptions { compare_children: true, platforms: None, label_key: &self.settings.declaration_key };
         let image = oci::read_image(registry, &manifest, options).await?;
         let inspections = if self.settings.depth == InspectionDepth::Program {
             Some(self.inspector.inspect_programs(registry, &image, deadline).await?)

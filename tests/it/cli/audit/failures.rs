@@ -44,7 +44,7 @@ fn unreadable_images_are_retried_by_the_next_run() {
         results in DIR/x.jsonl: the same command goes on with what is missing
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v3 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
     "#]].assert_eq(&fixture.run(&arguments));
     assert_eq!(fixture.lines("x.jsonl").len(), 3);
@@ -88,9 +88,10 @@ fn unlistable_registry_is_an_error_with_a_hint() {
         success false code 2
         --- out
         --- err
-        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
     "#]].assert_eq(&fixture.run(&[]));
     let mut without_credentials = fixture.command(&[]);
     without_credentials.env_remove("AWS_ACCESS_KEY_ID").env("AWS_EC2_METADATA_DISABLED", "true");
@@ -98,12 +99,16 @@ fn unlistable_registry_is_an_error_with_a_hint() {
         success false code 2
         --- out
         --- err
-        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: dispatch failure: other: the credential provider was not enabled: no credentials found in chain. Attempted:
-          Environment: the credential provider was not enabled: environment variable not set
-          Profile: the credential provider was not enabled
-          WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
-          EcsContainer: the credential provider was not enabled: ECS provider not configured
-          Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
+        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed
+          caused by: dispatch failure
+          caused by: other
+          caused by: the credential provider was not enabled
+          caused by: no credentials found in chain. Attempted:
+            Environment: the credential provider was not enabled: environment variable not set
+            Profile: the credential provider was not enabled
+            WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
+            EcsContainer: the credential provider was not enabled: ECS provider not configured
+            Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
 
         hint: log in with `aws sso login`, or choose a profile with AWS_PROFILE
     "#]].assert_eq(&fixture.format_output(&without_credentials.output().unwrap()));

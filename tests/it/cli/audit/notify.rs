@@ -22,7 +22,7 @@ fn audit_sends_one_message_after_printing() {
           | of 4 images that were asked about, in us-west-2 of account 123456789012
           |
           | ✗ `grafana/grafana:11.4.0` +1: apprunner wrong-architecture: the image is made for linux/arm64, not linux/amd64
-          | ? `team/app:old-ecs-arm64`: ecs/arm64 the image claims linux/arm/v7: a 32-bit arm image starts only where the host runs 32-bit programs
+          | ? `team/app:old-ecs-arm64`: ecs/arm64 the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
           |
           | by fault: wrong-architecture 1
 
@@ -37,7 +37,7 @@ fn audit_sends_one_message_after_printing() {
         of 4 images that were asked about, in us-west-2 of account 123456789012
 
         ✗ grafana/grafana:11.4.0 +1: apprunner wrong-architecture: the image is made for linux/arm64, not linux/amd64
-        ? team/app:old-ecs-arm64: ecs/arm64 the image claims linux/arm/v7: a 32-bit arm image starts only where the host runs 32-bit programs
+        ? team/app:old-ecs-arm64: ecs/arm64 the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
 
         by fault: wrong-architecture 1
     "#]].assert_eq(bodies["email"].as_str().unwrap());
@@ -143,7 +143,8 @@ fn failed_notification_keeps_the_exit_code() {
     let format_output = fixture.format_output(&output);
     assert_eq!(output.status.code(), Some(1), "{format_output}");
     expect![[r#"
-        error: sns:Publish on arn:aws:sns:us-west-2:123456789012:alerts was denied: allow the function this action on this resource: AuthorizationError: service message
+        error: sns:Publish on arn:aws:sns:us-west-2:123456789012:alerts was denied: allow the function this action on this resource
+          caused by: AuthorizationError: service message
     "#]].assert_eq(format_output.split_once("--- err\n").unwrap().1);
 }
 

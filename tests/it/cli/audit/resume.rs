@@ -175,7 +175,9 @@ fn other_files_are_not_overwritten() {
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: line 1 is none: it is no report: expected ident at line 1 column 2
+            error: DIR/x.jsonl is not a file of results: line 1 is none
+              caused by: it is no report
+              caused by: expected ident at line 1 column 2
 
             hint: it was left as it is; name another file
         "notes"
@@ -189,21 +191,27 @@ fn other_files_are_not_overwritten() {
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: line 1 is none: it is no report: missing field `schema` at line 1 column 2
+            error: DIR/x.jsonl is not a file of results: line 1 is none
+              caused by: it is no report
+              caused by: missing field `schema` at line 1 column 2
 
             hint: it was left as it is; name another file
         "{\"schema\":\"ecr-preflight/2\"}\n"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: line 1 is none: it is no report: missing field `arrival` at line 1 column 28
+            error: DIR/x.jsonl is not a file of results: line 1 is none
+              caused by: it is no report
+              caused by: missing field `arrival` at line 1 column 28
 
             hint: it was left as it is; name another file
         "{\"schema\":\"ecr-preflight/1\"}\n"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: line 1 is none: it is no report: missing field `arrival` at line 1 column 28
+            error: DIR/x.jsonl is not a file of results: line 1 is none
+              caused by: it is no report
+              caused by: missing field `arrival` at line 1 column 28
 
             hint: it was left as it is; name another file
         "{"
@@ -238,10 +246,13 @@ fn other_files_are_not_overwritten() {
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: line 1 is none: it is no report: EOF while parsing a value at line 2 column 0
+            error: DIR/x.jsonl is not a file of results: line 1 is none
+              caused by: it is no report
+              caused by: EOF while parsing a value at line 2 column 0
 
             hint: it was left as it is; name another file
-    "#]].assert_eq(cases.as_str());
+    "#]]
+    .assert_eq(cases.as_str());
     assert_eq!(fixture.aws.calls().len(), 0);
 }
 
@@ -312,23 +323,23 @@ fn same_file_for_two_outputs_is_an_error() {
             success false code 64
             --- out
             --- err
-            error: DIR/x.jsonl is named twice: for --results and for --csv
+            error: DIR/x.jsonl is given twice: for --results and for --csv
 
-            hint: one would destroy the other: name two files
+            hint: the second would overwrite the first: name two different files
         --all --results DIR/x.jsonl --format=jsonl --html DIR/./x.jsonl
             success false code 64
             --- out
             --- err
-            error: DIR/x.jsonl is named twice: for --results and for --html
+            error: DIR/x.jsonl is given twice: for --results and for --html
 
-            hint: one would destroy the other: name two files
+            hint: the second would overwrite the first: name two different files
         --csv DIR/new --html DIR/new
             success false code 64
             --- out
             --- err
-            error: DIR/new is named twice: for --csv and for --html
+            error: DIR/new is given twice: for --csv and for --html
 
-            hint: one would destroy the other: name two files
+            hint: the second would overwrite the first: name two different files
     "#]]
     .assert_eq(cases.as_str());
     assert_eq!(fs::read(fixture.path("x.jsonl")).unwrap(), before);
@@ -381,7 +392,8 @@ fn full_disk_error_names_the_file() {
     assert_eq!(output.status.code(), Some(2), "{}", fixture.format_output(&output));
     let errors = fixture.format_output(&output).split_once("--- err\n").unwrap().1.to_owned();
     expect![[r#"
-        error: DIR/x.jsonl cannot be written: File too large (os error 27)
+        error: DIR/x.jsonl cannot be written
+          caused by: File too large (os error 27)
     "#]]
     .assert_eq(&errors);
     // The truncated line is removed, and the missing images are checked.

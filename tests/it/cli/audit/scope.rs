@@ -55,7 +55,7 @@ fn empty_selection_is_an_error() {
             --- err
             error: there is no repository whose name begins with `taem/` in us-west-2
 
-            hint: the repositories in us-west-2 that are nearest to `taem/`: `team/api`, `team/app` and `tools`
+            hint: `taem/` is not among the repositories in us-west-2; the nearest: `team/api`, `team/app` and `tools`
         --prefix team/*
             success false code 2
             --- out
@@ -94,10 +94,12 @@ fn missing_repository_is_an_error() {
         success false code 2
         --- out
         --- err
-        error: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist: RepositoryNotFoundException: service message
+        error: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist
+          caused by: RepositoryNotFoundException: service message
 
-        hint: did you mean `team/app`? It is in us-west-2; another region is chosen with AWS_REGION
-    "#]].assert_eq(&fixture.run(&["--repository", "team/ap"]));
+        hint: did you mean `team/app`? It is in us-west-2; choose another region with AWS_REGION
+    "#]]
+    .assert_eq(&fixture.run(&["--repository", "team/ap"]));
 }
 
 #[test]
@@ -171,6 +173,6 @@ fn region_option_overrides_the_environment() {
         --- err
         error: no AWS region is configured
 
-        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` takes `--region` too, and `declare` a repository's URI
+        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` also takes `--region`, and `declare` the URI of a repository
     "#]].assert_eq(&fixture.format_output(&output));
 }

@@ -58,7 +58,7 @@ fn function_gives_the_results_of_a_local_audit() {
         --- out
         VERDICT     IMAGE                         WHERE         WHY
         fails       grafana/grafana:11.4.0 +1     apprunner     wrong-architecture: the…
-        unknown     team/app:old-ecs-arm64        ecs/arm64     the image claims linux/…
+        unknown     team/app:old-ecs-arm64        ecs/arm64     the image declares linu…
 
         4 images of 3 repositories: 1 fail, 1 cannot be told, 1 undeclared, 1 run
           wrong-architecture  1
@@ -99,7 +99,7 @@ fn without_names(text: &str) -> String {
 #[test]
 fn failed_and_missing_results_are_retried_next_time() {
     let fixture = Arc::new(Fixture::with_images());
-    let arguments = ["--via-lambda", "--patience", "4", "--prefix", "team/", "--results", "DIR/via.jsonl"];
+    let arguments = ["--via-lambda", "--timeout", "4", "--prefix", "team/", "--results", "DIR/via.jsonl"];
     // As the function logs a failure; nothing handles the events.
     let failed = json!({"level": "ERROR", "event_id": "event-1", "error": "ecr:BatchGetImage was denied"});
     fixture.aws.log(failed.to_string());
@@ -152,7 +152,8 @@ fn missing_log_group_and_denied_bus_are_errors() {
     let output = fixture.output(&["--via-lambda", "--stack", "another"]);
     assert_eq!(output.status.code(), Some(2));
     expect![[r#"
-        error: the log group /aws/lambda/another does not exist: ResourceNotFoundException: service message
+        error: the log group /aws/lambda/another does not exist
+          caused by: ResourceNotFoundException: service message
 
         hint: name the function's stack by `--stack`
     "#]]
@@ -168,8 +169,10 @@ fn missing_log_group_and_denied_bus_are_errors() {
         interrupted: 4 images were listed by then
         with --results FILE it would go on from here
         --- err
-        error: events:PutEvents failed: allow the caller this action on the event bus, in the function's region: AccessDeniedException: service message
-    "#]].assert_eq(&fixture.run(&["--via-lambda"]));
+        error: events:PutEvents failed: allow the caller this action on the event bus, in the function's region
+          caused by: AccessDeniedException: service message
+    "#]]
+    .assert_eq(&fixture.run(&["--via-lambda"]));
     expect![[r#"
         success false code 64
         --- out

@@ -20,7 +20,7 @@ fn fixture_of(images: usize) -> Arc<Fixture> {
     Arc::new(fixture)
 }
 
-const ARGUMENTS: [&str; 6] = ["--via-lambda", "--all", "--patience", "3", "--results", "DIR/via.jsonl"];
+const ARGUMENTS: [&str; 6] = ["--via-lambda", "--all", "--timeout", "3", "--results", "DIR/via.jsonl"];
 
 /// Interrupts a run once it has made this many calls of an action.
 fn interrupt(fixture: &Fixture, running: &Child, action: &str, calls: usize) -> Instant {
@@ -66,8 +66,13 @@ fn unreadable_log_ends_the_audit_before_events() {
         interrupted: 2 images were listed by then
         results in DIR/via.jsonl: the same command goes on with what is missing
         --- err
-        error: logs:FilterLogEvents on /aws/lambda/ecr-preflight failed again and again: dispatch failure: other: client error (SendRequest): connection closed before message completed
-    "#]].assert_eq(&fixture.format_output(&output));
+        error: logs:FilterLogEvents on /aws/lambda/ecr-preflight failed again and again
+          caused by: dispatch failure
+          caused by: other
+          caused by: client error (SendRequest)
+          caused by: connection closed before message completed
+    "#]]
+    .assert_eq(&fixture.format_output(&output));
     assert!(fixture.aws.calls_of("PutEvents").is_empty());
 }
 
@@ -86,8 +91,10 @@ fn log_denied_midway_lists_open_images() {
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: the function's log cannot be read any more
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1 could not be read: the function's log cannot be read any more
-        error: logs:FilterLogEvents on /aws/lambda/ecr-preflight was denied: allow the caller this action on this log group: AccessDeniedException: service message
-    "#]].assert_eq(&fixture.run(&ARGUMENTS));
+        error: logs:FilterLogEvents on /aws/lambda/ecr-preflight was denied: allow the caller this action on this log group
+          caused by: AccessDeniedException: service message
+    "#]]
+    .assert_eq(&fixture.run(&ARGUMENTS));
 }
 
 #[test]
@@ -103,8 +110,10 @@ fn results_are_kept_after_the_bus_denies_access() {
         interrupted: 12 images were listed by then
         results in DIR/via.jsonl: the same command goes on with what is missing
         --- err
-        error: events:PutEvents failed: allow the caller this action on the event bus, in the function's region: AccessDeniedException: service message
-    "#]].assert_eq(&fixture.run(&ARGUMENTS));
+        error: events:PutEvents failed: allow the caller this action on the event bus, in the function's region
+          caused by: AccessDeniedException: service message
+    "#]]
+    .assert_eq(&fixture.run(&ARGUMENTS));
     assert_eq!(fixture.lines("via.jsonl").len(), 10);
 }
 
@@ -133,7 +142,8 @@ fn accepted_events_count_when_others_are_refused() {
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: its report was too large for the function's log
         error: the event bus refused an event again and again: it says nothing of the event
-    "#]].assert_eq(&fixture.format_output(&output));
+    "#]]
+    .assert_eq(&fixture.format_output(&output));
 }
 
 #[test]
@@ -160,7 +170,8 @@ fn invalid_and_foreign_reports_are_rejected() {
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: the function's answer cannot be understood (is it of another version?): it is no report: missing field `arrival` at line 1 column 45
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1 could not be read: the function answered about another image: team/app:�[2Jv9 (sha256:0000000000000000000000000000000000000000000000000000000000000000) in us-west-2 of 123456789012
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: the function's answer cannot be understood (is it of another version?): it is no object
-    "#]].assert_eq(&fixture.run(&ARGUMENTS));
+    "#]]
+    .assert_eq(&fixture.run(&ARGUMENTS));
     assert!(fixture.lines("via.jsonl").is_empty());
 }
 
@@ -178,7 +189,8 @@ fn repeated_log_page_token_ends() {
         results in DIR/via.jsonl: the same command goes on with what is missing
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: no answer within 3 s: does the function watch this repository, and is its stack the one that --stack names?
-    "#]].assert_eq(&fixture.format_output(&output));
+    "#]]
+    .assert_eq(&fixture.format_output(&output));
     let reads = fixture.aws.calls_of("FilterLogEvents").len();
     assert!((3..=7).contains(&reads), "{reads} requests");
 }
