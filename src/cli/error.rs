@@ -2,7 +2,6 @@
 //!
 //! Does not say what may help; the hints do.
 
-use super::audit;
 use super::image_ref::ImageArgumentError;
 use super::scheme_check::WrongSchemeError;
 use crate::lambda::handler;
@@ -50,8 +49,11 @@ pub(super) enum CliError {
     ReservedTagKey(String),
     #[error("there is no command `{0}`")]
     UnknownCommand(String),
-    #[error(transparent)]
-    Audit(#[from] audit::AuditError),
+    /// An error of one command.
+    #[error("{source}")]
+    Command { source: Box<dyn std::error::Error + Send + Sync>, hint: Option<String>, is_usage: bool },
+    #[error("interrupted")]
+    Interrupted,
     #[error("the answer cannot be printed")]
     Output(#[from] std::io::Error),
 }
@@ -68,8 +70,8 @@ impl CliError {
             | Self::UnsupportedFormat
             | Self::SameFile { .. }
             | Self::UnknownCommand(_)
-            | Self::ReservedTagKey(_)
-            | Self::Audit(audit::AuditError::NoTopic) => true,
+            | Self::ReservedTagKey(_) => true,
+            Self::Command { is_usage, .. } => *is_usage,
             Self::Registry(_)
             | Self::Handler(_)
             | Self::FileRead { .. }
@@ -80,7 +82,7 @@ impl CliError {
             | Self::NoRegion
             | Self::NoTerminal
             | Self::DeclarationChanged
-            | Self::Audit(_)
+            | Self::Interrupted
             | Self::Output(_) => false,
         }
     }

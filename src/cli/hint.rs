@@ -20,11 +20,12 @@ const MAX_SUGGESTIONS: usize = 3;
 /// What may help, as far as the error itself tells.
 pub(super) fn hint_for_error(error: &CliError) -> Option<String> {
     match error {
-        CliError::ImageNotFound { hint, .. } | CliError::AmbiguousImage { hint, .. } => hint.clone(),
+        CliError::ImageNotFound { hint, .. }
+        | CliError::AmbiguousImage { hint, .. }
+        | CliError::Command { hint, .. } => hint.clone(),
         CliError::Image(error) => error.hint(),
         CliError::WrongScheme(error) => Some(error.hint()),
         CliError::ForReference { source, .. } => hint_for_error(source),
-        CliError::Audit(error) => error.hint(),
         CliError::Repository(_) => Some("a repository is named without a tag: `team/app`, its URI, or its ARN".to_owned()),
         CliError::UnknownCommand(_) => Some("`ecr-preflight --help` lists the commands".to_owned()),
         CliError::SameFile { .. } => Some("one would destroy the other: name two files".to_owned()),

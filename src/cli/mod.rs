@@ -16,6 +16,7 @@ mod image_ref;
 mod scheme_check;
 mod manual;
 mod suggest;
+mod stored_report;
 mod page;
 mod preview;
 mod registry_ref;
@@ -112,7 +113,7 @@ pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStre
         // The reader has seen enough, as `| head` does; shells show a writer's SIGPIPE as 141.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(141),
         // As shells show a program that SIGINT has ended; what there is to say has been said.
-        Err(CliError::Audit(audit::AuditError::Interrupted)) => ExitCode::from(130),
+        Err(CliError::Interrupted) => ExitCode::from(130),
         Err(error) => {
             let hint = suggest::find_hint(&error).await;
             // Where even standard error is closed, the exit code is all that is left.

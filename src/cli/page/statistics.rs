@@ -1,79 +1,68 @@
-//! How many images there are of what: the head of the page, which stands there without any script.
-//!
-//! Does not keep images; of each repository it keeps a hash, to count it once.
+//! The counts at the top of the page, which are there without any script.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use sha2::{Digest as _, Sha256};
-
-use super::line::StoredReport;
-use super::texts::{MAX_NAME_CHARS, VERDICTS, sanitize};
+use super::texts::{MAX_NAME_CHARS, sanitize};
+use crate::cli::stored_report::{StoredReport, hash_key};
 use crate::runtime::RUNTIMES;
 use crate::verdict::Verdict;
 
-/// How many registries are named; an audit is of one as a rule.
+/// How many registries are named. An audit is of one.
 const MAX_REGISTRIES: usize = 20;
 
-/// The counts.
+/// The counts of all reports. Of each repository a hash is kept.
 #[derive(Debug, Default)]
 pub(super) struct PageStatistics {
     pub(super) images: u64,
-    repositories: HashSet<[u8; 32]>,
-    /// In the order of [`VERDICTS`].
-    verdict_counts: [u64; VERDICTS.len()],
-    /// Images with each fault, by its code.
+    repositories: HashSet<[u8; 16]>,
+    verdict_counts: BTreeMap<Verdict, u64>,
+    /// The number of images with each fault.
     fault_counts: BTreeMap<String, u64>,
-    /// Images meant for each runtime, in the order of [`RUNTIMES`].
+    /// The number of images for each runtime, in the order of [`RUNTIMES`].
     runtime_counts: [u64; RUNTIMES.len()],
     /// Accounts and regions.
     pub(super) registries: BTreeSet<(String, String)>,
 }
 
 impl PageStatistics {
-    pub(super) fn add(&mut self, line: &StoredReport) {
+    pub(super) fn add(&mut self, report: &StoredReport) {
         self.images += 1;
-        let verdict = VERDICTS.iter().position(|words| words.verdict.as_str() == line.verdict);
-        // What a later version may call by another name is not known here.
-        let unknown = VERDICTS.iter().position(|words| words.verdict == Verdict::Unknown);
-        verdict.or(unknown).into_iter().for_each(|at| self.verdict_counts[at] += 1);
-        if let Some(arrival) = &line.arrival {
-            let place = [&arrival.account, &arrival.region, &arrival.repository].map(String::as_str);
-            self.repositories.insert(Sha256::digest(place.join("\0")).into());
+        *self.verdict_counts.entry(report.verdict()).or_default() += 1;
+        if report.arrival.is_some() {
+            let [account, region, repository, ..] = report.identity();
+            self.repositories.insert(hash_key(&[account, region, repository]));
             if self.registries.len() < MAX_REGISTRIES {
-                self.registries
-                    .insert((sanitize(&arrival.account, MAX_NAME_CHARS), sanitize(&arrival.region, MAX_NAME_CHARS)));
+                self.registries.insert((sanitize(account, MAX_NAME_CHARS), sanitize(region, MAX_NAME_CHARS)));
             }
         }
-        let codes: BTreeSet<&str> =
-            line.runtimes.iter().flat_map(|answer| &answer.faults).map(|fault| fault.code.as_str()).collect();
-        codes.iter().for_each(|code| *self.fault_counts.entry(sanitize(code, MAX_NAME_CHARS)).or_default() += 1);
-        for (at, profile) in RUNTIMES.iter().enumerate() {
-            if line.intended.iter().any(|declared| declared.runtime == profile.name) {
-                self.runtime_counts[at] += 1;
-            }
+        for code in report.fault_codes() {
+            *self.fault_counts.entry(sanitize(code, MAX_NAME_CHARS)).or_default() += 1;
+        }
+        for (profile, count) in RUNTIMES.iter().zip(&mut self.runtime_counts) {
+            *count += u64::from(report.intended.iter().any(|intent| intent.runtime == profile.name));
         }
     }
 
-    /// How many images have this verdict.
+    /// The number of images with this verdict.
     pub(super) fn verdict_count(&self, verdict: Verdict) -> u64 {
-        let counted = VERDICTS.iter().zip(self.verdict_counts).find(|(words, _)| words.verdict == verdict);
-        counted.map_or(0, |(_, count)| count)
+        self.verdict_counts.get(&verdict).copied().unwrap_or_default()
     }
 
-    /// How many repositories they are in; none where the results do not say.
+    /// The number of repositories; zero if the reports do not name them.
     pub(super) fn repository_count(&self) -> usize {
         self.repositories.len()
     }
 
-    /// The faults that there are, the most frequent first.
+    /// The faults with the number of images, the most frequent first.
     pub(super) fn faults_by_count(&self) -> Vec<(&str, u64)> {
         let mut faults: Vec<(&str, u64)> =
             self.fault_counts.iter().map(|(code, count)| (code.as_str(), *count)).collect();
-        faults.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        faults.sort_by_key(|(_, count)| Reverse(*count));
         faults
     }
 
-    /// The names and titles of the runtimes that some image is meant for.
+    /// The names and titles of the runtimes that images are intended for.
     pub(super) fn used_runtimes(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let used = RUNTIMES.iter().zip(self.runtime_counts).filter(|(_, count)| *count > 0);
         used.map(|(profile, _)| (profile.name, profile.title))
