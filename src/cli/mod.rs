@@ -17,6 +17,7 @@ mod scheme_check;
 mod manual;
 mod suggest;
 mod stored_report;
+mod report_counts;
 mod page;
 mod preview;
 mod registry_ref;

@@ -122,7 +122,7 @@ pub(super) async fn run<O: Write, E: Write>(
     let has_table = arguments.format == AuditFormat::Table;
     // Programs read the other formats from standard output.
     pipe.check(if has_table { summary.write(out) } else { summary.write(err) })?;
-    if results.index.report_count() == 0
+    if results.index.counts.images == 0
         && let Some(error) = early.take()
     {
         return Err(error.into());
@@ -192,7 +192,7 @@ fn handle_end<E: Write>(
     err: &mut StyledOutput<E>,
 ) -> Result<(bool, Option<AuditError>), CliError> {
     match end {
-        AuditEnd::ListingFailed(error) if results.index.report_count() == 0 => Err(error.into()),
+        AuditEnd::ListingFailed(error) if results.index.counts.images == 0 => Err(error.into()),
         AuditEnd::ListingFailed(error) => {
             let error = AuditError::ListingFailed(error);
             let hint = error.hint();
@@ -211,9 +211,9 @@ fn handle_end<E: Write>(
 
 /// Returns the verdict for the exit code.
 fn overall_verdict(results: &ResultsFile, gaps: AuditGaps) -> Verdict {
-    if results.index.verdict_count(Verdict::Fails) > 0 {
+    if results.index.counts.of_verdict(Verdict::Fails) > 0 {
         Verdict::Fails
-    } else if results.index.verdict_count(Verdict::Unknown) > 0 || gaps.is_any() {
+    } else if results.index.counts.of_verdict(Verdict::Unknown) > 0 || gaps.is_any() {
         Verdict::Unknown
     } else {
         Verdict::Runs

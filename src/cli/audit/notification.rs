@@ -29,8 +29,8 @@ pub(super) fn build_message(results: &mut ResultsFile, gaps: AuditGaps) -> io::R
     }
     let listed = found.iter().take(MAX_LISTED_IMAGES).map(|offset| results.read_report(*offset));
     let reports = listed.collect::<io::Result<Vec<StoredReport>>>()?;
-    let index = &results.index;
-    let (fails, unknown) = (index.verdict_count(Verdict::Fails), index.verdict_count(Verdict::Unknown));
+    let counts = &results.index.counts;
+    let (fails, unknown) = (counts.of_verdict(Verdict::Fails), counts.of_verdict(Verdict::Unknown));
     let failing = format!("{} will not start", format_count(fails, "image"));
     let headline = match (fails, unknown) {
         (0, 0) => "Audit: incomplete".to_owned(),
@@ -38,12 +38,12 @@ pub(super) fn build_message(results: &mut ResultsFile, gaps: AuditGaps) -> io::R
         (_, 0) => format!("Audit: {failing}"),
         _ => format!("Audit: {failing}, {unknown} unknown"),
     };
-    let registry = index
-        .single_registry()
-        .map(|(region, account)| format!(" in {} of account {}", sanitize(region, 32), sanitize(account, 12)));
-    let total = format!("{} checked{}", format_count(index.report_count(), "image"), registry.unwrap_or_default());
-    let faults: Vec<String> =
-        index.faults_by_count().iter().map(|(code, count)| format!("{} {count}", sanitize(code, 40))).collect();
+    let registry = match counts.registries.iter().collect::<Vec<_>>().as_slice() {
+        [(account, region)] => format!(" in {region} of account {account}"),
+        _ => String::new(),
+    };
+    let total = format!("{} checked{}", format_count(counts.images, "image"), registry);
+    let faults: Vec<String> = counts.faults().iter().map(|(code, count)| format!("{code} {count}")).collect();
     let more = match found.len().saturating_sub(reports.len()) {
         0 => String::new(),
         more => format!("and {more} more"),
@@ -58,7 +58,7 @@ pub(super) fn build_message(results: &mut ResultsFile, gaps: AuditGaps) -> io::R
     let text = join_paragraphs(&[vec![headline.clone()], facts].concat(), reports.iter().map(plain), &more, &faults);
     let description = join_paragraphs(&escaped, reports.iter().map(slack), &more, &faults);
     let verdict = if fails > 0 { Verdict::Fails } else { Verdict::Unknown };
-    let codes: Vec<&str> = index.faults_by_count().into_iter().map(|(code, _)| code).collect();
+    let codes: Vec<&str> = counts.faults().into_iter().map(|(code, _)| code).collect();
     let mut attributes = vec![
         ("verdict", vec![verdict.as_str().to_owned()]),
         ("fault", codes.iter().map(|code| (*code).to_owned()).collect()),
@@ -103,9 +103,9 @@ fn join_paragraphs(head: &[String], lines: impl Iterator<Item = String>, more: &
 
 /// Builds the message for queues and functions.
 fn build_json(results: &ResultsFile, gaps: AuditGaps, reports: &[StoredReport]) -> Value {
-    let index = &results.index;
-    let verdicts = VERDICT_WORDS.map(|(verdict, _)| (verdict.as_str().to_owned(), index.verdict_count(verdict).into()));
-    let faults = index.faults_by_count().into_iter().map(|(code, count)| (code.to_owned(), count.into()));
+    let counts = &results.index.counts;
+    let verdicts = VERDICT_WORDS.map(|(verdict, _)| (verdict.as_str().to_owned(), counts.of_verdict(verdict).into()));
+    let faults = counts.faults().into_iter().map(|(code, count)| (code.to_owned(), count.into()));
     let finding = |report: &StoredReport| {
         let [account, region, repository, digest, tag] = report.identity();
         let intended: Vec<&str> = report.intended.iter().map(|intent| intent.runtime.as_str()).collect();
@@ -116,7 +116,7 @@ fn build_json(results: &ResultsFile, gaps: AuditGaps, reports: &[StoredReport]) 
     };
     json!({
         "schema": "ecr-preflight/audit/1",
-        "images": index.report_count(),
+        "images": counts.images,
         "unreadImages": gaps.unread_images,
         "unlistedRepositories": gaps.unlisted_repositories,
         "complete": !gaps.is_any(),

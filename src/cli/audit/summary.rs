@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use super::progress::{AuditTotals, format_duration};
 use super::results_file::ResultsFile;
 use super::scope::ListingCounts;
-use crate::text::sanitize;
 use crate::verdict::Verdict;
 
 /// The verdicts after a number of images, the worst first.
@@ -71,13 +70,12 @@ impl AuditSummary<'_> {
     }
 
     fn write_findings(&self, out: &mut impl Write) -> io::Result<()> {
-        let index = &self.results.index;
-        let verdicts = join_counts(VERDICT_WORDS.map(|(verdict, word)| (index.verdict_count(verdict), word)));
+        let counts = &self.results.index.counts;
+        let verdicts = join_counts(VERDICT_WORDS.map(|(verdict, word)| (counts.of_verdict(verdict), word)));
         let verdicts = if verdicts.is_empty() { "no results".to_owned() } else { verdicts };
-        let (images, repositories) = (index.report_count(), index.repository_count());
+        let (images, repositories) = (counts.images, counts.repositories());
         writeln!(out, "{} in {}: {verdicts}", format_count(images, "image"), format_repositories(repositories))?;
-        let faults: Vec<(String, u64)> =
-            index.faults_by_count().into_iter().map(|(code, count)| (sanitize(code, 40), count)).collect();
+        let faults = counts.faults();
         let width = faults.iter().map(|(code, _)| code.chars().count()).max().unwrap_or_default();
         faults.iter().try_for_each(|(code, count)| writeln!(out, "  {code:width$}  {count}"))
     }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::header::{self, PageHeading};
-use super::statistics::PageStatistics;
 use super::texts::{VERDICTS, escape_html};
+use crate::cli::report_counts::ReportCounts;
 use crate::report::verdict_symbol;
 
 const DOCUMENT: &str = include_str!("page.html");
@@ -14,10 +14,10 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Renders the page before its rows, and after them.
-pub(super) fn render_frame(statistics: &PageStatistics, heading: &PageHeading<'_>) -> (String, String) {
-    let headline = escape_html(&header::format_headline(statistics, heading));
+pub(super) fn render_frame(counts: &ReportCounts, heading: &PageHeading<'_>) -> (String, String) {
+    let headline = escape_html(&header::format_headline(counts, heading));
     let option = |(name, title)| format!("<option value=\"{name}\">{title}</option>");
-    let options: String = statistics.used_runtimes().map(option).collect();
+    let options: String = counts.used_runtimes().map(option).collect();
     let parts = [
         // The style and the script come first, because they contain no placeholders.
         ("style", STYLE.to_owned()),
@@ -25,12 +25,12 @@ pub(super) fn render_frame(statistics: &PageStatistics, heading: &PageHeading<'_
         ("policy", content_security_policy()),
         ("title", headline.clone()),
         ("headline", headline),
-        ("lead", escape_html(&header::format_lead(statistics, heading))),
-        ("facts", header::render_facts(statistics, heading)),
+        ("lead", escape_html(&header::format_lead(counts, heading))),
+        ("facts", header::render_facts(counts, heading)),
         ("notes", header::render_notes(heading)),
-        ("bar", header::render_verdict_bar(statistics)),
-        ("tiles", header::render_verdict_filters(statistics)),
-        ("faults", header::render_fault_filters(statistics)),
+        ("bar", header::render_verdict_bar(counts)),
+        ("tiles", header::render_verdict_filters(counts)),
+        ("faults", header::render_fault_filters(counts)),
         ("runtimes", options),
         ("texts", escape_script_json(&build_script_texts(heading))),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::statistics::PageStatistics;
 use super::texts::{VERDICTS, VerdictText, escape_html, fault_meaning, group_digits};
+use crate::cli::report_counts::ReportCounts;
 use crate::report::verdict_symbol;
 use crate::verdict::Verdict;
 
@@ -21,20 +21,20 @@ pub(in crate::cli) struct PageHeading<'a> {
 }
 
 /// Formats the headline.
-pub(super) fn format_headline(statistics: &PageStatistics, heading: &PageHeading<'_>) -> String {
+pub(super) fn format_headline(counts: &ReportCounts, heading: &PageHeading<'_>) -> String {
     let [fails, unknown, runs, undeclared] = [Verdict::Fails, Verdict::Unknown, Verdict::Runs, Verdict::Undeclared]
-        .map(|verdict| statistics.verdict_count(verdict));
-    let all = format_image_count(statistics.images);
+        .map(|verdict| counts.of_verdict(verdict));
+    let all = format_image_count(counts.images);
     // Notes say what is missing.
     if !heading.notes.is_empty() && fails + unknown == 0 {
-        let headline = if statistics.images == 0 {
+        let headline = if counts.images == 0 {
             "No image was checked"
         } else {
             "No image is known to fail, but not all were checked"
         };
         return headline.to_owned();
     }
-    match (statistics.images, fails, unknown, runs, undeclared) {
+    match (counts.images, fails, unknown, runs, undeclared) {
         (0, ..) => "There was no image to check".to_owned(),
         (_, 1.., ..) => format!("{} of {all} will not start", group_digits(fails)),
         (_, 0, 1.., ..) => {
@@ -53,10 +53,10 @@ fn format_image_count(count: u64) -> String {
 }
 
 /// Formats the sentence below the headline.
-pub(super) fn format_lead(statistics: &PageStatistics, heading: &PageHeading<'_>) -> String {
-    let undeclared = statistics.verdict_count(Verdict::Undeclared);
-    let problems = statistics.verdict_count(Verdict::Fails) + statistics.verdict_count(Verdict::Unknown);
-    match (statistics.images, problems, undeclared) {
+pub(super) fn format_lead(counts: &ReportCounts, heading: &PageHeading<'_>) -> String {
+    let undeclared = counts.of_verdict(Verdict::Undeclared);
+    let problems = counts.of_verdict(Verdict::Fails) + counts.of_verdict(Verdict::Unknown);
+    match (counts.images, problems, undeclared) {
         (_, 0, _) if !heading.notes.is_empty() => "What is missing is listed below.".to_owned(),
         (0, ..) => "Check the registry and the region, and that there are tagged images.".to_owned(),
         (_, 0, 0) => "There is nothing to fix.".to_owned(),
@@ -68,17 +68,17 @@ pub(super) fn format_lead(statistics: &PageStatistics, heading: &PageHeading<'_>
 }
 
 /// Renders what was checked, when and how: names and values.
-pub(super) fn render_facts(statistics: &PageStatistics, heading: &PageHeading<'_>) -> String {
+pub(super) fn render_facts(counts: &ReportCounts, heading: &PageHeading<'_>) -> String {
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));
-    for (account, region) in &statistics.registries {
+    for (account, region) in &counts.registries {
         add("Registry", format!("{account}, {region}"));
     }
     heading.checked_at.into_iter().for_each(|time| add("Checked", time.to_owned()));
-    if statistics.repository_count() > 0 {
-        add("Repositories", group_digits(statistics.repository_count() as u64));
+    if counts.repositories() > 0 {
+        add("Repositories", group_digits(counts.repositories()));
     }
-    add("Images", group_digits(statistics.images));
+    add("Images", group_digits(counts.images));
     facts.extend(heading.settings.iter().cloned());
     let fact = |(name, value): &(String, String)| {
         format!("<div><dt>{}</dt><dd>{}</dd></div>", escape_html(name), escape_html(value))
@@ -94,29 +94,26 @@ pub(super) fn render_notes(heading: &PageHeading<'_>) -> String {
 
 /// Renders a bar with a part for each verdict; empty without images. It is an SVG drawing with attributes, because the
 /// policy of the page allows no inline styles.
-pub(super) fn render_verdict_bar(statistics: &PageStatistics) -> String {
+pub(super) fn render_verdict_bar(counts: &ReportCounts) -> String {
     /// In units of the drawing. Every part is wide enough to be seen.
     const WIDTH: f64 = 1000.0;
     const GAP: f64 = 3.0;
     const MIN_WIDTH: f64 = 5.0;
-    let counts: Vec<(&VerdictText, u64)> = VERDICTS
-        .iter()
-        .map(|text| (text, statistics.verdict_count(text.verdict)))
-        .filter(|(_, count)| *count > 0)
-        .collect();
-    if counts.is_empty() {
+    let used: Vec<(&VerdictText, u64)> =
+        VERDICTS.iter().map(|text| (text, counts.of_verdict(text.verdict))).filter(|(_, count)| *count > 0).collect();
+    if used.is_empty() {
         return String::new();
     }
-    let spare = WIDTH - (MIN_WIDTH + GAP) * fraction(counts.len() as u64, 1) + GAP;
+    let spare = WIDTH - (MIN_WIDTH + GAP) * fraction(used.len() as u64, 1) + GAP;
     let (mut x, mut parts) = (0.0, String::new());
-    for (text, count) in &counts {
-        let (name, width) = (text.verdict.as_str(), MIN_WIDTH + spare * fraction(*count, statistics.images));
+    for (text, count) in &used {
+        let (name, width) = (text.verdict.as_str(), MIN_WIDTH + spare * fraction(*count, counts.images));
         write!(parts, "<rect class=\"{name}\" x=\"{x:.1}\" width=\"{width:.1}\" height=\"10\"/>")
             .expect("writing to a String does not fail");
         x += width + GAP;
     }
     let label: Vec<String> =
-        counts.iter().map(|(text, count)| format!("{} {}", group_digits(*count), text.phrase)).collect();
+        used.iter().map(|(text, count)| format!("{} {}", group_digits(*count), text.phrase)).collect();
     format!(
         "<svg class=\"bar\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\">{parts}</svg>",
         escape_html(&label.join(", "))
@@ -129,12 +126,12 @@ fn fraction(part: u64, whole: u64) -> f64 {
 }
 
 /// Renders the verdicts as buttons that filter; empty without images.
-pub(super) fn render_verdict_filters(statistics: &PageStatistics) -> String {
-    if statistics.images == 0 {
+pub(super) fn render_verdict_filters(counts: &ReportCounts) -> String {
+    if counts.images == 0 {
         return String::new();
     }
     let tile = |text: &VerdictText| {
-        let (name, count) = (text.verdict.as_str(), statistics.verdict_count(text.verdict));
+        let (name, count) = (text.verdict.as_str(), counts.of_verdict(text.verdict));
         let disabled = if count == 0 { " disabled" } else { "" };
         format!(
             "<li><button type=\"button\" class=\"tile {name}\" data-verdict=\"{name}\" aria-pressed=\"false\" title=\"{}\"{disabled}>\
@@ -150,7 +147,7 @@ pub(super) fn render_verdict_filters(statistics: &PageStatistics) -> String {
 }
 
 /// Renders the faults as buttons that filter, the most frequent first; empty without faults.
-pub(super) fn render_fault_filters(statistics: &PageStatistics) -> String {
+pub(super) fn render_fault_filters(counts: &ReportCounts) -> String {
     let item = |(code, count): (&str, u64)| {
         format!(
             "<li><button type=\"button\" class=\"fault\" data-fault=\"{0}\" aria-pressed=\"false\">\
@@ -160,7 +157,7 @@ pub(super) fn render_fault_filters(statistics: &PageStatistics) -> String {
             escape_html(fault_meaning(code)),
         )
     };
-    let items: String = statistics.faults_by_count().into_iter().map(item).collect();
+    let items: String = counts.faults().into_iter().map(item).collect();
     if items.is_empty() {
         return items;
     }

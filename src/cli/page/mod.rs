@@ -3,7 +3,6 @@
 //! Neither this command nor the page calls AWS. The page contains all that it needs, and its policy forbids it to load more.
 
 mod texts;
-mod statistics;
 mod header;
 mod document;
 mod page_data;
@@ -16,8 +15,8 @@ use clap::Args;
 
 pub(super) use self::header::PageHeading;
 use self::page_data::PageDataWriter;
-use self::statistics::PageStatistics;
 use super::error::CliError;
+use super::report_counts::ReportCounts;
 use super::stored_report::{SkippedLines, for_each_report};
 use super::{context, output_file};
 
@@ -67,15 +66,15 @@ pub(super) fn write_page_file(results: &Path, heading: &PageHeading<'_>, file: &
 /// # Errors
 /// The results cannot be read, with the number of the line, or `out` fails.
 fn write_page(results: &Path, heading: &PageHeading<'_>, out: &mut impl Write) -> Result<(), CliError> {
-    let (mut statistics, mut seen) = (PageStatistics::default(), HashSet::new());
+    let (mut counts, mut seen) = (ReportCounts::default(), HashSet::new());
     let skipped = for_each_report(results, |report| {
         if report.identity_key().is_none_or(|key| seen.insert(key)) {
-            statistics.add(&report);
+            counts.add(&report);
         }
         Ok(())
     })?;
     let notes = [heading.notes, &describe_skipped_lines(skipped)].concat();
-    let (before, after) = document::render_frame(&statistics, &PageHeading { notes: &notes, ..*heading });
+    let (before, after) = document::render_frame(&counts, &PageHeading { notes: &notes, ..*heading });
     out.write_all(before.as_bytes())?;
     let mut rows = PageDataWriter::new(&mut *out)?;
     for_each_report(results, |report| {

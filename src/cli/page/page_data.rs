@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::texts::{self, MAX_COMMAND_CHARS, MAX_NAME_CHARS, MAX_SENTENCE_CHARS, sanitize};
+use crate::cli::report_counts::sanitize_code;
 use crate::cli::stored_report::{StoredFault, StoredReport, StoredRuntime, StoredStart};
 use crate::name::Repository;
 use crate::report::OVERRIDE_NOTE;
@@ -113,7 +114,7 @@ fn build_fault(fault: &StoredFault) -> Value {
         }
     });
     json!({
-        "code": sanitize(&fault.code, MAX_NAME_CHARS),
+        "code": sanitize_code(&fault.code),
         "evidence": sanitize(&fault.evidence, MAX_SENTENCE_CHARS),
         "symptom": fault.symptom.as_ref().map(|symptom| sanitize(symptom, MAX_SENTENCE_CHARS)),
         "steps": steps.collect::<Vec<_>>(),
