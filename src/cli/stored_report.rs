@@ -3,23 +3,18 @@
 //! Members are read if `audit` or `page` shows them; unknown members are ignored. Texts are not validated: anybody may
 //! have written the file, so they are sanitized when they are shown.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::io::{self, BufRead, Read};
 
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
 use serde::{Deserialize, Deserializer};
+use sha2::{Digest as _, Sha256};
 
-use super::check::ERROR_SCHEMA;
-use super::error::CliError;
-use crate::name::Digest;
 use crate::report::SCHEMA;
-use crate::text::error_chain;
 use crate::verdict::Verdict;
 
 /// The longest line, in bytes. A report of an index with hundreds of faults takes some hundred kilobytes.
-const MAX_LINE_BYTES: usize = 8 << 20;
+pub(super) const MAX_LINE_BYTES: usize = 8 << 20;
 
 /// Why a line is not a report.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +50,7 @@ pub(super) struct StoredReport {
     pub(super) settings: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StoredArrival {
     pub(super) account: String,
@@ -173,7 +168,8 @@ impl StoredReport {
 
     /// Account, region, repository, digest and tag of the image; empty if the report does not name them.
     pub(super) fn identity(&self) -> [&str; 5] {
-        self.arrival.as_ref().map(StoredArrival::identity).unwrap_or_default()
+        let Some(arrival) = &self.arrival else { return [""; 5] };
+        [&arrival.account, &arrival.region, &arrival.repository, &arrival.digest, &arrival.tag]
     }
 
     /// Identifies reports of the same image, tag and settings; `None` if the report does not name its image completely.
@@ -220,12 +216,6 @@ impl StoredReport {
     }
 }
 
-impl StoredArrival {
-    fn identity(&self) -> [&str; 5] {
-        [&self.account, &self.region, &self.repository, &self.digest, &self.tag]
-    }
-}
-
 impl StoredRuntime {
     /// The verdict; one of a later version is unknown.
     pub(super) fn verdict(&self) -> Verdict {
@@ -233,10 +223,9 @@ impl StoredRuntime {
     }
 }
 
-/// The first 16 bytes of the SHA-256 of names that contain no line break: enough that no two are taken for one.
+/// The first 16 bytes of the SHA-256 of names, which contain no line break: enough that no two are taken for one.
 pub(super) fn hash_key(parts: &[&str]) -> [u8; 16] {
-    let digest = Digest::of(parts.join("\n").as_bytes());
-    u128::from_str_radix(&digest.hex()[..32], 16).expect("a digest consists of hexadecimal digits").to_be_bytes()
+    *Sha256::digest(parts.join("\n")).first_chunk().expect("SHA-256 has 32 bytes")
 }
 
 /// Reads the next line with its line break; empty at the end of the file. Of a line that is too long only the beginning is
@@ -248,60 +237,6 @@ pub(super) fn read_line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     reader.by_ref().take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut line)?;
     Ok(line)
-}
-
-/// What a file contains besides reports.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct SkippedLines {
-    /// Errors in place of reports.
-    pub(super) errors: u64,
-    /// Whether the last line is incomplete, because its writer was killed.
-    pub(super) is_truncated: bool,
-}
-
-/// Calls `take` for each report of a file. Blank lines are skipped, errors in place of reports are counted. A truncated
-/// last line after complete ones is not an error: an audit that resumes with the file removes it.
-///
-/// # Errors
-/// The file or one of its lines cannot be read, or `take` fails.
-pub(super) fn for_each_report(
-    file: &Path,
-    mut take: impl FnMut(StoredReport) -> Result<(), CliError>,
-) -> Result<SkippedLines, CliError> {
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| CliError::FileRead {
-        path: file.display().to_string(),
-        source,
-    };
-    let mut reader = BufReader::new(File::open(file).map_err(|error| unreadable(error.into()))?);
-    let (mut skipped, mut is_first) = (SkippedLines::default(), true);
-    for number in 1_u64.. {
-        let line = read_line(&mut reader).map_err(|error| unreadable(error.into()))?;
-        if line.is_empty() {
-            break;
-        }
-        if line.trim_ascii().is_empty() && line.len() <= MAX_LINE_BYTES {
-            continue;
-        }
-        match StoredReport::parse(&line) {
-            Ok(report) => take(report)?,
-            Err(StoredReportError::Json(_) | StoredReportError::Schema) if is_error(&line) => skipped.errors += 1,
-            Err(StoredReportError::Json(error)) if error.is_eof() && !is_first && !line.ends_with(b"\n") => {
-                skipped.is_truncated = true;
-            }
-            Err(error) => return Err(unreadable(format!("line {number}: {}", error_chain(&error)).into())),
-        }
-        is_first = false;
-    }
-    Ok(skipped)
-}
-
-/// Whether a line is an error of `check --format json` in place of a report.
-fn is_error(line: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct SchemaOnly {
-        schema: String,
-    }
-    serde_json::from_slice::<SchemaOnly>(line).is_ok_and(|line| line.schema == ERROR_SCHEMA)
 }
 
 #[cfg(test)]
@@ -327,19 +262,5 @@ mod tests {
             assert!(StoredReport::parse(&line).is_ok(), "{member}");
         }
         assert_eq!(StoredReport::parse(&report("/verdict", "later".into())).unwrap().verdict(), Verdict::Unknown);
-    }
-
-    #[test]
-    fn overlong_line_is_not_a_truncated_one() {
-        let good = format!("{{\"schema\":\"{SCHEMA}\",\"verdict\":\"runs\"}}\n");
-        let long = format!("{{\"schema\":\"{SCHEMA}\",\"verdict\":\"{}", "x".repeat(MAX_LINE_BYTES));
-        for (last, is_truncated) in [(&long[..100], true), (&long, false)] {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), format!("{good}{last}")).unwrap();
-            match for_each_report(file.path(), |_| Ok(())) {
-                Ok(skipped) => assert!(skipped.is_truncated && is_truncated),
-                Err(error) => assert!(!is_truncated && error_chain(&error).contains("line 2: it is longer than 8 MiB")),
-            }
-        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Neither this command nor the page calls AWS. The page contains all that it needs, and its policy forbids it to load more.
 
+mod report_lines;
 mod texts;
 mod header;
 mod document;
@@ -15,9 +16,9 @@ use clap::Args;
 
 pub(super) use self::header::PageHeading;
 use self::page_data::PageDataWriter;
+use self::report_lines::{SkippedLines, for_each_report};
 use super::error::CliError;
 use super::report_counts::ReportCounts;
-use super::stored_report::{SkippedLines, for_each_report};
 use super::{context, output_file};
 
 /// Make an HTML page of the results of an audit, to read, filter and share.
