@@ -77,7 +77,7 @@ fn write_page(results: &Path, heading: &PageHeading<'_>, out: &mut impl Write) -
     let notes = [heading.notes, &describe_skipped_lines(skipped)].concat();
     let (before, after) = document::render_frame(&counts, &PageHeading { notes: &notes, ..*heading });
     out.write_all(before.as_bytes())?;
-    let mut rows = PageDataWriter::new(&mut *out)?;
+    let mut rows = PageDataWriter::new(&mut *out);
     for_each_report(results, |report| {
         // The first report of an image is shown; it was also the one that was counted.
         if report.identity_key().is_none_or(|key| seen.remove(&key)) {

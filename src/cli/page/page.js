@@ -40,12 +40,23 @@
   theme.hidden = false;
   document.documentElement.classList.add("live");
 
-  // The rows are JSON, compressed with gzip and encoded as base64.
+  // Two lines of JSON for each row, compressed with gzip and encoded as base64. The second line, the details, is parsed when
+  // the row is opened.
   const readRows = async () => {
-    const binary = atob(take("data").trim());
+    const binary = atob(take("data"));
     const bytes = new Uint8Array(binary.length);
     for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at);
-    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+    const lines = (await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text()).split("\n");
+    const rows = [];
+    for (let at = 0; at + 1 < lines.length; at += 2) {
+      const row = JSON.parse(lines[at]);
+      row.index = rows.length;
+      row.details = lines[at + 1];
+      row.time = Date.parse(row.pushed) || 0;
+      row.text = `${row.repository}:${row.tag} ${row.also.join(" ")} ${row.digest}`.toLowerCase();
+      rows.push(row);
+    }
+    return rows;
   };
   const texts = JSON.parse(take("texts"));
   const verdicts = new Map(texts.verdicts.map((verdict, rank) => [verdict.name, { ...verdict, rank }]));
@@ -56,11 +67,6 @@
     byId("failed").hidden = false;
     throw error;
   }
-  rows.forEach((row, index) => {
-    row.index = index;
-    row.time = Date.parse(row.pushed) || 0;
-    row.text = `${row.repository}:${row.tag} ${row.also.join(" ")} ${row.digest}`.toLowerCase();
-  });
 
   // The ranks of a text of all rows. Few texts differ, so only these are compared. Empty texts come last.
   const ranks = (text) => {
@@ -72,16 +78,13 @@
     let value;
     return () => value ??= compute();
   };
-  const unique = (values) => [...new Set(values)];
-  const codes = (row) => unique(row.runtimes.flatMap((runtime) => runtime.faults.map((fault) => fault.code)));
-  const reasons = (row) => unique(row.runtimes.flatMap((runtime) => runtime.unknown));
   const byRepository = once(() => ranks((row) => row.repository));
   const COLUMNS = [
     { name: "verdict", title: "Verdict", keys: once(() => rows.map((row) => verdicts.get(row.verdict).rank)) },
     { name: "image", title: "Image", keys: byRepository },
     { name: "platforms", title: "Platforms", keys: once(() => ranks((row) => row.platforms.join())) },
     { name: "intended", title: "Meant for", keys: once(() => ranks((row) => row.runtimes.map(({ title }) => title.replaceAll("`", "")).join())) },
-    { name: "wrong", title: "What is wrong", keys: once(() => ranks((row) => codes(row).join() || reasons(row).join())) },
+    { name: "wrong", title: "What is wrong", keys: once(() => ranks((row) => row.faults.map(({ code }) => code).join() || row.unknown.join())) },
     { name: "pushed", title: "Pushed", keys: once(() => rows.map((row) => row.time)), newestFirst: true },
   ];
 
@@ -143,7 +146,7 @@
     const parts = query.q.toLowerCase().split(/\s+/).filter(Boolean);
     const { verdict, fault, runtime } = query;
     shown = ordered.filter((row) => (!verdict.size || verdict.has(row.verdict))
-      && (!fault.size || row.runtimes.some(({ faults }) => faults.some(({ code }) => fault.has(code))))
+      && (!fault.size || row.faults.some(({ code }) => fault.has(code)))
       && (!runtime || row.intended.includes(runtime))
       && parts.every((part) => row.text.includes(part)));
   };
@@ -161,13 +164,13 @@
   const list = (attributes, items) => make("ul", { role: "list", ...attributes }, ...items);
 
   const wrongOf = (row) => {
-    const faults = new Map(row.runtimes.flatMap((runtime) => runtime.faults).map((fault) => [fault.code + fault.evidence, fault]));
+    const faults = new Map(row.faults.map((fault) => [fault.code + fault.evidence, fault]));
     if (faults.size) {
       return [list({ class: "wrong" }, [...faults.values()].map((fault) =>
         make("li", {}, make("code", { class: "code" }, fault.code), " ", sentence(fault.evidence))))];
     }
-    const unknown = reasons(row);
-    if (unknown.length) return [list({ class: "wrong" }, unknown.map((reason) => make("li", {}, sentence(reason))))];
+    const reasons = [...new Set(row.unknown)];
+    if (reasons.length) return [list({ class: "wrong" }, reasons.map((reason) => make("li", {}, sentence(reason))))];
     return row.ignored ? [make("span", { class: "dim" }, row.ignored)] : [];
   };
 
@@ -205,8 +208,8 @@
     return parts;
   };
 
-  const stepsOf = (row) => {
-    const steps = new Map(row.runtimes.flatMap((runtime) => runtime.faults).flatMap((fault) => fault.steps)
+  const stepsOf = (details) => {
+    const steps = new Map(details.runtimes.flatMap((runtime) => runtime.faults).flatMap((fault) => fault.steps)
       .map((step) => [step.join("\n"), step]));
     if (!steps.size) return [];
     const items = [...steps.values()].map(([advice, command]) => {
@@ -217,16 +220,16 @@
     return [make("h3", { class: "part" }, "What to do"), make("ol", { class: "steps", role: "list" }, ...items)];
   };
 
-  const aboutOf = (row) => {
+  const aboutOf = (row, details) => {
     const about = make("dl", { class: "about" });
     const fact = (name, value, mono = true, copied = "") =>
       about.append(make("div", {}, make("dt", {}, name, copied), make("dd", { class: mono ? "mono" : false }, value)));
-    if (row.address) fact("Pull it as", theirs(row.address), true, copyButton(row.address, "the image's name"));
+    if (details.address) fact("Pull it as", theirs(details.address), true, copyButton(details.address, "the image's name"));
     if (row.digest) fact("Digest", theirs(row.digest), true, copyButton(row.digest, "the digest"));
     if (row.also.length) fact("Also tagged", theirs(row.also.join(", ")));
     if (row.pushed) fact("Pushed", make("time", { datetime: row.pushed }, row.pushed.replace("T", " ").replace("Z", " UTC")), false);
-    for (const start of row.exec) {
-      const on = row.exec.length > 1 ? ` on ${start.on}` : "";
+    for (const start of details.exec) {
+      const on = details.exec.length > 1 ? ` on ${start.on}` : "";
       if (start.argv) fact(`Command${on}`, theirs(start.argv));
       if (start.chain.length) {
         const items = start.chain.map((path) => theirs(path, "li"));
@@ -241,12 +244,13 @@
   };
 
   const detailOf = (row, at) => {
-    const main = make("div", {}, ...row.runtimes.flatMap(runtimeOf), ...stepsOf(row));
-    if (row.remark) main.append(make("p", { class: "remark" }, row.remark));
+    const details = JSON.parse(row.details);
+    const main = make("div", {}, ...details.runtimes.flatMap(runtimeOf), ...stepsOf(details));
+    if (details.remark) main.append(make("p", { class: "remark" }, details.remark));
     if (row.verdict === "undeclared") main.append(sentence(texts.undeclared, "p"));
     if (row.ignored) main.append(make("p", { class: "remark" }, `Not checked: ${row.ignored}.`));
     return make("tr", { role: "row", class: "detail", id: `detail-${at}` },
-      make("td", { role: "cell", colspan: String(COLUMNS.length) }, make("div", { class: "columns" }, main, aboutOf(row))));
+      make("td", { role: "cell", colspan: String(COLUMNS.length) }, make("div", { class: "columns" }, main, aboutOf(row, details))));
   };
 
   const body = byId("rows");

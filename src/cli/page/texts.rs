@@ -2,16 +2,17 @@
 
 use crate::event::IgnoreReason;
 use crate::intent::DeclarationSource;
+use crate::text::sanitize;
 use crate::verdict::Verdict;
 
 /// The longest name of a repository, a tag or a platform, in characters. ECR's longest have 256.
-pub(super) const MAX_NAME_CHARS: usize = 300;
+const MAX_NAME_CHARS: usize = 300;
 
 /// The longest sentence, in characters: evidence, and the error that a runtime shows.
-pub(super) const MAX_SENTENCE_CHARS: usize = 2_000;
+const MAX_SENTENCE_CHARS: usize = 2_000;
 
 /// The longest command, in characters. It names up to 32 platforms, and must not be truncated.
-pub(super) const MAX_COMMAND_CHARS: usize = 8_000;
+const MAX_COMMAND_CHARS: usize = 8_000;
 
 /// The texts of a verdict.
 #[derive(Debug)]
@@ -77,10 +78,24 @@ pub(super) fn format_declaration_source(name: &str) -> String {
     source.map(|source| format!("declared by {}", source.title())).unwrap_or_default()
 }
 
-/// Removes control characters and changes of the writing direction from a text, and truncates it.
-pub(super) fn sanitize(text: &str, max_chars: usize) -> String {
-    let cut = crate::text::sanitize(text, max_chars);
-    if text.chars().nth(max_chars).is_some() { format!("{cut}\u{2026}") } else { cut }
+/// Sanitizes and truncates a name.
+pub(super) fn sanitize_name(text: &str) -> String {
+    truncate(text, MAX_NAME_CHARS)
+}
+
+/// Sanitizes and truncates a sentence.
+pub(super) fn sanitize_sentence(text: &str) -> String {
+    truncate(text, MAX_SENTENCE_CHARS)
+}
+
+/// Sanitizes and truncates a command, or the advice in its place.
+pub(super) fn sanitize_command(text: &str) -> String {
+    truncate(text, MAX_COMMAND_CHARS)
+}
+
+fn truncate(text: &str, max_chars: usize) -> String {
+    let truncated = sanitize(text, max_chars);
+    if text.chars().nth(max_chars).is_some() { format!("{truncated}\u{2026}") } else { truncated }
 }
 
 /// Escapes a text for the content of an element or the value of an attribute.
