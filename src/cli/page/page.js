@@ -50,10 +50,7 @@
     const rows = [];
     for (let at = 0; at + 1 < lines.length; at += 2) {
       const row = JSON.parse(lines[at]);
-      row.index = rows.length;
       row.details = lines[at + 1];
-      row.time = Date.parse(row.pushed) || 0;
-      row.text = `${row.repository}:${row.tag} ${row.also.join(" ")} ${row.digest}`.toLowerCase();
       rows.push(row);
     }
     return rows;
@@ -79,13 +76,14 @@
     return () => value ??= compute();
   };
   const byRepository = once(() => ranks((row) => row.repository));
+  const byTime = once(() => rows.map((row) => Date.parse(row.pushed) || 0));
   const COLUMNS = [
     { name: "verdict", title: "Verdict", keys: once(() => rows.map((row) => verdicts.get(row.verdict).rank)) },
     { name: "image", title: "Image", keys: byRepository },
     { name: "platforms", title: "Platforms", keys: once(() => ranks((row) => row.platforms.join())) },
     { name: "intended", title: "Meant for", keys: once(() => ranks((row) => row.runtimes.map(({ title }) => title.replaceAll("`", "")).join())) },
     { name: "wrong", title: "What is wrong", keys: once(() => ranks((row) => row.faults.map(({ code }) => code).join() || row.unknown.join())) },
-    { name: "pushed", title: "Pushed", keys: once(() => rows.map((row) => row.time)), newestFirst: true },
+    { name: "pushed", title: "Pushed", keys: byTime, newestFirst: true },
   ];
 
   // The query is kept in the address, so that it can be shared and bookmarked.
@@ -134,21 +132,23 @@
     orderedBy = by;
     const column = COLUMNS.find(({ name }) => name === query.sort);
     const direction = query.reverse === Boolean(column.newestFirst) ? 1 : -1;
-    const [keys, repositories] = [column.keys(), byRepository()];
-    ordered = rows.slice().sort((one, other) =>
-      direction * (keys[one.index] - keys[other.index])
-      || repositories[one.index] - repositories[other.index]
-      || other.time - one.time
-      || collator.compare(one.tag, other.tag)
-      || one.index - other.index);
+    // Sorting numbers is several times as fast as sorting rows.
+    const [keys, repositories, times] = [column.keys(), byRepository(), byTime()];
+    ordered = [...rows.keys()].sort((one, other) =>
+      direction * (keys[one] - keys[other])
+      || repositories[one] - repositories[other]
+      || times[other] - times[one]
+      || collator.compare(rows[one].tag, rows[other].tag)
+      || one - other).map((index) => rows[index]);
   };
+  const searchText = (row) => row.text ??= `${row.repository}:${row.tag} ${row.also.join(" ")} ${row.digest}`.toLowerCase();
   const filter = () => {
     const parts = query.q.toLowerCase().split(/\s+/).filter(Boolean);
     const { verdict, fault, runtime } = query;
     shown = ordered.filter((row) => (!verdict.size || verdict.has(row.verdict))
       && (!fault.size || row.faults.some(({ code }) => fault.has(code)))
       && (!runtime || row.intended.includes(runtime))
-      && parts.every((part) => row.text.includes(part)));
+      && parts.every((part) => searchText(row).includes(part)));
   };
 
   // Rows.
