@@ -31,7 +31,7 @@ impl ReportCounts {
     pub(super) fn add(&mut self, report: &StoredReport) {
         self.images += 1;
         *self.verdicts.entry(report.verdict()).or_default() += 1;
-        if report.arrival.is_some() {
+        if !report.arrival.repository.is_empty() {
             let [account, region, repository, ..] = report.identity();
             self.repositories.insert(hash_key(&[account, region, repository]));
             if self.registries.len() < MAX_REGISTRIES {

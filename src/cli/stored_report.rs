@@ -33,8 +33,12 @@ pub(super) enum StoredReportError {
 #[derive(Debug, Deserialize)]
 pub(super) struct StoredReport {
     schema: String,
-    pub(super) arrival: Option<StoredArrival>,
-    pub(super) image: Option<StoredImage>,
+    /// Empty in a report of `check`.
+    #[serde(default)]
+    pub(super) arrival: StoredArrival,
+    /// Empty if the image was not read.
+    #[serde(default)]
+    pub(super) image: StoredImage,
     #[serde(default)]
     pub(super) intended: Vec<StoredIntent>,
     #[serde(deserialize_with = "parse_verdict")]
@@ -50,7 +54,7 @@ pub(super) struct StoredReport {
     pub(super) settings: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StoredArrival {
     pub(super) account: String,
@@ -63,11 +67,12 @@ pub(super) struct StoredArrival {
     /// The other tags that share the result.
     #[serde(default)]
     pub(super) also_tagged: Vec<String>,
-    /// An RFC 3339 date in UTC.
-    pub(super) pushed_at: Option<String>,
+    /// An RFC 3339 date in UTC; empty if it is unknown.
+    #[serde(default)]
+    pub(super) pushed_at: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct StoredImage {
     pub(super) reference: String,
     pub(super) digest: String,
@@ -149,10 +154,9 @@ impl StoredReport {
     /// Those of [`StoredReport::parse`], or a member is missing.
     pub(super) fn parse_audited(line: &[u8]) -> Result<Self, StoredReportError> {
         let report = Self::parse(line)?;
-        let arrival = report.arrival.as_ref();
         let missing = [
-            (arrival.is_some_and(|arrival| !arrival.digest.is_empty()), "the digest"),
-            (arrival.is_some_and(|arrival| !arrival.tag.is_empty()), "the tag"),
+            (!report.arrival.digest.is_empty(), "the digest"),
+            (!report.arrival.tag.is_empty(), "the tag"),
             (report.verdict.is_some() && report.runtimes.iter().all(|runtime| runtime.verdict.is_some()), "a verdict"),
         ];
         match missing.iter().find(|(is_known, _)| !is_known) {
@@ -168,7 +172,7 @@ impl StoredReport {
 
     /// Account, region, repository, digest and tag of the image; empty if the report does not name them.
     pub(super) fn identity(&self) -> [&str; 5] {
-        let Some(arrival) = &self.arrival else { return [""; 5] };
+        let arrival = &self.arrival;
         [&arrival.account, &arrival.region, &arrival.repository, &arrival.digest, &arrival.tag]
     }
 
@@ -179,25 +183,9 @@ impl StoredReport {
         (!digest.is_empty() && !tag.is_empty()).then(|| hash_key(&parts))
     }
 
-    /// The tags that share this result with the report's own.
-    pub(super) fn also_tagged(&self) -> &[String] {
-        self.arrival.as_ref().map(|arrival| arrival.also_tagged.as_slice()).unwrap_or_default()
-    }
-
-    /// When the image was pushed, as an RFC 3339 date in UTC; empty if that is unknown.
-    pub(super) fn pushed_at(&self) -> &str {
-        self.arrival.as_ref().and_then(|arrival| arrival.pushed_at.as_deref()).unwrap_or_default()
-    }
-
-    /// The platforms that the image declares.
-    pub(super) fn platforms(&self) -> &[String] {
-        self.image.as_ref().map(|image| image.platforms.as_slice()).unwrap_or_default()
-    }
-
     /// The image's name in a sentence.
     pub(super) fn subject(&self) -> String {
-        let [_, _, repository, _, tag] = self.identity();
-        format!("{repository}:{tag}")
+        format!("{}:{}", self.arrival.repository, self.arrival.tag)
     }
 
     pub(super) fn faults(&self) -> impl Iterator<Item = &StoredFault> {

@@ -79,7 +79,7 @@ pub(super) fn build_message(results: &mut ResultsFile, gaps: AuditGaps) -> io::R
 /// Formats one image as one line.
 fn format_image(report: &StoredReport, subject: &str, escape: impl Fn(&str) -> String) -> String {
     let symbol = if report.verdict() == Verdict::Fails { '\u{2717}' } else { '?' };
-    let also = report.also_tagged().len();
+    let also = report.arrival.also_tagged.len();
     let also = if also == 0 { String::new() } else { format!(" +{also}") };
     let reason = |runtime: &StoredRuntime| {
         let faults = runtime.faults.iter().map(|fault| format!("{}: {}", fault.code, fault.evidence));

@@ -106,9 +106,9 @@ impl AuditTable {
     }
 
     fn write_row(self, out: &mut impl Write, report: &StoredReport) -> io::Result<()> {
-        let also = report.also_tagged().len();
+        let also = report.arrival.also_tagged.len();
         let also = if also == 0 { String::new() } else { format!(" +{also}") };
-        let pushed = report.pushed_at();
+        let pushed = &report.arrival.pushed_at;
         let cells = [
             report.verdict().as_str().to_owned(),
             format!("{}{also}", report.subject()),

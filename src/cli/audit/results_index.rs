@@ -42,7 +42,7 @@ impl ResultsIndex {
         let name = format!("{account}/{region}/{name}");
         let repository = self.repositories.get(name.as_str()).cloned().unwrap_or_else(|| name.into());
         self.repositories.insert(Rc::clone(&repository));
-        let pushed = DateTime::from_str(report.pushed_at(), Format::DateTime);
+        let pushed = DateTime::from_str(&report.arrival.pushed_at, Format::DateTime);
         let pushed_seconds = pushed.map_or(i64::MIN, |date| date.secs());
         self.entries.push(ResultsIndexEntry { offset, pushed_seconds, repository, verdict: report.verdict() });
         self.counts.add(report);

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::texts::{self, sanitize_command, sanitize_name, sanitize_sentence};
 use crate::cli::report_counts::sanitize_code;
-use crate::cli::stored_report::{StoredFault, StoredReport, StoredRuntime, StoredStart};
+use crate::cli::stored_report::{StoredArrival, StoredFault, StoredReport, StoredRuntime, StoredStart};
 use crate::name::Repository;
 use crate::report::OVERRIDE_NOTE;
 use crate::runtime::RUNTIMES;
@@ -69,9 +69,7 @@ impl Formatter for AsciiFormatter {
 /// Builds what the list shows of an image. Every text is sanitized and limited here and below.
 fn build_row(report: &StoredReport) -> Value {
     let names = |texts: &[String]| texts.iter().map(|text| sanitize_name(text)).collect::<Vec<_>>();
-    let [_, _, repository, asked_digest, tag] = report.identity();
-    let image = report.image.as_ref();
-    let name = if report.arrival.is_some() { repository } else { image.map_or("", |image| &image.reference) };
+    let (arrival, image) = (&report.arrival, &report.image);
     let intended: Vec<&str> = RUNTIMES
         .iter()
         .map(|profile| profile.name)
@@ -81,13 +79,13 @@ fn build_row(report: &StoredReport) -> Value {
     let fault = |fault: &StoredFault| json!({"code": sanitize_code(&fault.code), "evidence": sanitize_sentence(&fault.evidence)});
     let reasons = report.runtimes.iter().flat_map(|runtime| &runtime.unknown);
     json!({
-        "repository": sanitize_name(name),
-        "tag": sanitize_name(tag),
-        "digest": sanitize_name(image.map_or(asked_digest, |image| &image.digest)),
-        "pushed": sanitize_name(report.pushed_at()),
-        "also": names(report.also_tagged()),
+        "repository": sanitize_name(if arrival.repository.is_empty() { &image.reference } else { &arrival.repository }),
+        "tag": sanitize_name(&arrival.tag),
+        "digest": sanitize_name(if image.digest.is_empty() { &arrival.digest } else { &image.digest }),
+        "pushed": sanitize_name(&arrival.pushed_at),
+        "also": names(&arrival.also_tagged),
         "verdict": report.verdict(),
-        "platforms": names(report.platforms()),
+        "platforms": names(&image.platforms),
         "intended": intended,
         "runtimes": report.runtimes.iter().map(runtime).collect::<Vec<_>>(),
         "faults": report.faults().map(fault).collect::<Vec<_>>(),
@@ -98,7 +96,7 @@ fn build_row(report: &StoredReport) -> Value {
 
 /// Builds what is shown when a row is opened.
 fn build_details(report: &StoredReport) -> Value {
-    let [account, region, repository, _, tag] = report.identity();
+    let StoredArrival { account, region, repository, tag, .. } = &report.arrival;
     let address = Repository::new(account, region, repository).ok().map(|repository| format!("{repository}:{tag}"));
     let is_about_program = report.faults().any(|fault| fault.code.starts_with("exec-"));
     json!({
@@ -109,7 +107,7 @@ fn build_details(report: &StoredReport) -> Value {
     })
 }
 
-/// Returns the title of a runtime, as `report::Subject::title` writes it: a stored report contains only its name.
+/// Returns the title of a runtime, as `FindingSubject::title` writes it; a stored report contains only its name.
 fn runtime_title(runtime: &StoredRuntime, report: &StoredReport) -> String {
     let is_intended = report.intended.iter().any(|intent| intent.runtime == runtime.runtime);
     let profile = RUNTIMES.iter().find(|profile| is_intended && profile.name == runtime.runtime);
