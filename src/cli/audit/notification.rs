@@ -5,7 +5,7 @@ use std::io;
 use serde_json::{Map, Value, json};
 
 use super::results_file::ResultsFile;
-use super::summary::{AuditGaps, VERDICT_WORDS, format_count};
+use super::summary::{AuditGaps, VERDICTS, format_count};
 use crate::cli::stored_report::{StoredReport, StoredRuntime};
 use crate::lambda::notify::Message;
 use crate::report::{escape_slack, inline_code};
@@ -104,7 +104,7 @@ fn join_paragraphs(head: &[String], lines: impl Iterator<Item = String>, more: &
 /// Builds the message for queues and functions.
 fn build_json(results: &ResultsFile, gaps: AuditGaps, reports: &[StoredReport]) -> Value {
     let counts = &results.index.counts;
-    let verdicts = VERDICT_WORDS.map(|(verdict, _)| (verdict.as_str().to_owned(), counts.of_verdict(verdict).into()));
+    let verdicts = VERDICTS.map(|verdict| (verdict.as_str().to_owned(), counts.of_verdict(verdict).into()));
     let faults = counts.faults().into_iter().map(|(code, count)| (code.to_owned(), count.into()));
     let finding = |report: &StoredReport| {
         let [account, region, repository, digest, tag] = report.identity();

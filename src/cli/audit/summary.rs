@@ -7,14 +7,9 @@ use super::results_file::ResultsFile;
 use super::scope::ListingCounts;
 use crate::verdict::Verdict;
 
-/// The verdicts after a number of images, the worst first.
-pub(super) const VERDICT_WORDS: [(Verdict, &str); 5] = [
-    (Verdict::Fails, "fail"),
-    (Verdict::Unknown, "unknown"),
-    (Verdict::Undeclared, "undeclared"),
-    (Verdict::Runs, "run"),
-    (Verdict::Ignored, "ignored"),
-];
+/// The verdicts, the worst first.
+pub(super) const VERDICTS: [Verdict; 5] =
+    [Verdict::Fails, Verdict::Unknown, Verdict::Undeclared, Verdict::Runs, Verdict::Ignored];
 
 /// What the summary is made from.
 pub(super) struct AuditSummary<'a> {
@@ -34,10 +29,10 @@ impl AuditSummary<'_> {
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         self.write_findings(out)?;
         let ListingCounts { artifacts, archived, .. } = self.counts;
-        let not_checked =
-            join_counts([(artifacts.get(), "other than images (charts, signatures)"), (archived.get(), "archived")]);
-        if !not_checked.is_empty() {
-            writeln!(out, "not checked: {not_checked}")?;
+        for (count, what) in [(artifacts, "other than images (charts, signatures)"), (archived, "archived")] {
+            if count.get() > 0 {
+                writeln!(out, "not checked: {} {what}", count.get())?;
+            }
         }
         let AuditTotals { checked, skipped, unread_images, unlisted_repositories, elapsed } = self.totals;
         let (checked, elapsed) = (format_count(checked, "image"), format_duration(elapsed));
@@ -71,10 +66,12 @@ impl AuditSummary<'_> {
 
     fn write_findings(&self, out: &mut impl Write) -> io::Result<()> {
         let counts = &self.results.index.counts;
-        let verdicts = join_counts(VERDICT_WORDS.map(|(verdict, word)| (counts.of_verdict(verdict), word)));
-        let verdicts = if verdicts.is_empty() { "no results".to_owned() } else { verdicts };
-        let (images, repositories) = (counts.images, counts.repositories());
-        writeln!(out, "{} in {}: {verdicts}", format_count(images, "image"), format_repositories(repositories))?;
+        let found = VERDICTS.into_iter().filter(|verdict| counts.of_verdict(*verdict) > 0);
+        let verdicts: Vec<String> =
+            found.map(|verdict| format!("{} {}", verdict.as_str(), counts.of_verdict(verdict))).collect();
+        let colon = if verdicts.is_empty() { "" } else { ": " };
+        let (images, repositories) = (format_count(counts.images, "image"), format_repositories(counts.repositories()));
+        writeln!(out, "{images} in {repositories}{colon}{}", verdicts.join(", "))?;
         let faults = counts.faults();
         let width = faults.iter().map(|(code, _)| code.chars().count()).max().unwrap_or_default();
         faults.iter().try_for_each(|(code, count)| writeln!(out, "  {code:width$}  {count}"))
@@ -84,12 +81,6 @@ impl AuditSummary<'_> {
 /// Says how far an interrupted audit came.
 pub(super) fn format_interruption(counts: &ListingCounts) -> String {
     format!("interrupted after {} had been listed", format_count(counts.images_found.get(), "image"))
-}
-
-/// Joins the counts that are not zero with commas.
-fn join_counts<const N: usize>(counts: [(u64, &str); N]) -> String {
-    let shown = counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
-    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// Formats a count with its noun.

@@ -40,8 +40,8 @@
   theme.hidden = false;
   document.documentElement.classList.add("live");
 
-  // Two lines of JSON for each row, compressed with gzip and encoded as base64. The second line, the details, is parsed when
-  // the row is opened.
+  // Two lines of JSON for each row, compressed with gzip and encoded as base64. The second line is parsed when the row
+  // is shown.
   const readRows = async () => {
     const binary = atob(take("data"));
     const bytes = new Uint8Array(binary.length);
@@ -50,11 +50,12 @@
     const rows = [];
     for (let at = 0; at + 1 < lines.length; at += 2) {
       const row = JSON.parse(lines[at]);
-      row.details = lines[at + 1];
+      row.line = lines[at + 1];
       rows.push(row);
     }
     return rows;
   };
+  const detailsOf = (row) => row.details ??= JSON.parse(row.line);
   const texts = JSON.parse(take("texts"));
   const verdicts = new Map(texts.verdicts.map((verdict, rank) => [verdict.name, { ...verdict, rank }]));
   let rows;
@@ -81,8 +82,8 @@
     { name: "verdict", title: "Verdict", keys: once(() => rows.map((row) => verdicts.get(row.verdict).rank)) },
     { name: "image", title: "Image", keys: byRepository },
     { name: "platforms", title: "Platforms", keys: once(() => ranks((row) => row.platforms.join())) },
-    { name: "intended", title: "Meant for", keys: once(() => ranks((row) => row.runtimes.map(({ title }) => title.replaceAll("`", "")).join())) },
-    { name: "wrong", title: "What is wrong", keys: once(() => ranks((row) => row.faults.map(({ code }) => code).join() || row.unknown.join())) },
+    { name: "intended", title: "Meant for", keys: once(() => ranks((row) => row.titles.replaceAll("`", ""))) },
+    { name: "wrong", title: "What is wrong", keys: once(() => ranks((row) => row.codes.join() || row.reason)) },
     { name: "pushed", title: "Pushed", keys: byTime, newestFirst: true },
   ];
 
@@ -146,7 +147,7 @@
     const parts = query.q.toLowerCase().split(/\s+/).filter(Boolean);
     const { verdict, fault, runtime } = query;
     shown = ordered.filter((row) => (!verdict.size || verdict.has(row.verdict))
-      && (!fault.size || row.faults.some(({ code }) => fault.has(code)))
+      && (!fault.size || row.codes.some((code) => fault.has(code)))
       && (!runtime || row.intended.includes(runtime))
       && parts.every((part) => searchText(row).includes(part)));
   };
@@ -163,21 +164,22 @@
   const cell = (name, label, ...children) => make("td", { role: "cell", class: `c-${name}`, "data-label": label }, ...children);
   const list = (attributes, items) => make("ul", { role: "list", ...attributes }, ...items);
 
-  const wrongOf = (row) => {
-    const faults = new Map(row.faults.map((fault) => [fault.code + fault.evidence, fault]));
+  const wrongOf = ({ runtimes, ignored }) => {
+    const faults = new Map(runtimes.flatMap((runtime) => runtime.faults).map((fault) => [fault.code + fault.evidence, fault]));
     if (faults.size) {
       return [list({ class: "wrong" }, [...faults.values()].map((fault) =>
         make("li", {}, make("code", { class: "code" }, fault.code), " ", sentence(fault.evidence))))];
     }
-    const reasons = [...new Set(row.unknown)];
+    const reasons = [...new Set(runtimes.flatMap((runtime) => runtime.unknown))];
     if (reasons.length) return [list({ class: "wrong" }, reasons.map((reason) => make("li", {}, sentence(reason))))];
-    return row.ignored ? [make("span", { class: "dim" }, row.ignored)] : [];
+    return ignored ? [make("span", { class: "dim" }, ignored)] : [];
   };
 
   const rowOf = (row, at) => {
     const name = make("button", { type: "button", class: "name", "aria-expanded": "false", "aria-controls": `detail-${at}` },
       theirs(row.repository), row.tag ? make("span", { class: "tag theirs" }, `:${row.tag}`) : "");
-    const runtimes = row.runtimes.map((runtime) =>
+    const details = detailsOf(row);
+    const runtimes = details.runtimes.map((runtime) =>
       make("li", { class: runtime.verdict }, symbol(runtime.verdict),
         make("span", { class: "unseen" }, `${verdicts.get(runtime.verdict).phrase}: `), sentence(runtime.title)));
     const date = row.pushed.slice(0, 10);
@@ -187,7 +189,7 @@
         row.also.length ? make("div", { class: "also theirs" }, `also ${row.also.slice(0, 5).join(", ")}${row.also.length > 5 ? ", …" : ""}`) : ""),
       cell("platforms", "Platforms", ...(row.platforms.length ? [list({}, row.platforms.map((platform) => theirs(platform, "li")))] : [])),
       cell("intended", "Meant for", ...(runtimes.length ? [list({ class: "places" }, runtimes)] : [])),
-      cell("wrong", "Wrong", ...wrongOf(row)),
+      cell("wrong", "Wrong", ...wrongOf(details)),
       cell("pushed", "Pushed", ...(date ? [make("time", { datetime: row.pushed, title: row.pushed }, date)] : [])));
   };
 
@@ -244,11 +246,11 @@
   };
 
   const detailOf = (row, at) => {
-    const details = JSON.parse(row.details);
+    const details = detailsOf(row);
     const main = make("div", {}, ...details.runtimes.flatMap(runtimeOf), ...stepsOf(details));
     if (details.remark) main.append(make("p", { class: "remark" }, details.remark));
     if (row.verdict === "undeclared") main.append(sentence(texts.undeclared, "p"));
-    if (row.ignored) main.append(make("p", { class: "remark" }, `Not checked: ${row.ignored}.`));
+    if (details.ignored) main.append(make("p", { class: "remark" }, `Not checked: ${details.ignored}.`));
     return make("tr", { role: "row", class: "detail", id: `detail-${at}` },
       make("td", { role: "cell", colspan: String(COLUMNS.length) }, make("div", { class: "columns" }, main, aboutOf(row, details))));
   };

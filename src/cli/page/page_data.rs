@@ -1,8 +1,8 @@
 //! The rows of the page as its script reads them: two lines of JSON for each image, compressed with gzip and encoded as
 //! base64. 100,000 images take some 10 MB.
 //!
-//! The first line is what the list shows, filters and sorts; the second one, which is longer, is parsed when the row is
-//! opened. Both are ASCII, because browsers decode and parse that in half of the time.
+//! The first line is what the list sorts, filters and searches by; the second one, which is longer, is parsed when the row is
+//! shown. Both are ASCII, because browsers decode and parse that in half of the time.
 
 use std::io::{self, Write};
 
@@ -66,35 +66,32 @@ impl Formatter for AsciiFormatter {
     }
 }
 
-/// Builds what the list shows of an image. Every text is sanitized and limited here and below.
+/// Builds what the list sorts, filters and searches by. Every text is sanitized and limited here and below.
 fn build_row(report: &StoredReport) -> Value {
-    let names = |texts: &[String]| texts.iter().map(|text| sanitize_name(text)).collect::<Vec<_>>();
     let (arrival, image) = (&report.arrival, &report.image);
     let intended: Vec<&str> = RUNTIMES
         .iter()
         .map(|profile| profile.name)
         .filter(|name| report.intended.iter().any(|intent| intent.runtime == *name))
         .collect();
-    let runtime = |runtime| json!({"title": runtime_title(runtime, report), "verdict": runtime.verdict()});
-    let fault = |fault: &StoredFault| json!({"code": sanitize_code(&fault.code), "evidence": sanitize_sentence(&fault.evidence)});
-    let reasons = report.runtimes.iter().flat_map(|runtime| &runtime.unknown);
+    let titles: Vec<String> = report.runtimes.iter().map(|runtime| runtime_title(runtime, report)).collect();
+    let reason = report.runtimes.iter().flat_map(|runtime| &runtime.unknown).next();
     json!({
         "repository": sanitize_name(if arrival.repository.is_empty() { &image.reference } else { &arrival.repository }),
         "tag": sanitize_name(&arrival.tag),
+        "also": arrival.also_tagged.iter().map(|tag| sanitize_name(tag)).collect::<Vec<_>>(),
         "digest": sanitize_name(if image.digest.is_empty() { &arrival.digest } else { &image.digest }),
         "pushed": sanitize_name(&arrival.pushed_at),
-        "also": names(&arrival.also_tagged),
         "verdict": report.verdict(),
-        "platforms": names(&image.platforms),
+        "platforms": image.platforms.iter().map(|platform| sanitize_name(platform)).collect::<Vec<_>>(),
         "intended": intended,
-        "runtimes": report.runtimes.iter().map(runtime).collect::<Vec<_>>(),
-        "faults": report.faults().map(fault).collect::<Vec<_>>(),
-        "unknown": reasons.map(|reason| sanitize_sentence(reason)).collect::<Vec<_>>(),
-        "ignored": report.ignored.as_deref().map(texts::ignored_reason),
+        "titles": titles.join(", "),
+        "codes": report.fault_codes().into_iter().map(sanitize_code).collect::<Vec<_>>(),
+        "reason": reason.map(|reason| sanitize_sentence(reason)),
     })
 }
 
-/// Builds what is shown when a row is opened.
+/// Builds what else is shown of an image.
 fn build_details(report: &StoredReport) -> Value {
     let StoredArrival { account, region, repository, tag, .. } = &report.arrival;
     let address = Repository::new(account, region, repository).ok().map(|repository| format!("{repository}:{tag}"));
@@ -104,6 +101,7 @@ fn build_details(report: &StoredReport) -> Value {
         "runtimes": report.runtimes.iter().map(|runtime| build_runtime(runtime, report)).collect::<Vec<_>>(),
         "exec": report.exec.iter().map(build_start).collect::<Vec<_>>(),
         "remark": is_about_program.then_some(OVERRIDE_NOTE),
+        "ignored": report.ignored.as_deref().map(texts::ignored_reason),
     })
 }
 
