@@ -113,11 +113,11 @@ Examples:
   ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
   ecr-preflight audit --all --via-lambda --results all.jsonl --html all.html
 
-Results are written to the results file as they arrive. After an interruption, the same command resumes with the images
-that are missing or could not be read.
+Results are written to the results file as they arrive. After an interruption, the same command
+resumes with the images that are missing or could not be read.
 
-Exit code: 0 no image fails; 1 an image fails; 2 no image fails, but one is unknown or could not be read;
-64 the command line or a setting is wrong; 130 interrupted";
+Exit code: 0 no image fails; 1 an image fails; 2 no image fails, but one is unknown or could not
+be read; 64 the command line or a setting is wrong; 130 interrupted";
 
 fn parse_key_value(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());

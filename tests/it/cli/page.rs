@@ -90,7 +90,7 @@ fn a_report_is_a_row_with_every_text_of_it() {
             assert_eq!(step.get(1).unwrap_or(&stored["advice"][at]), &stored["remedy"][at]);
         }
     }
-    assert_eq!(row["runtimes"][0]["title"], "ECS on amd64");
+    assert_eq!(details["runtimes"][0]["title"], "ECS on amd64");
     assert_eq!(details["runtimes"][0]["by"], "declared by the repository's tag");
 }
 
