@@ -1,63 +1,63 @@
 .PHONY: help test test-faults test-page test-real test-kernel test-layers test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete
 
-# One shared target directory; integration tests need the command-line tool.
 CARGO ?= cargo
-FEATURES = --features cli
+# How the Lambda function is built; everything else is built with the default features.
+FUNCTION = --no-default-features --features lambda --bin bootstrap
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV := $(TARGET)/emulator-venv
 SAM_VENV := $(TARGET)/sam-venv
 
-help: ## what there is
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## every hermetic test; needs Rust, git and bash
-	$(CARGO) test --locked $(FEATURES)
+test: ## run all hermetic tests; needs Rust, git and bash
+	$(CARGO) test --locked
 
-test-page: $(TARGET)/page-venv/installed ## the page of an audit in a real browser, with pictures of it; needs Debian's chromium and chromium-driver
-	$(CARGO) build --locked $(FEATURES) --bin ecr-preflight
+test-page: $(TARGET)/page-venv/installed ## test the audit's HTML page in a browser, with screenshots; needs Debian's chromium and chromium-driver
+	$(CARGO) build --locked --bin ecr-preflight
 	python3 -B tests/page/run.py --tool $(TARGET)/debug/ecr-preflight --axe $(TARGET)/page-venv --work $(TARGET)/page
 
-test-faults: ## every failure of every call of the function, in the function's own time: half a minute
-	$(CARGO) test --locked $(FEATURES) --test it lambda::failures -- --ignored
+test-faults: ## inject every failure into every call of the function, with its real timeouts (half a minute)
+	$(CARGO) test --locked --test it lambda::failures -- --ignored
 
-test-kernel: ## the prediction of execve(2) against the running kernel and runc; needs root, Python 3 and runc
-	$(CARGO) test --locked $(FEATURES) --test it conformance::kernel:: -- --ignored --nocapture
+test-kernel: ## compare predicted execve(2) results with the running kernel and runc; needs root, Python 3 and runc
+	$(CARGO) test --locked --test it conformance::kernel:: -- --ignored --nocapture
 
-test-layers: ## random images laid out as names and by umoci on disk, and what starts there; needs root, Python 3, umoci and runc
-	$(CARGO) test --locked $(FEATURES) --test it conformance::umoci:: -- --ignored --nocapture
+test-layers: ## compare random layers, and what starts in them, with umoci and runc; needs root, Python 3, umoci and runc
+	$(CARGO) test --locked --test it conformance::umoci:: -- --ignored --nocapture
 
-test-real: ## images of real programs, made with umoci and skopeo, against what runc makes of them, and out of Debian's registry; needs Debian, root and runc
+test-real: ## check images of real programs, from umoci, skopeo and Debian's registry, against runc; needs Debian, root and runc
 	python3 tests/real/images.py $(TARGET)/real-images
 	python3 -B tests/real/programs.py $(TARGET)/real-programs
 	TEST_REAL_IMAGES="$(abspath $(TARGET))/real-images/layout" TEST_REAL_PROGRAMS="$(abspath $(TARGET))/real-programs/layout" \
 		python3 -B tests/real/registry.py --images $(TARGET)/real-images/layout --work $(TARGET)/real-registry -- \
-		$(CARGO) test --locked $(FEATURES) --test it real_ -- --ignored
+		$(CARGO) test --locked --test it real_ -- --ignored
 
 EVENTS ?= 100000
-load: ## a hundred thousand events through one process of the release build: events a second, memory, waiting; EVENTS=n
-	$(CARGO) build --release --locked --bin bootstrap
+load: ## send 100,000 events (EVENTS=n) to one release-build process: throughput, memory, latency
+	$(CARGO) build --release --locked $(FUNCTION)
 	EVENTS=$(EVENTS) TEST_BOOTSTRAP="$(abspath $(TARGET))/release/bootstrap" \
-		$(CARGO) test --locked $(FEATURES) --test it lambda::load -- --ignored --nocapture --test-threads 1
+		$(CARGO) test --locked --test it lambda::load -- --ignored --nocapture --test-threads 1
 
-test-secrets: ## the whole suite under strace: no secret in anything that one of its processes prints or logs; needs strace
-	$(CARGO) test --locked $(FEATURES) --no-run
-	python3 tests/secrets.py $(TARGET)/secrets $(CARGO) test --locked $(FEATURES)
+test-secrets: ## run all tests under strace: no secret is printed or logged; needs strace
+	$(CARGO) test --locked --no-run
+	python3 tests/secrets.py $(TARGET)/secrets $(CARGO) test --locked
 
-test-emulator: $(VENV)/installed ## the real function against an AWS emulator and a real client; needs Debian and Python 3.10
-	$(CARGO) build --locked --bin bootstrap
+test-emulator: $(VENV)/installed ## test the function against an AWS emulator and a real client; needs Debian and Python 3.10
+	$(CARGO) build --locked $(FUNCTION)
 	$(VENV)/bin/python -B tests/emulator/run.py --bootstrap $(TARGET)/debug/bootstrap --work $(TARGET)/emulator
 
-test-audit: $(VENV)/installed ## an audit of ten thousand images in an AWS emulator, killed half-way and gone on with; needs Python 3.10
-	$(CARGO) build --locked $(FEATURES) --bin ecr-preflight
+test-audit: $(VENV)/installed ## audit ten thousand images in an AWS emulator, interrupted and resumed; needs Python 3.10
+	$(CARGO) build --locked --bin ecr-preflight
 	$(VENV)/bin/python -B tests/emulator/audit.py --tool $(TARGET)/debug/ecr-preflight --work $(TARGET)/audit
 
-e2e: $(VENV)/installed $(SAM_VENV)/installed ## the template, built, deployed to an AWS emulator, used and deleted; needs Debian and Python 3.11
+e2e: $(VENV)/installed $(SAM_VENV)/installed ## build the template, deploy it to an AWS emulator, use and delete it; needs Debian and Python 3.11
 	python3 tests/real/images.py $(TARGET)/real-images
-	$(CARGO) build --quiet --locked $(FEATURES) --bin ecr-preflight
+	$(CARGO) build --quiet --locked --bin ecr-preflight
 	$(VENV)/bin/python -B tests/emulator/e2e.py --tools $(SAM_VENV)/bin --tool $(TARGET)/debug/ecr-preflight --images $(TARGET)/real-images/layout --work $(TARGET)/e2e
-	$(CARGO) run --quiet --locked $(FEATURES) -- binary $(TARGET)/e2e/build/Function/bootstrap --runtime lambda/$(shell uname -m)
+	$(CARGO) run --quiet --locked -- binary $(TARGET)/e2e/build/Function/bootstrap --runtime lambda/$(shell uname -m)
 
-# For the rules of accessibility that it brings, and for nothing else: what it needs to drive browsers is not used.
+# Only the accessibility rules of this package are used, so the dependencies with which it drives browsers are omitted.
 $(TARGET)/page-venv/installed:
 	python3 -m venv $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps axe-playwright-python==0.1.8
@@ -70,13 +70,13 @@ $(VENV)/installed $(SAM_VENV)/installed:
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
-lint: ## formatting and lints, warnings being errors
+lint: ## check formatting and lints; warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
-	$(CARGO) clippy --locked $(FEATURES) --all-targets -- --deny warnings
-	$(CARGO) clippy --locked --bin bootstrap -- --deny warnings
+	$(CARGO) clippy --locked --all-targets -- --deny warnings
+	$(CARGO) clippy --locked $(FUNCTION) -- --deny warnings
 
-lint-template: $(TARGET)/template-venv/installed ## the template: schema, intrinsic functions, security
+lint-template: $(TARGET)/template-venv/installed ## check the template's schema, intrinsic functions and security; needs Python 3
 	PATH="$(abspath $(TARGET))/template-venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam validate --lint --region us-east-1
 	$(TARGET)/template-venv/bin/cfn-lint template.yaml
 	$(TARGET)/template-venv/bin/checkov --framework cloudformation --skip-download --compact --quiet --file template.yaml
@@ -86,52 +86,52 @@ $(TARGET)/template-venv/installed:
 	$(TARGET)/template-venv/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==1.170.0 cfn-lint==1.58.0 checkov==3.2.459
 	touch $@
 
-# What the function runs on; the template's parameter and the build follow it.
+# The architecture of the function: of the build, and of the template's parameter.
 ARCHITECTURE ?= arm64
 PARAMETERS = --parameter-overrides Architecture=$(ARCHITECTURE)
 
-vet: ## licences, sources and duplicates of the dependencies, and known holes where the list of them can be had; needs cargo-deny
+vet: ## check licenses, sources and duplicates of dependencies, and advisories if available; needs cargo-deny
 	$(CARGO) fetch --locked --quiet
 	$(CARGO) fetch --locked --quiet --manifest-path fuzz/Cargo.toml
 	$(CARGO) deny --offline --locked check --hide-inclusion-graph bans licenses sources
 	$(CARGO) deny --offline --locked --config deny.toml --manifest-path fuzz/Cargo.toml check --hide-inclusion-graph bans licenses sources
 	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --locked check --hide-inclusion-graph --disable-fetch advisories; \
-	else echo "advisories: not checked, their database cannot be reached from here"; fi
+	else echo "advisories: not checked, the database is unreachable"; fi
 
-# SAM hands cargo-lambda no flags; a Cargo.lock that fits the manifest is what gets built.
-build: ## the function for ARCHITECTURE (arm64 or x86_64), checked by its own code; needs sam and cargo-lambda
+# SAM passes no flags to cargo-lambda. `package.metadata.lambda.build` in Cargo.toml selects features and --locked.
+build: ## build the function for ARCHITECTURE (arm64 or x86_64) and check the binary; needs sam and cargo-lambda
 	$(CARGO) fetch --locked
 	sam build $(PARAMETERS)
-	$(CARGO) run --quiet --locked $(FEATURES) -- binary .aws-sam/build/Function/bootstrap --runtime lambda/$(ARCHITECTURE)
+	$(CARGO) run --quiet --locked -- binary .aws-sam/build/Function/bootstrap --runtime lambda/$(ARCHITECTURE)
 
-deploy: build ## the stack, after asking for its parameters; needs AWS credentials
+deploy: build ## build and deploy the stack; asks for its parameters; needs AWS credentials
 	sam deploy --guided $(PARAMETERS)
 
-delete: ## the stack and all that belongs to it
+delete: ## delete the stack and everything in it
 	sam delete
 
-bench: ## all of the benchmarks, and a page with a plot of them; ARGS="--help" tells more
+bench: ## run all benchmarks and write a page with a plot; ARGS="--help" lists the options
 	python3 -B benches/page.py $(ARGS)
 
-prove: ## the fault table, load, benchmarks, hostile images and fuzzers in short forms: a quarter of an hour on two cores
+prove: ## run short forms of test-faults, load, the benchmarks and the fuzzers (15 minutes on two cores)
 	$(MAKE) test-faults
 	$(MAKE) load EVENTS=20000
 	$(MAKE) bench ARGS="--runs 1 --check"
 	$(MAKE) bench-hostile ARGS="--check"
 	$(MAKE) fuzz SECONDS=20
 
-bench-exec: ## how long an inspection takes beside tar, umoci and a bare inflate; ARGS="--help" tells more
+bench-exec: ## measure inspections against tar, umoci and plain decompression; ARGS="--help" lists the options
 	python3 benches/exec/measure.py $(ARGS)
 
-bench-startup: ## start, memory and size beside a function that does nothing; ARGS="--help" tells more
+bench-startup: ## measure start, memory and size against an empty function; ARGS="--help" lists the options
 	python3 benches/startup/measure.py $(ARGS)
 
-bench-hostile: ## what images cost that are made to hurt; ARGS="--help" tells more
+bench-hostile: ## measure what malicious images cost; ARGS="--help" lists the options
 	python3 -B benches/hostile/measure.py $(ARGS)
 
-# For each fuzzer; two run at once.
+# Time for each fuzzer; two run at a time.
 SECONDS ?= 60
 
-fuzz: ## every fuzzer for SECONDS (60); needs Debian's g++, and cargo-fuzz
+fuzz: ## run every fuzzer for SECONDS (60); needs Debian's g++; installs cargo-fuzz
 	command -v cargo-fuzz >/dev/null || $(CARGO) install --quiet --locked cargo-fuzz
 	python3 -B fuzz/run.py --seconds $(SECONDS) $(ARGS)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Runs the benchmarks and makes one page of them, with a plot: start-up, a warm metadata-only push, the inspection of
-programs, each side by side with what one would otherwise run.
+"""Runs all benchmarks and writes a page with a plot: start-up, a metadata-only push to a warm function, and inspections
+of programs, each compared with alternatives.
 
-Within a row all take turns in one run, so that ratios hold on any machine; seconds hold on this one only. Writes
-benchmarks.md and benchmarks.svg into the work directory, or with `--write` into docs/.
+The candidates of a benchmark run alternately, so that ratios are the same on any machine; times are not. Writes
+benchmarks.md and benchmarks.svg to the work directory, or to docs/ with `--write`.
 """
 
 import argparse
@@ -20,12 +20,12 @@ ROOT = HERE.parent
 IMAGES = {
     "a": "a static program in the top layer of 1 GB",
     "b": "python on a full Debian base",
-    "c": "a command that is nowhere in 20 layers of 1 GB",
+    "c": "a command that is missing from 20 layers of 1 GB",
 }
 
 
 def run(script, work, *arguments):
-    """The figures of one benchmark, and its table."""
+    """Runs one benchmark; returns its figures, its table and its exit code."""
     file = work / f"{script}.json"
     command = [sys.executable, "-B", HERE / script / "measure.py", "--json", file, *arguments]
     print(f"$ {script} {' '.join(map(str, arguments))}", file=sys.stderr)
@@ -35,13 +35,13 @@ def run(script, work, *arguments):
 
 
 def rows(startup, warm, inspected):
-    """What is plotted: a title, and a list of (what, milliseconds), this program first."""
+    """Yields what is plotted: a title and a list of (name, milliseconds), this program first."""
     own, empty = startup["ecr-preflight"], startup["empty function"]
     yield "start of the function", [
         ("ecr-preflight", own["start to the first request, ms"]),
         ("an empty lambda_runtime function", empty["start to the first request, ms"]),
     ]
-    yield "which platform is it made for", [
+    yield "platform of an image", [
         ("ecr-preflight, a warm function's event", own["second event, ms"]),
         ("ecr-preflight check --no-exec", warm["ecr-preflight check --no-exec, ms"]),
         ("skopeo inspect, twice", warm["skopeo inspect, twice, ms"]),
@@ -62,7 +62,7 @@ def shown(milliseconds):
 
 
 def svg(groups):
-    """Bars, each group on a scale of its own, since only what stands side by side can be compared."""
+    """Returns a bar chart. Each group has its own scale, because only the bars of a group can be compared."""
     left, width, bar, gap, head = 280, 330, 18, 6, 34
     parts, y = [], 16
     for title, bars in groups:
@@ -88,60 +88,63 @@ def svg(groups):
       .own { fill: #3fb68b } .other { fill: #4a525c }
     }
     """
-    title = "How long ecr-preflight takes beside what one would otherwise run"
+    title = "Time that ecr-preflight takes, compared with alternatives"
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="760" height="{y}" viewBox="0 0 760 {y}" role="img" '
         f'aria-label="{title}">', f"<title>{title}</title>", f"<style>{style}</style>", *parts, "</svg>", ""])
 
 
 def page(tables):
-    """The page; `tables` are those of the three benchmarks."""
+    """Returns the page; `tables` are those of the three benchmarks."""
     startup, warm, inspected = (table.strip() for table in tables)
     cores = len(os.sched_getaffinity(0))
     return f"""# Benchmarks
 
-![bars of the figures below](benchmarks.svg)
+![bar chart of the figures below](benchmarks.svg)
 
-Made by `make bench ARGS="--write"` on {cores} cores of a shared {platform.machine()} machine. Within a table all take
-turns in one run: the ratios hold elsewhere, the milliseconds do not. Instructions are counted by valgrind's callgrind, so
-that a regression shows on a busy machine too; `make bench ARGS="--check"` fails where a limit is passed.
+Written by `make bench ARGS="--write"` on {cores} cores of a shared {platform.machine()} machine. The candidates of a
+table run alternately: the ratios are the same on other machines, the times are not. Instructions are counted with
+valgrind's callgrind, which shows a regression even on a busy machine. `make bench ARGS="--check"` fails if a limit is
+exceeded.
 
-## The start of the function, and its events
+## Start of the function, and its events
 
-Beside a `lambda_runtime` program that does nothing, built with the same profile. An event is a metadata-only push of an
-image that fails: manifest and tags, the address of the config, the config, the message, over TLS on loopback.
+Compared with a `lambda_runtime` program that does nothing, built with the same profile. An event is a metadata-only push
+of an image that fails: manifest and repository tags, URL of the config, config, and message, over TLS on loopback.
 
 {startup}
 
-What dominates: of the first event's instructions a third read the root certificates and most of the rest are four TLS
-handshakes; a further event is four requests of the SDK: signing, serialising, sending, reading.
+A third of the first event's instructions read the root certificates, and most of the rest are four TLS handshakes. A
+further event is four requests of the SDK: serialization, signing, sending, reading.
 
-## Which platform an image is made for
+## Platform of an image
 
-An image in Debian's registry on this machine, over plain HTTP.
+For an image in Debian's `docker-registry` on the same machine, over plain HTTP.
 
 {warm}
 
-What dominates: the start of a process, of `skopeo` twice.
+Most of the time is the start of a process; `skopeo` is started twice.
 
-## What an image starts
+## Program of an image
 
-Beside other ways to look into the same layers. The bare inflate throws away what it inflates, on as many cores.
+Compared with other ways to read the same layers. "Bare inflate" decompresses them on the same number of cores and
+discards the output.
 
 {inspected}
 
-What dominates: where all is read, inflating (zlib-rs), then the layers' digests. Where the program is found in the top
-layer, nothing below it is read.
+If every layer is read, decompression (zlib-rs) takes most of the time, followed by the layers' digests. If the program is
+in the top layer, no lower layer is read.
 """
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="how often each inspection takes its turn, and "
-                        "a tenth of how often the others do (default: 5)")
-    parser.add_argument("--check", action="store_true", help="exit with 1 where a limit is exceeded")
-    parser.add_argument("--write", action="store_true", help="write the page into docs/")
-    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench", help="where figures and page go")
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="how often each inspection runs; the "
+                        "other benchmarks run ten times as often (default: 5)")
+    parser.add_argument("--check", action="store_true", help="exit with code 1 if a limit is exceeded")
+    parser.add_argument("--write", action="store_true", help="write the page to docs/")
+    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench",
+                        help="directory for figures and page (default: %(default)s)")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -149,7 +152,7 @@ def main():
     many = str(10 * arguments.runs)
     startup, first, failed = run("startup", work, "--runs", many, *check)
     if failed:
-        # A machine that is busy elsewhere gets a second, longer look.
+        # The machine may have been busy: repeat with more runs.
         startup, first, failed = run("startup", work, "--runs", str(40 * arguments.runs), *check)
     warm, second, broken = run("warm", work, "--runs", many)
     inspected, third, slow = run("exec", work, "--runs", str(arguments.runs), *check)

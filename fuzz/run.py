@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Runs every fuzzer for a while, some beside each other, and prints what came of it.
+"""Runs every fuzzer for some time, several in parallel, and prints a table of the results.
 
-The seeds are written by a test of the program (`tests/it/untrusted_input/corpus.rs`) with the builders of its other tests; what the
-fuzzers find worth keeping stays in the work directory for the next time. Ends with exit code 1 where an input crashed a
-fuzzer, took longer than a few seconds, or more memory than is allowed. Needs cargo-fuzz, a C++ compiler and Python 3.9.
+The seeds are written by a test (`tests/it/untrusted_input/fuzz_seeds.rs`). The corpus is kept in the work directory for the
+next run. The exit code is 1 if an input crashes a fuzzer or exceeds the limits of time or memory. Needs cargo-fuzz, a
+C++ compiler and Python 3.9.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 
-# One input takes milliseconds, with the sanitizer. A second of memory or time more is a finding.
+# Limits for one input, which usually takes milliseconds with the sanitizer.
 TIMEOUT = 10
 RSS_MB = 1024
 LONGEST_INPUT = 16 * 1024
@@ -28,8 +28,8 @@ def targets():
 
 
 def build(work):
-    # The sanitizers' flags are unstable ones; they hang on the compiler, not on the edition.
-    # It hands cargo no `--locked`.
+    # cargo-fuzz has no `--locked`, so the lock file is checked here. The sanitizers' compiler flags are unstable, which
+    # RUSTC_BOOTSTRAP allows on the stable compiler.
     subprocess.run(["cargo", "fetch", "--quiet", "--locked"], cwd=HERE, check=True)
     command = ["cargo", "fuzz", "build", "--fuzz-dir", HERE, "--target-dir", work]
     subprocess.run([str(word) for word in command], cwd=ROOT, check=True, env=os.environ | {"RUSTC_BOOTSTRAP": "1"})
@@ -38,7 +38,7 @@ def build(work):
 
 
 def seeds(work):
-    command = ["cargo", "test", "--quiet", "--locked", "--features", "cli", "--test", "it", "untrusted_input::corpus::", "--", "--ignored"]
+    command = ["cargo", "test", "--quiet", "--locked", "--test", "it", "untrusted_input::fuzz_seeds::", "--", "--ignored"]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"TEST_CORPUS": str(work)})
 
 
@@ -48,10 +48,10 @@ def fuzz(target, binaries, work, seconds):
         directory.mkdir(parents=True, exist_ok=True)
     command = [binaries / target, corpus, work / "seeds" / target, f"-artifact_prefix={found}/", f"-max_len={LONGEST_INPUT}"]
     command += [f"-max_total_time={seconds}", f"-timeout={TIMEOUT}", f"-rss_limit_mb={RSS_MB}", "-print_final_stats=1"]
-    # What a thread keeps for the next input is no leak.
+    # Threads keep data for the next input, which is not a leak.
     command += ["-detect_leaks=0"]
     with open(log, "wb") as out:
-        # Of what is freed, only as much is kept apart as still leaves the memory to be seen that an input takes.
+        # A small quarantine of freed memory, so that the limit applies to what an input really uses.
         options = os.environ | {"ASAN_OPTIONS": "quarantine_size_mb=16"}
         code = subprocess.run([str(word) for word in command], stdout=out, stderr=out, env=options).returncode
     text = log.read_text(errors="replace")
@@ -64,11 +64,11 @@ def fuzz(target, binaries, work, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=60, help="for each fuzzer (default: %(default)s)")
-    parser.add_argument("--beside", type=int, default=2, help="so many run at once (default: %(default)s)")
-    parser.add_argument("--work", type=pathlib.Path, help="where all of it is built and kept")
-    parser.add_argument("--binaries", type=pathlib.Path, help="fuzzers that are built")
-    parser.add_argument("targets", nargs="*", help="only these")
+    parser.add_argument("--seconds", type=int, default=60, help="time for each fuzzer (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=2, help="number of fuzzers that run in parallel (default: %(default)s)")
+    parser.add_argument("--work", type=pathlib.Path, help="directory for builds, corpora and crashes")
+    parser.add_argument("--binaries", type=pathlib.Path, help="directory of fuzzers that are already built")
+    parser.add_argument("targets", nargs="*", help="run only these fuzzers")
     arguments = parser.parse_args()
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     work = (arguments.work or target / "fuzz").resolve()
@@ -76,18 +76,18 @@ def main():
     binaries = arguments.binaries or build(work)
     seeds(work / "seeds")
     chosen = arguments.targets or targets()
-    print("| fuzzer | executions | a second | edges | peak MiB | crashes |\n|---|--:|--:|--:|--:|--:|", flush=True)
+    print("| fuzzer | executions | per second | edges | peak MiB | crashes |\n|---|--:|--:|--:|--:|--:|", flush=True)
     total, crashes = 0, []
-    with concurrent.futures.ThreadPoolExecutor(arguments.beside) as pool:
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for name, runs, rate, edges, peak, crashed, tail in pool.map(
             lambda name: fuzz(name, binaries, work, arguments.seconds), chosen
         ):
             print(f"| {name} | {runs:,} | {rate:,} | {edges:,} | {peak} | {int(crashed)} |", flush=True)
             total += runs
             crashes += [(name, tail)] if crashed else []
-    print(f"\n{total:,} executions in all, {len(crashes)} fuzzers crashed")
+    print(f"\n{total:,} executions in total, {len(crashes)} fuzzers crashed")
     for name, tail in crashes:
-        print(f"\nerror: {name}\n{tail}\n\nwhat crashed it lies in {work / 'found' / name}", file=sys.stderr)
+        print(f"\nerror: {name}\n{tail}\n\nthe inputs that crashed it are in {work / 'found' / name}", file=sys.stderr)
     return 1 if crashes else 0
 
 

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Measures how long it takes to say what an image does when started, beside other ways to look into the same layers.
+"""Measures how long it takes to predict whether an image's program starts, compared with other ways to read its layers.
 
-Three images, made of files of this machine and of Debian's packages:
+Three images, built from files of this machine and from Debian packages:
 
   (a) a static program in the top layer of an image of 1 GB
   (b) python on a full Debian base
-  (c) a command that is nowhere in 20 layers that hold 1 GB: all of it must be read
+  (c) a command that is missing from 20 layers of 1 GB: all of them must be read
 
-Each is looked at by `ecr-preflight check`, listed by `gzip -dc | tar t`, unpacked by `umoci unpack`, and its layers are
-inflated and thrown away on as many cores. All take turns, and medians are compared: ratios hold on any machine, seconds
-on this one only. Needs Debian's mmdebstrap, umoci, pigz and root; keeps the images in the work directory.
+Each is checked by `ecr-preflight check`, listed by `gzip -dc | tar t`, unpacked by `umoci unpack`, and decompressed
+without further processing on the same number of cores. The candidates run alternately, and the medians are compared:
+ratios are the same on any machine, seconds are not. Needs root, and Debian's mmdebstrap, umoci and pigz. The images are
+kept in the work directory.
 """
 
 import argparse
@@ -27,8 +28,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-# What `--check` holds the tool to. Beside the inflate, the aim is 1.1, of which the digest takes 0.08; what is more is left
-# to machines that are busy elsewhere.
+# The limits of `--check`. The goal is 1.1 times the time of decompression, of which 0.08 are for the digest; the rest is a
+# margin for busy machines.
 MAX_SHARE_A = 0.05
 MAX_TO_INFLATE_C = 1.25
 MIN_TAR_TO_TOOL_C = 4.0
@@ -68,7 +69,7 @@ class Layout:
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}
 
     def layer(self, tar):
-        """A layer of a tar file, compressed by pigz at gzip's own level, and the digest of what it holds."""
+        """Adds a layer from a tar file, with pigz at gzip's default level; returns its descriptor and diff ID."""
         packed = run("pigz", "-6", "-n", "-c", tar, stdout=subprocess.PIPE).stdout
         with open(tar, "rb") as file:
             diff = hashlib.file_digest(file, "sha256").hexdigest()
@@ -88,7 +89,7 @@ class Layout:
 
 
 def files_of(root, wanted):
-    """Files below a directory until they hold so many bytes, in the order of their names."""
+    """Yields files below a directory, sorted by name, until they add up to this number of bytes."""
     held = 0
     for directory, below, files in os.walk(root):
         below.sort()
@@ -100,11 +101,11 @@ def files_of(root, wanted):
             held += path.stat().st_size
             if held >= wanted:
                 return
-    print(f"note: {root} holds only {held / GIB:.2f} GiB", file=sys.stderr)
+    print(f"note: {root} has only {held / GIB:.2f} GiB", file=sys.stderr)
 
 
 def slices(work, count, wanted):
-    """Tar files of one count of layers, each with the directories above its files, as image builders write them."""
+    """Writes tar files for this number of layers, each with its files' parent directories, as image builders do."""
     made = []
 
     def begin():
@@ -130,14 +131,14 @@ def slices(work, count, wanted):
 
 
 def make(work):
-    """The three images, if they are not there yet."""
+    """Builds the three images, if they do not exist."""
     done = work / "images/index.json"
     if done.exists() and len(json.loads(done.read_text())["manifests"]) == 3:
         return
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     layout = Layout(work / "images")
-    print("making three images of 1 GB, some minutes", file=sys.stderr)
+    print("building three images of 1 GB; this takes some minutes", file=sys.stderr)
     layers = [layout.layer(tar) for tar in slices(work, LAYERS, GIB)]
     run("apt-get", "download", "busybox-static", cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     run("dpkg", "-x", next(work.glob("busybox-static*.deb")), work / "busybox")
@@ -170,7 +171,7 @@ def layers_of(images, tag):
 
 
 def measured(command, **options):
-    """Seconds, peak memory in MiB, and what was printed."""
+    """Runs a command; returns seconds, peak memory in MiB, standard output, standard error and exit code."""
     began = time.monotonic()
     process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
     output, errors = process.stdout.read(), process.stderr.read()
@@ -206,7 +207,7 @@ def unpacked(images, tag, work):
 
 def build(target):
     environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
-    run("cargo", "build", "--quiet", "--locked", "--release", "--features", "cli", "--bin", "ecr-preflight",
+    run("cargo", "build", "--quiet", "--locked", "--release", "--bin", "ecr-preflight",
         cwd=ROOT, env=environment)
     run("cargo", "build", "--quiet", "--locked", "--release", cwd=HERE / "inflate", env=environment)
     return target / "release/ecr-preflight", target / "release/inflate"
@@ -214,11 +215,12 @@ def build(target):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=3, help="how often each takes its turn (3)")
-    parser.add_argument("--make", action="store_true", help="only make the images")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures to this file too")
-    parser.add_argument("--check", action="store_true", help="fail where a limit is exceeded")
-    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench-exec", help="where the images are made")
+    parser.add_argument("--runs", type=int, default=3, help="how often each candidate runs (default: %(default)s)")
+    parser.add_argument("--make", action="store_true", help="only build the images")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write the results to this file")
+    parser.add_argument("--check", action="store_true", help="exit with code 1 if a limit is exceeded")
+    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench-exec",
+                        help="directory for the images (default: %(default)s)")
     parser.add_argument("--target", type=pathlib.Path,
                         default=pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve())
     arguments = parser.parse_args()
@@ -227,7 +229,7 @@ def main():
         make(arguments.work.resolve())
         return
     binary, inflate = build(arguments.target)
-    # By another process, since a child's peak memory is never below what its parent's ever was.
+    # In another process, because the peak memory of a process is inherited by its children.
     run(sys.executable, "-B", __file__, "--make", "--work", arguments.work, "--target", arguments.target)
     images = arguments.work.resolve() / "images"
     cores = len(os.sched_getaffinity(0))
@@ -238,13 +240,13 @@ def main():
     for tag, outcome in (("a", "starts"), ("b", "starts"), ("c", "fails")):
         layers = layers_of(images, tag)
         stored = sum(layer.stat().st_size for layer in layers)
-        # All read the same bytes from memory, and not into this process's.
+        # Load the layers into the page cache, without using memory of this process.
         run("cat", *layers, stdout=subprocess.DEVNULL)
         turns = []
         for _ in range(arguments.runs):
             seconds, peak, read, seen = tool(binary, images, tag)
             if seen["outcome"] != outcome:
-                sys.exit(f"error: ({tag}) gave {seen}")
+                sys.exit(f"error: ({tag}) has an unexpected result: {seen}")
             bare = measured([inflate, cores, *layers])[0]
             turns.append((seconds, bare, listed(layers), unpacked(images, tag, arguments.work), peak, read))
         seconds, bare, tar, umoci, peak, read = (statistics.median(column) for column in zip(*turns))
@@ -257,7 +259,7 @@ def main():
         if tag == "a":
             checks.append((share > MAX_SHARE_A, f"(a) reads {share:.1%} of the bytes, more than {MAX_SHARE_A:.0%}"))
         if tag == "c":
-            checks.append((seconds / bare > MAX_TO_INFLATE_C, f"(c) takes {seconds / bare:.2f} of the bare inflate"))
+            checks.append((seconds / bare > MAX_TO_INFLATE_C, f"(c) takes {seconds / bare:.2f} times the bare inflate"))
             checks.append((tar / seconds < MIN_TAR_TO_TOOL_C, f"(c) is only {tar / seconds:.1f} times as fast as tar t"))
         wrong += [text for is_wrong, text in checks if is_wrong]
     if arguments.json:

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Measures what the Lambda function costs, side by side with a function that does nothing.
+"""Measures what the Lambda function costs, compared with a function that does nothing.
 
-Starts the real binaries against a Lambda runtime API, an ECR, a blob store and an SNS of its own, all on this machine;
-the AWS services speak TLS, and the function trusts them beside the system's own roots, so that loading those is
-part of the cost. Each event tells of a push of an arm64 image into a repository that is meant for App Runner, so the
-whole way is walked: manifest and repository tag, address of the config, the config, the message.
+Runs the real binaries against a local Lambda runtime API and local servers for ECR, blob storage and SNS. The AWS
+services use TLS. The function trusts them in addition to the system's root certificates, so that the cost of loading
+those is included. Each event is a push of an arm64 image to a repository that is declared for App Runner, which causes
+every request: manifest and repository tags, URL of the config, config, message.
 
-Both functions take turns, and the medians are compared: ratios hold on any machine, milliseconds on this one only.
-Needs Python 3.11 and openssl; counts instructions where there is valgrind.
+Both functions run alternately, and the medians are compared: ratios are the same on any machine, milliseconds are not.
+Needs Python 3.11 and openssl. Counts instructions if valgrind is installed.
 """
 
 import argparse
@@ -34,19 +34,22 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-# What `--check` holds the function to.
+# The limits of `--check`.
 MAX_START_RATIO = 1.25
 MAX_PEAK_MIB = 12
 MAX_ZIP_MB = 3
 MAX_INSTRUCTIONS_M = 100
-# Of an event whose connections are open: 3.55 when this was written. What makes a tenth more of it is to be noticed.
+# For an event on open connections: 3.55 at the time of writing. The limit is 10 % above it.
 MAX_WARM_INSTRUCTIONS_M = 3.9
 
-# So many events more than one are counted for that.
+# The number of events after the first over which it is averaged.
 WARM_EVENTS = 8
 
-# How long an answer may take before the function counts as hung; under valgrind it is some fifty times slower.
-PATIENCE_S = 20
+# Timeout for a response of the function, which is about fifty times slower under valgrind.
+TIMEOUT_S = 20
+
+# The function's features: without the command-line tool.
+FUNCTION = ["--no-default-features", "--features", "lambda"]
 
 ROOTS = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"]
 ACCOUNT, REGION, NAME, TAG = "123456789012", "us-west-2", "team/app", "1.4.2"
@@ -87,7 +90,7 @@ DIGEST = sha256(MANIFEST.encode())
 
 
 def event(number):
-    """The n-th event, as EventBridge sends it."""
+    """Returns the n-th event, as EventBridge sends it."""
     return {
         "version": "0",
         "id": f"00000000-0000-4000-8000-{number:012}",
@@ -109,7 +112,8 @@ def event(number):
 
 
 class Server:
-    """HTTP/1.1 on loopback, a thread for each connection; the standard library's takes longer than what is measured."""
+    """An HTTP/1.1 server on loopback with a thread for each connection. Faster than the standard library's, which takes
+    longer than what is measured."""
 
     def __init__(self, answer, tls=None):
         self.answer = answer
@@ -157,12 +161,12 @@ class Server:
         return body
 
     def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)  # A close alone would not wake the thread that accepts.
+        self.listener.shutdown(socket.SHUT_RDWR)  # Closing alone does not wake the accepting thread.
         self.listener.close()
 
 
 class RuntimeApi(Server):
-    """Hands events to one function, and notes when it asked for them and when it answered."""
+    """Passes events to one function, and records when it requests them and when it responds."""
 
     def __init__(self):
         self.events = queue.Queue()
@@ -180,21 +184,21 @@ class RuntimeApi(Server):
         headers = [
             "Content-Type: application/json",
             "Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd",
-            f"Lambda-Runtime-Deadline-Ms: {time.time_ns() // 1_000_000 + PATIENCE_S * 1000}",
+            f"Lambda-Runtime-Deadline-Ms: {time.time_ns() // 1_000_000 + TIMEOUT_S * 1000}",
             f"Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:{REGION}:{ACCOUNT}:function:bench",
         ]
         self.handed_out = time.perf_counter_ns()
         return "200 OK", text, headers
 
     def wait(self, expected):
-        """When the function made this call."""
-        call, at, body = self.seen.get(timeout=PATIENCE_S)
+        """Returns the time at which the function made this call."""
+        call, at, body = self.seen.get(timeout=TIMEOUT_S)
         if call != expected:
-            raise RuntimeError(f"the function sent `{call}` where `{expected}` was due: {body.decode()}")
+            raise RuntimeError(f"the function called `{call}` instead of `{expected}`: {body.decode()}")
         return at
 
     def handle(self, number):
-        """Has the function handle one event: how long that took, in nanoseconds."""
+        """Lets the function handle one event; returns the duration in nanoseconds."""
         self.events.put(json.dumps(event(number)).encode())
         answered = self.wait("response")
         self.wait("next")
@@ -202,12 +206,12 @@ class RuntimeApi(Server):
 
     def close(self):
         super().close()
-        self.events.put(b"")  # Releases the thread that still waits for an event.
+        self.events.put(b"")  # Releases the thread that waits for an event.
 
 
 class Aws:
-    """The services that the function calls. Each has a port and TLS keys of its own, so that no session is resumed
-    that would not be among the real ones."""
+    """The services that the function calls. Each has its own port and TLS context, so that no TLS session is resumed
+    that would not be resumed with the real services."""
 
     CALLS = ["BatchGetImage", "ListTagsForResource", "GetDownloadUrlForLayer", "blob", "Publish"]
 
@@ -264,7 +268,7 @@ class Aws:
 
 
 def authority(directory):
-    """Makes an authority and, in its name, a certificate for localhost; returns that of the authority."""
+    """Creates a certificate authority and a certificate for localhost; returns the authority's certificate."""
 
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=directory, check=True, stderr=subprocess.PIPE, text=True)
@@ -279,7 +283,7 @@ def authority(directory):
 
 
 class Function:
-    """One binary, started as the Lambda service starts it."""
+    """A binary that is started as the Lambda service starts it."""
 
     def __init__(self, binary, aws, directory):
         self.binary = binary
@@ -294,14 +298,15 @@ class Function:
             "AWS_SESSION_TOKEN": "a token",
             "AWS_ENDPOINT_URL_ECR": aws.ecr.url,
             "AWS_ENDPOINT_URL_SNS": aws.sns.url,
-            # A metadata-only push: inspections have a benchmark of their own.
+            # Metadata only: inspections of programs have their own benchmark.
             "PREFLIGHT_INSPECT": "config",
             "PREFLIGHT_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:preflight",
             "SSL_CERT_FILE": str(aws.bundle),
         }
 
     def run(self, events, under=()):
-        """Starts it, has it handle so many events, and ends it: nanoseconds of each, CPU seconds, peak bytes."""
+        """Starts the function, lets it handle this number of events, and stops it; returns the nanoseconds of the start
+        and of each event, the CPU seconds, and the peak memory in bytes."""
         api = RuntimeApi()
         environment = self.environment | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.port}"}
         with self.log.open("wb") as log:
@@ -310,13 +315,13 @@ class Function:
         try:
             took = [api.wait("next") - began]
             took += [api.handle(number) for number in range(1, events + 1)]
-            # Not the child's ru_maxrss: that counts this script's memory too, which the child shares until its exec.
+            # Not the child's ru_maxrss, which includes this script's memory: the child shares it until its exec.
             peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
         except (queue.Empty, RuntimeError) as error:
             raise SystemExit(f"{self.binary} failed: {str(error) or 'no answer'}\n{self.log.read_text()}") from None
         finally:
-            # Not by SIGKILL, which valgrind could not outlive to write its counts; and by hand, since `process` would
-            # reap a child that has ended before its usage can be asked for.
+            # Not SIGKILL, so that valgrind can write its counts; and not through `process`, which would reap the child
+            # before its resource usage can be read.
             os.kill(process.pid, signal.SIGTERM)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -324,7 +329,7 @@ class Function:
         return took, usage.ru_utime + usage.ru_stime, int(peak[1]) * 1024
 
     def instructions(self, events):
-        """How many instructions it executes, by valgrind's count: unlike times, the same on a busy machine."""
+        """Counts the executed instructions with valgrind. Unlike times, they do not depend on the machine's load."""
         if not shutil.which("valgrind"):
             return None
         counts = self.log.with_suffix(".callgrind")
@@ -332,11 +337,10 @@ class Function:
         return int(re.search(r"^(?:totals|summary): (\d+)", counts.read_text(), re.MULTILINE)[1])
 
 
-def build(directory, name, profile=()):
-    """Builds one binary, with these settings of the profile besides its own: where it is."""
+def build(directory, name, *options):
+    """Builds one binary in release mode with these options of `cargo build`; returns its path."""
     target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
-    command = ["cargo", "build", "--release", "--locked", "--bin", name, "--target-dir", target]
-    command += [part for setting in profile for part in ("--config", setting)]
+    command = ["cargo", "build", "--release", "--locked", "--bin", name, "--target-dir", target, *options]
     command += ["--message-format", "json-render-diagnostics"]
     built = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, check=True, text=True)
     artifacts = [json.loads(line) for line in built.stdout.splitlines()]
@@ -344,14 +348,14 @@ def build(directory, name, profile=()):
 
 
 def settings(path, table):
-    """A table of TOML as cargo's `--config KEY=VALUE`."""
+    """Returns a TOML table as values for cargo's `--config KEY=VALUE`."""
     for key, value in table.items():
         inner = f'{path}."{key}"'
         yield from settings(inner, value) if isinstance(value, dict) else [f"{inner}={json.dumps(value)}"]
 
 
 def packed(binary, directory):
-    """The size of the archive that is uploaded."""
+    """Returns the size of the zip file that would be uploaded."""
     archive = directory / f"{binary.name}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         file.write(binary, "bootstrap")
@@ -359,13 +363,13 @@ def packed(binary, directory):
 
 
 def measure(functions, runs, aws, directory):
-    """What each function costs; they take turns, so that whatever else the machine does falls on both."""
+    """Measures each function. They run alternately, so that other load on the machine affects both."""
     ran = {name: [] for name in functions}
     for _ in range(runs):
         for name, function in functions.items():
             ran[name].append(function.run(events=2))
     if set(aws.calls.values()) != {2 * runs} or set(aws.calls) != set(Aws.CALLS):
-        raise SystemExit(f"of {2 * runs} events, the calls were {dict(aws.calls)}: not what is to be measured")
+        raise SystemExit(f"error: {2 * runs} events caused unexpected requests: {dict(aws.calls)}")
     costs = {}
     for name, function in functions.items():
         took, cpu, peak = zip(*ran[name])
@@ -386,7 +390,7 @@ def measure(functions, runs, aws, directory):
 
 
 def table(costs):
-    """The costs, as Markdown."""
+    """Yields the lines of a Markdown table of the costs."""
     own, empty = costs.values()
     yield f"| median | {' | '.join(costs)} | ratio |"
     yield "|---|--:|--:|--:|"
@@ -398,13 +402,13 @@ def table(costs):
 
 
 def excesses(costs):
-    """What costs more than it may."""
+    """Returns a message for each exceeded limit."""
     own, empty = costs.values()
     start = "start to the first request, ms"
     limits = [
         ("the start takes {:.2f} times that of the empty function", own[start] / empty[start], MAX_START_RATIO),
-        ("the peak of memory is {:.2f} MiB", own["peak memory, MiB"], MAX_PEAK_MIB),
-        ("bootstrap.zip holds {:.2f} MB", own["bootstrap.zip, MB"], MAX_ZIP_MB),
+        ("peak memory is {:.2f} MiB", own["peak memory, MiB"], MAX_PEAK_MIB),
+        ("bootstrap.zip is {:.2f} MB", own["bootstrap.zip, MB"], MAX_ZIP_MB),
         (
             "start and first event take {:.2f} million instructions",
             own["instructions of start and first event, M"] or 0,
@@ -421,15 +425,16 @@ def excesses(costs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=30, metavar="N", help="how often each is started (default: 30)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the costs to this file too")
-    parser.add_argument("--check", action="store_true", help="exit with 1 where a limit is exceeded")
-    parser.add_argument("--binary", type=Path, metavar="FILE", help="measure this function instead of building one")
+    parser.add_argument("--runs", type=int, default=30, metavar="N", help="how often each function is started (default: 30)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    parser.add_argument("--check", action="store_true", help="exit with code 1 if a limit is exceeded")
+    parser.add_argument("--binary", type=Path, metavar="FILE", help="measure this binary instead of building one")
     arguments = parser.parse_args()
 
-    binary = arguments.binary.resolve() if arguments.binary else build(ROOT, "bootstrap")
+    binary = arguments.binary.resolve() if arguments.binary else build(ROOT, "bootstrap", *FUNCTION)
     profile = tomllib.loads((ROOT / "Cargo.toml").read_text())["profile"]["release"]
-    empty = build(HERE / "empty", "empty", settings("profile.release", profile))
+    same_profile = [part for setting in settings("profile.release", profile) for part in ("--config", setting)]
+    empty = build(HERE / "empty", "empty", *same_profile)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         aws = Aws(directory)
@@ -437,7 +442,7 @@ def main():
             "ecr-preflight": Function(binary, aws, directory),
             "empty function": Function(empty, aws, directory),
         }
-        print(f"{arguments.runs} runs of each; {aws.roots} roots of the system and one more\n", file=sys.stderr)
+        print(f"{arguments.runs} runs of each; {aws.roots} root certificates of the system, and one more\n", file=sys.stderr)
         costs = measure(functions, arguments.runs, aws, directory)
     print("\n".join(table(costs)))
     if arguments.json:

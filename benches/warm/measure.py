@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures how long it takes to say which platform an image in a registry is made for, and whether that suits a runtime.
+"""Measures how long it takes to find out the platform of an image in a registry, and whether it fits a runtime.
 
-What people type for it is `skopeo inspect --raw` and `skopeo inspect --config`, and they read both. Beside these stand
-`ecr-preflight check --no-exec`, a process for every question too, and, from the benchmark of the start, the second event
-of the function, whose connections are open. The registry is Debian's, on this machine; all take turns. Needs Debian's
-docker-registry and skopeo.
+Compares `ecr-preflight check --no-exec` with what people usually run: `skopeo inspect --raw` and then `skopeo inspect
+--config`. The page also shows the second event of the function, with open connections, from the start-up benchmark. The
+registry is Debian's docker-registry on this machine, and all candidates run alternately. Needs docker-registry and
+skopeo.
 """
 
 import argparse
@@ -28,8 +28,8 @@ storage: {{filesystem: {{rootdirectory: {directory}}}}}
 http: {{addr: "127.0.0.1:{port}"}}
 """
 
-# How long the registry may take to listen.
-PATIENCE_S = 20
+# Timeout for the start of the registry.
+TIMEOUT_S = 20
 
 
 def free_port():
@@ -38,7 +38,7 @@ def free_port():
 
 
 def wait(port):
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -50,7 +50,7 @@ def wait(port):
 
 
 def took(*commands):
-    """Milliseconds that these commands take, one after another, and what they print."""
+    """Runs these commands one after another; returns the milliseconds and what they print."""
     began, printed = time.perf_counter(), []
     for command in commands:
         ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -62,13 +62,13 @@ def took(*commands):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=30, metavar="N", help="how often each takes its turn (default: 30)")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures to this file too")
+    parser.add_argument("--runs", type=int, default=30, metavar="N", help="how often each candidate runs (default: 30)")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write the results to this file")
     parser.add_argument("--tool", type=pathlib.Path, metavar="FILE", help="measure this program instead of building one")
     arguments = parser.parse_args()
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
     if not arguments.tool:
-        build = ["cargo", "build", "--quiet", "--locked", "--release", "--features", "cli", "--bin", "ecr-preflight"]
+        build = ["cargo", "build", "--quiet", "--locked", "--release", "--bin", "ecr-preflight"]
         subprocess.run(build, cwd=ROOT, check=True)
     tool = arguments.tool or target / "release/ecr-preflight"
     port = free_port()
@@ -88,10 +88,10 @@ def main():
             for _ in range(arguments.runs):
                 by_skopeo, printed = took(*skopeo)
                 by_check, answered = took(check)
-                # Both must have seen the same, or the figures say nothing.
+                # Both must find the same platform; otherwise the figures mean nothing.
                 config, report = json.loads(printed[1]), json.loads(answered[0])
                 if f'{config["os"]}/{config["architecture"]}' not in report["image"]["platforms"]:
-                    sys.exit(f"error: {config} and {report}")
+                    sys.exit(f"error: the platforms differ: {config} and {report}")
                 turns.append((by_skopeo, by_check))
         finally:
             registry.kill()

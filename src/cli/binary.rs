@@ -1,6 +1,6 @@
-//! `ecr-preflight binary FILE`: what a program on this machine is made for.
+//! `ecr-preflight binary FILE`: the platform of one program, read from its ELF header.
 //!
-//! Does not run it. The function's own build is checked with it: it must not die of the fault that it finds.
+//! The build of the function uses it to check its own binary for the fault that the function looks for.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -8,50 +8,65 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::error::CliError;
+use super::context::parse_runtime;
+use super::error::CliError;
 use crate::elf;
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime};
 use crate::text::sanitize;
 use crate::verdict::Verdict;
 
-/// Check one program, by its ELF header, against the runtimes that it is meant for.
+/// Show the platform that a program file is built for.
+///
+/// Reads the ELF header of a file on this machine. With --runtime, compares its architecture with that of each runtime.
+/// The file is not executed, and no other file is read.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct BinaryArguments {
-    /// The program's file.
+    /// The program file.
     file: PathBuf,
-    /// Where it is meant to run; may be given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = crate::cli::context::parse_runtime)]
+    /// A runtime that the program is meant for. May be given several times.
+    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = parse_runtime)]
     runtimes: Vec<Runtime>,
 }
 
-/// As much of a file as names its processor.
+const EXAMPLES: &str = "\
+Examples:
+  ecr-preflight binary target/lambda/bootstrap/bootstrap --runtime lambda/arm64
+
+Exit codes:
+  0   the architecture is right for every given runtime, or none was given
+  1   the architecture is wrong for a runtime
+  2   the platform is unknown, or the file cannot be read
+  64  the command line is wrong";
+
+/// The length of a 64-bit ELF header. It contains the architecture.
 const ELF_HEADER_BYTES: u64 = 64;
 
 pub(super) fn run(arguments: &BinaryArguments, out: &mut impl Write) -> Result<Verdict, CliError> {
     let path = sanitize(&arguments.file.display().to_string(), usize::MAX);
-    let unreadable =
-        |source: Box<dyn std::error::Error + Send + Sync>| CliError::FileRead { path: path.clone(), source };
     let mut header = Vec::new();
-    let file = File::open(&arguments.file).map_err(|error| unreadable(error.into()))?;
-    file.take(ELF_HEADER_BYTES).read_to_end(&mut header).map_err(|error| unreadable(error.into()))?;
+    File::open(&arguments.file)
+        .and_then(|file| file.take(ELF_HEADER_BYTES).read_to_end(&mut header))
+        .map_err(|error| CliError::FileRead { path: path.clone(), source: error.into() })?;
     let architecture = match elf::detect_architecture(&header) {
         Ok(architecture) => architecture,
         Err(reason) => {
-            writeln!(out, "{path} cannot be told: {reason}")?;
+            writeln!(out, "{path}: platform unknown: {reason}")?;
             return Ok(Verdict::Unknown);
         }
     };
     let platform = Platform::linux(architecture);
-    writeln!(out, "{path} is made for {platform}")?;
+    writeln!(out, "{path} is built for {platform}")?;
     let mut worst = Verdict::Runs;
     for runtime in &arguments.runtimes {
-        let (verdict, words) = match runtime.compatibility_with(&platform) {
-            Compatibility::Compatible => (Verdict::Runs, "it will start on"),
+        // The header shows the architecture only, so the text does not promise that the program starts.
+        let (verdict, result) = match runtime.compatibility_with(&platform) {
+            Compatibility::Compatible => (Verdict::Runs, "it has the right architecture for"),
             Compatibility::Unknown(_) => (Verdict::Unknown, "it may not start on"),
             Compatibility::WrongOs | Compatibility::WrongArchitecture => (Verdict::Fails, "it will not start on"),
         };
-        writeln!(out, "{words} {}", runtime.profile().title)?;
+        writeln!(out, "{result} {}", runtime.profile().title)?;
         worst = worst.max(verdict);
     }
     Ok(worst)

@@ -1,4 +1,4 @@
-//! What every command starts from: settings, AWS clients with the caller's profile and region, and common options.
+//! What the commands share: settings, AWS clients for the caller's profile and region, and common options.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -14,69 +14,64 @@ use clap::Args;
 
 use crate::aws::{Aws, connector_with_timeouts, default_connector};
 use crate::inspect::Inspector;
-use crate::report::Report;
-use crate::runtime::Runtime;
-use crate::settings::Depth;
-use crate::settings::{CheckSettings, Settings, SettingsError};
+use crate::runtime::{Runtime, RuntimeError};
+use crate::settings::{CheckSettings, Depth, Settings, SettingsError};
 
-/// With the commit, where it was built in a repository.
+/// The version, followed by the commit if it was built in a git repository.
 pub(super) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("ECR_PREFLIGHT_COMMIT"));
 
-/// What was typed or set is wrong: `EX_USAGE` of sysexits.h. Not clap's own 2, which says that an image could not be told,
-/// and which whoever runs this may let pass.
+/// The exit code for a wrong command line or setting: `EX_USAGE` of sysexits.h. Clap's own 2 already means that a result
+/// is unknown, which a CI job may tolerate.
 pub(super) const EXIT_USAGE: u8 = 64;
 
-/// How far an image is looked at.
+/// The options that limit how far an image is inspected.
 #[derive(Debug, Args)]
 pub(super) struct InspectArguments {
-    /// Read labels only: do not look into layers at what the image really starts.
+    /// Read manifests and configs only; do not inspect the program in the layers.
     #[arg(long)]
     no_exec: bool,
 }
 
 impl InspectArguments {
-    pub(super) fn apply(&self, rules: &mut CheckSettings) {
+    pub(super) fn apply(&self, settings: &mut CheckSettings) {
         if self.no_exec {
-            rules.depth = rules.depth.min(Depth::Config);
+            settings.depth = settings.depth.min(Depth::Config);
         }
     }
 }
 
-/// What programs are looked at with.
-pub(super) fn build_inspector(rules: &CheckSettings) -> Inspector {
-    Inspector::new(rules.limits.layers, rules.limits.cache_bytes)
+pub(super) fn build_inspector(settings: &CheckSettings) -> Inspector {
+    Inspector::new(settings.limits.layers, settings.limits.cache_bytes)
 }
 
-/// The way to registries: further than to a region's own services, and often through a token service.
+/// Returns an HTTP connector for registries outside AWS. Its timeouts are longer than those of [`default_connector`]:
+/// these registries are further away, and many requests need a token first.
 pub(super) fn registry_connector() -> SharedHttpConnector {
     connector_with_timeouts(Duration::from_secs(5), Duration::from_secs(15))
 }
 
-/// The clients for a person: profile, region and single sign-on as the AWS CLI has them.
+/// Loads the AWS configuration that the AWS CLI would use: profile, region, single sign-on. `region` overrides it.
 pub(super) async fn load_aws(region: Option<String>) -> Aws {
     load_aws_with(region, default_connector(), None).await
 }
 
-/// The variables that name a region.
-pub(super) const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-
-/// The same over another HTTP stack, and with other pauses between attempts than the configuration's.
+/// Same as [`load_aws`], with another HTTP connector and, if given, other retries.
 pub(super) async fn load_aws_with(
     region: Option<String>,
     http: SharedHttpConnector,
     retries: Option<RetryConfig>,
 ) -> Aws {
+    let region_variables = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|name| std::env::var(name).ok());
     let shared = http.clone();
     let client = http_client_fn(move |_, _| shared.clone());
     let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest()).http_client(client.clone());
     if let Some(region) = region {
         loader = loader.region(Region::new(region));
-    } else if REGION_VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|region| region.is_empty())) {
-        // A variable without a value is as one that is not set, as the AWS CLI has it; the SDK takes it for a region.
-        let named =
-            REGION_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|region| !region.is_empty()));
+    } else if region_variables.iter().flatten().any(String::is_empty) {
+        // The AWS CLI ignores an empty variable; the SDK would use it as the region.
+        let configured = region_variables.into_iter().flatten().find(|region| !region.is_empty());
         let provider = ProviderConfig::without_region().with_http_client(client);
-        let chain = RegionProviderChain::first_try(named.map(Region::new))
+        let chain = RegionProviderChain::first_try(configured.map(Region::new))
             .or_else(ProfileFileRegionProvider::builder().configure(&provider).build())
             .or_else(ImdsRegionProvider::builder().configure(&provider).build());
         loader = loader.region(chain);
@@ -87,19 +82,18 @@ pub(super) async fn load_aws_with(
     Aws::new(loader.load().await, http)
 }
 
+/// Reads the settings from the environment, as the function does.
 pub(super) fn load_settings() -> Result<Settings, SettingsError> {
     let text = |text: OsString| text.to_string_lossy().into_owned();
     Settings::from_variables(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
 }
 
+/// The endpoint that the environment sets for an AWS service, if any.
 pub(super) fn endpoint_url(service: &str) -> Option<String> {
     crate::aws::endpoint_override(service, |name| std::env::var(name).ok())
 }
 
-pub(super) fn to_pretty_json(report: &Report) -> std::io::Result<String> {
-    Ok(serde_json::to_string_pretty(report)?)
-}
-
+/// Parses an argument RUNTIME.
 pub(super) fn parse_runtime(text: &str) -> Result<Runtime, String> {
-    text.parse().map_err(|error: crate::runtime::RuntimeError| error.to_string())
+    text.parse().map_err(|error: RuntimeError| error.to_string())
 }

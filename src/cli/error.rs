@@ -1,10 +1,10 @@
-//! Anything that keeps a command from answering.
-//!
-//! Does not say what may help; the hints do.
+//! `CliError`: every error that ends a command.
+
+use std::error::Error;
 
 use super::image_ref::ImageArgumentError;
 use super::scheme_check::WrongSchemeError;
-use crate::lambda::handler;
+use crate::lambda::handler::HandlerError;
 use crate::name::RepositoryError;
 use crate::registry::RegistryError;
 use crate::settings::SettingsError;
@@ -22,46 +22,47 @@ pub(super) enum CliError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
-    Handler(#[from] handler::HandlerError),
+    Handler(#[from] HandlerError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    #[error("{path} cannot be read")]
-    FileRead { path: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("{path} cannot be written")]
+    #[error("cannot read {path}")]
+    FileRead { path: String, source: Box<dyn Error + Send + Sync> },
+    #[error("cannot write {path}")]
     FileWrite { path: String, source: std::io::Error },
-    #[error("{path} is named twice: for {one} and for {other}")]
+    #[error("{path} is given twice: for {one} and for {other}")]
     SameFile { path: String, one: &'static str, other: &'static str },
-    #[error("{reference} is not there")]
+    #[error("{reference} does not exist")]
     ImageNotFound { reference: String, hint: Option<String> },
-    #[error("{reference} holds several images")]
+    #[error("{reference} contains several images")]
     AmbiguousImage { reference: String, hint: Option<String> },
-    #[error("{reference} cannot be had: {reason}")]
+    #[error("cannot read {reference}: {reason}")]
     ImageUnavailable { reference: String, reason: String },
-    #[error("platforms are printed as text or json")]
+    #[error("`--platforms` supports only `--format text` and `--format json`")]
     UnsupportedFormat,
     #[error("no AWS region is configured")]
     NoRegion,
-    #[error("nothing was written: there is no terminal to ask at")]
+    #[error("nothing was written: standard input is not a terminal, so the change cannot be confirmed")]
     NoTerminal,
-    #[error("nothing was written: the declaration has been changed by somebody else meanwhile")]
+    #[error("nothing was written: the declaration has changed in the meantime")]
     DeclarationChanged,
-    #[error("nothing was written: the tag's key would be `{0}`, and AWS keeps keys that begin with `aws:` for itself")]
+    #[error("nothing was written: AWS reserves tag keys that begin with `aws:`, as `{0}` does")]
     ReservedTagKey(String),
-    #[error("there is no command `{0}`")]
+    #[error("unknown command `{0}`")]
     UnknownCommand(String),
-    /// An error of one command.
+    /// An error that only one command knows.
     #[error("{source}")]
-    Command { source: Box<dyn std::error::Error + Send + Sync>, hint: Option<String>, is_usage: bool },
+    Command { source: Box<dyn Error + Send + Sync>, hint: Option<String>, is_usage: bool },
     #[error("interrupted")]
     Interrupted,
-    #[error("the answer cannot be printed")]
+    #[error("cannot write the output")]
     Output(#[from] std::io::Error),
 }
 
 impl CliError {
-    /// Whether it lies in what was typed or set: it will be the same whenever it is run again.
+    /// Whether the command line or a setting is wrong, so that the same command always fails in the same way.
     pub(super) fn is_usage(&self) -> bool {
         match self {
+            Self::Command { is_usage, .. } => *is_usage,
             Self::Image(_)
             | Self::WrongScheme(_)
             | Self::ForReference { .. }
@@ -71,26 +72,14 @@ impl CliError {
             | Self::SameFile { .. }
             | Self::UnknownCommand(_)
             | Self::ReservedTagKey(_) => true,
-            Self::Command { is_usage, .. } => *is_usage,
-            Self::Registry(_)
-            | Self::Handler(_)
-            | Self::FileRead { .. }
-            | Self::FileWrite { .. }
-            | Self::ImageNotFound { .. }
-            | Self::AmbiguousImage { .. }
-            | Self::ImageUnavailable { .. }
-            | Self::NoRegion
-            | Self::NoTerminal
-            | Self::DeclarationChanged
-            | Self::Interrupted
-            | Self::Output(_) => false,
+            _ => false,
         }
     }
 
-    /// That of a registry, where it is one.
+    /// The error of a registry, if this is one.
     pub(super) fn registry_error(&self) -> Option<&RegistryError> {
         match self {
-            Self::Registry(error) | Self::Handler(handler::HandlerError::Registry(error)) => Some(error),
+            Self::Registry(error) | Self::Handler(HandlerError::Registry(error)) => Some(error),
             _ => None,
         }
     }

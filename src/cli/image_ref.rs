@@ -1,6 +1,4 @@
-//! The argument IMAGE: where an image is, by the scheme of its reference.
-//!
-//! Does not read it.
+//! Parses the argument IMAGE: the scheme of a reference decides where the image is.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,37 +6,37 @@ use std::str::FromStr;
 use super::registry_ref::{self, RegistryReferenceError};
 use crate::name::{Digest, DigestError, RemoteRepository, Repository, RepositoryError, Selector, Tag, TagError};
 
-/// An image as the command line names it.
+/// An image, as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ImageArgument {
-    /// `oci:DIR[:TAG|@DIGEST]`; without either, the only image of the layout.
+    /// `oci:DIR[:TAG|@DIGEST]`. Without tag and digest: the only image of the layout.
     OciLayout { directory: PathBuf, selector: Option<Selector> },
-    /// `oci-archive:FILE[:TAG|@DIGEST]`, likewise.
+    /// `oci-archive:FILE[:TAG|@DIGEST]`. Without tag and digest: the only image of the archive.
     OciArchive { file: PathBuf, selector: Option<Selector> },
-    /// `docker-archive:FILE[:[REPOSITORY:]TAG]`; without a name, the only image of the archive.
+    /// `docker-archive:FILE[:[REPOSITORY:]TAG]`. Without a name: the only image of the archive.
     DockerArchive { file: PathBuf, name: Option<SavedImageName> },
-    /// The URI of an image in Amazon ECR; without tag and digest, `latest`, as container tools have it.
+    /// The URI of an image in Amazon ECR. The tag defaults to `latest`, as in other container tools.
     Ecr { repository: Repository, selector: Selector },
-    /// An image of any other registry.
+    /// An image in any other registry.
     OtherRegistry { repository: RemoteRepository, selector: Selector },
 }
 
-/// A name by which Docker saved an image.
+/// The name of an image in an archive of `docker save`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SavedImageName {
-    /// As it was written; any repository without it.
+    /// The repository as written; `None` matches any.
     pub(super) repository: Option<String>,
     pub(super) tag: Tag,
 }
 
-/// The reference names no image.
+/// Why a reference is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ImageArgumentError {
-    #[error("`{0}` names no directory")]
+    #[error("`{0}` has no directory: expected `oci:DIR[:TAG|@DIGEST]`")]
     MissingDirectory(String),
-    #[error("`{0}` names no file")]
+    #[error("`{0}` has no file: expected `oci-archive:FILE[:TAG|@DIGEST]` or `docker-archive:FILE[:[REPOSITORY:]TAG]`")]
     MissingFile(String),
-    #[error("`{0}` does not name its image by a tag, as `docker-archive:FILE[:[REPOSITORY:]TAG]` does")]
+    #[error("`{0}` has no valid tag: expected `docker-archive:FILE[:[REPOSITORY:]TAG]`")]
     InvalidArchiveName(String),
     #[error(transparent)]
     Digest(#[from] DigestError),
@@ -53,9 +51,9 @@ pub(super) enum ImageArgumentError {
 impl ImageArgumentError {
     pub(super) fn hint(&self) -> Option<String> {
         let Self::InvalidRegistryReference { nearest, .. } = self else { return None };
-        let forms = "use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such \
-                     as `public.ecr.aws/docker/library/busybox:1.37`";
-        Some(nearest.as_ref().map_or_else(|| forms.to_owned(), |near| format!("did you mean `{near}`?")))
+        let forms = "use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for \
+                     example `public.ecr.aws/docker/library/busybox:1.37`";
+        Some(nearest.as_ref().map_or_else(|| forms.to_owned(), |nearest| format!("did you mean `{nearest}`?")))
     }
 }
 
@@ -63,6 +61,7 @@ impl FromStr for ImageArgument {
     type Err = ImageArgumentError;
 
     fn from_str(text: &str) -> Result<Self, ImageArgumentError> {
+        let missing_file = || ImageArgumentError::MissingFile(text.to_owned());
         if let Some(rest) = text.strip_prefix("oci:") {
             let (directory, selector) = split_selector(rest)?;
             let directory =
@@ -71,35 +70,31 @@ impl FromStr for ImageArgument {
         }
         if let Some(rest) = text.strip_prefix("oci-archive:") {
             let (file, selector) = split_selector(rest)?;
-            return Ok(Self::OciArchive {
-                file: non_empty_path(file).ok_or_else(|| ImageArgumentError::MissingFile(text.to_owned()))?,
-                selector,
-            });
+            return Ok(Self::OciArchive { file: non_empty_path(file).ok_or_else(missing_file)?, selector });
         }
         if let Some(rest) = text.strip_prefix("docker-archive:") {
-            // What follows may have colons itself, so that the file ends at the first, as skopeo has it.
+            // The name may contain colons, so the file ends at the first one, as in skopeo.
             let (file, name) = rest.split_once(':').map_or((rest, None), |(file, name)| (file, Some(name)));
-            let file = non_empty_path(file).ok_or_else(|| ImageArgumentError::MissingFile(text.to_owned()))?;
-            let misnamed = || ImageArgumentError::InvalidArchiveName(text.to_owned());
+            let file = non_empty_path(file).ok_or_else(missing_file)?;
+            let invalid_name = || ImageArgumentError::InvalidArchiveName(text.to_owned());
             return Ok(Self::DockerArchive {
                 file,
-                name: name.map(|name| parse_saved_name(name).ok_or_else(misnamed)).transpose()?,
+                name: name.map(|name| parse_saved_name(name).ok_or_else(invalid_name)).transpose()?,
             });
         }
-        // As skopeo writes it.
+        // The form of skopeo.
         let text = text.strip_prefix("docker://").unwrap_or(text);
-        if !text.split('/').next().is_some_and(|host| host.contains(".dkr.ecr.")) {
-            let wrong = |error| ImageArgumentError::InvalidRegistryReference {
+        if !registry_ref::is_ecr_uri(text) {
+            let invalid = |error| ImageArgumentError::InvalidRegistryReference {
                 error,
                 nearest: registry_ref::suggest_reference(text),
             };
             return registry_ref::parse_registry_reference(text)
-                .map_err(wrong)
+                .map_err(invalid)
                 .map(|(repository, selector)| Self::OtherRegistry { repository, selector });
         }
         let (uri, selector) = split_selector(text)?;
-        let latest = || Selector::Tag("latest".parse().expect("it is a tag"));
-        Ok(Self::Ecr { repository: uri.parse()?, selector: selector.unwrap_or_else(latest) })
+        Ok(Self::Ecr { repository: uri.parse()?, selector: selector.unwrap_or_else(registry_ref::latest_tag) })
     }
 }
 
@@ -107,7 +102,7 @@ fn non_empty_path(path: &str) -> Option<PathBuf> {
     (!path.is_empty()).then(|| PathBuf::from(path))
 }
 
-/// A tag, or one behind a repository; Docker saves nothing by its digest.
+/// Parses `[REPOSITORY:]TAG`. An archive of `docker save` contains no digests of manifests.
 fn parse_saved_name(text: &str) -> Option<SavedImageName> {
     let (repository, tag) = match text.rsplit_once(':') {
         Some((repository, _)) if repository.is_empty() || repository.contains('@') => return None,
@@ -117,8 +112,8 @@ fn parse_saved_name(text: &str) -> Option<SavedImageName> {
     Some(SavedImageName { repository, tag: tag.parse().ok()? })
 }
 
-/// What stands before the tag or digest, and those. A colon before a slash belongs to the path, and so does an at sign
-/// before anything but a digest: build servers name directories `job@2`.
+/// Splits off the tag and digest. A colon before a slash belongs to the path, and so does an at sign that is not followed
+/// by a digest: build servers name directories `job@2`.
 fn split_selector(text: &str) -> Result<(&str, Option<Selector>), ImageArgumentError> {
     let (text, digest) = match text.rfind("@sha256:") {
         Some(at) => (&text[..at], Some(text[at + 1..].parse::<Digest>()?)),
@@ -136,9 +131,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn good_references_are_read() {
+    fn valid_references_are_parsed() {
         let hex = "3c949327e3253c949327e3253c949327e3253c949327e3253c949327e325abcd";
-        for (text, directory, tag, digest) in [
+        for (text, path, tag, is_by_digest) in [
             ("oci:lay".to_owned(), "lay", None, false),
             ("oci:lay:v1".to_owned(), "lay", Some("v1"), false),
             ("oci:/a.b/c:v1".to_owned(), "/a.b/c", Some("v1"), false),
@@ -146,24 +141,24 @@ mod tests {
             ("oci:job@2:v1".to_owned(), "job@2", Some("v1"), false),
             (format!("oci:lay@sha256:{hex}"), "lay", None, true),
             (format!("oci:lay:v1@sha256:{hex}"), "lay", Some("v1"), true),
-        ] {
-            let Ok(ImageArgument::OciLayout { directory: found, selector }) = text.parse() else { panic!("{text}") };
-            assert_eq!(found, PathBuf::from(directory), "{text}");
-            let selector = selector.as_ref();
-            assert_eq!(selector.and_then(Selector::tag).map(Tag::as_str), tag, "{text}");
-            assert_eq!(selector.is_some_and(|selector| selector.digest().is_some()), digest, "{text}");
-        }
-        for (text, file, tag, digest) in [
             ("oci-archive:a.tar".to_owned(), "a.tar", None, false),
             ("oci-archive:/a/b@2/c.tar:v1".to_owned(), "/a/b@2/c.tar", Some("v1"), false),
             (format!("oci-archive:a.tar@sha256:{hex}"), "a.tar", None, true),
             (format!("oci-archive:a.tar:v1@sha256:{hex}"), "a.tar", Some("v1"), true),
         ] {
-            let Ok(ImageArgument::OciArchive { file: found, selector }) = text.parse() else { panic!("{text}") };
-            assert_eq!(found, PathBuf::from(file), "{text}");
+            let (found, selector) = match text.parse() {
+                Ok(ImageArgument::OciLayout { directory, selector }) if text.starts_with("oci:") => {
+                    (directory, selector)
+                }
+                Ok(ImageArgument::OciArchive { file, selector }) if text.starts_with("oci-archive:") => {
+                    (file, selector)
+                }
+                parsed => panic!("{text}: {parsed:?}"),
+            };
+            assert_eq!(found, PathBuf::from(path), "{text}");
             let selector = selector.as_ref();
             assert_eq!(selector.and_then(Selector::tag).map(Tag::as_str), tag, "{text}");
-            assert_eq!(selector.is_some_and(|selector| selector.digest().is_some()), digest, "{text}");
+            assert_eq!(selector.is_some_and(|selector| selector.digest().is_some()), is_by_digest, "{text}");
         }
         for (text, file, name) in [
             ("docker-archive:a.tar", "a.tar", None),
@@ -188,21 +183,21 @@ mod tests {
     }
 
     #[test]
-    fn bad_references_are_refused() {
+    fn invalid_references_are_rejected() {
         let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app";
-        for bad in ["", "oci:", "oci::v1", "oci:a:", "oci:a:b c", "oci:a@sha256:1", "Nginx", "docker://", "dir:x"] {
-            assert!(bad.parse::<ImageArgument>().is_err(), "{bad}");
+        for text in ["", "oci:", "oci::v1", "oci:a:", "oci:a:b c", "oci:a@sha256:1", "Nginx", "docker://", "dir:x"] {
+            assert!(text.parse::<ImageArgument>().is_err(), "{text}");
         }
-        for bad in ["", ":v1", "a.tar:", "a.tar:b c", "a.tar@sha256:1"] {
-            assert!(format!("oci-archive:{bad}").parse::<ImageArgument>().is_err(), "{bad}");
+        for text in ["", ":v1", "a.tar:", "a.tar:b c", "a.tar@sha256:1"] {
+            assert!(format!("oci-archive:{text}").parse::<ImageArgument>().is_err(), "{text}");
         }
         let digest = format!("a.tar:app@sha256:{}", "0".repeat(64));
-        for bad in ["", ":v1", "a.tar:", "a.tar::v1", "a.tar:app:", "a.tar:team/app", "a.tar:b c", "a.tar:@0", &digest]
+        for text in ["", ":v1", "a.tar:", "a.tar::v1", "a.tar:app:", "a.tar:team/app", "a.tar:b c", "a.tar:@0", &digest]
         {
-            assert!(format!("docker-archive:{bad}").parse::<ImageArgument>().is_err(), "{bad}");
+            assert!(format!("docker-archive:{text}").parse::<ImageArgument>().is_err(), "{text}");
         }
-        for bad in [format!("{uri}:"), format!("{uri}@v1"), format!("https://{uri}"), format!("{uri}/")] {
-            assert!(bad.parse::<ImageArgument>().is_err(), "{bad}");
+        for text in [format!("{uri}:"), format!("{uri}@v1"), format!("https://{uri}"), format!("{uri}/")] {
+            assert!(text.parse::<ImageArgument>().is_err(), "{text}");
         }
     }
 }

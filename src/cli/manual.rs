@@ -1,69 +1,113 @@
-//! `ecr-preflight man`: the manual, one page for the program and one for each command.
-//!
-//! Does not say what `--help` does not: the pages are made of it.
+//! `ecr-preflight man` and `ecr-preflight completions`: manual pages and shell completions, generated from the arguments.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
+use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::cli::error::CliError;
+use super::context::VERSION;
+use super::error::CliError;
 use crate::text::sanitize;
-use crate::verdict::Verdict;
 
-/// Print the manual page, or write all pages into a directory.
+/// Print a manual page, or write all pages into a directory.
 #[derive(Debug, Args)]
-#[command(after_help = INSTALL)]
+#[command(after_help = MAN_EXAMPLES)]
 pub(super) struct ManArguments {
-    /// The page of this command, such as `check`.
+    /// The command whose page is printed, for example `check`. Default: the page of ecr-preflight itself.
     #[arg(conflicts_with = "dir")]
     command: Option<String>,
-    /// Write every page into this directory, which is made where it is not there.
+    /// Write all pages into this directory. It is created if it does not exist.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
-const INSTALL: &str = "\
+const MAN_EXAMPLES: &str = "\
 Examples:
   ecr-preflight man | man -l -
   ecr-preflight man check | man -l -
+  ecr-preflight man --dir ~/.local/share/man/man1    # install all pages
 
-To install it:
-  ecr-preflight man --dir ~/.local/share/man/man1";
+Exit codes: 0 the pages were written; 2 they could not be written; 64 unknown command";
 
-pub(super) fn run(arguments: &ManArguments, out: &mut impl Write) -> Result<Verdict, CliError> {
-    let mut program = super::CliArguments::command();
+pub(super) fn run(arguments: &ManArguments, mut program: Command, out: &mut impl Write) -> Result<(), CliError> {
     program.build();
     if let Some(directory) = &arguments.dir {
-        let unwritten = |path: &PathBuf| {
-            let path = path.display().to_string();
-            move |source| CliError::FileWrite { path, source }
-        };
-        std::fs::create_dir_all(directory).map_err(unwritten(directory))?;
-        let commands = program.get_subcommands().map(|command| build_page(command.clone()));
-        for page in std::iter::once(build_page(program.clone())).chain(commands) {
-            let path = directory.join(page.get_filename());
-            std::fs::write(&path, render_page(&page)?).map_err(unwritten(&path))?;
-            writeln!(out, "{}", sanitize(&path.display().to_string(), usize::MAX))?;
-        }
-        return Ok(Verdict::Runs);
+        return write_pages(&program, directory, out);
     }
-    let wanted = match &arguments.command {
-        None => program.clone(),
-        Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| CliError::UnknownCommand(name.clone()))?,
+    let command = match &arguments.command {
+        None => &program,
+        Some(name) => program.find_subcommand(name).ok_or_else(|| CliError::UnknownCommand(name.clone()))?,
     };
-    out.write_all(&render_page(&build_page(wanted))?)?;
-    Ok(Verdict::Runs)
+    out.write_all(&render_page(&build_page(command))?)?;
+    Ok(())
 }
 
-fn build_page(command: Command) -> Man {
-    // The version stands in the date's place: an empty date would be left out, and what follows move up.
-    Man::new(command).date(crate::cli::context::VERSION).source("ecr-preflight").manual("ecr-preflight")
+/// Writes one page for the program and one for each command, and prints their paths.
+fn write_pages(program: &Command, directory: &Path, out: &mut impl Write) -> Result<(), CliError> {
+    let write_error = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| CliError::FileWrite { path, source }
+    };
+    std::fs::create_dir_all(directory).map_err(write_error(directory))?;
+    for command in std::iter::once(program).chain(program.get_subcommands()) {
+        let page = build_page(command);
+        let path = directory.join(page.get_filename());
+        std::fs::write(&path, render_page(&page)?).map_err(write_error(&path))?;
+        writeln!(out, "{}", sanitize(&path.display().to_string(), usize::MAX))?;
+    }
+    Ok(())
 }
 
-fn render_page(page: &Man) -> std::io::Result<Vec<u8>> {
+fn build_page(command: &Command) -> Man {
+    // The version takes the place of the date: man drops an empty date and moves the fields after it.
+    Man::new(command.clone()).date(VERSION).source("ecr-preflight").manual("ecr-preflight")
+}
+
+fn render_page(page: &Man) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     page.render(&mut text)?;
     Ok(text)
+}
+
+/// Print the script that completes commands and options in a shell.
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub(super) struct CompletionsArguments {
+    /// The shell that the script is for.
+    shell: Shell,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+To install the script:
+  bash, with the package bash-completion
+    mkdir -p ~/.local/share/bash-completion/completions
+    ecr-preflight completions bash > ~/.local/share/bash-completion/completions/ecr-preflight
+  zsh, into a directory of $fpath
+    ecr-preflight completions zsh > \"${fpath[1]}/_ecr-preflight\"
+  fish
+    ecr-preflight completions fish > ~/.config/fish/completions/ecr-preflight.fish
+  elvish
+    ecr-preflight completions elvish >> ~/.config/elvish/rc.elv
+  PowerShell
+    ecr-preflight completions powershell >> $PROFILE
+
+Exit codes: 0 the script was printed; 64 unknown shell";
+
+pub(super) fn print_completions(
+    arguments: &CompletionsArguments,
+    mut program: Command,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut program, "ecr-preflight", &mut script);
+    if arguments.shell == Shell::Bash {
+        // clap_complete 4.6 stores the commands of a program with `-` in its name under one name and reads them under
+        // another, so that nothing would be completed after a command.
+        let text = String::from_utf8_lossy(&script).replace("ecr__subcmd__preflight", "ecr__preflight");
+        script = text.into_bytes();
+    }
+    out.write_all(&script)?;
+    Ok(())
 }

@@ -1,6 +1,4 @@
-//! Messages and marks printed instead of sent: what `replay` shows.
-//!
-//! Does not write anywhere else.
+//! Collects messages and verdict tags as text instead of sending them, for `replay` and `audit --notify`.
 
 use std::cell::RefCell;
 
@@ -11,14 +9,14 @@ use crate::lambda::verdict_tag::{TagOutcome, VerdictTagError, VerdictTagger};
 use crate::name::Tag;
 use crate::registry::Manifest;
 
-/// Keeps what would have been sent, in the order in which it would.
+/// What would have been sent, in order.
 #[derive(Debug, Default)]
 pub(super) struct NotificationPreview {
     paragraphs: RefCell<Vec<String>>,
 }
 
 impl NotificationPreview {
-    /// All of it, a blank line between two; empty where nothing would have been sent.
+    /// The paragraphs, separated by blank lines; empty if nothing would have been sent.
     pub(super) fn text(&self) -> String {
         self.paragraphs.borrow().join("\n\n")
     }
@@ -36,13 +34,13 @@ impl Notifier for &NotificationPreview {
 }
 
 impl VerdictTagger for &NotificationPreview {
-    async fn write_tag(&self, manifest: &Manifest, mark: &Tag) -> Result<TagOutcome, VerdictTagError> {
-        self.paragraphs.borrow_mut().push(format!("Tag on {}: {mark}", manifest.digest));
+    async fn write_tag(&self, manifest: &Manifest, tag: &Tag) -> Result<TagOutcome, VerdictTagError> {
+        self.paragraphs.borrow_mut().push(format!("Tag on {}: {tag}", manifest.digest));
         Ok(TagOutcome::Written)
     }
 }
 
-/// The card as one sees it: title, description and steps, with Slack's markup left in.
+/// Renders the title, description and steps of a card. Slack's markup stays as it is.
 fn render_card(card: &str) -> String {
     let card: Value = serde_json::from_str(card).unwrap_or_default();
     let content = &card["content"];

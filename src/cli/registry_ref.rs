@@ -1,10 +1,8 @@
-//! The argument IMAGE as the container world writes it: `HOST[:PORT]/REPO[:TAG|@DIGEST|:TAG@DIGEST]`, or a short name.
-//!
-//! Does not ask any registry.
+//! Parses references to images in registries: `HOST[:PORT]/REPO[:TAG|@DIGEST|:TAG@DIGEST]`, or a short name.
 
 use crate::name::{Digest, DigestError, RemoteRepository, RemoteRepositoryError, Selector, Tag, TagError};
 
-/// What the transports of containers-transports(5) begin with that are no registries: `dir:x` is not Docker Hub's `dir`.
+/// The prefixes of containers-transports(5) that are not registries: `dir:x` is not the tag `x` of Docker Hub's `dir`.
 const TRANSPORTS: [&str; 10] = [
     "atomic:",
     "containers-storage:",
@@ -18,15 +16,15 @@ const TRANSPORTS: [&str; 10] = [
     "tarball:",
 ];
 
-/// What addresses of Docker Hub's web site begin with.
+/// The beginning of addresses of Docker Hub's web site.
 const DOCKER_HUB_SITE: &str = "hub.docker.com/";
 
-/// The text names no image of a registry.
+/// Why a text is not a reference to an image in a registry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RegistryReferenceError {
-    #[error("`{0}` names no image in a registry")]
+    #[error("`{0}` has an unsupported scheme")]
     UnsupportedTransport(String),
-    #[error("`{0}` is a page of Docker Hub's web site, and no registry")]
+    #[error("`{0}` is a page of Docker Hub's web site, not an image")]
     DockerHubPage(String),
     #[error(transparent)]
     Digest(#[from] DigestError),
@@ -36,7 +34,7 @@ pub(super) enum RegistryReferenceError {
     Repository(#[from] RemoteRepositoryError),
 }
 
-/// The repository and what is meant of it; without tag and digest `latest`, as container tools have it.
+/// Parses the repository and the tag or digest. The tag defaults to `latest`, as in other container tools.
 pub(super) fn parse_registry_reference(text: &str) -> Result<(RemoteRepository, Selector), RegistryReferenceError> {
     if TRANSPORTS.iter().any(|transport| text.starts_with(transport)) {
         return Err(RegistryReferenceError::UnsupportedTransport(text.to_owned()));
@@ -49,34 +47,43 @@ pub(super) fn parse_registry_reference(text: &str) -> Result<(RemoteRepository, 
         None => (text, None),
     };
     let (name, tag) = match text.rsplit_once(':') {
-        // Before a slash it is a port, or what is left of `https://`.
+        // A colon before a slash begins a port, or is the rest of `https://`.
         Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
         _ => (text, None),
     };
-    // The name first: where both are wrong, the tag may be a part of it.
+    // The name first: if both are invalid, what looks like the tag may be part of the name.
     let repository = name.parse()?;
     let tag = tag.map(str::parse::<Tag>).transpose()?;
-    let latest = || Selector::Tag("latest".parse().expect("it is a tag"));
-    Ok((repository, Selector::new(digest, tag).unwrap_or_else(latest)))
+    Ok((repository, Selector::new(digest, tag).unwrap_or_else(latest_tag)))
 }
 
-/// The nearest text that names an image: without a scheme of the web, with a name in lower case, without what hangs at
-/// its end.
+/// Whether the host is that of Amazon ECR's private registries.
+pub(super) fn is_ecr_uri(text: &str) -> bool {
+    text.split('/').next().is_some_and(|host| host.contains(".dkr.ecr."))
+}
+
+/// The tag of a reference without tag and digest.
+pub(super) fn latest_tag() -> Selector {
+    Selector::Tag("latest".parse().expect("it is a tag"))
+}
+
+/// Suggests the nearest valid reference: without a URL scheme, with the name in lower case, and without trailing
+/// separators.
 pub(super) fn suggest_reference(text: &str) -> Option<String> {
     let text = text.trim();
     let plain = ["https://", "http://", "docker://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let plain = plain.unwrap_or(text).trim_end_matches(['/', ':', '@']);
     if let Some(page) = plain.strip_prefix(DOCKER_HUB_SITE) {
-        return reference_from_hub_page(page).filter(|near| parse_registry_reference(near).is_ok());
+        return reference_from_hub_page(page).filter(|image| parse_registry_reference(image).is_ok());
     }
     let name = plain.len() - plain.rsplit('/').next().map_or(0, str::len);
     let end = plain[name..].find([':', '@']).map_or(plain.len(), |at| name + at);
-    let near = plain[..end].to_lowercase() + &plain[end..];
-    (near != text && parse_registry_reference(&near).is_ok()).then_some(near)
+    let nearest = plain[..end].to_lowercase() + &plain[end..];
+    (nearest != text && parse_registry_reference(&nearest).is_ok()).then_some(nearest)
 }
 
-/// The image whose page this is: `r/NAMESPACE/NAME` or, for Docker's own, `_/NAME`, and what hangs behind it, such as
-/// `/tags`.
+/// The image of a page of Docker Hub: `r/NAMESPACE/NAME`, or `_/NAME` for official images. The rest, for example `/tags`,
+/// is ignored.
 fn reference_from_hub_page(page: &str) -> Option<String> {
     let page = page.split(['?', '#']).next()?;
     match *page.split('/').collect::<Vec<_>>().as_slice() {
@@ -91,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_tags_and_digests_are_told_apart() {
+    fn names_tags_and_digests_are_parsed() {
         let digest = format!("sha256:{}", "3c".repeat(32));
         for (text, repository, tag, is_by_digest) in [
             ("busybox".to_owned(), "docker.io/library/busybox", Some("latest"), false),
@@ -109,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn bad_ones_have_a_nearest_form_where_there_is_one() {
-        for (bad, near) in [
+    fn nearest_valid_reference_is_suggested() {
+        for (invalid, nearest) in [
             ("https://ghcr.io/a/b:v1", Some("ghcr.io/a/b:v1")),
             ("GHCR.io/Team/App:V1", Some("ghcr.io/team/app:V1")),
             ("Grafana", Some("grafana")),
@@ -129,8 +136,8 @@ mod tests {
             ("", None),
             ("é", None),
         ] {
-            assert!(parse_registry_reference(bad).is_err(), "{bad}");
-            assert_eq!(suggest_reference(bad).as_deref(), near, "{bad}");
+            assert!(parse_registry_reference(invalid).is_err(), "{invalid}");
+            assert_eq!(suggest_reference(invalid).as_deref(), nearest, "{invalid}");
         }
     }
 }

@@ -1,7 +1,6 @@
-//! An image on this machine that is named by the wrong scheme, or by none: that is said before any registry is asked for
-//! the name.
+//! Detects references to a local image with a wrong or missing scheme, before any registry is contacted.
 //!
-//! Does not guess: a directory or a file that is no image leaves the name to the registries, as `nginx` beside `./nginx/`.
+//! A local directory or file that is not an image does not count: `nginx` is an image in Docker Hub, even beside `./nginx/`.
 
 use std::error::Error as _;
 use std::io;
@@ -12,20 +11,20 @@ use crate::registry::RegistryError;
 use crate::registry::archive::{CompressedArchiveError, ImageArchive};
 use crate::text::sanitize;
 
-/// It is here, and is not what the reference says.
+/// A local image exists, but the scheme of the reference is wrong or missing.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{reference}` {problem}")]
 pub(super) struct WrongSchemeError {
     reference: String,
     problem: &'static str,
-    /// The references that may be meant.
+    /// References with the right scheme.
     suggestions: Vec<String>,
 }
 
 impl WrongSchemeError {
     pub(super) fn hint(&self) -> String {
-        let instead: Vec<String> = self.suggestions.iter().map(|reference| format!("`{reference}`")).collect();
-        format!("use {}", instead.join(" or "))
+        let references: Vec<String> = self.suggestions.iter().map(|reference| format!("`{reference}`")).collect();
+        format!("use {}", references.join(" or "))
     }
 }
 
@@ -33,56 +32,53 @@ const OCI: &str = "oci";
 const OCI_ARCHIVE: &str = "oci-archive";
 const DOCKER_ARCHIVE: &str = "docker-archive";
 
-/// What is wrong with a reference, where what it names is on this machine; `argument` is what it is read as, if anything.
+/// Returns an error if the reference names a local image with a wrong or missing scheme. `argument` is the parsed
+/// reference, if it is valid.
 pub(super) fn detect_wrong_scheme(reference: &str, argument: Option<&ImageArgument>) -> Option<WrongSchemeError> {
-    let (wrong, schemes, text) = match argument {
+    let (problem, schemes, text) = match argument {
         Some(ImageArgument::OciLayout { directory, .. }) if directory.is_file() => {
             let schemes = archive_schemes(directory).unwrap_or(vec![OCI_ARCHIVE, DOCKER_ARCHIVE]);
-            ("is a file, and a layout is a directory", schemes, strip_scheme(reference))
+            ("is a file, but an OCI layout is a directory", schemes, strip_scheme(reference))
         }
         Some(ImageArgument::OciArchive { file, .. } | ImageArgument::DockerArchive { file, .. }) if file.is_dir() => {
-            ("is a directory, and an archive is a file", vec![OCI], strip_scheme(reference))
+            ("is a directory, but an archive is a file", vec![OCI], strip_scheme(reference))
         }
         Some(ImageArgument::OtherRegistry { .. }) | None if !reference.starts_with("docker://") => {
             let (path, _) = split_existing_path(reference)?;
             let path = Path::new(path);
-            let wrong = "is on this machine, where a name without a scheme is that of a registry's image";
-            let schemes = if path.is_file() { archive_schemes(path)? } else { layout_scheme(path)? };
-            (wrong, schemes, reference)
+            let problem = "is a local path, but a name without a scheme means an image in a registry";
+            let is_layout = path.join("oci-layout").is_file();
+            let schemes = if path.is_file() { archive_schemes(path)? } else { is_layout.then(|| vec![OCI])? };
+            (problem, schemes, reference)
         }
         _ => return None,
     };
     let (path, rest) = split_existing_path(text)?;
-    // A repository, which `docker-archive:` takes, names nothing in a layout.
+    // A layout does not take the REPOSITORY of `docker-archive:`.
     let rest = if schemes == [OCI] && rest.matches(':').count() > 1 && !rest.contains('@') { "" } else { rest };
-    let shown = |text: &str| sanitize(text, usize::MAX);
-    let instead = schemes.iter().map(|scheme| format!("{scheme}:{}{}", shown(path), shown(rest)));
-    Some(WrongSchemeError { reference: shown(reference), problem: wrong, suggestions: instead.collect() })
+    let sanitize = |text: &str| sanitize(text, usize::MAX);
+    let suggestions = schemes.iter().map(|scheme| format!("{scheme}:{}{}", sanitize(path), sanitize(rest))).collect();
+    Some(WrongSchemeError { reference: sanitize(reference), problem, suggestions })
 }
 
 fn strip_scheme(reference: &str) -> &str {
     reference.split_once(':').map_or(reference, |(_, rest)| rest)
 }
 
-/// The path of something that is there, and what follows it: nothing, a tag, a digest, or a name.
+/// Splits a text into an existing path and what follows it: nothing, a tag, a digest, or a name.
 fn split_existing_path(text: &str) -> Option<(&str, &str)> {
     let ends = [Some(text.len()), text.rfind("@sha256:"), text.rfind(':'), text.find(':')];
     ends.into_iter().flatten().map(|end| text.split_at(end)).find(|(path, _)| Path::new(path).exists())
 }
 
-/// The scheme of a directory, where it is a layout.
-fn layout_scheme(path: &Path) -> Option<Vec<&'static str>> {
-    path.join("oci-layout").is_file().then(|| vec![OCI])
-}
-
-/// The schemes that may be those of a file, where it is an archive or is called one.
+/// The possible schemes of a file, if it is an archive, is compressed, or has the extension `.tar`.
 fn archive_schemes(path: &Path) -> Option<Vec<&'static str>> {
     let Err(error) = ImageArchive::open_oci(path) else { return Some(vec![OCI_ARCHIVE]) };
     if ImageArchive::open_docker(path).is_ok() {
         return Some(vec![DOCKER_ARCHIVE]);
     }
-    let is_called_one = path.extension().is_some_and(|extension| extension == "tar");
-    (is_called_one || is_compressed(&error)).then(|| vec![OCI_ARCHIVE, DOCKER_ARCHIVE])
+    let has_tar_extension = path.extension().is_some_and(|extension| extension == "tar");
+    (has_tar_extension || is_compressed(&error)).then(|| vec![OCI_ARCHIVE, DOCKER_ARCHIVE])
 }
 
 fn is_compressed(error: &RegistryError) -> bool {

@@ -1,37 +1,42 @@
-//! What there is where something is missing: the repositories of a region, the tags of a repository.
+//! Suggests existing names when a repository or tag does not exist: those of the region or the repository.
 //!
-//! Does not fail, nor keep anybody waiting: where it is not quickly listed, the hint says how to list it.
+//! Listing never fails a command. If it fails or takes too long, the hint says how to list the names.
 
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 
+use super::context::{endpoint_url, load_aws, registry_connector};
+use super::error::CliError;
 use super::hint;
 use super::image_ref::ImageArgument;
-use crate::cli::context::{endpoint_url, load_aws, registry_connector};
-use crate::cli::error::CliError;
 use crate::name::{RemoteRepository, Repository, Selector, Tag};
 use crate::registry::RegistryError;
 use crate::registry::distribution::DistributionRepository;
 use crate::registry::ecr::listing;
 use crate::text::sanitize_quoted;
 
-/// How long the listing may take; who waits for an error's hint waits for nothing else.
+/// How long a listing may take. The user waits for nothing but the hint.
 const LISTING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many pages of a thousand are read: what is near is mostly among them, and more would take seconds.
+/// How many pages of 1000 names are read. Similar names are usually among them, and more would take seconds.
 const MAX_PAGES: usize = 3;
 
 /// How many repositories these pages hold at most.
 const MAX_REPOSITORIES: usize = MAX_PAGES * 1000;
 
-/// What may help against an error, with the names of what there is where something is missing.
+/// How many names a hint offers.
+const MAX_SUGGESTIONS: usize = 3;
+
+/// The hint if an image is missing although its tag and digest were both given.
+pub(super) const TAG_MOVED_HINT: &str =
+    "the tag may point to another image now: leave it out to check the image with this digest";
+
+/// Finds the hint for an error. If a repository or tag does not exist, it lists those that do.
 pub(super) async fn find_hint(error: &CliError) -> Option<String> {
-    if let Some(RegistryError::RepositoryNotFound { resource, .. }) = error.registry_error()
-        && let Some(missing) = MissingRepository::parse(resource)
-    {
-        // A configuration that is being loaded is large.
-        return Some(Box::pin(missing.suggest_repositories()).await);
+    if let Some(RegistryError::RepositoryNotFound { resource, .. }) = error.registry_error() {
+        // The future that loads a configuration is large.
+        return Box::pin(suggest_repositories(resource)).await.or_else(|| hint::hint_for_error(error));
     }
     if let CliError::ImageNotFound { reference, hint: None } = error {
         return match reference.parse().ok()? {
@@ -45,74 +50,142 @@ pub(super) async fn find_hint(error: &CliError) -> Option<String> {
     hint::hint_for_error(error)
 }
 
-/// A repository of Amazon ECR that is not there, as its ARN names it.
-struct MissingRepository<'a> {
-    region: &'a str,
-    /// None where it was the caller's own.
-    account: Option<&'a str>,
-    name: &'a str,
-}
-
-impl<'a> MissingRepository<'a> {
-    fn parse(arn: &'a str) -> Option<Self> {
-        let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        let &["arn", _, "ecr", region, account, resource] = parts.as_slice() else { return None };
-        let account = (account != "*").then_some(account);
-        Some(Self { region, account, name: resource.strip_prefix("repository/")? })
-    }
-
-    async fn suggest_repositories(&self) -> String {
-        let Self { region, account, name } = *self;
-        let listed = async {
-            let client = load_aws(Some(region.to_owned())).await.ecr_client(endpoint_url("ECR"));
-            let repositories = listing::list_repositories(&client, account, region).take(MAX_REPOSITORIES);
-            repositories.map_ok(|repository| repository.name().to_owned()).try_collect().await
-        };
-        // Both may wait for the network: the region is asked of an instance, where nothing else says it.
-        let (there, own) =
-            tokio::join!(list_with_timeout(listed), tokio::time::timeout(LISTING_TIMEOUT, load_aws(None)));
-        let (place, registry) = match account {
-            Some(account) => (format!("{region} of account {account}"), format!(" --registry-id {account}")),
-            None => (region.to_owned(), String::new()),
-        };
-        let how = format!("`aws ecr describe-repositories --region {region}{registry}`");
-        let instead = hint::suggest_existing("repositories", name, there.as_deref(), &place, &how);
-        // A URI names its region; a bare name's is that of the configuration.
-        let own = own.ok().and_then(|aws| aws.region().map(str::to_owned)).filter(|own| own != region);
-        let elsewhere = match (account, own) {
-            (None, _) => "; another region is chosen with AWS_REGION".to_owned(),
-            (Some(_), Some(own)) => format!("; the region of the AWS configuration is {}", sanitize_quoted(&own)),
-            (Some(_), None) => String::new(),
-        };
-        format!("{instead}{elsewhere}")
-    }
+/// Suggests repositories instead of the one that this ARN names; `None` if it is not the ARN of a repository.
+async fn suggest_repositories(arn: &str) -> Option<String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let &["arn", _, "ecr", region, account, resource] = parts.as_slice() else { return None };
+    let name = resource.strip_prefix("repository/")?;
+    // `*` is the caller's own account.
+    let account = (account != "*").then_some(account);
+    let listing = async {
+        let client = load_aws(Some(region.to_owned())).await.ecr_client(endpoint_url("ECR"));
+        let repositories = listing::list_repositories(&client, account, region).take(MAX_REPOSITORIES);
+        repositories.map_ok(|repository| repository.name().to_owned()).try_collect().await
+    };
+    // Both may wait for the network: without a configured region, the SDK asks the instance metadata service.
+    let (existing, configured) =
+        tokio::join!(list_with_timeout(listing), tokio::time::timeout(LISTING_TIMEOUT, load_aws(None)));
+    let (place, registry) = match account {
+        Some(account) => (format!("{region} of account {account}"), format!(" --registry-id {account}")),
+        None => (region.to_owned(), String::new()),
+    };
+    let command = format!("`aws ecr describe-repositories --region {region}{registry}`");
+    let names = suggest_existing("repositories", name, existing.as_deref(), &place, &command);
+    // A URI names its region; for a bare name it is the configured one.
+    let configured = configured.ok().and_then(|aws| aws.region().map(str::to_owned));
+    let elsewhere = match (account, configured.filter(|configured| configured != region)) {
+        (None, _) => "; choose another region with AWS_REGION".to_owned(),
+        (Some(_), Some(other)) => format!("; the region of the AWS configuration is {}", sanitize_quoted(&other)),
+        (Some(_), None) => String::new(),
+    };
+    Some(format!("{names}{elsewhere}"))
 }
 
 async fn suggest_ecr_tags(repository: &Repository, selector: &Selector) -> Option<String> {
     let tag = selector.tag()?;
     let client = load_aws(Some(repository.region().to_owned())).await.ecr_client(endpoint_url("ECR"));
-    let there = list_with_timeout(listing::list_tags(&client, repository, MAX_PAGES)).await;
-    if selector.digest().is_some() && there.iter().flatten().any(|found| found == tag.as_str()) {
-        return Some(moved_tag_hint().to_owned());
+    let existing = list_with_timeout(listing::list_tags(&client, repository, MAX_PAGES)).await;
+    if selector.digest().is_some() && existing.iter().flatten().any(|existing| existing == tag.as_str()) {
+        return Some(TAG_MOVED_HINT.to_owned());
     }
-    let how = format!("`aws ecr list-images --repository-name {} --region {}`", repository.name(), repository.region());
-    Some(hint::suggest_existing("tags", tag.as_str(), there.as_deref(), repository.name(), &how))
+    let command =
+        format!("`aws ecr list-images --repository-name {} --region {}`", repository.name(), repository.region());
+    Some(suggest_existing("tags", tag.as_str(), existing.as_deref(), repository.name(), &command))
 }
 
 async fn suggest_registry_tags(repository: &RemoteRepository, tag: &Tag) -> String {
-    let there =
-        list_with_timeout(DistributionRepository::new(repository.clone(), registry_connector()).list_tags(MAX_PAGES))
-            .await;
-    let how = format!("`skopeo list-tags docker://{repository}`");
-    hint::suggest_existing("tags", tag.as_str(), there.as_deref(), &repository.to_string(), &how)
+    let registry = DistributionRepository::new(repository.clone(), registry_connector());
+    let existing = list_with_timeout(registry.list_tags(MAX_PAGES)).await;
+    let command = format!("`skopeo list-tags docker://{repository}`");
+    suggest_existing("tags", tag.as_str(), existing.as_deref(), &repository.to_string(), &command)
 }
 
-/// Why an image that is named by tag and digest may not be there.
-fn moved_tag_hint() -> &'static str {
-    "its tag may point at another image by now: without it, the digest alone counts"
-}
-
-/// What is listed in time; why it is not does not matter beside the error that is told.
+/// Returns `None` on an error or a timeout: the error that is being reported matters more.
 async fn list_with_timeout<T>(listing: impl Future<Output = Result<Vec<T>, RegistryError>>) -> Option<Vec<T>> {
     tokio::time::timeout(LISTING_TIMEOUT, listing).await.ok()?.ok()
+}
+
+/// The hint for a name that does not exist: similar names of `place`, or else the nearest ones. If they could not be
+/// listed, it names the command that lists them.
+pub(super) fn suggest_existing(
+    kind: &str,
+    wanted: &str,
+    existing: Option<&[String]>,
+    place: &str,
+    list_command: &str,
+) -> String {
+    let Some(existing) = existing else {
+        return format!("check the name, and that you mean {place}: {list_command} lists its {kind}");
+    };
+    let ranked = rank_by_distance(wanted, existing);
+    // Names that differ in more than a third of their characters are not similar.
+    let limit = (wanted.chars().count() / 3).max(1);
+    let similar: Vec<&str> = ranked.iter().filter(|(distance, _)| *distance <= limit).map(|(_, name)| *name).collect();
+    if !similar.is_empty() {
+        let verb = if similar.len() == 1 { "It is" } else { "They are" };
+        return format!("did you mean {}? {verb} in {place}", join_names(&similar, "or"));
+    }
+    let all: Vec<&str> = ranked.iter().map(|(_, name)| *name).collect();
+    if all.is_empty() {
+        return format!("there are no {kind} in {place}");
+    }
+    format!(
+        "`{}` is not among the {kind} in {place}; the nearest: {}",
+        sanitize_quoted(wanted),
+        join_names(&all, "and")
+    )
+}
+
+/// Joins the first few names.
+fn join_names(names: &[&str], conjunction: &str) -> String {
+    let quoted: Vec<String> =
+        names.iter().take(MAX_SUGGESTIONS).map(|name| format!("`{}`", sanitize_quoted(name))).collect();
+    match quoted.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} {conjunction} {last}", others.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+/// The names with their distances, the nearest first.
+fn rank_by_distance<'a>(wanted: &str, existing: &'a [String]) -> Vec<(usize, &'a str)> {
+    let mut ranked: Vec<(usize, &str)> =
+        existing.iter().map(|name| (name_distance(wanted, name), name.as_str())).collect();
+    ranked.sort_unstable();
+    ranked.dedup();
+    ranked
+}
+
+/// The edit distance of two names; at most 1 if only the namespace was left out or is wrong.
+fn name_distance(wanted: &str, name: &str) -> usize {
+    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    let distance = strsim::osa_distance(wanted, name);
+    if name.contains('/') && last(wanted) == last(name) { distance.min(1) } else { distance }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn similar_names_are_suggested() {
+        let all = ["team/app", "team/api", "tools", "library/nginx"].map(str::to_owned);
+        for (wanted, existing, hint) in [
+            ("team/ap", &all[..], "did you mean `team/api` or `team/app`? They are in us-west-2"),
+            ("nginx", &all[3..], "did you mean `library/nginx`? It is in us-west-2"),
+            (
+                "something/else",
+                &all[..1],
+                "`something/else` is not among the repositories in us-west-2; the nearest: `team/app`",
+            ),
+            ("app", &[], "there are no repositories in us-west-2"),
+        ] {
+            assert_eq!(suggest_existing("repositories", wanted, Some(existing), "us-west-2", ""), hint);
+        }
+        assert_eq!(
+            suggest_existing("tags", "v1", None, "team/app", "`aws ecr list-images`"),
+            "check the name, and that you mean team/app: `aws ecr list-images` lists its tags"
+        );
+        let hostile = ["\u{1b}[2Jv1".to_owned()];
+        assert!(!suggest_existing("tags", "v1", Some(&hostile), "x", "").contains('\u{1b}'));
+    }
 }

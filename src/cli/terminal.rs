@@ -1,21 +1,24 @@
-//! What a person reads: colours where they help, and lines that fit.
+//! Output for people: colours if the terminal has them, and lines wrapped at its width.
 //!
-//! Does not word anything. Where nobody looks, in a file or a pipe, lines are not broken, so that `grep` finds sentences.
+//! In a file or a pipe nothing is wrapped, so that `grep` finds whole sentences.
 
+use std::error::Error;
 use std::io::{self, Write};
 
 use anstream::AutoStream;
 use anstream::stream::RawStream;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
+use textwrap::core::display_width;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
-use crate::cli::error::CliError;
+use super::error::CliError;
 use crate::report::{SpanRole, StyledLine};
-use crate::text::error_chain;
 use crate::text::sanitize;
 use crate::verdict::Verdict;
 
-/// When there are colours. Without a comment on each, so that help says it in one line.
+// No comments on the variants: the help lists them in one line then.
+/// When output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorMode {
     Auto,
@@ -23,34 +26,36 @@ pub(super) enum ColorMode {
     Never,
 }
 
-/// Lines are no longer than this, however wide the terminal is: longer ones are hard to read.
+/// The longest lines, in columns, however wide the terminal is: longer ones are hard to read.
 const MAX_WIDTH: usize = 100;
-/// And no shorter than this: narrower terminals break them themselves.
+/// The shortest lines, in columns; a narrower terminal wraps them itself.
 const MIN_WIDTH: usize = 40;
 
-/// An output, and how what is written for people looks on it.
+/// An output stream that writes styled lines.
 #[derive(Debug)]
 pub(super) struct StyledOutput<W> {
     inner: W,
     uses_color: bool,
+    /// In columns; `None` if lines are not wrapped.
     width: Option<usize>,
 }
 
 impl<W: RawStream> StyledOutput<W> {
-    pub(super) fn new(to: W, colour: ColorMode) -> Self {
-        let is_coloured = match colour {
-            ColorMode::Auto => AutoStream::choice(&to) != anstream::ColorChoice::Never,
+    /// Wraps lines at `COLUMNS` if it is set, or else at the width of the terminal.
+    pub(super) fn new(inner: W, color: ColorMode) -> Self {
+        let uses_color = match color {
+            ColorMode::Auto => AutoStream::choice(&inner) != anstream::ColorChoice::Never,
             ColorMode::Always => true,
             ColorMode::Never => false,
         };
-        let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        let seen = || {
-            let size = to.is_terminal().then(terminal_size::terminal_size).flatten();
+        let configured = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let measured = || {
+            let size = inner.is_terminal().then(terminal_size::terminal_size).flatten();
             size.map(|(terminal_size::Width(columns), _)| usize::from(columns))
         };
-        // Zero is what a terminal says that does not know.
-        let width = named.or_else(seen).filter(|columns| *columns > 0);
-        Self { uses_color: is_coloured, width: width.map(|columns| columns.clamp(MIN_WIDTH, MAX_WIDTH)), inner: to }
+        // A terminal reports 0 if it does not know its width.
+        let width = configured.or_else(measured).filter(|columns| *columns > 0);
+        Self { uses_color, width: width.map(|columns| columns.clamp(MIN_WIDTH, MAX_WIDTH)), inner }
     }
 }
 
@@ -69,58 +74,150 @@ impl<W: Write> StyledOutput<W> {
         self.uses_color
     }
 
-    /// Writes lines for people.
-    pub(super) fn write_lines(&mut self, lines: Vec<StyledLine>) -> io::Result<()> {
+    /// Writes lines, wrapped and styled, without control characters.
+    pub(super) fn write_lines(&mut self, lines: &[StyledLine]) -> io::Result<()> {
         let width = self.width.unwrap_or(usize::MAX);
-        for line in lines.into_iter().flat_map(|line| line.wrap(width)) {
-            for span in &line.spans {
-                // What is named here may be named by anybody.
-                self.write_styled(role_style(span.role), &sanitize(&span.text, usize::MAX))?;
+        for line in lines.iter().flat_map(|line| wrap_line(line, width)) {
+            for (role, text) in line {
+                let style = if self.uses_color && !text.trim().is_empty() { role_style(role) } else { Style::new() };
+                write!(self, "{style}{text}{style:#}")?;
             }
             writeln!(self)?;
         }
         Ok(())
     }
 
-    /// Writes an error with what may help; `of` is the image that it is about, where there are several.
-    pub(super) fn write_error(&mut self, of: Option<&str>, error: &CliError, hint: Option<&str>) -> io::Result<()> {
-        let said = error_chain(error);
-        let of = of.filter(|of| !said.contains(of)).map(|of| format!(" {of}:")).unwrap_or_default();
-        let said = format!("{of} {said}");
-        // The SDK lists on lines of its own where it has looked for credentials.
-        let mut said = said.lines();
-        let first = StyledLine::wrapping(2)
-            .with_span(SpanRole::Verdict(Verdict::Fails), "error:")
-            .with_text(said.next().unwrap_or_default());
-        let mut lines = vec![first];
-        lines.extend(said.map(|line| StyledLine::wrapping(4).with_text(line)));
+    /// Writes an error, its causes and the hint. `reference` is the image that it is about, if there are several.
+    pub(super) fn write_error(
+        &mut self,
+        reference: Option<&str>,
+        error: &CliError,
+        hint: Option<&str>,
+    ) -> io::Result<()> {
+        let mut messages = distinct_messages(error);
+        if let Some(reference) = reference.filter(|reference| !messages.iter().any(|text| text.contains(reference))) {
+            messages[0] = format!("{reference}: {}", messages[0]);
+        }
+        let mut lines = Vec::new();
+        for message in &messages {
+            let (indent, role, label) = match lines.len() {
+                0 => ("", SpanRole::Verdict(Verdict::Fails), "error:"),
+                _ => ("  ", SpanRole::FieldName, "caused by:"),
+            };
+            // Some messages of the SDK have several lines, which list where it looked for credentials.
+            let mut parts = message.lines();
+            let first = format!(" {}", parts.next().unwrap_or_default());
+            let line = StyledLine::wrapping(indent.len() + 2).with_text(indent);
+            lines.push(line.with_span(role, label).with_text(first));
+            lines.extend(parts.map(|part| StyledLine::wrapping(4).with_text(format!("    {}", part.trim_start()))));
+        }
         if let Some(hint) = hint {
             let hint = StyledLine::wrapping(2)
                 .with_span(SpanRole::Verdict(Verdict::Runs), "hint:")
                 .with_text(format!(" {hint}"));
             lines.extend([StyledLine::unbroken(), hint]);
         }
-        self.write_lines(lines)
-    }
-
-    fn write_styled(&mut self, style: Style, text: &str) -> io::Result<()> {
-        let style = if self.uses_color && !text.trim().is_empty() { style } else { Style::new() };
-        write!(self, "{style}{text}{style:#}")
+        self.write_lines(&lines)
     }
 }
 
+/// The messages of an error and its causes, without those that an earlier one already contains.
+fn distinct_messages(error: &CliError) -> Vec<String> {
+    let mut messages: Vec<String> = Vec::new();
+    let mut next: Option<&dyn Error> = Some(error);
+    while let Some(error) = next {
+        let message = error.to_string();
+        if !messages.iter().any(|earlier| earlier.contains(&message)) {
+            messages.push(message);
+        }
+        next = error.source();
+    }
+    messages
+}
+
 fn role_style(role: SpanRole) -> Style {
-    let sign = |verdict| match verdict {
-        Verdict::Fails => AnsiColor::Red.on_default().bold(),
-        Verdict::Unknown => AnsiColor::Yellow.on_default().bold(),
-        Verdict::Runs => AnsiColor::Green.on_default().bold(),
-        Verdict::Undeclared | Verdict::Ignored => Style::new().bold(),
-    };
     match role {
-        SpanRole::Plain => Style::new(),
-        SpanRole::Verdict(verdict) => sign(verdict),
+        SpanRole::Verdict(Verdict::Fails) => AnsiColor::Red.on_default().bold(),
+        SpanRole::Verdict(Verdict::Unknown) => AnsiColor::Yellow.on_default().bold(),
+        SpanRole::Verdict(Verdict::Runs) => AnsiColor::Green.on_default().bold(),
+        SpanRole::Verdict(Verdict::Undeclared | Verdict::Ignored) | SpanRole::Heading => Style::new().bold(),
         SpanRole::Code => AnsiColor::Red.on_default(),
         SpanRole::FieldName => Style::new().dimmed(),
-        SpanRole::Heading => Style::new().bold(),
+        SpanRole::Plain => Style::new(),
+    }
+}
+
+/// Breaks text between words so that each line has at most `width` columns. A longer word stays whole.
+pub(super) fn wrap_text(text: &str, width: usize) -> Vec<String> {
+    textwrap::wrap(text, wrap_options(width)).into_iter().map(Into::into).collect()
+}
+
+fn wrap_options<'a>(width: usize) -> Options<'a> {
+    Options::new(width)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+}
+
+/// Wraps a line like [`wrap_text`] and indents the continuation lines. Each line is a list of texts with their roles.
+fn wrap_line(line: &StyledLine, width: usize) -> Vec<Vec<(SpanRole, String)>> {
+    // Anybody may have chosen the names in a report.
+    let spans: Vec<(SpanRole, String)> =
+        line.spans.iter().map(|span| (span.role, sanitize(&span.text, usize::MAX))).collect();
+    let text: String = spans.iter().map(|(_, text)| text.as_str()).collect();
+    let Some(indent) = line.hanging_indent.filter(|_| display_width(&text) > width) else { return vec![spans] };
+    let roles: Vec<SpanRole> = spans.iter().flat_map(|(role, text)| vec![*role; text.len()]).collect();
+    let (first_indent, indent) = (text.len() - text.trim_start().len(), " ".repeat(indent));
+    let options = wrap_options(width).initial_indent(&text[..first_indent]).subsequent_indent(&indent);
+    let mut end = first_indent;
+    let mut wrapped = Vec::new();
+    for line in textwrap::wrap(&text[first_indent..], options) {
+        let indent = if wrapped.is_empty() { &text[..first_indent] } else { &indent };
+        let words = line.strip_prefix(indent).unwrap_or(&line);
+        let mut start = end + text[end..].find(words).expect("wrapping only removes spaces");
+        end = start + words.len();
+        let mut pieces = vec![(SpanRole::Plain, indent.to_owned())];
+        for roles in roles[start..end].chunk_by(PartialEq::eq) {
+            pieces.push((roles[0], text[start..start + roles.len()].to_owned()));
+            start += roles.len();
+        }
+        wrapped.push(pieces);
+    }
+    wrapped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrap(line: &StyledLine, width: usize) -> Vec<String> {
+        let text = |pieces: Vec<(SpanRole, String)>| pieces.into_iter().map(|(_, text)| text).collect();
+        wrap_line(line, width).into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn prose_is_wrapped_between_words_and_indented() {
+        let line = StyledLine::wrapping(4)
+            .with_text("  ")
+            .with_span(SpanRole::Code, "platform-mismatch:")
+            .with_text(" the config declares amd64");
+        assert_eq!(wrap(&line, 46), ["  platform-mismatch: the config declares amd64"]);
+        assert_eq!(wrap(&line, 45), ["  platform-mismatch: the config declares", "    amd64"]);
+        assert_eq!(wrap(&line, 24), ["  platform-mismatch: the", "    config declares", "    amd64"]);
+        assert_eq!(wrap_line(&line, 45)[0][1], (SpanRole::Code, "platform-mismatch:".to_owned()));
+    }
+
+    #[test]
+    fn words_and_commands_stay_whole() {
+        let digest = format!("sha256:{}", "3c".repeat(32));
+        let line = StyledLine::wrapping(2).with_text(format!("see {digest} there"));
+        assert_eq!(wrap(&line, 40), ["see".to_owned(), format!("  {digest}"), "  there".to_owned()]);
+        let command = "     docker buildx build --platform linux/amd64 --tag a:b --push .";
+        assert_eq!(wrap(&StyledLine::unbroken().with_text(command), 20), [command]);
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        assert_eq!(wrap_text("東京 東京 東京", 9), ["東京 東京", "東京"]);
     }
 }

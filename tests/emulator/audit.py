@@ -1,9 +1,9 @@
-"""Audits an emulated registry of thousands of images, kills the audit half-way, and goes on with it.
+"""Audits an emulated registry of thousands of images, kills the audit halfway, and resumes it.
 
     make test-audit
 
-Does not judge single images; the hermetic tests do. What counts here: no image is left out and none is there twice,
-however the audit was ended, and what it takes in time, requests and memory.
+Checks that every image is reported exactly once although the audit was killed, and prints time, requests and memory. The
+verdicts of single images are checked by the hermetic tests.
 """
 
 import argparse
@@ -21,12 +21,12 @@ import seed
 from check import Wrong, bounded, equal, fresh, holds, tail
 from world import CREDENTIALS, REGION, Unusable, emulator
 
-# The run takes a minute or two on two idle cores.
-BOUND = 600
+# The run takes one or two minutes on two idle cores.
+TIMEOUT = 600
 
 
 class Audit:
-    """One run of the tool over the whole registry, writing to one file."""
+    """One run of the command-line tool over the whole registry, with one results file."""
 
     def __init__(self, tool, address, results):
         self.results = results
@@ -43,17 +43,17 @@ class Audit:
         return self.results.read_bytes().count(b"\n") if self.results.exists() else 0
 
     def kill_at(self, lines):
-        """Kills it as soon as the file holds so many lines."""
+        """Kills the audit as soon as the file has this number of lines."""
         while self.lines() < lines and self.process.poll() is None:
             time.sleep(0.01)
         self.process.send_signal(signal.SIGKILL)
-        equal("how the killed run ended", self.end()[0], -signal.SIGKILL)
+        equal("the exit code of the killed run", self.end()[0], -signal.SIGKILL)
 
     def end(self):
-        """Its exit code, the seconds that it took and its peak memory in MiB."""
+        """Waits for the end; returns the exit code, the duration in seconds and the peak memory in MiB."""
         peak = 0
         while self.process.poll() is None:
-            # Not from its resource usage: what this process held when it began the other counts there.
+            # Not from the resource usage, which includes this process's memory at the time of the fork.
             peak = max(peak, self.memory())
             time.sleep(0.02)
         return self.process.returncode, time.monotonic() - self.began, peak
@@ -69,13 +69,13 @@ class Audit:
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--tool", type=Path, required=True, help="the command-line tool's binary")
-    options.add_argument("--work", type=Path, required=True, help="a directory for results and logs")
-    options.add_argument("--repositories", type=int, default=500)
-    options.add_argument("--images", type=int, default=20, help="of each repository")
+    options.add_argument("--tool", type=Path, required=True, help="the ecr-preflight binary")
+    options.add_argument("--work", type=Path, required=True, help="directory for results and logs")
+    options.add_argument("--repositories", type=int, default=500, help="number of repositories (default: %(default)s)")
+    options.add_argument("--images", type=int, default=20, help="number of images in each repository (default: %(default)s)")
     options = options.parse_args()
     work = fresh(options.work.absolute())
-    bounded(BOUND, work)
+    bounded(TIMEOUT, work)
     try:
         with emulator(work, {"EMULATOR_IMAGES": f"{options.repositories}x{options.images}"}) as address:
             run(options.tool.absolute(), address, work, options.repositories, options.images)
@@ -99,13 +99,13 @@ def run(tool, address, work, repositories, images):
     second = Audit(tool, address, results)
     code, took, peak = second.end()
     printed = second.printed.read_text()
-    equal("the exit code of the run that went on", code, 1)
+    equal("the exit code of the resumed run", code, 1)
     reports = [json.loads(line) for line in results.read_text().splitlines()]
     seen = collections.Counter((line["arrival"]["repository"], line["arrival"]["tag"]) for line in reports)
     every = {(seed.name(number), f"v{image}") for number in range(repositories) for image in range(images)}
-    equal("images that are left out", every - set(seen), set())
-    equal("images that are there twice", [one for one, count in seen.items() if count > 1], [])
-    equal("images that are nowhere", set(seen) - every, set())
+    equal("missing images", every - set(seen), set())
+    equal("duplicate images", [one for one, count in seen.items() if count > 1], [])
+    equal("unexpected images", set(seen) - every, set())
     wrong = {seed.name(number) for number in range(repositories) if seed.is_wrong(number)}
     fails = {line["arrival"]["repository"] for line in reports if line["verdict"] == "fails"}
     equal("the repositories whose images fail", fails, wrong)
@@ -113,15 +113,15 @@ def run(tool, address, work, repositories, images):
     holds("the page", results.with_suffix(".html").read_text()[:100], "<!doctype html>")
     requests = int(re.search(r", (\d+) requests", printed)[1])
     answered = total - kept
-    print(f"ok      went on: {answered} images in {took:.1f} s ({answered / took:.0f} a second), {requests} requests")
-    print(f"        ({requests / took:.0f} a second), peak memory {peak:.1f} MiB", flush=True)
+    print(f"ok      resumed: {answered} images in {took:.1f} s ({answered / took:.0f} per second), {requests} requests")
+    print(f"        ({requests / took:.0f} per second), peak memory {peak:.1f} MiB", flush=True)
 
     before = results.read_bytes()
     third = Audit(tool, address, results)
     code, took, peak = third.end()
-    equal("the exit code of the run that has nothing left", code, 1)
-    equal("whether the file is as it was", results.read_bytes() == before, True)
-    print(f"ok      nothing left to ask: listed in {took:.1f} s, peak memory {peak:.1f} MiB")
+    equal("the exit code of the run with nothing left to do", code, 1)
+    equal("whether the file is unchanged", results.read_bytes() == before, True)
+    print(f"ok      nothing left to do: listed in {took:.1f} s, peak memory {peak:.1f} MiB")
 
 
 if __name__ == "__main__":

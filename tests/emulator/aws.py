@@ -1,7 +1,4 @@
-"""The emulated AWS as its clients see it: the topic's subscribers, what reaches them, and the card in Slack.
-
-Does not know what ought to reach them.
-"""
+"""Clients of the emulated AWS: queues that subscribe to the topic, messages, tags, and the card in Slack."""
 
 import html
 import json
@@ -13,7 +10,7 @@ from world import ACCOUNT, CREDENTIALS, REGION, wait_until
 
 
 def client(service, address):
-    """A client that asks the emulator, whatever the caller's own configuration says."""
+    """Returns a client for the emulator that ignores the caller's AWS configuration."""
     config = botocore.config.Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=10)
     return boto3.client(
         service,
@@ -26,7 +23,7 @@ def client(service, address):
 
 
 def subscribed_queue(sqs, sns, topic, name, filter_policy=None):
-    """A queue that the topic may send to, and its subscription."""
+    """Creates a queue that is subscribed to the topic; returns its URL."""
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
@@ -39,7 +36,7 @@ def subscribed_queue(sqs, sns, topic, name, filter_policy=None):
 
 
 def subscribe(sns, topic, endpoint):
-    """Subscribes the HTTPS subscriber, and waits until it has confirmed."""
+    """Subscribes an HTTPS endpoint, and waits for its confirmation."""
     sns.subscribe(TopicArn=topic, Protocol="https", Endpoint=endpoint)
 
     def confirmed():
@@ -51,7 +48,7 @@ def subscribe(sns, topic, endpoint):
 
 
 def drain(sqs, queue):
-    """Every message in a queue, taken out; SNS puts an envelope around each of its own."""
+    """Receives and deletes all messages of a queue; returns their bodies. Messages from SNS have an envelope."""
     bodies = []
     while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
         for message in messages:
@@ -61,7 +58,7 @@ def drain(sqs, queue):
 
 
 def attributes(message):
-    """The message's attributes: a string each, or a list where there are several values."""
+    """Returns the message's attributes: strings, or lists if there are several values."""
     read = {"String": str, "String.Array": json.loads}
     return {name: read[value["Type"]](value["Value"]) for name, value in message["MessageAttributes"].items()}
 
@@ -71,23 +68,23 @@ def repository_arn(name):
 
 
 def declared(runtime):
-    """The resource tag that declares the runtime of a repository's images."""
+    """Returns the resource tags that declare the runtime of a repository's images."""
     return [{"Key": "intended-runtime", "Value": runtime}]
 
 
-def mark(digest, verdict, runtime):
-    """The mark that the function sets on the image of this digest."""
+def verdict_tag(digest, verdict, runtime):
+    """Returns the verdict tag that the function adds to the image with this digest."""
     return f"preflight-{verdict}-{runtime}-{digest.removeprefix('sha256:')[:12]}"
 
 
 def tags(ecr, repository, digest):
-    """The tags of one image."""
+    """Returns the tags of an image."""
     (image,) = ecr.describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])["imageDetails"]
     return set(image.get("imageTags", []))
 
 
 def show(title, card):
-    """The card as it is read in Slack, which undoes the escaping of its three control characters."""
+    """Prints the card as Slack shows it: Slack unescapes its three control characters."""
     content = card["content"]
     text = html.unescape("\n".join([content["title"], "", content["description"], "", *content["nextSteps"]]))
     print(f"\n{title}\n")

@@ -1,7 +1,4 @@
-"""Cases that are run one after another, and what a case may claim.
-
-Does not know what is tested.
-"""
+"""Runs test cases one after another, and provides their assertions."""
 
 import shutil
 import signal
@@ -13,28 +10,28 @@ from world import Unusable
 
 
 class Wrong(Exception):
-    """The function did something else than it ought to."""
+    """An assertion failed."""
 
 
 def equal(what, actual, expected):
     if actual != expected:
-        raise Wrong(f"{what}:\n  expected {expected}\n  met      {actual}")
+        raise Wrong(f"{what}:\n  expected {expected}\n  actual   {actual}")
 
 
 def holds(what, actual, *parts):
     for part in parts:
         if part not in actual:
-            raise Wrong(f"{what} lacks `{part}`:\n  {actual}")
+            raise Wrong(f"{what} does not contain `{part}`:\n  {actual}")
 
 
 def passes(case, stage):
-    """Runs one case and says how it went."""
+    """Runs one case and prints the result; returns whether it passed."""
     name = case.__name__.replace("_", " ")
     try:
         case(stage)
-    except Exception as error:  # noqa: BLE001, whatever it is, the other cases are still worth running
-        said = str(error) if isinstance(error, (Wrong, Unusable)) else traceback.format_exc()
-        print(f"FAILED  {name}\n{textwrap.indent(said, '        ')}", flush=True)
+    except Exception as error:  # noqa: BLE001, the other cases run in any case
+        message = str(error) if isinstance(error, (Wrong, Unusable)) else traceback.format_exc()
+        print(f"FAILED  {name}\n{textwrap.indent(message, '        ')}", flush=True)
         stage.forget()
         return False
     print(f"ok      {name}", flush=True)
@@ -47,14 +44,14 @@ def tail(log):
 
 
 def fresh(directory):
-    """An empty directory."""
+    """Empties or creates a directory; returns it."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     return directory
 
 
 def bounded(seconds, work):
-    """Ends the run, and with it what it started, when it takes longer or is told to end."""
+    """Exits, and so stops what was started, after this time or on SIGTERM."""
 
     def expired(*_):
         sys.exit(f"error: the run took more than {seconds} s; the logs are below {work}")

@@ -1,7 +1,4 @@
-"""The deployed stack, and everything around it that a case may change or look at.
-
-Does not know what ought to come of it; `e2e.py` does.
-"""
+"""The deployed stack, and everything around it that a case can change or read."""
 
 import collections
 import contextlib
@@ -19,35 +16,35 @@ from world import ACCOUNT, CREDENTIALS, REGION, Unusable, shell, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "preflight"
-# A mark that the rule let through would be walked in a tenth of it.
-SETTLED = 0.5
+# An unexpected invocation would appear in a tenth of this time.
+SETTLE_SECONDS = 0.5
 
-# Which runtime each repository is for, as its resource tag declares.
+# Repositories for the runtimes that their resource tags declare.
 APP_RUNNER, ECS_ARM64, LAMBDA, UNTAGGED = "grafana/grafana", "team/app", "team/function", "team/tools"
 
 Pushed = collections.namedtuple("Pushed", "repository tag digest")
 
 
 class Stage:
-    """What a case can do and ask."""
+    """What a case can do and check."""
 
     def __init__(self, address, sam, layout, subscriber, tool, work):
         self.address, self.sam, self.layout, self.subscriber = address, sam, layout, subscriber
         self.command, self.work = tool, work
-        # As the tool names the emulator's registry.
+        # The name of the emulator's registry for the command-line tool.
         self.registry = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
         self.ecr, self.sns, self.sqs = (client(one, address) for one in ("ecr", "sns", "sqs"))
         self.functions, self.logs, self.iam = (client(one, address) for one in ("lambda", "logs", "iam"))
         self.events = client("events", address)
         self.there_before = what_is_there(address)
         sam.deploy(STACK, VerdictTags="all")
-        told = outputs(address, STACK)
-        self.function, self.topic, self.log = told["FunctionName"], told["TopicArn"], told["LogGroupName"]
-        self.failures, self.undelivered = told["FailuresUrl"], told["UndeliveredUrl"]
-        self.queue = subscribed_queue(self.sqs, self.sns, self.topic, "told")
-        # The invocations that are accounted for, and the tags that the registry ought to hold.
-        self.walked, self.expected = set(), collections.defaultdict(set)
-        # Left by the first case, to be shown at the end.
+        stack = outputs(address, STACK)
+        self.function, self.topic, self.log = stack["FunctionName"], stack["TopicArn"], stack["LogGroupName"]
+        self.failures, self.undelivered = stack["FailuresUrl"], stack["UndeliveredUrl"]
+        self.queue = subscribed_queue(self.sqs, self.sns, self.topic, "notifications")
+        # The invocations that were already checked, and the expected tags of the registry.
+        self.checked, self.expected = set(), collections.defaultdict(set)
+        # Set by the first case, and shown at the end.
         self.card = None
         self._repositories()
 
@@ -59,7 +56,7 @@ class Stage:
     # The command-line tool
 
     def tool(self, *arguments):
-        """Runs it in an environment that knows of nothing but the emulator: its exit code, and what it printed."""
+        """Runs the tool against the emulator only; returns its exit code and its output."""
         environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_REGION": REGION}
         environment |= {"AWS_ENDPOINT_URL": self.address, **CREDENTIALS}
         command = [str(word) for word in (self.command, *arguments)]
@@ -71,7 +68,7 @@ class Stage:
     # Pushes
 
     def push(self, image, repository, tag, docker=False):
-        """Pushes one of the layout's images, by digest alone where there is no tag."""
+        """Pushes an image of the layout; by digest if there is no tag."""
         digest = self._digest(image)
         registry = self.address.removeprefix("http://")
         destination = f"docker://{registry}/{repository}" + (f":{tag}" if tag else f"@{digest}")
@@ -94,7 +91,7 @@ class Stage:
         return self.ecr.describe_images(repositoryName=repository, **only)["imageDetails"]
 
     def event_of(self, pushed):
-        """The event that told of a push, as it stands among the samples."""
+        """Returns the event of a push, based on a sample event."""
         event = json.loads((ROOT / "events" / "push-arm64.json").read_text())
         event["detail"] |= {"repository-name": pushed.repository, "image-tag": pushed.tag}
         event["detail"]["image-digest"] = pushed.digest
@@ -102,36 +99,36 @@ class Stage:
 
     # What the function did
 
-    def walks(self, *expected):
-        """The invocations since the last time it was asked: these and no others, in any order."""
+    def expect_invocations(self, *expected):
+        """Checks the invocations since the last check: exactly these, in any order."""
         with contextlib.suppress(Unusable):
             wait_until(lambda: len(self._invocations()) >= len(expected), 15, "invocations")
-        time.sleep(SETTLED)
-        met = self._invocations()
-        self.walked |= met.keys()
-        equal("the invocations", sorted(met.values()), sorted(expected))
+        time.sleep(SETTLE_SECONDS)
+        found = self._invocations()
+        self.checked |= found.keys()
+        equal("the invocations", sorted(found.values()), sorted(expected))
 
     def _invocations(self):
-        """How each invocation ended that is not accounted for; each has a log stream of its own in the emulator."""
-        met = collections.defaultdict(lambda: "error")
+        """Returns the results of unchecked invocations. In the emulator, each has its own log stream."""
+        found = collections.defaultdict(lambda: "error")
         for event in self.logs.filter_log_events(logGroupName=self.log)["events"]:
             stream, line = event["logStreamName"], event["message"]
-            if stream in self.walked:
+            if stream in self.checked:
                 continue
             record = json.loads(line) if line.startswith("{") else {}
             if "verdict" in record:
-                met[stream] = " ".join(filter(None, (record["verdict"], record.get("ignored"))))
+                found[stream] = " ".join(filter(None, (record["verdict"], record.get("ignored"))))
             elif line.startswith("END "):
-                # So that it is known of, even if it said nothing.
-                met[stream] = met[stream]
-        return met
+                # Registers the invocation, even if it logged no verdict.
+                found[stream] = found[stream]
+        return found
 
-    # What people were told
+    # Notifications
 
-    def tells(self, pushed, runtime, fault):
-        """The one message since the last time; gives the card in Slack."""
+    def expect_notification(self, pushed, runtime, fault):
+        """Checks that there is one new message; returns the card in Slack."""
         messages = drain(self.sqs, self.queue)
-        equal("how many messages came", len(messages), 1)
+        equal("the number of messages", len(messages), 1)
         expected = {"verdict": "fails", "repository": pushed.repository, "runtime": runtime, "fault": fault}
         equal("the attributes", attributes(messages[0]), expected)
         report = json.loads(messages[0]["Message"])
@@ -140,36 +137,36 @@ class Stage:
         wait_until(lambda: not self.subscriber.notifications.empty(), 10, "the notification over HTTPS")
         card = json.loads(self.subscriber.notifications.get()["Message"])
         holds("the card's title", card["content"]["title"], f"{pushed.repository}:{pushed.tag}")
-        equal("how many more notifications came", self.subscriber.notifications.qsize(), 0)
+        equal("the number of other notifications", self.subscriber.notifications.qsize(), 0)
         return card
 
-    def tells_nothing(self):
-        equal("how many messages came", len(drain(self.sqs, self.queue)), 0)
-        equal("how many notifications came", self.subscriber.notifications.qsize(), 0)
+    def expect_no_notification(self):
+        equal("the number of messages", len(drain(self.sqs, self.queue)), 0)
+        equal("the number of notifications", self.subscriber.notifications.qsize(), 0)
 
-    # What was marked
+    # Verdict tags
 
-    def marks(self, pushed, *marks):
-        """The image bears the tags that it was pushed under and these marks, beside those of cases before."""
+    def expect_verdict_tags(self, pushed, *verdicts):
+        """Checks that the image has the tags of its pushes, the verdict tags of earlier cases, and these verdict tags."""
         expected = self.expected[pushed.repository, pushed.digest]
-        expected |= {aws.mark(pushed.digest, verdict, runtime) for verdict, runtime in marks}
+        expected |= {aws.verdict_tag(pushed.digest, verdict, runtime) for verdict, runtime in verdicts}
         equal("the tags", aws.tags(self.ecr, pushed.repository, pushed.digest), expected)
 
-    def marks_stay_as_they_are(self):
-        """The whole registry bears the tags that were pushed, and the marks of the cases before."""
+    def expect_no_other_tags(self):
+        """Checks that all images have the pushed tags and the verdict tags of earlier cases, and no others."""
         repositories = (APP_RUNNER, ECS_ARM64, LAMBDA, UNTAGGED)
-        met = {
+        actual = {
             (repository, image["imageDigest"]): set(image.get("imageTags", []))
             for repository in repositories
             for image in self._images(repository)
             if image.get("imageTags")
         }
-        equal("the tags of the registry", met, {image: tags for image, tags in self.expected.items() if tags})
+        equal("the tags of the registry", actual, {image: tags for image, tags in self.expected.items() if tags})
 
-    # What is allowed, and what is watched
+    # Permissions and rules
 
     def rules_for(self, event):
-        """Which of the stack's rules take this event, by their names in the template."""
+        """Returns the rules of the stack that match this event, by their names in the template."""
         names = [rule["Name"] for rule in self.events.list_rules(NamePrefix=STACK)["Rules"]]
         patterns = {name: self.events.describe_rule(Name=name)["EventPattern"] for name in names}
         return {
@@ -179,7 +176,7 @@ class Stage:
         }
 
     def allowed(self, arn, service):
-        """What the function's role may do with this, of what there is to do with it."""
+        """Returns the actions of a service that the function's role allows on a resource."""
         operations = client(service, self.address).meta.service_model.operation_names
         decisions = self.iam.simulate_principal_policy(
             PolicySourceArn=self._role(),
@@ -195,11 +192,11 @@ class Stage:
     def _role(self):
         return self.functions.get_function_configuration(FunctionName=self.function)["Role"]
 
-    # What goes wrong, and is mended
+    # Failures and recovery
 
     @contextlib.contextmanager
     def denied(self, action):
-        """Takes a permission from the function's role, as somebody may by mistake, and gives it back."""
+        """Denies the function's role an action, and restores it afterwards."""
         role = self._role().rsplit("/", 1)[-1]
         statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -210,8 +207,8 @@ class Stage:
             self.iam.delete_role_policy(RoleName=role, PolicyName="by-mistake")
 
     @contextlib.contextmanager
-    def uninvocable(self):
-        """Takes from EventBridge the permission to invoke the function, and gives it back."""
+    def invocation_denied(self):
+        """Removes EventBridge's permission to invoke the function, and restores it afterwards."""
         policy = json.loads(self.functions.get_policy(FunctionName=self.function)["Policy"])
         for statement in policy["Statement"]:
             self.functions.remove_permission(FunctionName=self.function, StatementId=statement["Sid"])
@@ -227,21 +224,22 @@ class Stage:
                     SourceArn=statement["Condition"]["ArnLike"]["AWS:SourceArn"],
                 )
 
-    def fails_for_good(self, pushed, *others):
-        """The push fails at each of the three attempts, in silence; gives what the failure queue says of it."""
-        self.walks("error", "error", "error", *others)
-        self.tells_nothing()
+    def expect_permanent_failure(self, pushed, *others):
+        """Checks that the push fails in all three attempts, without a notification; returns the error message."""
+        self.expect_invocations("error", "error", "error", *others)
+        self.expect_no_notification()
         return self.failure(pushed)
 
     def failure(self, pushed):
-        """What the one failure in the queue says, of this push; it is taken out, and its event kept."""
+        """Takes the only failure out of the queue, which must be for this push; keeps its event and returns its error
+        message."""
         wait_until(lambda: self._waiting(self.failures), 10, "the message in the failure queue")
         failure, *more = drain(self.sqs, self.failures)
-        equal("how many more failures wait", len(more), 0)
+        equal("the number of other failures", len(more), 0)
         self.failed = failure["requestPayload"]
         equal("the event's digest", self.failed["detail"]["image-digest"], pushed.digest)
         equal("the condition", failure["requestContext"]["condition"], "RetriesExhausted")
-        equal("the kind of error", failure["responsePayload"]["errorType"], "ecr-preflight")
+        equal("the error type", failure["responsePayload"]["errorType"], "ecr-preflight")
         return failure["responsePayload"]["errorMessage"]
 
     def _waiting(self, queue):
@@ -250,20 +248,20 @@ class Stage:
         return int(answer["ApproximateNumberOfMessages"])
 
     def redrive(self):
-        """Gives the function the event once more that the failure queue held."""
+        """Invokes the function again with the event from the failure queue."""
         self.invoke(self.failed)
 
     def invoke(self, event):
-        """As `aws lambda invoke --invocation-type Event` does."""
+        """Invokes the function asynchronously, like `aws lambda invoke --invocation-type Event`."""
         payload = json.dumps(event).encode()
         answer = self.functions.invoke(FunctionName=self.function, InvocationType="Event", Payload=payload)
-        equal("the answer's status", answer["StatusCode"], 202)
+        equal("the response's status", answer["StatusCode"], 202)
 
     def forget(self):
-        """Takes out what a failed case left, so that the next one is not blamed for it."""
+        """Discards what a failed case left behind, so that the next case can pass."""
         with contextlib.suppress(Exception):
-            time.sleep(SETTLED)
-            self.walked |= self._invocations().keys()
+            time.sleep(SETTLE_SECONDS)
+            self.checked |= self._invocations().keys()
             for queue in (self.queue, self.failures, self.undelivered):
                 drain(self.sqs, queue)
         while not self.subscriber.notifications.empty():

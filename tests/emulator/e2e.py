@@ -1,11 +1,10 @@
-"""Builds the template, deploys it to an emulated AWS, pushes images, and holds what comes of it against what ought to.
+"""Builds the template, deploys it to an emulated AWS, pushes images, and checks the results.
 
     make e2e
 
-Does not know how the stack is deployed, how AWS is emulated, and what a client asks of it; `stack.py`, `world.py` and
-`deployed.py` do. Each case is a push of a real client, and the cases are in order: later ones count on what earlier ones
-left in the registry. IAM policies count, so that the function can do what the template allows it and nothing else. Logs
-stay in the work directory.
+`stack.py` deploys the stack, `world.py` emulates AWS, and `deployed.py` queries the deployed stack. Each case pushes
+images with a real client. Cases run in order and depend on the images of earlier ones. IAM policies are enforced, so that
+the function can do only what the template allows. Logs are kept in the work directory.
 """
 
 import argparse
@@ -21,14 +20,14 @@ from deployed import APP_RUNNER, ECS_ARM64, LAMBDA, ROOT, STACK, UNTAGGED, Stage
 from stack import Sam, what_is_there
 from world import Subscriber, Unusable, emulator, require_tools
 
-# The build takes minutes, and a quarter of an hour where nothing is cached and the machine is busy.
-BUILD_BOUND = 900
-# Everything after it; takes half a minute.
-BOUND = 240
-# How long AWS waits before a failed invocation is tried again is minutes; here it is fractions of a second.
+# The build takes minutes, or a quarter of an hour without a cache on a busy machine.
+BUILD_TIMEOUT = 900
+# Everything after the build usually takes half a minute.
+TIMEOUT = 240
+# AWS waits minutes before it retries a failed invocation; here it takes fractions of a second.
 EMULATOR = {"AUTH": "true", "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2"}
 
-# The images, by their names in the layout.
+# Names of the images in the layout.
 ARM64, AMD64, INDEX, ATTESTED = "image-of-arm64", "amd64-image", "both", "attested"
 ATTESTATION, CHART = "attestation", "chart"
 
@@ -38,139 +37,139 @@ READ = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:ListTagsForResou
 # The cases, in their order
 
 
-def an_arm64_image_for_app_runner_is_told_and_marked(stage):
+def arm64_image_for_app_runner_fails(stage):
     pushed = stage.push(ARM64, APP_RUNNER, "11.4.0", docker=True)
-    stage.walks("fails")
-    stage.card = stage.tells(pushed, "apprunner", "wrong-architecture")
+    stage.expect_invocations("fails")
+    stage.card = stage.expect_notification(pushed, "apprunner", "wrong-architecture")
     holds("the card's title", stage.card["content"]["title"], "grafana/grafana:11.4.0 will not start on App Runner")
-    stage.marks(pushed, ("fail", "apprunner"))
+    stage.expect_verdict_tags(pushed, ("fail", "apprunner"))
 
 
-def an_index_for_app_runner_passes_and_its_children_are_left_alone(stage):
+def index_for_app_runner_runs_and_its_children_are_ignored(stage):
     pushed = stage.push(INDEX, APP_RUNNER, "11.4.1")
-    stage.walks("ignored untagged", "ignored untagged", "runs")
-    stage.tells_nothing()
-    stage.marks(pushed, ("pass", "apprunner"))
+    stage.expect_invocations("ignored untagged", "ignored untagged", "runs")
+    stage.expect_no_notification()
+    stage.expect_verdict_tags(pushed, ("pass", "apprunner"))
 
 
-def an_arm64_image_with_an_attestation_for_app_runner_is_told_and_marked(stage):
+def arm64_image_with_attestation_for_app_runner_fails(stage):
     pushed = stage.push(ATTESTED, APP_RUNNER, "11.4.2")
-    stage.walks("ignored untagged", "ignored untagged", "fails")
-    stage.tells(pushed, "apprunner", "platform-missing")
-    stage.marks(pushed, ("fail", "apprunner"))
+    stage.expect_invocations("ignored untagged", "ignored untagged", "fails")
+    stage.expect_notification(pushed, "apprunner", "platform-missing")
+    stage.expect_verdict_tags(pushed, ("fail", "apprunner"))
 
 
-def an_arm64_image_with_an_attestation_runs_on_ecs(stage):
+def arm64_image_with_attestation_runs_on_ecs(stage):
     pushed = stage.push(ATTESTED, ECS_ARM64, "1.4.2")
-    stage.walks("ignored untagged", "ignored untagged", "runs")
-    stage.tells_nothing()
-    stage.marks(pushed, ("pass", "ecs-arm64"))
+    stage.expect_invocations("ignored untagged", "ignored untagged", "runs")
+    stage.expect_no_notification()
+    stage.expect_verdict_tags(pushed, ("pass", "ecs-arm64"))
 
 
-def an_amd64_image_for_ecs_on_arm64_is_told_and_marked(stage):
+def amd64_image_for_ecs_on_arm64_fails(stage):
     pushed = stage.push(AMD64, ECS_ARM64, "1.4.3")
-    stage.walks("fails")
-    stage.tells(pushed, "ecs/arm64", "wrong-architecture")
-    stage.marks(pushed, ("fail", "ecs-arm64"))
+    stage.expect_invocations("fails")
+    stage.expect_notification(pushed, "ecs/arm64", "wrong-architecture")
+    stage.expect_verdict_tags(pushed, ("fail", "ecs-arm64"))
 
 
-def an_attestation_under_a_tag_is_told_and_marked(stage):
+def tagged_attestation_fails(stage):
     pushed = stage.push(ATTESTATION, ECS_ARM64, "1.4.4")
-    stage.walks("fails")
-    stage.tells(pushed, "ecs/arm64", "attestation-tagged")
-    stage.marks(pushed, ("fail", "ecs-arm64"))
+    stage.expect_invocations("fails")
+    stage.expect_notification(pushed, "ecs/arm64", "attestation-tagged")
+    stage.expect_verdict_tags(pushed, ("fail", "ecs-arm64"))
 
 
-def an_amd64_image_runs_on_lambda(stage):
+def amd64_image_runs_on_lambda(stage):
     pushed = stage.push(AMD64, LAMBDA, "7")
-    stage.walks("runs")
-    stage.tells_nothing()
-    stage.marks(pushed, ("pass", "lambda-amd64"))
+    stage.expect_invocations("runs")
+    stage.expect_no_notification()
+    stage.expect_verdict_tags(pushed, ("pass", "lambda-amd64"))
 
 
-def an_arm64_image_for_lambda_is_told_and_marked(stage):
+def arm64_image_for_lambda_fails(stage):
     pushed = stage.push(ARM64, LAMBDA, "8", docker=True)
-    stage.walks("fails")
-    stage.tells(pushed, "lambda/amd64", "wrong-architecture")
-    stage.marks(pushed, ("fail", "lambda-amd64"))
+    stage.expect_invocations("fails")
+    stage.expect_notification(pushed, "lambda/amd64", "wrong-architecture")
+    stage.expect_verdict_tags(pushed, ("fail", "lambda-amd64"))
 
 
-def an_index_for_lambda_is_told_and_marked(stage):
+def index_for_lambda_fails(stage):
     pushed = stage.push(INDEX, LAMBDA, "9")
-    stage.walks("ignored untagged", "ignored untagged", "fails")
-    stage.tells(pushed, "lambda/amd64", "index-refused")
-    stage.marks(pushed, ("fail", "lambda-amd64"))
+    stage.expect_invocations("ignored untagged", "ignored untagged", "fails")
+    stage.expect_notification(pushed, "lambda/amd64", "index-refused")
+    stage.expect_verdict_tags(pushed, ("fail", "lambda-amd64"))
 
 
-def an_image_that_is_meant_for_nothing_is_neither_told_nor_marked(stage):
+def image_without_declaration_is_undeclared(stage):
     pushed = stage.push(ARM64, UNTAGGED, "1")
-    stage.walks("undeclared")
-    stage.tells_nothing()
-    stage.marks(pushed)
+    stage.expect_invocations("undeclared")
+    stage.expect_no_notification()
+    stage.expect_verdict_tags(pushed)
 
 
-def a_helm_chart_is_neither_told_nor_marked(stage):
+def helm_chart_is_ignored(stage):
     pushed = stage.push(CHART, APP_RUNNER, "chart-1.0.0")
-    stage.walks("ignored artifact")
-    stage.tells_nothing()
-    stage.marks(pushed)
+    stage.expect_invocations("ignored artifact")
+    stage.expect_no_notification()
+    stage.expect_verdict_tags(pushed)
 
 
-def an_untagged_image_is_neither_told_nor_marked(stage):
+def untagged_image_is_ignored(stage):
     pushed = stage.push(ARM64, ECS_ARM64, None)
-    stage.walks("ignored untagged")
-    stage.tells_nothing()
-    stage.marks(pushed)
+    stage.expect_invocations("ignored untagged")
+    stage.expect_no_notification()
+    stage.expect_verdict_tags(pushed)
 
 
-def a_push_while_the_registry_is_closed_waits_in_the_failure_queue_and_is_recovered(stage):
+def push_without_registry_access_is_recovered_from_failure_queue(stage):
     with stage.denied("ecr:BatchGetImage"):
         pushed = stage.push(AMD64, ECS_ARM64, "2.0.0")
-        said = stage.fails_for_good(pushed)
-    holds("the error", said, "ecr:BatchGetImage", aws.repository_arn(ECS_ARM64))
-    stage.marks_stay_as_they_are()
+        error = stage.expect_permanent_failure(pushed)
+    holds("the error", error, "ecr:BatchGetImage", aws.repository_arn(ECS_ARM64))
+    stage.expect_no_other_tags()
     stage.redrive()
-    stage.walks("fails")
-    stage.tells(pushed, "ecs/arm64", "wrong-architecture")
-    stage.marks(pushed, ("fail", "ecs-arm64"))
+    stage.expect_invocations("fails")
+    stage.expect_notification(pushed, "ecs/arm64", "wrong-architecture")
+    stage.expect_verdict_tags(pushed, ("fail", "ecs-arm64"))
 
 
-def a_push_while_the_topic_is_closed_is_recovered_too_and_marked_once(stage):
+def push_without_topic_access_is_recovered_and_tagged_once(stage):
     with stage.denied("sns:Publish"):
         pushed = stage.push(INDEX, LAMBDA, "10")
-        said = stage.fails_for_good(pushed, "ignored untagged", "ignored untagged")
-    holds("the error", said, "sns:Publish", stage.topic)
-    stage.marks(pushed, ("fail", "lambda-amd64"))
+        error = stage.expect_permanent_failure(pushed, "ignored untagged", "ignored untagged")
+    holds("the error", error, "sns:Publish", stage.topic)
+    stage.expect_verdict_tags(pushed, ("fail", "lambda-amd64"))
     stage.redrive()
-    stage.walks("fails")
-    stage.tells(pushed, "lambda/amd64", "index-refused")
-    stage.marks(pushed, ("fail", "lambda-amd64"))
+    stage.expect_invocations("fails")
+    stage.expect_notification(pushed, "lambda/amd64", "index-refused")
+    stage.expect_verdict_tags(pushed, ("fail", "lambda-amd64"))
 
 
-def a_push_that_the_rule_may_not_hand_over_waits_in_its_own_queue_and_is_recovered(stage):
-    with stage.uninvocable():
+def undelivered_event_is_recovered_from_its_queue(stage):
+    with stage.invocation_denied():
         pushed = stage.push(ARM64, APP_RUNNER, "11.5.0")
-        stage.walks()
-        stage.tells_nothing()
+        stage.expect_invocations()
+        stage.expect_no_notification()
     events = drain(stage.sqs, stage.undelivered)
-    equal("whose events wait", [event["detail"]["image-digest"] for event in events], [pushed.digest])
+    equal("the undelivered events", [event["detail"]["image-digest"] for event in events], [pushed.digest])
     stage.invoke(events[0])
-    stage.walks("fails")
-    stage.tells(pushed, "apprunner", "wrong-architecture")
-    stage.marks(pushed, ("fail", "apprunner"))
+    stage.expect_invocations("fails")
+    stage.expect_notification(pushed, "apprunner", "wrong-architecture")
+    stage.expect_verdict_tags(pushed, ("fail", "apprunner"))
 
 
-def each_kind_of_event_meets_the_rule_that_is_for_it_and_no_other(stage):
-    """What the emulator's registry does not do is asked of the rules, with the sample events."""
+def each_event_matches_only_its_rule(stage):
+    """Tests the rules with the sample events, because the emulator's registry does not send every kind of event."""
     replication, cache = "FunctionReplication", "FunctionPullThroughCache"
     others = {"replication": replication, "pull-through-cache": cache, "audit": "FunctionAudit"}
-    nobodys = {"delete", "referrer", "push-verdict-tag"}
+    unmatched = {"delete", "referrer", "push-verdict-tag"}
     for sample in sorted((ROOT / "events").glob("*.json")):
-        expected = set() if sample.stem in nobodys else {others.get(sample.stem, "FunctionPush")}
+        expected = set() if sample.stem in unmatched else {others.get(sample.stem, "FunctionPush")}
         equal(f"the rules for {sample.stem}", stage.rules_for(sample.read_text()), expected)
 
 
-def the_role_allows_what_the_function_does_and_nothing_else(stage):
+def role_allows_only_what_the_function_does(stage):
     equal("on a repository", stage.allowed(aws.repository_arn(ECS_ARM64), "ecr"), {*READ, "ecr:PutImage"})
     equal("on the topic", stage.allowed(stage.topic, "sns"), {"sns:Publish"})
     equal("on another topic", stage.allowed(f"{stage.topic}-other", "sns"), set())
@@ -178,39 +177,39 @@ def the_role_allows_what_the_function_does_and_nothing_else(stage):
     equal("on another queue", stage.allowed(stage.arn_of(stage.queue), "sqs"), set())
 
 
-def the_registry_holds_what_was_pushed_and_these_marks_and_nothing_else(stage):
-    stage.marks_stay_as_they_are()
-    equal("what waits in the failure queue", drain(stage.sqs, stage.failures), [])
-    equal("what waits in the rules' queue", drain(stage.sqs, stage.undelivered), [])
+def registry_has_only_pushed_tags_and_verdict_tags(stage):
+    stage.expect_no_other_tags()
+    equal("the failure queue", drain(stage.sqs, stage.failures), [])
+    equal("the queue of undelivered events", drain(stage.sqs, stage.undelivered), [])
 
 
-def the_tool_says_of_an_image_in_the_registry_what_it_says_of_it_in_its_layout(stage):
+def check_reports_the_same_for_registry_and_layout(stage):
     for image, repository, tag in [(INDEX, APP_RUNNER, "11.4.1"), (ATTESTED, ECS_ARM64, "1.4.2")]:
         there, here = f"{stage.registry}/{repository}:{tag}", f"oci:{stage.layout}:{image}"
         arguments = ["check", "--format", "json", "--runtime", "ecs/arm64", "--runtime", "apprunner"]
         (code, seen), (expected_code, expected) = stage.tool(*arguments, there), stage.tool(*arguments, here)
         equal("the exit code", code, expected_code)
-        # The commands that mend it name the image as well.
+        # The commands that fix it also name the image.
         renamed = expected.replace(here, there).replace(f"REGISTRY/IMAGE:{image}", there)
         equal("the report", seen.splitlines(), renamed.splitlines())
 
 
-def an_audit_by_the_function_is_that_of_the_tool_and_nobody_is_told(stage):
+def audit_via_lambda_equals_audit_and_notifies_nobody(stage):
     own, via = stage.work / "own.jsonl", stage.work / "via.jsonl"
     code, printed = stage.tool("audit", "--all", "--results", own)
     equal("the exit code", code, 1)
     equal("the exit code", stage.tool("audit", "--all", "--via-lambda", "--stack", STACK, "--results", via)[0], 1)
     answers = audited(own)
     equal("the answers", audited(via), answers)
-    holds("what is printed", printed, "grafana/grafana:11.4.0", "wrong-architecture")
+    holds("the output", printed, "grafana/grafana:11.4.0", "wrong-architecture")
     verdicts = [" ".join(filter(None, (one["verdict"], one.get("ignored")))) for one in answers]
-    stage.walks(*verdicts)
-    stage.tells_nothing()
-    stage.marks_stay_as_they_are()
+    stage.expect_invocations(*verdicts)
+    stage.expect_no_notification()
+    stage.expect_no_other_tags()
 
 
 def audited(results):
-    """The answers of an audit, without what only one way of asking adds, in the order of their images."""
+    """Returns the results of an audit, sorted, without the members that only one of the two modes adds."""
     answers = [json.loads(line) for line in results.read_text().splitlines()]
     for answer in answers:
         answer["arrival"].pop("eventId", None)
@@ -218,57 +217,57 @@ def audited(results):
     return sorted(answers, key=lambda answer: json.dumps(answer["arrival"], sort_keys=True))
 
 
-def a_stack_for_one_prefix_without_marks_sees_and_does_no_more_than_that(stage):
+def stack_with_prefix_and_without_verdict_tags_is_restricted(stage):
     stage.sam.deploy(STACK, VerdictTags="never", RepositoryPrefix="team/", InspectionDepth="manifest")
     outside = stage.push(ARM64, APP_RUNNER, "11.6.0")
-    stage.walks()
-    stage.tells_nothing()
-    # The rule would not hand it over; whoever does meets the role, which may not read there either.
+    stage.expect_invocations()
+    stage.expect_no_notification()
+    # The rule does not match this event. If the function is invoked directly, its role denies the read.
     stage.invoke(stage.event_of(outside))
-    stage.walks("error", "error", "error")
+    stage.expect_invocations("error", "error", "error")
     holds("the error", stage.failure(outside), "denied", aws.repository_arn(APP_RUNNER))
     equal("on a repository outside", stage.allowed(aws.repository_arn(APP_RUNNER), "ecr"), set())
     equal("on a repository inside", stage.allowed(aws.repository_arn(ECS_ARM64), "ecr"), set(READ))
     inside = stage.push(AMD64, ECS_ARM64, "2.1.0")
-    stage.walks("fails")
-    stage.tells(inside, "ecs/arm64", "wrong-architecture")
-    stage.marks(outside)
-    stage.marks(inside)
-    stage.marks_stay_as_they_are()
+    stage.expect_invocations("fails")
+    stage.expect_notification(inside, "ecs/arm64", "wrong-architecture")
+    stage.expect_verdict_tags(outside)
+    stage.expect_verdict_tags(inside)
+    stage.expect_no_other_tags()
 
 
-def deleting_the_stack_leaves_nothing_that_costs_money(stage):
+def deleting_the_stack_removes_everything_that_costs_money(stage):
     there = what_is_there(stage.address)
-    equal("the kinds that it has nothing of", [kind for kind, names in there.items() if not names], [])
+    equal("resource types that do not exist", [kind for kind, names in there.items() if not names], [])
     stage.sam.delete(STACK)
     stage.sqs.delete_queue(QueueUrl=stage.queue)
-    equal("what is there", what_is_there(stage.address), stage.there_before)
-    stage.marks_stay_as_they_are()
+    equal("the remaining resources", what_is_there(stage.address), stage.there_before)
+    stage.expect_no_other_tags()
 
 
 CASES = [
-    an_arm64_image_for_app_runner_is_told_and_marked,
-    an_index_for_app_runner_passes_and_its_children_are_left_alone,
-    an_arm64_image_with_an_attestation_for_app_runner_is_told_and_marked,
-    an_arm64_image_with_an_attestation_runs_on_ecs,
-    an_amd64_image_for_ecs_on_arm64_is_told_and_marked,
-    an_attestation_under_a_tag_is_told_and_marked,
-    an_amd64_image_runs_on_lambda,
-    an_arm64_image_for_lambda_is_told_and_marked,
-    an_index_for_lambda_is_told_and_marked,
-    an_image_that_is_meant_for_nothing_is_neither_told_nor_marked,
-    a_helm_chart_is_neither_told_nor_marked,
-    an_untagged_image_is_neither_told_nor_marked,
-    a_push_while_the_registry_is_closed_waits_in_the_failure_queue_and_is_recovered,
-    a_push_while_the_topic_is_closed_is_recovered_too_and_marked_once,
-    a_push_that_the_rule_may_not_hand_over_waits_in_its_own_queue_and_is_recovered,
-    each_kind_of_event_meets_the_rule_that_is_for_it_and_no_other,
-    the_role_allows_what_the_function_does_and_nothing_else,
-    the_registry_holds_what_was_pushed_and_these_marks_and_nothing_else,
-    the_tool_says_of_an_image_in_the_registry_what_it_says_of_it_in_its_layout,
-    an_audit_by_the_function_is_that_of_the_tool_and_nobody_is_told,
-    a_stack_for_one_prefix_without_marks_sees_and_does_no_more_than_that,
-    deleting_the_stack_leaves_nothing_that_costs_money,
+    arm64_image_for_app_runner_fails,
+    index_for_app_runner_runs_and_its_children_are_ignored,
+    arm64_image_with_attestation_for_app_runner_fails,
+    arm64_image_with_attestation_runs_on_ecs,
+    amd64_image_for_ecs_on_arm64_fails,
+    tagged_attestation_fails,
+    amd64_image_runs_on_lambda,
+    arm64_image_for_lambda_fails,
+    index_for_lambda_fails,
+    image_without_declaration_is_undeclared,
+    helm_chart_is_ignored,
+    untagged_image_is_ignored,
+    push_without_registry_access_is_recovered_from_failure_queue,
+    push_without_topic_access_is_recovered_and_tagged_once,
+    undelivered_event_is_recovered_from_its_queue,
+    each_event_matches_only_its_rule,
+    role_allows_only_what_the_function_does,
+    registry_has_only_pushed_tags_and_verdict_tags,
+    check_reports_the_same_for_registry_and_layout,
+    audit_via_lambda_equals_audit_and_notifies_nobody,
+    stack_with_prefix_and_without_verdict_tags_is_restricted,
+    deleting_the_stack_removes_everything_that_costs_money,
 ]
 
 
@@ -277,10 +276,10 @@ CASES = [
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--tools", type=Path, required=True, help="the directory of sam and cargo-lambda")
+    options.add_argument("--tools", type=Path, required=True, help="directory that contains sam and cargo-lambda")
     options.add_argument("--tool", type=Path, required=True, help="the command-line tool's binary")
-    options.add_argument("--images", type=Path, required=True, help="the OCI image layout with what is pushed")
-    options.add_argument("--work", type=Path, required=True, help="a directory for what is built and for logs")
+    options.add_argument("--images", type=Path, required=True, help="OCI image layout with the images to push")
+    options.add_argument("--work", type=Path, required=True, help="directory for the build and for logs")
     options = options.parse_args()
     try:
         failed = run(options.tools.absolute(), options.tool.absolute(), options.images.absolute(), options.work.absolute())
@@ -290,12 +289,12 @@ def main():
 
 
 def run(tools, tool, layout, work):
-    """Sets up the world and runs every case in it; gives how many failed."""
+    """Starts the emulated AWS and runs every case; returns the number of failures."""
     require_tools()
     run_in = fresh(work)
-    bounded(BUILD_BOUND, work)
+    bounded(BUILD_TIMEOUT, work)
     Sam(tools, ROOT, work).build()
-    bounded(BOUND, work)
+    bounded(TIMEOUT, work)
     with contextlib.ExitStack() as world:
         subscriber = Subscriber()
         endpoint = world.enter_context(subscriber.start(run_in))

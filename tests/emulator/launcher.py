@@ -1,20 +1,20 @@
-"""Starts ministack, an emulator of AWS, with those of its functions replaced in which it falls short of AWS.
+"""Starts ministack, an AWS emulator, and replaces those of its functions that differ from AWS.
 
-Does not know what is tested. Every replacement names the behaviour of AWS that it restores; the sources are the ECR
-API reference's pages of the actions, and the user guides' pages that are named. The address and the account come from
-ministack's own variables; whether IAM policies count is its `AUTH`.
+Every replacement documents the behavior of AWS that it restores. The sources are the pages of the actions in the ECR API
+reference, and the linked pages of the user guides. Address and account are ministack's own variables; its `AUTH` enables
+IAM policies.
 
-What differs and is left as it is, so that nothing may be concluded from it here:
+These differences remain, so the tests prove nothing about them:
 
-- Throttling and encryption keys are not enforced, nor is who may push to the registry.
-- The deletion of an image sends no event.
-- Lambda waits a fraction of a second between attempts, where AWS waits minutes.
-- Alarms stay as they are made: the metrics of SQS that they watch are not kept.
-- EventBridge does not try again what it could not hand over; it gives it to the dead-letter queue at once.
-- BatchGetImage ignores `acceptedMediaTypes`; ECR may translate a manifest that is asked for by tag alone.
-- A tag that no image has, asked for beside a digest, is not noticed; what ECR answers then is not documented.
-- GetDownloadUrlForLayer hands out an address for blobs that are not there; ECR answers LayersNotFoundException.
-- SNS: message attributes of the type `String.Array` are delivered, but its limits of size and count are not checked.
+- Throttling, encryption keys and permissions to push are not enforced.
+- Deleting an image sends no event.
+- Lambda waits fractions of a second between attempts; AWS waits minutes.
+- Alarms never change their state, because the SQS metrics do not exist.
+- EventBridge does not retry a failed delivery; it sends the event to the dead-letter queue at once.
+- BatchGetImage ignores `acceptedMediaTypes`; ECR can convert a manifest that is requested by tag alone.
+- A request with a digest and a tag that does not exist succeeds; the response of ECR is not documented.
+- GetDownloadUrlForLayer returns a URL for blobs that do not exist; ECR responds with LayersNotFoundException.
+- SNS delivers message attributes of the type `String.Array`, but does not enforce their limits.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import ecr, eventbridge, lambda_svc, sqs
 
-# What follows the question mark stands for the signature of a presigned address, which is a secret.
+# Represents the signature of a presigned URL, which is a secret.
 SIGNATURE = os.environ["EMULATOR_SIGNATURE"]
 
 ministack_batch_get_image = ecr._batch_get_image
@@ -47,8 +47,8 @@ ministack_pin_request_origin = iam_evaluator.pin_request_origin
 
 
 def batch_get_image(data):
-    """ECR: a digest and a tag in one identifier must belong together, else ImageTagDoesNotMatchDigest; and the answer
-    names an image as it was asked for, not by the tag that was set last."""
+    """ECR: a digest and a tag in one identifier must match, otherwise the failure is ImageTagDoesNotMatchDigest; and the
+    response identifies an image as in the request, not by its newest tag."""
     status, headers, body = ministack_batch_get_image({**data, "imageIds": []})
     if status != 200:
         return status, headers, body
@@ -76,7 +76,7 @@ def is_moved(repository, asked):
 
 
 def get_download_url_for_layer(data):
-    """ECR: the address leads to the blob, and whoever has it may read the blob; ministack's leads nowhere."""
+    """ECR: the URL is that of the blob, and grants access to it; ministack's URL does not exist."""
     status, headers, body = ministack_get_download_url_for_layer(data)
     if status != 200:
         return status, headers, body
@@ -88,13 +88,13 @@ def get_download_url_for_layer(data):
 
 
 def describe_repositories(data):
-    """ECR: a page holds no more than is asked for, and names where the next one begins."""
+    """ECR: a page has at most `maxResults` entries, and a token for the next page."""
     return paged(ministack_describe_repositories({**data, "maxResults": None}), "repositories", data)
 
 
 def describe_images(data):
-    """ECR: the same; untagged images are left out where tagged ones are asked for; and the type of an artifact is that
-    of its config, not of its manifest."""
+    """ECR: pages as above; untagged images are omitted if the request asks for tagged ones; and the artifact media type is
+    that of the config, not of the manifest."""
     status, headers, body = ministack_describe_images(data)
     if status != 200:
         return status, headers, body
@@ -111,7 +111,7 @@ def describe_images(data):
 
 
 def paged(reply, key, data):
-    """One page of what a reply lists."""
+    """Returns one page of a reply."""
     status, headers, body = reply
     if status != 200:
         return status, headers, body
@@ -123,22 +123,22 @@ def paged(reply, key, data):
 
 
 def put_image(data):
-    """ECR: a digest that is not the manifest's, a manifest of no known type, and a tag that the very image has already
-    are refused; ministack stores whatever it is given. Where tags are immutable it refuses any that is there, whichever
-    image has it, and so does ECR: <https://github.com/aws/containers-roadmap/issues/2179>."""
+    """ECR: rejects a digest that does not match the manifest, a manifest of unknown media type, and a tag that the same
+    image already has; ministack accepts them. If tags are immutable, both reject a tag that any image already has:
+    <https://github.com/aws/containers-roadmap/issues/2179>."""
     manifest, digest, tag = data.get("imageManifest", ""), data.get("imageDigest"), data.get("imageTag")
     actual = "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
     if digest and digest != actual:
-        said = f"The provided digest '{digest}' does not match the manifest's, '{actual}'"
-        return error_response_json("ImageDigestDoesNotMatchException", said, 400)
+        message = f"The provided digest '{digest}' does not match the manifest's, '{actual}'"
+        return error_response_json("ImageDigestDoesNotMatchException", message, 400)
     if not data.get("imageManifestMediaType") and not json.loads(manifest).get("mediaType"):
-        return error_response_json("InvalidParameterException", "The manifest's media type is not known", 400)
+        return error_response_json("InvalidParameterException", "The manifest's media type is unknown", 400)
     repository = data.get("repositoryName", "")
     mutable = ecr._repositories.get(repository, {}).get("imageTagMutability") == "MUTABLE"
     holder = ecr._find_image(repository, {"imageTag": tag}) if tag and mutable else None
     if holder is not None and holder["imageDigest"] == actual:
-        said = f"Image with digest '{actual}' and tag '{tag}' already exists"
-        return error_response_json("ImageAlreadyExistsException", said, 400)
+        message = f"Image with digest '{actual}' and tag '{tag}' already exists"
+        return error_response_json("ImageAlreadyExistsException", message, 400)
     status, headers, body = ministack_put_image(data)
     if status == 200:
         announce_push(repository, actual, tag)
@@ -146,7 +146,7 @@ def put_image(data):
 
 
 def put_manifest(name, reference, headers, body):
-    """ECR: a push over the registry's protocol sends an event as well."""
+    """ECR: a push through the registry protocol also sends an event."""
     answer = ministack_put_manifest(name, reference, headers, body)
     if answer[0] == 201:
         by_digest = reference.startswith("sha256:")
@@ -155,9 +155,9 @@ def put_manifest(name, reference, headers, body):
 
 
 def announce_push(repository, digest, tag):
-    """ECR: one event for each manifest that is put, and for each tag that PutImage sets; without a tag it is empty:
-    <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>. An index has no config, and so no
-    type of artifact."""
+    """ECR: sends one event for each pushed manifest and for each tag that PutImage adds; without a tag, `image-tag` is
+    empty: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>. An index has no config, so its
+    event has no artifact media type."""
     image = ecr._find_image(repository, {"imageDigest": digest})
     detail = {"result": "SUCCESS", "repository-name": repository, "image-digest": digest, "action-type": "PUSH"}
     detail |= {"image-tag": tag or "", "manifest-media-type": image["imageManifestMediaType"]}
@@ -165,7 +165,7 @@ def announce_push(repository, digest, tag):
     if config is not None:
         detail["artifact-media-type"] = config["mediaType"]
     entry = {"Source": "aws.ecr", "DetailType": "ECR Image Action", "Detail": json.dumps(detail), "Resources": []}
-    # PutEvents rightly refuses a source of AWS's own to anybody else.
+    # PutEvents rejects a source of AWS from other callers.
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
@@ -173,9 +173,9 @@ def announce_push(repository, digest, tag):
 
 
 def invoke_target(target, event, rule, view=None):
-    """EventBridge: a rule invokes a function only where the function's policy lets it, and asynchronously, so that
-    Lambda's retries and destinations count; what it cannot hand over goes to the target's dead-letter queue. ministack
-    asks nobody, invokes once, and drops the rest:
+    """EventBridge: a rule invokes a function only if the function's policy allows it, and asynchronously, so that
+    Lambda's retries and destinations apply; undeliverable events go to the target's dead-letter queue. ministack checks
+    no policy, invokes once, and drops failures:
     <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>."""
     if parse_arn(target["Arn"]).service != "lambda":
         return ministack_invoke_target(target, event, rule, view)
@@ -186,12 +186,12 @@ def invoke_target(target, event, rule, view=None):
         record = lambda_svc._execution_record_for_config(function, config)
         lambda_svc.invoke_async_with_retry(record, view.event_with_detail())
     else:
-        bury(target, view.event_with_detail(), rule)
+        send_to_dead_letter_queue(target, view.event_with_detail(), rule)
     return None
 
 
-def bury(target, event, rule):
-    """EventBridge: the queue's own policy must let the rule send to it."""
+def send_to_dead_letter_queue(target, event, rule):
+    """EventBridge: sends an event to the dead-letter queue, if the queue's policy allows it."""
     arn = target.get("DeadLetterConfig", {}).get("Arn")
     queue = sqs._queue_by_arn(arn) if arn else None
     if queue and permits(queue["attributes"].get("Policy"), "sqs:SendMessage", arn, rule["Arn"]):
@@ -199,7 +199,7 @@ def bury(target, event, rule):
 
 
 def permits(policy, action, resource, rule):
-    """Whether a resource's policy lets EventBridge do this on behalf of the rule."""
+    """Returns whether a resource's policy allows EventBridge this action on behalf of the rule."""
     asked = iam_evaluator.EvalContext(
         principal_arn="*",
         principal_type="Service",
@@ -217,7 +217,7 @@ def permits(policy, action, resource, rule):
 
 
 def route_async_failure(destination, function, event, result):
-    """Lambda: what failed for good is sent to its destination only where the function's role may send there:
+    """Lambda: a failed event is sent to its destination only if the function's role allows it:
     <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>."""
     role = lambda_svc._functions[function]["config"]["Role"]
     asked = iam_evaluator.EvalContext(
@@ -237,13 +237,13 @@ def route_async_failure(destination, function, event, result):
 
 
 def extract_resource_arn(service, method, path, headers, body, *rest):
-    """IAM: ECR's ListTagsForResource is asked of the repository that it names by ARN; ministack asks it of all."""
+    """IAM: the resource of ECR's ListTagsForResource is the repository in the request; ministack takes all."""
     named = json.loads(body).get("resourceArn") if service == "ecr" and body else None
     return named or ministack_extract_resource_arn(service, method, path, headers, body, *rest)
 
 
 def pin_request_origin(source_ip, _secure_transport):
-    """AWS is spoken to over TLS, and policies that ask for it are met; the emulator listens without, on loopback."""
+    """IAM: policies that require TLS are satisfied on AWS; the emulator listens on loopback without TLS."""
     ministack_pin_request_origin(source_ip, True)
 
 
@@ -256,7 +256,7 @@ ecr._v2_put_manifest = put_manifest
 eventbridge._invoke_target = invoke_target
 lambda_svc._route_async_failure = route_async_failure
 iam_actions.extract_resource_arn = extract_resource_arn
-# Both, as the application has the name already.
+# In both modules, because the application has imported the name.
 iam_evaluator.pin_request_origin = pin_request_origin
 app.pin_request_origin = pin_request_origin
 

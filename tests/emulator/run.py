@@ -1,9 +1,9 @@
-"""Runs the function's real binary against an emulated AWS and holds what it does against what it ought to do.
+"""Runs the function's real binary against an emulated AWS and checks its responses, messages and verdict tags.
 
     make test-emulator
 
-Does not know how the world is made; `world.py` does. Each case is one event, or a few in a row, and the cases are in
-order: later ones count on what earlier ones left in the registry. Logs of both processes stay in the work directory.
+`world.py` emulates AWS. Each case sends one event or several. Cases run in order and depend on the images of earlier
+ones. The logs of both processes are kept in the work directory.
 """
 
 import argparse
@@ -32,20 +32,20 @@ from world import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-# The whole run takes a tenth of it; what takes longer hangs.
-BOUND = 110
+# The run usually takes a tenth of this time.
+TIMEOUT = 110
 
-# Which runtime each repository is for, as its resource tag declares.
+# Repositories for the runtimes that their resource tags declare.
 APP_RUNNER, ECS_ARM64, UNTAGGED = "grafana/grafana", "team/app", "team/tools"
 
 
 # The cases, in their order
 
 
-def an_arm64_image_for_app_runner_is_told_and_marked(stage):
+def arm64_image_for_app_runner_fails(stage):
     stage.push("arm64", APP_RUNNER, "11.4.0", docker=True)
     event = stage.event("push-arm64", APP_RUNNER, "11.4.0")
-    report = stage.responds(event, "fails")
+    report = stage.expect_verdict(event, "fails")
     message = stage.only_message()
     equal("the body for SQS is the report", json.loads(message["Message"]), report)
     expected = {"verdict": "fails", "repository": APP_RUNNER, "runtime": "apprunner", "fault": "wrong-architecture"}
@@ -57,189 +57,190 @@ def an_arm64_image_for_app_runner_is_told_and_marked(stage):
     equal("the card's thread", card["metadata"]["threadId"], event["detail"]["image-digest"])
     holds("the card's title", card["content"]["title"], "grafana/grafana:11.4.0 will not start on App Runner")
     holds("the card's steps", "".join(card["content"]["nextSteps"]), "linux/amd64")
-    equal("the tags", stage.tags(APP_RUNNER, event), {"11.4.0", stage.mark(event, "fail", "apprunner")})
+    equal("the tags", stage.tags(APP_RUNNER, event), {"11.4.0", stage.verdict_tag(event, "fail", "apprunner")})
     stage.card = card
 
 
-def the_same_event_once_more_sets_no_second_mark(stage):
+def repeated_event_adds_no_second_verdict_tag(stage):
     event = stage.event("push-arm64", APP_RUNNER, "11.4.0")
     before = stage.tags(APP_RUNNER, event)
-    mark = stage.mark(event, "fail", "apprunner")
-    equal("a second PutImage is refused", stage.put_image_again(APP_RUNNER, mark), "ImageAlreadyExistsException")
-    stage.responds(event, "fails")
+    verdict_tag = stage.verdict_tag(event, "fail", "apprunner")
+    equal("a second PutImage is refused", stage.put_image_again(APP_RUNNER, verdict_tag), "ImageAlreadyExistsException")
+    stage.expect_verdict(event, "fails")
     stage.only_message()
     stage.notification()
     equal("the tags", stage.tags(APP_RUNNER, event), before)
 
 
-def an_amd64_image_for_ecs_on_arm64_is_told_and_marked(stage):
+def amd64_image_for_ecs_on_arm64_fails(stage):
     stage.push("amd64", ECS_ARM64, "1.4.2")
     event = stage.event("push-arm64-for-ecs-amd64", ECS_ARM64, "1.4.2")
-    report = stage.responds(event, "fails")
+    report = stage.expect_verdict(event, "fails")
     equal("the platform", report["image"]["platforms"], ["linux/amd64"])
     message = stage.only_message()
     expected = {"verdict": "fails", "repository": ECS_ARM64, "runtime": "ecs/arm64", "fault": "wrong-architecture"}
     equal("the attributes", attributes(message), expected)
     stage.notification()
-    equal("the tags", stage.tags(ECS_ARM64, event), {"1.4.2", stage.mark(event, "fail", "ecs-arm64")})
+    equal("the tags", stage.tags(ECS_ARM64, event), {"1.4.2", stage.verdict_tag(event, "fail", "ecs-arm64")})
 
 
-def the_index_runs_on_app_runner(stage):
+def index_runs_on_app_runner(stage):
     stage.push("index", APP_RUNNER, "11.4.1")
     event = stage.event("push-index", APP_RUNNER, "11.4.1")
-    report = stage.responds(event, "runs")
+    report = stage.expect_verdict(event, "runs")
     equal("the platforms", set(report["image"]["platforms"]), {"linux/amd64", "linux/arm64"})
     stage.no_message()
-    equal("the tags", stage.tags(APP_RUNNER, event), {"11.4.1", stage.mark(event, "pass", "apprunner")})
+    equal("the tags", stage.tags(APP_RUNNER, event), {"11.4.1", stage.verdict_tag(event, "pass", "apprunner")})
 
 
-def the_index_runs_on_ecs(stage):
+def index_runs_on_ecs(stage):
     stage.push("index", ECS_ARM64, "2.0.0")
     event = stage.event("push-index", ECS_ARM64, "2.0.0")
-    stage.responds(event, "runs")
+    stage.expect_verdict(event, "runs")
     stage.no_message()
-    equal("the tags", stage.tags(ECS_ARM64, event), {"2.0.0", stage.mark(event, "pass", "ecs-arm64")})
+    equal("the tags", stage.tags(ECS_ARM64, event), {"2.0.0", stage.verdict_tag(event, "pass", "ecs-arm64")})
 
 
-def a_mark_among_immutable_tags_is_there_already_on_the_second_delivery(stage):
-    """Of an image that runs nobody else is told, so that a mark refused would fail the whole event."""
+def repeated_event_succeeds_with_immutable_tags(stage):
+    """An image that runs sends no message, so a rejected verdict tag would fail the whole event."""
     event = stage.event("push-index", ECS_ARM64, "2.0.0")
-    before, mark = stage.tags(ECS_ARM64, event), stage.mark(event, "pass", "ecs-arm64")
-    equal("a second PutImage is refused", stage.put_image_again(ECS_ARM64, mark), "ImageTagAlreadyExistsException")
-    stage.responds(event, "runs")
+    before, verdict_tag = stage.tags(ECS_ARM64, event), stage.verdict_tag(event, "pass", "ecs-arm64")
+    equal("a second PutImage is refused", stage.put_image_again(ECS_ARM64, verdict_tag), "ImageTagAlreadyExistsException")
+    stage.expect_verdict(event, "runs")
     stage.no_message()
     equal("the tags", stage.tags(ECS_ARM64, event), before)
 
 
-def a_mark_that_another_image_has_is_an_error(stage):
+def verdict_tag_of_another_image_is_an_error(stage):
     stage.push("arm64", ECS_ARM64, "1.4.3")
     event = stage.event("push-arm64", ECS_ARM64, "1.4.3")
-    mark = stage.mark(event, "pass", "ecs-arm64")
-    stage.put_image(ECS_ARM64, "1.4.2", mark)
-    holds("the error", stage.fails(event), "the mark was not set", repository_arn(ECS_ARM64), mark, "another image")
+    verdict_tag = stage.verdict_tag(event, "pass", "ecs-arm64")
+    stage.put_image(ECS_ARM64, "1.4.2", verdict_tag)
+    error = stage.expect_error(event)
+    holds("the error", error, "the mark was not set", repository_arn(ECS_ARM64), verdict_tag, "another image")
     equal("the tags", stage.tags(ECS_ARM64, event), {"1.4.3"})
 
 
-def an_index_that_is_meant_for_nothing_is_neither_told_nor_marked(stage):
+def index_without_declaration_is_undeclared(stage):
     stage.push("index", UNTAGGED, "2.0.0")
     event = stage.event("push-index", UNTAGGED, "2.0.0")
-    stage.responds(event, "undeclared")
+    stage.expect_verdict(event, "undeclared")
     stage.no_message()
     equal("the tags", stage.tags(UNTAGGED, event), {"2.0.0"})
 
 
-def an_index_for_lambda_is_told_whatever_it_holds(stage):
+def index_for_lambda_fails_for_each_architecture(stage):
     tag = "v7-lambda-amd64-arm64"
     stage.push("index", UNTAGGED, tag)
     event = stage.event("push-index-for-lambda", UNTAGGED, tag)
-    stage.responds(event, "fails")
+    stage.expect_verdict(event, "fails")
     expected = {"verdict": "fails", "repository": UNTAGGED, "fault": "index-refused"}
     expected["runtime"] = ["lambda/amd64", "lambda/arm64"]
     equal("the attributes", attributes(stage.only_message()), expected)
     stage.notification()
-    marks = {stage.mark(event, "fail", runtime) for runtime in ("lambda-amd64", "lambda-arm64")}
-    equal("the tags", stage.tags(UNTAGGED, event), {"2.0.0", tag} | marks)
+    expected_tags = {stage.verdict_tag(event, "fail", runtime) for runtime in ("lambda-amd64", "lambda-arm64")}
+    equal("the tags", stage.tags(UNTAGGED, event), {"2.0.0", tag} | expected_tags)
 
 
-def an_untagged_child_is_left_to_its_index(stage):
+def untagged_child_of_an_index_is_ignored(stage):
     child = stage.index_children(ECS_ARM64, "2.0.0")[1]
     event = stage.event("push-untagged", ECS_ARM64, "", child)
     before = stage.tags(ECS_ARM64, event)
-    stage.ignores(event, "untagged")
+    stage.expect_ignored(event, "untagged")
     equal("the tags", stage.tags(ECS_ARM64, event), before)
 
 
-def its_own_mark_is_not_judged(stage):
+def verdict_tag_push_is_ignored(stage):
     image = stage.event("push-arm64", APP_RUNNER, "11.4.0")
-    mark = stage.mark(image, "fail", "apprunner")
+    verdict_tag = stage.verdict_tag(image, "fail", "apprunner")
     before = stage.tags(APP_RUNNER, image)
-    stage.ignores(stage.event("push-verdict-tag", APP_RUNNER, mark), "verdict-tag")
+    stage.expect_ignored(stage.event("push-verdict-tag", APP_RUNNER, verdict_tag), "verdict-tag")
     equal("the tags", stage.tags(APP_RUNNER, image), before)
 
 
-def a_tag_that_has_moved_on_is_not_judged(stage):
+def moved_tag_is_ignored(stage):
     stage.push("arm64", APP_RUNNER, "latest")
     event = stage.event("push-superseded", APP_RUNNER, "latest")
     before = stage.tags(APP_RUNNER, event)
     stage.push("index", APP_RUNNER, "latest")
-    stage.ignores(event, "superseded")
+    stage.expect_ignored(event, "superseded")
     equal("the tags", stage.tags(APP_RUNNER, event), before - {"latest"})
 
 
-def an_image_that_was_deleted_is_not_judged(stage):
+def deleted_image_is_ignored(stage):
     stage.push("arm64", APP_RUNNER, "short-lived", docker=True)
     event = stage.event("push-arm64", APP_RUNNER, "short-lived", "sha256:" + "0" * 64)
     stage.ecr.batch_delete_image(repositoryName=APP_RUNNER, imageIds=[{"imageTag": "short-lived"}])
-    stage.ignores(event, "deleted")
+    stage.expect_ignored(event, "deleted")
 
 
-def a_missing_repository_is_an_error_that_names_it_and_later_one_that_was_deleted(stage):
+def missing_repository_is_an_error_only_for_new_events(stage):
     event = stage.event("push-arm64", "team/gone", "1", "sha256:" + "0" * 64)
-    stage.ignores(event, "deleted")
+    stage.expect_ignored(event, "deleted")
     now = datetime.datetime.now(datetime.timezone.utc)
-    said = stage.fails(event | {"time": now.strftime("%Y-%m-%dT%H:%M:%SZ")})
-    holds("the error", said, "ecr:BatchGetImage", repository_arn("team/gone"), "does not exist")
+    error = stage.expect_error(event | {"time": now.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    holds("the error", error, "ecr:BatchGetImage", repository_arn("team/gone"), "does not exist")
 
 
-def a_blob_that_the_storage_does_not_hand_out_is_an_error_without_its_address(stage):
-    """On AWS a blob that was never there has no address; here it has one that answers 404, as an expired one would."""
+def unavailable_blob_is_an_error_without_its_url(stage):
+    """ECR returns no URL for a missing blob. Here, the URL responds with status 404, like one that has expired."""
     stage.push("arm64", APP_RUNNER, "11.4.2")
     event = stage.event("push-arm64", APP_RUNNER, "11.4.2")
     config = stage.manifest(APP_RUNNER, "11.4.2")["config"]["digest"]
     stage.lose_blob(APP_RUNNER, config)
     before = stage.tags(APP_RUNNER, event)
-    holds("the error", stage.fails(event), config, "status 404")
+    holds("the error", stage.expect_error(event), config, "status 404")
     equal("the tags", stage.tags(APP_RUNNER, event), before)
 
 
-def a_missing_topic_is_an_error_that_names_it(stage):
+def missing_topic_is_an_error_that_names_it(stage):
     event = stage.event("push-arm64-for-ecs-amd64", ECS_ARM64, "1.4.2")
     stage.sns.delete_topic(TopicArn=stage.topic)
-    holds("the error", stage.fails(event), "sns:Publish", stage.topic, "there is no such topic")
+    holds("the error", stage.expect_error(event), "sns:Publish", stage.topic, "there is no such topic")
 
 
-def filters_on_attributes_let_through_what_they_name(stage):
-    told = [attributes(message)["runtime"] for message in drain(stage.sqs, stage.filtered_queue)]
+def message_attributes_can_be_filtered(stage):
+    passed = [attributes(message)["runtime"] for message in drain(stage.sqs, stage.filtered_queue)]
     expected = ["apprunner", "apprunner", ["lambda/amd64", "lambda/arm64"]]
-    equal("what a filter on the runtime let through", told, expected)
+    equal("messages that passed a filter on the runtime", passed, expected)
 
 
-def the_log_holds_what_went_wrong_and_no_presigned_address(stage):
+def log_has_errors_and_no_presigned_url(stage):
     log = stage.log.read_text()
     holds("the log", log, "storage service answered with status 404")
-    equal("how often it holds the signature", log.count(SIGNATURE), 0)
-    equal("how often a mark was refused", log.count('"mark refused"'), 1)
+    equal("occurrences of the signature", log.count(SIGNATURE), 0)
+    equal("occurrences of a rejected verdict tag", log.count('"mark refused"'), 1)
     levels = {json.loads(line)["level"] for line in log.splitlines()}
     equal("every line is JSON, of these levels", levels, {"INFO", "ERROR"})
 
 
 CASES = [
-    an_arm64_image_for_app_runner_is_told_and_marked,
-    the_same_event_once_more_sets_no_second_mark,
-    an_amd64_image_for_ecs_on_arm64_is_told_and_marked,
-    the_index_runs_on_app_runner,
-    the_index_runs_on_ecs,
-    a_mark_among_immutable_tags_is_there_already_on_the_second_delivery,
-    a_mark_that_another_image_has_is_an_error,
-    an_index_that_is_meant_for_nothing_is_neither_told_nor_marked,
-    an_index_for_lambda_is_told_whatever_it_holds,
-    an_untagged_child_is_left_to_its_index,
-    its_own_mark_is_not_judged,
-    a_tag_that_has_moved_on_is_not_judged,
-    an_image_that_was_deleted_is_not_judged,
-    a_missing_repository_is_an_error_that_names_it_and_later_one_that_was_deleted,
-    a_blob_that_the_storage_does_not_hand_out_is_an_error_without_its_address,
-    a_missing_topic_is_an_error_that_names_it,
-    filters_on_attributes_let_through_what_they_name,
-    the_log_holds_what_went_wrong_and_no_presigned_address,
+    arm64_image_for_app_runner_fails,
+    repeated_event_adds_no_second_verdict_tag,
+    amd64_image_for_ecs_on_arm64_fails,
+    index_runs_on_app_runner,
+    index_runs_on_ecs,
+    repeated_event_succeeds_with_immutable_tags,
+    verdict_tag_of_another_image_is_an_error,
+    index_without_declaration_is_undeclared,
+    index_for_lambda_fails_for_each_architecture,
+    untagged_child_of_an_index_is_ignored,
+    verdict_tag_push_is_ignored,
+    moved_tag_is_ignored,
+    deleted_image_is_ignored,
+    missing_repository_is_an_error_only_for_new_events,
+    unavailable_blob_is_an_error_without_its_url,
+    missing_topic_is_an_error_that_names_it,
+    message_attributes_can_be_filtered,
+    log_has_errors_and_no_presigned_url,
 ]
 
 
-# What a case can do and ask
+# What a case can do and check
 
 
 class Stage:
-    """The function, and everything around it that a case may change or look at."""
+    """The function, and everything around it that a case can change or read."""
 
     def __init__(self, address, images, function, subscriber, log):
         self.address, self.images, self.function = address, images, function
@@ -247,9 +248,9 @@ class Stage:
         self.ecr, self.sns, self.sqs = (client(service, address) for service in ("ecr", "sns", "sqs"))
         self.topic = self.sns.create_topic(Name="preflight")["TopicArn"]
         self.queue = subscribed_queue(self.sqs, self.sns, self.topic, "all")
-        wanted = {"runtime": ["apprunner", "lambda/arm64"]}
-        self.filtered_queue = subscribed_queue(self.sqs, self.sns, self.topic, "filtered", wanted)
-        # Left by the first case, to be shown at the end.
+        matched = {"runtime": ["apprunner", "lambda/arm64"]}
+        self.filtered_queue = subscribed_queue(self.sqs, self.sns, self.topic, "filtered", matched)
+        # Set by the first case, and shown at the end.
         self.card = None
         self._repositories()
 
@@ -264,73 +265,73 @@ class Stage:
         self.images.push(name, self.address, repository, tag, docker)
 
     def event(self, sample, repository, tag, digest=None):
-        """A sample event, made to name this image; by default the one that the tag points at now."""
+        """Returns a sample event for this image; by default, for the image that has the tag now."""
         event = json.loads((ROOT / "events" / f"{sample}.json").read_text())
         digest = digest or self._image(repository, tag)["imageId"]["imageDigest"]
         event["id"] = str(uuid.uuid4())
         event["detail"] |= {"repository-name": repository, "image-tag": tag, "image-digest": digest}
         return event
 
-    def responds(self, event, verdict):
-        """Delivers the event; it must end well, with this verdict. Gives the report."""
+    def expect_verdict(self, event, verdict):
+        """Sends the event, which must succeed with this verdict; returns the report."""
         ending, report = self.function.invoke(event)
-        equal("the ending", (ending, report if ending == "error" else None), ("response", None))
+        equal("the kind of response", (ending, report if ending == "error" else None), ("response", None))
         equal("the verdict", report["verdict"], verdict)
         return report
 
-    def ignores(self, event, why):
-        """Delivers the event; it must be ignored for this reason, in silence."""
-        equal("the reason", self.responds(event, "ignored")["ignored"], why)
+    def expect_ignored(self, event, why):
+        """Sends the event, which must be ignored for this reason, without a message."""
+        equal("the reason", self.expect_verdict(event, "ignored")["ignored"], why)
         self.no_message()
 
-    def fails(self, event):
-        """Delivers the event; it must end in an error, in silence. Gives what the error says."""
-        ending, said = self.function.invoke(event)
-        equal("the ending", ending, "error")
-        equal("the kind of error", said["errorType"], "ecr-preflight")
-        equal("how often it holds the signature", said["errorMessage"].count(SIGNATURE), 0)
+    def expect_error(self, event):
+        """Sends the event, which must fail without a message; returns the error message."""
+        ending, error = self.function.invoke(event)
+        equal("the kind of response", ending, "error")
+        equal("the error type", error["errorType"], "ecr-preflight")
+        equal("occurrences of the signature", error["errorMessage"].count(SIGNATURE), 0)
         self.no_message()
-        return said["errorMessage"]
+        return error["errorMessage"]
 
     def only_message(self):
-        """The one message that came to the queue."""
+        """Returns the only message in the queue."""
         messages = drain(self.sqs, self.queue)
-        equal("how many messages came", len(messages), 1)
+        equal("the number of messages", len(messages), 1)
         equal("the message's topic", messages[0]["TopicArn"], self.topic)
         return messages[0]
 
     def no_message(self):
-        """SNS has delivered to SQS, and begun to deliver over HTTPS, before the function's Publish is answered."""
-        equal("how many messages came", len(drain(self.sqs, self.queue)), 0)
-        equal("how many notifications came", self.subscriber.notifications.qsize(), 0)
+        """Checks that there is no message. The emulator delivers before it responds to Publish."""
+        equal("the number of messages", len(drain(self.sqs, self.queue)), 0)
+        equal("the number of notifications", self.subscriber.notifications.qsize(), 0)
 
     def notification(self):
-        """The one notification that came over HTTPS, a moment after the message."""
+        """Returns the notification over HTTPS, which arrives shortly after the message."""
         wait_until(lambda: not self.subscriber.notifications.empty(), 10, "the notification over HTTPS")
         return self.subscriber.notifications.get()
 
     def forget(self):
-        """Takes out what a failed case left, so that the next one is not blamed for it."""
+        """Discards what a failed case left behind, so that the next case can pass."""
         drain(self.sqs, self.queue)
         while not self.subscriber.notifications.empty():
             self.subscriber.notifications.get()
 
     def tags(self, repository, event):
-        """The tags of the image that the event names."""
+        """Returns the tags of the event's image."""
         return aws.tags(self.ecr, repository, event["detail"]["image-digest"])
 
-    def mark(self, event, verdict, runtime):
-        """The mark that the function sets on the image that the event names."""
-        return aws.mark(event["detail"]["image-digest"], verdict, runtime)
+    def verdict_tag(self, event, verdict, runtime):
+        """Returns the verdict tag that the function adds to the event's image."""
+        return aws.verdict_tag(event["detail"]["image-digest"], verdict, runtime)
 
     def put_image(self, repository, tag, new_tag):
-        """Tags an image once more, as anybody may."""
+        """Adds a tag to an image."""
         image = self._image(repository, tag)
         manifest = {name: image[name] for name in ("imageManifest", "imageManifestMediaType")}
         self.ecr.put_image(repositoryName=repository, imageTag=new_tag, **manifest)
 
     def put_image_again(self, repository, tag):
-        """The code of the error that ECR answers to a tag that the very image has."""
+        """Adds a tag that the image already has; returns the error code of ECR."""
         try:
             self.put_image(repository, tag, tag)
         except botocore.exceptions.ClientError as error:
@@ -341,17 +342,17 @@ class Stage:
         return json.loads(self._image(repository, tag)["imageManifest"])
 
     def index_children(self, repository, tag):
-        """The digests of an index' children."""
+        """Returns the digests of an index's children."""
         return [child["digest"] for child in self.manifest(repository, tag)["manifests"]]
 
     def lose_blob(self, repository, digest):
-        """Through the registry's own protocol; the API of ECR has nothing that would."""
+        """Deletes a blob through the registry protocol, because the ECR API cannot."""
         request = urllib.request.Request(f"{self.address}/v2/{repository}/blobs/{digest}", method="DELETE")
         urllib.request.urlopen(request, timeout=5).close()
 
     def _image(self, repository, tag):
         reply = self.ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": tag}])
-        equal("what is missing in the registry", reply["failures"], [])
+        equal("failures of BatchGetImage", reply["failures"], [])
         return reply["images"][0]
 
 
@@ -361,7 +362,7 @@ class Stage:
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--bootstrap", type=Path, required=True, help="the function's binary")
-    options.add_argument("--work", type=Path, required=True, help="a directory for packages, images and logs")
+    options.add_argument("--work", type=Path, required=True, help="directory for packages, images and logs")
     options = options.parse_args()
     try:
         failed = run(options.bootstrap, options.work.absolute())
@@ -371,12 +372,12 @@ def main():
 
 
 def run(bootstrap, work):
-    """Sets up the world and runs every case in it; gives how many failed."""
+    """Starts the emulated AWS and runs every case; returns the number of failures."""
     if not bootstrap.is_file():
-        raise Unusable(f"{bootstrap} is not there; build it: cargo build --bin bootstrap")
+        raise Unusable(f"{bootstrap} does not exist; `make test-emulator` builds it")
     require_tools()
     packages = debian_packages(work / "packages")
-    bounded(BOUND, work)
+    bounded(TIMEOUT, work)
     with contextlib.ExitStack() as world:
         run_in = fresh(work / "run")
         images = Images(run_in, packages)

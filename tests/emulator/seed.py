@@ -1,6 +1,6 @@
-"""A registry full of images, laid into the emulator itself: pushing ten thousand would take longer than asking about them.
+"""Fills the emulator's registry directly, because pushing ten thousand images would take longer than auditing them.
 
-Does not know who asks. The launcher lays it where `EMULATOR_IMAGES` says how many, as `500x20`.
+The launcher does this if `EMULATOR_IMAGES` is set: `500x20` means 500 repositories with 20 images each.
 """
 
 import gzip
@@ -13,12 +13,12 @@ import tarfile
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-# `e_machine` and the code of `exit(0)`.
+# `e_machine`, and machine code for `exit(0)`.
 PROGRAMS = {
     "amd64": (62, b"\xb8\x3c\0\0\0\x31\xff\x0f\x05"),
     "arm64": (183, b"\xa8\x0b\x80\xd2\0\0\x80\xd2\x01\0\0\xd4"),
 }
-# Every tenth repository is for a service that takes the other architecture.
+# Every tenth repository declares a runtime of the other architecture.
 WRONG = 10
 PUSHED = 1_790_000_000
 
@@ -32,7 +32,7 @@ def name(number):
 
 
 def fill(ecr, repositories, images):
-    """Lays so many repositories with so many images each into the emulator's own store."""
+    """Adds repositories with this number of images each to the emulator's store."""
     layers = {architecture: layer(architecture) for architecture in PROGRAMS}
     for number in range(repositories):
         repository = name(number)
@@ -71,7 +71,7 @@ def digest(blob):
 
 
 def layer(architecture):
-    """A layer with one static program, `/app`."""
+    """Returns a layer with a static program, `/app`."""
     machine, code = PROGRAMS[architecture]
     base, headers = 0x400000, 64 + 56
     elf = b"\x7fELF\x02\x01\x01" + bytes(9)

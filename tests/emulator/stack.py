@@ -1,7 +1,4 @@
-"""The template as a user has it: built and deployed by AWS SAM's own command-line tool, here to the emulator.
-
-Does not know what the stack is good for.
-"""
+"""Builds and deploys the template with the AWS SAM CLI, like a user, but to the emulator."""
 
 import os
 import platform
@@ -13,12 +10,12 @@ import time
 from aws import client
 from world import CREDENTIALS, REGION, Unusable
 
-# The emulator runs the function as a process of this machine.
+# The emulator runs the function as a process on this machine.
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 
 class Sam:
-    """The tool, asked to look for AWS at this address and for nothing of the caller's own account."""
+    """The SAM CLI, configured for the emulator and without the caller's AWS configuration."""
 
     def __init__(self, tools, root, work, address=""):
         self.tools, self.root, self.work = tools, root, work
@@ -32,13 +29,13 @@ class Sam:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            # The build may need the caller's proxy, the emulator never does.
+            # The build may need the caller's proxy; the emulator does not.
             "NO_PROXY": f"{os.environ.get('NO_PROXY', '')},127.0.0.1",
             "SAM_CLI_TELEMETRY": "0",
         }
 
     def build(self):
-        """Builds the function, as the template says how."""
+        """Builds the function as described in the template."""
         self._run(
             "build",
             *("--template-file", str(self.root / "template.yaml"), "--build-dir", str(self.work / "build")),
@@ -46,18 +43,18 @@ class Sam:
         )
 
     def deploy(self, stack, **parameters):
-        """Creates the stack, or changes it to these parameters."""
-        told = [f"{name}={value}" for name, value in {"Architecture": architecture(), **parameters}.items()]
+        """Creates the stack, or updates it with these parameters."""
+        overrides = [f"{name}={value}" for name, value in {"Architecture": architecture(), **parameters}.items()]
         self._run(
             "deploy",
             *("--template-file", str(self.work / "build" / "template.yaml")),
             *("--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"),
             *("--no-confirm-changeset", "--no-progressbar", "--region", REGION),
-            *("--parameter-overrides", *told),
+            *("--parameter-overrides", *overrides),
         )
 
     def delete(self, stack):
-        """Deletes the stack, and what was uploaded for it."""
+        """Deletes the stack and the files that were uploaded for it."""
         self._run("delete", "--stack-name", stack, "--no-prompts", "--region", REGION)
 
     def _run(self, command, *arguments):
@@ -65,13 +62,13 @@ class Sam:
         with log.open("wb") as output:
             code = ended([str(self.tools / "sam"), command, *arguments], self.root, self.environment, output)
         if code != 0:
-            said = textwrap.indent("\n".join(log.read_text(errors="replace").splitlines()[-40:]), "  | ")
-            raise Unusable(f"`sam {command}` ended with exit code {code}; the end of {log}:\n{said}")
+            end = textwrap.indent("\n".join(log.read_text(errors="replace").splitlines()[-40:]), "  | ")
+            raise Unusable(f"`sam {command}` ended with exit code {code}; the end of {log}:\n{end}")
         print(f"sam {command}: {time.monotonic() - began:.0f} s", flush=True)
 
 
 def ended(command, directory, environment, output):
-    """Runs a command to its end and gives its exit code; where that is not waited for, ends all that it started."""
+    """Runs a command and returns its exit code; on an interruption, kills it and its children."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
     running = subprocess.Popen(command, cwd=directory, env=environment, start_new_session=True, **streams)
     try:
@@ -83,22 +80,22 @@ def ended(command, directory, environment, output):
 
 
 def architecture():
-    """This machine's, as the template names it."""
+    """Returns this machine's architecture, in the spelling of the template."""
     machine = platform.machine()
     if machine not in ARCHITECTURES:
-        raise Unusable(f"the function is built for {' and '.join(ARCHITECTURES)}, and this machine is {machine}")
+        raise Unusable(f"the function can be built for {' and '.join(ARCHITECTURES)}, but this machine is {machine}")
     return ARCHITECTURES[machine]
 
 
 def outputs(address, stack):
-    """What the stack tells its user."""
+    """Returns the outputs of the stack."""
     (described,) = client("cloudformation", address).describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
 def what_is_there(address):
-    """Everything that the account holds of the kinds that the template makes: name by name, whoever made it. The
-    bucket that the tool makes once for all its stacks is not looked at, only what is in it."""
+    """Returns all resources in the account of the types that the template creates, by type. Of the bucket that SAM
+    creates once for all stacks, only the content counts."""
     names = {
         "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
         "rules": ("events", "list_rules", "Rules", "Name"),

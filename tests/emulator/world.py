@@ -1,7 +1,6 @@
-"""The world around the function: an emulated AWS, real images in its registry, the Lambda Runtime API, a subscriber.
+"""The environment of the function: an emulated AWS, real images in its registry, a Lambda Runtime API, a subscriber.
 
-Does not know what the function ought to say; `run.py` does. Everything listens on loopback only, and each part stops
-what it started when its `with` block ends.
+Everything listens on loopback only. Each part stops what it started at the end of its `with` block.
 """
 
 import contextlib
@@ -23,15 +22,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # The account and the region of the sample events.
 ACCOUNT, REGION = "123456789012", "us-west-2"
-# Those of the account's root, as the emulator knows it.
+# The emulator's root credentials of the account.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "emulator"}
-# Stands for the signature of a presigned address: who reads it in a log could fetch the blob.
+# The signature of a presigned URL: whoever finds it in a log could download the blob.
 SIGNATURE = "a-presigned-address-is-a-secret"
 ARCHITECTURES = ["arm64", "amd64"]
 
 
 class Unusable(Exception):
-    """Something that the test needs is not there; the text says what to do."""
+    """A requirement of the test is missing; the message says what to do."""
 
 
 # The emulator
@@ -39,7 +38,7 @@ class Unusable(Exception):
 
 @contextlib.contextmanager
 def emulator(work, settings=None):
-    """Runs ministack, with further settings where there are any, and gives its address."""
+    """Runs ministack with these additional environment variables; yields its URL."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     environment = {
@@ -51,11 +50,11 @@ def emulator(work, settings=None):
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
         "EMULATOR_SIGNATURE": SIGNATURE,
-        # What it sends over HTTPS goes to this test's own subscriber.
+        # It sends HTTPS notifications to this test's subscriber.
         "SSL_CERT_FILE": str(work / "subscriber.pem"),
-        # It would start and stop containers where it finds a daemon; none are wanted here.
+        # Keeps it from using a Docker daemon to run containers.
         "DOCKER_HOST": f"unix://{work}/no-docker.sock",
-        # Where functions that it runs look for AWS, and whose calls need no permission.
+        # The endpoint and credentials of the functions that it runs.
         "AWS_ENDPOINT_URL": address,
         **CREDENTIALS,
         **(settings or {}),
@@ -82,7 +81,7 @@ def answers(address):
 
 @contextlib.contextmanager
 def process(command, environment, log):
-    """Runs a process in nothing but this environment, so that no credentials or proxies of the caller's reach it."""
+    """Runs a process with this environment only, without the caller's credentials and proxies."""
     with log.open("wb") as output:
         running = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         try:
@@ -97,13 +96,13 @@ def process(command, environment, log):
 
 
 def wait_until(done, seconds, what, running=None):
-    """Waits; fails at once where the process that is waited for has ended."""
+    """Waits for a condition; fails at once if the process has exited."""
     deadline = time.monotonic() + seconds
     while not done():
         if running is not None and running.poll() is not None:
             raise Unusable(f"{running.args[-1]} ended with exit code {running.returncode} before {what}")
         if time.monotonic() > deadline:
-            raise Unusable(f"{what} did not come within {seconds} s")
+            raise Unusable(f"timeout after {seconds} s: {what}")
         time.sleep(0.05)
 
 
@@ -113,7 +112,7 @@ def wait_until(done, seconds, what, running=None):
 class Function:
     """The real binary behind a Lambda Runtime API: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>."""
 
-    # Longer than the function's own limits for one call, shorter than patience.
+    # Seconds. Longer than the function's own timeouts of one request.
     INVOCATION = 40
 
     def __init__(self):
@@ -122,7 +121,7 @@ class Function:
 
     @contextlib.contextmanager
     def start(self, binary, address, topic, log):
-        """Runs the binary as the Lambda service would, told to look for AWS at this address."""
+        """Runs the binary as the Lambda service does, with this URL as the AWS endpoint."""
         with serving(runtime_api(self)) as port:
             environment = {
                 "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
@@ -140,18 +139,18 @@ class Function:
                 yield self
 
     def invoke(self, event):
-        """Hands one event to the function; how it ended, `response` or `error`, and what it said."""
+        """Sends one event to the function; returns `response` or `error`, and the body."""
         self.events.put(event)
         wait_until(lambda: not self.endings.empty(), self.INVOCATION, "the end of an invocation", self.running)
         return self.endings.get()
 
 
 def runtime_api(function):
-    """Hands out events one at a time and takes what the function makes of each."""
+    """Returns a request handler that serves events one at a time and receives the responses."""
     request_id = "00000000-0000-4000-8000-000000000000"
 
     class Handler(QuietHandler):
-        def do_GET(self):  # …/runtime/invocation/next, which waits until there is something to do
+        def do_GET(self):  # …/runtime/invocation/next, which waits for an event
             body = json.dumps(function.events.get()).encode()
             deadline = int((time.time() + Function.INVOCATION) * 1000)
             self.answer(
@@ -165,14 +164,14 @@ def runtime_api(function):
             )
 
         def do_POST(self):  # …/runtime/invocation/ID/response or …/error, or …/runtime/init/error
-            said = json.loads(self.body())
+            body = json.loads(self.body())
             self.answer(202)
-            function.endings.put((self.path.rsplit("/", 1)[-1], said))
+            function.endings.put((self.path.rsplit("/", 1)[-1], body))
 
     return Handler
 
 
-# What the servers of this test have in common
+# Common parts of the servers
 
 
 class QuietHandler(BaseHTTPRequestHandler):
@@ -189,12 +188,12 @@ class QuietHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_):
-        """Nothing: the test's own output says what happened."""
+        """Logs nothing."""
 
 
 @contextlib.contextmanager
 def serving(handler, tls=None):
-    """Serves on a free loopback port."""
+    """Serves on a free loopback port; yields the port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     if tls is not None:
@@ -212,14 +211,14 @@ def serving(handler, tls=None):
 
 
 class Subscriber:
-    """Receives what an HTTPS subscription does, as Amazon Q Developer in chat applications is one."""
+    """An HTTPS subscriber of the topic, like Amazon Q Developer in chat applications."""
 
     def __init__(self):
         self.notifications = queue.Queue()
 
     @contextlib.contextmanager
     def start(self, work):
-        """Serves over TLS, with a certificate for this run alone; gives the address to subscribe."""
+        """Serves over TLS with a certificate for this run; yields the URL to subscribe."""
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(*certificate(work))
         subscriber = self
@@ -238,7 +237,7 @@ class Subscriber:
 
 
 def certificate(work):
-    """A certificate for the loopback address and its key."""
+    """Creates a certificate for the loopback address; returns the paths of certificate and key."""
     certificate, key = work / "subscriber.pem", work / "subscriber.key"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -250,7 +249,7 @@ def certificate(work):
 
 
 class Images:
-    """Debian's busybox for two architectures, each as an image, and an index of both; in one OCI image layout."""
+    """An OCI image layout with an image of Debian's busybox for each of two architectures, and an index of both."""
 
     def __init__(self, directory, packages):
         self.layout = directory / "layout"
@@ -267,7 +266,7 @@ class Images:
         shell(["umoci", "insert", "--rootless", "--image", image, str(root), "/"])
 
     def _index(self, name):
-        """By hand, as no tool at hand makes one without pushing it first."""
+        """Writes an index, because the available tools create one only in a registry."""
         table = json.loads((self.layout / "index.json").read_text())
         named = {entry["annotations"]["org.opencontainers.image.ref.name"]: entry for entry in table["manifests"]}
         children = [
@@ -289,7 +288,7 @@ class Images:
         (self.layout / "index.json").write_text(json.dumps(table))
 
     def push(self, name, address, repository, tag, docker=False):
-        """Pushes one of them; with Docker's media types where asked for."""
+        """Pushes an image, optionally with Docker media types."""
         destination = f"docker://{address.removeprefix('http://')}/{repository}:{tag}"
         command = ["skopeo", "copy", "--quiet", "--all", "--dest-tls-verify=false", "--dest-no-creds"]
         command += ["--format", "v2s2"] if docker else []
@@ -297,18 +296,18 @@ class Images:
 
 
 def busybox(directory, packages, architecture):
-    """A root file system that holds nothing but the busybox of this architecture."""
+    """Creates a root file system that contains only the busybox of this architecture."""
     unpacked, root = directory / f"package-{architecture}", directory / f"root-{architecture}"
     shell(["dpkg", "-x", str(packages[architecture]), str(unpacked)])
     (root / "bin").mkdir(parents=True)
-    # Where it lies differs between releases of Debian.
+    # Its path differs between releases of Debian.
     (found, *_) = [path for path in unpacked.rglob("bin/busybox") if path.is_file()]
     shutil.copy(found, root / "bin" / "busybox")
     return root
 
 
 def require_tools():
-    """Has the tools installed where that is possible without asking anybody."""
+    """Installs missing tools if possible; fails otherwise."""
     needed = {"skopeo": "skopeo", "umoci": "umoci", "openssl": "openssl", "dpkg": "dpkg", "apt-get": "apt"}
     missing = [package for tool, package in needed.items() if shutil.which(tool) is None]
     if not missing:
@@ -321,7 +320,7 @@ def require_tools():
 
 
 def debian_packages(directory):
-    """The packages with busybox for each architecture; downloaded once, then kept."""
+    """Returns the busybox packages of each architecture; downloads are kept."""
     directory.mkdir(parents=True, exist_ok=True)
     return {architecture: debian_package(directory, architecture) for architecture in ARCHITECTURES}
 
@@ -337,7 +336,7 @@ def debian_package(directory, architecture):
         if os.geteuid() != 0:
             commands = " && ".join(" ".join(command) for command in add)
             raise Unusable(f"busybox-static:{architecture} cannot be downloaded; as root: {commands}")
-        print(f"telling dpkg of {architecture}, to download its packages")
+        print(f"adding the architecture {architecture} to dpkg")
         for command in add:
             shell(command)
         shell(download, directory)
@@ -345,7 +344,7 @@ def debian_package(directory, architecture):
 
 
 def shell(command, directory=None):
-    """Runs a command to its end; what it printed is worth reading only where it failed."""
+    """Runs a command; fails with its output if it fails."""
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=300)
     if done.returncode != 0:
         raise Unusable(f"`{' '.join(command)}` ended with exit code {done.returncode}:\n{done.stdout}{done.stderr}")

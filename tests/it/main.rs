@@ -1,10 +1,6 @@
 //! One integration binary: linking the AWS SDK once is enough.
-#![allow(unreachable_pub, missing_docs, reason = "nothing outside this binary reads it")]
-#![allow(
-    clippy::pedantic,
-    clippy::unwrap_used,
-    reason = "a test that is wrong shall fail, and snapshots are raw strings"
-)]
+#![allow(unreachable_pub, missing_docs, reason = "nothing outside of this binary uses it")]
+#![allow(clippy::pedantic, clippy::unwrap_used, reason = "a panic is how a test fails, and snapshots are raw strings")]
 
 mod support;
 

@@ -1,7 +1,4 @@
-"""A headless Chromium, driven over the WebDriver protocol; `chromedriver` is all that it takes.
-
-Does not know the page.
-"""
+"""Client for a headless Chromium, through the WebDriver protocol of `chromedriver`."""
 
 import base64
 import contextlib
@@ -17,7 +14,7 @@ FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "-
 
 
 class Browser:
-    """One session. Console and network are on record from its start."""
+    """A session. Console and network are recorded from its start."""
 
     def __init__(self, base):
         options = {"binary": "/usr/bin/chromium", "args": [*FLAGS, *base["args"]]}
@@ -39,14 +36,14 @@ class Browser:
         self.call("POST", "/url", {"url": url})
 
     def run(self, script, *arguments):
-        """What a function body returns in the page; promises are waited for."""
+        """Runs a function body in the page; returns its result, after waiting for promises."""
         return self.call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
     def cdp(self, command, **parameters):
         return self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def press(self, *keys):
-        """Real key strokes, one after another; `Shift+Tab` holds the first."""
+        """Types real key strokes one after another; `Shift+Tab` holds the first key."""
         actions = []
         for key in keys:
             held, _, last = key.rpartition("+") if len(key) > 1 else ("", "", key)
@@ -63,7 +60,7 @@ class Browser:
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
         self.cdp("Emulation.setEmulatedMedia", features=[
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
-            # Pictures are of what is there in the end.
+            # Screenshots show the final state.
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ])
 
@@ -77,7 +74,7 @@ class Browser:
 
 @contextlib.contextmanager
 def chromium(directory):
-    """A browser with a profile of its own, ended whatever happens."""
+    """Runs a browser with its own profile, and stops it in any case."""
     with (directory / "chromedriver.log").open("w") as log:
         driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=log, text=True)
         try:

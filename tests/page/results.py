@@ -1,6 +1,6 @@
-"""Results as an audit writes them, for the page to be made of: by the product's own code, from events of its own.
+"""Results files of audits, from which the page is rendered.
 
-Does not invent reports: each is what `replay` answers to an audit's event. Many rows are copies of those under other names.
+Every report is the output of `replay` for an audit event. Large files are copies of these reports with other names.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ SAMPLE = [
     ("team/signed", "3.0.0", [], "apprunner", "2026-03-03T15:15:15Z"),
 ]
 
-# Programs that do not start: what the image starts, and what is there.
+# Programs that do not start: the command, and the files of the image.
 PROGRAMS = {
     "windows-lines": ("/run.sh", {"run.sh": (b"#!/bin/sh\r\nexec /app\r\n", 0o755)}),
     "no-first-line": ("/run.sh", {"run.sh": (b"echo hello\n", 0o755)}),
@@ -43,7 +43,7 @@ PROGRAMS = {
 
 
 def replay(tool, layout, event, declared, directory):
-    """The report of one audit's event."""
+    """Returns the report for an audit event."""
     file = directory / "event.json"
     file.write_text(json.dumps(event))
     command = [tool, "replay", file, "--layout", layout, "--format", "json"]
@@ -65,7 +65,7 @@ def event_of(repository, tag, also, pushed):
 
 
 def layout_of(directory):
-    """A layout with the images of PROGRAMS, each of one layer."""
+    """Writes a layout with the images of PROGRAMS, each with one layer; returns its directory."""
     blobs = directory / "blobs/sha256"
     blobs.mkdir(parents=True, exist_ok=True)
 
@@ -95,7 +95,7 @@ def layout_of(directory):
 
 
 def sample(tool, directory):
-    """Reports of every verdict and of most faults."""
+    """Returns reports with every verdict and most faults."""
     reports = [
         replay(tool, ROOT / "events/images", event_of(name, tag, also, pushed), declared, directory)
         for name, tag, also, declared, pushed in SAMPLE
@@ -108,7 +108,7 @@ def sample(tool, directory):
 
 
 def many(reports, count):
-    """Copies of the reports under other names: `count` in all, most of which run, as in life."""
+    """Yields `count` copies of the reports under other names, most of which run, as in practice."""
     fails = [report for report in reports if report["verdict"] in ("fails", "unknown")]
     fine = [report for report in reports if report["verdict"] not in ("fails", "unknown")]
     fails, fine = itertools.cycle(fails), itertools.cycle(fine)
@@ -131,7 +131,7 @@ HOSTILE = ["<img src=x onerror=\"document.title='owned'\">", "</script><script>d
 
 
 def hostile(report):
-    """A report each of whose texts is somebody's attempt."""
+    """Yields copies of a report with an injection attempt in every text."""
     for number, text in enumerate(HOSTILE):
         copy = json.loads(json.dumps(report))
         copy["arrival"] |= {"repository": text, "tag": text, "alsoTagged": [text], "pushedAt": text, "account": text, "region": text}
@@ -146,7 +146,7 @@ def hostile(report):
 
 
 def write(file, reports):
-    """One report a line; the file."""
+    """Writes one report per line; returns the file."""
     with file.open("w", encoding="utf-8") as lines:
         for report in reports:
             lines.write(json.dumps(report, separators=(",", ":"), ensure_ascii=False) + "\n")

@@ -1,8 +1,8 @@
-"""Looks at the page of an audit in a real browser, as people and screen readers do.
+"""Tests the HTML page of an audit in a real browser, including accessibility.
 
     make test-page
 
-Each case opens a page of its own. Pictures of it are left in the work directory; figures are printed.
+Each case opens its own page. Screenshots are written to the work directory, and timings are printed.
 """
 
 import argparse
@@ -27,7 +27,7 @@ ROWS = """return [...document.querySelectorAll("tr.row")].map((row) => ({
   intended: [...row.querySelectorAll(".places .theirs")].map((item) => item.textContent),
   wrong: [...row.querySelectorAll(".wrong .code")].map((item) => item.textContent),
   pushed: row.querySelector("time")?.textContent ?? ""}))"""
-# A phone is the second.
+# The second is a phone.
 WIDTHS = [320, 390, 768, 1280]
 
 
@@ -38,17 +38,17 @@ class Stage:
         self.sample = self.page("sample", self.reports)
 
     def page(self, name, reports):
-        """The page of these reports, made by the tool."""
+        """Renders the page of these reports with the command-line tool; returns the file."""
         lines = results.write(self.work / f"{name}.jsonl", reports)
         file = self.work / f"{name}.html"
         began = time.monotonic()
         subprocess.run([self.tool, "page", lines, "--output", file], check=True, capture_output=True)
-        self.made = time.monotonic() - began
+        self.render_seconds = time.monotonic() - began
         return file
 
     def open(self, file, address="", width=1280, height=900, dark=False, scripts=True):
         self.browser.size(width, height, dark, mobile=width < 700)
-        # Another address of the same page would not load it anew.
+        # A URL with another fragment would not reload the page.
         self.browser.open("about:blank")
         self.browser.log("browser"), self.browser.log("performance")
         self.browser.open(file.as_uri() + address)
@@ -69,23 +69,23 @@ class Stage:
         return sorted(name(report) for report in self.reports if fits(report))
 
     def quiet(self):
-        """Nothing on the console, and nothing asked of anybody."""
+        """Checks that the console is empty and that the page made no requests."""
         equal("the console", self.browser.log("browser"), [])
         messages = [json.loads(entry["message"])["message"] for entry in self.browser.log("performance")]
         asked = [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]
-        equal("the record of what was asked for has the page", any(url.startswith("file:") for url in asked), True)
-        equal("what was asked for", [url for url in asked if not url.startswith(("file:", "data:"))], [])
+        equal("the page is among the recorded requests", any(url.startswith("file:") for url in asked), True)
+        equal("the requests", [url for url in asked if not url.startswith(("file:", "data:"))], [])
 
     def accessible(self, what):
-        """No violation that axe knows of; and each control has a name."""
+        """Checks that axe finds no violation and that each control has a name."""
         self.browser.run(self.axe)
         found = self.browser.run("return axe.run(document, {resultTypes: ['violations', 'incomplete']})")
-        told = lambda kind: [(rule["id"], [node["html"][:200] + " | " + node.get("failureSummary", "")[:300] for node in rule["nodes"]]) for rule in found[kind]]
-        equal(f"{what}: violations", told("violations"), [])
-        # What axe could not tell of contrast, it could not compute; there is nothing here that keeps it from it.
-        # But for signs, which have the colour of the words beside them.
-        untold = [node for rule, nodes in told("incomplete") if rule == "color-contrast" for node in nodes if "only non-text characters" not in node]
-        equal(f"{what}: not decided", untold, [])
+        findings = lambda kind: [(rule["id"], [node["html"][:200] + " | " + node.get("failureSummary", "")[:300] for node in rule["nodes"]]) for rule in found[kind]]
+        equal(f"{what}: violations", findings("violations"), [])
+        # axe reports contrasts that it cannot compute. There are none here, except for icons, which have the color of
+        # the text next to them.
+        undecided = [node for rule, nodes in findings("incomplete") if rule == "color-contrast" for node in nodes if "only non-text characters" not in node]
+        equal(f"{what}: not decided", undecided, [])
         tree = self.browser.cdp("Accessibility.getFullAXTree")["nodes"]
         roles = ("button", "combobox", "searchbox", "table", "link", "img", "region", "search", "list")
         value = lambda node, key: node.get(key, {}).get("value", "")
@@ -97,12 +97,12 @@ class Stage:
 
 
 class Wrong(Exception):
-    """The page is not what it ought to be."""
+    """The page is not as expected."""
 
 
 def equal(what, actual, expected):
     if actual != expected:
-        raise Wrong(f"{what}:\n  expected {expected}\n  met      {actual}")
+        raise Wrong(f"{what}:\n  expected {expected}\n  actual   {actual}")
 
 
 def name(report):
@@ -125,7 +125,7 @@ def natural(text):
 # The cases
 
 
-def everything_is_there_and_the_worst_stands_first(stage):
+def all_rows_are_shown_and_the_worst_first(stage):
     stage.open(stage.sample)
     equal("the rows", stage.names(), stage.expected(lambda report: True))
     ranks = [RANKS.index(row["verdict"]) for row in stage.rows()]
@@ -139,7 +139,7 @@ def everything_is_there_and_the_worst_stands_first(stage):
     stage.quiet()
 
 
-def filters_show_exactly_what_they_say(stage):
+def filters_show_exactly_the_matching_rows(stage):
     stage.open(stage.sample)
     for rank in RANKS:
         stage.browser.click(f".tile.{rank}")
@@ -169,7 +169,7 @@ def filters_show_exactly_what_they_say(stage):
         stage.browser.press(*text)
         equal(f"the text {text}", stage.names(), stage.expected(fits))
     equal("nothing", stage.browser.run("return [document.querySelector('#none').hidden, document.querySelector('#table').hidden]"), [False, True])
-    stage.picture("nothing-fits")
+    stage.picture("no-match")
     stage.browser.click("#reset")
     equal("all again", stage.names(), stage.expected(lambda report: True))
     stage.open(stage.sample, "#verdict=fails&runtime=ecs/amd64&q=tools")
@@ -177,7 +177,7 @@ def filters_show_exactly_what_they_say(stage):
     stage.quiet()
 
 
-def each_column_sorts_both_ways(stage):
+def each_column_sorts_in_both_directions(stage):
     stage.open(stage.sample)
     last = lambda texts: (not texts, texts)
     keys = {
@@ -192,20 +192,20 @@ def each_column_sorts_both_ways(stage):
         for way in (1, 2):
             stage.browser.click(f"th[data-column={column}] button")
             said = stage.browser.run("return [...document.querySelectorAll('th')].filter((th) => th.ariaSort !== 'none').map((th) => [th.dataset.column, th.ariaSort])")
-            # Of dates, the newest come first.
+            # Dates are first sorted by the newest.
             down = (way == 2) != (column == "pushed")
-            equal("what is said of the order", said, [[column, "descending" if down else "ascending"]])
+            equal("the announced order", said, [[column, "descending" if down else "ascending"]])
             found = stage.rows()
             equal("the rows", sorted(row["name"] for row in found), stage.expected(lambda report: True))
             if key is None:
                 first, rest = (found[0], found[-1]) if way == 1 else (found[-1], found[0])
-                equal("what is wrong comes before what is not", (bool(first["wrong"]), bool(rest["wrong"])), (True, False))
+                equal("rows with faults are at one end", (bool(first["wrong"]), bool(rest["wrong"])), (True, False))
             else:
                 equal(f"{column}, {way}", [key(row) for row in found], sorted(map(key, found), reverse=down))
     stage.quiet()
 
 
-def a_link_finds_the_same_again(stage):
+def a_link_restores_filters_and_order(stage):
     stage.open(stage.sample)
     stage.browser.click(".tile.fails")
     stage.browser.click("[data-fault=wrong-architecture]")
@@ -231,7 +231,7 @@ def a_link_finds_the_same_again(stage):
 FOCUS = "const {id, className, dataset, ariaLabel, textContent, name} = document.activeElement; return id || dataset.verdict || dataset.fault || className || textContent"
 
 
-def the_keyboard_is_enough(stage):
+def the_keyboard_reaches_everything(stage):
     stage.open(stage.sample)
     met = []
     while "name" not in met and len(met) < 80:
@@ -240,7 +240,7 @@ def the_keyboard_is_enough(stage):
         outline = stage.browser.run("return getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).outlineWidth")
         equal(f"the focus on {met[-1]} is seen", outline, "solid2px")
     faults = stage.browser.run("return [...document.querySelectorAll('.fault')].map((fault) => fault.dataset.fault)")
-    equal("the way of Tab", met, ["skip", "theme", *RANKS, *faults, "search", "runtime", "Verdict↑", "Image", "Platforms", "Meant for", "What is wrong", "Pushed", "name"])
+    equal("the order of Tab", met, ["skip", "theme", *RANKS, *faults, "search", "runtime", "Verdict↑", "Image", "Platforms", "Meant for", "What is wrong", "Pushed", "name"])
     stage.browser.press("Enter")
     expanded = "const button = document.querySelector('.name'); return [button.ariaExpanded, Boolean(document.getElementById(button.getAttribute('aria-controls')))]"
     equal("Enter opens", stage.browser.run(expanded), ["true", True])
@@ -248,7 +248,7 @@ def the_keyboard_is_enough(stage):
     equal("the first copy button", stage.browser.run(FOCUS), "copy")
     stage.browser.press("Escape")
     equal("Escape closes", stage.browser.run(expanded), ["false", False])
-    equal("and leads back", stage.browser.run(FOCUS), "name")
+    equal("and returns the focus", stage.browser.run(FOCUS), "name")
     stage.browser.press("Space")
     equal("Space opens", stage.browser.run(expanded), ["true", True])
     stage.browser.press("Enter")
@@ -266,12 +266,12 @@ def the_keyboard_is_enough(stage):
     stage.quiet()
 
 
-def a_row_tells_what_was_met_and_what_to_do(stage):
+def a_row_shows_expected_error_and_fix(stage):
     stage.open(stage.sample, "#q=grafana")
     report = next(report for report in stage.reports if "grafana" in name(report))
     stage.browser.click("tr.row .c-wrong")
     fault = report["runtimes"][0]["faults"][0]
-    equal("the words met", stage.browser.run("return document.querySelector('.met pre').textContent"), fault["symptom"])
+    equal("the expected error", stage.browser.run("return document.querySelector('.met pre').textContent"), fault["symptom"])
     shown = stage.browser.run("return [...document.querySelectorAll('.steps li')].map((step) => [step.firstChild.textContent, step.querySelector('pre').textContent])")
     equal("the steps", shown, [[f"{advice}:", command] for advice, command in zip(fault["advice"], fault["remedy"])])
     about = stage.browser.run("return Object.fromEntries([...document.querySelectorAll('.about dt')].map((dt) => [dt.firstChild.textContent, dt.nextElementSibling.textContent]))")
@@ -283,25 +283,25 @@ def a_row_tells_what_was_met_and_what_to_do(stage):
             stage.browser.run("navigator.clipboard.writeText = () => Promise.reject(new Error('denied'))")
         stage.browser.click(".steps .copy")
         wait_until("copying", lambda: stage.browser.run("return document.querySelector('.steps .copy').textContent") == "Copied")
-        equal("and it is said", stage.browser.run("return document.querySelector('#said').textContent"), "Copied")
+        equal("it is announced", stage.browser.run("return document.querySelector('#said').textContent"), "Copied")
         stage.browser.run("document.querySelector('#search').value = ''")
         stage.browser.click("#search")
         stage.browser.press("\ue009+v")
         equal("what was copied", stage.browser.run("return document.querySelector('#search').value"), fault["remedy"][0])
         stage.open(stage.sample, "#q=grafana")
         stage.browser.click("tr.row .c-wrong")
-    # Every command and every piece of advice comes back whole, whatever names it was shortened by.
+    # Every command and every piece of advice is complete, although the page stores them in a shortened form.
     for report in stage.reports:
         stage.open(stage.sample, f"#q={name(report)}")
         stage.browser.click("tr.row .c-verdict")
         text = stage.browser.run("return document.querySelector('tr.detail').textContent")
         for fault in (fault for answer in report.get("runtimes", []) for fault in answer["faults"]):
             for part in [fault["evidence"], fault.get("symptom") or "", *fault["remedy"], *fault["advice"]]:
-                equal(f"{name(report)} says `{part}`", part.replace("`", "") in text.replace("`", ""), True)
+                equal(f"{name(report)} shows `{part}`", part.replace("`", "") in text.replace("`", ""), True)
     stage.quiet()
 
 
-def every_screen_reader_and_every_width_is_served(stage):
+def accessible_at_every_width(stage):
     for width in WIDTHS:
         for dark in (False, True):
             stage.open(stage.sample, "", width, 844 if width < 700 else 900, dark)
@@ -320,14 +320,14 @@ def every_screen_reader_and_every_width_is_served(stage):
     stage.quiet()
 
 
-def the_picture_of_the_readme(stage):
-    # Kept as docs/audit-desktop.png; fonts differ from machine to machine, so that it is not compared.
+def the_screenshot_for_the_readme(stage):
+    # Copied to docs/audit-desktop.png by hand; not compared, because fonts differ between machines.
     stage.open(stage.sample, width=1120, height=1150)
     stage.browser.run("document.querySelector('.name').click(); document.activeElement.blur()")
     stage.picture("readme")
 
 
-def light_and_dark_can_be_chosen(stage):
+def light_and_dark_can_be_selected(stage):
     stage.open(stage.sample)
     ground = lambda: stage.browser.run("return getComputedStyle(document.body).backgroundColor")
     light = ground()
@@ -337,14 +337,14 @@ def light_and_dark_can_be_chosen(stage):
     stage.browser.call("POST", "/refresh", {})
     equal("the choice is kept", ground(), dark)
     stage.browser.click("#theme")
-    equal("and taken back", ground(), light)
+    equal("and reverted", ground(), light)
     stage.browser.run("localStorage.clear()")
     stage.open(stage.sample, dark=True)
     equal("the system decides", ground(), dark)
     stage.quiet()
 
 
-def what_is_hostile_is_text(stage):
+def hostile_texts_are_escaped(stage):
     file = stage.page("hostile", [*results.hostile(stage.reports[0]), stage.reports[0]])
     for width in WIDTHS:
         stage.open(file, "", width)
@@ -356,12 +356,12 @@ def what_is_hostile_is_text(stage):
         equal("its title", stage.browser.run("return document.title"), title)
         shown = stage.browser.run("return document.body.innerText")
         equal("it is shown as text", "<img src=x onerror=" in shown and "</script><script>" in shown, True)
-        equal("no way of writing is turned", any(sign in shown for sign in "\u202e\u2066\u200f"), False)
+        equal("no text direction is reversed", any(sign in shown for sign in "\u202e\u2066\u200f"), False)
     stage.picture("hostile")
     stage.quiet()
 
 
-def the_policy_holds(stage):
+def the_content_security_policy_is_enforced(stage):
     stage.open(stage.sample)
     stage.browser.run("""const script = document.createElement("script"); script.textContent = "document.title = 'owned'"; document.body.append(script);
       const image = document.createElement("img"); image.src = "https://example.invalid/x.png"; document.body.append(image);
@@ -372,7 +372,7 @@ def the_policy_holds(stage):
     equal("each attempt was refused", len(complaints) >= 4, True)
 
 
-def where_nothing_is_wrong_it_says_so(stage):
+def the_headline_without_faults(stage):
     fine = [report for report in stage.reports if report["verdict"] == "runs"]
     for name_, reports, title in [
         ("all-well", fine, "Every image starts where it is meant to run"),
@@ -387,14 +387,14 @@ def where_nothing_is_wrong_it_says_so(stage):
         stage.quiet()
 
 
-def without_scripts_and_on_paper(stage):
+def without_scripts_and_printed(stage):
     stage.browser.cdp("Emulation.setScriptExecutionDisabled", value=True)
     try:
         stage.open(stage.sample, scripts=False)
         stage.picture("without-scripts", whole=True)
         text = " ".join(node["name"]["value"] for node in stage.browser.cdp("Accessibility.getFullAXTree")["nodes"] if node.get("name", {}).get("value"))
         for part in (f"of {len(stage.reports)} images will not start", "scripts are disabled here", "wrong-architecture", "us-west-2"):
-            equal(f"it says `{part}`", part in text, True)
+            equal(f"the page shows `{part}`", part in text, True)
     finally:
         stage.browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
     stage.open(stage.sample)
@@ -408,7 +408,7 @@ def without_scripts_and_on_paper(stage):
     stage.browser.cdp("Emulation.setEmulatedMedia", media="")
 
 
-def a_hundred_thousand_rows_are_no_burden(stage):
+def a_hundred_thousand_rows_are_fast(stage):
     for count, bound in ((10_000, 3), (100_000, 12)):
         file = stage.page(f"rows-{count}", results.many(stage.reports, count))
         megabytes = file.stat().st_size / 1e6
@@ -430,36 +430,36 @@ def a_hundred_thousand_rows_are_no_burden(stage):
             stage.browser.run("performance.clearMeasures()")
             stage.browser.run(script)
             times[what] = stage.browser.run("return performance.getEntriesByName('update')[0].duration")
-        print(f"        {count} rows: {megabytes:.1f} MB, {megabytes * 1e6 / count:.0f} bytes a row; made in {stage.made:.2f} s; first paint {first[0]:.0f} ms, list there after {first[1]:.0f} ms (order and draw {first[2]:.0f} ms); " + ", ".join(f"{what} {took:.0f} ms" for what, took in times.items()))
-        equal("it is there in time", first[1] < bound * 1000, True)
+        print(f"        {count} rows: {megabytes:.1f} MB, {megabytes * 1e6 / count:.0f} bytes a row; rendered in {stage.render_seconds:.2f} s; first paint {first[0]:.0f} ms, list there after {first[1]:.0f} ms (order and draw {first[2]:.0f} ms); " + ", ".join(f"{what} {took:.0f} ms" for what, took in times.items()))
+        equal("the list is there in time", first[1] < bound * 1000, True)
         equal("filters are quick", times["verdict"] < 1000 and times["text"] < 1000, True)
         stage.quiet()
 
 
 CASES = [
-    everything_is_there_and_the_worst_stands_first,
-    filters_show_exactly_what_they_say,
-    each_column_sorts_both_ways,
-    a_link_finds_the_same_again,
-    the_keyboard_is_enough,
-    a_row_tells_what_was_met_and_what_to_do,
-    the_picture_of_the_readme,
-    light_and_dark_can_be_chosen,
-    what_is_hostile_is_text,
-    the_policy_holds,
-    where_nothing_is_wrong_it_says_so,
-    every_screen_reader_and_every_width_is_served,
-    without_scripts_and_on_paper,
-    a_hundred_thousand_rows_are_no_burden,
+    all_rows_are_shown_and_the_worst_first,
+    filters_show_exactly_the_matching_rows,
+    each_column_sorts_in_both_directions,
+    a_link_restores_filters_and_order,
+    the_keyboard_reaches_everything,
+    a_row_shows_expected_error_and_fix,
+    the_screenshot_for_the_readme,
+    light_and_dark_can_be_selected,
+    hostile_texts_are_escaped,
+    the_content_security_policy_is_enforced,
+    the_headline_without_faults,
+    accessible_at_every_width,
+    without_scripts_and_printed,
+    a_hundred_thousand_rows_are_fast,
 ]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tool", type=Path, required=True, help="ecr-preflight")
-    parser.add_argument("--axe", type=Path, required=True, help="axe.min.js, or the directory that has it")
-    parser.add_argument("--work", type=Path, required=True, help="where pages and pictures are left")
-    parser.add_argument("cases", nargs="*", help="parts of the names of the cases to run; all without them")
+    parser.add_argument("--tool", type=Path, required=True, help="the ecr-preflight binary")
+    parser.add_argument("--axe", type=Path, required=True, help="axe.min.js, or a directory that contains it")
+    parser.add_argument("--work", type=Path, required=True, help="directory for pages and screenshots")
+    parser.add_argument("cases", nargs="*", help="run only cases whose names contain one of these")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     shutil.rmtree(work, ignore_errors=True)
@@ -471,16 +471,16 @@ def main():
         for case in CASES:
             if arguments.cases and not any(part in case.__name__ for part in arguments.cases):
                 continue
-            told, began = case.__name__.replace("_", " "), time.monotonic()
+            title, began = case.__name__.replace("_", " "), time.monotonic()
             try:
                 case(stage)
-                print(f"ok      {told} ({time.monotonic() - began:.1f} s)", flush=True)
-            except Exception as error:  # noqa: BLE001, whatever it is, the other cases are still worth running
+                print(f"ok      {title} ({time.monotonic() - began:.1f} s)", flush=True)
+            except Exception as error:  # noqa: BLE001, the other cases run in any case
                 failed += 1
                 with contextlib.suppress(Exception):
                     stage.picture(f"failed-{case.__name__}")
-                print(f"FAILED  {told}\n{error if isinstance(error, Wrong) else traceback.format_exc()}", flush=True)
-    print(f"pictures in {work}")
+                print(f"FAILED  {title}\n{error if isinstance(error, Wrong) else traceback.format_exc()}", flush=True)
+    print(f"screenshots in {work}")
     sys.exit(failed > 0)
 
 

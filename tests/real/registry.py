@@ -1,8 +1,8 @@
-"""Starts Debian's registry twice, open and with a password, fills both by skopeo, and runs a command beside them.
+"""Starts Debian's registry twice, without and with a password, fills both with skopeo, and runs a command.
 
-The three images are one of OCI's kind, one of Docker's (schema 2) and an index, made of those of `images.py`. A layout
-holds the same bytes; the command finds it, and the registries, in TEST_REAL_REGISTRY_LAYOUT, _OPEN and _CLOSED. Needs
-docker-registry, skopeo and htpasswd; installs what is missing where it runs as root.
+The three images are an OCI image, a Docker image (schema 2) and an index, built from those of `images.py`. A layout has
+the same content. The command finds the layout and the registries in TEST_REAL_REGISTRY_LAYOUT, _OPEN and _CLOSED. Needs
+docker-registry, skopeo and htpasswd; installs missing ones if it runs as root.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def install():
 
 
 def docker_into(layout, directory, tag):
-    """Puts what skopeo wrote as `dir:` into the layout as it is; skopeo itself would make it OCI's kind."""
+    """Copies an image from skopeo's `dir:` format to the layout, unchanged; skopeo itself would convert it to OCI."""
     manifest = (directory / "manifest.json").read_bytes()
     document = json.loads(manifest)
     for part in [document["config"], *document["layers"]]:
@@ -55,7 +55,7 @@ def docker_into(layout, directory, tag):
 
 @contextlib.contextmanager
 def registry(work, htpasswd=None):
-    """A registry on loopback with nothing in it."""
+    """Runs an empty registry on loopback; yields its host and port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         host = "127.0.0.1:%d" % free.getsockname()[1]
@@ -86,8 +86,8 @@ def registry(work, htpasswd=None):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=pathlib.Path, required=True, help="the layout of images.py")
-    parser.add_argument("--work", type=pathlib.Path, required=True, help="a directory, emptied first")
+    parser.add_argument("--images", type=pathlib.Path, required=True, help="the layout that images.py wrote")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="work directory; its content is deleted first")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     install()

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use crate::cli::hint;
+use crate::cli::suggest;
 use crate::name::Repository;
 use crate::runtime::Runtime;
 use crate::settings::{CheckSettings, Depth};
@@ -93,7 +93,7 @@ pub(super) fn describe_empty_scope(scope: &AuditScope, counts: &ListingCounts) -
     } else if let Some((before, _)) = prefix.split_once(PATTERN_CHARACTERS) {
         format!("a prefix is not a pattern: `--prefix {}` is enough", sanitize_quoted(before))
     } else {
-        hint::suggest_existing("repositories", prefix, Some(&names), region, "")
+        suggest::suggest_existing("repositories", prefix, Some(&names), region, "")
     };
     (message, hint)
 }

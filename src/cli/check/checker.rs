@@ -1,59 +1,63 @@
-//! One image, checked.
-//!
-//! Does not print anything.
+//! Checks one image, or reads its platforms.
 
 use std::time::{Duration, Instant};
 
-use super::super::image_source::ImageSource;
-use super::platforms;
-use crate::check::check_image;
-use crate::check::{ImageCheck, InspectContext};
+use crate::check::{ImageCheck, InspectContext, check_image};
 use crate::cli::error::CliError;
+use crate::cli::image_source::ImageSource;
 use crate::event::IgnoreReason;
 use crate::inspect::Inspector;
+use crate::oci::{self, ImageReadOptions};
 use crate::registry::counting::CountingRegistry;
+use crate::registry::{self, Lookup, Registry};
 use crate::report::{PlatformOverview, Report, ReportContext};
 use crate::runtime::Runtime;
-use crate::settings::CheckSettings;
-use crate::settings::Depth;
+use crate::settings::{CheckSettings, Depth};
 use crate::verdict::Verdict;
 
-/// What images are checked with, and against.
+/// Checks images against the same runtimes, with the same settings.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) struct Checker<'a> {
-    /// One for all images: layers that they share are read once.
-    pub(in crate::cli) inspector: &'a Inspector,
-    pub(in crate::cli) rules: &'a CheckSettings,
-    /// The runtimes that were named; without them, what is declared counts.
-    pub(in crate::cli) runtimes: Option<&'a [Runtime]>,
+pub(super) struct Checker<'a> {
+    /// One inspector for all images, so that layers that they share are read once.
+    pub(super) inspector: &'a Inspector,
+    pub(super) settings: &'a CheckSettings,
+    /// The runtimes of the command line; `None` if the declarations count.
+    pub(super) runtimes: Option<&'a [Runtime]>,
 }
 
-/// What came of it.
+/// One image of the command line, with its result.
 #[derive(Debug)]
-pub(in crate::cli) struct CheckedImage {
-    pub(in crate::cli) result: CheckResult,
-    /// How many bytes were read of manifests, configs and layers.
-    pub(in crate::cli) bytes_read: u64,
-    pub(in crate::cli) elapsed: Duration,
+pub(super) struct CheckRecord<'a> {
+    pub(super) reference: &'a str,
+    pub(super) outcome: Result<CheckedImage, CheckFailure>,
 }
 
-/// Why nothing came of it, and what may help.
+/// An image that could be read.
 #[derive(Debug)]
-pub(in crate::cli) struct CheckFailure {
-    pub(in crate::cli) error: CliError,
-    pub(in crate::cli) hint: Option<String>,
+pub(super) struct CheckedImage {
+    pub(super) result: CheckResult,
+    /// The bytes that were read: manifests, configs and layers.
+    pub(super) bytes_read: u64,
+    pub(super) elapsed: Duration,
 }
 
-/// The answer to one of the two questions.
+/// Why an image could not be read, with a hint.
+#[derive(Debug)]
+pub(super) struct CheckFailure {
+    pub(super) error: CliError,
+    pub(super) hint: Option<String>,
+}
+
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one for each image")]
-pub(in crate::cli) enum CheckResult {
+pub(super) enum CheckResult {
     Report(Report),
+    /// With `--platforms`.
     Platforms(PlatformOverview),
 }
 
 impl CheckResult {
-    pub(in crate::cli) fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> Verdict {
         match self {
             Self::Report(report) => report.verdict,
             Self::Platforms(platforms) => platforms.verdict,
@@ -61,46 +65,69 @@ impl CheckResult {
     }
 }
 
+impl CheckRecord<'_> {
+    /// The verdict; [`Verdict::Unknown`] for an image that could not be read.
+    pub(super) fn verdict(&self) -> Verdict {
+        self.outcome.as_ref().map_or(Verdict::Unknown, |checked| checked.result.verdict())
+    }
+}
+
 impl Checker<'_> {
-    /// Holds an image against its runtimes.
+    /// Checks an image against its runtimes; with `platforms_only`, reads its platforms instead.
     ///
     /// # Errors
-    /// Where its registry fails, or it is not there.
-    pub(in crate::cli) async fn check(&self, source: &ImageSource) -> Result<CheckedImage, CliError> {
-        let began = Instant::now();
+    /// If its registry fails, or the image does not exist.
+    pub(super) async fn check(&self, source: &ImageSource, platforms_only: bool) -> Result<CheckedImage, CliError> {
+        let start = Instant::now();
         let registry = CountingRegistry::new(&source.registry);
-        let by = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
-        let found = check_image(&registry, &source.selector, self.runtimes, self.rules, by).await?;
-        if matches!(found, ImageCheck::Ignored(IgnoreReason::Deleted | IgnoreReason::Superseded, _)) {
+        let result = if platforms_only {
+            CheckResult::Platforms(self.read_platforms(&registry, source).await?)
+        } else {
+            CheckResult::Report(self.judge(&registry, source).await?)
+        };
+        Ok(CheckedImage { result, bytes_read: registry.bytes_read(), elapsed: start.elapsed() })
+    }
+
+    async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<Report, CliError> {
+        let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
+        let check = check_image(registry, &source.selector, self.runtimes, self.settings, context).await?;
+        if matches!(check, ImageCheck::Ignored(IgnoreReason::Deleted | IgnoreReason::Superseded, _)) {
             return Err(source.not_found_error());
         }
-        let report = found.report(ReportContext {
+        Ok(check.report(ReportContext {
             arrival: None,
             reference: &source.reference,
             repository: source.repository.as_ref(),
             tag: source.selector.tag(),
-            declaration_key: &self.rules.declaration_key,
-            is_platform_only: self.rules.depth < Depth::Program,
-        });
-        Ok(CheckedImage {
-            result: CheckResult::Report(report),
-            bytes_read: registry.bytes_read(),
-            elapsed: began.elapsed(),
-        })
+            declaration_key: &self.settings.declaration_key,
+            is_platform_only: self.settings.depth < Depth::Program,
+        }))
     }
 
-    /// Looks at what there is in an image.
-    ///
-    /// # Errors
-    /// As above.
-    pub(in crate::cli) async fn check_platforms(&self, source: &ImageSource) -> Result<CheckedImage, CliError> {
-        let began = Instant::now();
-        let registry = CountingRegistry::new(&source.registry);
-        let found = platforms::read_platforms(&registry, source, self.inspector, self.rules).await?;
-        Ok(CheckedImage {
-            result: CheckResult::Platforms(found),
-            bytes_read: registry.bytes_read(),
-            elapsed: began.elapsed(),
-        })
+    /// Reads the platforms of an image and, within the limits, the program that starts on each.
+    async fn read_platforms(
+        &self,
+        registry: &impl Registry,
+        source: &ImageSource,
+    ) -> Result<PlatformOverview, CliError> {
+        let deadline = Instant::now().checked_add(Duration::from_secs(self.settings.limits.timeout_seconds));
+        let mut lookups = registry::fetch_verified_manifests(registry, std::slice::from_ref(&source.selector)).await?;
+        let manifest = match lookups.pop() {
+            Some(Lookup::Found(manifest)) => manifest,
+            Some(Lookup::Unavailable(reason)) => {
+                return Err(CliError::ImageUnavailable { reference: source.reference.clone(), reason });
+            }
+            Some(Lookup::NotFound | Lookup::TagMoved) | None => return Err(source.not_found_error()),
+        };
+        // Without a list of platforms, every image of an index is read.
+        let options =
+            ImageReadOptions { depth: Depth::Config, platforms: &[], label_key: &self.settings.declaration_key };
+        let image = oci::read_image(registry, &manifest, options).await?;
+        let inspections = if self.settings.depth == Depth::Program {
+            Some(self.inspector.inspect_programs(registry, &image, deadline).await?)
+        } else {
+            None
+        };
+        Ok(PlatformOverview::new(&source.reference, &image, inspections.as_deref()))
     }
 }

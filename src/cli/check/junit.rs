@@ -1,37 +1,36 @@
-//! Answers as a `JUnit` report: a test suite for each image, a test case for each runtime.
+//! Results as a `JUnit` report: a test suite for each image, a test case for each runtime.
 //!
-//! Does not hold times: two reports of the same images are the same.
+//! It contains no times, so that two reports of the same images are equal.
 
-use quick_junit::{NonSuccessKind, Report as Junit, SerializeError, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
-use super::checker::{CheckFailure, CheckResult};
-use super::printer::CheckRecord;
+use super::checker::{CheckFailure, CheckRecord, CheckResult};
 use crate::cli::error::CliError;
-use crate::report::{FaultReport, Report, RuntimeReport, format_headline, format_text};
+use crate::report::{Report, RuntimeReport, format_headline, format_text};
 use crate::text::error_chain;
 use crate::verdict::Verdict;
 
-/// The report.
+/// Formats the report.
 ///
 /// # Errors
-/// Where it cannot be written as XML.
-pub(super) fn format_junit(done: &[CheckRecord<'_>]) -> Result<String, CliError> {
+/// If it cannot be written as XML.
+pub(super) fn format_junit(records: &[CheckRecord<'_>]) -> Result<String, CliError> {
     let mut junit = Junit::new("ecr-preflight");
-    for done in done {
-        let mut suite = TestSuite::new(done.reference);
-        match &done.outcome {
+    for CheckRecord { reference, outcome } in records {
+        let mut suite = TestSuite::new(*reference);
+        match outcome {
             Ok(checked) => {
                 if let CheckResult::Report(report) = &checked.result {
-                    suite.add_test_cases(build_cases(report, done.reference));
+                    suite.add_test_cases(build_cases(report, reference));
                 }
             }
-            Err(error) => {
-                suite.add_test_case(build_case("read", done.reference, read_error_status(error)));
+            Err(failure) => {
+                suite.add_test_case(build_case("read", reference, read_error_status(failure)));
             }
         }
         junit.add_test_suite(suite);
     }
-    let xml = junit.to_string().map_err(|error: SerializeError| std::io::Error::other(error))?;
+    let xml = junit.to_string().map_err(std::io::Error::other)?;
     Ok(xml.trim_end().to_owned())
 }
 
@@ -41,7 +40,7 @@ fn build_cases(report: &Report, reference: &str) -> Vec<TestCase> {
         .map(|runtime| build_case(&runtime.subject.name(), reference, runtime_status(report, runtime)))
         .collect();
     if cases.is_empty() {
-        // Nothing was asked of it: that is neither a success nor a failure.
+        // Without a runtime to check, the result is neither a success nor a failure.
         let mut skipped = TestCaseStatus::skipped();
         skipped.set_message(format_headline(report));
         return vec![build_case("runtime", reference, skipped)];
@@ -55,7 +54,7 @@ fn build_case(name: &str, reference: &str, status: TestCaseStatus) -> TestCase {
     case
 }
 
-/// What could not be told is an error, since a server shows skipped ones as if all were well.
+/// An unknown result is an error: CI servers show a skipped case as if nothing were wrong.
 fn runtime_status(report: &Report, runtime: &RuntimeReport) -> TestCaseStatus {
     let kind = match runtime.verdict {
         Verdict::Fails => NonSuccessKind::Failure,
@@ -63,19 +62,19 @@ fn runtime_status(report: &Report, runtime: &RuntimeReport) -> TestCaseStatus {
         Verdict::Runs | Verdict::Undeclared | Verdict::Ignored => return TestCaseStatus::success(),
     };
     let mut status = TestCaseStatus::non_success(kind);
-    let fault = |fault: &FaultReport| fault.evidence.clone();
-    let said: Vec<String> = runtime.faults.iter().map(fault).chain(runtime.unknown.iter().cloned()).collect();
-    status.set_message(said.join("; "));
+    let evidence = runtime.faults.iter().map(|fault| fault.evidence.clone());
+    let reasons: Vec<String> = evidence.chain(runtime.unknown.iter().cloned()).collect();
+    status.set_message(reasons.join("; "));
     status.set_type(runtime.faults.first().map_or("unknown", |fault| fault.code.as_str()));
     status.set_description(format_text(report));
     status
 }
 
-fn read_error_status(unread: &CheckFailure) -> TestCaseStatus {
+fn read_error_status(failure: &CheckFailure) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_message(error_chain(&unread.error));
-    status.set_type("unread");
-    if let Some(hint) = &unread.hint {
+    status.set_message(error_chain(&failure.error));
+    status.set_type("unreadable");
+    if let Some(hint) = &failure.hint {
         status.set_description(format!("hint: {hint}"));
     }
     status

@@ -1,61 +1,53 @@
-//! Answers as they come, in the order of the arguments: each is printed at once where the format allows it.
-//!
-//! Does not check anything.
+//! Prints results in the order of the arguments: at once if the format allows it, else at the end.
 
-use std::io::Write;
+use std::io::{self, Write};
 
-use super::super::terminal::StyledOutput;
-use super::checker::{CheckFailure, CheckResult, CheckedImage};
-use super::{CheckArguments, CheckFormat, json, junit, sarif};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::checker::{CheckFailure, CheckRecord, CheckResult, CheckedImage};
+use super::{junit, sarif};
 use crate::cli::error::CliError;
+use crate::cli::terminal::StyledOutput;
 use crate::report::{self, StyledLine};
+use crate::text::error_chain;
 use crate::verdict::Verdict;
 
-/// What is known of one image.
-#[derive(Debug)]
-pub(super) struct CheckRecord<'a> {
-    pub(super) reference: &'a str,
-    pub(super) outcome: Result<CheckedImage, CheckFailure>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// A report for people.
+    Text,
+    /// One JSON object, schema `ecr-preflight/1`; for several images, one per line.
+    Json,
+    /// One SARIF 2.1.0 log, for code scanning.
+    Sarif,
+    /// One `JUnit` report, for CI servers.
+    Junit,
 }
 
-impl CheckRecord<'_> {
-    /// What it counts as: an image that could not be read could not be told.
-    fn verdict(&self) -> Verdict {
-        self.outcome.as_ref().map_or(Verdict::Unknown, |checked| checked.result.verdict())
-    }
-}
-
-/// Prints answers.
+/// Prints results, and keeps them for what is printed at the end.
 pub(super) struct CheckPrinter<'a, O, E> {
-    arguments: &'a CheckArguments,
-    out: &'a mut StyledOutput<O>,
-    err: &'a mut StyledOutput<E>,
-    records: Vec<CheckRecord<'a>>,
+    pub(super) format: CheckFormat,
+    pub(super) is_verbose: bool,
+    /// The file that a SARIF log shows findings at.
+    pub(super) dockerfile: &'a str,
+    /// Whether the command line names one image only.
+    pub(super) is_only: bool,
+    pub(super) out: &'a mut StyledOutput<O>,
+    pub(super) err: &'a mut StyledOutput<E>,
+    pub(super) records: Vec<CheckRecord<'a>>,
 }
 
 impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
-    pub(super) fn new(
-        arguments: &'a CheckArguments,
-        out: &'a mut StyledOutput<O>,
-        err: &'a mut StyledOutput<E>,
-    ) -> Self {
-        Self { arguments, out, err, records: Vec::new() }
-    }
-
-    /// One more, the next in order.
+    /// Adds the next record, and prints it if the format prints images one by one.
     ///
     /// # Errors
-    /// Where it cannot be printed.
-    pub(super) fn add(
-        &mut self,
-        reference: &'a str,
-        checked: Result<CheckedImage, CheckFailure>,
-    ) -> Result<(), CliError> {
-        let is_only = self.arguments.images.len() == 1;
-        let format = self.arguments.format;
-        match (&checked, format) {
+    /// If it cannot be printed.
+    pub(super) fn add(&mut self, record: CheckRecord<'a>) -> Result<(), CliError> {
+        let Self { format, is_only, is_verbose, .. } = *self;
+        match (&record.outcome, format) {
             (Ok(checked), CheckFormat::Text) => {
-                self.out.write_lines(match &checked.result {
+                self.out.write_lines(&match &checked.result {
                     CheckResult::Report(report) => report::format_lines(report),
                     CheckResult::Platforms(platforms) => platforms.lines(),
                 })?;
@@ -64,42 +56,51 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
                 }
             }
             (Ok(checked), CheckFormat::Json) => {
-                writeln!(self.out, "{}", json::format_result(&checked.result, is_only)?)?
+                let json = match &checked.result {
+                    CheckResult::Report(report) => to_json(report, is_only),
+                    CheckResult::Platforms(platforms) => to_json(platforms, is_only),
+                };
+                writeln!(self.out, "{}", json?)?;
             }
-            (Err(unread), CheckFormat::Json) if !is_only => {
-                writeln!(self.out, "{}", json::format_error(reference, unread)?)?
+            // The error of a single image goes to standard error only.
+            (Err(failure), CheckFormat::Json) if !is_only => {
+                writeln!(self.out, "{}", error_json(record.reference, failure)?)?;
             }
             (Err(_), CheckFormat::Text | CheckFormat::Json) | (_, CheckFormat::Sarif | CheckFormat::Junit) => {}
         }
-        // Both outputs may be the same terminal. Where standard error is closed, the exit code is all that is left.
+        // Both outputs may be the same terminal, so this one is flushed first.
         self.out.flush()?;
-        let of = Some(reference).filter(|_| !is_only);
-        if let Err(unread) = &checked {
-            let _ = self.err.write_error(of, &unread.error, unread.hint.as_deref());
-            if !is_only && format == CheckFormat::Text {
-                let _ = writeln!(self.err);
+        let reference = (!is_only).then_some(record.reference);
+        match &record.outcome {
+            Err(failure) => {
+                // If standard error is closed, the exit code still reports the error.
+                let _ = self.err.write_error(reference, &failure.error, failure.hint.as_deref());
+                if !is_only && format == CheckFormat::Text {
+                    let _ = writeln!(self.err);
+                }
             }
+            Ok(CheckedImage { bytes_read, elapsed, .. }) if is_verbose => {
+                let prefix = reference.map(|reference| format!("{reference}: ")).unwrap_or_default();
+                writeln!(self.err, "{prefix}read {bytes_read} bytes in {:.2} s", elapsed.as_secs_f64())?;
+            }
+            Ok(_) => {}
         }
-        if let (true, Ok(CheckedImage { bytes_read: bytes, elapsed: took, .. })) = (self.arguments.verbose, &checked) {
-            let of = of.map(|of| format!("{of}: ")).unwrap_or_default();
-            writeln!(self.err, "{of}read {bytes} bytes in {:.2} s", took.as_secs_f64())?;
-        }
-        self.records.push(CheckRecord { reference, outcome: checked });
+        self.records.push(record);
         Ok(())
     }
 
-    /// What is said in the end, and the worst verdict.
+    /// Prints what summarises all images, and returns the worst verdict.
     ///
     /// # Errors
-    /// As above.
+    /// If it cannot be printed.
     pub(super) fn finish(self) -> Result<Verdict, CliError> {
-        match self.arguments.format {
+        match self.format {
             CheckFormat::Text if self.records.len() > 1 => {
-                self.out.write_lines(vec![StyledLine::wrapping(2).with_text(format_summary(&self.records))])?
+                self.out.write_lines(&[StyledLine::wrapping(2).with_text(format_summary(&self.records))])?;
             }
             CheckFormat::Text | CheckFormat::Json => {}
             CheckFormat::Sarif => {
-                writeln!(self.out, "{}", sarif::format_sarif(&self.records, &self.arguments.dockerfile)?)?
+                writeln!(self.out, "{}", sarif::format_sarif(&self.records, self.dockerfile)?)?;
             }
             CheckFormat::Junit => writeln!(self.out, "{}", junit::format_junit(&self.records)?)?,
         }
@@ -108,27 +109,57 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
     }
 }
 
-/// How many of each kind, the worst first.
-fn format_summary(done: &[CheckRecord<'_>]) -> String {
-    let unread = done.iter().filter(|done| done.outcome.is_err()).count();
-    let told = |verdict: Verdict| done.iter().filter(|done| done.outcome.is_ok() && done.verdict() == verdict).count();
-    let is_of_platforms =
-        done.iter().any(|done| matches!(&done.outcome, Ok(CheckedImage { result: CheckResult::Platforms(_), .. })));
+/// How many images of each kind, the worst kind first.
+fn format_summary(records: &[CheckRecord<'_>]) -> String {
+    let failed = records.iter().filter(|record| record.outcome.is_err()).count();
+    let count = |verdict: Verdict| {
+        records.iter().filter(|record| record.outcome.is_ok() && record.verdict() == verdict).count()
+    };
+    let is_of_platforms = records
+        .iter()
+        .any(|record| matches!(&record.outcome, Ok(CheckedImage { result: CheckResult::Platforms(_), .. })));
     let (fails, fail, runs, run) = if is_of_platforms {
-        ("is not what it says it is", "are not what they say they are", "is sound", "are sound")
+        ("has a mismatch", "have a mismatch", "is consistent", "are consistent")
     } else {
         ("fails", "fail", "runs", "run")
     };
     let kinds = [
-        (told(Verdict::Fails), fails, fail),
-        (unread, "could not be read", "could not be read"),
-        (told(Verdict::Unknown), "could not be told", "could not be told"),
-        (told(Verdict::Runs), runs, run),
-        (told(Verdict::Undeclared), "has no declared runtime", "have no declared runtime"),
-        (told(Verdict::Ignored), "is not checked", "are not checked"),
+        (count(Verdict::Fails), fails, fail),
+        (failed, "could not be read", "could not be read"),
+        (count(Verdict::Unknown), "unknown", "unknown"),
+        (count(Verdict::Runs), runs, run),
+        (count(Verdict::Undeclared), "has no declared runtime", "have no declared runtime"),
+        (count(Verdict::Ignored), "is not checked", "are not checked"),
     ];
-    let said = kinds.iter().filter(|(count, ..)| *count > 0);
-    let said: Vec<String> =
-        said.map(|(count, one, more)| format!("{count} {}", if *count == 1 { one } else { more })).collect();
-    format!("{} images: {}", done.len(), said.join(", "))
+    let kinds: Vec<String> = kinds
+        .iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
+        .collect();
+    format!("{} images: {}", records.len(), kinds.join(", "))
+}
+
+/// The schema of [`CheckErrorJson`].
+pub(in crate::cli) const ERROR_SCHEMA: &str = "ecr-preflight/error/1";
+
+/// What the JSON output contains in place of an image that could not be read.
+#[derive(Debug, Serialize)]
+struct CheckErrorJson<'a> {
+    schema: &'static str,
+    reference: &'a str,
+    verdict: &'static str,
+    error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+fn error_json(reference: &str, failure: &CheckFailure) -> io::Result<String> {
+    let (error, hint) = (error_chain(&failure.error), failure.hint.as_deref());
+    to_json(&CheckErrorJson { schema: ERROR_SCHEMA, reference, verdict: "unknown", error, hint }, false)
+}
+
+/// A single object is printed on several lines. Several are printed as JSON Lines rather than as an array: each is valid
+/// as soon as it is printed, even if the command is stopped.
+fn to_json(value: &impl Serialize, is_only: bool) -> io::Result<String> {
+    Ok(if is_only { serde_json::to_string_pretty(value)? } else { serde_json::to_string(value)? })
 }

@@ -1,49 +1,51 @@
-//! `ecr-preflight declare REPOSITORY RUNTIME…`: where a repository's images are meant to run, as its resource tag says.
-//!
-//! Does not write what it has not shown, nor without a yes.
+//! `ecr-preflight declare REPOSITORY RUNTIME…`: declares runtimes by a repository's resource tag, after confirmation.
 
 mod list;
-mod repository_argument;
-mod table;
 
 use std::io::{BufRead, IsTerminal, Read, Write, stdin};
+use std::str::FromStr;
 
 use clap::Args;
 
 use self::list::DeclareListFormat;
-use self::repository_argument::RepositoryArgument;
-use crate::cli::error::CliError;
+use super::context::{endpoint_url, load_aws, load_settings, parse_runtime};
+use super::error::CliError;
+use super::registry_ref::is_ecr_uri;
+use super::terminal::StyledOutput;
+use crate::aws::Aws;
 use crate::declare::{DeclarationChange, declaration_value, find_conflict, write_declaration};
+use crate::name::{Repository, RepositoryError};
 use crate::registry::Registry;
-use crate::registry::ecr::EcrRegistry;
+use crate::registry::ecr::{EcrRegistry, listing};
+use crate::report::StyledLine;
 use crate::runtime::Runtime;
 use crate::text::sanitize;
 use crate::verdict::Verdict;
 
-/// Declare where a repository's images are meant to run, by its resource tag; or list what is declared.
+/// Declare where the images of a repository run, or list what is declared.
 ///
-/// The tag's key is `intended-runtime`, or what the setting `PREFLIGHT_DECLARATION_KEY` says. What would change is shown first; it is
-/// written after a yes at the terminal, or with --yes.
+/// The declaration is a resource tag of the repository. Its key is `intended-runtime`, unless the setting
+/// `PREFLIGHT_DECLARATION_KEY` names another. The change is shown first. It is written after you confirm it, or with --yes.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub(super) struct DeclareArguments {
-    /// A repository of Amazon ECR: its name, of the account and region that the AWS CLI would use, its URI, or its ARN.
+    /// A repository of Amazon ECR: its name, its URI or its ARN. A name means the account and region that the AWS CLI
+    /// would use.
     #[arg(required_unless_present = "list")]
     repository: Option<String>,
-    /// Where its images are meant to run, all of them: what was declared before is replaced.
-    #[arg(value_name = "RUNTIME", value_parser = crate::cli::context::parse_runtime, required_unless_present_any = ["list", "remove"])]
+    /// All runtimes that the images are meant for. They replace the previous declaration.
+    #[arg(value_name = "RUNTIME", value_parser = parse_runtime, required_unless_present_any = ["list", "remove"])]
     runtimes: Vec<Runtime>,
     /// Remove the declaration.
     #[arg(long, conflicts_with = "runtimes")]
     remove: bool,
-    /// Write without asking.
+    /// Write the change without confirmation.
     #[arg(long, short)]
     yes: bool,
-    /// Only show what would change.
+    /// Show the change, but do not write it.
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
-    /// List what the account's repositories declare, or those whose name begins with PREFIX, and what of it cannot be
-    /// read.
+    /// List the declarations of the region's repositories, or of those whose names begin with PREFIX.
     #[arg(long, value_name = "PREFIX", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["repository", "runtimes", "remove", "yes", "dry_run"])]
     list: Option<String>,
     /// How to print the list.
@@ -60,54 +62,57 @@ Examples:
   ecr-preflight declare team/app ecs/arm64 apprunner
   ecr-preflight declare 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app lambda/arm64 --yes
   ecr-preflight declare team/app --remove --dry-run
-  ecr-preflight declare --list
   ecr-preflight declare --list team/ --format json
 
-Permissions: ecr:ListTagsForResource, ecr:TagResource, and for --remove ecr:UntagResource, on the
-repository; for --list, and where a name alone is given, ecr:DescribeRepositories
+Permissions:
+  ecr:ListTagsForResource   to read the declaration
+  ecr:TagResource           to write it
+  ecr:UntagResource         with --remove
+  ecr:DescribeRepositories  for the name of a repository, and with --list
 
-Exit code: 0 it is declared as said, or only shown; 2 it was not written, something that is listed
-cannot be read, or an error; 64 the command line or a setting is wrong";
+Exit codes:
+  0   the declaration is set as requested, or was only shown
+  2   it was not written; or --list found an invalid declaration, or could not read one
+  64  the command line or a setting is wrong";
 
-/// The longest answer that is read, in bytes; the rest of a longer one is a no.
+/// How much of the answer to the confirmation is read, in bytes.
 const MAX_ANSWER_BYTES: u64 = 64;
 
-/// The beginning of tag keys that AWS keeps for itself: "Tag restrictions" of the ECR user guide.
+/// The prefix of tag keys that AWS reserves: "Tag restrictions" in the ECR user guide.
 const RESERVED_KEY_PREFIX: &str = "aws:";
 
-pub(super) async fn run(
+pub(super) async fn run<E: Write>(
     arguments: DeclareArguments,
     out: &mut impl Write,
-    err: &mut impl Write,
+    err: &mut StyledOutput<E>,
 ) -> Result<Verdict, CliError> {
-    let key = crate::cli::context::load_settings()?.check.declaration_key;
+    let key = load_settings()?.check.declaration_key;
     if let Some(prefix) = arguments.list {
         return list::run(&key, &prefix, arguments.format, out, err).await;
     }
     if key.to_ascii_lowercase().starts_with(RESERVED_KEY_PREFIX) {
         return Err(CliError::ReservedTagKey(key));
     }
-    let place: RepositoryArgument = arguments.repository.as_deref().unwrap_or_default().parse()?;
-    let (aws, repository) = place.resolve().await?;
-    let client = aws.ecr_client(crate::cli::context::endpoint_url("ECR"));
-    let registry = EcrRegistry::new(&aws, crate::cli::context::endpoint_url("ECR")).repository(&repository);
+    let argument: RepositoryArgument = arguments.repository.as_deref().unwrap_or_default().parse()?;
+    let (aws, repository) = argument.resolve().await?;
+    let registry = EcrRegistry::new(&aws, endpoint_url("ECR")).repository(&repository);
     let before = registry.fetch_resource_tag(&key).await?;
-    let change =
-        DeclarationChange { before, after: (!arguments.remove).then(|| declaration_value(&arguments.runtimes)) };
-    let name = repository.name();
+    let after = (!arguments.remove).then(|| declaration_value(&arguments.runtimes));
+    let change = DeclarationChange { before, after };
     if let Some((one, other)) = find_conflict(&arguments.runtimes) {
-        writeln!(
-            err,
-            "note: no image suits both {one} and {other}: Lambda takes no index, and a single image has one"
-        )?;
-        writeln!(err, "      architecture; every image will be said to fail, unless its own tag declares otherwise")?;
+        let note = format!(
+            "note: no image runs on both {one} and {other}, because Lambda does not take an index and a single image has \
+             one architecture; every image of this repository will fail, unless its own tag declares a runtime"
+        );
+        err.write_lines(&[StyledLine::wrapping(2).with_text(note)])?;
     }
+    let (name, before, after) =
+        (repository.name(), format_tag_value(change.before.as_deref()), format_tag_value(change.after.as_deref()));
     if change.is_noop() {
-        writeln!(out, "{name}: {key}: {}: nothing to change", format_tag_value(change.after.as_deref()))?;
+        writeln!(out, "{name}: {key}: {after}: nothing to change")?;
         return Ok(Verdict::Runs);
     }
-    let (was, will_be) = (format_tag_value(change.before.as_deref()), format_tag_value(change.after.as_deref()));
-    writeln!(out, "{name}: {key}: {was} → {will_be}")?;
+    writeln!(out, "{name}: {key}: {before} → {after}")?;
     if arguments.dry_run {
         return Ok(Verdict::Runs);
     }
@@ -122,17 +127,18 @@ pub(super) async fn run(
             writeln!(err, "nothing was written")?;
             return Ok(Verdict::Unknown);
         }
-        // Somebody may have written meanwhile, and what was agreed to is what was shown.
+        // The user confirmed the change that was shown, and the tag may have changed since then.
         if registry.fetch_resource_tag(&key).await? != change.before {
             return Err(CliError::DeclarationChanged);
         }
     }
+    let client = aws.ecr_client(endpoint_url("ECR"));
     write_declaration(&client, &repository, &key, change.after.as_deref()).await?;
     writeln!(out, "written")?;
     Ok(Verdict::Runs)
 }
 
-/// A tag's value as it stands between quotation marks, fit for a terminal.
+/// A tag's value between quotation marks, without control characters.
 fn format_tag_value(value: Option<&str>) -> String {
     value.map_or_else(|| "not set".to_owned(), |value| format!("\"{}\"", sanitize(value, usize::MAX)))
 }
@@ -143,12 +149,74 @@ fn read_confirmation(input: &mut impl BufRead) -> std::io::Result<bool> {
     Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
+/// A repository, as named on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum RepositoryArgument {
+    /// A name: the account and region come from the AWS configuration.
+    Name(String),
+    Repository(Repository),
+}
+
+impl FromStr for RepositoryArgument {
+    type Err = RepositoryError;
+
+    fn from_str(text: &str) -> Result<Self, RepositoryError> {
+        if text.starts_with("arn:") {
+            return Repository::from_arn(text).map(Self::Repository);
+        }
+        if is_ecr_uri(text) {
+            return text.parse().map(Self::Repository);
+        }
+        // Account and region are not known yet; any valid ones serve to validate the name.
+        Repository::new("000000000000", "us-east-1", text).map(|_| Self::Name(text.to_owned()))
+    }
+}
+
+impl RepositoryArgument {
+    /// Returns the repository, and the AWS configuration for its region.
+    ///
+    /// # Errors
+    /// For a name: if no region is configured, or the repository cannot be found.
+    async fn resolve(self) -> Result<(Aws, Repository), CliError> {
+        match self {
+            Self::Repository(repository) => Ok((load_aws(Some(repository.region().to_owned())).await, repository)),
+            Self::Name(name) => {
+                let aws = load_aws(None).await;
+                let region = aws.region().ok_or(CliError::NoRegion)?.to_owned();
+                let repository = listing::find_repository(&aws.ecr_client(endpoint_url("ECR")), &region, &name).await?;
+                Ok((aws, repository))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_a_yes_is_one() {
+    fn repository_is_a_name_a_uri_or_an_arn() {
+        let whole = Repository::new("123456789012", "us-west-2", "team/app").unwrap();
+        for (text, place) in [
+            ("team/app", RepositoryArgument::Name("team/app".to_owned())),
+            ("123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app", RepositoryArgument::Repository(whole.clone())),
+            ("arn:aws:ecr:us-west-2:123456789012:repository/team/app", RepositoryArgument::Repository(whole)),
+        ] {
+            assert_eq!(text.parse(), Ok(place));
+        }
+        for invalid in [
+            "",
+            "Team/App",
+            "team/app:v1",
+            "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1",
+            "arn:aws:ecs:us-west-2:123456789012:cluster/x",
+        ] {
+            assert!(invalid.parse::<RepositoryArgument>().is_err(), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn only_yes_confirms() {
         for (answer, yes) in
             [("y\n", true), (" Yes \n", true), ("", false), ("\n", false), ("yep\n", false), ("n", false)]
         {

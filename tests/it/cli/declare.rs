@@ -1,4 +1,4 @@
-//! `declare` as a user meets it: what a run says, and what is written then.
+//! `declare`: what it prints, and what it writes.
 
 use std::process::Command;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use expect_test::expect;
 
 use crate::cli::run;
 use crate::support::aws::{FakeAws, Fault};
+use crate::support::cases::Cases;
 
 const REPOSITORY: &str = "team/app";
 const KEY: &str = "intended-runtime";
@@ -24,27 +25,27 @@ fn declare(aws: &FakeAws, arguments: &[&str]) -> String {
     run(&[&["declare"], arguments].concat(), &settings)
 }
 
-fn team() -> FakeAws {
+fn aws_with_repositories() -> FakeAws {
     let aws = FakeAws::start();
-    aws.create(&[REPOSITORY, "team/api"]);
+    aws.create_repositories(&[REPOSITORY, "team/api"]);
     aws.tag_resource(REPOSITORY, "owner", "team");
     aws
 }
 
-/// How often something was written.
-fn writes(aws: &FakeAws) -> usize {
+/// How many calls wrote something.
+fn write_count(aws: &FakeAws) -> usize {
     aws.calls_of("TagResource").len() + aws.calls_of("UntagResource").len()
 }
 
-fn declared(aws: &FakeAws) -> Option<String> {
+fn declaration(aws: &FakeAws) -> Option<String> {
     let tags = aws.resource_tags(REPOSITORY);
-    assert!(tags.contains(&("owner".to_owned(), "team".to_owned())), "no other tag is touched");
+    assert!(tags.contains(&("owner".to_owned(), "team".to_owned())), "no other tag is changed");
     tags.into_iter().find(|(key, _)| key == KEY).map(|(_, value)| value)
 }
 
 #[test]
-fn a_declaration_is_shown_and_written_and_then_there_is_nothing_to_change() {
-    let aws = team();
+fn declaration_is_shown_and_written_once() {
+    let aws = aws_with_repositories();
     expect![[r#"
         success true code 0
         --- out
@@ -53,7 +54,7 @@ fn a_declaration_is_shown_and_written_and_then_there_is_nothing_to_change() {
         --- err
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "ecs-aarch64", "--yes"]));
-    assert_eq!(declared(&aws).as_deref(), Some("ecs/arm64"));
+    assert_eq!(declaration(&aws).as_deref(), Some("ecs/arm64"));
     expect![[r#"
         success true code 0
         --- out
@@ -62,15 +63,33 @@ fn a_declaration_is_shown_and_written_and_then_there_is_nothing_to_change() {
         --- err
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "apprunner", "ecs/arm64", "apprunner", "-y"]));
-    assert_eq!((declared(&aws).as_deref(), writes(&aws)), (Some("ecs/arm64 apprunner"), 2));
-    for place in [
+    assert_eq!((declaration(&aws).as_deref(), write_count(&aws)), (Some("ecs/arm64 apprunner"), 2));
+    let mut cases = Cases::default();
+    for name in [
         REPOSITORY,
         "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app",
         "arn:aws:ecr:us-west-2:123456789012:repository/team/app",
     ] {
-        let said = declare(&aws, &[place, "ecs/arm64", "apprunner"]);
-        assert!(said.starts_with("success true code 0") && said.contains("nothing to change"), "{said}");
+        cases.add(name, declare(&aws, &[name, "ecs/arm64", "apprunner"]));
     }
+    expect![[r#"
+        team/app
+            success true code 0
+            --- out
+            team/app: intended-runtime: "ecs/arm64 apprunner": nothing to change
+            --- err
+        123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app
+            success true code 0
+            --- out
+            team/app: intended-runtime: "ecs/arm64 apprunner": nothing to change
+            --- err
+        arn:aws:ecr:us-west-2:123456789012:repository/team/app
+            success true code 0
+            --- out
+            team/app: intended-runtime: "ecs/arm64 apprunner": nothing to change
+            --- err
+    "#]]
+    .assert_eq(cases.as_str());
     expect![[r#"
         success true code 0
         --- out
@@ -79,7 +98,7 @@ fn a_declaration_is_shown_and_written_and_then_there_is_nothing_to_change() {
         --- err
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "--remove", "--yes"]));
-    assert_eq!((declared(&aws), writes(&aws)), (None, 3));
+    assert_eq!((declaration(&aws), write_count(&aws)), (None, 3));
     expect![[r#"
         success true code 0
         --- out
@@ -87,12 +106,12 @@ fn a_declaration_is_shown_and_written_and_then_there_is_nothing_to_change() {
         --- err
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "--remove", "--yes"]));
-    assert_eq!(writes(&aws), 3);
+    assert_eq!(write_count(&aws), 3);
 }
 
 #[test]
-fn nothing_is_written_unless_it_is_asked_for() {
-    let aws = team();
+fn nothing_is_written_without_consent() {
+    let aws = aws_with_repositories();
     expect![[r#"
         success false code 2
         --- out
@@ -110,13 +129,22 @@ fn nothing_is_written_unless_it_is_asked_for() {
         --- err
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "ecs/arm64", "--dry-run"]));
-    assert_eq!((declared(&aws), writes(&aws)), (None, 0));
+    assert_eq!((declaration(&aws), write_count(&aws)), (None, 0));
+}
+
+/// What was printed at the terminal, without the answer, which the terminal echoes before or after the question.
+fn without_echo(printed: &str) -> String {
+    let printed = printed.replace('\r', "");
+    let (before, after) = printed.split_once("[y/N] ").unwrap_or_else(|| panic!("no question: {printed}"));
+    let before = before.strip_prefix("n\n").or(before.strip_prefix("y\n")).unwrap_or(before);
+    let after = after.strip_prefix("n\n").or(after.strip_prefix("y\n")).unwrap_or(after);
+    format!("{before}[y/N]\n{after}")
 }
 
 #[test]
-fn at_a_terminal_it_is_asked_and_only_a_yes_writes() {
-    let aws = team();
-    // script(1), of Debian's essential package bsdutils, makes the terminal.
+fn terminal_asks_and_only_yes_writes() {
+    let aws = aws_with_repositories();
+    // script(1), from Debian's essential package bsdutils, provides the terminal.
     let tool = env!("CARGO_BIN_EXE_ecr-preflight");
     let ask = |answer: &str, runtime: &str| {
         let command = format!("{tool} declare {REPOSITORY} {runtime}");
@@ -125,15 +153,25 @@ fn at_a_terminal_it_is_asked_and_only_a_yes_writes() {
         script.env_clear().envs([("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent"), ("AWS_REGION", "us-west-2")]);
         script.envs([("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key")]).env("AWS_ENDPOINT_URL", aws.url());
         let output = script.output().unwrap();
-        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+        (output.status.code(), without_echo(&String::from_utf8(output.stdout).unwrap()))
     };
-    let (code, said) = ask("echo n", "apprunner");
-    assert!(said.contains("repository/team/app? [y/N]") && said.contains("nothing was written"), "{said}");
-    assert_eq!((code, declared(&aws), writes(&aws)), (Some(2), None, 0));
-    let (code, said) = ask("echo y", "apprunner");
-    assert!(said.contains("written") && !said.contains("nothing"), "{said}");
-    assert_eq!((code, declared(&aws).as_deref(), writes(&aws)), (Some(0), Some("apprunner"), 1));
-    // What was shown is what is agreed to, and nothing that came between.
+    let (code, text) = ask("echo n", "apprunner");
+    expect![[r#"
+        team/app: intended-runtime: not set → "apprunner"
+        Write this to arn:aws:ecr:us-west-2:123456789012:repository/team/app? [y/N]
+        nothing was written
+    "#]]
+    .assert_eq(&text);
+    assert_eq!((code, declaration(&aws), write_count(&aws)), (Some(2), None, 0));
+    let (code, text) = ask("echo y", "apprunner");
+    expect![[r#"
+        team/app: intended-runtime: not set → "apprunner"
+        Write this to arn:aws:ecr:us-west-2:123456789012:repository/team/app? [y/N]
+        written
+    "#]]
+    .assert_eq(&text);
+    assert_eq!((code, declaration(&aws).as_deref(), write_count(&aws)), (Some(0), Some("apprunner"), 1));
+    // Consent covers what was shown, not what was written in between.
     let reads = aws.calls_of("ListTagsForResource").len();
     let directory = tempfile::TempDir::new().unwrap();
     let changed = directory.path().join("changed");
@@ -146,17 +184,24 @@ fn at_a_terminal_it_is_asked_and_only_a_yes_writes() {
             std::fs::write(&changed, "").unwrap();
         });
         let answer = format!("{{ until [ -e {} ]; do sleep 0.05; done; echo y; }}", changed.display());
-        let (code, said) = ask(&answer, "lambda/arm64");
-        assert!(said.contains("changed by somebody else meanwhile"), "{said}");
-        assert_eq!((code, writes(&aws)), (Some(2), 1));
+        let (code, text) = ask(&answer, "lambda/arm64");
+        expect![[r#"
+            team/app: intended-runtime: "apprunner" → "lambda/arm64"
+            Write this to arn:aws:ecr:us-west-2:123456789012:repository/team/app? [y/N]
+            error: nothing was written: the declaration has been changed by somebody else meanwhile
+
+            hint: run it again to see what it is now
+        "#]]
+        .assert_eq(&text);
+        assert_eq!((code, write_count(&aws)), (Some(2), 1));
     });
-    assert_eq!(declared(&aws).as_deref(), Some("ecs/arm64"));
+    assert_eq!(declaration(&aws).as_deref(), Some("ecs/arm64"));
 }
 
 #[test]
-fn what_is_no_declaration_is_refused_before_any_call() {
-    let aws = team();
-    let mut said = String::new();
+fn invalid_arguments_are_errors_before_any_call() {
+    let aws = aws_with_repositories();
+    let mut text = String::new();
     for arguments in [
         &[REPOSITORY, "esc/arm64"][..],
         &[REPOSITORY],
@@ -167,7 +212,7 @@ fn what_is_no_declaration_is_refused_before_any_call() {
         &[REPOSITORY, "ecs/arm64", "--remove"],
         &[REPOSITORY, "ecs/arm64", "--format", "json"],
     ] {
-        said += &declare(&aws, arguments);
+        text += &declare(&aws, arguments);
     }
     assert!(aws.calls().is_empty());
     expect![[r#"
@@ -238,12 +283,12 @@ fn what_is_no_declaration_is_refused_before_any_call() {
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
-    "#]].assert_eq(&said);
+    "#]].assert_eq(&text);
 }
 
 #[test]
-fn what_no_image_suits_is_noted_and_an_old_value_is_no_threat_to_the_terminal() {
-    let aws = team();
+fn impossible_declarations_are_noted() {
+    let aws = aws_with_repositories();
     aws.tag_resource(REPOSITORY, KEY, "ecs\u{1b}[2J");
     expect![[r#"
         success true code 0
@@ -257,9 +302,9 @@ fn what_no_image_suits_is_noted_and_an_old_value_is_no_threat_to_the_terminal() 
 }
 
 #[test]
-fn what_is_not_written_is_said_with_its_action_and_resource() {
-    let aws = team();
-    let mut said = String::new();
+fn write_errors_name_action_and_resource() {
+    let aws = aws_with_repositories();
+    let mut text = String::new();
     for (action, code) in [
         ("DescribeRepositories", "AccessDeniedException"),
         ("ListTagsForResource", "AccessDeniedException"),
@@ -267,61 +312,61 @@ fn what_is_not_written_is_said_with_its_action_and_resource() {
         ("TagResource", "TooManyTagsException"),
         ("TagResource", "InvalidTagParameterException"),
     ] {
-        let aws = team();
+        let aws = aws_with_repositories();
         aws.fail(action, .., Fault::Error(400, code));
-        said += &declare(&aws, &[REPOSITORY, "ecs/arm64", "--yes"]);
-        assert_eq!(declared(&aws), None);
+        text += &declare(&aws, &[REPOSITORY, "ecs/arm64", "--yes"]);
+        assert_eq!(declaration(&aws), None);
     }
     aws.tag_resource(REPOSITORY, KEY, "apprunner");
     aws.fail("UntagResource", .., Fault::Error(400, "AccessDeniedException"));
-    said += &declare(&aws, &[REPOSITORY, "--remove", "--yes"]);
+    text += &declare(&aws, &[REPOSITORY, "--remove", "--yes"]);
     expect![[r#"
         success false code 2
         --- out
         --- err
-        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
         success false code 2
         --- out
         --- err
-        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
-
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
-        success false code 2
-        --- out
-        team/app: intended-runtime: not set → "ecs/arm64"
-        --- err
-        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
         success false code 2
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
-        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: TooManyTagsException: as said
+        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
+
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        success false code 2
+        --- out
+        team/app: intended-runtime: not set → "ecs/arm64"
+        --- err
+        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: TooManyTagsException: service message
 
         hint: a repository takes 50 tags: remove one that is not needed
         success false code 2
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
-        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: InvalidTagParameterException: as said
+        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: InvalidTagParameterException: service message
         success false code 2
         --- out
         team/app: intended-runtime: "apprunner" → not set
         --- err
-        error: ecr:UntagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        error: ecr:UntagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
-    "#]].assert_eq(&said);
+    "#]].assert_eq(&text);
 }
 
 #[test]
-fn all_repositories_are_listed_with_what_they_declare() {
-    let aws = team();
+fn list_shows_repositories_and_declarations() {
+    let aws = aws_with_repositories();
     let long = "team/a-repository-whose-name-is-longer-than-a-column/of-a-table";
-    aws.create(&["batch/worker", "empty", "function", "tools", long]);
+    aws.create_repositories(&["batch/worker", "empty", "function", "tools", long]);
     aws.tag_resource(REPOSITORY, KEY, "ecs/arm64 apprunner");
     aws.tag_resource("function", KEY, "lambda/arm64");
     expect![[r#"
@@ -339,8 +384,8 @@ fn all_repositories_are_listed_with_what_they_declare() {
     aws.tag_resource("empty", KEY, "");
     let every = "ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64";
     aws.tag_resource(long, KEY, every);
-    let said = declare(&aws, &["--list"]);
-    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    let text = declare(&aws, &["--list"]);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     expect![[r#"
         success false code 2
         --- out
@@ -362,7 +407,7 @@ fn all_repositories_are_listed_with_what_they_declare() {
         that cannot be read
         --- err
     "#]]
-    .assert_eq(&said);
+    .assert_eq(&text);
     expect![[r#"
         success false code 2
         --- out
@@ -407,14 +452,14 @@ fn all_repositories_are_listed_with_what_they_declare() {
         --- err
     "#]]
     .assert_eq(&declare(&aws, &["--list", "none"]));
-    assert_eq!(writes(&aws), 0);
+    assert_eq!(write_count(&aws), 0);
 }
 
 #[test]
-fn a_repository_whose_tags_cannot_be_read_does_not_hide_the_others() {
-    let aws = team();
+fn unreadable_tags_do_not_hide_other_repositories() {
+    let aws = aws_with_repositories();
     aws.tag_resource(REPOSITORY, KEY, "apprunner");
-    // Four are asked for beside each other, so that the first call may be for either: it is the only one.
+    // Four are read concurrently, so either may be the first call: there is only one.
     aws.fail("ListTagsForResource", 1..=1, Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
         success false code 2
@@ -424,7 +469,7 @@ fn a_repository_whose_tags_cannot_be_read_does_not_hide_the_others() {
 
         1 repository in us-west-2: 1 whose tags could not be read
         --- err
-        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
     "#]].assert_eq(&declare(&aws, &["--list", "team/api"]));
@@ -438,8 +483,8 @@ fn a_repository_whose_tags_cannot_be_read_does_not_hide_the_others() {
 
         2 repositories in us-west-2: 2 whose tags could not be read
         --- err
-        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: as said
-        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
     "#]].assert_eq(&declare(&aws, &["--list"]));
@@ -458,12 +503,12 @@ fn a_repository_whose_tags_cannot_be_read_does_not_hide_the_others() {
               "declared": null,
               "runtimes": [],
               "unreadable": [],
-              "error": "ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: as said"
+              "error": "ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: service message"
             }
           ]
         }
         --- err
-        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
     "#]].assert_eq(&declare(&aws, &["--list", "team/api", "--format", "json"]));
@@ -472,7 +517,7 @@ fn a_repository_whose_tags_cannot_be_read_does_not_hide_the_others() {
         success false code 2
         --- out
         --- err
-        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource: AccessDeniedException: as said
+        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
     "#]].assert_eq(&declare(&aws, &["--list"]));

@@ -1,28 +1,31 @@
-//! The page of an audit as a file: what stands in it, how it is escaped, how large it is. A browser looks at it in
-//! `make test-page`.
+//! The HTML page of an audit: its contents, escaping and size. `make test-page` opens it in a browser.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use aws_smithy_types::base64;
+use expect_test::expect;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::report::messages::report;
+use crate::support::cases::Cases;
 
-fn tool(arguments: &[&str]) -> Output {
+fn run_tool(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
     command.env_clear().args(arguments).output().unwrap()
 }
 
-/// Runs `page` over these lines; its output and the page, where there is one.
-fn run(lines: &str) -> (Output, Option<String>) {
+/// Runs `page` on these lines; returns its output, and the page if one was written.
+fn run_page(lines: &str) -> (Output, Option<String>) {
     let directory = TempDir::new().unwrap();
     let path = |name: &str| directory.path().join(name).display().to_string();
     fs::write(path("results.jsonl"), lines).unwrap();
-    let output = tool(&["page", &path("results.jsonl"), "--output", &path("audit.html")]);
+    let mut output = run_tool(&["page", &path("results.jsonl"), "--output", &path("audit.html")]);
+    let shown = String::from_utf8(output.stderr).unwrap().replace(&directory.path().display().to_string(), "DIR");
+    output.stderr = shown.into_bytes();
     let mut left: Vec<PathBuf> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     left.retain(|file| !file.ends_with("results.jsonl") && !file.ends_with("audit.html"));
     assert!(left.is_empty(), "nothing else is left: {left:?}");
@@ -31,16 +34,16 @@ fn run(lines: &str) -> (Output, Option<String>) {
 
 fn page(reports: &[Value]) -> String {
     let lines: String = reports.iter().map(|report| format!("{report}\n")).collect();
-    let (output, page) = run(&lines);
+    let (output, page) = run_page(&lines);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     page.unwrap()
 }
 
-fn failing() -> Value {
+fn failing_report() -> Value {
     serde_json::to_value(report("grafana/grafana", "11.4.0", "ecs/amd64 apprunner", "/run.sh")).unwrap()
 }
 
-/// The content of the elements that begin so.
+/// The contents of all elements that start with `begin`.
 fn contents<'a>(page: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
     page.split(begin).skip(1).map(|rest| rest.split_once(end).unwrap().0).collect()
 }
@@ -60,8 +63,8 @@ fn rows(page: &str) -> Vec<[Value; 2]> {
 }
 
 #[test]
-fn a_report_is_a_row_with_every_text_of_it() {
-    let report = failing();
+fn report_row_has_every_text() {
+    let report = failing_report();
     let mut other = report.clone();
     other["settings"] = json!("seconds=7");
     let page = page(&[report.clone(), other]);
@@ -90,12 +93,12 @@ fn a_report_is_a_row_with_every_text_of_it() {
             assert_eq!(step.get(1).unwrap_or(&stored["advice"][at]), &stored["remedy"][at]);
         }
     }
-    assert_eq!(details["runtimes"][0]["title"], "ECS on amd64");
-    assert_eq!(details["runtimes"][0]["by"], "declared by the repository's tag");
+    expect![[r#""ECS on amd64" "declared by the repository's tag""#]]
+        .assert_eq(&format!("{} {}", details["runtimes"][0]["title"], details["runtimes"][0]["by"]));
 }
 
 #[test]
-fn nothing_in_a_text_ends_its_place() {
+fn texts_cannot_close_their_element() {
     for text in [
         "</script><script>alert(1)</script>",
         "<!--<script>",
@@ -103,7 +106,7 @@ fn nothing_in_a_text_ends_its_place() {
         "a\u{2028}b\u{2029}c\u{202e}d\u{1}e\u{0}",
         "\"' onclick=alert(1) {{script}} {{rows}} &lt;",
     ] {
-        let mut report = failing();
+        let mut report = failing_report();
         report["arrival"] = json!({"how": "audit", "account": text, "region": text, "repository": text, "tag": text,
             "alsoTagged": [text], "pushedAt": text});
         report["image"] = json!({"reference": text, "digest": text, "platforms": [text]});
@@ -116,7 +119,7 @@ fn nothing_in_a_text_ends_its_place() {
         assert!(data.chars().all(|c| c.is_ascii_alphanumeric() || "+/=".contains(c)), "{data}");
         let shown = json!(rows(&page)).to_string();
         assert!(!shown.contains(['\u{202e}', '\0']) && !shown.contains("\\u0001"), "{shown}");
-        // The data, the words and the script; one style; no comment.
+        // Data, texts and script; one style; no comment.
         assert_eq!([page.matches("<script").count(), page.matches("</script").count()], [3, 3], "{text}");
         assert_eq!([page.matches("<style").count(), page.matches("<!--").count()], [1, 0], "{text}");
         let around = page.replace(data, "");
@@ -126,8 +129,8 @@ fn nothing_in_a_text_ends_its_place() {
 }
 
 #[test]
-fn the_policy_knows_the_style_and_the_script_by_their_hashes_and_nothing_else() {
-    let page = page(&[failing()]);
+fn content_security_policy_allows_only_own_hashes() {
+    let page = page(&[failing_report()]);
     let hash = |text: &str| format!("'sha256-{}'", base64::encode(Sha256::digest(text)));
     let (style, script) = (contents(&page, "<style>", "</style>")[0], contents(&page, "<script>", "</script>")[0]);
     let policy = contents(&page, "<meta http-equiv=\"Content-Security-Policy\" content=\"", "\"")[0];
@@ -137,24 +140,24 @@ fn the_policy_knows_the_style_and_the_script_by_their_hashes_and_nothing_else() 
         hash(script)
     );
     assert_eq!(policy, expected);
-    assert!(!page.contains("{{"), "every place is filled");
-    assert!(!page.contains(" style="), "the policy allows no styles of elements");
-    // The name of SVG within the icon is not loaded by anybody.
+    assert!(!page.contains("{{"), "every placeholder is filled");
+    assert!(!page.contains(" style="), "the policy forbids inline styles");
+    // The SVG namespace in the icon is not loaded.
     let page = page.replace("xmlns='http://www.w3.org/2000/svg'", "");
     assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("src="), "nothing is loaded");
-    for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
-        assert!(!script.contains(way), "the script makes no markup out of texts: {way}");
+    for method in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+        assert!(!script.contains(method), "the script does not create markup from texts: {method}");
     }
 }
 
 #[test]
-fn rows_are_small() {
+fn page_rows_are_small() {
     let copy = |number: usize| {
         let digest = format!(
             "sha256:{}",
             Sha256::digest(number.to_string()).iter().map(|b| format!("{b:02x}")).collect::<String>()
         );
-        let text = failing().to_string().replace("grafana/grafana", &format!("team/service-{}", number % 50));
+        let text = failing_report().to_string().replace("grafana/grafana", &format!("team/service-{}", number % 50));
         let mut report: Value = serde_json::from_str(&text.replace("11.4.0", &format!("1.{number}"))).unwrap();
         report["arrival"]["digest"] = json!(digest);
         report["image"]["digest"] = json!(digest);
@@ -168,114 +171,169 @@ fn rows_are_small() {
 }
 
 #[test]
-fn the_headline_says_how_it_stands() {
+fn headline_summarises_the_verdicts() {
     let with = |verdict: &str| json!({"schema": "ecr-preflight/1", "verdict": verdict});
-    for (verdicts, headline) in [
-        (vec![], "There was no image to look at"),
-        (vec!["fails"], "1 of 1 image will not start"),
-        (vec!["fails", "unknown", "runs", "runs"], "1 of 4 images will not start"),
-        (vec!["unknown", "runs"], "Nothing is known to fail, but 1 of 2 images could not be told"),
-        (vec!["runs", "runs", "ignored"], "Every image starts where it is meant to run"),
-        (vec!["runs", "undeclared"], "Every image with a declared runtime starts there"),
-        (vec!["undeclared", "undeclared"], "Where they may run is not declared"),
-        (vec!["ignored"], "None of this is an image to check"),
-        (vec!["a verdict of a later version"], "Nothing is known to fail, but 1 of 1 image could not be told"),
+    let mut cases = Cases::default();
+    for verdicts in [
+        &[][..],
+        &["fails"],
+        &["fails", "unknown", "runs", "runs"],
+        &["unknown", "runs"],
+        &["runs", "runs", "ignored"],
+        &["runs", "undeclared"],
+        &["undeclared", "undeclared"],
+        &["ignored"],
+        &["a verdict of a later version"],
     ] {
         let page = page(&verdicts.iter().map(|verdict| with(verdict)).collect::<Vec<_>>());
-        assert_eq!(contents(&page, "<h1>", "</h1>"), [headline], "{verdicts:?}");
+        cases.add(format!("{verdicts:?}"), contents(&page, "<h1>", "</h1>").join("\n"));
     }
+    expect![[r#"
+        []
+            There was no image to check
+        ["fails"]
+            1 of 1 image will not start
+        ["fails", "unknown", "runs", "runs"]
+            1 of 4 images will not start
+        ["unknown", "runs"]
+            No image is known to fail, but the verdict of 1 of 2 images is unknown
+        ["runs", "runs", "ignored"]
+            Every image starts where it is meant to run
+        ["runs", "undeclared"]
+            Every image with a declared runtime starts there
+        ["undeclared", "undeclared"]
+            The images have no declared runtime
+        ["ignored"]
+            There was no container image to check
+        ["a verdict of a later version"]
+            No image is known to fail, but the verdict of 1 of 1 image is unknown
+    "#]]
+    .assert_eq(cases.as_str());
 }
 
 #[test]
-fn results_that_cannot_be_read_are_named_with_their_line() {
-    let good = failing().to_string();
-    for (lines, said) in [
-        (format!("{good}\n\n{{\"schema\"\n"), "line 3: EOF while parsing an object"),
-        (good.replace("ecr-preflight/1", "ecr-preflight/9"), "line 1: its schema is not ecr-preflight/1"),
-        (format!("{good}\n{{}}\n"), "line 2: missing field `schema`"),
-        (format!("{good}\n{}\n", " ".repeat(9 << 20)), "line 2: it is longer than 8 MiB"),
+fn unreadable_results_are_errors_with_a_line_number() {
+    let good = failing_report().to_string();
+    let mut cases = Cases::default();
+    for (name, lines) in [
+        ("a truncated third line", format!("{good}\n\n{{\"schema\"\n")),
+        ("another schema", good.replace("ecr-preflight/1", "ecr-preflight/9")),
+        ("an empty object", format!("{good}\n{{}}\n")),
+        ("a line of 9 MiB", format!("{good}\n{}\n", " ".repeat(9 << 20))),
     ] {
-        let (output, page) = run(&lines);
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), page.is_some()), (Some(2), false), "{error}");
-        assert!(error.contains("results.jsonl cannot be read: ") && error.contains(said), "{error}");
+        let (output, page) = run_page(&lines);
+        assert_eq!((output.status.code(), page.is_some()), (Some(2), false), "{name}");
+        cases.add(name, String::from_utf8(output.stderr).unwrap());
     }
-    let (output, _) = run(&good);
-    assert!(String::from_utf8(output.stderr).unwrap().starts_with("wrote "));
-    let nowhere = tool(&["page", "Cargo.toml", "--output", "/nonexistent/audit.html"]);
-    let error = String::from_utf8(nowhere.stderr).unwrap();
-    assert!(error.starts_with("error: /nonexistent/audit.html cannot be written"), "{error}");
+    let (output, _) = run_page(&good);
+    cases.add("a report", String::from_utf8(output.stderr).unwrap());
+    let unwritable = run_tool(&["page", "Cargo.toml", "--output", "/nonexistent/audit.html"]);
+    cases.add("output into a missing directory", String::from_utf8(unwritable.stderr).unwrap());
+    expect![[r#"
+        a truncated third line
+            error: cannot read DIR/results.jsonl
+              caused by: line 3: it is not a report: EOF while parsing an object at line 2 column 0
+        another schema
+            error: cannot read DIR/results.jsonl
+              caused by: line 1: its schema is not ecr-preflight/1
+        an empty object
+            error: cannot read DIR/results.jsonl
+              caused by: line 2: it is not a report: missing field `schema` at line 1 column 2
+        a line of 9 MiB
+            error: cannot read DIR/results.jsonl
+              caused by: line 2: it is longer than 8 MiB
+        a report
+            wrote DIR/audit.html
+        output into a missing directory
+            error: cannot write /nonexistent/audit.html
+              caused by: No such file or directory (os error 2)
+    "#]]
+    .assert_eq(cases.as_str());
 }
 
 #[test]
-fn lines_that_are_no_answers_are_counted_and_said() {
+fn lines_without_a_report_are_counted() {
     let good = json!({"schema": "ecr-preflight/1", "verdict": "runs"});
     let error = json!({"schema": "ecr-preflight/error/1", "reference": "a", "verdict": "unknown", "error": "b"});
-    for (lines, headline, notes) in [
-        (
-            format!("{good}\n{error}\n{error}\n"),
-            "Nothing is known to fail, but not everything was looked at",
-            vec!["2 images got no answer: the results hold an error in their place."],
-        ),
-        (
-            format!("{error}\n"),
-            "Nothing was looked at",
-            vec!["1 image got no answer: the results hold an error in its place."],
-        ),
-        (
-            format!("{good}\n{{\"schema\":\"ecr-pre"),
-            "Nothing is known to fail, but not everything was looked at",
-            vec!["The last line of the results is torn: what was being written is not here."],
-        ),
-        (format!("{good}\n{good}"), "Every image starts where it is meant to run", vec![]),
+    let mut cases = Cases::default();
+    for (name, lines) in [
+        ("a report and two errors", format!("{good}\n{error}\n{error}\n")),
+        ("one error", format!("{error}\n")),
+        ("a report and a truncated line", format!("{good}\n{{\"schema\":\"ecr-pre")),
+        ("two reports, the last without a newline", format!("{good}\n{good}")),
     ] {
-        let (output, page) = run(&lines);
+        let (output, page) = run_page(&lines);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let page = page.unwrap();
-        assert_eq!(contents(&page, "<h1>", "</h1>"), [headline]);
-        let said: Vec<&str> = contents(&page, "<p class=\"note\">", "</p>");
-        assert_eq!(said.into_iter().filter(|note| !note.contains("script")).collect::<Vec<_>>(), notes);
+        let notes = contents(&page, "<p class=\"note\">", "</p>").into_iter().filter(|note| !note.contains("script"));
+        cases.add(name, contents(&page, "<h1>", "</h1>").into_iter().chain(notes).collect::<Vec<_>>().join("\n"));
     }
+    expect![[r#"
+        a report and two errors
+            No image is known to fail, but not all were checked
+            2 images have no result, only an error.
+        one error
+            No image was checked
+            1 image has no result, only an error.
+        a report and a truncated line
+            No image is known to fail, but not all were checked
+            The last line of the results is truncated, so its image is missing here.
+        two reports, the last without a newline
+            Every image starts where it is meant to run
+    "#]]
+    .assert_eq(cases.as_str());
 }
 
 #[test]
-fn an_image_is_shown_once_however_often_it_stands_in_the_results() {
-    let report = failing();
+fn repeated_results_are_shown_once() {
+    let report = failing_report();
     let mut other = report.clone();
     other["settings"] = json!("runtime=ecs/arm64");
     let page = page(&[report.clone(), report.clone(), other, report]);
-    assert_eq!(rows(&page).len(), 2, "with other settings it is another answer");
-    assert!(page.contains("2 of 2 images will not start"), "the head counts as the rows do");
+    assert_eq!(rows(&page).len(), 2, "other settings make another result");
+    // The headline counts as the rows do.
+    expect!["2 of 2 images will not start"].assert_eq(&contents(&page, "<h1>", "</h1>").join("\n"));
 }
 
 #[test]
-fn the_page_is_written_to_standard_output_or_through_a_link_and_never_over_its_results() {
+fn page_never_overwrites_its_results() {
     let directory = TempDir::new().unwrap();
     let path = |name: &str| directory.path().join(name).display().to_string();
-    fs::write(path("results"), format!("{}\n", failing())).unwrap();
-    let printed = tool(&["page", &path("results"), "--output", "-"]);
+    fs::write(path("results"), format!("{}\n", failing_report())).unwrap();
+    let printed = run_tool(&["page", &path("results"), "--output", "-"]);
     assert!(printed.status.success() && printed.stderr.is_empty());
     std::os::unix::fs::symlink("target", path("link")).unwrap();
-    assert!(tool(&["page", &path("results"), "--output", &path("link")]).status.success());
+    assert!(run_tool(&["page", &path("results"), "--output", &path("link")]).status.success());
     assert_eq!(fs::read(path("target")).unwrap(), printed.stdout);
     assert!(directory.path().join("link").is_symlink());
-    assert_eq!(tool(&["page", &path("results"), "--output", "/dev/stdout"]).stdout, printed.stdout);
+    assert_eq!(run_tool(&["page", &path("results"), "--output", "/dev/stdout"]).stdout, printed.stdout);
     fs::hard_link(path("results"), path("other")).unwrap();
+    let mut cases = Cases::default();
     for output in ["results", "other"] {
-        let refused = tool(&["page", &path("results"), "--output", &path(output)]);
-        let said = String::from_utf8(refused.stderr).unwrap();
-        assert!(said.contains("is named twice: for the results and for --output\n\nhint: "), "{said}");
+        let refused = run_tool(&["page", &path("results"), "--output", &path(output)]);
+        cases.add(output, String::from_utf8(refused.stderr).unwrap());
     }
-    assert_eq!(fs::read_to_string(path("results")).unwrap(), format!("{}\n", failing()));
+    expect![[r#"
+        results
+            error: DIR/results is given twice: for the results and for --output
+
+            hint: the second would overwrite the first: name two different files
+        other
+            error: DIR/results is given twice: for the results and for --output
+
+            hint: the second would overwrite the first: name two different files
+    "#]]
+    .assert_eq(&cases.as_str().replace(&directory.path().display().to_string(), "DIR"));
+    assert_eq!(fs::read_to_string(path("results")).unwrap(), format!("{}\n", failing_report()));
 }
 
 #[test]
-fn the_page_and_the_readme_know_the_same_faults() {
+fn page_explains_every_fault_of_the_readme() {
     let readme = fs::read_to_string("README.md").unwrap();
-    let table = readme.split_once("| fault | what it means |").unwrap().1.split_once("\n\n").unwrap().0;
+    let table = readme.split_once("| fault | meaning |").unwrap().1.split_once("\n\n").unwrap().0;
     let listed = table.lines().skip(2).map(|line| contents(line, "| `", "`")[0]);
     for code in listed {
-        let mut report = failing();
+        let mut report = failing_report();
         report["runtimes"][0]["faults"][0]["code"] = json!(code);
         let page = page(&[report]);
         let shown = contents(&page, &format!("<code>{code}</code> <span class=\"means\">"), "</span>");

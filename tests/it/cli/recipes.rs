@@ -1,5 +1,5 @@
-//! The recipes that people copy: the GitHub action, the git hook and the order of build, check and push. Each is run, and
-//! stops a wrong image.
+//! The recipes that users copy: the GitHub action, the git hook, and the order of build, check and push. Each is run
+//! and must stop a wrong image.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::support::layout::Builder;
 const GOOD: &str = "oci:events/images:2.0.0";
 const WRONG: &str = "oci:events/images:11.4.0";
 
-/// A command that finds the tool that was built, and git and a shell.
+/// A command whose PATH has the built tool, git and a shell.
 fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     let tool = Path::new(env!("CARGO_BIN_EXE_ecr-preflight")).parent().unwrap();
@@ -32,13 +32,13 @@ fn steps(action: &Yaml) -> Vec<Yaml> {
     action["runs"]["steps"].as_sequence().unwrap().clone()
 }
 
-/// Runs the action's check with these inputs, the others at their defaults; gives the outputs, too.
-fn act(inputs: &[(&str, &str)]) -> (Output, String) {
-    act_with(inputs, &[])
+/// Runs the check of the action with these inputs and the defaults of the others; returns its outputs too.
+fn run_action(inputs: &[(&str, &str)]) -> (Output, String) {
+    run_action_with(inputs, &[])
 }
 
-/// The same with variables of the environment.
-fn act_with(inputs: &[(&str, &str)], settings: &[(&str, &str)]) -> (Output, String) {
+/// Same as `run_action`, with environment variables.
+fn run_action_with(inputs: &[(&str, &str)], settings: &[(&str, &str)]) -> (Output, String) {
     let action = action();
     let step = steps(&action).into_iter().find(|step| step["id"] == "check").unwrap();
     let directory = TempDir::new().unwrap();
@@ -57,7 +57,7 @@ fn act_with(inputs: &[(&str, &str)], settings: &[(&str, &str)]) -> (Output, Stri
 }
 
 #[test]
-fn the_action_uses_the_inputs_that_it_has_and_every_script_is_bash() {
+fn action_inputs_are_used_and_scripts_are_bash() {
     let action = action();
     assert_eq!(action["runs"]["using"], "composite");
     let text = fs::read_to_string("action.yml").unwrap();
@@ -68,19 +68,19 @@ fn the_action_uses_the_inputs_that_it_has_and_every_script_is_bash() {
     for step in steps(&action) {
         assert_eq!(step["shell"], "bash");
         let script = step["run"].as_str().unwrap();
-        // What is written into a script is run as a part of it: inputs come through the environment.
+        // Expressions in a script would be executed: inputs are passed through the environment.
         assert!(!script.contains("${{"), "{script}");
         let output = command("bash").args(["-n", "-c", script]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    for (input, said) in action["inputs"].as_mapping().unwrap() {
-        assert!(said["description"].as_str().is_some_and(|text| text.len() > 10), "{input:?}");
+    for (input, definition) in action["inputs"].as_mapping().unwrap() {
+        assert!(definition["description"].as_str().is_some_and(|text| text.len() > 10), "{input:?}");
         assert!(readme.contains(&format!("`{}`", input.as_str().unwrap())), "{input:?} is not in the README");
     }
 }
 
 #[test]
-fn the_action_fails_the_build_on_a_wrong_image() {
+fn action_fails_on_a_wrong_image() {
     let both = format!("{GOOD}\n  {WRONG}\n");
     for (images, fail_on, code, exit_code) in [
         (GOOD, "unknown", 0, "0"),
@@ -92,16 +92,16 @@ fn the_action_fails_the_build_on_a_wrong_image() {
         ("oci:events/images:none", "fails", 0, "2"),
         ("oci:events/images:none", "never", 0, "2"),
     ] {
-        let (output, outputs) = act(&[("images", images), ("runtimes", "apprunner"), ("fail-on", fail_on)]);
+        let (output, outputs) = run_action(&[("images", images), ("runtimes", "apprunner"), ("fail-on", fail_on)]);
         assert_eq!(output.status.code(), Some(code), "{images} {fail_on}: {output:?}");
         assert_eq!(outputs, format!("exit-code={exit_code}\n"), "{images} {fail_on}");
     }
-    let (output, _) = act(&[("images", WRONG), ("fail-on", "fail")]);
+    let (output, _) = run_action(&[("images", WRONG), ("fail-on", "fail")]);
     assert_eq!(output.status.code(), Some(64), "{output:?}");
 }
 
 #[test]
-fn the_action_fails_the_build_where_nothing_was_checked_whatever_it_fails_on() {
+fn action_fails_when_nothing_was_checked() {
     let directory = TempDir::new().unwrap();
     let log = directory.path().join("log.sarif");
     for (images, runtimes, settings) in [
@@ -110,12 +110,12 @@ fn the_action_fails_the_build_where_nothing_was_checked_whatever_it_fails_on() {
         ("Grafana", "ecs/arm64", &[]),
         ("oci:events/images:2.0.0 oci:", "ecs/arm64", &[]),
         (GOOD, "ecs/arm64", &[("PREFLIGHT_INSPECT", "x")]),
-        (GOOD, "ecs/arm64", &[("PREFLIGHT_INSPCET", "labels")]),
+        (GOOD, "ecs/arm64", &[("PREFLIGHT_INSPCET", "manifest")]),
     ] {
         for fail_on in ["unknown", "fails", "never"] {
             let log = log.to_str().unwrap();
             let inputs = [("images", images), ("runtimes", runtimes), ("fail-on", fail_on), ("sarif-file", log)];
-            let (output, outputs) = act_with(&inputs, settings);
+            let (output, outputs) = run_action_with(&inputs, settings);
             assert_eq!(output.status.code(), Some(64), "{images} {runtimes} {fail_on}: {output:?}");
             assert_eq!(outputs, "exit-code=64\n");
         }
@@ -123,30 +123,30 @@ fn the_action_fails_the_build_where_nothing_was_checked_whatever_it_fails_on() {
 }
 
 #[test]
-fn the_action_fails_the_build_where_the_log_cannot_be_written() {
+fn action_fails_when_the_log_cannot_be_written() {
     let directory = TempDir::new().unwrap();
-    let nowhere = directory.path().join("none/log.sarif");
-    // One cannot be opened; the other can, and takes nothing.
-    for (file, code) in [(nowhere.to_str().unwrap(), 73), ("/dev/full", 74)] {
+    let missing_directory = directory.path().join("none/log.sarif");
+    // The first cannot be opened; the second opens but rejects writes.
+    for (file, code) in [(missing_directory.to_str().unwrap(), 73), ("/dev/full", 74)] {
         let (output, _) =
-            act(&[("images", GOOD), ("runtimes", "ecs/arm64"), ("sarif-file", file), ("fail-on", "never")]);
+            run_action(&[("images", GOOD), ("runtimes", "ecs/arm64"), ("sarif-file", file), ("fail-on", "never")]);
         assert_eq!(output.status.code(), Some(code), "{file}: {output:?}");
     }
 }
 
 #[test]
-fn the_action_writes_a_log_of_what_fails() {
+fn action_writes_a_sarif_log() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("log.sarif");
     let inputs = [("images", WRONG), ("runtimes", "apprunner ecs/amd64"), ("sarif-file", file.to_str().unwrap())];
-    let (output, _) = act(&inputs);
+    let (output, _) = run_action(&inputs);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let log: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), 2);
 }
 
 #[test]
-fn the_action_takes_the_tool_that_is_there_where_it_is_of_the_same_version() {
+fn action_uses_an_installed_tool_of_its_version() {
     let install = steps(&action()).into_iter().find(|step| step["id"] == "install").unwrap();
     let own = env!("CARGO_PKG_VERSION");
     for (version, is_installed) in [
@@ -166,19 +166,19 @@ fn the_action_takes_the_tool_that_is_there_where_it_is_of_the_same_version() {
             if let Some(version) = &version {
                 script("ecr-preflight", &format!("echo 'ecr-preflight {version}{commit}'"));
             }
-            let said = directory.path().join("said");
-            script("cargo", &format!("echo \"$PWD $*\" > {}", said.display()));
+            let log = directory.path().join("log");
+            script("cargo", &format!("echo \"$PWD $*\" > {}", log.display()));
             let source = fs::canonicalize(".").unwrap();
             let mut bash = command("bash");
-            // Where the workflow runs is somebody else's repository, with a toolchain of its own.
+            // The workflow runs in another repository, which may have its own toolchain.
             bash.args(["-eo", "pipefail", "-c", install["run"].as_str().unwrap()]).current_dir(directory.path());
             bash.env("PATH", format!("{}:/usr/bin:/bin", tools.display())).env("CARGO_HOME", directory.path());
             let output = bash.env("SOURCE", &source).env("GITHUB_PATH", &path).output().unwrap();
             assert!(output.status.success(), "{output:?}");
-            let said = fs::read_to_string(&said).unwrap_or_default();
-            assert_eq!(said.is_empty(), is_installed, "{version:?}: {said}");
+            let called = fs::read_to_string(&log).unwrap_or_default();
+            assert_eq!(called.is_empty(), is_installed, "{version:?}: {called}");
             if !is_installed {
-                assert!(said.starts_with(&format!("{} install --locked", source.display())), "{said}");
+                assert!(called.starts_with(&format!("{} install --locked", source.display())), "{called}");
                 let path = fs::read_to_string(&path).unwrap();
                 assert_eq!(path, format!("{}/bin\n", directory.path().display()));
             }
@@ -187,13 +187,13 @@ fn the_action_takes_the_tool_that_is_there_where_it_is_of_the_same_version() {
 }
 
 #[test]
-fn the_version_of_the_tool_is_the_one_that_the_action_asks_for() {
+fn version_matches_the_action() {
     let output = command("ecr-preflight").arg("--version").output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(said.split_whitespace().take(2).collect::<Vec<_>>(), ["ecr-preflight", env!("CARGO_PKG_VERSION")]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.split_whitespace().take(2).collect::<Vec<_>>(), ["ecr-preflight", env!("CARGO_PKG_VERSION")]);
 }
 
-/// A git that asks nobody and reads nobody's settings.
+/// git without prompts and without user settings.
 fn git(directory: &Path, arguments: &[&str]) -> Output {
     let mut git = command("git");
     git.current_dir(directory).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
@@ -213,23 +213,23 @@ fn copy_layout(from: &Path, to: &Path) {
 }
 
 #[test]
-fn the_hook_stops_a_push() {
-    let (theirs, ours) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+fn pre_push_hook_stops_a_push() {
+    let (remote, local) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let images = fs::canonicalize("events/images").unwrap();
-    let git = |arguments: &[&str]| git(ours.path(), arguments);
-    assert!(git(&["init", "--quiet", "--bare", theirs.path().to_str().unwrap()]).status.success());
+    let git = |arguments: &[&str]| git(local.path(), arguments);
+    assert!(git(&["init", "--quiet", "--bare", remote.path().to_str().unwrap()]).status.success());
     assert!(git(&["init", "--quiet", "--initial-branch=main", "."]).status.success());
     assert!(git(&["commit", "--quiet", "--allow-empty", "--message", "one"]).status.success());
-    // As the README has it, in a further worktree, where `.git` is a file.
-    let worktree = theirs.path().join("worktree");
+    // As in the README, in an additional worktree, where `.git` is a file.
+    let worktree = remote.path().join("worktree");
     assert!(git(&["worktree", "add", "--quiet", worktree.to_str().unwrap(), "-b", "other"]).status.success());
     let readme = fs::read_to_string("README.md").unwrap();
     let copy = readme.lines().find(|line| line.starts_with("cp recipes/pre-push")).unwrap();
     fs::create_dir(worktree.join("recipes")).unwrap();
     fs::copy("recipes/pre-push", worktree.join("recipes/pre-push")).unwrap();
-    fs::create_dir_all(ours.path().join(".git/hooks")).unwrap();
+    fs::create_dir_all(local.path().join(".git/hooks")).unwrap();
     assert!(command("sh").args(["-c", copy]).current_dir(&worktree).status().unwrap().success());
-    let push = |branch: &str| git(&["push", "--quiet", theirs.path().to_str().unwrap(), &format!("main:{branch}")]);
+    let push = |branch: &str| git(&["push", "--quiet", remote.path().to_str().unwrap(), &format!("main:{branch}")]);
     let set = |key: &str, value: &str| assert!(git(&["config", "--replace-all", key, value]).status.success());
     assert!(push("nothing-configured").status.success());
     set("preflight.image", &format!("oci:{}:11.4.0", images.display()));
@@ -239,23 +239,23 @@ fn the_hook_stops_a_push() {
     assert!(String::from_utf8_lossy(&stopped.stdout).contains("wrong-architecture"), "{stopped:?}");
     set("preflight.runtime", "ecs/arm64");
     assert!(push("right").status.success());
-    // What cannot be read stops it as well; blanks are a part of a path, and a pattern is none.
+    // An unreadable image stops the push too. Blanks are part of a path, and patterns are not expanded.
     set("preflight.image", "oci:not/built");
     assert!(!push("unread").status.success());
-    let blank = ours.path().join("an image *");
+    let blank = local.path().join("an image *");
     copy_layout(&images, &blank);
     set("preflight.image", &format!("oci:{}:11.4.0", blank.display()));
     assert!(git(&["config", "--add", "preflight.runtime", "linux/arm64"]).status.success());
     let right = push("blanks");
     assert!(right.status.success(), "{right:?}");
-    let branches = git(&["ls-remote", "--heads", theirs.path().to_str().unwrap()]);
+    let branches = git(&["ls-remote", "--heads", remote.path().to_str().unwrap()]);
     let branches = String::from_utf8(branches.stdout).unwrap();
     let names: Vec<&str> = branches.lines().map(|line| line.rsplit('/').next().unwrap()).collect();
     assert_eq!(names, ["blanks", "nothing-configured", "right"]);
 }
 
 #[test]
-fn what_is_checked_is_what_is_pushed_and_a_wrong_image_is_not() {
+fn recipe_pushes_only_checked_images() {
     let readme = fs::read_to_string("README.md").unwrap();
     let recipe = readme.split("```sh\n").find(|block| block.starts_with("docker buildx build --output")).unwrap();
     let recipe = recipe.split("```").next().unwrap();
@@ -267,7 +267,7 @@ fn what_is_checked_is_what_is_pushed_and_a_wrong_image_is_not() {
         let mut archive = tar::Builder::new(fs::File::create(directory.path().join("built.tar")).unwrap());
         archive.append_dir_all(".", layout.path()).unwrap();
         archive.finish().unwrap();
-        // In the place of a builder and of a registry.
+        // Stand-ins for a builder and a registry.
         let tools = directory.path().join("tools");
         fs::create_dir(&tools).unwrap();
         for (name, script) in [("docker", "cp built.tar image.tar"), ("skopeo", "echo \"$@\" > pushed")] {

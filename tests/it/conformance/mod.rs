@@ -2,5 +2,5 @@
 //! `make test-real` run them.
 
 pub mod kernel;
-mod programs;
+mod real_programs;
 mod umoci;

@@ -1,4 +1,4 @@
-//! Every fault that a program shows, as people read it: the whole text, with evidence, symptom and remedies.
+//! The text report of every program fault, with evidence, symptom and remedies.
 
 use std::process::Command;
 
@@ -9,12 +9,12 @@ use crate::support::archive::{Archive, Fields};
 use crate::support::elf;
 use crate::support::layout::{Builder, OCI_GZIP, config};
 
-/// An image of one layer, and the command that it starts.
+/// An image of one layer that starts this command.
 fn image(layout: &Builder, command: &[&str], layer: Archive, steps: &[&str]) -> Value {
     let mut config = config("linux", "amd64", json!({}));
     config["config"]["Entrypoint"] = json!(command);
     config["history"] = steps.iter().map(|step| json!({"created_by": step})).collect();
-    // The type says gzip, and a plain archive is taken all the same, as containerd takes it.
+    // The media type claims gzip, but containerd also accepts a plain archive, and so do we.
     layout.manifest(&config, &[layout.blob(OCI_GZIP, &layer.end())])
 }
 
@@ -23,8 +23,8 @@ fn base() -> Archive {
     Archive::default().directory("bin").file("bin/sh", &sh).file("bin/tini", &sh).file("bin/env", &sh)
 }
 
-/// A program whose loader is this one.
-fn loaded_by(loader: &str) -> Vec<u8> {
+/// A program with this loader.
+fn program_with_loader(loader: &str) -> Vec<u8> {
     let mut bytes = elf::program("amd64");
     let name = [loader.as_bytes(), b"\0"].concat();
     let at = bytes.len() as u64;
@@ -35,9 +35,9 @@ fn loaded_by(loader: &str) -> Vec<u8> {
     [bytes, name].concat()
 }
 
-fn faults() -> Vec<(&'static str, &'static [&'static str], Archive)> {
+fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
     let file = |bytes: &[u8]| base().file("app", bytes);
-    let closed = Fields { mode: 0o644, ..Fields::default() };
+    let not_executable = Fields { mode: 0o644, ..Fields::default() };
     vec![
         ("foreign", &["/app"], file(&elf::program("arm64"))),
         ("wrapped", &["/bin/tini", "--", "/app", "serve"], file(&elf::program("arm64"))),
@@ -56,22 +56,22 @@ fn faults() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ("missing", &["/none"], base()),
         ("not-in-path", &["server", "--port", "80"], base()),
         ("dangling", &["/link"], base().link("link", "opt/none")),
-        ("not-executable", &["/app"], base().entry(b"app", closed, b"#!/bin/sh\n")),
+        ("not-executable", &["/app"], base().entry(b"app", not_executable, b"#!/bin/sh\n")),
         ("directory", &["/bin"], base()),
         (
             "glibc-on-musl",
             &["/app"],
-            file(&loaded_by("/lib64/ld-linux-x86-64.so.2"))
+            file(&program_with_loader("/lib64/ld-linux-x86-64.so.2"))
                 .directory("lib")
                 .file("lib/ld-musl-x86_64.so.1", &elf::program("amd64")),
         ),
-        ("loader-missing", &["/app"], file(&loaded_by("/lib64/ld-linux-x86-64.so.2"))),
-        ("loader-foreign", &["/app"], file(&loaded_by("/ld")).file("ld", &elf::program("arm64"))),
+        ("loader-missing", &["/app"], file(&program_with_loader("/lib64/ld-linux-x86-64.so.2"))),
+        ("loader-foreign", &["/app"], file(&program_with_loader("/ld")).file("ld", &elf::program("arm64"))),
         ("hostile-name", &["/$(reboot)\u{1b}[31m`x`"], base()),
     ]
 }
 
-fn checked(layout: &Builder, tag: &str, runtime: &str) -> String {
+fn check_output(layout: &Builder, tag: &str, runtime: &str) -> String {
     let reference = format!("oci:{}:{tag}", layout.path().display());
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
     let output = command.args(["check", &reference, "--runtime", runtime]).output().unwrap();
@@ -81,21 +81,21 @@ fn checked(layout: &Builder, tag: &str, runtime: &str) -> String {
 }
 
 #[test]
-fn every_fault_of_a_program_is_told_with_its_cause_and_its_remedy() {
+fn program_faults_have_evidence_and_remedies() {
     let mut layout = Builder::new();
     let mut text = String::new();
-    for (tag, command, layer) in faults() {
+    for (tag, command, layer) in faulty_images() {
         let image = image(&layout, command, layer, &[]);
         layout.tag(tag, &image);
-        text += &checked(&layout, tag, "ecs/amd64");
+        text += &check_output(&layout, tag, "ecs/amd64");
     }
     let steps = ["RUN |1 BUILDPLATFORM=linux/arm64 /bin/sh -c make", "RUN /bin/sh -c GOARCH=arm64 go build"];
     let traced = image(&layout, &["/app"], base().file("app", &elf::program("arm64")), &steps);
     layout.tag("traced", &traced);
-    text += &checked(&layout, "traced", "ecs/amd64");
+    text += &check_output(&layout, "traced", "ecs/amd64");
     for tag in ["foreign", "missing", "wrapped"] {
-        text += &checked(&layout, tag, "lambda/amd64");
+        text += &check_output(&layout, tag, "lambda/amd64");
     }
-    assert!(!text.contains('\u{1b}'), "what an image says reaches a terminal: {text}");
+    assert!(!text.contains('\u{1b}'), "a control character reached the output: {text}");
     expect_file!["faults.txt"].assert_eq(&text);
 }

@@ -1,4 +1,4 @@
-//! The clients, as the function's variables make them.
+//! The AWS clients that are made from the function's environment variables.
 
 use std::time::Duration;
 
@@ -6,26 +6,26 @@ use ecr_preflight::aws::{Aws, ClientTimeouts, default_connector, endpoint_overri
 
 use crate::support::aws::{Call, FakeAws};
 
-/// One call of a client made of these variables.
-async fn called(variables: &'static [(&str, &str)]) -> Call {
+/// A call by a client made from these variables.
+async fn call_with(variables: &'static [(&str, &str)]) -> Call {
     let aws = FakeAws::start();
     let variable =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let client = Aws::from_variables(variable).unwrap().ecr_client(Some(aws.url()));
-    // The repository is not there; what counts is how it is asked for.
+    // The repository is missing; only the request matters.
     assert!(client.list_tags_for_resource().resource_arn("arn").send().await.is_err());
     aws.calls().pop().unwrap()
 }
 
 #[tokio::test]
-async fn requests_are_signed_for_the_region_with_the_token_where_there_is_one() {
+async fn requests_are_signed_with_region_and_token() {
     const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
     const ID: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
     const KEY: (&str, &str) = ("AWS_SECRET_ACCESS_KEY", "key");
     for (call, token) in [
-        (called(&[REGION, ID, KEY, ("AWS_SESSION_TOKEN", "token")]).await, Some("token")),
-        (called(&[REGION, ID, KEY, ("AWS_SESSION_TOKEN", "")]).await, None),
-        (called(&[REGION, ID, KEY]).await, None),
+        (call_with(&[REGION, ID, KEY, ("AWS_SESSION_TOKEN", "token")]).await, Some("token")),
+        (call_with(&[REGION, ID, KEY, ("AWS_SESSION_TOKEN", "")]).await, None),
+        (call_with(&[REGION, ID, KEY]).await, None),
     ] {
         let signature = call.header("authorization").unwrap();
         assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{signature}");
@@ -35,7 +35,7 @@ async fn requests_are_signed_for_the_region_with_the_token_where_there_is_one() 
 }
 
 #[test]
-fn the_variable_of_a_service_names_its_endpoint_before_the_common_one() {
+fn service_endpoint_overrides_the_common_one() {
     for (of_ecr, common, expected) in [
         (Some("http://ecr"), Some("http://all"), Some("http://ecr")),
         (None, Some("http://all"), Some("http://all")),
@@ -53,7 +53,7 @@ fn the_variable_of_a_service_names_its_endpoint_before_the_common_one() {
 }
 
 #[test]
-fn time_runs_out_as_the_page_of_faults_says_where_no_other_patience_is_given() {
+fn default_timeouts_are_those_documented() {
     let variable = |name: &str| name.starts_with("AWS_").then(|| "given".to_owned());
     let aws = Aws::from_variables(variable).unwrap();
     let client = aws.ecr_client(None);
@@ -70,7 +70,7 @@ fn time_runs_out_as_the_page_of_faults_says_where_no_other_patience_is_given() {
 }
 
 #[test]
-fn a_call_is_attempted_four_times_with_the_pauses_of_the_sdk_where_no_others_are_given() {
+fn calls_are_attempted_four_times() {
     let variable = |name: &str| name.starts_with("AWS_").then(|| "given".to_owned());
     let client = Aws::from_variables(variable).unwrap().ecr_client(None);
     let retries = client.config().retry_config().unwrap();

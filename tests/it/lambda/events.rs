@@ -1,4 +1,4 @@
-//! Every file in `events/` through the function's own handler: what is sent and marked, whole.
+//! Every file in `events/` through the function's handler: the whole output of `replay`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,9 +8,9 @@ use std::process::Command;
 use expect_test::{Expect, expect, expect_file};
 use tempfile::TempDir;
 
-use crate::support::sample;
+use crate::support::sample_images;
 
-/// Runs `replay` over the sample images and shows all that it printed.
+/// Runs `replay` on the sample images and returns its output.
 fn replay(event: &str, declared: Option<&str>, settings: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
     command.args(["replay", &format!("events/{event}"), "--layout", "events/images"]);
@@ -20,7 +20,7 @@ fn replay(event: &str, declared: Option<&str>, settings: &[(&str, &str)]) -> Str
     format!("{}{}exit code {}\n", text(&output.stdout), text(&output.stderr), output.status.code().unwrap())
 }
 
-/// Each event, what its repository declares, and the file that holds what is printed.
+/// Each event, and what its repository declares.
 const EVENTS: [(&str, Option<&str>); 20] = [
     ("audit.json", Some("apprunner")),
     ("push-arm64.json", Some("apprunner")),
@@ -45,11 +45,11 @@ const EVENTS: [(&str, Option<&str>); 20] = [
 ];
 
 #[test]
-fn every_event_file_is_replayed_and_its_messages_are_as_kept() {
-    let kept = fs::read_dir("events").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let kept: BTreeSet<String> = kept.filter(|name| name.ends_with(".json")).collect();
+fn event_files_give_the_recorded_output() {
+    let recorded = fs::read_dir("events").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let recorded: BTreeSet<String> = recorded.filter(|name| name.ends_with(".json")).collect();
     let listed: BTreeSet<String> = EVENTS.iter().map(|(event, _)| (*event).to_owned()).collect();
-    assert_eq!(kept, listed, "every event file is replayed");
+    assert_eq!(recorded, listed, "every event file is replayed");
     for (event, declared) in EVENTS {
         let printed = replay(event, declared, &[("PREFLIGHT_VERDICT_TAGS", "all")]);
         let name = event.trim_end_matches(".json");
@@ -58,26 +58,26 @@ fn every_event_file_is_replayed_and_its_messages_are_as_kept() {
 }
 
 #[test]
-fn the_sample_images_are_what_the_builder_makes() {
-    let fresh = TempDir::new().unwrap();
-    sample::build(fresh.path());
-    let (fresh, kept) = (fresh.path(), Path::new("events/images"));
+fn sample_images_are_up_to_date() {
+    let built = TempDir::new().unwrap();
+    sample_images::build(built.path());
+    let (built, recorded) = (built.path(), Path::new("events/images"));
     let files = |directory: &Path| -> BTreeSet<String> {
         let names = fs::read_dir(directory.join("blobs/sha256")).unwrap();
         names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     };
-    if std::env::var_os("UPDATE_EXPECT").is_some() && files(fresh) != files(kept) {
-        sample::build(kept);
+    if std::env::var_os("UPDATE_EXPECT").is_some() && files(built) != files(recorded) {
+        sample_images::build(recorded);
     }
-    assert_eq!(files(fresh), files(kept));
-    let blobs = files(fresh).into_iter().map(|name| format!("blobs/sha256/{name}"));
+    assert_eq!(files(built), files(recorded));
+    let blobs = files(built).into_iter().map(|name| format!("blobs/sha256/{name}"));
     for file in blobs.chain(["oci-layout".to_owned(), "index.json".to_owned()]) {
-        assert_eq!(fs::read(fresh.join(&file)).unwrap(), fs::read(kept.join(&file)).unwrap(), "{file}");
+        assert_eq!(fs::read(built.join(&file)).unwrap(), fs::read(recorded.join(&file)).unwrap(), "{file}");
     }
 }
 
 #[test]
-fn a_setting_changes_what_is_marked_and_what_is_read() {
+fn settings_change_tags_and_declarations() {
     let check = |settings: &[(&str, &str)], expected: Expect| {
         expected.assert_eq(replay("push-arm64-for-ecs-amd64.json", None, settings).lines().next().unwrap_or_default());
     };

@@ -1,5 +1,5 @@
-//! The function as a process of its own: events come from Lambda's runtime interface, messages go to SNS, log lines to
-//! standard output.
+//! The function as a process: events come from the Lambda runtime API, messages go to SNS, log lines to standard
+//! output.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -7,13 +7,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 
 use ecr_preflight::name::Digest;
+use expect_test::expect;
 use serde_json::{Value, json};
 
-use super::{ARN, REPOSITORY, TOPIC, pushed};
+use super::{REPOSITORY, TOPIC, push_event};
 use crate::support::aws::{FakeAws, Fault, SECRET};
+use crate::support::cases::Cases;
 use crate::support::layout::Builder;
 
-/// A function that serves a small AWS until it is dropped.
+/// A function that runs against the fake AWS until it is dropped.
 struct Function {
     child: Child,
 }
@@ -24,13 +26,13 @@ impl Function {
         Self { child }
     }
 
-    /// Ends it; gives back its log, each line as the object that it is.
+    /// Ends the function and returns its log lines as JSON objects.
     fn log(mut self) -> Vec<Value> {
         self.child.kill().unwrap();
         let mut text = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         assert!(!text.contains(SECRET), "{text}");
-        let object = |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("`{line}` is no JSON"));
+        let object = |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("`{line}` is not JSON"));
         let lines: Vec<Value> = text.lines().map(object).collect();
         assert!(lines.iter().all(Value::is_object));
         lines
@@ -45,7 +47,7 @@ impl Drop for Function {
     }
 }
 
-/// The function's program with these settings and nothing else; a release build, where one is named.
+/// The program of the function with exactly these variables; `TEST_BOOTSTRAP` may name a release build.
 pub fn command(variables: &[(&str, &str)]) -> Command {
     let built = std::env::var_os("TEST_BOOTSTRAP").unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into());
     let mut command = Command::new(built);
@@ -69,10 +71,10 @@ pub fn endpoints(aws: &FakeAws) -> [(&'static str, String); 3] {
     [("AWS_LAMBDA_RUNTIME_API", aws.host()), ("AWS_ENDPOINT_URL_ECR", aws.url()), ("AWS_ENDPOINT_URL_SNS", aws.url())]
 }
 
-pub const TOLD: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", TOPIC);
+pub const TOPIC_SETTING: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", TOPIC);
 
-/// An arm64 image under `v1` in a repository for this runtime.
-fn repository(runtime: &str) -> (FakeAws, Digest) {
+/// An AWS with an arm64 image `v1` in a repository that declares this runtime.
+fn aws_with_image(runtime: &str) -> (FakeAws, Digest) {
     let (aws, mut layout) = (FakeAws::start(), Builder::new());
     let digest = layout.tag("v1", &layout.image("arm64"));
     aws.push(REPOSITORY, &layout);
@@ -80,7 +82,7 @@ fn repository(runtime: &str) -> (FakeAws, Digest) {
     (aws, digest)
 }
 
-/// Invokes the function and reads what it answers as JSON.
+/// Invokes the function and parses its response.
 fn invoke(aws: &FakeAws, event: &str) -> (String, Value) {
     let invocation = aws.invoke(event);
     let body = serde_json::from_str(&invocation.body).unwrap();
@@ -88,107 +90,123 @@ fn invoke(aws: &FakeAws, event: &str) -> (String, Value) {
 }
 
 #[test]
-fn an_event_becomes_a_message_and_the_report_is_the_response_again_and_again() {
-    let (aws, digest) = repository("apprunner");
-    let function = Function::start(&aws, &[TOLD]);
-    for told in 1..=2 {
-        let (outcome, report) = invoke(&aws, &pushed(&digest, "v1").to_string());
+fn event_gives_a_message_and_a_report() {
+    let (aws, digest) = aws_with_image("apprunner");
+    let function = Function::start(&aws, &[TOPIC_SETTING]);
+    for count in 1..=2 {
+        let (outcome, report) = invoke(&aws, &push_event(&digest, "v1").to_string());
         assert_eq!((outcome.as_str(), &report["schema"]), ("response", &json!("ecr-preflight/1")));
         assert_eq!((&report["verdict"], &report["image"]["digest"]), (&json!("fails"), &json!(digest.as_str())));
         let messages = aws.calls_of("Publish");
-        assert_eq!(messages.len(), told);
-        assert_eq!(messages[told - 1].body["TopicArn"], TOPIC);
+        assert_eq!(messages.len(), count);
+        assert_eq!(messages[count - 1].body["TopicArn"], TOPIC);
     }
     let log = function.log();
     assert_eq!(log.len(), 2, "one line for each event: {log:?}");
+    let mut messages = Vec::new();
     for line in log {
         assert_eq!(line["event_id"], "13cde686-328b-6117-af20-0e5566167482");
         assert_eq!((&line["repository"], &line["digest"]), (&json!(REPOSITORY), &json!(digest.as_str())));
         assert_eq!((&line["verdict"], &line["faults"]), (&json!("fails"), &json!("wrong-architecture")));
-        assert_eq!((&line["level"], &line["told"]), (&json!("INFO"), &json!(true)));
-        assert_eq!(line["message"], "team/app:v1 will not start on App Runner");
+        assert_eq!((&line["level"], &line["notified"]), (&json!("INFO"), &json!(true)));
+        messages.push(line["message"].as_str().unwrap().to_owned());
     }
+    assert_eq!(messages[0], messages[1]);
+    expect!["team/app:v1 will not start on App Runner"].assert_eq(&messages[0]);
 }
 
 #[test]
-fn connections_that_broke_while_the_function_slept_are_replaced() {
-    let (aws, digest) = repository("apprunner");
-    let function = Function::start(&aws, &[TOLD]);
+fn broken_connections_are_replaced() {
+    let (aws, digest) = aws_with_image("apprunner");
+    let function = Function::start(&aws, &[TOPIC_SETTING]);
     for _ in 0..3 {
-        assert_eq!(invoke(&aws, &pushed(&digest, "v1").to_string()).0, "response");
-        aws.hang_up();
+        assert_eq!(invoke(&aws, &push_event(&digest, "v1").to_string()).0, "response");
+        aws.close_connections();
     }
-    // Three times the config; the layer is read for the first event, and remembered.
+    // The config three times; the layer is read for the first event and then cached.
     assert_eq!((aws.calls_of("Blob").len(), aws.calls_of("Publish").len()), (4, 3));
     drop(function.log());
 }
 
 #[test]
-fn what_fails_is_an_error_of_the_invocation_and_the_next_event_is_served() {
-    let (aws, digest) = repository("apprunner");
+fn failed_event_is_an_invocation_error() {
+    let (aws, digest) = aws_with_image("apprunner");
     aws.fail("BatchGetImage", 1..=1, Fault::Error(400, "AccessDeniedException"));
-    let function = Function::start(&aws, &[TOLD]);
-    let event = pushed(&digest, "v1").to_string();
+    let function = Function::start(&aws, &[TOPIC_SETTING]);
+    let event = push_event(&digest, "v1").to_string();
     let (outcome, error) = invoke(&aws, &event);
     assert_eq!((outcome.as_str(), &error["errorType"]), ("error", &json!("ecr-preflight")));
-    let said = error["errorMessage"].as_str().unwrap();
-    assert!(said.starts_with(&format!("ecr:BatchGetImage on {ARN} was denied")), "{said}");
+    let message = error["errorMessage"].as_str().unwrap();
+    expect!["ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message"].assert_eq(message);
     assert!(aws.calls_of("Publish").is_empty());
     assert_eq!(invoke(&aws, &event).0, "response");
     let log = function.log();
-    assert_eq!(log.len(), 2, "an error is said once: {log:?}");
-    assert_eq!((&log[0]["level"], &log[0]["error"]), (&json!("ERROR"), &json!(said)));
+    assert_eq!(log.len(), 2, "an error is logged once: {log:?}");
+    assert_eq!((&log[0]["level"], &log[0]["error"]), (&json!("ERROR"), &json!(message)));
     assert_eq!(log[0]["event_id"], "13cde686-328b-6117-af20-0e5566167482");
     assert_eq!(log[1]["verdict"], "fails");
 }
 
 #[test]
-fn a_push_in_another_region_is_an_error_that_says_so_and_nothing_is_asked() {
-    let (aws, digest) = repository("apprunner");
-    let function = Function::start(&aws, &[TOLD]);
-    let mut event = pushed(&digest, "v1");
+fn push_in_another_region_is_an_error() {
+    let (aws, digest) = aws_with_image("apprunner");
+    let function = Function::start(&aws, &[TOPIC_SETTING]);
+    let mut event = push_event(&digest, "v1");
     event["region"] = json!("eu-central-1");
     let (outcome, error) = invoke(&aws, &event.to_string());
-    let said =
-        "the image is in eu-central-1, and this function reads the repositories of us-west-2: deploy it there too";
-    assert_eq!((outcome.as_str(), &error["errorMessage"]), ("error", &json!(said)));
+    assert_eq!(outcome, "error");
+    expect!["the image is in eu-central-1, and this function reads the repositories of us-west-2: deploy it there too"]
+        .assert_eq(error["errorMessage"].as_str().unwrap());
     assert!(aws.calls().is_empty());
     drop(function.log());
 }
 
 #[test]
-fn what_is_no_event_is_an_error_and_the_next_event_is_served() {
-    let (aws, digest) = repository("apprunner");
-    let function = Function::start(&aws, &[TOLD]);
-    let mut nameless = pushed(&digest, "v1");
+fn invalid_event_is_an_invocation_error() {
+    let (aws, digest) = aws_with_image("apprunner");
+    let function = Function::start(&aws, &[TOPIC_SETTING]);
+    let mut nameless = push_event(&digest, "v1");
     nameless["detail"]["repository-name"] = Value::Null;
     let nameless = nameless.to_string();
     let payloads = [
-        ("no JSON", "expected ident"),
-        ("[]", "expected struct EventBridgeEvent"),
-        ("{}", "missing field"),
-        ("{\"detail-type\":7}", "invalid type"),
-        (&nameless, "the event does not say its repository-name"),
+        ("text", "no JSON"),
+        ("a list", "[]"),
+        ("an empty object", "{}"),
+        ("a detail-type that is a number", "{\"detail-type\":7}"),
+        ("a push without a repository", &nameless),
     ];
-    for (payload, said) in payloads {
+    let mut cases = Cases::default();
+    for (name, payload) in payloads {
         let answer = aws.invoke(payload);
-        assert_eq!(answer.outcome, "error", "{payload}");
-        assert!(answer.body.contains(said), "{payload}: {}", answer.body);
+        assert_eq!(answer.outcome, "error", "{name}");
+        cases.add(name, &answer.body);
     }
+    expect![[r#"
+        text
+            {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: expected ident at line 1 column 2\n"}
+        a list
+            {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: invalid length 2, expected struct EventBridgeEvent with 9 elements at line 1 column 2\n"}
+        an empty object
+            {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: missing field `detail-type` at line 1 column 2\n"}
+        a detail-type that is a number
+            {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: [detail-type] detail-type: invalid type: integer `7`, expected a string at line 1 column 16\n"}
+        a push without a repository
+            {"errorType":"ecr-preflight","errorMessage":"the event does not say its repository-name"}
+    "#]].assert_eq(cases.as_str());
     assert!(aws.calls().is_empty());
-    assert_eq!(invoke(&aws, &pushed(&digest, "v1").to_string()).0, "response");
+    assert_eq!(invoke(&aws, &push_event(&digest, "v1").to_string()).0, "response");
     let log = function.log();
     let errors = log.iter().filter(|line| line["level"] == "ERROR").count();
     assert_eq!((errors, log.len()), (payloads.len(), payloads.len() + 1), "one line for each: {log:?}");
 }
 
 #[test]
-fn events_that_are_ignored_call_nothing() {
-    let (aws, digest) = repository("apprunner");
-    let function = Function::start(&aws, &[TOLD]);
+fn ignored_events_make_no_calls() {
+    let (aws, digest) = aws_with_image("apprunner");
+    let function = Function::start(&aws, &[TOPIC_SETTING]);
     let mark = format!("preflight-fail-apprunner-{}", digest.short());
     for (tag, why) in [("", "untagged"), (mark.as_str(), "verdict-tag")] {
-        let (outcome, report) = invoke(&aws, &pushed(&digest, tag).to_string());
+        let (outcome, report) = invoke(&aws, &push_event(&digest, tag).to_string());
         assert_eq!((outcome.as_str(), &report["verdict"]), ("response", &json!("ignored")));
         assert_eq!(report["ignored"], why);
     }
@@ -198,12 +216,12 @@ fn events_that_are_ignored_call_nothing() {
 }
 
 #[test]
-fn a_mark_is_set_once_however_often_the_event_comes_in_an_immutable_repository_too() {
-    let (aws, digest) = repository("ecs/arm64");
+fn verdict_tag_is_set_once_in_immutable_repositories() {
+    let (aws, digest) = aws_with_image("ecs/arm64");
     aws.make_immutable(REPOSITORY);
     let function = Function::start(&aws, &[("PREFLIGHT_VERDICT_TAGS", "all")]);
     for _ in 0..2 {
-        let (outcome, report) = invoke(&aws, &pushed(&digest, "v1").to_string());
+        let (outcome, report) = invoke(&aws, &push_event(&digest, "v1").to_string());
         assert_eq!((outcome.as_str(), &report["verdict"]), ("response", &json!("runs")));
         assert_eq!(aws.tags(REPOSITORY), [&format!("preflight-pass-ecs-arm64-{}", digest.short()), "v1"]);
     }
@@ -212,31 +230,31 @@ fn a_mark_is_set_once_however_often_the_event_comes_in_an_immutable_repository_t
 }
 
 #[test]
-fn an_image_that_the_tag_has_left_is_ignored_and_one_that_another_has_marked_is_told() {
-    let (aws, digest) = repository("apprunner");
+fn moved_tags_are_ignored_and_taken_tags_reported() {
+    let (aws, digest) = aws_with_image("apprunner");
     let other = Digest::of(b"another");
     let mark = format!("preflight-fail-apprunner-{}", digest.short());
     aws.make_immutable(REPOSITORY);
     aws.tag(REPOSITORY, &mark, other.as_str());
-    let function = Function::start(&aws, &[TOLD, ("PREFLIGHT_VERDICT_TAGS", "failures")]);
-    let (_, report) = invoke(&aws, &pushed(&digest, "v1").to_string());
+    let function = Function::start(&aws, &[TOPIC_SETTING, ("PREFLIGHT_VERDICT_TAGS", "failures")]);
+    let (_, report) = invoke(&aws, &push_event(&digest, "v1").to_string());
     assert_eq!((&report["verdict"], aws.calls_of("Publish").len()), (&json!("fails"), 1));
     aws.tag(REPOSITORY, "v1", other.as_str());
-    let (_, report) = invoke(&aws, &pushed(&digest, "v1").to_string());
+    let (_, report) = invoke(&aws, &push_event(&digest, "v1").to_string());
     assert_eq!((&report["ignored"], aws.calls_of("Publish").len()), (&json!("superseded"), 1));
     let log = function.log();
     let levels: Vec<&Value> = log.iter().map(|line| &line["level"]).collect();
     assert_eq!(levels, ["ERROR", "INFO", "INFO"]);
-    // Though nothing was read, the line says which image it is about.
+    // The line names the image even though nothing was read.
     assert_eq!((&log[2]["ignored"], &log[2]["digest"]), (&json!("superseded"), &json!(digest.as_str())));
 }
 
 #[test]
-fn the_most_talkative_log_holds_no_presigned_address() {
-    let (aws, digest) = repository("apprunner");
+fn verbose_log_has_no_presigned_url() {
+    let (aws, digest) = aws_with_image("apprunner");
     aws.fail("Blob", 1..=1, Fault::Redirected);
-    let function = Function::start(&aws, &[TOLD, ("PREFLIGHT_LOG_LEVEL", "info")]);
-    assert_eq!(invoke(&aws, &pushed(&digest, "v1").to_string()).0, "response");
+    let function = Function::start(&aws, &[TOPIC_SETTING, ("PREFLIGHT_LOG_LEVEL", "info")]);
+    assert_eq!(invoke(&aws, &push_event(&digest, "v1").to_string()).0, "response");
     // The config twice, and the layer.
     assert_eq!(aws.calls_of("Blob").len(), 3);
     let log = function.log();
@@ -244,42 +262,50 @@ fn the_most_talkative_log_holds_no_presigned_address() {
 }
 
 #[test]
-fn a_function_that_is_set_wrongly_does_not_start_and_says_why() {
-    let wrong = [
-        (
-            vec![TOLD, ("PREFLIGHT_VERDICT_TAGS", "yes")],
-            "PREFLIGHT_VERDICT_TAGS is `yes`; allowed: never, failures or all",
-        ),
-        (
-            vec![TOLD, ("PREFLIGHT_VERDICT_TAG", "never")],
-            "PREFLIGHT_VERDICT_TAG is no setting; did you mean PREFLIGHT_VERDICT_TAGS?",
-        ),
-        (vec![], "nobody would be told: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all"),
-    ];
-    for (variables, why) in wrong {
-        starts_not(command(&variables).envs(region()), why);
+fn function_with_invalid_settings_does_not_start() {
+    let mut cases = Cases::default();
+    for (name, variables) in [
+        ("an invalid value", vec![TOPIC_SETTING, ("PREFLIGHT_VERDICT_TAGS", "yes")]),
+        ("an unknown variable", vec![TOPIC_SETTING, ("PREFLIGHT_VERDICT_TAG", "never")]),
+        ("nothing to report to", vec![]),
+    ] {
+        cases.add(name, error_at_start(command(&variables).envs(region())));
     }
-    let mut undecodable = command(&[TOLD]);
+    let mut undecodable = command(&[TOPIC_SETTING]);
     undecodable
         .env("PREFLIGHT_VERDICT_TAGS", OsStr::from_bytes(b"al\xffways"))
         .env("OTHER", OsStr::from_bytes(b"\xff"));
-    starts_not(
-        undecodable.envs(region()),
-        "PREFLIGHT_VERDICT_TAGS is `al\u{fffd}ways`; allowed: never, failures or all",
-    );
+    cases.add("bytes that are not UTF-8", error_at_start(undecodable.envs(region())));
     for missing in 0..3 {
         let mut given = region().to_vec();
         let (name, _) = given.remove(missing);
-        let why = format!("{name} is not set; the Lambda service sets it, elsewhere set it yourself");
-        starts_not(command(&[TOLD]).envs(given), &why);
+        cases.add(format!("without {name}"), error_at_start(command(&[TOPIC_SETTING]).envs(given)));
     }
+    expect![[r#"
+        an invalid value
+            Error: "PREFLIGHT_VERDICT_TAGS is `yes`; allowed: never, failures or all"
+        an unknown variable
+            Error: "PREFLIGHT_VERDICT_TAG is no setting; did you mean PREFLIGHT_VERDICT_TAGS?"
+        nothing to report to
+            Error: "nobody would be told: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all"
+        bytes that are not UTF-8
+            Error: "PREFLIGHT_VERDICT_TAGS is `al�ways`; allowed: never, failures or all"
+        without AWS_REGION
+            Error: "AWS_REGION is not set; the Lambda service sets it, elsewhere set it yourself"
+        without AWS_ACCESS_KEY_ID
+            Error: "AWS_ACCESS_KEY_ID is not set; the Lambda service sets it, elsewhere set it yourself"
+        without AWS_SECRET_ACCESS_KEY
+            Error: "AWS_SECRET_ACCESS_KEY is not set; the Lambda service sets it, elsewhere set it yourself"
+    "#]]
+    .assert_eq(cases.as_str());
 }
 
-fn starts_not(command: &mut Command, why: &str) {
+/// The one-line error of a function that does not start.
+fn error_at_start(command: &mut Command) -> String {
     let output = command.output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains(why), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
     assert!(output.stdout.is_empty());
+    error
 }

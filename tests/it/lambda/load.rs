@@ -1,7 +1,6 @@
-//! A hundred thousand events, one after another, through one process of the function: what it answers, how fast, and that
-//! its memory does not grow.
+//! A hundred thousand events, one after another, through one process of the function: its responses, speed and memory.
 //!
-//! `make load` runs it with the release build and prints the tables; the figures of the debug build say nothing.
+//! `make load` runs it with the release build and prints the tables; figures of the debug build are meaningless.
 #![allow(clippy::print_stdout, reason = "the figures are the answer")]
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded for people")]
 
@@ -14,30 +13,30 @@ use std::time::{Duration, Instant};
 use ecr_preflight::name::Digest;
 use serde_json::{Value, json};
 
-use super::function::{TOLD, command, endpoints, region};
-use super::pushed;
+use super::function::{TOPIC_SETTING, command, endpoints, region};
+use super::push_event;
 use crate::support::archive::Archive;
 use crate::support::aws::{FakeAws, SECRET};
 use crate::support::elf;
-use crate::support::layout::{Builder, OCI_GZIP, config, promising};
+use crate::support::layout::{Builder, OCI_GZIP, config, with_platform};
 use crate::support::random::Random;
 
-/// Images whose layers are all remembered, and images that are too many for that: each of theirs keeps some 300 kB.
+/// Images whose layers all fit into the cache, and images that do not: each of the latter takes about 300 kB.
 const HOT: usize = 40;
 const COLD: usize = 400;
 const COLD_NAMES: usize = 3000;
 
-/// How much larger than a fifth of the way through the process may be at the end: an allocator's rounding, and no more. A
-/// leak of 200 bytes an event would show.
+/// How much the process may grow between a fifth of the events and the end, due to the allocator. A leak of 200 bytes
+/// per event would exceed it.
 const SLACK_KIB: u64 = 16 * 1024;
 
-/// After so many events nearly every layer has been read, and what is remembered of them has met its bound of 64 MiB.
+/// After this many events nearly every layer has been read, and the cache has reached its limit of 64 MiB.
 const WARM: usize = 4000;
 
-/// What the process may hold at any time: that, the layers of one image at work, and what any process of its kind holds.
+/// The most memory at any time: the cache, the layers of one image, and the base of any such process.
 const MAX_PEAK_KIB: u64 = 128 * 1024;
 
-/// One kind of event: how many of a thousand, and what becomes of it.
+/// The kinds of events, and how many of a thousand each makes up.
 const KINDS: [(&str, usize); 8] = [
     ("runs", 560),
     ("fails", 150),
@@ -46,29 +45,30 @@ const KINDS: [(&str, usize); 8] = [
     ("untagged", 40),
     ("cold", 80),
     ("elsewhere", 9),
-    // Looked for a second time, half a second later.
+    // Read a second time after half a second.
     ("gone", 1),
 ];
 
-/// All that events tell of.
+/// The events of every kind.
 struct Events {
     of: BTreeMap<&'static str, Vec<String>>,
     random: Random,
 }
 
 impl Events {
-    /// One for each `of` these images, and what they are pushed to.
+    /// Fills a repository with images and makes their events.
     fn new(aws: &FakeAws, cold: usize) -> Self {
         let mut layout = Builder::new();
         let (mut of, random) = (BTreeMap::<_, Vec<String>>::new(), Random(20_261_121));
         let mut add = |kind, digest: &Digest, tag: &str| {
-            of.entry(kind).or_default().push(pushed(digest, tag).to_string());
+            of.entry(kind).or_default().push(push_event(digest, tag).to_string());
         };
         for number in 0..HOT {
             let (amd64, arm64) = (image(&layout, "amd64", number, 20), image(&layout, "arm64", number, 20));
             add("runs", &layout.tag(&format!("runs-{number}"), &arm64), &format!("runs-{number}"));
             add("fails", &layout.tag(&format!("fails-{number}"), &amd64), &format!("fails-{number}"));
-            let index = layout.index(&[promising(&amd64, "linux", "amd64"), promising(&arm64, "linux", "arm64")]);
+            let index =
+                layout.index(&[with_platform(&amd64, "linux", "amd64"), with_platform(&arm64, "linux", "arm64")]);
             let digest = layout.tag(&format!("index-{number}"), &index);
             add("index", &digest, &format!("index-{number}"));
             add("own mark", &digest, &format!("preflight-pass-ecs-arm64-{}", digest.short()));
@@ -78,7 +78,7 @@ impl Events {
             let cold = image(&layout, "arm64", HOT + number, COLD_NAMES);
             add("cold", &layout.tag(&format!("cold-{number}"), &cold), &format!("cold-{number}"));
         }
-        let mut event = pushed(&Digest::of(b"nowhere"), "v1");
+        let mut event = push_event(&Digest::of(b"nowhere"), "v1");
         event["detail"]["repository-name"] = json!("team/gone");
         of.insert("gone", vec![event.to_string()]);
         event["region"] = json!("eu-central-1");
@@ -88,8 +88,8 @@ impl Events {
         Self { of, random }
     }
 
-    /// The next one, and its kind.
-    fn draw(&mut self) -> (&'static str, &str) {
+    /// A random event, and its kind.
+    fn next(&mut self) -> (&'static str, &str) {
         let mut at = self.random.below(1000);
         let (kind, _) = KINDS
             .iter()
@@ -98,13 +98,13 @@ impl Events {
                 at = at.saturating_sub(*share);
                 is_it
             })
-            .expect("the shares make a thousand");
+            .expect("the shares add up to a thousand");
         let of = &self.of[kind];
         (*kind, &of[self.random.below(of.len())])
     }
 }
 
-/// An image whose only layer holds the program and some other files.
+/// An image with one layer that holds the program and other files.
 fn image(layout: &Builder, architecture: &str, number: usize, names: usize) -> Value {
     let mut archive = Archive::default().file("app", &elf::program(architecture));
     for name in 0..names {
@@ -116,7 +116,7 @@ fn image(layout: &Builder, architecture: &str, number: usize, names: usize) -> V
     layout.manifest(&config("linux", architecture, json!({})), &[layer])
 }
 
-/// The process, and who reads its log.
+/// The process, and the thread that reads its log.
 struct Process {
     child: Child,
     log: JoinHandle<usize>,
@@ -124,12 +124,12 @@ struct Process {
 
 impl Process {
     fn start(aws: &FakeAws) -> Self {
-        let mut child = command(&[TOLD]).envs(region()).envs(endpoints(aws)).spawn().unwrap();
+        let mut child = command(&[TOPIC_SETTING]).envs(region()).envs(endpoints(aws)).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         Self { child, log: std::thread::spawn(move || lines(stdout)) }
     }
 
-    /// Resident now, at most so far, in KiB; and the seconds of processor time so far.
+    /// Resident and peak memory in KiB, and the processor time in seconds.
     fn usage(&self) -> (u64, u64, f64) {
         let of = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap();
         let status = of("status");
@@ -138,7 +138,8 @@ impl Process {
             line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
         };
         let stat = of("stat");
-        // After the name in brackets, which may hold anything: proc(5). In ticks of a hundredth of a second on Linux.
+        // The fields follow the name in parentheses, which may hold anything: proc(5). A tick is a hundredth of a
+        // second on Linux.
         let ticks: u64 = stat
             .rsplit_once(')')
             .unwrap()
@@ -158,7 +159,7 @@ impl Process {
     }
 }
 
-/// How many lines there were, none of them with a secret.
+/// The number of lines, after checking that none has a secret.
 fn lines(stdout: ChildStdout) -> usize {
     BufReader::new(stdout)
         .lines()
@@ -167,13 +168,14 @@ fn lines(stdout: ChildStdout) -> usize {
         .count()
 }
 
-/// What must come of an event of a kind.
+/// Checks the response to an event of a kind.
 fn check(kind: &str, outcome: &str, body: &str) {
     let expected = match kind {
         "runs" | "index" | "cold" => r#""verdict":"runs""#,
         "fails" => r#""verdict":"fails""#,
         "own mark" | "untagged" | "gone" => r#""verdict":"ignored""#,
-        _ => "this function reads the repositories of us-west-2",
+        // The error names the region of the image.
+        _ => "eu-central-1",
     };
     assert_eq!(outcome, if kind == "elsewhere" { "error" } else { "response" }, "{kind}: {body}");
     assert!(body.contains(expected), "{kind}: {body}");
@@ -181,11 +183,11 @@ fn check(kind: &str, outcome: &str, body: &str) {
 
 #[test]
 #[ignore = "takes minutes and a release build: make load"]
-fn memory_does_not_grow_with_the_number_of_events() {
+fn function_memory_does_not_grow_with_events() {
     let events: usize = std::env::var("EVENTS").map_or(100_000, |events| events.parse().unwrap());
     let aws = FakeAws::start();
-    aws.forget();
-    let mut drawn = Events::new(&aws, COLD);
+    aws.discard_requests();
+    let mut mix = Events::new(&aws, COLD);
     let process = Process::start(&aws);
     println!("| events | events/s | CPU ms an event | resident MiB | peak MiB |\n|--:|--:|--:|--:|--:|");
     let (mut after_warming, mut counts) = (0, BTreeMap::<&str, usize>::new());
@@ -193,7 +195,7 @@ fn memory_does_not_grow_with_the_number_of_events() {
     for part in 1..=10 {
         let (start, before) = (Instant::now(), if part == 1 { 0.0 } else { process.usage().2 });
         for _ in 0..events / 10 {
-            let (kind, event) = drawn.draw();
+            let (kind, event) = mix.next();
             let done = aws.invoke(event);
             check(kind, &done.outcome, &done.body);
             *counts.entry(kind).or_default() += 1;
@@ -224,29 +226,29 @@ fn memory_does_not_grow_with_the_number_of_events() {
 
 #[test]
 #[ignore = "takes minutes and a release build: make load"]
-fn most_of_the_time_is_spent_waiting() {
+fn function_spends_most_time_waiting() {
     println!(
         "| every answer of AWS takes, ms | events | ms an event | CPU ms an event | waiting |\n|--:|--:|--:|--:|--:|"
     );
     for (delay, number) in [(0, 2000), (5, 400), (20, 200)] {
         let aws = FakeAws::start();
-        aws.forget();
-        let mut drawn = Events::new(&aws, 8);
+        aws.discard_requests();
+        let mut mix = Events::new(&aws, 8);
         let process = Process::start(&aws);
         for _ in 0..200 {
-            aws.invoke(drawn.draw().1);
+            aws.invoke(mix.next().1);
         }
-        aws.delay(Duration::from_millis(delay));
+        aws.set_delay(Duration::from_millis(delay));
         let (start, before) = (Instant::now(), process.usage().2);
         for _ in 0..number {
-            let (kind, event) = drawn.draw();
+            let (kind, event) = mix.next();
             let done = aws.invoke(event);
             check(kind, &done.outcome, &done.body);
         }
         let (wall, cpu) = (start.elapsed().as_secs_f64(), process.usage().2 - before);
         let each = |seconds: f64| seconds * 1e3 / f64::from(number);
         println!("| {delay} | {number} | {:.2} | {:.2} | {:.0}% |", each(wall), each(cpu), (1.0 - cpu / wall) * 100.0);
-        assert!(cpu < wall, "one thread does it all");
+        assert!(cpu < wall, "there is only one thread");
         process.end();
     }
 }

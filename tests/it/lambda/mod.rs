@@ -1,17 +1,16 @@
-//! The walk against AWS: the SDK's real clients, and a small AWS on this machine.
+//! The Lambda function against a fake AWS, with the SDK's real clients.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 #![allow(clippy::needless_raw_string_hashes, reason = "snapshots are written with them")]
 
+mod at_least_once;
 mod clients;
-mod listing;
-mod requests;
+mod events;
 mod failures;
-mod trips;
 pub mod function;
 mod load;
-mod events;
-mod journal;
-mod at_least_once;
+mod metrics_log;
+mod requests;
+mod round_trips;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -41,8 +40,8 @@ pub const REPOSITORY: &str = "team/app";
 pub const ARN: &str = "arn:aws:ecr:us-west-2:123456789012:repository/team/app";
 pub const TOPIC: &str = "arn:aws:sns:us-west-2:123456789012:alerts";
 
-/// The event of a push, as `EventBridge` delivers it.
-pub fn pushed(digest: &Digest, tag: &str) -> Value {
+/// A push event as `EventBridge` delivers it.
+pub fn push_event(digest: &Digest, tag: &str) -> Value {
     json!({
         "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image Action",
         "source": "aws.ecr", "account": ACCOUNT, "time": "2026-11-16T01:54:34Z", "region": "us-west-2", "resources": [],
@@ -51,14 +50,14 @@ pub fn pushed(digest: &Digest, tag: &str) -> Value {
     })
 }
 
-/// Settings, by their variables; there is always a topic.
+/// Settings from environment variables; a topic is always set.
 pub fn settings(variables: &[(&str, &str)]) -> Settings {
     let all = variables.iter().chain(&[("PREFLIGHT_TOPIC_ARN", TOPIC)]);
     Settings::from_variables(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).unwrap()
 }
 
-/// The clients as the function builds them, but for pauses of a millisecond between attempts. The region is a new one
-/// each time, because the SDK keeps one quota of retries a region for the whole process.
+/// The clients as the function builds them, except for pauses of a millisecond between attempts. Each has its own
+/// region, because the SDK keeps one retry quota per region for the whole process.
 pub fn clients(http: SharedHttpConnector) -> Aws {
     static CLIENTS: AtomicUsize = AtomicUsize::new(0);
     let region = Region::new(format!("us-test-{}", CLIENTS.fetch_add(1, Ordering::Relaxed)));
@@ -71,13 +70,13 @@ pub fn clients(http: SharedHttpConnector) -> Aws {
     Aws::new(config.build(), http)
 }
 
-/// Walks with one event, as the function does.
-pub async fn walk(aws: &FakeAws, settings: Settings, event: Value) -> Result<Report, HandlerError> {
-    walk_over(default_connector(), aws, settings, event).await
+/// Handles an event as the function does.
+pub async fn handle(aws: &FakeAws, settings: Settings, event: Value) -> Result<Report, HandlerError> {
+    handle_with(default_connector(), aws, settings, event).await
 }
 
-/// The same over another HTTP stack.
-pub async fn walk_over(
+/// Same as `handle`, with another HTTP connector.
+pub async fn handle_with(
     http: SharedHttpConnector,
     aws: &FakeAws,
     settings: Settings,
@@ -86,7 +85,7 @@ pub async fn walk_over(
     let clients = clients(http);
     let endpoint = Some(aws.url());
     let (ecr, client) = (EcrRegistry::new(&clients, endpoint.clone()), clients.ecr_client(endpoint.clone()));
-    let walk = EventHandler {
+    let handler = EventHandler {
         open_registry: |repository: &Repository| ecr.repository(repository),
         open_tagger: |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
@@ -96,5 +95,5 @@ pub async fn walk_over(
         write_metrics: |_| {},
     };
     let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
-    walk.handle(&event, None).await
+    handler.handle(&event, None).await
 }

@@ -1,21 +1,21 @@
-//! What is asked of AWS, to the letter.
+//! The exact requests to AWS.
 
 use ecr_preflight::name::Tag;
 use ecr_preflight::verdict::Verdict;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use super::{ARN, REPOSITORY, TOPIC, pushed, settings, walk};
+use super::{ARN, REPOSITORY, TOPIC, handle, push_event, settings};
 use crate::support::aws::{ACCOUNT, FakeAws, SECRET};
-use crate::support::layout::{Builder, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, config, promising};
+use crate::support::layout::{Builder, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, config, with_platform};
 
-/// An arm64 image under the tag `v1`, in a repository for App Runner and ECS on amd64.
-async fn failing_walk() -> (FakeAws, ecr_preflight::name::Digest, Builder) {
+/// Handles the push of an arm64 image `v1` to a repository for App Runner and ECS on amd64.
+async fn handle_failing_push() -> (FakeAws, ecr_preflight::name::Digest, Builder) {
     let (aws, mut layout) = (FakeAws::start(), Builder::new());
     let digest = layout.tag("v1", &layout.image("arm64"));
     aws.push(REPOSITORY, &layout);
     aws.tag_resource(REPOSITORY, "intended-runtime", "apprunner ecs/amd64");
-    let report = walk(&aws, settings(&[("PREFLIGHT_VERDICT_TAGS", "all")]), pushed(&digest, "v1")).await.unwrap();
+    let report = handle(&aws, settings(&[("PREFLIGHT_VERDICT_TAGS", "all")]), push_event(&digest, "v1")).await.unwrap();
     assert_eq!(report.verdict, Verdict::Fails);
     (aws, digest, layout)
 }
@@ -25,8 +25,8 @@ fn bodies(aws: &FakeAws, action: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_manifest_is_asked_for_by_digest_and_tag_in_every_type_that_ecr_stores() {
-    let (aws, digest, _) = failing_walk().await;
+async fn manifest_is_read_by_digest_and_tag() {
+    let (aws, digest, _) = handle_failing_push().await;
     let expected = json!({
         "registryId": ACCOUNT,
         "repositoryName": REPOSITORY,
@@ -44,47 +44,48 @@ async fn the_manifest_is_asked_for_by_digest_and_tag_in_every_type_that_ecr_stor
 }
 
 #[tokio::test]
-async fn an_image_whose_event_names_no_digest_is_asked_for_by_tag_and_marked_by_the_digest_that_came() {
+async fn event_without_digest_is_read_by_tag() {
     let (aws, mut layout) = (FakeAws::start(), Builder::new());
     let digest = layout.tag("v1-apprunner", &layout.image("arm64"));
     aws.push(REPOSITORY, &layout);
-    let mut event = pushed(&digest, "v1-apprunner");
+    let mut event = push_event(&digest, "v1-apprunner");
     event["detail"]["image-digest"] = Value::Null;
-    let report = walk(&aws, settings(&[("PREFLIGHT_VERDICT_TAGS", "failures")]), event).await.unwrap();
+    let report = handle(&aws, settings(&[("PREFLIGHT_VERDICT_TAGS", "failures")]), event).await.unwrap();
     assert_eq!(report.verdict, Verdict::Fails);
     assert_eq!(bodies(&aws, "BatchGetImage")[0]["imageIds"], json!([{"imageTag": "v1-apprunner"}]));
     assert_eq!(bodies(&aws, "PutImage")[0]["imageDigest"], digest.as_str());
 }
 
 #[tokio::test]
-async fn the_children_of_an_index_are_asked_for_together_by_digest_alone() {
+async fn index_children_are_read_together_by_digest() {
     let (aws, mut layout) = (FakeAws::start(), Builder::new());
     let children = [layout.image("amd64"), layout.image("arm64")];
-    let platforms = [promising(&children[0], "linux", "amd64"), promising(&children[1], "linux", "arm64")];
+    let platforms = [with_platform(&children[0], "linux", "amd64"), with_platform(&children[1], "linux", "arm64")];
     let digest = layout.tag("v1-ecs-arm64", &layout.index(&platforms));
     aws.push(REPOSITORY, &layout);
-    walk(&aws, settings(&[]), pushed(&digest, "v1-ecs-arm64")).await.unwrap();
-    let asked: Vec<Value> = bodies(&aws, "BatchGetImage").into_iter().map(|body| body["imageIds"].clone()).collect();
+    handle(&aws, settings(&[]), push_event(&digest, "v1-ecs-arm64")).await.unwrap();
+    let requested: Vec<Value> =
+        bodies(&aws, "BatchGetImage").into_iter().map(|body| body["imageIds"].clone()).collect();
     let by_digest = |child: &Value| json!({"imageDigest": child["digest"]});
     let tagged = json!([{"imageDigest": digest.as_str(), "imageTag": "v1-ecs-arm64"}]);
-    // The one that the verdict depends on first, then its siblings.
-    assert_eq!(asked, [tagged, json!([by_digest(&children[1]), by_digest(&children[0])])]);
+    // The child that decides the verdict comes first.
+    assert_eq!(requested, [tagged, json!([by_digest(&children[1]), by_digest(&children[0])])]);
 }
 
 #[tokio::test]
-async fn the_repository_tags_are_asked_for_by_arn() {
-    let (aws, ..) = failing_walk().await;
+async fn repository_tags_are_read_by_arn() {
+    let (aws, ..) = handle_failing_push().await;
     assert_eq!(bodies(&aws, "ListTagsForResource"), [json!({"resourceArn": ARN})]);
 }
 
 #[tokio::test]
-async fn config_and_layer_are_asked_for_by_their_digests_and_fetched_without_a_signature_of_ours() {
-    let (aws, digest, layout) = failing_walk().await;
+async fn blobs_are_read_by_digest_without_credentials() {
+    let (aws, digest, layout) = handle_failing_push().await;
     let manifest = std::fs::read(layout.path().join("blobs/sha256").join(digest.hex())).unwrap();
     let manifest = serde_json::from_slice::<Value>(&manifest).unwrap();
     let (config, layer) = (manifest["config"]["digest"].clone(), manifest["layers"][0]["digest"].clone());
-    let asked = |blob: &Value| json!({"registryId": ACCOUNT, "repositoryName": REPOSITORY, "layerDigest": blob});
-    assert_eq!(bodies(&aws, "GetDownloadUrlForLayer"), [asked(&config), asked(&layer)]);
+    let requested = |blob: &Value| json!({"registryId": ACCOUNT, "repositoryName": REPOSITORY, "layerDigest": blob});
+    assert_eq!(bodies(&aws, "GetDownloadUrlForLayer"), [requested(&config), requested(&layer)]);
     let [fetched, second] = aws.calls_of("Blob").try_into().unwrap();
     assert!(second.target.contains(layer.as_str().unwrap()) && second.header("authorization").is_none());
     let path = format!("/blob/{REPOSITORY}/{}", config.as_str().unwrap());
@@ -93,10 +94,10 @@ async fn config_and_layer_are_asked_for_by_their_digests_and_fetched_without_a_s
 }
 
 #[tokio::test]
-async fn a_mark_is_the_same_manifest_byte_for_byte_under_another_tag() {
-    let (aws, digest, layout) = failing_walk().await;
+async fn verdict_tag_puts_the_same_manifest_bytes() {
+    let (aws, digest, layout) = handle_failing_push().await;
     let manifest = std::fs::read_to_string(layout.path().join("blobs/sha256").join(digest.hex())).unwrap();
-    let mark = |subject: &str| {
+    let verdict_tag = |subject: &str| {
         json!({
             "registryId": ACCOUNT,
             "repositoryName": REPOSITORY,
@@ -106,41 +107,43 @@ async fn a_mark_is_the_same_manifest_byte_for_byte_under_another_tag() {
             "imageDigest": digest.as_str(),
         })
     };
-    assert_eq!(bodies(&aws, "PutImage"), [mark("apprunner"), mark("ecs/amd64")]);
-    let marks = ["apprunner", "ecs-amd64"].map(|subject| format!("preflight-fail-{subject}-{}", digest.short()));
-    assert_eq!(aws.tags(REPOSITORY), [marks[0].as_str(), marks[1].as_str(), "v1"]);
+    assert_eq!(bodies(&aws, "PutImage"), [verdict_tag("apprunner"), verdict_tag("ecs/amd64")]);
+    let verdict_tags = ["apprunner", "ecs-amd64"].map(|subject| format!("preflight-fail-{subject}-{}", digest.short()));
+    assert_eq!(aws.tags(REPOSITORY), [verdict_tags[0].as_str(), verdict_tags[1].as_str(), "v1"]);
 }
 
 #[tokio::test]
-async fn every_kind_of_manifest_is_marked_in_its_own_type_and_to_the_byte() {
+async fn verdict_tag_keeps_the_media_type_and_bytes() {
     type Make = fn(&Builder) -> Value;
     let bare: Make = |layout| {
         let config = layout.json(OCI_CONFIG, &config("linux", "arm64", json!({})));
-        // Neither its type nor tidy: line ends of Windows, escapes, a letter beyond ASCII.
+        // No media type, CRLF line ends, escapes, and characters beyond ASCII.
         let odd = format!(
             "{{\r\n\t\"schemaVersion\": 2, \"config\": {config}, \"layers\": [],\r\n \"\\u003c\": \"\\/é\u{2028}\"}}\n\n"
         );
         layout.blob(OCI_MANIFEST, odd.as_bytes())
     };
-    let index: Make = |layout| layout.index(&[promising(&layout.image("arm64"), "linux", "arm64")]);
+    let index: Make = |layout| layout.index(&[with_platform(&layout.image("arm64"), "linux", "arm64")]);
     let docker: Make = |layout| layout.docker("arm64");
     for (make, media_type) in [(bare, OCI_MANIFEST), (index, OCI_INDEX), (docker, DOCKER_MANIFEST)] {
         let (aws, mut layout) = (FakeAws::start(), Builder::new());
         let image = make(&layout);
         let digest = layout.tag("v1-ecs-amd64", &image);
         aws.push(REPOSITORY, &layout);
-        walk(&aws, settings(&[("PREFLIGHT_VERDICT_TAGS", "failures")]), pushed(&digest, "v1-ecs-amd64")).await.unwrap();
+        handle(&aws, settings(&[("PREFLIGHT_VERDICT_TAGS", "failures")]), push_event(&digest, "v1-ecs-amd64"))
+            .await
+            .unwrap();
         let [put] = bodies(&aws, "PutImage").try_into().unwrap();
         let manifest = std::fs::read_to_string(layout.path().join("blobs/sha256").join(digest.hex())).unwrap();
         assert_eq!((&put["imageManifestMediaType"], &put["imageManifest"]), (&json!(media_type), &json!(manifest)));
-        // The registry took it: its digest is the one that guards the call.
+        // The registry accepted it, so the digest in the call matched.
         assert_eq!(aws.tags(REPOSITORY), [&format!("preflight-fail-ecs-amd64-{}", digest.short()), "v1-ecs-amd64"]);
     }
 }
 
 #[tokio::test]
-async fn the_message_has_a_short_subject_and_a_body_for_each_protocol() {
-    let (aws, ..) = failing_walk().await;
+async fn message_has_a_subject_and_a_body_per_protocol() {
+    let (aws, ..) = handle_failing_push().await;
     let [message] = bodies(&aws, "Publish").try_into().unwrap();
     let subject = message["Subject"].as_str().unwrap();
     assert!(subject.len() < 100 && subject.bytes().all(|c| c.is_ascii_graphic() || c == b' '), "{subject}");
@@ -148,7 +151,7 @@ async fn the_message_has_a_short_subject_and_a_body_for_each_protocol() {
     assert_eq!((&message["TopicArn"], &message["MessageStructure"]), (&json!(TOPIC), &json!("json")));
     let bodies: serde_json::Map<String, Value> = serde_json::from_str(message["Message"].as_str().unwrap()).unwrap();
     assert_eq!(bodies.keys().collect::<Vec<_>>(), ["default", "email", "https", "lambda", "sms", "sqs"]);
-    assert!(bodies.values().all(Value::is_string), "SNS refuses a body that is no text");
+    assert!(bodies.values().all(Value::is_string), "SNS rejects a body that is not a string");
     for name in ["https", "lambda", "sqs"] {
         let body: Value = serde_json::from_str(bodies[name].as_str().unwrap()).unwrap();
         let known = if name == "https" { ("source", "custom") } else { ("schema", "ecr-preflight/1") };
@@ -158,8 +161,8 @@ async fn the_message_has_a_short_subject_and_a_body_for_each_protocol() {
 }
 
 #[tokio::test]
-async fn the_message_can_be_filtered_by_verdict_repository_runtime_and_fault() {
-    let (aws, ..) = failing_walk().await;
+async fn message_attributes_allow_filtering() {
+    let (aws, ..) = handle_failing_push().await;
     let [message] = bodies(&aws, "Publish").try_into().unwrap();
     let form = message.as_object().unwrap();
     let attributes =
@@ -182,38 +185,40 @@ async fn the_message_can_be_filtered_by_verdict_repository_runtime_and_fault() {
 }
 
 #[tokio::test]
-async fn a_declaration_with_nothing_in_it_is_told_of_though_there_is_no_runtime_to_filter_by() {
+async fn empty_declaration_is_reported() {
+    let mut subjects = Vec::new();
     for empty in ["", " "] {
         let (aws, mut layout) = (FakeAws::start(), Builder::new());
         let digest = layout.tag("v1", &layout.image("arm64"));
         aws.push(REPOSITORY, &layout);
         aws.tag_resource(REPOSITORY, "intended-runtime", empty);
-        let report = walk(&aws, settings(&[]), pushed(&digest, "v1")).await.unwrap();
+        let report = handle(&aws, settings(&[]), push_event(&digest, "v1")).await.unwrap();
         assert_eq!(report.verdict, Verdict::Unknown);
         let [message] = bodies(&aws, "Publish").try_into().unwrap();
-        expect!["team/app:v1: where it is meant to run is not readable"]
-            .assert_eq(message["Subject"].as_str().unwrap());
+        subjects.push(message["Subject"].as_str().unwrap().to_owned());
     }
+    assert_eq!(subjects[0], subjects[1]);
+    expect!["team/app:v1: where it is meant to run is not readable"].assert_eq(&subjects[0]);
 }
 
-/// The small SNS refuses what is larger than 256 KiB, as the real one does.
+/// The fake SNS refuses messages larger than 256 KiB, as the real one does.
 #[tokio::test]
-async fn the_message_about_the_worst_index_is_one_that_sns_takes() {
+async fn largest_message_is_accepted_by_sns() {
     let long = |word: &str, number: usize| format!("{word}{number:0>width$}", width = 32 - word.len());
     let (aws, mut layout) = (FakeAws::start(), Builder::new());
     let child = layout.image("arm64");
     let entry = |number| {
-        let mut entry = promising(&child, "linux", &long("a", number));
+        let mut entry = with_platform(&child, "linux", &long("a", number));
         entry["platform"]["variant"] = long("v", number).into();
         entry
     };
     let digest = layout.tag("v1", &layout.index(&(0..200).map(entry).collect::<Vec<_>>()));
     aws.push(REPOSITORY, &layout);
-    walk(&aws, settings(&[]), pushed(&digest, "v1")).await.unwrap();
+    handle(&aws, settings(&[]), push_event(&digest, "v1")).await.unwrap();
     let unreadable = (0..16).map(|number| long("esc/arm", number)).collect::<Vec<_>>().join(" ");
     for declared in ["ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64", &unreadable] {
         aws.tag_resource(REPOSITORY, "intended-runtime", declared);
-        walk(&aws, settings(&[]), pushed(&digest, "v1")).await.unwrap();
+        handle(&aws, settings(&[]), push_event(&digest, "v1")).await.unwrap();
     }
     assert_eq!(bodies(&aws, "Publish").len(), 3);
 }

@@ -1,9 +1,9 @@
-//! What the README shows is what happens: every command in it is run, here or by `.ci/run`.
+//! The README: its commands are run here or by `.ci/run`, and print what it shows.
 
 use std::fs;
 use std::process::Command;
 
-/// The commands of the README's consoles, each with what it is said to print.
+/// The commands in the README's console blocks, each with the output that it shows.
 fn consoles(readme: &str) -> Vec<(String, String)> {
     let blocks = readme.split("```console\n").skip(1).map(|block| block.split("```").next().unwrap());
     let command = |block: &str| {
@@ -14,12 +14,12 @@ fn consoles(readme: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_command_of_the_readme_does_what_it_shows() {
+fn readme_commands_print_what_is_shown() {
     let ci = fs::read_to_string(".ci/run").unwrap();
     let consoles = consoles(&fs::read_to_string("README.md").unwrap());
     assert!(consoles.len() >= 4, "the README shows commands");
     for (command, printed) in consoles {
-        let own = command.strip_prefix("ecr-preflight ").or(command.strip_prefix("cargo run --features cli -- "));
+        let own = command.strip_prefix("ecr-preflight ").or(command.strip_prefix("cargo run -- "));
         match own {
             Some(arguments) => {
                 let mut tool = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));

@@ -1,5 +1,4 @@
-//! The template against the code: the variables that it sets, the actions that it allows, the events that its rules let
-//! through.
+//! The SAM template against the code: environment variables, allowed actions, and the events that its rules match.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +19,7 @@ fn function() -> Yaml {
     template()["Resources"]["Function"]["Properties"].clone()
 }
 
-/// A value with the intrinsic functions resolved for a stack whose parameters are at their defaults.
+/// Resolves the intrinsic functions of a value for a stack with default parameters.
 fn resolved(value: &Yaml) -> Value {
     match value {
         Yaml::Tagged(tagged) if tagged.tag == "!If" => resolved(&tagged.value[2]),
@@ -33,7 +32,7 @@ fn resolved(value: &Yaml) -> Value {
     }
 }
 
-/// Whether an event pattern matches, as EventBridge has it for the operators that the template uses.
+/// Whether an event pattern matches, according to EventBridge's rules for the operators that the template uses.
 fn matches(pattern: &Value, event: Option<&Value>) -> bool {
     match pattern {
         Value::Object(fields) => {
@@ -43,7 +42,7 @@ fn matches(pattern: &Value, event: Option<&Value>) -> bool {
             Value::Object(operator) => operator.iter().all(|(name, operand)| operates(name, operand, event)),
             value => event == Some(value),
         }),
-        _ => panic!("a pattern is made of objects and lists"),
+        _ => panic!("a pattern consists of objects and lists"),
     }
 }
 
@@ -52,21 +51,21 @@ fn operates(name: &str, operand: &Value, field: Option<&Value>) -> bool {
     match name {
         "exists" => field.is_some() == (*operand == true),
         "prefix" => begins(operand) == Some(true),
-        // Never of a field that is not there.
+        // Does not match a missing field.
         "anything-but" => begins(&operand["prefix"]) == Some(false),
-        other => panic!("the operator {other} is not known here"),
+        other => panic!("unknown operator {other}"),
     }
 }
 
 #[test]
-fn the_template_sets_every_setting_and_no_other() {
+fn template_sets_exactly_the_settings() {
     let variables = function()["Environment"]["Variables"].clone();
     let set: BTreeSet<String> =
         variables.as_mapping().unwrap().keys().map(|name| name.as_str().unwrap().to_owned()).collect();
     assert_eq!(set, VARIABLES.iter().map(|variable| variable.name.to_owned()).collect());
 }
 
-/// Every action that a text names: a service, a colon, a name that begins with a capital.
+/// Every action named in a text: a service, a colon, and a name with a capital first letter.
 fn actions(text: &str) -> BTreeSet<String> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == ':';
     let words = text.split(|c: char| !is_word(c));
@@ -78,18 +77,18 @@ fn actions(text: &str) -> BTreeSet<String> {
     words.filter(is_action).map(str::to_owned).collect()
 }
 
-/// The modules of a directory that only the command-line tool has: those whose line follows the feature's.
-fn of_the_tool(directory: &Path) -> Vec<String> {
-    let door = ["lib.rs", "mod.rs"].iter().find_map(|name| fs::read_to_string(directory.join(name)).ok());
-    let door = door.unwrap_or_default();
-    let after = door.lines().skip(1).zip(door.lines()).filter(|(_, before)| *before == "#[cfg(feature = \"cli\")]");
+/// The modules of a directory that belong only to the command-line tool: those behind `#[cfg(feature = "cli")]`.
+fn tool_modules(directory: &Path) -> Vec<String> {
+    let root = ["lib.rs", "mod.rs"].iter().find_map(|name| fs::read_to_string(directory.join(name)).ok());
+    let root = root.unwrap_or_default();
+    let after = root.lines().skip(1).zip(root.lines()).filter(|(_, before)| *before == "#[cfg(feature = \"cli\")]");
     let name = |line: &str| line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ").map(str::to_owned);
     after.filter_map(|(line, _)| Some(name(line)?.trim_end_matches(';').to_owned())).collect()
 }
 
-/// What the function is made of.
+/// The source text of the function.
 fn sources(directory: &Path) -> String {
-    let not_these = of_the_tool(directory);
+    let not_these = tool_modules(directory);
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let is_own = |path: &PathBuf| !not_these.iter().any(|name| path.file_stem().unwrap() == name.as_str());
     entries
@@ -99,22 +98,22 @@ fn sources(directory: &Path) -> String {
 }
 
 #[test]
-fn the_template_allows_every_action_that_the_code_takes_and_no_other() {
+fn template_allows_exactly_the_actions_used() {
     let role = template()["Resources"]["FunctionRole"]["Properties"]["Policies"].clone();
     let policies = serde_yaml_ng::to_string(&role).unwrap();
-    assert_eq!(of_the_tool(Path::new("src")).last().map(String::as_str), Some("cli"));
+    assert_eq!(tool_modules(Path::new("src")).last().map(String::as_str), Some("cli"));
     let taken = actions(&sources(Path::new("src")));
     assert_eq!(actions(&policies), taken);
-    assert!(!taken.contains("ecr:DescribeImages"), "the command line lists, the function does not");
+    assert!(!taken.contains("ecr:DescribeImages"), "only the command-line tool lists images");
 }
 
 #[test]
-fn the_rules_let_through_arrivals_and_hold_back_what_is_none() {
+fn event_rules_match_arrivals_only() {
     let events = function()["Events"].clone();
     let patterns: Vec<Value> =
         events.as_mapping().unwrap().values().map(|event| resolved(&event["Properties"]["Pattern"])).collect();
     assert_eq!(patterns.len(), 4);
-    let mut held_back = Vec::new();
+    let mut unmatched = Vec::new();
     for file in fs::read_dir("events").unwrap().map(|entry| entry.unwrap().path()) {
         let Some("json") = file.extension().and_then(|extension| extension.to_str()) else { continue };
         let text = fs::read(&file).unwrap();
@@ -123,17 +122,17 @@ fn the_rules_let_through_arrivals_and_hold_back_what_is_none() {
         let read = Event::parse(&serde_json::from_slice(&text).unwrap()).unwrap();
         match read {
             Event::Arrival(_) => assert_eq!(passes, 1, "{}", file.display()),
-            Event::Ignored(..) if passes == 0 => held_back.push(file.file_stem().unwrap().to_str().unwrap().to_owned()),
-            // The code looks closer than a pattern can.
+            Event::Ignored(..) if passes == 0 => unmatched.push(file.file_stem().unwrap().to_str().unwrap().to_owned()),
+            // The code is more precise than a pattern can be.
             Event::Ignored(..) => assert_eq!(passes, 1, "{}", file.display()),
         }
     }
-    held_back.sort();
-    assert_eq!(held_back, ["delete", "push-verdict-tag", "referrer"]);
+    unmatched.sort();
+    assert_eq!(unmatched, ["delete", "push-verdict-tag", "referrer"]);
 }
 
 #[test]
-fn marks_and_metrics_are_called_alike_in_the_template_and_in_the_code() {
+fn template_uses_the_tag_prefix_and_metric_names() {
     let text = fs::read_to_string("template.yaml").unwrap();
     assert_eq!(text.matches("anything-but: { prefix:").count(), 2);
     assert_eq!(text.matches(&format!("anything-but: {{ prefix: {VERDICT_TAG_PREFIX} }}")).count(), 2);

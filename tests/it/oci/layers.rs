@@ -1,4 +1,4 @@
-//! Layers, read and laid one over the other: every dialect of tar, every compression, and what is damaged.
+//! Layers, read and applied: every tar dialect, every compression, and damaged layers.
 
 use std::io::{Read, Write};
 
@@ -7,10 +7,12 @@ use ecr_preflight::layers::{ApplyError, LayerChangeset, LayerError};
 use ecr_preflight::name::Digest;
 use ecr_preflight::rootfs::{Node, Rootfs};
 use ecr_preflight::settings::{LayerLimits, LimitExceeded};
+use expect_test::expect;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::support::archive::{Archive, Fields, GNU, OLD, USTAR};
+use crate::support::cases::Cases;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -26,14 +28,14 @@ fn read(layer: &[u8]) -> Result<LayerChangeset, LayerError> {
     layers::read_layer(layer, &Digest::of(layer), &LayerLimits::default())
 }
 
-fn within(layer: &[u8], limits: &LayerLimits) -> Result<LayerChangeset, LimitExceeded> {
+fn read_within(layer: &[u8], limits: &LayerLimits) -> Result<LayerChangeset, LimitExceeded> {
     layers::read_layer(layer, &Digest::of(layer), limits).map_err(|error| match error {
         LayerError::LimitExceeded(bound) => bound,
         other => panic!("no bound: {other}"),
     })
 }
 
-fn lay(layers: impl IntoIterator<Item = Archive>) -> Result<Rootfs, ApplyError> {
+fn apply_layers(layers: impl IntoIterator<Item = Archive>) -> Result<Rootfs, ApplyError> {
     let mut rootfs = Rootfs::default();
     for layer in layers {
         layers::apply_layer(&mut rootfs, &read(&layer.end()).unwrap(), &LayerLimits::default())?;
@@ -41,8 +43,8 @@ fn lay(layers: impl IntoIterator<Item = Archive>) -> Result<Rootfs, ApplyError> 
     Ok(rootfs)
 }
 
-/// One line for each name: a letter, the mode, the name, and the size and beginning of a file or the target of a link.
-fn names(rootfs: &Rootfs) -> Vec<String> {
+/// One line per name: type, mode, name, and the size and beginning of a file or the target of a link.
+fn list_names(rootfs: &Rootfs) -> Vec<String> {
     let line = |(path, node): (&[u8], &Node)| {
         let path = path.escape_ascii();
         match node {
@@ -59,7 +61,7 @@ fn names(rootfs: &Rootfs) -> Vec<String> {
 }
 
 #[test]
-fn every_dialect_says_the_same() {
+fn tar_dialects_give_the_same_names() {
     let long = format!("d/{}", "n".repeat(120));
     let target = "t".repeat(130);
     let link = Fields { kind: b'2', target: b"cut off", ..Fields::default() };
@@ -79,8 +81,8 @@ fn every_dialect_says_the_same() {
     ];
     let expected = ["d 755 d".to_owned(), format!("f 755 {long} 4 #!/x"), format!("l l {target}")];
     for archive in dialects {
-        let rootfs = lay([archive]).unwrap();
-        assert_eq!(names(&rootfs), expected);
+        let rootfs = apply_layers([archive]).unwrap();
+        assert_eq!(list_names(&rootfs), expected);
         assert!(matches!(rootfs.get(long.as_bytes()), Some(Node::File(owner, _)) if owner.uid == 7));
     }
     let old = Archive::default()
@@ -92,9 +94,9 @@ fn every_dialect_says_the_same() {
         .file("./a/\\xff/..//b", b"text");
     let expected =
         ["d 755 a", "f 755 a/b 4 text", "d 755 d", "d 755 d/g", "d 755 o", "f 4755 o/f 4 \\x7fELF", "s 600 p"];
-    assert_eq!(names(&lay([old]).unwrap()), expected);
+    assert_eq!(list_names(&apply_layers([old]).unwrap()), expected);
     let bytes = Archive::default().entry(b"\xff\n\xfe", Fields { mode: 0o644, ..Fields::default() }, b"kept out");
-    assert_eq!(names(&lay([bytes]).unwrap()), ["f 644 \\xff\\n\\xfe 8 "]);
+    assert_eq!(list_names(&apply_layers([bytes]).unwrap()), ["f 644 \\xff\\n\\xfe 8 "]);
 }
 
 #[test]
@@ -132,13 +134,13 @@ fn sparse_files_keep_their_holes() {
         Archive::default().pax(&zero_one).file("GNUSparseFile.0/s", &data),
         Archive::default().pax(&zero).file("s", &data),
     ] {
-        let rootfs = lay([archive.file("after", b"x")]).unwrap();
-        assert_eq!(names(&rootfs), ["f 755 after 1 x", "f 755 s 9000 \\x00\\x00abc\\x00\\x00\\x00"]);
+        let rootfs = apply_layers([archive.file("after", b"x")]).unwrap();
+        assert_eq!(list_names(&rootfs), ["f 755 after 1 x", "f 755 s 9000 \\x00\\x00abc\\x00\\x00\\x00"]);
     }
 }
 
 #[test]
-fn layers_lie_over_one_another() {
+fn upper_layers_change_lower_ones() {
     let base = || {
         Archive::default()
             .directory("usr/bin")
@@ -150,8 +152,8 @@ fn layers_lie_over_one_another() {
     };
     let (etc_a, etc_b) = ("f 755 etc/a 1 a", "f 755 etc/b 1 b");
     let (bin, sh, usr_bin) = ("l bin usr/bin", "f 755 usr/bin/sh 7 #!lower", "d 755 usr/bin");
-    for (upper, gone, come) in [
-        // Links of lower layers are followed on the way to a name, within the root.
+    for (upper, removed, added) in [
+        // Links in lower layers are followed on the way to a name, within the root.
         (
             Archive::default().file("bin/x", b"x").file("up/y", b"y"),
             vec![],
@@ -163,7 +165,7 @@ fn layers_lie_over_one_another() {
             vec!["f 755 h 7 #!lower", "f 755 usr/bin/sh 2 up"],
         ),
         (Archive::default().hard_link("h", "bin").link("bin", "etc"), vec![bin], vec!["l bin etc", "l h usr/bin"]),
-        // Whiteouts remove what lower layers have, wherever they stand.
+        // Whiteouts remove names of lower layers, wherever they are in the archive.
         (Archive::default().file("etc/.wh.a", b"").file("bin/.wh.sh", b""), vec![etc_a, sh], vec![]),
         (Archive::default().file("etc/a", b"new").file("etc/.wh.a", b""), vec![etc_a], vec!["f 755 etc/a 3 new"]),
         (Archive::default().file("etc/.wh.a", b"").file("etc/a", b"new"), vec![etc_a], vec!["f 755 etc/a 3 new"]),
@@ -180,25 +182,25 @@ fn layers_lie_over_one_another() {
         ),
         (Archive::default().file(".wh.bin", b"").file(".wh.none", b"").file("none/.wh.x", b""), vec![bin], vec![]),
         (Archive::default().file(".wh..wh.plnk", b"").file("etc/.wh..wh.aufs", b""), vec![], vec![]),
-        // One kind takes the place of another.
+        // An entry replaces one of another type.
         (Archive::default().file("etc", b"file"), vec!["d 755 etc", etc_a, etc_b], vec!["f 755 etc 4 file"]),
         (Archive::default().link("usr/bin", "/etc"), vec![usr_bin, sh], vec!["l usr/bin /etc"]),
         (Archive::default().directory("bin").file("bin/z", b"z"), vec![bin], vec!["d 755 bin", "f 755 bin/z 1 z"]),
         (Archive::default().directory("etc/a").directory("etc"), vec![etc_a], vec!["d 755 etc/a"]),
     ] {
-        let mut expected = names(&lay([base()]).unwrap());
-        gone.iter().for_each(|line| assert!(expected.contains(&(*line).to_owned()), "{line}"));
-        expected.retain(|line| !gone.contains(&line.as_str()));
-        expected.extend(come.into_iter().map(str::to_owned));
+        let mut expected = list_names(&apply_layers([base()]).unwrap());
+        removed.iter().for_each(|line| assert!(expected.contains(&(*line).to_owned()), "{line}"));
+        expected.retain(|line| !removed.contains(&line.as_str()));
+        expected.extend(added.into_iter().map(str::to_owned));
         expected.sort();
-        let mut made = names(&lay([base(), upper]).unwrap());
-        made.sort();
-        assert_eq!(made, expected);
+        let mut found = list_names(&apply_layers([base(), upper]).unwrap());
+        found.sort();
+        assert_eq!(found, expected);
     }
 }
 
 #[test]
-fn what_no_runtime_could_unpack_is_refused() {
+fn layers_that_cannot_be_unpacked_are_errors() {
     let lower = || Archive::default().file("f", b"f").directory("d").link("loop", "loop");
     for (upper, error) in [
         (Archive::default().file("f/x", b""), ApplyError::NotADirectory("f".into())),
@@ -211,12 +213,12 @@ fn what_no_runtime_could_unpack_is_refused() {
             ApplyError::MissingLinkTarget("l/x".into()),
         ),
     ] {
-        assert_eq!(lay([lower(), upper]), Err(error));
+        assert_eq!(apply_layers([lower(), upper]), Err(error));
     }
 }
 
 #[test]
-fn compression_is_sniffed_and_may_come_in_pieces() {
+fn compression_is_detected_and_may_have_many_frames() {
     let tar = Archive::default().file("a", &[b'x'; 3000]).end();
     let (one, two) = tar.split_at(1000);
     let skipped = b"\x53\x2a\x4d\x18\x05\0\0\0hello".to_vec();
@@ -229,12 +231,12 @@ fn compression_is_sniffed_and_may_come_in_pieces() {
     ] {
         assert_eq!(read(&layer).unwrap(), expected);
     }
-    assert_eq!(names(&lay([Archive::default()]).unwrap()), [""; 0]);
+    assert_eq!(list_names(&apply_layers([Archive::default()]).unwrap()), [""; 0]);
     assert!(read(b"").is_ok(), "an empty layer has no entries");
 }
 
 #[test]
-fn damage_is_told() {
+fn damaged_layers_are_errors() {
     let archive = Archive::default().file("a", &[b'x'; 3000]);
     let tar = archive.clone().end();
     let mut checksum = tar.clone();
@@ -243,39 +245,81 @@ fn damage_is_told() {
     let piece = |map: &[u8]| Archive::default().pax(&[("GNU.sparse.map", map)]).file("s", b"abc").end();
     let mut lone = archive.clone().file("z", b"").end();
     lone.splice(0..0, [0; 512]);
-    for (layer, told) in [
-        (gzip(&tar)[..30].to_vec(), "the layer cannot be decompressed: it ends too early"),
-        (zstd(&tar)[..30].to_vec(), "the layer cannot be decompressed: "),
-        (tar[..2000].to_vec(), "the layer cannot be decompressed: it ends too early"),
-        (tar[..100].to_vec(), "the layer cannot be decompressed: it ends too early"),
-        ([gzip(&tar), b"garbage".to_vec()].concat(), "the layer cannot be decompressed: "),
-        ([zstd(&tar), b"garbage".to_vec()].concat(), "the layer cannot be decompressed: "),
-        ([&zstd(b"")[..4], &[0xff; 100]].concat(), "the layer cannot be decompressed: "),
-        ([&gzip(b"")[..10], &[0xff; 100]].concat(), "the layer cannot be decompressed: "),
-        (b"\x50\x2a\x4d\x18\xff\xff\xff\x7fcut".to_vec(), "the layer cannot be decompressed: it ends too early"),
-        (checksum, "the layer's archive is damaged: a header's checksum is wrong"),
-        (b"no archive at all, but long enough".repeat(40), "the layer's archive is damaged: "),
-        (lone, "the layer's archive is damaged: a header is empty"),
-        (after(b'x'), "the layer's archive is damaged: it ends after a record without an entry"),
-        (after(b'M'), "the layer's archive is damaged: an entry is of a kind that no runtime unpacks"),
-        (piece(b"2,3,1,1"), "the layer's archive is damaged: the pieces of a sparse file overlap"),
-        (piece(b"0,9"), "the layer's archive is damaged: the pieces of a sparse file overlap or lie outside"),
-        (piece(b"0"), "the layer's archive is damaged: a sparse file's map is cut off"),
-        (Archive::default().file(".wh.", b"").end(), "the layer's archive is damaged: a whiteout names nothing"),
-        (Archive::default().file("d/.wh...", b"").end(), "the layer's archive is damaged: a whiteout names nothing"),
+    let mut cases = Cases::default();
+    for (name, layer) in [
+        ("gzip, truncated", gzip(&tar)[..30].to_vec()),
+        ("zstd, truncated", zstd(&tar)[..30].to_vec()),
+        ("tar, truncated in a file", tar[..2000].to_vec()),
+        ("tar, truncated in a header", tar[..100].to_vec()),
+        ("gzip, then other bytes", [gzip(&tar), b"garbage".to_vec()].concat()),
+        ("zstd, then other bytes", [zstd(&tar), b"garbage".to_vec()].concat()),
+        ("zstd with an invalid frame header", [&zstd(b"")[..4], &[0xff; 100]].concat()),
+        ("gzip with an invalid block", [&gzip(b"")[..10], &[0xff; 100]].concat()),
+        ("zstd, truncated skippable frame", b"\x50\x2a\x4d\x18\xff\xff\xff\x7fcut".to_vec()),
+        ("wrong checksum", checksum),
+        ("text", b"no archive at all, but long enough".repeat(40)),
+        ("an empty block, then an entry", lone),
+        ("pax record at the end", after(b'x')),
+        ("multi-volume entry", after(b'M')),
+        ("sparse map that overlaps", piece(b"2,3,1,1")),
+        ("sparse map beyond the file", piece(b"0,9")),
+        ("sparse map, truncated", piece(b"0")),
+        ("whiteout of the empty name", Archive::default().file(".wh.", b"").end()),
+        ("whiteout of `..`", Archive::default().file("d/.wh...", b"").end()),
     ] {
-        let error = read(&layer).expect_err(told).to_string();
-        assert!(error.starts_with(told), "{error} instead of {told}");
+        cases.add(name, read(&layer).expect_err(name));
     }
+    expect![[r#"
+        gzip, truncated
+            the layer cannot be decompressed: it ends too early
+        zstd, truncated
+            the layer cannot be decompressed: Failed to parse block header: BlockContentReadError(Error { kind: UnexpectedEof, message: "failed to fill whole buffer" })
+        tar, truncated in a file
+            the layer cannot be decompressed: it ends too early
+        tar, truncated in a header
+            the layer cannot be decompressed: it ends too early
+        gzip, then other bytes
+            the layer cannot be decompressed: it ends too early
+        zstd, then other bytes
+            the layer cannot be decompressed: BadMagicNumber(1651663207)
+        zstd with an invalid frame header
+            the layer cannot be decompressed: Specified window_size is too big; Requested: 18446744073709551615, Max: 33554432
+        gzip with an invalid block
+            the layer cannot be decompressed: corrupt deflate stream
+        zstd, truncated skippable frame
+            the layer cannot be decompressed: it ends too early
+        wrong checksum
+            the layer's archive is damaged: a header's checksum is wrong
+        text
+            the layer's archive is damaged: a header has a number that is none
+        an empty block, then an entry
+            the layer's archive is damaged: a header is empty
+        pax record at the end
+            the layer's archive is damaged: it ends after a record without an entry
+        multi-volume entry
+            the layer's archive is damaged: an entry is of a kind that no runtime unpacks
+        sparse map that overlaps
+            the layer's archive is damaged: the pieces of a sparse file overlap or lie outside of it
+        sparse map beyond the file
+            the layer's archive is damaged: the pieces of a sparse file overlap or lie outside of it
+        sparse map, truncated
+            the layer's archive is damaged: a sparse file's map is cut off
+        whiteout of the empty name
+            the layer's archive is damaged: a whiteout names nothing
+        whiteout of `..`
+            the layer's archive is damaged: a whiteout names nothing
+    "#]].assert_eq(cases.as_str());
 }
 
 #[test]
-fn the_digest_is_of_what_arrived_to_the_last_byte() {
+fn digest_covers_every_byte_received() {
     let tar = Archive::default().file("a", b"a").end();
+    let mut texts = Vec::new();
     for layer in [gzip(&tar), zstd(&tar), tar] {
         let error = layers::read_layer(layer.as_slice(), &Digest::of(b"other"), &LayerLimits::default()).unwrap_err();
-        assert_eq!(error.to_string(), format!("the layer arrived as {}", Digest::of(&layer)));
-        // Cut off on the way is no damage of the image's.
+        let text = error.to_string().replace(Digest::of(&layer).as_str(), "DIGEST");
+        texts.push(text);
+        // A truncated transfer is not damage of the image.
         let cut =
             layers::read_layer(&layer[..layer.len() / 2], &Digest::of(&layer), &LayerLimits::default()).unwrap_err();
         assert!(matches!(cut, LayerError::DigestMismatch(_)), "{cut}");
@@ -283,6 +327,11 @@ fn the_digest_is_of_what_arrived_to_the_last_byte() {
         let error = layers::read_layer(broken, &Digest::of(&layer), &LayerLimits::default()).unwrap_err();
         assert!(matches!(error, LayerError::Transfer(_)), "{error}");
     }
+    expect![[r#"
+        the layer arrived as DIGEST
+        the layer arrived as DIGEST
+        the layer arrived as DIGEST"#]]
+    .assert_eq(&texts.join("\n"));
 }
 
 /// A transfer that fails.
@@ -295,30 +344,37 @@ impl Read for Broken {
 }
 
 #[test]
-fn too_much_is_not_read() {
+fn oversized_layers_are_not_read() {
     let limits = LayerLimits { bytes: 1 << 20, ratio: 50, ratio_from: 1 << 16, ..LayerLimits::default() };
     let zeros = |size| Archive::default().file("zeros", &vec![0; size]).end();
-    assert_eq!(within(&gzip(&zeros(1 << 19)), &limits), Err(LimitExceeded::Ratio(50)));
-    assert_eq!(within(&zstd(&zeros(1 << 19)), &limits), Err(LimitExceeded::Ratio(50)));
-    assert_eq!(within(&zeros(1 << 21), &limits), Err(LimitExceeded::Bytes(1 << 20)));
-    assert!(within(&gzip(&zeros(1 << 15)), &limits).is_ok());
+    assert_eq!(read_within(&gzip(&zeros(1 << 19)), &limits), Err(LimitExceeded::Ratio(50)));
+    assert_eq!(read_within(&zstd(&zeros(1 << 19)), &limits), Err(LimitExceeded::Ratio(50)));
+    assert_eq!(read_within(&zeros(1 << 21), &limits), Err(LimitExceeded::Bytes(1 << 20)));
+    assert!(read_within(&gzip(&zeros(1 << 15)), &limits).is_ok());
 
     let many = (0..11).fold(Archive::default(), |archive, n| archive.file(&n.to_string(), b"")).end();
-    assert_eq!(within(&many, &LayerLimits { entries: 10, ..LayerLimits::default() }), Err(LimitExceeded::Entries(10)));
-    assert!(within(&many, &LayerLimits { entries: 11, ..LayerLimits::default() }).is_ok());
-    assert_eq!(within(&many, &LayerLimits { memory: 400, ..LayerLimits::default() }), Err(LimitExceeded::Memory(400)));
+    assert_eq!(
+        read_within(&many, &LayerLimits { entries: 10, ..LayerLimits::default() }),
+        Err(LimitExceeded::Entries(10))
+    );
+    assert!(read_within(&many, &LayerLimits { entries: 11, ..LayerLimits::default() }).is_ok());
+    assert_eq!(
+        read_within(&many, &LayerLimits { memory: 400, ..LayerLimits::default() }),
+        Err(LimitExceeded::Memory(400))
+    );
 
-    let path =
-        |path: &[u8]| within(&Archive::default().pax(&[("path", path)]).file("x", b"").end(), &LayerLimits::default());
+    let path = |path: &[u8]| {
+        read_within(&Archive::default().pax(&[("path", path)]).file("x", b"").end(), &LayerLimits::default())
+    };
     assert_eq!(path(&b"a/".repeat(100_000)), Err(LimitExceeded::Path(4095)));
     assert_eq!(path(&b"a/".repeat(300)), Err(LimitExceeded::Depth(256)));
     assert_eq!(path(&vec![b'a'; 1 << 21]), Err(LimitExceeded::Record(1 << 20)));
     let target = Archive::default().pax(&[("linkpath", &[b'a'; 5000])]).link("l", "").end();
-    assert_eq!(within(&target, &LayerLimits::default()), Err(LimitExceeded::Path(4095)));
+    assert_eq!(read_within(&target, &LayerLimits::default()), Err(LimitExceeded::Path(4095)));
 }
 
 #[test]
-fn too_many_names_are_not_laid_out() {
+fn too_many_names_are_not_applied() {
     let deep = read(&Archive::default().file("a/b/c/d/e", b"").file("x/y", b"").end()).unwrap();
     let apply = |limits| layers::apply_layer(&mut Rootfs::default(), &deep, &limits);
     let names = |entries_in_all| LayerLimits { total_entries: entries_in_all, ..LayerLimits::default() };
@@ -336,9 +392,9 @@ fn too_many_names_are_not_laid_out() {
     let error = layers::apply_layer(&mut Rootfs::default(), &layer, &names(2));
     assert_eq!(error, Err(ApplyError::LimitExceeded(LimitExceeded::WhiteoutSteps(32))));
 
-    // Each link doubles the number of links that the one before it leads through.
+    // Each link passes through twice as many links as the one before it.
     let links = (1..60).fold(Archive::default().link("l0", "."), |archive, n| {
         archive.link(&format!("l{n}"), &format!("l{0}/l{0}", n - 1))
     });
-    assert_eq!(lay([links.file("l59/x", b"")]), Err(ApplyError::TooManyLinks("l59".into())));
+    assert_eq!(apply_layers([links.file("l59/x", b"")]), Err(ApplyError::TooManyLinks("l59".into())));
 }

@@ -1,5 +1,5 @@
 //! Image documents and layers: what kind of image it is, and how its layers are read and stacked.
 
-mod images;
+mod image_kinds;
+mod layer_stack;
 mod layers;
-mod stack;

@@ -1,4 +1,5 @@
-//! Where images are read from: archives and registries that speak the distribution API.
+//! Where images are read from: archives, registries with the distribution API, and Amazon ECR.
 
 mod archives;
 mod distribution;
+mod ecr_listing;

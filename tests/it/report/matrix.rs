@@ -1,7 +1,6 @@
-//! Every runtime against seven images at the command line: the whole JSON, as the schema has it.
-//!
-//! Twice: for images built here, and for real ones that `tests/real/images.py` makes of Debian's packages with umoci
-//! and skopeo. Both must say the same, word for word, but for digests.
+//! The JSON report for every runtime and seven images.
+//! It is compared for images built here, and for real ones that `tests/real/images.py` makes from Debian packages with
+//! umoci and skopeo. Both must give the same text, apart from digests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,17 +9,17 @@ use ecr_preflight::runtime::RUNTIMES;
 use expect_test::expect_file;
 use serde_json::Value;
 
-use crate::support::layout::{Builder, attesting, promising};
+use crate::support::layout::{Builder, as_attestation, with_platform};
 
-/// The tags under which a layout holds the seven images.
+/// The tags of the seven images.
 const IMAGES: [&str; 7] = ["amd64-image", "image-of-arm64", "both", "attested", "arm-v7", "chart", "attestation"];
 
-fn built() -> Builder {
+fn layout_of_seven_images() -> Builder {
     let mut layout = Builder::new();
     let (amd64, arm64, arm) = (layout.image("amd64"), layout.image("arm64"), layout.image("arm"));
-    let both = layout.index(&[promising(&amd64, "linux", "amd64"), promising(&arm64, "linux", "arm64")]);
+    let both = layout.index(&[with_platform(&amd64, "linux", "amd64"), with_platform(&arm64, "linux", "arm64")]);
     let attestation = layout.attestation();
-    let attested = layout.index(&[promising(&arm64, "linux", "arm64"), attesting(&attestation)]);
+    let attested = layout.index(&[with_platform(&arm64, "linux", "arm64"), as_attestation(&attestation)]);
     let helm = layout.helm();
     for (tag, image) in IMAGES.into_iter().zip([amd64, arm64, both, attested, arm, helm, attestation]) {
         layout.tag(tag, &image);
@@ -28,7 +27,7 @@ fn built() -> Builder {
     layout
 }
 
-/// Every cell: runtime, image, exit code, and the JSON with each digest replaced by a name.
+/// Runtime, image, exit code and JSON of every combination, with digests masked.
 fn matrix(layout: &Path) -> String {
     let mut text = String::new();
     for tag in IMAGES {
@@ -39,7 +38,7 @@ fn matrix(layout: &Path) -> String {
                 command.args(["check", &reference, "--runtime", profile.name, "--format", "json"]).output().unwrap();
             assert!(output.stderr.is_empty(), "{reference}: {}", String::from_utf8_lossy(&output.stderr));
             let json = String::from_utf8(output.stdout).unwrap();
-            let json = nameless(&json.replace(&layout.display().to_string(), "DIR"));
+            let json = mask_digests(&json.replace(&layout.display().to_string(), "DIR"));
             text += &format!("# {} {tag}: exit code {}\n{json}", profile.name, output.status.code().unwrap());
         }
     }
@@ -47,15 +46,15 @@ fn matrix(layout: &Path) -> String {
 }
 
 /// Replaces every digest, whole or abbreviated, by `DIGEST`.
-fn nameless(json: &str) -> String {
+fn mask_digests(json: &str) -> String {
     let mut parts = json.split("sha256:");
     let first = parts.next().unwrap().to_owned();
     parts.fold(first, |text, part| text + "sha256:DIGEST" + &part[64..])
 }
 
 #[test]
-fn check_prints_the_schema_for_every_runtime_and_image() {
-    let layout = built();
+fn json_of_every_runtime_and_image() {
+    let layout = layout_of_seven_images();
     let text = matrix(layout.path());
     expect_file!["matrix.txt"].assert_eq(&text);
     for json in text.split("# ").skip(1).map(|cell| cell.split_once('\n').unwrap().1) {
@@ -66,7 +65,7 @@ fn check_prints_the_schema_for_every_runtime_and_image() {
 
 #[test]
 #[ignore = "needs the images that `make test-real` makes of Debian's packages, with umoci and skopeo"]
-fn real_images_give_the_same() {
+fn real_images_give_the_same_json() {
     let layout = PathBuf::from(std::env::var_os("TEST_REAL_IMAGES").expect("the layout of `make test-real`"));
     expect_file!["matrix.txt"].assert_eq(&matrix(&layout));
 }

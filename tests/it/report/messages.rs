@@ -1,4 +1,4 @@
-//! What is published: the exact card and attributes, and the limits of every receiver.
+//! The published message: card, attributes, and the limits of every receiver.
 
 use ecr_preflight::event::{Arrival, ArrivalKind};
 use ecr_preflight::intent::{DeclarationSource, Intent};
@@ -13,7 +13,7 @@ use ecr_preflight::verdict::judge;
 use expect_test::expect;
 use serde_json::Value;
 
-/// The report of a push of an arm64 image that starts with this command.
+/// The report on a push of an arm64 image that starts this command.
 pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
     let digest = Digest::of(b"image");
     let tag: Tag = tag.parse().unwrap();
@@ -59,7 +59,7 @@ fn body(message: &Message, protocol: &str) -> String {
 }
 
 #[test]
-fn the_card_and_the_attributes_of_the_usual_story() {
+fn card_and_attributes_of_a_wrong_architecture() {
     let message = build_message(&report("grafana/grafana", "11.4.0", "apprunner", "/run.sh"));
     let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
     expect![[r#"
@@ -120,13 +120,13 @@ fn the_card_and_the_attributes_of_the_usual_story() {
 }
 
 #[test]
-fn several_faults_are_lists_that_a_filter_policy_can_match() {
+fn several_faults_become_string_arrays() {
     let message = build_message(&report("team/app", "v1", "ecs/amd64 lambda/amd64 apprunr", "/app"));
     expect![[r#"[("verdict", ["fails"]), ("repository", ["team/app"]), ("runtime", ["ecs/amd64", "lambda/amd64"]), ("fault", ["wrong-architecture", "invalid-declaration"])]"#]].assert_eq(&format!("{:?}", message.attributes));
 }
 
 #[test]
-fn nothing_is_longer_than_its_receiver_takes() {
+fn texts_stay_within_the_limits_of_receivers() {
     let name = format!("{}x", "long-name/".repeat(25));
     let unreadable = vec!["e".repeat(100); 100].join(" ");
     for (declared, command) in [("apprunner", "/é".repeat(5000)), (unreadable.as_str(), "`<&>".repeat(5000))] {
@@ -146,13 +146,18 @@ fn nothing_is_longer_than_its_receiver_takes() {
 }
 
 #[test]
-fn what_an_image_says_of_itself_cannot_pass_for_markup() {
+fn image_texts_cannot_inject_markup() {
     let report = report("team/app", "v1", "ecs/amd64", "/a`*<https://evil.example|click>&");
     let message = build_message(&report);
     let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
-    let description = card["content"]["description"].as_str().unwrap();
-    assert!(
-        description.contains("`exec /a'*&lt;https://evil.example|click&gt;&amp;: exec format error`"),
-        "{description}"
-    );
+    expect![[r#"
+        Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1`, made for *linux/arm64*
+        `sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`
+
+        ✗ *ECS on amd64* (declared by the repository's tag)
+        `wrong-architecture` the image is made for linux/arm64, not linux/amd64
+        you would meet: `exec /a'*&lt;https://evil.example|click&gt;&amp;: exec format error`
+
+        _label checked, binary not inspected: that is turned off_"#]]
+    .assert_eq(card["content"]["description"].as_str().unwrap());
 }

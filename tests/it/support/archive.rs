@@ -1,10 +1,10 @@
-//! Tar archives made field by field, sound and unsound.
+//! Tar archives built field by field, valid and invalid.
 
 /// An archive under construction.
 #[derive(Debug, Clone, Default)]
 pub struct Archive(Vec<u8>);
 
-/// What the fields of a header say, but for the name.
+/// The fields of a header, except for the name.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'a> {
     pub kind: u8,
@@ -42,7 +42,7 @@ impl Archive {
         self.entry(name.as_bytes(), Fields { kind: b'1', target: target.as_bytes(), ..Fields::default() }, b"")
     }
 
-    /// The pax records of the next entry.
+    /// Adds pax records for the next entry.
     pub fn pax(self, records: &[(&str, &[u8])]) -> Self {
         let mut data = Vec::new();
         for (key, value) in records {
@@ -57,7 +57,7 @@ impl Archive {
         self.block(name, fields, data.len() as u64, |_| ()).data(data)
     }
 
-    /// A header alone, with whatever else is to be written into it.
+    /// Adds a header alone; `more` may change it.
     pub fn block(mut self, name: &[u8], fields: Fields<'_>, size: u64, more: impl FnOnce(&mut [u8; 512])) -> Self {
         let mut block = [0; 512];
         block[..name.len()].copy_from_slice(name);
@@ -77,7 +77,7 @@ impl Archive {
         self
     }
 
-    /// Data, filled up to a whole block.
+    /// Adds data, padded to whole blocks.
     pub fn data(mut self, data: &[u8]) -> Self {
         self.0.extend(data);
         self.0.resize(self.0.len().next_multiple_of(512), 0);

@@ -10,19 +10,19 @@ const MACHINES: [(&str, u16, &[u8]); 3] = [
     ("arm", 40, &[0x01, 0x70, 0xa0, 0xe3, 0x00, 0x00, 0xa0, 0xe3, 0, 0, 0, 0xef]),
 ];
 
-/// Where the program is mapped, and the length of its two headers.
+/// The address of the program, and the length of its two headers.
 const BASE: u64 = 0x40_0000;
 const HEADERS: u64 = 64 + 56;
-/// The same for a program of 32 bits, and the edition of arm's calling convention, without which no kernel takes one.
-const NARROW_BASE: u32 = 0x1_0000;
-const NARROW_HEADERS: u32 = 52 + 32;
+/// The same for 32-bit programs, and the version of arm's EABI, which every kernel requires.
+const BASE_32: u32 = 0x1_0000;
+const HEADERS_32: u32 = 52 + 32;
 const EABI5: u32 = 0x0500_0000;
 
 /// A static program for this architecture.
 pub fn program(architecture: &str) -> Vec<u8> {
     let (_, machine, code) = MACHINES.iter().find(|(name, ..)| *name == architecture).expect("a known architecture");
     if *machine == 40 {
-        return narrow(*machine, code);
+        return program_of_32_bits(*machine, code);
     }
     let size = HEADERS + code.len() as u64;
     let mut bytes = b"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00".to_vec();
@@ -41,14 +41,14 @@ pub fn program(architecture: &str) -> Vec<u8> {
     bytes
 }
 
-/// The same of 32 bits.
-fn narrow(machine: u16, code: &[u8]) -> Vec<u8> {
-    let size = NARROW_HEADERS + u32::try_from(code.len()).unwrap();
+/// A static 32-bit program.
+fn program_of_32_bits(machine: u16, code: &[u8]) -> Vec<u8> {
+    let size = HEADERS_32 + u32::try_from(code.len()).unwrap();
     let mut bytes = b"\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00".to_vec();
     [2_u16, machine].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
-    [1, NARROW_BASE + NARROW_HEADERS, 52, 0, EABI5].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    [1, BASE_32 + HEADERS_32, 52, 0, EABI5].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
     [52_u16, 32, 1, 40, 0, 0].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
-    [1, 0, NARROW_BASE, NARROW_BASE, size, size, 5, 0x1000].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    [1, 0, BASE_32, BASE_32, size, size, 5, 0x1000].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
     bytes.extend(code);
     bytes
 }

@@ -1,4 +1,4 @@
-//! An OCI image layout, built blob by blob in a directory of its own.
+//! An OCI image layout, built blob by blob in its own directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 pub const DOCKER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
-/// A layout under construction; what is tagged is listed in `index.json` at once.
+/// A layout under construction; tagged images are listed in `index.json` at once.
 #[derive(Debug)]
 pub struct Builder {
     directory: PathBuf,
     tagged: Vec<Value>,
-    /// Removed with the builder, where the directory is its own.
+    /// Removed with the builder, if the builder created it.
     _own: Option<TempDir>,
 }
 
@@ -35,7 +35,7 @@ impl Builder {
         builder
     }
 
-    /// In a directory that stays.
+    /// A layout in an existing directory, which is kept.
     pub fn at(directory: &Path) -> Self {
         fs::create_dir_all(directory.join("blobs/sha256")).unwrap();
         fs::write(directory.join("oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}\n").unwrap();
@@ -48,42 +48,42 @@ impl Builder {
         &self.directory
     }
 
-    /// Stores a blob and describes it.
+    /// Stores a blob; returns its descriptor.
     pub fn blob(&self, media_type: &str, bytes: &[u8]) -> Value {
         let digest = Digest::of(bytes);
         fs::write(self.directory.join("blobs/sha256").join(digest.hex()), bytes).unwrap();
         json!({"mediaType": media_type, "digest": digest.as_str(), "size": bytes.len()})
     }
 
-    /// Stores a document and describes it.
+    /// Stores a document; returns its descriptor.
     pub fn json(&self, media_type: &str, document: &Value) -> Value {
         self.blob(media_type, format!("{document}\n").as_bytes())
     }
 
-    /// A gzip layer with one file, `/app`, that anyone may run.
+    /// A gzip layer with one file, `/app`, that anyone may execute.
     pub fn layer(&self, media_type: &str, file: &[u8]) -> Value {
         self.blob(media_type, &layer(file))
     }
 
-    /// An image whose `/app` is a program for this architecture, and whose config says so.
+    /// An image with this architecture and an `/app` for it.
     pub fn image(&self, architecture: &str) -> Value {
         self.labelled(architecture, json!({}))
     }
 
-    /// The same with labels.
+    /// Same as `image`, with labels.
     pub fn labelled(&self, architecture: &str, labels: Value) -> Value {
         let config = config("linux", architecture, labels);
         self.manifest(&config, &[self.layer(OCI_GZIP, &elf::program(architecture))])
     }
 
-    /// An OCI image of this config and these layers.
+    /// An OCI image with this config and these layers.
     pub fn manifest(&self, config: &Value, layers: &[Value]) -> Value {
         let config = self.json(OCI_CONFIG, config);
         let manifest = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers});
         self.json(OCI_MANIFEST, &manifest)
     }
 
-    /// Docker's kind of image.
+    /// A Docker image.
     pub fn docker(&self, architecture: &str) -> Value {
         let config = self.json(DOCKER_CONFIG, &config("linux", architecture, json!({})));
         let layers = [self.layer(DOCKER_GZIP, &elf::program(architecture))];
@@ -96,7 +96,7 @@ impl Builder {
         self.json(OCI_INDEX, &json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": descriptors}))
     }
 
-    /// An in-toto attestation, as `BuildKit` makes them; described without any sign of what it is.
+    /// An in-toto attestation as `BuildKit` makes it; its descriptor does not say so.
     pub fn attestation(&self) -> Value {
         let layer = self.blob("application/vnd.in-toto+json", b"{\"_type\":\"https://in-toto.io/Statement/v0.1\"}");
         self.manifest(&json!({"architecture": "unknown", "os": "unknown", "config": {}}), &[layer])
@@ -110,13 +110,13 @@ impl Builder {
         self.json(OCI_MANIFEST, &json!({"schemaVersion": 2, "config": config, "layers": [layer]}))
     }
 
-    /// A signature of cosign's: an image by its config, but for its layer.
+    /// A cosign signature: an image according to its config, but not its layer.
     pub fn signature(&self) -> Value {
         let layer = self.blob("application/vnd.dev.cosign.simplesigning.v1+json", b"{\"critical\":{}}");
         self.manifest(&json!({"architecture": "", "os": "", "config": {}}), &[layer])
     }
 
-    /// Names what was described; gives back its digest.
+    /// Tags an image; returns its digest.
     pub fn tag(&mut self, tag: &str, descriptor: &Value) -> Digest {
         let mut listed = descriptor.clone();
         listed["annotations"] = json!({"org.opencontainers.image.ref.name": tag});
@@ -131,21 +131,21 @@ impl Builder {
     }
 }
 
-/// The digest that a descriptor names.
+/// The digest of a descriptor.
 pub fn digest(descriptor: &Value) -> Digest {
     descriptor["digest"].as_str().unwrap().parse().unwrap()
 }
 
-/// A descriptor of an index, with the platform that it promises.
-pub fn promising(descriptor: &Value, os: &str, architecture: &str) -> Value {
+/// An index entry for this platform.
+pub fn with_platform(descriptor: &Value, os: &str, architecture: &str) -> Value {
     let mut descriptor = descriptor.clone();
     descriptor["platform"] = json!({"os": os, "architecture": architecture});
     descriptor
 }
 
-/// A descriptor of an attestation, marked as `BuildKit` marks them.
-pub fn attesting(descriptor: &Value) -> Value {
-    let mut descriptor = promising(descriptor, "unknown", "unknown");
+/// An index entry of an attestation, annotated as `BuildKit` does.
+pub fn as_attestation(descriptor: &Value) -> Value {
+    let mut descriptor = with_platform(descriptor, "unknown", "unknown");
     descriptor["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
     descriptor
 }
@@ -156,7 +156,8 @@ pub fn config(os: &str, architecture: &str, labels: Value) -> Value {
     json!({"os": os, "architecture": architecture, "config": run, "rootfs": {"type": "layers", "diff_ids": []}})
 }
 
-/// A gzip layer with one file, `/app`. Stored, not deflated: its digest must not hang on a compressor's version.
+/// A gzip layer with one file, `/app`. Stored instead of deflated, so that its digest does not depend on a compressor's
+/// version.
 pub fn layer(file: &[u8]) -> Vec<u8> {
     let gzip = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::none());
     let mut tar = tar::Builder::new(gzip);

@@ -1,10 +1,11 @@
-//! Small real things for tests: OCI image layouts, built blob by blob, and an AWS and a registry that keep them.
+//! Builders of images and archives, and a fake AWS and registry to serve them.
 
 pub mod aws;
 pub mod registry;
 pub mod elf;
-pub mod layers;
+pub mod random_layers;
 pub mod layout;
-pub mod sample;
+pub mod sample_images;
 pub mod archive;
+pub mod cases;
 pub mod random;

@@ -1,4 +1,4 @@
-//! Marsaglia's xorshift: the same cases from the same seed on every machine.
+//! Marsaglia's xorshift: the same numbers from the same seed on every machine.
 
 #[derive(Debug)]
 pub struct Random(pub u64);
@@ -12,8 +12,8 @@ impl Random {
         (self.0 >> 11) as usize % limit
     }
 
-    /// One of a list.
-    pub fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+    /// A random element of a list.
+    pub fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.below(list.len())]
     }
 }

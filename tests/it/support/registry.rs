@@ -1,5 +1,5 @@
-//! A small registry on this very machine: the pulling and listing half of the OCI distribution API with each way of signing in, over
-//! real HTTP. It keeps every request and fails on purpose.
+//! A fake registry on this machine: pulling and listing with the OCI distribution API and every way to authenticate,
+//! over real HTTP. It keeps every request and fails on demand.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,98 +13,99 @@ use serde_json::{Value, json};
 use super::aws::http::{End, Reply, Request};
 use super::layout::{Builder, OCI_MANIFEST};
 
-/// The one repository that it has.
+/// Its only repository.
 pub const REPOSITORY: &str = "team/app";
-/// `me:0SECRET0`, as RFC 7617 has it.
+/// `me:0SECRET0`, encoded as in RFC 7617.
 pub const BASIC: &str = "bWU6MFNFQ1JFVDA=";
 pub const IDENTITY: &str = "0IDENTITY0";
 
-/// Whom it lets in.
+/// The authentication that it requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
-    Open,
+pub enum Auth {
+    None,
     Basic,
-    /// Whoever brings a token, which its service gives to everybody.
-    Token,
-    /// Whoever brings a token, which its service gives to `me`.
-    TokenForMe,
+    /// A token, which the token service gives to everybody.
+    AnonymousToken,
+    /// A token, which the token service gives to `me`.
+    UserToken,
 }
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone)]
 pub enum Fault {
     Status(u16, &'static str),
-    /// 429, with this in `Retry-After`.
-    Limited(&'static str),
+    /// 429 with this `Retry-After`.
+    RateLimited(&'static str),
     Truncated,
     Corrupted,
-    Holds(usize),
-    /// To this address, with the digest at its end; `AT` is the registry's own.
+    Blanks(usize),
+    /// A redirect to this URL with the digest appended; `AT` stands for the registry.
     Redirected(String),
-    /// 401 with a challenge, as when a token has run out.
+    /// 401 with a challenge, as for an expired token.
     Expired,
-    Challenges(&'static str),
+    Challenge(&'static str),
 }
 
 #[derive(Debug)]
 pub struct Registry {
     address: SocketAddr,
-    world: Arc<World>,
+    state: Arc<State>,
 }
 
 #[derive(Debug)]
-struct World {
-    door: Door,
+struct State {
+    auth: Auth,
     blobs: BTreeMap<String, Vec<u8>>,
     tags: BTreeMap<String, String>,
-    /// Of the first so many requests of a kind.
+    /// Faults of the first requests of a kind.
     faults: Mutex<Vec<(String, usize, Fault)>>,
     requests: Mutex<Vec<Request>>,
 }
 
 impl Registry {
-    /// All that a layout holds, in one repository.
-    pub fn new(layout: &Builder, door: Door) -> Self {
+    /// Serves the contents of a layout as one repository.
+    pub fn new(layout: &Builder, auth: Auth) -> Self {
         let files = fs::read_dir(layout.path().join("blobs/sha256")).unwrap();
         let blobs = files.map(|file| fs::read(file.unwrap().path()).unwrap());
         let blobs = blobs.map(|bytes| (Digest::of(&bytes).to_string(), bytes)).collect();
         let index: Value = serde_json::from_slice(&fs::read(layout.path().join("index.json")).unwrap()).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let named = |listed: &Value| {
-            (text(&listed["annotations"]["org.opencontainers.image.ref.name"]), text(&listed["digest"]))
+        let named = |tag_list: &Value| {
+            (text(&tag_list["annotations"]["org.opencontainers.image.ref.name"]), text(&tag_list["digest"]))
         };
         let tags = index["manifests"].as_array().unwrap().iter().map(named).collect();
-        let world = World { door, blobs, tags, faults: Mutex::default(), requests: Mutex::default() };
-        let world = Arc::new(world);
+        let state = State { auth, blobs, tags, faults: Mutex::default(), requests: Mutex::default() };
+        let state = Arc::new(state);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let served = Arc::clone(&world);
+        let served = Arc::clone(&state);
         std::thread::spawn(move || {
             for connection in listener.incoming() {
-                let (world, connection) = (Arc::clone(&served), connection.unwrap());
-                std::thread::spawn(move || world.serve(&connection, address));
+                let (state, connection) = (Arc::clone(&served), connection.unwrap());
+                std::thread::spawn(move || state.serve(&connection, address));
             }
         });
-        Self { address, world }
+        Self { address, state }
     }
 
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// The first `times` requests go wrong of a kind, `manifests`, `blobs`, `token` or `storage`, or for a digest.
+    /// Makes the first `times` requests fail that are of a kind, `manifests`, `blobs`, `token` or `storage`, or for a
+    /// digest.
     pub fn fault(&self, of: &str, times: usize, fault: Fault) {
-        self.world.faults.lock().unwrap().push((of.to_owned(), times, fault));
+        self.state.faults.lock().unwrap().push((of.to_owned(), times, fault));
     }
 
     /// The requests of a kind.
     pub fn requests(&self, wanted: &str) -> Vec<Request> {
-        let requests = self.world.requests.lock().unwrap();
+        let requests = self.state.requests.lock().unwrap();
         requests.iter().filter(|request| kind(&request.target) == wanted).cloned().collect()
     }
 }
 
-impl World {
+impl State {
     fn serve(&self, mut connection: &TcpStream, address: SocketAddr) {
         connection.set_nodelay(true).unwrap();
         let mut reader = BufReader::new(connection);
@@ -122,8 +123,8 @@ impl World {
             let mut faults = self.faults.lock().unwrap();
             let is_for =
                 |of: &str| of == kind(&request.target) || request.target.contains(of) && of.contains("sha256:");
-            let found = faults.iter_mut().find(|(of, times, _)| is_for(of) && *times > 0);
-            found.map(|(_, times, fault)| {
+            let blob_or_manifest = faults.iter_mut().find(|(of, times, _)| is_for(of) && *times > 0);
+            blob_or_manifest.map(|(_, times, fault)| {
                 *times -= 1;
                 fault.clone()
             })
@@ -131,10 +132,10 @@ impl World {
         let last = request.target.split('?').next().unwrap().rsplit('/').next().unwrap();
         match fault {
             Some(Fault::Status(status, body)) => return Reply::new(status, body),
-            Some(Fault::Limited(pause)) => return error(429, "TOOMANYREQUESTS").with("retry-after", pause),
+            Some(Fault::RateLimited(pause)) => return error(429, "TOOMANYREQUESTS").with("retry-after", pause),
             Some(Fault::Expired) => return self.challenge(at),
-            Some(Fault::Challenges(challenge)) => return Reply::new(401, "").with("www-authenticate", challenge),
-            Some(Fault::Holds(bytes)) => return Reply::new(200, vec![b' '; bytes]),
+            Some(Fault::Challenge(challenge)) => return Reply::new(401, "").with("www-authenticate", challenge),
+            Some(Fault::Blanks(bytes)) => return Reply::new(200, vec![b' '; bytes]),
             Some(Fault::Redirected(to)) => {
                 return Reply::new(307, "").with("location", to.replace("AT", &at.to_string()) + last + "?X=0SIGNED0");
             }
@@ -142,14 +143,14 @@ impl World {
         }
         let mut reply = match kind(&request.target) {
             "token" => self.token(request),
-            // As S3 has it: an address that is signed takes no other signature.
+            // As in S3, a signed URL accepts no other signature.
             "storage" if request.header("authorization").is_some() => Reply::new(400, ""),
             "storage" => self.blobs.get(last).map_or_else(|| Reply::new(404, ""), |blob| Reply::new(200, blob.clone())),
-            _ if !self.lets_in(request) => self.challenge(at),
+            _ if !self.is_authorized(request) => self.challenge(at),
             kind @ ("manifests" | "blobs") if request.target.starts_with(&format!("/v2/{REPOSITORY}/")) => {
-                self.found(kind, last)
+                self.blob_or_manifest(kind, last)
             }
-            "tags" if request.target.starts_with(&format!("/v2/{REPOSITORY}/")) => self.listed(&request.target),
+            "tags" if request.target.starts_with(&format!("/v2/{REPOSITORY}/")) => self.tag_list(&request.target),
             _ => error(404, "NAME_UNKNOWN"),
         };
         match fault {
@@ -163,7 +164,7 @@ impl World {
         reply
     }
 
-    fn found(&self, kind: &str, reference: &str) -> Reply {
+    fn blob_or_manifest(&self, kind: &str, reference: &str) -> Reply {
         let digest = self.tags.get(reference).map_or(reference, String::as_str);
         match self.blobs.get(digest) {
             Some(blob) if kind == "manifests" => {
@@ -176,8 +177,8 @@ impl World {
         }
     }
 
-    /// Two tags to a page, after the one that is named last.
-    fn listed(&self, target: &str) -> Reply {
+    /// Two tags per page, after the last one of the previous page.
+    fn tag_list(&self, target: &str) -> Reply {
         let after = target.split_once("&last=").map_or("", |(_, last)| last);
         let rest: Vec<&String> = self.tags.keys().filter(|tag| tag.as_str() > after).collect();
         let page = &rest[..rest.len().min(2)];
@@ -185,36 +186,36 @@ impl World {
         if page.len() == rest.len() { reply } else { reply.with("link", "</v2/team/app/tags/list>; rel=\"next\"") }
     }
 
-    fn lets_in(&self, request: &Request) -> bool {
+    fn is_authorized(&self, request: &Request) -> bool {
         let signed = request.header("authorization");
-        match self.door {
-            Door::Open => signed.is_none(),
-            Door::Basic => signed == Some(&format!("Basic {BASIC}")),
-            Door::Token | Door::TokenForMe => signed == Some("Bearer 0TOKEN0"),
+        match self.auth {
+            Auth::None => signed.is_none(),
+            Auth::Basic => signed == Some(&format!("Basic {BASIC}")),
+            Auth::AnonymousToken | Auth::UserToken => signed == Some("Bearer 0TOKEN0"),
         }
     }
 
     fn challenge(&self, at: SocketAddr) -> Reply {
         let scope = format!("repository:{REPOSITORY}:pull");
-        let challenge = match self.door {
-            Door::Open | Door::Basic => r#"Basic realm="small""#.to_owned(),
+        let challenge = match self.auth {
+            Auth::None | Auth::Basic => r#"Basic realm="small""#.to_owned(),
             _ => format!(r#"Bearer realm="http://{at}/token",service="small registry",scope="{scope}""#),
         };
         error(401, "UNAUTHORIZED").with("www-authenticate", challenge)
     }
 
-    /// Token and OAuth2 authentication of the distribution project.
+    /// Token and OAuth2 authentication as the distribution project specifies them.
     fn token(&self, request: &Request) -> Reply {
         let form = String::from_utf8(request.body.clone()).unwrap();
-        let asked = if request.method == "POST" { &form } else { &request.target };
+        let query = if request.method == "POST" { &form } else { &request.target };
         let is_for_this =
-            asked.contains("service=small%20registry") && asked.contains("repository%3Ateam%2Fapp%3Apull");
+            query.contains("service=small%20registry") && query.contains("repository%3Ateam%2Fapp%3Apull");
         let is_me = match request.method.as_str() {
             "POST" => form.contains("grant_type=refresh_token") && form.contains(IDENTITY),
             _ => request.header("authorization") == Some(&format!("Basic {BASIC}")),
         };
         let is_stranger = request.header("authorization").is_none() && form.is_empty();
-        if is_for_this && (is_me || is_stranger && self.door == Door::Token) {
+        if is_for_this && (is_me || is_stranger && self.auth == Auth::AnonymousToken) {
             return Reply::new(
                 200,
                 json!({"token": "0TOKEN0", "access_token": "0TOKEN0", "expires_in": 60}).to_string(),
@@ -231,5 +232,5 @@ fn kind(target: &str) -> &str {
 }
 
 fn error(status: u16, code: &str) -> Reply {
-    Reply::new(status, json!({"errors": [{"code": code, "message": "as said", "detail": null}]}).to_string())
+    Reply::new(status, json!({"errors": [{"code": code, "message": "service message", "detail": null}]}).to_string())
 }

@@ -1,3 +1,3 @@
 //! Runtimes, declarations and images, and the verdict on each combination.
 
-mod table;
+mod rules;

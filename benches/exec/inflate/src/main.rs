@@ -1,4 +1,4 @@
-//! `inflate THREADS FILE…`: inflates gzip files, so many beside each other, and prints how many bytes came out.
+//! `inflate THREADS FILE…`: decompresses gzip files on this number of threads, and prints the number of bytes.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -11,7 +11,7 @@ use flate2::bufread::MultiGzDecoder;
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let threads: usize = arguments.next().and_then(|text| text.parse().ok()).expect("a number of threads");
-    // The arguments themselves cannot be shared between threads.
+    // `Args` cannot be shared between threads.
     let files = Mutex::new(arguments.collect::<Vec<_>>().into_iter());
     let bytes = AtomicU64::new(0);
     let work = || -> io::Result<()> {
@@ -30,7 +30,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// A buffer as large as the tool's own.
+/// A buffer of the size that the command-line tool uses.
 struct Sink(Vec<u8>);
 
 impl Sink {

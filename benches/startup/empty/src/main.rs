@@ -1,6 +1,4 @@
-//! A Lambda function that does nothing: what the runtime alone costs.
-//!
-//! Does not log, and does not read its event further than the runtime does.
+//! A Lambda function that does nothing: measures the cost of the runtime alone.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 

@@ -10,8 +10,7 @@ mod result;
 
 use std::io;
 
-use super::checker::CheckResult;
-use super::printer::CheckRecord;
+use super::checker::{CheckRecord, CheckResult};
 use crate::report::{Report, format_headline};
 use crate::text::error_chain;
 use crate::verdict::Verdict;

@@ -1,111 +1,152 @@
-//! A service that throttles or refuses.
+//! Audits while AWS throttles or denies calls.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use expect_test::expect;
 
-use super::{Stage, subjects};
+use super::{Fixture, image_names};
 use crate::support::aws::Fault;
 
 #[test]
-fn a_service_that_throttles_is_asked_more_slowly_until_all_is_answered() {
-    let stage = Stage::new();
-    stage.aws.page(1000);
+fn audit_slows_down_when_throttled() {
+    let fixture = Fixture::new();
+    fixture.aws.set_page_size(1000);
     for number in 0..4 {
         let name = format!("r{number}");
-        stage.aws.push_indexes(&name, 50, "arm64");
-        stage.aws.tag_resource(&name, "intended-runtime", "ecs/arm64");
+        fixture.aws.push_indexes(&name, 50, "arm64");
+        fixture.aws.tag_resource(&name, "intended-runtime", "ecs/arm64");
     }
-    stage.aws.throttle("BatchGetImage", 60.0);
-    stage.aws.throttle("DescribeImages", 2.0);
-    let output = stage.output(&["--all", "--results", "DIR/x.jsonl"]);
-    assert_eq!(output.status.code(), Some(0), "{}", stage.shown(&output));
-    assert_eq!(stage.lines("x.jsonl").len(), 200);
-    let calls = stage.aws.calls_of("BatchGetImage");
+    fixture.aws.throttle("BatchGetImage", 60.0);
+    fixture.aws.throttle("DescribeImages", 2.0);
+    let output = fixture.output(&["--all", "--results", "DIR/x.jsonl"]);
+    assert_eq!(output.status.code(), Some(0), "{}", fixture.format_output(&output));
+    assert_eq!(fixture.lines("x.jsonl").len(), 200);
+    let calls = fixture.aws.calls_of("BatchGetImage");
     let refused = calls.iter().filter(|call| call.status == Some(400)).count();
     assert_eq!(calls.len() - refused, 200);
     assert!((1..200).contains(&refused), "{refused} refused");
 }
 
 #[test]
-fn what_cannot_be_read_is_named_and_asked_about_again_the_next_time() {
-    let stage = Stage::new();
-    stage.aws.push_indexes("team/app", 5, "arm64");
-    stage.aws.tag_resource("team/app", "intended-runtime", "ecs/arm64");
-    stage.aws.fail("BatchGetImage", 2..=3, Fault::Error(400, "AccessDeniedException"));
+fn unreadable_images_are_retried_by_the_next_run() {
+    let fixture = Fixture::new();
+    fixture.aws.push_indexes("team/app", 5, "arm64");
+    fixture.aws.tag_resource("team/app", "intended-runtime", "ecs/arm64");
+    fixture.aws.fail("BatchGetImage", 2..=3, Fault::Error(400, "AccessDeniedException"));
     let arguments = ["--concurrency", "1", "--results", "DIR/x.jsonl"];
     expect![[r#"
         success false code 2
         --- out
-        3 images of 1 repository: 3 run
-        3 answers in TIME, N requests
+        3 images in 1 repository: runs 3
+        3 images checked in TIME, N requests
         2 images could not be read
-        results in DIR/x.jsonl: the same command goes on with what is missing
+        results in DIR/x.jsonl: the same command resumes with what is missing
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v3 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: as said
-    "#]].assert_eq(&stage.run(&arguments));
-    assert_eq!(stage.lines("x.jsonl").len(), 3);
-    let output = stage.output(&arguments);
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v3 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
+    "#]].assert_eq(&fixture.run(&arguments));
+    assert_eq!(fixture.lines("x.jsonl").len(), 3);
+    let output = fixture.output(&arguments);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(stage.aws.calls_of("BatchGetImage").len(), 5 + 2, "those two, and no others");
-    assert_eq!(subjects(&stage.lines("x.jsonl")).len(), 5);
+    assert_eq!(fixture.aws.calls_of("BatchGetImage").len(), 5 + 2, "only those two are retried");
+    assert_eq!(image_names(&fixture.lines("x.jsonl")).len(), 5);
 }
 
 #[test]
-fn a_repository_whose_images_cannot_be_listed_does_not_stop_the_others() {
-    let stage = Stage::new();
+fn unlistable_repository_does_not_stop_others() {
+    let fixture = Fixture::new();
     for name in ["a", "b", "c"] {
-        stage.aws.push_indexes(name, 1, "arm64");
+        fixture.aws.push_indexes(name, 1, "arm64");
     }
-    stage.aws.fail("DescribeImages", 1..=1, Fault::Error(400, "RepositoryNotFoundException"));
-    let output = stage.output(&["--results", "DIR/x.jsonl"]);
-    assert_eq!((output.status.code(), stage.lines("x.jsonl").len()), (Some(2), 2));
-    let shown = stage.shown(&output);
-    assert!(
-        shown.contains(" could not be listed: ecr:DescribeImages: ")
-            && shown.contains("\nthe images of 1 repository could not be listed\n"),
-        "{shown}"
-    );
+    fixture.aws.fail("DescribeImages", 1..=1, Fault::Error(400, "RepositoryNotFoundException"));
+    let output = fixture.output(&["--results", "DIR/x.jsonl"]);
+    assert_eq!((output.status.code(), fixture.lines("x.jsonl").len()), (Some(2), 2));
+    // Repositories are listed concurrently: any of them may be the one that fails.
+    let failed = ["a", "b", "c"]
+        .into_iter()
+        .find(|name| !fixture.lines("x.jsonl").iter().any(|line| line["arrival"]["repository"] == **name));
+    let (resource, name) = (format!("repository/{}", failed.unwrap()), format!("images of {} could", failed.unwrap()));
+    expect![[r#"
+        success false code 2
+        --- out
+        2 images in 2 repositories: undeclared 2
+        2 images checked in TIME, N requests
+        the images of 1 repository could not be listed
+        results in DIR/x.jsonl: the same command resumes with what is missing
+        --- err
+        error: the images of NAME could not be listed: ecr:DescribeImages: arn:aws:ecr:us-west-2:123456789012:repository/NAME does not exist: RepositoryNotFoundException: service message
+    "#]].assert_eq(&fixture.format_output(&output).replace(&resource, "repository/NAME").replace(&name, "images of NAME could"));
 }
 
 #[test]
-fn a_registry_that_cannot_be_listed_at_all_is_an_error_with_a_hint() {
-    let stage = Stage::filled();
-    stage.aws.fail("DescribeRepositories", .., Fault::Error(400, "AccessDeniedException"));
-    let shown = stage.run(&[]);
-    assert!(shown.contains("error: ecr:DescribeRepositories on ") && shown.contains("was denied"), "{shown}");
-    let mut stranger = stage.command(&[]);
-    stranger.env_remove("AWS_ACCESS_KEY_ID").env("AWS_EC2_METADATA_DISABLED", "true");
-    let shown = stage.shown(&stranger.output().unwrap());
-    assert!(shown.contains("hint: log in with `aws sso login`, or choose a profile with AWS_PROFILE"), "{shown}");
+fn unlistable_registry_is_an_error_with_a_hint() {
+    let fixture = Fixture::with_images();
+    fixture.aws.fail("DescribeRepositories", .., Fault::Error(400, "AccessDeniedException"));
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
+
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+    "#]].assert_eq(&fixture.run(&[]));
+    let mut without_credentials = fixture.command(&[]);
+    without_credentials.env_remove("AWS_ACCESS_KEY_ID").env("AWS_EC2_METADATA_DISABLED", "true");
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed
+          caused by: dispatch failure
+          caused by: other
+          caused by: the credential provider was not enabled
+          caused by: no credentials found in chain. Attempted:
+            Environment: the credential provider was not enabled: environment variable not set
+            Profile: the credential provider was not enabled
+            WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
+            EcsContainer: the credential provider was not enabled: ECS provider not configured
+            Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
+
+        hint: log in with `aws sso login`, or choose a profile with AWS_PROFILE
+    "#]].assert_eq(&fixture.format_output(&without_credentials.output().unwrap()));
 }
 
 #[test]
-fn many_that_cannot_be_read_are_counted() {
-    let stage = Stage::new();
-    stage.aws.push_indexes("team/app", 30, "arm64");
-    stage.aws.fail("BatchGetImage", .., Fault::Error(400, "AccessDeniedException"));
-    let output = stage.output(&["--all", "--results", "DIR/x.jsonl"]);
-    let shown = stage.shown(&output);
-    assert_eq!(shown.lines().filter(|line| line.starts_with("error: ")).count(), 21, "{shown}");
-    assert!(shown.contains("30 images could not be read"), "{shown}");
-    assert_eq!(fs::read(stage.path("x.jsonl")).unwrap(), b"");
+fn many_unreadable_images_are_counted() {
+    let fixture = Fixture::new();
+    fixture.aws.push_indexes("team/app", 30, "arm64");
+    fixture.aws.fail("BatchGetImage", .., Fault::Error(400, "AccessDeniedException"));
+    let output = fixture.output(&["--all", "--results", "DIR/x.jsonl"]);
+    let format_output = fixture.format_output(&output);
+    assert_eq!(format_output.lines().filter(|line| line.starts_with("error: ")).count(), 21, "{format_output}");
+    expect![[r#"
+        success false code 2
+        --- out
+        0 images in 0 repositories
+        0 images checked in TIME, N requests
+        30 images could not be read
+        results in DIR/x.jsonl: the same command resumes with what is missing
+    "#]]
+    .assert_eq(format_output.split_once("--- err\n").unwrap().0);
+    expect!["error: further errors are only counted"].assert_eq(format_output.lines().last().unwrap());
+    assert_eq!(fs::read(fixture.path("x.jsonl")).unwrap(), b"");
 }
 
 #[test]
-fn an_audit_changes_nothing() {
-    let stage = Stage::filled();
-    let facts = |stage: &Stage| {
-        let of = |name: &str| (stage.aws.tags(name), stage.aws.resource_tags(name));
+fn audit_only_reads() {
+    let fixture = Fixture::with_images();
+    let all_tags = |fixture: &Fixture| {
+        let of = |name: &str| (fixture.aws.tags(name), fixture.aws.resource_tags(name));
         ["grafana/grafana", "team/app", "team/tools"].map(of)
     };
-    let before = facts(&stage);
-    let output = stage.command(&[]).env("PREFLIGHT_VERDICT_TAGS", "all").output().unwrap();
-    assert_eq!((output.status.code(), facts(&stage)), (Some(1), before));
-    let actions: BTreeSet<String> = stage.aws.calls().into_iter().map(|call| call.action).collect();
-    let reading = "BatchGetImage Blob DescribeImages DescribeRepositories GetDownloadUrlForLayer ListTagsForResource";
-    assert_eq!(actions.into_iter().collect::<Vec<_>>().join(" "), reading);
+    let before = all_tags(&fixture);
+    let output = fixture.command(&[]).env("PREFLIGHT_VERDICT_TAGS", "all").output().unwrap();
+    assert_eq!((output.status.code(), all_tags(&fixture)), (Some(1), before));
+    let actions: BTreeSet<String> = fixture.aws.calls().into_iter().map(|call| call.action).collect();
+    let read_actions =
+        "BatchGetImage Blob DescribeImages DescribeRepositories GetDownloadUrlForLayer ListTagsForResource";
+    assert_eq!(actions.into_iter().collect::<Vec<_>>().join(" "), read_actions);
 }

@@ -1,17 +1,17 @@
-//! Programs of both classes that end at once, with a loader or without one.
+//! ELF programs of both classes that exit at once, with or without a loader.
 
-/// What a program is made of.
+/// The parts of a program.
 #[derive(Clone)]
 pub struct Elf {
     pub machine: u16,
     pub wide: bool,
     pub loader: Option<Vec<u8>>,
-    /// Where the table of program headers and the loader's name lie, if not right behind the header.
+    /// Offsets of the program headers and the loader's name, if not right after the header.
     pub table_at: Option<usize>,
     pub name_at: Option<usize>,
 }
 
-/// The machine of the tests' own processor, the other one, and the 32 bits of its family.
+/// The machine of this processor, the other one, and the 32-bit machine of its family.
 #[cfg(target_arch = "x86_64")]
 pub const OWN: (u16, u16, u16) = (62, 183, 3);
 #[cfg(target_arch = "aarch64")]
@@ -69,7 +69,7 @@ impl Elf {
         put(24, BASE + code_at as u64, word);
         put(24 + word, table_at as u64, word);
         let rest = 24 + 3 * word;
-        // An edition of arm's convention; nobody else looks at it.
+        // The version of arm's EABI; other machines ignore it.
         put(rest, 0x0500_0000, 4);
         for (place, half) in [header, entry, entries, 40, 0, 0].into_iter().enumerate() {
             put(rest + 4 + 2 * place, half as u64, 2);

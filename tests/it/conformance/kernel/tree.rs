@@ -1,4 +1,4 @@
-//! A small root filesystem, that is laid out as real files and told as names.
+//! A small root filesystem, as real files and as a `Rootfs`.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -15,14 +15,14 @@ pub enum Entry {
     Pipe,
 }
 
-/// Entries in the order in which they are made: a path, whose it is, what it is.
+/// Entries in the order of their creation: path, owner and contents.
 #[derive(Clone, Debug, Default)]
 pub struct Tree(pub Vec<(Vec<u8>, Permissions, Entry)>);
 
 pub const OPEN: Permissions = Permissions { mode: 0o755, uid: 0, gid: 0 };
 
 /// Swaps the machine of a program for its counterpart.
-pub fn mirror(bytes: &mut [u8]) {
+pub fn swap_machine(bytes: &mut [u8]) {
     let Some(machine) = bytes.get(18..20).map(|two| u16::from_le_bytes([two[0], two[1]])) else { return };
     let pairs = [(62, 183), (183, 62), (3, 40), (40, 3)];
     let Some((_, other)) = pairs.into_iter().find(|(one, _)| *one == machine) else { return };
@@ -49,18 +49,18 @@ impl Tree {
         self.with(path, OPEN, Entry::Link(target.as_ref().to_vec()))
     }
 
-    /// The same for the other processor: every program's machine is swapped.
+    /// The same tree for the other architecture: the machine of every program is swapped.
     pub fn mirrored(&self) -> Self {
         let mut tree = self.clone();
         for (_, _, entry) in &mut tree.0 {
             if let Entry::File(bytes) = entry {
-                mirror(bytes);
+                swap_machine(bytes);
             }
         }
         tree
     }
 
-    pub fn names(&self) -> Rootfs {
+    pub fn rootfs(&self) -> Rootfs {
         let mut rootfs = Rootfs::default();
         for (path, owner, entry) in &self.0 {
             let node = match entry {
@@ -78,7 +78,7 @@ impl Tree {
         rootfs
     }
 
-    pub fn lay(&self, root: &Path) {
+    pub fn write_to(&self, root: &Path) {
         fs::create_dir_all(root).unwrap();
         fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
         for (path, owner, entry) in &self.0 {

@@ -1,6 +1,4 @@
-//! What is pushed in histories, and what is to come of each by a table of its own.
-//!
-//! Does not ask the code under test: what an image is for is written down where it is made.
+//! The images that histories push, and a table of the expected results, independent of the code under test.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +7,26 @@ use serde_json::{Value, json};
 
 use crate::support::layout::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
 
-/// One image, as a client pushes it.
+/// An image as a client pushes it.
 #[derive(Debug)]
 pub struct Pushed {
     pub digest: Digest,
     pub media_type: &'static str,
     pub manifest: Vec<u8>,
-    /// The config that it names itself; an index names none.
+    /// The config that its manifest names; None for an index.
     pub config: Option<String>,
-    /// The children of an index, by their places in the list of images; they are pushed before it, without a tag.
+    /// The children of an index, by their positions in the list of images; they are pushed before it, untagged.
     pub children: Vec<usize>,
-    /// What it is for; nothing where it is no image.
+    /// Its architectures; empty for an artifact.
     architectures: &'static [&'static str],
 }
 
-/// All images that histories push, and the configs of those.
+/// All images that histories push, and their configs.
 #[derive(Debug, Default)]
 pub struct Images {
     pub all: Vec<Pushed>,
     pub configs: BTreeMap<String, Vec<u8>>,
-    /// The places of those that are pushed under a tag.
+    /// The positions of images that are pushed with a tag.
     pub tagged: Vec<usize>,
 }
 
@@ -88,14 +86,14 @@ impl Images {
     }
 }
 
-/// What repositories declare in histories.
+/// What repositories declare.
 pub const DECLARED: [&str; 5] = ["", "apprunner", "ecs/arm64", "ecs/amd64 ecs/arm64", "lambda/arm64"];
 
-/// The tags that are pushed to; some declare a runtime themselves.
+/// The tags that are pushed; some declare a runtime themselves.
 pub const TAGS: [&str; 4] = ["v1", "latest", "v1-ecs-arm64", "v1-apprunner"];
 
 impl Pushed {
-    /// The runtimes that it is held against under a tag in a repository, and whether it runs on each.
+    /// The runtimes for which a tag in a repository is checked, and whether the image runs on each.
     fn answers(&self, tag: &str, declared: &str) -> Vec<(String, bool)> {
         if self.architectures.is_empty() {
             return Vec::new();
@@ -113,12 +111,12 @@ impl Pushed {
         runtimes.split_whitespace().map(|runtime| (runtime.to_owned(), runs(runtime))).collect()
     }
 
-    /// Whether people are to hear of it.
+    /// Whether people must be notified.
     pub fn is_wrong(&self, tag: &str, declared: &str) -> bool {
         self.answers(tag, declared).iter().any(|(_, runs)| !runs)
     }
 
-    /// The marks that it is to have.
+    /// The verdict tags that it must get.
     pub fn marks(&self, tag: &str, declared: &str) -> Vec<String> {
         let mark = |(runtime, runs): (String, bool)| {
             let word = if runs { "pass" } else { "fail" };

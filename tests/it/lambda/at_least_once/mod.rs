@@ -1,9 +1,9 @@
-//! `EventBridge` delivers at least once, in no order; Lambda invokes again what failed. Whatever happens in between, the
-//! marks are those of what was pushed, and people hear of what is wrong and of nothing else.
+//! `EventBridge` delivers at least once and in any order, and Lambda retries failures. Whatever happens, verdict tags
+//! match what was pushed, and people are notified of wrong images and of nothing else.
 
+mod fake_ecr;
 mod history;
 mod images;
-mod world;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -11,150 +11,150 @@ use std::rc::Rc;
 use ecr_preflight::lambda::handler::HandlerError;
 use futures_util::future::join_all;
 
-use self::history::{Past, is_standing, live};
+use self::history::{History, is_current, simulate};
 use self::images::Images;
 
-/// How many histories are lived through.
+/// The number of histories.
 const HISTORIES: u64 = 3000;
 
-/// The seed of the first of them.
+/// The seed of the first history.
 const SEED: u64 = 1;
 
-/// Says which history it was where one does not hold.
-struct Told(u64);
+/// Prints the seed of a history whose check panics.
+struct SeedOnPanic(u64);
 
-impl Drop for Told {
-    #[allow(clippy::print_stderr, reason = "beside the words of the assertion")]
+impl Drop for SeedOnPanic {
+    #[allow(clippy::print_stderr, reason = "in addition to the assertion")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the history of the seed {} does not hold", self.0);
+            eprintln!("the checks of the history with seed {} failed", self.0);
         }
     }
 }
 
 #[test]
-fn however_often_and_in_whatever_order_events_are_delivered_marks_and_messages_are_those_of_what_was_pushed() {
+fn redelivery_and_reordering_do_no_harm() {
     let images = Rc::new(Images::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    // All at once: what they sleep, they sleep together.
-    let lived = runtime.block_on(join_all((SEED..SEED + HISTORIES).map(|seed| {
+    // All at once, so that they sleep at the same time.
+    let histories = runtime.block_on(join_all((SEED..SEED + HISTORIES).map(|seed| {
         let images = Rc::clone(&images);
-        async move { (seed, live(seed, images).await) }
+        async move { (seed, simulate(seed, images).await) }
     })));
-    for (seed, past) in &lived {
-        let told = Told(*seed);
-        every_delivery_holds(past);
-        marks_hold(past);
-        everybody_is_told(past);
-        drop(told);
+    for (seed, history) in &histories {
+        let guard = SeedOnPanic(*seed);
+        check_deliveries(history);
+        check_verdict_tags(history);
+        check_notifications(history);
+        drop(guard);
     }
-    // The lot has brought about what is to be shown.
-    let count = |holds: fn(&Past) -> bool| lived.iter().filter(|(_, past)| holds(past)).count();
+    // The random histories cover what they are meant to show.
+    let count = |holds: fn(&History) -> bool| histories.iter().filter(|(_, history)| holds(history)).count();
     let often = HISTORIES as usize / 10;
     for (what, histories) in [
-        ("calm", count(|past| past.is_calm && past.pushed.len() > 1)),
-        ("restless", count(|past| !past.is_calm)),
-        ("side by side", count(|past| past.most_beside > 1)),
-        ("with failures", count(|past| !past.world.failed.borrow().is_empty())),
-        ("with messages", count(|past| !past.world.told.borrow().is_empty())),
-        ("with something ignored", count(|past| ignored(past) > 0)),
-        ("with somebody killed", count(|past| past.deliveries.iter().any(|delivery| delivery.is_killed))),
+        ("undisturbed", count(|history| history.is_undisturbed && history.pushed.len() > 1)),
+        ("with moved tags or deletions", count(|history| !history.is_undisturbed)),
+        ("with concurrent deliveries", count(|history| history.max_concurrent > 1)),
+        ("with failures", count(|history| !history.ecr.failed.borrow().is_empty())),
+        ("with messages", count(|history| !history.ecr.notified.borrow().is_empty())),
+        ("with something ignored", count(|history| ignored(history) > 0)),
+        ("with a killed delivery", count(|history| history.deliveries.iter().any(|delivery| delivery.is_killed))),
     ] {
         assert!(histories > often, "only {histories} histories are {what}");
     }
-    // Rarer, but never by chance alone.
+    // These are rarer, but must occur.
     let now_and_then = HISTORIES as usize / 200;
     for (what, histories) in [
-        ("with somebody killed between mark and message", count(|past| killed_between(past) > 0)),
-        ("with something in the failure queue", count(|past| past.given_up > 0)),
-        ("with a config that went with its image", count(|past| past.world.lost.get() > 0)),
-        ("with an event that came too early", count(|past| past.world.overtaken.get() > 0)),
+        ("with a delivery killed between tag and message", count(|history| killed_before_notifying(history) > 0)),
+        ("with something in the failure queue", count(|history| history.in_failure_queue > 0)),
+        ("with a config deleted with its image", count(|history| history.ecr.missing_configs.get() > 0)),
+        ("with an event that came too early", count(|history| history.ecr.too_early.get() > 0)),
     ] {
         assert!(histories > now_and_then, "only {histories} histories are {what}");
     }
-    let deliveries: usize = lived.iter().map(|(_, past)| past.deliveries.len()).sum();
+    let deliveries: usize = histories.iter().map(|(_, history)| history.deliveries.len()).sum();
     assert!(deliveries > 5 * HISTORIES as usize, "only {deliveries} deliveries");
 }
 
 #[test]
-fn the_same_seed_is_the_same_history() {
+fn same_seed_gives_the_same_history() {
     let images = Rc::new(Images::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let lived = |seed| format!("{:?}", runtime.block_on(live(seed, Rc::clone(&images))));
+    let text_of = |seed| format!("{:?}", runtime.block_on(simulate(seed, Rc::clone(&images))));
     for seed in 1..=5 {
-        assert_eq!(lived(seed), lived(seed), "{seed}");
+        assert_eq!(text_of(seed), text_of(seed), "{seed}");
     }
 }
 
-/// How many deliveries were killed that had set a mark on what is wrong, and had told nobody yet.
-fn killed_between(past: &Past) -> usize {
-    let world = &past.world;
+/// How many deliveries were killed after they tagged a wrong image and before they notified anybody.
+fn killed_before_notifying(history: &History) -> usize {
+    let ecr = &history.ecr;
     let is_between = |(number, delivery): &(usize, &history::Delivery)| {
         let has = |done: &std::cell::RefCell<Vec<usize>>| done.borrow().contains(number);
-        let image = world.images.of(&delivery.event.digest).unwrap();
-        let is_wrong = !delivery.event.tag.is_empty() && image.is_wrong(&delivery.event.tag, world.declared);
-        delivery.is_killed && is_wrong && has(&world.marked) && !has(&world.told)
+        let image = ecr.images.of(&delivery.event.digest).unwrap();
+        let is_wrong = !delivery.event.tag.is_empty() && image.is_wrong(&delivery.event.tag, ecr.declared);
+        delivery.is_killed && is_wrong && has(&ecr.tagged_by) && !has(&ecr.notified)
     };
-    past.deliveries.iter().enumerate().filter(is_between).count()
+    history.deliveries.iter().enumerate().filter(is_between).count()
 }
 
-fn ignored(past: &Past) -> usize {
-    let outcomes = past.deliveries.iter().filter_map(|delivery| delivery.outcome.as_ref()?.as_ref().ok());
+fn ignored(history: &History) -> usize {
+    let outcomes = history.deliveries.iter().filter_map(|delivery| delivery.outcome.as_ref()?.as_ref().ok());
     outcomes
         .filter(|report| report.ignored.is_some_and(|why| why.as_str() == "superseded" || why.as_str() == "deleted"))
         .count()
 }
 
-/// One delivery tells at most once, and of nothing but its own push, which is wrong and stood when it was read; and it
-/// fails only where a call did.
-fn every_delivery_holds(past: &Past) {
-    let world = &past.world;
-    for (number, delivery) in past.deliveries.iter().enumerate() {
-        let told = world.told.borrow().iter().filter(|by| **by == number).count();
-        let image = world.images.of(&delivery.event.digest).unwrap();
-        let is_wrong = !delivery.event.tag.is_empty() && image.is_wrong(&delivery.event.tag, world.declared);
-        assert!(told <= 1, "{delivery:?} told {told} times");
-        assert!(told == 0 || is_wrong, "a false alarm: {delivery:?}");
-        assert!(told == 0 || delivery.was_standing, "the tag has moved on: {delivery:?}");
+/// A delivery notifies at most once, only of its own push, only if the image is wrong and was current when it was read;
+/// and it fails only if a call failed.
+fn check_deliveries(history: &History) {
+    let ecr = &history.ecr;
+    for (number, delivery) in history.deliveries.iter().enumerate() {
+        let notified = ecr.notified.borrow().iter().filter(|by| **by == number).count();
+        let image = ecr.images.of(&delivery.event.digest).unwrap();
+        let is_wrong = !delivery.event.tag.is_empty() && image.is_wrong(&delivery.event.tag, ecr.declared);
+        assert!(notified <= 1, "{delivery:?} notified {notified} times");
+        assert!(notified == 0 || is_wrong, "a false alarm: {delivery:?}");
+        assert!(notified == 0 || delivery.was_current, "the tag has moved on: {delivery:?}");
         let Some(outcome) = &delivery.outcome else {
-            assert!(delivery.is_killed, "{delivery:?} has no end");
+            assert!(delivery.is_killed, "{delivery:?} did not end");
             continue;
         };
         match outcome {
-            Ok(report) => assert_eq!(told == 1, report.needs_notification(), "{delivery:?}"),
-            // A deleted image that passes cannot be marked; the next delivery finds out why.
-            Err(HandlerError::VerdictTagRefused(_)) => assert!(!past.is_calm, "{delivery:?}"),
-            Err(_) => assert!(world.failed.borrow().contains(&number), "{delivery:?}"),
+            Ok(report) => assert_eq!(notified == 1, report.needs_notification(), "{delivery:?}"),
+            // A deleted image that passes cannot be tagged; the next delivery finds out why.
+            Err(HandlerError::VerdictTagRefused(_)) => assert!(!history.is_undisturbed, "{delivery:?}"),
+            Err(_) => assert!(ecr.failed.borrow().contains(&number), "{delivery:?}"),
         }
     }
 }
 
-/// Nothing has a mark that was not pushed so; and what was pushed and stands has all of its own.
-fn marks_hold(past: &Past) {
-    let world = &past.world;
-    let tags = world.tags.borrow();
-    let of = |event: &world::Event| world.images.of(&event.digest).unwrap().marks(&event.tag, world.declared);
+/// Every verdict tag belongs to a push, and every current push has all of its verdict tags.
+fn check_verdict_tags(history: &History) {
+    let ecr = &history.ecr;
+    let tags = ecr.tags.borrow();
+    let of = |event: &fake_ecr::Event| ecr.images.of(&event.digest).unwrap().marks(&event.tag, ecr.declared);
     let marks: BTreeSet<String> = tags.keys().filter(|tag| tag.starts_with("preflight-")).cloned().collect();
-    let pushed: BTreeSet<String> = past.pushed.iter().flat_map(of).collect();
-    let standing: BTreeSet<String> =
-        past.pushed.iter().filter(|event| is_standing(world, event)).flat_map(of).collect();
-    assert!(marks.is_subset(&pushed), "{:?} were never called for", marks.difference(&pushed));
-    assert!(standing.is_subset(&marks), "{:?} are missing", standing.difference(&marks));
+    let pushed: BTreeSet<String> = history.pushed.iter().flat_map(of).collect();
+    let current_tags: BTreeSet<String> =
+        history.pushed.iter().filter(|event| is_current(ecr, event)).flat_map(of).collect();
+    assert!(marks.is_subset(&pushed), "{:?} are not expected", marks.difference(&pushed));
+    assert!(current_tags.is_subset(&marks), "{:?} are missing", current_tags.difference(&marks));
     for mark in &marks {
         assert!(mark.ends_with(tags[mark].short()), "{mark} is on another image: {}", tags[mark]);
     }
-    if past.is_calm {
+    if history.is_undisturbed {
         assert_eq!(marks, pushed);
     }
 }
 
-/// Of a wrong push that stands, somebody has heard.
-fn everybody_is_told(past: &Past) {
-    let world = &past.world;
-    for event in past.pushed.iter().filter(|event| is_standing(world, event)) {
-        let told = world.told.borrow();
-        let is_told = told.iter().any(|by| past.deliveries[*by].event == *event);
-        let image = world.images.of(&event.digest).unwrap();
-        assert_eq!(is_told, image.is_wrong(&event.tag, world.declared), "{event:?}");
+/// People were notified of every wrong push that is current.
+fn check_notifications(history: &History) {
+    let ecr = &history.ecr;
+    for event in history.pushed.iter().filter(|event| is_current(ecr, event)) {
+        let notified = ecr.notified.borrow();
+        let is_notified = notified.iter().any(|by| history.deliveries[*by].event == *event);
+        let image = ecr.images.of(&event.digest).unwrap();
+        assert_eq!(is_notified, image.is_wrong(&event.tag, ecr.declared), "{event:?}");
     }
 }

@@ -1,10 +1,8 @@
-//! What can go wrong with a call, in words and in groups.
-//!
-//! Does not know the stages of the walk.
+//! What can go wrong with a call, and how the page describes it.
 
 use crate::support::aws::Fault::{self, *};
 
-/// A fault, and how long it lasts.
+/// A fault, and whether it lasts.
 #[derive(Debug, Clone, Copy)]
 pub struct Failure {
     pub fault: Fault,
@@ -19,11 +17,11 @@ pub fn once(faults: &[Fault]) -> Vec<Failure> {
     faults.iter().map(|fault| Failure { fault: *fault, is_lasting: false }).collect()
 }
 
-/// What AWS's gateways answer in the place of a service.
+/// The response of an AWS gateway in front of a service.
 pub const GATEWAY: &str = "<html><body>Bad Gateway</body></html>";
 
-/// What any action of a service with a JSON protocol may answer, or whoever stands before it. The codes are those of
-/// "Common Errors" in the ECR API reference, and those of signatures that the service does not accept.
+/// The responses that every action of a service with a JSON protocol can give, or a gateway in front of it. The codes
+/// are the "Common Errors" of the ECR API reference, and those for signatures that the service rejects.
 pub const JSON: [Fault; 18] = [
     Error(400, "AccessDeniedException"),
     Status(403, r#"{"Message":"User is not authorized"}"#),
@@ -40,29 +38,29 @@ pub const JSON: [Fault; 18] = [
     Status(502, GATEWAY),
     Error(503, "ServiceUnavailable"),
     Status(504, GATEWAY),
-    Says("no JSON"),
-    Says("[]"),
+    Body("no JSON"),
+    Body("[]"),
     Redirected,
 ];
 
-/// What may happen to any connection.
+/// Faults of any connection.
 pub const CONNECTION: [Fault; 13] = [
     Refused,
     NotTls,
-    Nameless,
+    UnresolvableHost,
     Dropped,
     Stalled,
     Truncated,
     Reset,
     Hung,
-    Dripped,
-    Garbled,
-    TooLongALength,
-    TooShortALength,
+    Trickled,
+    NotHttp,
+    ContentLengthTooLong,
+    ContentLengthTooShort,
     RedirectedToItself,
 ];
 
-/// What a retry within the call mends.
+/// Faults that a retry within the call fixes.
 pub const PASSING: [Fault; 7] = [
     Error(400, "ThrottlingException"),
     Error(500, "ServerException"),
@@ -73,7 +71,7 @@ pub const PASSING: [Fault; 7] = [
     Reset,
 ];
 
-/// What the storage service may answer.
+/// The responses of the storage service.
 pub const STORAGE: [Fault; 10] = [
     Expired,
     Error(403, "SignatureDoesNotMatch"),
@@ -84,41 +82,41 @@ pub const STORAGE: [Fault; 10] = [
     Error(503, "SlowDown"),
     Redirected,
     Corrupted,
-    Holds(0),
+    Blanks(0),
 ];
 
-/// Whether a bound in time is run into.
+/// Whether the fault runs into a timeout.
 pub fn takes_time(fault: Fault) -> bool {
-    matches!(fault, Stalled | Hung | Dripped)
+    matches!(fault, Stalled | Hung | Trickled)
 }
 
-/// A failure in words.
-pub fn words(Failure { fault, is_lasting }: Failure) -> String {
-    let words = match fault {
+/// Describes a failure.
+pub fn describe(Failure { fault, is_lasting }: Failure) -> String {
+    let text = match fault {
         Error(status, code) => format!("`{code}` ({status})"),
-        Failure(code) => format!("200, and the failure `{code}`"),
+        Failure(code) => format!("200 with the failure `{code}`"),
         Status(status, "") => format!("{status} without a body"),
         Status(status, text) => format!("{status}: `{text}`"),
-        Says(text) => format!("200: `{text}`"),
-        Holds(0) => "200 without a body".to_owned(),
-        Holds(bytes) => format!("200 and {bytes} bytes"),
+        Body(text) => format!("200: `{text}`"),
+        Blanks(0) => "200 without a body".to_owned(),
+        Blanks(bytes) => format!("200 and {bytes} bytes"),
         Refused => "connection refused".to_owned(),
-        NotTls => "no TLS where TLS is expected".to_owned(),
-        Nameless => "the host's name has no address".to_owned(),
-        Unsigned => "there are no credentials".to_owned(),
-        Dropped => "connection closed without an answer".to_owned(),
-        Stalled => "no answer".to_owned(),
+        NotTls => "plain text instead of TLS".to_owned(),
+        UnresolvableHost => "host name does not resolve".to_owned(),
+        NoCredentials => "no credentials".to_owned(),
+        Dropped => "connection closed without a response".to_owned(),
+        Stalled => "no response".to_owned(),
         Truncated => "connection closed after half of the body".to_owned(),
         Reset => "connection reset after half of the body".to_owned(),
-        Hung => "nothing more after half of the body".to_owned(),
-        Dripped => "one byte of the body a second".to_owned(),
-        Garbled => "an answer that is not HTTP".to_owned(),
-        Corrupted => "one byte of it is another".to_owned(),
-        TooLongALength => "`Content-Length` is one too long".to_owned(),
-        TooShortALength => "`Content-Length` is one too short".to_owned(),
-        Redirected => "302 to another address".to_owned(),
-        RedirectedToItself => "307 to the same address".to_owned(),
+        Hung => "no data after half of the body".to_owned(),
+        Trickled => "one byte of the body per second".to_owned(),
+        NotHttp => "a response that is not HTTP".to_owned(),
+        Corrupted => "one byte changed".to_owned(),
+        ContentLengthTooLong => "`Content-Length` is one too long".to_owned(),
+        ContentLengthTooShort => "`Content-Length` is one too short".to_owned(),
+        Redirected => "302 to another URL".to_owned(),
+        RedirectedToItself => "307 to the same URL".to_owned(),
         Expired => "403, `Request has expired`".to_owned(),
     };
-    if is_lasting { words } else { format!("once: {words}") }
+    if is_lasting { text } else { format!("once: {text}") }
 }

@@ -1,17 +1,17 @@
-//! Every outward call, and everything that can go wrong with it, as one page: `docs/failures.md`.
+//! Every outgoing call, and everything that can go wrong with it, as one page: `docs/failures.md`.
 //!
-//! Each cell is a walk of the function through its real clients against a small AWS on this machine. Waiting is hurried:
-//! the bounds in time are divided, all by the same number, for the failures that run into them.
+//! Each row is an invocation of the function with its real clients, against a fake AWS. For failures that run into a
+//! timeout, all timeouts are divided by the same number.
 
-mod cell;
-mod checks;
-mod detour;
+mod answer_text;
 mod faults;
-mod object;
+mod invariants;
+mod invocation;
 mod page;
-mod patience;
-mod said;
-mod stages;
+mod sections;
+mod target;
+mod timeouts;
+mod unreachable_host;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,82 +19,82 @@ use std::time::Duration;
 
 use expect_test::expect_file;
 
-use self::cell::Cell;
 use self::faults::{Failure, takes_time};
-use self::stages::{Stage, stages};
+use self::invocation::Answer;
+use self::sections::{Section, sections};
 
-/// How many cells are walked beside each other of those that end at once.
-const BESIDE: usize = 4;
+/// How many invocations without a timeout run concurrently.
+const WORKERS: usize = 4;
 
-/// How long after each other those begin that wait.
-const APART: Duration = Duration::from_millis(80);
+/// The interval between the starts of invocations with a timeout.
+const START_INTERVAL: Duration = Duration::from_millis(80);
 
-/// How often faster time runs out than in the function.
-const HURRIED: u32 = 3;
+/// By how much timeouts are divided.
+const SPEED: u32 = 3;
 
-/// One row of the table.
-type Row<'a> = (&'a Stage, Failure);
+/// One row of the page.
+type Row<'a> = (&'a Section, Failure);
 
-/// Walks all of them; gives them back in their order. Those that wait for time to run out begin one after the other, and
-/// all wait together: were they to begin at once, their time would run out while they wait for the processor.
-fn walk(rows: &[Row<'_>], speed: u32) -> Vec<Cell> {
+/// Runs all invocations and returns their results in order. Those that run into a timeout start one after the other and
+/// wait concurrently: if they started at once, their timeouts would expire while they wait for the processor.
+fn invoke_all(rows: &[Row<'_>], speed: u32) -> Vec<Answer> {
     let (slow, quick): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|at| takes_time(rows[*at].1.fault));
-    let (next, cells) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let walk = |at: usize| {
-        let cell = cell::walk(rows[at].0, rows[at].1, speed);
-        cells.lock().unwrap().push((at, cell));
+    let (next, answers) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let invoke = |at: usize| {
+        let answer = invocation::invoke(rows[at].0, rows[at].1, speed);
+        answers.lock().unwrap().push((at, answer));
     };
     std::thread::scope(|scope| {
         for (place, at) in (0..).zip(slow) {
-            let walk = &walk;
+            let invoke = &invoke;
             scope.spawn(move || {
-                std::thread::sleep(APART * place);
-                walk(at);
+                std::thread::sleep(START_INTERVAL * place);
+                invoke(at);
             });
         }
-        for _ in 0..BESIDE {
+        for _ in 0..WORKERS {
             scope.spawn(|| {
                 while let Some(at) = quick.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    walk(*at);
+                    invoke(*at);
                 }
             });
         }
     });
-    let mut cells = cells.into_inner().unwrap();
-    cells.sort_by_key(|(at, _)| *at);
-    cells.into_iter().map(|(_, cell)| cell).collect()
+    let mut answers = answers.into_inner().unwrap();
+    answers.sort_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
-/// Holds the page against what is walked at this speed.
-fn holds(speed: u32) {
-    let stages = stages();
+/// Compares the page with invocations at this speed.
+fn compare_with_page(speed: u32) {
+    let sections = sections();
     let rows: Vec<Row<'_>> =
-        stages.iter().flat_map(|stage| stage.failures.iter().map(move |failure| (stage, *failure))).collect();
-    // What is written is never what a hurried clock has shown.
+        sections.iter().flat_map(|section| section.failures.iter().map(move |failure| (section, *failure))).collect();
+    // The page is only ever written from invocations with full timeouts.
     let speed = if std::env::var_os("UPDATE_EXPECT").is_some() { 1 } else { speed };
-    let mut cells = walk(&rows, speed);
+    let mut answers = invoke_all(&rows, speed);
     let kept = std::fs::read_to_string(page::PATH).unwrap_or_default();
-    // On a machine that is busy elsewhere, time may run out for another reason. What differs of the rows that take time
-    // is walked again in the function's own, and that counts.
-    let is_odd = |at: &usize| {
-        let (stage, failure) = rows[*at];
-        takes_time(failure.fault) && !page::section(&kept, stage).contains(&page::row(failure, &cells[*at]))
+    // On a busy machine, a timeout may expire for another reason. Rows with a timeout that differ are run again with
+    // full timeouts, and that result counts.
+    let is_different = |at: &usize| {
+        let (section, failure) = rows[*at];
+        takes_time(failure.fault) && !page::section(&kept, section).contains(&page::row(failure, &answers[*at]))
     };
-    let odd: Vec<usize> = (0..rows.len()).filter(is_odd).collect();
-    let again: Vec<Row<'_>> = odd.iter().map(|at| rows[*at]).collect();
-    for (at, cell) in odd.iter().zip(walk(&again, 1)) {
-        cells[*at] = cell;
+    let different: Vec<usize> = (0..rows.len()).filter(is_different).collect();
+    let again: Vec<Row<'_>> = different.iter().map(|at| rows[*at]).collect();
+    for (at, answer) in different.iter().zip(invoke_all(&again, 1)) {
+        answers[*at] = answer;
     }
-    expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/docs/failures.md")].assert_eq(&page::page(&rows, &cells));
+    expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/docs/failures.md")].assert_eq(&page::page(&rows, &answers));
 }
 
 #[test]
-fn every_failure_of_every_call_ends_as_the_page_of_faults_says() {
-    holds(HURRIED);
+fn call_failures_match_the_page() {
+    compare_with_page(SPEED);
 }
 
 #[test]
 #[ignore = "takes half a minute; run by `make test-faults`"]
-fn every_failure_ends_so_in_the_function_s_own_time() {
-    holds(1);
+fn call_failures_match_the_page_at_full_timeouts() {
+    compare_with_page(1);
 }

@@ -1,6 +1,4 @@
-//! The table as a page of Markdown.
-//!
-//! Does not walk.
+//! The Markdown page.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -8,89 +6,90 @@ use std::time::Duration;
 use ecr_preflight::aws::ClientTimeouts;
 
 use super::Row;
-use super::cell::Cell;
-use super::faults::{Failure, words};
-use super::stages::Stage;
+use super::faults::{Failure, describe};
+use super::invocation::Answer;
+use super::sections::Section;
 
-/// Where it is kept, from the root of the repository.
+/// Its path, from the root of the repository.
 pub const PATH: &str = "docs/failures.md";
 
 const HEAD: &str = "\
-# What the function makes of every failure
+# How the function handles failures
 
-Each call that the function makes, each way in which it can fail, and what comes of it. The page is written by a test,
-`tests/it/lambda/failures`, which walks each row with the real clients against a small AWS on the same machine, and which
-fails where a row is no longer true. `UPDATE_EXPECT=1 make test` writes it anew.
+Every call that the function makes, every way in which it can fail, and the result. A test writes this page,
+`tests/it/lambda/failures`: it runs each row with the real clients against a fake AWS on the same machine, and fails if a
+row is no longer true. `UPDATE_EXPECT=1 make test` updates the page.
 
-How to read a row:
+The columns:
 
-- **failure**: what happens to the call, each time that it is made for what the section is about, a child or a layer, and
-  never for anything else; or, where it says *once*, the first time only.
-- **answer**: a verdict, `fails`, `runs` or `unknown`, with its reasons; `ignored`, with the reason; or an error, `Err`.
-  A verdict is final, and its reasons are in the message. An error makes Lambda invoke the function again, twice, after
-  one and two minutes; then the event is sent to the failure queue, and an alarm goes off. The error's words are in the log
-  and in the queue.
-- **requests**: how many requests of this very call, for this very thing, the function made in one invocation. A missing
-  part is looked for twice. The rows are walked without the pauses between attempts, which are drawn by lot: where time
-  runs out, there may be one request fewer.
-- **messages**: how many messages the topic took. Two or more are the same message again, because its receipt was lost.
+- **failure**: what happens to the call, each time that it is made for the subject of the section, a child or a layer for
+  example, and never for anything else; or, if it says *once*, the first time only.
+- **result**: a verdict, `fails`, `runs` or `unknown`, with its reasons; `ignored`, with the reason; or an error, `Err`.
+  A verdict is final, and its reasons are in the message. After an error, Lambda invokes the function twice more, after
+  one and two minutes. Then the event goes to the failure queue, and an alarm is raised. The text of the error is in the
+  log and in the queue.
+- **requests**: how many requests of this call, for this subject, the function made in one invocation. A missing part is
+  requested twice. The rows are run without the pauses between attempts, which have random lengths: if a timeout expires,
+  there may be one request fewer.
+- **messages**: how many messages the topic accepted. Two or more are the same message again, because its response was
+  lost.
 - **mark**: which mark the image has afterwards, with `PREFLIGHT_VERDICT_TAGS=all`.
 
-`ARN` and `TOPIC` are the repository's and the topic's, `DIGEST` and `SHORT` digests, `TIME` a bound in time, and `as said`
-is the service's own message.
+`ARN` and `TOPIC` stand for those of the repository and the topic, `DIGEST` and `SHORT` for digests, `TIME` for a timeout,
+and `service message` for the message of the service.
 
-The test also holds that the failure is met in every row; that nothing is ignored but an image that was deleted or
-superseded, or whose repository was deleted; that of a part that stays missing people are told; that no row is without an
-end; that a verdict after a failure has a reason; that nothing is marked as passing whose reading failed; that no redirect
-is followed; and that no query of a presigned address, no key and no token is in an error, a message or the log, not even
-in the most talkative one.
+The test also checks that the failure happens in every row; that only images are ignored that were deleted or superseded,
+or whose repository was deleted; that people are notified of a part that stays missing; that every row ends; that a
+verdict after a failure has a reason; that no image is marked as passing if it could not be read; that no redirect is
+followed; and that no query of a presigned URL, no key and no token is in an error, in a message or in the log, not even
+in the most verbose one.
 ";
 
-/// The bounds, as the function has them.
+/// The function's timeouts.
 fn bounds() -> String {
     let ClientTimeouts { connect, read, attempt, call, blob_transfer: storage } = ClientTimeouts::default();
     let rows: [(&str, Duration); 6] = [
         ("a connection", connect),
-        ("the first byte of an answer", read),
-        ("one attempt of a call of the API", attempt),
-        ("one call of the API, with its attempts, four at most, and the pauses between them", call),
-        ("the transfer of a config, which is tried twice", storage.whole),
-        ("from one piece of a layer to the next; its transfer is tried twice", storage.piece),
+        ("the first byte of a response", read),
+        ("one attempt of an API call", attempt),
+        ("an API call with its attempts, at most four, and the pauses between them", call),
+        ("the transfer of a config, which is attempted twice", storage.whole),
+        ("from one chunk of a layer to the next; its transfer is attempted twice", storage.piece),
     ];
     let rows = rows.map(|(what, bound)| format!("| {what} | {} |\n", bound.as_secs()));
     format!(
-        "\nBounds in time, in seconds. `make test` walks the rows that run into one with all of them a third as long, and \
-         `make test-faults`\nas long as they are.\n\n| of what | at most |\n|---|--:|\n{}",
+        "\nTimeouts, in seconds. `make test` runs the rows with a timeout with all of them divided by three, and \
+         `make test-faults`\nwith these.\n\n| for | at most |\n|---|--:|\n{}",
         rows.concat()
     )
 }
 
 /// One row.
-pub fn row(failure: Failure, cell: &Cell) -> String {
+pub fn row(failure: Failure, answer: &Answer) -> String {
     let plain = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
-    let marks = if cell.marks.is_empty() { "–".to_owned() } else { cell.marks.join(", ") };
-    let messages = if cell.messages == 0 { "–".to_owned() } else { cell.messages.to_string() };
-    let failure = words(failure).replace('|', "\\|");
-    format!("| {failure} | {} | {} | {messages} | {marks} |\n", plain(&cell.answer), cell.requests)
+    let marks = if answer.marks.is_empty() { "–".to_owned() } else { answer.marks.join(", ") };
+    let messages = if answer.messages == 0 { "–".to_owned() } else { answer.messages.to_string() };
+    let failure = describe(failure).replace('|', "\\|");
+    format!("| {failure} | {} | {} | {messages} | {marks} |\n", plain(&answer.text), answer.requests)
 }
 
-/// The section of a stage in a page that was written before.
-pub fn section<'a>(page: &'a str, stage: &Stage) -> &'a str {
-    let sections = page.split("\n## ");
-    sections.into_iter().find(|section| section.lines().next() == Some(stage.title)).unwrap_or_default()
+/// The text of a section in an existing page.
+pub fn section<'a>(page: &'a str, section: &Section) -> &'a str {
+    let mut texts = page.split("\n## ");
+    texts.find(|text| text.lines().next() == Some(section.title)).unwrap_or_default()
 }
 
-/// All of it.
-pub fn page(rows: &[Row<'_>], cells: &[Cell]) -> String {
+/// The whole page.
+pub fn page(rows: &[Row<'_>], answers: &[Answer]) -> String {
     let mut page = format!("{HEAD}{}", bounds());
     let mut last = "";
-    for ((stage, failure), cell) in rows.iter().zip(cells) {
-        if stage.title != last {
-            last = stage.title;
-            let head = "| failure | answer | requests | messages | mark |\n|---|---|--:|--:|---|\n";
-            write!(page, "\n## {}\n\n{}\n\n{head}", stage.title, stage.about).unwrap();
+    for ((section, failure), answer) in rows.iter().zip(answers) {
+        if section.title != last {
+            last = section.title;
+            let head = "| failure | result | requests | messages | mark |\n|---|---|--:|--:|---|\n";
+            write!(page, "\n## {}\n\n{}\n\n{head}", section.title, section.about).unwrap();
         }
-        page += &row(*failure, cell);
+        page += &row(*failure, answer);
     }
     page
 }

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::super::layout::Builder;
 use super::ACCOUNT;
 
-/// When images were pushed of which nothing else is said.
+/// The default time of a push, in seconds since 1970.
 const PUSHED: i64 = 1_790_000_000;
 
-/// An error of the API: its code.
+/// The code of an API error.
 pub type Refusal = &'static str;
 
 /// One repository.
@@ -21,13 +21,13 @@ pub struct Repository {
     pub tags: BTreeMap<String, String>,
     pub resource_tags: BTreeMap<String, String>,
     pub immutable: bool,
-    /// When images were pushed, in seconds since 1970, by their digests.
+    /// When images were pushed, in seconds since 1970, by digest.
     pub pushed: BTreeMap<String, i64>,
     blobs: BTreeMap<String, Vec<u8>>,
 }
 
 impl Repository {
-    /// All that a layout holds.
+    /// A repository with everything that a layout holds.
     pub fn new(layout: &Builder) -> Self {
         let mut repository = Self::default();
         for entry in fs::read_dir(layout.path().join("blobs/sha256")).unwrap() {
@@ -42,7 +42,8 @@ impl Repository {
         repository
     }
 
-    /// So many indexes of one platform, each another, tagged `v0`, `v1` and so on; the last was pushed last.
+    /// A repository with this many different indexes of one platform, tagged `v0`, `v1` and so on; the last is the
+    /// newest.
     pub fn of_indexes(count: usize, architecture: &str) -> Self {
         let mut repository = Self::default();
         for number in 0..count {
@@ -63,7 +64,7 @@ impl Repository {
         self.blobs.get(digest).map(Vec::as_slice)
     }
 
-    /// A manifest, and the media type that it was pushed with.
+    /// A manifest, and its media type.
     fn manifest(&self, digest: &str) -> Option<(&str, String)> {
         let manifest = std::str::from_utf8(self.blob(digest)?).ok()?;
         let document: Value = serde_json::from_str(manifest).ok()?;
@@ -91,27 +92,29 @@ impl Repository {
                     images.push(json!({"registryId": ACCOUNT, "imageId": id, "imageManifest": manifest,
                         "imageManifestMediaType": media_type}));
                 }
-                Err(code) => failures.push(json!({"imageId": id, "failureCode": code, "failureReason": "as said"})),
+                Err(code) => {
+                    failures.push(json!({"imageId": id, "failureCode": code, "failureReason": "service message"}))
+                }
             }
         }
         json!({"images": images, "failures": failures})
     }
 
-    fn list_images(&self, body: &Value, largest: usize) -> Result<Value, Refusal> {
+    fn list_images(&self, body: &Value, page_size: usize) -> Result<Value, Refusal> {
         assert_eq!(body["filter"]["tagStatus"], "TAGGED", "untagged images are not kept here");
         let all: Vec<(&String, &String)> = self.tags.iter().collect();
-        let (page, next) = page(&all, body, largest)?;
+        let (page, next) = page(&all, body, page_size)?;
         let ids: Vec<Value> =
             page.iter().map(|(tag, digest)| json!({"imageTag": tag, "imageDigest": digest})).collect();
         Ok(json!({"imageIds": ids, "nextToken": next}))
     }
 
-    fn describe_images(&self, body: &Value, largest: usize) -> Result<Value, Refusal> {
+    fn describe_images(&self, body: &Value, page_size: usize) -> Result<Value, Refusal> {
         assert_eq!(body["filter"]["tagStatus"], "TAGGED", "untagged images are not kept here");
         let mut images: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
         self.tags.iter().for_each(|(tag, digest)| images.entry(digest).or_default().push(tag));
         let all: Vec<_> = images.into_iter().collect();
-        let (page, next) = page(&all, body, largest)?;
+        let (page, next) = page(&all, body, page_size)?;
         let detail = |(digest, tags): &(&String, Vec<&String>)| {
             let (manifest, media_type) = self.manifest(digest).expect("what is tagged is there");
             let document: Value = serde_json::from_str(manifest).unwrap();
@@ -138,16 +141,16 @@ impl Repository {
     }
 }
 
-/// Answers a call of the API; `address` is where blobs are handed out.
+/// Answers an API call; `address` is the host of download URLs.
 pub fn answer(
     repositories: &mut BTreeMap<String, Repository>,
     action: &str,
     body: &Value,
     address: &str,
-    largest: usize,
+    page_size: usize,
 ) -> Result<Value, Refusal> {
     if action == "DescribeRepositories" {
-        return describe(repositories, body, largest);
+        return describe(repositories, body, page_size);
     }
     let arn = text(&body["resourceArn"]);
     let name =
@@ -170,13 +173,13 @@ pub fn answer(
             Ok(json!({"downloadUrl": url, "layerDigest": digest}))
         }
         "PutImage" => repository.put_image(body),
-        "ListImages" => repository.list_images(body, largest),
-        "DescribeImages" => repository.describe_images(body, largest),
+        "ListImages" => repository.list_images(body, page_size),
+        "DescribeImages" => repository.describe_images(body, page_size),
         "TagResource" => {
             for tag in body["tags"].as_array().into_iter().flatten() {
                 repository.resource_tags.insert(text(&tag["Key"]), text(&tag["Value"]));
             }
-            // "Add tags to a repository" of the user guide: at most 50.
+            // At most 50 tags: "Add tags to a repository" in the user guide.
             if repository.resource_tags.len() > 50 { Err("TooManyTagsException") } else { Ok(json!({})) }
         }
         "UntagResource" => {
@@ -188,8 +191,8 @@ pub fn answer(
     }
 }
 
-/// All repositories, or one by its name; of the account alone.
-fn describe(repositories: &BTreeMap<String, Repository>, body: &Value, largest: usize) -> Result<Value, Refusal> {
+/// Lists all repositories of the account, or those with these names.
+fn describe(repositories: &BTreeMap<String, Repository>, body: &Value, page_size: usize) -> Result<Value, Refusal> {
     if body.get("registryId").is_some_and(|registry| registry != ACCOUNT) {
         return Err("RepositoryNotFoundException");
     }
@@ -201,7 +204,7 @@ fn describe(repositories: &BTreeMap<String, Repository>, body: &Value, largest: 
     if names.is_empty() {
         names = repositories.keys().cloned().collect();
     }
-    let (page, next) = page(&names, body, largest)?;
+    let (page, next) = page(&names, body, page_size)?;
     let described = |name: &String| {
         let arn = format!("arn:aws:ecr:us-west-2:{ACCOUNT}:repository/{name}");
         let uri = format!("{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com/{name}");
@@ -210,15 +213,15 @@ fn describe(repositories: &BTreeMap<String, Repository>, body: &Value, largest: 
     Ok(json!({"repositories": page.iter().map(described).collect::<Vec<_>>(), "nextToken": next}))
 }
 
-/// One page, and where the next begins. Pages are small, whatever the caller allows, as the API is free to make them.
-fn page<'a, T>(all: &'a [T], body: &Value, largest: usize) -> Result<(&'a [T], Option<String>), Refusal> {
+/// One page, and where the next begins. Pages are small whatever the caller allows, as the API may make them.
+fn page<'a, T>(all: &'a [T], body: &Value, page_size: usize) -> Result<(&'a [T], Option<String>), Refusal> {
     let most = body["maxResults"].as_u64().unwrap_or(100);
     if !(1..=1000).contains(&most) {
         return Err("InvalidParameterException");
     }
     let from = body["nextToken"].as_str().map_or(Ok(0), str::parse::<usize>);
     let from = from.map_err(|_| "InvalidParameterException")?.min(all.len());
-    let end = all.len().min(from + largest.min(usize::try_from(most).unwrap()));
+    let end = all.len().min(from + page_size.min(usize::try_from(most).unwrap()));
     Ok((&all[from..end], (end < all.len()).then(|| end.to_string())))
 }
 

@@ -1,22 +1,22 @@
-//! HTTP/1.1 as far as the SDK and Lambda's runtime speak it: one thread a connection, kept alive.
+//! HTTP/1.1 as the SDK and the Lambda runtime use it: one thread per connection, with keep-alive.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// What a client asked.
+/// A request of a client.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// Names in lower case.
+    /// Names are in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// The next request of a connection; `None` where it was closed.
+    /// Reads the next request of a connection; `None` if it was closed.
     pub fn read(connection: &mut BufReader<&TcpStream>) -> io::Result<Option<Self>> {
         let Some(first) = line(connection)? else { return Ok(None) };
         let mut words = first.split(' ').map(str::to_owned);
@@ -56,32 +56,32 @@ fn line(connection: &mut BufReader<&TcpStream>) -> io::Result<Option<String>> {
     Ok((read > 0).then(|| line.trim_end().to_owned()))
 }
 
-/// What a client is answered.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// What `Content-Length` says beyond the body's length.
+    /// How much `Content-Length` exceeds the length of the body.
     pub beyond: isize,
-    /// How many bytes of the body are sent before the answer breaks off; all, where it does not.
+    /// How many bytes of the body are sent before the response ends; all, if `None`.
     pub cut: Option<usize>,
-    /// How long each byte of the body takes, where that is long.
+    /// The delay of each byte of the body.
     pub pace: Duration,
-    /// What becomes of the connection, where the answer breaks off.
+    /// What happens to the connection after a truncated response.
     pub end: End,
 }
 
-/// What becomes of a connection.
+/// What happens to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The next request is waited for.
+    /// It waits for the next request.
     Kept,
     Closed,
-    /// Closed without a farewell: the other side is told that the connection was reset.
+    /// The client sees a connection reset.
     Reset,
-    /// Nothing more is sent, until the other side closes it.
-    Silent,
+    /// It stays open without any data until the client closes it.
+    Open,
 }
 
 impl Reply {
@@ -102,7 +102,7 @@ impl Reply {
         self
     }
 
-    /// Sends it; what is to become of the connection.
+    /// Sends the response and returns what must happen to the connection.
     pub fn send(&self, connection: &mut &TcpStream) -> io::Result<End> {
         let mut bytes = format!("HTTP/1.1 {} .\r\n", self.status).into_bytes();
         for (name, value) in &self.headers {

@@ -1,4 +1,4 @@
-//! Lambda's runtime interface: events are handed out one by one, and what became of each is kept.
+//! The Lambda runtime API: hands out events one by one and keeps their results.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::http::{Reply, Request};
 
 /// How long a test waits for the function.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What a function made of one event.
+/// The result of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
     /// `response` or `error`.
@@ -31,13 +31,13 @@ struct Queues {
 }
 
 impl Lambda {
-    /// Hands out an event and waits for what becomes of it.
+    /// Hands out an event and waits for its result.
     pub fn invoke(&self, event: &str) -> Invocation {
         let mut queues = self.lock();
         queues.events.push_back(event.to_owned());
         self.changed.notify_all();
         let waits = |queues: &mut Queues| queues.done.is_empty();
-        let (mut queues, waited) = self.changed.wait_timeout_while(queues, PATIENCE, waits).unwrap();
+        let (mut queues, waited) = self.changed.wait_timeout_while(queues, TIMEOUT, waits).unwrap();
         assert!(!waited.timed_out(), "the function does not answer");
         queues.done.pop_front().expect("it was waited for")
     }
@@ -46,7 +46,7 @@ impl Lambda {
         let mut queues = self.lock();
         if request.method == "GET" {
             let waits = |queues: &mut Queues| queues.events.is_empty();
-            queues = self.changed.wait_timeout_while(queues, PATIENCE, waits).unwrap().0;
+            queues = self.changed.wait_timeout_while(queues, TIMEOUT, waits).unwrap().0;
             let Some(event) = queues.events.pop_front() else { return Reply::new(500, "") };
             queues.handed_out += 1;
             return Reply::new(200, event)
@@ -61,7 +61,7 @@ impl Lambda {
         Reply::new(202, "{\"status\":\"OK\"}")
     }
 
-    /// Hands out an event, whatever becomes of it.
+    /// Hands out an event without waiting.
     pub fn put(&self, event: &str) {
         self.lock().events.push_back(event.to_owned());
         self.changed.notify_all();

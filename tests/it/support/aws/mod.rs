@@ -1,13 +1,13 @@
-//! A small AWS on this very machine: Amazon ECR with its blob storage, SNS, and Lambda's runtime interface, over real
-//! HTTP. It keeps every request, answers late where it is told to, and fails on purpose.
-#![allow(clippy::unwrap_used, reason = "it serves tests alone")]
+//! A fake AWS on this machine: Amazon ECR with its blob storage, SNS, EventBridge, CloudWatch Logs and the Lambda
+//! runtime API, over real HTTP. It keeps every request, and delays or fails on demand.
+#![allow(clippy::unwrap_used, reason = "it is only used by tests")]
 
-mod bus;
 mod ecr;
+mod event_bus;
+mod fault_plan;
 pub mod http;
 mod lambda;
-mod plan;
-mod serve;
+mod server;
 mod sns;
 mod throttle;
 
@@ -21,80 +21,80 @@ use serde_json::Value;
 
 use self::ecr::Repository;
 use self::http::End;
-use self::serve::World;
+use self::server::State;
 use self::throttle::Throttle;
 use super::layout::Builder;
 
 pub use self::lambda::Invocation;
 
 pub const ACCOUNT: &str = "123456789012";
-/// What stands in the query of every address of a blob, and nowhere else.
+/// A secret in the query of every download URL, and nowhere else.
 pub const SECRET: &str = "0SECRET0";
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
-    /// This status, and an error of this code, in the form of the service.
+    /// This status and an error with this code, in the format of the service.
     Error(u16, &'static str),
-    /// `BatchGetImage` names this code for every image asked for; where the fault is that of one, for that one.
+    /// `BatchGetImage` reports this code for every image, or for the named one.
     Failure(&'static str),
     /// Status 200 and this body.
-    Says(&'static str),
-    /// The connection is closed without an answer.
+    Body(&'static str),
+    /// The connection is closed without a response.
     Dropped,
-    /// There is no answer, and the connection stays open.
+    /// There is no response, and the connection stays open.
     Stalled,
     /// The connection is closed after half of the body.
     Truncated,
     /// The connection is reset after half of the body.
     Reset,
-    /// Half of the body comes, then nothing more, and the connection stays open.
+    /// After half of the body nothing more is sent, and the connection stays open.
     Hung,
-    /// The body comes byte by byte, each as late as the others.
-    Dripped,
-    /// What answers does not speak HTTP.
-    Garbled,
-    /// This status and this body, whatever the service.
+    /// The body is sent byte by byte, with a delay before each.
+    Trickled,
+    /// The response is not HTTP.
+    NotHttp,
+    /// This status and this body, for any service.
     Status(u16, &'static str),
-    /// Status 403 from the storage service, as to an address whose time is over.
+    /// Status 403 from the storage service, as for an expired URL.
     Expired,
-    /// One byte of the blob, or of each manifest, is another.
+    /// One byte of the blob, or of each manifest, is changed.
     Corrupted,
-    /// The body holds this many bytes.
-    Holds(usize),
-    /// `Content-Length` says one more, and the connection is closed.
-    TooLongALength,
-    /// `Content-Length` says one less.
-    TooShortALength,
-    /// Another address of this machine is named.
+    /// The body is this many blanks.
+    Blanks(usize),
+    /// `Content-Length` is one too large, and the connection is closed.
+    ContentLengthTooLong,
+    /// `Content-Length` is one too small.
+    ContentLengthTooShort,
+    /// A redirect to another URL of this machine.
     Redirected,
-    /// The very address that was asked is named.
+    /// A redirect to the same URL.
     RedirectedToItself,
-    /// Nobody listens. Neither this nor the next three are this server's to do: whoever asks is to be sent elsewhere, or
-    /// to ask in another way.
+    /// Nothing listens. The client must divert its requests for this fault and the next two, and leave them unsigned
+    /// for the third.
     Refused,
-    /// Whoever listens does not speak TLS.
+    /// The server does not speak TLS.
     NotTls,
-    /// The name of the host has no address.
-    Nameless,
-    /// There are no credentials to sign the request with.
-    Unsigned,
+    /// The host name does not resolve.
+    UnresolvableHost,
+    /// There are no credentials to sign requests with.
+    NoCredentials,
 }
 
-/// One request that was made.
+/// A request that was made.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub action: String,
-    /// What it said: JSON as it is, a form as an object.
+    /// JSON as it is, a form as an object.
     pub body: Value,
     pub target: String,
     headers: Vec<(String, String)>,
     pub began: Instant,
-    /// When its answer was ready.
+    /// When the response was ready.
     pub ended: Option<Instant>,
-    /// The answer's status; none where there was no answer.
+    /// The status of the response; none without a response.
     pub status: Option<u16>,
-    /// What went wrong with it on purpose.
+    /// The fault of this call.
     pub fault: Option<Fault>,
 }
 
@@ -104,7 +104,7 @@ impl Call {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether its address or its body has this word: a digest, a tag.
+    /// Whether the URL or the body contains this text: a digest, a tag.
     pub fn names(&self, word: &str) -> bool {
         word.is_empty() || self.target.contains(word) || self.body.to_string().contains(word)
     }
@@ -113,29 +113,29 @@ impl Call {
 #[derive(Debug)]
 pub struct FakeAws {
     address: SocketAddr,
-    world: Arc<World>,
+    state: Arc<State>,
 }
 
 impl FakeAws {
-    /// Its threads end with the test.
+    /// Starts the server. Its threads end with the test process.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let world = Arc::new(World::default());
-        let shared = world.clone();
+        let state = Arc::new(State::default());
+        let shared = state.clone();
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
-                let world = shared.clone();
+                let state = shared.clone();
                 std::thread::spawn(move || {
-                    match world.serve(&connection, address) {
-                        End::Reset => world.reset(connection),
-                        // A clone of it is kept elsewhere, so that it does not close by itself.
+                    match state.serve(&connection, address) {
+                        End::Reset => state.reset(connection),
+                        // A clone of the connection is kept, so dropping it does not close it.
                         _ => drop(connection.shutdown(Shutdown::Both)),
                     }
                 });
             }
         });
-        Self { address, world }
+        Self { address, state }
     }
 
     pub fn host(&self) -> String {
@@ -146,15 +146,15 @@ impl FakeAws {
         format!("http://{}", self.address)
     }
 
-    /// Fills a repository with what a layout holds by now.
+    /// Fills a repository with the contents of a layout.
     pub fn push(&self, repository: &str, layout: &Builder) {
-        self.world.repositories.lock().unwrap().insert(repository.to_owned(), Repository::new(layout));
+        self.state.repositories.lock().unwrap().insert(repository.to_owned(), Repository::new(layout));
     }
 
-    /// Makes repositories with nothing in them.
-    pub fn create(&self, names: &[&str]) {
+    /// Creates empty repositories.
+    pub fn create_repositories(&self, names: &[&str]) {
         let empty = names.iter().map(|name| ((*name).to_owned(), Repository::default()));
-        self.world.repositories.lock().unwrap().extend(empty);
+        self.state.repositories.lock().unwrap().extend(empty);
     }
 
     /// The resource tags of a repository.
@@ -162,14 +162,14 @@ impl FakeAws {
         self.change(repository, |repository| repository.resource_tags.clone().into_iter().collect())
     }
 
-    /// Fills a repository with so many indexes of one platform.
+    /// Fills a repository with this many indexes of one platform.
     pub fn push_indexes(&self, repository: &str, count: usize, architecture: &str) {
         let filled = Repository::of_indexes(count, architecture);
-        self.world.repositories.lock().unwrap().insert(repository.to_owned(), filled);
+        self.state.repositories.lock().unwrap().insert(repository.to_owned(), filled);
     }
 
-    /// Says when an image was pushed, in seconds since 1970.
-    pub fn date(&self, repository: &str, digest: &str, seconds: i64) {
+    /// Sets the time of a push, in seconds since 1970.
+    pub fn set_pushed_at(&self, repository: &str, digest: &str, seconds: i64) {
         self.change(repository, |repository| repository.pushed.insert(digest.to_owned(), seconds));
     }
 
@@ -177,7 +177,7 @@ impl FakeAws {
         self.change(repository, |repository| repository.resource_tags.insert(key.to_owned(), value.to_owned()));
     }
 
-    /// Puts an image tag on a digest.
+    /// Points an image tag at a digest.
     pub fn tag(&self, repository: &str, tag: &str, digest: &str) {
         self.change(repository, |repository| repository.tags.insert(tag.to_owned(), digest.to_owned()));
     }
@@ -192,65 +192,65 @@ impl FakeAws {
     }
 
     fn change<T>(&self, name: &str, change: impl FnOnce(&mut Repository) -> T) -> T {
-        change(self.world.repositories.lock().unwrap().get_mut(name).expect("a repository that was pushed to"))
+        change(self.state.repositories.lock().unwrap().get_mut(name).expect("a repository that was pushed to"))
     }
 
-    /// Has these calls of an action fail; the first one is 1.
+    /// Makes these calls of an action fail; the first one is 1.
     pub fn fail(&self, action: &'static str, calls: impl RangeBounds<usize>, fault: Fault) {
         self.fail_naming(action, "", calls, fault);
     }
 
-    /// Has these calls fail of those of an action that name this: a digest, a tag. `BatchGetImage` answers truly of the
-    /// others that it asks for.
+    /// Makes those of these calls fail that name a digest or a tag. `BatchGetImage` answers correctly for the other
+    /// images of the call.
     pub fn fail_naming(&self, action: &'static str, name: &str, calls: impl RangeBounds<usize>, fault: Fault) {
         let calls = (calls.start_bound().cloned(), calls.end_bound().cloned());
-        self.world.plan.lock().unwrap().add(action, name, calls, fault);
+        self.state.plan.lock().unwrap().add(action, name, calls, fault);
     }
 
-    /// Has pages hold as many entries; three, where nothing is said.
-    pub fn page(&self, largest: usize) {
-        *self.world.largest.lock().unwrap() = largest;
+    /// Sets the number of entries per page; the default is three.
+    pub fn set_page_size(&self, page_size: usize) {
+        *self.state.page_size.lock().unwrap() = page_size;
     }
 
-    /// Has an action be throttled beyond so many calls a second, with bursts of a tenth of it.
+    /// Throttles an action to this many calls per second, with bursts of a tenth of it.
     pub fn throttle(&self, action: &'static str, rate: f64) {
-        self.world.throttles.lock().unwrap().insert(action, Throttle::new(rate));
+        self.state.throttles.lock().unwrap().insert(action, Throttle::new(rate));
     }
 
-    /// Has it keep no requests any more, where there are too many of them.
-    pub fn forget(&self) {
-        self.world.is_forgetful.store(true, Ordering::Relaxed);
+    /// Keeps no requests from now on, to save memory.
+    pub fn discard_requests(&self) {
+        self.state.discards_requests.store(true, Ordering::Relaxed);
     }
 
-    /// Has the event bus refuse the next events as too many.
+    /// Makes the event bus refuse the next events due to throttling.
     pub fn refuse_events(&self, events: usize) {
-        self.world.bus.refuse(events);
+        self.state.bus.refuse(events);
     }
 
-    /// Writes a line into the function's log.
+    /// Adds a line to the function's log.
     pub fn log(&self, line: String) {
-        self.world.bus.write(line);
+        self.state.bus.write(line);
     }
 
     /// How many events were handed out so far.
     pub fn handed_out(&self) -> usize {
-        self.world.lambda.handed_out()
+        self.state.lambda.handed_out()
     }
 
-    /// Has every answer wait.
-    pub fn delay(&self, delay: Duration) {
-        *self.world.delay.lock().unwrap() = delay;
+    /// Delays every response.
+    pub fn set_delay(&self, delay: Duration) {
+        *self.state.delay.lock().unwrap() = delay;
     }
 
-    /// How late each byte of a body is that drips.
-    pub fn pace(&self, pace: Duration) {
-        *self.world.pace.lock().unwrap() = pace;
+    /// Sets the delay of each byte of a trickled body.
+    pub fn set_trickle(&self, pace: Duration) {
+        *self.state.pace.lock().unwrap() = pace;
     }
 
-    /// Closes every connection, as happens to those of a function that sleeps.
-    pub fn hang_up(&self) {
-        // One that the client has closed already is as good.
-        self.world
+    /// Closes every connection, as happens to a frozen function.
+    pub fn close_connections(&self) {
+        // The client may have closed it already.
+        self.state
             .connections
             .lock()
             .unwrap()
@@ -260,7 +260,7 @@ impl FakeAws {
 
     /// Every request, in the order of their arrival.
     pub fn calls(&self) -> Vec<Call> {
-        self.world.calls.lock().unwrap().clone()
+        self.state.calls.lock().unwrap().clone()
     }
 
     /// The requests of one action.
@@ -268,8 +268,8 @@ impl FakeAws {
         self.calls().into_iter().filter(|call| call.action == action).collect()
     }
 
-    /// Hands an event to the function that serves this AWS, and waits for what becomes of it.
+    /// Hands an event to the function and waits for its result.
     pub fn invoke(&self, event: &str) -> Invocation {
-        self.world.lambda.invoke(event)
+        self.state.lambda.invoke(event)
     }
 }

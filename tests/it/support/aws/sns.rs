@@ -1,12 +1,12 @@
-//! SNS's `Publish`, as far as it refuses messages: the rules of the action in the SNS API reference.
+//! The checks of SNS's `Publish`: the rules in the SNS API reference.
 
 use serde_json::{Map, Value};
 
 /// The largest message with its attributes, in bytes.
 const MAX_MESSAGE: usize = 256 * 1024;
 
-/// The code of the error that a message is refused with; none for one that SNS takes.
-pub fn refusal(form: &Value) -> Option<&'static str> {
+/// The code with which a message is rejected; `None` if it is accepted.
+pub fn rejection_code(form: &Value) -> Option<&'static str> {
     let field = |name: &str| form[name].as_str().unwrap_or_default();
     let subject = field("Subject");
     let starts_well = subject.starts_with(|c: char| c.is_ascii_alphanumeric() || c.is_ascii_punctuation());

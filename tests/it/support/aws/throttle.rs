@@ -1,4 +1,4 @@
-//! A service's quota of calls: a bucket of tokens that fills at a rate.
+//! A quota of calls: a token bucket.
 
 use std::time::Instant;
 
@@ -10,20 +10,20 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// So many calls a second.
+    /// A quota of this many calls per second.
     pub fn new(rate: f64) -> Self {
         Self { rate, tokens: rate / 10.0, last: Instant::now() }
     }
 
-    /// Whether one more call is taken.
-    pub fn takes(&mut self) -> bool {
+    /// Whether another call is accepted.
+    pub fn try_take(&mut self) -> bool {
         let now = Instant::now();
         let filled = self.tokens + now.duration_since(self.last).as_secs_f64() * self.rate;
         (self.tokens, self.last) = (filled.min((self.rate / 10.0).max(1.0)), now);
-        let takes = self.tokens >= 1.0;
-        if takes {
+        let try_take = self.tokens >= 1.0;
+        if try_take {
             self.tokens -= 1.0;
         }
-        takes
+        try_take
     }
 }

@@ -1,0 +1,282 @@
+//! `check`: the verdicts, declarations, errors and settings.
+
+use expect_test::{Expect, expect};
+use serde_json::json;
+
+use crate::cli::{check, run};
+use crate::support::layout::{Builder, with_platform};
+
+#[test]
+fn images_that_run_fail_and_are_unknown() {
+    let mut layout = Builder::new();
+    let (amd64, arm64, arm) = (layout.image("amd64"), layout.image("arm64"), layout.image("arm"));
+    let both = layout.index(&[with_platform(&amd64, "linux", "amd64"), with_platform(&arm64, "linux", "arm64")]);
+    layout.tag("fails", &arm64);
+    layout.tag("runs", &both);
+    layout.tag("unknown", &arm);
+    let check = |arguments: &[&str], expected: Expect| check(&layout, arguments, &expected);
+    check(
+        &["check", "oci:DIR:runs", "--runtime", "ecs/arm64", "--runtime", "fargate-x86_64"],
+        expect![[r#"
+            success true code 0
+            --- out
+            oci:DIR:runs will start on ECS on arm64, ECS on amd64
+
+              image     oci:DIR:runs
+              digest    sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89
+              platform  linux/amd64, linux/arm64
+              starts    /app on linux/arm64
+              starts    /app on linux/amd64
+
+            ✓ ECS on arm64
+
+            ✓ ECS on amd64
+            --- err
+        "#]],
+    );
+    check(
+        &["check", "oci:DIR:fails", "--runtime", "apprunner"],
+        expect![[r#"
+            success false code 1
+            --- out
+            oci:DIR:fails will not start on App Runner
+
+              image     oci:DIR:fails
+              digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+              platform  linux/arm64
+
+            ✗ App Runner
+              wrong-architecture: the image is made for linux/arm64, not linux/amd64
+              you would meet: exec /app: exec format error
+
+            What to do
+              1. Build it for linux/amd64:
+                 docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:fails --push .
+              2. Or, where it was copied from another registry, copy it for linux/amd64:
+                 docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails
+            --- err
+        "#]],
+    );
+    check(
+        &["check", "oci:DIR:unknown", "--runtime", "linux/arm64"],
+        expect![[r#"
+            success false code 2
+            --- out
+            oci:DIR:unknown may not start on Linux on arm64
+
+              image     oci:DIR:unknown
+              digest    sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278
+              platform  linux/arm/v7
+
+            ? Linux on arm64
+              the image claims linux/arm/v7: a 32-bit arm image starts only where the host runs 32-bit programs
+
+            label checked, binary not inspected: /app is a program of 32 bits, which only some hosts start
+            --- err
+        "#]],
+    );
+}
+
+#[test]
+fn declared_runtimes_are_checked_by_default() {
+    let mut layout = Builder::new();
+    let plain = layout.image("arm64");
+    let labelled = layout.labelled("arm64", json!({"intended-runtime": "esc/arm64"}));
+    layout.tag("v1", &plain);
+    layout.tag("v1-ecs-arm64", &plain);
+    layout.tag("labelled", &labelled);
+    let check = |arguments: &[&str], expected: Expect| check(&layout, arguments, &expected);
+    check(
+        &["check", "oci:DIR:v1"],
+        expect![[r#"
+            success true code 0
+            --- out
+            oci:DIR:v1: no runtime is declared for it
+
+              image     oci:DIR:v1
+              digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+              platform  linux/arm64
+              starts    /app
+
+            declare where it runs: tag the repository, or label the image, `intended-runtime=ecs/arm64` for example
+            --- err
+        "#]],
+    );
+    check(
+        &["check", "oci:DIR:v1-ecs-arm64"],
+        expect![[r#"
+            success true code 0
+            --- out
+            oci:DIR:v1-ecs-arm64 will start on ECS on arm64
+
+              image     oci:DIR:v1-ecs-arm64
+              digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+              platform  linux/arm64
+              starts    /app
+
+            ✓ ECS on arm64 (declared by the image's tag)
+            --- err
+        "#]],
+    );
+    check(
+        &["check", "oci:DIR:labelled"],
+        expect![[r#"
+            success false code 2
+            --- out
+            oci:DIR:labelled: where it is meant to run is not readable
+
+              image     oci:DIR:labelled
+              digest    sha256:82cb014ed692770ab73059783c20603f2cc6f445e25424a603ef3704af90e562
+              platform  linux/arm64
+
+            ? `esc/arm64`
+              invalid-declaration: the image's label declares `esc/arm64`, which names no runtime
+              where it is meant to run is not readable
+
+            What to do
+              1. If ECS on arm64 was meant, label the image in its Dockerfile:
+                 LABEL intended-runtime="ecs/arm64"
+            --- err
+        "#]],
+    );
+}
+
+#[test]
+fn unusable_references_are_errors_with_hints() {
+    let mut layout = Builder::new();
+    let image = layout.image("arm64");
+    layout.tag("v1", &image);
+    layout.tag("v2", &image);
+    let check = |arguments: &[&str], expected: Expect| check(&layout, arguments, &expected);
+    check(
+        &["check", "oci:DIR:v3"],
+        expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: oci:DIR:v3 is not there
+
+        hint: the layout has v1, v2
+    "#]],
+    );
+    check(
+        &["check", "oci:DIR"],
+        expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: oci:DIR holds several images
+
+        hint: the layout has v1, v2
+    "#]],
+    );
+    check(
+        &["check", "oci:DIR/blobs:v1"],
+        expect![[r#"
+            success false code 2
+            --- out
+            --- err
+            error: DIR/blobs cannot be read: it is no OCI image layout, for want of a file `oci-layout`
+        "#]],
+    );
+    check(
+        &["check", "ghcr.io/Team/App:v1"],
+        expect![[r#"
+            success false code 64
+            --- out
+            --- err
+            error: `Team/App` is not a repository name: expected lower-case words and digits, joined by `.`, `_`, `__`, `-` and `/`
+
+            hint: did you mean `ghcr.io/team/app:v1`?
+        "#]],
+    );
+    check(
+        &["check", "dir:image"],
+        expect![[r#"
+            success false code 64
+            --- out
+            --- err
+            error: `dir:image` names no image in a registry
+
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+        "#]],
+    );
+    check(
+        &["check", "ghcr.io/team/app@v1"],
+        expect![[r#"
+            success false code 64
+            --- out
+            --- err
+            error: `v1` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits
+
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+        "#]],
+    );
+    check(
+        &["check", "oci:DIR:v1", "--runtime", "ecs"],
+        expect![[r#"
+            success false code 64
+            --- out
+            --- err
+            error: invalid value 'ecs' for '--runtime <RUNTIME>': `ecs` names no runtime; did you mean `ecs/amd64` or `ecs/arm64`?
+
+            For more information, try '--help'.
+        "#]],
+    );
+    check(
+        &["replay", "DIR/index.json", "--layout", "DIR"],
+        expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: DIR/index.json cannot be read: missing field `detail-type` at line 1 column 507
+    "#]],
+    );
+    check(
+        &["replay", "DIR/none.json"],
+        expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: DIR/none.json cannot be read: No such file or directory (os error 2)
+    "#]],
+    );
+}
+
+#[test]
+fn invalid_settings_stop_the_command() {
+    expect![[r#"
+        success false code 64
+        --- out
+        --- err
+        error: PREFLIGHT_INSPECT is `all`; allowed: manifest, config or program
+    "#]]
+    .assert_eq(&run(&["check", "oci:x:y"], &[("PREFLIGHT_INSPECT", "all")]));
+    expect![[r#"
+        success false code 64
+        --- out
+        --- err
+        error: PREFLIGHT_INSPCET is no setting; did you mean PREFLIGHT_INSPECT?
+    "#]]
+    .assert_eq(&run(&["check", "oci:x:y"], &[("PREFLIGHT_INSPCET", "manifest")]));
+}
+
+#[test]
+fn missing_credentials_are_an_error() {
+    let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
+    // Neither a profile nor the instance metadata service: nothing leaves the machine.
+    let settings = [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:9")];
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: dispatch failure: other: the credential provider was not enabled: no credentials found in chain. Attempted:
+          Environment: the credential provider was not enabled: environment variable not set
+          Profile: the credential provider was not enabled
+          WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
+          EcsContainer: the credential provider was not enabled: ECS provider not configured
+          Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
+
+        hint: log in with `aws sso login`, or choose a profile with AWS_PROFILE
+    "#]].assert_eq(&run(&["check", uri, "--runtime", "ecs/arm64"], &settings));
+}

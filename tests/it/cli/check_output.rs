@@ -1,0 +1,541 @@
+//! `check` with text output: several images, colours, line width, and the platforms of an image.
+
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use crate::cli::{check, check_with, run};
+use crate::support::archive::Archive;
+use crate::support::elf;
+use crate::support::layout::{Builder, OCI_GZIP, as_attestation, config, layer, with_platform};
+use crate::support::registry::{Auth, REPOSITORY, Registry};
+
+/// A layout with an image that runs on amd64, one that fails there, and one that is unknown.
+fn layout_of_three_images() -> Builder {
+    let mut layout = Builder::new();
+    let [amd64, arm64, arm] = ["amd64", "arm64", "arm"].map(|architecture| layout.image(architecture));
+    layout.tag("amd64", &amd64);
+    layout.tag("arm64", &arm64);
+    layout.tag("arm", &arm);
+    layout
+}
+
+/// An image with these files that starts this command.
+fn image(layout: &Builder, architecture: &str, command: &[&str], files: Archive) -> Value {
+    let layer = layout.blob("application/vnd.oci.image.layer.v1.tar", &files.end());
+    let config = json!({"os": "linux", "architecture": architecture, "config": {"Entrypoint": command}});
+    layout.manifest(&config, &[layer])
+}
+
+#[test]
+fn two_images_one_failing() {
+    check(
+        &layout_of_three_images(),
+        &["check", "oci:DIR:amd64", "oci:DIR:arm64", "--runtime", "apprunner"],
+        &expect![[r#"
+            success false code 1
+            --- out
+            oci:DIR:amd64 will start on App Runner
+
+              image     oci:DIR:amd64
+              digest    sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504
+              platform  linux/amd64
+              starts    /app
+
+            ✓ App Runner
+
+            oci:DIR:arm64 will not start on App Runner
+
+              image     oci:DIR:arm64
+              digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+              platform  linux/arm64
+
+            ✗ App Runner
+              wrong-architecture: the image is made for linux/arm64, not linux/amd64
+              you would meet: exec /app: exec format error
+
+            What to do
+              1. Build it for linux/amd64:
+                 docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:arm64 --push .
+              2. Or, where it was copied from another registry, copy it for linux/amd64:
+                 docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:arm64 && docker push REGISTRY/IMAGE:arm64
+
+            2 images: 1 fails, 1 runs
+            --- err
+        "#]],
+    );
+}
+
+#[test]
+fn unreadable_image_does_not_hide_others() {
+    check(
+        &layout_of_three_images(),
+        &[
+            "check",
+            "oci:DIR:none",
+            "oci:DIR:amd64",
+            "oci-archive:DIR/none.tar",
+            "oci:DIR/none:v1",
+            "--runtime",
+            "ecs/amd64",
+        ],
+        &expect![[r#"
+            success false code 2
+            --- out
+            oci:DIR:amd64 will start on ECS on amd64
+
+              image     oci:DIR:amd64
+              digest    sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504
+              platform  linux/amd64
+              starts    /app
+
+            ✓ ECS on amd64
+
+            4 images: 3 could not be read, 1 runs
+            --- err
+            error: oci:DIR:none is not there
+
+            hint: the layout has amd64, arm64, arm
+
+            error: oci-archive:DIR/none.tar: DIR/none.tar cannot be read: No such file or directory (os error 2)
+
+            error: oci:DIR/none:v1: DIR/none cannot be read: it is no OCI image layout, for want of a file `oci-layout`
+
+        "#]],
+    );
+}
+
+#[test]
+fn exit_code_is_the_worst_of_all_images() {
+    let layout = layout_of_three_images();
+    let directory = layout.path().display().to_string();
+    for (tags, runtime, code) in [
+        (["amd64", "amd64"].as_slice(), Some("ecs/amd64"), 0),
+        (&["amd64", "arm64"], None, 0),
+        (&["amd64", "arm64"], Some("ecs/amd64"), 1),
+        (&["arm64", "amd64"], Some("ecs/amd64"), 1),
+        (&["arm", "arm64"], Some("linux/arm64"), 2),
+        (&["none", "amd64"], Some("ecs/amd64"), 2),
+        (&["none", "arm64"], Some("ecs/amd64"), 1),
+        (&["arm64", "none"], Some("ecs/amd64"), 1),
+    ] {
+        for format in ["text", "json", "sarif", "junit"] {
+            let images: Vec<String> = tags.iter().map(|tag| format!("oci:{directory}:{tag}")).collect();
+            let runtime: Vec<&str> = runtime.iter().flat_map(|runtime| ["--runtime", *runtime]).collect();
+            let images = images.iter().map(String::as_str);
+            let arguments: Vec<&str> = ["check", "--format", format].into_iter().chain(images).chain(runtime).collect();
+            let text = run(&arguments, &[]);
+            assert!(text.contains(&format!("code {code}\n")), "{tags:?} {format}: {text}");
+        }
+    }
+}
+
+#[test]
+fn reports_keep_the_order_of_arguments() {
+    let layout = layout_of_three_images();
+    let directory = layout.path().display().to_string();
+    let tags: Vec<&str> = ["amd64", "none", "arm64"].into_iter().cycle().take(20).collect();
+    let images: Vec<String> = tags.iter().map(|tag| format!("oci:{directory}:{tag}")).collect();
+    let arguments = ["check", "--format", "json"].into_iter().chain(images.iter().map(String::as_str));
+    let text = run(&arguments.collect::<Vec<_>>(), &[]);
+    let lines = text.lines().filter(|line| line.starts_with('{'));
+    let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let reference_of =
+        |line: &Value| line["image"]["reference"].as_str().or(line["reference"].as_str()).unwrap().to_owned();
+    assert_eq!(lines.iter().map(reference_of).collect::<Vec<_>>(), images);
+}
+
+#[test]
+fn shared_layer_is_read_once() {
+    let mut layout = Builder::new();
+    let tags: Vec<String> = (0..6).map(|number| format!("v{number}")).collect();
+    for tag in &tags {
+        let image = layout.labelled("amd64", json!({"name": tag}));
+        layout.tag(tag, &image);
+    }
+    let shared = layout.layer(OCI_GZIP, &elf::program("amd64"))["digest"].as_str().unwrap().to_owned();
+    let registry = Registry::new(&layout, Auth::None);
+    let images: Vec<String> = tags.iter().map(|tag| format!("{}/{REPOSITORY}:{tag}", registry.address())).collect();
+    let arguments = ["check", "--runtime", "ecs/amd64"].into_iter().chain(images.iter().map(String::as_str));
+    let text = run(&arguments.collect::<Vec<_>>(), &[]);
+    let summary: Vec<&str> = text.lines().filter(|line| line.starts_with("6 images")).collect();
+    expect!["6 images: 6 run"].assert_eq(&summary.join("\n"));
+    let of_layer = registry.requests("blobs").into_iter().filter(|request| request.target.ends_with(&shared));
+    assert_eq!(of_layer.count(), 1);
+}
+
+#[test]
+fn coloured_output() {
+    let layout = layout_of_three_images();
+    let arguments = ["check", "oci:DIR:arm64", "oci:DIR:none", "--runtime", "apprunner", "--color", "always"];
+    // Escape characters become visible.
+    let directory = layout.path().display().to_string();
+    let arguments: Vec<String> = arguments.iter().map(|argument| argument.replace("DIR", &directory)).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let text = run(&arguments, &[]).replace(&directory, "DIR").replace('\u{1b}', "␛");
+    expect![[r#"
+        success false code 1
+        --- out
+        ␛[1m␛[31moci:DIR:arm64 will not start on App Runner␛[0m
+
+        ␛[2m  image     ␛[0moci:DIR:arm64
+        ␛[2m  digest    ␛[0msha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+        ␛[2m  platform  ␛[0mlinux/arm64
+
+        ␛[1m␛[31m✗␛[0m ␛[1mApp Runner␛[0m
+          ␛[31mwrong-architecture:␛[0m the image is made for linux/arm64, not linux/amd64
+        ␛[2m  you would meet: ␛[0mexec /app: exec format error
+
+        ␛[1mWhat to do␛[0m
+          1. Build it for linux/amd64:
+             docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:arm64 --push .
+          2. Or, where it was copied from another registry, copy it for linux/amd64:
+             docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:arm64 && docker push REGISTRY/IMAGE:arm64
+
+        2 images: 1 fails, 1 could not be read
+        --- err
+        ␛[1m␛[31merror:␛[0m oci:DIR:none is not there
+
+        ␛[1m␛[32mhint:␛[0m the layout has amd64, arm64, arm
+
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn colours_follow_the_environment() {
+    let layout = layout_of_three_images();
+    let image = format!("oci:{}:arm64", layout.path().display());
+    for (when, settings, is_coloured) in [
+        ("auto", [].as_slice(), false),
+        ("auto", &[("CLICOLOR_FORCE", "1")], true),
+        ("auto", &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+        ("always", &[("NO_COLOR", "1")], true),
+        ("never", &[("CLICOLOR_FORCE", "1")], false),
+    ] {
+        for format in ["text", "json"] {
+            let text = run(&["check", &image, "--color", when, "--format", format], settings);
+            let expected = is_coloured && format == "text";
+            assert_eq!(text.contains('\u{1b}'), expected, "{when} {settings:?} {format}");
+        }
+    }
+}
+
+#[test]
+fn text_wraps_but_commands_and_digests_do_not() {
+    let mut layout = Builder::new();
+    let [amd64, arm64] = ["amd64", "arm64"].map(|architecture| layout.image(architecture));
+    let both = layout.index(&[with_platform(&amd64, "linux", "amd64"), with_platform(&arm64, "linux", "arm64")]);
+    layout.tag("v1", &both);
+    check_with(
+        &layout,
+        &["check", "oci:DIR:v1", "--runtime", "lambda/arm64"],
+        &[("COLUMNS", "60")],
+        &expect![[r#"
+            success false code 1
+            --- out
+            oci:DIR:v1 will not start on Lambda on arm64
+
+              image     oci:DIR:v1
+              digest    sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89
+              platform  linux/amd64, linux/arm64
+
+            ✗ Lambda on arm64
+              index-refused: it is an index (linux/amd64, linux/arm64),
+                not a single image
+              you would meet: The image manifest, config or layer media
+                type for the source image REGISTRY/IMAGE:v1 is not
+                supported.
+
+            What to do
+              1. Build it for linux/arm64:
+                 docker buildx build --platform linux/arm64 --provenance=false --sbom=false --tag REGISTRY/IMAGE:v1 --push .
+              2. Or name the image for linux/arm64 by its digest:
+                 aws lambda update-function-code --function-name NAME --image-uri REGISTRY/IMAGE@sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+            --- err
+        "#]],
+    );
+}
+
+#[test]
+fn platforms_of_single_images() {
+    let mut layout = Builder::new();
+    let amd64 = elf::program("amd64");
+    let files = || Archive::default().file("app", &amd64).file("bin/sh", &amd64);
+    let tini = || files().file("sbin/tini", &amd64);
+    let cases = [
+        ("program", image(&layout, "amd64", &["/app"], files())),
+        ("script", image(&layout, "amd64", &["/run.sh"], files().file("run.sh", b"#!/bin/sh\nwait\n"))),
+        ("wrapped", image(&layout, "amd64", &["/sbin/tini", "--", "/app"], tini())),
+        ("lies", image(&layout, "arm64", &["/app"], files())),
+        ("lies-in-script", image(&layout, "arm64", &["/run.sh"], files().file("run.sh", b"#!/bin/sh\n"))),
+        ("no-command", image(&layout, "amd64", &[], files())),
+        ("no-file", image(&layout, "amd64", &["/none"], files())),
+        ("no-program", image(&layout, "amd64", &["/text"], files().file("text", b"echo\n"))),
+        ("narrow", image(&layout, "arm64", &["/app"], Archive::default().file("app", &elf::program("arm")))),
+        ("unlabelled", image(&layout, "", &["/app"], files())),
+    ];
+    let mut tables = String::new();
+    for (name, image) in &cases {
+        layout.tag(name, image);
+        let text = run(&["check", "--platforms", &format!("oci:{}:{name}", layout.path().display())], &[]);
+        let rows = text.lines().filter(|line| line.contains("linux/") || line.contains("code"));
+        rows.for_each(|row| tables.push_str(&format!("{name}: {row}\n")));
+    }
+    expect![[r#"
+        program: success true code 0
+        program: ✓ linux/amd64  3.1 kB  /app → linux/amd64
+        script: success true code 0
+        script: ✓ linux/amd64  4.1 kB  /run.sh → /bin/sh → linux/amd64
+        wrapped: success true code 0
+        wrapped: ✓ linux/amd64  4.1 kB  /sbin/tini → /app → linux/amd64
+        lies: success false code 1
+        lies: ✗ linux/arm64  3.1 kB  /app → linux/amd64
+        lies-in-script: success false code 1
+        lies-in-script: ✗ linux/arm64  4.1 kB  /run.sh → /bin/sh → linux/amd64
+        no-command: success true code 0
+        no-command: ? linux/amd64  3.1 kB  unknown: neither an entrypoint nor a command is set
+        no-file: success true code 0
+        no-file: ? linux/amd64  3.1 kB  unknown: /none is not in the image
+        no-program: success true code 0
+        no-program: ? linux/amd64  4.1 kB  unknown: /text is a text without a first line `#!…`
+        narrow: success true code 0
+        narrow: ? linux/arm64  2.0 kB  /app → linux/arm
+        unlabelled: success true code 0
+        unlabelled: ? linux/unknown  3.1 kB  /app → linux/amd64
+    "#]]
+    .assert_eq(&tables);
+    check(
+        &layout,
+        &["check", "--platforms", "oci:DIR:no-command"],
+        &expect![[r#"
+        success true code 0
+        --- out
+        oci:DIR:no-command: 1 platform
+
+          image     oci:DIR:no-command
+          digest    sha256:a682fc0089f7d0ca87b046e8f6f3a04b3e13e857e37e2d1e36c4658a2aac5476
+
+          LABEL        LAYERS  PROGRAM
+        ? linux/amd64  3.1 kB  unknown: neither an entrypoint nor a command is set
+        --- err
+    "#]],
+    );
+}
+
+#[test]
+fn platforms_of_an_index_with_mismatches() {
+    let mut layout = Builder::new();
+    let arm64 = layout.image("arm64");
+    let lies = layout.manifest(&config("linux", "amd64", json!({})), &[layout.layer(OCI_GZIP, &elf::program("arm64"))]);
+    let windows = layout.manifest(&config("windows", "amd64", json!({})), &[layout.blob(OCI_GZIP, &layer(b"MZ"))]);
+    let attestation = layout.attestation();
+    let index = layout.index(&[
+        with_platform(&lies, "linux", "amd64"),
+        with_platform(&arm64, "linux", "arm64"),
+        with_platform(&layout.image("arm"), "linux", "386"),
+        with_platform(&windows, "windows", "amd64"),
+        as_attestation(&attestation),
+    ]);
+    layout.tag("v1", &index);
+    layout.tag("attestation", &attestation);
+    let check = |arguments: &[&str], expected: Expect| check(&layout, arguments, &expected);
+    check(
+        &["check", "--platforms", "oci:DIR:v1"],
+        expect![[r#"
+            success false code 1
+            --- out
+            oci:DIR:v1: 4 platforms, 2 not what they say they are
+
+              image     oci:DIR:v1
+              digest    sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc
+
+              LABEL          LAYERS  PROGRAM
+            ✗ linux/amd64    2.1 kB  /app → linux/arm64
+            ✓ linux/arm64    2.1 kB  /app → linux/arm64
+            ✗ linux/arm/v7   2.1 kB  /app → linux/arm
+              the index lists it as linux/386
+            - windows/amd64  2.1 kB  not looked at: it is for windows
+            --- err
+        "#]],
+    );
+    check(
+        &["check", "--platforms", "oci:DIR:v1", "--no-exec"],
+        expect![[r#"
+        success false code 1
+        --- out
+        oci:DIR:v1: 4 platforms, 1 not what it says it is
+
+          image     oci:DIR:v1
+          digest    sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc
+
+          LABEL          LAYERS  PROGRAM
+        - linux/amd64    2.1 kB  not looked at: that is turned off
+        - linux/arm64    2.1 kB  not looked at: that is turned off
+        ✗ linux/arm/v7   2.1 kB  not looked at: that is turned off
+          the index lists it as linux/386
+        - windows/amd64  2.1 kB  not looked at: that is turned off
+        --- err
+    "#]],
+    );
+    check(
+        &["check", "--platforms", "oci:DIR:v1", "--format", "json"],
+        expect![[r#"
+        success false code 1
+        --- out
+        {
+          "schema": "ecr-preflight/platforms/1",
+          "image": {
+            "reference": "oci:DIR:v1",
+            "digest": "sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc",
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "kind": "index",
+            "platforms": [
+              "linux/amd64",
+              "linux/arm64",
+              "linux/386",
+              "windows/amd64"
+            ]
+          },
+          "verdict": "fails",
+          "platforms": [
+            {
+              "digest": "sha256:469854af6bf4382726961c4af572c2feb31c66386ad57f6b0f3c40aed46be3e8",
+              "platform": "linux/amd64",
+              "bytes": 2071,
+              "program": {
+                "outcome": "known",
+                "platform": "linux/arm64",
+                "chain": [
+                  "/app"
+                ]
+              },
+              "agrees": false
+            },
+            {
+              "digest": "sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63",
+              "platform": "linux/arm64",
+              "bytes": 2071,
+              "program": {
+                "outcome": "known",
+                "platform": "linux/arm64",
+                "chain": [
+                  "/app"
+                ]
+              },
+              "agrees": true
+            },
+            {
+              "digest": "sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278",
+              "platform": "linux/arm/v7",
+              "listedAs": "linux/386",
+              "bytes": 2071,
+              "program": {
+                "outcome": "known",
+                "platform": "linux/arm",
+                "chain": [
+                  "/app"
+                ]
+              },
+              "agrees": false
+            },
+            {
+              "digest": "sha256:9eb5ec1e7ac3f3759568266d394321bff2b3e0845daf284eca36e8364c4609d8",
+              "platform": "windows/amd64",
+              "bytes": 2071,
+              "program": {
+                "outcome": "not-inspected",
+                "reason": "it is for windows"
+              }
+            }
+          ]
+        }
+        --- err
+    "#]],
+    );
+    check(
+        &["check", "--platforms", "oci:DIR:attestation", "oci:DIR:none"],
+        expect![[r#"
+        success false code 2
+        --- out
+        oci:DIR:attestation: it is an attestation
+
+          image     oci:DIR:attestation
+          digest    sha256:dd6105e77bbbaaeb9f91c9b037d6d0e96ddaee1cb7d421d145c4dadee77975e9
+
+        2 images: 1 could not be read, 1 is not checked
+        --- err
+        error: oci:DIR:none is not there
+
+        hint: the layout has v1, attestation
+
+    "#]],
+    );
+    check(
+        &["check", "--platforms", "oci:DIR:v1", "--format", "sarif"],
+        expect![[r#"
+            success false code 64
+            --- out
+            --- err
+            error: platforms are printed as text or json
+        "#]],
+    );
+    check(
+        &["check", "--platforms", "oci:DIR:v1", "--runtime", "ecs/arm64"],
+        expect![[r#"
+            success false code 64
+            --- out
+            --- err
+            error: the argument '--platforms' cannot be used with '--runtime <RUNTIME>'
+
+            Usage: ecr-preflight check --platforms <IMAGE>...
+
+            For more information, try '--help'.
+        "#]],
+    );
+}
+
+#[test]
+fn platforms_beyond_the_limit_are_not_inspected() {
+    let mut layout = Builder::new();
+    let children: Vec<Value> = (0..18)
+        .map(|number| {
+            let program = [elf::program("amd64"), vec![number]].concat();
+            let image = layout.manifest(&config("linux", "amd64", json!({})), &[layout.layer(OCI_GZIP, &program)]);
+            with_platform(&image, "linux", "amd64")
+        })
+        .collect();
+    let index = layout.index(&children);
+    layout.tag("v1", &index);
+    check(
+        &layout,
+        &["check", "--platforms", "oci:DIR:v1"],
+        &expect![[r#"
+        success true code 0
+        --- out
+        oci:DIR:v1: 18 platforms
+
+          image     oci:DIR:v1
+          digest    sha256:7744d8381766721c33481f9243931b28548018b5066b096106237706386923db
+
+          LABEL        LAYERS  PROGRAM
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        ✓ linux/amd64  2.1 kB  /app → linux/amd64
+        - linux/amd64       ?  not looked at: only 16 children of its index are read
+        - linux/amd64       ?  not looked at: only 16 children of its index are read
+        --- err
+    "#]],
+    );
+}

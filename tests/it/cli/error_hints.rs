@@ -1,0 +1,556 @@
+//! Errors and hints when AWS or a registry does not return an image.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use expect_test::expect;
+use tempfile::TempDir;
+
+use crate::cli::run;
+use crate::support::aws::{FakeAws, Fault};
+use crate::support::cases::Cases;
+use crate::support::layout::Builder;
+use crate::support::registry::{Auth, Fault as Refusal, Registry};
+
+const URI: &str = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app";
+const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key")];
+
+/// A run against this AWS with additional variables.
+fn run_against(aws: &FakeAws, arguments: &[&str], settings: &[(&str, &str)]) -> String {
+    let url = aws.url();
+    let own = [("AWS_ENDPOINT_URL_ECR", url.as_str()), ("AWS_EC2_METADATA_DISABLED", "true")];
+    run(arguments, &[&own[..], settings].concat())
+}
+
+/// A check of an image, with credentials.
+fn check(aws: &FakeAws, reference: &str) -> String {
+    run_against(aws, &["check", reference, "--runtime", "ecs/arm64"], &KEYS)
+}
+
+fn aws_with_tags(tags: &[&str]) -> FakeAws {
+    let mut layout = Builder::new();
+    let image = layout.image("arm64");
+    tags.iter().for_each(|tag| drop(layout.tag(tag, &image)));
+    let aws = FakeAws::start();
+    aws.create_repositories(&["library/nginx", "team/api", "team/app-worker", "tools"]);
+    aws.push("team/app", &layout);
+    aws
+}
+
+#[test]
+fn similar_repositories_are_suggested() {
+    let aws = aws_with_tags(&["v1"]);
+    let mut text = check(&aws, "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/appp:v1");
+    text += &check(&aws, "123456789012.dkr.ecr.us-west-2.amazonaws.com/nginx:v1");
+    text += &check(&aws, "123456789012.dkr.ecr.us-west-2.amazonaws.com/something/else:v1");
+    // An account whose repositories the caller cannot list.
+    text += &check(&aws, "999999999999.dkr.ecr.us-west-2.amazonaws.com/team/app:v1");
+    // A region other than the configured one.
+    let region = [KEYS[0], KEYS[1], ("AWS_REGION", "eu-central-1")];
+    let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/appp:v1";
+    text += &run_against(&aws, &["check", uri, "--runtime", "ecs/arm64"], &region);
+    let region = [KEYS[0], KEYS[1], ("AWS_REGION", "us-west-2")];
+    text += &run_against(&aws, &["declare", "team/ap", "ecs/arm64"], &region);
+    aws.fail("DescribeRepositories", .., Fault::Error(400, "AccessDeniedException"));
+    text += &check(&aws, "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/appp:v1");
+    let empty = FakeAws::start();
+    text += &check(&empty, "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/appp:v1");
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: service message
+
+        hint: did you mean `team/app` or `team/api`? They are in us-west-2 of account 123456789012
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/nginx does not exist: RepositoryNotFoundException: service message
+
+        hint: did you mean `library/nginx`? It is in us-west-2 of account 123456789012
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/something/else does not exist: RepositoryNotFoundException: service message
+
+        hint: the repositories in us-west-2 of account 123456789012 that are nearest to `something/else`: `tools`, `team/api` and `team/app`
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:999999999999:repository/team/app does not exist: RepositoryNotFoundException: service message
+
+        hint: check the name, and whether us-west-2 of account 999999999999 is meant: `aws ecr describe-repositories --region us-west-2 --registry-id 999999999999` lists what there is
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: service message
+
+        hint: did you mean `team/app` or `team/api`? They are in us-west-2 of account 123456789012; the region of the AWS configuration is eu-central-1
+        success false code 2
+        --- out
+        --- err
+        error: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist: RepositoryNotFoundException: service message
+
+        hint: did you mean `team/api` or `team/app`? They are in us-west-2; another region is chosen with AWS_REGION
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: service message
+
+        hint: check the name, and whether us-west-2 of account 123456789012 is meant: `aws ecr describe-repositories --region us-west-2 --registry-id 123456789012` lists what there is
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: service message
+
+        hint: there are no repositories in us-west-2 of account 123456789012
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn similar_tags_are_suggested() {
+    let aws = aws_with_tags(&["1.4.2", "1.4.3", "1.5.0", "main", "v1"]);
+    let mut text = check(&aws, &format!("{URI}:1.4.4"));
+    text += &check(&aws, URI);
+    let other = format!("sha256:{}", "3c".repeat(32));
+    text += &check(&aws, &format!("{URI}:v1@{other}"));
+    text += &check(&aws, &format!("{URI}@{other}"));
+    aws.fail("ListImages", .., Fault::Error(400, "AccessDeniedException"));
+    text += &check(&aws, &format!("{URI}:1.4.4"));
+    text += &check(&aws_with_tags(&[]), &format!("{URI}:1.4.4"));
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 is not there
+
+        hint: did you mean `1.4.2` or `1.4.3`? They are in team/app
+        success false code 2
+        --- out
+        --- err
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app is not there
+
+        hint: the tags in team/app that are nearest to `latest`: `main`, `1.4.2` and `1.4.3`
+        success false code 2
+        --- out
+        --- err
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1@sha256:3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c is not there
+
+        hint: its tag may point at another image by now: without it, the digest alone counts
+        success false code 2
+        --- out
+        --- err
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app@sha256:3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c is not there
+        success false code 2
+        --- out
+        --- err
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 is not there
+
+        hint: check the name, and whether team/app is meant: `aws ecr list-images --repository-name team/app --region us-west-2` lists what there is
+        success false code 2
+        --- out
+        --- err
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 is not there
+
+        hint: there are no tags in team/app
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn authentication_errors_have_hints() {
+    let aws = aws_with_tags(&["v1"]);
+    let mut text = String::new();
+    for code in
+        ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException"]
+    {
+        let aws = FakeAws::start();
+        aws.fail("BatchGetImage", .., Fault::Error(400, code));
+        text += &check(&aws, &format!("{URI}:v1"));
+    }
+    // A single sign-on profile without a session.
+    let home = tempfile::TempDir::new().unwrap();
+    let config = home.path().join("config");
+    fs::write(
+        &config,
+        "[profile dev]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev\nregion = us-west-2\n\
+         [sso-session corp]\nsso_region = us-west-2\nsso_start_url = https://corp.example/start\n",
+    )
+    .unwrap();
+    let config = config.display().to_string();
+    let profile = [("AWS_PROFILE", "dev"), ("AWS_CONFIG_FILE", &config)];
+    text += &run_against(&aws, &["check", &format!("{URI}:v1")], &profile);
+    assert!(aws.calls().is_empty());
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
+
+        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: ExpiredTokenException: service message
+
+        hint: the session has ended: take fresh credentials, from `aws sso login` where it is one of single sign-on
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: UnrecognizedClientException: service message
+
+        hint: us-west-2 does not know the access key: check the key, and that us-west-2 is the right region and enabled for the account; `aws sts get-caller-identity` shows who the caller is
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: InvalidSignatureException: service message
+
+        hint: the secret key is not that of the access key, or this machine's clock is wrong
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: dispatch failure: other: an error occurred while loading credentials: an error occurred while loading an access token: failed to load the cached SSO token
+
+        hint: the single sign-on session has ended, or has not begun: `aws sso login --profile dev`
+    "#]].assert_eq(&text.replace(&config, "CONFIG"));
+}
+
+#[test]
+fn missing_region_is_an_error() {
+    let aws = aws_with_tags(&["v1"]);
+    let mut text = run_against(&aws, &["declare", "team/app", "ecs/arm64"], &KEYS);
+    text += &run_against(&aws, &["declare", "--list"], &KEYS);
+    assert!(aws.calls().is_empty());
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: no AWS region is configured
+
+        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` takes `--region` too, and `declare` a repository's URI
+        success false code 2
+        --- out
+        --- err
+        error: no AWS region is configured
+
+        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` takes `--region` too, and `declare` a repository's URI
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn similar_tags_of_a_registry_are_suggested() {
+    let mut layout = Builder::new();
+    let image = layout.image("arm64");
+    ["1.4.2", "1.4.3", "1.5.0", "main", "v1"].iter().for_each(|tag| drop(layout.tag(tag, &image)));
+    let registry = Registry::new(&layout, Auth::AnonymousToken);
+    let check = |name: &str| {
+        let reference = format!("{}/{name}", registry.address());
+        run(&["check", &reference], &[]).replace(&registry.address(), "AT")
+    };
+    let mut text = check("team/app:1.5.1") + &check("team/app") + &check("team/ap:v1");
+    registry.fault("tags", 9, Refusal::Status(403, ""));
+    text += &check("team/app:1.5.1");
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: AT/team/app:1.5.1 is not there
+
+        hint: did you mean `1.5.0`? It is in AT/team/app
+        success false code 2
+        --- out
+        --- err
+        error: AT/team/app is not there
+
+        hint: the tags in AT/team/app that are nearest to `latest`: `main`, `1.4.2` and `1.4.3`
+        success false code 2
+        --- out
+        --- err
+        error: pull: AT/team/ap does not exist: the registry answered with status 404 (NAME_UNKNOWN: service message)
+
+        hint: check the repository's name
+        success false code 2
+        --- out
+        --- err
+        error: AT/team/app:1.5.1 is not there
+
+        hint: check the name, and whether AT/team/app is meant: `skopeo list-tags docker://AT/team/app` lists what there is
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn rate_limit_hint_states_how_long_to_wait() {
+    let layout = Builder::new();
+    let mut text = String::new();
+    for pause in ["1", "60", "21600", "later"] {
+        let registry = Registry::new(&layout, Auth::None);
+        registry.fault("manifests", 9, Refusal::RateLimited(pause));
+        let reference = format!("{}/team/app:v1", registry.address());
+        text += &run(&["check", &reference], &[]).replace(&registry.address(), "AT");
+    }
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: service message)
+
+        hint: log in with `docker login AT`, which raises the limit, or wait a second
+        success false code 2
+        --- out
+        --- err
+        error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: service message)
+
+        hint: log in with `docker login AT`, which raises the limit, or wait 60 seconds
+        success false code 2
+        --- out
+        --- err
+        error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: service message)
+
+        hint: log in with `docker login AT`, which raises the limit, or wait 360 minutes
+        success false code 2
+        --- out
+        --- err
+        error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: service message)
+
+        hint: log in with `docker login AT`, which raises the limit, or wait until the limit allows more
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn throttled_and_refused_calls_have_hints() {
+    // Both wait for the pauses of the client, so they run concurrently.
+    let throttled = std::thread::spawn(|| {
+        let aws = aws_with_tags(&["v1"]);
+        aws.fail("BatchGetImage", .., Fault::Error(400, "ThrottlingException"));
+        let text = check(&aws, &format!("{URI}:v1"));
+        assert_eq!(aws.calls_of("BatchGetImage").len(), 4);
+        text
+    });
+    // Nothing listens on port 1.
+    let unreachable = [KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1")];
+    let refused = run(&["check", &format!("{URI}:v1"), "--runtime", "ecs/arm64"], &unreachable);
+    expect![[r#"
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: ThrottlingException: service message
+
+        hint: AWS allows this account no more of these calls for now: wait a minute and run it again
+        success false code 2
+        --- out
+        --- err
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)
+
+        hint: check the network and its proxy, and that `us-west-2` is a region
+    "#]].assert_eq(&(throttled.join().unwrap() + &refused));
+}
+
+/// The exit code and the errors of a check in this directory.
+fn check_in(directory: &Path, references: &[&str], settings: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
+    command.env_clear().env("HOME", "/nonexistent").envs(settings.iter().copied()).current_dir(directory);
+    let output = command.arg("check").args(references).args(["--runtime", "ecs/arm64"]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    format!("{}\n{}", output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// A directory with a layout, archives of it, and other files.
+fn directory() -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let mut layout = Builder::at(&at("layout"));
+    let image = layout.image("arm64");
+    layout.tag("v1", &image);
+    let mut archive = tar::Builder::new(fs::File::create(at("o.tar")).unwrap());
+    archive.append_dir_all(".", at("layout")).unwrap();
+    archive.finish().unwrap();
+    let mut saved = tar::Builder::new(fs::File::create(at("saved")).unwrap());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(2);
+    saved.append_data(&mut header, "manifest.json", &b"[]"[..]).unwrap();
+    saved.finish().unwrap();
+    fs::write(at("o.tgz"), b"\x1f\x8b\x08\0\0\0\0").unwrap();
+    fs::write(at("empty.tar"), b"").unwrap();
+    fs::create_dir(at("empty")).unwrap();
+    directory
+}
+
+#[test]
+fn local_files_suggest_their_scheme() {
+    let directory = directory();
+    let absolute = directory.path().join("o.tar").display().to_string();
+    let mut cases = Cases::default();
+    for reference in [
+        "o.tar",
+        "o.tar:v1",
+        "./o.tar",
+        absolute.as_str(),
+        "saved",
+        "o.tgz",
+        "empty.tar",
+        "layout",
+        "./layout:v1",
+        "oci:o.tar",
+        "oci:o.tar:v1",
+        "oci:saved",
+        "oci-archive:layout:v1",
+        "docker-archive:layout:app:v1",
+    ] {
+        cases.add(reference, check_in(directory.path(), &[reference], &[]));
+    }
+    // A directory does not shadow an image of the same name, and nothing does if a registry is named.
+    let unreachable = [("HTTPS_PROXY", "http://127.0.0.1:1")];
+    for reference in ["empty", "docker://layout"] {
+        cases.add(reference, check_in(directory.path(), &[reference], &unreachable));
+    }
+    expect![[r#"
+        o.tar
+            64
+            error: `o.tar` is on this machine, where a name without a scheme is that of a registry's image
+
+            hint: use `oci-archive:o.tar`
+        o.tar:v1
+            64
+            error: `o.tar:v1` is on this machine, where a name without a scheme is that of a registry's image
+
+            hint: use `oci-archive:o.tar:v1`
+        ./o.tar
+            64
+            error: `./o.tar` is on this machine, where a name without a scheme is that of a registry's image
+
+            hint: use `oci-archive:./o.tar`
+        DIR/o.tar
+            64
+            error: `DIR/o.tar` is on this machine, where a name without a scheme is that of a registry's image
+
+            hint: use `oci-archive:DIR/o.tar`
+        saved
+            64
+            error: `saved` is on this machine, where a name without a scheme is that of a registry's image
+
+            hint: use `docker-archive:saved`
+        o.tgz
+            64
+            error: `o.tgz` is on this machine, where a name without a scheme is that of a registry's image
+
+            hint: use `oci-archive:o.tgz` or `docker-archive:o.tgz`
+        empty.tar
+            64
+            error: `empty.tar` is on this machine, where a name without a scheme is that of a registry's image
+
+            hint: use `oci-archive:empty.tar` or `docker-archive:empty.tar`
+        layout
+            64
+            error: `layout` is on this machine, where a name without a scheme is that of a registry's image
+
+            hint: use `oci:layout`
+        ./layout:v1
+            64
+            error: `./layout:v1` is on this machine, where a name without a scheme is that of a registry's image
+
+            hint: use `oci:./layout:v1`
+        oci:o.tar
+            64
+            error: `oci:o.tar` is a file, and a layout is a directory
+
+            hint: use `oci-archive:o.tar`
+        oci:o.tar:v1
+            64
+            error: `oci:o.tar:v1` is a file, and a layout is a directory
+
+            hint: use `oci-archive:o.tar:v1`
+        oci:saved
+            64
+            error: `oci:saved` is a file, and a layout is a directory
+
+            hint: use `docker-archive:saved`
+        oci-archive:layout:v1
+            64
+            error: `oci-archive:layout:v1` is a directory, and an archive is a file
+
+            hint: use `oci:layout:v1`
+        docker-archive:layout:app:v1
+            64
+            error: `docker-archive:layout:app:v1` is a directory, and an archive is a file
+
+            hint: use `oci:layout`
+        empty
+            2
+            error: pull on docker.io/library/empty failed: the registry cannot be reached: Connection refused (os error 111)
+        docker://layout
+            2
+            error: pull on docker.io/library/layout failed: the registry cannot be reached: Connection refused (os error 111)
+    "#]].assert_eq(&cases.as_str().replace(&directory.path().display().to_string(), "DIR"));
+}
+
+#[test]
+fn web_pages_and_typos_are_usage_errors() {
+    let directory = directory();
+    let mut text = String::new();
+    for references in [
+        &["https://hub.docker.com/r/grafana/grafana"][..],
+        &["hub.docker.com/r/grafana/grafana/tags"],
+        &["hub.docker.com/_/busybox"],
+        &["oci:layout:v1", "ghcr.io/team/app@v1"],
+        &["oci:layout:v1", "oci:"],
+    ] {
+        text += &check_in(directory.path(), references, &[]);
+    }
+    expect![[r#"
+        64
+        error: `https:` is not the host of a registry: expected `NAME[:PORT]`
+
+        hint: did you mean `grafana/grafana`?
+        64
+        error: `hub.docker.com/r/grafana/grafana/tags` is a page of Docker Hub's web site, and no registry
+
+        hint: did you mean `grafana/grafana`?
+        64
+        error: `hub.docker.com/_/busybox` is a page of Docker Hub's web site, and no registry
+
+        hint: did you mean `busybox`?
+        64
+        error: ghcr.io/team/app@v1: `v1` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits
+
+        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+        64
+        error: `oci:` names no directory
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn errors_wrap_and_have_no_control_characters() {
+    let directory = directory();
+    let mut text = String::new();
+    for reference in ["oci-archive:b\u{1b}[31m.tar", "oci:b\u{1b}[31m", "docker-archive:\u{7}", "dir:\u{1b}c"] {
+        text += &check_in(directory.path(), &[reference], &[]);
+    }
+    fs::rename(directory.path().join("layout"), directory.path().join("\u{1b}[31m")).unwrap();
+    for reference in ["oci:\u{1b}[31m:v2", "\u{1b}[31m"] {
+        text += &check_in(directory.path(), &[reference], &[("COLUMNS", "60")]);
+    }
+    assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+    expect![[r#"
+        2
+        error: b�[31m.tar cannot be read: No such file or directory (os error 2)
+        2
+        error: b�[31m cannot be read: it is no OCI image layout, for want of a file `oci-layout`
+        2
+        error: � cannot be read: No such file or directory (os error 2)
+        64
+        error: `dir:�c` names no image in a registry
+
+        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+        2
+        error: oci:�[31m:v2 is not there
+
+        hint: the layout has v1
+        64
+        error: `�[31m` is on this machine, where a name without a
+          scheme is that of a registry's image
+
+        hint: use `oci:�[31m`
+    "#]].assert_eq(&text);
+}

@@ -1,0 +1,264 @@
+//! The sections of the page: the calls of an invocation in order, and the failures of each. The codes of each action
+//! are those that the ECR and SNS API references list.
+
+use serde_json::Value;
+
+use super::faults::{CONNECTION, Failure, GATEWAY, JSON, PASSING, STORAGE, always, once};
+use super::target::Target;
+use crate::support::aws::Fault::{self, *};
+use crate::support::layout::{Builder, with_platform};
+
+/// A call, and how it fails.
+pub struct Section {
+    pub title: &'static str,
+    /// The introduction of the section.
+    pub about: &'static str,
+    pub action: &'static str,
+    /// Only calls that name this fail.
+    pub target: Target,
+    pub image: fn(&Builder) -> Value,
+    /// What the repository declares.
+    pub runtimes: &'static str,
+    /// Whether there is a topic.
+    pub has_topic: bool,
+    /// The verdict tag, without its digest, that another image has already, in a repository with immutable tags.
+    pub taken_tag: Option<&'static str>,
+    pub failures: Vec<Failure>,
+}
+
+/// A wrong image: arm64 for App Runner.
+fn arm64(layout: &Builder) -> Value {
+    layout.image("arm64")
+}
+
+/// An index of both platforms.
+fn index(layout: &Builder) -> Value {
+    let child = |architecture| with_platform(&layout.image(architecture), "linux", architecture);
+    layout.index(&[child("amd64"), child("arm64")])
+}
+
+const WRONG: &str = "The image is for arm64, the repository for App Runner. Without the failure the image fails and is \
+                     marked, and one message is sent.";
+const SOUND: &str = "The image and the repository are for arm64. Without the failure the image runs and is marked, and no \
+                     message is sent.";
+const INDEX: &str = "An index for amd64 and arm64 in a repository for ECS on arm64. Without the failure the image runs and \
+                     is marked, and no message is sent.";
+
+const TAKEN: &str = "The image is for arm64, the repository for App Runner with immutable tags, and another image has the \
+                     tag that is to be the mark. Without the failure the message reports this.";
+
+/// A presigned URL of another host, without TLS.
+const PLAIN: Fault = Body(r#"{"downloadUrl":"http://bucket.example/x?X-Amz-Signature=0SECRET0"}"#);
+const FILE: Fault = Body(r#"{"downloadUrl":"file:///etc/passwd"}"#);
+const NO_ADDRESS: Fault = Body(r#"{"downloadUrl":"https://\u0000?0SECRET0"}"#);
+
+fn codes(status: u16, codes: &[&'static str]) -> Vec<Failure> {
+    always(&codes.iter().map(|code| Error(status, code)).collect::<Vec<_>>())
+}
+
+/// The faults of one action, and those of every action of the ECR API.
+fn ecr(own: Vec<Failure>) -> Vec<Failure> {
+    [own, always(&JSON), always(&CONNECTION), once(&PASSING)].concat()
+}
+
+/// The codes of `ImageFailure`, and one that is not among them.
+const FAILURES: [&str; 12] = [
+    "ImageNotFound",
+    "ImageTagDoesNotMatchDigest",
+    "InvalidImageDigest",
+    "InvalidImageTag",
+    "MissingDigestAndTag",
+    "ImageReferencedByManifestList",
+    "KmsError",
+    "UpstreamAccessDenied",
+    "UpstreamTooManyRequests",
+    "UpstreamUnavailable",
+    "ImageInaccessible",
+    "SomethingNew",
+];
+
+fn manifest() -> Vec<Failure> {
+    let own = [
+        "InvalidParameterException",
+        "LimitExceededException",
+        "RepositoryNotFoundException",
+        "ServerException",
+        "UnableToGetUpstreamImageException",
+    ];
+    let replies =
+        [Body("{}"), Body(r#"{"images":[{}]}"#), Body(r#"{"images":7,"failures":"x"}"#), Blanks(6_000_000), Corrupted];
+    let own = [codes(400, &own), always(&FAILURES.map(Failure)), always(&replies)].concat();
+    [ecr(own), once(&[Failure("ImageNotFound"), Corrupted])].concat()
+}
+
+fn address() -> Vec<Failure> {
+    let own = [
+        "InvalidParameterException",
+        "LayerInaccessibleException",
+        "LayersNotFoundException",
+        "RepositoryNotFoundException",
+        "ServerException",
+        "UnableToGetUpstreamLayerException",
+    ];
+    ecr([codes(400, &own), always(&[Body("{}"), PLAIN, FILE, NO_ADDRESS])].concat())
+}
+
+fn blob() -> Vec<Failure> {
+    let large = always(&[Blanks(1024 * 1024 + 1)]);
+    let passing = [Expired, Error(503, "SlowDown"), Refused, Dropped, Stalled, Reset, Hung, Corrupted, Blanks(0)];
+    [always(&STORAGE), large, always(&CONNECTION), once(&passing)].concat()
+}
+
+fn mark() -> Vec<Failure> {
+    let own = [
+        "ImageAlreadyExistsException",
+        "ImageDigestDoesNotMatchException",
+        "ImageTagAlreadyExistsException",
+        "InvalidParameterException",
+        "KmsException",
+        "LayersNotFoundException",
+        "LimitExceededException",
+        "ReferencedImagesNotFoundException",
+        "RepositoryNotFoundException",
+        "ServerException",
+    ];
+    ecr(codes(400, &own))
+}
+
+fn message() -> Vec<Failure> {
+    let denied = [
+        "AuthorizationError",
+        "AccessDenied",
+        "InvalidSecurity",
+        "KMSOptInRequired",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+    ];
+    let refused = [
+        "EndpointDisabled",
+        "InvalidParameter",
+        "ParameterValueInvalid",
+        "KMSAccessDenied",
+        "KMSDisabled",
+        "KMSInvalidState",
+        "KMSNotFound",
+        "KMSThrottling",
+        "PlatformApplicationDisabled",
+        "ValidationException",
+        "ExpiredToken",
+        "RequestExpired",
+        "Throttling",
+        "ThrottledException",
+        "SomethingNew",
+    ];
+    let others = [
+        Error(404, "NotFound"),
+        Error(500, "InternalError"),
+        Status(500, ""),
+        Status(502, GATEWAY),
+        Error(503, "ServiceUnavailable"),
+        Status(504, GATEWAY),
+        Status(403, ""),
+        Status(400, "<ErrorResponse><Error>"),
+        Body("no XML"),
+        Body("<Other/>"),
+        Redirected,
+    ];
+    let passing = [
+        Error(400, "Throttling"),
+        Error(500, "InternalError"),
+        Status(502, GATEWAY),
+        Error(503, "ServiceUnavailable"),
+        Refused,
+        Dropped,
+        Stalled,
+        Reset,
+    ];
+    let denied = [codes(403, &denied), always(&[NoCredentials])].concat();
+    [denied, codes(400, &refused), always(&others), always(&CONNECTION), once(&passing)].concat()
+}
+
+/// All sections, in the order of the calls.
+pub fn sections() -> Vec<Section> {
+    let wrong = |title, action, failures| Section {
+        title,
+        about: WRONG,
+        action,
+        target: Target::Any,
+        image: arm64,
+        runtimes: "apprunner",
+        has_topic: true,
+        taken_tag: None,
+        failures,
+    };
+    let sound =
+        |title, action, failures| Section { about: SOUND, runtimes: "ecs/arm64", ..wrong(title, action, failures) };
+    let again = ecr(always(&[Failure("ImageTagDoesNotMatchDigest"), Failure("ImageNotFound"), Body("{}")]));
+    vec![
+        Section {
+            target: Target::Image,
+            ..wrong("`ecr:BatchGetImage`: the image", "BatchGetImage", [always(&[NoCredentials]), manifest()].concat())
+        },
+        Section {
+            target: Target::Child,
+            about: INDEX,
+            image: index,
+            ..sound(
+                "`ecr:BatchGetImage`: the child of an existing index that decides the verdict",
+                "BatchGetImage",
+                manifest(),
+            )
+        },
+        wrong(
+            "`ecr:ListTagsForResource`: the declaration of the repository",
+            "ListTagsForResource",
+            ecr([
+                codes(400, &["InvalidParameterException", "RepositoryNotFoundException", "ServerException"]),
+                always(&[Body("{}")]),
+            ]
+            .concat()),
+        ),
+        Section {
+            target: Target::Config,
+            ..wrong("`ecr:GetDownloadUrlForLayer`: the config", "GetDownloadUrlForLayer", address())
+        },
+        Section {
+            target: Target::Config,
+            about: INDEX,
+            image: index,
+            ..sound("`ecr:GetDownloadUrlForLayer`: the config of an index's child", "GetDownloadUrlForLayer", address())
+        },
+        Section {
+            target: Target::Layer,
+            ..sound("`ecr:GetDownloadUrlForLayer`: a layer", "GetDownloadUrlForLayer", address())
+        },
+        Section {
+            target: Target::Layer,
+            ..wrong(
+                "`ecr:GetDownloadUrlForLayer`: a layer of an image that fails by its platform",
+                "GetDownloadUrlForLayer",
+                address(),
+            )
+        },
+        Section { target: Target::Config, ..wrong("The storage service: the config", "Blob", blob()) },
+        Section { target: Target::Layer, ..sound("The storage service: a layer", "Blob", blob()) },
+        Section {
+            target: Target::Layer,
+            ..wrong("The storage service: a layer of an image that fails by its platform", "Blob", blob())
+        },
+        wrong("`ecr:PutImage`: the mark of an image that fails", "PutImage", mark()),
+        sound("`ecr:PutImage`: the mark of an image that runs, without any message", "PutImage", mark()),
+        Section {
+            has_topic: false,
+            ..wrong("`ecr:PutImage`: the mark of an image that fails, without a topic", "PutImage", mark())
+        },
+        Section {
+            target: Target::Mark,
+            about: TAKEN,
+            taken_tag: Some("preflight-fail-apprunner"),
+            ..wrong("`ecr:BatchGetImage`: the image of an existing mark", "BatchGetImage", again)
+        },
+        wrong("`sns:Publish`: the message", "Publish", message()),
+    ]
+}
