@@ -1,133 +1,200 @@
-//! One image looked at: its intent, what it says it is, what its programs do, and how these agree.
+//! Checks one image: reads its manifest and its declared runtimes, inspects its programs, judges both and builds the report.
 //!
-//! Does not tell anybody, nor mark anything.
+//! The Lambda function, `check` and `audit` all call [`check_image`]; none of them sees the steps in between.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use crate::event::IgnoreReason;
+use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::{Inspection, InspectionOutcome, Inspector};
 use crate::intent::{DeclarationSource, Intent};
-use crate::name::Selector;
-use crate::oci as image;
-use crate::oci::{Image, ImageContent, ImageReadOptions};
+use crate::name::{Repository, Selector};
+use crate::oci::{self, Image, ImageContent, ImageReadOptions};
+use crate::platform::Platform;
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 use crate::report::{Report, ReportContext};
 use crate::runtime::Runtime;
-use crate::settings::CheckSettings;
-use crate::settings::Depth;
+use crate::settings::{CheckSettings, InspectionDepth};
 use crate::text::error_chain;
 use crate::verdict::{self, Judgement, Verdict};
 
-/// What came of looking at one image.
-#[derive(Debug)]
-pub enum ImageCheck {
-    /// It was judged; as far as it could be read.
-    #[allow(missing_docs, reason = "the names say it")]
-    Judged { judgement: Judgement, image: Option<Image>, inspections: Vec<Inspection>, manifest: Option<Manifest> },
-    /// It is not for this program to judge.
-    Ignored(IgnoreReason, Option<Image>),
+/// The image to check, and how reports name it.
+#[derive(Debug, Clone)]
+pub struct ImageOrigin<'a> {
+    /// The event that announced the image; `None` for a check from the command line.
+    pub arrival: Option<&'a Arrival>,
+    /// The reference as the user knows it.
+    pub reference: Cow<'a, str>,
+    /// The ECR repository; `None` if the image is read from somewhere else.
+    pub repository: Option<&'a Repository>,
+    /// Selects the image within its repository, layout or archive.
+    pub selector: &'a Selector,
 }
 
-/// How programs are looked at.
+impl<'a> From<&'a Arrival> for ImageOrigin<'a> {
+    fn from(arrival: &'a Arrival) -> Self {
+        Self {
+            arrival: Some(arrival),
+            reference: arrival.reference().into(),
+            repository: Some(&arrival.repository),
+            selector: &arrival.selector,
+        }
+    }
+}
+
+impl<'a> ImageOrigin<'a> {
+    /// An image outside Amazon ECR, known by this reference.
+    #[must_use]
+    pub fn from_reference(reference: &'a str, selector: &'a Selector) -> Self {
+        Self { arrival: None, reference: reference.into(), repository: None, selector }
+    }
+}
+
+/// How programs are inspected.
 #[derive(Debug, Clone, Copy)]
 pub struct InspectContext<'a> {
-    /// By what.
+    /// Reads the layers and keeps them for later images.
     pub inspector: &'a Inspector,
-    /// The time that there is for it.
+    /// The longest time that the inspection may take; the setting `seconds` of `PREFLIGHT_LIMITS` bounds it too.
     pub time_left: Duration,
 }
 
-/// Looks at one image: its intent, what it says it is, what its programs do, and how these agree. `asked` are the runtimes
-/// that a person named; without them, what the image and its repository declare counts.
+/// The result of a check.
+#[derive(Debug)]
+pub struct ImageCheck {
+    /// The report.
+    pub report: Report,
+    /// The manifest of an image that was judged; `None` if it was ignored or its manifest could not be read.
+    pub manifest: Option<Manifest>,
+    /// Whether the verdict needs attention but a manifest, config or layer of the image was not found. The image may be
+    /// about to be deleted; a second check finds out.
+    pub has_missing_part: bool,
+}
+
+/// Checks one image. `requested_runtimes` are the runtimes named on the command line; without them, the declarations of
+/// the image and its repository count.
 ///
 /// # Errors
-/// Where the registry fails; what it cannot hand out is a verdict.
+/// If the registry fails in a way that a retry may resolve. What the registry permanently refuses becomes part of the report.
 pub async fn check_image(
     registry: &impl Registry,
-    selector: &Selector,
-    asked: Option<&[Runtime]>,
-    rules: &CheckSettings,
-    by: InspectContext<'_>,
+    origin: &ImageOrigin<'_>,
+    requested_runtimes: Option<&[Runtime]>,
+    settings: &CheckSettings,
+    inspection: InspectContext<'_>,
 ) -> Result<ImageCheck, RegistryError> {
-    let began = Instant::now();
-    let intent = match (asked, selector.tag().filter(|_| rules.read_image_tags)) {
+    let timeout = Duration::from_secs(settings.limits.timeout_seconds).min(inspection.time_left);
+    let deadline = Instant::now().checked_add(timeout);
+    // The only place that builds a report's context.
+    let context = ReportContext {
+        arrival: origin.arrival,
+        reference: &origin.reference,
+        repository: origin.repository,
+        tag: origin.selector.tag(),
+        declaration_key: &settings.declaration_key,
+        docs_url: settings.docs_url.as_deref(),
+        is_platform_only: settings.depth < InspectionDepth::Program,
+    };
+    let ignored = |image: Option<&Image>, reason| ImageCheck {
+        report: Report::from_ignored(context, image, reason),
+        manifest: None,
+        has_missing_part: false,
+    };
+
+    let (lookup, intent) = fetch_manifest_and_intent(registry, origin.selector, requested_runtimes, settings).await?;
+    let manifest = match lookup {
+        Lookup::Found(manifest) => manifest,
+        Lookup::TagMoved => return Ok(ignored(None, IgnoreReason::Superseded)),
+        Lookup::NotFound => return Ok(ignored(None, IgnoreReason::Deleted)),
+        Lookup::Unavailable(reason) => {
+            let judgement = verdict::judge_unread(&intent.or_default(&settings.default_runtimes), &reason);
+            let report = Report::from_judgement(context, None, &[], &judgement);
+            return Ok(ImageCheck { report, manifest: None, has_missing_part: false });
+        }
+    };
+
+    let runtimes = if intent.is_declared() { intent.candidates() } else { Vec::new() };
+    let of_indexes = runtimes.iter().filter(|runtime| runtime.profile().service.accepts_index());
+    let platforms: Vec<Platform> = of_indexes.map(|runtime| runtime.platform()).collect();
+    let options = ImageReadOptions {
+        compare_children: settings.depth > InspectionDepth::Manifest,
+        platforms: (!runtimes.is_empty()).then_some(&platforms),
+        label_key: &settings.declaration_key,
+    };
+    let image = oci::read_image(registry, &manifest, options).await?;
+    let intent = intent
+        .or_declared_by(DeclarationSource::Label, image.runtime_label.as_deref())
+        .or_default(&settings.default_runtimes);
+    match &image.content {
+        ImageContent::Artifact(_) => return Ok(ignored(Some(&image), IgnoreReason::Artifact)),
+        // An attestation is expected under its own digest, but not under a tag.
+        ImageContent::Attestation if origin.selector.tag().is_none() => {
+            return Ok(ignored(Some(&image), IgnoreReason::Attestation));
+        }
+        _ => {}
+    }
+
+    let inspections =
+        inspect_programs(registry, &image, &intent, settings.depth, inspection.inspector, deadline).await?;
+    let judgement = verdict::judge(&intent, &image, &inspections);
+    Ok(ImageCheck {
+        report: Report::from_judgement(context, Some(&image), &inspections, &judgement),
+        manifest: Some(manifest),
+        has_missing_part: has_missing_part(&judgement, &image, &inspections),
+    })
+}
+
+/// Reads the manifest and, at the same time, the repository's declaration unless the command line or the image tag declares
+/// runtimes.
+async fn fetch_manifest_and_intent(
+    registry: &impl Registry,
+    selector: &Selector,
+    requested_runtimes: Option<&[Runtime]>,
+    settings: &CheckSettings,
+) -> Result<(Lookup<Manifest>, Intent), RegistryError> {
+    let intent = match (requested_runtimes, selector.tag().filter(|_| settings.read_image_tags)) {
         (Some(runtimes), _) => Intent::from_command_line(runtimes),
         (None, Some(tag)) => Intent::from_tag(tag),
         (None, None) => Intent::default(),
     };
-    // The repository's declaration is read beside the manifest, not after it.
     let declaration = async {
-        if intent.is_declared() { Ok(None) } else { registry.fetch_resource_tag(&rules.declaration_key).await }
+        if intent.is_declared() { Ok(None) } else { registry.fetch_resource_tag(&settings.declaration_key).await }
     };
-    let which = std::slice::from_ref(selector);
-    let (answers, declared) = tokio::join!(registry::fetch_verified_manifests(registry, which), declaration);
-    // Where both fail, what the image's own call says counts, whichever was first.
-    let mut answers = answers?;
-    let intent = intent.or_declared_by(DeclarationSource::RepositoryTag, declared?.as_deref());
-    let manifest = match answers.pop() {
-        Some(Lookup::Found(manifest)) => manifest,
-        Some(Lookup::TagMoved) => return Ok(ImageCheck::Ignored(IgnoreReason::Superseded, None)),
-        Some(Lookup::NotFound) | None => return Ok(ImageCheck::Ignored(IgnoreReason::Deleted, None)),
-        Some(Lookup::Unavailable(reason)) => {
-            let intent = intent.or_default(&rules.default_runtimes);
-            let judgement = verdict::judge_unread(&intent, &reason);
-            return Ok(ImageCheck::Judged { judgement, image: None, inspections: Vec::new(), manifest: None });
-        }
-    };
-    let runtimes = if intent.is_declared() { intent.candidates() } else { Vec::new() };
-    let want = ImageReadOptions { depth: rules.depth, platforms: &runtimes, label_key: &rules.declaration_key };
-    let image = image::read_image(registry, &manifest, want).await?;
-    let intent = intent
-        .or_declared_by(DeclarationSource::Label, image.runtime_label.as_deref())
-        .or_default(&rules.default_runtimes);
-    Ok(match &image.content {
-        ImageContent::Artifact(_) => ImageCheck::Ignored(IgnoreReason::Artifact, Some(image)),
-        // By digest alone, an attestation is where it belongs; under a tag, something else should be.
-        ImageContent::Attestation if selector.tag().is_none() => {
-            ImageCheck::Ignored(IgnoreReason::Attestation, Some(image))
-        }
-        _ => {
-            let deadline = began.checked_add(by.time_left.min(Duration::from_secs(rules.limits.timeout_seconds)));
-            let candidates = intent.candidates();
-            // Where a declaration cannot be read, nothing depends on what the image starts.
-            let is_wanted = rules.depth == Depth::Program && (!candidates.is_empty() || !intent.is_declared());
-            let inspections = if is_wanted {
-                match by.inspector.inspect(registry, &image, &candidates, deadline).await {
-                    // What fails by its labels alone is told now: a retry may find out no more than that.
-                    Err(error)
-                        if !matches!(error, RegistryError::RepositoryNotFound { .. })
-                            && verdict::judge(&intent, &image, &[]).verdict == Verdict::Fails =>
-                    {
-                        Inspector::undetermined_inspections(&image, &candidates, &error_chain(&error))
-                    }
-                    inspected => inspected?,
-                }
-            } else {
-                Vec::new()
-            };
-            let judgement = verdict::judge(&intent, &image, &inspections);
-            ImageCheck::Judged { judgement, image: Some(image), inspections, manifest: Some(manifest) }
-        }
-    })
+    let manifests = registry::fetch_verified_manifests(registry, std::slice::from_ref(selector));
+    let (manifests, declaration) = tokio::join!(manifests, declaration);
+    // If both calls fail, the error of the image's own call is reported.
+    let lookup = manifests?.pop().unwrap_or(Lookup::NotFound);
+    Ok((lookup, intent.or_declared_by(DeclarationSource::RepositoryTag, declaration?.as_deref())))
 }
 
-impl ImageCheck {
-    /// Whether it is worth telling, but something of the image was not to be had: it may be on its way out.
-    pub(crate) fn has_missing_part(&self) -> bool {
-        let Self::Judged { judgement, image: Some(image), inspections, .. } = self else { return false };
-        let is_lost = |inspection: &Inspection| matches!(inspection.outcome, InspectionOutcome::Unavailable(_));
-        let is_news = matches!(judgement.verdict, Verdict::Unknown | Verdict::Fails);
-        is_news && (image.is_incomplete() || inspections.iter().any(is_lost))
+/// Inspects the programs that the verdict depends on.
+async fn inspect_programs(
+    registry: &impl Registry,
+    image: &Image,
+    intent: &Intent,
+    depth: InspectionDepth,
+    inspector: &Inspector,
+    deadline: Option<Instant>,
+) -> Result<Vec<Inspection>, RegistryError> {
+    let candidates = intent.candidates();
+    // If no declaration is valid, the verdict does not depend on the program.
+    if depth < InspectionDepth::Program || candidates.is_empty() && intent.is_declared() {
+        return Ok(Vec::new());
     }
-
-    /// What there is to say of it.
-    #[must_use]
-    pub fn report(&self, place: ReportContext<'_>) -> Report {
-        match self {
-            Self::Judged { judgement, image, inspections, .. } => {
-                Report::from_judgement(place, image.as_ref(), inspections, judgement)
-            }
-            Self::Ignored(why, image) => Report::from_ignored(place, image.as_ref(), *why),
+    match inspector.inspect(registry, image, &candidates, deadline).await {
+        // An image that fails by its declared platform alone is reported now: a retry may find out nothing more.
+        Err(error)
+            if !matches!(error, RegistryError::RepositoryNotFound { .. })
+                && verdict::judge(intent, image, &[]).verdict == Verdict::Fails =>
+        {
+            Ok(Inspector::undetermined_inspections(image, &candidates, &error_chain(&error)))
         }
+        inspected => inspected,
     }
+}
+
+fn has_missing_part(judgement: &Judgement, image: &Image, inspections: &[Inspection]) -> bool {
+    let is_missing = |inspection: &Inspection| matches!(inspection.outcome, InspectionOutcome::Unavailable(_));
+    let needs_attention = matches!(judgement.verdict, Verdict::Unknown | Verdict::Fails);
+    needs_attention && (image.is_incomplete() || inspections.iter().any(is_missing))
 }

@@ -1,34 +1,32 @@
-//! The kernel's answers, of which execve(2) can give these.
-//!
-//! Does not know when which one is given.
+//! The error numbers with which execve(2) can refuse to start a program.
 
 use std::fmt;
 
-/// Why a program was not started.
+/// An error number of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Errno {
-    /// No such file, or a link that leads nowhere.
+    /// A file does not exist, or a symbolic link is dangling.
     NoEntry,
-    /// A loader that is shorter than the header of a program.
+    /// The loader is shorter than an ELF header.
     InputOutput,
-    /// Nothing that the kernel can start.
+    /// The kernel has no handler for this file format.
     ExecFormat,
-    /// Not executable, no regular file, or a directory that may not be searched.
+    /// The file is not executable or not regular, or a directory may not be searched.
     Access,
-    /// A file in the place of a directory.
+    /// A component of the path is not a directory.
     NotDirectory,
-    /// An offset beyond what a file can have.
+    /// An offset is larger than any file can be.
     Invalid,
-    /// A name of more than 255 bytes, or a path of more than 4095.
+    /// A component is longer than 255 bytes, or the path longer than 4,095.
     NameTooLong,
-    /// More than forty links, or scripts that are interpreted by scripts more than five deep.
+    /// More than 40 symbolic links, or more than five nested script interpreters.
     Loop,
-    /// A loader that is none, or one for another processor.
+    /// The loader is not an ELF file, or is built for another processor.
     LibraryBad,
 }
 
-/// Names and numbers as in `include/uapi/asm-generic/errno-base.h` and `errno.h`, which amd64 and arm64 share; words as
-/// Go has them, in which container runtimes are written.
+/// Names and numbers of `include/uapi/asm-generic/errno-base.h` and `errno.h`, the same on amd64 and arm64; messages of
+/// Go's package `syscall`, because container runtimes are written in Go. glibc and musl capitalize them.
 const TABLE: [(Errno, &str, i32, &str); 9] = [
     (Errno::NoEntry, "ENOENT", 2, "no such file or directory"),
     (Errno::InputOutput, "EIO", 5, "input/output error"),
@@ -43,30 +41,29 @@ const TABLE: [(Errno, &str, i32, &str); 9] = [
 
 impl Errno {
     fn table_entry(self) -> (&'static str, i32, &'static str) {
-        let row = TABLE.iter().find(|(errno, ..)| *errno == self);
-        row.map(|(_, name, number, words)| (*name, *number, *words))
-            .expect("the table has every variant; a test counts")
+        let (_, name, number, message) = TABLE[self as usize];
+        (name, number, message)
     }
 
-    /// Its name in C, such as `ENOENT`.
+    /// Returns the C name, for example `ENOENT`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.table_entry().0
     }
 
-    /// Its number on Linux.
+    /// Returns the number on Linux.
     #[must_use]
     pub fn number(self) -> i32 {
         self.table_entry().1
     }
 
-    /// What programs print for it.
+    /// Returns the message that Go programs print.
     #[must_use]
     pub fn message(self) -> &'static str {
         self.table_entry().2
     }
 
-    /// The one with this number.
+    /// Returns the error with this number, if execve(2) can return it.
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
         TABLE.iter().find(|(_, _, known, _)| *known == number).map(|(errno, ..)| *errno)
@@ -84,13 +81,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_leads_back_to_its_row_and_the_system_knows_it_by_the_same_words() {
-        for (place, (errno, name, number, words)) in TABLE.into_iter().enumerate() {
-            assert_eq!(errno as usize, place, "the table stands in the order of the variants");
-            assert_eq!((errno.name(), errno.number(), errno.message()), (name, number, words));
+    fn table_agrees_with_variants_and_system_messages() {
+        for (index, (errno, name, number, message)) in TABLE.into_iter().enumerate() {
+            assert_eq!(errno as usize, index, "the table has the order of the variants");
+            assert_eq!((errno.name(), errno.number(), errno.message()), (name, number, message));
             assert_eq!(Errno::from_number(number), Some(errno));
             let system = std::io::Error::from_raw_os_error(number).to_string().to_lowercase();
-            assert!(system.starts_with(words), "{system}");
+            assert!(system.starts_with(message), "{system}");
         }
         assert_eq!(Errno::LibraryBad as usize, TABLE.len() - 1, "the last variant has the last row");
         assert_eq!(Errno::from_number(0), None);

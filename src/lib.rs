@@ -1,30 +1,47 @@
-//! Will this container image start where it is meant to run?
+//! Predicts whether a container image will start on the runtime that it is intended for.
 //!
-//! `ecr-preflight` answers that seconds after a push to Amazon ECR, as an AWS Lambda function, and at the command line.
-//! Read this page, then [`handler`], then the room of interest; nothing else is needed to find one's way.
+//! `ecr-preflight` is an AWS Lambda function that checks every image seconds after it is pushed to Amazon ECR, and a
+//! command-line tool that does the same check on demand. Typical findings are an arm64 image for an amd64 service, and a
+//! program that is missing, not executable or built for another architecture than the image declares.
 //!
-//! The modules stand in reading order, which is also the order of the work: an event names an image
-//! ([`event`]), the runtimes that it is meant for are found ([`intent`]), the image is read ([`registry`], [`image`]),
-//! the two are held against each other ([`verdict`]), and what there is to say is worded ([`report`]), written on the
-//! image ([`mark`]), sent ([`notify`]) and written down ([`journal`]).
+//! To read the code, start with [`handle`](lambda::handler::EventHandler::handle), which processes one event from start to
+//! end, then open the module that you are interested in.
 //!
-//! **Invariants.**
+//! # Modules
 //!
-//! - A room knows only the rooms above it; a test holds it to that.
-//! - [`reference`](mod@reference), [`platform`], [`runtime`], [`event`], [`intent`], [`verdict`], [`report`] and
-//!   [`settings`] are pure: no clock, no environment, no network.
-//! - What is not known is said, never assumed. In particular there is no default architecture anywhere.
-//! - `Err` means "try again", and the event is retried. A verdict means "this is known", including what could not be
-//!   told and why.
-//! - Of the function, only [`mark`] and [`notify`] write, and neither removes anything. The command-line tool writes one
-//!   thing, a repository's declaration, and only what it has shown and was told to write.
+//! The modules are declared in the order in which an image passes through them:
+//!
+//! 1. [`event`] parses an event and identifies the image; [`name`] and [`platform`] define its names.
+//! 2. [`intent`] determines the [`runtime`]s that the image is intended for. [`settings`] sets the defaults and limits.
+//! 3. [`registry`] reads manifests and blobs; [`aws`] creates the clients. [`oci`] parses what was read.
+//! 4. [`inspect`] reads the layers and predicts the start of the program. It uses [`layers`] and [`rootfs`] for the
+//!    filesystem, [`elf`], [`shell`] and [`errno`] for single files, [`exec`] for the kernel's answer to `execve`, and
+//!    [`launch`] to follow wrapper scripts to the program that they start.
+//! 5. [`verdict`] compares the image and the inspections with the intended runtimes.
+//! 6. [`report`] contains the result and its output formats.
+//! 7. [`check`](mod@check) runs steps 2 to 6 for one image. The function and the command line share it.
+//! 8. [`lambda`] handles an event: it calls `check`, writes verdict tags, sends the message and writes the log line.
+//!
+//! The feature `cli` adds `declare`, which writes a repository's declaration, and `cli`, the command-line tool.
+//!
+//! # Invariants
+//!
+//! - A module imports only modules above it in this file, and files do not import each other in cycles. A test checks both.
+//! - [`text`], [`name`], [`platform`], [`runtime`], [`intent`], [`event`], [`settings`], [`verdict`] and [`report`] are
+//!   pure: no clock, no environment, no input or output.
+//! - What is unknown is reported as unknown, with the reason. There is no default architecture.
+//! - An image is identified by its digest, and every manifest and blob is verified against its digest.
+//! - Image content is untrusted: its size, number of files, nesting, memory and time are limited.
+//! - An `Err` means "retry": the event is delivered again. A verdict is a result, even if it is `unknown`.
+//! - The function writes only verdict tags and messages, and it never removes anything. The command line changes only a
+//!   repository's declaration, after showing the change.
 
 pub mod text;
 pub mod name;
 pub mod platform;
+pub mod event;
 pub mod runtime;
 pub mod intent;
-pub mod event;
 pub mod settings;
 pub mod aws;
 pub mod registry;

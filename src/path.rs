@@ -1,15 +1,18 @@
-//! The names of an archive, brought into the form that a root filesystem keeps.
-//!
-//! Does not follow links.
+//! Operations on paths as bytes. They work on the text alone and never follow symbolic links.
+
+use std::borrow::Cow;
 
 use crate::settings::{LayerLimits, LimitExceeded};
 
-/// An archive's name as a path from the root: no leading, doubled or closing slashes, no dots, and `..` undone by the
-/// letters, which never leads above the root. That is `filepath.Clean` of the name behind a slash, as containerd
-/// (`applyNaive` in `pkg/archive/tar.go`) and umoci (`UnpackEntry`) have it.
+/// The longest path, with its final NUL: `PATH_MAX` in `include/uapi/linux/limits.h`.
+pub(crate) const PATH_MAX: usize = 4096;
+
+/// Converts an archive's name to a path from the root: without leading, doubled or trailing slashes, `.` removed, and
+/// `..` resolved in the text, which never leads above the root. That is `filepath.Clean` of the name after a slash, as
+/// in containerd (`applyNaive` in `pkg/archive/tar.go`) and umoci (`UnpackEntry`).
 ///
 /// # Errors
-/// Where it is longer or deeper than the limits; it is not looked at then.
+/// The name is longer or deeper than the limits. It is not processed further.
 pub(crate) fn clean_archive_path(name: &[u8], limits: &LayerLimits) -> Result<Vec<u8>, LimitExceeded> {
     if name.len() > limits.path {
         return Err(LimitExceeded::Path(limits.path));
@@ -31,17 +34,17 @@ pub(crate) fn clean_archive_path(name: &[u8], limits: &LayerLimits) -> Result<Ve
     Ok(path)
 }
 
-/// The components of a path or a link's target: what stands between slashes and is no single dot.
+/// Returns the components of a path or link target, without empty ones and `.`.
 pub(crate) fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|component| !component.is_empty() && *component != b".")
 }
 
-/// Goes one component up; the root is its own parent.
+/// Removes the last component. The root is its own parent.
 pub(crate) fn pop_component(path: &mut Vec<u8>) {
     path.truncate(split_parent(path).0.len());
 }
 
-/// Goes one component down.
+/// Appends a component.
 pub(crate) fn push_component(path: &mut Vec<u8>, component: &[u8]) {
     if !path.is_empty() {
         path.push(b'/');
@@ -49,9 +52,19 @@ pub(crate) fn push_component(path: &mut Vec<u8>, component: &[u8]) {
     path.extend_from_slice(component);
 }
 
-/// The directory that a clean path lies in, and its name there.
+/// Splits a path at its last slash into the parent directory and the name.
 pub(crate) fn split_parent(path: &[u8]) -> (&[u8], &[u8]) {
     path.iter().rposition(|byte| *byte == b'/').map_or((&[], path), |slash| (&path[..slash], &path[slash + 1..]))
+}
+
+/// Adds the leading slash that a [`Rootfs`](crate::rootfs::Rootfs) leaves out.
+pub(crate) fn to_absolute(path: &[u8]) -> Vec<u8> {
+    [b"/", path].concat()
+}
+
+/// Converts a path to text for a message.
+pub(crate) fn display_path(path: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(path)
 }
 
 #[cfg(test)]
@@ -59,39 +72,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_become_paths_below_the_root() {
+    fn archive_names_become_clean_paths() {
         for (name, path) in [
-            ("a", "a"),
-            ("./a/b/", "a/b"),
-            ("/a//b", "a/b"),
-            ("a/./b/../c", "a/c"),
-            ("../../etc/passwd", "etc/passwd"),
-            ("a/../..", ""),
-            ("./", ""),
-            ("", ""),
-            ("...", "..."),
+            (b"a".as_slice(), b"a".as_slice()),
+            (b"./a/b/", b"a/b"),
+            (b"/a//b", b"a/b"),
+            (b"a/./b/../c", b"a/c"),
+            (b"../../etc/passwd", b"etc/passwd"),
+            (b"a/../..", b""),
+            (b"./", b""),
+            (b"", b""),
+            (b"...", b"..."),
+            (b"./\xff\xfe/x", b"\xff\xfe/x"),
         ] {
-            assert_eq!(clean_archive_path(name.as_bytes(), &LayerLimits::default()), Ok(path.into()), "{name}");
+            assert_eq!(clean_archive_path(name, &LayerLimits::default()), Ok(path.into()), "{}", display_path(name));
         }
     }
 
     #[test]
-    fn what_is_no_text_is_kept() {
-        assert_eq!(clean_archive_path(b"./\xff\xfe/x", &LayerLimits::default()), Ok(b"\xff\xfe/x".to_vec()));
-    }
-
-    #[test]
-    fn paths_too_long_or_too_deep_are_refused_at_once() {
+    fn long_and_deep_paths_are_refused() {
         let limits = LayerLimits::default();
-        assert_eq!(clean_archive_path(&b"a/".repeat(100_000), &limits), Err(LimitExceeded::Path(limits.path)));
-        assert_eq!(
-            clean_archive_path(&b"a/".repeat(limits.depth), &limits).map(|path| path.len()),
-            Ok(2 * limits.depth - 1)
-        );
-        assert_eq!(
-            clean_archive_path(&b"a/".repeat(limits.depth + 1), &limits),
-            Err(LimitExceeded::Depth(limits.depth))
-        );
-        assert_eq!(clean_archive_path(&b"a/../".repeat(limits.depth + 1), &limits), Ok(Vec::new()));
+        let clean = |name: &[u8], count| clean_archive_path(&name.repeat(count), &limits).map(|path| path.len());
+        assert_eq!(clean(b"a/", 100_000), Err(LimitExceeded::Path(limits.path)));
+        assert_eq!(clean(b"a/", limits.depth), Ok(2 * limits.depth - 1));
+        assert_eq!(clean(b"a/", limits.depth + 1), Err(LimitExceeded::Depth(limits.depth)));
+        assert_eq!(clean(b"a/../", limits.depth + 1), Ok(0));
     }
 }

@@ -1,13 +1,12 @@
-//! A platform: operating system, architecture, variant, normalised as containerd does.
+//! A platform: operating system, architecture and variant, normalised as in containerd.
 //!
-//! Does not know where it runs. What is not known stays empty; nothing is filled in.
+//! A part that is missing or malformed is unknown; it is never replaced by a default.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What a descriptor or a config claims to be made for. A part that was not given, or that no container tool could
-/// have meant, is unknown; it is never replaced by a default.
+/// The platform that an image config or an index descriptor declares. Unknown parts are empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Platform {
     os: String,
@@ -15,13 +14,12 @@ pub struct Platform {
     variant: String,
 }
 
-/// What a part may be made of: containerd's `specifierRe` in `platforms.go`. Anything else in a label is hostile or
-/// broken, and must reach neither a command that we print nor a tag that we write.
+/// The longest part of a platform, in bytes. Its characters are limited too, by `specifierRe` in `platforms.go` of
+/// containerd. Anything else is malicious or broken and must not reach a command that we print or a tag that we write.
 const MAX_PART_BYTES: usize = 32;
 
-/// Other spellings of an architecture, with the variant that each implies: containerd's `normalizeArch` in
-/// `database.go`.
-const ARCHITECTURE_ALIASES: [(&str, &str, &str); 7] = [
+/// Other spellings of an architecture, with the variant that each implies: `normalizeArch` in `database.go` of containerd.
+pub(crate) const ARCHITECTURE_ALIASES: [(&str, &str, &str); 7] = [
     ("x86_64", "amd64", ""),
     ("x86-64", "amd64", ""),
     ("aarch64", "arm64", ""),
@@ -31,7 +29,7 @@ const ARCHITECTURE_ALIASES: [(&str, &str, &str); 7] = [
     ("armel", "arm", "v6"),
 ];
 
-/// Variants that say no more than the architecture alone does, in the same source.
+/// Variants that are the default of their architecture and are therefore dropped, from the same function.
 const DEFAULT_VARIANTS: [(&str, &str); 4] = [("amd64", "v1"), ("arm64", "v8"), ("arm64", "8"), ("arm64", "v8.0")];
 
 impl Platform {
@@ -44,12 +42,12 @@ impl Platform {
     /// Normalises the three parts as found in a descriptor or a config.
     #[must_use]
     pub fn new(os: &str, architecture: &str, variant: &str) -> Self {
-        let os = match normalize_part(os).as_str() {
-            "macos" => "darwin".to_owned(),
-            os => os.to_owned(),
-        };
-        let (mut architecture, mut variant) = (normalize_part(architecture), normalize_part(variant));
-        if let Some((_, name, implied)) = ARCHITECTURE_ALIASES.iter().find(|(spelling, ..)| *spelling == architecture) {
+        let (mut os, mut architecture, mut variant) =
+            (normalize_part(os), normalize_part(architecture), normalize_part(variant));
+        if os == "macos" {
+            "darwin".clone_into(&mut os);
+        }
+        if let Some((_, name, implied)) = ARCHITECTURE_ALIASES.iter().find(|(alias, ..)| *alias == architecture) {
             (*name).clone_into(&mut architecture);
             if !implied.is_empty() {
                 (*implied).clone_into(&mut variant);
@@ -68,32 +66,32 @@ impl Platform {
         Self { os, architecture, variant }
     }
 
-    /// The operating system; empty where unknown.
+    /// The operating system; empty if unknown.
     #[must_use]
     pub fn os(&self) -> &str {
         &self.os
     }
 
-    /// The architecture; empty where unknown.
+    /// The architecture; empty if unknown.
     #[must_use]
     pub fn architecture(&self) -> &str {
         &self.architecture
     }
 
-    /// The variant; empty where none was given or the architecture implies it.
+    /// The variant; empty if none was given or it is the architecture's default.
     #[must_use]
     pub fn variant(&self) -> &str {
         &self.variant
     }
 
-    /// Whether operating system and architecture are both known.
+    /// Whether the operating system and the architecture are both known.
     #[must_use]
     pub fn is_known(&self) -> bool {
         !self.os.is_empty() && !self.architecture.is_empty()
     }
 
-    /// Whether the two contradict each other: both know a part, and differ in it. Variants are not compared: configs
-    /// commonly leave them out.
+    /// Whether both platforms know the operating system or the architecture, and differ in it. Variants are not compared,
+    /// because configs commonly omit them.
     #[must_use]
     pub fn contradicts(&self, other: &Self) -> bool {
         let differ = |a: &str, b: &str| !a.is_empty() && !b.is_empty() && a != b;
@@ -101,18 +99,20 @@ impl Platform {
     }
 }
 
-/// A part in lower case; empty where it is missing, says `unknown`, or is not a word.
+/// The part in lower case; empty if it is missing, `unknown` or malformed.
 fn normalize_part(text: &str) -> String {
-    let is_word =
+    let is_valid =
         text.len() <= MAX_PART_BYTES && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c));
     let lower = text.to_ascii_lowercase();
-    if is_word && lower != "unknown" { lower } else { String::new() }
+    if is_valid && lower != "unknown" { lower } else { String::new() }
 }
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |part: &str| if part.is_empty() { "unknown".to_owned() } else { part.to_owned() };
-        write!(f, "{}/{}", name(&self.os), name(&self.architecture))?;
+        fn shown(part: &str) -> &str {
+            if part.is_empty() { "unknown" } else { part }
+        }
+        write!(f, "{}/{}", shown(&self.os), shown(&self.architecture))?;
         if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
     }
 }
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_are_normalised_as_containerd_does() {
+    fn platforms_are_normalised_as_in_containerd() {
         for (os, architecture, variant, shown) in [
             ("linux", "amd64", "", "linux/amd64"),
             ("linux", "x86_64", "", "linux/amd64"),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_not_a_word_stays_unknown() {
+    fn missing_and_malformed_parts_are_unknown() {
         for (os, architecture, shown) in [
             ("", "", "unknown/unknown"),
             ("linux", "", "linux/unknown"),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_both_know_can_contradict() {
+    fn only_known_parts_can_contradict() {
         let contradicts = |a: &str, b: &str| Platform::linux(a).contradicts(&Platform::linux(b));
         assert!(contradicts("amd64", "arm64"));
         assert!(!contradicts("amd64", ""));

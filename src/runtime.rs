@@ -1,6 +1,4 @@
-//! Where an image is meant to run: one table, one entry a runtime.
-//!
-//! Does not know who declared it, nor any particular image.
+//! The runtimes that an image can be intended for: one table, one entry for each.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::platform::Platform;
 use crate::text::sanitize_quoted;
 
-/// A runtime that an image can be meant for.
+/// A runtime that an image can be intended for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Runtime {
     /// Amazon ECS (Fargate, EC2, managed instances, Express Mode) on `x86_64`.
@@ -29,7 +27,7 @@ pub enum Runtime {
     LinuxArm64,
 }
 
-/// A service, whatever its architecture: what decides the words of a failure and what else is refused.
+/// A service, regardless of the architecture. It determines the error message of a failure and which images are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
     /// Amazon ECS.
@@ -38,26 +36,26 @@ pub enum Service {
     AppRunner,
     /// AWS Lambda.
     Lambda,
-    /// Any container host.
+    /// Any container host with Linux. Image tags do not declare it; see [`crate::intent::Intent::from_tag`].
     Linux,
 }
 
-/// What is particular to one runtime.
+/// The properties of a runtime.
 #[derive(Debug)]
 pub struct RuntimeProfile {
     /// The runtime itself.
     pub runtime: Runtime,
-    /// Its stable name, as in JSON.
+    /// The name, as declared and in JSON: the service, and its architecture if it has more than one.
     pub name: &'static str,
-    /// Its name in a sentence.
+    /// The name in a sentence.
     pub title: &'static str,
-    /// Its service.
+    /// The service.
     pub service: Service,
-    /// Its architecture, as a platform names it.
+    /// The architecture, as a platform names it.
     pub architecture: &'static str,
 }
 
-/// Every runtime, in the order in which help and suggestions list them.
+/// Every runtime, in the order of [`Runtime`] and of help and suggestions.
 pub const RUNTIMES: [RuntimeProfile; 7] = [
     profile(Runtime::EcsAmd64, "ecs/amd64", "ECS on amd64", Service::Ecs, "amd64"),
     profile(Runtime::EcsArm64, "ecs/arm64", "ECS on arm64", Service::Ecs, "arm64"),
@@ -68,17 +66,8 @@ pub const RUNTIMES: [RuntimeProfile; 7] = [
     profile(Runtime::LinuxArm64, "linux/arm64", "Linux on arm64", Service::Linux, "arm64"),
 ];
 
-/// The names of the services; the first of each is the stable one.
-const SERVICE_ALIASES: [(Service, &[&str]); 4] = [
-    (Service::Ecs, &["ecs", "fargate", "ecs-express"]),
-    (Service::AppRunner, &["apprunner"]),
-    (Service::Lambda, &["lambda"]),
-    (Service::Linux, &["linux"]),
-];
-
-/// The spellings of the architectures; the first of each is the stable one.
-const RUNTIME_ARCHITECTURES: [(&str, &[&str]); 2] =
-    [("amd64", &["amd64", "x86_64", "x86-64"]), ("arm64", &["arm64", "aarch64"])];
+/// Other names of services; the name itself is the first part of [`RuntimeProfile::name`].
+const SERVICE_ALIASES: [(&str, Service); 2] = [("fargate", Service::Ecs), ("ecs-express", Service::Ecs)];
 
 const fn profile(
     runtime: Runtime,
@@ -91,80 +80,80 @@ const fn profile(
 }
 
 impl Service {
-    /// Whether the service takes an index (a manifest list) at all. Lambda does not: "Create a function using a
-    /// container image", requirements, of the Lambda developer guide.
+    /// Whether the service accepts an image index (a manifest list). Lambda does not: "Create a Lambda function using a
+    /// container image", requirements, in the AWS Lambda developer guide.
     #[must_use]
     pub fn accepts_index(self) -> bool {
         self != Self::Lambda
     }
 
-    /// The service of this name, in lower case.
+    /// The service with this name or alias, in lower case.
     #[must_use]
     pub fn from_name(text: &str) -> Option<Self> {
-        SERVICE_ALIASES.iter().find(|(_, names)| names.contains(&text)).map(|(service, _)| *service)
+        let named = RUNTIMES.iter().find(|profile| profile.name.split('/').next() == Some(text));
+        let alias = || SERVICE_ALIASES.iter().find(|(alias, _)| *alias == text).map(|(_, service)| *service);
+        named.map(|profile| profile.service).or_else(alias)
     }
 }
 
-/// The stable name of an architecture in one of its spellings, in lower case.
+/// The architecture of a runtime with this spelling, in lower case, as a platform names it.
 #[must_use]
 pub fn normalize_architecture(text: &str) -> Option<&'static str> {
-    RUNTIME_ARCHITECTURES.iter().find(|(_, names)| names.contains(&text)).map(|(name, _)| *name)
+    let platform = Platform::linux(text);
+    RUNTIMES.iter().map(|profile| profile.architecture).find(|architecture| *architecture == platform.architecture())
 }
 
 impl Runtime {
-    /// This runtime's entry in the table.
+    /// The runtime's entry in [`RUNTIMES`].
     #[must_use]
     pub fn profile(self) -> &'static RuntimeProfile {
-        RUNTIMES.iter().find(|profile| profile.runtime == self).expect("the table has every runtime")
+        &RUNTIMES[self as usize]
     }
 
-    /// The platform that it runs.
+    /// The platform that the runtime runs.
     #[must_use]
     pub fn platform(self) -> Platform {
         Platform::linux(self.profile().architecture)
     }
 
-    /// The runtime of a service on an architecture, where there is one: App Runner has no arm64.
+    /// The runtime of a service on an architecture, if there is one: App Runner has no arm64.
     #[must_use]
     pub fn for_service(service: Service, architecture: &str) -> Option<Self> {
-        let fits = |profile: &&RuntimeProfile| profile.service == service && profile.architecture == architecture;
-        RUNTIMES.iter().find(fits).map(|profile| profile.runtime)
+        let matches = |profile: &&RuntimeProfile| profile.service == service && profile.architecture == architecture;
+        RUNTIMES.iter().find(matches).map(|profile| profile.runtime)
     }
 
-    /// What it makes of an image that claims this platform.
+    /// Whether the runtime can run an image that declares this platform.
     #[must_use]
     pub fn compatibility_with(self, platform: &Platform) -> Compatibility {
-        let wanted = self.profile().architecture;
-        let (os, architecture, variant) = (platform.os(), platform.architecture(), platform.variant());
+        let (os, variant) = (platform.os(), platform.variant());
         if !os.is_empty() && os != "linux" {
             return Compatibility::WrongOs;
         }
-        match (wanted, architecture, variant) {
-            (_, "", _) => Compatibility::Unknown("its architecture is not stated"),
-            ("amd64", "386", _) => {
-                Compatibility::Unknown("a 386 image starts only where the host runs 32-bit programs")
+        match (self.profile().architecture, platform.architecture()) {
+            (_, "") => Compatibility::Unknown("its architecture is unknown"),
+            ("amd64", "386") => Compatibility::Unknown("a 386 image starts only if the host runs 32-bit programs"),
+            ("arm64", "arm") => {
+                Compatibility::Unknown("a 32-bit arm image starts only if the host runs 32-bit programs")
             }
-            ("arm64", "arm", _) => {
-                Compatibility::Unknown("a 32-bit arm image starts only where the host runs 32-bit programs")
-            }
-            (wanted, architecture, _) if wanted != architecture => Compatibility::WrongArchitecture,
-            _ if os.is_empty() => Compatibility::Unknown("its operating system is not stated"),
-            (_, _, "") => Compatibility::Compatible,
-            _ => Compatibility::Unknown("its variant asks more of the processor than every host has"),
+            (required, architecture) if required != architecture => Compatibility::WrongArchitecture,
+            _ if os.is_empty() => Compatibility::Unknown("its operating system is unknown"),
+            _ if variant.is_empty() => Compatibility::Compatible,
+            _ => Compatibility::Unknown("its variant requires processor features that not every host has"),
         }
     }
 }
 
-/// How a platform suits a runtime.
+/// Whether a platform suits a runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compatibility {
-    /// It is what the runtime runs.
+    /// The platform is the one that the runtime runs.
     Compatible,
-    /// It is made for another operating system.
+    /// The operating system is another one.
     WrongOs,
-    /// It is made for another architecture.
+    /// The architecture is another one.
     WrongArchitecture,
-    /// It cannot be told from the platform alone, because …
+    /// The platform alone does not determine it, for this reason.
     Unknown(&'static str),
 }
 
@@ -180,57 +169,55 @@ impl Serialize for Runtime {
     }
 }
 
-/// The word names no runtime; with the valid spellings nearest to it.
+/// The word is not the name of a runtime.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` names no runtime; did you mean {}?", .nearest.iter().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(" or "))]
+#[error("unknown runtime `{word}`; did you mean {}?", .nearest.iter().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(" or "))]
 pub struct RuntimeError {
-    /// What was written, cut to 100 characters.
+    /// The word, sanitized and truncated to 100 characters.
     pub word: String,
-    /// The nearest valid spellings: at least one, best first.
+    /// The runtimes with the most similar names: at least one, in the order of [`RUNTIMES`].
     pub nearest: Vec<Runtime>,
 }
 
 impl FromStr for Runtime {
     type Err = RuntimeError;
 
-    /// Reads `service/architecture`, with `/`, `:` or `-` between them, in any case; `apprunner` alone.
+    /// Parses `service/architecture`, with `/`, `:` or `-` as the separator and in any case, or `apprunner` alone.
     fn from_str(text: &str) -> Result<Self, RuntimeError> {
         let word = text.to_ascii_lowercase();
-        let named = |(at, separator): (usize, char)| {
+        let parse_at = |(at, separator): (usize, char)| {
             let service = Service::from_name(&word[..at])?;
             Self::for_service(service, normalize_architecture(&word[at + separator.len_utf8()..])?)
         };
         if word == "apprunner" {
             return Ok(Self::AppRunner);
         }
-        let mut splits = word.char_indices().filter(|(_, c)| matches!(c, '/' | ':' | '-'));
-        splits.find_map(named).ok_or_else(|| RuntimeError {
+        let mut separators = word.char_indices().filter(|(_, c)| matches!(c, '/' | ':' | '-'));
+        separators.find_map(parse_at).ok_or_else(|| RuntimeError {
             word: sanitize_quoted(text),
             nearest: suggest_runtimes(&word.chars().take(100).collect::<String>()),
         })
     }
 }
 
-/// The valid spellings nearest to a word: those of the service or of the architecture that it names, else those at the
-/// least edit distance.
+/// The runtimes of the service or architecture that the word names, otherwise those with the smallest edit distance.
 fn suggest_runtimes(word: &str) -> Vec<Runtime> {
-    let having = |fits: &dyn Fn(&RuntimeProfile) -> bool| -> Vec<Runtime> {
-        RUNTIMES.iter().filter(|profile| fits(profile)).map(|profile| profile.runtime).collect()
+    let select = |is_selected: &dyn Fn(&RuntimeProfile) -> bool| -> Vec<Runtime> {
+        RUNTIMES.iter().filter(|profile| is_selected(profile)).map(|profile| profile.runtime).collect()
     };
+    if let Some(architecture) = normalize_architecture(word) {
+        return select(&|profile| profile.architecture == architecture && profile.service == Service::Linux);
+    }
     let head = word.split(['/', ':', '-']).next().unwrap_or(word);
     let tail = word.rsplit(['/', ':']).next().unwrap_or(word);
-    if let Some(architecture) = normalize_architecture(word) {
-        return having(&|p| p.architecture == architecture && p.service == Service::Linux);
-    }
-    let edits = |name: &str| strsim::osa_distance(word, name);
     if let Some(service) = Service::from_name(word).or_else(|| Service::from_name(head)) {
-        let of_service = having(&|p| p.service == service);
-        let close = |runtime: &Runtime| strsim::osa_distance(tail, runtime.profile().architecture) <= 2;
-        let closest: Vec<Runtime> = of_service.iter().copied().filter(close).collect();
-        return if head == word || closest.len() != 1 { of_service } else { closest };
+        let is_close = |profile: &RuntimeProfile| strsim::osa_distance(tail, profile.architecture) <= 2;
+        let close = select(&|profile| profile.service == service && is_close(profile));
+        return if head == word || close.len() != 1 { select(&|profile| profile.service == service) } else { close };
     }
-    let least = RUNTIMES.iter().map(|profile| edits(profile.name)).min().unwrap_or_default();
-    having(&|p| edits(p.name) == least)
+    let distance = |profile: &RuntimeProfile| strsim::osa_distance(word, profile.name);
+    let smallest = RUNTIMES.iter().map(distance).min();
+    select(&|profile| Some(distance(profile)) == smallest)
 }
 
 #[cfg(test)]
@@ -238,15 +225,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_read_back() {
+    fn every_runtime_parses_from_its_name() {
         for profile in &RUNTIMES {
             assert_eq!(profile.name.parse(), Ok(profile.runtime));
+            assert_eq!(Service::from_name(profile.name.split('/').next().unwrap()), Some(profile.service));
             assert_eq!(profile.runtime.to_string(), profile.name);
         }
     }
 
     #[test]
-    fn good_spellings_are_read() {
+    fn alternative_spellings_parse() {
         for (text, name) in [
             ("ecs/x86_64", "ecs/amd64"),
             ("ecs/x86-64", "ecs/amd64"),
@@ -267,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_spellings_get_the_nearest_good_ones() {
+    fn unknown_names_get_suggestions() {
         for (text, nearest) in [
             ("ecs", "`ecs/amd64` or `ecs/arm64`"),
             ("fargate", "`ecs/amd64` or `ecs/arm64`"),
@@ -283,24 +271,24 @@ mod tests {
             ("ecs/s390x", "`ecs/amd64` or `ecs/arm64`"),
         ] {
             let message = text.parse::<Runtime>().unwrap_err().to_string();
-            assert_eq!(message, format!("`{text}` names no runtime; did you mean {nearest}?"));
+            assert_eq!(message, format!("unknown runtime `{text}`; did you mean {nearest}?"));
         }
-        for hostile in ["", "/", "é/arm64", "ecs/é", "-", "ecs-", &"é".repeat(1000)] {
-            assert!(!hostile.parse::<Runtime>().unwrap_err().nearest.is_empty(), "{hostile}");
+        for invalid in ["", "/", "é/arm64", "ecs/é", "-", "ecs-", &"é".repeat(1000)] {
+            assert!(!invalid.parse::<Runtime>().unwrap_err().nearest.is_empty(), "{invalid}");
         }
     }
 
     #[test]
-    fn a_platform_suits_differs_or_cannot_be_told() {
+    fn compatibility_with_a_platform() {
         use Compatibility::{Compatible, WrongArchitecture, WrongOs};
-        let fit = |runtime: Runtime, os, architecture, variant| {
+        let check = |runtime: Runtime, os, architecture, variant| {
             runtime.compatibility_with(&Platform::new(os, architecture, variant))
         };
-        assert_eq!(fit(Runtime::EcsArm64, "linux", "aarch64", "v8"), Compatible);
-        assert_eq!(fit(Runtime::EcsArm64, "linux", "amd64", ""), WrongArchitecture);
-        assert_eq!(fit(Runtime::AppRunner, "", "arm64", ""), WrongArchitecture);
-        assert_eq!(fit(Runtime::EcsAmd64, "windows", "amd64", ""), WrongOs);
-        assert_eq!(fit(Runtime::EcsAmd64, "linux", "s390x", ""), WrongArchitecture);
+        assert_eq!(check(Runtime::EcsArm64, "linux", "aarch64", "v8"), Compatible);
+        assert_eq!(check(Runtime::EcsArm64, "linux", "amd64", ""), WrongArchitecture);
+        assert_eq!(check(Runtime::AppRunner, "", "arm64", ""), WrongArchitecture);
+        assert_eq!(check(Runtime::EcsAmd64, "windows", "amd64", ""), WrongOs);
+        assert_eq!(check(Runtime::EcsAmd64, "linux", "s390x", ""), WrongArchitecture);
         for (runtime, os, architecture, variant) in [
             (Runtime::EcsAmd64, "linux", "", ""),
             (Runtime::EcsAmd64, "", "amd64", ""),
@@ -310,7 +298,7 @@ mod tests {
             (Runtime::EcsArm64, "linux", "arm64", "v9"),
         ] {
             assert!(
-                matches!(fit(runtime, os, architecture, variant), Compatibility::Unknown(_)),
+                matches!(check(runtime, os, architecture, variant), Compatibility::Unknown(_)),
                 "{runtime} {architecture}"
             );
         }

@@ -1,37 +1,45 @@
-//! Text as it may be shown: quoted, cut, without control characters, and an error with its causes in one line.
+//! Text for messages: text from untrusted sources made safe to print, and an error with its causes on one line.
 
 use std::fmt::Write as _;
 
-/// What somebody wrote, made fit to stand between backticks in a message: cut to 100 characters, and without what
-/// would disturb a terminal, markup or a line.
+/// Returns the text as it may be printed between backticks in a message: at most 100 characters, sanitized, without
+/// backticks.
 pub(crate) fn sanitize_quoted(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || c == '`' { '\u{fffd}' } else { c }).take(100).collect()
+    sanitize(text, 100).replace('`', "\u{fffd}")
 }
 
-/// The text without what would disturb a terminal or a message, cut at a character boundary.
-pub(crate) fn sanitize(text: &str, most: usize) -> String {
-    let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let shown = |c: char| match c {
+/// Replaces control characters, bidirectional controls and zero-width characters, which would disturb a terminal or
+/// disguise the text. Tabs and line breaks become spaces. The result has at most `max_chars` characters.
+pub(crate) fn sanitize(text: &str, max_chars: usize) -> String {
+    let printable = |c: char| match c {
         '\t' | '\n' | '\r' => ' ',
-        c if hidden(c) => '\u{fffd}',
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
         c => c,
     };
-    text.chars().map(shown).take(most).collect()
+    text.chars().map(printable).take(max_chars).collect()
 }
 
-/// An error and all that lies beneath it, in one line; what says the same again is left out.
+/// Joins an error and its causes with `: `. A cause whose text is already included is left out.
 #[must_use]
 pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            write!(text, ": {said}").expect("a String takes every write");
+    let mut chain = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        let text = cause.to_string();
+        if !chain.contains(&text) {
+            write!(chain, ": {text}").expect("writing to a String never fails");
         }
-        cause = error.source();
     }
-    text
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_text_has_no_controls_or_backticks() {
+        assert_eq!(sanitize_quoted("a`\u{1b}\u{202e}\u{200b}\nb"), "a\u{fffd}\u{fffd}\u{fffd}\u{fffd} b");
+        assert_eq!(sanitize_quoted(&"é".repeat(101)).chars().count(), 100);
+    }
 }

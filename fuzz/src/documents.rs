@@ -4,16 +4,15 @@
 
 use std::time::Duration;
 
-use ecr_preflight::check::check_image;
-use ecr_preflight::check::{ImageCheck, InspectContext};
+use ecr_preflight::check::{ImageOrigin, InspectContext, check_image};
 use ecr_preflight::cli;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::notify;
 use ecr_preflight::oci as image;
 use ecr_preflight::oci::{Image, ImageContent, ImageReadOptions, IndexChild, PlatformImage};
-use ecr_preflight::report::{self, Report, ReportContext};
+use ecr_preflight::platform::Platform;
+use ecr_preflight::report::{self, Report};
 use ecr_preflight::runtime::Runtime;
-use ecr_preflight::settings::Depth;
 use ecr_preflight::settings::LayerLimits;
 use ecr_preflight::settings::{CheckSettings, InspectionLimits};
 use ecr_preflight::verdict::Verdict;
@@ -35,13 +34,14 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 /// The image that the input describes, looked at as far as its configs.
 pub fn manifest(input: &[u8]) {
     let parts = Parts::read(input);
-    let read = |depth, runtimes: &[Runtime]| {
-        let want = ImageReadOptions { depth, platforms: runtimes, label_key: "intended-runtime" };
-        wait(image::read_image(&parts, &parts.manifest, want)).expect("a registry in memory never fails")
+    let read = |compare_children, platforms: Option<&[Platform]>| {
+        let options = ImageReadOptions { compare_children, platforms, label_key: "intended-runtime" };
+        wait(image::read_image(&parts, &parts.manifest, options)).expect("a registry in memory never fails")
     };
-    let labels = read(Depth::Manifest, &[Runtime::EcsArm64]);
-    assert_eq!(read(Depth::Manifest, &[Runtime::EcsArm64]), labels, "read twice");
-    for image in [labels, read(Depth::Config, &[]), read(Depth::Program, &[Runtime::LambdaAmd64])] {
+    let arm64 = [Runtime::EcsArm64.platform()];
+    let declared = read(false, Some(&arm64));
+    assert_eq!(read(false, Some(&arm64)), declared, "read twice");
+    for image in [declared, read(true, None), read(true, Some(&[]))] {
         check(&image);
     }
 }
@@ -88,9 +88,9 @@ pub fn config(input: &[u8]) {
     const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[],
         "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"@0","size":0}}"#;
     let parts = Parts::read(&[b"\n", input, b"\n%%\n", MANIFEST.as_bytes()].concat());
-    let want =
-        ImageReadOptions { depth: Depth::Program, platforms: &[Runtime::EcsAmd64], label_key: "intended-runtime" };
-    check(&wait(image::read_image(&parts, &parts.manifest, want)).expect("a registry in memory never fails"));
+    let amd64 = [Runtime::EcsAmd64.platform()];
+    let options = ImageReadOptions { compare_children: true, platforms: Some(&amd64), label_key: "intended-runtime" };
+    check(&wait(image::read_image(&parts, &parts.manifest, options)).expect("a registry in memory never fails"));
     report_of(&parts);
 }
 
@@ -122,22 +122,22 @@ fn report_of(parts: &Parts) {
         let inspector = Inspector::new(LIMITS, 64 * 1024);
         let by = InspectContext { inspector: &inspector, time_left: Duration::MAX };
         let selector = parts.selector();
-        let found = match wait(check_image(parts, &selector, asked, &rules, by)) {
+        let origin = ImageOrigin::from_reference("oci:image:v1", &selector);
+        let found = match wait(check_image(parts, &origin, asked, &rules, by)) {
             Ok(found) => found,
             Err(error) => panic!("a registry in memory never fails: {error}"),
         };
-        if let ImageCheck::Judged { image: Some(image), .. } = &found {
-            check(image);
+        if let Some(manifest) = &found.manifest {
+            let platforms: Option<Vec<Platform>> =
+                asked.map(|runtimes| runtimes.iter().map(|runtime| runtime.platform()).collect());
+            let options = ImageReadOptions {
+                compare_children: true,
+                platforms: platforms.as_deref(),
+                label_key: &rules.declaration_key,
+            };
+            check(&wait(image::read_image(parts, manifest, options)).expect("the image was read a moment ago"));
         }
-        let place = ReportContext {
-            arrival: None,
-            reference: "oci:image:v1",
-            repository: None,
-            tag: selector.tag(),
-            declaration_key: "intended-runtime",
-            is_platform_only: false,
-        };
-        faces(&found.report(place));
+        faces(&found.report);
     }
 }
 

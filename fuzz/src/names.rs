@@ -110,12 +110,8 @@ pub fn event(input: &[u8]) {
 
 fn drawn(mut draw: Draw<'_>) -> EventBridgeEvent<Value> {
     const KINDS: [&str; 6] = [
-        "ECR Preflight Audit",
-        "ECR Image Action",
-        "ECR Replication Action",
-        "ECR Pull Through Cache Action",
-        "ECR Referrer Action",
-        "ECR Image Scan",
+        "ECR Preflight Audit", "ECR Image Action", "ECR Replication Action", "ECR Pull Through Cache Action",
+        "ECR Referrer Action", "ECR Image Scan",
     ];
     const FIELDS: [(&str, &[&str]); 9] = [
         ("pushed-at", &["2026-11-21T15:21:21Z", "<script>"]),

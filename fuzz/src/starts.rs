@@ -192,12 +192,8 @@ fn program(draw: &mut Draw<'_>) -> Vec<u8> {
     bytes[64] = draw.of(&[3, 1]);
     bytes[72..80].copy_from_slice(&wide.wrapping_add(300).to_le_bytes());
     bytes[96] = draw.of(&[11, 2, 1, 0]);
-    bytes[300..311].copy_from_slice(draw.of(&[
-        b"/lib/ld.so\0",
-        b"/bin/sh\0\0\0\0",
-        b"ld.so.1.2.3",
-        b"/l\0\0\0\0\0\0\0\0\0",
-    ]));
+    bytes[300..311]
+        .copy_from_slice(draw.of(&[b"/lib/ld.so\0", b"/bin/sh\0\0\0\0", b"ld.so.1.2.3", b"/l\0\0\0\0\0\0\0\0\0"]));
     bytes
 }
 

@@ -1,6 +1,4 @@
-//! What an AWS service said when it refused: its code and its message, where it answered at all.
-//!
-//! Does not know which service, nor what the code means.
+//! Errors of AWS calls: the code and message of the service, if it responded.
 
 use std::error::Error;
 
@@ -8,10 +6,31 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
-/// What lay beneath an error.
+/// The cause of an error.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A service's own words.
+/// A call that writes failed, and it is unknown whether it had an effect.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} on {resource} {problem}")]
+pub struct CallError {
+    /// The IAM action of the call.
+    pub action: &'static str,
+    /// The ARN of the resource.
+    pub resource: String,
+    /// How the call failed, and what to do if that is known.
+    pub problem: &'static str,
+    /// The cause.
+    pub source: BoxError,
+}
+
+impl CallError {
+    /// A call that failed for a reason that only the cause explains.
+    pub(crate) fn new(action: &'static str, resource: String, source: impl Into<BoxError>) -> Self {
+        Self { action, resource, problem: "failed", source: source.into() }
+    }
+}
+
+/// An error that a service returned.
 #[derive(Debug, thiserror::Error)]
 #[error("{code}{}{message}", if message.is_empty() { "" } else { ": " })]
 pub(crate) struct ServiceError {
@@ -19,51 +38,44 @@ pub(crate) struct ServiceError {
     message: String,
 }
 
-/// The service's own code, where it answered.
 #[cfg(feature = "cli")]
-pub(crate) fn service_error_code(cause: &BoxError) -> Option<&str> {
-    cause.downcast_ref::<ServiceError>().map(ServiceError::code)
-}
-
 impl ServiceError {
-    /// By what the service names the error, such as `AccessDeniedException`.
-    #[cfg(feature = "cli")]
+    /// The error code of the service, for example `AccessDeniedException`.
     pub(crate) fn code(&self) -> &str {
         &self.code
     }
 }
 
-/// An answer that is neither what was asked for nor an error in the service's own form: a gateway's, for example.
-#[derive(Debug, thiserror::Error)]
-enum UnexpectedResponse {
-    #[error("it answered with status {0}{colon}{1}", colon = if .1.is_empty() { "" } else { ": " })]
-    Status(u16, String),
-    #[error("it answered with status {0}, but what it says cannot be read")]
-    Unreadable(u16),
+/// The error code of the service; `None` if it did not respond.
+#[cfg(feature = "cli")]
+pub(crate) fn service_error_code(cause: &BoxError) -> Option<&str> {
+    cause.downcast_ref::<ServiceError>().map(ServiceError::code)
 }
 
-/// The cause in the service's own words; in the client's, where the service did not answer.
+/// A response that is neither the requested one nor an error of the service, for example from a gateway.
+#[derive(Debug, thiserror::Error)]
+enum UnexpectedResponse {
+    #[error("the response has status {0}{colon}{1}", colon = if .1.is_empty() { "" } else { ": " })]
+    Status(u16, String),
+    #[error("the response with status {0} is malformed")]
+    Malformed(u16),
+}
+
+/// The cause of an SDK error: the service's error if it responded, otherwise the client's.
 pub(crate) fn convert_sdk_error<E>(error: SdkError<E, HttpResponse>) -> BoxError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let said = |error: &E| {
-        let message = error.message().unwrap_or_default().to_owned();
-        error.code().map(|code| ServiceError { code: code.to_owned(), message })
-    };
-    match (error.as_service_error().and_then(said), &error) {
-        (Some(said), _) => said.into(),
-        (None, SdkError::ServiceError(context)) => {
-            let status = context.raw().status();
-            let unnamed = context.err().source().and_then(|source| source.downcast_ref::<ErrorMetadata>());
-            let message = unnamed.and_then(ErrorMetadata::message).unwrap_or_default().to_owned();
-            if status.is_success() {
-                UnexpectedResponse::Unreadable(status.as_u16())
-            } else {
-                UnexpectedResponse::Status(status.as_u16(), message)
-            }
-            .into()
-        }
-        (None, _) => error.into(),
+    let SdkError::ServiceError(context) = &error else { return error.into() };
+    if let Some(code) = context.err().code() {
+        let message = context.err().message().unwrap_or_default().to_owned();
+        return ServiceError { code: code.to_owned(), message }.into();
     }
+    let status = context.raw().status();
+    if status.is_success() {
+        return UnexpectedResponse::Malformed(status.as_u16()).into();
+    }
+    let metadata = context.err().source().and_then(|source| source.downcast_ref::<ErrorMetadata>());
+    let message = metadata.and_then(ErrorMetadata::message).unwrap_or_default().to_owned();
+    UnexpectedResponse::Status(status.as_u16(), message).into()
 }

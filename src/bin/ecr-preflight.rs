@@ -1,6 +1,4 @@
-//! The command-line tool.
-//!
-//! Does nothing itself; [`ecr_preflight::cli`] does.
+//! The command-line tool; everything is in [`ecr_preflight::cli`].
 
 use std::io::{stderr, stdout};
 use std::process::ExitCode;

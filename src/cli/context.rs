@@ -1,6 +1,5 @@
 //! What the commands share: settings, AWS clients for the caller's profile and region, and common options.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use aws_config::imds::region::ImdsRegionProvider;
@@ -15,7 +14,7 @@ use clap::Args;
 use crate::aws::{Aws, connector_with_timeouts, default_connector};
 use crate::inspect::Inspector;
 use crate::runtime::{Runtime, RuntimeError};
-use crate::settings::{CheckSettings, Depth, Settings, SettingsError};
+use crate::settings::{CheckSettings, InspectionDepth, Settings, SettingsError};
 
 /// The version, followed by the commit if it was built in a git repository.
 pub(super) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("ECR_PREFLIGHT_COMMIT"));
@@ -35,7 +34,7 @@ pub(super) struct InspectArguments {
 impl InspectArguments {
     pub(super) fn apply(&self, settings: &mut CheckSettings) {
         if self.no_exec {
-            settings.depth = settings.depth.min(Depth::Config);
+            settings.depth = settings.depth.min(InspectionDepth::Config);
         }
     }
 }
@@ -84,8 +83,7 @@ pub(super) async fn load_aws_with(
 
 /// Reads the settings from the environment, as the function does.
 pub(super) fn load_settings() -> Result<Settings, SettingsError> {
-    let text = |text: OsString| text.to_string_lossy().into_owned();
-    Settings::from_variables(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
+    Settings::from_variables(std::env::vars_os())
 }
 
 /// The endpoint that the environment sets for an AWS service, if any.

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 
 use serde_json::Value;
 
-use crate::lambda::notify::{Message, Notifier, NotifyError};
-use crate::lambda::verdict_tag::{TagOutcome, VerdictTagError, VerdictTagger};
+use crate::aws::service_error::CallError;
+use crate::lambda::notify::{Message, Notifier};
+use crate::lambda::verdict_tag::{TagOutcome, VerdictTagger};
 use crate::name::Tag;
 use crate::registry::Manifest;
 
@@ -23,7 +24,7 @@ impl NotificationPreview {
 }
 
 impl Notifier for &NotificationPreview {
-    async fn send(&self, message: &Message) -> Result<(), NotifyError> {
+    async fn send(&self, message: &Message) -> Result<(), CallError> {
         let card = message.bodies.iter().find(|(name, _)| *name == "https").map_or("", |(_, body)| body);
         let attribute = |(name, values): &(&str, Vec<String>)| format!("{name}={}", values.join(","));
         let attributes: Vec<String> = message.attributes.iter().map(attribute).collect();
@@ -34,7 +35,7 @@ impl Notifier for &NotificationPreview {
 }
 
 impl VerdictTagger for &NotificationPreview {
-    async fn write_tag(&self, manifest: &Manifest, tag: &Tag) -> Result<TagOutcome, VerdictTagError> {
+    async fn write_tag(&self, manifest: &Manifest, tag: &Tag) -> Result<TagOutcome, CallError> {
         self.paragraphs.borrow_mut().push(format!("Tag on {}: {tag}", manifest.digest));
         Ok(TagOutcome::Written)
     }

@@ -4,16 +4,8 @@ use crate::name::{Digest, DigestError, RemoteRepository, RemoteRepositoryError, 
 
 /// The prefixes of containers-transports(5) that are not registries: `dir:x` is not the tag `x` of Docker Hub's `dir`.
 const TRANSPORTS: [&str; 10] = [
-    "atomic:",
-    "containers-storage:",
-    "dir:",
-    "docker-archive:",
-    "docker-daemon:",
-    "oci:",
-    "oci-archive:",
-    "ostree:",
-    "sif:",
-    "tarball:",
+    "atomic:", "containers-storage:", "dir:", "docker-archive:", "docker-daemon:", "oci:", "oci-archive:", "ostree:",
+    "sif:", "tarball:",
 ];
 
 /// The beginning of addresses of Docker Hub's web site.

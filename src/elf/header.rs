@@ -1,27 +1,21 @@
-//! Where the fields of an ELF file lie, in its two classes: `include/uapi/linux/elf.h`.
-//!
-//! Does not look at `e_ident` beyond the magic number: the kernel takes the class from the machine, and so does this.
+//! The fields of an ELF header as the kernel reads them (`include/uapi/linux/elf.h`, `load_elf_binary` in
+//! `fs/binfmt_elf.c`): little endian, and in the class of the machine whatever `e_ident` declares.
 
-/// The layout of headers: of 32 or of 64 bits.
+use super::ident::{EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, MAGIC};
+
+/// The layout of the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     Bits32,
     Bits64,
 }
 
-/// Machines of `include/uapi/linux/elf-em.h` that one of the two hosts starts.
-pub(crate) const EM_386: u16 = 3;
-pub(crate) const EM_486: u16 = 6;
-pub(crate) const EM_ARM: u16 = 40;
-pub(crate) const EM_X86_64: u16 = 62;
-pub(crate) const EM_AARCH64: u16 = 183;
-
 /// The type of the program header that names the loader.
 const PT_INTERP: u64 = 3;
-/// `load_elf_phdrs` takes no more than 64 KiB of program headers.
-const MAX_PROGRAM_HEADERS_BYTES: usize = 65536;
+/// `load_elf_phdrs` accepts at most 64 KiB of program headers.
+const MAX_PROGRAM_HEADERS_BYTES: u64 = 65536;
 
-/// What the kernel takes from the header of a program. Bytes behind the end of the file count as zeros, as in
+/// The fields that the kernel reads from a program's header. Bytes after the end of the file count as zeros, as in
 /// `bprm->buf`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ElfHeader {
@@ -34,7 +28,7 @@ pub(crate) struct ElfHeader {
     program_header_count: u64,
 }
 
-/// A stretch of a file.
+/// A range of bytes in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileRange {
     pub(crate) offset: u64,
@@ -42,7 +36,7 @@ pub(crate) struct FileRange {
 }
 
 impl Class {
-    /// The class that a machine's loader reads, for the machines that some host here starts.
+    /// Returns the class that the kernel reads for a machine, if an amd64 or arm64 host can run it.
     fn from_machine(machine: u16) -> Option<Self> {
         match machine {
             EM_X86_64 | EM_AARCH64 => Some(Self::Bits64),
@@ -51,7 +45,7 @@ impl Class {
         }
     }
 
-    /// The size of the file's header.
+    /// Returns the size of the ELF header in bytes.
     pub(crate) fn header_size(self) -> usize {
         if self == Self::Bits32 { 52 } else { 64 }
     }
@@ -60,26 +54,25 @@ impl Class {
         if self == Self::Bits32 { 32 } else { 56 }
     }
 
-    /// The narrow place in one class, the wide one in the other: offset and width of a field.
+    /// Reads a field, given by offset and width in the 32-bit and in the 64-bit layout.
     fn read_field(self, bytes: &[u8], narrow: (usize, usize), wide: (usize, usize)) -> u64 {
         let (at, width) = if self == Self::Bits32 { narrow } else { wide };
         read_little_endian(bytes, at, width)
     }
 }
 
-/// A number, with zeros behind the end.
 fn read_little_endian(bytes: &[u8], at: usize, width: usize) -> u64 {
     let byte = |place: usize| u64::from(bytes.get(at + place).copied().unwrap_or(0));
     (0..width).rev().fold(0, |number, place| number << 8 | byte(place))
 }
 
 impl ElfHeader {
-    /// The header that stands at the beginning of a file, if it has the magic number and a machine that one of the hosts
-    /// starts.
+    /// Parses the beginning of a file. Returns `None` without the magic number, or for a machine that neither an amd64 nor
+    /// an arm64 host can run.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let half = |at| u16::try_from(read_little_endian(bytes, at, 2)).expect("two bytes");
+        let half = |at| u16::try_from(read_little_endian(bytes, at, 2)).expect("two bytes fit into u16");
         let machine = half(18);
-        let class = Class::from_machine(machine).filter(|_| bytes.starts_with(b"\x7fELF"))?;
+        let class = Class::from_machine(machine).filter(|_| bytes.starts_with(MAGIC))?;
         Some(Self {
             class,
             file_type: half(16),
@@ -91,19 +84,19 @@ impl ElfHeader {
         })
     }
 
-    /// Where the program headers lie, if the kernel takes them: `load_elf_phdrs`.
+    /// Returns the range of the program headers, if the kernel accepts them: `load_elf_phdrs`.
     pub(crate) fn program_headers(&self) -> Option<FileRange> {
         let size = self.program_header_count * self.class.program_header_size();
-        let fits = self.program_header_size == self.class.program_header_size()
-            && (1..=MAX_PROGRAM_HEADERS_BYTES as u64).contains(&size);
-        fits.then_some(FileRange { offset: self.program_headers_offset, size })
+        let is_accepted = self.program_header_size == self.class.program_header_size()
+            && (1..=MAX_PROGRAM_HEADERS_BYTES).contains(&size);
+        is_accepted.then_some(FileRange { offset: self.program_headers_offset, size })
     }
 
-    /// Where the name of the loader lies, by the first program header that says so.
-    pub(crate) fn find_interpreter(&self, table: &[u8]) -> Option<FileRange> {
+    /// Returns the range of the loader's path, from the first program header that has one.
+    pub(crate) fn find_interpreter(&self, program_headers: &[u8]) -> Option<FileRange> {
         let class = self.class;
-        let size = usize::try_from(class.program_header_size()).expect("a small number");
-        let entry = table.chunks_exact(size).find(|entry| read_little_endian(entry, 0, 4) == PT_INTERP)?;
+        let size = usize::try_from(class.program_header_size()).expect("32 or 56");
+        let entry = program_headers.chunks_exact(size).find(|entry| read_little_endian(entry, 0, 4) == PT_INTERP)?;
         Some(FileRange {
             offset: class.read_field(entry, (4, 4), (8, 8)),
             size: class.read_field(entry, (16, 4), (32, 8)),
@@ -114,35 +107,35 @@ impl ElfHeader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::elf::sample;
 
-    fn header(machine: u16, fields: &[(usize, &[u8])]) -> Vec<u8> {
-        let mut bytes = [b"\x7fELF".as_slice(), &[0; 60]].concat();
-        bytes[18..20].copy_from_slice(&machine.to_le_bytes());
-        fields.iter().for_each(|(at, value)| bytes[*at..at + value.len()].copy_from_slice(value));
-        bytes
+    fn program_headers(machine: u16, fields: &[(usize, &[u8])]) -> Option<FileRange> {
+        let mut bytes = sample::header(1, 2, machine);
+        fields.iter().for_each(|(at, value)| sample::set(&mut bytes, *at, value));
+        ElfHeader::parse(&bytes).unwrap().program_headers()
     }
 
     #[test]
-    fn the_machine_decides_the_layout_of_the_headers() {
-        let wide = header(EM_AARCH64, &[(32, &[64]), (54, &[56]), (56, &[2])]);
-        assert_eq!(ElfHeader::parse(&wide).unwrap().program_headers(), Some(FileRange { offset: 64, size: 112 }));
-        let narrow = header(EM_386, &[(28, &[52]), (42, &[32]), (44, &[3])]);
-        assert_eq!(ElfHeader::parse(&narrow).unwrap().program_headers(), Some(FileRange { offset: 52, size: 96 }));
+    fn machine_decides_the_layout() {
+        let wide = program_headers(EM_AARCH64, &[(32, &[64]), (54, &[56]), (56, &[2])]);
+        assert_eq!(wide, Some(FileRange { offset: 64, size: 112 }));
+        let narrow = program_headers(EM_386, &[(28, &[52]), (42, &[32]), (44, &[3])]);
+        assert_eq!(narrow, Some(FileRange { offset: 52, size: 96 }));
     }
 
     #[test]
-    fn tables_that_the_kernel_does_not_take_are_none() {
-        for (entry_size, entries) in [(56, 0_u16), (55, 1), (32, 1), (56, 1171)] {
-            let bytes = header(EM_X86_64, &[(54, &[entry_size]), (56, &entries.to_le_bytes())]);
-            assert_eq!(ElfHeader::parse(&bytes).unwrap().program_headers(), None);
+    fn program_header_tables_are_checked_like_the_kernel() {
+        for (entry_size, entries, size) in
+            [(56, 0_u16, None), (55, 1, None), (32, 1, None), (56, 1171, None), (56, 1170, Some(65520))]
+        {
+            let table = program_headers(EM_X86_64, &[(54, &[entry_size]), (56, &entries.to_le_bytes())]);
+            assert_eq!(table, size.map(|size| FileRange { offset: 0, size }), "{entry_size} {entries}");
         }
-        let most = header(EM_X86_64, &[(54, &[56]), (56, &1170_u16.to_le_bytes())]);
-        assert_eq!(ElfHeader::parse(&most).unwrap().program_headers(), Some(FileRange { offset: 0, size: 65520 }));
     }
 
     #[test]
-    fn what_has_no_header_is_none() {
-        for bytes in [b"".as_slice(), b"\x7fELF", b"#!/bin/sh", &header(8, &[])] {
+    fn other_files_have_no_header() {
+        for bytes in [b"".as_slice(), b"\x7fELF", b"#!/bin/sh", &sample::header(1, 2, 8)] {
             assert!(ElfHeader::parse(bytes).is_none());
         }
     }

@@ -1,8 +1,12 @@
-//! ELF headers: the processor that a program is built for, and the loader that it asks for.
+//! ELF headers: the processor that a program is built for, and the loader that it requests.
 
+mod ident;
 mod header;
-mod machine;
+#[cfg(test)]
+pub(crate) mod sample;
 
-pub(crate) use header::{EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, ElfHeader, FileRange};
-pub(crate) use machine::machine_name;
-pub use machine::{ElfError, detect_architecture};
+pub(crate) use header::{ElfHeader, FileRange};
+pub(crate) use ident::{
+    EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, ET_CORE, ET_DYN, ET_EXEC, ET_REL, ElfIdent, MAGIC,
+};
+pub use ident::{ElfError, ElfMachine, detect_architecture};

@@ -1,21 +1,16 @@
-//! What the kernel checks of a program and of its loader before it starts them: `load_elf_binary` in
-//! `fs/binfmt_elf.c`, in its order.
+//! The kernel's checks of an ELF program and its loader, in the order of `load_elf_binary` in `fs/binfmt_elf.c`.
 //!
-//! Does not check what comes after the point of no return: a program that cannot be mapped is killed, and no caller gets
-//! an errno.
+//! What happens after the point of no return is left out: a program that cannot be mapped then is killed, and no caller
+//! gets an errno.
 
 use super::host::{Host, MachineSupport};
-use crate::elf::{ElfHeader, FileRange};
+use crate::elf::{ET_DYN, ET_EXEC, ElfHeader, FileRange};
 use crate::errno::Errno;
-use crate::rootfs::{ExecError, UnknownReason};
-use crate::rootfs::{FileContents, MAX_LOADER_PATH, RangeContents};
+use crate::path::PATH_MAX;
+use crate::rootfs::{ExecError, FileContents, RangeContents, UnknownReason};
 
-/// The types that can be started: an executable and a position-independent one.
-const ET_EXEC: u16 = 2;
-const ET_DYN: u16 = 3;
-
-/// The loader that a program asks for, if any; `path` is the program's own.
-pub(crate) fn check_program(host: Host, path: &[u8], contents: &FileContents) -> Result<Option<Vec<u8>>, ExecError> {
+/// Checks a program, and returns the path of the loader that it requests, if any. `path` is the program's own.
+pub(super) fn check_program(host: Host, path: &[u8], contents: &FileContents) -> Result<Option<Vec<u8>>, ExecError> {
     let header = ElfHeader::parse(contents.head()).ok_or(Errno::ExecFormat)?;
     if header.file_type != ET_EXEC && header.file_type != ET_DYN {
         return Err(Errno::ExecFormat.into());
@@ -23,7 +18,7 @@ pub(crate) fn check_program(host: Host, path: &[u8], contents: &FileContents) ->
     check_machine(host, path, &header, Errno::ExecFormat)?;
     let table = read_program_headers(path, contents, &header, Errno::ExecFormat)?;
     let Some(name) = header.find_interpreter(&table) else { return Ok(None) };
-    if !(2..=MAX_LOADER_PATH).contains(&name.size) {
+    if !(2..=PATH_MAX as u64).contains(&name.size) {
         return Err(Errno::ExecFormat.into());
     }
     let name = read_range(path, contents, name)?;
@@ -33,8 +28,8 @@ pub(crate) fn check_program(host: Host, path: &[u8], contents: &FileContents) ->
     Ok(Some(name[..end].to_vec()))
 }
 
-/// Whether the kernel takes this file for a loader; `program` asked for it.
-pub(crate) fn check_loader(
+/// Checks the loader that `program` requests.
+pub(super) fn check_loader(
     host: Host,
     program: &FileContents,
     path: &[u8],
@@ -57,7 +52,7 @@ fn check_machine(host: Host, path: &[u8], header: &ElfHeader, refusal: Errno) ->
     }
 }
 
-/// The program headers. Whatever keeps the kernel from reading them, it answers the same.
+/// Reads the program headers. The kernel returns the same error whatever prevents it from reading them.
 fn read_program_headers(
     path: &[u8],
     contents: &FileContents,
@@ -65,15 +60,16 @@ fn read_program_headers(
     refusal: Errno,
 ) -> Result<Vec<u8>, ExecError> {
     let table = header.program_headers().ok_or(refusal)?;
-    read_range(path, contents, table).map_err(|stop| if let ExecError::Errno(_) = stop { refusal.into() } else { stop })
+    read_range(path, contents, table)
+        .map_err(|error| if let ExecError::Errno(_) = error { refusal.into() } else { error })
 }
 
-/// `elf_read`: a stretch that no offset can name is invalid, and one that the file does not have is an error of input.
-fn read_range(path: &[u8], contents: &FileContents, stretch: FileRange) -> Result<Vec<u8>, ExecError> {
-    if stretch.offset.checked_add(stretch.size).is_none_or(|end| i64::try_from(end).is_err()) {
+/// Reads a range like `elf_read`: EINVAL if no file can be that large, EIO if this file is shorter.
+fn read_range(path: &[u8], contents: &FileContents, range: FileRange) -> Result<Vec<u8>, ExecError> {
+    if range.offset.checked_add(range.size).is_none_or(|end| i64::try_from(end).is_err()) {
         return Err(Errno::Invalid.into());
     }
-    match contents.read_range(stretch) {
+    match contents.read_range(range) {
         RangeContents::Complete(bytes) => Ok(bytes),
         RangeContents::PastEnd => Err(Errno::InputOutput.into()),
         RangeContents::NotKept => Err(UnknownReason::ContentsNotKept(path.to_vec()).into()),

@@ -1,21 +1,18 @@
-//! Why a program does not start, as far as the files tell.
-//!
-//! Does not decide whether it starts, and does not say what to do.
+//! Diagnoses why a program does not start, from the files of the image.
 
 use super::execve::ExecOutcome;
 use super::file_format::FileFormat;
 use super::host::Host;
 use crate::errno::Errno;
-use crate::rootfs::ExecError;
-use crate::rootfs::FilesystemView;
-use crate::rootfs::Node;
+use crate::path::{push_component, split_parent, to_absolute};
+use crate::rootfs::{FilesystemView, Node};
 
-/// What keeps a program from starting.
+/// The file that prevents a start, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartFailure {
-    /// What the file that is at fault was opened as.
+    /// What the file was opened as.
     pub role: FileRole,
-    /// Its path, as written.
+    /// The file's path, as written.
     pub path: Vec<u8>,
     /// What is wrong with it.
     pub defect: Defect,
@@ -24,57 +21,58 @@ pub struct StartFailure {
 /// What the kernel opens a file as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileRole {
-    /// What was to be started.
+    /// The program to start.
     Program,
-    /// What a script names behind `#!`.
+    /// The interpreter in the `#!` line of a script.
     Interpreter,
-    /// What a program names as its loader.
+    /// The loader that a program requests.
     Loader,
 }
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Defect {
-    /// It is nothing that this machine starts or, of a loader, nothing that it loads; a loader is no text or script either.
+    /// The file is not a program for this machine, or not a loader for it.
     Format(FileFormat),
-    /// It is not there; a name without a slash is in no directory of `PATH`.
+    /// The file does not exist, or no directory of `PATH` has it.
     Missing,
-    /// A link on the way to it leads nowhere.
+    /// The path contains a dangling link.
     DanglingLink {
-        /// The link.
+        /// The path of the link.
         link: Vec<u8>,
-        /// Where it leads, as written.
+        /// The target, as written.
         target: Vec<u8>,
     },
-    /// A script's first line ends as on Windows, and so does the interpreter's name in it.
+    /// The `#!` line has a Windows line ending, so the interpreter's name ends with a carriage return.
     CarriageReturn,
-    /// It is not there, but the loader of the other C library is: a program made for glibc meets musl, or the reverse.
+    /// The loader does not exist, but that of the other C library does: the program is built for glibc and the image has
+    /// musl, or the reverse.
     OtherLibc,
-    /// Something on the way to it is no directory, or its path ends in a slash.
+    /// A component before the last is not a directory, or the path of a file ends with a slash.
     NotADirectory,
-    /// Links lead in a circle, or there are too many.
+    /// The links of the path form a circle, or there are too many.
     TooManyLinks,
-    /// Its name is too long.
+    /// The path or a component is too long.
     NameTooLong,
-    /// The user has no right to execute it.
+    /// The user may not execute the file.
     NotExecutable {
-        /// Its permission bits.
+        /// The permission bits.
         mode: u32,
     },
-    /// It is a directory.
+    /// The path is a directory.
     Directory,
-    /// It is a device, a pipe or a socket.
+    /// The path is a device, a pipe or a socket.
     SpecialFile,
-    /// The user may not search a directory on the way to it.
+    /// The user may not search a directory of the path.
     NotSearchable,
-    /// It is one script too many of those that name one another as interpreters.
+    /// Too many scripts name one another as interpreters.
     TooManyInterpreters,
 }
 
-/// Why an answer is a failure; none where it is not one.
+/// Returns the reason of a failure, or `None` for other outcomes.
 #[must_use]
-pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, answer: &ExecOutcome) -> Option<StartFailure> {
-    let ExecOutcome::Fails { errno, path, chain } = answer else { return None };
+pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, outcome: &ExecOutcome) -> Option<StartFailure> {
+    let ExecOutcome::Fails { errno, path, chain } = outcome else { return None };
     let role = chain.last().map_or(Some(FileRole::Program), |opener| detect_role(view, opener))?;
     let found = view.resolve(path);
     let defect = match (errno, found) {
@@ -86,7 +84,7 @@ pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, answer: &ExecOutc
         (Errno::Access, Err(_)) => Defect::NotSearchable,
         (Errno::Access, Ok(found)) => match found.node {
             Node::Directory(_) => Defect::Directory,
-            Node::File(owner, _) => Defect::NotExecutable { mode: owner.mode },
+            Node::File(permissions, _) => Defect::NotExecutable { mode: permissions.mode },
             Node::Special(_) | Node::Symlink(_) => Defect::SpecialFile,
         },
         (Errno::ExecFormat | Errno::Invalid | Errno::InputOutput | Errno::LibraryBad, found) => {
@@ -97,15 +95,15 @@ pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, answer: &ExecOutc
     Some(StartFailure { role, path: path.clone(), defect })
 }
 
-/// What a file was opened as, by the file that asked for it.
+/// Returns what a file was opened as, from the file that names it.
 fn detect_role(view: &FilesystemView<'_>, opener: &[u8]) -> Option<FileRole> {
     let Node::File(_, contents) = view.resolve(opener).ok()?.node else { return None };
-    Some(if contents.head().starts_with(b"#!") { FileRole::Interpreter } else { FileRole::Loader })
+    Some(if contents.is_script() { FileRole::Interpreter } else { FileRole::Loader })
 }
 
 fn classify_missing(view: &FilesystemView<'_>, role: FileRole, path: &[u8]) -> Defect {
     match role {
-        // It was looked for in `PATH`, not here.
+        // The name was looked up in `PATH`, not in the working directory.
         FileRole::Program if !path.contains(&b'/') => return Defect::Missing,
         FileRole::Interpreter if path.ends_with(b"\r") => return Defect::CarriageReturn,
         FileRole::Loader if has_other_libc_loader(view, path) => return Defect::OtherLibc,
@@ -114,7 +112,7 @@ fn classify_missing(view: &FilesystemView<'_>, role: FileRole, path: &[u8]) -> D
     find_dangling_link(view, path).unwrap_or(Defect::Missing)
 }
 
-/// Where musl and glibc have their loaders, by the names that programs for amd64, arm64 and their 32 bits ask for.
+/// The loaders of musl and glibc, by the paths that programs for amd64, arm64 and their 32-bit variants request.
 const MUSL_LOADERS: (&[u8], &[&str]) = (
     b"ld-musl-",
     &["/lib/ld-musl-x86_64.so.1", "/lib/ld-musl-aarch64.so.1", "/lib/ld-musl-i386.so.1", "/lib/ld-musl-armhf.so.1"],
@@ -125,62 +123,41 @@ const GLIBC_LOADERS: (&[u8], &[&str]) = (
 );
 
 fn has_other_libc_loader(view: &FilesystemView<'_>, loader: &[u8]) -> bool {
-    let name = loader.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let is_there =
+    let name = split_parent(loader).1;
+    let exists =
         |path: &&str| matches!(view.resolve(path.as_bytes()), Ok(found) if matches!(found.node, Node::File(..)));
     [(MUSL_LOADERS, GLIBC_LOADERS), (GLIBC_LOADERS, MUSL_LOADERS)]
         .iter()
-        .any(|((asked, _), (_, others))| name.starts_with(asked) && others.iter().any(is_there))
+        .any(|((prefix, _), (_, others))| name.starts_with(prefix) && others.iter().any(exists))
 }
 
-/// The link on the way that leads nowhere, if one does.
+/// Returns the dangling link of a path, if it has one.
 fn find_dangling_link(view: &FilesystemView<'_>, path: &[u8]) -> Option<Defect> {
     let is_end = |at: &usize| path[*at - 1] != b'/' && path.get(*at).is_none_or(|byte| *byte == b'/');
     let ends: Vec<usize> = (1..=path.len()).filter(is_end).collect();
-    // What is missing is missing for all that lies below, so that few of the ways need to be gone.
+    // Everything below a missing path is missing too, so a binary search finds the first one.
     let end = *ends.get(ends.partition_point(|end| view.resolve(&path[..*end]).is_ok()))?;
-    let begins = path[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-    let above = view.resolve(&path[..begins]).ok()?.path;
-    let separator = if above.is_empty() { b"".as_slice() } else { b"/" };
-    let link = [&above, separator, &path[begins..end]].concat();
-    match view.files.get(&link).map_err(ExecError::from).ok()? {
-        Some(Node::Symlink(target)) => {
-            Some(Defect::DanglingLink { link: [b"/", link.as_slice()].concat(), target: target.clone() })
-        }
+    let name = split_parent(&path[..end]).1;
+    let mut link = view.resolve(&path[..end - name.len()]).ok()?.path;
+    push_component(&mut link, name);
+    match view.files.get(&link).ok()? {
+        Some(Node::Symlink(target)) => Some(Defect::DanglingLink { link: to_absolute(&link), target: target.clone() }),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::execve::predict_execve;
-    use super::super::host::Processor;
     use super::*;
-    use crate::rootfs::ContentsCollector;
-    use crate::rootfs::User;
-    use crate::rootfs::{Permissions, Rootfs};
+    use crate::elf::sample::program;
+    use crate::exec::{Processor, predict_execve};
+    use crate::rootfs::{Permissions, Rootfs, User};
 
     const HOST: Host = Host { processor: Processor::Amd64, runs_32_bit: Some(false) };
 
-    /// A program for a machine, with a loader if that is named.
-    fn program(machine: u8, loader: &str) -> Vec<u8> {
-        let mut bytes = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 57 + 56], loader.as_bytes(), b"\0"].concat();
-        let kind = if loader.is_empty() { 1 } else { 3 };
-        let length = u8::try_from(loader.len() + 1).unwrap();
-        for (at, value) in [(16, 2), (18, machine), (32, 64), (54, 56), (56, 1), (64, kind), (72, 120), (96, length)] {
-            bytes[at] = value;
-        }
-        bytes
-    }
-
     fn rootfs() -> Rootfs {
         let mut rootfs = Rootfs::default();
-        let open = Permissions { mode: 0o755, ..Permissions::default() };
-        let mut put = |path: &str, mode: u32, bytes: &[u8]| {
-            let mut collector = ContentsCollector::default();
-            collector.push(bytes);
-            rootfs.insert(path.into(), Node::File(Permissions { mode, ..open }, collector.finish()));
-        };
+        let mut put = |path: &str, node: Node| rootfs.insert(path.into(), node);
         for (path, bytes) in [
             ("sh", program(62, "")),
             ("arm", program(183, "")),
@@ -191,7 +168,7 @@ mod tests {
             ("short-loader", program(62, "/empty")),
             ("gnu", program(62, "/lib64/ld-linux-x86-64.so.2")),
             ("damaged", program(62, "/lib/ld.so")[..80].to_vec()),
-            ("text", b"echo and more than sixty-four bytes of it, so that it is no short file\n".to_vec()),
+            ("text", b"echo and more than sixty-four bytes of it, so that it is not a short file\n".to_vec()),
             ("empty", Vec::new()),
             ("crlf", b"#!/sh\r\n".to_vec()),
             ("no-interpreter", b"#!/none\n".to_vec()),
@@ -202,27 +179,27 @@ mod tests {
             ("lib/ld-musl-x86_64.so.1", program(62, "")),
             ("lib/ld.so", program(62, "")),
         ] {
-            put(path, 0o755, &bytes);
+            put(path, Node::file(0o755, &bytes));
         }
-        put("closed", 0o644, b"#!/sh\n");
-        put("locked/sh", 0o755, &program(62, ""));
-        rootfs.insert(b"lib".to_vec(), Node::Directory(open));
-        rootfs.insert(b"locked".to_vec(), Node::Directory(Permissions { mode: 0o700, ..open }));
-        rootfs.insert(b"pipe".to_vec(), Node::Special(open));
-        rootfs.insert(b"loop".to_vec(), Node::Symlink(b"loop".to_vec()));
-        rootfs.insert(b"bin".to_vec(), Node::Symlink(b"usr/bin".to_vec()));
-        rootfs.insert(b"lib/python".to_vec(), Node::Symlink(b"../opt/python3".to_vec()));
+        put("closed", Node::file(0o644, b"#!/sh\n"));
+        put("locked/sh", Node::file(0o755, &program(62, "")));
+        put("lib", Node::directory(0o755));
+        put("locked", Node::directory(0o700));
+        put("pipe", Node::Special(Permissions::owned_by_root(0o755)));
+        put("loop", Node::Symlink(b"loop".to_vec()));
+        put("bin", Node::Symlink(b"usr/bin".to_vec()));
+        put("lib/python", Node::Symlink(b"../opt/python3".to_vec()));
         rootfs
     }
 
     #[test]
-    fn every_failure_has_its_cause() {
+    fn failures_have_their_cause() {
         use FileRole::{Interpreter, Loader, Program};
         let rootfs = rootfs();
         let dangling =
             |link: &str, target: &str| Defect::DanglingLink { link: link.into(), target: target.as_bytes().to_vec() };
         let long = format!("/{}", "a".repeat(256));
-        for (path, role, of, fault) in [
+        for (path, role, file, defect) in [
             ("/arm", Program, "/arm", Defect::Format(FileFormat::OtherArchitecture("arm64"))),
             ("/arm-interpreter", Interpreter, "/arm", Defect::Format(FileFormat::OtherArchitecture("arm64"))),
             ("/arm-loader", Loader, "/arm", Defect::Format(FileFormat::OtherArchitecture("arm64"))),
@@ -253,24 +230,23 @@ mod tests {
             ("/locked/sh", Program, "/locked/sh", Defect::NotSearchable),
             ("", Program, "", Defect::Missing),
         ] {
-            let number = if path.starts_with("/locked") { 7 } else { 0 };
-            let user = User::Exact { uid: number, gid: 7, supplementary_gids: Vec::new() };
-            let view = FilesystemView { files: &rootfs, working_directory: Some(Vec::new()), user, mounts: Vec::new() };
-            let answer = predict_execve(&view, HOST, path.as_bytes());
-            let expected = StartFailure { role, path: of.into(), defect: fault };
-            assert_eq!(diagnose_failure(&view, HOST, &answer), Some(expected), "{path}: {answer:?}");
+            let uid = if path.starts_with("/locked") { 7 } else { 0 };
+            let user = User::Exact { uid, gid: 7, supplementary_gids: Vec::new() };
+            let view = FilesystemView { user, ..FilesystemView::new(&rootfs) };
+            let outcome = predict_execve(&view, HOST, path.as_bytes());
+            let expected = StartFailure { role, path: file.into(), defect };
+            assert_eq!(diagnose_failure(&view, HOST, &outcome), Some(expected), "{path}: {outcome:?}");
         }
     }
 
     #[test]
-    fn what_starts_or_cannot_be_told_has_no_cause_and_what_is_in_no_directory_of_path_is_missing() {
+    fn other_outcomes_have_no_cause() {
         let rootfs = rootfs();
-        let mounts = vec![b"proc".to_vec()];
-        let view =
-            FilesystemView { files: &rootfs, working_directory: Some(Vec::new()), user: User::default(), mounts };
+        let view = FilesystemView { mounts: vec![b"proc".to_vec()], ..FilesystemView::new(&rootfs) };
         for path in ["/sh", "/loaded", "/proc/x"] {
             assert_eq!(diagnose_failure(&view, HOST, &predict_execve(&view, HOST, path.as_bytes())), None, "{path}");
         }
+        // The name exists in the working directory, but no directory of `PATH` has it.
         let fails = ExecOutcome::Fails { errno: Errno::NoEntry, path: b"closed".to_vec(), chain: Vec::new() };
         assert_eq!(diagnose_failure(&view, HOST, &fails).map(|cause| cause.defect), Some(Defect::Missing));
     }

@@ -1,60 +1,47 @@
-//! What a file that the kernel does not start is, by its first bytes.
-//!
-//! Does not say that it could not be started: that the kernel does, and this only looks for the reason.
+//! What a file is that the kernel does not start, by its first bytes. Whether it starts is decided elsewhere.
 
-use super::host::{Host, MachineSupport, Processor};
-use crate::elf::ElfHeader;
-use crate::elf::machine_name;
+use super::host::{Host, MachineSupport};
+use crate::elf::{ET_CORE, ET_DYN, ET_EXEC, ET_REL, ElfHeader, ElfIdent, ElfMachine};
 use crate::rootfs::FileContents;
 
-/// What a file is instead of a program for this machine.
+/// The format of a file that is not a program for this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFormat {
-    /// A program for this other architecture, named as platforms name it.
+    /// A program for another architecture, named as in image platforms.
     OtherArchitecture(&'static str),
-    /// A program for a machine that has no name here.
+    /// A program for a machine without a name.
     UnknownMachine(u16),
-    /// An ELF file that is no program: an object file or a core dump.
+    /// An intact ELF file that is not a program: an object file or a core dump.
     NonExecutableElf,
-    /// An ELF file whose headers are damaged or cut off.
+    /// An ELF file with damaged or truncated headers.
     DamagedElf,
-    /// Nothing at all.
+    /// An empty file.
     Empty,
     /// Text without `#!`.
     NoShebang,
-    /// A first line `#!` that names no interpreter, or one whose name does not fit into the kernel's 256 bytes.
+    /// A `#!` line without an interpreter, or with a name that does not fit into the kernel's 256 bytes.
     InvalidShebang,
-    /// A line `#!` that does not stand in the first two bytes: a byte order mark, a blank or an empty line is before it.
+    /// A `#!` line after a byte order mark, a blank or an empty line.
     MisplacedShebang,
-    /// Text in UTF-16, as some editors save it.
+    /// Text in UTF-16.
     Utf16,
     /// A program for macOS.
     MachO,
     /// A program for Windows.
     Pe,
-    /// A module of WebAssembly.
+    /// A WebAssembly module.
     Wasm,
-    /// Something else that is no text.
+    /// Another binary format.
     Other,
 }
 
-/// The types of ELF files that are whole and yet no programs: relocatable and core, of `include/uapi/linux/elf.h`.
-const ET_REL: u16 = 1;
-const ET_EXEC: u16 = 2;
-const ET_DYN: u16 = 3;
-const ET_CORE: u16 = 4;
-
 impl FileFormat {
-    /// What a file is that this host does not start.
-    pub(crate) fn detect(host: Host, contents: &FileContents) -> Self {
+    /// Detects the format of a file that this host does not start.
+    pub(super) fn detect(host: Host, contents: &FileContents) -> Self {
         let head = contents.head();
-        if contents.size == 0 {
-            return Self::Empty;
-        }
-        if head.starts_with(b"\x7fELF") {
-            return Self::detect_elf(host, head);
-        }
         match head {
+            _ if contents.size == 0 => Self::Empty,
+            _ if contents.is_elf() => Self::detect_elf(host, head),
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'#', 0, b'!', 0, ..] => Self::Utf16,
             [b'#', b'!', ..] => Self::InvalidShebang,
             [0, b'a', b's', b'm', ..] => Self::Wasm,
@@ -67,33 +54,22 @@ impl FileFormat {
     }
 
     fn detect_elf(host: Host, head: &[u8]) -> Self {
-        // Unlike the kernel, this takes the order of bytes from the file: another machine's may be the other one.
-        let is_big = head.get(5) == Some(&2);
-        let field = |at: usize| {
-            let bytes = head.get(at..at + 2)?.try_into().ok()?;
-            Some(if is_big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
-        };
-        let own = match host.processor {
-            Processor::Amd64 => "amd64",
-            Processor::Arm64 => "arm64",
-        };
-        let taken = ElfHeader::parse(head).is_some_and(|header| host.machine_support(&header) != MachineSupport::No);
-        match (field(16), field(18)) {
-            (Some(ET_REL | ET_CORE), Some(_)) => Self::NonExecutableElf,
-            (Some(ET_EXEC | ET_DYN), Some(machine)) if !taken => match machine_name(machine) {
-                // The name is that of the little one.
-                Some("ppc64le") if is_big => Self::OtherArchitecture("ppc64"),
-                Some(name) if name == own => Self::DamagedElf,
-                Some(name) => Self::OtherArchitecture(name),
-                None => Self::UnknownMachine(machine),
-            },
+        let Some(ident) = ElfIdent::parse(head) else { return Self::DamagedElf };
+        let is_supported =
+            ElfHeader::parse(head).is_some_and(|header| host.machine_support(&header) != MachineSupport::No);
+        match (ident.file_type, ident.machine) {
+            (ET_REL | ET_CORE, _) => Self::NonExecutableElf,
+            (ET_EXEC | ET_DYN, ElfMachine::Other(number)) if !is_supported => Self::UnknownMachine(number),
+            (ET_EXEC | ET_DYN, ElfMachine::Named(name)) if !is_supported && name != host.processor.architecture() => {
+                Self::OtherArchitecture(name)
+            }
             _ => Self::DamagedElf,
         }
     }
 }
 
-/// `mach-o/loader.h` and `mach-o/fat.h` of macOS. A class of Java begins as a program for several processors does; its
-/// version, which is 45 or more, stands where that one has the number of processors.
+/// Detects `mach-o/loader.h` and `mach-o/fat.h` of macOS. A Java class begins like a program for several processors, but has
+/// its version, which is at least 45, in the place of the number of processors.
 fn is_mach_o(head: &[u8]) -> bool {
     const MAX_FAT_ARCHITECTURES: u32 = 30;
     match head {
@@ -113,24 +89,17 @@ fn has_misplaced_shebang(head: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::ContentsCollector;
+    use crate::elf::sample::header;
+    use crate::exec::Processor;
 
-    fn elf(order: u8, kind: u8, machine: u8) -> Vec<u8> {
-        let mut bytes = [b"\x7fELF\x02".as_slice(), &[order], &[0; 58]].concat();
-        let low = usize::from(order == 2);
-        (bytes[16 + low], bytes[18 + low]) = (kind, machine);
-        bytes
-    }
-
-    fn format(bytes: &[u8]) -> FileFormat {
-        let mut collector = ContentsCollector::default();
-        collector.push(bytes);
-        FileFormat::detect(Host { processor: Processor::Amd64, runs_32_bit: Some(false) }, &collector.finish())
+    fn detect(runs_32_bit: bool, bytes: &[u8]) -> FileFormat {
+        let host = Host { processor: Processor::Amd64, runs_32_bit: Some(runs_32_bit) };
+        FileFormat::detect(host, &FileContents::from_bytes(bytes))
     }
 
     #[test]
-    fn elf_files_tell_their_machine_in_their_own_order_of_bytes() {
-        for (order, kind, machine, told) in [
+    fn elf_files_have_another_machine_or_type_or_are_damaged() {
+        for (order, file_type, machine, expected) in [
             (1, 2, 183, FileFormat::OtherArchitecture("arm64")),
             (1, 3, 3, FileFormat::OtherArchitecture("386")),
             (1, 3, 243, FileFormat::OtherArchitecture("riscv64")),
@@ -144,25 +113,16 @@ mod tests {
             (1, 2, 62, FileFormat::DamagedElf),
             (2, 2, 62, FileFormat::DamagedElf),
         ] {
-            assert_eq!(format(&elf(order, kind, machine)), told, "{order} {kind} {machine}");
+            assert_eq!(detect(false, &header(order, file_type, machine)), expected, "{order} {file_type} {machine}");
         }
-        assert_eq!(format(b"\x7fELF\x02\x01"), FileFormat::DamagedElf);
-        let contents = |compat| {
-            FileFormat::detect(Host { processor: Processor::Amd64, runs_32_bit: compat }, &{
-                let mut collector = ContentsCollector::default();
-                collector.push(&elf(1, 2, 3));
-                collector.finish()
-            })
-        };
-        assert_eq!(
-            (contents(Some(true)), contents(Some(false))),
-            (FileFormat::DamagedElf, FileFormat::OtherArchitecture("386"))
-        );
+        assert_eq!(detect(false, b"\x7fELF\x02\x01"), FileFormat::DamagedElf);
+        assert_eq!(detect(true, &header(1, 2, 3)), FileFormat::DamagedElf);
+        assert_eq!(detect(false, &header(1, 2, 3)), FileFormat::OtherArchitecture("386"));
     }
 
     #[test]
-    fn other_files_are_known_by_how_they_begin() {
-        for (bytes, told) in [
+    fn other_files_are_detected_by_their_first_bytes() {
+        for (bytes, expected) in [
             (b"".as_slice(), FileFormat::Empty),
             (b"echo hello\n", FileFormat::NoShebang),
             (b"# !/bin/sh\n", FileFormat::NoShebang),
@@ -182,7 +142,7 @@ mod tests {
             (b"\0asm\x01\0\0\0", FileFormat::Wasm),
             (b"PK\x03\x04\0", FileFormat::Other),
         ] {
-            assert_eq!(format(bytes), told, "{}", bytes.escape_ascii());
+            assert_eq!(detect(false, bytes), expected, "{}", bytes.escape_ascii());
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The machine that a program is to start on.
 //!
-//! Does not know of interpreters registered with `binfmt_misc`, such as qemu: the services that images are meant for
-//! have none.
+//! Interpreters registered with `binfmt_misc`, for example qemu, are not modelled: the services that run images have none.
 
 use crate::elf::{EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, ElfHeader};
 
-/// The processor of the machine.
+/// The processor of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Processor {
     /// `x86_64`.
@@ -15,7 +14,7 @@ pub enum Processor {
 }
 
 impl Processor {
-    /// Its architecture, as platforms name it.
+    /// Returns the architecture of an image platform.
     #[must_use]
     pub fn architecture(self) -> &'static str {
         match self {
@@ -24,24 +23,24 @@ impl Processor {
         }
     }
 
-    /// The processor of an architecture, for those whose kernel's rules are known here.
+    /// Returns the processor of an architecture, if its kernel's rules are implemented here.
     #[must_use]
     pub fn from_architecture(architecture: &str) -> Option<Self> {
         [Self::Amd64, Self::Arm64].into_iter().find(|processor| processor.architecture() == architecture)
     }
 }
 
-/// A machine, as far as it decides what starts.
+/// The properties of a machine that decide which programs start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Host {
-    /// Its processor.
+    /// The processor.
     pub processor: Processor,
-    /// Whether it starts programs of 32 bits for its family, if that is known: `CONFIG_IA32_EMULATION` on amd64; on arm64
+    /// Whether the machine runs 32-bit programs of its family, if that is known: `CONFIG_IA32_EMULATION` on amd64; on arm64
     /// `CONFIG_COMPAT` and a processor that still has the 32-bit state.
     pub runs_32_bit: Option<bool>,
 }
 
-/// Whether a machine takes a program.
+/// Whether a machine runs a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MachineSupport {
     Yes,
@@ -50,17 +49,18 @@ pub(crate) enum MachineSupport {
 }
 
 impl Host {
-    /// `elf_check_arch` and `compat_elf_check_arch`, in `arch/x86/include/asm/elf.h` and `arch/arm64/include/asm/elf.h`.
+    /// Returns whether the kernel accepts the machine of a program: `elf_check_arch` and `compat_elf_check_arch` in
+    /// `arch/x86/include/asm/elf.h` and `arch/arm64/include/asm/elf.h`.
     pub(crate) fn machine_support(self, header: &ElfHeader) -> MachineSupport {
-        /// An arm program says which edition of the calling convention it keeps, or it is too old for the 64-bit kernel.
+        /// The version of the ABI. A 64-bit kernel refuses arm programs from before there was one.
         const EF_ARM_EABI_MASK: u64 = 0xff00_0000;
-        let compat = match (self.processor, header.machine) {
+        let is_compat = match (self.processor, header.machine) {
             (Processor::Amd64, EM_X86_64) | (Processor::Arm64, EM_AARCH64) => return MachineSupport::Yes,
             (Processor::Amd64, EM_386 | EM_486) => true,
             (Processor::Arm64, EM_ARM) => header.flags & EF_ARM_EABI_MASK != 0,
             _ => false,
         };
-        match (compat, self.runs_32_bit) {
+        match (is_compat, self.runs_32_bit) {
             (false, _) | (_, Some(false)) => MachineSupport::No,
             (true, Some(true)) => MachineSupport::Yes,
             (true, None) => MachineSupport::Unknown,
@@ -71,32 +71,33 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::elf::{ET_EXEC, sample};
 
-    fn takes(processor: Processor, compat: Option<bool>, machine: u16, flags: u32) -> MachineSupport {
-        let mut bytes = [b"\x7fELF".as_slice(), &[0; 60]].concat();
-        bytes[18..20].copy_from_slice(&machine.to_le_bytes());
-        bytes[36..40].copy_from_slice(&flags.to_le_bytes());
-        let header = ElfHeader::parse(&bytes).unwrap();
-        Host { processor, runs_32_bit: compat }.machine_support(&header)
+    fn support(processor: Processor, runs_32_bit: Option<bool>, machine: u16, flags: u32) -> MachineSupport {
+        let mut bytes = sample::header(1, ET_EXEC, machine);
+        sample::set(&mut bytes, 36, &flags.to_le_bytes());
+        Host { processor, runs_32_bit }.machine_support(&ElfHeader::parse(&bytes).unwrap())
     }
 
     #[test]
-    fn a_host_takes_its_own_machine_and_perhaps_the_32_bits_of_its_family() {
+    fn host_supports_its_machine_and_maybe_its_32_bit_one() {
+        use MachineSupport::{No, Unknown, Yes};
         use Processor::{Amd64, Arm64};
-        for (processor, machine, flags, on, off, open) in [
-            (Amd64, EM_X86_64, 0, MachineSupport::Yes, MachineSupport::Yes, MachineSupport::Yes),
-            (Arm64, EM_AARCH64, 0, MachineSupport::Yes, MachineSupport::Yes, MachineSupport::Yes),
-            (Amd64, EM_AARCH64, 0, MachineSupport::No, MachineSupport::No, MachineSupport::No),
-            (Arm64, EM_X86_64, 0, MachineSupport::No, MachineSupport::No, MachineSupport::No),
-            (Amd64, EM_386, 0, MachineSupport::Yes, MachineSupport::No, MachineSupport::Unknown),
-            (Amd64, EM_486, 0, MachineSupport::Yes, MachineSupport::No, MachineSupport::Unknown),
-            (Arm64, EM_ARM, 0x0500_0000, MachineSupport::Yes, MachineSupport::No, MachineSupport::Unknown),
-            (Arm64, EM_ARM, 0, MachineSupport::No, MachineSupport::No, MachineSupport::No),
-            (Amd64, EM_ARM, 0x0500_0000, MachineSupport::No, MachineSupport::No, MachineSupport::No),
-            (Arm64, EM_386, 0, MachineSupport::No, MachineSupport::No, MachineSupport::No),
+        for (processor, machine, flags, on, off, unknown) in [
+            (Amd64, EM_X86_64, 0, Yes, Yes, Yes),
+            (Arm64, EM_AARCH64, 0, Yes, Yes, Yes),
+            (Amd64, EM_AARCH64, 0, No, No, No),
+            (Arm64, EM_X86_64, 0, No, No, No),
+            (Amd64, EM_386, 0, Yes, No, Unknown),
+            (Amd64, EM_486, 0, Yes, No, Unknown),
+            (Arm64, EM_ARM, 0x0500_0000, Yes, No, Unknown),
+            (Arm64, EM_ARM, 0, No, No, No),
+            (Amd64, EM_ARM, 0x0500_0000, No, No, No),
+            (Arm64, EM_386, 0, No, No, No),
         ] {
-            let answers = [Some(true), Some(false), None].map(|compat| takes(processor, compat, machine, flags));
-            assert_eq!(answers, [on, off, open], "{processor:?} {machine}");
+            let answers =
+                [Some(true), Some(false), None].map(|runs_32_bit| support(processor, runs_32_bit, machine, flags));
+            assert_eq!(answers, [on, off, unknown], "{processor:?} {machine}");
         }
     }
 }

@@ -1,16 +1,13 @@
-//! The first line of a script, `#!`, as `load_script` in `fs/binfmt_script.c` reads it.
-//!
-//! Does not look for the interpreter.
+//! Parses the `#!` line of a script as `load_script` in `fs/binfmt_script.c` does.
 
-/// The kernel reads no more of a file than this before it decides: `BINPRM_BUF_SIZE`.
-pub(crate) const BINPRM_BUF_SIZE: usize = 256;
+use crate::rootfs::BINPRM_BUF_SIZE;
 
-/// What a script names.
+/// The interpreter of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shebang {
-    /// The interpreter's path; it may be relative, or empty.
+    /// The interpreter's path, which may be relative or empty.
     pub(crate) interpreter: Vec<u8>,
-    /// All that follows it on the line, as one argument.
+    /// The rest of the line, as a single argument.
     pub(crate) argument: Option<Vec<u8>>,
 }
 
@@ -18,20 +15,20 @@ fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// What the first line names, or `None` where the kernel finds no interpreter in it.
+/// Parses the beginning of a file. Returns `None` if the kernel finds no interpreter in it.
 pub(crate) fn parse_shebang(head: &[u8]) -> Option<Shebang> {
     let head = head.strip_prefix(b"#!").map(|_| &head[..head.len().min(BINPRM_BUF_SIZE)])?;
-    // A file that is shorter is followed by zeros, and the last byte of the buffer is only ever an end.
+    // Zeros follow a shorter file, and the last byte of the buffer is never part of a name.
     let mut buffer = head.to_vec();
     buffer.resize(BINPRM_BUF_SIZE, 0);
     let last = BINPRM_BUF_SIZE - 1;
-    // Ends are inclusive: the byte at an end may be looked at, as the kernel does.
+    // Ranges include their end, as in the kernel.
     let not_blank = |from: usize, to: usize| (from..=to).find(|at| !is_blank(buffer[*at]));
     let terminator = |from: usize, to: usize| (from..=to).find(|at| is_blank(buffer[*at]) || buffer[*at] == 0);
 
     let mut end = match buffer.iter().position(|byte| *byte == b'\n' || *byte == 0) {
         Some(at) if buffer[at] == b'\n' => at,
-        // Without a line's end the name may have been cut, unless something ends it within the buffer.
+        // Without a newline the name may be truncated, unless it ends within the buffer.
         _ => not_blank(2, last).and_then(|name| terminator(name, last)).map(|_| last)?,
     };
     while is_blank(buffer[end - 1]) {
@@ -60,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn interpreters_and_their_one_argument() {
+    fn line_has_an_interpreter_and_one_argument() {
         for (line, interpreter, argument) in [
             ("#!/bin/sh\n", "/bin/sh", None),
             ("#!/bin/sh", "/bin/sh", None),
@@ -77,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_without_an_interpreter() {
+    fn other_lines_have_no_interpreter() {
         let long = format!("#!/{}\n", "a".repeat(300));
         let blank = format!("#!{}/bin/sh\n", " ".repeat(300));
         for line in ["", "#", "# !/bin/sh\n", "!/bin/sh", "#!\n", "#! \t \n", "\u{feff}#!/bin/sh\n", &long, &blank] {
@@ -86,12 +83,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_argument_is_cut_and_a_long_name_is_not_taken() {
+    fn long_arguments_are_truncated_and_long_names_refused() {
         let line = format!("#!/bin/sh {}\n", "a".repeat(300));
         assert_eq!(read(line.as_bytes()), Some(("/bin/sh".to_owned(), Some("a".repeat(245)))));
-        for (length, taken) in [(252, true), (253, true), (254, false)] {
+        for (length, is_accepted) in [(252, true), (253, true), (254, false)] {
             let line = format!("#!{}\n", "a".repeat(length));
-            assert_eq!(read(line.as_bytes()).is_some(), taken, "{length}");
+            assert_eq!(read(line.as_bytes()).is_some(), is_accepted, "{length}");
         }
     }
 }

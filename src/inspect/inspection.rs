@@ -1,6 +1,4 @@
-//! What an inspection is of, and what it gave.
-//!
-//! Does not make any.
+//! The result of an inspection: one image on one kind of host.
 
 use crate::exec::{ExecOutcome, Processor, StartFailure};
 use crate::launch::Launch;
@@ -9,89 +7,93 @@ use crate::oci::PlatformImage;
 use crate::platform::Platform;
 use crate::runtime::{Runtime, Service};
 
-/// Where an image is started, as far as that decides what starts.
+/// The properties of a host that decide what starts on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InspectionTarget {
     /// The processor.
     pub processor: Processor,
-    /// Whether AWS Lambda starts it, by a user of its own.
+    /// Whether AWS Lambda starts the image, which it does as a user of its own.
     pub is_lambda: bool,
 }
 
 impl InspectionTarget {
-    /// The site of a runtime.
+    /// The target of a runtime; `None` for an unknown processor.
     #[must_use]
     pub fn for_runtime(runtime: Runtime) -> Option<Self> {
         let profile = runtime.profile();
         let processor = Processor::from_architecture(profile.architecture)?;
         Some(Self { processor, is_lambda: profile.service == Service::Lambda })
     }
+
+    /// The target that an image declares, started by a container runtime; `None` unless it is Linux on a known processor.
+    #[must_use]
+    pub fn for_platform(platform: &Platform) -> Option<Self> {
+        let processor = Processor::from_architecture(platform.architecture()).filter(|_| platform.os() == "linux")?;
+        Some(Self { processor, is_lambda: false })
+    }
 }
 
-/// What one image does on one site.
+/// What one image does on one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// The digest of the image's manifest.
     pub digest: Digest,
-    /// What its config claims.
+    /// The platform that the image's config declares.
     pub platform: Platform,
-    /// Where it was to start.
+    /// The target.
     pub target: InspectionTarget,
-    /// The command line that it was to start.
+    /// The command line that the image's config names: entrypoint and command.
     pub argv: Vec<String>,
-    /// What was seen.
+    /// The result.
     pub outcome: InspectionOutcome,
 }
 
-/// What an inspection gave.
+/// The result of an inspection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InspectionOutcome {
-    /// What is started, one after the other, at least one, and why the last of them is not, where it is not.
+    /// The programs that are started one after the other, at least one, and why the last one fails if it does.
     Launches(Vec<Launch>, Option<StartFailure>),
-    /// Nothing, because …
+    /// Unknown, for this reason.
     Undetermined(String),
-    /// Nothing, since a part of the image cannot be had, as nobody could have it who starts the image, because …
+    /// Unknown, because a part of the image is unavailable, as it is to everybody who pulls the image.
     Unavailable(String),
-    /// Nothing, since reading the layers, or asking them, takes more than is allowed, or a key, because …
+    /// Unknown, because a layer needs a key, is stored elsewhere, or exceeds a limit.
     Unreadable(String),
-    /// Nothing in the time that there was.
+    /// Unknown, because the deadline passed.
     TimedOut,
 }
 
-impl Inspection {
-    pub(super) fn new(single: &PlatformImage, site: InspectionTarget, seen: InspectionOutcome) -> Self {
-        let (digest, platform) = (single.digest.clone(), single.platform.clone());
-        Self { digest, platform, target: site, argv: single.process.argv.clone(), outcome: seen }
-    }
-
-    /// The last start of the chain, if anything was seen.
+impl InspectionOutcome {
+    /// Why it is unknown what is started; `None` if it is known.
     #[must_use]
-    pub fn last_launch(&self) -> Option<&Launch> {
-        match &self.outcome {
-            InspectionOutcome::Launches(launches, _) => launches.last(),
-            InspectionOutcome::Undetermined(_)
-            | InspectionOutcome::Unavailable(_)
-            | InspectionOutcome::Unreadable(_)
-            | InspectionOutcome::TimedOut => None,
-        }
-    }
-
-    /// Whether the image's first program starts there; `None` where that cannot be told.
-    #[must_use]
-    pub fn starts(&self) -> Option<bool> {
-        match &self.outcome {
-            InspectionOutcome::Launches(launches, _) => Some(!launches.iter().any(Launch::fails)),
-            InspectionOutcome::Undetermined(_)
-            | InspectionOutcome::Unavailable(_)
-            | InspectionOutcome::Unreadable(_)
-            | InspectionOutcome::TimedOut => None,
+    pub fn unknown_reason(&self) -> Option<&str> {
+        match self {
+            Self::Launches(..) => None,
+            Self::Undetermined(reason) | Self::Unavailable(reason) | Self::Unreadable(reason) => Some(reason),
+            Self::TimedOut => Some("the layers could not be read within the time limit"),
         }
     }
 }
 
-impl Launch {
-    /// Whether it is certain that nothing starts.
-    fn fails(&self) -> bool {
-        matches!(self.start.outcome, ExecOutcome::Fails { .. })
+impl Inspection {
+    pub(super) fn new(single: &PlatformImage, target: InspectionTarget, outcome: InspectionOutcome) -> Self {
+        let (digest, platform) = (single.digest.clone(), single.platform.clone());
+        Self { digest, platform, target, argv: single.process.argv.clone(), outcome }
+    }
+
+    /// The programs that are started, one after the other; empty if they are unknown.
+    #[must_use]
+    pub fn launches(&self) -> &[Launch] {
+        match &self.outcome {
+            InspectionOutcome::Launches(launches, _) => launches,
+            _ => &[],
+        }
+    }
+
+    /// Whether the image's first program starts on the target; `None` if that is unknown.
+    #[must_use]
+    pub fn starts(&self) -> Option<bool> {
+        let fails = |launch: &Launch| matches!(launch.start.outcome, ExecOutcome::Fails { .. });
+        (!self.launches().is_empty()).then(|| !self.launches().iter().any(fails))
     }
 }

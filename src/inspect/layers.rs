@@ -1,6 +1,6 @@
-//! The layers of one image, from the highest to the lowest: fetched beside each other, each read while it arrives.
+//! The layers of one image from the top down: several are fetched at once, and each is parsed while it arrives.
 //!
-//! Does not read further than it is asked to; dropped, its transfers end.
+//! When a [`LayerFetcher`] is dropped, its transfers end.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -10,8 +10,11 @@ use std::time::Instant;
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesOrdered;
+use tokio::sync::Semaphore;
 
-use super::{InspectionOutcome, Inspector};
+use super::cache::LayerCache;
+use super::deadline;
+use super::inspection::InspectionOutcome;
 use crate::layers;
 use crate::layers::{LayerChangeset, LayerError};
 use crate::name::Digest;
@@ -19,158 +22,153 @@ use crate::oci::{Layer, LayerAccess};
 use crate::registry::{BlobReader, Lookup, Registry, RegistryError};
 use crate::settings::LayerLimits;
 
-/// How often a layer is fetched before its transfer counts as failed; what fails twice is left to the retry of the
-/// whole event.
+/// How often a layer is fetched before its transfer counts as failed. What fails twice is left to the retry of the whole
+/// event.
 const MAX_FETCH_ATTEMPTS: usize = 2;
 
-/// A lower layer is fetched beside the highest one only where this has more bytes: most small ones hold the program that
-/// is asked for, and what lies below need not be read at all.
+/// The size of the top layer, in bytes, above which lower layers are fetched at the same time. Most small top layers hold
+/// the program that is looked up, and the layers below need not be read at all.
 const PREFETCH_THRESHOLD: u64 = 8 * 1024 * 1024;
 
-/// So many times as many layers may be begun as are read at a time, so that a slow one does not leave its neighbour's
-/// place empty.
+/// How many times more layers are requested than are read at a time, so that one slow layer does not hold up the others.
 const PREFETCH_FACTOR: usize = 2;
 
-/// A layer's names, or what that means for the image that they are not known.
+/// How layers are read: shared by all images.
+#[derive(Debug)]
+pub(super) struct LayerReader {
+    pub(super) limits: LayerLimits,
+    cache: LayerCache,
+    /// How many layers are read at the same time.
+    concurrency: usize,
+    /// One permit for each of them.
+    permits: Semaphore,
+}
+
+impl LayerReader {
+    pub(super) fn new(limits: LayerLimits, cache_bytes: usize) -> Self {
+        // Decompression takes most of the time, and each layer is decompressed by one thread. More than four would hold
+        // too many network buffers and decoder windows at once.
+        let concurrency = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).clamp(1, 4);
+        Self { limits, cache: LayerCache::new(cache_bytes), concurrency, permits: Semaphore::new(concurrency) }
+    }
+}
+
+/// A layer, or what it means for the inspection that the layer is unknown.
 pub(super) type LayerResult = Result<Arc<LayerChangeset>, InspectionOutcome>;
 
-/// The layers that are still to be looked at.
+/// The layers of one image that have not been read yet.
 pub(super) struct LayerFetcher<'a, R> {
     registry: &'a R,
-    inspector: &'a Inspector,
+    reader: &'a LayerReader,
     deadline: Option<Instant>,
     remaining: std::iter::Rev<std::slice::Iter<'a, Layer>>,
     in_flight: FuturesOrdered<LocalBoxFuture<'a, Result<LayerResult, RegistryError>>>,
-    /// Whether one was not enough.
+    /// Whether more than one layer is expected to be needed.
     is_prefetching: bool,
 }
 
 impl<'a, R: Registry> LayerFetcher<'a, R> {
     pub(super) fn new(
         registry: &'a R,
-        inspector: &'a Inspector,
+        reader: &'a LayerReader,
         layers: &'a [Layer],
         deadline: Option<Instant>,
     ) -> Self {
-        let is_deep = layers.last().is_some_and(|layer| layer.size > PREFETCH_THRESHOLD);
-        Self {
-            registry,
-            inspector,
-            deadline,
-            remaining: layers.iter().rev(),
-            in_flight: FuturesOrdered::new(),
-            is_prefetching: is_deep,
-        }
+        let is_prefetching = layers.last().is_some_and(|layer| layer.size > PREFETCH_THRESHOLD);
+        let (remaining, in_flight) = (layers.iter().rev(), FuturesOrdered::new());
+        Self { registry, reader, deadline, remaining, in_flight, is_prefetching }
     }
 
-    /// The next lower layer; `None` below the lowest.
+    /// Returns the next lower layer; `None` below the lowest.
     ///
     /// # Errors
-    /// Where the registry fails, as a retry may mend.
+    /// If the registry fails, and a retry may succeed.
     pub(super) async fn next(&mut self) -> Result<Option<LayerResult>, RegistryError> {
-        let width = if self.is_prefetching { PREFETCH_FACTOR * self.inspector.concurrency } else { 1 };
+        let width = if self.is_prefetching { PREFETCH_FACTOR * self.reader.concurrency } else { 1 };
         while self.in_flight.len() < width {
             let Some(layer) = self.remaining.next() else { break };
-            let (registry, inspector, deadline) = (self.registry, self.inspector, self.deadline);
-            self.in_flight.push_back(Box::pin(load_layer(registry, inspector, layer, deadline)));
+            self.in_flight.push_back(Box::pin(load_layer(self.registry, self.reader, layer, self.deadline)));
         }
         self.is_prefetching = true;
         self.in_flight.next().await.transpose()
     }
 }
 
-/// Reads one layer, unless it is known.
+/// Reads one layer, unless it is in the cache.
 async fn load_layer<R: Registry>(
     registry: &R,
-    inspector: &Inspector,
+    reader: &LayerReader,
     layer: &Layer,
     deadline: Option<Instant>,
 ) -> Result<LayerResult, RegistryError> {
+    let digest = &layer.digest;
+    let unreadable = |reason: String| Ok(Err(InspectionOutcome::Unreadable(reason)));
+    let unavailable =
+        |reason: String| Ok(Err(InspectionOutcome::Unavailable(format!("layer {} {reason}", digest.short()))));
     match layer.access {
         LayerAccess::Readable => {}
-        LayerAccess::Encrypted => {
-            return Ok(Err(InspectionOutcome::Unreadable("one of its layers is encrypted".to_owned())));
-        }
-        LayerAccess::Foreign => {
-            return Ok(Err(InspectionOutcome::Unreadable("one of its layers lies outside of the registry".to_owned())));
-        }
+        LayerAccess::Encrypted => return unreadable("one of the layers is encrypted".to_owned()),
+        LayerAccess::Foreign => return unreadable("one of the layers is stored outside the registry".to_owned()),
     }
-    let digest = &layer.digest;
-    if let Some(known) = inspector.cache.get(digest) {
+    if let Some(known) = reader.cache.get(digest) {
         return Ok(Ok(known));
     }
-    // First, so that nobody who waits for another reader has a turn meanwhile.
-    let _reading = inspector.cache.lock_layer(digest).await;
-    // In the order of the layers, which is that of their asking.
-    let _turn = inspector.permits.acquire().await.expect("it is never closed");
-    // One that came before may have read the same.
-    if let Some(known) = inspector.cache.get(digest) {
+    // Locked before the permit is acquired, so that a task that waits for another reader holds no permit.
+    let _lock = reader.cache.lock_layer(digest).await;
+    // Permits are given out in the order of the requests, which is that of the layers.
+    let _permit = reader.permits.acquire().await.expect("the semaphore is never closed");
+    // Another task may have read the layer in the meantime.
+    if let Some(known) = reader.cache.get(digest) {
         return Ok(Ok(known));
     }
-    let mut failed = None;
+    let mut failure = None;
     for _ in 0..MAX_FETCH_ATTEMPTS {
         let stream = match registry.open_blob(digest).await {
             Ok(Lookup::Found(stream)) => stream,
-            Ok(Lookup::Unavailable(reason)) => {
-                return Ok(Err(InspectionOutcome::Unavailable(format!(
-                    "layer {} cannot be had: {reason}",
-                    digest.short()
-                ))));
-            }
-            Ok(Lookup::NotFound | Lookup::TagMoved) => {
-                return Ok(Err(InspectionOutcome::Unavailable(format!(
-                    "layer {} is not in the repository",
-                    digest.short()
-                ))));
-            }
+            Ok(Lookup::Unavailable(reason)) => return unavailable(format!("is unavailable: {reason}")),
+            Ok(Lookup::NotFound | Lookup::TagMoved) => return unavailable("is not in the repository".to_owned()),
             Err(error @ RegistryError::Transfer { .. }) => {
-                failed = Some(error);
+                failure = Some(error);
                 continue;
             }
             Err(error) => return Err(error),
         };
-        let broken = |reason| RegistryError::Transfer { digest: digest.clone(), reason };
-        match read_layer(stream, digest, inspector.limits, deadline).await {
-            Ok(names) => {
-                let names = Arc::new(names);
-                inspector.cache.insert(digest, &names);
-                return Ok(Ok(names));
+        let transfer_error = |reason| RegistryError::Transfer { digest: digest.clone(), reason };
+        match read_layer(stream, digest, reader.limits, deadline).await {
+            Ok(layer) => {
+                let layer = Arc::new(layer);
+                reader.cache.insert(digest, &layer);
+                return Ok(Ok(layer));
             }
-            Err(LayerError::Transfer(_)) if is_past_deadline(deadline) => return Ok(Err(InspectionOutcome::TimedOut)),
-            Err(LayerError::Transfer(error)) => failed = Some(broken(error.to_string())),
-            Err(LayerError::DigestMismatch(arrived)) => failed = Some(broken(format!("it has the digest {arrived}"))),
-            Err(fact) => return Ok(Err(InspectionOutcome::Unreadable(format!("layer {}: {fact}", digest.short())))),
+            Err(LayerError::Transfer(_)) if deadline::is_past(deadline) => return Ok(Err(InspectionOutcome::TimedOut)),
+            Err(LayerError::Transfer(error)) => failure = Some(transfer_error(error.to_string())),
+            Err(LayerError::DigestMismatch(actual)) => {
+                failure = Some(transfer_error(format!("the received bytes have the digest {actual}")));
+            }
+            Err(error) => return unreadable(format!("layer {}: {error}", digest.short())),
         }
     }
-    Err(failed.expect("at least one attempt was made"))
+    Err(failure.expect("at least one attempt was made"))
 }
 
-/// Why a transfer ends that takes too long; what is made of it, says [`Seen::Late`].
-const DEADLINE_PASSED: &str = "its layers could not be read in the time there is";
-
-/// Whether there is no more time.
-pub(super) fn is_past_deadline(deadline: Option<Instant>) -> bool {
-    deadline.is_some_and(|deadline| Instant::now() >= deadline)
-}
-
-/// Reads a layer on a thread of its own, since it waits for bytes and reckons long between them.
+/// Reads a layer on a thread of its own, because reading blocks and decompression takes long.
 async fn read_layer(
     stream: BlobReader,
     digest: &Digest,
     limits: LayerLimits,
     deadline: Option<Instant>,
 ) -> Result<LayerChangeset, LayerError> {
-    let wanted = Arc::new(AtomicBool::new(true));
-    let leave = CancelOnDrop(Arc::clone(&wanted));
+    let is_needed = Arc::new(AtomicBool::new(true));
+    let cancel = CancelOnDrop(Arc::clone(&is_needed));
     let digest = digest.clone();
-    let guarded = CancellableStream { stream, is_needed: wanted, deadline };
-    let reading = tokio::task::spawn_blocking(move || layers::read_layer(guarded, &digest, &limits));
-    let read = reading.await.unwrap_or_else(|error| Err(LayerError::Transfer(io::Error::other(error))));
-    drop(leave);
-    read
+    let stream = CancellableStream { stream, is_needed, deadline };
+    let thread = tokio::task::spawn_blocking(move || layers::read_layer(stream, &digest, &limits));
+    let layer = thread.await.unwrap_or_else(|error| Err(LayerError::Transfer(io::Error::other(error))));
+    drop(cancel);
+    layer
 }
 
-/// Tells the thread, when it goes, that nobody waits for the layer any more.
+/// Tells the reading thread, when dropped, that the layer is no longer needed.
 struct CancelOnDrop(Arc<AtomicBool>);
 
 impl Drop for CancelOnDrop {
@@ -179,7 +177,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// A stream that ends with an error when its time is over or nobody waits for it.
+/// Stream that fails when its deadline has passed or when it is no longer needed.
 struct CancellableStream {
     stream: BlobReader,
     is_needed: Arc<AtomicBool>,
@@ -188,8 +186,8 @@ struct CancellableStream {
 
 impl Read for CancellableStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if is_past_deadline(self.deadline) || !self.is_needed.load(Ordering::Relaxed) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, DEADLINE_PASSED));
+        if deadline::is_past(self.deadline) || !self.is_needed.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::TimedOut.into());
         }
         self.stream.read(buffer)
     }

@@ -1,71 +1,76 @@
-//! What a config has a runtime start, as a question to the files of its image.
-//!
-//! Does not read layers.
+//! What the entrypoint and command of an image start, by the files that are known so far.
 
+use std::cell::Cell;
 use std::time::Instant;
 
-use super::lookup_budget::LookupBudget;
-use super::{InspectionOutcome, InspectionTarget};
-use crate::exec::{ExecOutcome, Host, WorkingDirectoryError, diagnose_failure, resolve_working_directory};
+use super::deadline;
+use super::inspection::{InspectionOutcome, InspectionTarget};
+use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
 use crate::launch::predict_launches;
 use crate::oci::ProcessConfig;
-use crate::rootfs::{FileTree, FilesystemView, UnknownReason, User};
+use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
 
-/// What may be mounted over when a container runs, whatever its image says: `/proc`, `/sys` and `/dev` always are (the
-/// OCI runtime specification, "Default Filesystems"), the other two often.
+/// The directories that a container runtime may mount over, whatever the image holds: it always mounts `/proc`, `/sys` and
+/// `/dev` (OCI runtime specification, "Default Filesystems"), and often the other two.
 const RUNTIME_MOUNTS: [&[u8]; 5] = [b"proc", b"sys", b"dev", b"run", b"tmp"];
 
-/// What an image starts.
+/// The most look-ups for one image, on all its targets and after each of its layers. A start takes some hundreds; a `PATH`
+/// of a megabyte whose directories are chains of links would take 10,000,000,000.
+const MAX_LOOKUPS: u64 = 1_000_000;
+
+/// The process of an image, and what its look-ups may cost.
 pub(super) struct EntrypointProbe<'a> {
     process: &'a ProcessConfig,
     argv: Vec<Vec<u8>>,
     user: User,
-    lookup_budget: LookupBudget,
+    budget: LookupBudget,
 }
 
-/// What came of asking.
+/// The answer of a probe.
 pub(super) enum ProbeResult {
     /// An answer that no lower layer can change.
     Settled(InspectionOutcome),
-    /// A lower layer decides, or the lowest has been read and there still is no answer, because …
+    /// A lower layer decides; if there is none, this is the reason why the answer is unknown.
     NeedsLowerLayer(String),
 }
 
 impl<'a> EntrypointProbe<'a> {
     pub(super) fn new(process: &'a ProcessConfig, deadline: Option<Instant>) -> Self {
         let argv = process.argv.iter().map(|word| word.clone().into_bytes()).collect();
-        Self { process, argv, user: User::from_config(&process.user), lookup_budget: LookupBudget::new(deadline) }
+        let budget = LookupBudget { deadline, remaining: Cell::new(MAX_LOOKUPS) };
+        Self { process, argv, user: User::from_config(&process.user), budget }
     }
 
-    /// Asks the files that are known so far; `compat` says whether the host starts programs of 32 bits, if that is known.
-    pub(super) fn run(&self, files: &dyn FileTree, site: InspectionTarget, compat: Option<bool>) -> ProbeResult {
-        let InspectionTarget { processor, is_lambda } = site;
-        let files = &self.lookup_budget.limit(files);
-        let (mounts, unread) = self.resolve_mounts(files);
-        let (directory, untold) =
-            match resolve_working_directory(files, &mounts, self.process.working_directory.as_bytes()) {
-                Ok(place) => (Some(place), None),
-                // Where only absolute paths are asked for, it does not matter.
-                Err(WorkingDirectoryError::Unknown(reason)) => (None, Some(reason)),
-                Err(WorkingDirectoryError::Errno(errno)) => {
-                    let reason =
-                        format!("the working directory {} cannot be entered: {errno}", self.process.working_directory);
-                    return ProbeResult::Settled(InspectionOutcome::Undetermined(reason));
-                }
-            };
-        let user = if is_lambda { User::NonRoot } else { self.user.clone() };
-        let view = FilesystemView { files, working_directory: directory, user, mounts };
-        let host = Host { processor, runs_32_bit: compat };
-        let search = self.process.path.as_deref().map(str::as_bytes);
-        let mut launches = predict_launches(&view, host, &self.argv, search);
-        // What runs before all else may do anything.
+    /// Predicts what starts on a target, by these files. `runs_32_bit` is whether the host starts 32-bit programs, if that
+    /// is known.
+    pub(super) fn run(&self, files: &dyn FileTree, target: InspectionTarget, runs_32_bit: Option<bool>) -> ProbeResult {
+        let files = &BudgetedFiles { files, budget: &self.budget };
+        let (mounts, unread_volume) = self.resolve_mounts(files);
+        let working_directory = self.process.working_directory.as_bytes();
+        let (working_directory, unknown_directory) = match resolve_working_directory(files, &mounts, working_directory)
+        {
+            Ok(path) => (Some(path), None),
+            // If only absolute paths are looked up, the working directory does not matter.
+            Err(ExecError::Unknown(reason)) => (None, Some(reason)),
+            Err(ExecError::Errno(errno)) => {
+                let reason =
+                    format!("the working directory {} cannot be entered: {errno}", self.process.working_directory);
+                return ProbeResult::Settled(InspectionOutcome::Undetermined(reason));
+            }
+        };
+        let user = if target.is_lambda { User::NonRoot } else { self.user.clone() };
+        let view = FilesystemView { files, working_directory, user, mounts };
+        let host = Host { processor: target.processor, runs_32_bit };
+        let search_path = self.process.path.as_deref().map(str::as_bytes);
+        let mut launches = predict_launches(&view, host, &self.argv, search_path);
+        // The environment names code that runs before the first program and may start anything else.
         if self.process.has_startup_variables {
             launches.truncate(1);
         }
         let last = launches.last().expect("there is at least one launch");
         match &last.start.outcome {
             ExecOutcome::Unknown { reason: reason @ UnknownReason::LayerNotRead(_), .. } => {
-                ProbeResult::NeedsLowerLayer(untold.as_ref().unwrap_or(reason).to_string())
+                ProbeResult::NeedsLowerLayer(unknown_directory.as_ref().unwrap_or(reason).to_string())
             }
             ExecOutcome::Unknown { reason: reason @ UnknownReason::TooManyLookups(_), .. } if launches.len() == 1 => {
                 ProbeResult::Settled(InspectionOutcome::Unreadable(reason.to_string()))
@@ -73,9 +78,9 @@ impl<'a> EntrypointProbe<'a> {
             ExecOutcome::Unknown { reason, .. } if launches.len() == 1 => {
                 ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string()))
             }
-            // The path may yet turn out to lie below a volume.
-            ExecOutcome::Fails { .. } if unread.is_some() => {
-                ProbeResult::NeedsLowerLayer(unread.map_or(String::new(), |reason| reason.to_string()))
+            // The path may turn out to be below a volume.
+            ExecOutcome::Fails { .. } if unread_volume.is_some() => {
+                ProbeResult::NeedsLowerLayer(unread_volume.map_or_else(String::new, |reason| reason.to_string()))
             }
             answer => {
                 let cause = diagnose_failure(&view, host, answer);
@@ -84,7 +89,7 @@ impl<'a> EntrypointProbe<'a> {
         }
     }
 
-    /// Where mounts lie, links followed as far as they are known, and what must be read to know it of all.
+    /// The paths of all mounts, with links followed, and the reason if a volume's path depends on an unread layer.
     fn resolve_mounts(&self, files: &dyn FileTree) -> (Vec<Vec<u8>>, Option<UnknownReason>) {
         let mut unread = None;
         let mut mounts: Vec<Vec<u8>> = RUNTIME_MOUNTS.iter().map(|mount| mount.to_vec()).collect();
@@ -92,11 +97,54 @@ impl<'a> EntrypointProbe<'a> {
             let parts: Vec<&str> = volume.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
             mounts.push(parts.join("/").into_bytes());
             match resolve_working_directory(files, &[], volume.as_bytes()) {
-                Ok(place) => mounts.push(place),
-                Err(WorkingDirectoryError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => unread = Some(reason),
+                Ok(path) => mounts.push(path),
+                Err(ExecError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => unread = Some(reason),
                 Err(_) => {}
             }
         }
         (mounts, unread)
+    }
+}
+
+/// How many look-ups are left, and until when.
+#[derive(Debug)]
+struct LookupBudget {
+    deadline: Option<Instant>,
+    remaining: Cell<u64>,
+}
+
+/// Files whose look-ups end with the budget.
+#[derive(Debug)]
+struct BudgetedFiles<'a> {
+    files: &'a dyn FileTree,
+    budget: &'a LookupBudget,
+}
+
+impl FileTree for BudgetedFiles<'_> {
+    fn get(&self, path: &[u8]) -> Result<Option<&Node>, UnknownReason> {
+        let remaining = &self.budget.remaining;
+        if remaining.get() == 0 || deadline::is_past(self.budget.deadline) {
+            return Err(UnknownReason::TooManyLookups([b"/", path].concat()));
+        }
+        remaining.set(remaining.get() - 1);
+        self.files.get(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::Rootfs;
+
+    #[test]
+    fn look_ups_end_with_the_budget_and_at_the_deadline() {
+        let rootfs = Rootfs::default();
+        let budget = LookupBudget { deadline: None, remaining: Cell::new(2) };
+        let files = BudgetedFiles { files: &rootfs, budget: &budget };
+        let answers: Vec<bool> = (0..3).map(|_| files.get(b"a").is_ok()).collect();
+        assert_eq!(answers, [true, true, false]);
+        let expired = LookupBudget { deadline: Some(Instant::now()), remaining: Cell::new(MAX_LOOKUPS) };
+        let files = BudgetedFiles { files: &rootfs, budget: &expired };
+        assert_eq!(files.get(b"a"), Err(UnknownReason::TooManyLookups(b"/a".to_vec())));
     }
 }

@@ -1,201 +1,223 @@
-//! The walk of one event, from arrival to message and mark.
-//!
-//! Does not know which registry, topic or terminal it walks on.
+//! Handles one event: parses it, checks the image, writes verdict tags, sends the message and logs the result.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
-use super::metrics_log;
-use super::metrics_log::EventRecord;
-use super::notify;
-use super::notify::{Notifier, NotifyError};
-use super::verdict_tag as mark;
-use super::verdict_tag::{TagOutcome, VerdictTagError, VerdictTagger};
-use crate::check::{ImageCheck, InspectContext, check_image};
+use super::log::{EventRecord, metrics_line};
+use super::notify::{Notifier, build_message};
+use super::verdict_tag::{TagOutcome, VerdictTagger, verdict_tags};
+use crate::aws::service_error::CallError;
+use crate::check::{ImageCheck, ImageOrigin, InspectContext, check_image};
 use crate::event::{self, Arrival, Event, EventError, IgnoreReason};
 use crate::inspect::Inspector;
 use crate::name::Repository;
 use crate::registry::counting::CountingRegistry;
 use crate::registry::ecr::BATCH_GET_IMAGE;
-use crate::registry::{Registry, RegistryError};
-use crate::report::{Report, ReportContext};
-use crate::settings::Depth;
+use crate::registry::{Manifest, Registry, RegistryError};
+use crate::report::Report;
 use crate::settings::Settings;
 
-/// Everything that the walk needs of the world.
+/// Handles events. Its fields are everything that it needs from outside.
 #[derive(Debug)]
-pub struct EventHandler<O, N, M> {
-    /// Opens the repository of an arrival.
-    pub open_registry: O,
-    /// Opens it for marking.
-    pub open_tagger: M,
-    /// Tells people; none where only marks are set.
+pub struct EventHandler<OpenRegistry, N, OpenTagger> {
+    /// Opens a repository for reading.
+    pub open_registry: OpenRegistry,
+    /// Opens a repository for writing verdict tags.
+    pub open_tagger: OpenTagger,
+    /// Sends messages; `None` if only verdict tags are written.
     pub notifier: Option<N>,
-    /// Looks at programs, and remembers layers from one event to the next.
+    /// Inspects programs, and keeps layers from one event to the next.
     pub inspector: Inspector,
-    /// How it is set.
+    /// The settings.
     pub settings: Settings,
-    /// The region whose repositories are read; none where any is.
+    /// The only region whose repositories are read; `None` if any region is.
     pub region: Option<String>,
-    /// Writes down one line for each event.
+    /// Writes the log line with the result and the metrics of an event.
     pub write_metrics: fn(&Value),
 }
 
-/// The event is to be retried, and in the end to land in the failure queue.
+/// The event failed: it is retried, and after the last attempt it is sent to the failure queue.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each is the error of one room")]
+#[allow(missing_docs, reason = "the messages explain the variants")]
 pub enum HandlerError {
     #[error(transparent)]
     Event(#[from] EventError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// A verdict tag or the message may not have been written.
     #[error(transparent)]
-    Notify(#[from] NotifyError),
-    #[error(transparent)]
-    VerdictTag(#[from] VerdictTagError),
-    /// A repository of the same name in the function's own region would be another one.
+    Write(#[from] CallError),
+    /// A repository with the same name in the function's own region is a different one.
     #[error(
         "the image is in {image_region}, but this function reads repositories in {function_region}: deploy it there too"
     )]
-    #[allow(missing_docs, reason = "the message says it")]
     WrongRegion { image_region: String, function_region: String },
-    /// Nobody else would hear of it, so it must not pass for done.
-    #[error("the mark was not set: {0}")]
+    /// No message is sent either, so nobody would learn of the verdict.
+    #[error("the verdict tag was not written: {0}")]
     VerdictTagRefused(String),
 }
 
-/// How long to wait before a missing image, one that its tag does not point at, or one of which a part is missing is asked
-/// for a second time: an event may overtake what it tells of, and an image be deleted while it is read.
+/// How long to wait before the second check of an image that was missing, incomplete, or no longer under its tag: an event
+/// may arrive before its image can be read, and an image may be deleted while it is read.
 const RECHECK_DELAY: Duration = Duration::from_millis(500);
 
-/// What of an invocation's time is kept back from inspections, so that what is known without them still goes out: a mark
-/// and a message take some tens of milliseconds, and at most 14 seconds each when a service stalls.
+/// The part of an invocation's time that inspections must leave for writing the verdict tag and sending the message. Each
+/// takes some tens of milliseconds, and at most 14 seconds if a service does not respond.
 const REPORTING_RESERVE: Duration = Duration::from_secs(30);
 
-impl<R: Registry, N: Notifier, M: VerdictTagger, O: Fn(&Repository) -> R, P: Fn(&Repository) -> M>
-    EventHandler<O, N, P>
+/// The age from which a missing repository counts as deleted; before, it may not be readable yet. Lambda retries one and
+/// three minutes after an error, so the event is older than this at the last attempt.
+const GRACE_PERIOD: Duration = Duration::from_mins(2);
+
+impl<R, T, N, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger>
+where
+    R: Registry,
+    T: VerdictTagger,
+    N: Notifier,
+    OpenRegistry: Fn(&Repository) -> R,
+    OpenTagger: Fn(&Repository) -> T,
 {
-    /// Handles one event; `left` is the time that there is for it, where that is known.
+    /// Handles one event. `time_left` is the rest of the invocation's time, if it is limited.
     ///
     /// # Errors
-    /// Where something is not known that a retry may find out, or may not have been said that was to be said.
+    /// If a retry may find out more, or if a result may not have been written.
     pub async fn handle(
         &self,
         event: &EventBridgeEvent<Value>,
-        left: Option<Duration>,
+        time_left: Option<Duration>,
     ) -> Result<Report, HandlerError> {
-        let began = Instant::now();
+        let started = Instant::now();
         let event_id = event.id.as_deref().unwrap_or_default();
-        // Thousands are asked about at once, by somebody who reads the answers: the log holds them.
-        let is_audit = event::is_audit(event);
+        let mut record = EventRecord { event_id, is_audit: event::is_audit(event), ..EventRecord::default() };
+
         let arrival = match Event::parse(event)? {
             Event::Arrival(arrival) => arrival,
-            Event::Ignored(why, said, arrival) => {
-                let report = Report::from_ignored(
-                    ReportContext { arrival: arrival.as_ref(), ..ReportContext::default() },
-                    None,
-                    why,
-                );
-                self.write_down(
-                    &report,
-                    began,
-                    EventRecord { event_id, is_audit, ignored_detail: &said, ..EventRecord::default() },
-                );
+            Event::Ignored(reason, detail, arrival) => {
+                let report = Report::from_ignored_event(arrival.as_ref(), reason);
+                self.log(&report, started, EventRecord { ignored_detail: &detail, ..record });
                 return Ok(report);
             }
         };
-        if let Some(own) = self.region.clone().filter(|own| own != arrival.repository.region()) {
-            return Err(HandlerError::WrongRegion {
-                image_region: arrival.repository.region().to_owned(),
-                function_region: own,
-            });
-        }
+        self.require_own_region(&arrival.repository)?;
+
         let registry = CountingRegistry::new((self.open_registry)(&arrival.repository));
-        let rules = &self.settings.check;
-        let left = left.map_or(Duration::MAX, |left| left.saturating_sub(REPORTING_RESERVE));
-        let by = InspectContext { inspector: &self.inspector, time_left: left };
-        let is_old = is_past_grace_period(event);
-        let mut found =
-            ignore_deleted_repository(check_image(&registry, &arrival.selector, None, rules, by).await, is_old)?;
-        if matches!(found, ImageCheck::Ignored(IgnoreReason::Deleted | IgnoreReason::Superseded, _))
-            || found.has_missing_part()
-        {
-            tokio::time::sleep(RECHECK_DELAY).await;
-            let by = InspectContext { time_left: left.saturating_sub(began.elapsed()), ..by };
-            found =
-                ignore_deleted_repository(check_image(&registry, &arrival.selector, None, rules, by).await, is_old)?;
+        let ImageCheck { mut report, manifest, .. } = self.check(&registry, &arrival, event, time_left).await?;
+        record.bytes_read = registry.bytes_read();
+
+        // An audit reads the result from the log; it may send thousands of events.
+        if !record.is_audit {
+            record.notified = self.publish(&arrival, manifest.as_ref(), &mut report).await?;
         }
-        let mut report = found.report(ReportContext {
-            arrival: Some(&arrival),
-            reference: &arrival.reference(),
-            repository: Some(&arrival.repository),
-            tag: arrival.selector.tag(),
-            declaration_key: &rules.declaration_key,
-            is_platform_only: rules.depth < Depth::Program,
-        });
-        let marked = if is_audit { TagOutcome::Written } else { self.mark(&arrival, &found, &report).await? };
-        let told = report.needs_notification() && !is_audit && self.notifier.is_some();
-        if let TagOutcome::Refused(reason) = marked {
-            tracing::error!(event_id, reason, "mark refused");
-            if !told {
-                return Err(HandlerError::VerdictTagRefused(reason));
-            }
-            report.remarks.push(format!("The image could not be marked: {reason}"));
-        }
-        if let (true, Some(notifier)) = (told, &self.notifier) {
-            notifier.send(&notify::build_message(&report)).await?;
-        }
-        let bytes = registry.bytes_read();
-        self.write_down(
-            &report,
-            began,
-            EventRecord { event_id, is_audit, notified: told, bytes_read: bytes, ..EventRecord::default() },
-        );
+        self.log(&report, started, record);
         Ok(report)
     }
 
-    fn write_down(&self, report: &Report, began: Instant, walked: EventRecord<'_>) {
-        let whole = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let walked = EventRecord { duration_ms: whole(began.elapsed()), ended_at_ms: whole(now), ..walked };
-        (self.write_metrics)(&metrics_log::metrics_line(report, walked));
+    fn require_own_region(&self, repository: &Repository) -> Result<(), HandlerError> {
+        match &self.region {
+            Some(function_region) if function_region != repository.region() => Err(HandlerError::WrongRegion {
+                image_region: repository.region().to_owned(),
+                function_region: function_region.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
-    /// Before anything is said, so that a mark that must be retried does not have people told twice.
-    async fn mark(&self, arrival: &Arrival, look: &ImageCheck, report: &Report) -> Result<TagOutcome, VerdictTagError> {
-        let ImageCheck::Judged { manifest: Some(manifest), .. } = look else { return Ok(TagOutcome::Written) };
-        let marker = (self.open_tagger)(&arrival.repository);
-        for mark in mark::verdict_tags(report, self.settings.verdict_tags) {
-            if let refused @ TagOutcome::Refused(_) = marker.write_tag(manifest, &mark).await? {
-                return Ok(refused);
+    /// Checks the image, and once more if it was missing, incomplete or no longer under its tag.
+    async fn check(
+        &self,
+        registry: &impl Registry,
+        arrival: &Arrival,
+        event: &EventBridgeEvent<Value>,
+        time_left: Option<Duration>,
+    ) -> Result<ImageCheck, RegistryError> {
+        let inspection_time = time_left.map_or(Duration::MAX, |left| left.saturating_sub(REPORTING_RESERVE));
+        let started = Instant::now();
+        let is_new = is_within_grace_period(event);
+        let check = self.check_once(registry, arrival, is_new, inspection_time).await?;
+        let is_gone = matches!(check.report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded));
+        if !is_gone && !check.has_missing_part {
+            return Ok(check);
+        }
+        tokio::time::sleep(RECHECK_DELAY).await;
+        self.check_once(registry, arrival, is_new, inspection_time.saturating_sub(started.elapsed())).await
+    }
+
+    /// Checks the image. If its repository was deleted, so was the image.
+    async fn check_once(
+        &self,
+        registry: &impl Registry,
+        arrival: &Arrival,
+        is_new: bool,
+        time_left: Duration,
+    ) -> Result<ImageCheck, RegistryError> {
+        let context = InspectContext { inspector: &self.inspector, time_left };
+        match check_image(registry, &ImageOrigin::from(arrival), None, &self.settings.check, context).await {
+            Err(RegistryError::RepositoryNotFound { action, .. }) if !is_new && action == BATCH_GET_IMAGE => {
+                let report = Report::from_ignored_event(Some(arrival), IgnoreReason::Deleted);
+                Ok(ImageCheck { report, manifest: None, has_missing_part: false })
+            }
+            result => result,
+        }
+    }
+
+    /// Writes the verdict tags, then sends the message if the report calls for one. Returns whether a message was sent.
+    ///
+    /// The tags come first: if they have to be retried, no message has been sent yet that would be sent twice.
+    async fn publish(
+        &self,
+        arrival: &Arrival,
+        manifest: Option<&Manifest>,
+        report: &mut Report,
+    ) -> Result<bool, HandlerError> {
+        let notifier = self.notifier.as_ref().filter(|_| report.needs_notification());
+        if let Some(reason) = self.write_verdict_tags(arrival, manifest, report).await? {
+            tracing::error!(event_id = arrival.event_id, reason, "verdict tag refused");
+            if notifier.is_none() {
+                return Err(HandlerError::VerdictTagRefused(reason));
+            }
+            report.remarks.push(format!("The verdict tag could not be written: {reason}"));
+        }
+        let Some(notifier) = notifier else { return Ok(false) };
+        notifier.send(&build_message(report)).await?;
+        Ok(true)
+    }
+
+    /// Writes the verdict tags that the report calls for. Returns the reason if one was refused.
+    async fn write_verdict_tags(
+        &self,
+        arrival: &Arrival,
+        manifest: Option<&Manifest>,
+        report: &Report,
+    ) -> Result<Option<String>, CallError> {
+        let Some(manifest) = manifest else { return Ok(None) };
+        let tagger = (self.open_tagger)(&arrival.repository);
+        for tag in verdict_tags(report, self.settings.verdict_tags) {
+            if let TagOutcome::Refused(reason) = tagger.write_tag(manifest, &tag).await? {
+                return Ok(Some(reason));
             }
         }
-        Ok(TagOutcome::Written)
+        Ok(None)
     }
 }
 
-/// From which age on an event's repository counts as deleted where it is not there, and not as one that cannot be seen yet.
-/// Lambda tries again one and three minutes after an error, so that the last attempt finds it older.
-const GRACE_PERIOD_SECONDS: i64 = 120;
-
-/// Whether an event is so old; one without a time is.
-fn is_past_grace_period(event: &EventBridgeEvent<Value>) -> bool {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    event.time.is_none_or(|time| now.saturating_sub(time.timestamp()) >= GRACE_PERIOD_SECONDS)
+impl<OpenRegistry, N, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger> {
+    fn log(&self, report: &Report, started: Instant, record: EventRecord<'_>) {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (duration_ms, ended_at_ms) = (milliseconds(started.elapsed()), milliseconds(unix_time()));
+        (self.write_metrics)(&metrics_line(report, EventRecord { duration_ms, ended_at_ms, ..record }));
+    }
 }
 
-/// An image goes with its repository, where the call that reads images says so.
-fn ignore_deleted_repository(
-    looked: Result<ImageCheck, RegistryError>,
-    is_old: bool,
-) -> Result<ImageCheck, RegistryError> {
-    match looked {
-        Err(RegistryError::RepositoryNotFound { action, .. }) if is_old && action == BATCH_GET_IMAGE => {
-            Ok(ImageCheck::Ignored(IgnoreReason::Deleted, None))
-        }
-        looked => looked,
-    }
+/// Whether the event is younger than [`GRACE_PERIOD`]. An event without a time is not.
+fn is_within_grace_period(event: &EventBridgeEvent<Value>) -> bool {
+    let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    event.time.is_some_and(|time| seconds(unix_time()).saturating_sub(time.timestamp()) < seconds(GRACE_PERIOD))
+}
+
+/// The time since 1970.
+#[must_use]
+pub fn unix_time() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

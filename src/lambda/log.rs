@@ -1,19 +1,21 @@
-//! The log: one JSON object a line, as Lambda's JSON log format has them, and errors as one line.
+//! The log: one JSON object per line, as in Lambda's JSON log format. One line per event carries its result and the metrics.
 //!
-//! Does not filter by module, but for one line that says again what was said.
+//! No line contains a URL with a query, because a presigned URL is a secret.
 
 use std::io::Write as _;
 
-use serde_json::Value;
-
+use serde_json::{Value, json};
 use tracing_subscriber::fmt::writer::MakeWriterExt as _;
 
-/// Where Lambda's runtime logs the error that a handler gave back, without saying which event's it was; the handler
-/// has logged it by then.
+use crate::event::IgnoreReason;
+use crate::name::{Digest, Tag};
+use crate::report::{self, Report};
+
+/// The target under which the Lambda runtime logs an error that the handler returned. The handler has logged it already,
+/// together with the event's ID.
 const DUPLICATE_ERROR_TARGET: &str = "lambda_runtime::layers::panic";
 
-/// Writes log lines of this level and above to standard output. The time is left to the log service, which adds its
-/// own.
+/// Writes log lines of this level and above to standard output. They have no time, because the log service adds its own.
 pub fn init(level: tracing::Level) {
     tracing_subscriber::fmt()
         .json()
@@ -27,8 +29,93 @@ pub fn init(level: tracing::Level) {
         .init();
 }
 
-/// Writes one line that is JSON already, whatever the level: it holds the metrics.
+/// Writes a JSON value as one line, regardless of the log level.
 pub fn write_json_line(line: &Value) {
-    // Where even standard output is closed there is nobody to say it to.
+    // If standard output is closed, the failure cannot be reported anywhere.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// The namespace of the metrics.
+pub const NAMESPACE: &str = "ecr-preflight";
+
+/// What the line of an event contains in addition to its report.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EventRecord<'a> {
+    /// The ID of the event.
+    pub event_id: &'a str,
+    /// Whether `audit --via-lambda` sent the event.
+    pub is_audit: bool,
+    /// Why the event is ignored, in detail; empty if it is not.
+    pub ignored_detail: &'a str,
+    /// Whether a message was sent.
+    pub notified: bool,
+    /// How long the event took, in milliseconds.
+    pub duration_ms: u64,
+    /// How many bytes of manifests, configs and compressed layers were read.
+    pub bytes_read: u64,
+    /// When the event was done, in milliseconds since 1970.
+    pub ended_at_ms: u64,
+}
+
+/// The largest report that the line of an audit contains, in bytes of JSON. CloudWatch Logs long limited an event to 256 KiB
+/// (its quotas, "Event size"), and an audit of thousands of images has no use for larger reports.
+const MAX_REPORT_BYTES: usize = 200_000;
+
+/// The line of one event, in CloudWatch's embedded metric format ("Specification: Embedded metric format" in the
+/// CloudWatch user guide): JSON in which the member `_aws` names the members that are metrics.
+///
+/// The line of an audit event has no metrics, because these count arrivals. It contains the full report, which
+/// `audit --via-lambda` reads.
+#[must_use]
+pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
+    let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
+    let runtimes: Vec<String> = report.runtimes().map(|runtime| runtime.subject.name()).collect();
+    let arrival = report.arrival.as_ref();
+    // An image that was not read is identified by the digest in the event.
+    let announced = arrival.and_then(|arrival| arrival.digest.as_ref());
+    let digest = report.image.as_ref().map(|image| &image.digest).or(announced);
+    let directive = |dimensions: Value, metrics: Value| json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics});
+    let mut directives = vec![
+        directive(json!([["verdict"]]), json!([{"Name": "Arrivals", "Unit": "Count"}])),
+        directive(
+            json!([[]]),
+            json!([{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "BytesRead", "Unit": "Bytes"}]),
+        ),
+    ];
+    if !faults.is_empty() {
+        directives.push(directive(json!([["fault"]]), json!([{"Name": "Faults", "Unit": "Count"}])));
+    }
+    let mut line = json!({
+        "_aws": {"Timestamp": record.ended_at_ms, "CloudWatchMetrics": directives},
+        "level": "INFO",
+        "message": report::format_headline(report),
+        "event_id": record.event_id,
+        "how": arrival.map(|arrival| arrival.how),
+        "repository": arrival.map(|arrival| &arrival.repository),
+        "digest": digest.map(Digest::as_str),
+        "tag": arrival.and_then(|arrival| arrival.tag.as_ref()).map(Tag::as_str),
+        "verdict": report.verdict.as_str(),
+        "ignored": report.ignored.map(IgnoreReason::as_str),
+        "detail": Some(record.ignored_detail).filter(|detail| !detail.is_empty()),
+        "runtimes": runtimes.join(" "),
+        "faults": faults.join(" "),
+        // A dimension has one value; `faults` has all.
+        "fault": faults.first(),
+        "notified": record.notified,
+        "Arrivals": 1,
+        "Faults": faults.len(),
+        "Duration": record.duration_ms,
+        "BytesRead": record.bytes_read,
+    });
+    if record.is_audit {
+        let full = serde_json::to_value(report).unwrap_or_default();
+        line["report"] = if full.to_string().len() > MAX_REPORT_BYTES { Value::Null } else { full };
+        for metric in ["_aws", "Arrivals", "Faults", "Duration", "BytesRead"] {
+            line[metric] = Value::Null;
+        }
+    }
+    if let Some(members) = line.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    line
 }

@@ -1,7 +1,6 @@
-//! The Lambda function: what it does with one event.
+//! The Lambda function: handles one event, from parsing it to the message, the verdict tags and the log line.
 
+pub mod log;
 pub mod verdict_tag;
 pub mod notify;
-pub mod metrics_log;
-pub mod log;
 pub mod handler;

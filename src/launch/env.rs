@@ -1,18 +1,18 @@
-//! What env(1) starts, by its arguments: `src/env.c` of coreutils, and what of it `coreutils/env.c` of busybox shares.
+//! Parses the arguments of env(1): `src/env.c` of coreutils, and the options that `coreutils/env.c` of busybox shares.
 //!
-//! Does not follow it into another directory (`-C`), nor where it changes signals.
+//! Options that change the directory (`-C`) or signals are not followed.
 
-/// What env starts, and with which `PATH`.
+/// The command that env starts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct EnvCommand {
     pub(super) argv: Vec<Vec<u8>>,
-    /// Where it looks, unless there is no `PATH` any more, and each libc has its own.
+    /// The new `PATH`. If it is unset, each libc has its own default.
     pub(super) search_path: Option<Vec<u8>>,
 }
 
-/// What env with these arguments, its own name first, starts; nothing, where that is not certain. Only that of coreutils
-/// splits strings, as `-S` asks.
-pub(super) fn parse_env_arguments(argv: &[Vec<u8>], search: Option<&[u8]>, splits: bool) -> Option<EnvCommand> {
+/// Parses the arguments of env, including `argv[0]`. Returns `None` if it is not certain what it starts. Only env of coreutils
+/// has `-S`, which splits a string.
+pub(super) fn parse_env_arguments(argv: &[Vec<u8>], search: Option<&[u8]>, has_split: bool) -> Option<EnvCommand> {
     let mut rest: Vec<Vec<u8>> = argv.get(1..)?.to_vec();
     let mut search = search.map(<[u8]>::to_vec);
     while rest.first().is_some_and(|first| first.starts_with(b"-")) {
@@ -21,12 +21,12 @@ pub(super) fn parse_env_arguments(argv: &[Vec<u8>], search: Option<&[u8]>, split
             b"--" => break,
             b"-" | b"-i" | b"--ignore-environment" => search = None,
             b"-u" => unset_variable(&take_first(&mut rest)?, &mut search),
-            b"-S" if splits => {
+            b"-S" if has_split => {
                 let words = split_string(&take_first(&mut rest)?)?;
                 rest.splice(..0, words);
             }
             _ if first.starts_with(b"-u") => unset_variable(&first[2..], &mut search),
-            _ if first.starts_with(b"-S") && splits => drop(rest.splice(..0, split_string(&first[2..])?)),
+            _ if first.starts_with(b"-S") && has_split => drop(rest.splice(..0, split_string(&first[2..])?)),
             _ => return None,
         }
     }
@@ -49,7 +49,7 @@ fn unset_variable(name: &[u8], search: &mut Option<Vec<u8>>) {
     }
 }
 
-/// `build_argv`, for strings without quotes, escapes, variables and comments.
+/// Splits a string without quotes, escapes, variables and comments: `build_argv`.
 fn split_string(string: &[u8]) -> Option<Vec<Vec<u8>>> {
     if string.iter().any(|byte| b"\"'\\$#\r\x0b\x0c".contains(byte)) {
         return None;
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_behind_options_and_variables() {
+    fn command_follows_options_and_variables() {
         for (line, expected, search) in [
             (["app", "-x", "A=1"].as_slice(), ["app", "-x", "A=1"].as_slice(), Some("/bin")),
             (&["A=1", "B=", "app"], &["app"], Some("/bin")),
@@ -82,14 +82,14 @@ mod tests {
             (&["node --flag", "/script"], &["node --flag", "/script"], Some("/bin")),
         ] {
             let argv = [words(&["env"]), words(line)].concat();
-            let run = parse_env_arguments(&argv, Some(b"/bin"), true);
+            let command = parse_env_arguments(&argv, Some(b"/bin"), true);
             let search = search.map(|search| search.as_bytes().to_vec());
-            assert_eq!(run, Some(EnvCommand { argv: words(expected), search_path: search }), "{line:?}");
+            assert_eq!(command, Some(EnvCommand { argv: words(expected), search_path: search }), "{line:?}");
         }
     }
 
     #[test]
-    fn what_is_not_known_is_not_followed() {
+    fn other_options_are_not_followed() {
         for line in [
             [].as_slice(),
             &["A=1"],

@@ -1,7 +1,7 @@
-//! The chain of starts: the runtime's own, and what each program that starts is certain to start in its turn.
+//! The chain of launches: the container runtime's own, and what each started program certainly starts next.
 //!
-//! Does not know the environment but for `PATH`: where an image sets what shells or loaders run or read first
-//! (`BASH_ENV`, `ENV`, `LD_PRELOAD`), only the first start is to be believed.
+//! Of the environment only `PATH` is known. If an image sets variables that shells or loaders run or read first
+//! (`BASH_ENV`, `ENV`, `LD_PRELOAD`), only the first launch is reliable.
 
 mod program_kind;
 mod wrapper;
@@ -13,57 +13,48 @@ mod follow;
 pub use follow::Launcher;
 
 use self::follow::{LaunchedProcess, NextLaunch, predict_next};
-use self::message::format_message;
-use self::program_kind::LauncherKind;
+use self::message::{format_message, to_gosu_message};
+use self::program_kind::{LauncherKind, Wrapper};
 use self::search::search_program;
-use crate::errno::Errno;
-use crate::exec::ExecOutcome;
-use crate::exec::Host;
-use crate::exec::{DEFAULT_PATH, StartPrediction, predict_start};
-use crate::exec::{DetectedProgram, detect_program};
+use crate::exec::{DEFAULT_PATH, DetectedProgram, ExecOutcome, Host, StartPrediction, detect_program, predict_start};
 use crate::rootfs::FilesystemView;
 
-/// So many starts are followed; wrappers may wrap themselves without an end.
+/// The number of launches that are followed. Wrappers may wrap themselves endlessly.
 pub const MAX_LAUNCHES: usize = 8;
 
-/// One start.
+/// A program that is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {
-    /// Who starts it.
+    /// What starts it.
     pub launcher: Launcher,
-    /// What is started, as far as its arguments are known.
+    /// The program and its known arguments.
     pub argv: Vec<Vec<u8>>,
-    /// What comes of it.
+    /// The result.
     pub start: StartPrediction,
-    /// What the program is made for, where one was found; whether it starts is another question.
+    /// The program that was found, whether it starts or not.
     pub program: Option<DetectedProgram>,
 }
 
-/// What comes of starting these arguments, and of all that is certain to be started next; `search` is the image's
-/// `PATH`. At least one, and never more than [`MOST_LAUNCHES`].
+/// Predicts the start of `argv` with the image's `PATH` in `search`, and of everything that is certainly started next:
+/// between 1 and [`MAX_LAUNCHES`] launches.
 ///
-/// The last is where it ends: it fails, cannot be told, or starts something that is not followed. A start that follows
-/// another is told only if no guess is needed: where it cannot start, the container surely does not do what it is for.
+/// The last launch fails, is unknown, or starts a program that is not followed. Launches after the first are certain: if
+/// one fails, the container cannot do its work.
 #[must_use]
 pub fn predict_launches(view: &FilesystemView<'_>, host: Host, argv: &[Vec<u8>], search: Option<&[u8]>) -> Vec<Launch> {
-    let first = predict_start(view, host, argv, search);
-    let first = Launch {
-        launcher: Launcher::ContainerRuntime,
-        argv: argv.to_vec(),
-        program: detect_program(view, &first.outcome),
-        start: first,
-    };
-    let search = Some(search.unwrap_or(DEFAULT_PATH).to_vec());
-    let mut process = LaunchedProcess { view: view.clone(), search_path: search, argv: argv.to_vec() };
-    let mut launches = vec![first];
+    let start = predict_start(view, host, argv, search);
+    let program = detect_program(view, &start.outcome);
+    let mut launches = vec![Launch { launcher: Launcher::ContainerRuntime, argv: argv.to_vec(), start, program }];
+    let search_path = Some(search.unwrap_or(DEFAULT_PATH).to_vec());
+    let mut process = LaunchedProcess { view: view.clone(), search_path, argv: argv.to_vec() };
     while launches.len() < MAX_LAUNCHES {
         let Some(ExecOutcome::Starts { chain }) = launches.last().map(|launch| &launch.start.outcome) else {
             break;
         };
         let Some(next) = predict_next(&process, chain) else { break };
         let Some(start) = predict_next_start(host, &next) else { break };
-        let made = detect_program(&next.process.view, &start.outcome);
-        launches.push(Launch { launcher: next.launcher, argv: next.process.argv.clone(), start, program: made });
+        let program = detect_program(&next.process.view, &start.outcome);
+        launches.push(Launch { launcher: next.launcher, argv: next.process.argv.clone(), start, program });
         if !next.is_complete {
             break;
         }
@@ -72,89 +63,61 @@ pub fn predict_launches(view: &FilesystemView<'_>, host: Host, argv: &[Vec<u8>],
     launches
 }
 
-/// What comes of it, if that is certain.
+/// Predicts the result of a launch, or returns `None` if it is not certain.
 fn predict_next_start(host: Host, next: &NextLaunch<'_>) -> Option<StartPrediction> {
-    let LaunchedProcess { view, search_path: search, argv } = &next.process;
+    let LaunchedProcess { view, search_path, argv } = &next.process;
     let name = argv.first()?;
     if let Some(reason) = next.unknown.clone() {
-        return Some(StartPrediction { outcome: ExecOutcome::Unknown { reason, chain: Vec::new() }, message: None });
+        return Some(StartPrediction::unknown(reason));
     }
-    let start = if next.message_source.kind == LauncherKind::Gosu && !next.is_other_user {
-        // Where PATH leads to the working directory, older releases of Go start what newer ones refuse.
-        let search = search.as_deref().unwrap_or_default();
+    let start = if next.message_source.kind == LauncherKind::Wrapper(Wrapper::Gosu) && !next.is_other_user {
+        // If `PATH` has the working directory, older releases of Go start what newer ones refuse.
+        let search = search_path.as_deref().unwrap_or_default();
         let is_relative = search.split(|byte| *byte == b':').any(|directory| !directory.starts_with(b"/"));
         if !name.contains(&b'/') && is_relative {
             return None;
         }
         to_gosu_message(predict_start(view, host, argv, Some(search)))
     } else {
-        let looked = search_program(view, host, name, search.as_deref())?;
-        let words =
-            if looked.is_unambiguous { format_message(next.message_source, name, &looked.outcome) } else { None };
-        StartPrediction { outcome: looked.outcome, message: words }
+        let found = search_program(view, host, name, search_path.as_deref())?;
+        let message =
+            if found.is_unambiguous { format_message(next.message_source, name, &found.outcome) } else { None };
+        StartPrediction { outcome: found.outcome, message }
     };
     match (next.is_other_user, &start.outcome) {
         (false, _) | (true, ExecOutcome::Unknown { .. }) => Some(start),
-        // What root cannot start nobody can, if perhaps for another reason.
+        // What root cannot start no user can, perhaps for another reason.
         (true, ExecOutcome::Fails { .. }) => Some(StartPrediction { message: None, ..start }),
         (true, ExecOutcome::Starts { .. }) => None,
     }
 }
 
-/// gosu looks programs up with the same part of Go as runtimes do, and prints it in its own way: `main.go`.
-fn to_gosu_message(StartPrediction { outcome: answer, message: words }: StartPrediction) -> StartPrediction {
-    let said = |errno: &Errno, words: String| {
-        let asked = !words.starts_with("exec: \"");
-        if asked { format!("error: exec failed: {}", errno.message()) } else { format!("error: {words}") }
-    };
-    let words = match &answer {
-        ExecOutcome::Fails { errno, .. } => words.map(|words| said(errno, words)),
-        _ => None,
-    };
-    StartPrediction { outcome: answer, message: words }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::elf::sample::program;
+    use crate::elf::{EM_AARCH64, EM_X86_64};
     use crate::exec::Processor;
-    use crate::rootfs::ContentsCollector;
-    use crate::rootfs::UnknownReason;
-    use crate::rootfs::User;
-    use crate::rootfs::{FileTree, Node, Permissions, Rootfs};
+    use crate::rootfs::{FileTree, Node, Rootfs, UnknownReason};
 
-    const OPEN: Permissions = Permissions { mode: 0o755, uid: 0, gid: 0 };
     const HOST: Host = Host { processor: Processor::Amd64, runs_32_bit: None };
 
-    /// A program, loaded by what has this name, if any.
-    fn program(machine: u8, loader: &[u8]) -> Vec<u8> {
-        let mut bytes = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 57 + 56], loader].concat();
-        let name = u8::try_from(loader.len()).unwrap();
-        let kind = if loader.is_empty() { 1 } else { 3 };
-        for (at, value) in [(16, 2), (18, machine), (32, 64), (54, 56), (56, 1), (64, kind), (72, 120), (96, name)] {
-            bytes[at] = value;
-        }
-        bytes
-    }
-
     fn file(bytes: &[u8]) -> Node {
-        let mut collector = ContentsCollector::default();
-        collector.push(bytes);
-        Node::File(OPEN, collector.finish())
+        Node::file(0o755, bytes)
     }
 
     fn rootfs() -> Rootfs {
         let mut rootfs = Rootfs::default();
         for path in ["bin", "etc", "lib", "srv"] {
-            rootfs.insert(path.into(), Node::Directory(OPEN));
+            rootfs.insert(path.into(), Node::directory(0o755));
         }
-        let (own, foreign) = (program(62, b""), program(183, b""));
+        let (own, foreign) = (program(EM_X86_64, ""), program(EM_AARCH64, ""));
         for name in ["tini", "dumb-init", "catatonit", "gosu", "env", "bash", "dash", "busybox", "own", "private"] {
             rootfs.insert(format!("bin/{name}").into(), file(&own));
         }
         rootfs.insert(b"bin/sh".to_vec(), Node::Symlink(b"dash".to_vec()));
         rootfs.insert(b"bin/ash".to_vec(), Node::Symlink(b"busybox".to_vec()));
-        rootfs.insert(b"bin/su-exec".to_vec(), file(&program(62, b"/lib/ld-musl-x86_64.so.1\0")));
+        rootfs.insert(b"bin/su-exec".to_vec(), file(&program(EM_X86_64, "/lib/ld-musl-x86_64.so.1")));
         rootfs.insert(b"lib/ld-musl-x86_64.so.1".to_vec(), file(&own));
         rootfs.insert(b"bin/foreign".to_vec(), file(&foreign));
         rootfs.insert(b"srv/app".to_vec(), file(&foreign));
@@ -169,28 +132,18 @@ mod tests {
     }
 
     fn chain(files: &dyn FileTree, words: &[&str]) -> Vec<Launch> {
-        let view = FilesystemView {
-            files,
-            working_directory: Some(Vec::new()),
-            user: User::default(),
-            mounts: vec![b"mnt".to_vec()],
-        };
+        let view = FilesystemView { mounts: vec![b"mnt".to_vec()], ..FilesystemView::new(files) };
         let argv: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         predict_launches(&view, HOST, &argv, Some(b"/none:/bin"))
     }
 
     #[test]
-    fn a_failure_is_told_by_whom_and_in_whose_words() {
+    fn failure_has_its_launcher_and_message() {
         let mut rootfs = rootfs();
-        rootfs.insert(b"usr".to_vec(), Node::Directory(OPEN));
+        rootfs.insert(b"usr".to_vec(), Node::directory(0o755));
         let wrapper = Launcher::Wrapper;
-        for (line, count, by, words) in [
-            (
-                ["tini", "--", "/none"].as_slice(),
-                2,
-                wrapper("tini"),
-                Some("exec /none failed: No such file or directory"),
-            ),
+        let cases: [(&[&str], _, _, _); 16] = [
+            (&["tini", "--", "/none"], 2, wrapper("tini"), Some("exec /none failed: No such file or directory")),
             (&["tini", "--", "foreign"], 2, wrapper("tini"), None),
             (&["dumb-init", "none"], 2, wrapper("dumb-init"), Some("[dumb-init] none: No such file or directory")),
             (&["catatonit", "/srv"], 2, wrapper("catatonit"), Some("failed to exec pid1: Permission denied")),
@@ -211,16 +164,21 @@ mod tests {
             (&["/entry", "none"], 2, Launcher::Script(b"/entry".to_vec()), Some("exec: none: not found")),
             (&["tini", "--", "/entry", "sh", "-c", "/srv/app"], 4, Launcher::Shell, None),
             (&["/script"], 2, wrapper("env"), Some("env: 'python3': No such file or directory")),
-        ] {
+        ];
+        for (line, count, launcher, message) in cases {
             let chain = chain(&rootfs, line);
             let last = chain.last().unwrap();
             assert!(matches!(last.start.outcome, ExecOutcome::Fails { .. }), "{line:?}: {last:?}");
-            assert_eq!((chain.len(), &last.launcher, last.start.message.as_deref()), (count, &by, words), "{line:?}");
+            assert_eq!(
+                (chain.len(), &last.launcher, last.start.message.as_deref()),
+                (count, &launcher, message),
+                "{line:?}"
+            );
         }
     }
 
     #[test]
-    fn what_is_not_certain_ends_the_following_without_a_word() {
+    fn chain_ends_at_an_uncertain_launch() {
         let rootfs = rootfs();
         for (line, count) in [
             (["own", "/srv/app"].as_slice(), 1),
@@ -248,7 +206,7 @@ mod tests {
         }
     }
 
-    /// Knows nothing of one directory.
+    /// A file tree in which one directory is unknown.
     #[derive(Debug)]
     struct Partial(Rootfs, &'static [u8]);
 
@@ -263,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_read_first_is_said() {
+    fn unread_layer_makes_a_launch_unknown() {
         for (unread, line) in [
             (b"srv".as_slice(), ["tini", "--", "/srv/app"].as_slice()),
             (b"srv", &["sh", "-c", "cd /srv && ./app"]),

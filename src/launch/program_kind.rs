@@ -1,22 +1,41 @@
-//! Which programs are known to start another one, by all the names that lead to them.
+//! Identifies the programs that start another one, by all names that lead to them.
 //!
-//! Does not look into them: what only bears such a name, but leads to a file of another name, is not known.
+//! Their contents are not read. A program with such a name that is a link to a file with another name is not identified.
 
 use crate::path::split_parent;
 
-/// What is known of how a program starts another.
+/// A kind of program that starts another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LauncherKind {
+    Wrapper(Wrapper),
+    Env,
+    Shell,
+}
+
+/// A program that starts its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wrapper {
     Tini,
     DumbInit,
     Catatonit,
     Gosu,
     SuExec,
-    Env,
-    Shell,
 }
 
-/// Who made it, where that makes a difference.
+impl Wrapper {
+    /// Returns the name of the project.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Tini => "tini",
+            Self::DumbInit => "dumb-init",
+            Self::Catatonit => "catatonit",
+            Self::Gosu => "gosu",
+            Self::SuExec => "su-exec",
+        }
+    }
+}
+
+/// The project that a program comes from, if that makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProgramFamily {
     Coreutils,
@@ -26,25 +45,26 @@ pub(super) enum ProgramFamily {
     Unknown,
 }
 
-/// The release pages of krallin/tini name its files so; docker-init is tini under the name that Docker gives it.
-const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 7] = [
+/// File names of programs. tini (krallin/tini) and gosu have those of their releases; docker-init is Docker's name for tini.
+const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 8] = [
     (
-        LauncherKind::Tini,
+        LauncherKind::Wrapper(Wrapper::Tini),
         &[b"tini", b"tini-static", b"tini-amd64", b"tini-arm64", b"tini-static-amd64", b"tini-static-arm64"],
     ),
-    (LauncherKind::Tini, &[b"docker-init"]),
-    (LauncherKind::DumbInit, &[b"dumb-init"]),
-    (LauncherKind::Catatonit, &[b"catatonit"]),
-    (LauncherKind::Gosu, &[b"gosu", b"gosu-amd64", b"gosu-arm64"]),
-    (LauncherKind::SuExec, &[b"su-exec"]),
+    (LauncherKind::Wrapper(Wrapper::Tini), &[b"docker-init"]),
+    (LauncherKind::Wrapper(Wrapper::DumbInit), &[b"dumb-init"]),
+    (LauncherKind::Wrapper(Wrapper::Catatonit), &[b"catatonit"]),
+    (LauncherKind::Wrapper(Wrapper::Gosu), &[b"gosu", b"gosu-amd64", b"gosu-arm64"]),
+    (LauncherKind::Wrapper(Wrapper::SuExec), &[b"su-exec"]),
+    (LauncherKind::Env, &[b"env"]),
     (LauncherKind::Shell, &[b"sh", b"bash", b"dash", b"ash"]),
 ];
 
-/// No busybox that has a shell is smaller; env of GNU coreutils takes a quarter of it. A hard link does not tell them
-/// apart.
+/// The least size of a busybox with a shell in bytes; `env` of GNU coreutils has a quarter of it. The size tells them apart
+/// if `env` is a hard link.
 const MIN_BUSYBOX_SIZE: u64 = 200 * 1024;
 
-/// What a program is that was started as `argv[0]`, was opened at `path`, and stands at `place`.
+/// Identifies a program by `argv[0]`, the `path` that was opened, the `place` that it resolves to, and its size.
 pub(super) fn identify_program(
     argv0: &[u8],
     path: &[u8],
@@ -53,34 +73,31 @@ pub(super) fn identify_program(
 ) -> Option<(LauncherKind, ProgramFamily)> {
     let [called, opened, file] = [argv0, path, place].map(|path| split_parent(path).1);
     let kind = kind_by_name(called)?;
-    let same = |name: &[u8]| self::kind_by_name(name) == Some(kind);
+    let is_same = |name: &[u8]| kind_by_name(name) == Some(kind);
     let family = match (kind, file) {
         (LauncherKind::Env | LauncherKind::Shell, b"busybox") => ProgramFamily::Busybox,
         (LauncherKind::Env, b"env") if size < MIN_BUSYBOX_SIZE => ProgramFamily::Coreutils,
         (LauncherKind::Shell, b"bash") => ProgramFamily::Bash,
         (LauncherKind::Shell, b"dash") => ProgramFamily::Dash,
         (LauncherKind::Env, b"coreutils") => ProgramFamily::Unknown,
-        _ if same(file) => ProgramFamily::Unknown,
+        _ if is_same(file) => ProgramFamily::Unknown,
         _ => return None,
     };
-    same(opened).then_some((kind, family))
+    is_same(opened).then_some((kind, family))
 }
 
 fn kind_by_name(name: &[u8]) -> Option<LauncherKind> {
-    if name == b"env" {
-        return Some(LauncherKind::Env);
-    }
     PROGRAM_NAMES.iter().find(|(_, names)| names.contains(&name)).map(|(kind, _)| *kind)
 }
 
-/// Names that no busybox has an applet for, or none without a link of that name: `include/applets.src.h`.
+/// Names for which no busybox has an applet, or only one that needs a link of that name: `include/applets.src.h`.
 const NEVER_APPLETS: [&[u8]; 13] = [
     b"bash", b"python", b"python2", b"python3", b"node", b"nodejs", b"ruby", b"perl", b"php", b"java", b"deno", b"bun",
     b"pwsh",
 ];
 
 impl ProgramFamily {
-    /// Whether a name without a slash surely stands for a file: busybox may run a part of itself for it.
+    /// Returns whether a name without a slash certainly runs a file. busybox may run an applet instead.
     pub(super) fn always_runs_file(self, name: &[u8]) -> bool {
         !matches!(self, Self::Busybox | Self::Unknown) || NEVER_APPLETS.contains(&name) || name.contains(&b'\r')
     }
@@ -91,16 +108,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_on_the_way_must_be_one_of_the_program() {
+    fn all_names_must_belong_to_the_program() {
+        const TINI: LauncherKind = LauncherKind::Wrapper(Wrapper::Tini);
         for (argv0, path, place, size, expected) in [
-            ("tini", "/sbin/tini", "sbin/tini-static", 9, Some((LauncherKind::Tini, ProgramFamily::Unknown))),
-            (
-                "/sbin/docker-init",
-                "/sbin/docker-init",
-                "usr/bin/tini",
-                9,
-                Some((LauncherKind::Tini, ProgramFamily::Unknown)),
-            ),
+            ("tini", "/sbin/tini", "sbin/tini-static", 9, Some((TINI, ProgramFamily::Unknown))),
+            ("/sbin/docker-init", "/sbin/docker-init", "usr/bin/tini", 9, Some((TINI, ProgramFamily::Unknown))),
             ("docker-init", "/sbin/docker-init", "usr/bin/catatonit", 9, None),
             ("tini", "/sbin/tini", "opt/other", 9, None),
             ("tini", "/sbin/other", "sbin/tini", 9, None),
@@ -120,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_busybox_may_have_within_itself_is_no_file_for_certain() {
+    fn busybox_may_run_an_applet() {
         assert!(
             ProgramFamily::Busybox.always_runs_file(b"python3") && ProgramFamily::Unknown.always_runs_file(b"sh\r")
         );

@@ -1,28 +1,23 @@
-//! How a program is looked up by another program: by execvp(3) of glibc and musl, or by a shell.
+//! Looks up a program as execvp(3) of glibc and musl and as shells do.
 //!
-//! Does not tell these apart: where they would come to different ends, it is not certain. Go has a way of its own, which
-//! [`crate::exec::start`] knows.
+//! If these would find different programs, the result is not certain. Go's lookup is in `exec/start.rs`.
 
 use crate::errno::Errno;
-use crate::exec::Host;
-use crate::exec::{ExecOutcome, predict_execve};
-use crate::rootfs::FileContents;
-use crate::rootfs::FilesystemView;
-use crate::rootfs::Node;
+use crate::exec::{ExecOutcome, Host, predict_execve};
+use crate::rootfs::{FilesystemView, Node};
 
-/// What came of it.
+/// The result of a lookup and start.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SearchResult {
     pub(super) outcome: ExecOutcome,
-    /// Whether every place that was passed over just did not have it, so that all would say the same.
+    /// Whether the directories that were passed over just lack the program, so that every caller gets the same error.
     pub(super) is_unambiguous: bool,
 }
 
-/// What comes of starting a name; nothing, where that is not certain. Without a `PATH`, each libc has its own.
+/// Predicts the start of a name, or returns `None` if it is not certain. Without a `PATH`, each libc has its own default.
 ///
-/// glibc's `__execvpe_common` in `posix/execvpe.c` and musl's `src/process/execvp.c` pass over what answers ENOENT,
-/// ENOTDIR or EACCES; `shellexec` of dash passes over everything; bash and busybox take the first file that may be
-/// executed.
+/// glibc's `__execvpe_common` in `posix/execvpe.c` and musl's `src/process/execvp.c` try the next directory after ENOENT,
+/// ENOTDIR and EACCES; `shellexec` of dash after any error; bash and busybox take the first executable file.
 pub(super) fn search_program(
     view: &FilesystemView<'_>,
     host: Host,
@@ -33,70 +28,63 @@ pub(super) fn search_program(
         return None;
     }
     if name.contains(&b'/') {
-        let answer = predict_execve(view, host, name);
-        return is_final(view, &answer).then_some(SearchResult { outcome: answer, is_unambiguous: true });
+        let outcome = predict_execve(view, host, name);
+        return is_final(view, &outcome).then_some(SearchResult { outcome, is_unambiguous: true });
     }
     let directories: Vec<&[u8]> = search?.split(|byte| *byte == b':').collect();
-    // An empty one stands for the working directory, in most programs.
+    // For most programs, an empty directory means the working directory.
     if directories.iter().any(|directory| !directory.starts_with(b"/")) {
         return None;
     }
     let (mut failed, mut passed) = (None, Vec::new());
     for directory in directories {
-        let answer = predict_execve(view, host, &[directory, b"/", name].concat());
-        match &answer {
+        let outcome = predict_execve(view, host, &[directory, b"/", name].concat());
+        match &outcome {
             ExecOutcome::Fails {
                 errno: errno @ (Errno::NoEntry | Errno::NotDirectory | Errno::Access), chain, ..
             } if chain.is_empty() => {
                 passed.push(*errno);
             }
-            ExecOutcome::Fails { .. } if is_final(view, &answer) => drop(failed.get_or_insert(answer)),
+            ExecOutcome::Fails { .. } if is_final(view, &outcome) => drop(failed.get_or_insert(outcome)),
             ExecOutcome::Fails { .. } => return None,
-            // Some would have stopped at the one that fails, others come as far as this one.
+            // Some callers stop at the one that fails, others reach this one.
             ExecOutcome::Starts { .. } if failed.is_some() => return None,
             ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } => {
-                return Some(SearchResult { outcome: answer, is_unambiguous: true });
+                return Some(SearchResult { outcome, is_unambiguous: true });
             }
         }
     }
-    let is_plain = passed.iter().all(|errno| *errno == Errno::NoEntry);
+    let is_unambiguous = passed.iter().all(|errno| *errno == Errno::NoEntry);
     let errno = if passed.contains(&Errno::Access) { Errno::Access } else { Errno::NoEntry };
-    let answer = failed.unwrap_or_else(|| ExecOutcome::Fails { errno, path: name.to_vec(), chain: Vec::new() });
-    Some(SearchResult { outcome: answer, is_unambiguous: is_plain })
+    let outcome = failed.unwrap_or_else(|| ExecOutcome::Fails { errno, path: name.to_vec(), chain: Vec::new() });
+    Some(SearchResult { outcome, is_unambiguous })
 }
 
-/// Shells, and glibc's execvp, hand what the kernel does not know to a shell. That can read anything but a program: one
-/// for another machine is the one thing that stays a failure.
-fn is_final(view: &FilesystemView<'_>, answer: &ExecOutcome) -> bool {
-    let ExecOutcome::Fails { errno: Errno::ExecFormat, path, chain } = answer else { return true };
-    let is_program = |contents: &FileContents| contents.head().starts_with(b"\x7fELF");
-    chain.is_empty()
-        && view.resolve(path).is_ok_and(|found| matches!(found.node, Node::File(_, contents) if is_program(contents)))
+/// Returns whether an outcome is the same for every caller. Shells and glibc's execvp let a shell interpret a file that the
+/// kernel refuses with ENOEXEC. Only a program for another machine fails in any case.
+fn is_final(view: &FilesystemView<'_>, outcome: &ExecOutcome) -> bool {
+    let ExecOutcome::Fails { errno: Errno::ExecFormat, path, chain } = outcome else { return true };
+    let is_elf = |node: &Node| matches!(node, Node::File(_, contents) if contents.is_elf());
+    chain.is_empty() && view.resolve(path).is_ok_and(|found| is_elf(found.node))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::elf::sample::program;
+    use crate::elf::{EM_AARCH64, EM_X86_64};
     use crate::exec::Processor;
-    use crate::rootfs::ContentsCollector;
-    use crate::rootfs::User;
-    use crate::rootfs::{Permissions, Rootfs};
+    use crate::rootfs::Rootfs;
 
     fn rootfs() -> Rootfs {
         let mut rootfs = Rootfs::default();
-        let open = Permissions { mode: 0o755, ..Permissions::default() };
-        let mut header = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 57 + 56]].concat();
-        for (at, value) in [(16, 2), (18, 62), (32, 64), (54, 56), (56, 1), (64, 1)] {
-            header[at] = value;
-        }
-        let own = header.clone();
-        header[18] = 183;
+        let (own, foreign) = (program(EM_X86_64, ""), program(EM_AARCH64, ""));
         for (path, mode, bytes) in [
-            ("a/foreign", 0o755, header.as_slice()),
-            ("a/twice", 0o755, &header),
+            ("a/foreign", 0o755, foreign.as_slice()),
+            ("a/twice", 0o755, &foreign),
             ("b/twice", 0o755, &own),
-            ("a/both", 0o755, &header),
-            ("b/both", 0o755, &header),
+            ("a/both", 0o755, &foreign),
+            ("b/both", 0o755, &foreign),
             ("a/lost", 0o755, b"#!/none\n"),
             ("a/text", 0o755, b"echo\n"),
             ("a/closed", 0o644, &own),
@@ -104,21 +92,17 @@ mod tests {
             ("b/late", 0o755, &own),
             ("b/own", 0o755, &own),
         ] {
-            let mut collector = ContentsCollector::default();
-            collector.push(bytes);
-            rootfs.insert(path.into(), Node::File(Permissions { mode, ..open }, collector.finish()));
+            rootfs.insert(path.into(), Node::file(mode, bytes));
         }
-        rootfs.insert(b"a".to_vec(), Node::Directory(open));
-        rootfs.insert(b"b".to_vec(), Node::Directory(open));
+        rootfs.insert(b"a".to_vec(), Node::directory(0o755));
+        rootfs.insert(b"b".to_vec(), Node::directory(0o755));
         rootfs
     }
 
     #[test]
-    fn only_what_every_search_comes_to_is_told() {
+    fn search_is_certain_if_all_callers_agree() {
         let rootfs = rootfs();
-        let mounts = vec![b"mnt".to_vec()];
-        let view =
-            FilesystemView { files: &rootfs, working_directory: Some(Vec::new()), user: User::default(), mounts };
+        let view = FilesystemView { mounts: vec![b"mnt".to_vec()], ..FilesystemView::new(&rootfs) };
         let host = Host { processor: Processor::Amd64, runs_32_bit: None };
         for (name, search, expected) in [
             ("own", Some("/a:/b"), "starts"),
@@ -129,8 +113,8 @@ mod tests {
             ("lost", Some("/a:/b"), "ENOENT"),
             ("text", Some("/a:/b"), "not certain"),
             ("none", Some("/a:/b"), "ENOENT"),
-            ("none", Some("/a:/b/own"), "ENOENT, not plain"),
-            ("closed", Some("/b:/a"), "EACCES, not plain"),
+            ("none", Some("/a:/b/own"), "ENOENT, ambiguous"),
+            ("closed", Some("/b:/a"), "EACCES, ambiguous"),
             ("own", Some("/mnt:/b"), "unknown"),
             ("own", Some("/b:/mnt"), "starts"),
             ("own", Some("/b:"), "not certain"),
@@ -145,10 +129,11 @@ mod tests {
         ] {
             let found = search_program(&view, host, name.as_bytes(), search.map(str::as_bytes)).map_or_else(
                 || "not certain".to_owned(),
-                |SearchResult { outcome: answer, is_unambiguous: is_plain }| match answer {
+                |SearchResult { outcome, is_unambiguous }| match outcome {
                     ExecOutcome::Starts { .. } => "starts".to_owned(),
                     ExecOutcome::Unknown { .. } => "unknown".to_owned(),
-                    ExecOutcome::Fails { errno, .. } => format!("{errno}{}", if is_plain { "" } else { ", not plain" }),
+                    ExecOutcome::Fails { errno, .. } if is_unambiguous => errno.to_string(),
+                    ExecOutcome::Fails { errno, .. } => format!("{errno}, ambiguous"),
                 },
             );
             assert_eq!(found, expected, "{name} in {search:?}");

@@ -1,28 +1,26 @@
-//! What wrappers start, by their arguments: the options of each, as its own source reads them.
+//! Parses the arguments of wrappers as each wrapper's own source does.
 //!
-//! Does not guess: an option that is not listed here, or that ends the wrapper, ends the following.
+//! With an option that is not listed here, or after which the wrapper starts nothing, the wrapper is not followed.
 
-use super::program_kind::LauncherKind;
+use super::program_kind::Wrapper;
 
-/// The options that change nothing of what is started: alone, with a value, and those that are words.
+/// The options that do not affect what is started: letters without and with a value, and long options without and with one.
 struct WrapperOptions {
     flags: &'static [u8],
     valued_flags: &'static [u8],
     long_flags: &'static [&'static [u8]],
     long_valued_flags: &'static [&'static [u8]],
-    /// Whether options end at the first operand in every libc. Without a `+`, glibc's getopt(3) goes on behind it, and
-    /// musl's does not.
+    /// Whether options end at the first operand in every libc. Unless the option string begins with `+`, glibc's getopt(3)
+    /// continues after it, and musl's does not.
     stops_at_operand: bool,
 }
 
-/// `OPT_STRING` in `src/tini.c`; `-h`, `-l` and `--version` start nothing.
-const TINI: WrapperOptions = WrapperOptions {
-    flags: b"svwg",
-    valued_flags: b"pe",
-    long_flags: &[],
-    long_valued_flags: &[],
-    stops_at_operand: false,
-};
+/// A wrapper without options.
+const NO_OPTIONS: WrapperOptions =
+    WrapperOptions { flags: b"", valued_flags: b"", long_flags: &[], long_valued_flags: &[], stops_at_operand: false };
+
+/// `OPT_STRING` in `src/tini.c`. With `-h`, `-l` and `--version` nothing is started.
+const TINI: WrapperOptions = WrapperOptions { flags: b"svwg", valued_flags: b"pe", ..NO_OPTIONS };
 
 /// `parse_command` in `dumb-init.c`.
 const DUMB_INIT: WrapperOptions = WrapperOptions {
@@ -33,44 +31,41 @@ const DUMB_INIT: WrapperOptions = WrapperOptions {
     stops_at_operand: true,
 };
 
-/// `main` in `catatonit.c`; with `-P` nothing is started.
-const CATATONIT: WrapperOptions =
-    WrapperOptions { flags: b"g", valued_flags: b"", long_flags: &[], long_valued_flags: &[], stops_at_operand: false };
+/// `main` in `catatonit.c`. With `-P` nothing is started.
+const CATATONIT: WrapperOptions = WrapperOptions { flags: b"g", ..NO_OPTIONS };
 
-/// What is started next.
+/// The command that a wrapper starts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct WrappedCommand<'a> {
     pub(super) argv: &'a [Vec<u8>],
-    /// The user to become, where it is another than root.
     pub(super) user: TargetUser,
 }
 
-/// Whom a wrapper becomes.
+/// The user that a wrapper switches to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TargetUser {
     Same,
-    /// Root by name, which `/etc/passwd` must know.
+    /// Root by name, which `/etc/passwd` must contain.
     Root,
     Other,
 }
 
-/// What a wrapper with these arguments, its own name first, starts; nothing, where that is not certain.
-pub(super) fn parse_wrapper_arguments(kind: LauncherKind, argv: &[Vec<u8>]) -> Option<WrappedCommand<'_>> {
+/// Parses the arguments of a wrapper, including `argv[0]`. Returns `None` if it is not certain what it starts.
+pub(super) fn parse_wrapper_arguments(wrapper: Wrapper, argv: &[Vec<u8>]) -> Option<WrappedCommand<'_>> {
     let arguments = argv.get(1..)?;
-    let (argv, user) = match kind {
-        LauncherKind::Tini => (skip_options(&TINI, arguments)?, TargetUser::Same),
-        LauncherKind::DumbInit => (skip_options(&DUMB_INIT, arguments)?, TargetUser::Same),
-        LauncherKind::Catatonit => (skip_options(&CATATONIT, arguments)?, TargetUser::Same),
-        LauncherKind::Gosu | LauncherKind::SuExec => {
+    let (argv, user) = match wrapper {
+        Wrapper::Tini => (skip_options(&TINI, arguments)?, TargetUser::Same),
+        Wrapper::DumbInit => (skip_options(&DUMB_INIT, arguments)?, TargetUser::Same),
+        Wrapper::Catatonit => (skip_options(&CATATONIT, arguments)?, TargetUser::Same),
+        Wrapper::Gosu | Wrapper::SuExec => {
             let (user, argv) = arguments.split_first()?;
             (argv, parse_target_user(user)?)
         }
-        LauncherKind::Env | LauncherKind::Shell => return None,
     };
     (!argv.is_empty()).then_some(WrappedCommand { argv, user })
 }
 
-/// `SetupUser` of gosu and `main` of su-exec take `USER[:GROUP]`.
+/// Parses `USER[:GROUP]`: `SetupUser` of gosu, `main` of su-exec.
 fn parse_target_user(user: &[u8]) -> Option<TargetUser> {
     match user {
         b"0:0" => Some(TargetUser::Same),
@@ -80,12 +75,12 @@ fn parse_target_user(user: &[u8]) -> Option<TargetUser> {
     }
 }
 
-/// getopt(3) and its long form.
+/// Skips short and long options as getopt(3) does.
 fn skip_options<'a>(options: &WrapperOptions, mut arguments: &'a [Vec<u8>]) -> Option<&'a [Vec<u8>]> {
     loop {
         let (first, rest) = arguments.split_first()?;
         let (is_long, equals) = (first.starts_with(b"--"), first.iter().position(|byte| *byte == b'='));
-        let takes = match first.as_slice() {
+        let value_count = match first.as_slice() {
             b"--" => return Some(rest),
             _ if !first.starts_with(b"-") || first == b"-" => break,
             _ if options.long_flags.contains(&first.as_slice()) => 0,
@@ -93,18 +88,18 @@ fn skip_options<'a>(options: &WrapperOptions, mut arguments: &'a [Vec<u8>]) -> O
             _ if is_long => equals.filter(|end| options.long_valued_flags.contains(&&first[..*end])).map(|_| 0)?,
             letters => count_flag_values(options, &letters[1..])?,
         };
-        arguments = rest.get(takes..)?;
+        arguments = rest.get(value_count..)?;
     }
-    let later = |argument: &Vec<u8>| argument.starts_with(b"-") && argument != b"-";
-    (options.stops_at_operand || !arguments.iter().any(later)).then_some(arguments)
+    let is_option = |argument: &Vec<u8>| argument.starts_with(b"-") && argument != b"-";
+    (options.stops_at_operand || !arguments.iter().any(is_option)).then_some(arguments)
 }
 
-/// How many of the next arguments these letters take.
+/// Returns how many of the next arguments are values of these letters.
 fn count_flag_values(options: &WrapperOptions, letters: &[u8]) -> Option<usize> {
     let valued = letters.iter().position(|letter| options.valued_flags.contains(letter));
-    let alone = &letters[..valued.unwrap_or(letters.len())];
-    let takes = usize::from(valued.is_some_and(|at| at + 1 == letters.len()));
-    alone.iter().all(|letter| options.flags.contains(letter)).then_some(takes)
+    let flags = &letters[..valued.unwrap_or(letters.len())];
+    let count = usize::from(valued.is_some_and(|at| at + 1 == letters.len()));
+    flags.iter().all(|letter| options.flags.contains(letter)).then_some(count)
 }
 
 #[cfg(test)]
@@ -116,60 +111,61 @@ mod tests {
     }
 
     #[test]
-    fn options_that_change_nothing_are_passed() {
+    fn known_options_are_skipped() {
         use TargetUser::{Other, Root, Same};
-        for (kind, line, expected, user) in [
-            (LauncherKind::Tini, "tini app", "app", Same),
-            (LauncherKind::Tini, "tini -- app -x --", "app -x --", Same),
-            (LauncherKind::Tini, "tini -g -vvv -sw -p SIGKILL -e 143 -e0 -pSIGTERM -- app", "app", Same),
-            (LauncherKind::Tini, "tini -gp SIGKILL app x -", "app x -", Same),
-            (LauncherKind::DumbInit, "dumb-init app -x --y", "app -x --y", Same),
-            (
-                LauncherKind::DumbInit,
-                "dumb-init -cv -r 15:2 -r15:3 --rewrite 1:2 --rewrite=3:4 --verbose app",
-                "app",
-                Same,
-            ),
-            (LauncherKind::DumbInit, "dumb-init --single-child -- app", "app", Same),
-            (LauncherKind::Catatonit, "catatonit -g -- app -x", "app -x", Same),
-            (LauncherKind::Catatonit, "catatonit app", "app", Same),
-            (LauncherKind::Gosu, "gosu 0:0 app -x", "app -x", Same),
-            (LauncherKind::Gosu, "gosu root app", "app", Root),
-            (LauncherKind::SuExec, "su-exec nobody:nogroup app", "app", Other),
-            (LauncherKind::SuExec, "su-exec 1000 app", "app", Other),
+        use Wrapper::{Catatonit, DumbInit, Gosu, SuExec, Tini};
+        for (wrapper, line, expected, user) in [
+            (Tini, "tini app", "app", Same),
+            (Tini, "tini -- app -x --", "app -x --", Same),
+            (Tini, "tini -g -vvv -sw -p SIGKILL -e 143 -e0 -pSIGTERM -- app", "app", Same),
+            (Tini, "tini -gp SIGKILL app x -", "app x -", Same),
+            (DumbInit, "dumb-init app -x --y", "app -x --y", Same),
+            (DumbInit, "dumb-init -cv -r 15:2 -r15:3 --rewrite 1:2 --rewrite=3:4 --verbose app", "app", Same),
+            (DumbInit, "dumb-init --single-child -- app", "app", Same),
+            (Catatonit, "catatonit -g -- app -x", "app -x", Same),
+            (Catatonit, "catatonit app", "app", Same),
+            (Gosu, "gosu 0:0 app -x", "app -x", Same),
+            (Gosu, "gosu root app", "app", Root),
+            (SuExec, "su-exec nobody:nogroup app", "app", Other),
+            (SuExec, "su-exec 1000 app", "app", Other),
         ] {
             let (argv, expected) = (words(line), words(expected));
-            assert_eq!(parse_wrapper_arguments(kind, &argv), Some(WrappedCommand { argv: &expected, user }), "{line}");
+            assert_eq!(
+                parse_wrapper_arguments(wrapper, &argv),
+                Some(WrappedCommand { argv: &expected, user }),
+                "{line}"
+            );
         }
     }
 
     #[test]
-    fn what_is_not_known_or_starts_nothing_is_not_followed() {
-        for (kind, line) in [
-            (LauncherKind::Tini, "tini"),
-            (LauncherKind::Tini, "tini --"),
-            (LauncherKind::Tini, "tini --version"),
-            (LauncherKind::Tini, "tini -h app"),
-            (LauncherKind::Tini, "tini -l -- app"),
-            (LauncherKind::Tini, "tini -p"),
-            (LauncherKind::Tini, "tini -R A -- app"),
-            (LauncherKind::Tini, "tini app -x"),
-            (LauncherKind::Tini, "tini app -- -x"),
-            (LauncherKind::DumbInit, "dumb-init -h"),
-            (LauncherKind::DumbInit, "dumb-init -V app"),
-            (LauncherKind::DumbInit, "dumb-init --verb app"),
-            (LauncherKind::DumbInit, "dumb-init --verbose=1 app"),
-            (LauncherKind::DumbInit, "dumb-init -r"),
-            (LauncherKind::Catatonit, "catatonit -P"),
-            (LauncherKind::Catatonit, "catatonit --version app"),
-            (LauncherKind::Catatonit, "catatonit app -x"),
-            (LauncherKind::Gosu, "gosu"),
-            (LauncherKind::Gosu, "gosu root"),
-            (LauncherKind::Gosu, "gosu --version app"),
-            (LauncherKind::SuExec, "su-exec :1 app"),
-            (LauncherKind::SuExec, "su-exec  app"),
+    fn other_options_are_not_followed() {
+        use Wrapper::{Catatonit, DumbInit, Gosu, SuExec, Tini};
+        for (wrapper, line) in [
+            (Tini, "tini"),
+            (Tini, "tini --"),
+            (Tini, "tini --version"),
+            (Tini, "tini -h app"),
+            (Tini, "tini -l -- app"),
+            (Tini, "tini -p"),
+            (Tini, "tini -R A -- app"),
+            (Tini, "tini app -x"),
+            (Tini, "tini app -- -x"),
+            (DumbInit, "dumb-init -h"),
+            (DumbInit, "dumb-init -V app"),
+            (DumbInit, "dumb-init --verb app"),
+            (DumbInit, "dumb-init --verbose=1 app"),
+            (DumbInit, "dumb-init -r"),
+            (Catatonit, "catatonit -P"),
+            (Catatonit, "catatonit --version app"),
+            (Catatonit, "catatonit app -x"),
+            (Gosu, "gosu"),
+            (Gosu, "gosu root"),
+            (Gosu, "gosu --version app"),
+            (SuExec, "su-exec :1 app"),
+            (SuExec, "su-exec  app"),
         ] {
-            assert_eq!(parse_wrapper_arguments(kind, &words(line)), None, "{line}");
+            assert_eq!(parse_wrapper_arguments(wrapper, &words(line)), None, "{line}");
         }
     }
 }

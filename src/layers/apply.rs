@@ -1,70 +1,53 @@
-//! Layers laid one over the other, from the lowest to the highest.
+//! Merges layers from the lowest to the highest into a root filesystem.
 //!
-//! Does not read them. Where two unpackers differ, containerd is followed, which Amazon ECS and AWS Fargate run
-//! (`applyNaive` in `pkg/archive/tar.go`), but for whiteouts: those remove from lower layers only, as the OCI image
-//! specification has it and umoci does, while containerd's naive way lets a whiteout remove what the same layer made
-//! before it.
+//! If unpackers differ, this follows containerd, which Amazon ECS and AWS Fargate use (`applyNaive` in
+//! `pkg/archive/tar.go`). The exception are whiteouts: they remove only entries of lower layers, as the OCI image
+//! specification and umoci do, while containerd's naive way lets a whiteout also remove earlier entries of its own layer.
 
 use std::collections::HashSet;
 
 use super::budget::ApplyBudget;
 use super::changes::LayerChange;
+use super::error::ApplyError;
 use super::layer::LayerChangeset;
-use crate::path;
-use crate::rootfs::{Node, Permissions, Rootfs};
+use crate::path::{components, display_path, pop_component, push_component, split_parent};
+use crate::rootfs::{DIRECTORY_755, Node, Rootfs};
 use crate::settings::{LayerLimits, LimitExceeded};
 
-/// How many links a path may lead through: containerd's `fs.RootPath` and `securejoin`, which umoci uses, stop at 255.
+/// The number of links that a path may lead through: containerd's `fs.RootPath` and `securejoin`, which umoci uses, stop
+/// at 255.
 const MAX_LINKS: usize = 255;
 
-/// The layers cannot be unpacked, or would take too much.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ApplyError {
-    /// Too much of something.
-    #[error(transparent)]
-    LimitExceeded(#[from] LimitExceeded),
-    /// A path leads through links in a circle, or through too many.
-    #[error("/{0} leads through too many links")]
-    TooManyLinks(String),
-    /// A path leads through what is no directory.
-    #[error("/{0} is no directory, but a layer puts something below it")]
-    NotADirectory(String),
-    /// A hard link's target.
-    #[error("a layer links to /{0}, which is not there or is a directory")]
-    MissingLinkTarget(String),
-    /// The deadline is over, or whoever asked is gone.
-    #[error("nobody waits for it any more")]
-    Cancelled,
-}
-
-/// Lays a layer over those below it.
+/// Applies a layer to the layers below it. Inspection merges through [`super::LayerStack`]; this function is the reference
+/// that tests and fuzzing compare it with.
 ///
 /// # Errors
-/// Where no runtime could unpack it, or a limit is exceeded; the root filesystem is to be given up then.
+/// No container runtime could unpack the layer, or it exceeds a limit. The root filesystem is then incomplete.
 pub fn apply_layer(rootfs: &mut Rootfs, layer: &LayerChangeset, limits: &LayerLimits) -> Result<(), ApplyError> {
     apply_layer_within_budget(rootfs, layer, limits, &mut ApplyBudget::new(limits, &|| true))
 }
 
-/// The same, with a budget for more layers than this one.
+/// Applies a layer, with a budget that several layers share.
 pub(super) fn apply_layer_within_budget(
     rootfs: &mut Rootfs,
     layer: &LayerChangeset,
     limits: &LayerLimits,
-    work: &mut ApplyBudget<'_>,
+    budget: &mut ApplyBudget<'_>,
 ) -> Result<(), ApplyError> {
-    let removes = |change: LayerChange<'_>| matches!(change, LayerChange::Whiteout(_) | LayerChange::Opaque(_));
-    let upper = layer.changes.iter().any(removes).then(HashSet::new);
-    let mut merge = LayerMerge { rootfs, limits, layer_paths: upper, budget: work, last_directory: None };
+    let is_removal = |change: LayerChange<'_>| matches!(change, LayerChange::Whiteout(_) | LayerChange::Opaque(_));
+    let layer_paths = layer.changes.iter().any(is_removal).then(HashSet::new);
+    let mut merge = LayerMerge { rootfs, limits, layer_paths, budget, last_directory: None };
     layer.changes.iter().try_for_each(|change| merge.apply_change(change))
 }
 
 struct LayerMerge<'a, 'w> {
     rootfs: &'a mut Rootfs,
     limits: &'a LayerLimits,
-    /// What this layer has put so far, with all directories above it. Kept only where the layer removes anything.
+    /// The paths that this layer has added so far, with all directories above them. Kept only if the layer removes
+    /// anything.
     layer_paths: Option<HashSet<Vec<u8>>>,
     budget: &'a mut ApplyBudget<'w>,
-    /// The directory that was last made sure of, as written and as resolved: the next entry mostly lies there too.
+    /// The parent directory of the last entry, as written and as resolved. The next entry mostly has the same.
     last_directory: Option<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -78,16 +61,13 @@ impl LayerMerge<'_, '_> {
             }
             LayerChange::HardLink { path, target } => {
                 let path = self.prepare_path(path)?;
-                // What is there goes first, as with any other entry; it may be the target, or a link on the way to it.
+                // The existing node goes first, as for any other entry. It may be the target, or a link on the way to it.
                 self.rootfs.remove(&path);
                 self.last_directory = None;
                 let target = self.resolve_entry(target)?;
-                match self.rootfs.get(&target) {
-                    None | Some(Node::Directory(_)) => Err(ApplyError::MissingLinkTarget(to_lossy_string(&target))),
-                    Some(node) => {
-                        let node = node.clone();
-                        self.insert_node(path, node)
-                    }
+                match self.rootfs.get(&target).cloned() {
+                    None | Some(Node::Directory(_)) => Err(ApplyError::MissingLinkTarget(to_text(&target))),
+                    Some(node) => self.insert_node(path, node),
                 }
             }
             LayerChange::Whiteout(path) => {
@@ -104,23 +84,23 @@ impl LayerMerge<'_, '_> {
     }
 
     fn insert_node(&mut self, path: Vec<u8>, node: Node) -> Result<(), ApplyError> {
-        if let Some(upper) = &mut self.layer_paths {
-            let mut above = path.clone();
-            while !above.is_empty() && upper.insert(above.clone()) {
-                path::pop_component(&mut above);
+        if let Some(layer_paths) = &mut self.layer_paths {
+            let mut ancestor = path.clone();
+            while !ancestor.is_empty() && layer_paths.insert(ancestor.clone()) {
+                pop_component(&mut ancestor);
             }
         }
-        // Where a link comes or goes, or a directory goes, paths may lead elsewhere.
-        let stays = match self.rootfs.get(&path) {
+        // A link that is added or removed, and a directory that is removed, may change where paths lead.
+        let keeps_paths = match self.rootfs.get(&path) {
             Some(Node::Symlink(_)) => false,
             Some(Node::Directory(_)) => matches!(node, Node::Directory(_)),
             _ => !matches!(node, Node::Symlink(_)),
         };
-        if !stays {
+        if !keeps_paths {
             self.last_directory = None;
         }
         self.rootfs.insert(path, node);
-        // The root is there without anybody putting it.
+        // The root exists without an entry.
         if self.rootfs.len() - 1 > self.limits.total_entries {
             return Err(LimitExceeded::TotalEntries(self.limits.total_entries).into());
         }
@@ -130,10 +110,10 @@ impl LayerMerge<'_, '_> {
         Ok(())
     }
 
-    /// Where an entry goes: the directory above it is followed through links within the root, and made where it is
-    /// missing.
+    /// Returns the resolved path of an entry. Links above it are followed within the root, and missing directories are
+    /// created.
     fn prepare_path(&mut self, path: &[u8]) -> Result<Vec<u8>, ApplyError> {
-        let (directory, name) = path::split_parent(path);
+        let (directory, name) = split_parent(path);
         let known = self.last_directory.as_ref().filter(|(written, _)| written == directory);
         let mut place = if let Some((_, resolved)) = known {
             resolved.clone()
@@ -143,70 +123,67 @@ impl LayerMerge<'_, '_> {
             self.last_directory = Some((directory.to_vec(), resolved.clone()));
             resolved
         };
-        path::push_component(&mut place, name);
+        push_component(&mut place, name);
         Ok(place)
     }
 
-    /// `mkparent` in containerd's `pkg/archive/tar.go`: root's, with mode 755.
+    /// Creates missing directories, owned by root with mode 755: `mkparent` in containerd's `pkg/archive/tar.go`.
     fn create_directories(&mut self, path: &[u8]) -> Result<(), ApplyError> {
-        let mut above = Vec::new();
-        for component in path::components(path) {
-            path::push_component(&mut above, component);
-            match self.rootfs.get(&above) {
+        let mut directory = Vec::new();
+        for component in components(path) {
+            push_component(&mut directory, component);
+            match self.rootfs.get(&directory) {
                 Some(Node::Directory(_)) => {}
-                Some(_) => return Err(ApplyError::NotADirectory(to_lossy_string(&above))),
-                None => self.insert_node(
-                    above.clone(),
-                    Node::Directory(Permissions { mode: 0o755, ..Permissions::default() }),
-                )?,
+                Some(_) => return Err(ApplyError::NotADirectory(to_text(&directory))),
+                None => self.insert_node(directory.clone(), DIRECTORY_755.clone())?,
             }
         }
         Ok(())
     }
 
-    /// The path with the directory above it followed, and not its own name.
+    /// Follows the links above a path, and not the path itself.
     fn resolve_entry(&mut self, path: &[u8]) -> Result<Vec<u8>, ApplyError> {
-        let (directory, name) = path::split_parent(path);
+        let (directory, name) = split_parent(path);
         let mut resolved = self.resolve_directory(directory)?;
-        path::push_component(&mut resolved, name);
+        push_component(&mut resolved, name);
         Ok(resolved)
     }
 
-    /// Where a directory lies when all links on the way are followed within the root. What is missing counts as there.
+    /// Follows all links of a directory's path within the root. Missing components are kept.
     fn resolve_directory(&mut self, directory: &[u8]) -> Result<Vec<u8>, ApplyError> {
         let mut at = Vec::new();
         let (mut links, mut steps) = (0, 0);
         let rootfs = &*self.rootfs;
-        let mut left: Vec<&[u8]> = path::components(directory).rev().collect();
+        let mut left: Vec<&[u8]> = components(directory).rev().collect();
         while let Some(component) = left.pop() {
-            // What no link leads to is as long as it is written.
+            // Before the first link, the length of the path limits the steps.
             steps += usize::from(links > 0);
             if component == b".." {
-                path::pop_component(&mut at);
+                pop_component(&mut at);
                 continue;
             }
-            let above = at.len();
-            path::push_component(&mut at, component);
+            let parent_length = at.len();
+            push_component(&mut at, component);
             if at.len() > self.limits.path {
                 return Err(LimitExceeded::Path(self.limits.path).into());
             }
             if let Some(Node::Symlink(target)) = rootfs.get(&at) {
                 links += 1;
                 if links > MAX_LINKS {
-                    return Err(ApplyError::TooManyLinks(to_lossy_string(directory)));
+                    return Err(ApplyError::TooManyLinks(to_text(directory)));
                 }
-                at.truncate(if target.starts_with(b"/") { 0 } else { above });
-                left.extend(path::components(target).rev());
+                at.truncate(if target.starts_with(b"/") { 0 } else { parent_length });
+                left.extend(components(target).rev());
             }
         }
         self.budget.count_link_steps(steps)?;
         Ok(at)
     }
 
-    /// Removes what lower layers put below a path, and at it.
+    /// Removes the descendants of a path that lower layers added and, if `itself`, the path.
     fn remove_lower(&mut self, path: &[u8], itself: bool) -> Result<(), ApplyError> {
-        let upper = self.layer_paths.get_or_insert_default();
-        if !upper.contains(path) && !path.is_empty() {
+        let layer_paths = self.layer_paths.get_or_insert_default();
+        if !layer_paths.contains(path) && !path.is_empty() {
             if itself {
                 self.rootfs.remove(path);
             } else {
@@ -214,19 +191,19 @@ impl LayerMerge<'_, '_> {
             }
             return Ok(());
         }
-        let (mut removed, mut walked) = (Vec::new(), 0);
+        let (mut removed, mut steps) = (Vec::new(), 0);
         for (below, _) in self.rootfs.descendants(path) {
-            walked += 1;
-            if !upper.contains(below) {
+            steps += 1;
+            if !layer_paths.contains(below) {
                 removed.push(below.to_vec());
             }
         }
-        self.budget.count_whiteout_steps(walked)?;
+        self.budget.count_whiteout_steps(steps)?;
         removed.iter().for_each(|path| self.rootfs.remove(path));
         Ok(())
     }
 }
 
-fn to_lossy_string(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
+fn to_text(path: &[u8]) -> String {
+    display_path(path).into_owned()
 }

@@ -1,50 +1,46 @@
-//! What laying out the layers of one image may take: a budget that all of them share.
-//!
-//! Does not lay out anything.
+//! Limits the work of merging the layers of one image.
 
-use super::apply::ApplyError;
+use super::error::ApplyError;
 use crate::settings::{LayerLimits, LimitExceeded};
 
-/// How many names whiteouts may go through, for every name that there may be. Only directories that a layer both empties
-/// and fills are gone through; each once is what a real layer needs.
+/// The number of paths that whiteouts may visit, as a multiple of the allowed paths. Only directories that a layer both
+/// empties and fills are visited, in a real layer once each.
 const WHITEOUT_STEPS_PER_ENTRY: usize = 16;
 
-/// How many names the ways to entries may lead through behind a link, for every name that there may be. Few of a real
-/// layer's entries lie behind a link; without a bound, one that 255 links lead to takes half a million.
+/// The number of paths that may be visited after links on the way to entries, as a multiple of the allowed paths. Few
+/// entries of a real layer are reached through links. Without a limit, an entry after 255 links takes half a million steps.
 const LINK_STEPS_PER_ENTRY: usize = 16;
 
-/// How many changes are made between two looks at whether anybody still waits.
+/// The number of changes between two checks for cancellation.
 const CANCEL_CHECK_INTERVAL: usize = 1024;
 
-/// What is left of it.
+/// The work of all layers of one image so far, and its limits.
 pub(super) struct ApplyBudget<'a> {
     max_whiteout_steps: usize,
     max_link_steps: usize,
     whiteout_steps: usize,
     link_steps: usize,
     changes: usize,
-    /// Whether anybody still waits for what is laid out.
     should_continue: &'a dyn Fn() -> bool,
 }
 
 impl<'a> ApplyBudget<'a> {
-    pub(super) fn new(limits: &LayerLimits, goes_on: &'a dyn Fn() -> bool) -> Self {
-        let most = |times| limits.total_entries.saturating_mul(times);
-        let (most_walked, most_stepped) = (most(WHITEOUT_STEPS_PER_ENTRY), most(LINK_STEPS_PER_ENTRY));
+    /// Creates a budget; merging is cancelled when `should_continue` returns false.
+    pub(super) fn new(limits: &LayerLimits, should_continue: &'a dyn Fn() -> bool) -> Self {
         Self {
-            max_whiteout_steps: most_walked,
-            max_link_steps: most_stepped,
+            max_whiteout_steps: limits.total_entries.saturating_mul(WHITEOUT_STEPS_PER_ENTRY),
+            max_link_steps: limits.total_entries.saturating_mul(LINK_STEPS_PER_ENTRY),
             whiteout_steps: 0,
             link_steps: 0,
             changes: 0,
-            should_continue: goes_on,
+            should_continue,
         }
     }
 
-    /// A change is made.
+    /// Counts one change.
     ///
     /// # Errors
-    /// Where nobody waits for it.
+    /// The merge was cancelled.
     pub(super) fn count_change(&mut self) -> Result<(), ApplyError> {
         self.changes += 1;
         if self.changes.is_multiple_of(CANCEL_CHECK_INTERVAL) && !(self.should_continue)() {
@@ -54,12 +50,12 @@ impl<'a> ApplyBudget<'a> {
         }
     }
 
-    /// A whiteout went through so many names.
+    /// Counts the paths that a whiteout visited.
     ///
     /// # Errors
-    /// Where that is too many.
-    pub(super) fn count_whiteout_steps(&mut self, names: usize) -> Result<(), LimitExceeded> {
-        self.whiteout_steps += names;
+    /// There are too many.
+    pub(super) fn count_whiteout_steps(&mut self, steps: usize) -> Result<(), LimitExceeded> {
+        self.whiteout_steps += steps;
         if self.whiteout_steps > self.max_whiteout_steps {
             Err(LimitExceeded::WhiteoutSteps(self.max_whiteout_steps))
         } else {
@@ -67,12 +63,12 @@ impl<'a> ApplyBudget<'a> {
         }
     }
 
-    /// The way to an entry led through so many names behind links.
+    /// Counts the paths that were visited after links on the way to an entry.
     ///
     /// # Errors
-    /// Likewise.
-    pub(super) fn count_link_steps(&mut self, names: usize) -> Result<(), LimitExceeded> {
-        self.link_steps += names;
+    /// There are too many.
+    pub(super) fn count_link_steps(&mut self, steps: usize) -> Result<(), LimitExceeded> {
+        self.link_steps += steps;
         if self.link_steps > self.max_link_steps { Err(LimitExceeded::LinkSteps(self.max_link_steps)) } else { Ok(()) }
     }
 }
@@ -82,20 +78,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_budget_is_of_all_layers_together_and_ends_where_nobody_waits() {
+    fn budget_is_shared_by_layers_and_ends_when_cancelled() {
         let limits = LayerLimits { total_entries: 10, ..LayerLimits::default() };
-        let mut work = ApplyBudget::new(&limits, &|| false);
+        let mut budget = ApplyBudget::new(&limits, &|| false);
         assert_eq!(
-            (work.count_whiteout_steps(100), work.count_whiteout_steps(60), work.count_whiteout_steps(1)),
+            (budget.count_whiteout_steps(100), budget.count_whiteout_steps(60), budget.count_whiteout_steps(1)),
             (Ok(()), Ok(()), Err(LimitExceeded::WhiteoutSteps(160)))
         );
         assert_eq!(
-            (work.count_link_steps(160), work.count_link_steps(1)),
+            (budget.count_link_steps(160), budget.count_link_steps(1)),
             (Ok(()), Err(LimitExceeded::LinkSteps(160)))
         );
-        let made = (0..CANCEL_CHECK_INTERVAL).filter(|_| work.count_change().is_ok()).count();
-        assert_eq!(made, CANCEL_CHECK_INTERVAL - 1);
-        let mut wanted = ApplyBudget::new(&limits, &|| true);
-        assert!((0..3 * CANCEL_CHECK_INTERVAL).all(|_| wanted.count_change().is_ok()));
+        let count = (0..CANCEL_CHECK_INTERVAL).filter(|_| budget.count_change().is_ok()).count();
+        assert_eq!(count, CANCEL_CHECK_INTERVAL - 1);
+        let mut endless = ApplyBudget::new(&limits, &|| true);
+        assert!((0..3 * CANCEL_CHECK_INTERVAL).all(|_| endless.count_change().is_ok()));
     }
 }

@@ -1,11 +1,9 @@
-//! The changes that a layer makes, packed.
-//!
-//! Does not read a layer, and does not bring them into another order.
+//! The changes that a layer makes, in compact form.
 
 use crate::rootfs::Node;
 use crate::settings::{LayerLimits, LimitExceeded};
 
-/// One change. Paths are clean, links not yet followed.
+/// One change. Paths are clean, and links in them are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LayerChange<'a> {
     Insert(&'a [u8], &'a Node),
@@ -14,17 +12,18 @@ pub(super) enum LayerChange<'a> {
     Opaque(&'a [u8]),
 }
 
-/// Changes in an order in which they can be applied: as they came, or in the order of their paths where they are tidy.
+/// Changes in an order in which they can be applied: sorted by path if they are self-contained, else as in the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct PackedChanges {
     /// All paths, one after the other.
     pub(super) paths: Vec<u8>,
     pub(super) entries: Vec<PackedChange>,
     pub(super) is_self_contained: bool,
+    /// The bytes that the changes need, at most: a change that a later one replaced may still be counted.
     pub(super) memory_size: usize,
 }
 
-/// A place in the text.
+/// The position of a path in [`PackedChanges::paths`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PathSpan {
     offset: u32,
@@ -33,10 +32,10 @@ pub(super) struct PathSpan {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PackedChange {
-    /// Where its path lies in the text. Not as one, because the flag has room behind the length.
+    /// The two fields of a [`PathSpan`], stored separately so that the flag fits into the padding after the length.
     path_offset: u32,
     path_length: u16,
-    /// What lower layers have below the path is hidden too; only of tidy changes, and beside a directory.
+    /// Whether descendants in lower layers are hidden too. Only set for directories of self-contained changes.
     pub(super) is_opaque: bool,
     pub(super) kind: PackedKind,
 }
@@ -50,49 +49,46 @@ pub(super) enum PackedKind {
 }
 
 impl PackedChanges {
-    /// Takes the next change.
+    /// Adds the next change.
     pub(super) fn push(&mut self, change: LayerChange<'_>, limits: &LayerLimits) -> Result<(), LimitExceeded> {
-        let (path, what) = match change {
+        let (path, kind) = match change {
             LayerChange::Insert(path, node) => (path, PackedKind::Node(node.clone())),
             LayerChange::HardLink { path, target } => (path, PackedKind::HardLink(self.push_path(target, limits)?)),
             LayerChange::Whiteout(path) => (path, PackedKind::Whiteout),
             LayerChange::Opaque(path) => (path, PackedKind::Opaque),
         };
         self.memory_size +=
-            size_of::<PackedChange>() + if let PackedKind::Node(node) = &what { node.heap_size() } else { 0 };
-        let PathSpan { offset: at, length } = self.push_path(path, limits)?;
+            size_of::<PackedChange>() + if let PackedKind::Node(node) = &kind { node.heap_size() } else { 0 };
+        let PathSpan { offset, length } = self.push_path(path, limits)?;
         if self.memory_size > limits.memory {
             return Err(LimitExceeded::Memory(limits.memory));
         }
-        self.entries.push(PackedChange { path_offset: at, path_length: length, is_opaque: false, kind: what });
+        self.entries.push(PackedChange { path_offset: offset, path_length: length, is_opaque: false, kind });
         Ok(())
     }
 
-    fn push_path(&mut self, bytes: &[u8], limits: &LayerLimits) -> Result<PathSpan, LimitExceeded> {
-        let at = u32::try_from(self.paths.len()).map_err(|_| LimitExceeded::Memory(limits.memory))?;
-        let length = u16::try_from(bytes.len()).map_err(|_| LimitExceeded::Path(limits.path))?;
-        self.paths.extend_from_slice(bytes);
-        self.memory_size += bytes.len();
-        Ok(PathSpan { offset: at, length })
+    fn push_path(&mut self, path: &[u8], limits: &LayerLimits) -> Result<PathSpan, LimitExceeded> {
+        let offset = u32::try_from(self.paths.len()).map_err(|_| LimitExceeded::Memory(limits.memory))?;
+        let length = u16::try_from(path.len()).map_err(|_| LimitExceeded::Path(limits.path))?;
+        self.paths.extend_from_slice(path);
+        self.memory_size += path.len();
+        Ok(PathSpan { offset, length })
     }
 
-    /// The bytes that they take, at most: what a later change of the same name replaced is still counted.
-    pub(super) fn memory_size(&self) -> usize {
-        self.memory_size
-    }
-
-    /// How many they are.
+    /// Returns the number of changes.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// All of them, in an order in which they can be applied.
+    /// Iterates over the changes in an order in which they can be applied.
     pub(super) fn iter(&self) -> impl Iterator<Item = LayerChange<'_>> {
         self.entries.iter().flat_map(|packed| {
             let path = self.path_of(packed);
             let change = match &packed.kind {
                 PackedKind::Node(node) => LayerChange::Insert(path, node),
-                PackedKind::HardLink(target) => LayerChange::HardLink { path, target: self.span_bytes(*target) },
+                PackedKind::HardLink(target) => {
+                    LayerChange::HardLink { path, target: slice_span(&self.paths, *target) }
+                }
                 PackedKind::Whiteout => LayerChange::Whiteout(path),
                 PackedKind::Opaque => LayerChange::Opaque(path),
             };
@@ -101,11 +97,7 @@ impl PackedChanges {
     }
 
     pub(super) fn path_of(&self, packed: &PackedChange) -> &[u8] {
-        self.span_bytes(packed.path_span())
-    }
-
-    pub(super) fn span_bytes(&self, text: PathSpan) -> &[u8] {
-        slice_span(&self.paths, text)
+        slice_span(&self.paths, packed.path_span())
     }
 }
 
@@ -115,10 +107,10 @@ impl PackedChange {
     }
 }
 
-/// The bytes of a place in the text.
-pub(super) fn slice_span(text: &[u8], PathSpan { offset: at, length }: PathSpan) -> &[u8] {
-    let at = usize::try_from(at).expect("an offset into what is in memory");
-    &text[at..at + usize::from(length)]
+/// Returns the path at a position in the text of all paths.
+pub(super) fn slice_span(paths: &[u8], PathSpan { offset, length }: PathSpan) -> &[u8] {
+    let offset = usize::try_from(offset).expect("an offset into memory");
+    &paths[offset..offset + usize::from(length)]
 }
 
 #[cfg(test)]
@@ -126,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_takes_little_beyond_its_letters() {
+    fn packed_change_has_40_bytes() {
         assert_eq!((size_of::<Node>(), size_of::<PackedChange>()), (32, 40));
     }
 }

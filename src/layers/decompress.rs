@@ -1,7 +1,7 @@
-//! A layer's bytes as its tar stream: gzip of several members, zstd of several frames, or as it is.
+//! Decompresses a layer: gzip with any number of members, zstd with any number of frames, or uncompressed.
 //!
-//! Does not believe media types: containerd looks at the first bytes too (`DetectCompression` in
-//! `pkg/archive/compression/compression.go`), so a wrong type neither saves an image nor breaks it.
+//! The first bytes decide, not the media type, as in containerd (`DetectCompression` in
+//! `pkg/archive/compression/compression.go`). So a wrong media type neither breaks an image nor repairs it.
 
 use std::io::{self, BufReader, Chain, Cursor, Read};
 
@@ -11,16 +11,16 @@ use super::hashing_reader::HashingReader;
 use super::zstd::ZstdReader;
 use crate::settings::{LayerLimits, LimitExceeded};
 
-/// How much of the transfer is asked for at once. Larger reads gained nothing measurable.
+/// The size of a read from the transfer. Larger reads gained nothing measurable.
 const READ_SIZE: usize = 128 * 1024;
 
-/// The magic numbers of RFC 1952 (with the only method, deflate) and RFC 8878. A frame to be skipped may come first; the
-/// lower four bits of its first byte are free.
+/// The magic numbers of RFC 1952 (with deflate, its only method) and RFC 8878. A skippable frame may come first; the lower
+/// four bits of its first byte are arbitrary.
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const ZSTD_SKIPPABLE_MAGIC: [u8; 3] = [0x2a, 0x4d, 0x18];
 
-/// The bytes that were sniffed, and those after them.
+/// The bytes that were inspected, and those after them.
 type SniffedReader<R> = Chain<Cursor<Vec<u8>>, BufReader<HashingReader<R>>>;
 
 enum LayerDecoder<R: Read> {
@@ -29,7 +29,7 @@ enum LayerDecoder<R: Read> {
     Plain(SniffedReader<R>),
 }
 
-/// The tar stream, which ends with a [`Bound`] as its error where it grows too large.
+/// Reads the tar stream. If it exceeds a limit, the error contains a [`LimitExceeded`].
 pub(super) struct DecompressReader<R: Read> {
     decoder: LayerDecoder<R>,
     decompressed_bytes: u64,
@@ -37,10 +37,10 @@ pub(super) struct DecompressReader<R: Read> {
 }
 
 impl<R: Read> DecompressReader<R> {
-    /// Looks at the first bytes.
+    /// Detects the compression from the first bytes.
     ///
     /// # Errors
-    /// Where they do not arrive.
+    /// The transfer failed.
     pub(super) fn new(source: HashingReader<R>, limits: &LayerLimits) -> io::Result<Self> {
         let mut source = BufReader::with_capacity(READ_SIZE, source);
         let mut magic = Vec::new();
@@ -49,20 +49,20 @@ impl<R: Read> DecompressReader<R> {
         let is_zstd = magic == ZSTD_MAGIC
             || magic.len() == ZSTD_MAGIC.len() && magic[0] & 0xf0 == 0x50 && magic[1..] == ZSTD_SKIPPABLE_MAGIC;
         let whole = Cursor::new(magic).chain(source);
-        let stream = match (is_gzip, is_zstd) {
+        let decoder = match (is_gzip, is_zstd) {
             (true, _) => LayerDecoder::Gzip(Box::new(MultiGzDecoder::new(whole))),
             (_, true) => LayerDecoder::Zstd(Box::new(ZstdReader::new(whole, limits.window))),
             _ => LayerDecoder::Plain(whole),
         };
-        Ok(Self { decoder: stream, decompressed_bytes: 0, limits: *limits })
+        Ok(Self { decoder, decompressed_bytes: 0, limits: *limits })
     }
 
-    /// How many bytes were decompressed.
+    /// Returns the number of bytes after decompression.
     pub(super) fn decompressed_bytes(&self) -> u64 {
         self.decompressed_bytes
     }
 
-    /// The transfer, however far it was read.
+    /// Returns the transfer, which may have bytes left.
     pub(super) fn into_inner(self) -> HashingReader<R> {
         let sniffed = match self.decoder {
             LayerDecoder::Gzip(stream) => stream.into_inner(),

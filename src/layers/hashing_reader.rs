@@ -1,6 +1,4 @@
-//! A layer's bytes as they arrive: counted and hashed.
-//!
-//! Does not decompress them.
+//! Counts and hashes a layer's bytes as they arrive.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -8,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::name::Digest;
 
-/// Takes bytes from a transfer, and remembers how it failed: decoders word a failed transfer as their own error.
+/// Reads from a transfer and keeps its error, because decoders replace it by their own.
 #[derive(Debug)]
 pub(super) struct HashingReader<R> {
     inner: R,
@@ -18,20 +16,19 @@ pub(super) struct HashingReader<R> {
 }
 
 impl<R: Read> HashingReader<R> {
-    pub(super) fn new(transfer: R) -> Self {
-        Self { inner: transfer, hasher: Sha256::new(), bytes_read: 0, error: None }
+    pub(super) fn new(inner: R) -> Self {
+        Self { inner, hasher: Sha256::new(), bytes_read: 0, error: None }
     }
 
-    /// How many bytes have arrived.
+    /// Returns the number of bytes that have arrived.
     pub(super) fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
 
-    /// Reads what is left, at most as far as `limit` bytes of the whole, and gives the digest of the whole; nothing
-    /// where there is more.
+    /// Reads the rest and returns the digest of all bytes, or `None` if there are more than `limit` in total.
     ///
     /// # Errors
-    /// Where the transfer failed, now or before.
+    /// The transfer failed, now or earlier.
     pub(super) fn finish(mut self, limit: u64) -> io::Result<Option<Digest>> {
         let left = limit.saturating_sub(self.bytes_read);
         if self.error.is_none() {
@@ -55,9 +52,9 @@ impl<R: Read> Read for HashingReader<R> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let told = error.kind().into();
+                    let copy = error.kind().into();
                     self.error = Some(error);
-                    return Err(told);
+                    return Err(copy);
                 }
             }
         }

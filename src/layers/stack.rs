@@ -1,41 +1,42 @@
-//! Layers as a stack that is looked at from the top, without laying them one over the other.
+//! Looks up paths in a stack of layers from the top, without merging them.
 //!
-//! Does not read them. What it answers while lower layers are missing is what it will answer when they are there.
+//! An answer that is given while lower layers are missing stays the same when they are added.
 
 use std::sync::Arc;
 
-use super::apply::{ApplyError, apply_layer_within_budget};
+use super::apply::apply_layer_within_budget;
 use super::budget::ApplyBudget;
+use super::error::ApplyError;
 use super::layer::LayerChangeset;
 use super::self_contained::LayerLookup;
-use crate::rootfs::UnknownReason;
-use crate::rootfs::{FileTree, Node, ROOT_DIRECTORY, Rootfs};
+use crate::path::to_absolute;
+use crate::rootfs::{DIRECTORY_755, FileTree, Node, Rootfs, UnknownReason};
 use crate::settings::{LayerLimits, LimitExceeded};
 
 /// The layers of an image that were read so far, the highest first.
 ///
-/// A tidy layer, as all image builders write them, puts, hides or passes on every name whatever the lower layers are, so
-/// that names are looked up from the top. Other layers are an exception: below one nothing is known until all are there,
-/// and then they are laid one over the other.
+/// A self-contained layer, as image builders write them, adds, hides or leaves a path whatever the lower layers contain. So
+/// paths are looked up from the top. Below any other layer nothing is known until all layers are read; then they are
+/// merged.
 #[derive(Debug, Clone, Default)]
 pub struct LayerStack {
     layers: Vec<Arc<LayerChangeset>>,
     is_complete: bool,
-    /// What the layers make, where not all of them are tidy.
+    /// The merged layers, if not all of them are self-contained.
     merged: Option<Rootfs>,
 }
 
 impl LayerStack {
-    /// Of no layers yet.
+    /// Creates an empty stack.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the next lower layer.
+    /// Adds the next lower layer.
     ///
     /// # Errors
-    /// Where the layers together have too many names, or too much is kept of them.
+    /// The layers together have too many changes or need too much memory.
     pub fn push(&mut self, layer: Arc<LayerChangeset>, limits: &LayerLimits) -> Result<(), LimitExceeded> {
         self.layers.push(layer);
         let sum = |of: fn(&LayerChangeset) -> usize| self.layers.iter().map(|layer| of(layer)).sum::<usize>();
@@ -48,28 +49,28 @@ impl LayerStack {
         Ok(())
     }
 
-    /// All layers are there.
+    /// Declares that all layers were added. Inspection uses [`Self::complete_while_wanted`]; this is for tests and fuzzing.
     ///
     /// # Errors
-    /// Where no runtime could unpack them, or a limit is exceeded; the stack is to be given up then.
+    /// No container runtime could unpack the layers, or they exceed a limit. The stack is then incomplete.
     pub fn complete(&mut self, limits: &LayerLimits) -> Result<(), ApplyError> {
         self.complete_while_wanted(limits, &|| true)
     }
 
-    /// The same, given up where that says that nobody waits any more.
+    /// Declares that all layers were added, and cancels merging when `is_wanted` returns false.
     ///
     /// # Errors
-    /// Likewise, and where it was given up.
+    /// No container runtime could unpack the layers, they exceed a limit, or merging was cancelled.
     pub fn complete_while_wanted(
         &mut self,
         limits: &LayerLimits,
-        goes_on: &dyn Fn() -> bool,
+        is_wanted: &dyn Fn() -> bool,
     ) -> Result<(), ApplyError> {
-        if self.layers.iter().any(|layer| !layer.changes.is_self_contained()) {
-            let (mut rootfs, mut work) = (Rootfs::default(), ApplyBudget::new(limits, goes_on));
-            // Each layer goes as soon as it is laid out, so that no name is kept twice for long.
+        if self.layers.iter().any(|layer| !layer.changes.is_self_contained) {
+            let (mut rootfs, mut budget) = (Rootfs::default(), ApplyBudget::new(limits, is_wanted));
+            // Each layer is dropped as soon as it is merged, so that no path is in memory twice for long.
             while let Some(layer) = self.layers.pop() {
-                apply_layer_within_budget(&mut rootfs, &layer, limits, &mut work)?;
+                apply_layer_within_budget(&mut rootfs, &layer, limits, &mut budget)?;
             }
             self.merged = Some(rootfs);
         }
@@ -84,16 +85,16 @@ impl FileTree for LayerStack {
             return Ok(rootfs.get(path));
         }
         if path.is_empty() {
-            return Ok(Some(&ROOT_DIRECTORY));
+            return Ok(Some(&DIRECTORY_755));
         }
-        for layer in self.layers.iter().take_while(|layer| layer.changes.is_self_contained()) {
+        for layer in self.layers.iter().take_while(|layer| layer.changes.is_self_contained) {
             match layer.changes.look_up(path) {
                 LayerLookup::Present(node) => return Ok(Some(node)),
                 LayerLookup::Hidden => return Ok(None),
                 LayerLookup::Unchanged => {}
             }
         }
-        if self.is_complete { Ok(None) } else { Err(UnknownReason::LayerNotRead([b"/", path].concat())) }
+        if self.is_complete { Ok(None) } else { Err(UnknownReason::LayerNotRead(to_absolute(path))) }
     }
 }
 
@@ -101,11 +102,10 @@ impl FileTree for LayerStack {
 mod tests {
     use super::*;
     use crate::layers::changes::{LayerChange, PackedChanges};
-    use crate::rootfs::FileContents;
-    use crate::rootfs::Permissions;
+    use crate::rootfs::{FileContents, Permissions};
 
-    /// A layer from words: `d a` puts a directory, `f a` a file, `l a` a link, `h a b` a hard link to b, `w a` removes a,
-    /// `o a` all that lower layers have below it.
+    /// Builds a layer: `d a` adds a directory, `f a` a file, `l a` a link, `h a b` a hard link to b; `w a` removes a, and
+    /// `o a` everything that lower layers have below it.
     fn layer(words: &[&str]) -> Arc<LayerChangeset> {
         let limits = LayerLimits::default();
         let mut changes = PackedChanges::default();
@@ -113,12 +113,9 @@ mod tests {
             let (kind, path) = word.split_once(' ').unwrap();
             let (path, target) = path.split_once(' ').unwrap_or((path, ""));
             let (path, target) = (path.as_bytes(), target.as_bytes());
-            let file = Node::File(
-                Permissions { mode: 0o755, ..Permissions::default() },
-                FileContents::with_size(words.len() as u64),
-            );
+            let file = Node::File(Permissions::owned_by_root(0o755), FileContents::with_size(words.len() as u64));
             let change = match kind {
-                "d" => LayerChange::Insert(path, &ROOT_DIRECTORY),
+                "d" => LayerChange::Insert(path, &DIRECTORY_755),
                 "f" => LayerChange::Insert(path, &file),
                 "l" => LayerChange::Insert(path, &Node::Symlink(b"/elsewhere".to_vec())),
                 "h" => LayerChange::HardLink { path, target },
@@ -128,12 +125,12 @@ mod tests {
             changes.push(change, &limits).unwrap();
         }
         let changes = changes.finish();
-        let kept = changes.memory_size();
-        Arc::new(LayerChangeset { changes, decompressed_bytes: 0, memory_size: kept })
+        let memory_size = changes.memory_size;
+        Arc::new(LayerChangeset { changes, decompressed_bytes: 0, memory_size })
     }
 
-    /// What each of the names is: a letter as above, `-` for nothing, `?` while it is not known.
-    fn told(stack: &LayerStack, names: &[&str]) -> String {
+    /// Returns a letter as above for each path, `-` if it does not exist, and `?` while it is unknown.
+    fn kinds(stack: &LayerStack, names: &[&str]) -> String {
         let letter = |name: &&str| match stack.get(name.as_bytes()) {
             Err(_) => '?',
             Ok(None) => '-',
@@ -146,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_tidy_layer_puts_or_hides_is_known_at_once_and_the_rest_by_lower_layers() {
+    fn self_contained_layer_answers_before_lower_layers() {
         const LOWER: [&str; 6] = ["d a", "f a/x", "d a/d", "f a/d/y", "f b", "l l"];
         for (upper, names, before, after) in [
             (vec!["d a", "f a/z"], ["", "a", "a/z", "a/x", "b"], "ddf??", "ddfff"),
@@ -166,16 +163,16 @@ mod tests {
         ] {
             let mut stack = LayerStack::new();
             stack.push(layer(&upper), &LayerLimits::default()).unwrap();
-            assert_eq!(told(&stack, &names), before, "{upper:?}");
+            assert_eq!(kinds(&stack, &names), before, "{upper:?}");
             stack.push(layer(&LOWER), &LayerLimits::default()).unwrap();
             stack.complete(&LayerLimits::default()).unwrap();
-            assert_eq!(told(&stack, &names), after, "{upper:?}");
+            assert_eq!(kinds(&stack, &names), after, "{upper:?}");
         }
     }
 
     #[test]
-    fn nothing_is_known_below_an_untidy_layer_until_all_are_there() {
-        for untidy in [
+    fn other_layers_answer_when_all_are_read() {
+        for entries in [
             vec!["f a/x"],
             vec!["f a/x", "d a"],
             vec!["w a/x"],
@@ -190,38 +187,38 @@ mod tests {
         ] {
             let mut stack = LayerStack::new();
             stack.push(layer(&["f top"]), &LayerLimits::default()).unwrap();
-            stack.push(layer(&untidy), &LayerLimits::default()).unwrap();
-            assert_eq!(told(&stack, &["", "top", "a", "b"]), "df??", "{untidy:?}");
+            stack.push(layer(&entries), &LayerLimits::default()).unwrap();
+            assert_eq!(kinds(&stack, &["", "top", "a", "b"]), "df??", "{entries:?}");
         }
         let mut stack = LayerStack::new();
         for words in [vec!["f l/x"], vec!["d elsewhere", "l l"]] {
             stack.push(layer(&words), &LayerLimits::default()).unwrap();
         }
         stack.complete(&LayerLimits::default()).unwrap();
-        assert_eq!(told(&stack, &["l", "l/x", "elsewhere/x", "none"]), "l-f-");
+        assert_eq!(kinds(&stack, &["l", "l/x", "elsewhere/x", "none"]), "l-f-");
     }
 
     #[test]
-    fn names_and_bytes_are_bounded_over_all_layers() {
+    fn limits_apply_to_all_layers_together() {
         let two = || layer(&["d a", "f a/x"]);
         let push = |limits: LayerLimits| {
             let mut stack = LayerStack::new();
             stack.push(two(), &limits).and_then(|()| stack.push(two(), &limits))
         };
-        let kept = 2 * two().memory_size;
-        assert_eq!(push(LayerLimits { total_entries: 4, memory: kept, ..LayerLimits::default() }), Ok(()));
+        let memory = 2 * two().memory_size;
+        assert_eq!(push(LayerLimits { total_entries: 4, memory, ..LayerLimits::default() }), Ok(()));
         assert_eq!(
             push(LayerLimits { total_entries: 3, ..LayerLimits::default() }),
             Err(LimitExceeded::TotalEntries(3))
         );
         assert_eq!(
-            push(LayerLimits { memory: kept - 1, ..LayerLimits::default() }),
-            Err(LimitExceeded::Memory(kept - 1))
+            push(LayerLimits { memory: memory - 1, ..LayerLimits::default() }),
+            Err(LimitExceeded::Memory(memory - 1))
         );
     }
 
     #[test]
-    fn a_stack_that_no_runtime_could_unpack_is_refused() {
+    fn stack_that_cannot_be_unpacked_is_refused() {
         let mut stack = LayerStack::new();
         stack.push(layer(&["f a/x"]), &LayerLimits::default()).unwrap();
         stack.push(layer(&["f a"]), &LayerLimits::default()).unwrap();

@@ -1,14 +1,14 @@
-//! Zstandard as a stream of frames, those to be skipped among them (RFC 8878, sections 3 and 3.1.2).
+//! Decompresses Zstandard: a stream of frames, including skippable ones (RFC 8878, sections 3 and 3.1.2).
 //!
-//! Does not decode blocks: `ruzstd` does. The C library (crate `zstd`) decodes 2.5 times as fast; either adds about
-//! 90 kB. What decided is that hostile bytes meet no C, and that a cross build needs nothing more.
+//! `ruzstd` decodes the blocks. The C library (crate `zstd`) is 2.5 times as fast, and either adds about 90 kB. Two reasons
+//! decided: no C code processes malicious bytes, and a cross build needs no C compiler.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// Reads one frame after the other; the crate knows only a single one.
+/// Reads frame after frame; the crate reads only a single one.
 pub(super) struct ZstdReader<R> {
     source: R,
     frame: FrameDecoder,
@@ -16,10 +16,10 @@ pub(super) struct ZstdReader<R> {
 }
 
 impl<R: BufRead> ZstdReader<R> {
-    /// A window larger than `window` bytes is an error.
-    pub(super) fn new(source: R, window: u64) -> Self {
+    /// Creates a reader that refuses windows larger than `max_window` bytes.
+    pub(super) fn new(source: R, max_window: u64) -> Self {
         let mut frame = FrameDecoder::new();
-        frame.set_max_window_size(window);
+        frame.set_max_window_size(max_window);
         Self { source, frame, in_frame: false }
     }
 
@@ -31,7 +31,7 @@ impl<R: BufRead> ZstdReader<R> {
         self.source
     }
 
-    /// Begins the next frame that holds data; `false` at the end.
+    /// Starts the next frame that has data. Returns `false` at the end.
     fn start_frame(&mut self) -> io::Result<bool> {
         loop {
             if self.source.fill_buf()?.is_empty() {

@@ -1,6 +1,5 @@
-//! A content digest, `sha256:` and 64 hexadecimal digits.
-//!
-//! Does not take the other algorithms of the OCI image specification: Amazon ECR knows only this one.
+//! A content digest: `sha256:` and 64 hexadecimal digits. Other algorithms of the OCI image specification are rejected,
+//! because Amazon ECR supports only this one.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -10,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::text::sanitize_quoted;
 
-/// The digest of a manifest or a blob: its identity.
+/// The digest that identifies a manifest or a blob.
 ///
 /// Grammar: OCI image specification, "Descriptor", section "Digests".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -21,23 +20,23 @@ const PREFIX: &str = "sha256:";
 const HEX_DIGITS: usize = 64;
 
 impl Digest {
-    /// The digest of these bytes.
+    /// Computes the digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self::from_hasher(Sha256::new_with_prefix(bytes))
     }
 
-    /// The digest of all that was put into this hasher.
+    /// The digest of everything that was written to this hasher.
     pub(crate) fn from_hasher(hasher: Sha256) -> Self {
         let mut text = String::with_capacity(PREFIX.len() + HEX_DIGITS);
         text.push_str(PREFIX);
         for byte in hasher.finalize() {
-            write!(text, "{byte:02x}").expect("a String takes every write");
+            write!(text, "{byte:02x}").expect("writing to a String never fails");
         }
         Self(text)
     }
 
-    /// The whole text, `sha256:…`.
+    /// The full text, `sha256:…`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -62,9 +61,9 @@ impl fmt::Display for Digest {
     }
 }
 
-/// The text is not a digest that Amazon ECR would use.
+/// The text is not a SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits")]
+#[error("`{0}` is not a valid digest: expected `sha256:` and 64 lower-case hexadecimal digits")]
 pub struct DigestError(String);
 
 impl FromStr for Digest {
@@ -86,22 +85,22 @@ mod tests {
     const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
-    fn the_digest_of_nothing_is_the_published_one() {
+    fn digest_of_no_bytes_is_the_known_one() {
         assert_eq!(Digest::of(b"").as_str(), EMPTY);
         assert_eq!(Digest::of(b"").short(), "e3b0c44298fc");
     }
 
     #[test]
-    fn good_digests_are_read_and_printed_alike() {
+    fn valid_digests_parse_and_print_unchanged() {
         assert_eq!(EMPTY.parse::<Digest>().unwrap().to_string(), EMPTY);
     }
 
     #[test]
-    fn bad_digests_are_refused() {
+    fn invalid_digests_are_rejected() {
         let upper = EMPTY.to_uppercase();
         let long = format!("{EMPTY}0");
-        for bad in ["", "sha256:", "sha512:abc", &EMPTY[1..], &EMPTY[..70], &upper, &long, "sha256:é"] {
-            assert!(bad.parse::<Digest>().is_err(), "{bad}");
+        for invalid in ["", "sha256:", "sha512:abc", &EMPTY[1..], &EMPTY[..70], &upper, &long, "sha256:é"] {
+            assert!(invalid.parse::<Digest>().is_err(), "{invalid}");
         }
     }
 }

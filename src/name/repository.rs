@@ -1,6 +1,4 @@
-//! A repository of Amazon ECR: account, region, name, and the two addresses made of them.
-//!
-//! Does not know whether it exists.
+//! A repository in Amazon ECR: its account, region and name, and the URI and ARN built from them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +6,7 @@ use std::str::FromStr;
 use super::tag::Tag;
 use crate::text::sanitize_quoted;
 
-/// A private repository of Amazon ECR. Shown as its URI, without a scheme.
+/// A private repository in Amazon ECR. Displays as its URI, without a scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Repository {
     account: String,
@@ -16,10 +14,10 @@ pub struct Repository {
     name: String,
 }
 
-/// The longest repository name, in bytes: `CreateRepository` of the ECR API reference.
+/// The longest repository name, in bytes: `CreateRepository` in the Amazon ECR API reference.
 const MAX_NAME: usize = 256;
 
-/// Region prefix, partition and DNS suffix; the first that fits. From the SDKs' `partitions.json`.
+/// Region prefix, partition and DNS suffix; the first match counts. From `partitions.json` of the AWS SDKs.
 const PARTITIONS: [(&str, &str, &str); 8] = [
     ("cn-", "aws-cn", "amazonaws.com.cn"),
     ("us-gov-", "aws-us-gov", "amazonaws.com"),
@@ -32,42 +30,41 @@ const PARTITIONS: [(&str, &str, &str); 8] = [
 ];
 
 impl Repository {
-    /// Checks the three parts.
+    /// Validates the three parts.
     ///
     /// # Errors
-    /// Where one of them is not of its form.
+    /// If one of them is invalid.
     pub fn new(account: &str, region: &str, name: &str) -> Result<Self, RepositoryError> {
-        let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let is_word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
         let is_account = account.len() == 12 && account.bytes().all(|c| c.is_ascii_digit());
-        let is_region = (1..=32).contains(&region.len()) && region.bytes().all(|c| plain(c) || c == b'-');
+        let is_region = (1..=32).contains(&region.len()) && region.bytes().all(|c| is_word(c) || c == b'-');
         let is_part = |part: &str| {
-            part.bytes().next().is_some_and(plain)
-                && part.bytes().last().is_some_and(plain)
-                && part.bytes().all(|c| plain(c) || matches!(c, b'.' | b'_' | b'-'))
+            part.bytes().next().is_some_and(is_word)
+                && part.bytes().last().is_some_and(is_word)
+                && part.bytes().all(|c| is_word(c) || matches!(c, b'.' | b'_' | b'-'))
         };
         let is_name = name.len() <= MAX_NAME && name.split('/').all(is_part);
-        let cut = sanitize_quoted;
         if !is_account {
-            Err(RepositoryError::Account(cut(account)))
+            Err(RepositoryError::Account(sanitize_quoted(account)))
         } else if !is_region {
-            Err(RepositoryError::Region(cut(region)))
+            Err(RepositoryError::Region(sanitize_quoted(region)))
         } else if !is_name {
-            Err(RepositoryError::Name(cut(name)))
+            Err(RepositoryError::Name(sanitize_quoted(name)))
         } else {
             Ok(Self { account: account.to_owned(), region: region.to_owned(), name: name.to_owned() })
         }
     }
 
-    /// Reads an Amazon resource name, as [`Self::arn`] writes it.
+    /// Parses an Amazon Resource Name, as [`Self::arn`] writes it.
     ///
     /// # Errors
-    /// Where it is not that of a repository.
+    /// If it is not the ARN of a repository.
     pub fn from_arn(arn: &str) -> Result<Self, RepositoryError> {
         let not_an_arn = || RepositoryError::Arn(sanitize_quoted(arn));
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         let &["arn", _, "ecr", region, account, resource] = parts.as_slice() else { return Err(not_an_arn()) };
         let repository = Self::new(account, region, resource.strip_prefix("repository/").ok_or_else(not_an_arn)?)?;
-        // The partition must be the region's own.
+        // The partition must match the region.
         if repository.arn() == arn { Ok(repository) } else { Err(not_an_arn()) }
     }
 
@@ -77,33 +74,33 @@ impl Repository {
         &self.account
     }
 
-    /// The region, such as `us-west-2`.
+    /// The region, for example `us-west-2`.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The name within the registry, such as `team/app`.
+    /// The name within the registry, for example `team/app`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The Amazon resource name, in the partition of the region.
+    /// The Amazon Resource Name, in the partition of the region.
     #[must_use]
     pub fn arn(&self) -> String {
         repository_arn(Some(&self.account), &self.region, &self.name)
     }
 
-    /// The URI with a tag, as `docker push` takes it; without one where there is none.
+    /// The URI with the tag, as `docker push` takes it; without a tag if there is none.
     #[must_use]
     pub fn uri_with_tag(&self, tag: Option<&Tag>) -> String {
         tag.map_or_else(|| self.to_string(), |tag| format!("{self}:{tag}"))
     }
 }
 
-/// The Amazon resource name of a repository, or of all that a pattern such as `*` means; of any account, where none is
-/// said. As policies take it.
+/// The Amazon Resource Name of a repository, as IAM policies use it. `name` may be a pattern, for example `*`; without an
+/// account, the ARN matches any account.
 #[must_use]
 pub fn repository_arn(account: Option<&str>, region: &str, name: &str) -> String {
     format!("arn:{}:ecr:{region}:{}:repository/{name}", partition(region).0, account.unwrap_or("*"))
@@ -112,7 +109,7 @@ pub fn repository_arn(account: Option<&str>, region: &str, name: &str) -> String
 /// The partition of a region, and its DNS suffix.
 fn partition(region: &str) -> (&'static str, &'static str) {
     let found = PARTITIONS.iter().find(|(prefix, ..)| region.starts_with(prefix));
-    let (_, partition, suffix) = found.expect("the last prefix is empty");
+    let (_, partition, suffix) = found.expect("the last prefix matches every region");
     (partition, suffix)
 }
 
@@ -123,19 +120,21 @@ impl fmt::Display for Repository {
     }
 }
 
-/// Why the text is not a repository.
+/// The text is not a valid ECR repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
+#[allow(missing_docs, reason = "the messages explain the variants")]
 pub enum RepositoryError {
-    #[error("`{0}` is not an account: expected 12 digits")]
+    #[error("`{0}` is not a valid account ID: expected 12 digits")]
     Account(String),
-    #[error("`{0}` is not a region such as `us-west-2`")]
+    #[error("`{0}` is not a valid region: expected a name like `us-west-2`")]
     Region(String),
-    #[error("`{0}` is not a repository name: expected lower-case words joined by `.`, `_`, `-` and `/`")]
+    #[error(
+        "`{0}` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `-` or `/`"
+    )]
     Name(String),
-    #[error("`{0}` is not the URI of a repository: expected `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME`")]
+    #[error("`{0}` is not a valid repository URI: expected `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME`")]
     Uri(String),
-    #[error("`{0}` is not the ARN of a repository: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`")]
+    #[error("`{0}` is not a valid repository ARN: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`")]
     Arn(String),
 }
 
@@ -152,7 +151,7 @@ impl FromStr for Repository {
         let not_a_uri = || RepositoryError::Uri(sanitize_quoted(uri));
         let (account, region, name) = parts().ok_or_else(not_a_uri)?;
         let repository = Self::new(account, region, name)?;
-        // The suffix must be the region's own: a look-alike host is not a repository of Amazon ECR.
+        // The DNS suffix must match the region: a look-alike host is not Amazon ECR.
         if repository.to_string() == uri { Ok(repository) } else { Err(not_a_uri()) }
     }
 }
@@ -162,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_follow_the_partition_of_the_region() {
+    fn uri_and_arn_follow_the_region_partition() {
         for (region, arn, uri) in [
             ("us-west-2", "arn:aws:ecr:us-west-2", "1.dkr.ecr.us-west-2.amazonaws.com/a/b"),
             ("cn-north-1", "arn:aws-cn:ecr:cn-north-1", "1.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b"),
@@ -177,21 +176,21 @@ mod tests {
     }
 
     #[test]
-    fn bad_parts_are_named() {
+    fn invalid_parts_are_rejected() {
         for (account, region, name, message) in [
-            ("12", "us-west-2", "a", "`12` is not an account: expected 12 digits"),
-            ("123456789012", "US", "a", "`US` is not a region such as `us-west-2`"),
+            ("12", "us-west-2", "a", "`12` is not a valid account ID: expected 12 digits"),
+            ("123456789012", "US", "a", "`US` is not a valid region: expected a name like `us-west-2`"),
         ] {
             assert_eq!(Repository::new(account, region, name).unwrap_err().to_string(), message);
         }
-        for bad in ["", "A", "a//b", "/a", "a/", "-a", "a b", "a;rm", &"a".repeat(257)] {
-            assert!(Repository::new("123456789012", "us-west-2", bad).is_err(), "{bad}");
+        for invalid in ["", "A", "a//b", "/a", "a/", "-a", "a b", "a;rm", &"a".repeat(257)] {
+            assert!(Repository::new("123456789012", "us-west-2", invalid).is_err(), "{invalid}");
         }
     }
 
     #[test]
-    fn bad_arns_are_refused() {
-        for bad in [
+    fn invalid_arns_are_rejected() {
+        for invalid in [
             "",
             "team/app",
             "arn:aws:ecr:us-west-2:123456789012:repository",
@@ -201,21 +200,21 @@ mod tests {
             "arn:aws:ecs:us-west-2:123456789012:repository/team/app",
             "arn:aws:ecr:us-west-2:123456789012:repository/team/app:v1",
         ] {
-            assert!(Repository::from_arn(bad).is_err(), "{bad}");
+            assert!(Repository::from_arn(invalid).is_err(), "{invalid}");
         }
         assert_eq!(repository_arn(None, "cn-north-1", "*"), "arn:aws-cn:ecr:cn-north-1:*:repository/*");
     }
 
     #[test]
-    fn bad_uris_are_refused() {
-        for bad in [
+    fn invalid_uris_are_rejected() {
+        for invalid in [
             "team/app",
             "123456789012.dkr.ecr.us-west-2.amazonaws.com",
             "123456789012.dkr.ecr.us-west-2.amazonaws.com.evil.example/app",
             "123456789012.dkr.ecr.us-west-2.amazonaws.com/App",
             "docker.io/library/nginx",
         ] {
-            assert!(bad.parse::<Repository>().is_err(), "{bad}");
+            assert!(invalid.parse::<Repository>().is_err(), "{invalid}");
         }
     }
 }

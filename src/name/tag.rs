@@ -1,12 +1,11 @@
-//! An image tag.
-//!
-//! Does not know what a tag may declare; that is the intent's.
+//! An image tag, and the verdict tags that this program writes.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::digest::Digest;
 use crate::text::sanitize_quoted;
 
 /// A tag: up to 128 of `A-Z a-z 0-9 _ . -`, not beginning with `.` or `-`.
@@ -17,7 +16,11 @@ use crate::text::sanitize_quoted;
 pub struct Tag(String);
 
 /// The longest tag that the grammar allows, in bytes.
-pub(super) const MAX_LENGTH: usize = 128;
+const MAX_LENGTH: usize = 128;
+
+/// The prefix of every verdict tag. This program never checks a tag with this prefix: the event rule excludes it, and so
+/// does the code. Passes and failures share one prefix, because an event rule can exclude only one.
+pub const VERDICT_TAG_PREFIX: &str = "preflight-";
 
 impl Tag {
     /// The tag's text.
@@ -26,13 +29,30 @@ impl Tag {
         &self.0
     }
 
-    /// Whether this is how clients name what belongs to another image: `sha256-<hex>` (the referrers tag schema of the
-    /// OCI distribution specification) or the same with a suffix (`.sig`, `.att`, `.sbom` of cosign).
+    /// Whether clients use this tag for something that belongs to another image: `sha256-<hex>` (the referrers tag schema
+    /// of the OCI distribution specification), or the same with a suffix (`.sig`, `.att`, `.sbom` of cosign).
     #[must_use]
     pub fn is_referrer_tag(&self) -> bool {
         let Some(rest) = self.0.strip_prefix("sha256-") else { return false };
         let (hex, suffix) = rest.split_at_checked(64).unwrap_or((rest, ""));
         hex.len() == 64 && hex.bytes().all(|c| c.is_ascii_hexdigit()) && (suffix.is_empty() || suffix.starts_with('.'))
+    }
+
+    /// The verdict tag of an image for a runtime or platform: `preflight-fail-ecs-arm64-3c949327e325`. It contains the
+    /// digest, so it never has to move to another image and works in repositories with immutable tags.
+    #[must_use]
+    pub fn for_verdict(passes: bool, subject: &str, digest: &Digest) -> Self {
+        let prefix = format!("{VERDICT_TAG_PREFIX}{}-", if passes { "pass" } else { "fail" });
+        let suffix = format!("-{}", digest.short());
+        let tag_char = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' };
+        let subject: String = subject.chars().map(tag_char).take(MAX_LENGTH - prefix.len() - suffix.len()).collect();
+        Self(format!("{prefix}{subject}{suffix}"))
+    }
+
+    /// Whether this program wrote the tag.
+    #[must_use]
+    pub fn is_verdict_tag(&self) -> bool {
+        self.0.starts_with(VERDICT_TAG_PREFIX)
     }
 }
 
@@ -42,22 +62,20 @@ impl fmt::Display for Tag {
     }
 }
 
-/// The text is not a tag.
+/// The text is not a valid tag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a tag: expected 1 to 128 of letters, digits, `_`, `.`, `-`, not beginning with `.` or `-`")]
+#[error("`{0}` is not a valid tag: expected 1 to 128 letters, digits, `_`, `.` and `-`, not beginning with `.` or `-`")]
 pub struct TagError(String);
 
 impl FromStr for Tag {
     type Err = TagError;
 
     fn from_str(text: &str) -> Result<Self, TagError> {
-        let word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
-        let first = text.bytes().next().is_some_and(word);
-        if first && text.len() <= MAX_LENGTH && text.bytes().all(|c| word(c) || c == b'.' || c == b'-') {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(TagError(sanitize_quoted(text)))
-        }
+        let is_word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+        let is_valid = text.bytes().next().is_some_and(is_word)
+            && text.len() <= MAX_LENGTH
+            && text.bytes().all(|c| is_word(c) || c == b'.' || c == b'-');
+        if is_valid { Ok(Self(text.to_owned())) } else { Err(TagError(sanitize_quoted(text))) }
     }
 }
 
@@ -66,23 +84,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn good_tags_are_read() {
-        for good in ["v1", "latest", "_x", "1.4.2-ecs-arm64", &"a".repeat(128)] {
-            assert_eq!(good.parse::<Tag>().unwrap().as_str(), good);
+    fn valid_tags_parse() {
+        for valid in ["v1", "latest", "_x", "1.4.2-ecs-arm64", &"a".repeat(128)] {
+            assert_eq!(valid.parse::<Tag>().unwrap().as_str(), valid);
         }
     }
 
     #[test]
-    fn bad_tags_are_refused() {
-        for bad in ["", ".a", "-a", "a b", "a/b", "a:b", "é", "a\n", &"a".repeat(129)] {
-            assert!(bad.parse::<Tag>().is_err(), "{bad}");
+    fn invalid_tags_are_rejected() {
+        for invalid in ["", ".a", "-a", "a b", "a/b", "a:b", "é", "a\n", &"a".repeat(129)] {
+            assert!(invalid.parse::<Tag>().is_err(), "{invalid}");
         }
     }
 
     #[test]
-    fn tags_of_signatures_and_referrers_are_known_by_their_form() {
+    fn referrer_tags_are_recognized() {
         let hex = "3c949327e3253c949327e3253c949327e3253c949327e3253c949327e325abcd";
-        for (tag, names) in [
+        for (tag, expected) in [
             (format!("sha256-{hex}"), true),
             (format!("sha256-{hex}.sig"), true),
             (format!("sha256-{hex}.att"), true),
@@ -90,7 +108,27 @@ mod tests {
             ("sha256-abc.sig".to_owned(), false),
             ("v1.sig".to_owned(), false),
         ] {
-            assert_eq!(tag.parse::<Tag>().unwrap().is_referrer_tag(), names, "{tag}");
+            assert_eq!(tag.parse::<Tag>().unwrap().is_referrer_tag(), expected, "{tag}");
+        }
+    }
+
+    #[test]
+    fn verdict_tags_are_valid_and_recognized() {
+        let digest: Digest = format!("sha256:3c949327e325{}", "0".repeat(52)).parse().unwrap();
+        for (passes, subject, expected) in [
+            (false, "apprunner", "preflight-fail-apprunner-3c949327e325"),
+            (true, "ecs/arm64", "preflight-pass-ecs-arm64-3c949327e325"),
+            (false, "linux/arm/v7", "preflight-fail-linux-arm-v7-3c949327e325"),
+            (false, "a b;é", "preflight-fail-a-b---3c949327e325"),
+        ] {
+            let tag = Tag::for_verdict(passes, subject, &digest);
+            assert_eq!(tag.as_str(), expected);
+            assert_eq!(expected.parse().as_ref(), Ok(&tag));
+            assert!(tag.is_verdict_tag());
+        }
+        assert_eq!(Tag::for_verdict(true, &"x".repeat(500), &digest).as_str().len(), 128);
+        for other in ["v1", "preflight", "my-preflight-fail-x", "preflighted-1"] {
+            assert!(!other.parse::<Tag>().unwrap().is_verdict_tag(), "{other}");
         }
     }
 }

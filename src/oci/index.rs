@@ -1,179 +1,174 @@
-//! Reading an index: nested ones are laid flat, and those children are read that the verdict depends on.
-//!
-//! Does not judge. Siblings are read for comparison only, and never fail what matters.
+//! Reading an index: nested indexes are flattened, and the children that the verdict depends on are read. Siblings are
+//! read for comparison only; a missing or invalid sibling never fails the image.
 
 use futures_util::future::try_join_all;
 
+use super::image::{ImageContent, IndexChild, IndexEntry};
 use super::manifest::{Descriptor, MAX_CHILDREN, ManifestDocument};
-use super::reader::{ImageReadOptions, read_config, to_platform_image};
-use super::{IndexChild, IndexEntry};
+use super::platform_image::read_config;
+use super::read_options::ImageReadOptions;
 use crate::name::{Digest, Selector};
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
-use crate::runtime::{Compatibility, Runtime};
-use crate::settings::Depth;
 
-/// How deep indexes may be nested: containerd follows them, builders make none; each level is a round trip.
+/// How deep indexes may be nested. containerd follows nested indexes, builders make none; each level is a round trip.
 const MAX_NESTING: usize = 3;
 
-/// How many children are read, in one request: the manifests come back together, at most 4 MiB each.
+/// How many children are read, in one request: the reply contains all manifests, of at most 4 MiB each.
 const MAX_CHILDREN_READ: usize = 16;
 
-/// The children of nested indexes in the place of these, depth first, as containerd walks them.
-pub(super) async fn flatten_indexes(
+/// An index, with the children that were read.
+pub(super) struct ReadIndex {
+    pub(super) content: ImageContent,
+    /// The value of the label that declares the intended runtimes, from the first config that has it.
+    pub(super) label: Option<String>,
+}
+
+/// Why an index cannot be flattened.
+enum FlattenError {
+    Registry(RegistryError),
+    /// The index itself cannot be read, with the reason.
+    Unreadable(String),
+}
+
+/// Reads the index with these children.
+///
+/// # Errors
+/// Returns the registry's error, unless it concerns only children that the verdict does not depend on.
+pub(super) async fn read_index(
     registry: &impl Registry,
-    mut descriptors: Vec<Descriptor>,
-) -> Result<Result<Vec<Descriptor>, String>, RegistryError> {
+    descriptors: Vec<Descriptor>,
+    options: ImageReadOptions<'_>,
+) -> Result<ReadIndex, RegistryError> {
+    match flatten(registry, descriptors).await {
+        Ok(descriptors) => read_children(registry, descriptors, options).await,
+        Err(FlattenError::Unreadable(reason)) => {
+            Ok(ReadIndex { content: ImageContent::Unreadable(reason), label: None })
+        }
+        Err(FlattenError::Registry(error)) => Err(error),
+    }
+}
+
+/// Replaces nested indexes by their children, depth first, as containerd considers them.
+async fn flatten(registry: &impl Registry, mut descriptors: Vec<Descriptor>) -> Result<Vec<Descriptor>, FlattenError> {
+    let unreadable = |reason: String| Err(FlattenError::Unreadable(reason));
     for _ in 0..MAX_NESTING {
         let nested: Vec<usize> = (0..descriptors.len()).filter(|at| descriptors[*at].is_index).collect();
         if nested.is_empty() {
-            return Ok(Ok(descriptors));
+            return Ok(descriptors);
         }
         if nested.len() > MAX_CHILDREN_READ {
-            return Ok(Err(format!(
-                "its index nests {} others, more than the {MAX_CHILDREN_READ} that are read",
-                nested.len()
-            )));
+            let count = nested.len();
+            return unreadable(format!(
+                "its index contains {count} indexes, more than the {MAX_CHILDREN_READ} that are read"
+            ));
         }
         let selectors: Vec<Selector> =
             nested.iter().map(|at| Selector::Digest(descriptors[*at].digest.clone())).collect();
-        let answers = registry::fetch_verified_manifests(registry, &selectors).await?;
-        for (at, answer) in nested.into_iter().zip(answers).rev() {
-            let inner = match answer {
-                Lookup::Found(manifest) => ManifestDocument::parse(&manifest.media_type, &manifest.bytes),
-                _ => Err("a nested index is not in the repository".to_owned()),
+        let replies = registry::fetch_verified_manifests(registry, &selectors).await.map_err(FlattenError::Registry)?;
+        for (at, reply) in nested.into_iter().zip(replies).rev() {
+            let Lookup::Found(manifest) = reply else {
+                return unreadable("a nested index is not in the repository".to_owned());
             };
-            let inner = match inner {
-                Ok(ManifestDocument::Index(inner)) => inner,
-                Ok(_) => Vec::new(),
-                Err(reason) => return Ok(Err(reason)),
+            let document = ManifestDocument::parse(&manifest.media_type, &manifest.bytes);
+            let children = match document.map_err(FlattenError::Unreadable)? {
+                ManifestDocument::Index(children) => children,
+                _ => Vec::new(),
             };
-            descriptors.splice(at..=at, inner);
+            descriptors.splice(at..=at, children);
         }
         if descriptors.len() > MAX_CHILDREN {
-            return Ok(Err("its nested indexes have more children than are read".to_owned()));
+            return unreadable(format!("its nested indexes have more than the {MAX_CHILDREN} children that are read"));
         }
     }
     if descriptors.iter().any(|descriptor| descriptor.is_index) {
-        return Ok(Err(format!("its indexes are nested more than {MAX_NESTING} deep")));
+        return unreadable(format!("its indexes are nested more than {MAX_NESTING} deep"));
     }
-    Ok(Ok(descriptors))
+    Ok(descriptors)
 }
 
 /// Reads the children that the verdict depends on.
-pub(super) async fn read_children(
+async fn read_children(
     registry: &impl Registry,
     descriptors: Vec<Descriptor>,
-    want: ImageReadOptions<'_>,
-    label: &mut Option<String>,
-) -> Result<Vec<IndexEntry>, RegistryError> {
+    options: ImageReadOptions<'_>,
+) -> Result<ReadIndex, RegistryError> {
     let mut entries: Vec<IndexEntry> = descriptors
         .into_iter()
         .map(|Descriptor { digest, platform, .. }| IndexEntry { digest, platform, child: IndexChild::NotRead })
         .collect();
-    let mut matters: Vec<usize> = (0..entries.len()).filter(|at| want.needs_child(&entries, *at)).collect();
-    for at in matters.split_off(matters.len().min(MAX_CHILDREN_READ)) {
+    let mut needed: Vec<usize> = (0..entries.len()).filter(|at| options.needs_child(&entries, *at)).collect();
+    for at in needed.split_off(needed.len().min(MAX_CHILDREN_READ)) {
         entries[at].child = IndexChild::Unavailable(format!("only {MAX_CHILDREN_READ} children of its index are read"));
     }
-    // The siblings come with the same request: two platforms with the same layers are seen by comparing them.
-    let mut asked = matters.clone();
-    if want.depth > Depth::Manifest && !matters.is_empty() {
-        asked.extend((0..entries.len()).filter(|at| !matters.contains(at)));
-        asked.truncate(MAX_CHILDREN_READ);
+    // The siblings come with the same request: comparing them reveals two platforms with the same layers.
+    let mut requested = needed.clone();
+    if options.compare_children && !needed.is_empty() {
+        requested.extend((0..entries.len()).filter(|at| !needed.contains(at)));
+        requested.truncate(MAX_CHILDREN_READ);
     }
-    if asked.is_empty() {
-        return Ok(entries);
+    if requested.is_empty() {
+        return Ok(ReadIndex { content: ImageContent::Index(entries), label: None });
     }
-    let select = |asked: &[usize]| -> Vec<Selector> {
-        asked.iter().map(|at| Selector::Digest(entries[*at].digest.clone())).collect()
+    let select = |children: &[usize]| -> Vec<Selector> {
+        children.iter().map(|at| Selector::Digest(entries[*at].digest.clone())).collect()
     };
-    let answers = match registry::fetch_verified_manifests(registry, &select(&asked)).await {
-        // One that is only compared must not fail those that matter; if one of these fails, it says so itself.
+    let replies = match registry::fetch_verified_manifests(registry, &select(&requested)).await {
+        // A sibling must not fail the needed children. If one of these fails, the second request reports it.
         Err(RegistryError::UnexpectedReply { .. } | RegistryError::DigestMismatch { .. })
-            if asked.len() > matters.len() =>
+            if requested.len() > needed.len() =>
         {
-            asked.clone_from(&matters);
-            registry::fetch_verified_manifests(registry, &select(&matters)).await?
+            requested.clone_from(&needed);
+            registry::fetch_verified_manifests(registry, &select(&needed)).await?
         }
-        answers => answers?,
+        replies => replies?,
     };
-    let read = asked.iter().zip(answers).map(async |(at, answer)| {
-        let (child, found) =
-            read_child(registry, &entries[*at].digest, answer, matters.contains(at), want.label_key).await?;
-        Ok((*at, child, found))
+    let reads = requested.iter().zip(replies).map(async |(at, reply)| {
+        let child = read_child(registry, &entries[*at].digest, reply, needed.contains(at), options.label_key);
+        Ok((*at, child.await?))
     });
-    let mut others = Vec::new();
-    for (at, child, found) in try_join_all(read).await? {
-        let Some(child) = child else {
+    let (mut others, mut first_label) = (Vec::new(), None);
+    for (at, read) in try_join_all(reads).await? {
+        let Some((child, label)) = read else {
             others.push(at);
             continue;
         };
         let entry = &mut entries[at];
-        entry.child = child;
-        if let (false, IndexChild::Read(single)) = (entry.platform.is_known(), &entry.child) {
-            entry.platform = single.platform.clone();
+        if let (false, IndexChild::Read(image)) = (entry.platform.is_known(), &child) {
+            entry.platform = image.platform.clone();
         }
-        *label = label.take().or(found);
+        entry.child = child;
+        first_label = first_label.or(label);
     }
-    // A descriptor may stand for an artifact or an attestation, which only its manifest tells.
     let images = entries.into_iter().enumerate().filter(|(at, _)| !others.contains(at));
-    Ok(images.map(|(_, entry)| entry).collect())
+    let content = ImageContent::Index(images.map(|(_, entry)| entry).collect());
+    Ok(ReadIndex { content, label: first_label })
 }
 
-/// One child, its config read where it matters; `None` where it is no image.
+/// Reads one child and the label in its config; the config only if it `is_needed`. `None` if the child is an artifact or an
+/// attestation, which only its manifest reveals.
 async fn read_child(
     registry: &impl Registry,
     digest: &Digest,
-    answer: Lookup<Manifest>,
-    matters: bool,
-    label: &str,
-) -> Result<(Option<IndexChild>, Option<String>), RegistryError> {
-    let missing = |reason: String| Ok((Some(IndexChild::Unavailable(reason)), None));
-    let manifest = match answer {
+    reply: Lookup<Manifest>,
+    is_needed: bool,
+    label_key: &str,
+) -> Result<Option<(IndexChild, Option<String>)>, RegistryError> {
+    let unavailable = |reason: String| Ok(Some((IndexChild::Unavailable(reason), None)));
+    let manifest = match reply {
         Lookup::Found(manifest) => manifest,
-        Lookup::Unavailable(reason) => return missing(reason),
-        Lookup::NotFound | Lookup::TagMoved => return missing(format!("{digest} is not in the repository")),
+        Lookup::Unavailable(reason) => return unavailable(reason),
+        Lookup::NotFound | Lookup::TagMoved => return unavailable(format!("{digest} is not in the repository")),
     };
-    match ManifestDocument::parse(&manifest.media_type, &manifest.bytes)
-        .map(|document| to_platform_image(digest.clone(), document))
-    {
-        Err(reason) => missing(reason),
-        Ok(None) if is_index(&manifest) => missing("a nested index that is not described as one".to_owned()),
-        Ok(None) => Ok((None, None)),
-        Ok(Some((single, config))) => {
-            let config = config.filter(|_| matters);
-            let read = read_config(registry, single, config, label).await?;
-            Ok((Some(IndexChild::Read(read.image)), read.label))
+    match ManifestDocument::parse(&manifest.media_type, &manifest.bytes) {
+        Err(reason) => unavailable(reason),
+        Ok(ManifestDocument::Index(_)) => {
+            unavailable("a child of its index is itself an index, which its descriptor does not state".to_owned())
         }
-    }
-}
-
-fn is_index(manifest: &Manifest) -> bool {
-    matches!(ManifestDocument::parse(&manifest.media_type, &manifest.bytes), Ok(ManifestDocument::Index(_)))
-}
-
-impl ImageReadOptions<'_> {
-    /// Whether the verdict depends on what this child itself says.
-    fn needs_child(&self, entries: &[IndexEntry], at: usize) -> bool {
-        let IndexEntry { digest, platform, .. } = &entries[at];
-        let is_repeated = entries.iter().any(|other| other.digest == *digest && other.platform != *platform);
-        // A service that takes no index refuses it whatever a child says.
-        let selected = |runtime: &Runtime| {
-            runtime.profile().service.accepts_index()
-                && runtime.compatibility_with(platform) == Compatibility::Compatible
-        };
-        let settled = |runtime: &Runtime| {
-            let suits = |entry: &IndexEntry| runtime.compatibility_with(&entry.platform) == Compatibility::Compatible;
-            !runtime.profile().service.accepts_index() || entries.iter().any(suits)
-        };
-        match (self.depth, platform.is_known(), self.platforms) {
-            // One image for two platforms: its config says which it is.
-            _ if is_repeated => true,
-            // No one has declared a runtime yet: one config may hold the label that does.
-            (Depth::Manifest, true, []) => at == 0,
-            (_, _, []) => true,
-            (_, false, runtimes) => !runtimes.iter().all(settled),
-            (Depth::Manifest, true, _) => false,
-            (Depth::Config | Depth::Program, true, runtimes) => runtimes.iter().any(selected),
+        Ok(ManifestDocument::Artifact(_) | ManifestDocument::Attestation) => Ok(None),
+        Ok(ManifestDocument::Image(manifest)) => {
+            let (image, config) = manifest.into_image(digest.clone());
+            let read = read_config(registry, image, config.filter(|_| is_needed), label_key).await?;
+            Ok(Some((IndexChild::Read(read.image), read.label)))
         }
     }
 }

@@ -1,36 +1,34 @@
-//! Reading the JSON of strangers: what is odd counts as absent, and what is long is kept only up to a bound.
+//! Lenient reading of untrusted JSON: a value of an unexpected kind counts as absent, and of a long list only a bounded
+//! number of elements is kept.
 //!
-//! Does not know what the documents mean. Four megabytes of `{},{},…` would take hundreds in memory, were they kept;
-//! and one odd field must not hide all the others.
+//! Kept in full, four megabytes of `{},{},…` would take hundreds of megabytes of memory. And one unexpected field must not
+//! make all the others unreadable.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-pub(super) use crate::text::sanitize;
+use crate::text::sanitize;
 
-/// How much of a parser's complaint is shown, in characters: it may quote the document.
+/// How much of a parser's message is kept, in characters: it may quote the document.
 const MAX_PARSE_ERROR: usize = 200;
 
-/// Reads a document that must be an object. (A derived structure would take a list of its fields as well.)
+/// Parses a document that must be an object. (A derived structure would accept a list of its fields too.)
+///
+/// # Errors
+/// Returns the reason, cut to a bounded length.
 pub(super) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first.is_some_and(|byte| *byte != b'{') {
-        return Err("it is no JSON object".to_owned());
+        return Err("not a JSON object".to_owned());
     }
     serde_json::from_slice(bytes).map_err(|error| sanitize(&error.to_string(), MAX_PARSE_ERROR))
 }
 
-/// A value of one kind; what is of another kind is read past and counts as absent.
+/// A value of one kind; a value of any other kind is skipped and gives the default.
 pub(super) trait LenientValue: Default {
-    /// Reads a value of whatever kind.
-    fn deserialize_leniently<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LenientVisitor(PhantomData))
-    }
-
     fn from_text(_: &str) -> Self {
         Self::default()
     }
@@ -50,7 +48,8 @@ pub(super) trait LenientValue: Default {
     }
 }
 
-struct LenientVisitor<T>(PhantomData<T>);
+/// Visits a value of any kind.
+pub(super) struct LenientVisitor<T>(pub(super) PhantomData<T>);
 
 impl<'de, T: LenientValue> Visitor<'de> for LenientVisitor<T> {
     type Value = T;
@@ -92,7 +91,28 @@ impl<'de, T: LenientValue> Visitor<'de> for LenientVisitor<T> {
     }
 }
 
-/// A text.
+/// Implements `Deserialize` for types that are a [`LenientValue`]; each is preceded by its generic parameters.
+macro_rules! deserialize_leniently {
+    ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
+        impl<'de, $($generics)*> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let visitor = $crate::oci::lenient_json::LenientVisitor(std::marker::PhantomData);
+                deserializer.deserialize_any(visitor)
+            }
+        }
+    )*};
+}
+
+pub(super) use deserialize_leniently;
+
+deserialize_leniently!(
+    [] LenientString,
+    [] LenientNumber,
+    [T: DeserializeOwned] LenientObject<T>,
+    [T: DeserializeOwned, const MAX: usize] LenientList<T, MAX>,
+);
+
+/// A text; empty by default.
 #[derive(Debug, Default, Clone)]
 pub(super) struct LenientString(pub(super) String);
 
@@ -102,25 +122,13 @@ impl LenientValue for LenientString {
     }
 }
 
-impl<'de> Deserialize<'de> for LenientString {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        LenientValue::deserialize_leniently(deserializer)
-    }
-}
-
-/// A whole number from 0.
+/// A non-negative whole number.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct LenientNumber(pub(super) Option<u64>);
 
 impl LenientValue for LenientNumber {
     fn from_number(number: u64) -> Self {
         Self(Some(number))
-    }
-}
-
-impl<'de> Deserialize<'de> for LenientNumber {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        LenientValue::deserialize_leniently(deserializer)
     }
 }
 
@@ -140,49 +148,39 @@ impl<T: DeserializeOwned> LenientValue for LenientObject<T> {
     }
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for LenientObject<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        LenientValue::deserialize_leniently(deserializer)
-    }
-}
-
-/// A list of which at most `MOST` elements are kept, however many there are.
+/// The first elements of a list, at most `MAX`.
 #[derive(Debug)]
-pub(super) struct LenientList<T, const MOST: usize> {
+pub(super) struct LenientList<T, const MAX: usize> {
     pub(super) items: Vec<T>,
-    /// How many there were; `None` where there was no list.
+    /// The number of elements in the document; `None` if there is no list.
     pub(super) total: Option<usize>,
 }
 
-impl<T, const MOST: usize> Default for LenientList<T, MOST> {
+impl<T, const MAX: usize> Default for LenientList<T, MAX> {
     fn default() -> Self {
         Self { items: Vec::new(), total: None }
     }
 }
 
-impl<T: DeserializeOwned, const MOST: usize> LenientValue for LenientList<T, MOST> {
+impl<T: DeserializeOwned, const MAX: usize> LenientValue for LenientList<T, MAX> {
     fn from_list<'de, A: SeqAccess<'de>>(mut elements: A) -> Result<Self, A::Error> {
-        let mut kept = Vec::new();
-        while kept.len() < MOST {
-            let Some(element) = elements.next_element()? else { break };
-            kept.push(element);
+        let mut items = Vec::new();
+        while items.len() < MAX {
+            let Some(item) = elements.next_element()? else { break };
+            items.push(item);
         }
-        let mut total = kept.len();
+        let mut total = items.len();
         while elements.next_element::<IgnoredAny>()?.is_some() {
             total += 1;
         }
-        Ok(Self { items: kept, total: Some(total) })
-    }
-}
-
-impl<'de, T: DeserializeOwned, const MOST: usize> Deserialize<'de> for LenientList<T, MOST> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        LenientValue::deserialize_leniently(deserializer)
+        Ok(Self { items, total: Some(total) })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, Default, Deserialize)]
@@ -205,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_kind_counts_as_absent() {
+    fn values_of_another_kind_count_as_absent() {
         for odd in ["7", "-7", "7.5", "true", "null", "\"a\"", "[{\"a\":[]}]", "{\"text\":{\"a\":[1]}}"] {
             let wire = read(&format!(r#"{{"number":{odd},"text":{odd},"object":{odd},"list":{odd}}}"#));
             assert_eq!(wire.text.0, if odd == "\"a\"" { "a" } else { "" }, "{odd}");
@@ -216,21 +214,21 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_counted_whole_but_kept_in_part() {
+    fn lists_are_counted_in_full_but_kept_in_part() {
         for (json, kept, total) in [
             (r#"{"list":["1","2","3","4"]}"#, vec!["1", "2"], Some(4)),
             (r#"{"list":["1",2]}"#, vec!["1", ""], Some(2)),
             (r#"{"list":[]}"#, vec![], Some(0)),
             ("{}", vec![], None),
         ] {
-            let LenientList { items: found, total: counted } = read(json).list;
-            let found: Vec<String> = found.into_iter().map(|text| text.0).collect();
-            assert_eq!((found, counted), (kept.into_iter().map(str::to_owned).collect(), total), "{json}");
+            let list = read(json).list;
+            let items: Vec<&str> = list.items.iter().map(|text| text.0.as_str()).collect();
+            assert_eq!((items, list.total), (kept, total), "{json}");
         }
     }
 
     #[test]
-    fn what_is_no_object_is_refused_in_few_words() {
+    fn other_documents_are_refused_with_a_short_message() {
         let deep = format!("{{\"text\":{}", "[".repeat(100_000));
         let twice = format!(r#"{{"text":"a","text":"{}"}}"#, "A".repeat(100_000));
         for bad in ["", "[]", "7", "null", "\"x\"", "{", "{}x", r#"{"list":[1,2}"#, &deep, &twice] {
@@ -240,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_made_fit_to_be_shown() {
+    fn texts_are_sanitized() {
         assert_eq!(sanitize("a\u{1b}[31m\u{202e}\n\té", 100), "a\u{fffd}[31m\u{fffd}  é");
         assert_eq!(sanitize(&"é".repeat(1000), 3), "ééé");
     }

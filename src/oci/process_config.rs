@@ -1,75 +1,73 @@
-//! What a config has a runtime start: the first process of a container, as "Image Configuration" of the OCI image
-//! specification describes it.
-//!
-//! Does not know what the files are that it names.
+//! The process that a config has a container runtime start, as "Image Configuration" of the OCI image specification
+//! describes it, and what the history tells about how its program was built.
 
 use crate::text::sanitize_quoted;
 
 /// The first process of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProcessConfig {
-    /// `Entrypoint` and, behind it, `Cmd`.
+    /// `Entrypoint` followed by `Cmd`.
     pub argv: Vec<String>,
-    /// The value of `PATH` among the environment's variables, where it has one.
+    /// The value of the variable `PATH`, if it is set.
     pub path: Option<String>,
-    /// Whether a variable has shells or loaders run or read something before all else.
+    /// Whether a variable makes shells or the loader run or read something before the program.
     pub has_startup_variables: bool,
     /// `WorkingDir`; empty means the root.
     pub working_directory: String,
-    /// `User`: a name or a number, perhaps with a group behind a colon.
+    /// `User`: a name or a number, optionally followed by a colon and a group.
     pub user: String,
-    /// The directories that are declared to be `Volumes`.
+    /// The directories that are declared as `Volumes`.
     pub volumes: Vec<String>,
-    /// What its history tells of how it was built.
+    /// What the history tells about the build.
     pub build_hints: Vec<BuildHint>,
-    /// Why what is above cannot be relied on, where it cannot.
+    /// Why the fields above cannot be relied on, if they cannot.
     pub invalid_reason: Option<String>,
 }
 
-/// What the names of such variables begin with: bash(1), "INVOCATION" and "ENVIRONMENT"; dash(1), "ENV"; ld.so(8).
+/// What the names of startup variables begin with: bash(1), "INVOCATION" and "ENVIRONMENT"; dash(1), "ENV"; ld.so(8).
 const STARTUP_VARIABLES: [&str; 7] =
     ["BASH_ENV=", "ENV=", "BASH_FUNC_", "SHELLOPTS=", "BASHOPTS=", "LD_PRELOAD=", "LD_AUDIT="];
 
-/// Whether a variable, with its value, has shells or loaders run or read something before all else.
+/// Returns whether a variable, as `NAME=VALUE`, makes shells or the loader run or read something before the program.
 pub(super) fn is_startup_variable(variable: &str) -> bool {
-    STARTUP_VARIABLES.iter().any(|hook| variable.starts_with(hook))
+    STARTUP_VARIABLES.iter().any(|prefix| variable.starts_with(prefix))
 }
 
-/// What in the history of an image makes a program of the wrong architecture likely.
+/// A build step in the history of an image that makes a program of the wrong architecture likely.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BuildHint {
-    /// A step speaks of the platform that builds (`BUILDPLATFORM`, `BUILDARCH`).
+    /// The step refers to the platform that builds (`BUILDPLATFORM`, `BUILDARCH`).
     BuildPlatform,
-    /// A step has the architecture fixed: the words.
+    /// The step names an architecture literally; the assignment.
     FixedArchitecture(String),
-    /// A step asks for the processor that builds it: `uname -m`.
+    /// The step asks for the processor of the build machine: `uname -m`.
     Uname,
 }
 
-/// What fixes an architecture in a build step.
+/// The assignments and options that set an architecture in a build step.
 const ARCHITECTURE_ASSIGNMENTS: [&str; 4] = ["GOARCH=", "TARGETARCH=", "TARGETPLATFORM=", "--platform="];
 
-/// The longest word of a step that is looked at, in bytes; the longest platform has some twenty.
+/// The longest assignment that is considered, in bytes; the longest platform has about twenty.
 const MAX_ASSIGNMENT_BYTES: usize = 60;
 
-/// What a step of the history, its `created_by`, tells of an image of this architecture.
+/// Finds the hints in a step of the history (its `created_by`) of an image of this architecture.
 pub(super) fn find_build_hints(step: &str, architecture: &str) -> Vec<BuildHint> {
-    let mut traces = Vec::new();
+    let mut hints = Vec::new();
     if step.contains("BUILDPLATFORM") || step.contains("BUILDARCH") {
-        traces.push(BuildHint::BuildPlatform);
+        hints.push(BuildHint::BuildPlatform);
     }
     if step.contains("uname -m") || step.contains("$(arch)") {
-        traces.push(BuildHint::Uname);
+        hints.push(BuildHint::Uname);
     }
-    let quotes = |c: char| matches!(c, '"' | '\'' | ';' | '(' | ')');
-    for word in step.split_whitespace().map(|word| word.trim_matches(quotes)) {
+    let is_punctuation = |c: char| matches!(c, '"' | '\'' | ';' | '(' | ')');
+    for word in step.split_whitespace().map(|word| word.trim_matches(is_punctuation)) {
         let value = ARCHITECTURE_ASSIGNMENTS.iter().find_map(|name| word.strip_prefix(name)).unwrap_or_default();
         let is_literal = !value.is_empty() && !value.contains('$') && word.len() <= MAX_ASSIGNMENT_BYTES;
         if is_literal && !architecture.is_empty() && !value.split('/').any(|part| part == architecture) {
-            traces.push(BuildHint::FixedArchitecture(sanitize_quoted(word)));
+            hints.push(BuildHint::FixedArchitecture(sanitize_quoted(word)));
         }
     }
-    traces
+    hints
 }
 
 #[cfg(test)]
@@ -77,17 +75,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_that_make_a_wrong_program_likely_are_seen() {
+    fn build_steps_give_hints() {
+        let fixed = |word: &str| BuildHint::FixedArchitecture(word.to_owned());
         for (step, expected) in [
             ("RUN |1 TARGETARCH=arm64 /bin/sh -c go build # buildkit", vec![]),
             ("RUN /bin/sh -c GOARCH=$TARGETARCH go build", vec![]),
             ("COPY /out /app # buildkit", vec![]),
             ("RUN |1 BUILDPLATFORM=linux/arm64 /bin/sh -c make", vec![BuildHint::BuildPlatform]),
-            ("RUN /bin/sh -c GOARCH=amd64 go build", vec![BuildHint::FixedArchitecture("GOARCH=amd64".to_owned())]),
-            (
-                "|1 TARGETPLATFORM=linux/amd64 /bin/sh -c x",
-                vec![BuildHint::FixedArchitecture("TARGETPLATFORM=linux/amd64".to_owned())],
-            ),
+            ("RUN /bin/sh -c GOARCH=amd64 go build", vec![fixed("GOARCH=amd64")]),
+            ("|1 TARGETPLATFORM=linux/amd64 /bin/sh -c x", vec![fixed("TARGETPLATFORM=linux/amd64")]),
             ("RUN curl -O https://x/$(uname -m)/y", vec![BuildHint::Uname]),
         ] {
             assert_eq!(find_build_hints(step, "arm64"), expected, "{step}");

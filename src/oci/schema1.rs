@@ -1,13 +1,13 @@
-//! Docker's first manifest format, which carries the architecture itself and needs no config.
-//!
-//! Does not verify anything. From Docker's "Image Manifest Version 2, Schema 1".
+//! Docker's first manifest format, which contains the architecture and needs no config: Docker's "Image Manifest
+//! Version 2, Schema 1".
 
 use serde::Deserialize;
 
 use super::config::ImageConfig;
+use super::layer::{Compression, Layer, LayerAccess, MAX_LAYERS, describe_excess_layers};
 use super::lenient_json::{LenientList, LenientString, parse_object};
-use super::manifest::{MAX_LAYERS, ManifestDocument, describe_excess_layers};
-use super::media_type::{Compression, Layer, LayerAccess};
+use super::media_type::MediaTypeFamily;
+use super::platform_image::{ImageManifest, ManifestConfig};
 use crate::platform::Platform;
 
 #[derive(Debug, Default, Deserialize)]
@@ -30,20 +30,25 @@ struct WireSchema1History {
     v1_compatibility: LenientString,
 }
 
-/// Reads the manifest; its newest history entry is the config in miniature.
-pub(super) fn parse_schema1(bytes: &[u8]) -> Result<ManifestDocument, String> {
-    let wire: WireSchema1 = parse_object(bytes).map_err(|error| format!("its manifest cannot be read: {error}"))?;
-    let newest = wire.history.items.first().map_or("", |history| &history.v1_compatibility.0);
+/// Parses the manifest. Its newest history entry contains the fields of a config.
+///
+/// # Errors
+/// Returns the reason if the document is not a JSON object.
+pub(super) fn parse_schema1(bytes: &[u8]) -> Result<ImageManifest, String> {
+    let wire: WireSchema1 = parse_object(bytes).map_err(|error| format!("its manifest is not valid: {error}"))?;
+    let newest = wire.history.items.first().map_or("", |entry| &entry.v1_compatibility.0);
     let mut config = ImageConfig::parse(newest.as_bytes()).unwrap_or_default();
-    // The format knows no operating system but in the history; it was only ever used for Linux's images, but that is
-    // not said, so it is not assumed.
+    // Only the history names an operating system. The format was only ever used for Linux, but that is not stated, so it
+    // is not assumed.
     config.platform = Platform::new(config.platform.os(), &wire.architecture.0, config.platform.variant());
-    let layer = |layer: &WireFsLayer| {
+    let to_layer = |layer: &WireFsLayer| {
         let (compression, access) = (Compression::Gzip, LayerAccess::Readable);
         Some(Layer { digest: layer.blob_sum.0.parse().ok()?, compression, size: 0, access })
     };
-    let layers: Vec<Layer> = wire.fs_layers.items.iter().rev().filter_map(layer).collect();
-    let odd = (layers.len() < wire.fs_layers.items.len()).then(|| "one of its layers cannot be named".to_owned());
-    let gap = odd.or_else(|| describe_excess_layers(wire.fs_layers.total));
-    Ok(ManifestDocument::Schema1 { layers, layers_error: gap, config: Box::new(config) })
+    let layers: Vec<Layer> = wire.fs_layers.items.iter().rev().filter_map(to_layer).collect();
+    let invalid =
+        (layers.len() < wire.fs_layers.items.len()).then(|| "one of its layers has an invalid digest".to_owned());
+    let layers_error = invalid.or_else(|| describe_excess_layers(wire.fs_layers.total));
+    let config = ManifestConfig::Embedded(Box::new(config));
+    Ok(ImageManifest { family: MediaTypeFamily::Docker, layers, layers_error, config })
 }

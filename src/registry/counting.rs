@@ -1,6 +1,4 @@
-//! A registry that counts the bytes which it hands out.
-//!
-//! Does not count what a backend reads past: only what is handed out was of use.
+//! A registry that counts the bytes that it returns. What a backend reads in addition was not used, so it does not count.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -9,52 +7,56 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 use crate::name::{Digest, Selector};
 
-/// Counts what another registry hands out.
+/// Counts the bytes that another registry returns.
 #[derive(Debug)]
 pub struct CountingRegistry<R> {
     registry: R,
-    bytes: Arc<AtomicU64>,
+    bytes: ByteCounter,
+}
+
+#[derive(Debug, Clone, Default)]
+struct ByteCounter(Arc<AtomicU64>);
+
+impl ByteCounter {
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
 }
 
 impl<R> CountingRegistry<R> {
     /// Counts from zero.
     pub fn new(registry: R) -> Self {
-        Self { registry, bytes: Arc::default() }
+        Self { registry, bytes: ByteCounter::default() }
     }
 
-    /// The bytes of manifests, configs and layers so far, the latter as stored.
+    /// Returns the bytes of manifests, configs and layers so far; those of layers as stored.
     pub fn bytes_read(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    fn add_bytes(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.bytes.0.load(Ordering::Relaxed)
     }
 }
 
 impl<R: Registry> Registry for CountingRegistry<R> {
-    async fn fetch_manifests(&self, which: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
-        let answers = self.registry.fetch_manifests(which).await?;
-        for answer in &answers {
-            if let Lookup::Found(manifest) = answer {
-                self.add_bytes(manifest.bytes.len());
+    async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
+        let replies = self.registry.fetch_manifests(selectors).await?;
+        for reply in &replies {
+            if let Lookup::Found(manifest) = reply {
+                self.bytes.add(manifest.bytes.len());
             }
         }
-        Ok(answers)
+        Ok(replies)
     }
 
     async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
-        let answer = self.registry.fetch_blob(digest, limit).await?;
-        if let Lookup::Found(bytes) = &answer {
-            self.add_bytes(bytes.len());
+        let reply = self.registry.fetch_blob(digest, limit).await?;
+        if let Lookup::Found(bytes) = &reply {
+            self.bytes.add(bytes.len());
         }
-        Ok(answer)
+        Ok(reply)
     }
 
     async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
-        let bytes = Arc::clone(&self.bytes);
-        let answer = self.registry.open_blob(digest).await?;
-        Ok(answer.map(|stream| -> BlobReader { Box::new(CountingReader { inner: stream, bytes }) }))
+        let reply = self.registry.open_blob(digest).await?;
+        Ok(reply.map(|inner| -> BlobReader { Box::new(CountingReader { inner, bytes: self.bytes.clone() }) }))
     }
 
     async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
@@ -64,13 +66,13 @@ impl<R: Registry> Registry for CountingRegistry<R> {
 
 struct CountingReader {
     inner: BlobReader,
-    bytes: Arc<AtomicU64>,
+    bytes: ByteCounter,
 }
 
 impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.bytes.fetch_add(count as u64, Ordering::Relaxed);
+        self.bytes.add(count);
         Ok(count)
     }
 }

@@ -1,20 +1,18 @@
-//! The images that an OCI image layout lists in its `index.json`, with the names that they go by there.
-//!
-//! Does not read the images, nor know what the layout lies in.
+//! The images that an OCI image layout lists in its `index.json`, with their names.
 
 use serde::Deserialize;
 
-use super::{Lookup, Manifest, RegistryError};
+use super::Lookup;
 use crate::name::{Digest, DigestError, Selector, Tag};
 
-/// What is listed, in its order: one entry for each name, as container tools write it.
+/// The listed images, in their order: one entry for each name, as container tools write it.
 #[derive(Debug, Default)]
 pub struct LayoutIndex(pub(super) Vec<LayoutEntry>);
 
-/// One image under one name, or under none.
+/// One image with one name, or without a name.
 #[derive(Debug)]
 pub(super) struct LayoutEntry {
-    /// As it stands there: what is never asked for may be wrong.
+    /// As written in the index: it is only parsed when this image is requested.
     pub(super) digest: String,
     pub(super) media_type: String,
     pub(super) repository: Option<String>,
@@ -23,7 +21,7 @@ pub(super) struct LayoutEntry {
 
 #[derive(Debug, Deserialize)]
 struct WireLayoutIndex {
-    /// `null` where Docker saved nothing that has a name.
+    /// `null` if Docker saved nothing that has a name.
     manifests: Option<Vec<WireLayoutEntry>>,
 }
 
@@ -39,62 +37,61 @@ struct WireLayoutEntry {
 
 #[derive(Debug, Default, Deserialize)]
 struct WireLayoutAnnotations {
-    /// The tag, or the whole reference, as the tool has it.
+    /// The tag or the full reference, depending on the tool.
     #[serde(rename = "org.opencontainers.image.ref.name")]
     ref_name: Option<String>,
-    /// The whole reference, as containerd, `BuildKit` and Docker write it beside the tag.
+    /// The full reference, which containerd, `BuildKit` and Docker write in addition to the tag.
     #[serde(rename = "io.containerd.image.name")]
     image_name: Option<String>,
 }
 
 impl LayoutIndex {
-    /// Reads an `index.json`.
+    /// Parses an `index.json`.
     ///
     /// # Errors
-    /// Where it is none.
+    /// Returns the parser's error.
     pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let index: WireLayoutIndex = serde_json::from_slice(bytes)?;
-        Ok(Self(index.manifests.unwrap_or_default().into_iter().map(LayoutEntry::from_wire).collect()))
+        let entries = index.manifests.unwrap_or_default().into_iter();
+        Ok(Self(entries.map(LayoutEntry::from_wire).collect()))
     }
 
-    /// Whether nothing is listed.
+    /// Returns whether no image is listed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The tags, in their order.
+    /// Returns the tags, in their order.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|listing| listing.tag.as_deref())
+        self.0.iter().filter_map(|entry| entry.tag.as_deref())
     }
 
-    /// The names as Docker shows them, in their order: the tag behind its repository, where that is known.
+    /// Returns the names as Docker shows them, in their order: `REPOSITORY:TAG`, or the tag if the repository is unknown.
     pub fn display_names(&self) -> impl Iterator<Item = String> {
-        let name = |listing: &LayoutEntry| {
-            let tag = listing.tag.as_deref()?;
-            let whole = |repository| format!("{}:{tag}", familiar_name(repository));
-            Some(listing.repository.as_deref().map_or_else(|| tag.to_owned(), whole))
-        };
-        self.0.iter().filter_map(name)
+        self.0.iter().filter_map(|entry| {
+            let tag = entry.tag.as_deref()?;
+            let full_name = |repository| format!("{}:{tag}", familiar_name(repository));
+            Some(entry.repository.as_deref().map_or_else(|| tag.to_owned(), full_name))
+        })
     }
 
-    /// The image, where exactly one is listed.
+    /// Returns the image, if exactly one is listed.
     #[must_use]
     pub fn sole_image(&self) -> Option<Selector> {
         let [only] = self.0.as_slice() else { return None };
         Selector::new(only.digest.parse().ok(), only.tag.as_ref().and_then(|tag| tag.parse().ok()))
     }
 
-    /// The images of this tag, each once; of any repository, or of this one, with or without Docker's own host.
+    /// Finds the images with this tag, each once: of any repository, or of the given one, with or without Docker's own
+    /// host.
     #[must_use]
     pub fn find_by_tag(&self, repository: Option<&str>, tag: &Tag) -> Vec<Selector> {
         let mut digests: Vec<Digest> = Vec::new();
-        for listing in self.entries_with_tag(tag) {
-            let is_of = |wanted| {
-                listing.repository.as_deref().is_some_and(|found| familiar_name(found) == familiar_name(wanted))
-            };
-            let Ok(digest) = listing.digest.parse() else { continue };
-            if repository.is_none_or(is_of) && !digests.contains(&digest) {
+        for entry in self.entries_with_tag(tag) {
+            let own = entry.repository.as_deref().map(familiar_name);
+            let Ok(digest) = entry.digest.parse() else { continue };
+            if repository.is_none_or(|wanted| own == Some(familiar_name(wanted))) && !digests.contains(&digest) {
                 digests.push(digest);
             }
         }
@@ -102,60 +99,61 @@ impl LayoutIndex {
     }
 
     fn entries_with_tag<'a>(&'a self, tag: &'a Tag) -> impl Iterator<Item = &'a LayoutEntry> {
-        self.0.iter().filter(|listing| listing.tag.as_deref() == Some(tag.as_str()))
+        self.0.iter().filter(|entry| entry.tag.as_deref() == Some(tag.as_str()))
     }
 
-    /// The manifest that a selector means, with what is listed of it. `read` gives a blob or says why it refuses;
-    /// `unusable` is the error where what is listed is no digest.
-    pub(super) fn read_manifest(
-        &self,
-        selector: &Selector,
-        read: impl FnOnce(&Digest) -> Result<Lookup<Vec<u8>>, RegistryError>,
-        unusable: impl FnOnce(DigestError) -> RegistryError,
-    ) -> Result<Lookup<Manifest>, RegistryError> {
+    /// Resolves a selector to a digest and the listed media type, which is empty if the digest is not listed.
+    ///
+    /// # Errors
+    /// Returns an error if the digest that is listed for the tag is invalid.
+    pub(super) fn resolve(&self, selector: &Selector) -> Result<Lookup<(Digest, String)>, DigestError> {
         let digest = match selector {
             Selector::Digest(digest) => digest.clone(),
             Selector::Tag(tag) => match self.entries_with_tag(tag).next() {
-                Some(listing) => listing.digest.parse().map_err(unusable)?,
+                Some(entry) => entry.digest.parse()?,
                 None => return Ok(Lookup::NotFound),
             },
             Selector::DigestAndTag(digest, tag) => {
-                match self.entries_with_tag(tag).find(|listing| listing.digest == digest.as_str()) {
-                    Some(_) => digest.clone(),
-                    None if self.entries_with_tag(tag).next().is_some() => return Ok(Lookup::TagMoved),
-                    None => return Ok(Lookup::NotFound),
+                let mut digests = self.entries_with_tag(tag).map(|entry| entry.digest.as_str()).peekable();
+                if digests.peek().is_none() {
+                    return Ok(Lookup::NotFound);
                 }
+                if digests.all(|listed| listed != digest.as_str()) {
+                    return Ok(Lookup::TagMoved);
+                }
+                digest.clone()
             }
         };
-        let listed = self.0.iter().find(|listing| listing.digest == digest.as_str());
-        let media_type = listed.map(|listing| listing.media_type.clone()).unwrap_or_default();
-        Ok(match read(&digest)? {
-            Lookup::Found(bytes) => Lookup::Found(Manifest { digest, media_type, bytes }),
-            Lookup::Unavailable(reason) => Lookup::Unavailable(format!("its manifest {reason}")),
-            Lookup::NotFound | Lookup::TagMoved => Lookup::NotFound,
-        })
+        let entry = self.0.iter().find(|entry| entry.digest == digest.as_str());
+        let media_type = entry.map(|entry| entry.media_type.clone()).unwrap_or_default();
+        Ok(Lookup::Found((digest, media_type)))
     }
 }
 
 impl LayoutEntry {
-    fn from_wire(wire: WireLayoutEntry) -> Self {
-        let WireLayoutAnnotations { ref_name: name, image_name: whole } = wire.annotations.unwrap_or_default();
-        let (repository, tag) = match name.as_deref().map(split_reference) {
-            Some((None, tag)) => (whole.as_deref().and_then(|whole| split_reference(whole).0), Some(tag)),
-            Some((repository, tag)) => (repository, Some(tag)),
-            None => (None, None),
-        };
+    /// Creates the entry of an image with this name, which is a reference or a tag alone.
+    pub(super) fn new(digest: String, media_type: String, name: Option<&str>) -> Self {
+        let (repository, tag) = name.map(split_reference).map_or((None, None), |(rest, tag)| (rest, Some(tag)));
         let [repository, tag] = [repository, tag].map(|part| part.map(str::to_owned));
-        Self { digest: wire.digest, media_type: wire.media_type, repository, tag }
+        Self { digest, media_type, repository, tag }
+    }
+
+    fn from_wire(wire: WireLayoutEntry) -> Self {
+        let WireLayoutAnnotations { ref_name, image_name } = wire.annotations.unwrap_or_default();
+        let mut entry = Self::new(wire.digest, wire.media_type, ref_name.as_deref());
+        if let (Some(_), None, Some(name)) = (&entry.tag, &entry.repository, image_name) {
+            entry.repository = split_reference(&name).0.map(str::to_owned);
+        }
+        entry
     }
 }
 
-/// A reference's repository, where it has one, and its tag, which is what follows the last colon.
-pub(super) fn split_reference(name: &str) -> (Option<&str>, &str) {
+/// Splits a reference into its repository, if it has one, and its tag, which follows the last colon.
+fn split_reference(name: &str) -> (Option<&str>, &str) {
     name.rsplit_once(':').map_or((None, name), |(repository, tag)| (Some(repository), tag))
 }
 
-/// A repository as Docker shows it: without its own host, and without the place where it keeps the official images.
+/// Returns a repository as Docker shows it: without its own host and without the namespace of the official images.
 fn familiar_name(repository: &str) -> &str {
     let repository = repository.strip_prefix("docker.io/").unwrap_or(repository);
     repository.strip_prefix("library/").unwrap_or(repository)

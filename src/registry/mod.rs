@@ -1,6 +1,6 @@
-//! Where an image is read: manifests and blobs, by digest, every byte verified.
+//! Where images are read: manifests and blobs, by digest, every byte verified.
 //!
-//! Does not know what they say. Backends give primitive reads; what is derived from them is written here, once.
+//! Backends only read; what is derived from their replies is written here, once.
 
 pub mod ecr;
 pub mod oci_layout;
@@ -10,7 +10,8 @@ pub mod archive;
 #[cfg(feature = "cli")]
 pub mod distribution;
 pub mod counting;
-mod body;
+pub(crate) mod media_types;
+mod transfer;
 mod url_policy;
 mod schema1_digest;
 
@@ -21,58 +22,50 @@ use crate::aws::service_error::BoxError;
 use crate::name::{Digest, Selector};
 use crate::text::sanitize;
 
-/// The largest manifest, in bytes: Amazon ECR takes no larger one (service quotas, "Maximum manifest size").
+/// The largest manifest, in bytes: Amazon ECR stores no larger one (service quotas, "Maximum manifest size").
 pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
 
-/// Every type of manifest that Amazon ECR stores; asked for all of them, no registry translates one.
-const MANIFEST_TYPES: [&str; 6] = [
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v1+prettyjws",
-];
-
-/// How often a blob is asked for before its transfer counts as failed: a truncated body or an expired URL is mended by
-/// one fresh request; what fails twice is left to the retry of the whole event.
+/// How often a blob is requested before its transfer counts as failed. One fresh request repairs a truncated body or an
+/// expired URL; what fails twice is left to the retry of the whole event.
 const BLOB_ATTEMPTS: usize = 2;
 
-/// The bytes of a blob, read outside of the asynchronous runtime: reading waits for them. Dropped, the transfer ends.
+/// The bytes of a blob. Reading blocks, so it belongs outside of the asynchronous runtime; dropping it ends the transfer.
 pub type BlobReader = Box<dyn Read + Send>;
 
 /// The images of one repository.
 pub trait Registry {
-    /// The manifests of these images: as many answers as selectors, in their order. Not verified.
+    /// Fetches the manifests of these images: one result for each selector, in their order. Not verified.
     ///
     /// # Errors
-    /// Where the registry could not be asked; then nothing is known and the whole event is to be retried.
-    fn fetch_manifests(&self, which: &[Selector])
-    -> impl Future<Output = Result<Vec<Lookup<Manifest>>, RegistryError>>;
+    /// Returns an error if the registry cannot be asked; then nothing is known, and the whole event is to be retried.
+    fn fetch_manifests(
+        &self,
+        selectors: &[Selector],
+    ) -> impl Future<Output = Result<Vec<Lookup<Manifest>>, RegistryError>>;
 
-    /// One blob of at most `limit` bytes. Not verified.
+    /// Fetches a blob of at most `limit` bytes. Not verified.
     ///
     /// # Errors
-    /// As above; [`RegistryError::Transfer`] where a second request may well succeed.
+    /// As [`Self::fetch_manifests`]; [`RegistryError::Transfer`] if a second request may succeed.
     fn fetch_blob(&self, digest: &Digest, limit: usize)
     -> impl Future<Output = Result<Lookup<Vec<u8>>, RegistryError>>;
 
-    /// One blob as it arrives, however large. Not verified.
+    /// Opens a blob of any size, to be read while it arrives. Not verified.
     ///
     /// # Errors
-    /// As above. Where the transfer fails later, the stream does.
+    /// As [`Self::fetch_blob`]. If the transfer fails later, reading fails.
     fn open_blob(&self, digest: &Digest) -> impl Future<Output = Result<Lookup<BlobReader>, RegistryError>>;
 
-    /// The value of the repository's resource tag of this key, where it has one.
+    /// Fetches the value of the repository's resource tag with this key, if it has one.
     ///
     /// # Errors
-    /// As above.
+    /// As [`Self::fetch_manifests`].
     fn fetch_resource_tag(&self, key: &str) -> impl Future<Output = Result<Option<String>, RegistryError>>;
 }
 
 impl<R: Registry> Registry for &R {
-    async fn fetch_manifests(&self, which: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
-        (**self).fetch_manifests(which).await
+    async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
+        (**self).fetch_manifests(selectors).await
     }
 
     async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
@@ -88,124 +81,126 @@ impl<R: Registry> Registry for &R {
     }
 }
 
-impl<T> Lookup<T> {
-    /// The same answer with another value.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Lookup<U> {
-        match self {
-            Self::Found(value) => Lookup::Found(change(value)),
-            Self::NotFound => Lookup::NotFound,
-            Self::TagMoved => Lookup::TagMoved,
-            Self::Unavailable(reason) => Lookup::Unavailable(reason),
-        }
-    }
-}
-
-/// What a registry says when it answers at all.
+/// A registry's answer to a request for one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<T> {
-    /// Here it is.
+    /// It exists.
     Found(T),
-    /// It is not there.
+    /// It does not exist.
     NotFound,
-    /// It is there, but the tag points at another image.
+    /// It exists, but the tag points at another image.
     TagMoved,
-    /// It is there, but cannot be had, because …
+    /// It exists but is unavailable, with the reason as a clause.
     Unavailable(String),
 }
 
-/// A manifest as the registry keeps it.
+impl<T> Lookup<T> {
+    /// Returns the value.
+    ///
+    /// # Errors
+    /// Returns any other answer, for a value of any type.
+    pub fn found<U>(self) -> Result<T, Lookup<U>> {
+        match self {
+            Self::Found(value) => Ok(value),
+            Self::NotFound => Err(Lookup::NotFound),
+            Self::TagMoved => Err(Lookup::TagMoved),
+            Self::Unavailable(reason) => Err(Lookup::Unavailable(reason)),
+        }
+    }
+
+    /// Returns the same answer with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Lookup<U> {
+        self.found().map_or_else(|other| other, |value| Lookup::Found(change(value)))
+    }
+}
+
+/// A manifest as the registry stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     /// Its digest.
     pub digest: Digest,
-    /// The media type that the registry names; empty where it names none.
+    /// The media type that the registry names; empty if it names none.
     pub media_type: String,
-    /// The bytes that the digest is of.
+    /// The bytes of the document.
     pub bytes: Vec<u8>,
 }
 
 /// Nothing is known: the event is to be retried.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the fields")]
 pub enum RegistryError {
     /// A permission is missing.
     #[error("{action} on {resource} was denied: allow the caller this action on this resource")]
-    #[allow(missing_docs, reason = "the message says it")]
     Denied { action: &'static str, resource: String, source: BoxError },
-    /// The repository is not there.
+    /// The repository does not exist.
     #[error("{action}: {resource} does not exist")]
-    #[allow(missing_docs, reason = "the message says it")]
     RepositoryNotFound { action: &'static str, resource: String, source: BoxError },
     /// The registry failed or was too slow, after the client's own retries.
     #[error("{action} on {resource} failed")]
-    #[allow(missing_docs, reason = "the message says it")]
     Failed { action: &'static str, resource: String, source: BoxError },
-    /// The registry answered, but did not say what became of one of the images.
+    /// The registry replied, but not with what was requested.
     #[error("{action} on {resource} failed")]
-    #[allow(missing_docs, reason = "the message says it")]
     UnexpectedReply { action: &'static str, resource: String, source: BoxError },
-    /// A file of a layout is not what it should be.
+    /// A file of a layout or an archive is missing or invalid.
     #[error("{path} cannot be read")]
-    #[allow(missing_docs, reason = "the message says it")]
-    File { path: String, source: std::io::Error },
-    /// A blob did not arrive whole.
-    #[error("blob {digest} did not arrive whole: {reason}")]
-    #[allow(missing_docs, reason = "the message says it")]
+    File { path: String, source: io::Error },
+    /// The transfer of a blob failed.
+    #[error("download of blob {digest} failed: {reason}")]
     Transfer { digest: Digest, reason: String },
-    /// A manifest is not what its digest names.
-    #[error("manifest {expected} arrived as {actual}")]
-    #[allow(missing_docs, reason = "the message says it")]
+    /// A manifest has another digest than the requested one.
+    #[error("manifest {expected} was requested, but the registry sent {actual}")]
     DigestMismatch { expected: Digest, actual: Digest },
 }
 
-/// Reads manifests and verifies each against its digest.
+/// Fetches manifests and verifies each against its digest.
 ///
 /// # Errors
-/// As the registry's, and where a digest does not match.
+/// Returns the registry's error, or [`RegistryError::DigestMismatch`].
 pub async fn fetch_verified_manifests(
     registry: &impl Registry,
-    which: &[Selector],
+    selectors: &[Selector],
 ) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
-    let answers = registry.fetch_manifests(which).await?;
-    for (answer, selector) in answers.iter().zip(which) {
-        let Lookup::Found(manifest) = answer else { continue };
+    let replies = registry.fetch_manifests(selectors).await?;
+    for (reply, selector) in replies.iter().zip(selectors) {
+        let Lookup::Found(manifest) = reply else { continue };
         let expected = selector.digest().unwrap_or(&manifest.digest);
-        let arrived = Digest::of(&manifest.bytes);
-        if arrived != *expected && schema1_digest::compute_payload_digest(&manifest.bytes).as_ref() != Some(expected) {
-            return Err(RegistryError::DigestMismatch { expected: expected.clone(), actual: arrived });
+        let actual = Digest::of(&manifest.bytes);
+        if actual != *expected && schema1_digest::compute_payload_digest(&manifest.bytes).as_ref() != Some(expected) {
+            return Err(RegistryError::DigestMismatch { expected: expected.clone(), actual });
         }
     }
-    Ok(answers)
+    Ok(replies)
 }
 
-/// Reads one blob whole and verifies it; asks once more where its transfer failed.
+/// Fetches a blob and verifies it; requests it once more if its transfer failed.
 ///
 /// # Errors
-/// As the registry's, and where the digest does not match twice.
+/// Returns the registry's error, or [`RegistryError::Transfer`] if the digest does not match twice.
 pub async fn fetch_verified_blob(
     registry: &impl Registry,
     digest: &Digest,
     limit: usize,
 ) -> Result<Lookup<Vec<u8>>, RegistryError> {
-    let mut failed = None;
+    let mut last_error = None;
     for _ in 0..BLOB_ATTEMPTS {
         match registry.fetch_blob(digest, limit).await {
             Ok(Lookup::Found(bytes)) if Digest::of(&bytes) != *digest => {
                 let reason = format!("its {} bytes have another digest", bytes.len());
-                failed = Some(RegistryError::Transfer { digest: digest.clone(), reason });
+                last_error = Some(RegistryError::Transfer { digest: digest.clone(), reason });
             }
-            Err(error @ RegistryError::Transfer { .. }) => failed = Some(error),
+            Err(error @ RegistryError::Transfer { .. }) => last_error = Some(error),
             other => return other,
         }
     }
-    Err(failed.expect("at least one attempt was made"))
+    Err(last_error.expect("at least one attempt was made"))
 }
 
-/// The bytes of something in a file, where it holds at most `limit`.
+/// Reads at most `limit` bytes; fails with [`io::ErrorKind::FileTooLarge`] if there are more.
 fn read_at_most(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("holds more than {limit} bytes")));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes")));
     }
     Ok(bytes)
 }
@@ -214,7 +209,7 @@ fn file_error(path: &Path, source: io::Error) -> RegistryError {
     RegistryError::File { path: display_path(path), source }
 }
 
-/// A path as it is told to people, whose terminal its name is not to command.
+/// Formats a path for a terminal, which a file's name must not control.
 fn display_path(path: &Path) -> String {
     sanitize(&path.display().to_string(), usize::MAX)
 }

@@ -1,94 +1,142 @@
-//! An OCI image layout directory as a registry.
-//!
-//! Does not know repositories: a layout holds the images of one, and stands in for any. Nothing is written.
+//! An OCI image layout as a registry: a directory or, in `archive`, a tar file. A layout contains the images of one
+//! repository and represents any repository. Nothing is written.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::layout_index::LayoutIndex;
-use super::{BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError, file_error};
+use super::{BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError, file_error, read_at_most};
 use crate::name::{Digest, Selector};
 
-/// A directory with `oci-layout`, `index.json` and `blobs/`: OCI image specification, "Image Layout".
+/// The file that marks a layout.
+pub(super) const LAYOUT_FILE: &str = "oci-layout";
+/// The file that lists the images of a layout.
+const INDEX_FILE: &str = "index.json";
+
+/// The files of a layout, by their names in OCI image specification, "Image Layout".
+pub trait LayoutFiles {
+    /// Opens a file; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// Returns the error of the file system.
+    fn open(&self, name: &str) -> io::Result<Option<BlobReader>>;
+
+    /// Returns the error of a file that is invalid or cannot be read.
+    fn error(&self, name: &str, error: io::Error) -> RegistryError;
+}
+
+/// The images of a layout.
 #[derive(Debug)]
-pub struct OciLayout {
-    directory: PathBuf,
-    index: LayoutIndex,
-    resource_tag: Option<String>,
+pub struct LayoutRegistry<F> {
+    pub(super) files: F,
+    pub(super) index: LayoutIndex,
+    pub(super) resource_tag: Option<String>,
+}
+
+/// A layout in a directory.
+pub type OciLayout = LayoutRegistry<LayoutDirectory>;
+
+/// The files of a layout in a directory.
+#[derive(Debug)]
+pub struct LayoutDirectory(PathBuf);
+
+impl LayoutFiles for LayoutDirectory {
+    fn open(&self, name: &str) -> io::Result<Option<BlobReader>> {
+        match File::open(self.0.join(name)) {
+            Ok(file) => Ok(Some(Box::new(file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn error(&self, name: &str, error: io::Error) -> RegistryError {
+        file_error(&self.0.join(name), error)
+    }
 }
 
 impl OciLayout {
-    /// Opens a layout. `resource_tag` stands in for the repository's resource tag, which a layout does not have.
+    /// Opens a layout. `resource_tag` replaces the repository's resource tag, which a layout does not have.
     ///
     /// # Errors
-    /// Where the directory is no layout or its index cannot be read.
+    /// Returns [`RegistryError::File`] if the directory is not a layout or its index cannot be read.
     pub fn open(directory: &Path, resource_tag: Option<String>) -> Result<Self, RegistryError> {
-        let read = || -> io::Result<LayoutIndex> {
-            let not_a_layout = |error: io::Error| {
-                io::Error::new(error.kind(), "it is no OCI image layout, for want of a file `oci-layout`")
-            };
-            File::open(directory.join("oci-layout")).map_err(not_a_layout)?;
-            let bytes = read_file_at_most(&directory.join("index.json"), MAX_MANIFEST)?;
-            Ok(LayoutIndex::parse(&bytes)?)
-        };
-        let listed = read().map_err(|error| file_error(directory, error))?;
-        Ok(Self { directory: directory.to_owned(), index: listed, resource_tag })
+        if let Err(error) = File::open(directory.join(LAYOUT_FILE)) {
+            let message = format!("not an OCI image layout: `{LAYOUT_FILE}` is missing");
+            return Err(file_error(directory, io::Error::new(error.kind(), message)));
+        }
+        let files = LayoutDirectory(directory.to_owned());
+        Ok(Self { index: read_index(&files)?, files, resource_tag })
     }
+}
 
-    /// The images that `index.json` lists.
+/// Reads the index of a layout.
+pub(super) fn read_index(files: &impl LayoutFiles) -> Result<LayoutIndex, RegistryError> {
+    let read = || {
+        let file = files.open(INDEX_FILE)?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "not found"))?;
+        Ok(LayoutIndex::parse(&read_at_most(file, MAX_MANIFEST)?)?)
+    };
+    read().map_err(|error| files.error(INDEX_FILE, error))
+}
+
+/// Returns the file of a blob: OCI image specification, "Image Layout", "Blobs".
+pub(super) fn blob_file(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+impl<F: LayoutFiles> LayoutRegistry<F> {
+    /// Returns the images that the layout lists.
     #[must_use]
     pub fn index(&self) -> &LayoutIndex {
         &self.index
     }
 
-    fn read_manifest(&self, selector: &Selector) -> Result<Lookup<Manifest>, RegistryError> {
-        let unusable = |error| file_error(&self.directory.join("index.json"), io::Error::other(error));
-        self.index.read_manifest(selector, |digest| self.read_blob(digest, MAX_MANIFEST), unusable)
+    fn open_file(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
+        let name = blob_file(digest);
+        let file = self.files.open(&name).map_err(|error| self.files.error(&name, error))?;
+        Ok(file.map_or(Lookup::NotFound, Lookup::Found))
     }
 
-    fn blob_path(&self, digest: &Digest) -> PathBuf {
-        self.directory.join("blobs").join("sha256").join(digest.hex())
-    }
-
-    fn read_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
-        let path = self.blob_path(digest);
-        match read_file_at_most(&path, limit) {
+    fn read_file(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
+        let file = match self.open_file(digest)?.found() {
+            Ok(file) => file,
+            Err(missing) => return Ok(missing),
+        };
+        match read_at_most(file, limit) {
             Ok(bytes) => Ok(Lookup::Found(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Lookup::NotFound),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(Lookup::Unavailable(error.to_string())),
-            Err(error) => Err(file_error(&path, error)),
+            Err(error) => Err(self.files.error(&blob_file(digest), error)),
         }
+    }
+
+    fn read_manifest(&self, selector: &Selector) -> Result<Lookup<Manifest>, RegistryError> {
+        let resolved = self.index.resolve(selector);
+        let resolved = resolved.map_err(|error| self.files.error(INDEX_FILE, io::Error::other(error)))?;
+        let (digest, media_type) = match resolved.found() {
+            Ok(found) => found,
+            Err(missing) => return Ok(missing),
+        };
+        Ok(match self.read_file(&digest, MAX_MANIFEST)? {
+            Lookup::Unavailable(_) => Lookup::Unavailable(format!("its manifest is larger than {MAX_MANIFEST} bytes")),
+            other => other.map(|bytes| Manifest { digest, media_type, bytes }),
+        })
     }
 }
 
-impl Registry for OciLayout {
-    async fn fetch_manifests(&self, which: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
-        which.iter().map(|selector| self.read_manifest(selector)).collect()
+impl<F: LayoutFiles> Registry for LayoutRegistry<F> {
+    async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
+        selectors.iter().map(|selector| self.read_manifest(selector)).collect()
     }
 
     async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
-        self.read_blob(digest, limit).map(|answer| match answer {
-            Lookup::Unavailable(reason) => Lookup::Unavailable(format!("it {reason}")),
-            other => other,
-        })
+        self.read_file(digest, limit)
     }
 
     async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
-        let path = self.blob_path(digest);
-        match File::open(&path) {
-            Ok(file) => Ok(Lookup::Found(Box::new(file))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Lookup::NotFound),
-            Err(error) => Err(file_error(&path, error)),
-        }
+        self.open_file(digest)
     }
 
     async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
         Ok(self.resource_tag.clone())
     }
-}
-
-/// A file's bytes, where it holds at most `limit`.
-fn read_file_at_most(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    crate::registry::read_at_most(File::open(path)?, limit)
 }

@@ -1,6 +1,5 @@
-//! The digest of a signed manifest of Docker's first format, which is of its payload without the signatures.
-//!
-//! Does not verify the signatures: the digest is the identity. From Docker's "Image Manifest Version 2, Schema 1".
+//! The digest of a signed manifest of Docker's first format: it covers the payload without the signatures, which are not
+//! verified because the digest is the identity. Source: Docker's "Image Manifest Version 2, Schema 1".
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,8 +23,7 @@ struct WireProtectedHeader {
     format_tail: String,
 }
 
-/// The digest of a signed manifest of this format, which is of its payload without the signatures; `None` for
-/// everything else.
+/// Computes the digest of the payload of a signed manifest of this format; `None` for any other document.
 pub(super) fn compute_payload_digest(bytes: &[u8]) -> Option<Digest> {
     let wire: WireSignedManifest = serde_json::from_slice::<Value>(bytes)
         .ok()
@@ -49,7 +47,7 @@ fn decode_base64url(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn signed(payload: &str) -> Vec<u8> {
+    fn sign(payload: &str) -> Vec<u8> {
         let encode = |text: &str| {
             aws_smithy_types::base64::encode(text).trim_end_matches('=').replace('+', "-").replace('/', "_")
         };
@@ -60,13 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_of_a_signed_manifest_is_that_of_its_payload() {
+    fn a_signed_manifest_has_the_digest_of_its_payload() {
         let payload = "{\"schemaVersion\":1,\"architecture\":\"arm64\"\n}";
-        assert_eq!(compute_payload_digest(&signed(payload)), Some(Digest::of(payload.as_bytes())));
+        assert_eq!(compute_payload_digest(&sign(payload)), Some(Digest::of(payload.as_bytes())));
     }
 
     #[test]
-    fn what_is_not_signed_has_no_such_digest() {
+    fn unsigned_documents_have_no_payload_digest() {
         for bytes in [
             "",
             "{}",

@@ -1,10 +1,8 @@
-//! Which addresses may be asked: those over TLS, and those on this very machine.
-//!
-//! Does not resolve names.
+//! Which URLs may be requested: HTTPS, and plain HTTP on the loopback interface. Names are not resolved.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Whether an address may be fetched: over TLS, or on this very machine, where an emulator or a registry answers.
+/// Returns whether a URL may be requested: over TLS, or on this machine, where an emulator or a registry may listen.
 pub(super) fn is_https_or_loopback(url: &str) -> bool {
     match url.split_once("://") {
         Some(("https", _)) => true,
@@ -13,8 +11,9 @@ pub(super) fn is_https_or_loopback(url: &str) -> bool {
     }
 }
 
-/// Whether `HOST[:PORT]` is this very machine: 127.0.0.0/8, `::1` or `localhost`.
+/// Returns whether `HOST[:PORT]` is this machine: 127.0.0.0/8, `::1` or `localhost`.
 pub(super) fn is_loopback(authority: &str) -> bool {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|c| c.is_ascii_digit());
     if let Some(rest) = authority.strip_prefix('[') {
         let Some((host, port)) = rest.split_once(']') else { return false };
         let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
@@ -25,16 +24,12 @@ pub(super) fn is_loopback(authority: &str) -> bool {
     is_local && is_port(port)
 }
 
-fn is_port(port: &str) -> bool {
-    !port.is_empty() && port.bytes().all(|c| c.is_ascii_digit())
-}
-
 #[cfg(test)]
 mod tests {
     use super::is_https_or_loopback;
 
     #[test]
-    fn only_tls_and_this_machine_are_trusted() {
+    fn only_https_and_loopback_are_allowed() {
         for good in [
             "https://bucket.s3.us-west-2.amazonaws.com/x?y",
             "http://127.0.0.1:4566/v2",
@@ -46,18 +41,10 @@ mod tests {
             assert!(is_https_or_loopback(good), "{good}");
         }
         for bad in [
-            "http://bucket.s3.amazonaws.com/x",
-            "http://127.0.0.1.evil.example/x",
-            "http://127.0.0.1@evil.example/x",
-            "http://localhost@evil.example:80/",
-            "http://localhost:80@evil.example/",
-            "http://[::1]@evil.example/",
-            "http://[::1].evil.example/",
-            "http://[::2]/",
-            "http://127.0.0.1:80@evil.example",
-            "ftp://127.0.0.1/x",
-            "file:///etc/passwd",
-            "",
+            "http://bucket.s3.amazonaws.com/x", "http://127.0.0.1.evil.example/x", "http://127.0.0.1@evil.example/x",
+            "http://localhost@evil.example:80/", "http://localhost:80@evil.example/", "http://[::1]@evil.example/",
+            "http://[::1].evil.example/", "http://[::2]/", "http://127.0.0.1:80@evil.example", "ftp://127.0.0.1/x",
+            "file:///etc/passwd", "",
         ] {
             assert!(!is_https_or_loopback(bad), "{bad}");
         }

@@ -1,6 +1,4 @@
-//! What was seen of an image's programs, as the report's JSON has it.
-//!
-//! Does not judge it.
+//! The inspection of an image's programs, as the JSON of the report holds it.
 
 use serde::Serialize;
 
@@ -10,58 +8,56 @@ use crate::launch::Launch;
 use crate::platform::Platform;
 use crate::text::sanitize;
 
+/// The maximum length of what is shown of a command line and of paths. A message holds all of it twice, for each of several
+/// images, and SNS accepts 256 KiB.
+const MAX_ARGS: usize = 16;
+const MAX_ARG_CHARS: usize = 120;
+pub(super) const MAX_CHAIN: usize = 24;
+pub(super) const MAX_REASON: usize = 300;
+
 /// What is started of one image on one processor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecReport {
-    /// What the image claims to be.
+    /// The image's declared platform.
     pub platform: Platform,
-    /// What it was to start on.
+    /// The platform of the host.
     pub host: Platform,
-    /// Its entrypoint and command.
+    /// The image's entrypoint and command.
     pub argv: Vec<String>,
-    /// What comes of it.
+    /// The result.
     pub outcome: ExecReportOutcome,
-    /// The kernel's answer in C's name, where nothing starts.
+    /// The kernel's error as its C name, if the start fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<&'static str>,
-    /// The path that it says it of.
+    /// The path that the error is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// What is opened on the way: programs, interpreters, loaders.
+    /// The files that are opened on the way: programs, interpreters, loaders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
-    /// Why it could not be told, or what the started program starts in its turn could not.
+    /// Why the result is unknown, or what the started program starts next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether that is because the layers could not be read, or not in time. Not in the JSON: the reason is.
+    /// Whether the reason is that the layers could not be read, or not in time. Not in the JSON, which has the reason.
     #[serde(skip)]
     pub is_layer_unread: bool,
 }
 
-/// What comes of a start.
+/// The result of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names say it")]
+#[allow(missing_docs, reason = "the names explain themselves")]
 pub enum ExecReportOutcome {
     Starts,
     Fails,
     Unknown,
 }
 
-/// As much of a command line is shown, in words and in characters of each; and as many paths. A message holds all of it
-/// twice, for each of some images, and SNS takes 256 KiB.
-const MAX_ARGS: usize = 16;
-const MAX_ARG_CHARS: usize = 120;
-pub(super) const MAX_CHAIN: usize = 24;
-pub(super) const MAX_REASON: usize = 300;
-
-/// Why nothing is known where the time is up.
-pub(super) const TIMED_OUT: &str = "its layers could not be read in the time there is";
-
 impl ExecReport {
     pub(super) fn new(inspection: &Inspection) -> Self {
-        let mut started = Self {
+        let outcome = &inspection.outcome;
+        let mut report = Self {
             platform: inspection.platform.clone(),
             host: Platform::linux(inspection.target.processor.architecture()),
             argv: inspection.argv.iter().take(MAX_ARGS).map(|word| sanitize(word, MAX_ARG_CHARS)).collect(),
@@ -69,44 +65,34 @@ impl ExecReport {
             errno: None,
             path: None,
             chain: Vec::new(),
-            reason: None,
-            is_layer_unread: matches!(
-                inspection.outcome,
-                InspectionOutcome::Unreadable(_) | InspectionOutcome::TimedOut
-            ),
+            reason: outcome.unknown_reason().map(|reason| sanitize(reason, MAX_REASON)),
+            is_layer_unread: matches!(outcome, InspectionOutcome::Unreadable(_) | InspectionOutcome::TimedOut),
         };
-        match &inspection.outcome {
-            InspectionOutcome::Undetermined(reason)
-            | InspectionOutcome::Unavailable(reason)
-            | InspectionOutcome::Unreadable(reason) => {
-                started.reason = Some(sanitize(reason, MAX_REASON));
-            }
-            InspectionOutcome::TimedOut => started.reason = Some(TIMED_OUT.to_owned()),
-            InspectionOutcome::Launches(launches, _) => launches.iter().for_each(|launch| started.add_launch(launch)),
-        }
-        started.chain.truncate(MAX_CHAIN);
-        started
+        inspection.launches().iter().for_each(|launch| report.add_launch(launch));
+        report.chain.truncate(MAX_CHAIN);
+        report
     }
 
-    /// One start after those before it.
+    /// Adds the next program that is started.
     fn add_launch(&mut self, launch: &Launch) {
         let text = |path: &Vec<u8>| sanitize(&String::from_utf8_lossy(path), MAX_ARG_CHARS);
-        match &launch.start.outcome {
-            ExecOutcome::Starts { chain, .. } => {
+        let chain = match &launch.start.outcome {
+            ExecOutcome::Starts { chain } => {
                 self.outcome = ExecReportOutcome::Starts;
-                self.chain.extend(chain.iter().map(text));
+                chain
             }
             ExecOutcome::Fails { errno, path, chain } => {
                 self.outcome = ExecReportOutcome::Fails;
                 self.errno = Some(errno.name());
                 self.path = Some(text(path));
-                self.chain.extend(chain.iter().map(text));
+                chain
             }
-            // Something starts; what that starts in its turn, is not told.
+            // The outcome remains that of the program before: it starts, but what it starts next is unknown.
             ExecOutcome::Unknown { reason, chain } => {
                 self.reason = Some(sanitize(&reason.to_string(), MAX_REASON));
-                self.chain.extend(chain.iter().map(text));
+                chain
             }
-        }
+        };
+        self.chain.extend(chain.iter().map(text));
     }
 }

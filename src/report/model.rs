@@ -1,20 +1,90 @@
-//! The parts of a report, as its JSON has them: schema `ecr-preflight/1`.
-//!
-//! Does not word them for people.
+//! The report as a value: what its JSON holds, schema `ecr-preflight/1`. Members that do not apply are absent.
 
 use serde::{Serialize, Serializer};
 
-use super::Remedy;
-use crate::event::{Arrival, ArrivalKind};
-use crate::name::{Digest, Tag};
+use super::exec_report::ExecReport;
+use crate::event::{Arrival, ArrivalKind, IgnoreReason};
+use crate::intent::DeclaredRuntime;
+use crate::name::{Digest, Repository, Tag};
 use crate::oci::{Image, ImageContent};
 use crate::platform::Platform;
 use crate::verdict::{FaultCode, FindingSubject, Verdict};
 
-/// Where and how the image came.
+/// The schema of the JSON format, with its version.
+pub const SCHEMA: &str = "ecr-preflight/1";
+
+/// The report about one image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names say it")]
+pub struct Report {
+    pub(super) schema: &'static str,
+    /// The arrival that caused the check; absent for a check at the command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<ArrivalReport>,
+    /// The image; absent if it was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageReport>,
+    /// The intended runtimes; absent if the image was ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intended: Option<Vec<DeclaredRuntime>>,
+    /// The worst verdict of the runtimes.
+    pub verdict: Verdict,
+    /// Why the image was ignored, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<IgnoreReason>,
+    /// One result for each intended runtime.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtimes: Option<Vec<RuntimeReport>>,
+    /// What the images that the verdict depends on start; absent if no program was inspected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exec: Vec<ExecReport>,
+    /// Remarks, for example on a verdict tag that could not be set. Not in the JSON, because they are about this program,
+    /// not about the image.
+    #[serde(skip)]
+    pub remarks: Vec<String>,
+    /// The key under which runtimes are declared. Not in the JSON.
+    #[serde(skip)]
+    pub declaration_key: String,
+    /// The address of the page with the fault table, if it is known. Not in the JSON.
+    #[serde(skip)]
+    pub docs_url: Option<String>,
+}
+
+/// Where a report is about: how people and commands name the image, and how it was checked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReportContext<'a> {
+    /// The arrival, if there was one.
+    pub arrival: Option<&'a Arrival>,
+    /// The reference as the user knows it.
+    pub reference: &'a str,
+    /// The repository, if it is in Amazon ECR.
+    pub repository: Option<&'a Repository>,
+    /// The tag, if the image has one.
+    pub tag: Option<&'a Tag>,
+    /// The key under which runtimes are declared.
+    pub declaration_key: &'a str,
+    /// The address of the page with the fault table, if it is known.
+    pub docs_url: Option<&'a str>,
+    /// Whether the inspection of programs is disabled.
+    pub is_platform_only: bool,
+}
+
+impl ReportContext<'_> {
+    /// The repository in commands.
+    pub(super) fn repository_uri(&self) -> String {
+        self.repository.map_or_else(|| "REGISTRY/IMAGE".to_owned(), ToString::to_string)
+    }
+
+    /// The image in commands. It always has a tag, because without one it would mean `latest`.
+    pub(super) fn image_uri(&self) -> String {
+        format!("{}:{}", self.repository_uri(), self.tag.map_or("TAG".to_owned(), ToString::to_string))
+    }
+}
+
+/// Where and how the image arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names explain themselves")]
 pub struct ArrivalReport {
     pub how: ArrivalKind,
     pub account: String,
@@ -26,69 +96,12 @@ pub struct ArrivalReport {
     pub tag: Option<Tag>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub event_id: String,
-    /// Of an audit: the image's other tags that share the answer.
+    /// In an audit: the other tags of the same image.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also_tagged: Vec<Tag>,
-    /// Of an audit: when the image was pushed, as an RFC 3339 date.
+    /// In an audit: when the image was pushed, as an RFC 3339 date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pushed_at: Option<String>,
-}
-
-/// The image as it says it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct ImageReport {
-    pub reference: String,
-    pub digest: Digest,
-    pub media_type: String,
-    pub kind: ReportedImageKind,
-    pub platforms: Vec<Platform>,
-}
-
-/// What a manifest describes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum ReportedImageKind {
-    Image,
-    Index,
-    Artifact,
-}
-
-/// The answer for one intended runtime.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RuntimeReport {
-    /// What it is about; serialised as its name.
-    #[serde(rename = "runtime", serialize_with = "name")]
-    pub subject: FindingSubject,
-    /// The answer.
-    pub verdict: Verdict,
-    /// Why it could not be told.
-    pub unknown: Vec<String>,
-    /// What is wrong.
-    pub faults: Vec<FaultReport>,
-}
-
-/// One thing that is wrong, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FaultReport {
-    /// What.
-    pub code: FaultCode,
-    /// The platform that the image claims where the fault lies.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Platform>,
-    /// What was seen.
-    pub evidence: String,
-    /// The words that the runtime would have shown, where they are known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub symptom: Option<String>,
-    /// What to do, the likeliest first.
-    pub remedy: Vec<Remedy>,
-    /// What each of these does, in words: the same text where there is no command.
-    pub advice: Vec<String>,
 }
 
 impl ArrivalReport {
@@ -108,9 +121,31 @@ impl ArrivalReport {
     }
 }
 
+/// The image as its manifest and config describe it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names explain themselves")]
+pub struct ImageReport {
+    pub reference: String,
+    pub digest: Digest,
+    pub media_type: String,
+    pub kind: ReportedImageKind,
+    pub platforms: Vec<Platform>,
+}
+
+/// The kind of content that a manifest describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names explain themselves")]
+pub enum ReportedImageKind {
+    Image,
+    Index,
+    Artifact,
+}
+
 impl ImageReport {
     pub(super) fn new(reference: &str, image: &Image) -> Self {
-        // What could not be read is what its type calls it.
+        // Unreadable content has the kind that its media type names.
         let is_list = image.media_type.contains(".index.") || image.media_type.contains(".manifest.list.");
         let kind = match image.content {
             ImageContent::Index(_) => ReportedImageKind::Index,
@@ -128,6 +163,66 @@ impl ImageReport {
     }
 }
 
-fn name<S: Serializer>(subject: &FindingSubject, serializer: S) -> Result<S::Ok, S::Error> {
+/// The result for one intended runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeReport {
+    /// What the result is about; its name in the JSON.
+    #[serde(rename = "runtime", serialize_with = "serialize_subject_name")]
+    pub subject: FindingSubject,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why the result is unknown.
+    pub unknown: Vec<String>,
+    /// What is wrong.
+    pub faults: Vec<FaultReport>,
+}
+
+fn serialize_subject_name<S: Serializer>(subject: &FindingSubject, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&subject.name())
+}
+
+/// One fault, and what fixes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FaultReport {
+    /// The kind of the fault.
+    pub code: FaultCode,
+    /// The declared platform of the faulty image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// What was found.
+    pub evidence: String,
+    /// The error that the runtime shows, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symptom: Option<String>,
+    /// What to do, the most likely remedy first.
+    pub remedy: Vec<Remedy>,
+    /// What each remedy does, in words: the same text if it has no command.
+    pub advice: Vec<String>,
+}
+
+/// One way to fix a fault. Its JSON is the command, or the advice if there is no command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remedy {
+    /// What the remedy does, without a full stop.
+    pub advice: String,
+    /// The command.
+    pub command: Option<String>,
+}
+
+impl Remedy {
+    pub(super) fn with_command(advice: impl Into<String>, command: impl Into<String>) -> Self {
+        Self { advice: advice.into(), command: Some(command.into()) }
+    }
+
+    pub(super) fn advice_only(advice: impl Into<String>) -> Self {
+        Self { advice: advice.into(), command: None }
+    }
+}
+
+impl Serialize for Remedy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.command.as_ref().unwrap_or(&self.advice))
+    }
 }

@@ -1,12 +1,11 @@
-//! What is in an image, platform by platform: what each claims to be, and what its program is made for.
+//! The platforms of an image: what each is declared to be, and what its program is built for.
 //!
-//! Does not hold it against any runtime. The value itself, serialised, is its JSON, schema `ecr-preflight/platforms/1`.
+//! The serialised value is the JSON of `check --platforms`, schema `ecr-preflight/platforms/1`.
 
 use serde::Serialize;
 
-use super::ImageReport;
+use super::model::ImageReport;
 use super::program::{ProgramOutcome, ProgramReport};
-use super::size::format_size;
 use super::styled_line::{SpanRole, StyledLine};
 use super::text::{field_line, verdict_symbol};
 use crate::inspect::Inspection;
@@ -22,54 +21,52 @@ pub struct PlatformOverview {
     schema: &'static str,
     /// The image.
     pub image: ImageReport,
-    /// `Fails` where anything is not what it says it is, `Unknown` where the image could not be read, `Ignored` for what
-    /// is no image, else `Runs`.
+    /// `Fails` if a platform has a mismatch, `Unknown` if the image could not be read, `Ignored` if it is not an image, and
+    /// otherwise `Runs`.
     pub verdict: Verdict,
-    /// Why there are none, where there are none.
+    /// Why there are no platforms, if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// One of each.
+    /// The platforms, in the order of the index.
     pub platforms: Vec<PlatformReport>,
 }
 
-/// One platform.
+/// One platform of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformReport {
-    /// The digest of its manifest.
+    /// The digest of the platform's manifest.
     pub digest: Digest,
-    /// What its config says; what the index says where that was not read.
+    /// The platform that the config declares, or that the index lists if the config was not read.
     pub platform: Platform,
-    /// What the index says, where it says something else.
+    /// The platform that the index lists, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listed_as: Option<Platform>,
-    /// The size of its layers as they are stored, in bytes, by the manifest; none where that was not read.
+    /// The size of the stored layers in bytes, by the manifest; absent if that was not read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// Its program.
+    /// The program.
     pub program: ProgramReport,
-    /// Whether program, config and index agree; none where that is not known.
+    /// Whether program, config and index agree; absent if that is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agrees: Option<bool>,
 }
 
 impl PlatformOverview {
-    /// Of this image; `inspections` are `None` where programs were not to be looked at.
+    /// Creates the overview of an image; `inspections` is `None` if the inspection of programs is disabled.
     #[must_use]
     pub fn new(reference: &str, image: &Image, inspections: Option<&[Inspection]>) -> Self {
+        let report = |entry: &IndexEntry| match &entry.child {
+            IndexChild::Read(single) => PlatformReport::new(single, Some(&entry.platform), inspections),
+            IndexChild::Unavailable(reason) => PlatformReport::new_unread(entry, reason),
+            IndexChild::NotRead => PlatformReport::new_unread(entry, "it was not read"),
+        };
         let (platforms, reason) = match &image.content {
             ImageContent::Single(single) => (vec![PlatformReport::new(single, None, inspections)], None),
-            ImageContent::Index(entries) => {
-                let face = |entry: &IndexEntry| match &entry.child {
-                    IndexChild::Read(single) => PlatformReport::new(single, Some(&entry.platform), inspections),
-                    IndexChild::Unavailable(reason) => PlatformReport::new_unread(entry, reason),
-                    IndexChild::NotRead => PlatformReport::new_unread(entry, "it was not read"),
-                };
-                (entries.iter().map(face).collect(), None)
-            }
+            ImageContent::Index(entries) => (entries.iter().map(report).collect(), None),
             ImageContent::Unreadable(reason) => (Vec::new(), Some(reason.clone())),
-            ImageContent::Artifact(kind) => (Vec::new(), Some(format!("it is no image but `{kind}`"))),
-            ImageContent::Attestation => (Vec::new(), Some("it is an attestation".to_owned())),
+            ImageContent::Artifact(kind) => (Vec::new(), Some(format!("not an image: `{kind}`"))),
+            ImageContent::Attestation => (Vec::new(), Some("not an image: an attestation".to_owned())),
         };
         let verdict = match &image.content {
             ImageContent::Unreadable(_) => Verdict::Unknown,
@@ -81,21 +78,21 @@ impl PlatformOverview {
         Self { schema: "ecr-preflight/platforms/1", image, verdict, reason, platforms }
     }
 
-    /// As a table, below what it is about.
+    /// The overview as a table.
     #[must_use]
     pub fn lines(&self) -> Vec<StyledLine> {
-        let false_ones = self.platforms.iter().filter(|platform| platform.agrees == Some(false)).count();
+        let mismatches = self.platforms.iter().filter(|platform| platform.agrees == Some(false)).count();
         let count = match self.platforms.len() {
             1 => "1 platform".to_owned(),
             count => format!("{count} platforms"),
         };
-        let said = match (&self.reason, false_ones) {
+        let summary = match (&self.reason, mismatches) {
             (Some(reason), _) => reason.clone(),
             (None, 0) => count,
-            (None, 1) => format!("{count}, 1 not what it says it is"),
-            (None, more) => format!("{count}, {more} not what they say they are"),
+            (None, 1) => format!("{count}, 1 mismatch"),
+            (None, mismatches) => format!("{count}, {mismatches} mismatches"),
         };
-        let headline = format!("{}: {said}", self.image.reference);
+        let headline = format!("{}: {summary}", self.image.reference);
         let mut lines = vec![
             StyledLine::wrapping(2).with_span(SpanRole::Verdict(self.verdict), headline),
             StyledLine::unbroken(),
@@ -106,23 +103,21 @@ impl PlatformOverview {
             return lines;
         }
         let rows: Vec<[String; 2]> = self.platforms.iter().map(PlatformReport::cells).collect();
-        let widest = |at: usize, title: &str| {
-            rows.iter().map(|row| row[at].chars().count()).chain([title.len()]).max().unwrap_or_default()
+        let width = |column: usize, title: &str| {
+            rows.iter().map(|row| row[column].chars().count()).chain([title.len()]).max().unwrap_or_default()
         };
-        let (label, size) = (widest(0, "PLATFORM"), widest(1, "LAYERS"));
-        let hang = 2 + label + 2 + size + 2;
-        let head = format!("  {:label$}  {:>size$}  PROGRAM", "PLATFORM", "LAYERS");
-        lines.extend([StyledLine::unbroken(), StyledLine::unbroken().with_span(SpanRole::FieldName, head)]);
-        for (platform, [named, stored]) in self.platforms.iter().zip(&rows) {
+        let (first, second) = (width(0, "PLATFORM"), width(1, "LAYERS"));
+        let header = format!("  {:first$}  {:>second$}  PROGRAM", "PLATFORM", "LAYERS");
+        lines.extend([StyledLine::unbroken(), StyledLine::unbroken().with_span(SpanRole::FieldName, header)]);
+        for (platform, [name, size]) in self.platforms.iter().zip(&rows) {
             let verdict = platform.verdict();
-            let row = StyledLine::wrapping(hang).with_span(SpanRole::Verdict(verdict), verdict_symbol(verdict));
-            lines.push(
-                row.with_text(format!(" {named:label$}  {stored:>size$}  ")).with_text(platform.program.describe()),
-            );
+            let row = StyledLine::wrapping(2 + first + 2 + second + 2)
+                .with_span(SpanRole::Verdict(verdict), verdict_symbol(verdict))
+                .with_text(format!(" {name:first$}  {size:>second$}  {}", platform.program.describe()));
+            lines.push(row);
             if let Some(listed) = &platform.listed_as {
-                lines.push(
-                    StyledLine::wrapping(4).with_span(SpanRole::FieldName, format!("  the index lists it as {listed}")),
-                );
+                let note = format!("  the index lists it as {listed}");
+                lines.push(StyledLine::wrapping(4).with_span(SpanRole::FieldName, note));
             }
         }
         lines
@@ -135,15 +130,17 @@ impl PlatformReport {
         let program = match (inspection, inspections) {
             (Some(inspection), _) => ProgramReport::new(inspection),
             (None, Some(_)) => ProgramReport::not_inspected(&format!("it is for {}", single.platform.os())),
-            (None, None) => ProgramReport::not_inspected("that is turned off"),
+            (None, None) => ProgramReport::not_inspected("disabled by PREFLIGHT_INSPECT or --no-exec"),
         };
-        let listed_as = listed.filter(|listed| **listed != single.platform).cloned();
-        let is_listed_right = !listed.is_some_and(|listed| listed.contradicts(&single.platform));
-        let of_program = program.matches_platform(&single.platform);
-        let agrees = if is_listed_right { of_program } else { Some(false) };
-        let bytes = single.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
-        let (digest, platform) = (single.digest.clone(), single.platform.clone());
-        Self { digest, platform, listed_as, bytes: Some(bytes), program, agrees }
+        let is_listed_correctly = !listed.is_some_and(|listed| listed.contradicts(&single.platform));
+        Self {
+            digest: single.digest.clone(),
+            platform: single.platform.clone(),
+            listed_as: listed.filter(|listed| **listed != single.platform).cloned(),
+            bytes: Some(single.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add)),
+            agrees: if is_listed_correctly { program.matches_platform(&single.platform) } else { Some(false) },
+            program,
+        }
     }
 
     fn new_unread(entry: &IndexEntry, reason: &str) -> Self {
@@ -152,17 +149,53 @@ impl PlatformReport {
         Self { digest, platform, listed_as: None, bytes: None, program, agrees: None }
     }
 
-    /// How its sign is chosen.
+    /// The verdict whose symbol the row shows.
     fn verdict(&self) -> Verdict {
         match (self.agrees, self.program.outcome) {
             (Some(false), _) => Verdict::Fails,
             (Some(true), _) => Verdict::Runs,
-            (None, ProgramOutcome::NotLookedAt) => Verdict::Ignored,
+            (None, ProgramOutcome::NotInspected) => Verdict::Ignored,
             (None, _) => Verdict::Unknown,
         }
     }
 
     fn cells(&self) -> [String; 2] {
         [self.platform.to_string(), self.bytes.map_or_else(|| "?".to_owned(), format_size)]
+    }
+}
+
+/// A number of bytes as registries show it: with a decimal unit.
+#[allow(clippy::cast_precision_loss, reason = "one decimal is shown")]
+fn format_size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut size = bytes as f64 / 1000.0;
+    let mut unit = 0;
+    while size >= 999.95 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::format_size;
+
+    #[test]
+    fn size_has_one_decimal_and_a_unit() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (52_428_800, "52.4 MB"),
+            (u64::MAX, "18446.7 PB"),
+        ] {
+            assert_eq!(format_size(bytes), text);
+        }
     }
 }

@@ -1,64 +1,59 @@
-//! What a program of an image is made for, and what led to it.
-//!
-//! Does not say whether it starts anywhere.
+//! What the program of an image is built for, and what leads to it.
 
 use serde::Serialize;
 
-use super::exec_report::{MAX_CHAIN, MAX_REASON, TIMED_OUT};
-use crate::exec::{DetectedProgram, ElfMachine, ExecOutcome};
-use crate::inspect::{Inspection, InspectionOutcome};
+use super::exec_report::{MAX_CHAIN, MAX_REASON};
+use crate::elf::ElfMachine;
+use crate::exec::{DetectedProgram, ExecOutcome};
+use crate::inspect::Inspection;
 use crate::platform::Platform;
 use crate::text::sanitize;
-use crate::verdict;
+use crate::verdict::detect_exec_fault;
 
-/// What the last program is that is certain to start.
+/// The last program that is certain to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProgramReport {
-    /// Whether it is known.
+    /// Whether it is known what the program is built for.
     pub outcome: ProgramOutcome,
-    /// What it is made for.
+    /// The platform that the program is built for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
-    /// What is started on the way: wrappers, scripts and what interprets them, the program. No loaders.
+    /// What is started on the way: wrappers, scripts and their interpreters, the program. No loaders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
-    /// Why it is not known.
+    /// Why the platform is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// Whether it is known what a program is made for.
+/// Whether it is known what a program is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names say it")]
+#[allow(missing_docs, reason = "the names explain themselves")]
 pub enum ProgramOutcome {
     Known,
     Unknown,
-    NotLookedAt,
+    NotInspected,
 }
 
 impl ProgramReport {
     pub(super) fn new(inspection: &Inspection) -> Self {
-        let text = |path: &Vec<u8>| sanitize(&String::from_utf8_lossy(path), MAX_REASON);
-        let (launches, last) = match &inspection.outcome {
-            InspectionOutcome::Undetermined(reason)
-            | InspectionOutcome::Unavailable(reason)
-            | InspectionOutcome::Unreadable(reason) => return Self::unknown(reason),
-            InspectionOutcome::TimedOut => return Self::unknown(TIMED_OUT),
-            InspectionOutcome::Launches(launches, _) => (launches, inspection.last_launch()),
-        };
+        if let Some(reason) = inspection.outcome.unknown_reason() {
+            return Self::unknown(reason);
+        }
+        let last = inspection.launches().last();
         if let Some(DetectedProgram { machine, .. }) = last.and_then(|launch| launch.program.as_ref()) {
-            let ways = launches.iter().filter_map(|launch| launch.program.as_ref()).flat_map(|made| &made.chain);
-            let platform = match machine {
+            let programs = inspection.launches().iter().filter_map(|launch| launch.program.as_ref());
+            let chain = programs.flat_map(|program| &program.chain);
+            let architecture = match machine {
                 ElfMachine::Named(name) => Platform::linux(name).architecture().to_owned(),
                 ElfMachine::Other(number) => format!("elf-{number}"),
             };
-            let chain = ways.map(text).take(MAX_CHAIN).collect();
             return Self {
                 outcome: ProgramOutcome::Known,
-                platform: Some(format!("linux/{platform}")),
-                chain,
+                platform: Some(format!("linux/{architecture}")),
+                chain: chain.map(|path| sanitize(&String::from_utf8_lossy(path), MAX_REASON)).take(MAX_CHAIN).collect(),
                 reason: None,
             };
         }
@@ -66,8 +61,8 @@ impl ProgramReport {
             ExecOutcome::Unknown { reason, .. } => Some(reason.to_string()),
             ExecOutcome::Starts { .. } | ExecOutcome::Fails { .. } => None,
         });
-        let fault = || verdict::fault_of(inspection, &inspection.platform, &[]).map(|fault| fault.evidence);
-        Self::unknown(&unknown.or_else(fault).unwrap_or_else(|| "it starts nothing that is known".to_owned()))
+        let fault = || detect_exec_fault(inspection, &inspection.platform, &[]).map(|fault| fault.evidence);
+        Self::unknown(&unknown.or_else(fault).unwrap_or_else(|| "no known program is started".to_owned()))
     }
 
     fn unknown(reason: &str) -> Self {
@@ -76,26 +71,27 @@ impl ProgramReport {
     }
 
     pub(super) fn not_inspected(reason: &str) -> Self {
-        Self { outcome: ProgramOutcome::NotLookedAt, ..Self::unknown(reason) }
+        Self { outcome: ProgramOutcome::NotInspected, ..Self::unknown(reason) }
     }
 
-    /// Whether it is made for what its label says. Variants of an architecture do not stand in headers.
-    pub(super) fn matches_platform(&self, label: &Platform) -> Option<bool> {
+    /// Whether the program is built for the declared platform; `None` if that is unknown. Headers of programs do not name
+    /// variants of an architecture.
+    pub(super) fn matches_platform(&self, declared: &Platform) -> Option<bool> {
         let (_, architecture) = self.platform.as_deref()?.split_once('/')?;
-        let is_narrow = matches!((label.architecture(), architecture), ("amd64", "386") | ("arm64", "arm"));
-        // Some hosts of a family start its programs of 32 bits.
-        (!label.architecture().is_empty() && !is_narrow).then(|| label.architecture() == architecture)
+        // Some hosts of an architecture start its 32-bit programs.
+        let is_32_bit = matches!((declared.architecture(), architecture), ("amd64", "386") | ("arm64", "arm"));
+        (!declared.architecture().is_empty() && !is_32_bit).then(|| declared.architecture() == architecture)
     }
 
-    /// What is said of it in a table.
+    /// The program in a table.
     pub(super) fn describe(&self) -> String {
         let reason = self.reason.as_deref().unwrap_or_default();
         match self.outcome {
             ProgramOutcome::Unknown => format!("unknown: {reason}"),
-            ProgramOutcome::NotLookedAt => format!("not looked at: {reason}"),
+            ProgramOutcome::NotInspected => format!("not inspected: {reason}"),
             ProgramOutcome::Known => {
-                let way: Vec<&str> = self.chain.iter().chain(&self.platform).map(String::as_str).collect();
-                way.join(" \u{2192} ")
+                let path: Vec<&str> = self.chain.iter().chain(&self.platform).map(String::as_str).collect();
+                path.join(" \u{2192} ")
             }
         }
     }

@@ -1,112 +1,92 @@
 //! The report as a custom notification of Amazon Q Developer in chat applications: the card in Slack.
 //!
-//! Does not know SNS. Limits and fields are those of "Custom notifications" in its administrator guide.
+//! Fields and limits are those of "Custom notifications using Amazon Q Developer in chat applications" in its
+//! administrator guide: <https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html>.
 
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Report;
+use super::model::{FaultReport, Remedy, Report};
 use super::text::{collect_remarks, collect_steps, format_declared_by, format_headline, verdict_symbol};
+use crate::event::ArrivalKind;
 use crate::verdict::Verdict;
 
-/// The longest title, description, step and keyword, in characters. Longer ones are not shown at all, so they are cut
-/// here.
+/// The longest title, description, step and keyword, in characters. Longer ones are not shown at all, so they are
+/// truncated here.
 const MAX_TITLE: usize = 250;
 const MAX_DESCRIPTION: usize = 8000;
 const MAX_STEP: usize = 350;
 const MAX_KEYWORD: usize = 75;
 
-/// As many steps as one reads.
+/// The most steps of a card: more are not read.
 const MAX_STEPS: usize = 8;
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SlackCard {
-    version: &'static str,
-    source: &'static str,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    id: String,
-    content: CardContent,
-    metadata: CardMetadata,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CardContent {
-    text_type: &'static str,
-    title: String,
-    description: String,
-    next_steps: Vec<String>,
-    keywords: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CardMetadata {
-    /// Notifications of one image are shown as one thread.
-    thread_id: String,
-    summary: String,
-    event_type: &'static str,
-    enable_custom_actions: bool,
-}
 
 /// The card, as the JSON that is sent.
 #[must_use]
 pub fn slack_card(report: &Report) -> Value {
-    let title = format!("{} {}", verdict_emoji(report.verdict), format_headline(report));
-    let digest = report.image.as_ref().map(|image| image.digest.to_string());
-    let asked = report.arrival.as_ref().and_then(|arrival| arrival.digest.as_ref()).map(ToString::to_string);
-    let card = SlackCard {
-        version: "1.0",
-        source: "custom",
-        id: report.arrival.as_ref().map(|arrival| arrival.event_id.clone()).unwrap_or_default(),
-        content: CardContent {
-            text_type: "client-markdown",
-            title: truncate(&escape_slack(&title), MAX_TITLE),
-            description: truncate(&format_description(report), MAX_DESCRIPTION),
-            next_steps: number_steps(report).into_iter().map(|step| step.text).collect(),
-            keywords: collect_keywords(report),
+    let headline = escape_slack(&format_headline(report));
+    let read_digest = report.image.as_ref().map(|image| &image.digest);
+    let digest = read_digest.or(report.arrival.as_ref().and_then(|arrival| arrival.digest.as_ref()));
+    let steps: Vec<String> = number_steps(report).into_iter().map(|step| step.text).collect();
+    let mut card = json!({
+        "version": "1.0",
+        "source": "custom",
+        "content": {
+            "textType": "client-markdown",
+            "title": truncate(&format!("{} {headline}", verdict_emoji(report.verdict)), MAX_TITLE),
+            "description": truncate(&format_description(report), MAX_DESCRIPTION),
+            "nextSteps": steps,
+            "keywords": collect_keywords(report),
         },
-        metadata: CardMetadata {
-            thread_id: digest.or(asked).unwrap_or_else(|| report.display_name()),
-            summary: truncate(&escape_slack(&format_headline(report)), MAX_TITLE),
-            event_type: report.verdict.as_str(),
-            enable_custom_actions: false,
+        "metadata": {
+            // Notifications with the same ID, that is about the same image, are shown as one thread.
+            "threadId": digest.map_or_else(|| report.display_name(), ToString::to_string),
+            "summary": truncate(&headline, MAX_TITLE),
+            "eventType": report.verdict.as_str(),
+            "enableCustomActions": false,
         },
-    };
-    serde_json::to_value(card).expect("a card holds nothing that JSON cannot")
+    });
+    if let Some(event_id) = report.arrival.as_ref().map(|arrival| &arrival.event_id).filter(|id| !id.is_empty()) {
+        card["id"] = event_id.as_str().into();
+    }
+    card
 }
 
 fn format_description(report: &Report) -> String {
     let mut lines = Vec::new();
     if let Some(image) = &report.image {
         let platforms: Vec<String> = image.platforms.iter().map(ToString::to_string).collect();
-        let made = if platforms.is_empty() { String::new() } else { format!(", made for *{}*", platforms.join(", ")) };
-        lines.push(format!("{} `{}`{made}", arrival_verb(report), escape_slack_code(&image.reference)));
+        let made_for =
+            if platforms.is_empty() { String::new() } else { format!(", made for *{}*", platforms.join(", ")) };
+        lines.push(format!("{} `{}`{made_for}", arrival_verb(report), escape_slack_code(&image.reference)));
         lines.push(format!("`{}`", image.digest));
     }
     for runtime in report.runtimes() {
         let title = escape_slack(&runtime.subject.title());
         lines.push(format!("\n{} *{title}*{}", verdict_symbol(runtime.verdict), format_declared_by(report, runtime)));
         for fault in &runtime.faults {
-            lines.push(format!("`{}` {}", fault.code.as_str(), escape_slack(&fault.evidence)));
+            lines.push(format!("{} {}", format_code(fault, report.docs_url.as_deref()), escape_slack(&fault.evidence)));
             if let Some(symptom) = &fault.symptom {
-                lines.push(format!("you would meet: `{}`", escape_slack_code(symptom)));
+                lines.push(format!("expected error: `{}`", escape_slack_code(symptom)));
             }
         }
         lines.extend(runtime.unknown.iter().map(|reason| escape_slack(reason)));
     }
-    let long: Vec<String> = number_steps(report).into_iter().filter_map(|step| step.command).collect();
-    if !long.is_empty() {
+    let long_commands: Vec<String> = number_steps(report).into_iter().filter_map(|step| step.long_command).collect();
+    if !long_commands.is_empty() {
         lines.push("\nThe commands that are too long for the steps below:".to_owned());
-        lines.extend(long);
+        lines.extend(long_commands);
     }
     lines.extend(collect_remarks(report).iter().map(|remark| format!("\n_{}_", escape_slack(remark))));
     lines.join("\n")
 }
 
+/// The code of a fault, as a link to its documentation if that has an address.
+fn format_code(fault: &FaultReport, docs_url: Option<&str>) -> String {
+    let code = fault.code.as_str();
+    docs_url.map_or_else(|| format!("`{code}`"), |url| slack_link(&fault.code.docs_link(url), code))
+}
+
 fn arrival_verb(report: &Report) -> &'static str {
-    use crate::event::ArrivalKind;
     match report.arrival.as_ref().map(|arrival| arrival.how) {
         Some(ArrivalKind::Push) => "Pushed:",
         Some(ArrivalKind::Replica) => "Replicated:",
@@ -115,24 +95,26 @@ fn arrival_verb(report: &Report) -> &'static str {
     }
 }
 
-/// A step, and its command where that is too long to stand in it.
+/// A step with its command, or with the command apart if it is too long.
 struct CardStep {
     text: String,
-    command: Option<String>,
+    long_command: Option<String>,
 }
 
-/// Numbered, since they are to be tried in this order. A command is never cut: half of one would be worse than none.
+/// The steps with numbers, because they are tried in this order. A command is never truncated: half a command would do
+/// harm.
 fn number_steps(report: &Report) -> Vec<CardStep> {
-    let step = |(number, (advice, command)): (usize, (String, Option<String>))| {
-        let advice = format!("{number}. {}", escape_slack(&advice));
-        let command = command.map(|command| format!("`{}`", escape_slack_code(&command)));
+    let step = |(number, remedy): (usize, &Remedy)| {
+        let advice = format!("{number}. {}", escape_slack(&remedy.advice));
+        let command = remedy.command.as_ref().map(|command| format!("`{}`", escape_slack_code(command)));
         match command {
             Some(command) if format!("{advice}: {command}").chars().count() <= MAX_STEP => {
-                CardStep { text: format!("{advice}: {command}"), command: None }
+                CardStep { text: format!("{advice}: {command}"), long_command: None }
             }
-            command => {
-                CardStep { text: truncate(&advice, MAX_STEP), command: command.map(|text| format!("{number}. {text}")) }
-            }
+            command => CardStep {
+                text: truncate(&advice, MAX_STEP),
+                long_command: command.map(|command| format!("{number}. {command}")),
+            },
         }
     };
     (1..).zip(collect_steps(report)).map(step).take(MAX_STEPS).collect()
@@ -156,20 +138,36 @@ fn verdict_emoji(verdict: Verdict) -> &'static str {
     }
 }
 
-/// As Slack wants its three control characters: <https://docs.slack.dev/messaging/formatting-message-text>.
+/// Escapes Slack's three control characters: <https://docs.slack.dev/messaging/formatting-message-text>.
 pub(crate) fn escape_slack(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The same for what stands between backticks, where a backtick of its own would end it.
+/// Escapes text between backticks, which a backtick would end.
 pub(crate) fn escape_slack_code(text: &str) -> String {
     escape_slack(&text.replace('`', "'"))
 }
 
-/// At most so many characters, the last of them an ellipsis where anything was cut.
-fn truncate(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
+/// A link in Slack's markup, `<address|text>`, which the card's `client-markdown` is. A `|` would end the address.
+fn slack_link(url: &str, text: &str) -> String {
+    format!("<{}|{}>", escape_slack(&url.replace('|', "%7C")), escape_slack(text))
+}
+
+/// At most this many characters, the last of them an ellipsis if the text was truncated.
+fn truncate(text: &str, max_chars: usize) -> String {
+    if text.chars().count() <= max_chars {
         return text.to_owned();
     }
-    text.chars().take(most - 1).chain(['\u{2026}']).collect()
+    text.chars().take(max_chars - 1).chain(['\u{2026}']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slack_link;
+
+    #[test]
+    fn link_escapes_address_and_text() {
+        let link = slack_link("https://docs.example/?a=1&b=<2>|3#exec-format", "exec-format");
+        assert_eq!(link, "<https://docs.example/?a=1&amp;b=&lt;2&gt;%7C3#exec-format|exec-format>");
+    }
 }

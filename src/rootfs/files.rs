@@ -1,14 +1,12 @@
-//! The root filesystem of an image, as names: what each path leads to, and of a file only what the kernel would look at.
-//!
-//! Does not read layers, and does not write anything to disk.
+//! A root filesystem in memory: what each path is, and of each file only the bytes that decide whether it starts.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use super::contents::FileContents;
-use super::unknown::UnknownReason;
+use super::error::UnknownReason;
 
-/// What a name stands for.
+/// What a path is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// A directory.
@@ -21,19 +19,27 @@ pub enum Node {
     Special(Permissions),
 }
 
-/// Whose it is, and who may do what with it.
+/// The owner and the permission bits of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Permissions {
-    /// The permission bits, of which the lower twelve count.
+    /// The permission bits. Only the lower twelve count.
     pub mode: u32,
-    /// The user's number.
+    /// The user ID.
     pub uid: u32,
-    /// The group's number.
+    /// The group ID.
     pub gid: u32,
 }
 
+impl Permissions {
+    /// Returns these permission bits for user 0 and group 0.
+    #[must_use]
+    pub const fn owned_by_root(mode: u32) -> Self {
+        Self { mode, uid: 0, gid: 0 }
+    }
+}
+
 impl Node {
-    /// How many bytes it takes beyond its own size.
+    /// Returns the bytes that the node needs beyond its own size.
     pub(crate) fn heap_size(&self) -> usize {
         match self {
             Self::File(_, contents) => contents.heap_size(),
@@ -43,15 +49,16 @@ impl Node {
     }
 }
 
-/// The root, which is there before any layer is.
-pub(crate) static ROOT_DIRECTORY: Node = Node::Directory(Permissions { mode: 0o755, uid: 0, gid: 0 });
+/// The root directory before any layer, and every directory that a container runtime creates.
+pub(crate) static DIRECTORY_755: Node = Node::Directory(Permissions::owned_by_root(0o755));
 
-/// Files by their names, as far as these are known.
+/// A file system that may be known only in part.
 pub trait FileTree: Debug {
-    /// What stands at a path that holds no links, dots or doubled slashes, nor a leading one; the root is the empty path.
+    /// Returns the node at a path without symbolic links, dots, doubled slashes and leading slash. The root is the empty
+    /// path.
     ///
     /// # Errors
-    /// Where it is not known yet.
+    /// The node is not known yet.
     fn get(&self, path: &[u8]) -> Result<Option<&Node>, UnknownReason>;
 }
 
@@ -61,34 +68,33 @@ impl FileTree for Rootfs {
     }
 }
 
-/// What a name takes. Of short names, most of it is what holds them.
+/// Returns the bytes that a path and its node need. For short paths, most of them are the map's own.
 fn entry_size(path: &[u8], node: &Node) -> usize {
     size_of::<(Vec<u8>, Node)>() + path.len() + node.heap_size()
 }
 
-/// A root filesystem. Paths are kept without a leading slash, in bytes, as tar has them; the root itself is the empty
-/// path and always there.
+/// A complete root filesystem. Paths are bytes without a leading slash, as in tar; the root is the empty path and always
+/// exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rootfs {
     nodes: BTreeMap<Vec<u8>, Node>,
-    /// The bytes of paths, targets and heads, and of what holds them.
     memory_size: usize,
 }
 
 impl Default for Rootfs {
     fn default() -> Self {
-        Self { nodes: BTreeMap::from([(Vec::new(), ROOT_DIRECTORY.clone())]), memory_size: 0 }
+        Self { nodes: BTreeMap::from([(Vec::new(), DIRECTORY_755.clone())]), memory_size: 0 }
     }
 }
 
 impl Rootfs {
-    /// What stands at a path that holds no links, dots or doubled slashes.
+    /// Returns the node at a path without symbolic links, dots and doubled slashes.
     #[must_use]
     pub fn get(&self, path: &[u8]) -> Option<&Node> {
         self.nodes.get(path)
     }
 
-    /// Puts a node at a path, in the place of what was there. What lies below it is kept only below a directory.
+    /// Sets the node at a path. Descendants of the old node stay only if the new one is a directory.
     pub fn insert(&mut self, path: Vec<u8>, node: Node) {
         if !matches!(node, Node::Directory(_)) {
             self.remove_descendants(&path);
@@ -98,12 +104,12 @@ impl Rootfs {
         self.nodes.insert(path, node);
     }
 
-    /// How many names there are, the root included.
+    /// Returns the number of paths, including the root.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// How many bytes names, targets and heads take, and what holds them; not the room that a map and an allocator leave.
+    /// Returns the bytes of paths, link targets, file contents and map entries, without the overhead of map and allocator.
     pub(crate) fn memory_size(&self) -> usize {
         self.memory_size
     }
@@ -114,7 +120,7 @@ impl Rootfs {
         }
     }
 
-    /// Removes a path and all that lies below it.
+    /// Removes a path and its descendants. The root itself stays.
     pub fn remove(&mut self, path: &[u8]) {
         self.remove_descendants(path);
         if !path.is_empty() {
@@ -122,23 +128,35 @@ impl Rootfs {
         }
     }
 
-    /// Removes all that lies below a directory.
+    /// Removes everything below a directory.
     pub fn remove_descendants(&mut self, path: &[u8]) {
-        let below: Vec<Vec<u8>> = self.descendants(path).map(|(path, _)| path.to_vec()).collect();
-        for path in below {
+        let descendants: Vec<Vec<u8>> = self.descendants(path).map(|(path, _)| path.to_vec()).collect();
+        for path in descendants {
             self.remove_node(&path);
         }
     }
 
-    /// All that lies below a directory, in the order of the paths.
+    /// Iterates over everything below a directory, in the order of the paths.
     pub fn descendants<'a>(&'a self, path: &[u8]) -> impl Iterator<Item = (&'a [u8], &'a Node)> + use<'a> {
         let prefix = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
-        let begins = prefix.clone();
+        let start = prefix.clone();
         self.nodes
-            .range(prefix..)
-            .take_while(move |(path, _)| path.starts_with(&begins))
+            .range(start..)
+            .take_while(move |(path, _)| path.starts_with(&prefix))
             .filter(|(path, _)| !path.is_empty())
             .map(|(path, node)| (path.as_slice(), node))
+    }
+}
+
+/// Nodes for unit tests, owned by root.
+#[cfg(test)]
+impl Node {
+    pub(crate) fn directory(mode: u32) -> Self {
+        Self::Directory(Permissions::owned_by_root(mode))
+    }
+
+    pub(crate) fn file(mode: u32, bytes: &[u8]) -> Self {
+        Self::File(Permissions::owned_by_root(mode), FileContents::from_bytes(bytes))
     }
 }
 
@@ -146,19 +164,15 @@ impl Rootfs {
 mod tests {
     use super::*;
 
-    fn directory() -> Node {
-        Node::Directory(Permissions { mode: 0o755, ..Permissions::default() })
-    }
-
     fn paths(rootfs: &Rootfs) -> Vec<String> {
         rootfs.descendants(b"").map(|(path, _)| String::from_utf8(path.to_vec()).unwrap()).collect()
     }
 
     #[test]
-    fn a_link_in_the_place_of_a_directory_takes_all_below_with_it() {
+    fn link_replaces_a_directory_and_its_descendants() {
         let mut rootfs = Rootfs::default();
         for path in ["a", "a/b", "a/b/c", "a.b", "ab"] {
-            rootfs.insert(path.into(), directory());
+            rootfs.insert(path.into(), Node::directory(0o755));
         }
         rootfs.insert(b"a".to_vec(), Node::Symlink(b"ab".to_vec()));
         assert_eq!(paths(&rootfs), ["a", "a.b", "ab"]);

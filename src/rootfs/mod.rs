@@ -1,16 +1,17 @@
-//! The files of an image as the kernel sees them: names, owners, heads of files, and path lookup.
+//! The files of an image as the kernel sees them: paths, permissions, the beginnings of files, and path lookup.
 
 mod contents;
+mod contents_collector;
 mod files;
-mod unknown;
+mod error;
 mod user;
 mod view;
 
-pub use contents::{ContentsCollector, FileContents, HEAD_SIZE};
-pub(crate) use contents::{MAX_LOADER_PATH, RangeContents};
-pub(crate) use files::ROOT_DIRECTORY;
+pub use contents::FileContents;
+pub(crate) use contents::{BINPRM_BUF_SIZE, RangeContents};
+pub use contents_collector::{ContentsCollector, HEAD_SIZE};
+pub use error::{ExecError, UnknownReason};
+pub(crate) use files::DIRECTORY_755;
 pub use files::{FileTree, Node, Permissions, Rootfs};
-pub(crate) use unknown::ExecError;
-pub use unknown::UnknownReason;
 pub use user::User;
 pub use view::FilesystemView;

@@ -1,31 +1,31 @@
-//! Who starts the program, and what that user may do: `generic_permission` in `fs/namei.c`.
+//! The user that starts the program, and what it may do: `generic_permission` in `fs/namei.c`.
 //!
-//! Does not know access control lists, nor a root without its capabilities, and does not read `/etc/passwd` or
-//! `/etc/group`: where a name or a further group decides, it cannot be told.
+//! `/etc/passwd` and `/etc/group` are not read: if a name or a supplementary group decides, the answer is unknown. Access
+//! control lists and a root without its capabilities are not modelled.
 
 use super::files::Permissions;
 
-/// A user, as far as it is known who that is; by default root.
+/// A user, as precisely as it is known. The default is root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum User {
-    /// By numbers.
+    /// User and groups by number.
     Exact {
-        /// The user's number. 0 is root, with the capabilities that container runtimes leave it (`CAP_DAC_OVERRIDE`).
+        /// The user ID. 0 is root with the capabilities that container runtimes grant (`CAP_DAC_OVERRIDE`).
         uid: u32,
-        /// The group's number.
+        /// The primary group ID.
         gid: u32,
-        /// Further groups.
+        /// The supplementary group IDs.
         supplementary_gids: Vec<u32>,
     },
-    /// By the user's number alone, as container engines start it: which groups it has, `/etc/passwd` and `/etc/group` say,
-    /// and whether it keeps root's capabilities for its first execve, the engine. Docker takes them away
-    /// (`SetCapabilities` in moby's `oci/oci.go`), containerd leaves them (`WithCapabilities` in `oci/spec_opts.go`), and
-    /// with `CAP_DAC_OVERRIDE` no bit keeps it out. So what it may is told, and of what it may not only what root may not.
+    /// A user ID alone. Container engines take the groups from `/etc/passwd` and `/etc/group`. For the first execve they
+    /// differ in root's capabilities: Docker drops them (`SetCapabilities` in moby's `oci/oci.go`), containerd keeps them
+    /// (`WithCapabilities` in `oci/spec_opts.go`), and with `CAP_DAC_OVERRIDE` no permission bit denies access. So access
+    /// can be granted for certain, but denied for certain only if root is denied too.
     Uid(u32),
-    /// By a name, which may be anybody's; likewise.
+    /// A user name, which may have any user ID. The same holds as for [`Self::Uid`].
     Named,
-    /// Somebody who is not root, as AWS Lambda has it: "Create a Lambda function using a container image" of its
-    /// developer guide, the default user with least privileges.
+    /// Any user except root, as on AWS Lambda: a default user with least privileges, by "Create a Lambda function using a
+    /// container image" in its developer guide.
     NonRoot,
 }
 
@@ -36,7 +36,7 @@ impl Default for User {
 }
 
 impl User {
-    /// As an image's configuration names it, with or without a group: `1000`, `nobody`, `app:app`; nothing is root.
+    /// Parses the user of an image's config, with or without a group: `1000`, `nobody`, `app:app`. An empty text is root.
     #[must_use]
     pub fn from_config(text: &str) -> Self {
         let name = text.split_once(':').map_or(text, |(user, _)| user);
@@ -48,45 +48,41 @@ impl User {
         }
     }
 
-    /// Whether it is root for certain.
+    /// Returns whether the user is certainly root.
     pub(crate) fn is_root(&self) -> bool {
         matches!(self, Self::Exact { uid: 0, .. } | Self::Uid(0))
     }
 
-    /// May it search this directory? Root may search any. Nothing where it cannot be told.
+    /// Returns whether the user may search a directory, or `None` if that is unknown. Root may search any.
     #[must_use]
     pub fn may_search(&self, directory: Permissions) -> Option<bool> {
         match self {
             _ if self.is_root() => Some(true),
-            Self::Uid(_) | Self::Named => self.has_permission_bit(directory).filter(|may| *may),
-            _ => self.has_permission_bit(directory),
+            Self::Uid(_) | Self::Named => self.has_execute_bit(directory).filter(|may| *may),
+            _ => self.has_execute_bit(directory),
         }
     }
 
-    /// May it execute this file? Root may if anybody may. Nothing where it cannot be told.
+    /// Returns whether the user may execute a file, or `None` if that is unknown. Root may if anyone may.
     #[must_use]
     pub fn may_execute(&self, file: Permissions) -> Option<bool> {
-        match self {
-            _ if self.is_root() || file.mode & 0o111 == 0 => Some(file.mode & 0o111 != 0),
-            Self::Uid(_) | Self::Named => self.has_permission_bit(file).filter(|may| *may),
-            _ => self.has_permission_bit(file),
-        }
+        if file.mode & 0o111 == 0 { Some(false) } else { self.may_search(file) }
     }
 
-    /// The first class that the user belongs to decides, even if a later one would grant more.
-    fn has_permission_bit(&self, owner: Permissions) -> Option<bool> {
-        let [own, group_bit, others] = [6, 3, 0].map(|shift| owner.mode >> shift & 0o1 != 0);
+    /// Returns the execute bit of the first class that the user belongs to, even if a later class would grant more.
+    fn has_execute_bit(&self, permissions: Permissions) -> Option<bool> {
+        let [owner, group, others] = [6, 3, 0].map(|shift| permissions.mode >> shift & 0o1 != 0);
         match self {
-            Self::Exact { uid: user, .. } | Self::Uid(user) if owner.uid == *user => Some(own),
-            Self::Exact { gid: group, supplementary_gids: groups, .. }
-                if owner.gid == *group || groups.contains(&owner.gid) =>
+            Self::Exact { uid, .. } | Self::Uid(uid) if permissions.uid == *uid => Some(owner),
+            Self::Exact { gid, supplementary_gids, .. }
+                if permissions.gid == *gid || supplementary_gids.contains(&permissions.gid) =>
             {
-                Some(group_bit)
+                Some(group)
             }
             Self::Exact { .. } => Some(others),
-            Self::NonRoot if owner.uid == 0 => (group_bit == others).then_some(others),
-            Self::Uid(_) => (group_bit == others).then_some(others),
-            Self::Named | Self::NonRoot => (own == group_bit && group_bit == others).then_some(others),
+            Self::NonRoot if permissions.uid == 0 => (group == others).then_some(others),
+            Self::Uid(_) => (group == others).then_some(others),
+            Self::Named | Self::NonRoot => (owner == group && group == others).then_some(others),
         }
     }
 }
@@ -96,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_class_that_a_user_belongs_to_decides() {
+    fn first_matching_class_decides() {
         let user = User::Exact { uid: 10, gid: 20, supplementary_gids: vec![30] };
         for (mode, owner, group, may) in [
             (0o100, 10, 0, true),
@@ -113,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_not_root_has_no_right_of_the_owner_root() {
+    fn non_root_user_has_no_owner_rights_on_roots_files() {
         for (mode, owner, may) in [
             (0o700, 0, Some(false)),
             (0o744, 0, Some(false)),
@@ -128,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn root_searches_everything_and_executes_what_anybody_may() {
+    fn root_searches_all_and_executes_what_anyone_may() {
         for root in [User::default(), User::Uid(0)] {
             for (mode, may) in [(0o666, false), (0o001, true), (0o010, true), (0o4000, false)] {
                 let file = Permissions { mode, uid: 5, gid: 5 };
@@ -138,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_class_is_not_known_all_that_are_possible_must_agree() {
+    fn all_possible_classes_must_agree() {
         let (number, name) = (User::Uid(10), User::Named);
         for (user, mode, owner, execute, search) in [
             (&number, 0o100, 10, Some(true), Some(true)),
@@ -151,7 +147,7 @@ mod tests {
             (&name, 0o111, 0, Some(true), Some(true)),
             (&name, 0o011, 0, None, None),
             (&name, 0o110, 10, None, None),
-            // Root may not execute it either, but search it.
+            // Root may search it, but not execute it either.
             (&name, 0o666, 0, Some(false), None),
         ] {
             let file = Permissions { mode, uid: owner, gid: 0 };
@@ -160,12 +156,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_of_a_number_or_a_name_holds_for_everybody_who_that_may_be() {
-        let everybody = [0, 10, 11].into_iter().flat_map(|user| {
+    fn certain_answers_hold_for_every_possible_user() {
+        let possible_users = [0, 10, 11].into_iter().flat_map(|user| {
             [(0, vec![]), (20, vec![]), (0, vec![20]), (9, vec![9])]
                 .map(|(group, groups)| (user, User::Exact { uid: user, gid: group, supplementary_gids: groups }))
         });
-        for (number, exact) in everybody {
+        for (number, exact) in possible_users {
             for (mode, owner, group) in (0..0o1000)
                 .flat_map(|mode| [(0, 0), (10, 20), (10, 0), (0, 20)].map(|(user, group)| (mode, user, group)))
             {
@@ -180,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_names_a_user_by_nothing_a_number_or_a_name() {
+    fn config_user_is_empty_a_number_or_a_name() {
         for (text, user) in [
             ("", User::default()),
             (":", User::default()),

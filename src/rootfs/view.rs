@@ -1,67 +1,72 @@
-//! What a path leads to, as `link_path_walk` in `fs/namei.c` walks it, confined to the root.
+//! Path lookup as in `link_path_walk` of `fs/namei.c`, confined to the root filesystem.
 //!
-//! Does not follow what may be mounted over, and does not know the rule for links in sticky directories
-//! (`fs.protected_symlinks`), which an image's own root never breaks.
+//! The rule for links in sticky directories (`fs.protected_symlinks`) is left out: an image's own root never breaks it.
 
 use std::collections::VecDeque;
 
-use super::files::{FileTree, Node, Permissions};
-use super::unknown::{ExecError, UnknownReason};
+use super::error::{ExecError, UnknownReason};
+use super::files::{DIRECTORY_755, FileTree, Node, Permissions};
 use super::user::User;
 use crate::errno::Errno;
+use crate::path::{split_parent, to_absolute};
 
-/// A component takes no more bytes than this: `NAME_MAX`.
+/// The longest component of a path, in bytes: `NAME_MAX` in `include/uapi/linux/limits.h`.
 const NAME_MAX: usize = 255;
-/// So many links are followed for one path: `MAXSYMLINKS` in `include/linux/namei.h`.
+/// The number of symbolic links that are followed for one path: `MAXSYMLINKS` in `include/linux/namei.h`.
 const MAXSYMLINKS: u32 = 40;
 
-/// Where paths are looked up, and by whom.
+/// A file system as a process sees it.
 #[derive(Debug, Clone)]
 pub struct FilesystemView<'a> {
     /// The files.
     pub files: &'a dyn FileTree,
-    /// The working directory, without a leading slash, links or dots; none while it is not known. Where it is missing,
-    /// container runtimes make it.
+    /// The working directory, without leading slash, links and dots; `None` while it is unknown. Container runtimes create
+    /// it if it is missing.
     pub working_directory: Option<Vec<u8>>,
-    /// Who looks.
+    /// The user of the process.
     pub user: User,
-    /// What may be mounted over at run time, in the same form as the working directory.
+    /// Paths that may be mounted over at run time, in the same form as the working directory.
     pub mounts: Vec<Vec<u8>>,
 }
 
-/// What a path led to.
+/// A path with all links followed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ResolvedPath<'a> {
-    /// Its place, without a leading slash, links or dots.
+    /// The path without leading slash, links and dots.
     pub(crate) path: Vec<u8>,
     pub(crate) node: &'a Node,
 }
 
-/// The names that a path is made of.
+/// Returns the components of a path. Unlike [`crate::path::components`] it keeps `.`, which needs a directory before it.
 fn split_components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
 }
 
 impl<'a> FilesystemView<'a> {
-    /// Follows a path to its end, links included.
+    /// Returns the view of root in the root directory, without mounts.
+    #[must_use]
+    pub fn new(files: &'a dyn FileTree) -> Self {
+        Self { files, working_directory: Some(Vec::new()), user: User::default(), mounts: Vec::new() }
+    }
+
+    /// Follows a path to its node, including all links.
     pub(crate) fn resolve(&self, path: &[u8]) -> Result<ResolvedPath<'a>, ExecError> {
-        let unread = || UnknownReason::LayerNotRead(path.to_vec());
         let start = if path.starts_with(b"/") { Some(Vec::new()) } else { self.working_directory.clone() };
-        let mut place = start.ok_or_else(unread)?;
+        let mut place = start.ok_or_else(|| UnknownReason::LayerNotRead(path.to_vec()))?;
         let mut names: VecDeque<&[u8]> = split_components(path).collect();
-        let mut directory_wanted = path.ends_with(b"/");
+        let mut needs_directory = path.ends_with(b"/");
         let mut links = 0;
         let mut node = self.node_at(&place)?.ok_or(Errno::NoEntry)?;
         while let Some(name) = names.pop_front() {
-            let Node::Directory(owner) = node else { return Err(Errno::NotDirectory.into()) };
-            match self.user.may_search(*owner) {
+            let Node::Directory(permissions) = node else { return Err(Errno::NotDirectory.into()) };
+            match self.user.may_search(*permissions) {
                 Some(true) => {}
                 Some(false) => return Err(Errno::Access.into()),
-                None => return Err(UnknownReason::UserPermission([b"/", place.as_slice()].concat()).into()),
+                None => return Err(UnknownReason::UserPermission(to_absolute(&place)).into()),
             }
             let next = match name {
                 b"." => continue,
-                b".." => place[..place.iter().rposition(|byte| *byte == b'/').unwrap_or(0)].to_vec(),
+                b".." => split_parent(&place).0.to_vec(),
                 name if name.len() > NAME_MAX => return Err(Errno::NameTooLong.into()),
                 name if place.is_empty() => name.to_vec(),
                 name => [&place, b"/".as_slice(), name].concat(),
@@ -75,39 +80,37 @@ impl<'a> FilesystemView<'a> {
             if links > MAXSYMLINKS {
                 return Err(Errno::Loop.into());
             }
-            directory_wanted |= names.is_empty() && target.ends_with(b"/");
+            needs_directory |= names.is_empty() && target.ends_with(b"/");
             if target.starts_with(b"/") {
                 place.clear();
             }
             split_components(target).rev().for_each(|name| names.push_front(name));
             node = self.node_at(&place)?.ok_or(Errno::NoEntry)?;
         }
-        if directory_wanted && !matches!(node, Node::Directory(_)) {
+        if needs_directory && !matches!(node, Node::Directory(_)) {
             return Err(Errno::NotDirectory.into());
         }
         Ok(ResolvedPath { path: place, node })
     }
 
-    /// Whether the user may execute a file that was found.
+    /// Returns whether the user may execute the file at a resolved path.
     pub(crate) fn may_execute(&self, place: &[u8], file: Permissions) -> Result<bool, ExecError> {
         let may = self.user.may_execute(file);
-        may.ok_or_else(|| UnknownReason::UserPermission([b"/", place].concat()).into())
+        may.ok_or_else(|| UnknownReason::UserPermission(to_absolute(place)).into())
     }
 
-    /// What stands at a place.
+    /// Returns the node at a resolved path. Container runtimes create the working directory and the mount points, with the
+    /// directories above them.
     fn node_at(&self, place: &[u8]) -> Result<Option<&'a Node>, ExecError> {
-        /// As a container runtime makes a working directory, and the directories above a mount.
-        static CREATED_DIRECTORY: Node = Node::Directory(Permissions { mode: 0o755, uid: 0, gid: 0 });
         if let Some(mount) = self.mounts.iter().find(|mount| is_at_or_below(place, mount)) {
-            return Err(UnknownReason::MountPoint([b"/", mount.as_slice()].concat()).into());
+            return Err(UnknownReason::MountPoint(to_absolute(mount)).into());
         }
-        let leads_to = |directory: &Vec<u8>| is_at_or_below(directory, place);
-        let is_made = || self.working_directory.iter().chain(&self.mounts).any(leads_to);
-        Ok(self.files.get(place)?.or_else(|| is_made().then_some(&CREATED_DIRECTORY)))
+        let is_created =
+            || self.working_directory.iter().chain(&self.mounts).any(|directory| is_at_or_below(directory, place));
+        Ok(self.files.get(place)?.or_else(|| is_created().then_some(&DIRECTORY_755)))
     }
 }
 
-/// Whether a place is this directory or lies below it.
 fn is_at_or_below(place: &[u8], directory: &[u8]) -> bool {
     let below = place.strip_prefix(directory);
     directory.is_empty() || below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
@@ -116,17 +119,15 @@ fn is_at_or_below(place: &[u8], directory: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::contents::FileContents;
     use crate::rootfs::files::Rootfs;
 
     fn rootfs() -> Rootfs {
         let mut rootfs = Rootfs::default();
         let mut put = |path: &str, node: Node| rootfs.insert(path.into(), node);
-        let open = Permissions { mode: 0o755, ..Permissions::default() };
-        put("usr", Node::Directory(open));
-        put("usr/bin", Node::Directory(open));
-        put("usr/bin/sh", Node::File(open, FileContents::default()));
-        put("closed", Node::Directory(Permissions { mode: 0o700, ..Permissions::default() }));
+        put("usr", Node::directory(0o755));
+        put("usr/bin", Node::directory(0o755));
+        put("usr/bin/sh", Node::file(0o755, b""));
+        put("closed", Node::directory(0o700));
         for (link, target) in [
             ("bin", "usr/bin"),
             ("usr/up", "../../../usr/bin/sh"),
@@ -143,15 +144,14 @@ mod tests {
 
     fn view(rootfs: &Rootfs) -> FilesystemView<'_> {
         FilesystemView {
-            files: rootfs,
             working_directory: Some(b"usr".to_vec()),
-            user: User::default(),
             mounts: vec![b"proc".to_vec()],
+            ..FilesystemView::new(rootfs)
         }
     }
 
     #[test]
-    fn paths_lead_through_links_and_never_out_of_the_root() {
+    fn resolve_follows_links_within_the_root() {
         let rootfs = rootfs();
         for (path, place) in [
             ("/bin/sh", "usr/bin/sh"),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_lead_nowhere_say_why() {
+    fn resolve_fails_with_the_kernels_error() {
         let rootfs = rootfs();
         let long = format!("/{}", "a".repeat(256));
         for (path, errno) in [
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_searched_only_by_whom_it_lets() {
+    fn resolve_needs_search_permission() {
         let rootfs = rootfs();
         let mut view = view(&rootfs);
         assert_eq!(view.resolve(b"/closed/none"), Err(Errno::NoEntry.into()));
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_mounted_over_is_unknown_and_a_missing_working_directory_is_made() {
+    fn mounts_are_unknown_and_working_directory_is_created() {
         let rootfs = rootfs();
         let mut view = view(&rootfs);
         for path in ["/proc", "/proc/self/exe", "../proc/x"] {

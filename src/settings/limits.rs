@@ -1,93 +1,92 @@
-//! How much of a layer is read, and how much of it is remembered.
-//!
-//! Does not know time: a deadline is kept by whoever hands over the bytes.
+//! Limits for reading layers. Layers are untrusted: everything that is read or kept in memory is bounded.
 
-/// The bounds of reading layers. A layer is hostile until it is read.
+/// Limits for reading layers. The time limit is [`super::InspectionLimits::timeout_seconds`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "a caller sets single bounds and takes the rest from the default")]
+#[allow(clippy::exhaustive_structs, reason = "callers set single limits and take the rest from the default")]
 pub struct LayerLimits {
-    /// The bytes of one layer, as stored and decompressed alike.
+    /// The bytes of one layer, both as stored and decompressed.
     pub bytes: u64,
-    /// How many times larger a layer may become, once it is larger than [`Limits::ratio_from`].
+    /// How many times larger a layer may become when it is decompressed to more than [`LayerLimits::ratio_from`] bytes.
     pub ratio: u64,
-    /// Up to this many decompressed bytes any ratio is taken.
+    /// The number of decompressed bytes up to which any ratio is accepted.
     pub ratio_from: u64,
-    /// The largest window of a zstd frame in bytes, which is memory.
+    /// The largest window of a zstd frame in bytes. The window is kept in memory.
     pub window: u64,
     /// The entries of one layer.
     pub entries: usize,
-    /// The names of a root filesystem, those that are implied included.
+    /// The names in a root filesystem, including parent directories without entries of their own.
     pub total_entries: usize,
-    /// The length of a path or a link's target in bytes, and of a path that links lead to.
+    /// The bytes of a path, of a link target, and of the path that a link resolves to.
     pub path: usize,
     /// The components of a path.
     pub depth: usize,
-    /// The bytes of names, link targets and heads of files that are kept of a layer, and likewise of a root filesystem.
+    /// The bytes of names, link targets and beginnings of files that are kept of one layer, and also of one root
+    /// filesystem.
     pub memory: usize,
-    /// The bytes of a record that describes the entry after it.
+    /// The bytes of a record that describes the next entry: a pax header or a GNU long name.
     pub record: u64,
 }
 
 impl Default for LayerLimits {
     fn default() -> Self {
         Self {
-            // At 120 MB/s, what the share of a processor inflates that a function of 512 MB is given, about a minute.
+            // About a minute at 120 MB/s, the rate at which the processor share of a 512 MB function decompresses gzip.
             bytes: 8 * 1024 * 1024 * 1024,
-            // Programs and text shrink to a third or a fifth, zeros by deflate to a thousandth at best.
+            // Programs and text compress to a third or a fifth, zeros by deflate to a thousandth at best.
             ratio: 200,
-            // A file of zeros, as databases preallocate them, is no bomb.
+            // A file of zeros, as databases preallocate them, is not malicious.
             ratio_from: 512 * 1024 * 1024,
-            // The most that `zstd --ultra -22` makes is 128 MiB, image builders 8 MiB (level 19 of the C library and
-            // the best of klauspost/compress); RFC 8878, 3.1.1.1.2, asks decoders for no less than 8 MiB.
+            // `zstd --ultra -22` uses up to 128 MiB, image builders 8 MiB (level 19 of the C library and the best level
+            // of klauspost/compress). RFC 8878, 3.1.1.1.2, recommends that decoders support at least 8 MiB.
             window: 32 * 1024 * 1024,
-            // Ten times a full Debian with its documentation; `node_modules` of large applications come near 300,000.
+            // Ten times a full Debian with its documentation; `node_modules` of large applications is close to 300,000.
             entries: 1_000_000,
             total_entries: 1_500_000,
-            // PATH_MAX in `include/uapi/linux/limits.h`, the closing NUL included: no runtime can unpack more.
+            // PATH_MAX in `include/uapi/linux/limits.h` without its NUL byte: container runtimes cannot unpack more.
             path: 4095,
-            // An eighth of what PATH_MAX holds; a deep `node_modules` has 40. It keeps 4,000 bytes from implying 2,000
+            // An eighth of what fits into PATH_MAX; a deep `node_modules` has 40. It prevents that 4,000 bytes imply 2,000
             // directories.
             depth: 256,
-            // 250,000 names of 80 bytes and 8,000 programs take 60 MiB; where a layer keeps its entries out of order, a
-            // tenth fewer.
+            // 250,000 names of 80 bytes and 8,000 programs need 60 MiB; a tenth fewer if the entries of a layer are not
+            // sorted.
             memory: 64 * 1024 * 1024,
-            // `maxSpecialFileSize` of Go's archive/tar, which containerd and Docker read layers with.
+            // `maxSpecialFileSize` of Go's archive/tar, with which containerd and Docker read layers.
             record: 1024 * 1024,
         }
     }
 }
 
-/// What was too much.
+/// The limit that a layer or an image exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LimitExceeded {
-    /// See [`Limits::bytes`].
+    /// See [`LayerLimits::bytes`].
     #[error("the layer is larger than {0} bytes")]
     Bytes(u64),
-    /// See [`Limits::ratio`].
+    /// See [`LayerLimits::ratio`].
     #[error("the layer decompresses to more than {0} times its size")]
     Ratio(u64),
-    /// See [`Limits::entries`].
+    /// See [`LayerLimits::entries`].
     #[error("the layer has more than {0} entries")]
     Entries(usize),
-    /// See [`Limits::entries_in_all`].
-    #[error("the layers make more than {0} names")]
+    /// See [`LayerLimits::total_entries`].
+    #[error("the layers have more than {0} names")]
     TotalEntries(usize),
-    /// See [`Limits::path`].
+    /// See [`LayerLimits::path`].
     #[error("a path or a link's target is longer than {0} bytes")]
     Path(usize),
-    /// See [`Limits::depth`].
+    /// See [`LayerLimits::depth`].
     #[error("a path has more than {0} components")]
     Depth(usize),
-    /// See [`Limits::kept`].
+    /// See [`LayerLimits::memory`].
     #[error("the names take more than {0} bytes")]
     Memory(usize),
-    /// See [`Limits::record`].
+    /// See [`LayerLimits::record`].
     #[error("a record of the archive is longer than {0} bytes")]
     Record(u64),
-    /// Whiteouts that go through the same names again and again.
-    #[error("the layer's whiteouts go through more than {0} names")]
+    /// The whiteouts of a layer visit too many names, for example by removing the same directories repeatedly.
+    #[error("the layer's whiteouts visit more than {0} names")]
     WhiteoutSteps(usize),
-    /// Links that lead through one another on the way to every entry.
-    #[error("the layer's entries lie behind links through more than {0} names")]
+    /// The links on the paths of a layer's entries visit too many names.
+    #[error("the links on the paths of the layer's entries visit more than {0} names")]
     LinkSteps(usize),
 }

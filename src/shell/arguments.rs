@@ -1,48 +1,47 @@
-//! What a shell is told by its own arguments: a string of commands, or a script.
+//! The arguments of a shell itself: options, then a command string or a script.
 //!
-//! Does not read either, and knows no login or interactive shell: these read further files first.
+//! Login and interactive shells are not followed, because they read further files first.
 
-use super::script::{are_safe_options, enables_nounset};
+use super::options::{are_safe_options, enables_nounset};
 
-/// What it is told.
+/// What a shell runs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ShellInvocation<'a> {
-    /// `-c`: a string, what are its arguments, and whether a variable that is not set ends it.
+    /// The string after `-c`, its arguments, and whether an unset variable ends it.
     CommandString(&'a [u8], &'a [Vec<u8>], bool),
-    /// A script, and what are its arguments.
+    /// A script and its arguments.
     Script(&'a [u8], &'a [Vec<u8>]),
 }
 
-/// What a shell with these arguments, its own name first, is told: POSIX XCU, "sh".
-pub(crate) fn parse_shell_arguments(argv: &[Vec<u8>], bash: bool) -> Option<ShellInvocation<'_>> {
+/// Parses the arguments of a shell, including `argv[0]`: POSIX XCU, "sh". Returns `None` for options that are not followed.
+pub(crate) fn parse_shell_arguments(argv: &[Vec<u8>], is_bash: bool) -> Option<ShellInvocation<'_>> {
     let mut rest = argv.get(1..)?;
-    let (mut string, mut strict) = (false, false);
+    let (mut is_string, mut is_strict) = (false, false);
     loop {
-        let (first, behind) = rest.split_first()?;
+        let (first, after) = rest.split_first()?;
         if first == b"--" {
-            rest = behind;
+            rest = after;
             break;
         }
         if !first.starts_with(b"-") && !first.starts_with(b"+") {
             break;
         }
         let letters: Vec<u8> = first.iter().copied().filter(|letter| *letter != b'c').collect();
-        let takes = usize::from(letters.contains(&b'o'));
+        let value_count = usize::from(letters.contains(&b'o'));
         let options: Vec<&[u8]> =
-            std::iter::once(letters.as_slice()).chain(behind.get(..takes)?.iter().map(Vec::as_slice)).collect();
-        let told_here = letters.len() < first.len();
-        if (told_here && first.starts_with(b"+")) || !(letters == b"-" && told_here || are_safe_options(&options, bash))
-        {
+            std::iter::once(letters.as_slice()).chain(after.get(..value_count)?.iter().map(Vec::as_slice)).collect();
+        let has_c = letters.len() < first.len();
+        if (has_c && first.starts_with(b"+")) || !(letters == b"-" && has_c || are_safe_options(&options, is_bash)) {
             return None;
         }
-        string |= told_here;
-        strict |= enables_nounset(&options);
-        rest = &behind[takes..];
+        is_string |= has_c;
+        is_strict |= enables_nounset(&options);
+        rest = &after[value_count..];
     }
     let (operand, arguments) = rest.split_first()?;
-    if string {
-        // The first argument is the name that the string has for itself.
-        return Some(ShellInvocation::CommandString(operand, arguments.get(1..).unwrap_or_default(), strict));
+    if is_string {
+        // The first argument is `$0` of the string.
+        return Some(ShellInvocation::CommandString(operand, arguments.get(1..).unwrap_or_default(), is_strict));
     }
     Some(ShellInvocation::Script(operand, arguments))
 }
@@ -56,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_and_scripts_behind_options() {
+    fn command_strings_and_scripts_after_options() {
         for (line, is_string, expected, arguments) in [
             ("sh -c app", true, "app", ""),
             ("sh -c app name x y", true, "app", "x y"),
@@ -83,24 +82,11 @@ mod tests {
     }
 
     #[test]
-    fn other_options_and_no_operand_are_not_followed() {
+    fn other_options_and_missing_operands_are_not_followed() {
         for line in [
-            "sh",
-            "sh -c",
-            "sh -e",
-            "sh -l -c app",
-            "sh -lc app",
-            "sh --login -c app",
-            "sh -i -c app",
-            "sh -s app",
-            "sh -n -c app",
-            "sh - app",
-            "sh +c app",
-            "sh -o",
-            "sh -o noexec -c app",
-            "sh -o pipefail -c app",
-            "sh -Ec app",
-            "sh --posix /entry",
+            "sh", "sh -c", "sh -e", "sh -l -c app", "sh -lc app", "sh --login -c app", "sh -i -c app", "sh -s app",
+            "sh -n -c app", "sh - app", "sh +c app", "sh -o", "sh -o noexec -c app", "sh -o pipefail -c app",
+            "sh -Ec app", "sh --posix /entry",
         ] {
             assert_eq!(parse_shell_arguments(&words(line), false), None, "{line}");
         }

@@ -1,18 +1,18 @@
-//! The words and operators of a shell's command string: POSIX XCU 2.3, "Token Recognition".
+//! Splits a shell's command string into words and operators: POSIX XCU 2.3, "Token Recognition".
 //!
-//! Does not expand anything, and gives up at whatever runs something by itself or begins anything but a simple command.
+//! Nothing is expanded. Syntax that runs another command or begins anything but a simple command is unsupported.
 
-use super::script::is_variable_name;
+use super::options::is_variable_name;
 
-/// One of them.
+/// A word or operator.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum ShellToken {
+pub(super) enum ShellToken {
     Word(ShellWord),
     /// `&&`.
     And,
     /// `;`.
     Semicolon,
-    /// `>` or `>>`, and the next word is a file's name; or `>&`, and it is a stream's number.
+    /// `>` or `>>` before the name of a file, or `>&` before the number of a stream.
     Redirection {
         to_file: bool,
     },
@@ -20,21 +20,21 @@ pub(crate) enum ShellToken {
 
 /// A word.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct ShellWord {
-    /// What it comes to, if it is written out.
-    pub(crate) literal: Option<Vec<u8>>,
-    /// The variable that it sets, where commands begin.
-    pub(crate) assigned_variable: Option<Vec<u8>>,
+pub(super) struct ShellWord {
+    /// The value of the word, unless it contains an expansion.
+    pub(super) literal: Option<Vec<u8>>,
+    /// The variable that the word assigns if it is before a command.
+    pub(super) assigned_variable: Option<Vec<u8>>,
 }
 
-/// A token could not be told.
+/// The text contains syntax that is not followed.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct UnsupportedSyntax;
+pub(super) struct UnsupportedSyntax;
 
 const WORD_DELIMITERS: &[u8] = b" \t\n;|&<>()";
 
-/// All tokens of a string.
-pub(crate) fn tokenize(mut rest: &[u8]) -> Result<Vec<ShellToken>, UnsupportedSyntax> {
+/// Splits a command string into its tokens.
+pub(super) fn tokenize(mut rest: &[u8]) -> Result<Vec<ShellToken>, UnsupportedSyntax> {
     let mut tokens = Vec::new();
     while let Some(first) = rest.first() {
         let (token, length) = match (first, rest.get(1)) {
@@ -43,13 +43,13 @@ pub(crate) fn tokenize(mut rest: &[u8]) -> Result<Vec<ShellToken>, UnsupportedSy
                 continue;
             }
             (b'&', Some(b'&')) => (ShellToken::And, 2),
-            // The end of a case, the substitution of a process, and what is read and may not be there.
+            // The end of a case, an input file that may be missing, and process substitution.
             (b';', Some(b';')) | (b'<', _) | (b'>', Some(b'(')) => return Err(UnsupportedSyntax),
             (b';', _) => (ShellToken::Semicolon, 1),
             (b'>', Some(b'&')) => (ShellToken::Redirection { to_file: false }, 2),
             (b'>', Some(b'>' | b'|')) => (ShellToken::Redirection { to_file: true }, 2),
             (b'>', _) => (ShellToken::Redirection { to_file: true }, 1),
-            // A number before a redirection belongs to it.
+            // A number before a redirection is part of it.
             (b'0'..=b'9', _) if redirection_number_length(rest) > 0 => {
                 rest = &rest[redirection_number_length(rest)..];
                 continue;
@@ -63,15 +63,15 @@ pub(crate) fn tokenize(mut rest: &[u8]) -> Result<Vec<ShellToken>, UnsupportedSy
     Ok(tokens)
 }
 
-/// How long the number is that stands right before a redirection.
+/// Returns the length of a number that a redirection follows directly, or 0.
 fn redirection_number_length(rest: &[u8]) -> usize {
     let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if matches!(rest.get(length), Some(b'<' | b'>')) { length } else { 0 }
 }
 
-/// A word and its length.
+/// Reads a word, and returns it with its length in the text.
 fn read_word(text: &[u8]) -> Result<(ShellWord, usize), UnsupportedSyntax> {
-    let (mut literal, mut is_literal, mut sets) = (Vec::new(), true, None);
+    let (mut literal, mut is_literal, mut assigned_variable) = (Vec::new(), true, None);
     let (mut at, mut in_double, mut has_quotes) = (0, false, false);
     while let Some(byte) = text.get(at) {
         at += 1;
@@ -98,9 +98,8 @@ fn read_word(text: &[u8]) -> Result<(ShellWord, usize), UnsupportedSyntax> {
                 at += expansion_length(&text[at..])?;
             }
             b'*' | b'?' | b'[' | b']' | b'~' | b'{' | b'}' | b'!' | b'^' if !in_double => is_literal = false,
-            b'=' if sets.is_none() && is_literal && !has_quotes && is_variable_name(&literal) => {
-                sets = Some(std::mem::take(&mut literal));
-                literal.clone_from(sets.as_ref().expect("it was set one line above"));
+            b'=' if assigned_variable.is_none() && is_literal && !has_quotes && is_variable_name(&literal) => {
+                assigned_variable = Some(literal.clone());
                 literal.push(b'=');
             }
             byte => literal.push(*byte),
@@ -109,10 +108,10 @@ fn read_word(text: &[u8]) -> Result<(ShellWord, usize), UnsupportedSyntax> {
     if in_double {
         return Err(UnsupportedSyntax);
     }
-    Ok((ShellWord { literal: is_literal.then_some(literal), assigned_variable: sets }, at))
+    Ok((ShellWord { literal: is_literal.then_some(literal), assigned_variable }, at))
 }
 
-/// The length of what follows a dollar sign: a variable that runs nothing.
+/// Returns the length of a variable after its dollar sign, if its expansion runs no command.
 fn expansion_length(text: &[u8]) -> Result<usize, UnsupportedSyntax> {
     match text.first() {
         Some(b'(' | b'\'' | b'"' | b'[') => Err(UnsupportedSyntax),
@@ -129,21 +128,21 @@ fn expansion_length(text: &[u8]) -> Result<usize, UnsupportedSyntax> {
 mod tests {
     use super::*;
 
-    fn told(string: &str) -> Option<String> {
+    fn tokens(string: &str) -> Option<String> {
         let word = |token: &ShellToken| match token {
             ShellToken::And => "&&".to_owned(),
             ShellToken::Semicolon => ";".to_owned(),
             ShellToken::Redirection { .. } => ">".to_owned(),
             ShellToken::Word(ShellWord { literal: None, .. }) => "?".to_owned(),
-            ShellToken::Word(ShellWord { literal: Some(literal), assigned_variable: sets }) => {
-                format!("{}{}", String::from_utf8_lossy(literal), if sets.is_some() { "!" } else { "" })
+            ShellToken::Word(ShellWord { literal: Some(literal), assigned_variable }) => {
+                format!("{}{}", String::from_utf8_lossy(literal), if assigned_variable.is_some() { "!" } else { "" })
             }
         };
         tokenize(string.as_bytes()).ok().map(|tokens| tokens.iter().map(word).collect::<Vec<_>>().join("|"))
     }
 
     #[test]
-    fn words_and_operators() {
+    fn words_and_operators_are_split() {
         for (string, expected) in [
             ("/app  --flag=x\ty", "/app|--flag=x|y"),
             ("'a b'\"c d\"e", "a bc de"),
@@ -155,37 +154,17 @@ mod tests {
             ("a#b", "a#b"),
             ("", ""),
         ] {
-            assert_eq!(told(string).as_deref(), Some(expected), "{string}");
+            assert_eq!(tokens(string).as_deref(), Some(expected), "{string}");
         }
     }
 
     #[test]
-    fn what_runs_something_or_is_no_simple_command_is_unclear() {
+    fn other_syntax_is_unsupported() {
         for string in [
-            "a | b",
-            "a || b",
-            "a & b",
-            "a &",
-            "(a)",
-            "a $(b)",
-            "a `b`",
-            "a \"$(b)\"",
-            "a <<E",
-            "a <b",
-            "a <(b)",
-            "a \\",
-            "a\nb",
-            "a 'b",
-            "a \"b",
-            "a # b",
-            "a ${b",
-            "a ${b:-$(c)}",
-            "a $'b'",
-            "a &>b",
-            "a ;; b",
-            "f() b",
+            "a | b", "a || b", "a & b", "a &", "(a)", "a $(b)", "a `b`", "a \"$(b)\"", "a <<E", "a <b", "a <(b)",
+            "a \\", "a\nb", "a 'b", "a \"b", "a # b", "a ${b", "a ${b:-$(c)}", "a $'b'", "a &>b", "a ;; b", "f() b",
         ] {
-            assert_eq!(told(string), None, "{string}");
+            assert_eq!(tokens(string), None, "{string}");
         }
     }
 }

@@ -1,75 +1,210 @@
-//! What can be wrong with an image.
-//!
-//! Does not find it.
+//! What can be wrong with an image, and the one table of fault codes: README, SARIF rules, HTML page and Slack card take
+//! their texts and links from it.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::exec::StartFailure;
 use crate::oci::BuildHint;
 use crate::platform::Platform;
 
-/// What is wrong. The codes are stable: they stand in metrics, filters and documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultCode {
-    /// A single image for another architecture.
-    WrongArchitecture,
-    /// An index without the platform.
-    PlatformMissing,
-    /// An image for another operating system.
-    WrongOs,
-    /// An index where the service takes none.
-    IndexRefused,
-    /// A kind of layer that the service does not take.
-    LayerFormatRefused,
-    /// A label that contradicts the program which is started.
-    PlatformMismatch,
-    /// An index entry that contradicts the config of its child.
-    DescriptorMismatch,
-    /// Two platforms of an index with the same files.
-    IdenticalLayers,
-    /// A tag that points at an attestation.
-    AttestationTagged,
-    /// A file that is nothing which the kernel starts.
-    ExecFormat,
-    /// A command that is not in the image.
-    ExecNotFound,
-    /// A script whose first line names what is not in the image.
-    ExecInterpreterMissing,
-    /// A file that its user may not execute.
-    ExecPermission,
-    /// A program whose loader is missing or not one for it.
-    ExecLoader,
-    /// A declaration of the intended runtime that names none.
-    InvalidDeclaration,
+/// What the documentation says about a fault code. The texts are Markdown, in lower case and without a full stop, except
+/// the fix, which is whole sentences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultInfo {
+    /// The stable name, which metrics, filters and documents use. It is also the anchor in the documentation.
+    pub name: &'static str,
+    /// The fault in a few words, without markup.
+    pub title: &'static str,
+    /// The fault in one phrase.
+    pub explanation: &'static str,
+    /// What fixes it in general.
+    pub fix: &'static str,
 }
 
-/// One thing that is wrong.
+/// Declares the codes with their table.
+macro_rules! fault_codes {
+    ($($code:ident { name: $name:literal, title: $title:literal, explanation: $explanation:literal, fix: $fix:expr, })*) => {
+        /// The kind of a fault.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum FaultCode {
+            $(#[doc = $explanation] $code,)*
+        }
+
+        impl FaultCode {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$code),*];
+
+            /// What the documentation says about the code.
+            #[must_use]
+            pub const fn info(self) -> FaultInfo {
+                match self {
+                    $(Self::$code => FaultInfo { name: $name, title: $title, explanation: $explanation, fix: $fix },)*
+                }
+            }
+        }
+    };
+}
+
+const BUILD_FOR_RUNTIME: &str = "Build the image for the runtime's platform: `docker buildx build --platform linux/amd64 …`, \
+                                 or `linux/arm64`. Or run it on a runtime of its own architecture.";
+
+fault_codes! {
+    WrongArchitecture {
+        name: "wrong-architecture",
+        title: "image built for another architecture",
+        explanation: "a single image for another architecture",
+        fix: BUILD_FOR_RUNTIME,
+    }
+    PlatformMissing {
+        name: "platform-missing",
+        title: "index without the runtime's platform",
+        explanation: "an index that lacks the required platform",
+        fix: BUILD_FOR_RUNTIME,
+    }
+    WrongOs {
+        name: "wrong-os",
+        title: "image built for another operating system",
+        explanation: "an image for another operating system",
+        fix: BUILD_FOR_RUNTIME,
+    }
+    IndexRefused {
+        name: "index-refused",
+        title: "index for a service that accepts only single images",
+        explanation: "an index for a service that accepts only single images (Lambda)",
+        fix: "Build a single image. `docker build` makes an index by default, to attach attestations: `docker buildx build \
+              --provenance=false --sbom=false --platform linux/amd64 …` does not.",
+    }
+    LayerFormatRefused {
+        name: "layer-format-refused",
+        title: "layer format that the service does not accept",
+        explanation: "layers in a format that the service does not accept",
+        fix: "Build with gzip layers: `--output type=image,compression=gzip,force-compression=true,…`. AWS Lambda does not \
+              accept uncompressed layers under Docker's media types.",
+    }
+    PlatformMismatch {
+        name: "platform-mismatch",
+        title: "declared platform contradicts the program",
+        explanation: "the declared platform and the program that starts are for different architectures",
+        fix: "Build every stage for the target platform: no `FROM --platform=$BUILDPLATFORM` in the last stage, no fixed \
+              GOARCH, no downloads for one architecture.",
+    }
+    DescriptorMismatch {
+        name: "descriptor-mismatch",
+        title: "index entry contradicts the config of its image",
+        explanation: "an index entry that contradicts the config of its image",
+        fix: "Build each platform separately, and let the builder write the index.",
+    }
+    IdenticalLayers {
+        name: "identical-layers",
+        title: "two architectures of an index have the same layers",
+        explanation: "two architectures of one index with the same layers; at most one of them can start",
+        fix: "Build each platform separately: no base image pinned to one platform, no fixed GOARCH.",
+    }
+    AttestationTagged {
+        name: "attestation-tagged",
+        title: "tag points at an attestation",
+        explanation: "a tag that points at an attestation, not at an image",
+        fix: "Push the image, or its index, under the tag.",
+    }
+    ExecFormat {
+        name: "exec-format",
+        title: "file that the kernel cannot execute",
+        explanation: "a file that the kernel cannot execute: empty, no `#!` line, or built for macOS or Windows",
+        fix: "Build the program for Linux as part of the image's own build. Begin scripts with `#!/bin/sh`.",
+    }
+    ExecNotFound {
+        name: "exec-not-found",
+        title: "command not found in the image",
+        explanation: "the command is not in the image, or not in any directory of `PATH`",
+        fix: "In the last stage of the Dockerfile, copy the program to the path that ENTRYPOINT or CMD names.",
+    }
+    ExecInterpreterMissing {
+        name: "exec-interpreter-missing",
+        title: "script interpreter not found in the image",
+        explanation: "the `#!` line names a file that is not in the image",
+        fix: "Install the interpreter. If the line ends with a carriage return (CRLF), save the script with Unix line \
+              endings: `sed -i 's/\\r$//' FILE`.",
+    }
+    ExecPermission {
+        name: "exec-permission",
+        title: "file not executable by the image's user",
+        explanation: "the image's user may not execute the file, its interpreter or its loader",
+        fix: "Set the permission in the Dockerfile: `COPY --chmod=755 …`, or `RUN chmod 755 FILE`.",
+    }
+    ExecLoader {
+        name: "exec-loader",
+        title: "dynamic loader missing or incompatible",
+        explanation: "the program's ELF loader is missing, or is not a loader for it",
+        fix: "Link the program statically, or use a base image with the C library that it was built against: a program for \
+              glibc does not start on Alpine, which has musl.",
+    }
+    InvalidDeclaration {
+        name: "invalid-declaration",
+        title: "declared runtime is unknown",
+        explanation: "a declaration that does not name a known runtime",
+        fix: "Declare one of: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64.",
+    }
+}
+
+impl FaultCode {
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.info().name
+    }
+
+    /// The code of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+
+    /// The address of the code's documentation, given that of the page with the fault table.
+    #[must_use]
+    pub fn docs_link(self, docs_url: &str) -> String {
+        format!("{docs_url}#{}", self.as_str())
+    }
+
+    /// Whether the fault is in the image's own entrypoint and command, which a task definition, a service or a function may
+    /// override.
+    #[must_use]
+    pub fn is_exec(self) -> bool {
+        self.as_str().starts_with("exec-")
+    }
+}
+
+impl Serialize for FaultCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One fault of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// What.
+    /// The kind of the fault.
     pub code: FaultCode,
-    /// The platform that the image claims where the fault lies, if one is concerned.
+    /// The declared platform of the faulty image, if the fault concerns one.
     pub platform: Option<Platform>,
-    /// What was seen, in one sentence without a full stop.
+    /// What was found, in one sentence without a full stop.
     pub evidence: String,
-    /// What was seen of the program, where one was looked at.
+    /// The program that does not start, if one was inspected.
     pub failed_program: Option<Box<FailedProgram>>,
 }
 
 /// A program that does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedProgram {
-    /// The path that the kernel, or whoever looks a command up, says it of.
+    /// The path that cannot be started or loaded.
     pub path: String,
-    /// The file that named it as its interpreter or loader, if one did.
+    /// The file that names it as its interpreter or loader, if one does.
     pub referrer: Option<String>,
-    /// Whether the container runtime itself was to start it, and not a program that it started.
+    /// Whether the container runtime starts it, not a program that was started before.
     pub is_entrypoint: bool,
-    /// The words that are printed, where they are known.
+    /// The error message that is printed, if it is known.
     pub message: Option<String>,
-    /// Why.
+    /// The cause.
     pub cause: StartFailure,
-    /// What the image's history tells of its build.
-    pub traces: Vec<BuildHint>,
+    /// What the image's history says about its build.
+    pub build_hints: Vec<BuildHint>,
 }

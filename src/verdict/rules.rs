@@ -1,114 +1,109 @@
 //! The rules: one image, or one entry of an index, against one runtime.
-//!
-//! Does not know who declared the runtime.
 
-use super::exec_faults;
-use super::identical_layers::have_identical_layers;
-use super::{FaultCode, Finding, Verdict};
+use super::exec_faults::{detect_exec_fault, find_inspection, may_be_data_image};
+use super::fault::{Fault, FaultCode};
+use super::finding::{Finding, Verdict};
 use crate::inspect::{Inspection, InspectionOutcome, InspectionTarget};
 use crate::oci::{Compression, IndexChild, IndexEntry, MediaTypeFamily, PlatformImage};
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime, Service};
 
+/// Pairs of architectures. Programs for the second start on the first, if the host allows it.
+const COMPATIBLE_ARCHITECTURES: [(&str, &str); 2] = [("amd64", "386"), ("arm64", "arm")];
+
 impl Finding {
     pub(super) fn reject_attestation(&mut self) {
-        let evidence = "the tag points at an attestation, which holds no program".to_owned();
+        let evidence = "the tag points at an attestation, which does not contain a program".to_owned();
         self.add_fault(FaultCode::AttestationTagged, None, evidence);
     }
 
-    /// A single image.
-    pub(super) fn check_single(&mut self, runtime: Runtime, single: &PlatformImage, seen: Option<&Inspection>) {
+    /// Checks a single image against a runtime.
+    pub(super) fn check_single(&mut self, runtime: Runtime, single: &PlatformImage, inspection: Option<&Inspection>) {
         let platform = &single.platform;
         let made_for = || format!("the image is made for {platform}, not {}", runtime.platform());
-        let starts = seen.and_then(Inspection::starts);
+        let starts = inspection.and_then(Inspection::starts);
         let is_other = platform.is_known() && platform.architecture() != runtime.profile().architecture;
         match (runtime.compatibility_with(platform), &single.config_error) {
-            (Compatibility::Compatible, _) => self.check_program(single, platform, seen),
+            (Compatibility::Compatible, _) => self.check_program(single, platform, inspection),
             (Compatibility::WrongOs, _) => self.add_fault(FaultCode::WrongOs, Some(platform), made_for()),
-            // A single image is started without a look at its label; so what starts there is no fault, but the label is.
+            // A single image is started whatever platform it declares. If its program starts, the declaration is the fault.
             (Compatibility::WrongArchitecture | Compatibility::Unknown(_), _) if starts == Some(true) && is_other => {
-                let evidence = format!("its label says {platform}, but its programs are for {}", runtime.platform());
+                let evidence =
+                    format!("the declared platform is {platform}, but its programs are for {}", runtime.platform());
                 self.add_fault(FaultCode::PlatformMismatch, Some(platform), evidence);
             }
             (Compatibility::WrongArchitecture, _) => {
                 self.add_fault(FaultCode::WrongArchitecture, Some(platform), made_for());
-                self.check_program(single, platform, seen);
-                // Of the same fault, the label is the evidence, and the program tells how it would show.
-                if let [.., label, program] = self.faults.as_mut_slice()
-                    && label.code == program.code
+                self.check_program(single, platform, inspection);
+                // If both are the same fault, the declared platform is the evidence, and the program has the symptom.
+                if let [.., declared, program] = self.faults.as_mut_slice()
+                    && declared.code == program.code
                 {
-                    label.failed_program = program.failed_program.take();
+                    declared.failed_program = program.failed_program.take();
                     self.faults.pop();
                 }
             }
-            // What kind of the same processor it needs, no program tells.
+            // A program does not show which variant of an architecture it needs.
             (Compatibility::Unknown(_), _) if starts == Some(false) || starts == Some(true) && !platform.is_known() => {
-                self.check_program(single, platform, seen);
+                self.check_program(single, platform, inspection);
             }
-            (Compatibility::Unknown(_), Some(reason)) => self.add_unknown(reason.clone()),
+            (Compatibility::Unknown(_), Some(reason)) => self.add_unknown(reason),
             (Compatibility::Unknown(reason), None) => {
-                self.add_unknown(format!("the image claims {platform}: {reason}"))
+                self.add_unknown(format!("the image declares {platform}: {reason}"));
             }
         }
         self.check_layer_formats(runtime, platform, single);
     }
 
-    /// What the image starts, as far as it was looked at.
-    fn check_program(&mut self, single: &PlatformImage, platform: &Platform, seen: Option<&Inspection>) {
-        if let Some(fault) =
-            seen.and_then(|seen| exec_faults::detect_exec_fault(seen, platform, &single.process.build_hints))
-        {
-            self.verdict = Verdict::Fails;
-            self.faults.push(fault);
+    /// Checks what the image starts, if it was inspected.
+    fn check_program(&mut self, single: &PlatformImage, platform: &Platform, inspection: Option<&Inspection>) {
+        if let Some(fault) = program_fault(single, platform, inspection) {
+            self.push_fault(fault);
         }
-        // What cannot be pulled does not start; whether it will ever be pulled is not known here.
-        if let (Some(InspectionOutcome::Unavailable(reason)), true) =
-            (seen.map(|seen| &seen.outcome), self.verdict != Verdict::Fails)
+        // An image that cannot be pulled does not start, but whether anybody will pull it is unknown.
+        if let Some(InspectionOutcome::Unavailable(reason)) = inspection.map(|inspection| &inspection.outcome)
+            && self.verdict != Verdict::Fails
         {
-            self.add_unknown(reason.clone());
+            self.add_unknown(reason);
         }
     }
 
-    /// The same where no runtime is declared, but for what an image that only holds data may well have.
+    /// Checks what an image without a declared runtime starts, except for faults that an image which only carries data
+    /// may have.
     pub(super) fn check_own_program(
         &mut self,
-        single: Option<&PlatformImage>,
+        single: &PlatformImage,
         platform: &Platform,
-        seen: Option<&Inspection>,
+        inspection: Option<&Inspection>,
     ) {
-        let Some(single) = single else { return };
-        let fault = seen.and_then(|seen| exec_faults::detect_exec_fault(seen, platform, &single.process.build_hints));
-        if let Some(fault) = fault.filter(|fault| !exec_faults::may_be_data_image(fault)) {
-            self.verdict = Verdict::Fails;
-            self.faults.push(fault);
+        if let Some(fault) = program_fault(single, platform, inspection).filter(|fault| !may_be_data_image(fault)) {
+            self.push_fault(fault);
         }
     }
 
-    /// The layer formats that a service refuses, as far as that is certain; where it depends on a version that is not
-    /// stated, it is unknown.
+    /// Checks for layer formats that the service rejects. If that depends on a version that is not declared, the result is
+    /// unknown.
     fn check_layer_formats(&mut self, runtime: Runtime, platform: &Platform, single: &PlatformImage) {
         let has = |compression| single.layers.iter().any(|layer| layer.compression == compression);
-        let service = runtime.profile().service;
-        match (service, single.family) {
+        match (runtime.profile().service, single.family) {
             // <https://github.com/aws/aws-sam-cli/issues/5834> and others: Lambda's `UnsupportedImageLayerDetected`.
             (Service::Lambda, MediaTypeFamily::Docker) if has(Compression::None) => {
                 let evidence = "it has an uncompressed layer under Docker's media types".to_owned();
                 self.add_fault(FaultCode::LayerFormatRefused, Some(platform), evidence);
             }
             (Service::Lambda | Service::AppRunner, _) if has(Compression::Zstd) => {
-                self.add_unknown("it has zstd layers, which this service is not documented to take".to_owned());
+                self.add_unknown("it has zstd layers, and the service is not documented to accept them");
             }
             // containerd knows Docker's type for zstd since 2.0 (containerd/containerd#9859); Podman and Docker
             // Engine without the containerd image store do not.
             (_, MediaTypeFamily::Docker) if has(Compression::Zstd) => {
-                self.add_unknown(
-                    "it has zstd layers under Docker's media types, which only newer hosts take".to_owned(),
-                );
+                self.add_unknown("it has zstd layers under Docker's media types, which only newer hosts accept");
             }
             _ => {}
         }
     }
 
+    /// Checks an index against one of the intended runtimes.
     pub(super) fn check_index(
         &mut self,
         runtime: Runtime,
@@ -116,102 +111,122 @@ impl Finding {
         entries: &[IndexEntry],
         inspections: &[Inspection],
     ) {
-        // A client takes the first that suits; the rest are alternatives.
-        if let Some(entry) =
-            entries.iter().find(|entry| runtime.compatibility_with(&entry.platform) == Compatibility::Compatible)
-        {
-            let single = entry.image();
-            let seen = single.and_then(|single| {
-                exec_faults::find_inspection(inspections, single, InspectionTarget::for_runtime(runtime))
-            });
-            return self.check_selected_entry(runtime, intended, entry, entries, seen);
+        let compatibility = |entry: &IndexEntry| runtime.compatibility_with(&entry.platform);
+        // A client pulls the first compatible entry.
+        if let Some(entry) = entries.iter().find(|entry| compatibility(entry) == Compatibility::Compatible) {
+            let target = InspectionTarget::for_runtime(runtime);
+            let inspection = entry.image().and_then(|single| find_inspection(inspections, single, target));
+            return self.check_selected_entry(runtime, intended, entry, entries, inspection);
         }
-        let perhaps =
-            entries.iter().find_map(|entry| match (runtime.compatibility_with(&entry.platform), &entry.child) {
-                (
-                    Compatibility::Unknown(_),
-                    IndexChild::Unavailable(reason)
-                    | IndexChild::Read(PlatformImage { config_error: Some(reason), .. }),
-                ) => Some(reason.clone()),
-                (Compatibility::Unknown(reason), _) => Some(format!("the index offers {}: {reason}", entry.platform)),
-                _ => None,
-            });
-        let other_os = |entry: &IndexEntry| runtime.compatibility_with(&entry.platform) == Compatibility::WrongOs;
-        if let Some(reason) = perhaps {
+        let unknown = entries.iter().find_map(|entry| match (compatibility(entry), &entry.child) {
+            (
+                Compatibility::Unknown(_),
+                IndexChild::Unavailable(reason) | IndexChild::Read(PlatformImage { config_error: Some(reason), .. }),
+            ) => Some(reason.clone()),
+            (Compatibility::Unknown(reason), _) => Some(format!("the index has {}: {reason}", entry.platform)),
+            _ => None,
+        });
+        if let Some(reason) = unknown {
             self.add_unknown(reason);
-        } else if !entries.is_empty() && entries.iter().all(other_os) {
-            let evidence = format!("the index holds {}, nothing for Linux", format_platforms(entries));
+        } else if !entries.is_empty() && entries.iter().all(|entry| compatibility(entry) == Compatibility::WrongOs) {
+            let evidence = format!("the index has {}, but nothing for Linux", format_platforms(entries));
             self.add_fault(FaultCode::WrongOs, Some(&entries[0].platform), evidence);
         } else {
-            let evidence = format!("the index holds {}, not {}", format_platforms(entries), runtime.platform());
+            let evidence = format!("the index has {}, but not {}", format_platforms(entries), runtime.platform());
             self.add_fault(FaultCode::PlatformMissing, None, evidence);
         }
     }
 
+    /// Checks the entry of an index that the runtime pulls.
     fn check_selected_entry(
         &mut self,
         runtime: Runtime,
         intended: &[Runtime],
         entry: &IndexEntry,
         entries: &[IndexEntry],
-        seen: Option<&Inspection>,
+        inspection: Option<&Inspection>,
     ) {
         match &entry.child {
             IndexChild::NotRead => {}
-            IndexChild::Unavailable(reason) => self.add_unknown(reason.clone()),
+            IndexChild::Unavailable(reason) => self.add_unknown(reason),
             IndexChild::Read(single) => {
-                // The index says what it is for, but not whether what it lists is an image.
-                single.config_error.iter().for_each(|reason| self.add_unknown(reason.clone()));
+                // The index names the platform, but only the config shows whether the entry is an image.
+                single.config_error.iter().for_each(|reason| self.add_unknown(reason));
                 self.check_descriptor(entry);
                 self.check_layer_formats(runtime, &entry.platform, single);
-                self.check_program(single, &entry.platform, seen);
+                self.check_program(single, &entry.platform, inspection);
             }
         }
-        // Only one of two platforms with the same files can be right, and which one is not known here. Where both are
-        // meant to run it is certain that one fails.
-        self.check_identical_layers(entry, entries, seen, |twin| {
-            intended.iter().any(|runtime| runtime.compatibility_with(twin) == Compatibility::Compatible)
+        // Only one of two platforms with the same layers can start, and which one is unknown. If both are intended, one of
+        // them certainly fails.
+        self.check_identical_layers(entry, entries, inspection, |other| {
+            intended.iter().any(|runtime| runtime.compatibility_with(other) == Compatibility::Compatible)
         });
     }
 
-    /// The index entry against the config of its child.
+    /// Checks an index entry against the config of its image.
     pub(super) fn check_descriptor(&mut self, entry: &IndexEntry) {
         let Some(single) = entry.image() else { return };
-        if entry.platform.contradicts(&single.platform) {
-            let IndexEntry { platform, digest, .. } = entry;
-            let evidence =
-                format!("the index lists {} as {platform}, but its config says {}", digest.short(), single.platform);
+        let IndexEntry { platform, digest, .. } = entry;
+        if platform.contradicts(&single.platform) {
+            let evidence = format!(
+                "the index lists {} as {platform}, but its config declares {}",
+                digest.short(),
+                single.platform
+            );
             self.add_fault(FaultCode::DescriptorMismatch, Some(&single.platform), evidence);
         }
     }
 
-    /// Another architecture of the same index with the same files: a fault where `certain`, else a doubt; neither where
-    /// this one was seen to start.
+    /// Checks for another architecture of the same index with the same layers: a fault if `is_certain`, otherwise unknown.
+    /// An entry whose program was inspected is not checked, because its result is known.
     pub(super) fn check_identical_layers(
         &mut self,
         entry: &IndexEntry,
         entries: &[IndexEntry],
-        seen: Option<&Inspection>,
-        certain: impl Fn(&Platform) -> bool,
+        inspection: Option<&Inspection>,
+        is_certain: impl Fn(&Platform) -> bool,
     ) {
-        let lies = self.faults.iter().any(|fault| fault.code == FaultCode::PlatformMismatch);
-        // A program that starts is the right one, and one that fails for another reason tells of that.
-        if seen.is_some_and(|seen| seen.starts().is_some()) && !lies {
+        let is_mismatch = self.faults.iter().any(|fault| fault.code == FaultCode::PlatformMismatch);
+        if inspection.is_some_and(|inspection| inspection.starts().is_some()) && !is_mismatch {
             return;
         }
-        let Some(twin) = entries.iter().find(|other| have_identical_layers(entry, other)) else { return };
-        let said =
-            format!("{} and {} have the same layers, and at most one of them can start", entry.platform, twin.platform);
-        if lies || certain(&twin.platform) {
-            self.add_fault(FaultCode::IdenticalLayers, Some(&entry.platform), said);
+        let Some(other) = entries.iter().find(|other| have_identical_layers(entry, other)) else { return };
+        let (one, other) = (&entry.platform, &other.platform);
+        let evidence = format!("{one} and {other} have the same layers, and at most one of them can start");
+        if is_mismatch || is_certain(other) {
+            self.add_fault(FaultCode::IdenticalLayers, Some(one), evidence);
         } else {
-            self.add_unknown(said);
+            self.add_unknown(evidence);
         }
     }
 }
 
+fn program_fault(single: &PlatformImage, platform: &Platform, inspection: Option<&Inspection>) -> Option<Fault> {
+    detect_exec_fault(inspection?, platform, &single.process.build_hints)
+}
+
+/// Whether two entries of an index declare different architectures, but have the same layers. Images without a command are
+/// exempt: nothing is started, and an image that only carries data may be the same for all platforms.
+fn have_identical_layers(a: &IndexEntry, b: &IndexEntry) -> bool {
+    let (one, other) = (a.platform.architecture(), b.platform.architecture());
+    let differ = a.platform.is_known()
+        && b.platform.is_known()
+        && a.platform.os() == b.platform.os()
+        && one != other
+        && !COMPATIBLE_ARCHITECTURES.contains(&(one, other))
+        && !COMPATIBLE_ARCHITECTURES.contains(&(other, one));
+    let (Some(one), Some(other)) = (a.image(), b.image()) else { return differ && a.digest == b.digest };
+    let (one_starts, other_starts) = (!one.shown_command.is_empty(), !other.shown_command.is_empty());
+    // Two different commands may each start a program of their own among the same files.
+    let is_one_command = !(one_starts && other_starts) || one.process.argv == other.process.argv;
+    let digests = |single: &PlatformImage| single.layers.iter().map(|layer| layer.digest.clone()).collect::<Vec<_>>();
+    differ && (one_starts || other_starts) && is_one_command && !one.layers.is_empty() && digests(one) == digests(other)
+}
+
+/// The platforms of an index in one phrase.
 pub(super) fn format_platforms(entries: &[IndexEntry]) -> String {
-    /// As many as a sentence bears.
+    /// The most platforms that fit a sentence.
     const MAX_LISTED_PLATFORMS: usize = 8;
     let mut names: Vec<String> = entries.iter().map(|entry| entry.platform.to_string()).collect();
     names.dedup();

@@ -209,7 +209,7 @@ def log_has_errors_and_no_presigned_url(stage):
     log = stage.log.read_text()
     holds("the log", log, "storage service answered with status 404")
     equal("occurrences of the signature", log.count(SIGNATURE), 0)
-    equal("occurrences of a rejected verdict tag", log.count('"mark refused"'), 1)
+    equal("occurrences of a rejected verdict tag", log.count('"verdict tag refused"'), 1)
     levels = {json.loads(line)["level"] for line in log.splitlines()}
     equal("every line is JSON, of these levels", levels, {"INFO", "ERROR"})
 

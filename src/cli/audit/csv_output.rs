@@ -5,23 +5,8 @@ use std::io::{self, Write};
 use crate::cli::stored_report::{StoredFault, StoredReport, StoredRuntime};
 
 const COLUMNS: [&str; 17] = [
-    "image_verdict",
-    "account",
-    "region",
-    "repository",
-    "tag",
-    "also_tagged",
-    "digest",
-    "pushed_at",
-    "platforms",
-    "runtime",
-    "verdict",
-    "faults",
-    "evidence",
-    "symptom",
-    "remedy",
-    "unknown",
-    "ignored",
+    "image_verdict", "account", "region", "repository", "tag", "also_tagged", "digest", "pushed_at", "platforms",
+    "runtime", "verdict", "faults", "evidence", "symptom", "remedy", "unknown", "ignored",
 ];
 
 /// Writes CSV. No cell is a formula to a spreadsheet.

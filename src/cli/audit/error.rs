@@ -7,11 +7,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::throttle::is_throttling_code;
-use crate::aws::service_error::BoxError;
+use crate::aws::service_error::{BoxError, CallError};
 use crate::cli::error::CliError;
 use crate::cli::hint;
 use crate::cli::stored_report::StoredReportError;
-use crate::lambda::notify::NotifyError;
 use crate::registry::RegistryError;
 use crate::text::sanitize_quoted;
 
@@ -29,7 +28,7 @@ pub(super) enum AuditError {
     #[error("--notify needs a topic: PREFLIGHT_TOPIC_ARN is not set")]
     NoTopic,
     #[error(transparent)]
-    Notify(#[from] NotifyError),
+    Notify(#[from] CallError),
     #[error(transparent)]
     ViaLambda(#[from] ViaLambdaError),
     #[error("interrupted")]

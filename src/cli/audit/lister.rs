@@ -13,7 +13,7 @@ use crate::event::{self, Arrival, ArrivalKind};
 use crate::intent::Intent;
 use crate::name::{Repository, Selector, Tag};
 use crate::registry::RegistryError;
-use crate::registry::ecr::images::EcrImage;
+use crate::registry::ecr::listing::EcrImage;
 use crate::registry::ecr::{EcrRegistry, EcrRepository, listing};
 
 /// How many repositories are listed at once: one call lists a thousand images, and each image takes several calls.
@@ -69,7 +69,7 @@ impl ImageLister<'_> {
                 .limiter
                 .call(async || listing::fetch_repository_page(client, None, region, token.clone()).await)
                 .await?;
-            self.list_repositories(page.items.into_iter().collect::<Result<_, _>>()?, &to).await;
+            self.list_repositories(page.items, &to).await;
             // A token that leads to itself would never end.
             if page.next_token.is_none() || page.next_token == token {
                 break;

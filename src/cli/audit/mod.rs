@@ -42,8 +42,7 @@ use super::preview::NotificationPreview;
 use super::terminal::StyledOutput;
 use super::{output_file, suggest};
 use crate::aws::{Aws, default_connector};
-use crate::lambda::notify::sns::SnsTopic;
-use crate::lambda::notify::{Message, Notifier};
+use crate::lambda::notify::{Message, Notifier, SnsTopic};
 use crate::registry::ecr::EcrRegistry;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
@@ -133,6 +132,7 @@ pub(super) async fn run<O: Write, E: Write>(
         settings: &scope::describe_run(&scope, results.settings()),
         notes: &gaps.sentences(),
         declaration_key: &settings.check.declaration_key,
+        docs_url: settings.check.docs_url.as_deref(),
     };
     output::write_files(&mut results, &arguments, &heading)?;
     if let Some(error) = early {

@@ -8,7 +8,7 @@ use super::results_file::ResultsFile;
 use super::summary::{AuditGaps, VERDICTS, format_count};
 use crate::cli::stored_report::{StoredReport, StoredRuntime};
 use crate::lambda::notify::Message;
-use crate::report::{escape_slack, inline_code};
+use crate::report::{escape_slack, escape_slack_code};
 use crate::text::sanitize;
 use crate::verdict::Verdict;
 
@@ -50,7 +50,7 @@ pub(super) fn build_message(results: &mut ResultsFile, gaps: AuditGaps) -> io::R
     };
     let plain = |report: &StoredReport| format_image(report, &report.subject(), str::to_owned);
     let slack = |report: &StoredReport| {
-        let subject = inline_code(&sanitize(&report.subject(), MAX_LINE_CHARS));
+        let subject = escape_slack_code(&sanitize(&report.subject(), MAX_LINE_CHARS));
         format_image(report, &format!("`{subject}`"), escape_slack)
     };
     let facts = [vec![total], gaps.sentences()].concat();

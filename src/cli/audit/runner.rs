@@ -14,13 +14,13 @@ use super::lister::{AuditTarget, ImageLister, ListedTarget, QUEUE_CAPACITY, Repo
 use super::progress::AuditProgress;
 use super::results_file::ResultsFile;
 use super::throttle::{AdaptiveLimiter, ThrottledRegistry};
-use crate::check::{InspectContext, check_image};
+use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::inspect::Inspector;
 use crate::registry::RegistryError;
 use crate::registry::ecr::EcrRegistry;
-use crate::report::{Report, ReportContext};
+use crate::report::Report;
 use crate::runtime::Runtime;
-use crate::settings::{CheckSettings, Depth};
+use crate::settings::CheckSettings;
 
 /// How often the progress is refreshed while nothing else happens.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
@@ -110,17 +110,9 @@ impl AuditRunner<'_> {
         let registry =
             ThrottledRegistry { repository: self.ecr.repository(&arrival.repository), tags, limiter: self.limiter };
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
-        let reference = arrival.reference();
-        match check_image(&registry, &arrival.selector, self.runtimes, self.settings, context).await {
-            Ok(found) => AuditImageResult::Report(Box::new(found.report(ReportContext {
-                arrival: Some(&arrival),
-                reference: &reference,
-                repository: Some(&arrival.repository),
-                tag: arrival.selector.tag(),
-                declaration_key: &self.settings.declaration_key,
-                is_platform_only: self.settings.depth < Depth::Program,
-            }))),
-            Err(error) => AuditImageResult::ReadFailed(reference, error),
+        match check_image(&registry, &ImageOrigin::from(&arrival), self.runtimes, self.settings, context).await {
+            Ok(found) => AuditImageResult::Report(Box::new(found.report)),
+            Err(error) => AuditImageResult::ReadFailed(arrival.reference(), error),
         }
     }
 }

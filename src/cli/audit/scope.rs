@@ -9,7 +9,7 @@ use aws_smithy_types::date_time::Format;
 use crate::cli::suggest;
 use crate::name::Repository;
 use crate::runtime::Runtime;
-use crate::settings::{CheckSettings, Depth};
+use crate::settings::CheckSettings;
 use crate::text::sanitize_quoted;
 
 /// How many repository names are kept to find the nearest one to a mistyped one, which is usually among the first.
@@ -103,17 +103,12 @@ pub(super) fn describe_empty_scope(scope: &AuditScope, counts: &ListingCounts) -
 pub(super) fn describe_settings(settings: &CheckSettings, runtimes: &[Runtime]) -> String {
     let defaults = CheckSettings::default();
     let names = |runtimes: &[Runtime]| runtimes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let depth = match settings.depth {
-        Depth::Manifest => "manifest",
-        Depth::Config => "config",
-        Depth::Program => "program",
-    };
     let words = [
         (!runtimes.is_empty(), format!("runtime={}", names(runtimes))),
         (!settings.default_runtimes.is_empty(), format!("default={}", names(&settings.default_runtimes))),
         (settings.declaration_key != defaults.declaration_key, format!("declaration-key={}", settings.declaration_key)),
         (settings.read_image_tags != defaults.read_image_tags, "image-tags=ignore".to_owned()),
-        (settings.depth != defaults.depth, format!("inspect={depth}")),
+        (settings.depth != defaults.depth, format!("inspect={}", settings.depth.as_str())),
         (settings.limits != defaults.limits, settings.limits.to_string()),
     ];
     words.into_iter().filter_map(|(is_changed, word)| is_changed.then_some(word)).collect::<Vec<_>>().join(" ")
@@ -149,7 +144,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::settings::InspectionLimits;
+    use crate::settings::{InspectionDepth, InspectionLimits};
 
     #[test]
     fn settings_at_their_defaults_are_left_out() {
@@ -158,7 +153,7 @@ mod tests {
             (defaults.clone(), vec![], ""),
             (defaults.clone(), vec![Runtime::EcsAmd64, Runtime::AppRunner], "runtime=ecs/amd64,apprunner"),
             (
-                CheckSettings { depth: Depth::Manifest, read_image_tags: false, ..defaults.clone() },
+                CheckSettings { depth: InspectionDepth::Manifest, read_image_tags: false, ..defaults.clone() },
                 vec![],
                 "image-tags=ignore inspect=manifest",
             ),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::check::{ImageCheck, InspectContext, check_image};
+use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::cli::error::CliError;
 use crate::cli::image_source::ImageSource;
 use crate::event::IgnoreReason;
@@ -10,9 +10,9 @@ use crate::inspect::Inspector;
 use crate::oci::{self, ImageReadOptions};
 use crate::registry::counting::CountingRegistry;
 use crate::registry::{self, Lookup, Registry};
-use crate::report::{PlatformOverview, Report, ReportContext};
+use crate::report::{PlatformOverview, Report};
 use crate::runtime::Runtime;
-use crate::settings::{CheckSettings, Depth};
+use crate::settings::{CheckSettings, InspectionDepth};
 use crate::verdict::Verdict;
 
 /// Checks images against the same runtimes, with the same settings.
@@ -90,18 +90,13 @@ impl Checker<'_> {
 
     async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<Report, CliError> {
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
-        let check = check_image(registry, &source.selector, self.runtimes, self.settings, context).await?;
-        if matches!(check, ImageCheck::Ignored(IgnoreReason::Deleted | IgnoreReason::Superseded, _)) {
+        let repository = source.repository.as_ref();
+        let origin = ImageOrigin { repository, ..ImageOrigin::from_reference(&source.reference, &source.selector) };
+        let report = check_image(registry, &origin, self.runtimes, self.settings, context).await?.report;
+        if matches!(report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded)) {
             return Err(source.not_found_error());
         }
-        Ok(check.report(ReportContext {
-            arrival: None,
-            reference: &source.reference,
-            repository: source.repository.as_ref(),
-            tag: source.selector.tag(),
-            declaration_key: &self.settings.declaration_key,
-            is_platform_only: self.settings.depth < Depth::Program,
-        }))
+        Ok(report)
     }
 
     /// Reads the platforms of an image and, within the limits, the program that starts on each.
@@ -121,9 +116,9 @@ impl Checker<'_> {
         };
         // Without a list of platforms, every image of an index is read.
         let options =
-            ImageReadOptions { depth: Depth::Config, platforms: &[], label_key: &self.settings.declaration_key };
+            ImageReadOptions { compare_children: true, platforms: None, label_key: &self.settings.declaration_key };
         let image = oci::read_image(registry, &manifest, options).await?;
-        let inspections = if self.settings.depth == Depth::Program {
+        let inspections = if self.settings.depth == InspectionDepth::Program {
             Some(self.inspector.inspect_programs(registry, &image, deadline).await?)
         } else {
             None

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::header::{self, PageHeading};
-use super::texts::{VERDICTS, escape_html};
+use super::texts::{VERDICTS, escape_html, fault_links};
 use crate::cli::report_counts::ReportCounts;
 use crate::report::verdict_symbol;
 
@@ -52,7 +52,7 @@ fn build_script_texts(heading: &PageHeading<'_>) -> Value {
         "Declare where it runs: add the resource tag `{key}=ecs/arm64`, for example, to the repository, or the same label to \
          the image."
     );
-    json!({"verdicts": verdicts.collect::<Vec<_>>(), "undeclared": advice})
+    json!({"verdicts": verdicts.collect::<Vec<_>>(), "undeclared": advice, "faultDocs": fault_links(heading.docs_url)})
 }
 
 /// Allows only the page's own style and script, known by their hashes, and no requests.

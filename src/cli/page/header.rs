@@ -18,6 +18,8 @@ pub(in crate::cli) struct PageHeading<'a> {
     pub(in crate::cli) notes: &'a [String],
     /// The key of the resource tag and label that declare runtimes; empty for the default.
     pub(in crate::cli) declaration_key: &'a str,
+    /// The address of the page with the fault table, if it is known.
+    pub(in crate::cli) docs_url: Option<&'a str>,
 }
 
 /// Formats the headline.

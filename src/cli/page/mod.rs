@@ -40,8 +40,9 @@ Examples:
   ecr-preflight page results.jsonl --output audit.html";
 
 pub(super) fn run(arguments: &PageArguments, out: &mut impl Write, err: &mut impl Write) -> Result<(), CliError> {
-    let declaration_key = context::load_settings()?.check.declaration_key;
-    let heading = PageHeading { declaration_key: &declaration_key, ..PageHeading::default() };
+    let settings = context::load_settings()?.check;
+    let (declaration_key, docs_url) = (&settings.declaration_key, settings.docs_url.as_deref());
+    let heading = PageHeading { declaration_key, docs_url, ..PageHeading::default() };
     if arguments.output.as_os_str() == "-" {
         let mut out = BufWriter::new(out);
         write_page(&arguments.results, &heading, &mut out)?;
@@ -115,6 +116,7 @@ mod tests {
             settings: &[("Depth".to_owned(), "<binaries>".to_owned())],
             notes: &["Two images have no result & are not here.".to_owned()],
             declaration_key: "team:runs-on",
+            docs_url: Some("https://example.com/</script>"),
         };
         let mut page = Vec::new();
         write_page(results.path(), &heading, &mut page).unwrap();
@@ -124,6 +126,7 @@ mod tests {
             "<dt>Depth</dt><dd>&lt;binaries&gt;</dd>",
             "<p class=\"note\">Two images have no result &amp; are not here.</p>",
             "`team:runs-on=ecs/arm64`",
+            r#""exec-format":"https://example.com/\u003c/script\u003e#exec-format""#,
         ] {
             assert!(page.contains(part), "{part}");
         }

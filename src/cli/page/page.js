@@ -197,11 +197,18 @@
   const copyButton = (text, what) =>
     make("button", { type: "button", class: "copy", "aria-label": `Copy ${what}`, "data-copy": text }, "Copy");
 
+  // The code of a fault, linked to its documentation if that has an address.
+  const documented = (code) => {
+    const link = texts.faultDocs[code];
+    const text = make("code", { class: "code" }, code);
+    return link ? make("a", { href: link, rel: "noreferrer" }, text) : text;
+  };
+
   const runtimeOf = (runtime) => {
     const parts = [make("h3", { class: runtime.verdict }, symbol(runtime.verdict),
       sentence(runtime.title, "b"), ` ${verdicts.get(runtime.verdict).phrase}${runtime.by ? `, ${runtime.by}` : ""}`)];
     for (const fault of runtime.faults) {
-      parts.push(make("p", { class: "found" }, make("code", { class: "code" }, fault.code), " ", sentence(fault.evidence)));
+      parts.push(make("p", { class: "found" }, documented(fault.code), " ", sentence(fault.evidence)));
       if (fault.symptom) {
         parts.push(make("div", { class: "met" }, make("p", {}, "Expected error"), theirs(fault.symptom, "pre")));
       }

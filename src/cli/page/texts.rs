@@ -1,9 +1,11 @@
 //! The texts of the page for what the results only name.
 
+use std::collections::BTreeMap;
+
 use crate::event::IgnoreReason;
 use crate::intent::DeclarationSource;
 use crate::text::sanitize;
-use crate::verdict::Verdict;
+use crate::verdict::{FaultCode, Verdict};
 
 /// The longest name of a repository, a tag or a platform, in characters. ECR's longest have 256.
 const MAX_NAME_CHARS: usize = 300;
@@ -39,28 +41,15 @@ const fn verdict_text(verdict: Verdict, phrase: &'static str, explanation: &'sta
     VerdictText { verdict, phrase, explanation }
 }
 
-/// What each fault means. The README has the same table.
-pub(super) const FAULT_MEANINGS: [(&str, &str); 15] = [
-    ("wrong-architecture", "a single image for another architecture"),
-    ("platform-missing", "an index without the platform"),
-    ("wrong-os", "an image for another operating system"),
-    ("index-refused", "an index where the service takes none: Lambda"),
-    ("layer-format-refused", "layers that the service does not take"),
-    ("platform-mismatch", "the label says one architecture, and a program that the image starts is for another"),
-    ("descriptor-mismatch", "an index entry that contradicts the config of its child"),
-    ("identical-layers", "two architectures of one index with the same files, of which at most one can start"),
-    ("attestation-tagged", "a tag that points at an attestation"),
-    ("exec-format", "what is started is nothing that the kernel starts"),
-    ("exec-not-found", "the command is not in the image, or in no directory of PATH"),
-    ("exec-interpreter-missing", "the first line of a script names what is not in the image"),
-    ("exec-permission", "the file, its interpreter or its loader may not be executed by the image's user"),
-    ("exec-loader", "the program's loader is missing or not one for it"),
-    ("invalid-declaration", "a declaration that names no runtime"),
-];
-
-/// What a fault means; empty for one of a later version.
+/// What a fault is; empty for a code of a later version.
 pub(super) fn fault_meaning(code: &str) -> &'static str {
-    FAULT_MEANINGS.iter().find(|(name, _)| *name == code).map_or("", |(_, meaning)| meaning)
+    FaultCode::from_name(code).map_or("", |code| code.info().title)
+}
+
+/// The documentation of each fault, by its code; empty if its address is unknown.
+pub(super) fn fault_links(docs_url: Option<&str>) -> BTreeMap<&'static str, String> {
+    let link = |url: &str| FaultCode::ALL.iter().map(|code| (code.as_str(), code.docs_link(url))).collect();
+    docs_url.map(link).unwrap_or_default()
 }
 
 /// Says why an image was not checked; empty for a reason of a later version.

@@ -1,14 +1,11 @@
-//! One header of a tar archive, a block of 512 bytes.
-//!
-//! Does not know what the records before it say.
+//! One header of a tar archive, without the records before it.
 
-use super::archive_error;
-use crate::layers::layer::LayerError;
+use crate::layers::error::LayerError;
 
-/// The unit of an archive.
-pub(in crate::layers) const BLOCK: usize = 512;
+/// The unit of an archive in bytes, and the size of a header.
+pub(super) const BLOCK: usize = 512;
 
-/// What an entry makes.
+/// What an entry creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::layers) enum TarEntryKind {
     File,
@@ -18,21 +15,21 @@ pub(in crate::layers) enum TarEntryKind {
     Special,
 }
 
-/// A header whose checksum was right. Offsets: POSIX.1-2017, pax, "ustar Header Block"; GNU tar manual, "Basic Tar
+/// A header with a correct checksum. Offsets: POSIX.1-2017, pax, "ustar Header Block"; GNU tar manual, "Basic Tar
 /// Format"; as in Go's `src/archive/tar/format.go`.
-pub(in crate::layers) struct TarHeader([u8; BLOCK]);
+pub(super) struct TarHeader([u8; BLOCK]);
 
 impl TarHeader {
     pub(super) fn parse(block: &[u8; BLOCK]) -> Result<Self, LayerError> {
         let stored = parse_number(&block[148..156])?;
-        // The checksum counts as blanks. Some old archives summed signed bytes; Go takes both.
-        let of = |at: usize| if (148..156).contains(&at) { b' ' } else { block[at] };
-        let unsigned: u64 = (0..BLOCK).map(|at| u64::from(of(at))).sum();
-        let signed: i64 = (0..BLOCK).map(|at| i64::from(of(at).cast_signed())).sum();
+        // The checksum itself counts as blanks. Some old programs summed signed bytes; Go accepts both.
+        let byte = |at: usize| if (148..156).contains(&at) { b' ' } else { block[at] };
+        let unsigned: u64 = (0..BLOCK).map(|at| u64::from(byte(at))).sum();
+        let signed: i64 = (0..BLOCK).map(|at| i64::from(byte(at).cast_signed())).sum();
         if stored == unsigned || i64::try_from(stored) == Ok(signed) {
             Ok(Self(*block))
         } else {
-            Err(archive_error("a header's checksum is wrong"))
+            Err(LayerError::Archive("a header's checksum is wrong"))
         }
     }
 
@@ -40,7 +37,7 @@ impl TarHeader {
         self.0[156]
     }
 
-    /// What the entry of this name makes; old archives mark directories by a closing slash alone.
+    /// Returns the kind of an entry with this name. Old archives mark directories by a trailing slash alone.
     pub(super) fn entry_kind(&self, name: &[u8]) -> Result<TarEntryKind, LayerError> {
         Ok(match self.typeflag() {
             0 if name.ends_with(b"/") => TarEntryKind::Directory,
@@ -49,11 +46,11 @@ impl TarHeader {
             b'2' => TarEntryKind::Symlink,
             b'3' | b'4' | b'6' => TarEntryKind::Special,
             b'5' => TarEntryKind::Directory,
-            _ => return Err(archive_error("an entry is of a kind that no runtime unpacks")),
+            _ => return Err(LayerError::Archive("unsupported entry type")),
         })
     }
 
-    /// The name, with the prefix that ustar and star put before it.
+    /// Returns the name, with the prefix of ustar and star.
     pub(super) fn name(&self) -> Vec<u8> {
         let name = parse_text(&self.0[..100]);
         let prefix = match &self.0[257..265] {
@@ -68,7 +65,7 @@ impl TarHeader {
         parse_text(&self.0[157..257])
     }
 
-    /// The permission bits; the type, which some archives repeat here, is left out.
+    /// Returns the permission bits, without the file type that some archives repeat here.
     pub(super) fn mode(&self) -> Result<u32, LayerError> {
         Ok(u32::try_from(parse_number(&self.0[100..108])? & 0o7777).unwrap_or(0))
     }
@@ -85,7 +82,7 @@ impl TarHeader {
         parse_number(&self.0[124..136])
     }
 
-    /// A sparse file as old GNU tars make them.
+    /// Returns whether this is a sparse file in the old GNU format.
     pub(super) fn is_gnu_sparse(&self) -> bool {
         self.typeflag() == b'S' && &self.0[257..265] == b"ustar  \0"
     }
@@ -94,26 +91,26 @@ impl TarHeader {
         parse_number(&self.0[483..495])
     }
 
-    /// The places for pieces of a sparse file, and whether a further block follows.
+    /// Returns the segments of a sparse file, and whether a block with more follows.
     pub(super) fn sparse_entries(&self) -> (&[u8], bool) {
         (&self.0[386..482], self.0[482] != 0)
     }
 }
 
-/// Text of a field, which a NUL ends.
+/// Returns the text of a field up to the first NUL.
 pub(super) fn parse_text(field: &[u8]) -> Vec<u8> {
     field.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()
 }
 
-/// A number: octal digits between blanks and NULs, none at all being zero; or, for what is too large, binary, with the
-/// highest bit set (`parseNumeric` in Go's `src/archive/tar/strconv.go`).
+/// Parses a number: octal digits between blanks and NULs, where no digits mean zero, or a binary number with the highest
+/// bit set (`parseNumeric` in Go's `src/archive/tar/strconv.go`).
 pub(super) fn parse_number(field: &[u8]) -> Result<u64, LayerError> {
-    let wrong = || archive_error("a header has a number that is none");
+    let invalid = || LayerError::Archive("invalid number in a header");
     if field[0] & 0x80 != 0 {
         let first = u64::from(field[0] & 0x7f);
         let add = |sum: u64, byte: &u8| Some(sum.checked_mul(256)? | u64::from(*byte));
-        let value = field[1..].iter().try_fold(first, add).ok_or_else(wrong)?;
-        return if value > i64::MAX as u64 { Err(wrong()) } else { Ok(value) };
+        let value = field[1..].iter().try_fold(first, add).ok_or_else(invalid)?;
+        return if value > i64::MAX as u64 { Err(invalid()) } else { Ok(value) };
     }
     let is_blank = |byte: &u8| matches!(byte, b' ' | 0);
     let begins = field.iter().position(|byte| !is_blank(byte)).unwrap_or(field.len());
@@ -123,7 +120,7 @@ pub(super) fn parse_number(field: &[u8]) -> Result<u64, LayerError> {
             b'0'..=b'7' => Some(sum.checked_mul(8)? + u64::from(digit - b'0')),
             _ => None,
         })
-        .ok_or_else(wrong)
+        .ok_or_else(invalid)
 }
 
 #[cfg(test)]
@@ -148,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_may_be_of_signed_bytes() {
+    fn checksum_may_sum_signed_bytes() {
         let mut block = [0; BLOCK];
         block[..2].copy_from_slice(b"\xffx");
         for sum in [255 + 120 + 8 * 32, 120 + 8 * 32 - 1] {

@@ -1,43 +1,40 @@
-//! A tar archive as a stream of entries: ustar, pax, GNU and the older kind.
+//! Reads a tar archive as a stream of entries: ustar, pax, GNU and older formats.
 //!
-//! Does not know what a whiteout is, and does not use the crate `tar`: that one reads long names and pax records whole
-//! into memory whatever their size, refuses pax values that hold a newline, and blank numbers. What an archive means is
-//! taken from Go's `archive/tar` (`src/archive/tar/reader.go`), because containerd and Docker read layers with it.
+//! Follows Go's `archive/tar` (`src/archive/tar/reader.go`); [`crate::layers`] says why this is not the crate `tar`.
 
 mod header;
 mod pax;
 mod sparse;
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 
 use self::header::{BLOCK, TarHeader};
 use self::pax::PaxRecords;
 use self::sparse::SparseMap;
-use crate::layers::layer::LayerError;
-use crate::rootfs::Permissions;
-use crate::rootfs::{ContentsCollector, FileContents};
+use crate::layers::error::LayerError;
+use crate::rootfs::{ContentsCollector, FileContents, Permissions};
 use crate::settings::{LayerLimits, LimitExceeded};
 
 pub(super) use self::header::TarEntryKind;
 
-/// How much is decompressed at once; half of a processor's second-level cache or less.
+/// The number of bytes that are decompressed at once, at most half of a processor's second-level cache.
 const READ_SIZE: usize = 64 * 1024;
 
-/// How many zeros of holes a file's collector is shown. What is kept of a file lies at its beginning; a hole costs its
-/// maker nothing, whatever its size.
+/// The number of zeros of a sparse file's holes that are processed. The retained bytes are at the beginning of a file, and
+/// a hole of any size costs an attacker nothing.
 const MAX_HOLE_BYTES: u64 = 64 * 1024 * 1024;
 static ZEROS: [u8; READ_SIZE] = [0; READ_SIZE];
 
-/// The entries of an archive.
+/// Reads the entries of an archive.
 pub(super) struct TarReader<R: Read> {
     input: BufReader<R>,
     max_record_bytes: u64,
-    /// What is left of the current entry's data, and of the padding after it.
+    /// The unread bytes of the current entry's data and of the padding after it.
     data_remaining: u64,
     padding_remaining: u64,
 }
 
-/// What an entry says.
+/// An entry, with the records before it applied.
 pub(super) struct TarEntry {
     pub(super) kind: TarEntryKind,
     pub(super) name: Vec<u8>,
@@ -46,11 +43,6 @@ pub(super) struct TarEntry {
     /// The size of the file, holes included.
     pub(super) size: u64,
     sparse_map: Option<SparseMap>,
-}
-
-/// The archive is not one that could be unpacked.
-pub(super) fn archive_error(reason: &'static str) -> LayerError {
-    LayerError::Archive(reason)
 }
 
 impl<R: Read> TarReader<R> {
@@ -63,22 +55,22 @@ impl<R: Read> TarReader<R> {
         }
     }
 
-    /// What the archive is read from.
+    /// Returns the decompressed stream.
     pub(super) fn into_inner(self) -> R {
         self.input.into_inner()
     }
 
-    /// The next entry; what was not read of the one before is skipped.
+    /// Returns the next entry, after skipping the unread rest of the one before.
     pub(super) fn next_entry(&mut self) -> Result<Option<TarEntry>, LayerError> {
         let mut records = PaxRecords::default();
         let mut long_name = None;
         let mut long_target = None;
-        let mut described = false;
+        let mut has_record = false;
         loop {
             self.skip_data()?;
             let Some(header) = self.read_header()? else {
-                return if described {
-                    Err(archive_error("it ends after a record without an entry"))
+                return if has_record {
+                    Err(LayerError::Archive("a record without an entry at the end"))
                 } else {
                     Ok(None)
                 };
@@ -86,14 +78,14 @@ impl<R: Read> TarReader<R> {
             self.data_remaining = header.size()?;
             self.padding_remaining = self.data_remaining.wrapping_neg() % BLOCK as u64;
             match header.typeflag() {
-                // Go hands global records on as an entry, which containerd skips.
+                // Go returns global records as an entry, which containerd skips.
                 b'g' => continue,
                 b'x' => records = PaxRecords::parse(&self.read_record()?)?,
                 b'L' => long_name = Some(header::parse_text(&self.read_record()?)),
                 b'K' => long_target = Some(header::parse_text(&self.read_record()?)),
                 _ => return self.read_entry(&header, &records, long_name, long_target).map(Some),
             }
-            described = true;
+            has_record = true;
         }
     }
 
@@ -106,31 +98,24 @@ impl<R: Read> TarReader<R> {
     ) -> Result<TarEntry, LayerError> {
         let name = records.sparse_name.clone().or_else(|| records.path.clone()).unwrap_or_else(|| header.name());
         let name = long_name.unwrap_or(name);
-        let target = long_target.or_else(|| records.link_path.clone()).unwrap_or_else(|| header.link_name());
+        let link_target = long_target.or_else(|| records.link_path.clone()).unwrap_or_else(|| header.link_name());
         let kind = header.entry_kind(&name)?;
         if let Some(size) = records.size {
             self.data_remaining = size;
         }
-        // The size of a directory or a link says nothing about what follows: `isHeaderOnly`.
+        // A directory or link has no data, whatever its size field: `isHeaderOnly`.
         if kind != TarEntryKind::File {
             self.data_remaining = 0;
         }
         self.padding_remaining = self.data_remaining.wrapping_neg() % BLOCK as u64;
         let number =
-            |number: u64| u32::try_from(number).map_err(|_| archive_error("a user or group has too large a number"));
-        let owner = Permissions {
+            |number: u64| u32::try_from(number).map_err(|_| LayerError::Archive("a user or group ID is too large"));
+        let permissions = Permissions {
             mode: header.mode()?,
             uid: number(records.uid.map_or_else(|| header.uid(), Ok)?)?,
             gid: number(records.gid.map_or_else(|| header.gid(), Ok)?)?,
         };
-        let mut entry = TarEntry {
-            kind,
-            name,
-            link_target: target,
-            permissions: owner,
-            size: self.data_remaining,
-            sparse_map: None,
-        };
+        let mut entry = TarEntry { kind, name, link_target, permissions, size: self.data_remaining, sparse_map: None };
         if kind == TarEntryKind::File {
             entry.sparse_map = self.read_sparse_map(header, records)?;
             entry.size = entry.sparse_map.as_ref().map_or(self.data_remaining, SparseMap::size);
@@ -138,13 +123,13 @@ impl<R: Read> TarReader<R> {
         Ok(entry)
     }
 
-    /// Where the data of a sparse file belongs.
+    /// Returns where the data of a sparse file belongs.
     fn read_sparse_map(&mut self, header: &TarHeader, records: &PaxRecords) -> Result<Option<SparseMap>, LayerError> {
-        let record = self.max_record_bytes;
-        let pieces = if header.is_gnu_sparse() {
-            sparse::read_old_gnu_map(header, record, || self.read_header_block())?
+        let limit = self.max_record_bytes;
+        let numbers = if header.is_gnu_sparse() {
+            sparse::read_old_gnu_map(header, limit, || self.read_block())?
         } else if records.has_inline_sparse_map() {
-            sparse::read_text_map(record, || self.read_data_block())?
+            sparse::read_text_map(limit, || self.read_data_block())?
         } else if let Some(map) = &records.sparse_map {
             map.clone()
         } else {
@@ -152,10 +137,10 @@ impl<R: Read> TarReader<R> {
         };
         let size =
             if header.is_gnu_sparse() { header.real_size()? } else { records.real_size.unwrap_or(self.data_remaining) };
-        SparseMap::new(&pieces, size, self.data_remaining).map(Some)
+        SparseMap::new(&numbers, size, self.data_remaining).map(Some)
     }
 
-    /// What is kept of the current entry's contents.
+    /// Reads the current entry's contents.
     pub(super) fn read_contents(&mut self, entry: &TarEntry) -> Result<FileContents, LayerError> {
         let mut collector = ContentsCollector::default();
         let Some(map) = &entry.sparse_map else {
@@ -183,7 +168,7 @@ impl<R: Read> TarReader<R> {
         Ok(contents)
     }
 
-    /// Reads the stream to its end, whatever comes after the archive.
+    /// Reads the stream to its end, past the end of the archive.
     pub(super) fn drain(&mut self) -> Result<(), LayerError> {
         while self.fill_buffer()? > 0 {
             self.input.consume(self.input.buffer().len());
@@ -191,7 +176,7 @@ impl<R: Read> TarReader<R> {
         Ok(())
     }
 
-    /// The next header; none at the end, which two blocks of zeros make, or the end of the stream.
+    /// Returns the next header, or `None` at the end: two blocks of zeros, or the end of the stream.
     fn read_header(&mut self) -> Result<Option<TarHeader>, LayerError> {
         if self.fill_buffer()? == 0 {
             return Ok(None);
@@ -203,7 +188,7 @@ impl<R: Read> TarReader<R> {
         if self.fill_buffer()? == 0 || self.read_block()? == [0; BLOCK] {
             Ok(None)
         } else {
-            Err(archive_error("a header is empty"))
+            Err(LayerError::Archive("unexpected zero block"))
         }
     }
 
@@ -213,19 +198,14 @@ impl<R: Read> TarReader<R> {
         Ok(block)
     }
 
-    /// A block that continues a header.
-    fn read_header_block(&mut self) -> Result<[u8; BLOCK], LayerError> {
-        self.read_block()
-    }
-
-    /// A block of the current entry's data.
+    /// Reads a block of the current entry's data.
     fn read_data_block(&mut self) -> Result<[u8; BLOCK], LayerError> {
         let left = self.data_remaining.checked_sub(BLOCK as u64);
-        self.data_remaining = left.ok_or(archive_error("a sparse file ends within its map"))?;
+        self.data_remaining = left.ok_or(LayerError::Archive("a sparse map is truncated"))?;
         self.read_block()
     }
 
-    /// The current entry's data, which describes the entry after it.
+    /// Reads the current entry's data, which describes the entry after it.
     fn read_record(&mut self) -> Result<Vec<u8>, LayerError> {
         if self.data_remaining > self.max_record_bytes {
             return Err(LimitExceeded::Record(self.max_record_bytes).into());
@@ -250,28 +230,28 @@ impl<R: Read> TarReader<R> {
         Ok(())
     }
 
-    /// Passes the next bytes of the current entry's data on.
-    fn read_data(&mut self, mut length: u64, mut to: impl FnMut(&[u8])) -> Result<(), LayerError> {
+    /// Passes the next bytes of the current entry's data to a function.
+    fn read_data(&mut self, mut length: u64, mut consume: impl FnMut(&[u8])) -> Result<(), LayerError> {
         self.data_remaining -= length;
         while length > 0 {
             if self.fill_buffer()? == 0 {
                 return Err(LayerError::from_read_error(ErrorKind::UnexpectedEof.into()));
             }
             let bytes = self.input.buffer();
-            let some = usize::try_from(length).map_or(bytes.len(), |length| length.min(bytes.len()));
-            to(&bytes[..some]);
-            self.input.consume(some);
-            length -= some as u64;
+            let count = usize::try_from(length).map_or(bytes.len(), |length| length.min(bytes.len()));
+            consume(&bytes[..count]);
+            self.input.consume(count);
+            length -= count as u64;
         }
         Ok(())
     }
 
-    /// How many bytes can be had at once; none at the end.
+    /// Fills the buffer if it is empty, and returns the number of bytes in it; 0 at the end.
     fn fill_buffer(&mut self) -> Result<usize, LayerError> {
         loop {
             match self.input.fill_buf() {
                 Ok(bytes) => return Ok(bytes.len()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(LayerError::from_read_error(error)),
             }
         }

@@ -1,11 +1,10 @@
-//! The records of a pax header, of which a few bear on what a name leads to.
+//! Parses the records of a pax header that matter for paths and contents.
 //!
-//! Does not take values for text: they are bytes, whatever the standard says about UTF-8.
+//! Values are bytes. The standard requires UTF-8, but archives contain other encodings.
 
-use super::archive_error;
-use crate::layers::layer::LayerError;
+use crate::layers::error::LayerError;
 
-/// What the records say about the entry after them. An empty value leaves the header's own in force.
+/// The fields of the next entry that records replace. An empty value keeps the header's own.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PaxRecords {
     pub(super) path: Option<Vec<u8>>,
@@ -13,7 +12,8 @@ pub(super) struct PaxRecords {
     pub(super) size: Option<u64>,
     pub(super) uid: Option<u64>,
     pub(super) gid: Option<u64>,
-    /// GNU tar manual, "Storing Sparse Files": the name, the size with holes, and the map in formats 0.0 and 0.1.
+    /// GNU tar manual, "Storing Sparse Files": the name, the size including holes, and the map of
+    /// formats 0.0 and 0.1.
     pub(super) sparse_name: Option<Vec<u8>>,
     pub(super) real_size: Option<u64>,
     pub(super) sparse_map: Option<Vec<u64>>,
@@ -21,24 +21,24 @@ pub(super) struct PaxRecords {
 }
 
 impl PaxRecords {
-    /// Reads records of the form `<length> <key>=<value>\n`, the length being that of all of it: POSIX.1-2017, pax,
-    /// "pax Extended Header".
+    /// Parses records of the form `<length> <key>=<value>\n`, where the length includes itself: POSIX.1-2017, pax, "pax
+    /// Extended Header".
     pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, LayerError> {
         let mut records = Self::default();
         while !bytes.is_empty() {
-            let (key, value, rest) = parse_record(bytes).ok_or(archive_error("a pax record is malformed"))?;
-            records.set(key, value).ok_or(archive_error("a pax record has a value that is none"))?;
+            let (key, value, rest) = parse_record(bytes).ok_or(LayerError::Archive("malformed pax record"))?;
+            records.set(key, value).ok_or(LayerError::Archive("invalid value in a pax record"))?;
             bytes = rest;
         }
         Ok(records)
     }
 
-    /// The map stands before the data itself, which is format 1.0.
+    /// Returns whether the sparse map precedes the data (format 1.0).
     pub(super) fn has_inline_sparse_map(&self) -> bool {
         self.sparse_major == Some(1)
     }
 
-    /// `None` where the value is none.
+    /// Stores a value. Returns `None` if it is invalid.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         match key {
             b"path" => self.path = parse_name(value)?,
@@ -50,7 +50,7 @@ impl PaxRecords {
             b"GNU.sparse.size" | b"GNU.sparse.realsize" => self.real_size = parse_optional_number(value)?,
             b"GNU.sparse.major" => self.sparse_major = parse_optional_number(value)?,
             b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
-                self.sparse_map.get_or_insert_default().push(parse_decimal(value)?)
+                self.sparse_map.get_or_insert_default().push(parse_decimal(value)?);
             }
             b"GNU.sparse.map" => {
                 let numbers = value.split(|byte| *byte == b',').filter(|number| !number.is_empty());
@@ -62,7 +62,7 @@ impl PaxRecords {
     }
 }
 
-/// The first record: its key, its value, and what follows.
+/// Splits off the first record: its key, its value, and the bytes after it.
 fn parse_record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let blank = bytes.iter().position(|byte| *byte == b' ')?;
     let length = usize::try_from(parse_decimal(&bytes[..blank])?).ok()?;
@@ -71,19 +71,19 @@ fn parse_record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((&record[..equals], &record[equals + 1..], &bytes[length..]))
 }
 
-/// The inner `None` is an empty value.
-#[allow(clippy::option_option, reason = "a wrong value and an empty one are two things")]
+/// Parses a name: `None` if it is invalid, `Some(None)` if it is empty.
+#[allow(clippy::option_option, reason = "an invalid value differs from an empty one")]
 fn parse_name(value: &[u8]) -> Option<Option<Vec<u8>>> {
     (!value.contains(&0)).then(|| (!value.is_empty()).then(|| value.to_vec()))
 }
 
-/// Likewise.
-#[allow(clippy::option_option, reason = "a wrong value and an empty one are two things")]
+/// Parses a number in the same way.
+#[allow(clippy::option_option, reason = "an invalid value differs from an empty one")]
 fn parse_optional_number(value: &[u8]) -> Option<Option<u64>> {
     if value.is_empty() { Some(None) } else { parse_decimal(value).map(Some) }
 }
 
-/// Decimal digits, of a number that Go would take too: sizes and offsets are signed there.
+/// Parses decimal digits. Go's sizes and offsets are signed, so larger numbers are invalid.
 pub(super) fn parse_decimal(digits: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with(['+', '-']))?;
     digits.parse::<i64>().ok()?.try_into().ok()
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_may_hold_newlines_and_bytes_that_are_no_text() {
+    fn values_may_have_newlines_and_any_bytes() {
         let records = PaxRecords::parse(b"13 path=a\nb\xff\n30 mtime=1350244992.023960108\n7 uid=\n9 gid=10\n");
         let records = records.map_err(|error| error.to_string());
         assert_eq!(

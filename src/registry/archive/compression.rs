@@ -1,8 +1,7 @@
-//! A compressed archive: it cannot be sought in, and is told by its first bytes.
-//!
-//! Does not decompress it: that would take the whole of it for every look, or room on the disk that nobody granted.
+//! Compressed archives, detected by their first bytes. They are refused: members cannot be located in one without
+//! decompressing it whole for each read, or writing it to disk.
 
-/// The first bytes of what archives are compressed to, with the tool that undoes it.
+/// The magic numbers of compressed files, their formats, and the commands that decompress them.
 const COMPRESSION_FORMATS: [(&[u8], &str, &str); 4] = [
     (&[0x1f, 0x8b], "gzip", "gunzip"),
     (&[0x28, 0xb5, 0x2f, 0xfd], "zstd", "unzstd"),
@@ -10,23 +9,24 @@ const COMPRESSION_FORMATS: [(&[u8], &str, &str); 4] = [
     (b"BZh", "bzip2", "bunzip2"),
 ];
 
-/// How many first bytes tell.
+/// The length of the longest magic number.
 pub(super) const MAGIC_LENGTH: usize = 6;
 
 /// The archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is compressed with {format}, and only a plain tar archive can be sought in")]
+#[error("compressed with {format}; only uncompressed archives are supported")]
 pub struct CompressedArchiveError {
     format: &'static str,
-    /// The command that writes the plain archive, once `--stdout FILE` stands behind it.
+    /// The command that decompresses it with `--stdout FILE`.
     pub decompress_command: &'static str,
 }
 
 impl CompressedArchiveError {
-    /// What these first bytes tell.
+    /// Detects a compressed file by its first bytes.
     pub(super) fn detect(first: &[u8]) -> Option<Self> {
-        let (_, with, undone_by) = COMPRESSION_FORMATS.iter().find(|(magic, ..)| first.starts_with(magic))?;
-        Some(Self { format: with, decompress_command: undone_by })
+        let (_, format, decompress_command) =
+            COMPRESSION_FORMATS.iter().find(|(magic, ..)| first.starts_with(magic))?;
+        Some(Self { format, decompress_command })
     }
 }
 
@@ -35,8 +35,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_is_told_by_its_first_bytes() {
-        for (first, with) in [
+    fn each_format_is_detected_by_its_magic() {
+        for (first, format) in [
             (&b"\x1f\x8b\x08\0\0\0"[..], Some("gzip")),
             (b"\x28\xb5\x2f\xfd\0\0", Some("zstd")),
             (b"\xfd7zXZ\0", Some("xz")),
@@ -45,7 +45,7 @@ mod tests {
             (b"\x1f", None),
             (b"", None),
         ] {
-            assert_eq!(CompressedArchiveError::detect(first).map(|found| found.format), with, "{first:?}");
+            assert_eq!(CompressedArchiveError::detect(first).map(|found| found.format), format, "{first:?}");
         }
     }
 }

@@ -1,60 +1,73 @@
-//! What lies in a tar archive, and where: read once, by its headers, and sought ever after.
-//!
-//! Does not unpack anything, and never looks outside of the archive.
+//! The members of a tar archive and their positions: the headers are read once, the contents in place. Links are only
+//! followed within the archive.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Take};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tar::EntryType;
 
 use super::compression::{CompressedArchiveError, MAGIC_LENGTH};
-use crate::registry::{RegistryError, file_error, read_at_most};
+use crate::registry::{BlobReader, RegistryError, file_error, read_at_most};
 use crate::text::sanitize_quoted;
 
-/// Ten images of the 500 layers that overlayfs takes, with the four members for each that Docker wrote before 25.
+/// The number of members that are read: ten images of the 500 layers that overlayfs supports, with the four members for
+/// each layer that Docker wrote before version 25.
 const MAX_MEMBERS: usize = 20_000;
 
-/// How many bytes of headers are read, long names and pax records included: so many members take 10 MiB without those,
-/// and 30 MiB with both for each.
+/// How many bytes of headers are read, long names and pax records included: the headers of 20,000 members take 10 MiB
+/// without those, and 30 MiB with both for each.
 const MAX_HEADERS: u64 = 64 * 1024 * 1024;
 
-/// How many links are followed, one leading to the next: Docker links a repeated layer to where it stands first, and
-/// skopeo an old name to the new one.
+/// How many links are followed in a row: Docker links a repeated layer to its first copy, and skopeo an old name to the
+/// new one.
 const MAX_LINKS: usize = 2;
 
-/// The names of an archive, and where what they name lies.
+/// The members of an archive by their normalized names.
 #[derive(Debug)]
-pub(super) struct ArchiveMembers {
-    file: PathBuf,
+pub struct ArchiveMembers {
+    path: PathBuf,
     entries: HashMap<String, MemberEntry>,
 }
 
 #[derive(Debug)]
 enum MemberEntry {
-    File(MemberLocation),
-    /// To this cleaned name.
+    Content(Member),
+    /// A link to this normalized name.
     Link(String),
 }
 
-/// Where the bytes of a member lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct MemberLocation {
-    offset: u64,
-    pub(super) length: u64,
+/// The content of a member.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Member {
+    /// A range of bytes of the archive.
+    Stored { offset: u64, length: u64 },
+    /// A document that the archive lacks and that was generated from others.
+    Generated(Arc<[u8]>),
+}
+
+impl Member {
+    /// Returns the length of the content, in bytes.
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Self::Stored { length, .. } => *length,
+            Self::Generated(bytes) => bytes.len() as u64,
+        }
+    }
 }
 
 impl ArchiveMembers {
-    /// Reads the headers of an archive. Of several members of one name the last one counts, as it does on disk.
+    /// Reads the headers of an archive. Of several members with one name the last one counts, as when it is unpacked.
     ///
     /// # Errors
-    /// Where the file is no plain tar archive, has no end, or holds more than is read.
+    /// Returns an error if the file is not an uncompressed tar archive, is truncated, or exceeds a limit.
     pub(super) fn read(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        let facts = file.metadata()?;
-        if !facts.is_file() {
-            return Err(io::Error::other("it is no file that can be sought in"));
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("not a regular file"));
         }
         let mut first = Vec::new();
         Read::take(&mut file, MAGIC_LENGTH as u64).read_to_end(&mut first)?;
@@ -63,101 +76,100 @@ impl ArchiveMembers {
         }
         file.rewind()?;
         let mut archive = tar::Archive::new(HeaderReader { file, remaining: MAX_HEADERS });
-        let mut names = HashMap::new();
+        let mut entries = HashMap::new();
         for (count, entry) in archive.entries_with_seek()?.enumerate() {
             if count == MAX_MEMBERS {
-                return Err(io::Error::other(format!("it has more than {MAX_MEMBERS} members")));
+                return Err(io::Error::other(format!("more than {MAX_MEMBERS} members")));
             }
             let entry = entry.map_err(|error| header_error(&error, count))?;
-            let member = MemberLocation { offset: entry.raw_file_position(), length: entry.size() };
+            let (offset, length) = (entry.raw_file_position(), entry.size());
             let name = normalize_name("", &entry.path_bytes());
-            let link = entry.link_name_bytes();
-            let link = link.as_deref().unwrap_or_default();
-            let held = match entry.header().entry_type() {
+            let target = entry.link_name_bytes();
+            let target = target.as_deref().unwrap_or_default();
+            let member = match entry.header().entry_type() {
                 EntryType::Regular | EntryType::Continuous => {
-                    if member.offset.checked_add(member.length).is_none_or(|end| end > facts.len()) {
+                    if offset.checked_add(length).is_none_or(|end| end > metadata.len()) {
                         let within = sanitize_quoted(name.as_deref().unwrap_or("a member"));
-                        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("it ends within {within}")));
+                        let message = format!("truncated within `{within}`");
+                        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
                     }
-                    Some(MemberEntry::File(member))
+                    Some(MemberEntry::Content(Member::Stored { offset, length }))
                 }
-                EntryType::Link => normalize_name("", link).map(MemberEntry::Link),
-                // What is absolute leads out of the archive.
-                EntryType::Symlink if link.starts_with(b"/") => None,
+                EntryType::Link => normalize_name("", target).map(MemberEntry::Link),
+                // An absolute target is outside of the archive.
+                EntryType::Symlink if target.starts_with(b"/") => None,
                 EntryType::Symlink => {
-                    let directory =
-                        name.as_deref().and_then(|name| name.rsplit_once('/')).map_or("", |(above, _)| above);
-                    normalize_name(directory, link).map(MemberEntry::Link)
+                    let directory = name.as_deref().and_then(|name| name.rsplit_once('/'));
+                    normalize_name(directory.map_or("", |(directory, _)| directory), target).map(MemberEntry::Link)
                 }
                 _ => None,
             };
-            if let (Some(name), Some(held)) = (name, held) {
-                names.insert(name, held);
-            }
+            entries.extend(name.zip(member));
         }
-        Ok(Self { file: path.to_owned(), entries: names })
+        Ok(Self { path: path.to_owned(), entries })
     }
 
-    /// The error of a member that cannot be read.
+    /// Adds a member, or replaces it; `name` must be normalized.
+    pub(super) fn insert(&mut self, name: String, member: Member) {
+        self.entries.insert(name, MemberEntry::Content(member));
+    }
+
+    /// Returns the error of a member that is invalid or cannot be read.
     pub(super) fn member_error(&self, name: &str, error: io::Error) -> RegistryError {
-        // Names in an archive may be anything.
+        // Names in an archive may contain anything.
         let name = sanitize_quoted(name);
-        file_error(&self.file.join(name.trim_start_matches('/')), error)
+        file_error(&self.path.join(name.trim_start_matches('/')), error)
     }
 
-    /// The member of this name, through links.
-    pub(super) fn find(&self, name: &str) -> Option<MemberLocation> {
+    /// Finds the member with this name, through links.
+    pub(super) fn find(&self, name: &str) -> Option<Member> {
         let mut name = normalize_name("", name.as_bytes())?;
         for _ in 0..=MAX_LINKS {
             match self.entries.get(&name)? {
-                MemberEntry::File(member) => return Some(*member),
+                MemberEntry::Content(member) => return Some(member.clone()),
                 MemberEntry::Link(target) => name.clone_from(target),
             }
         }
         None
     }
 
-    /// A member's bytes as they are read.
+    /// Opens a member.
     ///
     /// # Errors
-    /// Where the archive cannot be opened any more.
-    pub(super) fn open_member(&self, member: MemberLocation) -> io::Result<Take<File>> {
-        let mut file = File::open(&self.file)?;
-        file.seek(SeekFrom::Start(member.offset))?;
-        Ok(file.take(member.length))
+    /// Returns an error if the archive can no longer be opened.
+    pub(super) fn open_member(&self, member: &Member) -> io::Result<BlobReader> {
+        Ok(match member {
+            Member::Stored { offset, length } => {
+                let mut file = File::open(&self.path)?;
+                file.seek(SeekFrom::Start(*offset))?;
+                Box::new(file.take(*length))
+            }
+            Member::Generated(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
+        })
     }
 
-    /// The bytes of a document.
+    /// Reads a member of at most `limit` bytes by its name.
     ///
     /// # Errors
-    /// Where it is not there, holds more than `limit` bytes, or cannot be read.
+    /// Returns an error if it does not exist, is larger, or cannot be read.
     pub(super) fn read_document(&self, name: &str, limit: usize) -> io::Result<Vec<u8>> {
-        let absent = || io::Error::new(io::ErrorKind::NotFound, "it is not in the archive");
-        let member = self.find(name).ok_or_else(absent)?;
-        self.read_bytes(member, limit)
-    }
-
-    /// A member's bytes, where it holds at most `limit`.
-    ///
-    /// # Errors
-    /// Where it holds more, or cannot be read.
-    pub(super) fn read_bytes(&self, member: MemberLocation, limit: usize) -> io::Result<Vec<u8>> {
-        read_at_most(self.open_member(member)?, limit)
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "not in the archive");
+        read_at_most(self.open_member(&self.find(name).ok_or_else(missing)?)?, limit)
     }
 }
 
-/// What the reader of headers complains of behind so many members; it may repeat what stands in the file.
+/// Describes an error in the header after `count` members; the error may quote the file.
 fn header_error(error: &io::Error, count: usize) -> io::Error {
-    let what = match (error.kind(), count) {
+    let message = match (error.kind(), count) {
         (io::ErrorKind::FileTooLarge, _) => error.to_string(),
-        (io::ErrorKind::Other, 0) => "it is no tar archive".to_owned(),
-        _ => format!("it is broken behind {count} members: {}", sanitize_quoted(&error.to_string())),
+        (io::ErrorKind::Other, 0) => "not a tar archive".to_owned(),
+        _ => format!("damaged after member {count}: {}", sanitize_quoted(&error.to_string())),
     };
-    io::Error::new(error.kind(), what)
+    io::Error::new(error.kind(), message)
 }
 
-/// A name below a directory without what stands for nothing in it; `None` where it leads out of the archive, or is no
-/// text. A slash before all is left out, as those who unpack do it.
+/// Normalizes a name relative to a directory; `None` if it leads out of the archive or is not UTF-8. A leading slash is
+/// removed, as tools that unpack archives do.
 fn normalize_name(directory: &str, name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?;
     let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
@@ -173,7 +185,7 @@ fn normalize_name(directory: &str, name: &[u8]) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// The archive as its headers are read: no more of it than so many bytes.
+/// Reads the headers of an archive, up to a number of bytes.
 struct HeaderReader {
     file: File,
     remaining: u64,
@@ -182,10 +194,9 @@ struct HeaderReader {
 impl Read for HeaderReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
-        let left = self.remaining.checked_sub(count as u64);
-        let much =
-            || io::Error::new(io::ErrorKind::FileTooLarge, format!("its headers take more than {MAX_HEADERS} bytes"));
-        self.remaining = left.ok_or_else(much)?;
+        let remaining = self.remaining.checked_sub(count as u64);
+        let message = || format!("more than {MAX_HEADERS} bytes of headers");
+        self.remaining = remaining.ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, message()))?;
         Ok(count)
     }
 }
@@ -201,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_cleaned_and_never_lead_out() {
+    fn names_are_normalized_and_stay_in_the_archive() {
         for (directory, name, expected) in [
             ("", "a/b", Some("a/b")),
             ("", "./a//b/", Some("a/b")),

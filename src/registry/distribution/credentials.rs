@@ -1,6 +1,5 @@
-//! Docker's credentials for a registry: `config.json` in `DOCKER_CONFIG` or `~/.docker`, and the helpers that it names.
-//!
-//! Does not keep them, nor repeat what a helper says: it may be a secret.
+//! Docker's credentials for a registry: `config.json` in `DOCKER_CONFIG` or `~/.docker`, and the credential helpers that it
+//! names. They are not cached, and the output of a helper is never quoted: it may be a secret.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
@@ -12,69 +11,63 @@ use super::error::DistributionError;
 use crate::name::RemoteRepository;
 use crate::registry::display_path;
 
-/// The names under which credentials for Docker Hub are kept: docker's own, and that of other tools.
+/// The keys of credentials for Docker Hub: Docker's own, and that of other tools.
 const HUB_CREDENTIAL_KEYS: [&str; 2] = ["https://index.docker.io/v1/", "docker.io"];
 
-/// The credentials for a registry; none where docker has none.
+/// Finds the credentials for a registry; `None` if Docker has none.
 ///
 /// # Errors
-/// Where the configuration cannot be read, or its helper fails.
+/// Returns an error if the configuration cannot be read or its helper fails.
 pub(super) async fn find_credential(
     repository: &RemoteRepository,
 ) -> Result<Option<DockerCredential>, DistributionError> {
-    let names = if repository.is_docker_hub() {
+    let keys = if repository.is_docker_hub() {
         HUB_CREDENTIAL_KEYS.map(str::to_owned).to_vec()
     } else {
         vec![repository.host().to_owned()]
     };
-    let read = tokio::task::spawn_blocking(move || read_credential(&names)).await;
-    read.unwrap_or_else(|_| Err(DistributionError::failure("docker's configuration could not be read")))
+    let read = tokio::task::spawn_blocking(move || read_credential(&keys)).await;
+    read.unwrap_or_else(|_| Err(DistributionError::failure("Docker's configuration could not be read")))
 }
 
-fn read_credential(names: &[String]) -> Result<Option<DockerCredential>, DistributionError> {
+fn read_credential(keys: &[String]) -> Result<Option<DockerCredential>, DistributionError> {
     let Some(path) = docker_config_path() else { return Ok(None) };
-    for name in names {
+    let failure = |problem: &str| Err(DistributionError::failure(format!("{} {problem}", display_path(&path))));
+    for key in keys {
         let file = match File::open(&path) {
             Ok(file) => BufReader::new(file),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(DistributionError::failure(format!("{} cannot be read: {error}", display_path(&path))));
-            }
+            Err(error) => return failure(&format!("cannot be read: {error}")),
         };
-        match get_credential_from_reader(file, name) {
+        match get_credential_from_reader(file, key) {
             Ok(credential) => return Ok(Some(credential)),
             Err(CredentialRetrievalError::NoCredentialConfigured) => {}
-            // The words of docker-credential-helpers, `errCredentialsNotFoundMessage`.
+            // The message of docker-credential-helpers, `errCredentialsNotFoundMessage`.
             Err(CredentialRetrievalError::HelperFailure { stdout, .. }) if stdout.contains("credentials not found") => {
             }
-            Err(error) => {
-                return Err(DistributionError::failure(describe_credential_error(&display_path(&path), &error)));
-            }
+            Err(error) => return failure(&describe_problem(&error)),
         }
     }
     Ok(None)
 }
 
-/// Where docker keeps its configuration: docker's command line reference, "Configuration files".
+/// Returns the path of Docker's configuration: Docker's command-line reference, "Configuration files".
 fn docker_config_path() -> Option<PathBuf> {
-    let given = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let directory = given("DOCKER_CONFIG").or_else(|| given("HOME").map(|home| home.join(".docker")));
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let directory = variable("DOCKER_CONFIG").or_else(|| variable("HOME").map(|home| home.join(".docker")));
     directory.map(|directory| directory.join("config.json"))
 }
 
-/// Not the error's own words, which repeat what a helper printed.
-fn describe_credential_error(path: &str, error: &CredentialRetrievalError) -> String {
-    match error {
-        CredentialRetrievalError::HelperFailure { helper, .. } => format!("{path} names `{helper}`, which failed"),
-        CredentialRetrievalError::HelperCommunicationError => {
-            format!("{path} names a credential helper that cannot be run")
-        }
-        CredentialRetrievalError::MalformedHelperResponse => {
-            format!("{path} names a credential helper whose answer cannot be read")
-        }
+/// Describes an error without its own text, which quotes the output of a helper.
+fn describe_problem(error: &CredentialRetrievalError) -> String {
+    let problem = match error {
+        CredentialRetrievalError::HelperFailure { helper, .. } => return format!("names `{helper}`, which failed"),
+        CredentialRetrievalError::HelperCommunicationError => "names a credential helper that cannot be run",
+        CredentialRetrievalError::MalformedHelperResponse => "names a credential helper whose response is not valid",
         CredentialRetrievalError::ConfigReadError | CredentialRetrievalError::ConfigNotFound => {
-            format!("{path} is no configuration of docker's")
+            "is not a valid Docker configuration"
         }
-        _ => format!("{path} has credentials that cannot be read"),
-    }
+        _ => "contains credentials that are not valid",
+    };
+    problem.to_owned()
 }

@@ -1,26 +1,24 @@
-//! Why a registry did not hand out what it was asked for, in words, and what may help.
-//!
-//! Does not hold an address, a token or a password.
+//! Why a registry refused or failed, and what may help. No error contains a URL, a token or a password.
 
 use serde::Deserialize;
 
 use crate::name::RemoteRepository;
 use crate::text::sanitize_quoted;
 
-/// What a fault is to whoever asked.
+/// What an error means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DistributionErrorKind {
-    /// It is not for this caller.
+    /// The caller may not read it.
     Denied,
-    /// The repository is not there.
+    /// The repository does not exist.
     RepositoryNotFound,
-    /// The registry, or the way to it, failed.
+    /// The registry or the connection failed.
     Failed,
-    /// A fresh request may well succeed.
+    /// The transfer failed; a fresh request may succeed.
     Transfer,
 }
 
-/// Why a registry did not hand out what it was asked for.
+/// Why a registry refused or failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct DistributionError {
@@ -29,13 +27,13 @@ pub struct DistributionError {
     hint: Option<String>,
 }
 
-/// Who is asked, and as whom.
+/// The circumstances of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestContext<'a> {
     pub(super) repository: &'a RemoteRepository,
-    /// Such as "the registry".
+    /// Who answered, for example "the registry".
     pub(super) peer: &'static str,
-    /// Whether credentials were at hand.
+    /// Whether the request was sent with credentials.
     pub(super) has_credentials: bool,
 }
 
@@ -53,74 +51,76 @@ struct WireErrorEntry {
 }
 
 impl DistributionError {
-    pub(super) fn failure(words: impl Into<String>) -> Self {
-        Self { kind: DistributionErrorKind::Failed, message: words.into(), hint: None }
+    pub(super) fn failure(message: impl Into<String>) -> Self {
+        Self { kind: DistributionErrorKind::Failed, message: message.into(), hint: None }
     }
 
-    pub(super) fn transfer(words: impl Into<String>) -> Self {
-        Self { kind: DistributionErrorKind::Transfer, message: words.into(), hint: None }
+    pub(super) fn transfer(message: impl Into<String>) -> Self {
+        Self { kind: DistributionErrorKind::Transfer, message: message.into(), hint: None }
     }
 
-    /// What an answer means that is neither success nor "not found"; 404 itself, where it is the repository that is
-    /// not there. `pause` is how many seconds the other side asks to wait.
-    pub(super) fn from_response(asked: RequestContext<'_>, status: u16, body: &[u8], pause: Option<u64>) -> Self {
-        let RequestContext { repository, peer: who, has_credentials: is_known } = asked;
-        let said = serde_json::from_slice::<WireErrorResponse>(body)
-            .ok()
-            .and_then(|envelope| envelope.errors.into_iter().next());
-        let said = said.map_or_else(String::new, |WireErrorEntry { code, message }| {
-            let message = message.filter(|message| !message.is_empty());
+    /// Interprets a response that is neither a success nor "not found"; status 404 means that the repository does not
+    /// exist. `retry_after` is the number of seconds that the peer asks to wait.
+    pub(super) fn from_response(
+        context: RequestContext<'_>,
+        status: u16,
+        body: &[u8],
+        retry_after: Option<u64>,
+    ) -> Self {
+        let RequestContext { repository, peer, has_credentials } = context;
+        let detail = parse_errors(body).into_iter().next().map_or_else(String::new, |entry| {
+            let message = entry.message.filter(|message| !message.is_empty());
             let message = message.map_or_else(String::new, |message| format!(": {}", sanitize_quoted(&message)));
-            format!(" ({}{message})", sanitize_quoted(&code))
+            format!(" ({}{message})", sanitize_quoted(&entry.code))
         });
-        let login = if repository.is_docker_hub() { String::new() } else { format!(" {}", repository.host()) };
+        let host = if repository.is_docker_hub() { String::new() } else { format!(" {}", repository.host()) };
+        let login = format!("`docker login{host}`");
         let (kind, hint) = match status {
-            401 | 403 if is_known => (
-                DistributionErrorKind::Denied,
-                Some(format!("docker's credentials do not allow it: `docker login{login}` takes others")),
-            ),
-            401 | 403 => (
-                DistributionErrorKind::Denied,
-                Some(format!("log in with `docker login{login}`, if the repository exists")),
-            ),
+            401 | 403 if has_credentials => {
+                let hint = format!("Docker's credentials do not allow it: log in to another account with {login}");
+                (DistributionErrorKind::Denied, Some(hint))
+            }
+            401 | 403 => {
+                (DistributionErrorKind::Denied, Some(format!("if the repository exists, log in with {login}")))
+            }
             404 => (DistributionErrorKind::RepositoryNotFound, Some("check the repository's name".to_owned())),
-            429 if is_known => (DistributionErrorKind::Failed, Some(wait_hint("wait", pause))),
+            429 if has_credentials => (DistributionErrorKind::Failed, Some(wait_hint("wait", retry_after))),
             429 => {
-                let login = format!("log in with `docker login{login}`, which raises the limit, or wait");
-                (DistributionErrorKind::Failed, Some(wait_hint(&login, pause)))
+                let advice = format!("log in with {login}, which raises the limit, or wait");
+                (DistributionErrorKind::Failed, Some(wait_hint(&advice, retry_after)))
             }
             _ => (DistributionErrorKind::Failed, None),
         };
-        let words = match status {
-            429 => format!("{who} allows no more requests for now, status 429{said}"),
-            _ => format!("{who} answered with status {status}{said}"),
-        };
-        Self { kind, message: words, hint }
+        let result = if status == 429 { "limits the request rate:" } else { "returned" };
+        Self { kind, message: format!("{peer} {result} status {status}{detail}"), hint }
     }
 
-    /// Whether an error's body says that the whole repository is unknown.
+    /// Returns whether the body of an error says that the repository itself is unknown.
     pub(super) fn is_unknown_repository(body: &[u8]) -> bool {
-        let envelope = serde_json::from_slice::<WireErrorResponse>(body).ok();
-        envelope.is_some_and(|envelope| envelope.errors.iter().any(|said| said.code == "NAME_UNKNOWN"))
+        parse_errors(body).iter().any(|entry| entry.code == "NAME_UNKNOWN")
     }
 
     pub(super) fn kind(&self) -> DistributionErrorKind {
         self.kind
     }
 
-    /// What may help.
+    /// Returns what may help.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 }
 
-/// How long to wait, where the registry says it.
-fn wait_hint(words: &str, pause: Option<u64>) -> String {
-    match pause {
-        Some(1) => format!("{words} a second"),
-        Some(seconds) if seconds < 120 => format!("{words} {seconds} seconds"),
-        Some(seconds) => format!("{words} {} minutes", seconds.div_ceil(60)),
-        None => format!("{words} until the limit allows more"),
+fn parse_errors(body: &[u8]) -> Vec<WireErrorEntry> {
+    serde_json::from_slice::<WireErrorResponse>(body).map(|response| response.errors).unwrap_or_default()
+}
+
+/// Completes the advice with the time to wait.
+fn wait_hint(advice: &str, retry_after: Option<u64>) -> String {
+    match retry_after {
+        Some(1) => format!("{advice} a second"),
+        Some(seconds) if seconds < 120 => format!("{advice} {seconds} seconds"),
+        Some(seconds) => format!("{advice} {} minutes", seconds.div_ceil(60)),
+        None => format!("{advice} until the limit allows more"),
     }
 }

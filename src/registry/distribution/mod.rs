@@ -1,11 +1,10 @@
-//! A repository of any registry that speaks the OCI distribution API: Docker Hub, GHCR, ECR Public, one on loopback.
+//! A repository of any registry with the OCI distribution API: Docker Hub, GHCR, ECR Public, or one on loopback. Such
+//! registries have no resource tags. Plain HTTP is for loopback only. No error contains a URL: after a redirect it is a
+//! secret.
 //!
-//! Does not write, nor know resource tags: such registries have none. Plain HTTP is for loopback only. Addresses are
-//! never part of an error: after a redirect they are bearer secrets.
-//!
-//! The protocol is written here, on the connector that all other requests go through. The crate oci-client (0.18) reads
-//! manifests and errors without a bound, follows redirects to plain HTTP, refuses manifests of Docker's schema 1 and does
-//! not tell a token service's refusal from none; none of it can be set.
+//! The protocol is implemented here, on the connector that all other requests use. The crate oci-client (0.18) reads
+//! manifests and errors without a limit, follows redirects to plain HTTP, refuses manifests of Docker's schema 1, and does
+//! not distinguish a token service that refuses from a missing one; none of this can be configured.
 
 mod client;
 mod credentials;
@@ -13,44 +12,87 @@ mod error;
 mod redirect;
 mod http;
 mod auth;
-mod tags;
 
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
 
 pub use self::error::DistributionError;
 
 use self::client::{DistributionClient, DistributionResponse};
 use self::error::DistributionErrorKind;
-use super::{BlobReader, Lookup, MANIFEST_TYPES, MAX_MANIFEST, Manifest, Registry, RegistryError, body};
-use crate::name::{Digest, RemoteRepository, Selector};
+use super::media_types::MANIFEST_TYPES;
+use super::transfer::{read_body, stream_body};
+use super::{BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError};
+use crate::name::{Digest, RemoteRepository, Selector, Tag};
 
-/// How long one manifest or config may take with all that it needs: a token, redirects, attempts after failures.
+/// How long one manifest, config or list of tags may take, including a token, redirects and retries.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How many manifests are fetched beside each other.
+/// How many manifests are fetched at the same time.
 const MAX_PARALLEL_MANIFESTS: usize = 4;
 
-/// What is done: the action's name in the scopes of tokens (distribution, "Token Scope Documentation").
+/// How many tags a page should contain; registries may send fewer.
+const TAGS_PER_PAGE: usize = 1000;
+
+/// The action's name in the scopes of tokens (distribution, "Token Scope Documentation").
 const PULL_ACTION: &str = "pull";
 
-/// One repository, read as OCI distribution specification 1.1, "Pull", has it.
+/// One repository, read according to OCI distribution specification 1.1, "Pull".
 #[derive(Debug)]
 pub struct DistributionRepository {
     client: DistributionClient,
     repository: RemoteRepository,
 }
 
+/// A page of tags: OCI distribution specification 1.1, "Listing Tags".
+#[derive(Deserialize)]
+struct WireTagList {
+    /// `null` from some registries if there are none.
+    tags: Option<Vec<String>>,
+}
+
 impl DistributionRepository {
-    /// `http` sends every request; it must not follow redirects by itself. Credentials are docker's, where there are any.
+    /// Creates a client. `http` sends every request and must not follow redirects itself. Credentials are Docker's, if it
+    /// has any for this registry.
     #[must_use]
     pub fn new(repository: RemoteRepository, http: SharedHttpConnector) -> Self {
         Self { client: DistributionClient::new(&repository, http), repository }
     }
 
-    /// "Pulling manifests": by tag where one is named, so that a tag that points at another image by now is seen.
+    /// Lists the tags, at most `pages` pages, in the order of the registry. Invalid tags are left out.
+    ///
+    /// # Errors
+    /// Returns an error if the registry does not list them.
+    pub async fn list_tags(&self, pages: usize) -> Result<Vec<String>, RegistryError> {
+        with_timeout(self.fetch_tag_pages(pages)).await.map_err(|error| self.to_registry_error(error, None))
+    }
+
+    async fn fetch_tag_pages(&self, pages: usize) -> Result<Vec<String>, DistributionError> {
+        let mut tags: Vec<String> = Vec::new();
+        for _ in 0..pages {
+            // Tags consist of characters that need no escape.
+            let after = tags.last().map_or_else(String::new, |last| format!("&last={last}"));
+            let reply = self.client.get(&format!("tags/list?n={TAGS_PER_PAGE}{after}"), "application/json").await?;
+            let Some(reply) = reply else { break };
+            let is_last = !reply.has_next_page();
+            let Ok(Lookup::Found(body)) = read_body(reply.body, MAX_MANIFEST).await else {
+                return Err(DistributionError::failure("the list of tags was truncated or is too large"));
+            };
+            let page: WireTagList = serde_json::from_slice(&body)
+                .map_err(|_| DistributionError::failure("the list of tags is not valid JSON"))?;
+            let before = tags.len();
+            tags.extend(page.tags.unwrap_or_default().into_iter().filter(|tag| tag.parse::<Tag>().is_ok()));
+            if is_last || tags.len() == before {
+                break;
+            }
+        }
+        Ok(tags)
+    }
+
+    /// "Pulling manifests": by tag if there is one, to detect that it points at another image by now.
     async fn fetch_manifest(&self, selector: &Selector) -> Result<Lookup<Manifest>, RegistryError> {
         let reference = match selector {
             Selector::Tag(tag) | Selector::DigestAndTag(_, tag) => tag.as_str(),
@@ -61,80 +103,73 @@ impl DistributionRepository {
             let Some(reply) = self.client.get(&format!("manifests/{reference}"), &accept).await? else {
                 return Ok(Lookup::NotFound);
             };
-            let named = reply.digest();
-            let media_type =
-                reply.media_type().filter(|name| MANIFEST_TYPES.contains(name)).unwrap_or_default().to_owned();
-            match body::read_body(reply.body, MAX_MANIFEST)
-                .await
-                .map_err(|_| DistributionError::failure("the manifest broke off"))?
-            {
-                Lookup::Found(bytes) => {
-                    let digest = named.unwrap_or_else(|| Digest::of(&bytes));
+            let named_digest = reply.digest();
+            let media_type = reply.media_type().filter(|name| MANIFEST_TYPES.contains(name));
+            let media_type = media_type.unwrap_or_default().to_owned();
+            match read_body(reply.body, MAX_MANIFEST).await {
+                Ok(Lookup::Found(bytes)) => {
+                    let digest = named_digest.unwrap_or_else(|| Digest::of(&bytes));
                     Ok(Lookup::Found(Manifest { digest, media_type, bytes }))
                 }
-                _ => Ok(Lookup::Unavailable(format!("its manifest holds more than {MAX_MANIFEST} bytes"))),
+                Ok(_) => Ok(Lookup::Unavailable(format!("its manifest is larger than {MAX_MANIFEST} bytes"))),
+                Err(_) => Err(DistributionError::failure("the manifest was truncated")),
             }
         };
-        let answer = with_timeout(read).await.map_err(|fault| self.to_registry_error(fault, None))?;
-        Ok(match (answer, selector) {
+        let reply = with_timeout(read).await.map_err(|error| self.to_registry_error(error, None))?;
+        Ok(match (reply, selector) {
             (Lookup::Found(manifest), Selector::DigestAndTag(digest, _)) if manifest.digest != *digest => {
                 Lookup::TagMoved
             }
-            // What was asked for by digest is held against that digest, whatever the registry names.
+            // The requested digest is the one to verify, whatever digest the registry names.
             (Lookup::Found(manifest), Selector::Digest(digest)) => {
                 Lookup::Found(Manifest { digest: digest.clone(), ..manifest })
             }
-            (answer, _) => answer,
+            (reply, _) => reply,
         })
     }
 
-    /// "Pulling blobs": the reply, its body still to come.
+    /// "Pulling blobs".
     async fn request_blob(&self, digest: &Digest) -> Result<Option<DistributionResponse>, DistributionError> {
         self.client.get(&format!("blobs/{digest}"), "*/*").await
     }
 
-    fn to_registry_error(&self, fault: DistributionError, blob: Option<&Digest>) -> RegistryError {
-        let resource = self.repository.to_string();
-        match (fault.kind(), blob) {
+    fn to_registry_error(&self, error: DistributionError, blob: Option<&Digest>) -> RegistryError {
+        let (action, resource) = (PULL_ACTION, self.repository.to_string());
+        match (error.kind(), blob) {
             (DistributionErrorKind::Transfer, Some(digest)) => {
-                RegistryError::Transfer { digest: digest.clone(), reason: fault.to_string() }
+                RegistryError::Transfer { digest: digest.clone(), reason: error.to_string() }
             }
-            (DistributionErrorKind::Denied, _) => {
-                RegistryError::Denied { action: PULL_ACTION, resource, source: fault.into() }
-            }
+            (DistributionErrorKind::Denied, _) => RegistryError::Denied { action, resource, source: error.into() },
             (DistributionErrorKind::RepositoryNotFound, _) => {
-                RegistryError::RepositoryNotFound { action: PULL_ACTION, resource, source: fault.into() }
+                RegistryError::RepositoryNotFound { action, resource, source: error.into() }
             }
             (DistributionErrorKind::Failed | DistributionErrorKind::Transfer, _) => {
-                RegistryError::Failed { action: PULL_ACTION, resource, source: fault.into() }
+                RegistryError::Failed { action, resource, source: error.into() }
             }
         }
     }
 }
 
 impl Registry for DistributionRepository {
-    async fn fetch_manifests(&self, which: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
-        stream::iter(which.iter().map(|selector| self.fetch_manifest(selector)))
-            .buffered(MAX_PARALLEL_MANIFESTS)
-            .try_collect()
-            .await
+    async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
+        let replies = stream::iter(selectors.iter().map(|selector| self.fetch_manifest(selector)));
+        replies.buffered(MAX_PARALLEL_MANIFESTS).try_collect().await
     }
 
     async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
         let read = async {
             match self.request_blob(digest).await? {
-                Some(reply) => body::read_body(reply.body, limit).await.map_err(DistributionError::transfer),
+                Some(reply) => read_body(reply.body, limit).await.map_err(DistributionError::transfer),
                 None => Ok(Lookup::NotFound),
             }
         };
-        with_timeout(read).await.map_err(|fault| self.to_registry_error(fault, Some(digest)))
+        with_timeout(read).await.map_err(|error| self.to_registry_error(error, Some(digest)))
     }
 
     async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
-        let opened = with_timeout(self.request_blob(digest))
-            .await
-            .map_err(|fault| self.to_registry_error(fault, Some(digest)))?;
-        Ok(opened.map_or(Lookup::NotFound, |reply| Lookup::Found(body::stream_body(reply.body, crate::aws::PIECE))))
+        let reply = with_timeout(self.request_blob(digest)).await;
+        let reply = reply.map_err(|error| self.to_registry_error(error, Some(digest)))?;
+        Ok(reply.map_or(Lookup::NotFound, |reply| Lookup::Found(stream_body(reply.body, crate::aws::CHUNK_TIMEOUT))))
     }
 
     async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {

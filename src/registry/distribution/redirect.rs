@@ -1,20 +1,38 @@
-//! Which addresses lie inside somebody's network: where a registry out in the world has no business to send a client.
-//!
-//! Does not resolve names: one that leads to a private address in the DNS is not known for it, and a company's registry
-//! may well send to such a name.
+//! Where a registry may send a client: a public registry must not make it request private addresses. Names are not
+//! resolved, so a name that leads to a private address in the DNS is allowed: a company's registry may redirect to one.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Whether a registry at `from` may have `to` asked on its behalf, as `HOST[:PORT]` or with a scheme and a path: what is
-/// inside a network already may name what is inside too; what is outside may not. Else whoever runs a registry could
-/// have the services of a build machine asked, or the metadata of its cloud.
+/// Returns whether a registry at `from` may have `to` requested, each as `HOST[:PORT]` or as a URL. Only a private registry
+/// may name a private host; otherwise a malicious registry could reach the services of a build machine, or the metadata
+/// service of its cloud.
 pub(super) fn is_redirect_allowed(from: &str, to: &str) -> bool {
     !is_private_host(url_host(to)) || is_private_host(url_host(from))
 }
 
-/// The host of an address: RFC 3986, section 3.2.
-fn url_host(address: &str) -> &str {
-    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+/// Resolves the `Location` of a redirect against the URL that was requested: RFC 9110, "Location". `None` if it is missing
+/// or relative to the path, which registries do not use.
+pub(super) fn resolve_location(from: &str, location: &str) -> Option<String> {
+    let location = location.split('#').next().unwrap_or_default();
+    if location.contains("://") && !location.starts_with('/') {
+        Some(location.to_owned())
+    } else if let Some(rest) = location.strip_prefix("//") {
+        from.split_once("://").map(|(scheme, _)| format!("{scheme}://{rest}"))
+    } else {
+        location.starts_with('/').then(|| format!("{}{location}", url_origin(from)))
+    }
+}
+
+/// Returns scheme and authority of a URL.
+pub(super) fn url_origin(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
+    &url[..end]
+}
+
+/// Returns the host of a URL: RFC 3986, section 3.2. A backslash ends it too, as browsers read it.
+fn url_host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let authority = authority.rsplit('@').next().unwrap_or_default();
     match authority.strip_prefix('[') {
@@ -23,7 +41,7 @@ fn url_host(address: &str) -> &str {
     }
 }
 
-/// Whether a host is private, on this machine or on its link, or is written so that nothing certain can be said.
+/// Returns whether a host is private, loopback or link-local, or written so that this cannot be excluded.
 fn is_private_host(host: &str) -> bool {
     if let Ok(address) = host.parse::<Ipv4Addr>() {
         return is_private_ipv4(address);
@@ -33,13 +51,13 @@ fn is_private_host(host: &str) -> bool {
     }
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let last = name.rsplit('.').next().unwrap_or_default();
-    // Resolvers read `2130706433`, `0x7f.1` and `127.1` as addresses, as inet_aton(3) does.
+    // Resolvers accept `2130706433`, `0x7f.1` and `127.1` as addresses, as inet_aton(3) does.
     let is_number = last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit());
     is_number || host.contains(':') || last == "localhost"
 }
 
-/// RFC 1918 (private), RFC 6598 (shared), RFC 1122 ("this network", loopback), RFC 3927 (link-local, with the clouds'
-/// metadata), and the broadcast address.
+/// RFC 1918 (private), RFC 6598 (shared), RFC 1122 ("this network", loopback), RFC 3927 (link-local, which includes the
+/// metadata services of clouds), and the broadcast address.
 fn is_private_ipv4(address: Ipv4Addr) -> bool {
     let [first, second, ..] = address.octets();
     address.is_private()
@@ -50,8 +68,8 @@ fn is_private_ipv4(address: Ipv4Addr) -> bool {
         || (first == 100 && second & 0xc0 == 64)
 }
 
-/// RFC 4291 (loopback, unspecified, link-local), RFC 4193 (unique local), and what stands for an IPv4 address in RFC
-/// 4291 (mapped) and RFC 6052 (`64:ff9b::/96`).
+/// RFC 4291 (loopback, unspecified, link-local), RFC 4193 (unique local), and the IPv4 addresses embedded according to
+/// RFC 4291 (mapped) and RFC 6052 (`64:ff9b::/96`).
 fn is_private_ipv6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let translated = (segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0]).then(|| {
@@ -70,7 +88,7 @@ mod tests {
     use super::is_redirect_allowed;
 
     #[test]
-    fn the_world_leads_to_the_world_and_a_network_anywhere() {
+    fn public_hosts_are_allowed_and_private_ones_from_private() {
         for (from, to) in [
             ("ghcr.io", "https://pkg-containers.githubusercontent.com/x?y=1"),
             ("public.ecr.aws", "https://d2glxqk2uabbnd.cloudfront.net/x"),
@@ -87,31 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn the_world_does_not_lead_into_a_network() {
-        for to in [
-            "http://127.0.0.1:4566/x",
-            "https://localhost/x",
-            "https://LOCALHOST./x",
-            "https://a.localhost/x",
-            "https://169.254.169.254/latest/meta-data",
-            "https://user:pass@169.254.169.254/x",
-            "https://ghcr.io@10.0.0.1/x",
-            "https://10.0.0.1\\@ghcr.io/x",
-            "https://172.16.0.1:443/x",
-            "https://192.168.1.1/x",
-            "https://100.64.0.1/x",
-            "https://0.0.0.0/x",
-            "https://0/x",
-            "https://2130706433/x",
-            "https://127.1/x",
-            "https://0x7f.0.0.0x1/x",
-            "https://[::1]/x",
-            "https://[::ffff:10.0.0.1]:443/x",
-            "https://[64:ff9b::a00:1]/x",
-            "https://[fd00::1]/x",
-            "https://[fe80::1%25eth0]/x",
-            "https:///x",
-        ] {
+    fn a_public_registry_cannot_redirect_to_a_private_host() {
+        let private = r"
+            http://127.0.0.1:4566/x https://localhost/x https://LOCALHOST./x https://a.localhost/x
+            https://169.254.169.254/latest/meta-data https://user:pass@169.254.169.254/x
+            https://ghcr.io@10.0.0.1/x https://10.0.0.1\@ghcr.io/x https://172.16.0.1:443/x
+            https://192.168.1.1/x https://100.64.0.1/x https://0.0.0.0/x https://0/x https://2130706433/x
+            https://127.1/x https://0x7f.0.0.0x1/x https://[::1]/x https://[::ffff:10.0.0.1]:443/x
+            https://[64:ff9b::a00:1]/x https://[fd00::1]/x https://[fe80::1%25eth0]/x https:///x";
+        for to in private.split_whitespace() {
             assert!(!is_redirect_allowed("ghcr.io", to), "{to}");
         }
     }

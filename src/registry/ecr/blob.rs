@@ -1,6 +1,5 @@
-//! Fetching a blob from the presigned address that ECR hands out.
-//!
-//! Does not follow redirects. Errors name the blob by its digest and never the address.
+//! The download of a blob from the presigned URL that ECR returns. Redirects are not followed, and errors name the blob by
+//! its digest, never the URL.
 
 use std::time::Duration;
 
@@ -8,48 +7,55 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use super::super::body::read_body;
-use super::super::url_policy::is_https_or_loopback;
-use super::super::{Lookup, RegistryError};
 use crate::name::Digest;
+use crate::registry::transfer::{describe_connector_error, read_body, stream_body};
+use crate::registry::url_policy::is_https_or_loopback;
+use crate::registry::{BlobReader, Lookup, RegistryError};
 
-/// Fetches a blob of at most `limit` bytes, which may take as long as `patience` in all. A larger one is refused, unread; all else that goes wrong is a failed
-/// transfer, worth a fresh address: an expired one answers 403.
-pub(super) async fn fetch_blob(
+/// Downloads a blob of at most `limit` bytes; the whole download may take as long as `timeout`. A larger blob is
+/// [`Lookup::Unavailable`]. Any other failure is [`RegistryError::Transfer`], so that a fresh URL is tried: an expired one
+/// gives 403.
+pub(super) async fn download_blob(
     http: &SharedHttpConnector,
     url: &str,
     digest: &Digest,
     limit: usize,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Lookup<Vec<u8>>, RegistryError> {
-    let failed = |reason: String| RegistryError::Transfer { digest: digest.clone(), reason };
-    let transfer = tokio::time::timeout(patience, download(http, url, limit)).await;
-    let outcome = transfer.unwrap_or_else(|_| Err(format!("it took more than {} s", patience.as_secs())));
-    outcome.map_err(failed)
+    let download = async { read_body(request_blob(http, url).await?, limit).await };
+    with_timeout(download, digest, timeout).await
 }
 
-async fn download(http: &SharedHttpConnector, url: &str, limit: usize) -> Result<Lookup<Vec<u8>>, String> {
-    read_body(open_download(http, url).await?, limit).await
+/// Begins to download a blob; the reply and then each chunk may take as long as `timeout`.
+pub(super) async fn open_blob_reader(
+    http: &SharedHttpConnector,
+    url: &str,
+    digest: &Digest,
+    timeout: Duration,
+) -> Result<BlobReader, RegistryError> {
+    Ok(stream_body(with_timeout(request_blob(http, url), digest, timeout).await?, timeout))
 }
 
-/// Asks for the blob at an address; the body is still to come.
-///
-/// # Errors
-/// Says what went wrong, without the address.
-pub(super) async fn open_download(http: &SharedHttpConnector, url: &str) -> Result<ByteStream, String> {
+async fn with_timeout<T>(
+    work: impl Future<Output = Result<T, String>>,
+    digest: &Digest,
+    timeout: Duration,
+) -> Result<T, RegistryError> {
+    let late = |_| Err(format!("it took more than {} s", timeout.as_secs()));
+    let result = tokio::time::timeout(timeout, work).await.unwrap_or_else(late);
+    result.map_err(|reason| RegistryError::Transfer { digest: digest.clone(), reason })
+}
+
+/// Requests the blob and returns the body of the reply.
+async fn request_blob(http: &SharedHttpConnector, url: &str) -> Result<ByteStream, String> {
     if !is_https_or_loopback(url) {
-        return Err("its address is not an https one".to_owned());
+        return Err("its URL is not HTTPS".to_owned());
     }
-    let request = Request::get(url).map_err(|_| "its address cannot be read".to_owned())?;
-    let response = http.call(request).await.map_err(|error| match (error.is_timeout(), error.is_io()) {
-        (true, _) => "the storage service did not answer in time".to_owned(),
-        (_, true) => "the storage service could not be reached".to_owned(),
-        // The connector's own text may hold the address.
-        _ => "the connection could not be used".to_owned(),
-    })?;
-    let status = response.status().as_u16();
-    if status != 200 {
-        return Err(format!("the storage service answered with status {status}"));
+    let request = Request::get(url).map_err(|_| "its URL is not valid".to_owned())?;
+    let response = http.call(request).await;
+    let response = response.map_err(|error| describe_connector_error("the storage service", &error))?;
+    match response.status().as_u16() {
+        200 => Ok(ByteStream::new(response.into_body())),
+        status => Err(format!("the storage service returned status {status}")),
     }
-    Ok(ByteStream::new(response.into_body()))
 }

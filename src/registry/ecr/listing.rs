@@ -1,42 +1,34 @@
-//! What a registry of Amazon ECR holds: its repositories, page by page; the tags of one of them.
-//!
-//! Does not keep what it lists, nor ask for a page before the one before it is used.
+//! The contents of an ECR registry, page by page: its repositories, their tagged images and their tags. A page is one
+//! call, so the caller decides when and how often it is requested; nothing is kept.
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::types::{ImageIdentifier, ListImagesFilter, TagStatus};
-use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+use aws_sdk_ecr::types::{
+    DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ListImagesFilter, TagStatus,
+};
+use aws_smithy_types::DateTime;
+use futures_util::stream::{self, Stream, TryStreamExt};
 
-use super::super::RegistryError;
-use super::to_registry_error;
-use crate::name::{Repository, RepositoryError, repository_arn};
+use super::EcrRepository;
+use super::response::{EcrResponseError, to_registry_error};
+use crate::name::{Digest, Repository, Tag, repository_arn};
+use crate::registry::RegistryError;
 
-/// How many entries a page holds: the most that `DescribeRepositories` and `ListImages` of the ECR API reference allow.
+/// The size of a page: the largest `maxResults` of `DescribeRepositories`, `DescribeImages` and `ListImages` in the ECR API
+/// reference.
 const PAGE_SIZE: i32 = 1000;
 
-/// How many pages are read: ten times what the quota "Registered repositories" (100,000 a region) fills. A registry that
-/// goes on is broken.
+/// The number of pages of repositories that are read: ten times the quota "Registered repositories" (100,000 in a region).
+/// A registry with more is broken.
 const MAX_PAGES: u32 = 1000;
 
 const DESCRIBE_REPOSITORIES: &str = "ecr:DescribeRepositories";
-const LIST_IMAGES: &str = "ecr:ListImages";
 
-/// A listing that answers nothing, though it is no error.
-#[derive(Debug, thiserror::Error)]
-enum EcrListingError {
-    #[error("the reply names a repository that cannot be: {0}")]
-    InvalidRepository(#[from] RepositoryError),
-    #[error("the reply does not name the repository")]
-    MissingRepository,
-    #[error("there are more than {MAX_PAGES} pages of {PAGE_SIZE}")]
-    TooManyPages,
-}
-
-/// One page, and where the next one begins; none after the last.
+/// One page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EcrPage<T> {
-    /// What is on it.
+    /// The entries of the page.
     pub items: Vec<T>,
-    /// What to ask for next.
+    /// The token of the next page; `None` on the last page.
     pub next_token: Option<String>,
 }
 
@@ -47,83 +39,92 @@ enum PageStart {
     Exhausted,
 }
 
-/// The repositories of a registry, in the order of the API, each page asked for when the one before is used up. The
-/// registry is that of `account`, else the caller's own; `region` is the client's.
+/// A tagged image in the registry's listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names explain themselves")]
+pub struct EcrImage {
+    pub digest: Digest,
+    pub tags: Vec<Tag>,
+    pub pushed_at: Option<DateTime>,
+    /// The media type of its manifest; empty if the registry names none.
+    pub media_type: String,
+    /// The media type of its config, or the manifest's own artifact type; empty if the registry names none.
+    pub artifact_type: String,
+    /// Whether it is archived; an archived image cannot be pulled.
+    pub is_archived: bool,
+}
+
+/// Lists the repositories of a registry, in the order of the API; each page is requested when the previous one is used up.
+/// The registry is that of `account`, else the caller's own; `region` is the client's.
 ///
 /// The stream ends with its first error: [`RegistryError::Denied`] without `ecr:DescribeRepositories`, else
-/// [`RegistryError::Failed`] or [`RegistryError::Unclear`].
+/// [`RegistryError::Failed`] or [`RegistryError::UnexpectedReply`].
 pub fn list_repositories<'a>(
     client: &'a Client,
     account: Option<&'a str>,
     region: &'a str,
 ) -> impl Stream<Item = Result<Repository, RegistryError>> + 'a {
-    let unclear = move |fault: EcrListingError| {
-        response_error(DESCRIBE_REPOSITORIES, repository_arn(account, region, "*"), fault)
-    };
-    let read = move |(from, read): (PageStart, u32)| async move {
-        let from = match from {
+    let read = move |(start, count): (PageStart, u32)| async move {
+        let token = match start {
             PageStart::First => None,
-            PageStart::After(_) if read == MAX_PAGES => return Err(unclear(EcrListingError::TooManyPages)),
+            PageStart::After(_) if count == MAX_PAGES => {
+                let error = EcrResponseError::TooManyPages(MAX_PAGES);
+                return Err(error.into_registry_error(DESCRIBE_REPOSITORIES, repository_arn(account, region, "*")));
+            }
             PageStart::After(token) => Some(token),
             PageStart::Exhausted => return Ok(None),
         };
-        let page = fetch_repository_page(client, account, region, from).await?;
+        let page = fetch_repository_page(client, account, region, token).await?;
         let next = page.next_token.map_or(PageStart::Exhausted, PageStart::After);
-        Ok(Some((stream::iter(page.items), (next, read + 1))))
+        Ok(Some((stream::iter(page.items.into_iter().map(Ok)), (next, count + 1))))
     };
-    let all = stream::try_unfold((PageStart::First, 0), read).try_flatten();
-    // What follows an error would be a listing with a hole.
-    all.scan(false, |has_failed, item| {
-        let item = (!*has_failed).then_some(item);
-        *has_failed |= matches!(item, Some(Err(_)));
-        std::future::ready(item)
-    })
+    stream::try_unfold((PageStart::First, 0), read).try_flatten()
 }
 
-/// One page of them, in one call; `from` is where it begins, the first without it. What cannot be read is an error in its
-/// place.
+/// Fetches one page of the repositories: the first without a `token`.
 ///
 /// # Errors
-/// As above.
+/// As [`list_repositories`].
 pub async fn fetch_repository_page(
     client: &Client,
     account: Option<&str>,
     region: &str,
-    from: Option<String>,
-) -> Result<EcrPage<Result<Repository, RegistryError>>, RegistryError> {
+    token: Option<String>,
+) -> Result<EcrPage<Repository>, RegistryError> {
     let resource = || repository_arn(account, region, "*");
     let request = client.describe_repositories().set_registry_id(account.map(str::to_owned));
-    let reply = request.max_results(PAGE_SIZE).set_next_token(from).send().await;
+    let reply = request.max_results(PAGE_SIZE).set_next_token(token).send().await;
     let reply = reply.map_err(|error| to_registry_error(DESCRIBE_REPOSITORIES, resource(), error))?;
-    let named = |found: &aws_sdk_ecr::types::Repository| {
-        let named = Repository::from_arn(found.repository_arn().unwrap_or_default());
-        named.map_err(|error| response_error(DESCRIBE_REPOSITORIES, resource(), error.into()))
-    };
-    let items = reply.repositories().iter().map(named).collect();
-    Ok(EcrPage { items, next_token: reply.next_token().map(str::to_owned) })
+    let arns = reply.repositories().iter().map(|repository| repository.repository_arn().unwrap_or_default());
+    let items = arns.map(|arn| parse_repository(arn, resource())).collect::<Result<_, _>>()?;
+    Ok(EcrPage { items, next_token: non_empty(reply.next_token()) })
 }
 
-/// The repository of this name in the caller's own registry: its account is what a name does not say.
+/// Finds the repository with this name in the caller's own registry, to learn its account.
 ///
 /// # Errors
-/// [`RegistryError::NoRepository`] where there is none, [`RegistryError::Denied`] without `ecr:DescribeRepositories`,
-/// else as above.
+/// Returns [`RegistryError::RepositoryNotFound`], or an error as [`list_repositories`].
 pub async fn find_repository(client: &Client, region: &str, name: &str) -> Result<Repository, RegistryError> {
     let resource = || repository_arn(None, region, name);
     let reply = client.describe_repositories().repository_names(name).send().await;
     let reply = reply.map_err(|error| to_registry_error(DESCRIBE_REPOSITORIES, resource(), error))?;
     let found = reply.repositories().iter().find(|found| found.repository_name() == Some(name));
-    let arn = found.and_then(|found| found.repository_arn());
-    let arn =
-        arn.ok_or_else(|| response_error(DESCRIBE_REPOSITORIES, resource(), EcrListingError::MissingRepository))?;
-    Repository::from_arn(arn).map_err(|error| response_error(DESCRIBE_REPOSITORIES, resource(), error.into()))
+    match found.and_then(|found| found.repository_arn()) {
+        Some(arn) => parse_repository(arn, resource()),
+        None => Err(EcrResponseError::MissingRepository.into_registry_error(DESCRIBE_REPOSITORIES, resource())),
+    }
 }
 
-/// The tags of a repository's images, as many pages of a thousand as said; in the order of the API, which is none.
+fn parse_repository(arn: &str, resource: String) -> Result<Repository, RegistryError> {
+    Repository::from_arn(arn)
+        .map_err(|error| EcrResponseError::from(error).into_registry_error(DESCRIBE_REPOSITORIES, resource))
+}
+
+/// Lists the tags of a repository's images, at most `pages` pages of a thousand; the API does not sort them.
 ///
 /// # Errors
-/// [`RegistryError::NoRepository`] where there is none, [`RegistryError::Denied`] without `ecr:ListImages`, else as
-/// above.
+/// Returns [`RegistryError::RepositoryNotFound`], [`RegistryError::Denied`] without `ecr:ListImages`, or
+/// [`RegistryError::Failed`].
 pub async fn list_tags(client: &Client, repository: &Repository, pages: usize) -> Result<Vec<String>, RegistryError> {
     let filter = ListImagesFilter::builder().tag_status(TagStatus::Tagged).build();
     let request = client.list_images().registry_id(repository.account()).repository_name(repository.name());
@@ -131,12 +132,42 @@ pub async fn list_tags(client: &Client, repository: &Repository, pages: usize) -
     let mut tags = Vec::new();
     for _ in 0..pages {
         let Some(reply) = replies.next().await else { break };
-        let reply = reply.map_err(|error| to_registry_error(LIST_IMAGES, repository.arn(), error))?;
+        let reply = reply.map_err(|error| to_registry_error("ecr:ListImages", repository.arn(), error))?;
         tags.extend(reply.image_ids().iter().filter_map(ImageIdentifier::image_tag).map(str::to_owned));
     }
     Ok(tags)
 }
 
-fn response_error(action: &'static str, resource: String, fault: EcrListingError) -> RegistryError {
-    RegistryError::UnexpectedReply { action, resource, source: fault.into() }
+impl EcrRepository {
+    /// Fetches one page of the repository's tagged images: the first without a `token`. The API does not sort them.
+    ///
+    /// # Errors
+    /// Returns the error of the call, or [`RegistryError::UnexpectedReply`].
+    pub async fn fetch_image_page(&self, token: Option<String>) -> Result<EcrPage<EcrImage>, RegistryError> {
+        const ACTION: &str = "ecr:DescribeImages";
+        let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
+        let request = self.registry.client.describe_images().registry_id(self.repository.account());
+        let request = request.repository_name(self.repository.name()).filter(filter);
+        let reply = request.max_results(PAGE_SIZE).set_next_token(token).send().await;
+        let reply = reply.map_err(|error| to_registry_error(ACTION, self.repository.arn(), error))?;
+        let items = reply.image_details().iter().map(parse_image).collect::<Result<_, _>>();
+        let items =
+            items.map_err(|error: EcrResponseError| error.into_registry_error(ACTION, self.repository.arn()))?;
+        Ok(EcrPage { items, next_token: non_empty(reply.next_token()) })
+    }
+}
+
+fn parse_image(detail: &ImageDetail) -> Result<EcrImage, EcrResponseError> {
+    Ok(EcrImage {
+        digest: detail.image_digest().ok_or(EcrResponseError::MissingDigest)?.parse()?,
+        tags: detail.image_tags().iter().map(|tag| tag.parse()).collect::<Result<_, _>>()?,
+        pushed_at: detail.image_pushed_at().copied(),
+        media_type: detail.image_manifest_media_type().unwrap_or_default().to_owned(),
+        artifact_type: detail.artifact_media_type().unwrap_or_default().to_owned(),
+        is_archived: matches!(detail.image_status(), Some(ImageStatus::Archived | ImageStatus::Activating)),
+    })
+}
+
+fn non_empty(token: Option<&str>) -> Option<String> {
+    token.filter(|token| !token.is_empty()).map(str::to_owned)
 }

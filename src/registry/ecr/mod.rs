@@ -1,29 +1,26 @@
-//! A repository of Amazon ECR, read through its API.
-//!
-//! Does not know what the answers mean for a verdict. Never logs a URL's query: a presigned URL is a bearer secret.
+//! A repository of Amazon ECR, read through its API. The query of a URL is never logged: a presigned URL is a secret.
 
 mod blob;
-mod transfer;
 mod response;
 #[cfg(feature = "cli")]
 pub mod listing;
-#[cfg(feature = "cli")]
-pub mod images;
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{Image, ImageIdentifier};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-use super::{BlobReader, Lookup, MANIFEST_TYPES, Manifest, Registry, RegistryError};
-use crate::aws::service_error::convert_sdk_error;
+pub(crate) use self::response::to_registry_error;
+
+use self::response::{EcrResponseError, interpret_failure, interpret_layer_error, matches_selector, parse_manifest};
+use super::media_types::MANIFEST_TYPES;
+use super::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 use crate::aws::{Aws, TransferTimeouts};
 use crate::name::{Digest, Repository, Selector};
 
-/// The call that reads images, as errors name it.
+/// The action that reads images, as errors name it.
 pub const BATCH_GET_IMAGE: &str = "ecr:BatchGetImage";
 
-/// The clients that reading needs; built once, shared by all repositories.
+/// The clients that read images; built once and shared by all repositories.
 #[derive(Debug, Clone)]
 pub struct EcrRegistry {
     client: Client,
@@ -32,21 +29,21 @@ pub struct EcrRegistry {
 }
 
 impl EcrRegistry {
-    /// The API itself.
+    /// Creates the clients; `endpoint` replaces the region's own. Blobs come from presigned URLs, over the HTTP stack of
+    /// the API client.
+    #[must_use]
+    pub fn new(aws: &Aws, endpoint: Option<String>) -> Self {
+        Self { client: aws.ecr_client(endpoint), http: aws.http(), timeouts: aws.transfer_timeouts() }
+    }
+
+    /// Returns the API client.
     #[cfg(feature = "cli")]
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Reads with these clients; `endpoint` takes the place of the region's own. Blobs come from the presigned addresses
-    /// that the API hands out, over the API's own HTTP stack.
-    #[must_use]
-    pub fn new(aws: &Aws, endpoint: Option<String>) -> Self {
-        Self { client: aws.ecr_client(endpoint), http: aws.http(), timeouts: aws.transfer_timeouts() }
-    }
-
-    /// The images of one repository.
+    /// Returns one repository.
     #[must_use]
     pub fn repository(&self, repository: &Repository) -> EcrRepository {
         EcrRepository { registry: self.clone(), repository: repository.clone() }
@@ -61,8 +58,9 @@ pub struct EcrRepository {
 }
 
 impl Registry for EcrRepository {
-    /// One `BatchGetImage` for all; digest and tag together have the registry confirm that they still belong together.
-    async fn fetch_manifests(&self, which: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
+    /// Sends one `BatchGetImage` for all. A selector with digest and tag makes ECR confirm that they still belong
+    /// together.
+    async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
         const ACTION: &str = BATCH_GET_IMAGE;
         let mut request = self.registry.client.batch_get_image();
         request = request.registry_id(self.repository.account()).repository_name(self.repository.name());
@@ -70,55 +68,62 @@ impl Registry for EcrRepository {
             request = request.accepted_media_types(media_type);
         }
         // An index may list one child for two platforms.
-        for (at, selector) in which.iter().enumerate() {
-            if !which[..at].contains(selector) {
+        for (at, selector) in selectors.iter().enumerate() {
+            if !selectors[..at].contains(selector) {
                 request = request.image_ids(image_identifier(selector));
             }
         }
-        let reply = request.send().await.map_err(|error| self.call_error(ACTION, error))?;
-        let answer = |selector: &Selector| {
-            let fits = |image: &&Image| image.image_id().is_some_and(|id| response::matches_selector(id, selector));
-            if let Some(image) = reply.images().iter().find(fits) {
-                return response::parse_manifest(image, selector).map(Lookup::Found);
+        let reply = request.send().await.map_err(|error| to_registry_error(ACTION, self.repository.arn(), error))?;
+        let result = |selector: &Selector| {
+            let matches = |id: Option<&ImageIdentifier>| id.is_some_and(|id| matches_selector(id, selector));
+            if let Some(image) = reply.images().iter().find(|image: &&Image| matches(image.image_id())) {
+                return parse_manifest(image, selector).map(Lookup::Found);
             }
-            let fits = |id: Option<&ImageIdentifier>| id.is_some_and(|id| response::matches_selector(id, selector));
-            let failure = reply.failures().iter().find(|failure| fits(failure.image_id()) || which.len() == 1);
-            failure.map_or_else(|| Err(response::EcrResponseError::NoResult), response::interpret_failure)
+            let mut failures = reply.failures().iter();
+            let failure = failures.find(|failure| matches(failure.image_id()) || selectors.len() == 1);
+            failure.map_or_else(|| Err(EcrResponseError::NoResult), interpret_failure)
         };
-        let answers = which.iter().map(answer).collect::<Result<_, response::EcrResponseError>>();
-        answers.map_err(|fault| self.response_error(ACTION, fault))
+        let results = selectors.iter().map(result).collect::<Result<_, _>>();
+        results.map_err(|error: EcrResponseError| error.into_registry_error(ACTION, self.repository.arn()))
     }
 
     async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
-        match self.fetch_download_url(digest).await? {
-            Lookup::Found(url) => {
-                blob::fetch_blob(&self.registry.http, &url, digest, limit, self.registry.timeouts.whole).await
-            }
-            other => Ok(other.map(|_| Vec::new())),
+        let EcrRegistry { http, timeouts, .. } = &self.registry;
+        match self.fetch_download_url(digest).await?.found() {
+            Ok(url) => blob::download_blob(http, &url, digest, limit, timeouts.whole).await,
+            Err(missing) => Ok(missing),
         }
     }
 
     async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
-        match self.fetch_download_url(digest).await? {
-            Lookup::Found(url) => {
-                let begun =
-                    transfer::open_blob_reader(&self.registry.http, &url, digest, self.registry.timeouts.piece).await;
-                begun.map(Lookup::Found)
-            }
-            other => Ok(other.map(|_| -> BlobReader { Box::new(std::io::empty()) })),
+        let EcrRegistry { http, timeouts, .. } = &self.registry;
+        match self.fetch_download_url(digest).await?.found() {
+            Ok(url) => blob::open_blob_reader(http, &url, digest, timeouts.piece).await.map(Lookup::Found),
+            Err(missing) => Ok(missing),
         }
     }
 
     async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
-        const ACTION: &str = "ecr:ListTagsForResource";
-        let request = self.registry.client.list_tags_for_resource().resource_arn(self.repository.arn());
-        let reply = request.send().await.map_err(|error| self.call_error(ACTION, error))?;
-        Ok(reply.tags().iter().find(|tag| tag.key() == key).map(|tag| tag.value().to_owned()))
+        let tags = self.fetch_resource_tags().await?;
+        Ok(tags.into_iter().find(|(known, _)| known == key).map(|(_, value)| value))
     }
 }
 
 impl EcrRepository {
-    /// The presigned address of a blob.
+    /// Fetches all resource tags of the repository, as keys and values; ECR allows 50, in one reply.
+    ///
+    /// # Errors
+    /// Returns the error of the call.
+    pub async fn fetch_resource_tags(&self) -> Result<Vec<(String, String)>, RegistryError> {
+        let request = self.registry.client.list_tags_for_resource().resource_arn(self.repository.arn());
+        let reply = request
+            .send()
+            .await
+            .map_err(|error| to_registry_error("ecr:ListTagsForResource", self.repository.arn(), error))?;
+        Ok(reply.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
+    }
+
+    /// Fetches the presigned URL of a blob.
     async fn fetch_download_url(&self, digest: &Digest) -> Result<Lookup<String>, RegistryError> {
         const ACTION: &str = "ecr:GetDownloadUrlForLayer";
         let request = self.registry.client.get_download_url_for_layer();
@@ -126,37 +131,11 @@ impl EcrRepository {
         match request.layer_digest(digest.as_str()).send().await {
             Ok(reply) => match reply.download_url() {
                 Some(url) => Ok(Lookup::Found(url.to_owned())),
-                None => Err(self.response_error(ACTION, response::EcrResponseError::MissingUrl)),
+                None => Err(EcrResponseError::MissingUrl.into_registry_error(ACTION, self.repository.arn())),
             },
-            Err(error) => {
-                response::interpret_layer_error(&error).map_or_else(|| Err(self.call_error(ACTION, error)), Ok)
-            }
+            Err(error) => interpret_layer_error(&error)
+                .map_or_else(|| Err(to_registry_error(ACTION, self.repository.arn(), error)), Ok),
         }
-    }
-
-    fn call_error<E>(&self, action: &'static str, error: SdkError<E>) -> RegistryError
-    where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        to_registry_error(action, self.repository.arn(), error)
-    }
-
-    fn response_error(&self, action: &'static str, fault: response::EcrResponseError) -> RegistryError {
-        RegistryError::UnexpectedReply { action, resource: self.repository.arn(), source: fault.into() }
-    }
-}
-
-/// What an error of the API means for an action on a resource.
-pub(crate) fn to_registry_error<E>(action: &'static str, resource: String, error: SdkError<E>) -> RegistryError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let code = error.code().map(str::to_owned);
-    let source = convert_sdk_error(error);
-    match code.as_deref() {
-        Some("AccessDeniedException") => RegistryError::Denied { action, resource, source },
-        Some("RepositoryNotFoundException") => RegistryError::RepositoryNotFound { action, resource, source },
-        _ => RegistryError::Failed { action, resource, source },
     }
 }
 

@@ -1,52 +1,81 @@
-//! What the replies of the ECR API mean: found, absent, moved, refused, or a failure to retry.
-//!
-//! Does not send anything. The codes are those of `ImageFailure` and of each action's errors in the ECR API reference.
+//! The meaning of ECR API replies: found, missing, moved, unavailable, or a failure to retry. The codes are those of
+//! `ImageFailure` and of each action's errors in the ECR API reference.
 
-use aws_sdk_ecr::error::SdkError;
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::get_download_url_for_layer::GetDownloadUrlForLayerError;
 use aws_sdk_ecr::types::{Image, ImageFailure, ImageFailureCode, ImageIdentifier};
 
-use super::super::{Lookup, MAX_MANIFEST, Manifest};
-use crate::name::{Digest, Selector};
+use crate::aws::service_error::convert_sdk_error;
+use crate::name::{Digest, Selector, Tag};
+use crate::registry::{Lookup, MAX_MANIFEST, Manifest, RegistryError};
 
-/// A reply that answers nothing, though it is no error.
+/// A successful reply without what was requested.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EcrResponseError {
-    #[error("the reply names neither the image nor a failure")]
+    #[error("the reply contains neither the image nor a failure")]
     NoResult,
-    #[error("the reply names no address")]
+    #[error("the reply contains no URL")]
     MissingUrl,
-    #[error("the reply names {0}{1}")]
+    #[error("the reply reports {0}{1}")]
     FailureCode(String, String),
-    #[error("the reply's manifest holds {0} bytes, more than ECR stores")]
+    #[error("the reply contains a manifest of {0} bytes, more than ECR stores")]
     ManifestTooLarge(usize),
-    #[error("the reply's digest cannot be read")]
+    #[error("the reply contains an invalid digest")]
     InvalidDigest(#[from] crate::name::DigestError),
     #[cfg(feature = "cli")]
-    #[error("the reply's tag cannot be read")]
+    #[error("the reply contains an invalid tag")]
     InvalidTag(#[from] crate::name::TagError),
     #[cfg(feature = "cli")]
-    #[error("the reply does not name what it lists")]
+    #[error("the reply lists an image without a digest")]
     MissingDigest,
+    #[cfg(feature = "cli")]
+    #[error("the reply contains an invalid repository: {0}")]
+    InvalidRepository(#[from] crate::name::RepositoryError),
+    #[cfg(feature = "cli")]
+    #[error("the reply does not contain the repository")]
+    MissingRepository,
+    #[cfg(feature = "cli")]
+    #[error("there are more than {0} pages")]
+    TooManyPages(u32),
 }
 
-/// Whether the reply's identifier is the one asked for. By digest where one was asked for: a failure may leave the tag
-/// out.
-pub(super) fn matches_selector(id: &ImageIdentifier, asked: &Selector) -> bool {
-    match asked.digest() {
-        Some(digest) => id.image_digest() == Some(digest.as_str()),
-        None => id.image_tag() == asked.tag().map(crate::name::Tag::as_str),
+impl EcrResponseError {
+    /// Converts to the error of an action on a resource.
+    pub(super) fn into_registry_error(self, action: &'static str, resource: String) -> RegistryError {
+        RegistryError::UnexpectedReply { action, resource, source: self.into() }
     }
 }
 
-/// The manifest of an image that the reply holds.
-pub(super) fn parse_manifest(image: &Image, asked: &Selector) -> Result<Manifest, EcrResponseError> {
+/// Converts an error of the API to that of an action on a resource.
+pub(crate) fn to_registry_error<E>(action: &'static str, resource: String, error: SdkError<E>) -> RegistryError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let code = error.code().map(str::to_owned);
+    let source = convert_sdk_error(error);
+    match code.as_deref() {
+        Some("AccessDeniedException") => RegistryError::Denied { action, resource, source },
+        Some("RepositoryNotFoundException") => RegistryError::RepositoryNotFound { action, resource, source },
+        _ => RegistryError::Failed { action, resource, source },
+    }
+}
+
+/// Returns whether the reply's identifier is the requested one. If a digest was requested, it alone counts: a failure may
+/// leave out the tag.
+pub(super) fn matches_selector(id: &ImageIdentifier, selector: &Selector) -> bool {
+    match selector.digest() {
+        Some(digest) => id.image_digest() == Some(digest.as_str()),
+        None => id.image_tag() == selector.tag().map(Tag::as_str),
+    }
+}
+
+/// Returns the manifest of an image in the reply.
+pub(super) fn parse_manifest(image: &Image, selector: &Selector) -> Result<Manifest, EcrResponseError> {
     let text = image.image_manifest().ok_or(EcrResponseError::NoResult)?;
     if text.len() > MAX_MANIFEST {
         return Err(EcrResponseError::ManifestTooLarge(text.len()));
     }
-    let named = image.image_id().and_then(ImageIdentifier::image_digest);
-    let digest = match (asked.digest(), named) {
+    let digest = match (selector.digest(), image.image_id().and_then(ImageIdentifier::image_digest)) {
         (Some(digest), _) => digest.clone(),
         (None, Some(digest)) => digest.parse()?,
         (None, None) => Digest::of(text.as_bytes()),
@@ -55,11 +84,11 @@ pub(super) fn parse_manifest(image: &Image, asked: &Selector) -> Result<Manifest
     Ok(Manifest { digest, media_type, bytes: text.as_bytes().to_vec() })
 }
 
-/// What one failure means. What may pass by itself, and what only a fault of ours could cause, is to be retried and in
-/// the end to land in the failure queue; what lies with the image or its upstream is an answer.
+/// Interprets one failure. A problem of the image or its upstream is an answer. Any other failure may be temporary, or is
+/// caused by a bug of ours: it is retried and finally reaches the failure queue.
 pub(super) fn interpret_failure(failure: &ImageFailure) -> Result<Lookup<Manifest>, EcrResponseError> {
     let reason = failure.failure_reason().filter(|reason| !reason.is_empty());
-    let said = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let suffix = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     match failure.failure_code() {
         Some(ImageFailureCode::ImageNotFound) => Ok(Lookup::NotFound),
         Some(ImageFailureCode::ImageTagDoesNotMatchDigest) => Ok(Lookup::TagMoved),
@@ -67,18 +96,18 @@ pub(super) fn interpret_failure(failure: &ImageFailure) -> Result<Lookup<Manifes
             code @ (ImageFailureCode::KmsError
             | ImageFailureCode::ImageInaccessible
             | ImageFailureCode::UpstreamAccessDenied),
-        ) => Ok(Lookup::Unavailable(format!("ECR does not hand out the manifest ({}{said})", code.as_str()))),
-        Some(code) => Err(EcrResponseError::FailureCode(code.as_str().to_owned(), said)),
+        ) => Ok(Lookup::Unavailable(format!("ECR refused the manifest ({}{suffix})", code.as_str()))),
+        Some(code) => Err(EcrResponseError::FailureCode(code.as_str().to_owned(), suffix)),
         None => Err(EcrResponseError::NoResult),
     }
 }
 
-/// What an error of `GetDownloadUrlForLayer` says of the blob itself; `None` where it says nothing of it.
+/// Interprets an error of `GetDownloadUrlForLayer`; `None` if it does not concern the blob itself.
 pub(super) fn interpret_layer_error<T>(error: &SdkError<GetDownloadUrlForLayerError>) -> Option<Lookup<T>> {
     match error.as_service_error()? {
         GetDownloadUrlForLayerError::LayersNotFoundException(_) => Some(Lookup::NotFound),
         GetDownloadUrlForLayerError::LayerInaccessibleException(_) => {
-            Some(Lookup::Unavailable("ECR does not hand it out (LayerInaccessibleException)".to_owned()))
+            Some(Lookup::Unavailable("ECR refused the blob (LayerInaccessibleException)".to_owned()))
         }
         _ => None,
     }

@@ -70,12 +70,7 @@ fn unreadable_image_does_not_hide_others() {
     check(
         &layout_of_three_images(),
         &[
-            "check",
-            "oci:DIR:none",
-            "oci:DIR:amd64",
-            "oci-archive:DIR/none.tar",
-            "oci:DIR/none:v1",
-            "--runtime",
+            "check", "oci:DIR:none", "oci:DIR:amd64", "oci-archive:DIR/none.tar", "oci:DIR/none:v1", "--runtime",
             "ecs/amd64",
         ],
         &expect![[r#"

@@ -4,14 +4,13 @@ use std::fs;
 use std::io::Write;
 use std::time::Duration;
 
-use ecr_preflight::check::InspectContext;
-use ecr_preflight::check::check_image;
+use ecr_preflight::check::{ImageOrigin, InspectContext, check_image};
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::name::Selector;
 use ecr_preflight::registry::RegistryError;
 use ecr_preflight::registry::counting::CountingRegistry;
 use ecr_preflight::registry::oci_layout::OciLayout;
-use ecr_preflight::report::{Report, ReportContext};
+use ecr_preflight::report::Report;
 use ecr_preflight::runtime::Runtime;
 use ecr_preflight::settings::{CheckSettings, InspectionLimits};
 use ecr_preflight::verdict::Verdict;
@@ -56,8 +55,10 @@ fn inspect_image(
     let declared = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
     let rules = CheckSettings::default();
     let by = InspectContext { inspector, time_left: left };
-    let found = runtime.block_on(check_image(&registry, &Selector::Digest(digest(image)), declared, &rules, by))?;
-    Ok((found.report(ReportContext { reference: "image", ..ReportContext::default() }), registry.bytes_read()))
+    let selector = Selector::Digest(digest(image));
+    let origin = ImageOrigin::from_reference("image", &selector);
+    let found = runtime.block_on(check_image(&registry, &origin, declared, &rules, by))?;
+    Ok((found.report, registry.bytes_read()))
 }
 
 fn inspector_with(bounds: &str) -> Inspector {

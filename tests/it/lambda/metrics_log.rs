@@ -1,7 +1,7 @@
 //! The log line of an event, which also holds its metrics.
 
 use ecr_preflight::event::{Event, IgnoreReason};
-use ecr_preflight::lambda::metrics_log::{EventRecord, metrics_line};
+use ecr_preflight::lambda::log::{EventRecord, metrics_line};
 use ecr_preflight::name::Digest;
 use ecr_preflight::oci::{Image, ImageContent};
 use ecr_preflight::report::{Report, ReportContext};
@@ -104,8 +104,7 @@ fn line_of_an_ignored_event() {
         panic!()
     };
     assert_eq!(why, IgnoreReason::Untagged);
-    let report =
-        Report::from_ignored(ReportContext { arrival: arrival.as_ref(), ..ReportContext::default() }, None, why);
+    let report = Report::from_ignored_event(arrival.as_ref(), why);
     let line = metrics_line(&report, EventRecord { ignored_detail: &said, ..context(false) });
     expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","how":"push","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","repository":"team/app","runtimes":"","said":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","told":false,"verdict":"ignored"}"#]].assert_eq(&line.to_string());
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecr_preflight::event::Event;
-use ecr_preflight::lambda::metrics_log::NAMESPACE;
+use ecr_preflight::lambda::log::NAMESPACE;
 use ecr_preflight::name::VERDICT_TAG_PREFIX;
 use ecr_preflight::settings::VARIABLES;
 use serde_json::Value;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use ecr_preflight::check::check_image;
-use ecr_preflight::check::{ImageCheck, InspectContext};
+use ecr_preflight::check::{ImageOrigin, InspectContext, check_image};
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::name::Selector;
 use ecr_preflight::registry::oci_layout::OciLayout;
-use ecr_preflight::report::{Report, ReportContext};
+use ecr_preflight::report::Report;
 use ecr_preflight::runtime::Runtime;
 use ecr_preflight::settings::CheckSettings;
 use expect_test::expect;
@@ -23,17 +22,17 @@ use crate::support::layout::{
 fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) -> Report {
     layout.tag("v1", image);
     let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
-    let check = check(layout, &Selector::DigestAndTag(digest(image), "v1".parse().unwrap()), asked);
-    check.report(ReportContext { reference: "image", ..ReportContext::default() })
+    check(layout, &Selector::DigestAndTag(digest(image), "v1".parse().unwrap()), asked)
 }
 
-fn check(layout: &Builder, selector: &Selector, asked: Option<&[Runtime]>) -> ImageCheck {
+fn check(layout: &Builder, selector: &Selector, asked: Option<&[Runtime]>) -> Report {
     let registry = OciLayout::open(layout.path(), None).unwrap();
     let rules = CheckSettings::default();
     let inspector = Inspector::new(rules.limits.layers, rules.limits.cache_bytes);
     let by = InspectContext { inspector: &inspector, time_left: Duration::MAX };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(check_image(&registry, selector, asked, &rules, by)).unwrap()
+    let origin = ImageOrigin::from_reference("image", selector);
+    runtime.block_on(check_image(&registry, &origin, asked, &rules, by)).unwrap().report
 }
 
 /// An image in a few words: its kind, its platforms, and the verdict for ECS on arm64 with its reasons.
@@ -321,8 +320,8 @@ fn tagged_attestation_fails_and_untagged_is_ignored() {
         ["artifact",[]] fails attestation-tagged
         ["artifact",[]] fails attestation-tagged"#]]
     .assert_eq(&texts);
-    let check = check(&layout, &Selector::Digest(digest(&attestation)), None);
-    assert_eq!(check.report(ReportContext::default()).ignored.map(|why| why.as_str()), Some("attestation"));
+    let found = check(&layout, &Selector::Digest(digest(&attestation)), None);
+    assert_eq!(found.ignored.map(|why| why.as_str()), Some("attestation"));
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
         repository: Some(&arrival.repository),
         tag: arrival.selector.tag(),
         declaration_key: "intended-runtime",
+        docs_url: None,
         is_platform_only: true,
     };
     let intent = Intent::default().or_declared_by(DeclarationSource::RepositoryTag, Some(declared));

@@ -1,36 +1,33 @@
-//! One image's faults, and what could not be told of it, as results.
-//!
-//! Does not decide what is wrong.
+//! The faults and unknown results of one image, as SARIF results.
 
 use std::fmt::Write as _;
 
-use super::model::{
-    SarifArtifactLocation, SarifFingerprints, SarifLocation, SarifLogicalLocation, SarifMessage, SarifPhysicalLocation,
-    SarifRegion, SarifResult,
-};
+use serde_json::{Value, json};
+
 use super::rules::{UNKNOWN_RULE, rule_index};
 use crate::name::Digest;
 use crate::report::{FaultReport, Remedy, Report, RuntimeReport};
 use crate::verdict::Verdict;
 
-/// As many digits of a digest tell results apart.
+/// The length of a fingerprint, in hexadecimal digits.
 const FINGERPRINT_DIGITS: usize = 16;
 
 /// The results of one report, in its order.
-pub(super) fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<SarifResult> {
-    let of = |runtime: &RuntimeReport| {
-        let place = SarifContext { report, runtime, reference, dockerfile };
-        let mut found: Vec<SarifResult> = runtime.faults.iter().map(|fault| place.build_fault_result(fault)).collect();
-        // Where a declaration cannot be read, that it is so is all there is to know.
+pub(super) fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<Value> {
+    let build = |runtime: &RuntimeReport| {
+        let context = SarifContext { report, runtime, reference, dockerfile };
+        let mut results: Vec<Value> = runtime.faults.iter().map(|fault| context.build_fault_result(fault)).collect();
+        // An invalid declaration is a fault and unknown, but one result is enough.
         if runtime.faults.is_empty() && runtime.verdict == Verdict::Unknown {
-            found.push(place.build_unknown_result());
+            let text = context.message_text(&runtime.unknown.join("; "));
+            results.push(context.build_result(UNKNOWN_RULE, "warning", &json!({"text": text})));
         }
-        found
+        results
     };
-    report.runtimes().flat_map(of).collect()
+    report.runtimes().flat_map(build).collect()
 }
 
-/// What a result is about.
+/// The image and the runtime of a result.
 struct SarifContext<'a> {
     report: &'a Report,
     runtime: &'a RuntimeReport,
@@ -39,13 +36,13 @@ struct SarifContext<'a> {
 }
 
 impl SarifContext<'_> {
-    fn build_fault_result(&self, fault: &FaultReport) -> SarifResult {
+    fn build_fault_result(&self, fault: &FaultReport) -> Value {
         let FaultReport { evidence, symptom, remedy, .. } = fault;
         let mut text = self.message_text(evidence);
         let mut markdown = escape_markdown(&text);
         if let Some(symptom) = symptom {
-            let _ = write!(text, "\nYou would meet: {symptom}");
-            let _ = write!(markdown, "\n\nYou would meet: {}", code_span(symptom));
+            let _ = write!(text, "\nExpected error: {symptom}");
+            let _ = write!(markdown, "\n\nExpected error: {}", code_span(symptom));
         }
         if !remedy.is_empty() {
             text.push_str("\nWhat to do:");
@@ -61,53 +58,46 @@ impl SarifContext<'_> {
             }
         }
         let level = if self.runtime.verdict == Verdict::Fails { "error" } else { "warning" };
-        self.build_result(fault.code.as_str(), level, SarifMessage { text, markdown: Some(markdown) })
+        self.build_result(fault.code.as_str(), level, &json!({"text": text, "markdown": markdown}))
     }
 
-    fn build_unknown_result(&self) -> SarifResult {
-        self.build_result(
-            UNKNOWN_RULE,
-            "warning",
-            SarifMessage::plain(self.message_text(&self.runtime.unknown.join("; "))),
-        )
+    fn message_text(&self, problem: &str) -> String {
+        format!("{} on {}: {problem}", self.report.display_name(), self.runtime.subject.title())
     }
 
-    fn message_text(&self, what: &str) -> String {
-        format!("{} on {}: {what}", self.report.display_name(), self.runtime.subject.title())
-    }
-
-    fn build_result(&self, rule: &'static str, level: &'static str, message: SarifMessage) -> SarifResult {
+    fn build_result(&self, rule: &str, level: &str, message: &Value) -> Value {
         let (reference, runtime) = (self.reference, self.runtime.subject.name());
-        // Of the image as it is named, not of its digest: the next build is to have the same alert, or to close it.
-        let named = format!("{reference}\n{rule}\n{runtime}");
-        let fingerprint = Digest::of(named.as_bytes()).hex()[..FINGERPRINT_DIGITS].to_owned();
+        // Made of the image's name, not of its digest, so that the next build keeps the same alert or closes it.
+        let identity = format!("{reference}\n{rule}\n{runtime}");
+        let identity = Digest::of(identity.as_bytes());
+        let fingerprint = &identity.hex()[..FINGERPRINT_DIGITS];
         let digest = self.report.image.as_ref().map(|image| format!("@{}", image.digest)).unwrap_or_default();
-        let uri = relative_uri(self.dockerfile);
-        SarifResult {
-            rule_id: rule,
-            rule_index: rule_index(rule),
-            level,
-            message,
-            locations: [SarifLocation {
-                physical_location: SarifPhysicalLocation {
-                    artifact_location: SarifArtifactLocation { uri },
-                    region: SarifRegion { start_line: 1 },
+        let qualified_name = format!("{reference}{digest} on {runtime}");
+        json!({
+            "ruleId": rule,
+            "ruleIndex": rule_index(rule),
+            "level": level,
+            "message": message,
+            "locations": [{
+                "physicalLocation": {
+                    "artifactLocation": {"uri": relative_uri(self.dockerfile)},
+                    "region": {"startLine": 1},
                 },
-                logical_locations: [SarifLogicalLocation {
-                    name: reference.to_owned(),
-                    fully_qualified_name: format!("{reference}{digest} on {runtime}"),
-                    kind: "resource",
-                }],
+                "logicalLocations": [
+                    {"name": reference, "fullyQualifiedName": qualified_name, "kind": "resource"},
+                ],
             }],
-            partial_fingerprints: SarifFingerprints {
-                primary_location: format!("{fingerprint}:1"),
-                image_rule_runtime: fingerprint,
+            "partialFingerprints": {
+                // The fingerprint that GitHub compares. Its uploader would derive it from the source line, which is the
+                // same for all images.
+                "primaryLocationLineHash": format!("{fingerprint}:1"),
+                "imageRuleRuntime/v1": fingerprint,
             },
-        }
+        })
     }
 }
 
-/// Without what would be a link, an image or markup: names of an image's own files stand in evidence.
+/// Escapes links, images and other markup: evidence holds names of the image's own files.
 fn escape_markdown(text: &str) -> String {
     let mut escaped = String::new();
     for character in text.chars() {
@@ -119,12 +109,12 @@ fn escape_markdown(text: &str) -> String {
     escaped
 }
 
-/// Between backticks, whatever it holds.
+/// Quotes text with backticks.
 fn code_span(text: &str) -> String {
     format!("`{}`", text.replace('`', "'"))
 }
 
-/// A path as a relative reference of RFC 3986.
+/// Converts a path to a relative reference (RFC 3986).
 fn relative_uri(path: &str) -> String {
     let mut uri = String::new();
     for byte in path.trim_start_matches("./").bytes() {
@@ -142,13 +132,13 @@ mod tests {
     use super::{escape_markdown, relative_uri};
 
     #[test]
-    fn names_of_files_are_no_markup() {
+    fn file_names_are_not_markup() {
         let evil = "/![x](https://example.com/a_b) <b>";
         assert_eq!(escape_markdown(evil), r"/\!\[x\](https://example.com/a\_b) \<b\>");
     }
 
     #[test]
-    fn paths_are_relative_references() {
+    fn path_becomes_a_relative_reference() {
         for (path, expected) in [
             ("Dockerfile", "Dockerfile"),
             ("./api/Dockerfile", "api/Dockerfile"),

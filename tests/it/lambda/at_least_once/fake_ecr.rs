@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::task::Poll;
 
-use ecr_preflight::lambda::notify::{Message, Notifier, NotifyError};
-use ecr_preflight::lambda::verdict_tag::{TagOutcome, VerdictTagError, VerdictTagger};
+use ecr_preflight::aws::service_error::CallError;
+use ecr_preflight::lambda::notify::{Message, Notifier};
+use ecr_preflight::lambda::verdict_tag::{TagOutcome, VerdictTagger};
 use ecr_preflight::name::{Digest, Selector, Tag};
 use ecr_preflight::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 
@@ -192,11 +193,12 @@ impl Registry for Handle {
 }
 
 impl VerdictTagger for Handle {
-    async fn write_tag(&self, manifest: &Manifest, mark: &Tag) -> Result<TagOutcome, VerdictTagError> {
+    async fn write_tag(&self, manifest: &Manifest, mark: &Tag) -> Result<TagOutcome, CallError> {
         let ecr = &self.0;
-        let failed = || VerdictTagError {
+        let failed = || CallError {
             action: "ecr:PutImage",
             resource: "the repository".to_owned(),
+            problem: "failed",
             source: "by lot".into(),
         };
         ecr.call().await;
@@ -219,9 +221,9 @@ impl VerdictTagger for Handle {
 }
 
 impl Notifier for Handle {
-    async fn send(&self, _: &Message) -> Result<(), NotifyError> {
+    async fn send(&self, _: &Message) -> Result<(), CallError> {
         let ecr = &self.0;
-        let failed = || NotifyError {
+        let failed = || CallError {
             action: "sns:Publish",
             resource: "the topic".to_owned(),
             problem: "failed",

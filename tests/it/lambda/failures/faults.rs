@@ -45,19 +45,8 @@ pub const JSON: [Fault; 18] = [
 
 /// Faults of any connection.
 pub const CONNECTION: [Fault; 13] = [
-    Refused,
-    NotTls,
-    UnresolvableHost,
-    Dropped,
-    Stalled,
-    Truncated,
-    Reset,
-    Hung,
-    Trickled,
-    NotHttp,
-    ContentLengthTooLong,
-    ContentLengthTooShort,
-    RedirectedToItself,
+    Refused, NotTls, UnresolvableHost, Dropped, Stalled, Truncated, Reset, Hung, Trickled, NotHttp,
+    ContentLengthTooLong, ContentLengthTooShort, RedirectedToItself,
 ];
 
 /// Faults that a retry within the call fixes.

@@ -63,26 +63,14 @@ fn ecr(own: Vec<Failure>) -> Vec<Failure> {
 
 /// The codes of `ImageFailure`, and one that is not among them.
 const FAILURES: [&str; 12] = [
-    "ImageNotFound",
-    "ImageTagDoesNotMatchDigest",
-    "InvalidImageDigest",
-    "InvalidImageTag",
-    "MissingDigestAndTag",
-    "ImageReferencedByManifestList",
-    "KmsError",
-    "UpstreamAccessDenied",
-    "UpstreamTooManyRequests",
-    "UpstreamUnavailable",
-    "ImageInaccessible",
-    "SomethingNew",
+    "ImageNotFound", "ImageTagDoesNotMatchDigest", "InvalidImageDigest", "InvalidImageTag", "MissingDigestAndTag",
+    "ImageReferencedByManifestList", "KmsError", "UpstreamAccessDenied", "UpstreamTooManyRequests",
+    "UpstreamUnavailable", "ImageInaccessible", "SomethingNew",
 ];
 
 fn manifest() -> Vec<Failure> {
     let own = [
-        "InvalidParameterException",
-        "LimitExceededException",
-        "RepositoryNotFoundException",
-        "ServerException",
+        "InvalidParameterException", "LimitExceededException", "RepositoryNotFoundException", "ServerException",
         "UnableToGetUpstreamImageException",
     ];
     let replies =
@@ -93,12 +81,8 @@ fn manifest() -> Vec<Failure> {
 
 fn address() -> Vec<Failure> {
     let own = [
-        "InvalidParameterException",
-        "LayerInaccessibleException",
-        "LayersNotFoundException",
-        "RepositoryNotFoundException",
-        "ServerException",
-        "UnableToGetUpstreamLayerException",
+        "InvalidParameterException", "LayerInaccessibleException", "LayersNotFoundException",
+        "RepositoryNotFoundException", "ServerException", "UnableToGetUpstreamLayerException",
     ];
     ecr([codes(400, &own), always(&[Body("{}"), PLAIN, FILE, NO_ADDRESS])].concat())
 }
@@ -111,46 +95,22 @@ fn blob() -> Vec<Failure> {
 
 fn mark() -> Vec<Failure> {
     let own = [
-        "ImageAlreadyExistsException",
-        "ImageDigestDoesNotMatchException",
-        "ImageTagAlreadyExistsException",
-        "InvalidParameterException",
-        "KmsException",
-        "LayersNotFoundException",
-        "LimitExceededException",
-        "ReferencedImagesNotFoundException",
-        "RepositoryNotFoundException",
-        "ServerException",
+        "ImageAlreadyExistsException", "ImageDigestDoesNotMatchException", "ImageTagAlreadyExistsException",
+        "InvalidParameterException", "KmsException", "LayersNotFoundException", "LimitExceededException",
+        "ReferencedImagesNotFoundException", "RepositoryNotFoundException", "ServerException",
     ];
     ecr(codes(400, &own))
 }
 
 fn message() -> Vec<Failure> {
     let denied = [
-        "AuthorizationError",
-        "AccessDenied",
-        "InvalidSecurity",
-        "KMSOptInRequired",
-        "InvalidClientTokenId",
-        "MissingAuthenticationToken",
-        "SignatureDoesNotMatch",
+        "AuthorizationError", "AccessDenied", "InvalidSecurity", "KMSOptInRequired", "InvalidClientTokenId",
+        "MissingAuthenticationToken", "SignatureDoesNotMatch",
     ];
     let refused = [
-        "EndpointDisabled",
-        "InvalidParameter",
-        "ParameterValueInvalid",
-        "KMSAccessDenied",
-        "KMSDisabled",
-        "KMSInvalidState",
-        "KMSNotFound",
-        "KMSThrottling",
-        "PlatformApplicationDisabled",
-        "ValidationException",
-        "ExpiredToken",
-        "RequestExpired",
-        "Throttling",
-        "ThrottledException",
-        "SomethingNew",
+        "EndpointDisabled", "InvalidParameter", "ParameterValueInvalid", "KMSAccessDenied", "KMSDisabled",
+        "KMSInvalidState", "KMSNotFound", "KMSThrottling", "PlatformApplicationDisabled", "ValidationException",
+        "ExpiredToken", "RequestExpired", "Throttling", "ThrottledException", "SomethingNew",
     ];
     let others = [
         Error(404, "NotFound"),

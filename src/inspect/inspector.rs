@@ -1,0 +1,175 @@
+//! Inspection of images: fetches layer after layer, and probes the files after each, until the answer is known.
+
+use std::time::Instant;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::deadline;
+use super::inspection::{Inspection, InspectionOutcome, InspectionTarget};
+use super::layers::{LayerFetcher, LayerReader};
+use super::plan::{plan_inspections, plan_program_inspections};
+use super::probe::{EntrypointProbe, ProbeResult};
+use crate::layers::LayerStack;
+use crate::oci::{Image, PlatformImage};
+use crate::registry::{Registry, RegistryError};
+use crate::runtime::Runtime;
+use crate::settings::LayerLimits;
+
+/// How many images of one index are inspected. With one declared runtime it is one; without any, each platform that Linux
+/// has on the two processors.
+const MAX_INSPECTED: usize = 8;
+
+/// How many images of one index are inspected at the same time.
+const IMAGE_CONCURRENCY: usize = 2;
+
+/// Inspects images, and keeps the layers that it reads.
+#[derive(Debug)]
+pub struct Inspector {
+    reader: LayerReader,
+}
+
+impl Inspector {
+    /// Creates an inspector with these limits and a cache of this many bytes.
+    #[must_use]
+    pub fn new(limits: LayerLimits, cache_bytes: usize) -> Self {
+        Self { reader: LayerReader::new(limits, cache_bytes) }
+    }
+
+    /// Inspects what a verdict on these runtimes depends on; without runtimes, each image on its declared platform.
+    ///
+    /// # Errors
+    /// If the registry fails, and a retry may succeed.
+    pub async fn inspect(
+        &self,
+        registry: &impl Registry,
+        image: &Image,
+        runtimes: &[Runtime],
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Inspection>, RegistryError> {
+        let planned = plan_inspections(runtimes, image).into_iter().enumerate();
+        let inspections = planned.map(async |(index, (single, targets))| {
+            let outcomes = if index < MAX_INSPECTED {
+                // No image or service declares whether its hosts start 32-bit programs.
+                self.inspect_single(registry, single, &targets, None, deadline).await?
+            } else {
+                let reason = format!("only {MAX_INSPECTED} images of an index are inspected");
+                targets.iter().map(|_| InspectionOutcome::Undetermined(reason.clone())).collect()
+            };
+            let inspection = |(target, outcome)| Inspection::new(single, target, outcome);
+            Ok(targets.into_iter().zip(outcomes).map(inspection).collect::<Vec<_>>())
+        });
+        let inspections: Vec<_> = stream::iter(inspections).buffered(IMAGE_CONCURRENCY).try_collect().await?;
+        Ok(inspections.concat())
+    }
+
+    /// Inspects every image for Linux on a processor of its declared architecture's family that also starts 32-bit
+    /// programs: the question is what its program is built for, not where the image runs.
+    ///
+    /// # Errors
+    /// If the registry fails, and a retry may succeed.
+    pub async fn inspect_programs(
+        &self,
+        registry: &impl Registry,
+        image: &Image,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Inspection>, RegistryError> {
+        let inspections = plan_program_inspections(image).into_iter().map(async |(single, target)| {
+            let outcome = self.inspect_single(registry, single, &[target], Some(true), deadline).await?.pop();
+            Ok(outcome.map(|outcome| Inspection::new(single, target, outcome)))
+        });
+        let inspections: Vec<_> = stream::iter(inspections).buffered(IMAGE_CONCURRENCY).try_collect().await?;
+        Ok(inspections.into_iter().flatten().collect())
+    }
+
+    /// The inspections of an image whose layers could not be read, all with this reason.
+    #[must_use]
+    pub fn undetermined_inspections(image: &Image, runtimes: &[Runtime], reason: &str) -> Vec<Inspection> {
+        let undetermined = |(single, targets): (&PlatformImage, Vec<InspectionTarget>)| {
+            let outcome = InspectionOutcome::Undetermined(reason.to_owned());
+            let inspection = |target| Inspection::new(single, target, outcome.clone());
+            targets.into_iter().map(inspection).collect::<Vec<_>>()
+        };
+        plan_inspections(runtimes, image).into_iter().flat_map(undetermined).collect()
+    }
+
+    /// Inspects one image on several targets; its layers are read once for all.
+    async fn inspect_single(
+        &self,
+        registry: &impl Registry,
+        single: &PlatformImage,
+        targets: &[InspectionTarget],
+        runs_32_bit: Option<bool>,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<InspectionOutcome>, RegistryError> {
+        let limits = self.reader.limits;
+        let for_all = |outcome: InspectionOutcome| Ok(vec![outcome; targets.len()]);
+        if let Some(reason) = single.config_error.as_ref().or(single.layers_error.as_ref()) {
+            return for_all(InspectionOutcome::Unreadable(reason.clone()));
+        }
+        if let Some(reason) = &single.process.invalid_reason {
+            return for_all(InspectionOutcome::Undetermined(reason.clone()));
+        }
+        let probe = EntrypointProbe::new(&single.process, deadline);
+        let mut layers = LayerFetcher::new(registry, &self.reader, &single.layers, deadline);
+        let mut stack = LayerStack::default();
+        let mut is_complete = false;
+        loop {
+            if deadline::is_past(deadline) {
+                return for_all(InspectionOutcome::TimedOut);
+            }
+            let results: Vec<ProbeResult> =
+                targets.iter().map(|target| probe.run(&stack, *target, runs_32_bit)).collect();
+            // A probe that ran until the deadline may be unsettled only because its look-ups ended.
+            let is_known =
+                |result: &ProbeResult| matches!(result, ProbeResult::Settled(InspectionOutcome::Launches(..)));
+            if deadline::is_past(deadline) && !results.iter().all(is_known) {
+                return for_all(InspectionOutcome::TimedOut);
+            }
+            let is_settled = |result: &ProbeResult| matches!(result, ProbeResult::Settled(_));
+            if is_complete || results.iter().all(is_settled) {
+                return Ok(results.into_iter().map(|result| result.into_outcome(None)).collect());
+            }
+            let next = deadline::run_until(deadline, layers.next()).await;
+            let added = match next.unwrap_or(Ok(Some(Err(InspectionOutcome::TimedOut))))? {
+                Some(Ok(layer)) => {
+                    stack.push(layer, &limits).map_err(|limit| InspectionOutcome::Unreadable(limit.to_string()))
+                }
+                Some(Err(outcome)) => Err(outcome),
+                None => {
+                    is_complete = true;
+                    let completion = deadline::run_until(deadline, complete_stack(stack, limits, deadline)).await;
+                    let Some((completed, result)) = completion else { return for_all(InspectionOutcome::TimedOut) };
+                    stack = completed;
+                    result.map_err(InspectionOutcome::Unreadable)
+                }
+            };
+            if let Err(outcome) = added {
+                return Ok(results.into_iter().map(|result| result.into_outcome(Some(&outcome))).collect());
+            }
+        }
+    }
+}
+
+impl ProbeResult {
+    /// The answer; if there is none, `unread`, or else the probe's own reason.
+    fn into_outcome(self, unread: Option<&InspectionOutcome>) -> InspectionOutcome {
+        match self {
+            Self::Settled(outcome) => outcome,
+            Self::NeedsLowerLayer(reason) => unread.cloned().unwrap_or(InspectionOutcome::Undetermined(reason)),
+        }
+    }
+}
+
+/// Applies the layers to each other on a thread of its own, if the answer depends on that.
+async fn complete_stack(
+    mut stack: LayerStack,
+    limits: LayerLimits,
+    deadline: Option<Instant>,
+) -> (LayerStack, Result<(), String>) {
+    let thread = tokio::task::spawn_blocking(move || {
+        let is_in_time = || !deadline::is_past(deadline);
+        let result = stack.complete_while_wanted(&limits, &is_in_time).map_err(|error| error.to_string());
+        (stack, result)
+    });
+    thread.await.unwrap_or_else(|error| (LayerStack::default(), Err(error.to_string())))
+}

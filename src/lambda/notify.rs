@@ -1,0 +1,135 @@
+//! Messages: the report in the format that each kind of subscriber reads, published to an SNS topic.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::error::ProvideErrorMetadata;
+use aws_sdk_sns::types::MessageAttributeValue;
+
+use crate::aws::service_error::{BoxError, CallError, convert_sdk_error};
+use crate::report::{self, Report, RuntimeReport};
+use crate::verdict::FindingSubject;
+
+/// One message, ready to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The subject of an e-mail: at most 99 printable ASCII characters.
+    pub subject: String,
+    /// The body for each protocol of a subscription; `default` is for protocols without their own.
+    pub bodies: Vec<(&'static str, String)>,
+    /// The attributes that a subscription's filter policy can use: a name and one or more values.
+    pub attributes: Vec<(&'static str, Vec<String>)>,
+}
+
+/// Sends messages.
+pub trait Notifier {
+    /// Sends one message.
+    ///
+    /// # Errors
+    /// If it is unknown whether the message was sent. The event is then retried.
+    fn send(&self, message: &Message) -> impl Future<Output = Result<(), CallError>>;
+}
+
+/// The longest subject: SNS requires fewer than 100 characters.
+const MAX_SUBJECT: usize = 99;
+
+/// The longest text message: one SMS of 160 characters.
+const MAX_SMS: usize = 160;
+
+/// Builds the message of a report.
+#[must_use]
+pub fn build_message(report: &Report) -> Message {
+    let headline = report::format_headline(report);
+    let text = report::format_text(report);
+    let json = serde_json::to_string(report).expect("a report is valid JSON");
+    let ascii = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+    let bodies = vec![
+        ("default", text.clone()),
+        ("email", text),
+        ("https", report::slack_card(report).to_string()),
+        ("lambda", json.clone()),
+        ("sms", headline.chars().take(MAX_SMS).collect()),
+        ("sqs", json),
+    ];
+    Message {
+        subject: headline.chars().map(ascii).take(MAX_SUBJECT).collect(),
+        bodies,
+        attributes: build_attributes(report),
+    }
+}
+
+fn build_attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {
+    let repository = report.arrival.as_ref().map(|arrival| arrival.repository.clone());
+    // The word of an invalid declaration is not useful in a filter.
+    let is_filterable = |runtime: &&RuntimeReport| !matches!(runtime.subject, FindingSubject::Declaration(_));
+    let runtimes = report.runtimes().filter(is_filterable).map(|runtime| runtime.subject.name());
+    let faults = report.faults().map(|fault| fault.code.as_str().to_owned());
+    let attributes = [
+        ("verdict", vec![report.verdict.as_str().to_owned()]),
+        ("repository", repository.into_iter().collect()),
+        ("runtime", distinct(runtimes)),
+        ("fault", distinct(faults)),
+    ];
+    // SNS rejects a message with an empty attribute.
+    attributes.into_iter().filter(|(_, values)| !values.is_empty()).collect()
+}
+
+/// The values without repetitions and empty texts, in their order.
+fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
+    let mut distinct = Vec::new();
+    for value in values {
+        if !value.is_empty() && !distinct.contains(&value) {
+            distinct.push(value);
+        }
+    }
+    distinct
+}
+
+/// Publishes to one SNS topic.
+#[derive(Debug)]
+pub struct SnsTopic {
+    client: Client,
+    arn: String,
+}
+
+impl SnsTopic {
+    /// The topic with this ARN.
+    #[must_use]
+    pub fn new(client: Client, arn: String) -> Self {
+        Self { client, arn }
+    }
+}
+
+impl Notifier for SnsTopic {
+    async fn send(&self, message: &Message) -> Result<(), CallError> {
+        let failed = |source: BoxError| CallError::new("sns:Publish", self.arn.clone(), source);
+        let bodies: BTreeMap<&str, &str> = message.bodies.iter().map(|(name, body)| (*name, body.as_str())).collect();
+        let text = serde_json::to_string(&bodies).map_err(|error| failed(error.into()))?;
+        let request = self.client.publish().topic_arn(&self.arn).subject(&message.subject);
+        let mut request = request.message_structure("json").message(text);
+        for (name, values) in &message.attributes {
+            request = request.message_attributes(*name, attribute_value(values).map_err(failed)?);
+        }
+        let Err(error) = request.send().await else { return Ok(()) };
+        let problem = match error.code() {
+            Some("AuthorizationError" | "AccessDenied" | "AccessDeniedException") => {
+                "was denied: allow the function this action on this resource"
+            }
+            Some("NotFound") => "failed: the topic does not exist",
+            Some("KMSAccessDenied") => {
+                "was denied by the topic's KMS key: allow the function kms:GenerateDataKey* and kms:Decrypt on it"
+            }
+            _ => "failed",
+        };
+        Err(CallError { problem, ..failed(convert_sdk_error(error)) })
+    }
+}
+
+/// One value as a string, several as a list; a filter policy matches both in the same way.
+fn attribute_value(values: &[String]) -> Result<MessageAttributeValue, BoxError> {
+    let (kind, value) = match values {
+        [value] => ("String", value.clone()),
+        values => ("String.Array", serde_json::to_string(values)?),
+    };
+    Ok(MessageAttributeValue::builder().data_type(kind).string_value(value).build()?)
+}

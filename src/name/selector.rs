@@ -1,0 +1,47 @@
+//! Selects one image of a repository.
+
+use super::digest::Digest;
+use super::tag::Tag;
+
+/// Selects an image by digest, by tag, or by both. With both, the registry confirms that the tag still points at the
+/// digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// The image that the tag points at now.
+    Tag(Tag),
+    /// The image with this digest, whatever points at it.
+    Digest(Digest),
+    /// The image with this digest, if the tag still points at it.
+    DigestAndTag(Digest, Tag),
+}
+
+impl Selector {
+    /// The selector for what an event or a user named; `None` if neither is known.
+    #[must_use]
+    pub fn new(digest: Option<Digest>, tag: Option<Tag>) -> Option<Self> {
+        match (digest, tag) {
+            (Some(digest), Some(tag)) => Some(Self::DigestAndTag(digest, tag)),
+            (Some(digest), None) => Some(Self::Digest(digest)),
+            (None, Some(tag)) => Some(Self::Tag(tag)),
+            (None, None) => None,
+        }
+    }
+
+    /// The digest that the image must have, if it is known in advance.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Tag(_) => None,
+            Self::Digest(digest) | Self::DigestAndTag(digest, _) => Some(digest),
+        }
+    }
+
+    /// The tag, if one was named.
+    #[must_use]
+    pub fn tag(&self) -> Option<&Tag> {
+        match self {
+            Self::Digest(_) => None,
+            Self::Tag(tag) | Self::DigestAndTag(_, tag) => Some(tag),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The fields of a config's `config` object, each read leniently and kept only up to a bound.
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
+
+use super::lenient_json::{LenientString, LenientValue, deserialize_leniently};
+use super::process_config::is_startup_variable;
+use crate::text::sanitize;
+
+/// How many arguments and how many volumes are kept: far more than real images have, so that a config of a megabyte does
+/// not become a hundred thousand allocations.
+const MAX_ARGUMENTS: usize = 500;
+const MAX_VOLUMES: usize = 100;
+
+/// How much of a label is kept, in characters: the length of an ECR resource tag's value.
+const MAX_LABEL: usize = 256;
+
+/// How many labels are kept; real images have some tens.
+const MAX_LABELS: usize = 200;
+
+deserialize_leniently!([] WireArguments, [] WireArgument, [] WireEnvironment, [] WireVolumes, [] WireLabels);
+
+/// `Entrypoint` or `Cmd`, which must be a list: a single text is a different command line than the list of its words.
+#[derive(Debug, Default)]
+pub(super) struct WireArguments {
+    pub(super) values: Vec<String>,
+    /// Whether it is not a list of texts, or too long.
+    pub(super) is_invalid: bool,
+}
+
+impl LenientValue for WireArguments {
+    fn from_text(_: &str) -> Self {
+        Self { values: Vec::new(), is_invalid: true }
+    }
+
+    fn from_number(_: u64) -> Self {
+        Self::from_text("")
+    }
+
+    fn from_list<'de, A: SeqAccess<'de>>(mut elements: A) -> Result<Self, A::Error> {
+        let mut arguments = Self::default();
+        while let Some(WireArgument(argument)) = elements.next_element()? {
+            let is_full = arguments.values.len() == MAX_ARGUMENTS;
+            arguments.is_invalid |= argument.is_none() || is_full;
+            arguments.values.extend(argument.filter(|_| !is_full));
+        }
+        Ok(arguments)
+    }
+}
+
+/// One element of a command; `None` if it is not a text.
+#[derive(Debug, Default)]
+struct WireArgument(Option<String>);
+
+impl LenientValue for WireArgument {
+    fn from_text(text: &str) -> Self {
+        Self(Some(text.to_owned()))
+    }
+}
+
+/// `Env`: the value of `PATH`, and whether there are startup variables. runc sets one variable after the other, so the
+/// last `PATH` counts.
+#[derive(Debug, Default)]
+pub(super) struct WireEnvironment {
+    pub(super) path: Option<String>,
+    pub(super) has_startup_variables: bool,
+}
+
+impl LenientValue for WireEnvironment {
+    fn from_list<'de, A: SeqAccess<'de>>(mut elements: A) -> Result<Self, A::Error> {
+        let mut environment = Self::default();
+        while let Some(LenientString(variable)) = elements.next_element()? {
+            environment.has_startup_variables |= is_startup_variable(&variable);
+            environment.path = variable.strip_prefix("PATH=").map(str::to_owned).or(environment.path);
+        }
+        Ok(environment)
+    }
+}
+
+/// `Volumes`: the keys of an object.
+#[derive(Debug, Default)]
+pub(super) struct WireVolumes {
+    pub(super) names: Vec<String>,
+    /// Whether there are too many.
+    pub(super) is_invalid: bool,
+}
+
+impl LenientValue for WireVolumes {
+    fn from_map<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Self, A::Error> {
+        let mut volumes = Self::default();
+        while let Some((LenientString(name), IgnoredAny)) = entries.next_entry()? {
+            let is_full = volumes.names.len() == MAX_VOLUMES;
+            volumes.is_invalid |= is_full;
+            volumes.names.extend(Some(name).filter(|_| !is_full));
+        }
+        Ok(volumes)
+    }
+}
+
+/// `Labels`: names and non-empty texts.
+#[derive(Debug, Default)]
+pub(super) struct WireLabels(pub(super) Vec<(String, String)>);
+
+impl LenientValue for WireLabels {
+    fn from_map<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Self, A::Error> {
+        let mut labels = Vec::new();
+        while let Some((LenientString(name), LenientString(value))) = entries.next_entry()? {
+            if labels.len() < MAX_LABELS && !value.is_empty() {
+                labels.push((sanitize(&name, MAX_LABEL), sanitize(&value, MAX_LABEL)));
+            }
+        }
+        Ok(Self(labels))
+    }
+}

@@ -1,0 +1,104 @@
+//! The layers of an image, by their media types: OCI image specification, "Media Types", and Docker's "Image Manifest
+//! Version 2, Schema 2".
+
+use crate::name::Digest;
+
+/// How a layer is compressed, by its media type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Uncompressed.
+    None,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+/// One layer of files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// The digest of its blob.
+    pub digest: Digest,
+    /// The compression that its media type declares.
+    pub compression: Compression,
+    /// Its size in bytes according to the manifest; 0 if the manifest does not state it.
+    pub size: u64,
+    /// Whether its files can be read.
+    pub access: LayerAccess,
+}
+
+/// Whether the files of a layer can be read, by its media type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerAccess {
+    /// They can be read.
+    Readable,
+    /// They are encrypted for the recipients of the image.
+    Encrypted,
+    /// They are outside of the registry, at a URL in the manifest that is never followed.
+    Foreign,
+}
+
+/// The number of layers that are read. overlayfs, with which every container runtime mounts images, supports no more than
+/// 500; a list of a million small layers must not be followed.
+pub(super) const MAX_LAYERS: usize = 500;
+
+/// Returns why layers are missing from those that are read, if there are too many.
+pub(super) fn describe_excess_layers(total: Option<usize>) -> Option<String> {
+    total
+        .filter(|total| *total > MAX_LAYERS)
+        .map(|total| format!("it has {total} layers, more than the {MAX_LAYERS} that are read"))
+}
+
+/// The prefixes of the media types of file layers.
+const LAYER_TYPE_PREFIXES: [(&str, LayerAccess); 4] = [
+    ("application/vnd.oci.image.layer.v1.tar", LayerAccess::Readable),
+    ("application/vnd.oci.image.layer.nondistributable.v1.tar", LayerAccess::Foreign),
+    ("application/vnd.docker.image.rootfs.diff.tar", LayerAccess::Readable),
+    ("application/vnd.docker.image.rootfs.foreign.diff.tar", LayerAccess::Foreign),
+];
+
+/// Parses the media type of a file layer; `None` for any other type.
+pub(super) fn parse_layer_type(media_type: &str) -> Option<(Compression, LayerAccess)> {
+    // Encryption is the last suffix: `ocicrypt`'s "OCI Image Encryption".
+    let plain_type = media_type.strip_suffix("+encrypted");
+    let (suffix, access) = LAYER_TYPE_PREFIXES
+        .iter()
+        .find_map(|(prefix, access)| Some((plain_type.unwrap_or(media_type).strip_prefix(prefix)?, *access)))?;
+    let compression = match suffix {
+        "" => Compression::None,
+        "+gzip" | ".gzip" => Compression::Gzip,
+        "+zstd" | ".zstd" => Compression::Zstd,
+        _ => return None,
+    };
+    Some((compression, if plain_type.is_some() { LayerAccess::Encrypted } else { access }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layer_types_are_parsed_and_others_refused() {
+        use Compression::{Gzip, None as Plain, Zstd};
+        use LayerAccess::{Encrypted, Foreign, Readable};
+        for (media_type, expected) in [
+            ("application/vnd.oci.image.layer.v1.tar", Some((Plain, Readable))),
+            ("application/vnd.oci.image.layer.v1.tar+gzip", Some((Gzip, Readable))),
+            ("application/vnd.oci.image.layer.v1.tar+zstd", Some((Zstd, Readable))),
+            ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", Some((Gzip, Encrypted))),
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", Some((Gzip, Foreign))),
+            ("application/vnd.docker.image.rootfs.diff.tar", Some((Plain, Readable))),
+            ("application/vnd.docker.image.rootfs.diff.tar.gzip", Some((Gzip, Readable))),
+            ("application/vnd.docker.image.rootfs.diff.tar.zstd", Some((Zstd, Readable))),
+            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", Some((Gzip, Foreign))),
+            ("application/vnd.in-toto+json", None),
+            ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", None),
+            ("application/vnd.dev.cosign.simplesigning.v1+json", None),
+            ("application/vnd.oci.image.layer.v1.tarball", None),
+            ("text/spdx", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_layer_type(media_type), expected, "{media_type}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Converts the manifest of a single image to the image. Its config is fetched, unless it is part of the manifest.
+
+use super::config::ImageConfig;
+use super::image::PlatformImage;
+use super::layer::Layer;
+use super::media_type::MediaTypeFamily;
+use super::process_config::ProcessConfig;
+use crate::name::Digest;
+use crate::platform::Platform;
+use crate::registry::{self, Lookup, Registry, RegistryError};
+
+/// The largest config that is read, in bytes. Most have some kilobytes; what makes one large is its history, and the limit
+/// is a hundred times the largest seen.
+const MAX_CONFIG_BYTES: usize = 1024 * 1024;
+
+/// The manifest of a single image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ImageManifest {
+    pub(super) family: MediaTypeFamily,
+    pub(super) layers: Vec<Layer>,
+    /// Why `layers` is incomplete, if it is.
+    pub(super) layers_error: Option<String>,
+    pub(super) config: ManifestConfig,
+}
+
+/// Where the config of an image is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ManifestConfig {
+    Blob(ConfigBlob),
+    Embedded(Box<ImageConfig>),
+}
+
+/// The blob of a config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ConfigBlob {
+    pub(super) digest: Digest,
+    /// Its size in bytes according to the manifest; 0 if the manifest does not state it.
+    pub(super) size: u64,
+}
+
+/// An image with what its config declares.
+pub(super) struct ConfiguredImage {
+    pub(super) image: PlatformImage,
+    /// The value of the label that declares the intended runtimes.
+    pub(super) label: Option<String>,
+    /// Whether its config was read and is blank.
+    pub(super) is_blank: bool,
+}
+
+impl ImageManifest {
+    /// Returns the image, and the config that is still to be fetched.
+    pub(super) fn into_image(self, digest: Digest) -> (PlatformImage, Option<ConfigBlob>) {
+        let mut image = PlatformImage {
+            digest,
+            platform: Platform::default(),
+            config_error: None,
+            family: self.family,
+            layers: self.layers,
+            layers_error: self.layers_error,
+            shown_command: Vec::new(),
+            process: ProcessConfig::default(),
+        };
+        match self.config {
+            ManifestConfig::Blob(blob) => (image, Some(blob)),
+            ManifestConfig::Embedded(config) => {
+                image.apply_config(*config);
+                (image, None)
+            }
+        }
+    }
+}
+
+impl PlatformImage {
+    fn apply_config(&mut self, config: ImageConfig) {
+        self.platform = config.platform;
+        self.shown_command = config.shown_command;
+        self.process = config.process;
+    }
+}
+
+/// Fetches the config of an image, if there is one to fetch, and completes the image by it.
+///
+/// # Errors
+/// Returns the registry's error. A config that is missing or invalid becomes the image's `config_error`.
+pub(super) async fn read_config(
+    registry: &impl Registry,
+    mut image: PlatformImage,
+    blob: Option<ConfigBlob>,
+    label_key: &str,
+) -> Result<ConfiguredImage, RegistryError> {
+    let Some(ConfigBlob { digest, size }) = blob else {
+        return Ok(ConfiguredImage { image, label: None, is_blank: false });
+    };
+    let config = if size > MAX_CONFIG_BYTES as u64 {
+        Err(format!("its config has {size} bytes, more than the {MAX_CONFIG_BYTES} that are read"))
+    } else {
+        match registry::fetch_verified_blob(registry, &digest, MAX_CONFIG_BYTES).await? {
+            Lookup::Found(bytes) => ImageConfig::parse(&bytes),
+            Lookup::Unavailable(reason) => Err(format!("its config is unavailable: {reason}")),
+            Lookup::NotFound | Lookup::TagMoved => Err("its config is not in the repository".to_owned()),
+        }
+    };
+    let (mut label, mut is_blank) = (None, false);
+    match config {
+        Ok(config) => {
+            label = config.label(label_key).map(str::to_owned);
+            is_blank = config.is_blank();
+            image.apply_config(config);
+        }
+        Err(reason) => image.config_error = Some(reason),
+    }
+    Ok(ConfiguredImage { image, label, is_blank })
+}

@@ -1,0 +1,164 @@
+//! Remedies: what fixes a fault, as commands with the real names filled in.
+//!
+//! Every name in a command was parsed by its own grammar, so that no name can inject another command.
+
+mod declaration;
+mod program;
+
+use self::declaration::{change_runtime_remedy, declaration_remedies};
+use self::program::program_remedies;
+use super::model::{Remedy, ReportContext};
+use crate::oci::{Image, ImageContent};
+use crate::runtime::{Compatibility, Runtime};
+use crate::verdict::{Fault, FaultCode, Finding, FindingSubject, Judgement};
+
+/// The most platforms in a command: more than images are built for in practice, and few enough for a message, which holds
+/// them several times.
+const MAX_PLATFORMS: usize = 32;
+
+/// What fixes a fault, the most likely remedy first.
+pub(super) fn suggest_remedies(
+    fault: &Fault,
+    finding: &Finding,
+    judgement: &Judgement,
+    image: Option<&Image>,
+    context: ReportContext<'_>,
+) -> Vec<Remedy> {
+    if let (Some(program), false) = (&fault.failed_program, fault.code == FaultCode::WrongArchitecture) {
+        return program_remedies(fault, program, context);
+    }
+    let uri = context.image_uri();
+    match (fault.code, &finding.subject) {
+        (FaultCode::InvalidDeclaration, FindingSubject::Declaration(invalid)) => {
+            declaration_remedies(invalid, judgement, context)
+        }
+        (
+            FaultCode::WrongArchitecture | FaultCode::PlatformMissing | FaultCode::WrongOs,
+            FindingSubject::Runtime(runtime),
+        ) => {
+            let platforms = required_platforms(*runtime, judgement, image);
+            let mut remedies = separate_images_remedy(judgement).unwrap_or_else(|| {
+                vec![build_remedy(*runtime, &platforms, &uri), copy_remedy(*runtime, &platforms, &uri)]
+            });
+            remedies.extend(change_runtime_remedy(*runtime, fault, judgement, context));
+            remedies
+        }
+        (FaultCode::IndexRefused, FindingSubject::Runtime(runtime)) => {
+            let platforms = required_platforms(*runtime, judgement, image);
+            let mut remedies =
+                separate_images_remedy(judgement).unwrap_or_else(|| vec![build_remedy(*runtime, &platforms, &uri)]);
+            remedies.extend(child_digest_remedy(*runtime, image, context));
+            remedies
+        }
+        (FaultCode::LayerFormatRefused, FindingSubject::Runtime(runtime)) => {
+            let output = format!("type=image,name={uri},push=true,compression=gzip,force-compression=true");
+            let flags = attestation_flags(&[*runtime]);
+            let command = format!("docker buildx build --platform {}{flags} --output {output} .", runtime.platform());
+            vec![Remedy::with_command("Build it with gzip layers", command)]
+        }
+        (FaultCode::DescriptorMismatch | FaultCode::IdenticalLayers, _) => {
+            let advice = "Build each platform separately: no `FROM --platform=$BUILDPLATFORM` in the last stage, no fixed \
+                          GOARCH, no base image pinned to one platform";
+            let platforms = linux_platforms(image).join(",");
+            let command = format!("docker buildx build --platform {platforms} --tag {uri} --push .");
+            vec![Remedy::with_command(advice, command)]
+        }
+        (FaultCode::PlatformMismatch, FindingSubject::Runtime(runtime)) => {
+            let mut remedy = build_remedy(*runtime, &required_platforms(*runtime, judgement, image), &uri);
+            remedy.advice = format!("Correct the declared platform: build it for {}", runtime.platform());
+            vec![remedy]
+        }
+        (FaultCode::AttestationTagged, _) => {
+            let runtimes = intended_runtimes(judgement);
+            let platforms = deduplicate(runtimes.iter().map(|runtime| runtime.platform().to_string()));
+            let platform =
+                if platforms.is_empty() { String::new() } else { format!(" --platform {}", platforms.join(",")) };
+            let command = format!("docker buildx build{platform}{} --tag {uri} --push .", attestation_flags(&runtimes));
+            vec![Remedy::with_command("Push the image, or its index, under this tag again", command)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn intended_runtimes(judgement: &Judgement) -> Vec<Runtime> {
+    judgement.intended.iter().map(|declared| declared.runtime).collect()
+}
+
+/// The remedy if no single image can suit every declared runtime: one service does not accept an index, and another runtime
+/// needs another platform.
+fn separate_images_remedy(judgement: &Judgement) -> Option<Vec<Remedy>> {
+    let runtimes = intended_runtimes(judgement);
+    let single = runtimes.iter().find(|runtime| !runtime.profile().service.accepts_index())?;
+    let other = runtimes.iter().find(|runtime| runtime.platform() != single.platform())?;
+    let (single, other) = (single.profile().title, other.profile().title);
+    Some(vec![Remedy::advice_only(format!(
+        "No image suits both: {single} does not accept an index, and {other} needs another platform. Push one image for \
+         each, under separate tags or to separate repositories"
+    ))])
+}
+
+/// The platforms that an image for this runtime needs: its own and, if the service accepts an index, those of the other
+/// intended runtimes and those that an index already has.
+fn required_platforms(runtime: Runtime, judgement: &Judgement, image: Option<&Image>) -> Vec<String> {
+    let own = runtime.platform().to_string();
+    if !runtime.profile().service.accepts_index() {
+        return vec![own];
+    }
+    let intended = intended_runtimes(judgement).into_iter().map(|other| other.platform().to_string());
+    let is_index = matches!(image.map(|image| &image.content), Some(ImageContent::Index(_)));
+    let present = if is_index { linux_platforms(image) } else { Vec::new() };
+    deduplicate([own].into_iter().chain(intended).chain(present))
+}
+
+/// The Linux platforms that an image declares.
+fn linux_platforms(image: Option<&Image>) -> Vec<String> {
+    let platforms = image.map(Image::platforms).unwrap_or_default();
+    let known = platforms.into_iter().filter(|platform| platform.is_known() && platform.os() == "linux");
+    known.map(ToString::to_string).take(MAX_PLATFORMS).collect()
+}
+
+fn deduplicate(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut unique: Vec<String> = Vec::new();
+    for name in names {
+        if !unique.contains(&name) {
+            unique.push(name);
+        }
+    }
+    unique
+}
+
+/// Builds the image for the runtime.
+fn build_remedy(runtime: Runtime, platforms: &[String], uri: &str) -> Remedy {
+    let flags = attestation_flags(&[runtime]);
+    let command = format!("docker buildx build --platform {}{flags} --tag {uri} --push .", platforms.join(","));
+    Remedy::with_command(format!("Build it for {}", runtime.platform()), command)
+}
+
+/// The flags that keep a build from attaching attestations, for services that do not accept an index: attestations turn a
+/// single image into an index.
+fn attestation_flags(runtimes: &[Runtime]) -> &'static str {
+    let accept_index = runtimes.iter().all(|runtime| runtime.profile().service.accepts_index());
+    if accept_index { "" } else { " --provenance=false --sbom=false" }
+}
+
+/// Copies the image again. Where it was copied from is unknown, so the command says `SOURCE`.
+fn copy_remedy(runtime: Runtime, platforms: &[String], uri: &str) -> Remedy {
+    let copied = "Or, if it was copied from another registry, copy";
+    if platforms.len() > 1 {
+        let command = format!("skopeo copy --all docker://SOURCE docker://{uri}");
+        return Remedy::with_command(format!("{copied} all its platforms"), command);
+    }
+    let platform = runtime.platform();
+    let command = format!("docker pull --platform {platform} SOURCE && docker tag SOURCE {uri} && docker push {uri}");
+    Remedy::with_command(format!("{copied} it for {platform}"), command)
+}
+
+/// Names the one image of an index that Lambda accepts by its digest.
+fn child_digest_remedy(runtime: Runtime, image: Option<&Image>, context: ReportContext<'_>) -> Option<Remedy> {
+    let ImageContent::Index(entries) = &image?.content else { return None };
+    let entry =
+        entries.iter().find(|entry| runtime.compatibility_with(&entry.platform) == Compatibility::Compatible)?;
+    let uri = format!("{}@{}", context.repository_uri(), entry.digest);
+    let command = format!("aws lambda update-function-code --function-name NAME --image-uri {uri}");
+    Some(Remedy::with_command(format!("Or use the image for {} by its digest", entry.platform), command))
+}

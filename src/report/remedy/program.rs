@@ -1,0 +1,176 @@
+//! Remedies for a program that does not start, by the cause.
+//!
+//! A path in an image may have any name. It is put into a command only if it cannot be anything but a path there.
+
+use crate::exec::{Defect, FileFormat, FileRole};
+use crate::oci::BuildHint;
+use crate::platform::Platform;
+use crate::report::model::{Remedy, ReportContext};
+use crate::verdict::{FailedProgram, Fault};
+
+/// What fixes a program that does not start, the most likely remedy first.
+pub(super) fn program_remedies(fault: &Fault, program: &FailedProgram, context: ReportContext<'_>) -> Vec<Remedy> {
+    let path = command_safe_path(&program.path);
+    let role = program.cause.role;
+    let advice = match &program.cause.defect {
+        Defect::Format(format) => return format_remedies(*format, fault, program, context),
+        Defect::CarriageReturn => {
+            let script = command_safe_path(program.referrer.as_deref().unwrap_or_default());
+            return vec![
+                Remedy::with_command(
+                    "Save the script with Unix line endings",
+                    format!("sed -i 's/\\r$//' {}", file_name(script)),
+                ),
+                Remedy::with_command("And keep git from converting them, in .gitattributes", "*.sh text eol=lf"),
+            ];
+        }
+        Defect::OtherLibc => {
+            return vec![
+                Remedy::advice_only(
+                    "Build the program for the C library that the image has, or statically (`CGO_ENABLED=0` in Go)",
+                ),
+                Remedy::advice_only(
+                    "Or use a base image with the program's own C library: Debian for glibc, Alpine for musl",
+                ),
+            ];
+        }
+        Defect::NotExecutable { .. } => {
+            let command = match role {
+                FileRole::Program => format!("COPY --chmod=755 {} {path}", file_name(path)),
+                FileRole::Interpreter | FileRole::Loader => format!("RUN chmod a+x {path}"),
+            };
+            return vec![Remedy::with_command("Make it executable for all users, in the Dockerfile", command)];
+        }
+        Defect::NotSearchable => "Let all users enter the file's parent directories: `chmod a+x`",
+        Defect::Directory | Defect::SpecialFile => "Name the program itself in ENTRYPOINT or CMD",
+        Defect::TooManyInterpreters => "Use a program as the script's interpreter, not another script",
+        Defect::Missing
+        | Defect::DanglingLink { .. }
+        | Defect::NotADirectory
+        | Defect::TooManyLinks
+        | Defect::NameTooLong => match role {
+            FileRole::Loader => "Link the program statically, or use a base image that has its C library",
+            FileRole::Interpreter => "Install the interpreter in the image, or use one that is there",
+            FileRole::Program if !program.is_entrypoint => {
+                "Install the program in the image, or start one that is there"
+            }
+            FileRole::Program if !program.path.contains('/') => {
+                "Copy the program to a directory of PATH, executable for all users, or name it by its path"
+            }
+            FileRole::Program => "Copy the program to the path that ENTRYPOINT or CMD names, or correct that path",
+        },
+    };
+    vec![Remedy::advice_only(advice)]
+}
+
+/// What fixes a file that the kernel cannot execute or load.
+fn format_remedies(
+    format: FileFormat,
+    fault: &Fault,
+    program: &FailedProgram,
+    context: ReportContext<'_>,
+) -> Vec<Remedy> {
+    let path = command_safe_path(&program.path);
+    let name = file_name(path);
+    match format {
+        FileFormat::OtherArchitecture(_) | FileFormat::UnknownMachine(_) => {
+            rebuild_remedies(fault.platform.as_ref(), &program.build_hints, context)
+        }
+        FileFormat::Empty => vec![Remedy::advice_only(
+            "Copy the file again: a build step left it empty, for example a failed download or a redirection",
+        )],
+        FileFormat::InvalidShebang => {
+            vec![Remedy::advice_only("Begin the script with `#!` and the path of an interpreter, in at most 256 bytes")]
+        }
+        FileFormat::NoShebang => vec![
+            Remedy::with_command(
+                "Begin the script with a line that names its interpreter",
+                format!("sed -i '1i #!/bin/sh' {name}"),
+            ),
+            Remedy::with_command("Or start it with a shell", format!("ENTRYPOINT [\"/bin/sh\", \"{path}\"]")),
+        ],
+        FileFormat::MisplacedShebang => vec![Remedy::with_command(
+            "Begin the file with `#!`: no byte order mark, blank line or space before it",
+            format!("sed -i -e '1s/^\\xEF\\xBB\\xBF//' -e '/./,$!d' -e '1s/^[ \\t]*#!/#!/' {name}"),
+        )],
+        FileFormat::Utf16 => vec![Remedy::with_command(
+            "Save it as UTF-8",
+            format!("iconv -f UTF-16 -t UTF-8 {name} > {name}.new && mv {name}.new {name}"),
+        )],
+        FileFormat::MachO => linux_build_remedies("macOS", fault.platform.as_ref()),
+        FileFormat::Pe => linux_build_remedies("Windows", fault.platform.as_ref()),
+        FileFormat::Wasm => {
+            vec![Remedy::advice_only("Use a WebAssembly runtime as the entrypoint, and the module as its argument")]
+        }
+        FileFormat::NonExecutableElf | FileFormat::DamagedElf | FileFormat::Other => {
+            vec![Remedy::advice_only("Copy the program again: the file is truncated, damaged, or not a program")]
+        }
+    }
+}
+
+/// The path if it is safe in a command, otherwise a placeholder.
+fn command_safe_path(path: &str) -> &str {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    // A command would take such a name for an option.
+    let is_option = path.split('/').any(|name| name.starts_with('-'));
+    if !path.is_empty() && !path.ends_with('/') && !is_option && path.chars().all(is_plain) { path } else { "FILE" }
+}
+
+/// The last component of a path.
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Builds the program for the declared platform. `build_hints` show why it was built for another one.
+fn rebuild_remedies(platform: Option<&Platform>, build_hints: &[BuildHint], context: ReportContext<'_>) -> Vec<Remedy> {
+    let from_hint = |hint: &BuildHint| {
+        Remedy::advice_only(match hint {
+            BuildHint::BuildPlatform => {
+                "The image's history mentions the build platform: use `FROM --platform=$BUILDPLATFORM` only in build \
+                 stages, and build for `$TARGETARCH` there"
+                    .to_owned()
+            }
+            BuildHint::FixedArchitecture(words) => {
+                format!("A build step has a fixed architecture, `{words}`: use `$TARGETARCH` instead")
+            }
+            BuildHint::Uname => {
+                "A build step reads the architecture of the build host (`uname -m`): use `$TARGETARCH` instead"
+                    .to_owned()
+            }
+        })
+    };
+    let platform = platform.filter(|platform| platform.is_known()).map_or("PLATFORM".to_owned(), ToString::to_string);
+    let rebuild = Remedy::with_command(
+        "Build it for its declared platform: no `FROM --platform=$BUILDPLATFORM` in the last stage, no fixed GOARCH, no \
+         base image pinned to one platform",
+        format!("docker buildx build --platform {platform} --no-cache --tag {} --push .", context.image_uri()),
+    );
+    build_hints.iter().map(from_hint).chain([rebuild]).collect()
+}
+
+/// Builds a program for Linux that was built on another operating system.
+fn linux_build_remedies(system: &str, platform: Option<&Platform>) -> Vec<Remedy> {
+    let architecture = platform.map(Platform::architecture).filter(|name| !name.is_empty()).unwrap_or("ARCHITECTURE");
+    vec![
+        Remedy::advice_only(format!("Build the program as part of the image's own build, not on {system}")),
+        Remedy::with_command(
+            "Or build it for Linux there, for example in Go",
+            format!("GOOS=linux GOARCH={architecture} go build"),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::command_safe_path;
+
+    #[test]
+    fn only_plain_paths_are_put_into_commands() {
+        for plain in ["/app", "/usr/local/bin/docker-entrypoint.sh", "run_it"] {
+            assert_eq!(command_safe_path(plain), plain);
+        }
+        for other in ["", "-rf", "/a b", "/a;b", "/$(x)", "/é", "/a\u{fffd}", "/`x`", "/a'", "/a/-ewMakefile", "/a/"] {
+            assert_eq!(command_safe_path(other), "FILE", "{other}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Why a program does not start: an error of the kernel, or a fact that the image does not determine.
+
+use crate::errno::Errno;
+use crate::path::display_path;
+
+/// Why the kernel's answer is unknown. This is never a fault of the image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownReason {
+    /// Something may be mounted over this path when the container runs.
+    #[error("{} may be mounted over at run time", display_path(.0))]
+    MountPoint(Vec<u8>),
+    /// A layer that was not read yet decides what this path is.
+    #[error("{} depends on a layer that was not read", display_path(.0))]
+    LayerNotRead(Vec<u8>),
+    /// The bytes had already passed in the stream when they turned out to be needed.
+    #[error("the loader path of {} was not retained", display_path(.0))]
+    ContentsNotKept(Vec<u8>),
+    /// The image starts nothing.
+    #[error("neither an entrypoint nor a command is set")]
+    NoCommand,
+    /// The working directory does not exist, and container runtimes may differ in creating it.
+    #[error("the working directory {} could not be determined", display_path(.0))]
+    WorkingDirectory(Vec<u8>),
+    /// The permission bits decide differently for the identities that the user may have.
+    #[error("access to {} depends on the user's identity, its groups and the host", display_path(.0))]
+    UserPermission(Vec<u8>),
+    /// The symbolic links or `PATH` need more lookups than the limit.
+    #[error("resolving {} takes too many lookups", display_path(.0))]
+    TooManyLookups(Vec<u8>),
+    /// Some hosts run 32-bit programs, others are built without them.
+    #[error("{} is a 32-bit program, which only some hosts run", display_path(.0))]
+    Program32Bit(Vec<u8>),
+}
+
+/// Why a path cannot be used or a program not started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecError {
+    /// The kernel returns this error.
+    Errno(Errno),
+    /// The image does not determine what the kernel returns.
+    Unknown(UnknownReason),
+}
+
+impl From<Errno> for ExecError {
+    fn from(errno: Errno) -> Self {
+        Self::Errno(errno)
+    }
+}
+
+impl From<UnknownReason> for ExecError {
+    fn from(unknown: UnknownReason) -> Self {
+        Self::Unknown(unknown)
+    }
+}

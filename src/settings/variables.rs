@@ -1,0 +1,267 @@
+//! The environment variables, and the settings parsed from them.
+
+use std::ffi::OsStr;
+
+use super::choice::{
+    IMAGE_TAGS, INSPECTION_DEPTHS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice,
+};
+use super::inspection_limits::InspectionLimits;
+use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
+use crate::text::{sanitize, sanitize_quoted};
+
+/// The settings of the function; the command line shares most of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The SNS topic to notify; `None` if only verdict tags are written.
+    pub topic_arn: Option<String>,
+    /// Which images get verdict tags.
+    pub verdict_tags: VerdictTags,
+    /// How images are checked.
+    pub check: CheckSettings,
+    /// The least severe log lines that are written. The line with the result of an event is always written.
+    pub log_level: tracing::Level,
+}
+
+/// How images are checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckSettings {
+    /// The key of the resource tag and the label that declare intended runtimes.
+    pub declaration_key: String,
+    /// Whether image tags declare intended runtimes.
+    pub read_image_tags: bool,
+    /// The runtimes of images for which nothing else is declared.
+    pub default_runtimes: Vec<Runtime>,
+    /// How far an image is read.
+    pub depth: InspectionDepth,
+    /// The limits of inspections.
+    pub limits: InspectionLimits,
+    /// The address of the page with the fault table, to which reports link; by default that of this package's repository.
+    pub docs_url: Option<String>,
+}
+
+impl Default for CheckSettings {
+    fn default() -> Self {
+        Self {
+            declaration_key: "intended-runtime".to_owned(),
+            read_image_tags: true,
+            default_runtimes: Vec::new(),
+            depth: InspectionDepth::Program,
+            limits: InspectionLimits::default(),
+            docs_url: parse_docs_url(env!("CARGO_PKG_REPOSITORY")).ok(),
+        }
+    }
+}
+
+/// One environment variable.
+#[derive(Debug)]
+pub struct SettingVariable {
+    /// Its name.
+    pub name: &'static str,
+    set: Setter,
+}
+
+/// Parses a value and sets it. The error describes the allowed values.
+type Setter = fn(&mut Settings, &str) -> Result<(), String>;
+
+/// The prefix of every variable. A variable with this prefix that is not in [`VARIABLES`] is an error.
+const VARIABLE_PREFIX: &str = "PREFLIGHT_";
+
+/// Every variable.
+pub const VARIABLES: [SettingVariable; 9] = [
+    variable("PREFLIGHT_TOPIC_ARN", |to, value| parse_topic_arn(value).map(|arn| to.topic_arn = Some(arn))),
+    variable("PREFLIGHT_VERDICT_TAGS", |to, value| {
+        parse_choice(value, &VERDICT_TAGS).map(|tags| to.verdict_tags = tags)
+    }),
+    variable("PREFLIGHT_DEFAULT_RUNTIME", |to, value| {
+        parse_runtimes(value).map(|runtimes| to.check.default_runtimes = runtimes)
+    }),
+    variable("PREFLIGHT_DECLARATION_KEY", |to, value| {
+        parse_declaration_key(value).map(|key| to.check.declaration_key = key)
+    }),
+    variable("PREFLIGHT_IMAGE_TAGS", |to, value| {
+        parse_choice(value, &IMAGE_TAGS).map(|read| to.check.read_image_tags = read)
+    }),
+    variable("PREFLIGHT_INSPECT", |to, value| {
+        parse_choice(value, &INSPECTION_DEPTHS).map(|depth| to.check.depth = depth)
+    }),
+    variable("PREFLIGHT_LIMITS", |to, value| InspectionLimits::parse(value).map(|limits| to.check.limits = limits)),
+    variable("PREFLIGHT_DOCS_URL", |to, value| parse_docs_url(value).map(|url| to.check.docs_url = Some(url))),
+    variable("PREFLIGHT_LOG_LEVEL", |to, value| parse_choice(value, &LOG_LEVELS).map(|level| to.log_level = level)),
+];
+
+const fn variable(name: &'static str, set: Setter) -> SettingVariable {
+    SettingVariable { name, set }
+}
+
+/// A variable is invalid, or the settings together are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the variants")]
+pub enum SettingsError {
+    #[error("{name} is `{value}`; allowed: {allowed}")]
+    Value { name: &'static str, value: String, allowed: String },
+    #[error("unknown setting {0}; did you mean {1}?")]
+    Unknown(String, &'static str),
+    #[error("results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all")]
+    NoOutput,
+}
+
+impl Settings {
+    /// Parses the settings among these variables; all other variables are ignored.
+    ///
+    /// # Errors
+    /// If a value is invalid or a variable with our prefix is unknown.
+    pub fn from_variables(
+        variables: impl Iterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Result<Self, SettingsError> {
+        let mut settings = Self {
+            topic_arn: None,
+            verdict_tags: VerdictTags::Never,
+            check: CheckSettings::default(),
+            log_level: tracing::Level::INFO,
+        };
+        for (name, value) in variables {
+            // A value that is not valid UTF-8 is rejected like any other invalid value.
+            let (name, value) = (name.as_ref().to_string_lossy(), value.as_ref().to_string_lossy());
+            if !name.starts_with(VARIABLE_PREFIX) {
+                continue;
+            }
+            let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
+                let distance = |variable: &&SettingVariable| strsim::osa_distance(variable.name, &name);
+                let nearest = VARIABLES.iter().min_by_key(distance).expect("the table is not empty");
+                return Err(SettingsError::Unknown(sanitize_quoted(&name), nearest.name));
+            };
+            let value = value.trim();
+            // An empty value is a parameter of the template that was left empty: the default applies.
+            if !value.is_empty() {
+                (variable.set)(&mut settings, value).map_err(|allowed| SettingsError::Value {
+                    name: variable.name,
+                    value: sanitize(value, 200),
+                    allowed,
+                })?;
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Returns the settings if the function can report what it finds.
+    ///
+    /// # Errors
+    /// If there is neither a topic nor verdict tags.
+    pub fn require_output(self) -> Result<Self, SettingsError> {
+        if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never {
+            Err(SettingsError::NoOutput)
+        } else {
+            Ok(self)
+        }
+    }
+}
+
+/// Parses runtimes separated by spaces or commas.
+fn parse_runtimes(value: &str) -> Result<Vec<Runtime>, String> {
+    let allowed = |error: RuntimeError| format!("{} ({error})", RUNTIMES.map(|profile| profile.name).join(", "));
+    value.split([' ', ',']).filter(|word| !word.is_empty()).map(|word| word.parse().map_err(allowed)).collect()
+}
+
+/// Parses the ARN of a standard topic. Amazon Q Developer cannot subscribe to a FIFO topic.
+fn parse_topic_arn(value: &str) -> Result<String, String> {
+    let is_valid = match value.split(':').collect::<Vec<_>>()[..] {
+        ["arn", partition, "sns", region, account, name] => {
+            partition.starts_with("aws")
+                && !region.is_empty()
+                && account.len() == 12
+                && account.bytes().all(|c| c.is_ascii_digit())
+                && !name.is_empty()
+                && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+        }
+        _ => false,
+    };
+    if is_valid { Ok(value.to_owned()) } else { Err("the ARN of a standard SNS topic".to_owned()) }
+}
+
+fn parse_declaration_key(value: &str) -> Result<String, String> {
+    let is_valid = value.len() <= 128 && value.bytes().all(|c| c.is_ascii_alphanumeric() || b"_.:/=+-@".contains(&c));
+    if is_valid { Ok(value.to_owned()) } else { Err("1 to 128 letters, digits and _ . : / = + - @".to_owned()) }
+}
+
+/// The longest documentation URL, in bytes. A Slack card contains it once for each fault, and holds 8000 characters.
+const MAX_DOCS_URL: usize = 200;
+
+/// Parses an https URL that has a host and only characters of RFC 3986, to which `#` and the name of a fault can be appended.
+fn parse_docs_url(value: &str) -> Result<String, String> {
+    let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._~:/?@!$&()*+,;=%".contains(&c);
+    let has_host = |rest: &&str| rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let rest = value.strip_prefix("https://").filter(has_host);
+    match rest {
+        Some(rest) if value.len() <= MAX_DOCS_URL && rest.bytes().all(fits) => Ok(value.to_owned()),
+        _ => Err(format!("an https URL of at most {MAX_DOCS_URL} characters, without a fragment")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::from_variables(pairs.iter().copied())
+    }
+
+    #[test]
+    fn empty_variables_mean_defaults() {
+        let settings =
+            parse(&[("PATH", "/bin"), ("PREFLIGHT_VERDICT_TAGS", ""), ("PREFLIGHT_DEFAULT_RUNTIME", " ")]).unwrap();
+        assert_eq!((settings.verdict_tags, settings.check.clone()), (VerdictTags::Never, CheckSettings::default()));
+        assert_eq!(settings.require_output(), Err(SettingsError::NoOutput));
+    }
+
+    #[test]
+    fn valid_values_are_set() {
+        let settings = parse(&[
+            ("PREFLIGHT_TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"),
+            ("PREFLIGHT_VERDICT_TAGS", "All"),
+            ("PREFLIGHT_DEFAULT_RUNTIME", "ecs/x86_64  apprunner"),
+            ("PREFLIGHT_DECLARATION_KEY", "team:runs-on"),
+            ("PREFLIGHT_IMAGE_TAGS", "ignore"),
+            ("PREFLIGHT_INSPECT", "manifest"),
+            ("PREFLIGHT_LIMITS", "seconds=7"),
+            ("PREFLIGHT_DOCS_URL", "https://example.com/faults?v=1"),
+            ("PREFLIGHT_LOG_LEVEL", "warn"),
+        ]);
+        let settings = settings.unwrap().require_output().unwrap();
+        assert_eq!(settings.topic_arn.as_deref(), Some("arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"));
+        assert_eq!((settings.verdict_tags, settings.log_level), (VerdictTags::All, tracing::Level::WARN));
+        let expected = CheckSettings {
+            declaration_key: "team:runs-on".to_owned(),
+            read_image_tags: false,
+            default_runtimes: vec![Runtime::EcsAmd64, Runtime::AppRunner],
+            depth: InspectionDepth::Manifest,
+            limits: InspectionLimits { timeout_seconds: 7, ..InspectionLimits::default() },
+            docs_url: Some("https://example.com/faults?v=1".to_owned()),
+        };
+        assert_eq!(settings.check, expected);
+    }
+
+    #[test]
+    fn invalid_values_are_rejected_with_what_is_allowed() {
+        for (name, value, allowed) in [
+            ("VERDICT_TAGS", "yes", "never, failures or all"),
+            ("INSPECT", "deep", "manifest, config or program"),
+            ("IMAGE_TAGS", "1", "read or ignore"),
+            ("LOG_LEVEL", "loud", "error, warn or info"),
+            ("DECLARATION_KEY", "a b", "1 to 128 letters, digits and _ . : / = + - @"),
+            ("TOPIC_ARN", "arn:aws:sns:us-west-2:123456789012:x.fifo", "the ARN of a standard SNS topic"),
+            ("DOCS_URL", "https://example.com/#faults", "an https URL of at most 200 characters, without a fragment"),
+            (
+                "DEFAULT_RUNTIME",
+                "ecs",
+                "ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64 \
+                 (unknown runtime `ecs`; did you mean `ecs/amd64` or `ecs/arm64`?)",
+            ),
+        ] {
+            let name = format!("PREFLIGHT_{name}");
+            let message = format!("{name} is `{value}`; allowed: {allowed}");
+            assert_eq!(parse(&[(&name, value)]).unwrap_err().to_string(), message);
+        }
+        let message = "unknown setting PREFLIGHT_VERDICT_TAG; did you mean PREFLIGHT_VERDICT_TAGS?";
+        assert_eq!(parse(&[("PREFLIGHT_VERDICT_TAG", "never")]).unwrap_err().to_string(), message);
+    }
+}

@@ -1,0 +1,47 @@
+//! Shell options and variables that do not change which program starts.
+
+/// Variables that decide where programs are found or what shells read first, or that bash makes read-only.
+const SENSITIVE_VARIABLES: [&[u8]; 9] =
+    [b"PATH", b"ENV", b"IFS", b"UID", b"EUID", b"PPID", b"SHELLOPTS", b"GROUPS", b"POSIXLY_CORRECT"];
+const SENSITIVE_PREFIXES: [&[u8]; 2] = [b"BASH", b"LD_"];
+
+/// Returns whether a byte separates words.
+pub(super) fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+/// Returns whether all options are known and let a script continue: POSIX XCU 2.14, "set"; `pipefail` of bash and busybox;
+/// `-E` of bash alone.
+pub(super) fn are_safe_options(words: &[&[u8]], is_bash: bool) -> bool {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let (Some(b'-' | b'+'), Some(letters)) = (word.first(), word.get(1..)) else { return false };
+        let has_name = letters.last() == Some(&b'o');
+        let letters = if has_name { &letters[..letters.len() - 1] } else { letters };
+        let is_known = |letter: &u8| b"eux".contains(letter) || (is_bash && *letter == b'E');
+        let is_known_name = |name: &&[u8]| {
+            [b"errexit".as_slice(), b"nounset", b"xtrace"].contains(name) || (is_bash && *name == b"pipefail")
+        };
+        let is_empty = letters.is_empty() && !has_name;
+        if is_empty || !letters.iter().all(is_known) || (has_name && !words.next().is_some_and(is_known_name)) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Returns whether these options end the shell at an unset variable.
+pub(super) fn enables_nounset(words: &[&[u8]]) -> bool {
+    words.iter().any(|word| *word == b"nounset" || (word.starts_with(b"-") && word.contains(&b'u')))
+}
+
+/// Returns whether a variable affects how later commands are found or run.
+pub(super) fn is_sensitive_variable(name: &[u8]) -> bool {
+    SENSITIVE_VARIABLES.contains(&name) || SENSITIVE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Returns whether this is a name: POSIX XBD 3.231.
+pub(super) fn is_variable_name(name: &[u8]) -> bool {
+    let is_word = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    is_word && name.first().is_some_and(|first| !first.is_ascii_digit())
+}
