@@ -56,7 +56,7 @@ fn format_description(report: &Report) -> String {
     if let Some(image) = &report.image {
         let platforms: Vec<String> = image.platforms.iter().map(ToString::to_string).collect();
         let made_for =
-            if platforms.is_empty() { String::new() } else { format!(", made for *{}*", platforms.join(", ")) };
+            if platforms.is_empty() { String::new() } else { format!(", built for *{}*", platforms.join(", ")) };
         lines.push(format!("{} `{}`{made_for}", arrival_verb(report), escape_slack_code(&image.reference)));
         lines.push(format!("`{}`", image.digest));
     }

@@ -20,12 +20,12 @@ impl Finding {
     /// Checks a single image against a runtime.
     pub(super) fn check_single(&mut self, runtime: Runtime, single: &PlatformImage, inspection: Option<&Inspection>) {
         let platform = &single.platform;
-        let made_for = || format!("the image is made for {platform}, not {}", runtime.platform());
+        let built_for = || format!("the image is built for {platform}, not {}", runtime.platform());
         let starts = inspection.and_then(Inspection::starts);
         let is_other = platform.is_known() && platform.architecture() != runtime.profile().architecture;
         match (runtime.compatibility_with(platform), &single.config_error) {
             (Compatibility::Compatible, _) => self.check_program(single, platform, inspection),
-            (Compatibility::WrongOs, _) => self.add_fault(FaultCode::WrongOs, Some(platform), made_for()),
+            (Compatibility::WrongOs, _) => self.add_fault(FaultCode::WrongOs, Some(platform), built_for()),
             // A single image is started whatever platform it declares. If its program starts, the declaration is the fault.
             (Compatibility::WrongArchitecture | Compatibility::Unknown(_), _) if starts == Some(true) && is_other => {
                 let evidence =
@@ -33,7 +33,7 @@ impl Finding {
                 self.add_fault(FaultCode::PlatformMismatch, Some(platform), evidence);
             }
             (Compatibility::WrongArchitecture, _) => {
-                self.add_fault(FaultCode::WrongArchitecture, Some(platform), made_for());
+                self.add_fault(FaultCode::WrongArchitecture, Some(platform), built_for());
                 self.check_program(single, platform, inspection);
                 // If both are the same fault, the declared platform is the evidence, and the program has the symptom.
                 if let [.., declared, program] = self.faults.as_mut_slice()

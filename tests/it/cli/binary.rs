@@ -15,40 +15,41 @@ fn program_platform_is_read_from_its_header() {
     check(
         &["binary", "DIR/arm64", "--runtime", "lambda/arm64"],
         expect![[r#"
-        success true code 0
-        --- out
-        DIR/arm64 is made for linux/arm64
-        it will start on Lambda on arm64
-        --- err
-    "#]],
+            success true code 0
+            --- out
+            DIR/arm64 is built for linux/arm64
+            it has the right architecture for Lambda on arm64
+            --- err
+        "#]],
     );
     check(
         &["binary", "DIR/arm64", "--runtime", "lambda/amd64", "--runtime", "ecs/arm64"],
         expect![[r#"
-        success false code 1
-        --- out
-        DIR/arm64 is made for linux/arm64
-        it will not start on Lambda on amd64
-        it will start on ECS on arm64
-        --- err
-    "#]],
+            success false code 1
+            --- out
+            DIR/arm64 is built for linux/arm64
+            it will not start on Lambda on amd64
+            it has the right architecture for ECS on arm64
+            --- err
+        "#]],
     );
     check(
         &["binary", "DIR/script"],
         expect![[r#"
-        success false code 2
-        --- out
-        DIR/script cannot be told: it is no ELF file
-        --- err
-    "#]],
+            success false code 2
+            --- out
+            DIR/script: platform unknown: not an ELF file
+            --- err
+        "#]],
     );
     check(
         &["binary", "DIR/none"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: DIR/none cannot be read: No such file or directory (os error 2)
-    "#]],
+            success false code 2
+            --- out
+            --- err
+            error: cannot read DIR/none
+              caused by: No such file or directory (os error 2)
+        "#]],
     );
 }

@@ -47,12 +47,12 @@ fn images_that_run_fail_and_are_unknown() {
 
             ✗ App Runner
               wrong-architecture: the image is made for linux/arm64, not linux/amd64
-              you would meet: exec /app: exec format error
+              expected error: exec /app: exec format error
 
             What to do
               1. Build it for linux/amd64:
                  docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:fails --push .
-              2. Or, where it was copied from another registry, copy it for linux/amd64:
+              2. Or, if it was copied from another registry, copy it for linux/amd64:
                  docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails
             --- err
         "#]],
@@ -69,9 +69,9 @@ fn images_that_run_fail_and_are_unknown() {
               platform  linux/arm/v7
 
             ? Linux on arm64
-              the image claims linux/arm/v7: a 32-bit arm image starts only where the host runs 32-bit programs
+              the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
 
-            label checked, binary not inspected: /app is a program of 32 bits, which only some hosts start
+            platform checked, program not inspected: /app is a 32-bit program, which only some hosts run
             --- err
         "#]],
     );
@@ -98,7 +98,7 @@ fn declared_runtimes_are_checked_by_default() {
               platform  linux/arm64
               starts    /app
 
-            declare where it runs: tag the repository, or label the image, `intended-runtime=ecs/arm64` for example
+            declare where the image runs: tag the repository or label the image, for example with `intended-runtime=ecs/arm64`
             --- err
         "#]],
     );
@@ -123,15 +123,15 @@ fn declared_runtimes_are_checked_by_default() {
         expect![[r#"
             success false code 2
             --- out
-            oci:DIR:labelled: where it is meant to run is not readable
+            oci:DIR:labelled: the declared runtime is unknown
 
               image     oci:DIR:labelled
               digest    sha256:82cb014ed692770ab73059783c20603f2cc6f445e25424a603ef3704af90e562
               platform  linux/arm64
 
             ? `esc/arm64`
-              invalid-declaration: the image's label declares `esc/arm64`, which names no runtime
-              where it is meant to run is not readable
+              invalid-declaration: the image's label declares `esc/arm64`, which is not a known runtime
+              the declared runtime is unknown
 
             What to do
               1. If ECS on arm64 was meant, label the image in its Dockerfile:
@@ -151,24 +151,24 @@ fn unusable_references_are_errors_with_hints() {
     check(
         &["check", "oci:DIR:v3"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: oci:DIR:v3 is not there
+            success false code 2
+            --- out
+            --- err
+            error: oci:DIR:v3 does not exist
 
-        hint: the layout has v1, v2
-    "#]],
+            hint: choose an image in the layout: v1, v2
+        "#]],
     );
     check(
         &["check", "oci:DIR"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: oci:DIR holds several images
+            success false code 2
+            --- out
+            --- err
+            error: oci:DIR contains several images
 
-        hint: the layout has v1, v2
-    "#]],
+            hint: choose an image in the layout: v1, v2
+        "#]],
     );
     check(
         &["check", "oci:DIR/blobs:v1"],
@@ -176,7 +176,8 @@ fn unusable_references_are_errors_with_hints() {
             success false code 2
             --- out
             --- err
-            error: DIR/blobs cannot be read: it is no OCI image layout, for want of a file `oci-layout`
+            error: DIR/blobs cannot be read
+              caused by: not an OCI image layout: `oci-layout` is missing
         "#]],
     );
     check(
@@ -185,7 +186,7 @@ fn unusable_references_are_errors_with_hints() {
             success false code 64
             --- out
             --- err
-            error: `Team/App` is not a repository name: expected lower-case words and digits, joined by `.`, `_`, `__`, `-` and `/`
+            error: `Team/App` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `__`, `-` or `/`
 
             hint: did you mean `ghcr.io/team/app:v1`?
         "#]],
@@ -196,9 +197,9 @@ fn unusable_references_are_errors_with_hints() {
             success false code 64
             --- out
             --- err
-            error: `dir:image` names no image in a registry
+            error: `dir:image` has an unsupported scheme
 
-            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
         "#]],
     );
     check(
@@ -207,9 +208,9 @@ fn unusable_references_are_errors_with_hints() {
             success false code 64
             --- out
             --- err
-            error: `v1` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits
+            error: `v1` is not a valid digest: expected `sha256:` and 64 lower-case hexadecimal digits
 
-            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
         "#]],
     );
     check(
@@ -218,7 +219,7 @@ fn unusable_references_are_errors_with_hints() {
             success false code 64
             --- out
             --- err
-            error: invalid value 'ecs' for '--runtime <RUNTIME>': `ecs` names no runtime; did you mean `ecs/amd64` or `ecs/arm64`?
+            error: invalid value 'ecs' for '--runtime <RUNTIME>': unknown runtime `ecs`; did you mean `ecs/amd64` or `ecs/arm64`?
 
             For more information, try '--help'.
         "#]],
@@ -226,20 +227,22 @@ fn unusable_references_are_errors_with_hints() {
     check(
         &["replay", "DIR/index.json", "--layout", "DIR"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: DIR/index.json cannot be read: missing field `detail-type` at line 1 column 507
-    "#]],
+            success false code 2
+            --- out
+            --- err
+            error: cannot read DIR/index.json
+              caused by: missing field `detail-type` at line 1 column 507
+        "#]],
     );
     check(
         &["replay", "DIR/none.json"],
         expect![[r#"
-        success false code 2
-        --- out
-        --- err
-        error: DIR/none.json cannot be read: No such file or directory (os error 2)
-    "#]],
+            success false code 2
+            --- out
+            --- err
+            error: cannot read DIR/none.json
+              caused by: No such file or directory (os error 2)
+        "#]],
     );
 }
 
@@ -256,7 +259,7 @@ fn invalid_settings_stop_the_command() {
         success false code 64
         --- out
         --- err
-        error: PREFLIGHT_INSPCET is no setting; did you mean PREFLIGHT_INSPECT?
+        error: unknown setting PREFLIGHT_INSPCET; did you mean PREFLIGHT_INSPECT?
     "#]]
     .assert_eq(&run(&["check", "oci:x:y"], &[("PREFLIGHT_INSPCET", "manifest")]));
 }
@@ -270,12 +273,16 @@ fn missing_credentials_are_an_error() {
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: dispatch failure: other: the credential provider was not enabled: no credentials found in chain. Attempted:
-          Environment: the credential provider was not enabled: environment variable not set
-          Profile: the credential provider was not enabled
-          WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
-          EcsContainer: the credential provider was not enabled: ECS provider not configured
-          Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
+          caused by: dispatch failure
+          caused by: other
+          caused by: the credential provider was not enabled
+          caused by: no credentials found in chain. Attempted:
+            Environment: the credential provider was not enabled: environment variable not set
+            Profile: the credential provider was not enabled
+            WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
+            EcsContainer: the credential provider was not enabled: ECS provider not configured
+            Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
 
         hint: log in with `aws sso login`, or choose a profile with AWS_PROFILE
     "#]].assert_eq(&run(&["check", uri, "--runtime", "ecs/arm64"], &settings));

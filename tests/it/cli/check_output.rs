@@ -51,12 +51,12 @@ fn two_images_one_failing() {
 
             ✗ App Runner
               wrong-architecture: the image is made for linux/arm64, not linux/amd64
-              you would meet: exec /app: exec format error
+              expected error: exec /app: exec format error
 
             What to do
               1. Build it for linux/amd64:
                  docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:arm64 --push .
-              2. Or, where it was copied from another registry, copy it for linux/amd64:
+              2. Or, if it was copied from another registry, copy it for linux/amd64:
                  docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:arm64 && docker push REGISTRY/IMAGE:arm64
 
             2 images: 1 fails, 1 runs
@@ -87,13 +87,15 @@ fn unreadable_image_does_not_hide_others() {
 
             4 images: 3 could not be read, 1 runs
             --- err
-            error: oci:DIR:none is not there
+            error: oci:DIR:none does not exist
 
-            hint: the layout has amd64, arm64, arm
+            hint: choose an image in the layout: amd64, arm64, arm
 
-            error: oci-archive:DIR/none.tar: DIR/none.tar cannot be read: No such file or directory (os error 2)
+            error: oci-archive:DIR/none.tar: DIR/none.tar cannot be read
+              caused by: No such file or directory (os error 2)
 
-            error: oci:DIR/none:v1: DIR/none cannot be read: it is no OCI image layout, for want of a file `oci-layout`
+            error: oci:DIR/none:v1: DIR/none cannot be read
+              caused by: not an OCI image layout: `oci-layout` is missing
 
         "#]],
     );
@@ -178,19 +180,19 @@ fn coloured_output() {
 
         ␛[1m␛[31m✗␛[0m ␛[1mApp Runner␛[0m
           ␛[31mwrong-architecture:␛[0m the image is made for linux/arm64, not linux/amd64
-        ␛[2m  you would meet: ␛[0mexec /app: exec format error
+        ␛[2m  expected error: ␛[0mexec /app: exec format error
 
         ␛[1mWhat to do␛[0m
           1. Build it for linux/amd64:
              docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:arm64 --push .
-          2. Or, where it was copied from another registry, copy it for linux/amd64:
+          2. Or, if it was copied from another registry, copy it for linux/amd64:
              docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:arm64 && docker push REGISTRY/IMAGE:arm64
 
         2 images: 1 fails, 1 could not be read
         --- err
-        ␛[1m␛[31merror:␛[0m oci:DIR:none is not there
+        ␛[1m␛[31merror:␛[0m oci:DIR:none does not exist
 
-        ␛[1m␛[32mhint:␛[0m the layout has amd64, arm64, arm
+        ␛[1m␛[32mhint:␛[0m choose an image in the layout: amd64, arm64, arm
 
     "#]].assert_eq(&text);
 }
@@ -236,14 +238,14 @@ fn text_wraps_but_commands_and_digests_do_not() {
             ✗ Lambda on arm64
               index-refused: it is an index (linux/amd64, linux/arm64),
                 not a single image
-              you would meet: The image manifest, config or layer media
+              expected error: The image manifest, config or layer media
                 type for the source image REGISTRY/IMAGE:v1 is not
                 supported.
 
             What to do
               1. Build it for linux/arm64:
                  docker buildx build --platform linux/arm64 --provenance=false --sbom=false --tag REGISTRY/IMAGE:v1 --push .
-              2. Or name the image for linux/arm64 by its digest:
+              2. Or use the image for linux/arm64 by its digest:
                  aws lambda update-function-code --function-name NAME --image-uri REGISTRY/IMAGE@sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
             --- err
         "#]],
@@ -291,7 +293,7 @@ fn platforms_of_single_images() {
         no-file: success true code 0
         no-file: ? linux/amd64  3.1 kB  unknown: /none is not in the image
         no-program: success true code 0
-        no-program: ? linux/amd64  4.1 kB  unknown: /text is a text without a first line `#!…`
+        no-program: ? linux/amd64  4.1 kB  unknown: /text is a text file without a first line `#!…`
         narrow: success true code 0
         narrow: ? linux/arm64  2.0 kB  /app → linux/arm
         unlabelled: success true code 0
@@ -302,17 +304,17 @@ fn platforms_of_single_images() {
         &layout,
         &["check", "--platforms", "oci:DIR:no-command"],
         &expect![[r#"
-        success true code 0
-        --- out
-        oci:DIR:no-command: 1 platform
+            success true code 0
+            --- out
+            oci:DIR:no-command: 1 platform
 
-          image     oci:DIR:no-command
-          digest    sha256:a682fc0089f7d0ca87b046e8f6f3a04b3e13e857e37e2d1e36c4658a2aac5476
+              image     oci:DIR:no-command
+              digest    sha256:a682fc0089f7d0ca87b046e8f6f3a04b3e13e857e37e2d1e36c4658a2aac5476
 
-          LABEL        LAYERS  PROGRAM
-        ? linux/amd64  3.1 kB  unknown: neither an entrypoint nor a command is set
-        --- err
-    "#]],
+              PLATFORM     LAYERS  PROGRAM
+            ? linux/amd64  3.1 kB  unknown: neither an entrypoint nor a command is set
+            --- err
+        "#]],
     );
 }
 
@@ -338,38 +340,38 @@ fn platforms_of_an_index_with_mismatches() {
         expect![[r#"
             success false code 1
             --- out
-            oci:DIR:v1: 4 platforms, 2 not what they say they are
+            oci:DIR:v1: 4 platforms, 2 mismatches
 
               image     oci:DIR:v1
               digest    sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc
 
-              LABEL          LAYERS  PROGRAM
+              PLATFORM       LAYERS  PROGRAM
             ✗ linux/amd64    2.1 kB  /app → linux/arm64
             ✓ linux/arm64    2.1 kB  /app → linux/arm64
             ✗ linux/arm/v7   2.1 kB  /app → linux/arm
               the index lists it as linux/386
-            - windows/amd64  2.1 kB  not looked at: it is for windows
+            - windows/amd64  2.1 kB  not inspected: it is for windows
             --- err
         "#]],
     );
     check(
         &["check", "--platforms", "oci:DIR:v1", "--no-exec"],
         expect![[r#"
-        success false code 1
-        --- out
-        oci:DIR:v1: 4 platforms, 1 not what it says it is
+            success false code 1
+            --- out
+            oci:DIR:v1: 4 platforms, 1 mismatch
 
-          image     oci:DIR:v1
-          digest    sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc
+              image     oci:DIR:v1
+              digest    sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc
 
-          LABEL          LAYERS  PROGRAM
-        - linux/amd64    2.1 kB  not looked at: that is turned off
-        - linux/arm64    2.1 kB  not looked at: that is turned off
-        ✗ linux/arm/v7   2.1 kB  not looked at: that is turned off
-          the index lists it as linux/386
-        - windows/amd64  2.1 kB  not looked at: that is turned off
-        --- err
-    "#]],
+              PLATFORM       LAYERS  PROGRAM
+            - linux/amd64    2.1 kB  not inspected: disabled by PREFLIGHT_INSPECT or --no-exec
+            - linux/arm64    2.1 kB  not inspected: disabled by PREFLIGHT_INSPECT or --no-exec
+            ✗ linux/arm/v7   2.1 kB  not inspected: disabled by PREFLIGHT_INSPECT or --no-exec
+              the index lists it as linux/386
+            - windows/amd64  2.1 kB  not inspected: disabled by PREFLIGHT_INSPECT or --no-exec
+            --- err
+        "#]],
     );
     check(
         &["check", "--platforms", "oci:DIR:v1", "--format", "json"],
@@ -449,20 +451,20 @@ fn platforms_of_an_index_with_mismatches() {
     check(
         &["check", "--platforms", "oci:DIR:attestation", "oci:DIR:none"],
         expect![[r#"
-        success false code 2
-        --- out
-        oci:DIR:attestation: it is an attestation
+            success false code 2
+            --- out
+            oci:DIR:attestation: not an image: an attestation
 
-          image     oci:DIR:attestation
-          digest    sha256:dd6105e77bbbaaeb9f91c9b037d6d0e96ddaee1cb7d421d145c4dadee77975e9
+              image     oci:DIR:attestation
+              digest    sha256:dd6105e77bbbaaeb9f91c9b037d6d0e96ddaee1cb7d421d145c4dadee77975e9
 
-        2 images: 1 could not be read, 1 is not checked
-        --- err
-        error: oci:DIR:none is not there
+            2 images: 1 could not be read, 1 is not checked
+            --- err
+            error: oci:DIR:none does not exist
 
-        hint: the layout has v1, attestation
+            hint: choose an image in the layout: v1, attestation
 
-    "#]],
+        "#]],
     );
     check(
         &["check", "--platforms", "oci:DIR:v1", "--format", "sarif"],
@@ -470,7 +472,9 @@ fn platforms_of_an_index_with_mismatches() {
             success false code 64
             --- out
             --- err
-            error: platforms are printed as text or json
+            error: `--platforms` supports only `--format text` and `--format json`
+
+            hint: add `--format json`, or leave out `--platforms`
         "#]],
     );
     check(
@@ -504,33 +508,33 @@ fn platforms_beyond_the_limit_are_not_inspected() {
         &layout,
         &["check", "--platforms", "oci:DIR:v1"],
         &expect![[r#"
-        success true code 0
-        --- out
-        oci:DIR:v1: 18 platforms
+            success true code 0
+            --- out
+            oci:DIR:v1: 18 platforms
 
-          image     oci:DIR:v1
-          digest    sha256:7744d8381766721c33481f9243931b28548018b5066b096106237706386923db
+              image     oci:DIR:v1
+              digest    sha256:7744d8381766721c33481f9243931b28548018b5066b096106237706386923db
 
-          LABEL        LAYERS  PROGRAM
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        ✓ linux/amd64  2.1 kB  /app → linux/amd64
-        - linux/amd64       ?  not looked at: only 16 children of its index are read
-        - linux/amd64       ?  not looked at: only 16 children of its index are read
-        --- err
-    "#]],
+              PLATFORM     LAYERS  PROGRAM
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            ✓ linux/amd64  2.1 kB  /app → linux/amd64
+            - linux/amd64       ?  not inspected: only 16 children of its index are read
+            - linux/amd64       ?  not inspected: only 16 children of its index are read
+            --- err
+        "#]],
     );
 }

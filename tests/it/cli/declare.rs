@@ -117,9 +117,9 @@ fn nothing_is_written_without_consent() {
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
-        error: nothing was written: there is no terminal to ask at
+        error: nothing was written: standard input is not a terminal, so the change cannot be confirmed
 
-        hint: --yes writes it without asking, --dry-run only shows it
+        hint: use `--yes` to write without confirmation, or `--dry-run` to see the change only
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "ecs/arm64"]));
     expect![[r#"
@@ -188,9 +188,9 @@ fn terminal_asks_and_only_yes_writes() {
         expect![[r#"
             team/app: intended-runtime: "apprunner" → "lambda/arm64"
             Write this to arn:aws:ecr:us-west-2:123456789012:repository/team/app? [y/N]
-            error: nothing was written: the declaration has been changed by somebody else meanwhile
+            error: nothing was written: the declaration has changed in the meantime
 
-            hint: run it again to see what it is now
+            hint: run the command again to see the current declaration
         "#]]
         .assert_eq(&text);
         assert_eq!((code, write_count(&aws)), (Some(2), 1));
@@ -219,7 +219,7 @@ fn invalid_arguments_are_errors_before_any_call() {
         success false code 64
         --- out
         --- err
-        error: invalid value 'esc/arm64' for '[RUNTIME]...': `esc/arm64` names no runtime; did you mean `ecs/arm64`?
+        error: invalid value 'esc/arm64' for '[RUNTIME]...': unknown runtime `esc/arm64`; did you mean `ecs/arm64`?
 
         For more information, try '--help'.
         success false code 64
@@ -248,21 +248,21 @@ fn invalid_arguments_are_errors_before_any_call() {
         success false code 64
         --- out
         --- err
-        error: `team/app:v1` is not a repository name: expected lower-case words joined by `.`, `_`, `-` and `/`
+        error: `team/app:v1` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `-` or `/`
 
-        hint: a repository is named without a tag: `team/app`, its URI, or its ARN
+        hint: name the repository without a tag: `team/app`, its URI, or its ARN
         success false code 64
         --- out
         --- err
-        error: `team/app:v1` is not a repository name: expected lower-case words joined by `.`, `_`, `-` and `/`
+        error: `team/app:v1` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `-` or `/`
 
-        hint: a repository is named without a tag: `team/app`, its URI, or its ARN
+        hint: name the repository without a tag: `team/app`, its URI, or its ARN
         success false code 64
         --- out
         --- err
-        error: `arn:aws:ecr:us-west-2:123456789012:team/app` is not the ARN of a repository: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`
+        error: `arn:aws:ecr:us-west-2:123456789012:team/app` is not a valid repository ARN: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`
 
-        hint: a repository is named without a tag: `team/app`, its URI, or its ARN
+        hint: name the repository without a tag: `team/app`, its URI, or its ARN
         success false code 64
         --- out
         --- err
@@ -295,8 +295,7 @@ fn impossible_declarations_are_noted() {
         --- out
         team/app: intended-runtime: "ecs�[2J" → "ecs/arm64 lambda/amd64"
         --- err
-        note: no image suits both lambda/amd64 and ecs/arm64: Lambda takes no index, and a single image has one
-              architecture; every image will be said to fail, unless its own tag declares otherwise
+        note: no image runs on both lambda/amd64 and ecs/arm64, because Lambda does not take an index and a single image has one architecture; every image of this repository will fail, unless its own tag declares a runtime
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "lambda/amd64", "ecs/arm64", "--dry-run"]));
 }
@@ -324,41 +323,47 @@ fn write_errors_name_action_and_resource() {
         success false code 2
         --- out
         --- err
-        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
         success false code 2
         --- out
         --- err
-        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
-        success false code 2
-        --- out
-        team/app: intended-runtime: not set → "ecs/arm64"
-        --- err
-        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
-
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
         success false code 2
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
-        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: TooManyTagsException: service message
+        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
 
-        hint: a repository takes 50 tags: remove one that is not needed
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
         success false code 2
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
-        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: InvalidTagParameterException: service message
+        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
+          caused by: TooManyTagsException: service message
+
+        hint: a repository has at most 50 tags: remove one that is not needed
+        success false code 2
+        --- out
+        team/app: intended-runtime: not set → "ecs/arm64"
+        --- err
+        error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
+          caused by: InvalidTagParameterException: service message
         success false code 2
         --- out
         team/app: intended-runtime: "apprunner" → not set
         --- err
-        error: ecr:UntagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: ecr:UntagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
     "#]].assert_eq(&text);
 }
 
@@ -391,10 +396,10 @@ fn list_shows_repositories_and_declarations() {
         --- out
         REPOSITORY    INTENDED-RUNTIME
         batch/worker  ✗ "ecs esc/arm64� apprunner"
-            `ecs` names no runtime; did you mean `ecs/amd64` or `ecs/arm64`?
-            `esc/arm64�` names no runtime; did you mean `ecs/arm64`?
+            unknown runtime `ecs`; did you mean `ecs/amd64` or `ecs/arm64`?
+            unknown runtime `esc/arm64�`; did you mean `ecs/arm64`?
         empty         ✗ ""
-            `` names no runtime; did you mean `ecs/amd64` or `ecs/arm64` or `apprunner`?
+            unknown runtime ``; did you mean `ecs/amd64` or `ecs/arm64` or `apprunner`?
         function      lambda/arm64
         team/a-repository-whose-name-is-longer-than-a-column/of-a-table
                       ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64
@@ -403,8 +408,8 @@ fn list_shows_repositories_and_declarations() {
         team/app      ecs/arm64 apprunner
         tools         -
 
-        7 repositories in us-west-2: 3 declared, 2 without a declaration, 2 with one
-        that cannot be read
+        7 repositories in us-west-2: 3 declared, 2 without a declaration, 2 with an
+        invalid declaration
         --- err
     "#]]
     .assert_eq(&text);
@@ -448,7 +453,7 @@ fn list_shows_repositories_and_declarations() {
     expect![[r#"
         success true code 0
         --- out
-        There are no repositories in us-west-2 whose name begins with `none`.
+        There are no repositories in us-west-2 whose names begin with `none`.
         --- err
     "#]]
     .assert_eq(&declare(&aws, &["--list", "none"]));
@@ -469,9 +474,10 @@ fn unreadable_tags_do_not_hide_other_repositories() {
 
         1 repository in us-west-2: 1 whose tags could not be read
         --- err
-        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
     "#]].assert_eq(&declare(&aws, &["--list", "team/api"]));
     aws.fail("ListTagsForResource", 2.., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
@@ -483,10 +489,12 @@ fn unreadable_tags_do_not_hide_other_repositories() {
 
         2 repositories in us-west-2: 2 whose tags could not be read
         --- err
-        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: service message
-        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
     "#]].assert_eq(&declare(&aws, &["--list"]));
     expect![[r#"
         success false code 2
@@ -508,17 +516,19 @@ fn unreadable_tags_do_not_hide_other_repositories() {
           ]
         }
         --- err
-        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
     "#]].assert_eq(&declare(&aws, &["--list", "team/api", "--format", "json"]));
     aws.fail("DescribeRepositories", .., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
         success false code 2
         --- out
         --- err
-        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
     "#]].assert_eq(&declare(&aws, &["--list"]));
 }

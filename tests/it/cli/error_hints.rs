@@ -60,49 +60,57 @@ fn similar_repositories_are_suggested() {
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: service message
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
+          caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `team/app` or `team/api`? They are in us-west-2 of account 123456789012
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/nginx does not exist: RepositoryNotFoundException: service message
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/nginx does not exist
+          caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `library/nginx`? It is in us-west-2 of account 123456789012
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/something/else does not exist: RepositoryNotFoundException: service message
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/something/else does not exist
+          caused by: RepositoryNotFoundException: service message
 
-        hint: the repositories in us-west-2 of account 123456789012 that are nearest to `something/else`: `tools`, `team/api` and `team/app`
+        hint: `something/else` is not among the repositories in us-west-2 of account 123456789012; the nearest: `tools`, `team/api` and `team/app`
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:999999999999:repository/team/app does not exist: RepositoryNotFoundException: service message
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:999999999999:repository/team/app does not exist
+          caused by: RepositoryNotFoundException: service message
 
-        hint: check the name, and whether us-west-2 of account 999999999999 is meant: `aws ecr describe-repositories --region us-west-2 --registry-id 999999999999` lists what there is
+        hint: check the name, and that you mean us-west-2 of account 999999999999: `aws ecr describe-repositories --region us-west-2 --registry-id 999999999999` lists its repositories
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: service message
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
+          caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `team/app` or `team/api`? They are in us-west-2 of account 123456789012; the region of the AWS configuration is eu-central-1
         success false code 2
         --- out
         --- err
-        error: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist: RepositoryNotFoundException: service message
+        error: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist
+          caused by: RepositoryNotFoundException: service message
 
-        hint: did you mean `team/api` or `team/app`? They are in us-west-2; another region is chosen with AWS_REGION
+        hint: did you mean `team/api` or `team/app`? They are in us-west-2; choose another region with AWS_REGION
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: service message
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
+          caused by: RepositoryNotFoundException: service message
 
-        hint: check the name, and whether us-west-2 of account 123456789012 is meant: `aws ecr describe-repositories --region us-west-2 --registry-id 123456789012` lists what there is
+        hint: check the name, and that you mean us-west-2 of account 123456789012: `aws ecr describe-repositories --region us-west-2 --registry-id 123456789012` lists its repositories
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist: RepositoryNotFoundException: service message
+        error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
+          caused by: RepositoryNotFoundException: service message
 
         hint: there are no repositories in us-west-2 of account 123456789012
     "#]].assert_eq(&text);
@@ -123,35 +131,35 @@ fn similar_tags_are_suggested() {
         success false code 2
         --- out
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 is not there
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 does not exist
 
         hint: did you mean `1.4.2` or `1.4.3`? They are in team/app
         success false code 2
         --- out
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app is not there
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app does not exist
 
-        hint: the tags in team/app that are nearest to `latest`: `main`, `1.4.2` and `1.4.3`
+        hint: `latest` is not among the tags in team/app; the nearest: `main`, `1.4.2` and `1.4.3`
         success false code 2
         --- out
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1@sha256:3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c is not there
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1@sha256:3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c does not exist
 
-        hint: its tag may point at another image by now: without it, the digest alone counts
+        hint: the tag may point to another image now: leave it out to check the image with this digest
         success false code 2
         --- out
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app@sha256:3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c is not there
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app@sha256:3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c does not exist
         success false code 2
         --- out
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 is not there
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 does not exist
 
-        hint: check the name, and whether team/app is meant: `aws ecr list-images --repository-name team/app --region us-west-2` lists what there is
+        hint: check the name, and that you mean team/app: `aws ecr list-images --repository-name team/app --region us-west-2` lists its tags
         success false code 2
         --- out
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 is not there
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 does not exist
 
         hint: there are no tags in team/app
     "#]].assert_eq(&text);
@@ -185,33 +193,42 @@ fn authentication_errors_have_hints() {
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
+          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows who the caller is; another profile is chosen with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: ExpiredTokenException: service message
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
+          caused by: ExpiredTokenException: service message
 
-        hint: the session has ended: take fresh credentials, from `aws sso login` where it is one of single sign-on
+        hint: the session has expired: get new credentials, with `aws sso login` if you use single sign-on
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: UnrecognizedClientException: service message
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
+          caused by: UnrecognizedClientException: service message
 
-        hint: us-west-2 does not know the access key: check the key, and that us-west-2 is the right region and enabled for the account; `aws sts get-caller-identity` shows who the caller is
+        hint: us-west-2 does not know the access key: check the key, and that us-west-2 is the right region and is enabled for the account; `aws sts get-caller-identity` shows the caller
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: InvalidSignatureException: service message
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
+          caused by: InvalidSignatureException: service message
 
-        hint: the secret key is not that of the access key, or this machine's clock is wrong
+        hint: check that the secret key belongs to the access key, and that this machine's clock is right
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: dispatch failure: other: an error occurred while loading credentials: an error occurred while loading an access token: failed to load the cached SSO token
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
+          caused by: dispatch failure
+          caused by: other
+          caused by: an error occurred while loading credentials
+          caused by: an error occurred while loading an access token
+          caused by: failed to load the cached SSO token
 
-        hint: the single sign-on session has ended, or has not begun: `aws sso login --profile dev`
+        hint: the single sign-on session has expired or has not started: run `aws sso login --profile dev`
     "#]].assert_eq(&text.replace(&config, "CONFIG"));
 }
 
@@ -227,13 +244,13 @@ fn missing_region_is_an_error() {
         --- err
         error: no AWS region is configured
 
-        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` takes `--region` too, and `declare` a repository's URI
+        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` also takes `--region`, and `declare` the URI of a repository
         success false code 2
         --- out
         --- err
         error: no AWS region is configured
 
-        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` takes `--region` too, and `declare` a repository's URI
+        hint: set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` also takes `--region`, and `declare` the URI of a repository
     "#]]
     .assert_eq(&text);
 }
@@ -255,27 +272,28 @@ fn similar_tags_of_a_registry_are_suggested() {
         success false code 2
         --- out
         --- err
-        error: AT/team/app:1.5.1 is not there
+        error: AT/team/app:1.5.1 does not exist
 
         hint: did you mean `1.5.0`? It is in AT/team/app
         success false code 2
         --- out
         --- err
-        error: AT/team/app is not there
+        error: AT/team/app does not exist
 
-        hint: the tags in AT/team/app that are nearest to `latest`: `main`, `1.4.2` and `1.4.3`
+        hint: `latest` is not among the tags in AT/team/app; the nearest: `main`, `1.4.2` and `1.4.3`
         success false code 2
         --- out
         --- err
-        error: pull: AT/team/ap does not exist: the registry answered with status 404 (NAME_UNKNOWN: service message)
+        error: pull: AT/team/ap does not exist
+          caused by: the registry returned status 404 (NAME_UNKNOWN: service message)
 
         hint: check the repository's name
         success false code 2
         --- out
         --- err
-        error: AT/team/app:1.5.1 is not there
+        error: AT/team/app:1.5.1 does not exist
 
-        hint: check the name, and whether AT/team/app is meant: `skopeo list-tags docker://AT/team/app` lists what there is
+        hint: check the name, and that you mean AT/team/app: `skopeo list-tags docker://AT/team/app` lists its tags
     "#]]
     .assert_eq(&text);
 }
@@ -294,28 +312,33 @@ fn rate_limit_hint_states_how_long_to_wait() {
         success false code 2
         --- out
         --- err
-        error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: service message)
+        error: pull on AT/team/app failed
+          caused by: the registry limits the request rate: status 429 (TOOMANYREQUESTS: service message)
 
         hint: log in with `docker login AT`, which raises the limit, or wait a second
         success false code 2
         --- out
         --- err
-        error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: service message)
+        error: pull on AT/team/app failed
+          caused by: the registry limits the request rate: status 429 (TOOMANYREQUESTS: service message)
 
         hint: log in with `docker login AT`, which raises the limit, or wait 60 seconds
         success false code 2
         --- out
         --- err
-        error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: service message)
+        error: pull on AT/team/app failed
+          caused by: the registry limits the request rate: status 429 (TOOMANYREQUESTS: service message)
 
         hint: log in with `docker login AT`, which raises the limit, or wait 360 minutes
         success false code 2
         --- out
         --- err
-        error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: service message)
+        error: pull on AT/team/app failed
+          caused by: the registry limits the request rate: status 429 (TOOMANYREQUESTS: service message)
 
         hint: log in with `docker login AT`, which raises the limit, or wait until the limit allows more
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]
@@ -335,16 +358,23 @@ fn throttled_and_refused_calls_have_hints() {
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: ThrottlingException: service message
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
+          caused by: ThrottlingException: service message
 
-        hint: AWS allows this account no more of these calls for now: wait a minute and run it again
+        hint: AWS is throttling these calls of the account: wait a minute and run the command again
         success false code 2
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)
+        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
+          caused by: dispatch failure
+          caused by: io error
+          caused by: client error (Connect)
+          caused by: tcp connect error
+          caused by: Connection refused (os error 111)
 
         hint: check the network and its proxy, and that `us-west-2` is a region
-    "#]].assert_eq(&(throttled.join().unwrap() + &refused));
+    "#]]
+    .assert_eq(&(throttled.join().unwrap() + &refused));
 }
 
 /// The exit code and the errors of a check in this directory.
@@ -408,81 +438,84 @@ fn local_files_suggest_their_scheme() {
     expect![[r#"
         o.tar
             64
-            error: `o.tar` is on this machine, where a name without a scheme is that of a registry's image
+            error: `o.tar` is a local path, but a name without a scheme means an image in a registry
 
             hint: use `oci-archive:o.tar`
         o.tar:v1
             64
-            error: `o.tar:v1` is on this machine, where a name without a scheme is that of a registry's image
+            error: `o.tar:v1` is a local path, but a name without a scheme means an image in a registry
 
             hint: use `oci-archive:o.tar:v1`
         ./o.tar
             64
-            error: `./o.tar` is on this machine, where a name without a scheme is that of a registry's image
+            error: `./o.tar` is a local path, but a name without a scheme means an image in a registry
 
             hint: use `oci-archive:./o.tar`
         DIR/o.tar
             64
-            error: `DIR/o.tar` is on this machine, where a name without a scheme is that of a registry's image
+            error: `DIR/o.tar` is a local path, but a name without a scheme means an image in a registry
 
             hint: use `oci-archive:DIR/o.tar`
         saved
             64
-            error: `saved` is on this machine, where a name without a scheme is that of a registry's image
+            error: `saved` is a local path, but a name without a scheme means an image in a registry
 
             hint: use `docker-archive:saved`
         o.tgz
             64
-            error: `o.tgz` is on this machine, where a name without a scheme is that of a registry's image
+            error: `o.tgz` is a local path, but a name without a scheme means an image in a registry
 
             hint: use `oci-archive:o.tgz` or `docker-archive:o.tgz`
         empty.tar
             64
-            error: `empty.tar` is on this machine, where a name without a scheme is that of a registry's image
+            error: `empty.tar` is a local path, but a name without a scheme means an image in a registry
 
             hint: use `oci-archive:empty.tar` or `docker-archive:empty.tar`
         layout
             64
-            error: `layout` is on this machine, where a name without a scheme is that of a registry's image
+            error: `layout` is a local path, but a name without a scheme means an image in a registry
 
             hint: use `oci:layout`
         ./layout:v1
             64
-            error: `./layout:v1` is on this machine, where a name without a scheme is that of a registry's image
+            error: `./layout:v1` is a local path, but a name without a scheme means an image in a registry
 
             hint: use `oci:./layout:v1`
         oci:o.tar
             64
-            error: `oci:o.tar` is a file, and a layout is a directory
+            error: `oci:o.tar` is a file, but an OCI layout is a directory
 
             hint: use `oci-archive:o.tar`
         oci:o.tar:v1
             64
-            error: `oci:o.tar:v1` is a file, and a layout is a directory
+            error: `oci:o.tar:v1` is a file, but an OCI layout is a directory
 
             hint: use `oci-archive:o.tar:v1`
         oci:saved
             64
-            error: `oci:saved` is a file, and a layout is a directory
+            error: `oci:saved` is a file, but an OCI layout is a directory
 
             hint: use `docker-archive:saved`
         oci-archive:layout:v1
             64
-            error: `oci-archive:layout:v1` is a directory, and an archive is a file
+            error: `oci-archive:layout:v1` is a directory, but an archive is a file
 
             hint: use `oci:layout:v1`
         docker-archive:layout:app:v1
             64
-            error: `docker-archive:layout:app:v1` is a directory, and an archive is a file
+            error: `docker-archive:layout:app:v1` is a directory, but an archive is a file
 
             hint: use `oci:layout`
         empty
             2
-            error: pull on docker.io/library/empty failed: the registry cannot be reached: Connection refused (os error 111)
+            error: pull on docker.io/library/empty failed
+              caused by: the registry cannot be reached: Connection refused (os error 111)
         docker://layout
             2
-            error: pull on docker.io/library/layout failed: the registry cannot be reached: Connection refused (os error 111)
-    "#]].assert_eq(&cases.as_str().replace(&directory.path().display().to_string(), "DIR"));
+            error: pull on docker.io/library/layout failed
+              caused by: the registry cannot be reached: Connection refused (os error 111)
+    "#]]
+    .assert_eq(&cases.as_str().replace(&directory.path().display().to_string(), "DIR"));
 }
 
 #[test]
@@ -500,23 +533,23 @@ fn web_pages_and_typos_are_usage_errors() {
     }
     expect![[r#"
         64
-        error: `https:` is not the host of a registry: expected `NAME[:PORT]`
+        error: `https:` is not a valid registry host: expected `NAME[:PORT]`
 
         hint: did you mean `grafana/grafana`?
         64
-        error: `hub.docker.com/r/grafana/grafana/tags` is a page of Docker Hub's web site, and no registry
+        error: `hub.docker.com/r/grafana/grafana/tags` is a page of Docker Hub's web site, not an image
 
         hint: did you mean `grafana/grafana`?
         64
-        error: `hub.docker.com/_/busybox` is a page of Docker Hub's web site, and no registry
+        error: `hub.docker.com/_/busybox` is a page of Docker Hub's web site, not an image
 
         hint: did you mean `busybox`?
         64
-        error: ghcr.io/team/app@v1: `v1` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits
+        error: ghcr.io/team/app@v1: `v1` is not a valid digest: expected `sha256:` and 64 lower-case hexadecimal digits
 
-        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
         64
-        error: `oci:` names no directory
+        error: `oci:` has no directory: expected `oci:DIR[:TAG|@DIGEST]`
     "#]].assert_eq(&text);
 }
 
@@ -534,22 +567,25 @@ fn errors_wrap_and_have_no_control_characters() {
     assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
     expect![[r#"
         2
-        error: b�[31m.tar cannot be read: No such file or directory (os error 2)
+        error: b�[31m.tar cannot be read
+          caused by: No such file or directory (os error 2)
         2
-        error: b�[31m cannot be read: it is no OCI image layout, for want of a file `oci-layout`
+        error: b�[31m cannot be read
+          caused by: not an OCI image layout: `oci-layout` is missing
         2
-        error: � cannot be read: No such file or directory (os error 2)
+        error: � cannot be read
+          caused by: No such file or directory (os error 2)
         64
-        error: `dir:�c` names no image in a registry
+        error: `dir:�c` has an unsupported scheme
 
-        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG` such as `public.ecr.aws/docker/library/busybox:1.37`
+        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
         2
-        error: oci:�[31m:v2 is not there
+        error: oci:�[31m:v2 does not exist
 
-        hint: the layout has v1
+        hint: choose an image in the layout: v1
         64
-        error: `�[31m` is on this machine, where a name without a
-          scheme is that of a registry's image
+        error: `�[31m` is a local path, but a name without a scheme
+          means an image in a registry
 
         hint: use `oci:�[31m`
     "#]].assert_eq(&text);

@@ -70,7 +70,7 @@ fn every_command_has_a_manual_page() {
         success false code 64
         --- out
         --- err
-        error: there is no command `chek`
+        error: unknown command `chek`
 
         hint: `ecr-preflight --help` lists the commands
     "#]]
@@ -79,7 +79,8 @@ fn every_command_has_a_manual_page() {
         success false code 2
         --- out
         --- err
-        error: /dev/null/x cannot be written: Not a directory (os error 20)
+        error: cannot write /dev/null/x
+          caused by: Not a directory (os error 20)
     "#]]
     .assert_eq(&run(&["man", "--dir", "/dev/null/x"], &[]));
 }
@@ -122,28 +123,27 @@ fn help_of_check_and_replay() {
     expect![[r#"
         success true code 0
         --- out
-        Will this container image start where it is meant to run?
+        Check whether a container image will start where it is meant to run.
 
-        An image's manifest and config are held against the runtimes that it is meant for, and what it
-        starts is followed into its layers. Nothing is run.
+        ecr-preflight compares an image's manifest and config with the runtimes that the image is meant for.
+        It also follows the entrypoint through the layers to the program that is started. Nothing in the
+        image is executed.
 
         Usage: ecr-preflight [OPTIONS] <COMMAND>
 
         Commands:
-          check        Check images against the runtimes that they are meant for
-          replay       Replay an event through the function's own handler and print what it would send and
-                       mark
-          binary       Check one program, by its ELF header, against the runtimes that it is meant for
+          check        Check whether images will start on the runtimes that they are meant for
+          replay       Run an event through the function's handler, and print what it would send
+          binary       Show the platform that a program file is built for
           audit        Check the images that a registry of Amazon ECR already holds
-          declare      Declare where a repository's images are meant to run, by its resource tag; or list
-                       what is declared
-          completions  Print the script with which a shell completes this program's commands and options
-          man          Print the manual page, or write all pages into a directory
+          declare      Declare where the images of a repository run, or list what is declared
+          completions  Print the script that completes commands and options in a shell
+          man          Print a manual page, or write all pages into a directory
           page         Make a page to look at, filter and pass on out of the results of an audit
 
         Options:
               --color <WHEN>
-                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
+                  When to use colours. `auto` uses them in a terminal, unless `NO_COLOR` is set
 
                   [default: auto]
                   [possible values: auto, always, never]
@@ -155,87 +155,91 @@ fn help_of_check_and_replay() {
                   Print version
 
         Examples:
-          Check what `docker buildx build --output type=oci,dest=image,tar=false` made, before it is pushed:
-            ecr-preflight check oci:image:v1 --runtime ecs/arm64
-
-          Check what `docker save app:v1 --output image.tar` wrote:
-            ecr-preflight check docker-archive:image.tar --runtime ecs/amd64
+          Check an image before it is pushed:
+            docker buildx build --output type=oci,dest=image.tar .
+            ecr-preflight check oci-archive:image.tar --runtime ecs/arm64
 
           Check an image in Amazon ECR against what its repository declares:
             ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
 
-          Check an image of any registry before it is copied:
+          Check an image in any other registry:
             ecr-preflight check grafana/grafana:11.4.0 --runtime apprunner
 
-          Check what a registry of Amazon ECR already holds:
+          Check the images that Amazon ECR already holds:
             ecr-preflight audit --prefix team/ --results team.jsonl
 
-          See what the function would say of an event, without an AWS account:
-            ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
-
-          Declare where a repository's images run; list what is declared:
+          Declare where the images of a repository run:
             ecr-preflight declare team/app ecs/arm64 apprunner
-            ecr-preflight declare --list
 
-        Each command has more to say: `ecr-preflight check --help`
+          Try the deployed function without an AWS account:
+            ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
 
         Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
 
-        Exit code: 0 it runs, or nothing is declared for it; 1 it fails; 2 it could not be told, or an
-        error; 64 the command line or a setting is wrong, and nothing was done
+        Exit codes:
+          0   the image runs, or no runtime is declared for it
+          1   the image fails
+          2   the result is unknown, or an error occurred
+          64  the command line or a setting is wrong; nothing was done
+
+        `ecr-preflight COMMAND --help` explains each command.
         --- err
     "#]]
     .assert_eq(&run(&["--help"], &[]));
     expect![[r#"
         success true code 0
         --- out
-        Check images against the runtimes that they are meant for.
+        Check whether images will start on the runtimes that they are meant for.
 
-        Without --runtime, what an image's tag, its repository's resource tag or its label declares counts.
+        Prints a report for each image: what it is, whether it starts, and how to fix it if it does not.
+        Without --runtime, an image is checked against the runtimes that its tag, the resource tag of its
+        repository or its label declares. If none is declared, the image fails only if it contradicts
+        itself.
 
         Usage: ecr-preflight check [OPTIONS] <IMAGE>...
 
         Arguments:
           <IMAGE>...
-                  `oci:DIR[:TAG|@DIGEST]` for an OCI image layout, `oci-archive:FILE[:TAG|@DIGEST]` for a
-                  tar archive of one, `docker-archive:FILE[:[REPOSITORY:]TAG]` for what `docker save`
-                  writes, the URI of an image in Amazon ECR, or `HOST[:PORT]/REPO[:TAG][@DIGEST]` for one in
-                  any other registry, with docker's credentials; without HOST, Docker Hub
+                  The images. `oci:DIR[:TAG|@DIGEST]` is an OCI image layout,
+                  `oci-archive:FILE[:TAG|@DIGEST]` a tar archive of one, and
+                  `docker-archive:FILE[:[REPOSITORY:]TAG]` the output of `docker save`. Any other name is an
+                  image in a registry: `[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]`. Amazon ECR is read with
+                  the credentials of the AWS CLI, other registries with those of docker. HOST defaults to
+                  Docker Hub, TAG to `latest`
 
         Options:
               --runtime <RUNTIME>
-                  Where they are meant to run; may be given several times
+                  A runtime that the images are meant for, for example `ecs/arm64`; `ecr-preflight --help`
+                  lists all of them. May be given several times
 
           -v, --verbose
-                  Say on standard error how much was read, and how long it took
+                  Print to standard error how much was read, and how long it took
 
               --no-exec
-                  Read labels only: do not look into layers at what the image really starts
+                  Read manifests and configs only; do not inspect the program in the layers
 
               --platforms
-                  Show what each image holds, platform by platform, and what its programs are made for,
-                  whatever the runtime
+                  List the platforms of each image and of the programs in it. No runtime is checked
 
               --format <FORMAT>
                   What to print
 
                   Possible values:
-                  - text:  For people
-                  - json:  For programs: one object, schema `ecr-preflight/1`; of several images, one on
-                    each line
-                  - sarif: For code scanning, GitHub's for example: one SARIF 2.1.0 log
-                  - junit: For CI servers: one `JUnit` report, a test suite for each image
+                  - text:  A report for people
+                  - json:  One JSON object, schema `ecr-preflight/1`; for several images, one per line
+                  - sarif: One SARIF 2.1.0 log, for code scanning
+                  - junit: One `JUnit` report, for CI servers
 
                   [default: text]
 
               --dockerfile <FILE>
-                  Where SARIF shows findings: the file that the images are built from, as a path from the
-                  top of the repository
+                  With `--format sarif`: the file that findings are shown at, relative to the root of the
+                  repository
 
                   [default: Dockerfile]
 
               --color <WHEN>
-                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
+                  When to use colours. `auto` uses them in a terminal, unless `NO_COLOR` is set
 
                   [default: auto]
                   [possible values: auto, always, never]
@@ -244,53 +248,57 @@ fn help_of_check_and_replay() {
                   Print help (see a summary with '-h')
 
         Examples:
+          ecr-preflight check oci-archive:image.tar --runtime ecs/arm64
           ecr-preflight check oci:image:v1 --runtime ecs/arm64 --runtime apprunner
-          ecr-preflight check oci:image@sha256:3c949327… --runtime lambda/amd64 --format json
-          ecr-preflight check docker-archive:image.tar --runtime ecs/amd64
+          ecr-preflight check docker-archive:image.tar --runtime lambda/amd64 --format json
           ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
           ecr-preflight check public.ecr.aws/docker/library/busybox:1.37 --runtime ecs/arm64
           ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
           ecr-preflight check --platforms grafana/grafana:11.4.0
 
-        Exit code: 1 if any image fails; else 2 if any could not be told or read; else 0;
-        64 if the command line or a setting is wrong, and then nothing is checked
+        Exit codes:
+          0   every image runs, or no runtime is declared for it
+          1   an image fails
+          2   no image fails, but a result is unknown or an image could not be read
+          64  the command line or a setting is wrong; no image was checked
         --- err
     "#]]
     .assert_eq(&run(&["check", "--help"], &[]));
     expect![[r#"
         success true code 0
         --- out
-        Replay an event through the function's own handler and print what it would send and mark.
+        Run an event through the function's handler, and print what it would send.
 
-        Settings come from the same PREFLIGHT_ variables as the function's.
+        Prints the message and the verdict tags that the deployed function would write; nothing is sent or
+        written. Settings are read from the same PREFLIGHT_ variables as the function's.
 
         Usage: ecr-preflight replay [OPTIONS] <EVENT>
 
         Arguments:
           <EVENT>
-                  The event, a JSON file as EventBridge delivers it
+                  A JSON file with the event, as EventBridge delivers it
 
         Options:
               --layout <DIR>
-                  An OCI image layout that stands in for the repository; without it, Amazon ECR is read
+                  Read images from this OCI image layout. Default: Amazon ECR
 
               --declared <RUNTIMES>
-                  The value of the repository's resource tag that declares runtimes, in the layout's place
+                  With --layout: the value of the repository's resource tag that declares runtimes
 
               --no-exec
-                  Read labels only: do not look into layers at what the image really starts
+                  Read manifests and configs only; do not inspect the program in the layers
 
               --format <FORMAT>
-                  What to print: the message as people see it, or the function's return value
+                  What to print
 
                   Possible values:
-                  - text: For people
-                  - json: For programs: one object, schema `ecr-preflight/1`
+                  - text: The message, as people see it, and the verdict tags
+                  - json: The function's return value, schema `ecr-preflight/1`
 
                   [default: text]
 
               --color <WHEN>
-                  Colour what is printed for people: `auto` in a terminal, unless `NO_COLOR` is set
+                  When to use colours. `auto` uses them in a terminal, unless `NO_COLOR` is set
 
                   [default: auto]
                   [possible values: auto, always, never]
@@ -300,9 +308,14 @@ fn help_of_check_and_replay() {
 
         Examples:
           ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
-          PREFLIGHT_VERDICT_TAGS=failures ecr-preflight replay events/push-arm64-for-ecs-amd64.json --layout
-          events/images
+          PREFLIGHT_VERDICT_TAGS=failures ecr-preflight replay event.json
           ecr-preflight replay event.json --format json
+
+        Exit codes:
+          0   the image runs, no runtime is declared for it, or the event is ignored
+          1   the image fails
+          2   the result is unknown, or an error occurred
+          64  the command line or a setting is wrong
         --- err
     "#]]
     .assert_eq(&run(&["replay", "--help"], &[]));

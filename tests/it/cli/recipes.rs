@@ -64,7 +64,7 @@ fn action_inputs_are_used_and_scripts_are_bash() {
     let used = text.split("${{ inputs.").skip(1).map(|rest| rest.split(" }}").next().unwrap().to_owned());
     let inputs = action["inputs"].as_mapping().unwrap().keys().map(|key| key.as_str().unwrap().to_owned());
     assert_eq!(used.collect::<BTreeSet<_>>(), inputs.collect::<BTreeSet<_>>());
-    let readme = fs::read_to_string("README.md").unwrap();
+    let page = fs::read_to_string("docs/ci.md").unwrap();
     for step in steps(&action) {
         assert_eq!(step["shell"], "bash");
         let script = step["run"].as_str().unwrap();
@@ -75,7 +75,7 @@ fn action_inputs_are_used_and_scripts_are_bash() {
     }
     for (input, definition) in action["inputs"].as_mapping().unwrap() {
         assert!(definition["description"].as_str().is_some_and(|text| text.len() > 10), "{input:?}");
-        assert!(readme.contains(&format!("`{}`", input.as_str().unwrap())), "{input:?} is not in the README");
+        assert!(page.contains(&format!("`{}`", input.as_str().unwrap())), "{input:?} is not in docs/ci.md");
     }
 }
 
@@ -220,11 +220,11 @@ fn pre_push_hook_stops_a_push() {
     assert!(git(&["init", "--quiet", "--bare", remote.path().to_str().unwrap()]).status.success());
     assert!(git(&["init", "--quiet", "--initial-branch=main", "."]).status.success());
     assert!(git(&["commit", "--quiet", "--allow-empty", "--message", "one"]).status.success());
-    // As in the README, in an additional worktree, where `.git` is a file.
+    // As in docs/ci.md, in an additional worktree, where `.git` is a file.
     let worktree = remote.path().join("worktree");
     assert!(git(&["worktree", "add", "--quiet", worktree.to_str().unwrap(), "-b", "other"]).status.success());
-    let readme = fs::read_to_string("README.md").unwrap();
-    let copy = readme.lines().find(|line| line.starts_with("cp recipes/pre-push")).unwrap();
+    let page = fs::read_to_string("docs/ci.md").unwrap();
+    let copy = page.lines().find(|line| line.starts_with("cp recipes/pre-push")).unwrap();
     fs::create_dir(worktree.join("recipes")).unwrap();
     fs::copy("recipes/pre-push", worktree.join("recipes/pre-push")).unwrap();
     fs::create_dir_all(local.path().join(".git/hooks")).unwrap();
@@ -256,8 +256,8 @@ fn pre_push_hook_stops_a_push() {
 
 #[test]
 fn recipe_pushes_only_checked_images() {
-    let readme = fs::read_to_string("README.md").unwrap();
-    let recipe = readme.split("```sh\n").find(|block| block.starts_with("docker buildx build --output")).unwrap();
+    let page = fs::read_to_string("docs/ci.md").unwrap();
+    let recipe = page.split("```sh\n").find(|block| block.starts_with("docker buildx build --output")).unwrap();
     let recipe = recipe.split("```").next().unwrap();
     for (architecture, is_pushed) in [("arm64", true), ("amd64", false)] {
         let directory = TempDir::new().unwrap();

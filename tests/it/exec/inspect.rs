@@ -173,25 +173,25 @@ fn exceeded_limits_give_the_platform_verdict() {
     expect![[r#"
         bytes=600
             image will start on ECS on arm64
-            label checked, binary not inspected: layer DIGEST: the layer is larger than 600 bytes
+            platform checked, program not inspected: layer DIGEST: the layer is larger than 600 bytes
         ratio=2 ratio-from=512
             image will start on ECS on arm64
-            label checked, binary not inspected: layer DIGEST: the layer decompresses to more than 2 times its size
+            platform checked, program not inspected: layer DIGEST: the layer decompresses to more than 2 times its size
         entries=5
             image will start on ECS on arm64
-            label checked, binary not inspected: layer DIGEST: the layer has more than 5 entries
+            platform checked, program not inspected: layer DIGEST: the layer has more than 5 entries
         names=5
             image will start on ECS on arm64
-            label checked, binary not inspected: the layers make more than 5 names
+            platform checked, program not inspected: the layers have more than 5 names
         path=200
             image will start on ECS on arm64
-            label checked, binary not inspected: layer DIGEST: a path or a link's target is longer than 200 bytes
+            platform checked, program not inspected: layer DIGEST: a path or a link's target is longer than 200 bytes
         depth=10
             image will start on ECS on arm64
-            label checked, binary not inspected: layer DIGEST: a path has more than 10 components
+            platform checked, program not inspected: layer DIGEST: a path has more than 10 components
         memory=100
             image will start on ECS on arm64
-            label checked, binary not inspected: layer DIGEST: the names take more than 100 bytes
+            platform checked, program not inspected: layer DIGEST: the names take more than 100 bytes
     "#]]
     .assert_eq(cases.as_str());
 }
@@ -207,9 +207,9 @@ fn expired_deadline_gives_the_platform_verdict() {
     }
     expect![[r#"
         ecs/arm64
-            runs [] unknown its layers could not be read in the time there is
+            runs [] unknown the layers could not be read within the time limit
         ecs/amd64
-            fails [wrong-architecture] unknown its layers could not be read in the time there is
+            fails [wrong-architecture] unknown the layers could not be read within the time limit
     "#]]
     .assert_eq(cases.as_str());
 }
@@ -245,19 +245,19 @@ fn uninspectable_images_have_a_reason() {
         no command
             runs [] unknown neither an entrypoint nor a command is set
         a string as entrypoint
-            runs [] unknown its config has a command or volumes that cannot be read
+            runs [] unknown its config has an invalid command or invalid volumes
         a volume at /
             runs [] unknown / may be mounted over at run time
         a program in /run
             runs [] unknown /run may be mounted over at run time
         an encrypted layer
-            runs [] unknown one of its layers is encrypted
+            runs [] unknown one of the layers is encrypted
         a non-distributable layer
-            runs [] unknown one of its layers lies outside of the registry
+            runs [] unknown one of the layers is stored outside the registry
         a layer in xz
-            runs [] unknown one of its layers is of the type `application/vnd.example.tar+xz`
+            runs [] unknown one of its layers has the type `application/vnd.example.tar+xz`
         text as a layer
-            runs [] unknown layer DIGEST: the layer cannot be decompressed: it ends too early
+            runs [] unknown layer DIGEST: the layer cannot be decompressed: unexpected end of data
     "#]]
     .assert_eq(cases.as_str());
 }
@@ -343,7 +343,7 @@ fn platform_is_compared_with_the_program() {
         platform `arm64`, program for arm64, undeclared
             undeclared [] starts
         platform `arm`, program for arm, ecs/arm64
-            unknown [] unknown /app is a program of 32 bits, which only some hosts start
+            unknown [] unknown /app is a 32-bit program, which only some hosts run
     "#]]
     .assert_eq(cases.as_str());
 }
@@ -532,10 +532,11 @@ fn platform_fault_is_reported_without_the_layer() {
     let layer = layout.blob(OCI_GZIP, &gzip(app("arm64")));
     fs::write(layout.path().join("blobs/sha256").join(digest(&layer).hex()), b"another").unwrap();
     let image = layout.manifest(&config("linux", "arm64", json!({})), &[layer]);
-    expect![
-        "fails [wrong-architecture] unknown blob sha256:DIGEST did not arrive whole: it has the digest sha256:DIGEST"
-    ]
-    .assert_eq(&masked(&summary(&report(&layout, &image, &[Runtime::EcsAmd64]))));
+    expect!["fails [wrong-architecture] unknown download of blob sha256:DIGEST failed: the received bytes have the digest sha256:DIGEST"].assert_eq(&masked(&summary(&report(
+        &layout,
+        &image,
+        &[Runtime::EcsAmd64],
+    ))));
 }
 
 #[test]
@@ -555,7 +556,7 @@ fn program_of_a_wrapper_below_a_mount_is_unknown() {
 
         ✓ ECS on arm64
 
-        what is started next could not be told: /run may be mounted over at run time
+        next program unknown: /run may be mounted over at run time
     "#]]
     .assert_eq(&masked(&ecr_preflight::report::format_text(&report)));
 }
@@ -592,5 +593,5 @@ fn many_unordered_layers_stay_within_the_deadline() {
     expect!["fails [exec-not-found] fails ENOENT"].assert_eq(&summary(&report(&layout, &image, &[Runtime::EcsArm64])));
     let whole = began.elapsed();
     let (late, _) = inspect_image(&layout, &image, &[Runtime::EcsArm64], &inspector_with(""), whole / 20).unwrap();
-    expect!["runs [] unknown its layers could not be read in the time there is"].assert_eq(&summary(&late));
+    expect!["runs [] unknown the layers could not be read within the time limit"].assert_eq(&summary(&late));
 }

@@ -155,7 +155,7 @@ fn push_in_another_region_is_an_error() {
     event["region"] = json!("eu-central-1");
     let (outcome, error) = invoke(&aws, &event.to_string());
     assert_eq!(outcome, "error");
-    expect!["the image is in eu-central-1, and this function reads the repositories of us-west-2: deploy it there too"]
+    expect!["the image is in eu-central-1, but this function reads repositories in us-west-2: deploy it there too"]
         .assert_eq(error["errorMessage"].as_str().unwrap());
     assert!(aws.calls().is_empty());
     drop(function.log());
@@ -191,7 +191,7 @@ fn invalid_event_is_an_invocation_error() {
         a detail-type that is a number
             {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: [detail-type] detail-type: invalid type: integer `7`, expected a string at line 1 column 16\n"}
         a push without a repository
-            {"errorType":"ecr-preflight","errorMessage":"the event does not say its repository-name"}
+            {"errorType":"ecr-preflight","errorMessage":"the event has no `repository-name`"}
     "#]].assert_eq(cases.as_str());
     assert!(aws.calls().is_empty());
     assert_eq!(invoke(&aws, &push_event(&digest, "v1").to_string()).0, "response");
@@ -285,17 +285,17 @@ fn function_with_invalid_settings_does_not_start() {
         an invalid value
             Error: "PREFLIGHT_VERDICT_TAGS is `yes`; allowed: never, failures or all"
         an unknown variable
-            Error: "PREFLIGHT_VERDICT_TAG is no setting; did you mean PREFLIGHT_VERDICT_TAGS?"
+            Error: "unknown setting PREFLIGHT_VERDICT_TAG; did you mean PREFLIGHT_VERDICT_TAGS?"
         nothing to report to
-            Error: "nobody would be told: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all"
+            Error: "results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all"
         bytes that are not UTF-8
             Error: "PREFLIGHT_VERDICT_TAGS is `al�ways`; allowed: never, failures or all"
         without AWS_REGION
-            Error: "AWS_REGION is not set; the Lambda service sets it, elsewhere set it yourself"
+            Error: "AWS_REGION is not set; Lambda sets it for a function: set it yourself outside of Lambda"
         without AWS_ACCESS_KEY_ID
-            Error: "AWS_ACCESS_KEY_ID is not set; the Lambda service sets it, elsewhere set it yourself"
+            Error: "AWS_ACCESS_KEY_ID is not set; Lambda sets it for a function: set it yourself outside of Lambda"
         without AWS_SECRET_ACCESS_KEY
-            Error: "AWS_SECRET_ACCESS_KEY is not set; the Lambda service sets it, elsewhere set it yourself"
+            Error: "AWS_SECRET_ACCESS_KEY is not set; Lambda sets it for a function: set it yourself outside of Lambda"
     "#]]
     .assert_eq(cases.as_str());
 }

@@ -88,10 +88,10 @@ fn line_of_a_failing_image() {
           "how": "push",
           "level": "INFO",
           "message": "team/app:v1 will not start on ECS on amd64",
+          "notified": true,
           "repository": "team/app",
           "runtimes": "ecs/amd64 lambda/arm64 apprunr",
           "tag": "v1",
-          "told": true,
           "verdict": "fails"
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&line).unwrap());
@@ -106,7 +106,7 @@ fn line_of_an_ignored_event() {
     assert_eq!(why, IgnoreReason::Untagged);
     let report = Report::from_ignored_event(arrival.as_ref(), why);
     let line = metrics_line(&report, EventRecord { ignored_detail: &said, ..context(false) });
-    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","how":"push","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","repository":"team/app","runtimes":"","said":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","told":false,"verdict":"ignored"}"#]].assert_eq(&line.to_string());
+    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"detail":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","how":"push","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","notified":false,"repository":"team/app","runtimes":"","verdict":"ignored"}"#]].assert_eq(&line.to_string());
 }
 
 #[test]

@@ -198,7 +198,7 @@ async fn empty_declaration_is_reported() {
         subjects.push(message["Subject"].as_str().unwrap().to_owned());
     }
     assert_eq!(subjects[0], subjects[1]);
-    expect!["team/app:v1: where it is meant to run is not readable"].assert_eq(&subjects[0]);
+    expect!["team/app:v1: the declared runtime is unknown"].assert_eq(&subjects[0]);
 }
 
 /// The fake SNS refuses messages larger than 256 KiB, as the real one does.

@@ -24,9 +24,10 @@ fn strings(array: &Value) -> Vec<String> {
     array.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
-/// The crates that a build with these options links, each with the features that it has.
+/// The direct dependencies of a build with these options, each with its features. An optional dependency is one of them, or
+/// it is not built for this package.
 fn linked_crates(options: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
-    let tree = ["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}|{f}"];
+    let tree = ["tree", "--depth", "1", "--edges", "normal", "--prefix", "none", "--format", "{p}|{f}"];
     let mut crates: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in run_cargo(&[&tree, options].concat()).lines() {
         let (package, features) = line.split_once('|').unwrap();

@@ -219,22 +219,22 @@ fn image_kinds_are_recognised() {
         index whose child is lost: ["index",["linux/arm64"]] unknown sha256:0000000000000000000000000000000000000000000000000000000000000000 is not in the repository
         index that repeats one image for two platforms: ["index",["linux/amd64","linux/arm64"]] fails descriptor-mismatch; platform-mismatch; identical-layers
         index of the same files without a command: ["index",["linux/amd64","linux/arm64"]] runs
-        nested index that is not described as one: ["index",["unknown/unknown"]] unknown a nested index that is not described as one
+        nested index that is not described as one: ["index",["unknown/unknown"]] unknown a child of its index is itself an index, which its descriptor does not state
         child of a type that nobody knows, with a platform: ["index",["linux/arm64"]] runs
         docker's with a config of no type: ["image",["linux/arm64"]] runs
         twenty children without platforms: ["index",["linux/amd64","unknown/unknown"]] unknown only 16 children of its index are read
         empty index: ["index",[]] fails platform-missing
         index of 201 children: ["index",[]] unknown its index has 201 children, more than the 200 that are read
         schema 1: ["image",["linux/arm64"]] fails exec-format
-        no architecture: ["image",["linux/unknown"]] unknown the image claims linux/unknown: its architecture is not stated
+        no architecture: ["image",["linux/unknown"]] unknown the image declares linux/unknown: its architecture is unknown
         x86_64, as osbuild writes it: ["image",["linux/amd64"]] fails wrong-architecture; exec-format
-        config that is not JSON: ["image",["unknown/unknown"]] unknown its config cannot be read: it is no JSON object
+        config that is not JSON: ["image",["unknown/unknown"]] unknown its config is not valid: not a JSON object
         config that is lost: ["image",["unknown/unknown"]] unknown its config is not in the repository
-        config of two megabytes: ["image",["unknown/unknown"]] unknown its config holds 2097152 bytes, more than the 1048576 that are read
-        config of two megabytes that claims seven bytes: ["image",["unknown/unknown"]] unknown its config cannot be had: it holds more than 1048576 bytes
+        config of two megabytes: ["image",["unknown/unknown"]] unknown its config has 2097152 bytes, more than the 1048576 that are read
+        config of two megabytes that claims seven bytes: ["image",["unknown/unknown"]] unknown its config is unavailable: it is larger than 1048576 bytes
         image without layers: ["image",["linux/arm64"]] fails exec-not-found
-        not a manifest: ["image",[]] unknown its manifest cannot be read: it is no JSON object
-        a list: ["image",[]] unknown its manifest cannot be read: it is no JSON object
+        not a manifest: ["image",[]] unknown its manifest is not valid: not a JSON object
+        a list: ["image",[]] unknown its manifest is not valid: not a JSON object
         an empty object: ["image",[]] unknown its manifest has no config
         a manifest with fields of other types: ["image",["linux/arm64"]] runs
     "#]].assert_eq(&lines);

@@ -271,15 +271,15 @@ fn damaged_layers_are_errors() {
     }
     expect![[r#"
         gzip, truncated
-            the layer cannot be decompressed: it ends too early
+            the layer cannot be decompressed: unexpected end of data
         zstd, truncated
             the layer cannot be decompressed: Failed to parse block header: BlockContentReadError(Error { kind: UnexpectedEof, message: "failed to fill whole buffer" })
         tar, truncated in a file
-            the layer cannot be decompressed: it ends too early
+            the layer cannot be decompressed: unexpected end of data
         tar, truncated in a header
-            the layer cannot be decompressed: it ends too early
+            the layer cannot be decompressed: unexpected end of data
         gzip, then other bytes
-            the layer cannot be decompressed: it ends too early
+            the layer cannot be decompressed: unexpected end of data
         zstd, then other bytes
             the layer cannot be decompressed: BadMagicNumber(1651663207)
         zstd with an invalid frame header
@@ -287,27 +287,27 @@ fn damaged_layers_are_errors() {
         gzip with an invalid block
             the layer cannot be decompressed: corrupt deflate stream
         zstd, truncated skippable frame
-            the layer cannot be decompressed: it ends too early
+            the layer cannot be decompressed: unexpected end of data
         wrong checksum
             the layer's archive is damaged: a header's checksum is wrong
         text
-            the layer's archive is damaged: a header has a number that is none
+            the layer's archive is damaged: invalid number in a header
         an empty block, then an entry
-            the layer's archive is damaged: a header is empty
+            the layer's archive is damaged: unexpected zero block
         pax record at the end
-            the layer's archive is damaged: it ends after a record without an entry
+            the layer's archive is damaged: a record without an entry at the end
         multi-volume entry
-            the layer's archive is damaged: an entry is of a kind that no runtime unpacks
+            the layer's archive is damaged: unsupported entry type
         sparse map that overlaps
-            the layer's archive is damaged: the pieces of a sparse file overlap or lie outside of it
+            the layer's archive is damaged: segments of a sparse file overlap or exceed its size
         sparse map beyond the file
-            the layer's archive is damaged: the pieces of a sparse file overlap or lie outside of it
+            the layer's archive is damaged: segments of a sparse file overlap or exceed its size
         sparse map, truncated
-            the layer's archive is damaged: a sparse file's map is cut off
+            the layer's archive is damaged: a sparse map is truncated
         whiteout of the empty name
-            the layer's archive is damaged: a whiteout names nothing
+            the layer's archive is damaged: a whiteout without a name
         whiteout of `..`
-            the layer's archive is damaged: a whiteout names nothing
+            the layer's archive is damaged: a whiteout without a name
     "#]].assert_eq(cases.as_str());
 }
 
@@ -328,9 +328,9 @@ fn digest_covers_every_byte_received() {
         assert!(matches!(error, LayerError::Transfer(_)), "{error}");
     }
     expect![[r#"
-        the layer arrived as DIGEST
-        the layer arrived as DIGEST
-        the layer arrived as DIGEST"#]]
+        the layer's content has digest DIGEST
+        the layer's content has digest DIGEST
+        the layer's content has digest DIGEST"#]]
     .assert_eq(&texts.join("\n"));
 }
 

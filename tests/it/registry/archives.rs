@@ -259,34 +259,34 @@ fn archive_image_is_selected_by_name() {
         directory.path(),
         "docker-archive:DIR/two.tar",
         expect![[r#"
-        2 error: docker-archive:DIR/two.tar holds several images
+            2 error: docker-archive:DIR/two.tar contains several images
 
-        hint: the archive has team/app:v1, team/app:v2, busybox:v1, localhost:5000/x:v3
-    "#]],
+            hint: choose an image in the archive: team/app:v1, team/app:v2, busybox:v1, localhost:5000/x:v3
+        "#]],
     );
     expect_error(
         directory.path(),
         "docker-archive:DIR/two.tar:v1",
         expect![[r#"
-        2 error: docker-archive:DIR/two.tar:v1 holds several images
+            2 error: docker-archive:DIR/two.tar:v1 contains several images
 
-        hint: the archive has team/app:v1, team/app:v2, busybox:v1, localhost:5000/x:v3
-    "#]],
+            hint: choose an image in the archive: team/app:v1, team/app:v2, busybox:v1, localhost:5000/x:v3
+        "#]],
     );
     expect_error(
         directory.path(),
         "docker-archive:DIR/two.tar:nginx:v1",
         expect![[r#"
-        2 error: docker-archive:DIR/two.tar:nginx:v1 is not there
+            2 error: docker-archive:DIR/two.tar:nginx:v1 does not exist
 
-        hint: the archive has team/app:v1, team/app:v2, busybox:v1, localhost:5000/x:v3
-    "#]],
+            hint: choose an image in the archive: team/app:v1, team/app:v2, busybox:v1, localhost:5000/x:v3
+        "#]],
     );
     expect_error(
         directory.path(),
         "docker-archive:DIR/two.tar:team/app",
         expect![[r#"
-            64 error: `docker-archive:DIR/two.tar:team/app` does not name its image by a tag, as `docker-archive:FILE[:[REPOSITORY:]TAG]` does
+            64 error: `docker-archive:DIR/two.tar:team/app` has no valid tag: expected `docker-archive:FILE[:[REPOSITORY:]TAG]`
         "#]],
     );
     let unnamed = json!([{"Config": configs[0].0, "RepoTags": null, "Layers": ["a"]}]);
@@ -298,16 +298,16 @@ fn archive_image_is_selected_by_name() {
         directory.path(),
         "docker-archive:DIR/unnamed.tar:v1",
         expect![[r#"
-        2 error: docker-archive:DIR/unnamed.tar:v1 is not there
-    "#]],
+            2 error: docker-archive:DIR/unnamed.tar:v1 does not exist
+        "#]],
     );
     write(directory.path(), "none.tar", Archive::default().file("manifest.json", b"[]"));
     expect_error(
         directory.path(),
         "docker-archive:DIR/none.tar",
         expect![[r#"
-        2 error: docker-archive:DIR/none.tar is not there
-    "#]],
+            2 error: docker-archive:DIR/none.tar does not exist
+        "#]],
     );
 }
 
@@ -361,88 +361,99 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "oci-archive:DIR/packed.tar.gz:v1",
         expect![[r#"
-        2 error: DIR/packed.tar.gz cannot be read: it is compressed with gzip, and only a plain tar archive can be sought in
+            2 error: DIR/packed.tar.gz cannot be read
+              caused by: compressed with gzip; only uncompressed archives are supported
 
-        hint: decompress it: `gunzip --stdout DIR/packed.tar.gz > image.tar`
-    "#]],
+            hint: decompress it: `gunzip --stdout DIR/packed.tar.gz > image.tar`
+        "#]],
     );
     expect_error(
         directory.path(),
         "docker-archive:DIR/packed.tar.zst",
         expect![[r#"
-        2 error: DIR/packed.tar.zst cannot be read: it is compressed with zstd, and only a plain tar archive can be sought in
+            2 error: DIR/packed.tar.zst cannot be read
+              caused by: compressed with zstd; only uncompressed archives are supported
 
-        hint: decompress it: `unzstd --stdout DIR/packed.tar.zst > image.tar`
-    "#]],
+            hint: decompress it: `unzstd --stdout DIR/packed.tar.zst > image.tar`
+        "#]],
     );
     expect_error(
         directory.path(),
         "oci-archive:DIR/text",
         expect![[r#"
-            2 error: DIR/text cannot be read: it is no tar archive
+            2 error: DIR/text cannot be read
+              caused by: not a tar archive
         "#]],
     );
     expect_error(
         directory.path(),
         "oci-archive:DIR/empty",
         expect![[r#"
-        2 error: DIR/empty cannot be read: it is no archive of an OCI image layout, for want of a file `oci-layout`
-    "#]],
+            2 error: DIR/empty cannot be read
+              caused by: not an archive of an OCI image layout: `oci-layout` is missing
+        "#]],
     );
     expect_error(
         directory.path(),
         "docker-archive:DIR/cut.tar",
         expect![[r#"
-        2 error: DIR/cut.tar cannot be read: it ends within blobs/sha256/f97a239a25a9d07315881d254357e91e027323fab12127652eb62653641d31dc
-    "#]],
+            2 error: DIR/cut.tar cannot be read
+              caused by: truncated within `blobs/sha256/f97a239a25a9d07315881d254357e91e027323fab12127652eb62653641d31dc`
+        "#]],
     );
     expect_error(
         directory.path(),
         "oci-archive:DIR/old.tar",
         expect![[r#"
-        2 error: DIR/old.tar cannot be read: it is no archive of an OCI image layout, for want of a file `oci-layout`; as what `docker save` writes, it is to be read by `docker-archive:`
-    "#]],
+            2 error: DIR/old.tar cannot be read
+              caused by: not an archive of an OCI image layout: `oci-layout` is missing; `docker save` wrote it, use `docker-archive:`
+        "#]],
     );
     expect_error(
         directory.path(),
         "docker-archive:DIR/neither.tar",
         expect![[r#"
-        2 error: DIR/neither.tar cannot be read: it is nothing that `docker save` writes, for want of a file `manifest.json`
-    "#]],
+            2 error: DIR/neither.tar cannot be read
+              caused by: not an archive of `docker save`: `manifest.json` is missing
+        "#]],
     );
     expect_error(
         directory.path(),
         "docker-archive:DIR/odd.tar",
         expect![[r#"
-        2 error: DIR/odd.tar/manifest.json cannot be read: invalid type: map, expected a sequence at line 1 column 0
-    "#]],
+            2 error: DIR/odd.tar/manifest.json cannot be read
+              caused by: invalid type: map, expected a sequence at line 1 column 0
+        "#]],
     );
     expect_error(
         directory.path(),
         "oci-archive:DIR/broken.tar",
         expect![[r#"
-        2 error: DIR/broken.tar cannot be read: it is broken behind 1 members: numeric field was not a number: xxxxxxxx when getting cksum for xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
-    "#]],
+            2 error: DIR/broken.tar cannot be read
+              caused by: damaged after member 1: numeric field was not a number: xxxxxxxx when getting cksum for xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+        "#]],
     );
     expect_error(
         directory.path(),
         "oci-archive:DIR/index.tar",
         expect![[r#"
-        2 error: DIR/index.tar/index.json cannot be read: EOF while parsing a list at line 1 column 1
-    "#]],
+            2 error: DIR/index.tar/index.json cannot be read
+              caused by: EOF while parsing a list at line 1 column 1
+        "#]],
     );
     expect_error(
         directory.path(),
         "oci-archive:DIR/indexless.tar",
         expect![[r#"
-            2 error: DIR/indexless.tar/index.json cannot be read: it is not in the archive
+            2 error: DIR/indexless.tar/index.json cannot be read
+              caused by: not found
         "#]],
     );
     expect_error(
         directory.path(),
         "oci-archive:DIR",
         expect![[r#"
-            64 error: `oci-archive:DIR` is a directory, and an archive is a file
+            64 error: `oci-archive:DIR` is a directory, but an archive is a file
 
             hint: use `oci:DIR`
         "#]],
@@ -451,8 +462,9 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "docker-archive:DIR/none.tar",
         expect![[r#"
-        2 error: DIR/none.tar cannot be read: No such file or directory (os error 2)
-    "#]],
+            2 error: DIR/none.tar cannot be read
+              caused by: No such file or directory (os error 2)
+        "#]],
     );
 }
 
@@ -525,16 +537,17 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "docker-archive:DIR/other.tar",
         expect![[r#"
-        2 error: blob sha256:f1f4650fd273cc4e99ef183ed37e65d0faf94e548500f417e01ac358cf4a7b30 did not arrive whole: it has the digest sha256:26a8f44dbfd1c25d3dc5bcc0063e0b1e4f2fb9cc86877aabdece52d938c7203c
-    "#]],
+            2 error: download of blob sha256:f1f4650fd273cc4e99ef183ed37e65d0faf94e548500f417e01ac358cf4a7b30 failed: the received bytes have the digest sha256:26a8f44dbfd1c25d3dc5bcc0063e0b1e4f2fb9cc86877aabdece52d938c7203c
+        "#]],
     );
     write(directory.path(), "more.tar", old_archive(&["a", "a"]).file("a", &layer));
     expect_error(
         directory.path(),
         "docker-archive:DIR/more.tar",
         expect![[r#"
-        2 error: DIR/more.tar/66f115e8296f532f8c8aeda8f5d40ce675803ceb255846176a161a4a281ec8c9.json cannot be read: it has 1 layers, and manifest.json lists 2
-    "#]],
+            2 error: DIR/more.tar/66f115e8296f532f8c8aeda8f5d40ce675803ceb255846176a161a4a281ec8c9.json cannot be read
+              caused by: it has 1 layers, and manifest.json lists 2
+        "#]],
     );
     let lost = json!([manifest_item("/x\u{1b}", &[], &[])]);
     write(directory.path(), "lost.tar", Archive::default().file("manifest.json", lost.to_string().as_bytes()));
@@ -542,16 +555,18 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "docker-archive:DIR/lost.tar",
         expect![[r#"
-        2 error: DIR/lost.tar/manifest.json cannot be read: it names the config `/x�`, which is not in the archive
-    "#]],
+            2 error: DIR/lost.tar/manifest.json cannot be read
+              caused by: its config `/x�` is not in the archive
+        "#]],
     );
     write(directory.path(), "long.tar", Archive::default().file("manifest.json", &vec![b' '; (4 << 20) + 1]));
     expect_error(
         directory.path(),
         "docker-archive:DIR/long.tar",
         expect![[r#"
-        2 error: DIR/long.tar/manifest.json cannot be read: holds more than 4194304 bytes
-    "#]],
+            2 error: DIR/long.tar/manifest.json cannot be read
+              caused by: it is larger than 4194304 bytes
+        "#]],
     );
     let many = vec![manifest_item(&config.0, &[], &["a"]); 501];
     let many = Archive::default().file("manifest.json", json!(many).to_string().as_bytes());
@@ -560,8 +575,9 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "docker-archive:DIR/images.tar",
         expect![[r#"
-        2 error: DIR/images.tar/manifest.json cannot be read: it lists more than 500 images
-    "#]],
+            2 error: DIR/images.tar/manifest.json cannot be read
+              caused by: it lists more than 500 images
+        "#]],
     );
     let layout_archive = (0..20_001).fold(Archive::default(), |archive, at| archive.file(&format!("{at}"), b""));
     write(directory.path(), "members.tar", layout_archive);
@@ -569,8 +585,9 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "oci-archive:DIR/members.tar",
         expect![[r#"
-        2 error: DIR/members.tar cannot be read: it has more than 20000 members
-    "#]],
+            2 error: DIR/members.tar cannot be read
+              caused by: more than 20000 members
+        "#]],
     );
     let name = Fields { kind: b'L', magic: GNU, ..Fields::default() };
     let named = Archive::default().entry(b"././@LongLink", name, &vec![b'a'; 65 << 20]).file("a", b"");
@@ -579,7 +596,8 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "oci-archive:DIR/name.tar",
         expect![[r#"
-            2 error: DIR/name.tar cannot be read: its headers take more than 67108864 bytes
+            2 error: DIR/name.tar cannot be read
+              caused by: more than 67108864 bytes of headers
         "#]],
     );
     let mut cases = Cases::default();
@@ -592,11 +610,14 @@ fn malicious_archives_are_rejected() {
     }
     expect![[r#"
         18446744073709551615
-            error: DIR/size.tar cannot be read: it is no tar archive
+            error: DIR/size.tar cannot be read
+              caused by: not a tar archive
         9223372036854775807
-            error: DIR/size.tar cannot be read: it ends within a
+            error: DIR/size.tar cannot be read
+              caused by: truncated within `a`
         1099511627776
-            error: DIR/size.tar cannot be read: it ends within a
+            error: DIR/size.tar cannot be read
+              caused by: truncated within `a`
     "#]]
     .assert_eq(cases.as_str());
     let odd = Archive::default().file(
@@ -608,10 +629,10 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "docker-archive:DIR/names.tar",
         expect![[r#"
-        2 error: docker-archive:DIR/names.tar holds several images
+            2 error: docker-archive:DIR/names.tar contains several images
 
-        hint: the archive has �[2J:a, x:b
-    "#]],
+            hint: choose an image in the archive: �[2J:a, x:b
+        "#]],
     );
 }
 

@@ -125,45 +125,50 @@ fn missing_and_wrong_credentials_suggest_login() {
         &basic,
         None,
         expect![[r#"
-        error: pull on AT/team/app was denied: allow the caller this action on this resource: the registry answered with status 401 (UNAUTHORIZED: service message)
+            error: pull on AT/team/app was denied: allow the caller this action on this resource
+              caused by: the registry returned status 401 (UNAUTHORIZED: service message)
 
-        hint: log in with `docker login AT`, if the repository exists
-    "#]],
+            hint: if the repository exists, log in with `docker login AT`
+        "#]],
     );
     let wrong = docker_config(&json!({"auths": {basic.address(): {"auth": "bWU6d3Jvbmc="}}}));
     expect_error(
         &basic,
         Some(&wrong),
         expect![[r#"
-        error: pull on AT/team/app was denied: allow the caller this action on this resource: the registry answered with status 401 (UNAUTHORIZED: service message)
+            error: pull on AT/team/app was denied: allow the caller this action on this resource
+              caused by: the registry returned status 401 (UNAUTHORIZED: service message)
 
-        hint: docker's credentials do not allow it: `docker login AT` takes others
-    "#]],
+            hint: Docker's credentials do not allow it: log in to another account with `docker login AT`
+        "#]],
     );
     let token = Registry::new(&layout, Auth::UserToken);
     expect_error(
         &token,
         None,
         expect![[r#"
-        error: pull on AT/team/app was denied: allow the caller this action on this resource: the token service answered with status 401
+            error: pull on AT/team/app was denied: allow the caller this action on this resource
+              caused by: the token service returned status 401
 
-        hint: log in with `docker login AT`, if the repository exists
-    "#]],
+            hint: if the repository exists, log in with `docker login AT`
+        "#]],
     );
     let wrong = docker_config(&json!({"auths": {token.address(): {"auth": "bWU6d3Jvbmc="}}}));
     expect_error(
         &token,
         Some(&wrong),
         expect![[r#"
-        error: pull on AT/team/app was denied: allow the caller this action on this resource: the token service answered with status 401
+            error: pull on AT/team/app was denied: allow the caller this action on this resource
+              caused by: the token service returned status 401
 
-        hint: docker's credentials do not allow it: `docker login AT` takes others
-    "#]],
+            hint: Docker's credentials do not allow it: log in to another account with `docker login AT`
+        "#]],
     );
     let with_helper = docker_config(&json!({"credsStore": "missing"}));
     let (_, _, err) = check(&format!("{}/{REPOSITORY}:oci", token.address()), Some(&with_helper));
     expect![[r#"
-        error: pull on AT/team/app failed: DIR/config.json names a credential helper that cannot be run
+        error: pull on AT/team/app failed
+          caused by: DIR/config.json names a credential helper that cannot be run
     "#]]
     .assert_eq(&err.replace(&with_helper.path().display().to_string(), "DIR").replace(&token.address(), "AT"));
 }
@@ -177,8 +182,9 @@ fn password_is_not_sent_to_insecure_token_services() {
         &registry,
         Some(&valid_credentials(&registry)),
         expect![[r#"
-        error: pull on AT/team/app failed: the registry names a token service whose address is not an https one
-    "#]],
+            error: pull on AT/team/app failed
+              caused by: refusing the registry's token service: its URL is not HTTPS
+        "#]],
     );
 }
 
@@ -199,8 +205,8 @@ fn blob_redirects_carry_no_credentials() {
         &registry,
         None,
         expect![[r#"
-        error: blob sha256:791ea16c929c1910b0ba6c1bfd3d1a8c63b48761716c8f1e2a67293ddf409050 did not arrive whole: the storage service answered with status 403
-    "#]],
+            error: download of blob sha256:791ea16c929c1910b0ba6c1bfd3d1a8c63b48761716c8f1e2a67293ddf409050 failed: the storage service returned status 403
+        "#]],
     );
 }
 
@@ -211,26 +217,30 @@ fn redirects_are_limited_to_https_and_loopback() {
         (
             "http://evil.example/storage/",
             expect![[r#"
-            error: pull on AT/team/app failed: the registry redirects to an address that is not an https one
-        "#]],
+                error: pull on AT/team/app failed
+                  caused by: refusing to follow the registry's redirect to a non-HTTPS URL
+            "#]],
         ),
         (
             "ftp://127.0.0.1/storage/",
             expect![[r#"
-            error: pull on AT/team/app failed: the registry redirects to an address that is not an https one
-        "#]],
+                error: pull on AT/team/app failed
+                  caused by: refusing to follow the registry's redirect to a non-HTTPS URL
+            "#]],
         ),
         (
             "elsewhere/",
             expect![[r#"
-            error: pull on AT/team/app failed: the registry redirects to nowhere
-        "#]],
+                error: pull on AT/team/app failed
+                  caused by: the registry redirects without a valid `Location`
+            "#]],
         ),
         (
             "/v2/team/app/blobs/",
             expect![[r#"
-            error: pull on AT/team/app failed: the registry redirects more than 5 times
-        "#]],
+                error: pull on AT/team/app failed
+                  caused by: the registry redirects more than 5 times
+            "#]],
         ),
     ] {
         let registry = Registry::new(&layout, Auth::None);
@@ -250,22 +260,23 @@ fn missing_images_and_repositories_are_errors() {
     let error_of =
         |name: &str| check(&format!("{}/{name}", registry.address()), None).2.replace(&registry.address(), "AT");
     expect![[r#"
-        error: AT/team/app:none is not there
+        error: AT/team/app:none does not exist
 
-        hint: the tags in AT/team/app that are nearest to `none`: `oci`, `docker` and `index`
+        hint: `none` is not among the tags in AT/team/app; the nearest: `oci`, `docker` and `index`
     "#]]
     .assert_eq(&error_of("team/app:none"));
     expect![[r#"
-        error: pull: AT/team/other does not exist: the registry answered with status 404 (NAME_UNKNOWN: service message)
+        error: pull: AT/team/other does not exist
+          caused by: the registry returned status 404 (NAME_UNKNOWN: service message)
 
         hint: check the repository's name
     "#]]
     .assert_eq(&error_of("team/other:v1"));
     let other = format!("team/app:latest@{}", layout_digest(&layout, "oci"));
     expect![[r#"
-        error: AT/team/app:latest@sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63 is not there
+        error: AT/team/app:latest@sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63 does not exist
 
-        hint: its tag may point at another image by now: without it, the digest alone counts
+        hint: the tag may point to another image now: leave it out to check the image with this digest
     "#]]
     .assert_eq(&error_of(&other));
 }
@@ -285,14 +296,16 @@ fn transient_failures_are_retried_and_others_reported() {
             "manifests",
             Fault::Status(500, "oh"),
             expect![[r#"
-            error: pull on AT/team/app failed: the registry answered with status 500
-        "#]],
+                error: pull on AT/team/app failed
+                  caused by: the registry returned status 500
+            "#]],
         ),
         (
             "manifests",
             Fault::Status(429, limit),
             expect![[r#"
-                error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: You have reached your pull rate limit.)
+                error: pull on AT/team/app failed
+                  caused by: the registry limits the request rate: status 429 (TOOMANYREQUESTS: You have reached your pull rate limit.)
 
                 hint: log in with `docker login AT`, which raises the limit, or wait until the limit allows more
             "#]],
@@ -301,37 +314,41 @@ fn transient_failures_are_retried_and_others_reported() {
             "manifests",
             Fault::Status(403, ""),
             expect![[r#"
-            error: pull on AT/team/app was denied: allow the caller this action on this resource: the registry answered with status 403
+                error: pull on AT/team/app was denied: allow the caller this action on this resource
+                  caused by: the registry returned status 403
 
-            hint: log in with `docker login AT`, if the repository exists
-        "#]],
+                hint: if the repository exists, log in with `docker login AT`
+            "#]],
         ),
         (
             "manifests",
             Fault::Corrupted,
             expect![[r#"
-            error: manifest sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63 arrived as sha256:400ecf97db5bd60045eb77e2a293334807f2cbf3c8c8cc8f2db547d34bbc6319
-        "#]],
+                error: manifest sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63 was requested, but the registry sent sha256:400ecf97db5bd60045eb77e2a293334807f2cbf3c8c8cc8f2db547d34bbc6319
+            "#]],
         ),
         (
             "manifests",
             Fault::Truncated,
             expect![[r#"
-            error: pull on AT/team/app failed: the manifest broke off
-        "#]],
+                error: pull on AT/team/app failed
+                  caused by: the manifest was truncated
+            "#]],
         ),
         (
             "blobs",
             Fault::Status(503, ""),
             expect![[r#"
-            error: pull on AT/team/app failed: the registry answered with status 503
-        "#]],
+                error: pull on AT/team/app failed
+                  caused by: the registry returned status 503
+            "#]],
         ),
         (
             "blobs",
             Fault::Status(429, limit),
             expect![[r#"
-                error: pull on AT/team/app failed: the registry allows no more requests for now, status 429 (TOOMANYREQUESTS: You have reached your pull rate limit.)
+                error: pull on AT/team/app failed
+                  caused by: the registry limits the request rate: status 429 (TOOMANYREQUESTS: You have reached your pull rate limit.)
 
                 hint: log in with `docker login AT`, which raises the limit, or wait until the limit allows more
             "#]],
@@ -340,15 +357,15 @@ fn transient_failures_are_retried_and_others_reported() {
             "blobs",
             Fault::Truncated,
             expect![[r#"
-            error: blob sha256:791ea16c929c1910b0ba6c1bfd3d1a8c63b48761716c8f1e2a67293ddf409050 did not arrive whole: it broke off after 62 bytes
-        "#]],
+                error: download of blob sha256:791ea16c929c1910b0ba6c1bfd3d1a8c63b48761716c8f1e2a67293ddf409050 failed: the connection broke after 62 bytes
+            "#]],
         ),
         (
             "blobs",
             Fault::Corrupted,
             expect![[r#"
-            error: blob sha256:791ea16c929c1910b0ba6c1bfd3d1a8c63b48761716c8f1e2a67293ddf409050 did not arrive whole: its 124 bytes have another digest
-        "#]],
+                error: download of blob sha256:791ea16c929c1910b0ba6c1bfd3d1a8c63b48761716c8f1e2a67293ddf409050 failed: its 124 bytes have another digest
+            "#]],
         ),
     ] {
         let registry = Registry::new(&layout, Auth::None);
@@ -361,7 +378,8 @@ fn transient_failures_are_retried_and_others_reported() {
         &registry,
         None,
         expect![[r#"
-            error: pull on AT/team/app failed: the token service allows no more requests for now, status 429
+            error: pull on AT/team/app failed
+              caused by: the token service limits the request rate: status 429
 
             hint: log in with `docker login AT`, which raises the limit, or wait until the limit allows more
         "#]],
@@ -377,14 +395,14 @@ fn layer_digests_are_verified() {
         (
             Fault::Truncated,
             expect![[r#"
-            error: blob sha256:6568dc4afaeb4abe540855a77c71928b7b986161b5386061714bca090332007d did not arrive whole: the connection broke
-        "#]],
+                error: download of blob sha256:6568dc4afaeb4abe540855a77c71928b7b986161b5386061714bca090332007d failed: the connection broke
+            "#]],
         ),
         (
             Fault::Corrupted,
             expect![[r#"
-            error: blob sha256:6568dc4afaeb4abe540855a77c71928b7b986161b5386061714bca090332007d did not arrive whole: it has the digest sha256:708fe08e6f8c4d98eb816995266ad260a7f693efd3680949fbc248853b3fef52
-        "#]],
+                error: download of blob sha256:6568dc4afaeb4abe540855a77c71928b7b986161b5386061714bca090332007d failed: the received bytes have the digest sha256:708fe08e6f8c4d98eb816995266ad260a7f693efd3680949fbc248853b3fef52
+            "#]],
         ),
         (
             Fault::Status(404, ""),
@@ -424,7 +442,7 @@ fn oversized_manifest_is_not_read() {
     let (code, out, _) = check(&format!("{}/{REPOSITORY}:oci", registry.address()), None);
     assert_eq!(code, 2);
     let report: Value = serde_json::from_str(&out).unwrap();
-    expect![[r#"["its manifest holds more than 4194304 bytes"]"#]]
+    expect![[r#"["its manifest is larger than 4194304 bytes"]"#]]
         .assert_eq(&report["runtimes"][0]["unknown"].to_string());
 }
 
@@ -434,7 +452,8 @@ fn unreachable_registry_is_an_error() {
     let (code, _, err) = check("127.0.0.1:1/a/b:v1", None);
     assert_eq!(code, 2);
     expect![[r#"
-        error: pull on 127.0.0.1:1/a/b failed: the registry cannot be reached: Connection refused (os error 111)
+        error: pull on 127.0.0.1:1/a/b failed
+          caused by: the registry cannot be reached: Connection refused (os error 111)
     "#]]
     .assert_eq(&err);
 }

@@ -69,9 +69,9 @@ async fn listing_ends_with_its_first_error() {
         Denied: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource: AccessDeniedException: service message
         Failed: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: ThrottlingException: service message
         Failed: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: UnrecognizedClientException: service message
-        Unclear: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: the reply names a repository that cannot be: `1` is not an account: expected 12 digits
-        Unclear: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: the reply names a repository that cannot be: `` is not the ARN of a repository: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`
-        Unclear: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: there are more than 1000 pages of 1000
+        UnexpectedReply: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: the reply contains an invalid repository: `1` is not a valid account ID: expected 12 digits
+        UnexpectedReply: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: the reply contains an invalid repository: `` is not a valid repository ARN: expected `arn:aws:ecr:REGION:ACCOUNT:repository/NAME`
+        UnexpectedReply: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed: there are more than 1000 pages
     "#]].assert_eq(&errors);
 }
 
@@ -85,8 +85,8 @@ async fn repository_name_resolves_to_an_arn() {
     aws.fail("DescribeRepositories", 3.., Fault::Body("{}"));
     errors += &error_text(&find_repository(&client, REGION, "team/app").await.unwrap_err());
     expect![[r#"
-        NoRepository: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist: RepositoryNotFoundException: service message
-        Unclear: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app failed: the reply does not name the repository
+        RepositoryNotFound: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist: RepositoryNotFoundException: service message
+        UnexpectedReply: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app failed: the reply does not contain the repository
     "#]].assert_eq(&errors);
 }
 
@@ -106,6 +106,6 @@ async fn tag_listing_stops_at_its_page_limit() {
     let other = Repository::new(ACCOUNT, REGION, "team/ap").unwrap();
     let errors = error_text(&list_tags(&client, &other, 2).await.unwrap_err());
     expect![[r#"
-        NoRepository: ecr:ListImages: arn:aws:ecr:us-west-2:123456789012:repository/team/ap does not exist: RepositoryNotFoundException: service message
+        RepositoryNotFound: ecr:ListImages: arn:aws:ecr:us-west-2:123456789012:repository/team/ap does not exist: RepositoryNotFoundException: service message
     "#]].assert_eq(&errors);
 }

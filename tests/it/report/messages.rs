@@ -66,14 +66,14 @@ fn card_and_attributes_of_a_wrong_architecture() {
     expect![[r#"
         {
           "content": {
-            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, made for *linux/arm64*\n`sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`\n\n✗ *App Runner* (declared by the repository's tag)\n`wrong-architecture` the image is made for linux/arm64, not linux/amd64\nyou would meet: `exec /run.sh: exec format error`\n\n_label checked, binary not inspected: that is turned off_",
+            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, made for *linux/arm64*\n`sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`\n\n✗ *App Runner* (declared by the repository's tag)\n`wrong-architecture` the image is made for linux/arm64, not linux/amd64\nexpected error: `exec /run.sh: exec format error`\n\n_platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_",
             "keywords": [
               "apprunner",
               "wrong-architecture"
             ],
             "nextSteps": [
               "1. Build it for linux/amd64: `docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 --push .`",
-              "2. Or, where it was copied from another registry, copy it for linux/amd64: `docker pull --platform linux/amd64 SOURCE &amp;&amp; docker tag SOURCE 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 &amp;&amp; docker push 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`"
+              "2. Or, if it was copied from another registry, copy it for linux/amd64: `docker pull --platform linux/amd64 SOURCE &amp;&amp; docker tag SOURCE 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 &amp;&amp; docker push 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`"
             ],
             "textType": "client-markdown",
             "title": ":x: grafana/grafana:11.4.0 will not start on App Runner"
@@ -157,8 +157,8 @@ fn image_texts_cannot_inject_markup() {
 
         ✗ *ECS on amd64* (declared by the repository's tag)
         `wrong-architecture` the image is made for linux/arm64, not linux/amd64
-        you would meet: `exec /a'*&lt;https://evil.example|click&gt;&amp;: exec format error`
+        expected error: `exec /a'*&lt;https://evil.example|click&gt;&amp;: exec format error`
 
-        _label checked, binary not inspected: that is turned off_"#]]
+        _platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_"#]]
     .assert_eq(card["content"]["description"].as_str().unwrap());
 }

@@ -116,7 +116,7 @@ fn oversized_layers_stop_at_their_limit() {
         30,001 files in a layer
             runs: layer DIGEST: the layer has more than 30000 entries
         75,000 files in three layers
-            runs: the layers make more than 45000 names
+            runs: the layers have more than 45000 names
     "#]]
     .assert_eq(cases.as_str());
 }
@@ -146,11 +146,11 @@ fn nested_links_stop_at_their_limit() {
         39 links to the program
             fails: /l0/f is not in the image
         41 links to the program
-            fails: the way to /l0/f leads through links without an end
+            fails: the path of /l0/f has a symbolic link loop or too many links
         30 entries behind 250 links
-            runs: the layer's entries lie behind links through more than 720000 names
+            runs: the links on the paths of the layer's entries visit more than 720000 names
         60,000 directories of PATH behind 39 links
-            runs: finding out what /d is takes too many steps
+            runs: resolving /d takes too many lookups
     "#]]
     .assert_eq(cases.as_str());
 }
@@ -186,7 +186,7 @@ fn configs_with_long_paths_are_handled() {
         a hundred long volumes
             fails: /none is not in the image
         a long PATH
-            fails: none is in no directory of PATH as something executable
+            fails: none was not found as an executable in PATH
     "#]].assert_eq(cases.as_str());
 }
 
@@ -230,7 +230,7 @@ fn large_and_nested_documents_are_handled() {
         ten thousand children
             unknown: its index has 10000 children, more than the 200 that are read
         4 MiB and one byte of blanks
-            unknown: its manifest holds more than 4194304 bytes
+            unknown: its manifest is larger than 4194304 bytes
     "#]]
     .assert_eq(cases.as_str());
 }

@@ -33,14 +33,14 @@ The columns:
   there may be one request fewer.
 - **messages**: how many messages the topic accepted. Two or more are the same message again, because its response was
   lost.
-- **mark**: which mark the image has afterwards, with `PREFLIGHT_VERDICT_TAGS=all`.
+- **verdict tag**: which verdict tag the image has afterwards, with `PREFLIGHT_VERDICT_TAGS=all`.
 
 `ARN` and `TOPIC` stand for those of the repository and the topic, `DIGEST` and `SHORT` for digests, `TIME` for a timeout,
 and `service message` for the message of the service.
 
 The test also checks that the failure happens in every row; that only images are ignored that were deleted or superseded,
 or whose repository was deleted; that people are notified of a part that stays missing; that every row ends; that a
-verdict after a failure has a reason; that no image is marked as passing if it could not be read; that no redirect is
+verdict after a failure has a reason; that no image has a passing verdict tag if it could not be read; that no redirect is
 followed; and that no query of a presigned URL, no key and no token is in an error, in a message or in the log, not even
 in the most verbose one.
 ";
@@ -86,7 +86,7 @@ pub fn page(rows: &[Row<'_>], answers: &[Answer]) -> String {
     for ((section, failure), answer) in rows.iter().zip(answers) {
         if section.title != last {
             last = section.title;
-            let head = "| failure | result | requests | messages | mark |\n|---|---|--:|--:|---|\n";
+            let head = "| failure | result | requests | messages | verdict tag |\n|---|---|--:|--:|---|\n";
             write!(page, "\n## {}\n\n{}\n\n{head}", section.title, section.about).unwrap();
         }
         page += &row(*failure, answer);

@@ -38,14 +38,14 @@ fn index(layout: &Builder) -> Value {
 }
 
 const WRONG: &str = "The image is for arm64, the repository for App Runner. Without the failure the image fails and is \
-                     marked, and one message is sent.";
-const SOUND: &str = "The image and the repository are for arm64. Without the failure the image runs and is marked, and no \
+                     tagged, and one message is sent.";
+const SOUND: &str = "The image and the repository are for arm64. Without the failure the image runs and gets a verdict tag, and no \
                      message is sent.";
 const INDEX: &str = "An index for amd64 and arm64 in a repository for ECS on arm64. Without the failure the image runs and \
-                     is marked, and no message is sent.";
+                     gets a verdict tag, and no message is sent.";
 
 const TAKEN: &str = "The image is for arm64, the repository for App Runner with immutable tags, and another image has the \
-                     tag that is to be the mark. Without the failure the message reports this.";
+                     tag that would be the verdict tag. Without the failure the message reports this.";
 
 /// A presigned URL of another host, without TLS.
 const PLAIN: Fault = Body(r#"{"downloadUrl":"http://bucket.example/x?X-Amz-Signature=0SECRET0"}"#);
@@ -207,17 +207,17 @@ pub fn sections() -> Vec<Section> {
             target: Target::Layer,
             ..wrong("The storage service: a layer of an image that fails by its platform", "Blob", blob())
         },
-        wrong("`ecr:PutImage`: the mark of an image that fails", "PutImage", mark()),
-        sound("`ecr:PutImage`: the mark of an image that runs, without any message", "PutImage", mark()),
+        wrong("`ecr:PutImage`: the verdict tag of an image that fails", "PutImage", mark()),
+        sound("`ecr:PutImage`: the verdict tag of an image that runs, without any message", "PutImage", mark()),
         Section {
             has_topic: false,
-            ..wrong("`ecr:PutImage`: the mark of an image that fails, without a topic", "PutImage", mark())
+            ..wrong("`ecr:PutImage`: the verdict tag of an image that fails, without a topic", "PutImage", mark())
         },
         Section {
             target: Target::Mark,
             about: TAKEN,
             taken_tag: Some("preflight-fail-apprunner"),
-            ..wrong("`ecr:BatchGetImage`: the image of an existing mark", "BatchGetImage", again)
+            ..wrong("`ecr:BatchGetImage`: the image of an existing verdict tag", "BatchGetImage", again)
         },
         wrong("`sns:Publish`: the message", "Publish", message()),
     ]
