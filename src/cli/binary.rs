@@ -32,6 +32,7 @@ pub(super) struct BinaryArguments {
 
 const EXAMPLES: &str = "\
 Examples:
+  ecr-preflight binary ./app --runtime ecs/arm64
   ecr-preflight binary target/lambda/bootstrap/bootstrap --runtime lambda/arm64
 
 Exit codes:

@@ -1,7 +1,4 @@
-//! A file that a person names for something to be written to: found behind its links, compared with others, filled whole or
-//! not at all.
-//!
-//! Does not know what is written.
+//! Output files that the user names: checks that they are writable and distinct, and writes them atomically.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -12,18 +9,19 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::error::CliError;
 
-/// As many links as Linux follows in one name (`path_resolution(7)`).
+/// How many links Linux follows in one path: `path_resolution(7)`.
 const MAX_LINKS: usize = 40;
 
-/// Refuses one regular file in two places of a command: what is written last would destroy what stands there.
+/// Checks that no regular file is given for two arguments, because the second would overwrite the first. Each path comes
+/// with the name of its argument.
 ///
 /// # Errors
-/// Where two of them are the same file, by their names or by what they name.
-pub(super) fn ensure_distinct(named: &[(&'static str, Option<&Path>)]) -> Result<(), CliError> {
-    let named: Vec<(&'static str, &Path)> =
-        named.iter().filter_map(|(place, path)| path.map(|path| (*place, path))).collect();
-    for (at, (one, path)) in named.iter().enumerate() {
-        if let Some((other, _)) = named[at + 1..].iter().find(|(_, other)| is_same_file(path, other)) {
+/// [`CliError::SameFile`] if two paths lead to the same file.
+pub(super) fn ensure_distinct(arguments: &[(&'static str, Option<&Path>)]) -> Result<(), CliError> {
+    let given: Vec<(&'static str, &Path)> =
+        arguments.iter().filter_map(|(name, path)| path.map(|path| (*name, path))).collect();
+    for (at, (one, path)) in given.iter().enumerate() {
+        if let Some((other, _)) = given[at + 1..].iter().find(|(_, other)| is_same_file(path, other)) {
             return Err(CliError::SameFile { path: path.display().to_string(), one, other });
         }
     }
@@ -32,21 +30,20 @@ pub(super) fn ensure_distinct(named: &[(&'static str, Option<&Path>)]) -> Result
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {
-        // `/dev/null` may take both.
+        // `/dev/null` may be given twice.
         (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),
         _ => matches!((resolve_links(one), resolve_links(other)), (Ok(one), Ok(other)) if one == other),
     }
 }
 
-/// Says at the beginning that a file could not be written at the end. What it holds stays as it is, and nothing is left
-/// where nothing was.
+/// Checks that a file can be written, before the work whose result it will hold. Neither changes nor creates it.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// If it cannot be written.
 pub(super) fn check_writable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
-        // Whoever reads a pipe would take one that is opened and closed for an empty answer.
-        Ok(found) if !found.is_file() && !found.is_dir() => Ok(()),
+        // The reader of a pipe would see an empty result if the pipe were opened and closed.
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(()),
         Ok(_) => OpenOptions::new().append(true).open(path).map(drop),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let path = resolve_links(path)?;
@@ -57,65 +54,65 @@ pub(super) fn check_writable(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Fills a file, which is there whole or not at all: beside it first, under a name that nobody else has. What is no regular
-/// file is written straight through to. Links stay, and so do the permissions of what was there.
+/// Writes a file atomically: `fill` writes a temporary file in the same directory, which then replaces the file. Links and
+/// permissions are kept. Pipes and devices are written directly.
 ///
 /// # Errors
-/// Where it cannot be written, and what `fill` fails with.
+/// If the file cannot be written, or `fill` fails.
 pub(super) fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let unwritten = |source| CliError::FileWrite { path: path.display().to_string(), source };
-    let filled = |file: File| {
+    let write_error = |source| CliError::FileWrite { path: path.display().to_string(), source };
+    let write = |file: File| {
         let mut out = BufWriter::new(file);
-        let filled = fill(&mut out).and_then(|()| out.flush().map_err(unwritten));
-        filled.map_err(|error| match error {
-            CliError::Output(source) => unwritten(source),
+        let written = fill(&mut out).and_then(|()| out.flush().map_err(write_error));
+        written.map_err(|error| match error {
+            CliError::Output(source) => write_error(source),
             error => error,
         })
     };
-    let there = fs::metadata(path).ok();
-    if there.as_ref().is_some_and(|there| !there.is_file()) {
-        return filled(OpenOptions::new().write(true).open(path).map_err(unwritten)?);
+    let existing = fs::metadata(path).ok();
+    if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
+        return write(OpenOptions::new().write(true).open(path).map_err(write_error)?);
     }
-    let path = resolve_links(path).map_err(unwritten)?;
-    let beside = temporary_path(&path);
-    let opened = match OpenOptions::new().write(true).create_new(true).open(&beside) {
-        // A directory that takes no new file may hold one that can be written.
-        Err(error) if error.kind() == ErrorKind::PermissionDenied && there.is_some() => {
-            return filled(OpenOptions::new().write(true).truncate(true).open(path).map_err(unwritten)?);
+    let path = resolve_links(path).map_err(write_error)?;
+    let temporary = temporary_path(&path);
+    let opened = match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+        // The file may be writable although its directory is not.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && existing.is_some() => {
+            return write(OpenOptions::new().write(true).truncate(true).open(path).map_err(write_error)?);
         }
-        made => made.map_err(unwritten)?,
+        result => result.map_err(write_error)?,
     };
-    let written = copy_permissions(&opened, there.as_ref())
-        .map_err(unwritten)
-        .and_then(|()| filled(opened))
-        .and_then(|()| fs::rename(&beside, &path).map_err(unwritten));
+    let written = copy_permissions(&opened, existing.as_ref())
+        .map_err(write_error)
+        .and_then(|()| write(opened))
+        .and_then(|()| fs::rename(&temporary, &path).map_err(write_error));
     if written.is_err() {
-        // The error is what there is to say; a rest that stays is only untidy.
-        let _ = fs::remove_file(&beside);
+        // The first error matters more than a temporary file that is left behind.
+        let _ = fs::remove_file(&temporary);
     }
     written
 }
 
-fn copy_permissions(file: &File, there: Option<&Metadata>) -> io::Result<()> {
-    there.map_or(Ok(()), |there| file.set_permissions(there.permissions()))
+fn copy_permissions(to: &File, from: Option<&Metadata>) -> io::Result<()> {
+    from.map_or(Ok(()), |from| to.set_permissions(from.permissions()))
 }
 
 fn temporary_path(path: &Path) -> PathBuf {
-    // Each hasher has keys of its own, which nobody can guess.
+    // Each hasher has random keys, so the name cannot be guessed.
     let suffix = RandomState::new().build_hasher().finish();
     path.with_file_name(format!(".ecr-preflight-{suffix:016x}.partial"))
 }
 
-/// Where a name leads behind all links, even where nothing is there yet.
+/// Follows all links of a path, even if the file does not exist yet.
 fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::canonicalize(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            found => return found,
+            resolved => return resolved,
         }
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let Ok(link) = fs::read_link(&path) else {
@@ -138,15 +135,15 @@ mod tests {
     }
 
     #[test]
-    fn links_stay_and_what_they_name_is_filled() {
+    fn links_are_kept_and_their_targets_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        fs::write(path("there"), "before").unwrap();
-        symlink("there", path("link")).unwrap();
+        fs::write(path("existing"), "before").unwrap();
+        symlink("existing", path("link")).unwrap();
         symlink("not-yet", path("dangling")).unwrap();
-        for (name, target) in [("link", "there"), ("dangling", "not-yet"), ("plain", "plain")] {
+        for (name, target) in [("link", "existing"), ("dangling", "not-yet"), ("plain", "plain")] {
             check_writable(&path(name)).unwrap();
-            assert!(name == "link" || !path(target).exists(), "a check leaves nothing: {name}");
+            assert!(name == "link" || !path(target).exists(), "the check created {name}");
             fill(&path(name), "after");
             assert_eq!(fs::read_to_string(path(target)).unwrap(), "after");
         }
@@ -155,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_leaves_what_was_there() {
+    fn failed_write_leaves_the_file_unchanged() {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("there");
+        let file = directory.path().join("existing");
         fs::write(&file, "before").unwrap();
         let failed = write_atomically(&file, |out| {
             out.write_all(b"half")?;
-            Err(io::Error::other("no more").into())
+            Err(io::Error::other("disk full").into())
         });
         assert!(matches!(failed, Err(CliError::FileWrite { .. })));
         assert_eq!(fs::read_to_string(&file).unwrap(), "before");
@@ -169,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_is_known_by_any_of_its_names() {
+    fn same_file_is_detected_under_any_name() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("a"), "").unwrap();

@@ -119,7 +119,7 @@ fn nothing_is_written_without_consent() {
         --- err
         error: nothing was written: standard input is not a terminal, so the change cannot be confirmed
 
-        hint: use `--yes` to write without confirmation, or `--dry-run` to see the change only
+        hint: use `--yes` to write without confirmation, or `--dry-run` to only show the change
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "ecs/arm64"]));
     expect![[r#"
@@ -295,7 +295,7 @@ fn impossible_declarations_are_noted() {
         --- out
         team/app: intended-runtime: "ecs�[2J" → "ecs/arm64 lambda/amd64"
         --- err
-        note: no image runs on both lambda/amd64 and ecs/arm64, because Lambda does not take an index and a single image has one architecture; every image of this repository will fail, unless its own tag declares a runtime
+        note: no image runs on both lambda/amd64 and ecs/arm64, because Lambda does not accept an index and a single image has one architecture; every image of this repository will fail, unless its own tag declares a runtime
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "lambda/amd64", "ecs/arm64", "--dry-run"]));
 }

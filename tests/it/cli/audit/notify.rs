@@ -21,12 +21,12 @@ fn audit_sends_one_message_after_printing() {
           |
           | of 4 images that were asked about, in us-west-2 of account 123456789012
           |
-          | ✗ `grafana/grafana:11.4.0` +1: apprunner wrong-architecture: the image is made for linux/arm64, not linux/amd64
+          | ✗ `grafana/grafana:11.4.0` +1: apprunner wrong-architecture: the image is built for linux/arm64, not linux/amd64
           | ? `team/app:old-ecs-arm64`: ecs/arm64 the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
           |
           | by fault: wrong-architecture 1
 
-          attributes: verdict=fails  fault=wrong-architecture
+          message attributes: verdict=fails  fault=wrong-architecture
         --- err
     "#]].assert_eq(format_output.split_once("\n\nTo Slack").map_or("", |(_, message)| message));
     let sent = fixture.aws.calls_of("Publish");
@@ -36,7 +36,7 @@ fn audit_sends_one_message_after_printing() {
         Audit: 1 image will not start, 1 could not be checked
         of 4 images that were asked about, in us-west-2 of account 123456789012
 
-        ✗ grafana/grafana:11.4.0 +1: apprunner wrong-architecture: the image is made for linux/arm64, not linux/amd64
+        ✗ grafana/grafana:11.4.0 +1: apprunner wrong-architecture: the image is built for linux/arm64, not linux/amd64
         ? team/app:old-ecs-arm64: ecs/arm64 the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
 
         by fault: wrong-architecture 1

@@ -67,8 +67,6 @@ fn unreadable_log_ends_the_audit_before_events() {
         results in DIR/via.jsonl: the same command goes on with what is missing
         --- err
         error: logs:FilterLogEvents on /aws/lambda/ecr-preflight failed again and again
-          caused by: dispatch failure
-          caused by: other
           caused by: client error (SendRequest)
           caused by: connection closed before message completed
     "#]]
