@@ -214,8 +214,7 @@ fn help_of_check_and_replay() {
                   Read manifests and configs only; do not inspect the program in the layers
 
               --platforms
-                  List the declared platforms of each image and the platforms of its programs; check no
-                  runtime
+                  List the platforms of each image and of the programs in it, without checking runtimes
 
               --format <FORMAT>
                   The output format
@@ -258,8 +257,7 @@ fn help_of_check_and_replay() {
           docker-archive:FILE[:[REPOSITORY:]TAG]   the output of `docker save`
           [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]  an image in a registry
         HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the credentials of the AWS
-        CLI, other
-        registries with those of docker.
+        CLI, other registries with those of docker.
 
         Exit codes:
           0   every image runs, or no runtime is declared for it
