@@ -21,7 +21,8 @@ pub(crate) fn sanitize(text: &str, max_chars: usize) -> String {
 }
 
 /// Messages of the AWS SDK and its HTTP client that add nothing to their causes.
-const WRAPPER_MESSAGES: [&str; 10] = [
+const WRAPPER_MESSAGES: [&str; 11] = [
+    "an error occurred while loading an access token",
     "an error occurred while loading credentials",
     "client error (Connect)",
     "dispatch failure",
@@ -57,7 +58,7 @@ fn shorten_credentials_error(message: &str) -> Option<String> {
     Some(format!("no AWS credentials found{reason}"))
 }
 
-/// Joins the messages of an error and its causes with `: `. A cause whose text is already included is left out.
+/// Joins the messages of an error and its causes with `: `, without repetitions and wrappers of the AWS SDK.
 #[must_use]
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     error_messages(error).join(": ")

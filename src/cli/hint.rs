@@ -106,10 +106,13 @@ fn hint_for_credentials_error(error: &CredentialsError, profile: Option<&str>) -
         error if error_chain(error).to_ascii_lowercase().contains("sso") => {
             format!("the single sign-on session has expired or has not started: run {}", sso_login_command(profile))
         }
-        _ => format!(
-            "the credentials of profile `{}` are unavailable: `aws sts get-caller-identity` shows more",
-            sanitize_quoted(profile.unwrap_or("default"))
-        ),
+        _ => {
+            let advice = match profile {
+                Some(profile) => format!("the credentials of profile `{}` are unavailable", sanitize_quoted(profile)),
+                None => "log in with `aws sso login`, or choose a profile with AWS_PROFILE".to_owned(),
+            };
+            format!("{advice}; `aws sts get-caller-identity` shows more")
+        }
     }
 }
 

@@ -71,7 +71,8 @@ fn build_page(command: &Command) -> Man {
 fn render_page(page: &Man) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     page.render(&mut text)?;
-    Ok(text)
+    // clap_mangen calls the examples and exit codes EXTRA, and would fill their lines as if they were prose.
+    Ok(String::from_utf8_lossy(&text).replace("\n.SH EXTRA\n", "\n.SH NOTES\n.nf\n").into_bytes())
 }
 
 /// Print a script that completes commands and options in a shell.

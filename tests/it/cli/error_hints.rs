@@ -222,7 +222,6 @@ fn authentication_errors_have_hints() {
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: an error occurred while loading an access token
           caused by: failed to load the cached SSO token
 
         hint: the single sign-on session has expired or has not started: run `aws sso login --profile dev`

@@ -256,6 +256,7 @@ fn help_of_check_and_replay() {
           oci-archive:FILE[:TAG|@DIGEST]           a tar archive of an OCI image layout
           docker-archive:FILE[:[REPOSITORY:]TAG]   the output of `docker save`
           [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]  an image in a registry
+
         HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the credentials of the AWS
         CLI, other registries with those of docker.
 
