@@ -188,7 +188,7 @@ fn terminal_asks_and_only_yes_writes() {
         expect![[r#"
             team/app: intended-runtime: "apprunner" → "lambda/arm64"
             Write this to arn:aws:ecr:us-west-2:123456789012:repository/team/app? [y/N]
-            error: nothing was written: the declaration has changed in the meantime
+            error: nothing was written: the declaration has changed since it was shown
 
             hint: run the command again to see the current declaration
         "#]]
