@@ -1,6 +1,6 @@
 //! `ecr-preflight binary FILE`: the platform of one program, read from its ELF header.
 //!
-//! The build of the function uses it to check its own binary for the fault that the function looks for.
+//! The function's build uses it to check its own binary for a wrong architecture.
 
 use std::fs::File;
 use std::io::{Read, Write};

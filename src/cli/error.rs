@@ -49,7 +49,7 @@ pub(super) enum CliError {
     ReservedTagKey(String),
     #[error("unknown command `{0}`")]
     UnknownCommand(String),
-    /// An error that only one command knows.
+    /// An error that only one command reports.
     #[error("{source}")]
     Command { source: Box<dyn Error + Send + Sync>, hint: Option<String>, is_usage: bool },
     #[error("interrupted")]

@@ -1,6 +1,6 @@
 //! Hints: the next step after an error, derived from the error itself.
 //!
-//! Nothing is looked up here; [`super::suggest`] lists the names that exist.
+//! [`super::suggest`] adds hints that need a lookup.
 
 use std::error::Error;
 

@@ -62,7 +62,7 @@ async fn suggest_repositories(arn: &str) -> Option<String> {
         let repositories = listing::list_repositories(&client, account, region).take(MAX_REPOSITORIES);
         repositories.map_ok(|repository| repository.name().to_owned()).try_collect().await
     };
-    // Both may wait for the network: without a configured region, the SDK asks the instance metadata service.
+    // Both may wait for the network: if no region is configured, the SDK asks the instance metadata service.
     let (existing, configured) =
         tokio::join!(list_with_timeout(listing), tokio::time::timeout(LISTING_TIMEOUT, load_aws(None)));
     let (place, registry) = match account {

@@ -79,8 +79,8 @@ Exit codes:
   2   no image fails, but a result is unknown or an image could not be read
   64  the command line or a setting is wrong; no image was checked";
 
-/// How many images are read at the same time: one slow registry does not delay the others much, and each still gets
-/// enough bandwidth. The inspector limits how many layers are read at the same time.
+/// How many images are read at the same time: a slow registry hardly delays the others, and each still gets enough
+/// bandwidth. The inspector limits how many layers are read at the same time.
 const MAX_CONCURRENT_IMAGES: usize = 4;
 
 pub(super) async fn run<O: Write, E: Write>(
@@ -94,7 +94,7 @@ pub(super) async fn run<O: Write, E: Write>(
         return Err(CliError::UnsupportedFormat);
     }
     let is_only = arguments.images.len() == 1;
-    // All references are parsed before the first image is read: a typing error is not a verdict on an image.
+    // All references are parsed before the first image is read: a typing error is not a verdict.
     let images: Vec<_> = arguments
         .images
         .iter()

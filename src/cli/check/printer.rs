@@ -25,7 +25,7 @@ pub(super) enum CheckFormat {
     Junit,
 }
 
-/// Prints results, and keeps them for what is printed at the end.
+/// Prints results, and keeps them for the summary or the document at the end.
 pub(super) struct CheckPrinter<'a, O, E> {
     pub(super) format: CheckFormat,
     pub(super) is_verbose: bool,

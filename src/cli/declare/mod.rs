@@ -74,7 +74,7 @@ Exit codes:
   2   the change was not written, or --list found a declaration that is invalid or unreadable
   64  the command line or a setting is wrong";
 
-/// How much of the answer to the confirmation is read, in bytes.
+/// The most bytes of the answer to the confirmation that are read.
 const MAX_ANSWER_BYTES: u64 = 64;
 
 /// The prefix of tag keys that AWS reserves: "Tag restrictions" in the ECR user guide.
@@ -137,7 +137,7 @@ pub(super) async fn run<E: Write>(
     Ok(Verdict::Runs)
 }
 
-/// A tag's value between quotation marks, without control characters.
+/// Quotes and sanitizes a tag's value.
 fn format_tag_value(value: Option<&str>) -> String {
     value.map_or_else(|| "not set".to_owned(), |value| format!("\"{}\"", sanitize(value, usize::MAX)))
 }
@@ -148,7 +148,7 @@ fn read_confirmation(input: &mut impl BufRead) -> std::io::Result<bool> {
     Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// A repository, as named on the command line.
+/// The REPOSITORY argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum RepositoryArgument {
     /// A name: the account and region come from the AWS configuration.
@@ -166,7 +166,7 @@ impl FromStr for RepositoryArgument {
         if is_ecr_uri(text) {
             return text.parse().map(Self::Repository);
         }
-        // Account and region are not known yet; any valid ones serve to validate the name.
+        // The account and region are not known yet; placeholders suffice to validate the name.
         Repository::new("000000000000", "us-east-1", text).map(|_| Self::Name(text.to_owned()))
     }
 }
