@@ -21,10 +21,11 @@ pub(crate) fn sanitize(text: &str, max_chars: usize) -> String {
 }
 
 /// Messages of the AWS SDK and its HTTP client that add nothing to their causes.
-const WRAPPER_MESSAGES: [&str; 11] = [
+const WRAPPER_MESSAGES: [&str; 12] = [
     "an error occurred while loading an access token",
     "an error occurred while loading credentials",
     "client error (Connect)",
+    "client error (SendRequest)",
     "dispatch failure",
     "dns error",
     "io error",

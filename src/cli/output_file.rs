@@ -1,27 +1,25 @@
-//! Output files that the user names: checks that they are writable and distinct, and writes them atomically.
+//! Files that the command line names for output: compared with each other, checked in advance, and written completely or
+//! not at all.
 
-use std::collections::hash_map::RandomState;
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::hash::{BuildHasher, Hasher};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::CliError;
+use super::error::CliError;
 
-/// How many links Linux follows in one path: `path_resolution(7)`.
+/// How many symbolic links Linux follows in one path (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 
-/// Checks that no regular file is given for two arguments, because the second would overwrite the first. Each path comes
-/// with the name of its argument.
+/// Refuses the same regular file for two purposes, because one would overwrite the other.
 ///
 /// # Errors
-/// [`CliError::SameFile`] if two paths lead to the same file.
-pub(super) fn ensure_distinct(arguments: &[(&'static str, Option<&Path>)]) -> Result<(), CliError> {
-    let given: Vec<(&'static str, &Path)> =
-        arguments.iter().filter_map(|(name, path)| path.map(|path| (*name, path))).collect();
-    for (at, (one, path)) in given.iter().enumerate() {
-        if let Some((other, _)) = given[at + 1..].iter().find(|(_, other)| is_same_file(path, other)) {
+/// Two of the paths name the same file.
+pub(super) fn ensure_distinct(paths: &[(&'static str, Option<&Path>)]) -> Result<(), CliError> {
+    let paths: Vec<(&'static str, &Path)> =
+        paths.iter().filter_map(|(purpose, path)| path.map(|path| (*purpose, path))).collect();
+    for (index, (one, path)) in paths.iter().enumerate() {
+        if let Some((other, _)) = paths[index + 1..].iter().find(|(_, other)| is_same_file(path, other)) {
             return Err(CliError::SameFile { path: path.display().to_string(), one, other });
         }
     }
@@ -30,20 +28,20 @@ pub(super) fn ensure_distinct(arguments: &[(&'static str, Option<&Path>)]) -> Re
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {
-        // `/dev/null` may be given twice.
+        // Devices, `/dev/null` for example, can take both.
         (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),
         _ => matches!((resolve_links(one), resolve_links(other)), (Ok(one), Ok(other)) if one == other),
     }
 }
 
-/// Checks that a file can be written, before the work whose result it will hold. Neither changes nor creates it.
+/// Checks in advance that a file can be written. It does not change, and is not left behind if it did not exist.
 ///
 /// # Errors
-/// If it cannot be written.
+/// It cannot be written.
 pub(super) fn check_writable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
-        // The reader of a pipe would see an empty result if the pipe were opened and closed.
-        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(()),
+        // The reader of a pipe would take one that is opened and closed for an empty output.
+        Ok(found) if !found.is_file() && !found.is_dir() => Ok(()),
         Ok(_) => OpenOptions::new().append(true).open(path).map(drop),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let path = resolve_links(path)?;
@@ -54,59 +52,48 @@ pub(super) fn check_writable(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a file atomically: `fill` writes a temporary file in the same directory, which then replaces the file. Links and
-/// permissions are kept. Pipes and devices are written directly.
+/// Writes a file completely or not at all: to a temporary file in the same directory, which replaces it. Devices and pipes
+/// are written directly. Symbolic links and the permissions of an existing file are kept.
 ///
 /// # Errors
-/// If the file cannot be written, or `fill` fails.
+/// The file cannot be written, or `fill` fails.
 pub(super) fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let write_error = |source| CliError::FileWrite { path: path.display().to_string(), source };
-    let write = |file: File| {
+    let unwritable = |source| CliError::FileWrite { path: path.display().to_string(), source };
+    let fill = |file: &File| {
         let mut out = BufWriter::new(file);
-        let written = fill(&mut out).and_then(|()| out.flush().map_err(write_error));
-        written.map_err(|error| match error {
-            CliError::Output(source) => write_error(source),
+        let filled = fill(&mut out).and_then(|()| out.flush().map_err(unwritable));
+        filled.map_err(|error| match error {
+            CliError::Output(source) => unwritable(source),
             error => error,
         })
     };
     let existing = fs::metadata(path).ok();
     if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
-        return write(OpenOptions::new().write(true).open(path).map_err(write_error)?);
+        return fill(&OpenOptions::new().write(true).open(path).map_err(unwritable)?);
     }
-    let path = resolve_links(path).map_err(write_error)?;
-    let temporary = temporary_path(&path);
-    let opened = match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-        // The file may be writable although its directory is not.
+    let path = resolve_links(path).map_err(unwritable)?;
+    let mut builder = tempfile::Builder::new();
+    // The permissions of a new file, from which the umask is subtracted.
+    builder.prefix(".ecr-preflight-").permissions(Permissions::from_mode(0o666));
+    let temporary = match builder.tempfile_in(path.parent().unwrap_or(Path::new("/"))) {
+        // A file in a directory without write permission may be writable.
         Err(error) if error.kind() == ErrorKind::PermissionDenied && existing.is_some() => {
-            return write(OpenOptions::new().write(true).truncate(true).open(path).map_err(write_error)?);
+            return fill(&OpenOptions::new().write(true).truncate(true).open(path).map_err(unwritable)?);
         }
-        result => result.map_err(write_error)?,
+        created => created.map_err(unwritable)?,
     };
-    let written = copy_permissions(&opened, existing.as_ref())
-        .map_err(write_error)
-        .and_then(|()| write(opened))
-        .and_then(|()| fs::rename(&temporary, &path).map_err(write_error));
-    if written.is_err() {
-        // The first error matters more than a temporary file that is left behind.
-        let _ = fs::remove_file(&temporary);
+    if let Some(existing) = existing {
+        temporary.as_file().set_permissions(existing.permissions()).map_err(unwritable)?;
     }
-    written
+    fill(temporary.as_file())?;
+    temporary.persist(path).map_err(|error| unwritable(error.error))?;
+    Ok(())
 }
 
-fn copy_permissions(to: &File, from: Option<&Metadata>) -> io::Result<()> {
-    from.map_or(Ok(()), |from| to.set_permissions(from.permissions()))
-}
-
-fn temporary_path(path: &Path) -> PathBuf {
-    // Each hasher has random keys, so the name cannot be guessed.
-    let suffix = RandomState::new().build_hasher().finish();
-    path.with_file_name(format!(".ecr-preflight-{suffix:016x}.partial"))
-}
-
-/// Follows all links of a path, even if the file does not exist yet.
+/// Resolves all symbolic links of a path, even if there is no file yet.
 fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -121,7 +108,7 @@ fn resolve_links(path: &Path) -> io::Result<PathBuf> {
         };
         path = directory.join(link);
     }
-    Err(io::Error::other("too many links"))
+    Err(io::Error::other("too many symbolic links"))
 }
 
 #[cfg(test)]
@@ -135,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn links_are_kept_and_their_targets_written() {
+    fn symbolic_links_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("existing"), "before").unwrap();
@@ -143,7 +130,7 @@ mod tests {
         symlink("not-yet", path("dangling")).unwrap();
         for (name, target) in [("link", "existing"), ("dangling", "not-yet"), ("plain", "plain")] {
             check_writable(&path(name)).unwrap();
-            assert!(name == "link" || !path(target).exists(), "the check created {name}");
+            assert!(name == "link" || !path(target).exists(), "the check leaves no file: {name}");
             fill(&path(name), "after");
             assert_eq!(fs::read_to_string(path(target)).unwrap(), "after");
         }
@@ -152,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn failed_write_leaves_the_file_unchanged() {
+    fn failed_write_keeps_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("existing");
         fs::write(&file, "before").unwrap();
         let failed = write_atomically(&file, |out| {
             out.write_all(b"half")?;
-            Err(io::Error::other("disk full").into())
+            Err(io::Error::other("no more").into())
         });
         assert!(matches!(failed, Err(CliError::FileWrite { .. })));
         assert_eq!(fs::read_to_string(&file).unwrap(), "before");
@@ -166,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn same_file_is_detected_under_any_name() {
+    fn same_file_is_recognized_by_any_name() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("a"), "").unwrap();
