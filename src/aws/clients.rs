@@ -83,7 +83,7 @@ pub struct Aws {
 
 /// An environment variable is missing that the Lambda service always sets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not set; Lambda sets it for a function: set it yourself outside of Lambda")]
+#[error("{0} is not set: Lambda sets it for a function; elsewhere, set it yourself")]
 pub struct MissingVariable(&'static str);
 
 impl Aws {
