@@ -117,7 +117,7 @@ def verdict_tag_of_another_image_is_an_error(stage):
     verdict_tag = stage.verdict_tag(event, "pass", "ecs-arm64")
     stage.put_image(ECS_ARM64, "1.4.2", verdict_tag)
     error = stage.expect_error(event)
-    holds("the error", error, "the mark was not set", repository_arn(ECS_ARM64), verdict_tag, "another image")
+    holds("the error", error, "the verdict tag was not written", repository_arn(ECS_ARM64), verdict_tag, "another image")
     equal("the tags", stage.tags(ECS_ARM64, event), {"1.4.3"})
 
 
@@ -196,7 +196,7 @@ def unavailable_blob_is_an_error_without_its_url(stage):
 def missing_topic_is_an_error_that_names_it(stage):
     event = stage.event("push-arm64-for-ecs-amd64", ECS_ARM64, "1.4.2")
     stage.sns.delete_topic(TopicArn=stage.topic)
-    holds("the error", stage.expect_error(event), "sns:Publish", stage.topic, "there is no such topic")
+    holds("the error", stage.expect_error(event), "sns:Publish", stage.topic, "the topic does not exist")
 
 
 def message_attributes_can_be_filtered(stage):
@@ -207,7 +207,7 @@ def message_attributes_can_be_filtered(stage):
 
 def log_has_errors_and_no_presigned_url(stage):
     log = stage.log.read_text()
-    holds("the log", log, "storage service answered with status 404")
+    holds("the log", log, "the storage service returned status 404")
     equal("occurrences of the signature", log.count(SIGNATURE), 0)
     equal("occurrences of a rejected verdict tag", log.count('"verdict tag refused"'), 1)
     levels = {json.loads(line)["level"] for line in log.splitlines()}
