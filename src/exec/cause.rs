@@ -45,8 +45,8 @@ pub enum Defect {
     },
     /// The `#!` line has a Windows line ending, so the interpreter's name ends with a carriage return.
     CarriageReturn,
-    /// The loader does not exist, but that of the other C library does: the program is built for glibc and the image has
-    /// musl, or the reverse.
+    /// The loader does not exist, but that of the other C library does: the program is built for glibc and the image
+    /// has musl, or the reverse.
     OtherLibc,
     /// A component before the last is not a directory, or the path of a file ends with a slash.
     NotADirectory,

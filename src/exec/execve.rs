@@ -10,8 +10,8 @@ use crate::rootfs::{BINPRM_BUF_SIZE, ExecError, FileContents, FilesystemView, No
 /// The number of scripts that may name one another as interpreters: `exec_binprm` in `fs/exec.c`.
 const MAX_SCRIPT_DEPTH: usize = 5;
 
-/// The kernel's answer. A chain lists the paths that were opened, as they were written: the program, the interpreters of
-/// scripts, the loader.
+/// The kernel's answer. A chain lists the paths that were opened, as they were written: the program, the interpreters
+/// of scripts, the loader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecOutcome {
     /// A program starts. It may still exit at once.

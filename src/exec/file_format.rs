@@ -68,8 +68,8 @@ impl FileFormat {
     }
 }
 
-/// Detects `mach-o/loader.h` and `mach-o/fat.h` of macOS. A Java class begins like a program for several processors, but has
-/// its version, which is at least 45, in the place of the number of processors.
+/// Detects `mach-o/loader.h` and `mach-o/fat.h` of macOS. A Java class begins like a program for several processors,
+/// but has its version, which is at least 45, in the place of the number of processors.
 fn is_mach_o(head: &[u8]) -> bool {
     const MAX_FAT_ARCHITECTURES: u32 = 30;
     match head {

@@ -1,6 +1,7 @@
 //! The machine that a program is to start on.
 //!
-//! Interpreters registered with `binfmt_misc`, for example qemu, are not modelled: the services that run images have none.
+//! Interpreters registered with `binfmt_misc`, for example qemu, are not modelled: the services that run images have
+//! none.
 
 use crate::elf::{EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, ElfHeader};
 
@@ -35,8 +36,8 @@ impl Processor {
 pub struct Host {
     /// The processor.
     pub processor: Processor,
-    /// Whether the machine runs 32-bit programs of its family, if that is known: `CONFIG_IA32_EMULATION` on amd64; on arm64
-    /// `CONFIG_COMPAT` and a processor that still has the 32-bit state.
+    /// Whether the machine runs 32-bit programs of its family, if that is known: `CONFIG_IA32_EMULATION` on amd64; on
+    /// arm64 `CONFIG_COMPAT` and a processor that still has the 32-bit state.
     pub runs_32_bit: Option<bool>,
 }
 

@@ -1,4 +1,5 @@
-//! Predicts the start of a container's first process as runc makes it: `argv[0]` is looked up, then the kernel is asked.
+//! Predicts the start of a container's first process as runc makes it: `argv[0]` is looked up, then the kernel is
+//! asked.
 
 use super::execve::{ExecOutcome, predict_execve};
 use super::host::Host;
@@ -83,7 +84,8 @@ fn search_path(view: &FilesystemView<'_>, name: &[u8], search: Option<&[u8]>) ->
     Err(StartPrediction::lookup_failed(name, Errno::NoEntry, "executable file not found in $PATH"))
 }
 
-/// Returns whether this is anything but a directory and the user may execute it. A pipe passes here; the kernel refuses it.
+/// Returns whether this is anything but a directory and the user may execute it. A pipe passes here; the kernel refuses
+/// it.
 fn is_executable(view: &FilesystemView<'_>, path: &[u8]) -> Result<bool, ExecError> {
     let found = view.resolve(path)?;
     match found.node {

@@ -25,7 +25,8 @@ impl InspectionTarget {
         Some(Self { processor, is_lambda: profile.service == Service::Lambda })
     }
 
-    /// The target that an image declares, started by a container runtime; `None` unless it is Linux on a known processor.
+    /// The target that an image declares, started by a container runtime; `None` unless it is Linux on a known
+    /// processor.
     #[must_use]
     pub fn for_platform(platform: &Platform) -> Option<Self> {
         let processor = Processor::from_architecture(platform.architecture()).filter(|_| platform.os() == "linux")?;

@@ -15,8 +15,8 @@ use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
 use crate::settings::LayerLimits;
 
-/// How many images of one index are inspected. With one declared runtime it is one; without any, each platform that Linux
-/// has on the two processors.
+/// How many images of one index are inspected. With one declared runtime it is one; without any, each platform that
+/// Linux has on the two processors.
 const MAX_INSPECTED: usize = 8;
 
 /// How many images of one index are inspected at the same time.
@@ -168,7 +168,7 @@ async fn complete_stack(
 ) -> (LayerStack, Result<(), String>) {
     let thread = tokio::task::spawn_blocking(move || {
         let is_in_time = || !deadline::is_past(deadline);
-        let result = stack.complete_while_wanted(&limits, &is_in_time).map_err(|error| error.to_string());
+        let result = stack.complete_cancellable(&limits, &is_in_time).map_err(|error| error.to_string());
         (stack, result)
     });
     thread.await.unwrap_or_else(|error| (LayerStack::default(), Err(error.to_string())))

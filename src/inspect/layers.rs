@@ -22,15 +22,16 @@ use crate::oci::{Layer, LayerAccess};
 use crate::registry::{BlobReader, Lookup, Registry, RegistryError};
 use crate::settings::LayerLimits;
 
-/// How often a layer is fetched before its transfer counts as failed. What fails twice is left to the retry of the whole
-/// event.
+/// How often a layer is fetched before its transfer counts as failed. What fails twice is left to the retry of the
+/// whole event.
 const MAX_FETCH_ATTEMPTS: usize = 2;
 
-/// The size of the top layer, in bytes, above which lower layers are fetched at the same time. Most small top layers hold
-/// the program that is looked up, and the layers below need not be read at all.
+/// The size of the top layer, in bytes, above which lower layers are fetched at the same time. Most small top layers
+/// hold the program that is looked up, and the layers below need not be read at all.
 const PREFETCH_THRESHOLD: u64 = 8 * 1024 * 1024;
 
-/// How many times more layers are requested than are read at a time, so that one slow layer does not hold up the others.
+/// How many times more layers are requested than are read at a time, so that one slow layer does not hold up the
+/// others.
 const PREFETCH_FACTOR: usize = 2;
 
 /// How layers are read: shared by all images.

@@ -10,12 +10,12 @@ use crate::launch::predict_launches;
 use crate::oci::ProcessConfig;
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
 
-/// The directories that a container runtime may mount over, whatever the image holds: it always mounts `/proc`, `/sys` and
-/// `/dev` (OCI runtime specification, "Default Filesystems"), and often the other two.
+/// The directories that a container runtime may mount over, whatever the image holds: it always mounts `/proc`, `/sys`
+/// and `/dev` (OCI runtime specification, "Default Filesystems"), and often the other two.
 const RUNTIME_MOUNTS: [&[u8]; 5] = [b"proc", b"sys", b"dev", b"run", b"tmp"];
 
-/// The most look-ups for one image, on all its targets and after each of its layers. A start takes some hundreds; a `PATH`
-/// of a megabyte whose directories are chains of links would take 10,000,000,000.
+/// The most look-ups for one image, on all its targets and after each of its layers. A start takes some hundreds; a
+/// `PATH` of a megabyte whose directories are chains of links would take 10,000,000,000.
 const MAX_LOOKUPS: u64 = 1_000_000;
 
 /// The process of an image, and what its look-ups may cost.
@@ -41,8 +41,8 @@ impl<'a> EntrypointProbe<'a> {
         Self { process, argv, user: User::from_config(&process.user), budget }
     }
 
-    /// Predicts what starts on a target, by these files. `runs_32_bit` is whether the host starts 32-bit programs, if that
-    /// is known.
+    /// Predicts what starts on a target, by these files. `runs_32_bit` is whether the host starts 32-bit programs, if
+    /// that is known.
     pub(super) fn run(&self, files: &dyn FileTree, target: InspectionTarget, runs_32_bit: Option<bool>) -> ProbeResult {
         let files = &BudgetedFiles { files, budget: &self.budget };
         let (mounts, unread_volume) = self.resolve_mounts(files);

@@ -10,8 +10,8 @@ pub(super) struct EnvCommand {
     pub(super) search_path: Option<Vec<u8>>,
 }
 
-/// Parses the arguments of env, including `argv[0]`. Returns `None` if it is not certain what it starts. Only env of coreutils
-/// has `-S`, which splits a string.
+/// Parses the arguments of env, including `argv[0]`. Returns `None` if it is not certain what it starts. Only env of
+/// coreutils has `-S`, which splits a string.
 pub(super) fn parse_env_arguments(argv: &[Vec<u8>], search: Option<&[u8]>, has_split: bool) -> Option<EnvCommand> {
     let mut rest: Vec<Vec<u8>> = argv.get(1..)?.to_vec();
     let mut search = search.map(<[u8]>::to_vec);

@@ -148,8 +148,8 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
     }
 }
 
-/// Returns the directory that `cd` enters, if that is certain. A working directory that the container runtime creates is in
-/// the view only while it is the working directory, so leaving it is not followed.
+/// Returns the directory that `cd` enters, if that is certain. A working directory that the container runtime creates
+/// is in the view only while it is the working directory, so leaving it is not followed.
 fn resolve_cd(view: &FilesystemView<'_>, path: &[u8]) -> Result<Option<Vec<u8>>, ExecError> {
     let Some(directory) = &view.working_directory else { return Ok(None) };
     if view.files.get(directory)?.is_none() {

@@ -54,7 +54,8 @@ pub(super) fn format_message(source: MessageSource, name: &[u8], outcome: &ExecO
     })
 }
 
-/// Returns the message of a shell: `shell_execve` and `shell_exec` of bash, `shellexec` and `exerror` of dash and busybox.
+/// Returns the message of a shell: `shell_execve` and `shell_exec` of bash, `shellexec` and `exerror` of dash and
+/// busybox.
 fn format_shell_message(source: MessageSource, name: &str, path: &str, errno: Errno, is_first: bool) -> Option<String> {
     let has_slash = name.contains('/');
     let exec = if source.is_exec { "exec: " } else { "" };

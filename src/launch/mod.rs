@@ -38,8 +38,8 @@ pub struct Launch {
 /// Predicts the start of `argv` with the image's `PATH` in `search`, and of everything that is certainly started next:
 /// between 1 and [`MAX_LAUNCHES`] launches.
 ///
-/// The last launch fails, is unknown, or starts a program that is not followed. Launches after the first are certain: if
-/// one fails, the container cannot do its work.
+/// The last launch fails, is unknown, or starts a program that is not followed. Launches after the first are certain:
+/// if one fails, the container cannot do its work.
 #[must_use]
 pub fn predict_launches(view: &FilesystemView<'_>, host: Host, argv: &[Vec<u8>], search: Option<&[u8]>) -> Vec<Launch> {
     let start = predict_start(view, host, argv, search);

@@ -1,6 +1,7 @@
 //! Identifies the programs that start another one, by all names that lead to them.
 //!
-//! Their contents are not read. A program with such a name that is a link to a file with another name is not identified.
+//! Their contents are not read. A program with such a name that is a link to a file with another name is not
+//! identified.
 
 use crate::path::split_parent;
 
@@ -45,7 +46,8 @@ pub(super) enum ProgramFamily {
     Unknown,
 }
 
-/// File names of programs. tini (krallin/tini) and gosu have those of their releases; docker-init is Docker's name for tini.
+/// File names of programs. tini (krallin/tini) and gosu have those of their releases; docker-init is Docker's name for
+/// tini.
 const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 8] = [
     (
         LauncherKind::Wrapper(Wrapper::Tini),
@@ -60,8 +62,8 @@ const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 8] = [
     (LauncherKind::Shell, &[b"sh", b"bash", b"dash", b"ash"]),
 ];
 
-/// The least size of a busybox with a shell in bytes; `env` of GNU coreutils has a quarter of it. The size tells them apart
-/// if `env` is a hard link.
+/// The least size of a busybox with a shell in bytes; `env` of GNU coreutils has a quarter of it. The size tells them
+/// apart if `env` is a hard link.
 const MIN_BUSYBOX_SIZE: u64 = 200 * 1024;
 
 /// Identifies a program by `argv[0]`, the `path` that was opened, the `place` that it resolves to, and its size.

@@ -14,10 +14,11 @@ pub(super) struct SearchResult {
     pub(super) is_unambiguous: bool,
 }
 
-/// Predicts the start of a name, or returns `None` if it is not certain. Without a `PATH`, each libc has its own default.
+/// Predicts the start of a name, or returns `None` if it is not certain. Without a `PATH`, each libc has its own
+/// default.
 ///
-/// glibc's `__execvpe_common` in `posix/execvpe.c` and musl's `src/process/execvp.c` try the next directory after ENOENT,
-/// ENOTDIR and EACCES; `shellexec` of dash after any error; bash and busybox take the first executable file.
+/// glibc's `__execvpe_common` in `posix/execvpe.c` and musl's `src/process/execvp.c` try the next directory after
+/// ENOENT, ENOTDIR and EACCES; `shellexec` of dash after any error; bash and busybox take the first executable file.
 pub(super) fn search_program(
     view: &FilesystemView<'_>,
     host: Host,
@@ -60,8 +61,8 @@ pub(super) fn search_program(
     Some(SearchResult { outcome, is_unambiguous })
 }
 
-/// Returns whether an outcome is the same for every caller. Shells and glibc's execvp let a shell interpret a file that the
-/// kernel refuses with ENOEXEC. Only a program for another machine fails in any case.
+/// Returns whether an outcome is the same for every caller. Shells and glibc's execvp let a shell interpret a file that
+/// the kernel refuses with ENOEXEC. Only a program for another machine fails in any case.
 fn is_final(view: &FilesystemView<'_>, outcome: &ExecOutcome) -> bool {
     let ExecOutcome::Fails { errno: Errno::ExecFormat, path, chain } = outcome else { return true };
     let is_elf = |node: &Node| matches!(node, Node::File(_, contents) if contents.is_elf());

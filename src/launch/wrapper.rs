@@ -4,14 +4,15 @@
 
 use super::program_kind::Wrapper;
 
-/// The options that do not affect what is started: letters without and with a value, and long options without and with one.
+/// The options that do not affect what is started: letters without and with a value, and long options without and with
+/// one.
 struct WrapperOptions {
     flags: &'static [u8],
     valued_flags: &'static [u8],
     long_flags: &'static [&'static [u8]],
     long_valued_flags: &'static [&'static [u8]],
-    /// Whether options end at the first operand in every libc. Unless the option string begins with `+`, glibc's getopt(3)
-    /// continues after it, and musl's does not.
+    /// Whether options end at the first operand in every libc. Unless the option string begins with `+`, glibc's
+    /// getopt(3) continues after it, and musl's does not.
     stops_at_operand: bool,
 }
 

@@ -82,8 +82,8 @@ impl Report {
         }
     }
 
-    /// Whether people are notified: of an image that fails, of an unknown result for a declared runtime, and of an invalid
-    /// declaration.
+    /// Whether people are notified: of an image that fails, of an unknown result for a declared runtime, and of an
+    /// invalid declaration.
     #[must_use]
     pub fn needs_notification(&self) -> bool {
         let is_declared = self.intended.as_ref().is_some_and(|intended| !intended.is_empty());

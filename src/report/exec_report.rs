@@ -8,8 +8,8 @@ use crate::launch::Launch;
 use crate::platform::Platform;
 use crate::text::sanitize;
 
-/// The maximum length of what is shown of a command line and of paths. A message holds all of it twice, for each of several
-/// images, and SNS accepts 256 KiB.
+/// The maximum length of what is shown of a command line and of paths. A message holds all of it twice, for each of
+/// several images, and SNS accepts 256 KiB.
 const MAX_ARGS: usize = 16;
 const MAX_ARG_CHARS: usize = 120;
 pub(super) const MAX_CHAIN: usize = 24;

@@ -38,8 +38,8 @@ pub struct Report {
     /// What the images that the verdict depends on start; absent if no program was inspected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exec: Vec<ExecReport>,
-    /// Remarks, for example on a verdict tag that could not be set. Not in the JSON, because they are about this program,
-    /// not about the image.
+    /// Remarks, for example on a verdict tag that could not be set. Not in the JSON, because they are about this
+    /// program, not about the image.
     #[serde(skip)]
     pub remarks: Vec<String>,
     /// The key under which runtimes are declared. Not in the JSON.

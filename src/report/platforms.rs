@@ -21,8 +21,8 @@ pub struct PlatformOverview {
     schema: &'static str,
     /// The image.
     pub image: ImageReport,
-    /// `Fails` if a platform has a mismatch, `Unknown` if the image could not be read, `Ignored` if it is not an image, and
-    /// otherwise `Runs`.
+    /// `Fails` if a platform has a mismatch, `Unknown` if the image could not be read, `Ignored` if it is not an image,
+    /// and otherwise `Runs`.
     pub verdict: Verdict,
     /// Why there are no platforms, if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -74,8 +74,8 @@ impl ProgramReport {
         Self { outcome: ProgramOutcome::NotInspected, ..Self::unknown(reason) }
     }
 
-    /// Whether the program is built for the declared platform; `None` if that is unknown. Headers of programs do not name
-    /// variants of an architecture.
+    /// Whether the program is built for the declared platform; `None` if that is unknown. Headers of programs do not
+    /// name variants of an architecture.
     pub(super) fn matches_platform(&self, declared: &Platform) -> Option<bool> {
         let (_, architecture) = self.platform.as_deref()?.split_once('/')?;
         // Some hosts of an architecture start its 32-bit programs.

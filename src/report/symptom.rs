@@ -42,8 +42,8 @@ pub(super) fn expected_symptom(
     }
 }
 
-/// The message about a program that does not start. Lambda has its own messages for the entrypoint, of which only the one
-/// for ENOEXEC is documented.
+/// The message about a program that does not start. Lambda has its own messages for the entrypoint, of which only the
+/// one for ENOEXEC is documented.
 fn failed_program_symptom(program: &FailedProgram, service: Service) -> Option<String> {
     let message = program.message.clone()?;
     match service {

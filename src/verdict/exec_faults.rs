@@ -51,8 +51,8 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
     Some(Fault { code, platform: Some(platform.clone()), evidence, failed_program: Some(Box::new(failed_program)) })
 }
 
-/// Whether an image that only carries data may have this fault. Such images have a command because an image must have one,
-/// and it names nothing, or a file that is not a program.
+/// Whether an image that only carries data may have this fault. Such images have a command because an image must have
+/// one, and it names nothing, or a file that is not a program.
 pub(super) fn may_be_data_image(fault: &Fault) -> bool {
     let Some(cause) = fault.failed_program.as_ref().map(|program| &program.cause) else { return false };
     let is_data = matches!(cause.defect, Defect::Format(FileFormat::NoShebang | FileFormat::Wasm | FileFormat::Other));

@@ -1,5 +1,5 @@
-//! What can be wrong with an image, and the one table of fault codes: README, SARIF rules, HTML page and Slack card take
-//! their texts and links from it.
+//! What can be wrong with an image, and the one table of fault codes: README, SARIF rules, HTML page and Slack card
+//! take their texts and links from it.
 
 use serde::{Serialize, Serializer};
 
@@ -7,8 +7,8 @@ use crate::exec::StartFailure;
 use crate::oci::BuildHint;
 use crate::platform::Platform;
 
-/// What the documentation says about a fault code. The texts are Markdown, in lower case and without a full stop, except
-/// the fix, which is whole sentences.
+/// What the documentation says about a fault code. The texts are Markdown, in lower case and without a full stop,
+/// except the fix, which is whole sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultInfo {
     /// The stable name, which metrics, filters and documents use. It is also the anchor in the documentation.
@@ -165,8 +165,8 @@ impl FaultCode {
         format!("{docs_url}#{}", self.as_str())
     }
 
-    /// Whether the fault is in the image's own entrypoint and command, which a task definition, a service or a function may
-    /// override.
+    /// Whether the fault is in the image's own entrypoint and command, which a task definition, a service or a function
+    /// may override.
     #[must_use]
     pub fn is_exec(self) -> bool {
         self.as_str().starts_with("exec-")

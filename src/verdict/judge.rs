@@ -11,8 +11,8 @@ use crate::oci::{Image, ImageContent, IndexEntry, PlatformImage};
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime};
 
-/// How many entries of an index that contradict themselves are reported: one build made them all, and one remedy fixes them
-/// all.
+/// How many entries of an index that contradict themselves are reported: one build made them all, and one remedy fixes
+/// them all.
 const MAX_PLATFORM_FINDINGS: usize = 8;
 
 /// Judges an image, and the inspections of its programs, by its intent.
@@ -42,8 +42,8 @@ pub fn judge_unread(intent: &Intent, reason: &str) -> Judgement {
     judge(intent, &image, &[])
 }
 
-/// The runtimes to judge by: the declared ones, unless the tag names one architecture, as tags do that are pushed beside an
-/// index, and the image suits the same services there.
+/// The runtimes to judge by: the declared ones, unless the tag names one architecture, as tags do that are pushed
+/// beside an index, and the image suits the same services there.
 fn resolve_intended(intent: &Intent, image: &Image) -> Vec<DeclaredRuntime> {
     let by_tag = |runtime| DeclaredRuntime { runtime, declared_by: DeclarationSource::ImageTag };
     match intent.architecture_hint {

@@ -26,7 +26,8 @@ impl Finding {
         match (runtime.compatibility_with(platform), &single.config_error) {
             (Compatibility::Compatible, _) => self.check_program(single, platform, inspection),
             (Compatibility::WrongOs, _) => self.add_fault(FaultCode::WrongOs, Some(platform), built_for()),
-            // A single image is started whatever platform it declares. If its program starts, the declaration is the fault.
+            // A single image is started whatever platform it declares. If its program starts, the declaration is the
+            // fault.
             (Compatibility::WrongArchitecture | Compatibility::Unknown(_), _) if starts == Some(true) && is_other => {
                 let evidence =
                     format!("the declared platform is {platform}, but its programs are for {}", runtime.platform());
@@ -81,8 +82,8 @@ impl Finding {
         }
     }
 
-    /// Checks for layer formats that the service rejects. If that depends on a version that is not declared, the result is
-    /// unknown.
+    /// Checks for layer formats that the service rejects. If that depends on a version that is not declared, the result
+    /// is unknown.
     fn check_layer_formats(&mut self, runtime: Runtime, platform: &Platform, single: &PlatformImage) {
         let has = |compression| single.layers.iter().any(|layer| layer.compression == compression);
         match (runtime.profile().service, single.family) {
@@ -157,8 +158,8 @@ impl Finding {
                 self.check_program(single, &entry.platform, inspection);
             }
         }
-        // Only one of two platforms with the same layers can start, and which one is unknown. If both are intended, one of
-        // them certainly fails.
+        // Only one of two platforms with the same layers can start, and which one is unknown. If both are intended, one
+        // of them certainly fails.
         self.check_identical_layers(entry, entries, inspection, |other| {
             intended.iter().any(|runtime| runtime.compatibility_with(other) == Compatibility::Compatible)
         });
@@ -178,8 +179,8 @@ impl Finding {
         }
     }
 
-    /// Checks for another architecture of the same index with the same layers: a fault if `is_certain`, otherwise unknown.
-    /// An entry whose program was inspected is not checked, because its result is known.
+    /// Checks for another architecture of the same index with the same layers: a fault if `is_certain`, otherwise
+    /// unknown. An entry whose program was inspected is not checked, because its result is known.
     pub(super) fn check_identical_layers(
         &mut self,
         entry: &IndexEntry,
@@ -206,8 +207,8 @@ fn program_fault(single: &PlatformImage, platform: &Platform, inspection: Option
     detect_exec_fault(inspection?, platform, &single.process.build_hints)
 }
 
-/// Whether two entries of an index declare different architectures, but have the same layers. Images without a command are
-/// exempt: nothing is started, and an image that only carries data may be the same for all platforms.
+/// Whether two entries of an index declare different architectures, but have the same layers. Images without a command
+/// are exempt: nothing is started, and an image that only carries data may be the same for all platforms.
 fn have_identical_layers(a: &IndexEntry, b: &IndexEntry) -> bool {
     let (one, other) = (a.platform.architecture(), b.platform.architecture());
     let differ = a.platform.is_known()

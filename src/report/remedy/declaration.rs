@@ -5,8 +5,8 @@ use crate::report::model::{Remedy, ReportContext};
 use crate::runtime::{Runtime, Service};
 use crate::verdict::{Fault, FindingSubject, Judgement};
 
-/// Replaces each unknown word of a declaration by the nearest runtime. If several are equally near, there is one remedy for
-/// each.
+/// Replaces each unknown word of a declaration by the nearest runtime. If several are equally near, there is one remedy
+/// for each.
 pub(super) fn declaration_remedies(
     invalid: &InvalidDeclaration,
     judgement: &Judgement,

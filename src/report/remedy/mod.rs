@@ -12,8 +12,8 @@ use crate::oci::{Image, ImageContent};
 use crate::runtime::{Compatibility, Runtime};
 use crate::verdict::{Fault, FaultCode, Finding, FindingSubject, Judgement};
 
-/// The most platforms in a command: more than images are built for in practice, and few enough for a message, which holds
-/// them several times.
+/// The most platforms in a command: more than images are built for in practice, and few enough for a message, which
+/// holds them several times.
 const MAX_PLATFORMS: usize = 32;
 
 /// What fixes a fault, the most likely remedy first.
@@ -84,8 +84,8 @@ fn intended_runtimes(judgement: &Judgement) -> Vec<Runtime> {
     judgement.intended.iter().map(|declared| declared.runtime).collect()
 }
 
-/// The remedy if no single image can suit every declared runtime: one service does not accept an index, and another runtime
-/// needs another platform.
+/// The remedy if no single image can suit every declared runtime: one service does not accept an index, and another
+/// runtime needs another platform.
 fn separate_images_remedy(judgement: &Judgement) -> Option<Vec<Remedy>> {
     let runtimes = intended_runtimes(judgement);
     let single = runtimes.iter().find(|runtime| !runtime.profile().service.accepts_index())?;
@@ -134,8 +134,8 @@ fn build_remedy(runtime: Runtime, platforms: &[String], uri: &str) -> Remedy {
     Remedy::with_command(format!("Build it for {}", runtime.platform()), command)
 }
 
-/// The flags that keep a build from attaching attestations, for services that do not accept an index: attestations turn a
-/// single image into an index.
+/// The flags that keep a build from attaching attestations, for services that do not accept an index: attestations turn
+/// a single image into an index.
 fn attestation_flags(runtimes: &[Runtime]) -> &'static str {
     let accept_index = runtimes.iter().all(|runtime| runtime.profile().service.accepts_index());
     if accept_index { "" } else { " --provenance=false --sbom=false" }
