@@ -1,7 +1,5 @@
-//! Identifies the programs that start another one, by all names that lead to them.
-//!
-//! Their contents are not read. A program with such a name that is a link to a file with another name is not
-//! identified.
+//! Identifies programs that start another one, by their names. Contents are not read, so a link with such a name to a
+//! file with another name is not identified.
 
 use crate::path::split_parent;
 
@@ -36,7 +34,7 @@ impl Wrapper {
     }
 }
 
-/// The project that a program comes from, if that makes a difference.
+/// The project that a program comes from, if it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProgramFamily {
     Coreutils,
@@ -46,8 +44,8 @@ pub(super) enum ProgramFamily {
     Unknown,
 }
 
-/// File names of programs. tini (krallin/tini) and gosu have those of their releases; docker-init is Docker's name for
-/// tini.
+/// File names of programs, including those of tini's (krallin/tini) and gosu's releases. docker-init is Docker's name
+/// for tini.
 const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 8] = [
     (
         LauncherKind::Wrapper(Wrapper::Tini),
@@ -62,18 +60,18 @@ const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 8] = [
     (LauncherKind::Shell, &[b"sh", b"bash", b"dash", b"ash"]),
 ];
 
-/// The least size of a busybox with a shell in bytes; `env` of GNU coreutils has a quarter of it. The size tells them
-/// apart if `env` is a hard link.
+/// The minimum size of a busybox with a shell in bytes. `env` of GNU coreutils has a quarter of it, so the size tells
+/// them apart if `env` is a hard link.
 const MIN_BUSYBOX_SIZE: u64 = 200 * 1024;
 
-/// Identifies a program by `argv[0]`, the `path` that was opened, the `place` that it resolves to, and its size.
+/// Identifies a program by `argv[0]`, the opened `path`, the path that it resolves to, and its size.
 pub(super) fn identify_program(
     argv0: &[u8],
     path: &[u8],
-    place: &[u8],
+    resolved: &[u8],
     size: u64,
 ) -> Option<(LauncherKind, ProgramFamily)> {
-    let [called, opened, file] = [argv0, path, place].map(|path| split_parent(path).1);
+    let [called, opened, file] = [argv0, path, resolved].map(|path| split_parent(path).1);
     let kind = kind_by_name(called)?;
     let is_same = |name: &[u8]| kind_by_name(name) == Some(kind);
     let family = match (kind, file) {
@@ -92,14 +90,14 @@ fn kind_by_name(name: &[u8]) -> Option<LauncherKind> {
     PROGRAM_NAMES.iter().find(|(_, names)| names.contains(&name)).map(|(kind, _)| *kind)
 }
 
-/// Names for which no busybox has an applet, or only one that needs a link of that name: `include/applets.src.h`.
+/// Names for which busybox has no applet, or only one that needs a link of that name: `include/applets.src.h`.
 const NEVER_APPLETS: [&[u8]; 13] = [
     b"bash", b"python", b"python2", b"python3", b"node", b"nodejs", b"ruby", b"perl", b"php", b"java", b"deno", b"bun",
     b"pwsh",
 ];
 
 impl ProgramFamily {
-    /// Returns whether a name without a slash certainly runs a file. busybox may run an applet instead.
+    /// Returns whether a name without a slash certainly runs a file. Busybox may run an applet instead.
     pub(super) fn always_runs_file(self, name: &[u8]) -> bool {
         !matches!(self, Self::Busybox | Self::Unknown) || NEVER_APPLETS.contains(&name) || name.contains(&b'\r')
     }
