@@ -42,7 +42,6 @@ pub(crate) fn pop_component(path: &mut Vec<u8>) {
     path.truncate(split_parent(path).0.len());
 }
 
-/// Appends a component.
 pub(crate) fn push_component(path: &mut Vec<u8>, component: &[u8]) {
     if !path.is_empty() {
         path.push(b'/');

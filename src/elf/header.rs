@@ -44,7 +44,6 @@ impl Class {
         }
     }
 
-    /// Returns the size of the ELF header in bytes.
     pub(crate) fn header_size(self) -> usize {
         if self == Self::Bits32 { 52 } else { 64 }
     }

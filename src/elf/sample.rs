@@ -23,7 +23,6 @@ pub(crate) fn program(machine: u16, loader: &str) -> Vec<u8> {
     bytes
 }
 
-/// Overwrites bytes at an offset.
 pub(crate) fn set(bytes: &mut [u8], at: usize, value: &[u8]) {
     bytes[at..at + value.len()].copy_from_slice(value);
 }

@@ -39,6 +39,7 @@ impl FileFormat {
     /// Detects the format of a file that this host does not start.
     pub(super) fn detect(host: Host, contents: &FileContents) -> Self {
         let head = contents.head();
+        let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
         match head {
             _ if contents.size == 0 => Self::Empty,
             _ if contents.is_elf() => Self::detect_elf(host, head),
@@ -47,7 +48,7 @@ impl FileFormat {
             [0, b'a', b's', b'm', ..] => Self::Wasm,
             [b'M', b'Z', ..] => Self::Pe,
             _ if is_mach_o(head) => Self::MachO,
-            _ if has_misplaced_shebang(head) => Self::MisplacedShebang,
+            _ if text.trim_ascii_start().starts_with(b"#!") => Self::MisplacedShebang,
             _ if head.contains(&0) => Self::Other,
             _ => Self::NoShebang,
         }
@@ -79,11 +80,6 @@ fn is_mach_o(head: &[u8]) -> bool {
         }
         _ => false,
     }
-}
-
-fn has_misplaced_shebang(head: &[u8]) -> bool {
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    text.trim_ascii_start().starts_with(b"#!")
 }
 
 #[cfg(test)]

@@ -24,7 +24,6 @@ impl LayerCache {
         Self { max_bytes, layers: Mutex::default(), in_progress: Mutex::default() }
     }
 
-    /// Returns a layer if it is cached.
     pub(super) fn get(&self, digest: &Digest) -> Option<Arc<LayerChangeset>> {
         let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
         let index = layers.iter().position(|(known, _)| known == digest)?;

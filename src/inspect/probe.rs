@@ -26,7 +26,6 @@ pub(super) struct EntrypointProbe<'a> {
     budget: LookupBudget,
 }
 
-/// The result of a probe.
 pub(super) enum ProbeResult {
     /// An outcome that no lower layer can change.
     Settled(InspectionOutcome),

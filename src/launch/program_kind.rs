@@ -22,7 +22,6 @@ pub(super) enum Wrapper {
 }
 
 impl Wrapper {
-    /// Returns the name of the project.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Tini => "tini",
@@ -133,10 +132,9 @@ mod tests {
 
     #[test]
     fn busybox_may_run_an_applet() {
-        assert!(
-            ProgramFamily::Busybox.always_runs_file(b"python3") && ProgramFamily::Unknown.always_runs_file(b"sh\r")
-        );
-        assert!(!ProgramFamily::Busybox.always_runs_file(b"true") && !ProgramFamily::Unknown.always_runs_file(b"app"));
-        assert!(ProgramFamily::Dash.always_runs_file(b"app") && ProgramFamily::Coreutils.always_runs_file(b"true"));
+        use ProgramFamily::{Busybox, Coreutils, Dash, Unknown};
+        assert!(Busybox.always_runs_file(b"python3") && Unknown.always_runs_file(b"sh\r"));
+        assert!(!Busybox.always_runs_file(b"true") && !Unknown.always_runs_file(b"app"));
+        assert!(Dash.always_runs_file(b"app") && Coreutils.always_runs_file(b"true"));
     }
 }

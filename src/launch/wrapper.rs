@@ -14,7 +14,6 @@ struct WrapperOptions {
     stops_at_operand: bool,
 }
 
-/// A wrapper without options.
 const NO_OPTIONS: WrapperOptions =
     WrapperOptions { flags: b"", valued_flags: b"", long_flags: &[], long_valued_flags: &[], stops_at_operand: false };
 

@@ -73,7 +73,6 @@ impl ExecReport {
         report
     }
 
-    /// Adds the next launch.
     fn add_launch(&mut self, launch: &Launch) {
         let text = |path: &Vec<u8>| sanitize(&String::from_utf8_lossy(path), MAX_ARG_CHARS);
         let chain = match &launch.start.outcome {

@@ -81,10 +81,8 @@ impl PlatformOverview {
     #[must_use]
     pub fn lines(&self) -> Vec<StyledLine> {
         let mismatches = self.platforms.iter().filter(|platform| platform.agrees == Some(false)).count();
-        let count = match self.platforms.len() {
-            1 => "1 platform".to_owned(),
-            count => format!("{count} platforms"),
-        };
+        let plural = if self.platforms.len() == 1 { "" } else { "s" };
+        let count = format!("{} platform{plural}", self.platforms.len());
         let summary = match (&self.reason, mismatches) {
             (Some(reason), _) => reason.clone(),
             (None, 0) => count,
@@ -185,16 +183,8 @@ mod tests {
 
     #[test]
     fn size_has_one_decimal_and_a_unit() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (999_949, "999.9 kB"),
-            (999_950, "1.0 MB"),
-            (52_428_800, "52.4 MB"),
-            (u64::MAX, "18446.7 PB"),
-        ] {
-            assert_eq!(format_size(bytes), text);
-        }
+        let bytes = [0, 999, 1000, 999_949, 999_950, 52_428_800, u64::MAX];
+        let texts = ["0 B", "999 B", "1.0 kB", "999.9 kB", "1.0 MB", "52.4 MB", "18446.7 PB"];
+        assert_eq!(bytes.map(format_size), texts);
     }
 }

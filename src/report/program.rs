@@ -83,7 +83,6 @@ impl ProgramReport {
         (!declared.architecture().is_empty() && !is_32_bit).then(|| declared.architecture() == architecture)
     }
 
-    /// Describes the program for a table.
     pub(super) fn describe(&self) -> String {
         let reason = self.reason.as_deref().unwrap_or_default();
         match self.outcome {

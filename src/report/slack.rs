@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::model::{FaultReport, Remedy, Report};
+use super::model::{Remedy, Report};
 use super::text::{collect_remarks, collect_steps, format_declared_by, format_headline, verdict_symbol};
 use crate::event::ArrivalKind;
 use crate::verdict::Verdict;
@@ -63,7 +63,10 @@ fn format_description(report: &Report) -> String {
         let title = escape_slack(&runtime.subject.title());
         lines.push(format!("\n{} *{title}*{}", verdict_symbol(runtime.verdict), format_declared_by(report, runtime)));
         for fault in &runtime.faults {
-            lines.push(format!("{} {}", format_code(fault, report.docs_url.as_deref()), escape_slack(&fault.evidence)));
+            let name = fault.code.as_str();
+            let docs_link = |url: &String| slack_link(&fault.code.docs_link(url), name);
+            let code = report.docs_url.as_ref().map_or_else(|| format!("`{name}`"), docs_link);
+            lines.push(format!("{code} {}", escape_slack(&fault.evidence)));
             if let Some(symptom) = &fault.symptom {
                 lines.push(format!("expected error: `{}`", escape_slack_code(symptom)));
             }
@@ -77,12 +80,6 @@ fn format_description(report: &Report) -> String {
     }
     lines.extend(collect_remarks(report).iter().map(|remark| format!("\n_{}_", escape_slack(remark))));
     lines.join("\n")
-}
-
-/// Formats the code of a fault, as a link to its documentation if the URL is known.
-fn format_code(fault: &FaultReport, docs_url: Option<&str>) -> String {
-    let code = fault.code.as_str();
-    docs_url.map_or_else(|| format!("`{code}`"), |url| slack_link(&fault.code.docs_link(url), code))
 }
 
 fn arrival_verb(report: &Report) -> &'static str {

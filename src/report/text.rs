@@ -130,7 +130,6 @@ pub(super) fn collect_steps(report: &Report) -> Vec<&Remedy> {
 pub const OVERRIDE_NOTE: &str = "This is what the image's own entrypoint and command do. A task definition, a service or a \
                                  function may override them.";
 
-/// Collects the remarks below a report.
 pub(super) fn collect_remarks(report: &Report) -> Vec<String> {
     let mut remarks: Vec<String> = report.exec.iter().filter_map(|exec| describe_unknown_start(report, exec)).collect();
     remarks.dedup();

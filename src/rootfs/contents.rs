@@ -66,14 +66,12 @@ impl FileContents {
         self.head().starts_with(b"#!")
     }
 
-    /// Returns the size of the retained bytes in memory.
     pub(crate) fn heap_size(&self) -> usize {
         let range_size = |(_, bytes): &(u64, Vec<u8>)| size_of::<(u64, Vec<u8>)>() + bytes.len();
         let ranges = |kept: &KeptBytes| kept.ranges.iter().map(range_size).sum::<usize>();
         self.kept_bytes.as_ref().map_or(0, |kept| size_of::<KeptBytes>() + kept.head.len() + ranges(kept))
     }
 
-    /// Reads a range of the file.
     pub(crate) fn read_range(&self, range: FileRange) -> RangeContents {
         self.kept_bytes.as_deref().unwrap_or(&KeptBytes::default()).read_range(self.size, range)
     }

@@ -39,7 +39,6 @@ impl Permissions {
 }
 
 impl Node {
-    /// Returns the heap memory of the node in bytes.
     pub(crate) fn heap_size(&self) -> usize {
         match self {
             Self::File(_, contents) => contents.heap_size(),

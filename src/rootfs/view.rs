@@ -95,7 +95,6 @@ impl<'a> FilesystemView<'a> {
         Ok(ResolvedPath { path: resolved, node })
     }
 
-    /// Returns whether the user may execute the file at a resolved path.
     pub(crate) fn may_execute(&self, path: &[u8], file: Permissions) -> Result<bool, ExecError> {
         let may = self.user.may_execute(file);
         may.ok_or_else(|| UnknownReason::UserPermission(to_absolute(path)).into())

@@ -33,11 +33,11 @@ const BUILTINS: &str = ". : [ ]] alias bg bind break builtin caller cd chdir com
 
 /// Returns whether a word is reserved. The empty word counts too: it never names a program.
 fn is_reserved(word: &[u8]) -> bool {
-    word.is_empty() || RESERVED_WORDS.split(' ').any(|reserved| reserved.as_bytes() == word)
+    word.is_empty() || is_listed(word, RESERVED_WORDS)
 }
 
-fn is_builtin(word: &[u8]) -> bool {
-    BUILTINS.split(' ').any(|builtin| builtin.as_bytes() == word)
+fn is_listed(word: &[u8], list: &str) -> bool {
+    list.split(' ').any(|listed| listed.as_bytes() == word)
 }
 
 /// Returns the command that a string with these arguments starts first, or `None` if that is not certain. With
@@ -84,7 +84,7 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
                 rest = after;
                 break (word.literal.clone().filter(|name| !name.starts_with(b"-"))?, true);
             }
-            name if is_reserved(name) || is_builtin(name) => return None,
+            name if is_reserved(name) || is_listed(name, BUILTINS) => return None,
             name => break (name.to_vec(), false),
         }
     };

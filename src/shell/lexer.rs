@@ -8,9 +8,7 @@ use super::options::is_variable_name;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ShellToken {
     Word(ShellWord),
-    /// `&&`.
     And,
-    /// `;`.
     Semicolon,
     /// `>` or `>>` before the name of a file, or `>&` before the number of a stream.
     Redirection {
@@ -18,7 +16,6 @@ pub(super) enum ShellToken {
     },
 }
 
-/// A word of a command.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ShellWord {
     /// The value, unless the word contains an expansion.

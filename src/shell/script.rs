@@ -211,18 +211,18 @@ mod tests {
         let comments = "# long\n".repeat(MAX_SCRIPT_BYTES / 7 + 1);
         let longest = format!("#{}\n", "x".repeat(MAX_LINE_BYTES - 1));
         assert!(execs_arguments(&format!("#!/bin/sh\n{longest}exec \"$@\""), 4096));
-        for script in [
-            "exec \"$@\"\n",
-            "#!/usr/bin/python3\nexec \"$@\"\n",
-            "#!/bin/sh\r\nexec \"$@\"\n",
-            "#!/usr/bin/env -S bash -e\nexec \"$@\"\n",
-            "#!\nexec \"$@\"\n",
-            "#!/bin/sh\n",
+        for lines in [
             "",
-            "#!/bin/sh",
-            &format!("#!/bin/sh\n{comments}exec \"$@\""),
-            &format!("#!/bin/sh\n#{longest}exec \"$@\""),
+            "#!/usr/bin/python3\n",
+            "#!/bin/sh\r\n",
+            "#!/usr/bin/env -S bash -e\n",
+            "#!\n",
+            &format!("#!/bin/sh\n{comments}"),
+            &format!("#!/bin/sh\n#{longest}"),
         ] {
+            assert!(!execs_arguments(&format!("{lines}exec \"$@\"\n"), 4096), "{lines}");
+        }
+        for script in ["", "#!/bin/sh", "#!/bin/sh\n"] {
             assert!(!execs_arguments(script, 4096), "{script}");
         }
     }

@@ -113,7 +113,6 @@ struct FailedFile<'a> {
 }
 
 impl FailedFile<'_> {
-    /// Describes what is wrong with the file.
     fn describe_defect(&self, defect: &Defect) -> String {
         let (path, file) = (&self.path, self.describe_path());
         let description = match defect {
@@ -165,7 +164,6 @@ impl FailedFile<'_> {
         }
     }
 
-    /// Describes the format of the file.
     fn describe_format(&self, format: FileFormat) -> String {
         let kind = if self.role == FileRole::Loader { "a loader" } else { "a program" };
         let text = match format {

@@ -73,7 +73,6 @@ fn resolve_intended(intent: &Intent, image: &Image) -> Vec<DeclaredRuntime> {
     }
 }
 
-/// Judges an image for one of the intended runtimes.
 fn judge_runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspections: &[Inspection]) -> Finding {
     let mut finding = Finding::new(FindingSubject::Runtime(runtime));
     match &image.content {

@@ -17,7 +17,6 @@ impl Finding {
         self.add_fault(FaultCode::AttestationTagged, None, evidence);
     }
 
-    /// Checks a single image against a runtime.
     pub(super) fn check_single(&mut self, runtime: Runtime, single: &PlatformImage, inspection: Option<&Inspection>) {
         let platform = &single.platform;
         let built_for = || format!("the image is built for {platform}, not {}", runtime.platform());
@@ -104,7 +103,6 @@ impl Finding {
         }
     }
 
-    /// Checks an index against one of the intended runtimes.
     pub(super) fn check_index(
         &mut self,
         runtime: Runtime,

@@ -137,7 +137,6 @@ impl<R: Read> TarReader<R> {
         SparseMap::new(&numbers, size, self.data_remaining).map(Some)
     }
 
-    /// Reads the current entry's contents.
     pub(super) fn read_contents(&mut self, entry: &TarEntry) -> Result<FileContents, LayerError> {
         let mut collector = ContentsCollector::default();
         let Some(map) = &entry.sparse_map else {
@@ -195,7 +194,6 @@ impl<R: Read> TarReader<R> {
         Ok(block)
     }
 
-    /// Reads a block of the current entry's data.
     fn read_data_block(&mut self) -> Result<[u8; BLOCK], LayerError> {
         let left = self.data_remaining.checked_sub(BLOCK as u64);
         self.data_remaining = left.ok_or(LayerError::Archive("a sparse map is truncated"))?;

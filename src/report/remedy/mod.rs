@@ -109,7 +109,6 @@ fn required_platforms(runtime: Runtime, judgement: &Judgement, image: Option<&Im
     deduplicate([own].into_iter().chain(intended).chain(present))
 }
 
-/// Returns the Linux platforms that an image declares.
 fn linux_platforms(image: Option<&Image>) -> Vec<String> {
     let platforms = image.map(Image::platforms).unwrap_or_default();
     let known = platforms.into_iter().filter(|platform| platform.is_known() && platform.os() == "linux");
@@ -126,7 +125,6 @@ fn deduplicate(names: impl Iterator<Item = String>) -> Vec<String> {
     unique
 }
 
-/// Suggests building the image for the runtime.
 fn build_remedy(runtime: Runtime, platforms: &[String], uri: &str) -> Remedy {
     let flags = attestation_flags(&[runtime]);
     let command = format!("docker buildx build --platform {}{flags} --tag {uri} --push .", platforms.join(","));
