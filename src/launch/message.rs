@@ -76,9 +76,9 @@ fn format_shell_message(source: MessageSource, name: &str, path: &str, errno: Er
 pub(super) fn to_gosu_message(start: StartPrediction) -> StartPrediction {
     let StartPrediction { outcome, message } = start;
     let message = match &outcome {
-        ExecOutcome::Fails { errno, .. } => message.map(|message| match message.starts_with("exec: \"") {
-            true => format!("error: {message}"),
-            false => format!("error: exec failed: {}", errno.message()),
+        ExecOutcome::Fails { errno, .. } => message.map(|message| {
+            let is_lookup = message.starts_with("exec: \"");
+            if is_lookup { format!("error: {message}") } else { format!("error: exec failed: {}", errno.message()) }
         }),
         _ => None,
     };

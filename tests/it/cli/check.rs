@@ -46,7 +46,7 @@ fn images_that_run_fail_and_are_unknown() {
               platform  linux/arm64
 
             ✗ App Runner
-              wrong-architecture: the image is made for linux/arm64, not linux/amd64
+              wrong-architecture: the image is built for linux/arm64, not linux/amd64
               expected error: exec /app: exec format error
 
             What to do

@@ -50,7 +50,7 @@ fn two_images_one_failing() {
               platform  linux/arm64
 
             ✗ App Runner
-              wrong-architecture: the image is made for linux/arm64, not linux/amd64
+              wrong-architecture: the image is built for linux/arm64, not linux/amd64
               expected error: exec /app: exec format error
 
             What to do
@@ -179,7 +179,7 @@ fn coloured_output() {
         ␛[2m  platform  ␛[0mlinux/arm64
 
         ␛[1m␛[31m✗␛[0m ␛[1mApp Runner␛[0m
-          ␛[31mwrong-architecture:␛[0m the image is made for linux/arm64, not linux/amd64
+          ␛[31mwrong-architecture:␛[0m the image is built for linux/arm64, not linux/amd64
         ␛[2m  expected error: ␛[0mexec /app: exec format error
 
         ␛[1mWhat to do␛[0m
