@@ -1,8 +1,8 @@
-//! The error numbers with which execve(2) can refuse to start a program.
+//! The errors that execve(2) returns for a program that it does not start.
 
 use std::fmt;
 
-/// An error number of the kernel.
+/// A kernel error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Errno {
     /// A file does not exist, or a symbolic link is dangling.
@@ -11,13 +11,13 @@ pub enum Errno {
     InputOutput,
     /// The kernel has no handler for this file format.
     ExecFormat,
-    /// The file is not executable or not regular, or a directory may not be searched.
+    /// The file is not executable or not a regular file, or a directory may not be searched.
     Access,
     /// A component of the path is not a directory.
     NotDirectory,
     /// An offset is larger than any file can be.
     Invalid,
-    /// A component is longer than 255 bytes, or the path longer than 4,095.
+    /// A path component is longer than 255 bytes, or the path is longer than 4,095.
     NameTooLong,
     /// More than 40 symbolic links, or more than five nested script interpreters.
     Loop,
@@ -25,8 +25,9 @@ pub enum Errno {
     LibraryBad,
 }
 
-/// Names and numbers of `include/uapi/asm-generic/errno-base.h` and `errno.h`, the same on amd64 and arm64; messages of
-/// Go's package `syscall`, because container runtimes are written in Go. glibc and musl capitalize them.
+/// Names and numbers from `include/uapi/asm-generic/errno-base.h` and `errno.h`, which are the same on amd64 and arm64,
+/// and messages from Go's package `syscall`, because container runtimes are written in Go. glibc and musl capitalize
+/// them.
 const TABLE: [(Errno, &str, i32, &str); 9] = [
     (Errno::NoEntry, "ENOENT", 2, "no such file or directory"),
     (Errno::InputOutput, "EIO", 5, "input/output error"),
@@ -40,27 +41,22 @@ const TABLE: [(Errno, &str, i32, &str); 9] = [
 ];
 
 impl Errno {
-    fn table_entry(self) -> (&'static str, i32, &'static str) {
-        let (_, name, number, message) = TABLE[self as usize];
-        (name, number, message)
-    }
-
     /// Returns the C name, for example `ENOENT`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.table_entry().0
+        TABLE[self as usize].1
     }
 
     /// Returns the number on Linux.
     #[must_use]
     pub fn number(self) -> i32 {
-        self.table_entry().1
+        TABLE[self as usize].2
     }
 
     /// Returns the message that Go programs print.
     #[must_use]
     pub fn message(self) -> &'static str {
-        self.table_entry().2
+        TABLE[self as usize].3
     }
 
     /// Returns the error with this number, if execve(2) can return it.
@@ -83,13 +79,13 @@ mod tests {
     #[test]
     fn table_agrees_with_variants_and_system_messages() {
         for (index, (errno, name, number, message)) in TABLE.into_iter().enumerate() {
-            assert_eq!(errno as usize, index, "the table has the order of the variants");
+            assert_eq!(errno as usize, index, "table and variants have the same order");
             assert_eq!((errno.name(), errno.number(), errno.message()), (name, number, message));
             assert_eq!(Errno::from_number(number), Some(errno));
             let system = std::io::Error::from_raw_os_error(number).to_string().to_lowercase();
             assert!(system.starts_with(message), "{system}");
         }
-        assert_eq!(Errno::LibraryBad as usize, TABLE.len() - 1, "the last variant has the last row");
+        assert_eq!(Errno::LibraryBad as usize, TABLE.len() - 1, "every variant has a row");
         assert_eq!(Errno::from_number(0), None);
     }
 }

@@ -1,18 +1,16 @@
-//! Operations on paths as bytes. They work on the text alone and never follow symbolic links.
+//! Lexical operations on byte paths. Symbolic links are never followed.
 
 use std::borrow::Cow;
 
 use crate::settings::{LayerLimits, LimitExceeded};
 
-/// The longest path, with its final NUL: `PATH_MAX` in `include/uapi/linux/limits.h`.
+/// The maximum length of a path including its final NUL: `PATH_MAX` in `include/uapi/linux/limits.h`.
 pub(crate) const PATH_MAX: usize = 4096;
 
-/// Converts an archive's name to a path from the root: without leading, doubled or trailing slashes, `.` removed, and
-/// `..` resolved in the text, which never leads above the root. That is `filepath.Clean` of the name after a slash, as
-/// in containerd (`applyNaive` in `pkg/archive/tar.go`) and umoci (`UnpackEntry`).
-///
-/// # Errors
-/// The name is longer or deeper than the limits. It is not processed further.
+/// Converts the name of an archive entry to a path relative to the root: without leading, doubled or trailing slashes,
+/// `.` removed, and `..` resolved lexically, never above the root. This is `filepath.Clean("/" + name)`, as in
+/// containerd (`applyNaive` in `pkg/archive/tar.go`) and umoci (`UnpackEntry`). Fails if the name is longer or deeper
+/// than the limits.
 pub(crate) fn clean_archive_path(name: &[u8], limits: &LayerLimits) -> Result<Vec<u8>, LimitExceeded> {
     if name.len() > limits.path {
         return Err(LimitExceeded::Path(limits.path));
@@ -44,7 +42,6 @@ pub(crate) fn pop_component(path: &mut Vec<u8>) {
     path.truncate(split_parent(path).0.len());
 }
 
-/// Appends a component.
 pub(crate) fn push_component(path: &mut Vec<u8>, component: &[u8]) {
     if !path.is_empty() {
         path.push(b'/');
@@ -57,12 +54,12 @@ pub(crate) fn split_parent(path: &[u8]) -> (&[u8], &[u8]) {
     path.iter().rposition(|byte| *byte == b'/').map_or((&[], path), |slash| (&path[..slash], &path[slash + 1..]))
 }
 
-/// Adds the leading slash that a [`Rootfs`](crate::rootfs::Rootfs) leaves out.
+/// Adds the leading slash that paths in a [`Rootfs`](crate::rootfs::Rootfs) lack.
 pub(crate) fn to_absolute(path: &[u8]) -> Vec<u8> {
     [b"/", path].concat()
 }
 
-/// Converts a path to text for a message.
+/// Returns a path as text for a message.
 pub(crate) fn display_path(path: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(path)
 }

@@ -1,9 +1,9 @@
 //! The fields of an ELF header as the kernel reads them (`include/uapi/linux/elf.h`, `load_elf_binary` in
-//! `fs/binfmt_elf.c`): little endian, and in the class of the machine whatever `e_ident` declares.
+//! `fs/binfmt_elf.c`): little endian, and in the class that the machine implies, whatever `e_ident` declares.
 
 use super::ident::{EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, MAGIC};
 
-/// The layout of the headers.
+/// The width of the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     Bits32,
@@ -15,8 +15,7 @@ const PT_INTERP: u64 = 3;
 /// `load_elf_phdrs` accepts at most 64 KiB of program headers.
 const MAX_PROGRAM_HEADERS_BYTES: u64 = 65536;
 
-/// The fields that the kernel reads from a program's header. Bytes after the end of the file count as zeros, as in
-/// `bprm->buf`.
+/// The fields that the kernel reads from an ELF header. Bytes past the end of the file are zero, as in `bprm->buf`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ElfHeader {
     pub(crate) class: Class,
@@ -45,7 +44,6 @@ impl Class {
         }
     }
 
-    /// Returns the size of the ELF header in bytes.
     pub(crate) fn header_size(self) -> usize {
         if self == Self::Bits32 { 52 } else { 64 }
     }
@@ -54,7 +52,7 @@ impl Class {
         if self == Self::Bits32 { 32 } else { 56 }
     }
 
-    /// Reads a field, given by offset and width in the 32-bit and in the 64-bit layout.
+    /// Reads the field with this offset and width in the 32-bit (`narrow`) or 64-bit (`wide`) layout.
     fn read_field(self, bytes: &[u8], narrow: (usize, usize), wide: (usize, usize)) -> u64 {
         let (at, width) = if self == Self::Bits32 { narrow } else { wide };
         read_little_endian(bytes, at, width)
@@ -62,20 +60,20 @@ impl Class {
 }
 
 fn read_little_endian(bytes: &[u8], at: usize, width: usize) -> u64 {
-    let byte = |place: usize| u64::from(bytes.get(at + place).copied().unwrap_or(0));
-    (0..width).rev().fold(0, |number, place| number << 8 | byte(place))
+    let byte = |index: usize| u64::from(bytes.get(at + index).copied().unwrap_or(0));
+    (0..width).rev().fold(0, |number, index| number << 8 | byte(index))
 }
 
 impl ElfHeader {
-    /// Parses the beginning of a file. Returns `None` without the magic number, or for a machine that neither an amd64 nor
-    /// an arm64 host can run.
+    /// Parses the beginning of a file. Returns `None` if the magic number is missing, or if neither an amd64 nor an
+    /// arm64 host can run the machine.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let half = |at| u16::try_from(read_little_endian(bytes, at, 2)).expect("two bytes fit into u16");
-        let machine = half(18);
+        let read_u16 = |at| u16::try_from(read_little_endian(bytes, at, 2)).expect("two bytes fit into u16");
+        let machine = read_u16(18);
         let class = Class::from_machine(machine).filter(|_| bytes.starts_with(MAGIC))?;
         Some(Self {
             class,
-            file_type: half(16),
+            file_type: read_u16(16),
             machine,
             program_headers_offset: class.read_field(bytes, (28, 4), (32, 8)),
             flags: class.read_field(bytes, (36, 4), (48, 4)),
@@ -84,7 +82,7 @@ impl ElfHeader {
         })
     }
 
-    /// Returns the range of the program headers, if the kernel accepts them: `load_elf_phdrs`.
+    /// Returns the range of the program headers if the kernel accepts them: `load_elf_phdrs`.
     pub(crate) fn program_headers(&self) -> Option<FileRange> {
         let size = self.program_header_count * self.class.program_header_size();
         let is_accepted = self.program_header_size == self.class.program_header_size()
@@ -92,7 +90,7 @@ impl ElfHeader {
         is_accepted.then_some(FileRange { offset: self.program_headers_offset, size })
     }
 
-    /// Returns the range of the loader's path, from the first program header that has one.
+    /// Returns the range of the loader's path from the first program header of type `PT_INTERP`.
     pub(crate) fn find_interpreter(&self, program_headers: &[u8]) -> Option<FileRange> {
         let class = self.class;
         let size = usize::try_from(class.program_header_size()).expect("32 or 56");
@@ -116,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn machine_decides_the_layout() {
+    fn machine_determines_the_layout() {
         let wide = program_headers(EM_AARCH64, &[(32, &[64]), (54, &[56]), (56, &[2])]);
         assert_eq!(wide, Some(FileRange { offset: 64, size: 112 }));
         let narrow = program_headers(EM_386, &[(28, &[52]), (42, &[32]), (44, &[3])]);
@@ -124,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn program_header_tables_are_checked_like_the_kernel() {
+    fn program_header_tables_are_checked_as_by_the_kernel() {
         for (entry_size, entries, size) in
             [(56, 0_u16, None), (55, 1, None), (32, 1, None), (56, 1171, None), (56, 1170, Some(65520))]
         {
@@ -135,7 +133,7 @@ mod tests {
 
     #[test]
     fn other_files_have_no_header() {
-        for bytes in [b"".as_slice(), b"\x7fELF", b"#!/bin/sh", &sample::header(1, 2, 8)] {
+        for bytes in [b"" as &[u8], b"\x7fELF", b"#!/bin/sh", &sample::header(1, 2, 8)] {
             assert!(ElfHeader::parse(bytes).is_none());
         }
     }

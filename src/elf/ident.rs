@@ -1,12 +1,14 @@
-//! What an ELF file is, and the processor that it is built for: the magic number, `e_type` and `e_machine`, which have the
-//! same offsets in both classes (`include/uapi/linux/elf.h`).
+//! The type of an ELF file and the processor that it is built for: the magic number, `e_type` and `e_machine`, which
+//! have the same offsets in both classes (`include/uapi/linux/elf.h`).
 //!
-//! Read in the file's own byte order, to name any program. How the kernel reads them is in `header.rs`.
+//! Fields are read in the file's own byte order, so that programs for any processor can be named. `header.rs` reads
+//! them as the kernel does.
 
 /// The first bytes of every ELF file.
 pub(crate) const MAGIC: &[u8] = b"\x7fELF";
 
-/// File types: relocatable files and core dumps cannot be started, executables and position-independent ones can.
+/// File types. Executables and position-independent executables can be started, relocatable files and core dumps
+/// cannot.
 pub(crate) const ET_REL: u16 = 1;
 pub(crate) const ET_EXEC: u16 = 2;
 pub(crate) const ET_DYN: u16 = 3;
@@ -21,7 +23,7 @@ pub(crate) const EM_AARCH64: u16 = 183;
 
 const EM_PPC64: u16 = 21;
 
-/// Machines with the architectures that image platforms name them by.
+/// Machines and their architecture names in image platforms.
 const MACHINE_NAMES: [(u16, &str); 8] = [
     (EM_386, "386"),
     (EM_ARM, "arm"),
@@ -36,9 +38,9 @@ const MACHINE_NAMES: [(u16, &str); 8] = [
 /// The processor that an ELF file is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ElfMachine {
-    /// The architecture of an image platform.
+    /// A machine with an architecture name in image platforms.
     Named(&'static str),
-    /// A number of `elf-em.h` that has no name here.
+    /// The number of any other machine.
     Other(u16),
 }
 
@@ -50,7 +52,7 @@ pub(crate) struct ElfIdent {
 }
 
 impl ElfIdent {
-    /// Parses the first 20 or more bytes of a file. Returns `None` if it is shorter or not an ELF file.
+    /// Parses the first 20 or more bytes of a file. Returns `None` if there are fewer or it is not an ELF file.
     pub(crate) fn parse(head: &[u8]) -> Option<Self> {
         const EI_DATA: usize = 5;
         const ELFDATA2MSB: u8 = 2;
@@ -77,7 +79,7 @@ impl ElfIdent {
     }
 }
 
-/// Why no architecture can be named.
+/// Why the architecture of a file cannot be determined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ElfError {
     /// The file is too short or lacks the magic number.
@@ -91,7 +93,7 @@ pub enum ElfError {
     UnknownMachine(u16),
 }
 
-/// Returns the architecture that a program is built for; `bytes` are its first 20 or more.
+/// Returns the architecture that a program is built for. `bytes` are its first 20 or more bytes.
 ///
 /// # Errors
 /// The file is not a program, or its machine has no name.
@@ -110,7 +112,7 @@ mod tests {
     use crate::elf::sample::header;
 
     #[test]
-    fn programs_name_their_processor_in_their_byte_order() {
+    fn architecture_is_read_in_the_files_byte_order() {
         for (order, file_type, machine, expected) in [
             (1, ET_EXEC, 62, Ok("amd64")),
             (1, ET_DYN, 183, Ok("arm64")),

@@ -1,4 +1,4 @@
-//! ELF headers: the processor that a program is built for, and the loader that it requests.
+//! Parses ELF headers: the processor that a program is built for, and the loader that it requests.
 
 mod ident;
 mod header;

@@ -11,7 +11,7 @@ pub(crate) fn header(order: u8, file_type: u16, machine: u16) -> Vec<u8> {
     bytes
 }
 
-/// Builds a 64-bit executable with one program header: for this loader or, if it is empty, for no loader.
+/// Builds a 64-bit executable with one program header, which names the loader unless it is empty.
 pub(crate) fn program(machine: u16, loader: &str) -> Vec<u8> {
     let name = if loader.is_empty() { String::new() } else { format!("{loader}\0") };
     let mut bytes = [header(1, ET_EXEC, machine).as_slice(), &[0; 56], name.as_bytes()].concat();
@@ -23,7 +23,6 @@ pub(crate) fn program(machine: u16, loader: &str) -> Vec<u8> {
     bytes
 }
 
-/// Overwrites bytes at an offset.
 pub(crate) fn set(bytes: &mut [u8], at: usize, value: &[u8]) {
     bytes[at..at + value.len()].copy_from_slice(value);
 }

@@ -1,7 +1,5 @@
-//! The kernel's checks of an ELF program and its loader, in the order of `load_elf_binary` in `fs/binfmt_elf.c`.
-//!
-//! What happens after the point of no return is left out: a program that cannot be mapped then is killed, and no caller
-//! gets an errno.
+//! The kernel's checks of an ELF program and its loader, in the order of `load_elf_binary` in `fs/binfmt_elf.c`, up to
+//! the point of no return. After it, a program that cannot be mapped is killed, and execve(2) does not return.
 
 use super::host::{Host, MachineSupport};
 use crate::elf::{ET_DYN, ET_EXEC, ElfHeader, FileRange};
@@ -9,7 +7,7 @@ use crate::errno::Errno;
 use crate::path::PATH_MAX;
 use crate::rootfs::{ExecError, FileContents, RangeContents, UnknownReason};
 
-/// Checks a program, and returns the path of the loader that it requests, if any. `path` is the program's own.
+/// Checks the program at `path`, and returns the path of the loader that it requests, if any.
 pub(super) fn check_program(host: Host, path: &[u8], contents: &FileContents) -> Result<Option<Vec<u8>>, ExecError> {
     let header = ElfHeader::parse(contents.head()).ok_or(Errno::ExecFormat)?;
     if header.file_type != ET_EXEC && header.file_type != ET_DYN {
@@ -28,7 +26,7 @@ pub(super) fn check_program(host: Host, path: &[u8], contents: &FileContents) ->
     Ok(Some(name[..end].to_vec()))
 }
 
-/// Checks the loader that `program` requests.
+/// Checks the loader at `path` that `program` requests.
 pub(super) fn check_loader(
     host: Host,
     program: &FileContents,
@@ -52,7 +50,7 @@ fn check_machine(host: Host, path: &[u8], header: &ElfHeader, refusal: Errno) ->
     }
 }
 
-/// Reads the program headers. The kernel returns the same error whatever prevents it from reading them.
+/// Reads the program headers. The kernel returns `refusal` for any error in reading them.
 fn read_program_headers(
     path: &[u8],
     contents: &FileContents,

@@ -1,4 +1,4 @@
-//! Diagnoses why a program does not start, from the files of the image.
+//! Diagnoses why a program does not start.
 
 use super::execve::ExecOutcome;
 use super::file_format::FileFormat;
@@ -10,7 +10,7 @@ use crate::rootfs::{FilesystemView, Node};
 /// The file that prevents a start, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartFailure {
-    /// What the file was opened as.
+    /// The role in which the file was opened.
     pub role: FileRole,
     /// The file's path, as written.
     pub path: Vec<u8>,
@@ -18,7 +18,7 @@ pub struct StartFailure {
     pub defect: Defect,
 }
 
-/// What the kernel opens a file as.
+/// The role in which the kernel opens a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileRole {
     /// The program to start.
@@ -45,12 +45,12 @@ pub enum Defect {
     },
     /// The `#!` line has a Windows line ending, so the interpreter's name ends with a carriage return.
     CarriageReturn,
-    /// The loader does not exist, but that of the other C library does: the program is built for glibc and the image has
-    /// musl, or the reverse.
+    /// The loader does not exist, but that of the other C library does: the program is built for glibc and the image
+    /// has musl, or vice versa.
     OtherLibc,
-    /// A component before the last is not a directory, or the path of a file ends with a slash.
+    /// A parent is not a directory, or the path of a file ends with a slash.
     NotADirectory,
-    /// The links of the path form a circle, or there are too many.
+    /// The links of the path form a cycle, or there are too many.
     TooManyLinks,
     /// The path or a component is too long.
     NameTooLong,
@@ -65,7 +65,7 @@ pub enum Defect {
     SpecialFile,
     /// The user may not search a directory of the path.
     NotSearchable,
-    /// Too many scripts name one another as interpreters.
+    /// Too many scripts are nested as interpreters.
     TooManyInterpreters,
 }
 
@@ -95,7 +95,7 @@ pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, outcome: &ExecOut
     Some(StartFailure { role, path: path.clone(), defect })
 }
 
-/// Returns what a file was opened as, from the file that names it.
+/// Returns the role of a file that `opener` names.
 fn detect_role(view: &FilesystemView<'_>, opener: &[u8]) -> Option<FileRole> {
     let Node::File(_, contents) = view.resolve(opener).ok()?.node else { return None };
     Some(if contents.is_script() { FileRole::Interpreter } else { FileRole::Loader })
@@ -131,7 +131,7 @@ fn has_other_libc_loader(view: &FilesystemView<'_>, loader: &[u8]) -> bool {
         .any(|((prefix, _), (_, others))| name.starts_with(prefix) && others.iter().any(exists))
 }
 
-/// Returns the dangling link of a path, if it has one.
+/// Returns the dangling link in a path, if there is one.
 fn find_dangling_link(view: &FilesystemView<'_>, path: &[u8]) -> Option<Defect> {
     let is_end = |at: &usize| path[*at - 1] != b'/' && path.get(*at).is_none_or(|byte| *byte == b'/');
     let ends: Vec<usize> = (1..=path.len()).filter(is_end).collect();

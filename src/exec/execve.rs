@@ -1,4 +1,4 @@
-//! The answer of execve(2) when a process asks the kernel to start the file at a path.
+//! Predicts the kernel's answer to execve(2).
 
 use super::binfmt_elf::{check_loader, check_program};
 use super::host::Host;
@@ -7,14 +7,14 @@ use crate::errno::Errno;
 use crate::path::PATH_MAX;
 use crate::rootfs::{BINPRM_BUF_SIZE, ExecError, FileContents, FilesystemView, Node, UnknownReason};
 
-/// The number of scripts that may name one another as interpreters: `exec_binprm` in `fs/exec.c`.
+/// The maximum depth of scripts that are interpreters of scripts: `exec_binprm` in `fs/exec.c`.
 const MAX_SCRIPT_DEPTH: usize = 5;
 
-/// The kernel's answer. A chain lists the paths that were opened, as they were written: the program, the interpreters of
-/// scripts, the loader.
+/// The kernel's answer. A chain lists the opened paths, as written: the program, the interpreters of scripts, the
+/// loader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecOutcome {
-    /// A program starts. It may still exit at once.
+    /// A program starts. It may exit immediately.
     Starts {
         /// All paths that were opened.
         chain: Vec<Vec<u8>>,
@@ -30,7 +30,7 @@ pub enum ExecOutcome {
     },
     /// The image does not determine the answer.
     Unknown {
-        /// Why.
+        /// The reason.
         reason: UnknownReason,
         /// The paths that were opened before.
         chain: Vec<Vec<u8>>,
@@ -49,7 +49,7 @@ pub fn predict_execve(view: &FilesystemView<'_>, host: Host, path: &[u8]) -> Exe
     }
 }
 
-/// Follows `do_execveat_common` and `exec_binprm`. In the end, `path` is the last path that was opened.
+/// Follows `do_execveat_common` and `exec_binprm`. Afterwards, `path` is the last path that was opened.
 fn open_chain(
     view: &FilesystemView<'_>,
     host: Host,
@@ -60,7 +60,7 @@ fn open_chain(
     if path.is_empty() {
         return Err(Errno::NoEntry.into());
     }
-    let mut go_on = |path: &mut Vec<u8>, next: Vec<u8>| chain.push(std::mem::replace(path, next));
+    let mut advance = |path: &mut Vec<u8>, next: Vec<u8>| chain.push(std::mem::replace(path, next));
     let mut file = open_executable(view, path)?;
     for depth in 0.. {
         if depth > MAX_SCRIPT_DEPTH {
@@ -73,14 +73,14 @@ fn open_chain(
             return Err(UnknownReason::ContentsNotKept(path.clone()).into());
         }
         let script = parse_shebang(file.head()).ok_or(Errno::ExecFormat)?;
-        go_on(path, script.interpreter);
+        advance(path, script.interpreter);
         file = open_executable(view, path)?;
     }
     if let Some(loader) = check_program(host, path, file)? {
-        go_on(path, loader);
+        advance(path, loader);
         check_loader(host, file, path, open_executable(view, path)?)?;
     }
-    go_on(path, Vec::new());
+    advance(path, Vec::new());
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What a file is that the kernel does not start, by its first bytes. Whether it starts is decided elsewhere.
+//! Detects the format of a file that the kernel does not start, from its first bytes.
 
 use super::host::{Host, MachineSupport};
 use crate::elf::{ET_CORE, ET_DYN, ET_EXEC, ET_REL, ElfHeader, ElfIdent, ElfMachine};
@@ -9,9 +9,9 @@ use crate::rootfs::FileContents;
 pub enum FileFormat {
     /// A program for another architecture, named as in image platforms.
     OtherArchitecture(&'static str),
-    /// A program for a machine without a name.
+    /// A program for any other machine, by its ELF number.
     UnknownMachine(u16),
-    /// An intact ELF file that is not a program: an object file or a core dump.
+    /// An ELF file that is not a program: an object file or a core dump.
     NonExecutableElf,
     /// An ELF file with damaged or truncated headers.
     DamagedElf,
@@ -19,7 +19,7 @@ pub enum FileFormat {
     Empty,
     /// Text without `#!`.
     NoShebang,
-    /// A `#!` line without an interpreter, or with a name that does not fit into the kernel's 256 bytes.
+    /// A `#!` line that names no interpreter within the 256 bytes that the kernel reads.
     InvalidShebang,
     /// A `#!` line after a byte order mark, a blank or an empty line.
     MisplacedShebang,
@@ -39,6 +39,7 @@ impl FileFormat {
     /// Detects the format of a file that this host does not start.
     pub(super) fn detect(host: Host, contents: &FileContents) -> Self {
         let head = contents.head();
+        let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
         match head {
             _ if contents.size == 0 => Self::Empty,
             _ if contents.is_elf() => Self::detect_elf(host, head),
@@ -47,7 +48,7 @@ impl FileFormat {
             [0, b'a', b's', b'm', ..] => Self::Wasm,
             [b'M', b'Z', ..] => Self::Pe,
             _ if is_mach_o(head) => Self::MachO,
-            _ if has_misplaced_shebang(head) => Self::MisplacedShebang,
+            _ if text.trim_ascii_start().starts_with(b"#!") => Self::MisplacedShebang,
             _ if head.contains(&0) => Self::Other,
             _ => Self::NoShebang,
         }
@@ -68,8 +69,8 @@ impl FileFormat {
     }
 }
 
-/// Detects `mach-o/loader.h` and `mach-o/fat.h` of macOS. A Java class begins like a program for several processors, but has
-/// its version, which is at least 45, in the place of the number of processors.
+/// Returns whether a file is a program for macOS: `mach-o/loader.h`, `mach-o/fat.h`. A Java class has the same magic
+/// number as a universal binary, but its version, at least 45, instead of the number of architectures.
 fn is_mach_o(head: &[u8]) -> bool {
     const MAX_FAT_ARCHITECTURES: u32 = 30;
     match head {
@@ -79,11 +80,6 @@ fn is_mach_o(head: &[u8]) -> bool {
         }
         _ => false,
     }
-}
-
-fn has_misplaced_shebang(head: &[u8]) -> bool {
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    text.trim_ascii_start().starts_with(b"#!")
 }
 
 #[cfg(test)]
@@ -122,27 +118,19 @@ mod tests {
 
     #[test]
     fn other_files_are_detected_by_their_first_bytes() {
-        for (bytes, expected) in [
-            (b"".as_slice(), FileFormat::Empty),
-            (b"echo hello\n", FileFormat::NoShebang),
-            (b"# !/bin/sh\n", FileFormat::NoShebang),
-            (b"#!\n", FileFormat::InvalidShebang),
-            (b"#!  \t\n/bin/sh\n", FileFormat::InvalidShebang),
-            (b"\xef\xbb\xbf#!/bin/sh\n", FileFormat::MisplacedShebang),
-            (b"\r\n\n#!/bin/sh\n", FileFormat::MisplacedShebang),
-            (b" #!/bin/sh\n", FileFormat::MisplacedShebang),
-            (b"\xff\xfe#\0!\0/\0", FileFormat::Utf16),
-            (b"\xfe\xff\0#\0!", FileFormat::Utf16),
-            (b"#\0!\0/\0", FileFormat::Utf16),
-            (b"\xcf\xfa\xed\xfe\x07\0\0\x01", FileFormat::MachO),
-            (b"\xfe\xed\xfa\xce\0\0\0\x12", FileFormat::MachO),
-            (b"\xca\xfe\xba\xbe\0\0\0\x02", FileFormat::MachO),
-            (b"\xca\xfe\xba\xbe\0\0\0\x41", FileFormat::Other),
-            (b"MZ\x90\0", FileFormat::Pe),
-            (b"\0asm\x01\0\0\0", FileFormat::Wasm),
-            (b"PK\x03\x04\0", FileFormat::Other),
+        for (expected, files) in [
+            (FileFormat::Empty, [b"".as_slice()].as_slice()),
+            (FileFormat::NoShebang, &[b"echo hello\n", b"# !/bin/sh\n"]),
+            (FileFormat::InvalidShebang, &[b"#!\n", b"#!  \t\n/bin/sh\n"]),
+            (FileFormat::MisplacedShebang, &[b"\xef\xbb\xbf#!/bin/sh\n", b"\r\n\n#!/bin/sh\n", b" #!/bin/sh\n"]),
+            (FileFormat::Utf16, &[b"\xff\xfe#\0!\0/\0", b"\xfe\xff\0#\0!", b"#\0!\0/\0"]),
+            (FileFormat::MachO, &[b"\xcf\xfa\xed\xfe\x07\0\0\x01", b"\xfe\xed\xfa\xce\0\0\0\x12"]),
+            (FileFormat::MachO, &[b"\xca\xfe\xba\xbe\0\0\0\x02"]),
+            (FileFormat::Pe, &[b"MZ\x90\0"]),
+            (FileFormat::Wasm, &[b"\0asm\x01\0\0\0"]),
+            (FileFormat::Other, &[b"\xca\xfe\xba\xbe\0\0\0\x41", b"PK\x03\x04\0"]),
         ] {
-            assert_eq!(detect(false, bytes), expected, "{}", bytes.escape_ascii());
+            files.iter().for_each(|bytes| assert_eq!(detect(false, bytes), expected, "{}", bytes.escape_ascii()));
         }
     }
 }

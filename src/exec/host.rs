@@ -1,6 +1,5 @@
-//! The machine that a program is to start on.
-//!
-//! Interpreters registered with `binfmt_misc`, for example qemu, are not modelled: the services that run images have none.
+//! The machine that a program starts on. `binfmt_misc` interpreters, for example qemu, are not modeled: services that
+//! run images have none.
 
 use crate::elf::{EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, ElfHeader};
 
@@ -14,7 +13,7 @@ pub enum Processor {
 }
 
 impl Processor {
-    /// Returns the architecture of an image platform.
+    /// Returns the architecture name in image platforms.
     #[must_use]
     pub fn architecture(self) -> &'static str {
         match self {
@@ -23,20 +22,20 @@ impl Processor {
         }
     }
 
-    /// Returns the processor of an architecture, if its kernel's rules are implemented here.
+    /// Returns the processor of an architecture, if the kernel's rules for it are implemented here.
     #[must_use]
     pub fn from_architecture(architecture: &str) -> Option<Self> {
         [Self::Amd64, Self::Arm64].into_iter().find(|processor| processor.architecture() == architecture)
     }
 }
 
-/// The properties of a machine that decide which programs start.
+/// The properties of a machine that determine which programs start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Host {
     /// The processor.
     pub processor: Processor,
-    /// Whether the machine runs 32-bit programs of its family, if that is known: `CONFIG_IA32_EMULATION` on amd64; on arm64
-    /// `CONFIG_COMPAT` and a processor that still has the 32-bit state.
+    /// Whether the machine runs 32-bit programs of its family, if known: with `CONFIG_IA32_EMULATION` on amd64, with
+    /// `CONFIG_COMPAT` and a processor with AArch32 state on arm64.
     pub runs_32_bit: Option<bool>,
 }
 
@@ -52,7 +51,7 @@ impl Host {
     /// Returns whether the kernel accepts the machine of a program: `elf_check_arch` and `compat_elf_check_arch` in
     /// `arch/x86/include/asm/elf.h` and `arch/arm64/include/asm/elf.h`.
     pub(crate) fn machine_support(self, header: &ElfHeader) -> MachineSupport {
-        /// The version of the ABI. A 64-bit kernel refuses arm programs from before there was one.
+        /// The version of the ABI. A 64-bit kernel refuses arm programs without one.
         const EF_ARM_EABI_MASK: u64 = 0xff00_0000;
         let is_compat = match (self.processor, header.machine) {
             (Processor::Amd64, EM_X86_64) | (Processor::Arm64, EM_AARCH64) => return MachineSupport::Yes,

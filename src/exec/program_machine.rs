@@ -1,13 +1,13 @@
-//! The processor that a program is built for. For a script, that is the processor of its interpreter.
+//! Detects the processor that a program is built for: for a script, the processor of its interpreter.
 
 use super::execve::ExecOutcome;
 use crate::elf::{ElfIdent, ElfMachine};
 use crate::rootfs::{FilesystemView, Node};
 
-/// A program and the scripts that lead to it.
+/// A program, and the scripts through which it is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetectedProgram {
-    /// The paths that were opened, as written: scripts, then the program.
+    /// The opened paths, as written: scripts, then the program.
     pub chain: Vec<Vec<u8>>,
     /// The processor in the program's header.
     pub machine: ElfMachine,
@@ -17,7 +17,7 @@ pub struct DetectedProgram {
 pub(crate) fn detect_program(view: &FilesystemView<'_>, outcome: &ExecOutcome) -> Option<DetectedProgram> {
     let (chain, last) = match outcome {
         ExecOutcome::Starts { chain } | ExecOutcome::Unknown { chain, .. } => (chain, None),
-        // A name that `PATH` does not have may exist in the working directory, where it is not looked up.
+        // A name that was not found in `PATH` may exist in the working directory, which is not searched.
         ExecOutcome::Fails { path, chain, .. } if chain.is_empty() && !path.contains(&b'/') => return None,
         ExecOutcome::Fails { path, chain, .. } => (chain, Some(path)),
     };

@@ -1,4 +1,4 @@
-//! Predicts the start of a container's first process as runc makes it: `argv[0]` is looked up, then the kernel is asked.
+//! Predicts how runc starts a container's first process: it looks up `argv[0]`, then calls execve(2).
 
 use super::execve::{ExecOutcome, predict_execve};
 use super::host::Host;
@@ -6,19 +6,19 @@ use crate::errno::Errno;
 use crate::path::{display_path, to_absolute};
 use crate::rootfs::{ExecError, FilesystemView, Node, UnknownReason};
 
-/// The `PATH` that container engines set if an image has none: `defaultUnixEnv` in containerd's `oci/spec.go`.
+/// The `PATH` that container engines set if the image does not: `defaultUnixEnv` in containerd's `oci/spec.go`.
 pub(crate) const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The result of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartPrediction {
-    /// The kernel's answer, or ENOENT for a name that no directory of `PATH` has.
+    /// The kernel's answer, or ENOENT for a name that is not found in `PATH`.
     pub outcome: ExecOutcome,
-    /// The message that the container runtime prints if nothing starts.
+    /// The error message of the container runtime, if nothing starts.
     pub message: Option<String>,
 }
 
-/// Predicts the start of `argv`, which is the entrypoint and the command, with the image's `PATH` in `search`.
+/// Predicts the start of `argv`, the entrypoint and command. `search` is the image's `PATH`.
 #[must_use]
 pub fn predict_start(
     view: &FilesystemView<'_>,
@@ -45,7 +45,7 @@ impl StartPrediction {
         Self { outcome: ExecOutcome::Unknown { reason, chain: Vec::new() }, message: None }
     }
 
-    /// Returns the failure of a lookup, after which the container runtime does not ask the kernel.
+    /// Creates the result of a failed lookup, after which the container runtime does not call execve(2).
     fn lookup_failed(name: &[u8], errno: Errno, message: &str) -> Self {
         let outcome = ExecOutcome::Fails { errno, path: name.to_vec(), chain: Vec::new() };
         Self { outcome, message: Some(format!("exec: \"{}\": {message}", display_path(name))) }
@@ -64,7 +64,7 @@ fn look_path_with_slash(view: &FilesystemView<'_>, name: &[u8]) -> Result<Vec<u8
     Err(StartPrediction::lookup_failed(name, errno, &message))
 }
 
-/// Looks up a name without a slash: `LookPath` takes the first directory of `PATH` with an executable of that name.
+/// Looks up a name without a slash: `LookPath` takes the first executable of that name in the directories of `PATH`.
 fn search_path(view: &FilesystemView<'_>, name: &[u8], search: Option<&[u8]>) -> Result<Vec<u8>, StartPrediction> {
     let search = search.unwrap_or(DEFAULT_PATH);
     for directory in search.split(|byte| *byte == b':').filter(|_| !search.is_empty()) {
@@ -76,14 +76,15 @@ fn search_path(view: &FilesystemView<'_>, name: &[u8], search: Option<&[u8]>) ->
                 return Err(StartPrediction::lookup_failed(name, Errno::NoEntry, message));
             }
             Ok(false) | Err(ExecError::Errno(_)) => {}
-            // A mount may have the program there, so no later directory counts.
+            // The program may be in the mount, so later directories do not matter.
             Err(ExecError::Unknown(reason)) => return Err(StartPrediction::unknown(reason)),
         }
     }
     Err(StartPrediction::lookup_failed(name, Errno::NoEntry, "executable file not found in $PATH"))
 }
 
-/// Returns whether this is anything but a directory and the user may execute it. A pipe passes here; the kernel refuses it.
+/// Returns whether the user may execute a path that is not a directory. Pipes pass this check, but the kernel refuses
+/// them.
 fn is_executable(view: &FilesystemView<'_>, path: &[u8]) -> Result<bool, ExecError> {
     let found = view.resolve(path)?;
     match found.node {
@@ -92,7 +93,7 @@ fn is_executable(view: &FilesystemView<'_>, path: &[u8]) -> Result<bool, ExecErr
     }
 }
 
-/// Joins paths like `filepath.Join`: dots are resolved in the text, whatever links there are.
+/// Joins paths like `filepath.Join`: `..` is resolved lexically, regardless of links.
 fn join_path(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let is_absolute = directory.starts_with(b"/");
     let mut kept: Vec<&[u8]> = Vec::new();
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_start_has_runcs_message() {
+    fn failed_start_has_the_message_of_runc() {
         const RELATIVE: &str = "exec: \"run\": cannot run executable found relative to current directory";
         for (name, directory, search, errno, message) in [
             ("none", "", "/none:/bin", "ENOENT", "exec: \"none\": executable file not found in $PATH"),
@@ -182,11 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn start_that_works_has_no_message() {
+    fn successful_start_has_no_message() {
         for (name, directory, search) in [
             ("/bin/sh", "", None),
             ("sh", "", None),
-            ("sh", "made/here", Some("/none:/bin")),
+            ("sh", "created/here", Some("/none:/bin")),
             ("bin/sh", "", Some("")),
             ("./run", "dir", Some("")),
             ("../bin/sh", "dir", Some("")),
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn user_decides_or_is_unknown() {
+    fn start_depends_on_the_user() {
         const UNKNOWN: &str = "access to /bin/own depends on the user's identity, its groups and the host";
         let mut rootfs = rootfs();
         let contents = FileContents::from_bytes(&program(EM_X86_64, ""));

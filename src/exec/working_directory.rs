@@ -1,15 +1,15 @@
-//! The working directory, which runc creates with `MkdirAll` within the root filesystem, and enters as root.
+//! Resolves the working directory, which runc creates with `MkdirAll` in the root filesystem and enters as root.
 
 use crate::errno::Errno;
 use crate::path::{PATH_MAX, push_component, split_parent};
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason};
 
-/// Returns the path of the working directory that an image's config names, in the form of
-/// [`FilesystemView::working_directory`]. Missing directories count as created.
+/// Resolves the working directory of an image's config to the form of [`FilesystemView::working_directory`]. Missing
+/// directories count as created.
 ///
 /// # Errors
 /// A component is not a directory, or the path could not be determined. That includes paths longer than `PATH_MAX`, whose
-/// directories the kernel would enter one by one.
+/// directories would be entered one by one.
 pub fn resolve_working_directory(files: &dyn FileTree, mounts: &[Vec<u8>], path: &[u8]) -> Result<Vec<u8>, ExecError> {
     if path.len() >= PATH_MAX {
         return Err(UnknownReason::WorkingDirectory(path.to_vec()).into());
@@ -24,13 +24,14 @@ fn resolve_or_create(view: &FilesystemView<'_>, path: &[u8]) -> Result<Vec<u8>, 
         Ok(_) => Err(Errno::NotDirectory.into()),
         Err(ExecError::Errno(Errno::NoEntry)) => {
             let (parent, name) = split_parent(path);
-            let mut place = resolve_or_create(view, parent)?;
-            push_component(&mut place, name);
-            // A dangling link cannot be created, and container runtimes differ in dots after a missing directory.
-            if matches!(name, b"" | b"." | b"..") || view.files.get(&place)?.is_some() {
+            let mut created = resolve_or_create(view, parent)?;
+            push_component(&mut created, name);
+            // A dangling link cannot be created, and container runtimes treat dots after a missing directory
+            // differently.
+            if matches!(name, b"" | b"." | b"..") || view.files.get(&created)?.is_some() {
                 return Err(UnknownReason::WorkingDirectory(path.to_vec()).into());
             }
-            Ok(place)
+            Ok(created)
         }
         Err(error) => Err(error),
     }

@@ -1,4 +1,4 @@
-//! The layers that were read, kept between images: a base layer that many pushes share is read once.
+//! A cache of layers, so that a base layer that many images share is read once.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -10,21 +10,20 @@ use crate::name::Digest;
 /// Cache of layers by digest. The least recently used layers are evicted first.
 #[derive(Debug)]
 pub(super) struct LayerCache {
-    /// The maximum size of all kept layers, in bytes.
+    /// The maximum size of all cached layers in bytes.
     max_bytes: usize,
     /// The most recently used layer is last.
     layers: Mutex<Vec<(Digest, Arc<LayerChangeset>)>>,
-    /// The layers that are being read now, each with a lock.
+    /// The layers that are being read, each with a lock.
     in_progress: Mutex<Vec<(Digest, Weak<AsyncMutex<()>>)>>,
 }
 
 impl LayerCache {
-    /// Creates an empty cache of at most this many bytes; with 0, it keeps nothing.
+    /// Creates an empty cache of at most `max_bytes`; 0 disables it.
     pub(super) fn new(max_bytes: usize) -> Self {
         Self { max_bytes, layers: Mutex::default(), in_progress: Mutex::default() }
     }
 
-    /// Returns a layer, if it is kept.
     pub(super) fn get(&self, digest: &Digest) -> Option<Arc<LayerChangeset>> {
         let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
         let index = layers.iter().position(|(known, _)| known == digest)?;
@@ -34,8 +33,8 @@ impl LayerCache {
         Some(layer)
     }
 
-    /// Waits until no other task reads the layer, and locks it until the guard is dropped: of several images that are
-    /// inspected at once, only one reads the base layer that they share.
+    /// Waits until no other task reads the layer, and locks it until the guard is dropped, so that concurrent
+    /// inspections read a shared base layer only once.
     pub(super) async fn lock_layer(&self, digest: &Digest) -> OwnedMutexGuard<()> {
         let lock = {
             let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +49,7 @@ impl LayerCache {
         lock.lock_owned().await
     }
 
-    /// Keeps a layer, unless it alone is larger than the cache.
+    /// Inserts a layer, unless it alone exceeds the size of the cache.
     pub(super) fn insert(&self, digest: &Digest, layer: &Arc<LayerChangeset>) {
         if layer.memory_size > self.max_bytes {
             return;

@@ -1,4 +1,4 @@
-//! The result of an inspection: one image on one kind of host.
+//! The result of an inspection of one image on one kind of host.
 
 use crate::exec::{ExecOutcome, Processor, StartFailure};
 use crate::launch::Launch;
@@ -7,17 +7,17 @@ use crate::oci::PlatformImage;
 use crate::platform::Platform;
 use crate::runtime::{Runtime, Service};
 
-/// The properties of a host that decide what starts on it.
+/// The properties of a host that determine what starts on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InspectionTarget {
     /// The processor.
     pub processor: Processor,
-    /// Whether AWS Lambda starts the image, which it does as a user of its own.
+    /// Whether AWS Lambda starts the image, as a user of its own.
     pub is_lambda: bool,
 }
 
 impl InspectionTarget {
-    /// The target of a runtime; `None` for an unknown processor.
+    /// Returns the target of a runtime, or `None` for an unknown processor.
     #[must_use]
     pub fn for_runtime(runtime: Runtime) -> Option<Self> {
         let profile = runtime.profile();
@@ -25,7 +25,7 @@ impl InspectionTarget {
         Some(Self { processor, is_lambda: profile.service == Service::Lambda })
     }
 
-    /// The target that an image declares, started by a container runtime; `None` unless it is Linux on a known processor.
+    /// Returns the target for a declared platform, or `None` unless it is Linux on a known processor.
     #[must_use]
     pub fn for_platform(platform: &Platform) -> Option<Self> {
         let processor = Processor::from_architecture(platform.architecture()).filter(|_| platform.os() == "linux")?;
@@ -33,7 +33,7 @@ impl InspectionTarget {
     }
 }
 
-/// What one image does on one target.
+/// The inspection of one image on one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// The digest of the image's manifest.
@@ -42,7 +42,7 @@ pub struct Inspection {
     pub platform: Platform,
     /// The target.
     pub target: InspectionTarget,
-    /// The command line that the image's config names: entrypoint and command.
+    /// The entrypoint and command in the image's config.
     pub argv: Vec<String>,
     /// The result.
     pub outcome: InspectionOutcome,
@@ -51,20 +51,20 @@ pub struct Inspection {
 /// The result of an inspection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InspectionOutcome {
-    /// The programs that are started one after the other, at least one, and why the last one fails if it does.
+    /// The chain of programs that are started, at least one, and why the last one fails if it does.
     Launches(Vec<Launch>, Option<StartFailure>),
     /// Unknown, for this reason.
     Undetermined(String),
-    /// Unknown, because a part of the image is unavailable, as it is to everybody who pulls the image.
+    /// Unknown, because a part of the image is unavailable, also to everyone who pulls it.
     Unavailable(String),
-    /// Unknown, because a layer needs a key, is stored elsewhere, or exceeds a limit.
+    /// Unknown, because a layer is encrypted, is stored elsewhere, or exceeds a limit.
     Unreadable(String),
-    /// Unknown, because the deadline passed.
+    /// Unknown, because the deadline has passed.
     TimedOut,
 }
 
 impl InspectionOutcome {
-    /// Why it is unknown what is started; `None` if it is known.
+    /// Returns why it is unknown what is started, or `None` if it is known.
     #[must_use]
     pub fn unknown_reason(&self) -> Option<&str> {
         match self {
@@ -81,7 +81,7 @@ impl Inspection {
         Self { digest, platform, target, argv: single.process.argv.clone(), outcome }
     }
 
-    /// The programs that are started, one after the other; empty if they are unknown.
+    /// Returns the chain of programs that are started; empty if it is unknown.
     #[must_use]
     pub fn launches(&self) -> &[Launch] {
         match &self.outcome {
@@ -90,7 +90,7 @@ impl Inspection {
         }
     }
 
-    /// Whether the image's first program starts on the target; `None` if that is unknown.
+    /// Returns whether all known launches of the image start on the target, or `None` if no launch is known.
     #[must_use]
     pub fn starts(&self) -> Option<bool> {
         let fails = |launch: &Launch| matches!(launch.start.outcome, ExecOutcome::Fails { .. });

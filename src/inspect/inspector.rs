@@ -1,4 +1,4 @@
-//! Inspection of images: fetches layer after layer, and probes the files after each, until the answer is known.
+//! Inspects images: fetches one layer after another, and probes the files after each, until the answer is known.
 
 use std::time::Instant;
 
@@ -15,14 +15,14 @@ use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
 use crate::settings::LayerLimits;
 
-/// How many images of one index are inspected. With one declared runtime it is one; without any, each platform that Linux
-/// has on the two processors.
+/// The maximum number of images of one index that are inspected. One declared runtime needs one; without any, every
+/// Linux platform of the two processors is inspected.
 const MAX_INSPECTED: usize = 8;
 
-/// How many images of one index are inspected at the same time.
+/// The number of images of one index that are inspected at the same time.
 const IMAGE_CONCURRENCY: usize = 2;
 
-/// Inspects images, and keeps the layers that it reads.
+/// Inspector of images with a cache of layers.
 #[derive(Debug)]
 pub struct Inspector {
     reader: LayerReader,
@@ -35,10 +35,11 @@ impl Inspector {
         Self { reader: LayerReader::new(limits, cache_bytes) }
     }
 
-    /// Inspects what a verdict on these runtimes depends on; without runtimes, each image on its declared platform.
+    /// Inspects the images that a verdict on these runtimes depends on or, without runtimes, each on its declared
+    /// platform.
     ///
     /// # Errors
-    /// If the registry fails, and a retry may succeed.
+    /// The registry fails, and a retry may succeed.
     pub async fn inspect(
         &self,
         registry: &impl Registry,
@@ -62,11 +63,11 @@ impl Inspector {
         Ok(inspections.concat())
     }
 
-    /// Inspects every image for Linux on a processor of its declared architecture's family that also starts 32-bit
-    /// programs: the question is what its program is built for, not where the image runs.
+    /// Inspects every Linux image on a host of its declared architecture's family that also starts 32-bit programs, to
+    /// find out what its program is built for, not where the image runs.
     ///
     /// # Errors
-    /// If the registry fails, and a retry may succeed.
+    /// The registry fails, and a retry may succeed.
     pub async fn inspect_programs(
         &self,
         registry: &impl Registry,
@@ -81,7 +82,7 @@ impl Inspector {
         Ok(inspections.into_iter().flatten().collect())
     }
 
-    /// The inspections of an image whose layers could not be read, all with this reason.
+    /// Creates undetermined inspections with this reason for an image whose layers could not be read.
     #[must_use]
     pub fn undetermined_inspections(image: &Image, runtimes: &[Runtime], reason: &str) -> Vec<Inspection> {
         let undetermined = |(single, targets): (&PlatformImage, Vec<InspectionTarget>)| {
@@ -92,7 +93,7 @@ impl Inspector {
         plan_inspections(runtimes, image).into_iter().flat_map(undetermined).collect()
     }
 
-    /// Inspects one image on several targets; its layers are read once for all.
+    /// Inspects one image on several targets, and reads its layers only once.
     async fn inspect_single(
         &self,
         registry: &impl Registry,
@@ -119,7 +120,7 @@ impl Inspector {
             }
             let results: Vec<ProbeResult> =
                 targets.iter().map(|target| probe.run(&stack, *target, runs_32_bit)).collect();
-            // A probe that ran until the deadline may be unsettled only because its look-ups ended.
+            // A probe that ran until the deadline may be unsettled only because it made no more lookups.
             let is_known =
                 |result: &ProbeResult| matches!(result, ProbeResult::Settled(InspectionOutcome::Launches(..)));
             if deadline::is_past(deadline) && !results.iter().all(is_known) {
@@ -151,7 +152,7 @@ impl Inspector {
 }
 
 impl ProbeResult {
-    /// The answer; if there is none, `unread`, or else the probe's own reason.
+    /// Returns the outcome of a settled probe, otherwise `unread` or the probe's own reason.
     fn into_outcome(self, unread: Option<&InspectionOutcome>) -> InspectionOutcome {
         match self {
             Self::Settled(outcome) => outcome,
@@ -160,7 +161,7 @@ impl ProbeResult {
     }
 }
 
-/// Applies the layers to each other on a thread of its own, if the answer depends on that.
+/// Completes the stack on a thread of its own, because merging layers may take long.
 async fn complete_stack(
     mut stack: LayerStack,
     limits: LayerLimits,
@@ -168,7 +169,7 @@ async fn complete_stack(
 ) -> (LayerStack, Result<(), String>) {
     let thread = tokio::task::spawn_blocking(move || {
         let is_in_time = || !deadline::is_past(deadline);
-        let result = stack.complete_while_wanted(&limits, &is_in_time).map_err(|error| error.to_string());
+        let result = stack.complete_cancellable(&limits, &is_in_time).map_err(|error| error.to_string());
         (stack, result)
     });
     thread.await.unwrap_or_else(|error| (LayerStack::default(), Err(error.to_string())))

@@ -1,10 +1,8 @@
-//! The layers of one image from the top down: several are fetched at once, and each is parsed while it arrives.
-//!
-//! When a [`LayerFetcher`] is dropped, its transfers end.
+//! Fetches the layers of one image from the top down: several at once, and each is parsed while it arrives. When a
+//! [`LayerFetcher`] is dropped, its transfers end.
 
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use futures_util::StreamExt;
@@ -22,41 +20,40 @@ use crate::oci::{Layer, LayerAccess};
 use crate::registry::{BlobReader, Lookup, Registry, RegistryError};
 use crate::settings::LayerLimits;
 
-/// How often a layer is fetched before its transfer counts as failed. What fails twice is left to the retry of the whole
-/// event.
+/// The number of attempts to fetch a layer. Then only a retry of the whole event helps.
 const MAX_FETCH_ATTEMPTS: usize = 2;
 
-/// The size of the top layer, in bytes, above which lower layers are fetched at the same time. Most small top layers hold
-/// the program that is looked up, and the layers below need not be read at all.
+/// The size of the top layer in bytes above which lower layers are fetched at the same time. Most small top layers
+/// contain the program, so that the lower layers need not be read.
 const PREFETCH_THRESHOLD: u64 = 8 * 1024 * 1024;
 
-/// How many times more layers are requested than are read at a time, so that one slow layer does not hold up the others.
+/// The number of requested layers per layer that is read at a time, so that a slow layer does not delay the others.
 const PREFETCH_FACTOR: usize = 2;
 
-/// How layers are read: shared by all images.
+/// The limits, cache and concurrency of layer reads, shared by all images.
 #[derive(Debug)]
 pub(super) struct LayerReader {
     pub(super) limits: LayerLimits,
     cache: LayerCache,
-    /// How many layers are read at the same time.
+    /// The number of layers that are read at the same time.
     concurrency: usize,
-    /// One permit for each of them.
+    /// One permit for each.
     permits: Semaphore,
 }
 
 impl LayerReader {
     pub(super) fn new(limits: LayerLimits, cache_bytes: usize) -> Self {
-        // Decompression takes most of the time, and each layer is decompressed by one thread. More than four would hold
-        // too many network buffers and decoder windows at once.
+        // Decompression takes most of the time, with one thread per layer. More than four would need too much memory
+        // for network buffers and decoder windows.
         let concurrency = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).clamp(1, 4);
         Self { limits, cache: LayerCache::new(cache_bytes), concurrency, permits: Semaphore::new(concurrency) }
     }
 }
 
-/// A layer, or what it means for the inspection that the layer is unknown.
+/// A layer, or the outcome of the inspection if the layer is unknown.
 pub(super) type LayerResult = Result<Arc<LayerChangeset>, InspectionOutcome>;
 
-/// The layers of one image that have not been read yet.
+/// Fetcher of the layers of one image.
 pub(super) struct LayerFetcher<'a, R> {
     registry: &'a R,
     reader: &'a LayerReader,
@@ -79,10 +76,7 @@ impl<'a, R: Registry> LayerFetcher<'a, R> {
         Self { registry, reader, deadline, remaining, in_flight, is_prefetching }
     }
 
-    /// Returns the next lower layer; `None` below the lowest.
-    ///
-    /// # Errors
-    /// If the registry fails, and a retry may succeed.
+    /// Returns the next lower layer, or `None` after the lowest. Fails if the registry fails and a retry may succeed.
     pub(super) async fn next(&mut self) -> Result<Option<LayerResult>, RegistryError> {
         let width = if self.is_prefetching { PREFETCH_FACTOR * self.reader.concurrency } else { 1 };
         while self.in_flight.len() < width {
@@ -113,9 +107,9 @@ async fn load_layer<R: Registry>(
     if let Some(known) = reader.cache.get(digest) {
         return Ok(Ok(known));
     }
-    // Locked before the permit is acquired, so that a task that waits for another reader holds no permit.
+    // The lock is taken before the permit, so that a task that waits for another reader holds no permit.
     let _lock = reader.cache.lock_layer(digest).await;
-    // Permits are given out in the order of the requests, which is that of the layers.
+    // Permits are granted in the order of requests, which is that of the layers.
     let _permit = reader.permits.acquire().await.expect("the semaphore is never closed");
     // Another task may have read the layer in the meantime.
     if let Some(known) = reader.cache.get(digest) {
@@ -151,42 +145,33 @@ async fn load_layer<R: Registry>(
     Err(failure.expect("at least one attempt was made"))
 }
 
-/// Reads a layer on a thread of its own, because reading blocks and decompression takes long.
+/// Reads a layer on a thread of its own, because reads block and decompression takes long.
 async fn read_layer(
     stream: BlobReader,
     digest: &Digest,
     limits: LayerLimits,
     deadline: Option<Instant>,
 ) -> Result<LayerChangeset, LayerError> {
-    let is_needed = Arc::new(AtomicBool::new(true));
-    let cancel = CancelOnDrop(Arc::clone(&is_needed));
+    // Dropped with this future, which cancels the thread.
+    let owner = Arc::new(());
     let digest = digest.clone();
-    let stream = CancellableStream { stream, is_needed, deadline };
+    let stream = CancellableStream { stream, owner: Arc::downgrade(&owner), deadline };
     let thread = tokio::task::spawn_blocking(move || layers::read_layer(stream, &digest, &limits));
     let layer = thread.await.unwrap_or_else(|error| Err(LayerError::Transfer(io::Error::other(error))));
-    drop(cancel);
+    drop(owner);
     layer
 }
 
-/// Tells the reading thread, when dropped, that the layer is no longer needed.
-struct CancelOnDrop(Arc<AtomicBool>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-}
-
-/// Stream that fails when its deadline has passed or when it is no longer needed.
+/// Stream that fails when its deadline has passed or its owner was dropped.
 struct CancellableStream {
     stream: BlobReader,
-    is_needed: Arc<AtomicBool>,
+    owner: Weak<()>,
     deadline: Option<Instant>,
 }
 
 impl Read for CancellableStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if deadline::is_past(self.deadline) || !self.is_needed.load(Ordering::Relaxed) {
+        if deadline::is_past(self.deadline) || self.owner.strong_count() == 0 {
             return Err(io::ErrorKind::TimedOut.into());
         }
         self.stream.read(buffer)

@@ -1,7 +1,7 @@
-//! What an image does when it is started: its layers are read from the top down until that is known.
+//! Inspects what an image starts: reads its layers from the top down until that is known. Nothing is executed or
+//! judged.
 //!
-//! Nothing is executed, and nothing is judged. If the answer is unknown, the result holds the reason; the only errors are
-//! those of the registry.
+//! If the answer is unknown, the result contains the reason. Only the registry causes errors.
 
 mod deadline;
 mod inspection;

@@ -1,12 +1,12 @@
-//! Which images are inspected, and on which targets: only those that a verdict depends on.
+//! Plans which images are inspected on which targets.
 
 use super::inspection::InspectionTarget;
 use crate::exec::Processor;
 use crate::oci::{Image, ImageContent, IndexEntry, PlatformImage};
 use crate::runtime::{Compatibility, Runtime};
 
-/// The images that decide whether these runtimes start the image, each once, with its targets. Without runtimes, each
-/// image is inspected on the platform that it declares.
+/// Returns the images that a verdict on these runtimes depends on, each once with its targets. Without runtimes, each
+/// image is inspected on its declared platform.
 pub(super) fn plan_inspections<'a>(
     runtimes: &[Runtime],
     image: &'a Image,
@@ -25,13 +25,12 @@ pub(super) fn plan_inspections<'a>(
             add(single, InspectionTarget::for_platform(&single.platform));
         }
         ImageContent::Single(single) => {
-            // An image for another architecture is inspected too: its declared platform may be what is wrong.
-            let is_possible =
-                |runtime: &&Runtime| runtime.compatibility_with(&single.platform) != Compatibility::WrongOs;
-            runtimes
-                .iter()
-                .filter(is_possible)
-                .for_each(|runtime| add(single, InspectionTarget::for_runtime(*runtime)));
+            // An image for another architecture is inspected too, because its declared platform may be wrong.
+            let is_wrong_os =
+                |runtime: &Runtime| runtime.compatibility_with(&single.platform) == Compatibility::WrongOs;
+            for runtime in runtimes.iter().filter(|runtime| !is_wrong_os(runtime)) {
+                add(single, InspectionTarget::for_runtime(*runtime));
+            }
         }
         ImageContent::Index(entries) if runtimes.is_empty() => {
             let children = entries.iter().filter_map(|entry| Some((entry.image()?, &entry.platform)));
@@ -51,8 +50,8 @@ pub(super) fn plan_inspections<'a>(
     plan
 }
 
-/// Every image for Linux, each once, with a processor of its declared architecture's family. For any other architecture
-/// the processor does not matter: the header of the first program names what it is built for.
+/// Returns every Linux image, each once, with a processor of its declared architecture's family. For other
+/// architectures the processor does not matter: the ELF header of the program names its architecture.
 pub(super) fn plan_program_inspections(image: &Image) -> Vec<(&PlatformImage, InspectionTarget)> {
     let images: Vec<&PlatformImage> = match &image.content {
         ImageContent::Single(single) => vec![single],

@@ -1,4 +1,4 @@
-//! What the entrypoint and command of an image start, by the files that are known so far.
+//! Predicts what the entrypoint and command of an image start, from the files that are known so far.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -10,15 +10,15 @@ use crate::launch::predict_launches;
 use crate::oci::ProcessConfig;
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
 
-/// The directories that a container runtime may mount over, whatever the image holds: it always mounts `/proc`, `/sys` and
-/// `/dev` (OCI runtime specification, "Default Filesystems"), and often the other two.
+/// The directories that a container runtime may mount over: always `/proc`, `/sys` and `/dev` (OCI runtime
+/// specification, "Default Filesystems"), and often the other two.
 const RUNTIME_MOUNTS: [&[u8]; 5] = [b"proc", b"sys", b"dev", b"run", b"tmp"];
 
-/// The most look-ups for one image, on all its targets and after each of its layers. A start takes some hundreds; a `PATH`
-/// of a megabyte whose directories are chains of links would take 10,000,000,000.
+/// The maximum number of lookups for one image, on all its targets and after each of its layers. A start takes some
+/// hundreds; a `PATH` of a megabyte whose directories are chains of links would take 10,000,000,000.
 const MAX_LOOKUPS: u64 = 1_000_000;
 
-/// The process of an image, and what its look-ups may cost.
+/// Probe of an image's entrypoint, with a limit on lookups.
 pub(super) struct EntrypointProbe<'a> {
     process: &'a ProcessConfig,
     argv: Vec<Vec<u8>>,
@@ -26,11 +26,10 @@ pub(super) struct EntrypointProbe<'a> {
     budget: LookupBudget,
 }
 
-/// The answer of a probe.
 pub(super) enum ProbeResult {
-    /// An answer that no lower layer can change.
+    /// An outcome that no lower layer can change.
     Settled(InspectionOutcome),
-    /// A lower layer decides; if there is none, this is the reason why the answer is unknown.
+    /// The outcome depends on a lower layer. If there is none, it is unknown for this reason.
     NeedsLowerLayer(String),
 }
 
@@ -41,16 +40,16 @@ impl<'a> EntrypointProbe<'a> {
         Self { process, argv, user: User::from_config(&process.user), budget }
     }
 
-    /// Predicts what starts on a target, by these files. `runs_32_bit` is whether the host starts 32-bit programs, if that
-    /// is known.
+    /// Predicts what starts on a target with these files. `runs_32_bit` is whether the host starts 32-bit programs, if
+    /// known.
     pub(super) fn run(&self, files: &dyn FileTree, target: InspectionTarget, runs_32_bit: Option<bool>) -> ProbeResult {
         let files = &BudgetedFiles { files, budget: &self.budget };
         let (mounts, unread_volume) = self.resolve_mounts(files);
         let working_directory = self.process.working_directory.as_bytes();
-        let (working_directory, unknown_directory) = match resolve_working_directory(files, &mounts, working_directory)
-        {
+        let resolved = resolve_working_directory(files, &mounts, working_directory);
+        let (working_directory, unknown_directory) = match resolved {
             Ok(path) => (Some(path), None),
-            // If only absolute paths are looked up, the working directory does not matter.
+            // The working directory does not matter if only absolute paths are looked up.
             Err(ExecError::Unknown(reason)) => (None, Some(reason)),
             Err(ExecError::Errno(errno)) => {
                 let reason =
@@ -63,7 +62,7 @@ impl<'a> EntrypointProbe<'a> {
         let host = Host { processor: target.processor, runs_32_bit };
         let search_path = self.process.path.as_deref().map(str::as_bytes);
         let mut launches = predict_launches(&view, host, &self.argv, search_path);
-        // The environment names code that runs before the first program and may start anything else.
+        // These variables name code that runs before the first program and may start any other program.
         if self.process.has_startup_variables {
             launches.truncate(1);
         }
@@ -72,24 +71,23 @@ impl<'a> EntrypointProbe<'a> {
             ExecOutcome::Unknown { reason: reason @ UnknownReason::LayerNotRead(_), .. } => {
                 ProbeResult::NeedsLowerLayer(unknown_directory.as_ref().unwrap_or(reason).to_string())
             }
-            ExecOutcome::Unknown { reason: reason @ UnknownReason::TooManyLookups(_), .. } if launches.len() == 1 => {
-                ProbeResult::Settled(InspectionOutcome::Unreadable(reason.to_string()))
-            }
             ExecOutcome::Unknown { reason, .. } if launches.len() == 1 => {
-                ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string()))
+                let is_limit = matches!(reason, UnknownReason::TooManyLookups(_));
+                let outcome = if is_limit { InspectionOutcome::Unreadable } else { InspectionOutcome::Undetermined };
+                ProbeResult::Settled(outcome(reason.to_string()))
             }
-            // The path may turn out to be below a volume.
+            // The path may turn out to be in a volume.
             ExecOutcome::Fails { .. } if unread_volume.is_some() => {
                 ProbeResult::NeedsLowerLayer(unread_volume.map_or_else(String::new, |reason| reason.to_string()))
             }
-            answer => {
-                let cause = diagnose_failure(&view, host, answer);
+            outcome => {
+                let cause = diagnose_failure(&view, host, outcome);
                 ProbeResult::Settled(InspectionOutcome::Launches(launches, cause))
             }
         }
     }
 
-    /// The paths of all mounts, with links followed, and the reason if a volume's path depends on an unread layer.
+    /// Returns the resolved paths of all mounts, and the reason if the path of a volume depends on an unread layer.
     fn resolve_mounts(&self, files: &dyn FileTree) -> (Vec<Vec<u8>>, Option<UnknownReason>) {
         let mut unread = None;
         let mut mounts: Vec<Vec<u8>> = RUNTIME_MOUNTS.iter().map(|mount| mount.to_vec()).collect();
@@ -106,14 +104,14 @@ impl<'a> EntrypointProbe<'a> {
     }
 }
 
-/// How many look-ups are left, and until when.
+/// The number of remaining lookups, and their deadline.
 #[derive(Debug)]
 struct LookupBudget {
     deadline: Option<Instant>,
     remaining: Cell<u64>,
 }
 
-/// Files whose look-ups end with the budget.
+/// File tree that fails when the lookup budget is used up.
 #[derive(Debug)]
 struct BudgetedFiles<'a> {
     files: &'a dyn FileTree,
@@ -137,7 +135,7 @@ mod tests {
     use crate::rootfs::Rootfs;
 
     #[test]
-    fn look_ups_end_with_the_budget_and_at_the_deadline() {
+    fn lookups_end_with_the_budget_and_at_the_deadline() {
         let rootfs = Rootfs::default();
         let budget = LookupBudget { deadline: None, remaining: Cell::new(2) };
         let files = BudgetedFiles { files: &rootfs, budget: &budget };

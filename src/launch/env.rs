@@ -1,17 +1,17 @@
 //! Parses the arguments of env(1): `src/env.c` of coreutils, and the options that `coreutils/env.c` of busybox shares.
 //!
-//! Options that change the directory (`-C`) or signals are not followed.
+//! Options that change the directory (`-C`) or signals are not supported.
 
 /// The command that env starts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct EnvCommand {
     pub(super) argv: Vec<Vec<u8>>,
-    /// The new `PATH`. If it is unset, each libc has its own default.
+    /// The new `PATH`; `None` if it is unset, for which each libc has its own default.
     pub(super) search_path: Option<Vec<u8>>,
 }
 
-/// Parses the arguments of env, including `argv[0]`. Returns `None` if it is not certain what it starts. Only env of coreutils
-/// has `-S`, which splits a string.
+/// Parses the arguments of env, including `argv[0]`. Returns `None` if it is not certain what it starts. `has_split` is
+/// whether it supports `-S`, as only env of coreutils does.
 pub(super) fn parse_env_arguments(argv: &[Vec<u8>], search: Option<&[u8]>, has_split: bool) -> Option<EnvCommand> {
     let mut rest: Vec<Vec<u8>> = argv.get(1..)?.to_vec();
     let mut search = search.map(<[u8]>::to_vec);
@@ -49,7 +49,7 @@ fn unset_variable(name: &[u8], search: &mut Option<Vec<u8>>) {
     }
 }
 
-/// Splits a string without quotes, escapes, variables and comments: `build_argv`.
+/// Splits a string as `build_argv` does, unless it contains quotes, escapes, variables or comments.
 fn split_string(string: &[u8]) -> Option<Vec<Vec<u8>>> {
     if string.iter().any(|byte| b"\"'\\$#\r\x0b\x0c".contains(byte)) {
         return None;
@@ -62,51 +62,42 @@ fn split_string(string: &[u8]) -> Option<Vec<Vec<u8>>> {
 mod tests {
     use super::*;
 
-    fn words(line: &[&str]) -> Vec<Vec<u8>> {
-        line.iter().map(|word| word.as_bytes().to_vec()).collect()
+    /// Splits a line at commas, and parses it as the arguments of env with `PATH=/bin`.
+    fn parse(line: &str, has_split: bool) -> Option<EnvCommand> {
+        let words = ["env"].into_iter().chain(line.split_terminator(','));
+        let argv: Vec<Vec<u8>> = words.map(|word| word.as_bytes().to_vec()).collect();
+        parse_env_arguments(&argv, Some(b"/bin"), has_split)
     }
 
     #[test]
     fn command_follows_options_and_variables() {
         for (line, expected, search) in [
-            (["app", "-x", "A=1"].as_slice(), ["app", "-x", "A=1"].as_slice(), Some("/bin")),
-            (&["A=1", "B=", "app"], &["app"], Some("/bin")),
-            (&["--", "A=1", "app"], &["app"], Some("/bin")),
-            (&["PATH=/x", "app"], &["app"], Some("/x")),
-            (&["-i", "app"], &["app"], None),
-            (&["-", "PATH=/x", "app"], &["app"], Some("/x")),
-            (&["-u", "A", "-uB", "app"], &["app"], Some("/bin")),
-            (&["-u", "PATH", "app"], &["app"], None),
-            (&["-S node  --flag", "/script"], &["node", "--flag", "/script"], Some("/bin")),
-            (&["-S", "-i PATH=/y node", "/script"], &["node", "/script"], Some("/y")),
-            (&["node --flag", "/script"], &["node --flag", "/script"], Some("/bin")),
+            ("app,-x,A=1", "app,-x,A=1", Some("/bin")),
+            ("A=1,B=,app", "app", Some("/bin")),
+            ("--,A=1,app", "app", Some("/bin")),
+            ("PATH=/x,app", "app", Some("/x")),
+            ("-i,app", "app", None),
+            ("-,PATH=/x,app", "app", Some("/x")),
+            ("-u,A,-uB,app", "app", Some("/bin")),
+            ("-u,PATH,app", "app", None),
+            ("-S node  --flag,/script", "node,--flag,/script", Some("/bin")),
+            ("-S,-i PATH=/y node,/script", "node,/script", Some("/y")),
+            ("node --flag,/script", "node --flag,/script", Some("/bin")),
         ] {
-            let argv = [words(&["env"]), words(line)].concat();
-            let command = parse_env_arguments(&argv, Some(b"/bin"), true);
-            let search = search.map(|search| search.as_bytes().to_vec());
-            assert_eq!(command, Some(EnvCommand { argv: words(expected), search_path: search }), "{line:?}");
+            let argv = expected.split(',').map(|word| word.as_bytes().to_vec()).collect();
+            let search_path = search.map(|search| search.as_bytes().to_vec());
+            assert_eq!(parse(line, true), Some(EnvCommand { argv, search_path }), "{line}");
         }
     }
 
     #[test]
     fn other_options_are_not_followed() {
         for line in [
-            [].as_slice(),
-            &["A=1"],
-            &["-u"],
-            &["-C", "/", "app"],
-            &["-0", "app"],
-            &["-iu", "A", "app"],
-            &["--unset=A", "app"],
-            &["-S", "node '--flag'"],
-            &["-S", "node ${A}"],
-            &["-S", "node \\c"],
-            &["-S"],
-            &["--version"],
+            "", "A=1", "-u", "-C,/,app", "-0,app", "-iu,A,app", "--unset=A,app", "-S,node '--flag'", "-S,node ${A}",
+            "-S,node \\c", "-S", "--version",
         ] {
-            let argv = [words(&["env"]), words(line)].concat();
-            assert_eq!(parse_env_arguments(&argv, Some(b"/bin"), true), None, "{line:?}");
+            assert_eq!(parse(line, true), None, "{line}");
         }
-        assert_eq!(parse_env_arguments(&words(&["env", "-S", "node"]), Some(b"/bin"), false), None);
+        assert_eq!(parse("-S,node", false), None);
     }
 }

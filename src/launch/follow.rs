@@ -1,5 +1,4 @@
-//! Predicts what a started program certainly starts next: wrappers, `env`, shells, and scripts that execute their
-//! arguments. Whether that starts is decided elsewhere.
+//! Predicts which program a wrapper, `env`, a shell or a script that executes its arguments certainly launches next.
 
 use super::env::{EnvCommand, parse_env_arguments};
 use super::message::MessageSource;
@@ -15,34 +14,34 @@ use crate::shell::{ShellInvocation, parse_first_command, parse_shell_arguments};
 pub enum Launcher {
     /// The container runtime.
     ContainerRuntime,
-    /// A program that starts another, by the name of its project.
+    /// A program that starts another one, by the name of its project.
     Wrapper(&'static str),
-    /// A shell, by its command string.
+    /// A shell with a command string.
     Shell,
-    /// A shell, at the end of this script.
+    /// A shell that runs this script.
     Script(Vec<u8>),
 }
 
-/// A process whose behaviour is known.
+/// A process that may launch another program.
 #[derive(Debug, Clone)]
 pub(super) struct LaunchedProcess<'a> {
     pub(super) view: FilesystemView<'a>,
-    /// Its `PATH`.
+    /// The `PATH`.
     pub(super) search_path: Option<Vec<u8>>,
     pub(super) argv: Vec<Vec<u8>>,
 }
 
-/// What is started next.
+/// The next launch.
 #[derive(Debug)]
 pub(super) struct NextLaunch<'a> {
     pub(super) launcher: Launcher,
     pub(super) message_source: MessageSource,
     pub(super) process: LaunchedProcess<'a>,
-    /// Whether the user changes. Of the new user it is only known that root may do all that it may.
+    /// Whether the user changes. Root may do everything that the new user may; nothing else is known about it.
     pub(super) is_other_user: bool,
     /// Whether all arguments are known, so that the program can be followed too.
     pub(super) is_complete: bool,
-    /// What must be read before the launch is certain.
+    /// The unread layer on which the launch depends, if any.
     pub(super) unknown: Option<UnknownReason>,
 }
 
@@ -51,7 +50,7 @@ impl<'a> NextLaunch<'a> {
         Self { launcher, message_source, process, is_other_user: false, is_complete: true, unknown: None }
     }
 
-    /// Returns the launch if a condition holds, or marks it unknown if a layer must be read to decide the condition.
+    /// Returns the launch if a condition holds, and marks it unknown if the condition depends on an unread layer.
     fn provided_that(self, condition: Result<bool, ExecError>) -> Option<Self> {
         match condition {
             Ok(holds) => holds.then_some(self),
@@ -63,7 +62,7 @@ impl<'a> NextLaunch<'a> {
     }
 }
 
-/// Predicts what a process starts next; `chain` lists the paths that were opened to start the process.
+/// Predicts the next launch of a process. `chain` lists the paths that were opened to start the process.
 pub(super) fn predict_next<'a>(process: &LaunchedProcess<'a>, chain: &[Vec<u8>]) -> Option<NextLaunch<'a>> {
     let (program, argv) = resolve_interpreters(&process.view, chain.first()?, &process.argv)?;
     let found = process.view.resolve(&program).ok()?;
@@ -86,7 +85,7 @@ pub(super) fn predict_next<'a>(process: &LaunchedProcess<'a>, chain: &[Vec<u8>])
     (name.contains(&b'/') || family.always_runs_file(name)).then_some(next)
 }
 
-/// Returns the program that the kernel starts for a path, and its arguments including `argv[0]`: `load_script`.
+/// Resolves scripts as `load_script` does. Returns the program that starts and its arguments, including `argv[0]`.
 fn resolve_interpreters(view: &FilesystemView<'_>, path: &[u8], argv: &[Vec<u8>]) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
     let (mut path, mut argv) = (path.to_vec(), argv.to_vec());
     loop {
@@ -128,12 +127,12 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
                 NextLaunch { is_complete: command.is_complete, ..NextLaunch::new(Launcher::Shell, source, process) };
             let Some(directory) = command.directory else { return Some(next) };
             let entered = resolve_cd(&next.process.view, &directory);
-            if let Ok(Some(place)) = &entered {
-                next.process.view.working_directory = Some(place.clone());
+            if let Ok(Some(path)) = &entered {
+                next.process.view.working_directory = Some(path.clone());
             }
-            next.provided_that(entered.map(|place| place.is_some()))
+            next.provided_that(entered.map(|path| path.is_some()))
         }
-        // Shells differ in where they look up a script without a slash.
+        // Shells look up a script without a slash in different places.
         ShellInvocation::Script(path, arguments) if path.contains(&b'/') => {
             arguments.first().filter(|name| !name.starts_with(b"-"))?;
             let execs_arguments = process
@@ -148,8 +147,8 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
     }
 }
 
-/// Returns the directory that `cd` enters, if that is certain. A working directory that the container runtime creates is in
-/// the view only while it is the working directory, so leaving it is not followed.
+/// Returns the directory that `cd` enters, if that is certain. It is not if the container runtime creates the working
+/// directory, which the view contains only while it is the working directory.
 fn resolve_cd(view: &FilesystemView<'_>, path: &[u8]) -> Result<Option<Vec<u8>>, ExecError> {
     let Some(directory) = &view.working_directory else { return Ok(None) };
     if view.files.get(directory)?.is_none() {

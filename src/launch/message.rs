@@ -1,19 +1,18 @@
-//! The messages of programs that cannot start another one, if they are the same in every version.
-//!
-//! There is none if it depends on the version, the libc, or on what a shell does with a foreign program's bytes.
+//! Formats the error messages of wrappers and shells that cannot start a program. A message is left out if it depends
+//! on the version, the libc, or how a shell interprets a program for another architecture.
 
 use super::program_kind::{LauncherKind, ProgramFamily, Wrapper};
 use crate::errno::Errno;
 use crate::exec::{ExecOutcome, StartPrediction};
 
-/// The program that prints a message.
+/// The program that prints a message, and how.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MessageSource {
     pub(super) kind: LauncherKind,
     pub(super) family: ProgramFamily,
-    /// Whether its libc is known to be musl, which does not pass foreign programs to a shell as glibc does.
+    /// Whether the libc is certainly musl, which does not pass a file to a shell after ENOEXEC as glibc does.
     pub(super) is_musl: bool,
-    /// Whether a shell replaces itself with the program.
+    /// Whether a shell starts the program with `exec`.
     pub(super) is_exec: bool,
     /// Whether the message reaches the container's log.
     pub(super) is_visible: bool,
@@ -30,7 +29,7 @@ fn strerror(errno: Errno) -> Option<&'static str> {
     })
 }
 
-/// Returns the message for a program of this name that does not start.
+/// Formats the message for a program of this name that does not start.
 pub(super) fn format_message(source: MessageSource, name: &[u8], outcome: &ExecOutcome) -> Option<String> {
     let ExecOutcome::Fails { errno, path, chain } = outcome else { return None };
     if !source.is_visible {
@@ -47,14 +46,15 @@ pub(super) fn format_message(source: MessageSource, name: &[u8], outcome: &ExecO
         (LauncherKind::Wrapper(Wrapper::DumbInit), _) => format!("[dumb-init] {name}: {error}"),
         (LauncherKind::Wrapper(Wrapper::Catatonit), _) => format!("failed to exec pid1: {error}"),
         (LauncherKind::Wrapper(Wrapper::SuExec), _) => format!("su-exec: {name}: {error}"),
-        // These are the quotes of a locale without UTF-8.
+        // With the quotes of a locale without UTF-8.
         (LauncherKind::Env, ProgramFamily::Coreutils) => format!("env: '{}': {error}", name.replace('\r', "\\r")),
         (LauncherKind::Env, ProgramFamily::Busybox) => format!("env: can't execute '{name}': {error}"),
         _ => return None,
     })
 }
 
-/// Returns the message of a shell: `shell_execve` and `shell_exec` of bash, `shellexec` and `exerror` of dash and busybox.
+/// Formats the message of a shell: `shell_execve` and `shell_exec` of bash, `shellexec` and `exerror` of dash and
+/// busybox.
 fn format_shell_message(source: MessageSource, name: &str, path: &str, errno: Errno, is_first: bool) -> Option<String> {
     let has_slash = name.contains('/');
     let exec = if source.is_exec { "exec: " } else { "" };
@@ -71,13 +71,14 @@ fn format_shell_message(source: MessageSource, name: &str, path: &str, errno: Er
     })
 }
 
-/// Converts the container runtime's message to gosu's, which looks up programs with the same part of Go: `main.go`.
+/// Converts the container runtime's message to that of gosu, which looks up programs with the same Go package:
+/// `main.go`.
 pub(super) fn to_gosu_message(start: StartPrediction) -> StartPrediction {
     let StartPrediction { outcome, message } = start;
     let message = match &outcome {
         ExecOutcome::Fails { errno, .. } => message.map(|message| {
-            let was_found = !message.starts_with("exec: \"");
-            if was_found { format!("error: exec failed: {}", errno.message()) } else { format!("error: {message}") }
+            let is_lookup = message.starts_with("exec: \"");
+            if is_lookup { format!("error: {message}") } else { format!("error: exec failed: {}", errno.message()) }
         }),
         _ => None,
     };

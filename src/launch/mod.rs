@@ -1,7 +1,8 @@
-//! The chain of launches: the container runtime's own, and what each started program certainly starts next.
+//! Predicts the chain of launches: the program that the container runtime starts, and those that it certainly starts
+//! next.
 //!
-//! Of the environment only `PATH` is known. If an image sets variables that shells or loaders run or read first
-//! (`BASH_ENV`, `ENV`, `LD_PRELOAD`), only the first launch is reliable.
+//! `PATH` is the only environment variable that is considered. If an image sets variables that make shells or loaders
+//! run other code first (`BASH_ENV`, `ENV`, `LD_PRELOAD`), only the first launch is reliable.
 
 mod program_kind;
 mod wrapper;
@@ -19,13 +20,13 @@ use self::search::search_program;
 use crate::exec::{DEFAULT_PATH, DetectedProgram, ExecOutcome, Host, StartPrediction, detect_program, predict_start};
 use crate::rootfs::FilesystemView;
 
-/// The number of launches that are followed. Wrappers may wrap themselves endlessly.
+/// The maximum number of launches that are followed. Wrappers may start themselves endlessly.
 pub const MAX_LAUNCHES: usize = 8;
 
 /// A program that is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {
-    /// What starts it.
+    /// What starts the program.
     pub launcher: Launcher,
     /// The program and its known arguments.
     pub argv: Vec<Vec<u8>>,
@@ -35,11 +36,8 @@ pub struct Launch {
     pub program: Option<DetectedProgram>,
 }
 
-/// Predicts the start of `argv` with the image's `PATH` in `search`, and of everything that is certainly started next:
-/// between 1 and [`MAX_LAUNCHES`] launches.
-///
-/// The last launch fails, is unknown, or starts a program that is not followed. Launches after the first are certain: if
-/// one fails, the container cannot do its work.
+/// Predicts the start of `argv`, with the image's `PATH` in `search`, and everything that is certainly started next:
+/// between 1 and [`MAX_LAUNCHES`] launches. The last one fails, is unknown, or starts a program that is not followed.
 #[must_use]
 pub fn predict_launches(view: &FilesystemView<'_>, host: Host, argv: &[Vec<u8>], search: Option<&[u8]>) -> Vec<Launch> {
     let start = predict_start(view, host, argv, search);
@@ -71,7 +69,7 @@ fn predict_next_start(host: Host, next: &NextLaunch<'_>) -> Option<StartPredicti
         return Some(StartPrediction::unknown(reason));
     }
     let start = if next.message_source.kind == LauncherKind::Wrapper(Wrapper::Gosu) && !next.is_other_user {
-        // If `PATH` has the working directory, older releases of Go start what newer ones refuse.
+        // If `PATH` contains the working directory, older releases of Go start what newer ones refuse.
         let search = search_path.as_deref().unwrap_or_default();
         let is_relative = search.split(|byte| *byte == b':').any(|directory| !directory.starts_with(b"/"));
         if !name.contains(&b'/') && is_relative {
@@ -86,7 +84,7 @@ fn predict_next_start(host: Host, next: &NextLaunch<'_>) -> Option<StartPredicti
     };
     match (next.is_other_user, &start.outcome) {
         (false, _) | (true, ExecOutcome::Unknown { .. }) => Some(start),
-        // What root cannot start no user can, perhaps for another reason.
+        // What root cannot start, no user can, although perhaps for another reason.
         (true, ExecOutcome::Fails { .. }) => Some(StartPrediction { message: None, ..start }),
         (true, ExecOutcome::Starts { .. }) => None,
     }
@@ -169,40 +167,30 @@ mod tests {
             let chain = chain(&rootfs, line);
             let last = chain.last().unwrap();
             assert!(matches!(last.start.outcome, ExecOutcome::Fails { .. }), "{line:?}: {last:?}");
-            assert_eq!(
-                (chain.len(), &last.launcher, last.start.message.as_deref()),
-                (count, &launcher, message),
-                "{line:?}"
-            );
+            let found = (chain.len(), &last.launcher, last.start.message.as_deref());
+            assert_eq!(found, (count, &launcher, message), "{line:?}");
         }
     }
 
     #[test]
     fn chain_ends_at_an_uncertain_launch() {
         let rootfs = rootfs();
-        for (line, count) in [
-            (["own", "/srv/app"].as_slice(), 1),
-            (&["tini", "-x", "/srv/app"], 1),
-            (&["tini", "/entry", "sh", "-c", "/srv/app"], 1),
-            (&["tini", "text"], 1),
-            (&["tini", "broken"], 1),
-            (&["tini", "own"], 2),
-            (&["gosu", "app", "own"], 1),
-            (&["env", "-i", "foreign"], 1),
-            (&["env", "PATH=bin", "foreign"], 1),
-            (&["ash", "-c", "none"], 1),
-            (&["sh", "-c", "foreign || own"], 1),
-            (&["sh", "-c", "cd /none && ./app"], 1),
-            (&["sh", "-c", "tini $A foreign"], 2),
-            (&["/entry"], 1),
-            (&["/entry", "-x"], 1),
-            (&["/other", "foreign"], 1),
-            (&["sh", "entry", "foreign"], 1),
-            (&["/loop"], MAX_LAUNCHES),
+        for (count, lines) in [
+            (
+                1,
+                ["own,/srv/app", "tini,-x,/srv/app", "tini,/entry,sh,-c,/srv/app", "tini,text", "tini,broken"]
+                    .as_slice(),
+            ),
+            (1, &["gosu,app,own", "env,-i,foreign", "env,PATH=bin,foreign", "ash,-c,none", "sh,-c,foreign || own"]),
+            (1, &["sh,-c,cd /none && ./app", "/entry", "/entry,-x", "/other,foreign", "sh,entry,foreign"]),
+            (2, &["tini,own", "sh,-c,tini $A foreign"]),
+            (MAX_LAUNCHES, &["/loop"]),
         ] {
-            let chain = chain(&rootfs, line);
-            assert!(chain.iter().all(|launch| matches!(launch.start.outcome, ExecOutcome::Starts { .. })), "{line:?}");
-            assert_eq!(chain.len(), count, "{line:?}: {chain:?}");
+            for line in lines {
+                let chain = chain(&rootfs, &line.split(',').collect::<Vec<_>>());
+                let starts = |launch: &Launch| matches!(launch.start.outcome, ExecOutcome::Starts { .. });
+                assert!(chain.len() == count && chain.iter().all(starts), "{line}: {chain:?}");
+            }
         }
     }
 

@@ -1,6 +1,5 @@
-//! Identifies the programs that start another one, by all names that lead to them.
-//!
-//! Their contents are not read. A program with such a name that is a link to a file with another name is not identified.
+//! Identifies programs that start another one, by their names. Contents are not read, so a link with such a name to a
+//! file with another name is not identified.
 
 use crate::path::split_parent;
 
@@ -23,7 +22,6 @@ pub(super) enum Wrapper {
 }
 
 impl Wrapper {
-    /// Returns the name of the project.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Tini => "tini",
@@ -35,7 +33,7 @@ impl Wrapper {
     }
 }
 
-/// The project that a program comes from, if that makes a difference.
+/// The project that a program comes from, if it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProgramFamily {
     Coreutils,
@@ -45,7 +43,8 @@ pub(super) enum ProgramFamily {
     Unknown,
 }
 
-/// File names of programs. tini (krallin/tini) and gosu have those of their releases; docker-init is Docker's name for tini.
+/// File names of programs, including those of tini's (krallin/tini) and gosu's releases. docker-init is Docker's name
+/// for tini.
 const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 8] = [
     (
         LauncherKind::Wrapper(Wrapper::Tini),
@@ -60,18 +59,18 @@ const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 8] = [
     (LauncherKind::Shell, &[b"sh", b"bash", b"dash", b"ash"]),
 ];
 
-/// The least size of a busybox with a shell in bytes; `env` of GNU coreutils has a quarter of it. The size tells them apart
-/// if `env` is a hard link.
+/// The minimum size of a busybox with a shell in bytes. `env` of GNU coreutils has a quarter of it, so the size tells
+/// them apart if `env` is a hard link.
 const MIN_BUSYBOX_SIZE: u64 = 200 * 1024;
 
-/// Identifies a program by `argv[0]`, the `path` that was opened, the `place` that it resolves to, and its size.
+/// Identifies a program by `argv[0]`, the opened `path`, the path that it resolves to, and its size.
 pub(super) fn identify_program(
     argv0: &[u8],
     path: &[u8],
-    place: &[u8],
+    resolved: &[u8],
     size: u64,
 ) -> Option<(LauncherKind, ProgramFamily)> {
-    let [called, opened, file] = [argv0, path, place].map(|path| split_parent(path).1);
+    let [called, opened, file] = [argv0, path, resolved].map(|path| split_parent(path).1);
     let kind = kind_by_name(called)?;
     let is_same = |name: &[u8]| kind_by_name(name) == Some(kind);
     let family = match (kind, file) {
@@ -90,14 +89,14 @@ fn kind_by_name(name: &[u8]) -> Option<LauncherKind> {
     PROGRAM_NAMES.iter().find(|(_, names)| names.contains(&name)).map(|(kind, _)| *kind)
 }
 
-/// Names for which no busybox has an applet, or only one that needs a link of that name: `include/applets.src.h`.
+/// Names for which busybox has no applet, or only one that needs a link of that name: `include/applets.src.h`.
 const NEVER_APPLETS: [&[u8]; 13] = [
     b"bash", b"python", b"python2", b"python3", b"node", b"nodejs", b"ruby", b"perl", b"php", b"java", b"deno", b"bun",
     b"pwsh",
 ];
 
 impl ProgramFamily {
-    /// Returns whether a name without a slash certainly runs a file. busybox may run an applet instead.
+    /// Returns whether a name without a slash certainly runs a file. Busybox may run an applet instead.
     pub(super) fn always_runs_file(self, name: &[u8]) -> bool {
         !matches!(self, Self::Busybox | Self::Unknown) || NEVER_APPLETS.contains(&name) || name.contains(&b'\r')
     }
@@ -133,10 +132,9 @@ mod tests {
 
     #[test]
     fn busybox_may_run_an_applet() {
-        assert!(
-            ProgramFamily::Busybox.always_runs_file(b"python3") && ProgramFamily::Unknown.always_runs_file(b"sh\r")
-        );
-        assert!(!ProgramFamily::Busybox.always_runs_file(b"true") && !ProgramFamily::Unknown.always_runs_file(b"app"));
-        assert!(ProgramFamily::Dash.always_runs_file(b"app") && ProgramFamily::Coreutils.always_runs_file(b"true"));
+        use ProgramFamily::{Busybox, Coreutils, Dash, Unknown};
+        assert!(Busybox.always_runs_file(b"python3") && Unknown.always_runs_file(b"sh\r"));
+        assert!(!Busybox.always_runs_file(b"true") && !Unknown.always_runs_file(b"app"));
+        assert!(Dash.always_runs_file(b"app") && Coreutils.always_runs_file(b"true"));
     }
 }

@@ -1,6 +1,5 @@
-//! Looks up a program as execvp(3) of glibc and musl and as shells do.
-//!
-//! If these would find different programs, the result is not certain. Go's lookup is in `exec/start.rs`.
+//! Looks up a program as execvp(3) of glibc and musl and as shells do. If they find different programs, the result is
+//! not certain. Go's lookup is in `exec/start.rs`.
 
 use crate::errno::Errno;
 use crate::exec::{ExecOutcome, Host, predict_execve};
@@ -10,14 +9,15 @@ use crate::rootfs::{FilesystemView, Node};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SearchResult {
     pub(super) outcome: ExecOutcome,
-    /// Whether the directories that were passed over just lack the program, so that every caller gets the same error.
+    /// Whether the skipped directories merely lack the program, so that every caller gets the same error.
     pub(super) is_unambiguous: bool,
 }
 
-/// Predicts the start of a name, or returns `None` if it is not certain. Without a `PATH`, each libc has its own default.
+/// Predicts the start of a name, or returns `None` if it is not certain. Without a `PATH`, each libc has its own
+/// default.
 ///
-/// glibc's `__execvpe_common` in `posix/execvpe.c` and musl's `src/process/execvp.c` try the next directory after ENOENT,
-/// ENOTDIR and EACCES; `shellexec` of dash after any error; bash and busybox take the first executable file.
+/// glibc's `__execvpe_common` in `posix/execvpe.c` and musl's `src/process/execvp.c` try the next directory after
+/// ENOENT, ENOTDIR and EACCES; `shellexec` of dash after any error; bash and busybox take the first executable file.
 pub(super) fn search_program(
     view: &FilesystemView<'_>,
     host: Host,
@@ -32,36 +32,36 @@ pub(super) fn search_program(
         return is_final(view, &outcome).then_some(SearchResult { outcome, is_unambiguous: true });
     }
     let directories: Vec<&[u8]> = search?.split(|byte| *byte == b':').collect();
-    // For most programs, an empty directory means the working directory.
+    // Most programs take an empty directory for the working directory.
     if directories.iter().any(|directory| !directory.starts_with(b"/")) {
         return None;
     }
-    let (mut failed, mut passed) = (None, Vec::new());
+    let (mut failed, mut skipped) = (None, Vec::new());
     for directory in directories {
         let outcome = predict_execve(view, host, &[directory, b"/", name].concat());
         match &outcome {
             ExecOutcome::Fails {
                 errno: errno @ (Errno::NoEntry | Errno::NotDirectory | Errno::Access), chain, ..
             } if chain.is_empty() => {
-                passed.push(*errno);
+                skipped.push(*errno);
             }
             ExecOutcome::Fails { .. } if is_final(view, &outcome) => drop(failed.get_or_insert(outcome)),
             ExecOutcome::Fails { .. } => return None,
-            // Some callers stop at the one that fails, others reach this one.
+            // Some callers stop at the failed program, others continue to this one.
             ExecOutcome::Starts { .. } if failed.is_some() => return None,
             ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } => {
                 return Some(SearchResult { outcome, is_unambiguous: true });
             }
         }
     }
-    let is_unambiguous = passed.iter().all(|errno| *errno == Errno::NoEntry);
-    let errno = if passed.contains(&Errno::Access) { Errno::Access } else { Errno::NoEntry };
+    let is_unambiguous = skipped.iter().all(|errno| *errno == Errno::NoEntry);
+    let errno = if skipped.contains(&Errno::Access) { Errno::Access } else { Errno::NoEntry };
     let outcome = failed.unwrap_or_else(|| ExecOutcome::Fails { errno, path: name.to_vec(), chain: Vec::new() });
     Some(SearchResult { outcome, is_unambiguous })
 }
 
-/// Returns whether an outcome is the same for every caller. Shells and glibc's execvp let a shell interpret a file that the
-/// kernel refuses with ENOEXEC. Only a program for another machine fails in any case.
+/// Returns whether an outcome is the same for every caller. After ENOEXEC, shells and glibc's execvp let a shell
+/// interpret the file, which certainly fails only for an ELF file.
 fn is_final(view: &FilesystemView<'_>, outcome: &ExecOutcome) -> bool {
     let ExecOutcome::Fails { errno: Errno::ExecFormat, path, chain } = outcome else { return true };
     let is_elf = |node: &Node| matches!(node, Node::File(_, contents) if contents.is_elf());

@@ -1,21 +1,19 @@
-//! Parses the arguments of wrappers as each wrapper's own source does.
-//!
-//! With an option that is not listed here, or after which the wrapper starts nothing, the wrapper is not followed.
+//! Parses the arguments of wrappers as their sources do. A wrapper with an option that is not listed here, or with
+//! which it starts nothing, is not followed.
 
 use super::program_kind::Wrapper;
 
-/// The options that do not affect what is started: letters without and with a value, and long options without and with one.
+/// The options of a wrapper that do not affect what it starts: short and long ones, without and with a value.
 struct WrapperOptions {
     flags: &'static [u8],
     valued_flags: &'static [u8],
     long_flags: &'static [&'static [u8]],
     long_valued_flags: &'static [&'static [u8]],
-    /// Whether options end at the first operand in every libc. Unless the option string begins with `+`, glibc's getopt(3)
-    /// continues after it, and musl's does not.
+    /// Whether options end at the first operand in every libc. After it, glibc's getopt(3) continues unless the option
+    /// string begins with `+`, and musl's never does.
     stops_at_operand: bool,
 }
 
-/// A wrapper without options.
 const NO_OPTIONS: WrapperOptions =
     WrapperOptions { flags: b"", valued_flags: b"", long_flags: &[], long_valued_flags: &[], stops_at_operand: false };
 
@@ -41,7 +39,7 @@ pub(super) struct WrappedCommand<'a> {
     pub(super) user: TargetUser,
 }
 
-/// The user that a wrapper switches to.
+/// The user that a wrapper starts the command as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TargetUser {
     Same,
@@ -130,42 +128,27 @@ mod tests {
             (SuExec, "su-exec 1000 app", "app", Other),
         ] {
             let (argv, expected) = (words(line), words(expected));
-            assert_eq!(
-                parse_wrapper_arguments(wrapper, &argv),
-                Some(WrappedCommand { argv: &expected, user }),
-                "{line}"
-            );
+            let expected = Some(WrappedCommand { argv: &expected, user });
+            assert_eq!(parse_wrapper_arguments(wrapper, &argv), expected, "{line}");
         }
     }
 
     #[test]
     fn other_options_are_not_followed() {
-        use Wrapper::{Catatonit, DumbInit, Gosu, SuExec, Tini};
-        for (wrapper, line) in [
-            (Tini, "tini"),
-            (Tini, "tini --"),
-            (Tini, "tini --version"),
-            (Tini, "tini -h app"),
-            (Tini, "tini -l -- app"),
-            (Tini, "tini -p"),
-            (Tini, "tini -R A -- app"),
-            (Tini, "tini app -x"),
-            (Tini, "tini app -- -x"),
-            (DumbInit, "dumb-init -h"),
-            (DumbInit, "dumb-init -V app"),
-            (DumbInit, "dumb-init --verb app"),
-            (DumbInit, "dumb-init --verbose=1 app"),
-            (DumbInit, "dumb-init -r"),
-            (Catatonit, "catatonit -P"),
-            (Catatonit, "catatonit --version app"),
-            (Catatonit, "catatonit app -x"),
-            (Gosu, "gosu"),
-            (Gosu, "gosu root"),
-            (Gosu, "gosu --version app"),
-            (SuExec, "su-exec :1 app"),
-            (SuExec, "su-exec  app"),
+        for (wrapper, arguments) in [
+            (
+                Wrapper::Tini,
+                [" --", " --version", " -h app", " -l -- app", " -p", " -R A -- app", " app -x"].as_slice(),
+            ),
+            (Wrapper::Tini, &["", " app -- -x"]),
+            (Wrapper::DumbInit, &[" -h", " -V app", " --verb app", " --verbose=1 app", " -r"]),
+            (Wrapper::Catatonit, &[" -P", " --version app", " app -x"]),
+            (Wrapper::Gosu, &["", " root", " --version app"]),
+            (Wrapper::SuExec, &[" :1 app", "  app"]),
         ] {
-            assert_eq!(parse_wrapper_arguments(wrapper, &words(line)), None, "{line}");
+            for line in arguments.iter().map(|arguments| wrapper.name().to_owned() + arguments) {
+                assert_eq!(parse_wrapper_arguments(wrapper, &words(&line)), None, "{line}");
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Merges layers from the lowest to the highest into a root filesystem.
 //!
-//! If unpackers differ, this follows containerd, which Amazon ECS and AWS Fargate use (`applyNaive` in
-//! `pkg/archive/tar.go`). The exception are whiteouts: they remove only entries of lower layers, as the OCI image
-//! specification and umoci do, while containerd's naive way lets a whiteout also remove earlier entries of its own layer.
+//! Where unpackers differ, this follows containerd, which Amazon ECS and AWS Fargate use (`applyNaive` in
+//! `pkg/archive/tar.go`), except for whiteouts: they remove only entries of lower layers, as in the OCI image
+//! specification and umoci, while in `applyNaive` a whiteout also removes earlier entries of its own layer.
 
 use std::collections::HashSet;
 
@@ -14,15 +14,14 @@ use crate::path::{components, display_path, pop_component, push_component, split
 use crate::rootfs::{DIRECTORY_755, Node, Rootfs};
 use crate::settings::{LayerLimits, LimitExceeded};
 
-/// The number of links that a path may lead through: containerd's `fs.RootPath` and `securejoin`, which umoci uses, stop
-/// at 255.
+/// The maximum number of links in a path: containerd's `fs.RootPath` and umoci's `securejoin` stop at 255.
 const MAX_LINKS: usize = 255;
 
-/// Applies a layer to the layers below it. Inspection merges through [`super::LayerStack`]; this function is the reference
-/// that tests and fuzzing compare it with.
+/// Applies a layer to the layers below it. Tests and fuzzing compare [`super::LayerStack`], which inspection uses, with
+/// this function.
 ///
 /// # Errors
-/// No container runtime could unpack the layer, or it exceeds a limit. The root filesystem is then incomplete.
+/// No container runtime can unpack the layer, or it exceeds a limit. The root filesystem is then incomplete.
 pub fn apply_layer(rootfs: &mut Rootfs, layer: &LayerChangeset, limits: &LayerLimits) -> Result<(), ApplyError> {
     apply_layer_within_budget(rootfs, layer, limits, &mut ApplyBudget::new(limits, &|| true))
 }
@@ -43,11 +42,10 @@ pub(super) fn apply_layer_within_budget(
 struct LayerMerge<'a, 'w> {
     rootfs: &'a mut Rootfs,
     limits: &'a LayerLimits,
-    /// The paths that this layer has added so far, with all directories above them. Kept only if the layer removes
-    /// anything.
+    /// The paths that this layer has added so far and their parents. Kept only if the layer removes anything.
     layer_paths: Option<HashSet<Vec<u8>>>,
     budget: &'a mut ApplyBudget<'w>,
-    /// The parent directory of the last entry, as written and as resolved. The next entry mostly has the same.
+    /// The parent directory of the last entry, as written and as resolved. The next entry usually has the same.
     last_directory: Option<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -61,7 +59,7 @@ impl LayerMerge<'_, '_> {
             }
             LayerChange::HardLink { path, target } => {
                 let path = self.prepare_path(path)?;
-                // The existing node goes first, as for any other entry. It may be the target, or a link on the way to it.
+                // The existing node is removed first, as for any entry, even if it is the target or a link in its path.
                 self.rootfs.remove(&path);
                 self.last_directory = None;
                 let target = self.resolve_entry(target)?;
@@ -90,7 +88,7 @@ impl LayerMerge<'_, '_> {
                 pop_component(&mut ancestor);
             }
         }
-        // A link that is added or removed, and a directory that is removed, may change where paths lead.
+        // Adding or removing a link, or removing a directory, may change how paths resolve.
         let keeps_paths = match self.rootfs.get(&path) {
             Some(Node::Symlink(_)) => false,
             Some(Node::Directory(_)) => matches!(node, Node::Directory(_)),
@@ -115,7 +113,7 @@ impl LayerMerge<'_, '_> {
     fn prepare_path(&mut self, path: &[u8]) -> Result<Vec<u8>, ApplyError> {
         let (directory, name) = split_parent(path);
         let known = self.last_directory.as_ref().filter(|(written, _)| written == directory);
-        let mut place = if let Some((_, resolved)) = known {
+        let mut resolved = if let Some((_, resolved)) = known {
             resolved.clone()
         } else {
             let resolved = self.resolve_directory(directory)?;
@@ -123,8 +121,8 @@ impl LayerMerge<'_, '_> {
             self.last_directory = Some((directory.to_vec(), resolved.clone()));
             resolved
         };
-        push_component(&mut place, name);
-        Ok(place)
+        push_component(&mut resolved, name);
+        Ok(resolved)
     }
 
     /// Creates missing directories, owned by root with mode 755: `mkparent` in containerd's `pkg/archive/tar.go`.
@@ -141,7 +139,7 @@ impl LayerMerge<'_, '_> {
         Ok(())
     }
 
-    /// Follows the links above a path, and not the path itself.
+    /// Follows the links in the parent directory of a path, but not the path itself.
     fn resolve_entry(&mut self, path: &[u8]) -> Result<Vec<u8>, ApplyError> {
         let (directory, name) = split_parent(path);
         let mut resolved = self.resolve_directory(directory)?;
@@ -149,13 +147,13 @@ impl LayerMerge<'_, '_> {
         Ok(resolved)
     }
 
-    /// Follows all links of a directory's path within the root. Missing components are kept.
+    /// Follows all links in a directory's path within the root. Missing components are kept.
     fn resolve_directory(&mut self, directory: &[u8]) -> Result<Vec<u8>, ApplyError> {
         let mut at = Vec::new();
         let (mut links, mut steps) = (0, 0);
         let rootfs = &*self.rootfs;
-        let mut left: Vec<&[u8]> = components(directory).rev().collect();
-        while let Some(component) = left.pop() {
+        let mut remaining: Vec<&[u8]> = components(directory).rev().collect();
+        while let Some(component) = remaining.pop() {
             // Before the first link, the length of the path limits the steps.
             steps += usize::from(links > 0);
             if component == b".." {
@@ -173,18 +171,18 @@ impl LayerMerge<'_, '_> {
                     return Err(ApplyError::TooManyLinks(to_text(directory)));
                 }
                 at.truncate(if target.starts_with(b"/") { 0 } else { parent_length });
-                left.extend(components(target).rev());
+                remaining.extend(components(target).rev());
             }
         }
         self.budget.count_link_steps(steps)?;
         Ok(at)
     }
 
-    /// Removes the descendants of a path that lower layers added and, if `itself`, the path.
-    fn remove_lower(&mut self, path: &[u8], itself: bool) -> Result<(), ApplyError> {
+    /// Removes what lower layers have below a path and, if `includes_path`, at the path.
+    fn remove_lower(&mut self, path: &[u8], includes_path: bool) -> Result<(), ApplyError> {
         let layer_paths = self.layer_paths.get_or_insert_default();
         if !layer_paths.contains(path) && !path.is_empty() {
-            if itself {
+            if includes_path {
                 self.rootfs.remove(path);
             } else {
                 self.rootfs.remove_descendants(path);

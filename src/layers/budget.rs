@@ -3,18 +3,18 @@
 use super::error::ApplyError;
 use crate::settings::{LayerLimits, LimitExceeded};
 
-/// The number of paths that whiteouts may visit, as a multiple of the allowed paths. Only directories that a layer both
-/// empties and fills are visited, in a real layer once each.
+/// The number of paths that whiteouts may visit, per allowed path. Only directories that a layer both empties and fills
+/// are visited, in a real layer once each.
 const WHITEOUT_STEPS_PER_ENTRY: usize = 16;
 
-/// The number of paths that may be visited after links on the way to entries, as a multiple of the allowed paths. Few
-/// entries of a real layer are reached through links. Without a limit, an entry after 255 links takes half a million steps.
+/// The number of path components that may be visited after links, per allowed path. In a real layer few entries are
+/// reached through links. Without a limit, an entry behind 255 links takes half a million steps.
 const LINK_STEPS_PER_ENTRY: usize = 16;
 
 /// The number of changes between two checks for cancellation.
 const CANCEL_CHECK_INTERVAL: usize = 1024;
 
-/// The work of all layers of one image so far, and its limits.
+/// The work done for the layers of one image, and its limits.
 pub(super) struct ApplyBudget<'a> {
     max_whiteout_steps: usize,
     max_link_steps: usize,
@@ -25,7 +25,7 @@ pub(super) struct ApplyBudget<'a> {
 }
 
 impl<'a> ApplyBudget<'a> {
-    /// Creates a budget; merging is cancelled when `should_continue` returns false.
+    /// Creates a budget. Merging is canceled when `should_continue` returns false.
     pub(super) fn new(limits: &LayerLimits, should_continue: &'a dyn Fn() -> bool) -> Self {
         Self {
             max_whiteout_steps: limits.total_entries.saturating_mul(WHITEOUT_STEPS_PER_ENTRY),
@@ -37,39 +37,25 @@ impl<'a> ApplyBudget<'a> {
         }
     }
 
-    /// Counts one change.
-    ///
-    /// # Errors
-    /// The merge was cancelled.
+    /// Counts one change, and fails if merging was canceled.
     pub(super) fn count_change(&mut self) -> Result<(), ApplyError> {
         self.changes += 1;
-        if self.changes.is_multiple_of(CANCEL_CHECK_INTERVAL) && !(self.should_continue)() {
-            Err(ApplyError::Cancelled)
-        } else {
-            Ok(())
-        }
+        let is_canceled = self.changes.is_multiple_of(CANCEL_CHECK_INTERVAL) && !(self.should_continue)();
+        if is_canceled { Err(ApplyError::Canceled) } else { Ok(()) }
     }
 
-    /// Counts the paths that a whiteout visited.
-    ///
-    /// # Errors
-    /// There are too many.
+    /// Counts the paths that a whiteout visited, and fails if there are too many.
     pub(super) fn count_whiteout_steps(&mut self, steps: usize) -> Result<(), LimitExceeded> {
         self.whiteout_steps += steps;
-        if self.whiteout_steps > self.max_whiteout_steps {
-            Err(LimitExceeded::WhiteoutSteps(self.max_whiteout_steps))
-        } else {
-            Ok(())
-        }
+        let max = self.max_whiteout_steps;
+        if self.whiteout_steps > max { Err(LimitExceeded::WhiteoutSteps(max)) } else { Ok(()) }
     }
 
-    /// Counts the paths that were visited after links on the way to an entry.
-    ///
-    /// # Errors
-    /// There are too many.
+    /// Counts the path components that were visited after links, and fails if there are too many.
     pub(super) fn count_link_steps(&mut self, steps: usize) -> Result<(), LimitExceeded> {
         self.link_steps += steps;
-        if self.link_steps > self.max_link_steps { Err(LimitExceeded::LinkSteps(self.max_link_steps)) } else { Ok(()) }
+        let max = self.max_link_steps;
+        if self.link_steps > max { Err(LimitExceeded::LinkSteps(max)) } else { Ok(()) }
     }
 }
 
@@ -81,14 +67,10 @@ mod tests {
     fn budget_is_shared_by_layers_and_ends_when_cancelled() {
         let limits = LayerLimits { total_entries: 10, ..LayerLimits::default() };
         let mut budget = ApplyBudget::new(&limits, &|| false);
-        assert_eq!(
-            (budget.count_whiteout_steps(100), budget.count_whiteout_steps(60), budget.count_whiteout_steps(1)),
-            (Ok(()), Ok(()), Err(LimitExceeded::WhiteoutSteps(160)))
-        );
-        assert_eq!(
-            (budget.count_link_steps(160), budget.count_link_steps(1)),
-            (Ok(()), Err(LimitExceeded::LinkSteps(160)))
-        );
+        let whiteouts = [100, 60, 1].map(|steps| budget.count_whiteout_steps(steps));
+        assert_eq!(whiteouts, [Ok(()), Ok(()), Err(LimitExceeded::WhiteoutSteps(160))]);
+        let links = [160, 1].map(|steps| budget.count_link_steps(steps));
+        assert_eq!(links, [Ok(()), Err(LimitExceeded::LinkSteps(160))]);
         let count = (0..CANCEL_CHECK_INTERVAL).filter(|_| budget.count_change().is_ok()).count();
         assert_eq!(count, CANCEL_CHECK_INTERVAL - 1);
         let mut endless = ApplyBudget::new(&limits, &|| true);

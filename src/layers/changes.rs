@@ -1,9 +1,9 @@
-//! The changes that a layer makes, in compact form.
+//! The changes of a layer in compact form.
 
 use crate::rootfs::Node;
 use crate::settings::{LayerLimits, LimitExceeded};
 
-/// One change. Paths are clean, and links in them are not followed.
+/// One change. Paths are normalized, and links in them are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LayerChange<'a> {
     Insert(&'a [u8], &'a Node),
@@ -12,14 +12,14 @@ pub(super) enum LayerChange<'a> {
     Opaque(&'a [u8]),
 }
 
-/// Changes in an order in which they can be applied: sorted by path if they are self-contained, else as in the archive.
+/// Changes in the order in which they are applied: sorted by path if self-contained, otherwise as in the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct PackedChanges {
-    /// All paths, one after the other.
+    /// All paths, concatenated.
     pub(super) paths: Vec<u8>,
     pub(super) entries: Vec<PackedChange>,
     pub(super) is_self_contained: bool,
-    /// The bytes that the changes need, at most: a change that a later one replaced may still be counted.
+    /// The memory of the changes in bytes. Changes that were replaced may still be counted.
     pub(super) memory_size: usize,
 }
 
@@ -32,10 +32,10 @@ pub(super) struct PathSpan {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PackedChange {
-    /// The two fields of a [`PathSpan`], stored separately so that the flag fits into the padding after the length.
+    /// The fields of a [`PathSpan`], stored separately so that the flag fits into the padding after the length.
     path_offset: u32,
     path_length: u16,
-    /// Whether descendants in lower layers are hidden too. Only set for directories of self-contained changes.
+    /// Whether descendants in lower layers are hidden. Only set for directories of self-contained changes.
     pub(super) is_opaque: bool,
     pub(super) kind: PackedKind,
 }
@@ -75,12 +75,11 @@ impl PackedChanges {
         Ok(PathSpan { offset, length })
     }
 
-    /// Returns the number of changes.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Iterates over the changes in an order in which they can be applied.
+    /// Iterates over the changes in the order in which they are applied.
     pub(super) fn iter(&self) -> impl Iterator<Item = LayerChange<'_>> {
         self.entries.iter().flat_map(|packed| {
             let path = self.path_of(packed);
@@ -107,7 +106,7 @@ impl PackedChange {
     }
 }
 
-/// Returns the path at a position in the text of all paths.
+/// Returns the path at a position in [`PackedChanges::paths`].
 pub(super) fn slice_span(paths: &[u8], PathSpan { offset, length }: PathSpan) -> &[u8] {
     let offset = usize::try_from(offset).expect("an offset into memory");
     &paths[offset..offset + usize::from(length)]

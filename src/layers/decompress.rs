@@ -1,7 +1,7 @@
 //! Decompresses a layer: gzip with any number of members, zstd with any number of frames, or uncompressed.
 //!
-//! The first bytes decide, not the media type, as in containerd (`DetectCompression` in
-//! `pkg/archive/compression/compression.go`). So a wrong media type neither breaks an image nor repairs it.
+//! As in containerd (`DetectCompression` in `pkg/archive/compression/compression.go`), the first bytes decide, not the
+//! media type.
 
 use std::io::{self, BufReader, Chain, Cursor, Read};
 
@@ -11,16 +11,16 @@ use super::hashing_reader::HashingReader;
 use super::zstd::ZstdReader;
 use crate::settings::{LayerLimits, LimitExceeded};
 
-/// The size of a read from the transfer. Larger reads gained nothing measurable.
+/// The buffer size for the transfer. Larger reads were not measurably faster.
 const READ_SIZE: usize = 128 * 1024;
 
-/// The magic numbers of RFC 1952 (with deflate, its only method) and RFC 8878. A skippable frame may come first; the lower
-/// four bits of its first byte are arbitrary.
+/// The magic numbers of RFC 1952 (with deflate, its only method) and RFC 8878. A skippable frame may come first; the
+/// lower four bits of its first byte are arbitrary.
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const ZSTD_SKIPPABLE_MAGIC: [u8; 3] = [0x2a, 0x4d, 0x18];
 
-/// The bytes that were inspected, and those after them.
+/// The inspected bytes, followed by the rest.
 type SniffedReader<R> = Chain<Cursor<Vec<u8>>, BufReader<HashingReader<R>>>;
 
 enum LayerDecoder<R: Read> {
@@ -29,7 +29,7 @@ enum LayerDecoder<R: Read> {
     Plain(SniffedReader<R>),
 }
 
-/// Reads the tar stream. If it exceeds a limit, the error contains a [`LimitExceeded`].
+/// Reader for the tar stream. If it exceeds a limit, the error contains a [`LimitExceeded`].
 pub(super) struct DecompressReader<R: Read> {
     decoder: LayerDecoder<R>,
     decompressed_bytes: u64,
@@ -37,10 +37,7 @@ pub(super) struct DecompressReader<R: Read> {
 }
 
 impl<R: Read> DecompressReader<R> {
-    /// Detects the compression from the first bytes.
-    ///
-    /// # Errors
-    /// The transfer failed.
+    /// Detects the compression from the first bytes. Fails if the transfer fails.
     pub(super) fn new(source: HashingReader<R>, limits: &LayerLimits) -> io::Result<Self> {
         let mut source = BufReader::with_capacity(READ_SIZE, source);
         let mut magic = Vec::new();
@@ -57,12 +54,11 @@ impl<R: Read> DecompressReader<R> {
         Ok(Self { decoder, decompressed_bytes: 0, limits: *limits })
     }
 
-    /// Returns the number of bytes after decompression.
     pub(super) fn decompressed_bytes(&self) -> u64 {
         self.decompressed_bytes
     }
 
-    /// Returns the transfer, which may have bytes left.
+    /// Returns the transfer, which may have unread bytes.
     pub(super) fn into_inner(self) -> HashingReader<R> {
         let sniffed = match self.decoder {
             LayerDecoder::Gzip(stream) => stream.into_inner(),

@@ -20,13 +20,13 @@ pub enum LayerError {
     /// The compressed data is truncated or damaged.
     #[error("the layer cannot be decompressed: {0}")]
     Compression(String),
-    /// No container runtime could unpack the archive.
+    /// No container runtime can unpack the archive.
     #[error("the layer's archive is damaged: {0}")]
     Archive(&'static str),
 }
 
 impl LayerError {
-    /// Converts an error of reading the tar stream.
+    /// Converts an I/O error from the tar stream.
     pub(super) fn from_read_error(error: io::Error) -> Self {
         if error.kind() == ErrorKind::UnexpectedEof {
             return Self::Compression("unexpected end of data".into());
@@ -44,8 +44,8 @@ pub enum ApplyError {
     /// The layers exceed a limit.
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
-    /// The links of a path form a circle, or there are too many.
-    #[error("/{0} leads through too many links")]
+    /// The links of a path form a cycle, or there are too many.
+    #[error("/{0} has too many symbolic links")]
     TooManyLinks(String),
     /// A parent of an entry is not a directory.
     #[error("/{0} is not a directory, but a layer adds entries below it")]
@@ -54,6 +54,6 @@ pub enum ApplyError {
     #[error("a layer has a hard link to /{0}, which does not exist or is a directory")]
     MissingLinkTarget(String),
     /// The caller's deadline has passed.
-    #[error("cancelled")]
-    Cancelled,
+    #[error("canceled")]
+    Canceled,
 }

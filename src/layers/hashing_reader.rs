@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::name::Digest;
 
-/// Reads from a transfer and keeps its error, because decoders replace it by their own.
+/// Reader that keeps the error of a transfer, because decoders replace it with their own.
 #[derive(Debug)]
 pub(super) struct HashingReader<R> {
     inner: R,
@@ -20,19 +20,16 @@ impl<R: Read> HashingReader<R> {
         Self { inner, hasher: Sha256::new(), bytes_read: 0, error: None }
     }
 
-    /// Returns the number of bytes that have arrived.
     pub(super) fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
 
-    /// Reads the rest and returns the digest of all bytes, or `None` if there are more than `limit` in total.
-    ///
-    /// # Errors
-    /// The transfer failed, now or earlier.
+    /// Reads the rest and returns the digest of all bytes, or `None` if there are more than `limit`. Fails if the
+    /// transfer failed, now or earlier.
     pub(super) fn finish(mut self, limit: u64) -> io::Result<Option<Digest>> {
-        let left = limit.saturating_sub(self.bytes_read);
+        let remaining = limit.saturating_sub(self.bytes_read);
         if self.error.is_none() {
-            let _ = io::copy(&mut Read::take(&mut self, left.saturating_add(1)), &mut io::sink());
+            let _ = io::copy(&mut Read::take(&mut self, remaining.saturating_add(1)), &mut io::sink());
         }
         match self.error {
             Some(error) => Err(error),

@@ -1,6 +1,5 @@
-//! Reads one layer into the changes that it makes to a root filesystem.
-//!
-//! The layers below it have no influence, so the result holds for every image that contains the layer.
+//! Reads one layer into the changes that it makes to a root filesystem. Lower layers have no influence, so the result
+//! is the same for every image that contains the layer.
 
 use std::io::Read;
 
@@ -20,16 +19,16 @@ pub struct LayerChangeset {
     pub(super) changes: PackedChanges,
     /// The size of the layer's tar stream in bytes.
     pub decompressed_bytes: u64,
-    /// The bytes that paths, link targets and file contents need.
+    /// The size of paths, link targets and file contents in memory, in bytes.
     pub memory_size: usize,
 }
 
-/// Without an execute bit not even root may execute a program or its loader (`do_open_execat` in `fs/exec.c`), so only the
-/// size of such a file is kept.
+/// The execute bits. Without any of them, not even root may execute a program or its loader (`do_open_execat` in
+/// `fs/exec.c`), so only the size of such a file is kept.
 const EXECUTE_BITS: u32 = 0o111;
 
-/// Names that mean a removal: OCI image specification, "Representing Changes". Other names with the longer prefix belong
-/// to AUFS and have no meaning.
+/// The names of whiteouts: OCI image specification, "Representing Changes". Other names with the longer prefix belong
+/// to AUFS and are ignored.
 const WHITEOUT_PREFIX: &[u8] = b".wh.";
 const AUFS_PREFIX: &[u8] = b".wh..wh.";
 const OPAQUE_WHITEOUT: &[u8] = b".wh..wh..opq";
@@ -37,8 +36,7 @@ const OPAQUE_WHITEOUT: &[u8] = b".wh..wh..opq";
 /// Reads a layer to its end.
 ///
 /// # Errors
-/// The transfer failed, the content has another digest, or the layer is damaged. A layer that exceeds a limit is not read
-/// further.
+/// The transfer failed, the content has another digest, the layer is damaged, or it exceeds a limit.
 pub fn read_layer(layer: impl Read, digest: &Digest, limits: &LayerLimits) -> Result<LayerChangeset, LayerError> {
     let tar = DecompressReader::new(HashingReader::new(layer), limits).map_err(LayerError::Transfer)?;
     let mut archive = TarReader::new(tar, limits);
@@ -48,7 +46,7 @@ pub fn read_layer(layer: impl Read, digest: &Digest, limits: &LayerLimits) -> Re
     if let Err(error @ LayerError::LimitExceeded(_)) = changes {
         return Err(error);
     }
-    // Damage in transfer is reported as such, not as a damaged layer.
+    // Damage during transfer is reported as such, not as a damaged layer.
     match tar.into_inner().finish(limits.bytes).map_err(LayerError::Transfer)? {
         None => return Err(LimitExceeded::Bytes(limits.bytes).into()),
         Some(actual) if actual != *digest => return Err(LayerError::DigestMismatch(actual)),

@@ -1,12 +1,9 @@
-//! The layers of an image: each is read from a stream into the changes that it makes, and a stack of them answers path
-//! lookups from the top before the lower layers are read.
+//! The layers of an image. [`read_layer`] reads the changes of one layer from a stream, [`LayerStack`] answers path
+//! lookups from the top as soon as no lower layer can change the answer, and [`apply_layer`] merges layers.
 //!
-//! [`read_layer`] reads one layer, [`LayerStack`] answers as soon as no lower layer can change the answer, and
-//! [`apply_layer`] merges layers if nothing less determines it.
-//!
-//! The tar reader is this project's own. The crate `tar` reads long names and pax records of any size into memory, refuses
-//! pax values with a newline and rejects blank numbers. Layers are malicious until proven otherwise, and what counts is
-//! what containerd and Docker make of them: they read layers with Go's `archive/tar`, so this reader follows its rules.
+//! The tar reader is this project's own, because layers may be malicious and must be read as containerd and Docker read
+//! them, with Go's `archive/tar`. The crate `tar` reads long names and pax records of any size into memory, refuses pax
+//! values with a newline, and rejects blank numbers.
 
 mod error;
 mod hashing_reader;

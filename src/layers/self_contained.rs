@@ -1,9 +1,10 @@
-//! Self-contained layers: what they do to a path does not depend on lower layers.
+//! Self-contained layers, whose effect on a path does not depend on lower layers.
 //!
-//! A layer is self-contained if every entry is in the root or in a directory that the layer added before, no path changes
-//! its kind, and every hard link points to a file that the layer added before. Docker, `BuildKit`, buildah, kaniko and Jib
-//! write such layers. No link in a lower layer can redirect these paths, so the layer adds a path, hides it or leaves it
-//! unchanged. Self-contained changes are sorted by path, each path once and hard links resolved; others keep their order.
+//! A layer is self-contained if the parent of every entry is the root or a directory that the layer added before, no
+//! path changes its kind, and every hard link points to a file that the layer added before. Docker, `BuildKit`,
+//! buildah, kaniko and Jib write such layers. No link in a lower layer can redirect these paths, so the layer adds a
+//! path, hides it or keeps it. Self-contained changes are sorted by path, with each path once and hard links resolved;
+//! others keep their order.
 
 use std::collections::HashMap;
 use std::mem::discriminant;
@@ -12,7 +13,7 @@ use super::changes::{PackedChange, PackedChanges, PackedKind, slice_span};
 use crate::path;
 use crate::rootfs::Node;
 
-/// What a self-contained layer does to a path.
+/// The effect of a self-contained layer on a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum LayerLookup<'a> {
     /// The layer adds it.
@@ -34,8 +35,8 @@ impl PackedChanges {
         self
     }
 
-    /// Returns what self-contained changes do to a path. They contain all directories above each of their paths, so a
-    /// missing directory ends the search.
+    /// Returns the effect of self-contained changes on a path. They contain all parents of their paths, so a missing
+    /// directory ends the search.
     pub(super) fn look_up(&self, path: &[u8]) -> LayerLookup<'_> {
         let mut is_hidden = matches!(self.find_entry(b""), Some(PackedChange { kind: PackedKind::Opaque, .. }));
         let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([path.len()]);
@@ -57,7 +58,7 @@ impl PackedChanges {
         self.entries.binary_search_by(|packed| self.path_of(packed).cmp(path)).ok().map(|at| &self.entries[at])
     }
 
-    /// Returns the index of each hard link with that of its target, or `None` if the changes are not self-contained.
+    /// Returns the indices of each hard link and its target, or `None` if the changes are not self-contained.
     fn resolve_hard_links(&self) -> Option<Vec<(usize, usize)>> {
         let mut added: HashMap<&[u8], usize> = HashMap::new();
         let mut links = Vec::new();
@@ -97,7 +98,7 @@ impl PackedChanges {
             self.entries[*link].kind = self.entries[*target].kind.clone();
         }
         let paths = &self.paths;
-        // The last entry of a path counts, so the sort must be stable.
+        // The last entry of a path wins, so the sort must be stable.
         self.entries.sort_by(|a, b| slice_span(paths, a.path_span()).cmp(slice_span(paths, b.path_span())));
         let count = self.entries.len();
         self.entries.dedup_by(|later, earlier| {
@@ -112,7 +113,7 @@ impl PackedChanges {
 }
 
 impl PackedChange {
-    /// Merges a later change of the same path. A removal never affects entries of its own layer, in whatever order they are.
+    /// Merges a later change of the same path. A removal never affects entries of its own layer, whatever their order.
     fn merge_later(&mut self, later: &mut Self) {
         let is_removal = |kind: &PackedKind| matches!(kind, PackedKind::Whiteout | PackedKind::Opaque);
         let hides_lower = self.is_opaque || is_removal(&self.kind) || is_removal(&later.kind);

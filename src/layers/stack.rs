@@ -1,6 +1,5 @@
-//! Looks up paths in a stack of layers from the top, without merging them.
-//!
-//! An answer that is given while lower layers are missing stays the same when they are added.
+//! Looks up paths in a stack of layers from the top, without merging them. Answers never change when lower layers are
+//! added.
 
 use std::sync::Arc;
 
@@ -15,9 +14,8 @@ use crate::settings::{LayerLimits, LimitExceeded};
 
 /// The layers of an image that were read so far, the highest first.
 ///
-/// A self-contained layer, as image builders write them, adds, hides or leaves a path whatever the lower layers contain. So
-/// paths are looked up from the top. Below any other layer nothing is known until all layers are read; then they are
-/// merged.
+/// Image builders write self-contained layers, which add, hide or keep a path regardless of the lower layers, so paths
+/// are looked up from the top. From any other layer downward, nothing is known until all layers are read and merged.
 #[derive(Debug, Clone, Default)]
 pub struct LayerStack {
     layers: Vec<Arc<LayerChangeset>>,
@@ -49,26 +47,26 @@ impl LayerStack {
         Ok(())
     }
 
-    /// Declares that all layers were added. Inspection uses [`Self::complete_while_wanted`]; this is for tests and fuzzing.
+    /// Marks the stack as complete. For tests and fuzzing; inspection uses [`Self::complete_cancellable`].
     ///
     /// # Errors
-    /// No container runtime could unpack the layers, or they exceed a limit. The stack is then incomplete.
+    /// No container runtime can unpack the layers, or they exceed a limit. The stack stays incomplete.
     pub fn complete(&mut self, limits: &LayerLimits) -> Result<(), ApplyError> {
-        self.complete_while_wanted(limits, &|| true)
+        self.complete_cancellable(limits, &|| true)
     }
 
-    /// Declares that all layers were added, and cancels merging when `is_wanted` returns false.
+    /// Marks the stack as complete. Merging is canceled when `should_continue` returns false.
     ///
     /// # Errors
-    /// No container runtime could unpack the layers, they exceed a limit, or merging was cancelled.
-    pub fn complete_while_wanted(
+    /// No container runtime can unpack the layers, they exceed a limit, or merging was canceled.
+    pub fn complete_cancellable(
         &mut self,
         limits: &LayerLimits,
-        is_wanted: &dyn Fn() -> bool,
+        should_continue: &dyn Fn() -> bool,
     ) -> Result<(), ApplyError> {
         if self.layers.iter().any(|layer| !layer.changes.is_self_contained) {
-            let (mut rootfs, mut budget) = (Rootfs::default(), ApplyBudget::new(limits, is_wanted));
-            // Each layer is dropped as soon as it is merged, so that no path is in memory twice for long.
+            let (mut rootfs, mut budget) = (Rootfs::default(), ApplyBudget::new(limits, should_continue));
+            // Each layer is dropped as soon as it is merged, so that few paths are in memory twice.
             while let Some(layer) = self.layers.pop() {
                 apply_layer_within_budget(&mut rootfs, &layer, limits, &mut budget)?;
             }
@@ -104,16 +102,16 @@ mod tests {
     use crate::layers::changes::{LayerChange, PackedChanges};
     use crate::rootfs::{FileContents, Permissions};
 
-    /// Builds a layer: `d a` adds a directory, `f a` a file, `l a` a link, `h a b` a hard link to b; `w a` removes a, and
-    /// `o a` everything that lower layers have below it.
-    fn layer(words: &[&str]) -> Arc<LayerChangeset> {
+    /// Builds a layer from comma-separated changes: `d a` adds a directory, `f a` a file, `l a` a link, `h a b` a hard
+    /// link to b; `w a` removes a, and `o a` everything that lower layers have below it.
+    fn layer(changes: &str) -> Arc<LayerChangeset> {
         let limits = LayerLimits::default();
-        let mut changes = PackedChanges::default();
-        for word in words {
-            let (kind, path) = word.split_once(' ').unwrap();
+        let mut packed = PackedChanges::default();
+        for change in changes.split_terminator(',') {
+            let (kind, path) = change.split_once(' ').unwrap();
             let (path, target) = path.split_once(' ').unwrap_or((path, ""));
             let (path, target) = (path.as_bytes(), target.as_bytes());
-            let file = Node::File(Permissions::owned_by_root(0o755), FileContents::with_size(words.len() as u64));
+            let file = Node::File(Permissions::owned_by_root(0o755), FileContents::with_size(changes.len() as u64));
             let change = match kind {
                 "d" => LayerChange::Insert(path, &DIRECTORY_755),
                 "f" => LayerChange::Insert(path, &file),
@@ -122,14 +120,14 @@ mod tests {
                 "w" => LayerChange::Whiteout(path),
                 _ => LayerChange::Opaque(path),
             };
-            changes.push(change, &limits).unwrap();
+            packed.push(change, &limits).unwrap();
         }
-        let changes = changes.finish();
+        let changes = packed.finish();
         let memory_size = changes.memory_size;
         Arc::new(LayerChangeset { changes, decompressed_bytes: 0, memory_size })
     }
 
-    /// Returns a letter as above for each path, `-` if it does not exist, and `?` while it is unknown.
+    /// Returns a letter as above for each path, `-` if it does not exist, and `?` if it is unknown.
     fn kinds(stack: &LayerStack, names: &[&str]) -> String {
         let letter = |name: &&str| match stack.get(name.as_bytes()) {
             Err(_) => '?',
@@ -144,55 +142,45 @@ mod tests {
 
     #[test]
     fn self_contained_layer_answers_before_lower_layers() {
-        const LOWER: [&str; 6] = ["d a", "f a/x", "d a/d", "f a/d/y", "f b", "l l"];
         for (upper, names, before, after) in [
-            (vec!["d a", "f a/z"], ["", "a", "a/z", "a/x", "b"], "ddf??", "ddfff"),
-            (vec!["d a", "w a/x"], ["a", "a/x", "a/x/y", "a/d", "b"], "d--??", "d--df"),
-            (vec!["w a"], ["a", "a/x", "a/d/y", "ab", "b"], "---??", "----f"),
-            (vec!["w a", "d a", "f a/z"], ["a", "a/z", "a/x", "a/d", "a/d/y"], "df---", "df---"),
-            (vec!["d a", "f a/z", "w a"], ["a", "a/z", "a/x", "a/d", "a/d/y"], "df---", "df---"),
-            (vec!["d a", "o a", "d a/d"], ["a", "a/x", "a/d", "a/d/y", "b"], "d-d-?", "d-d-f"),
-            (vec!["o ", "f c"], ["", "c", "a", "a/x", "b"], "df---", "df---"),
-            (vec!["f a"], ["a", "a/x", "a/d/y", "a.x", "b"], "f--??", "f---f"),
-            (vec!["l a"], ["a", "a/x", "a/d", "a/d/y", "b"], "l---?", "l---f"),
-            (vec!["w b", "f b"], ["b", "b/x", "a", "a/x", "l"], "f-???", "f-dfl"),
-            (vec!["d b", "w b/x", "f b/z"], ["b", "b/x", "b/z", "b/y", "a"], "d-f??", "d-f-d"),
-            (vec!["d l", "f l/x"], ["l", "l/x", "l/y", "l/x/z", "a"], "df?-?", "df--d"),
-            (vec!["f c", "h e c", "h g e", "f c"], ["c", "e", "g", "g/x", "b"], "fff-?", "fff-f"),
-            (vec![], ["", "a", "none", "none/x", "b"], "d????", "dd--f"),
+            ("d a,f a/z", ["", "a", "a/z", "a/x", "b"], "ddf??", "ddfff"),
+            ("d a,w a/x", ["a", "a/x", "a/x/y", "a/d", "b"], "d--??", "d--df"),
+            ("w a", ["a", "a/x", "a/d/y", "ab", "b"], "---??", "----f"),
+            ("w a,d a,f a/z", ["a", "a/z", "a/x", "a/d", "a/d/y"], "df---", "df---"),
+            ("d a,f a/z,w a", ["a", "a/z", "a/x", "a/d", "a/d/y"], "df---", "df---"),
+            ("d a,o a,d a/d", ["a", "a/x", "a/d", "a/d/y", "b"], "d-d-?", "d-d-f"),
+            ("o ,f c", ["", "c", "a", "a/x", "b"], "df---", "df---"),
+            ("f a", ["a", "a/x", "a/d/y", "a.x", "b"], "f--??", "f---f"),
+            ("l a", ["a", "a/x", "a/d", "a/d/y", "b"], "l---?", "l---f"),
+            ("w b,f b", ["b", "b/x", "a", "a/x", "l"], "f-???", "f-dfl"),
+            ("d b,w b/x,f b/z", ["b", "b/x", "b/z", "b/y", "a"], "d-f??", "d-f-d"),
+            ("d l,f l/x", ["l", "l/x", "l/y", "l/x/z", "a"], "df?-?", "df--d"),
+            ("f c,h e c,h g e,f c", ["c", "e", "g", "g/x", "b"], "fff-?", "fff-f"),
+            ("", ["", "a", "none", "none/x", "b"], "d????", "dd--f"),
         ] {
             let mut stack = LayerStack::new();
-            stack.push(layer(&upper), &LayerLimits::default()).unwrap();
-            assert_eq!(kinds(&stack, &names), before, "{upper:?}");
-            stack.push(layer(&LOWER), &LayerLimits::default()).unwrap();
+            stack.push(layer(upper), &LayerLimits::default()).unwrap();
+            assert_eq!(kinds(&stack, &names), before, "{upper}");
+            stack.push(layer("d a,f a/x,d a/d,f a/d/y,f b,l l"), &LayerLimits::default()).unwrap();
             stack.complete(&LayerLimits::default()).unwrap();
-            assert_eq!(kinds(&stack, &names), after, "{upper:?}");
+            assert_eq!(kinds(&stack, &names), after, "{upper}");
         }
     }
 
     #[test]
     fn other_layers_answer_when_all_are_read() {
-        for entries in [
-            vec!["f a/x"],
-            vec!["f a/x", "d a"],
-            vec!["w a/x"],
-            vec!["o a"],
-            vec!["l a", "f a/x"],
-            vec!["f a", "d a"],
-            vec!["f a", "l a"],
-            vec!["h a b"],
-            vec!["d b", "h a b"],
-            vec!["h a a"],
-            vec!["f a", "h a a"],
+        for changes in [
+            "f a/x", "f a/x,d a", "w a/x", "o a", "l a,f a/x", "f a,d a", "f a,l a", "h a b", "d b,h a b", "h a a",
+            "f a,h a a",
         ] {
             let mut stack = LayerStack::new();
-            stack.push(layer(&["f top"]), &LayerLimits::default()).unwrap();
-            stack.push(layer(&entries), &LayerLimits::default()).unwrap();
-            assert_eq!(kinds(&stack, &["", "top", "a", "b"]), "df??", "{entries:?}");
+            stack.push(layer("f top"), &LayerLimits::default()).unwrap();
+            stack.push(layer(changes), &LayerLimits::default()).unwrap();
+            assert_eq!(kinds(&stack, &["", "top", "a", "b"]), "df??", "{changes}");
         }
         let mut stack = LayerStack::new();
-        for words in [vec!["f l/x"], vec!["d elsewhere", "l l"]] {
-            stack.push(layer(&words), &LayerLimits::default()).unwrap();
+        for changes in ["f l/x", "d elsewhere,l l"] {
+            stack.push(layer(changes), &LayerLimits::default()).unwrap();
         }
         stack.complete(&LayerLimits::default()).unwrap();
         assert_eq!(kinds(&stack, &["l", "l/x", "elsewhere/x", "none"]), "l-f-");
@@ -200,28 +188,23 @@ mod tests {
 
     #[test]
     fn limits_apply_to_all_layers_together() {
-        let two = || layer(&["d a", "f a/x"]);
+        let default = LayerLimits::default();
+        let two = || layer("d a,f a/x");
         let push = |limits: LayerLimits| {
             let mut stack = LayerStack::new();
             stack.push(two(), &limits).and_then(|()| stack.push(two(), &limits))
         };
         let memory = 2 * two().memory_size;
-        assert_eq!(push(LayerLimits { total_entries: 4, memory, ..LayerLimits::default() }), Ok(()));
-        assert_eq!(
-            push(LayerLimits { total_entries: 3, ..LayerLimits::default() }),
-            Err(LimitExceeded::TotalEntries(3))
-        );
-        assert_eq!(
-            push(LayerLimits { memory: memory - 1, ..LayerLimits::default() }),
-            Err(LimitExceeded::Memory(memory - 1))
-        );
+        assert_eq!(push(LayerLimits { total_entries: 4, memory, ..default }), Ok(()));
+        assert_eq!(push(LayerLimits { total_entries: 3, ..default }), Err(LimitExceeded::TotalEntries(3)));
+        assert_eq!(push(LayerLimits { memory: memory - 1, ..default }), Err(LimitExceeded::Memory(memory - 1)));
     }
 
     #[test]
     fn stack_that_cannot_be_unpacked_is_refused() {
         let mut stack = LayerStack::new();
-        stack.push(layer(&["f a/x"]), &LayerLimits::default()).unwrap();
-        stack.push(layer(&["f a"]), &LayerLimits::default()).unwrap();
+        stack.push(layer("f a/x"), &LayerLimits::default()).unwrap();
+        stack.push(layer("f a"), &LayerLimits::default()).unwrap();
         assert_eq!(stack.complete(&LayerLimits::default()), Err(ApplyError::NotADirectory("a".into())));
     }
 }

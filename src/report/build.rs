@@ -1,4 +1,4 @@
-//! Construction of reports, and what is read from them.
+//! Builds reports.
 
 use super::exec_report::ExecReport;
 use super::model::{ArrivalReport, FaultReport, ImageReport, Report, ReportContext, RuntimeReport, SCHEMA};
@@ -9,12 +9,12 @@ use crate::inspect::Inspection;
 use crate::oci::{Image, ImageContent};
 use crate::verdict::{Fault, FaultCode, Finding, Judgement, Verdict};
 
-/// The remark on every image if the inspection of programs is disabled.
+/// The remark if the inspection of programs is disabled.
 const PROGRAM_NOT_INSPECTED: &str =
     "platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec";
 
 impl Report {
-    /// Creates the report about an image that was judged; `image` is `None` if it could not be read.
+    /// Creates the report about a judged image. `image` is `None` if it could not be read.
     #[must_use]
     pub fn from_judgement(
         context: ReportContext<'_>,
@@ -53,7 +53,7 @@ impl Report {
         }
     }
 
-    /// Creates the report about an image, or an event, that this program does not check.
+    /// Creates the report about an image or event that is ignored.
     #[must_use]
     pub fn from_ignored(context: ReportContext<'_>, image: Option<&Image>, reason: IgnoreReason) -> Self {
         let image = image.map(|image| ImageReport::new(context.reference, image));
@@ -82,8 +82,8 @@ impl Report {
         }
     }
 
-    /// Whether people are notified: of an image that fails, of an unknown result for a declared runtime, and of an invalid
-    /// declaration.
+    /// Returns whether people are notified: of images that fail, unknown results for declared runtimes, and invalid
+    /// declarations.
     #[must_use]
     pub fn needs_notification(&self) -> bool {
         let is_declared = self.intended.as_ref().is_some_and(|intended| !intended.is_empty());
@@ -95,17 +95,17 @@ impl Report {
         }
     }
 
-    /// The results for the runtimes.
+    /// Returns the results for all runtimes.
     pub fn runtimes(&self) -> impl Iterator<Item = &RuntimeReport> {
         self.runtimes.iter().flatten()
     }
 
-    /// The faults for all runtimes.
+    /// Returns the faults for all runtimes.
     pub fn faults(&self) -> impl Iterator<Item = &FaultReport> {
         self.runtimes().flat_map(|runtime| &runtime.faults)
     }
 
-    /// The image in a sentence: `team/app:v1`, or the reference that was checked.
+    /// Returns the name of the image in a sentence: `team/app:v1`, or the checked reference.
     #[must_use]
     pub fn display_name(&self) -> String {
         match (&self.arrival, &self.image) {

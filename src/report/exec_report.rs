@@ -1,4 +1,4 @@
-//! The inspection of an image's programs, as the JSON of the report holds it.
+//! The inspection of an image's programs in the JSON of the report.
 
 use serde::Serialize;
 
@@ -8,14 +8,14 @@ use crate::launch::Launch;
 use crate::platform::Platform;
 use crate::text::sanitize;
 
-/// The maximum length of what is shown of a command line and of paths. A message holds all of it twice, for each of several
-/// images, and SNS accepts 256 KiB.
+/// The limits for command lines, paths and reasons. A message contains them twice for each of several images, and SNS
+/// accepts 256 KiB.
 const MAX_ARGS: usize = 16;
 const MAX_ARG_CHARS: usize = 120;
 pub(super) const MAX_CHAIN: usize = 24;
 pub(super) const MAX_REASON: usize = 300;
 
-/// What is started of one image on one processor.
+/// What one image starts on one processor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecReport {
@@ -33,13 +33,13 @@ pub struct ExecReport {
     /// The path that the error is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The files that are opened on the way: programs, interpreters, loaders.
+    /// The files that are opened: programs, interpreters, loaders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
     /// Why the result is unknown, or what the started program starts next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether the reason is that the layers could not be read, or not in time. Not in the JSON, which has the reason.
+    /// Whether layers could not be read, or not in time. Not in the JSON, which contains the reason.
     #[serde(skip)]
     pub is_layer_unread: bool,
 }
@@ -73,7 +73,6 @@ impl ExecReport {
         report
     }
 
-    /// Adds the next program that is started.
     fn add_launch(&mut self, launch: &Launch) {
         let text = |path: &Vec<u8>| sanitize(&String::from_utf8_lossy(path), MAX_ARG_CHARS);
         let chain = match &launch.start.outcome {
@@ -87,7 +86,7 @@ impl ExecReport {
                 self.path = Some(text(path));
                 chain
             }
-            // The outcome remains that of the program before: it starts, but what it starts next is unknown.
+            // The outcome stays that of the previous program: it starts, but what it starts next is unknown.
             ExecOutcome::Unknown { reason, chain } => {
                 self.reason = Some(sanitize(&reason.to_string(), MAX_REASON));
                 chain

@@ -1,6 +1,4 @@
-//! The report about one image: one value, and its output formats as text and as a Slack card.
-//!
-//! The serialised value is the JSON format, schema `ecr-preflight/1`.
+//! The report about one image, and its output formats: JSON (schema `ecr-preflight/1`), text and Slack card.
 
 mod exec_report;
 mod model;

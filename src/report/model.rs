@@ -1,4 +1,4 @@
-//! The report as a value: what its JSON holds, schema `ecr-preflight/1`. Members that do not apply are absent.
+//! The report as a value, and its JSON with schema `ecr-preflight/1`. Members that do not apply are absent.
 
 use serde::{Serialize, Serializer};
 
@@ -18,7 +18,7 @@ pub const SCHEMA: &str = "ecr-preflight/1";
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     pub(super) schema: &'static str,
-    /// The arrival that caused the check; absent for a check at the command line.
+    /// The arrival that caused the check; absent for a check on the command line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrival: Option<ArrivalReport>,
     /// The image; absent if it was not read.
@@ -35,22 +35,22 @@ pub struct Report {
     /// One result for each intended runtime.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtimes: Option<Vec<RuntimeReport>>,
-    /// What the images that the verdict depends on start; absent if no program was inspected.
+    /// What the relevant images start; absent if no program was inspected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exec: Vec<ExecReport>,
-    /// Remarks, for example on a verdict tag that could not be set. Not in the JSON, because they are about this program,
-    /// not about the image.
+    /// Remarks, for example about a verdict tag that could not be set. Not in the JSON, because they are not about the
+    /// image.
     #[serde(skip)]
     pub remarks: Vec<String>,
     /// The key under which runtimes are declared. Not in the JSON.
     #[serde(skip)]
     pub declaration_key: String,
-    /// The address of the page with the fault table, if it is known. Not in the JSON.
+    /// The URL of the page with the fault table, if it is known. Not in the JSON.
     #[serde(skip)]
     pub docs_url: Option<String>,
 }
 
-/// Where a report is about: how people and commands name the image, and how it was checked.
+/// The context of a report: how people and commands name the image, and how it was checked.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReportContext<'a> {
     /// The arrival, if there was one.
@@ -63,25 +63,25 @@ pub struct ReportContext<'a> {
     pub tag: Option<&'a Tag>,
     /// The key under which runtimes are declared.
     pub declaration_key: &'a str,
-    /// The address of the page with the fault table, if it is known.
+    /// The URL of the page with the fault table, if it is known.
     pub docs_url: Option<&'a str>,
     /// Whether the inspection of programs is disabled.
     pub is_platform_only: bool,
 }
 
 impl ReportContext<'_> {
-    /// The repository in commands.
+    /// Returns the repository for commands.
     pub(super) fn repository_uri(&self) -> String {
         self.repository.map_or_else(|| "REGISTRY/IMAGE".to_owned(), ToString::to_string)
     }
 
-    /// The image in commands. It always has a tag, because without one it would mean `latest`.
+    /// Returns the image for commands, always with a tag, because a name without one means `latest`.
     pub(super) fn image_uri(&self) -> String {
         format!("{}:{}", self.repository_uri(), self.tag.map_or("TAG".to_owned(), ToString::to_string))
     }
 }
 
-/// Where and how the image arrived.
+/// Where the image is, and how it arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names explain themselves")]
@@ -96,10 +96,10 @@ pub struct ArrivalReport {
     pub tag: Option<Tag>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub event_id: String,
-    /// In an audit: the other tags of the same image.
+    /// In an audit, the other tags of the same image.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also_tagged: Vec<Tag>,
-    /// In an audit: when the image was pushed, as an RFC 3339 date.
+    /// In an audit, the time of the push in RFC 3339 format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pushed_at: Option<String>,
 }
@@ -121,7 +121,7 @@ impl ArrivalReport {
     }
 }
 
-/// The image as its manifest and config describe it.
+/// The image, as described by its manifest and config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names explain themselves")]
@@ -145,7 +145,7 @@ pub enum ReportedImageKind {
 
 impl ImageReport {
     pub(super) fn new(reference: &str, image: &Image) -> Self {
-        // Unreadable content has the kind that its media type names.
+        // The kind of unreadable content is that of its media type.
         let is_list = image.media_type.contains(".index.") || image.media_type.contains(".manifest.list.");
         let kind = match image.content {
             ImageContent::Index(_) => ReportedImageKind::Index,
@@ -167,7 +167,7 @@ impl ImageReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuntimeReport {
-    /// What the result is about; its name in the JSON.
+    /// The subject of the result, by name in the JSON.
     #[serde(rename = "runtime", serialize_with = "serialize_subject_name")]
     pub subject: FindingSubject,
     /// The verdict.
@@ -193,19 +193,19 @@ pub struct FaultReport {
     pub platform: Option<Platform>,
     /// What was found.
     pub evidence: String,
-    /// The error that the runtime shows, if it is known.
+    /// The error that the user sees on the runtime, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symptom: Option<String>,
     /// What to do, the most likely remedy first.
     pub remedy: Vec<Remedy>,
-    /// What each remedy does, in words: the same text if it has no command.
+    /// What each remedy does, in words. The same text as the remedy if that has no command.
     pub advice: Vec<String>,
 }
 
 /// One way to fix a fault. Its JSON is the command, or the advice if there is no command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remedy {
-    /// What the remedy does, without a full stop.
+    /// What the remedy does, without a period.
     pub advice: String,
     /// The command.
     pub command: Option<String>,

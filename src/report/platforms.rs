@@ -1,6 +1,5 @@
-//! The platforms of an image: what each is declared to be, and what its program is built for.
-//!
-//! The serialised value is the JSON of `check --platforms`, schema `ecr-preflight/platforms/1`.
+//! The platforms of an image, each with its declared platform and what its program is built for: the table and the JSON
+//! (schema `ecr-preflight/platforms/1`) of `check --platforms`.
 
 use serde::Serialize;
 
@@ -21,7 +20,7 @@ pub struct PlatformOverview {
     schema: &'static str,
     /// The image.
     pub image: ImageReport,
-    /// `Fails` if a platform has a mismatch, `Unknown` if the image could not be read, `Ignored` if it is not an image, and
+    /// `Fails` if a platform has a mismatch, `Unknown` if the image could not be read, `Ignored` if it is not an image,
     /// otherwise `Runs`.
     pub verdict: Verdict,
     /// Why there are no platforms, if there are none.
@@ -37,12 +36,12 @@ pub struct PlatformOverview {
 pub struct PlatformReport {
     /// The digest of the platform's manifest.
     pub digest: Digest,
-    /// The platform that the config declares, or that the index lists if the config was not read.
+    /// The platform that the config declares or, if the config was not read, the index lists.
     pub platform: Platform,
-    /// The platform that the index lists, if it is another one.
+    /// The platform that the index lists, if it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listed_as: Option<Platform>,
-    /// The size of the stored layers in bytes, by the manifest; absent if that was not read.
+    /// The size of the compressed layers in bytes; absent if the manifest was not read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// The program.
@@ -53,7 +52,7 @@ pub struct PlatformReport {
 }
 
 impl PlatformOverview {
-    /// Creates the overview of an image; `inspections` is `None` if the inspection of programs is disabled.
+    /// Creates the overview of an image. `inspections` is `None` if the inspection of programs is disabled.
     #[must_use]
     pub fn new(reference: &str, image: &Image, inspections: Option<&[Inspection]>) -> Self {
         let report = |entry: &IndexEntry| match &entry.child {
@@ -78,14 +77,12 @@ impl PlatformOverview {
         Self { schema: "ecr-preflight/platforms/1", image, verdict, reason, platforms }
     }
 
-    /// The overview as a table.
+    /// Formats the overview as a table.
     #[must_use]
     pub fn lines(&self) -> Vec<StyledLine> {
         let mismatches = self.platforms.iter().filter(|platform| platform.agrees == Some(false)).count();
-        let count = match self.platforms.len() {
-            1 => "1 platform".to_owned(),
-            count => format!("{count} platforms"),
-        };
+        let plural = if self.platforms.len() == 1 { "" } else { "s" };
+        let count = format!("{} platform{plural}", self.platforms.len());
         let summary = match (&self.reason, mismatches) {
             (Some(reason), _) => reason.clone(),
             (None, 0) => count,
@@ -149,7 +146,7 @@ impl PlatformReport {
         Self { digest, platform, listed_as: None, bytes: None, program, agrees: None }
     }
 
-    /// The verdict whose symbol the row shows.
+    /// Returns the verdict whose symbol the row shows.
     fn verdict(&self) -> Verdict {
         match (self.agrees, self.program.outcome) {
             (Some(false), _) => Verdict::Fails,
@@ -164,7 +161,7 @@ impl PlatformReport {
     }
 }
 
-/// A number of bytes as registries show it: with a decimal unit.
+/// Formats a number of bytes with a decimal unit, as registries do.
 #[allow(clippy::cast_precision_loss, reason = "one decimal is shown")]
 fn format_size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
@@ -186,16 +183,8 @@ mod tests {
 
     #[test]
     fn size_has_one_decimal_and_a_unit() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (999_949, "999.9 kB"),
-            (999_950, "1.0 MB"),
-            (52_428_800, "52.4 MB"),
-            (u64::MAX, "18446.7 PB"),
-        ] {
-            assert_eq!(format_size(bytes), text);
-        }
+        let bytes = [0, 999, 1000, 999_949, 999_950, 52_428_800, u64::MAX];
+        let texts = ["0 B", "999 B", "1.0 kB", "999.9 kB", "1.0 MB", "52.4 MB", "18446.7 PB"];
+        assert_eq!(bytes.map(format_size), texts);
     }
 }

@@ -1,4 +1,4 @@
-//! What the program of an image is built for, and what leads to it.
+//! The architecture that the program of an image is built for, and how the program is started.
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub struct ProgramReport {
     /// The platform that the program is built for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
-    /// What is started on the way: wrappers, scripts and their interpreters, the program. No loaders.
+    /// Wrappers, scripts and their interpreters, and the program, in the order in which they start, without loaders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
     /// Why the platform is unknown.
@@ -74,8 +74,8 @@ impl ProgramReport {
         Self { outcome: ProgramOutcome::NotInspected, ..Self::unknown(reason) }
     }
 
-    /// Whether the program is built for the declared platform; `None` if that is unknown. Headers of programs do not name
-    /// variants of an architecture.
+    /// Returns whether the program is built for the declared platform, or `None` if that is unknown. Variants of an
+    /// architecture are not compared, because ELF headers do not name them.
     pub(super) fn matches_platform(&self, declared: &Platform) -> Option<bool> {
         let (_, architecture) = self.platform.as_deref()?.split_once('/')?;
         // Some hosts of an architecture start its 32-bit programs.
@@ -83,7 +83,6 @@ impl ProgramReport {
         (!declared.architecture().is_empty() && !is_32_bit).then(|| declared.architecture() == architecture)
     }
 
-    /// The program in a table.
     pub(super) fn describe(&self) -> String {
         let reason = self.reason.as_deref().unwrap_or_default();
         match self.outcome {

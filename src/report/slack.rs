@@ -1,26 +1,25 @@
-//! The report as a custom notification of Amazon Q Developer in chat applications: the card in Slack.
+//! Formats the report as a custom notification of Amazon Q Developer in chat applications: the Slack card.
 //!
 //! Fields and limits are those of "Custom notifications using Amazon Q Developer in chat applications" in its
 //! administrator guide: <https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html>.
 
 use serde_json::{Value, json};
 
-use super::model::{FaultReport, Remedy, Report};
+use super::model::{Remedy, Report};
 use super::text::{collect_remarks, collect_steps, format_declared_by, format_headline, verdict_symbol};
 use crate::event::ArrivalKind;
 use crate::verdict::Verdict;
 
-/// The longest title, description, step and keyword, in characters. Longer ones are not shown at all, so they are
-/// truncated here.
+/// The maximum lengths of title, description, step and keyword in characters. Longer texts would not be shown at all.
 const MAX_TITLE: usize = 250;
 const MAX_DESCRIPTION: usize = 8000;
 const MAX_STEP: usize = 350;
 const MAX_KEYWORD: usize = 75;
 
-/// The most steps of a card: more are not read.
+/// The maximum number of steps on a card: more are not read.
 const MAX_STEPS: usize = 8;
 
-/// The card, as the JSON that is sent.
+/// Returns the card as the JSON that is sent.
 #[must_use]
 pub fn slack_card(report: &Report) -> Value {
     let headline = escape_slack(&format_headline(report));
@@ -38,7 +37,7 @@ pub fn slack_card(report: &Report) -> Value {
             "keywords": collect_keywords(report),
         },
         "metadata": {
-            // Notifications with the same ID, that is about the same image, are shown as one thread.
+            // Notifications with the same ID, which are about the same image, are shown as one thread.
             "threadId": digest.map_or_else(|| report.display_name(), ToString::to_string),
             "summary": truncate(&headline, MAX_TITLE),
             "eventType": report.verdict.as_str(),
@@ -64,7 +63,10 @@ fn format_description(report: &Report) -> String {
         let title = escape_slack(&runtime.subject.title());
         lines.push(format!("\n{} *{title}*{}", verdict_symbol(runtime.verdict), format_declared_by(report, runtime)));
         for fault in &runtime.faults {
-            lines.push(format!("{} {}", format_code(fault, report.docs_url.as_deref()), escape_slack(&fault.evidence)));
+            let name = fault.code.as_str();
+            let docs_link = |url: &String| slack_link(&fault.code.docs_link(url), name);
+            let code = report.docs_url.as_ref().map_or_else(|| format!("`{name}`"), docs_link);
+            lines.push(format!("{code} {}", escape_slack(&fault.evidence)));
             if let Some(symptom) = &fault.symptom {
                 lines.push(format!("expected error: `{}`", escape_slack_code(symptom)));
             }
@@ -80,12 +82,6 @@ fn format_description(report: &Report) -> String {
     lines.join("\n")
 }
 
-/// The code of a fault, as a link to its documentation if that has an address.
-fn format_code(fault: &FaultReport, docs_url: Option<&str>) -> String {
-    let code = fault.code.as_str();
-    docs_url.map_or_else(|| format!("`{code}`"), |url| slack_link(&fault.code.docs_link(url), code))
-}
-
 fn arrival_verb(report: &Report) -> &'static str {
     match report.arrival.as_ref().map(|arrival| arrival.how) {
         Some(ArrivalKind::Push) => "Pushed:",
@@ -95,14 +91,13 @@ fn arrival_verb(report: &Report) -> &'static str {
     }
 }
 
-/// A step with its command, or with the command apart if it is too long.
+/// A step with its command, or with a separate command that is too long for the step.
 struct CardStep {
     text: String,
     long_command: Option<String>,
 }
 
-/// The steps with numbers, because they are tried in this order. A command is never truncated: half a command would do
-/// harm.
+/// Numbers the steps, because they are tried in this order. Commands are never truncated: half a command may do harm.
 fn number_steps(report: &Report) -> Vec<CardStep> {
     let step = |(number, remedy): (usize, &Remedy)| {
         let advice = format!("{number}. {}", escape_slack(&remedy.advice));
@@ -148,12 +143,12 @@ pub(crate) fn escape_slack_code(text: &str) -> String {
     escape_slack(&text.replace('`', "'"))
 }
 
-/// A link in Slack's markup, `<address|text>`, which the card's `client-markdown` is. A `|` would end the address.
+/// Formats a link in Slack's markup (`client-markdown`), `<URL|text>`. A `|` would end the URL.
 fn slack_link(url: &str, text: &str) -> String {
     format!("<{}|{}>", escape_slack(&url.replace('|', "%7C")), escape_slack(text))
 }
 
-/// At most this many characters, the last of them an ellipsis if the text was truncated.
+/// Truncates a text to this many characters, the last of which is then an ellipsis.
 fn truncate(text: &str, max_chars: usize) -> String {
     if text.chars().count() <= max_chars {
         return text.to_owned();
@@ -166,7 +161,7 @@ mod tests {
     use super::slack_link;
 
     #[test]
-    fn link_escapes_address_and_text() {
+    fn link_escapes_url_and_text() {
         let link = slack_link("https://docs.example/?a=1&b=<2>|3#exec-format", "exec-format");
         assert_eq!(link, "<https://docs.example/?a=1&amp;b=&lt;2&gt;%7C3#exec-format|exec-format>");
     }

@@ -1,19 +1,17 @@
-//! Lines of text made of spans with roles; the printer decides how a role looks, for example its color.
-//!
-//! Every character counts as one column.
+//! Lines of text that consist of spans with roles. The printer decides how a role looks, for example its color.
 
 use crate::verdict::Verdict;
 
-/// What a span is.
+/// The role of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpanRole {
-    /// Sentences, and commands, which users copy.
+    /// Sentences, and commands that users copy.
     Plain,
     /// The symbol of a verdict, or a headline that states it.
     Verdict(Verdict),
     /// The code of a fault.
     Code,
-    /// The name of the value that follows.
+    /// The name of the next value.
     FieldName,
     /// The heading of the lines below.
     Heading,
@@ -33,7 +31,8 @@ pub struct StyledSpan {
 pub struct StyledLine {
     /// The spans.
     pub spans: Vec<StyledSpan>,
-    /// The indentation of continuation lines, in columns; `None` for a line that is never wrapped, for example a command.
+    /// The indentation of continuation lines, in columns; `None` for a line that is never wrapped, for example a
+    /// command.
     pub hanging_indent: Option<usize>,
 }
 
@@ -63,7 +62,7 @@ impl StyledLine {
         self.with_span(SpanRole::Plain, text)
     }
 
-    /// The text of all spans.
+    /// Returns the text of all spans.
     #[must_use]
     pub fn text(&self) -> String {
         self.spans.iter().map(|span| span.text.as_str()).collect()

@@ -1,11 +1,11 @@
-//! The error that a user of the runtime would see. Only documented or observed messages are quoted.
+//! The error that a user sees on the runtime. Only documented or observed messages are quoted.
 
 use super::model::ReportContext;
 use crate::oci::{Image, ImageContent};
 use crate::runtime::Service;
 use crate::verdict::{FailedProgram, Fault, FaultCode, Finding, FindingSubject};
 
-/// The message that the runtime of a finding shows for a fault; `None` if it is unknown.
+/// Returns the message that the runtime of a finding shows for a fault, or `None` if it is unknown.
 pub(super) fn expected_symptom(
     fault: &Fault,
     finding: &Finding,
@@ -17,7 +17,7 @@ pub(super) fn expected_symptom(
     if let Some(program) = &fault.failed_program {
         return failed_program_symptom(program, service);
     }
-    // The message about the program comes first.
+    // Only the message about the program is shown.
     if fault.code == FaultCode::WrongArchitecture && finding.faults.iter().any(|other| other.failed_program.is_some()) {
         return None;
     }
@@ -42,8 +42,8 @@ pub(super) fn expected_symptom(
     }
 }
 
-/// The message about a program that does not start. Lambda has its own messages for the entrypoint, of which only the one
-/// for ENOEXEC is documented.
+/// Returns the message about a program that does not start. Lambda has its own messages for the entrypoint, but
+/// documents only that for ENOEXEC.
 fn failed_program_symptom(program: &FailedProgram, service: Service) -> Option<String> {
     let message = program.message.clone()?;
     match service {
@@ -55,8 +55,8 @@ fn failed_program_symptom(program: &FailedProgram, service: Service) -> Option<S
     }
 }
 
-/// The start of the message, which names the program. Empty if the program's path is unknown: a bare name is looked up
-/// first, and the message names the path that was found.
+/// Returns the start of the message, which names the program. It is empty for a bare name, because the message names
+/// the path at which it is found.
 fn program_prefix(verb: &str, image: Option<&Image>) -> String {
     match image.map(|image| &image.content) {
         Some(ImageContent::Single(single)) => {

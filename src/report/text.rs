@@ -1,4 +1,4 @@
-//! The report as plain text, for a terminal or an e-mail, in lines whose spans have roles.
+//! Formats the report as text for a terminal or an email, in lines whose spans have roles.
 
 use super::exec_report::{ExecReport, ExecReportOutcome};
 use super::model::{FaultReport, Remedy, Report, RuntimeReport};
@@ -7,7 +7,7 @@ use crate::event::IgnoreReason;
 use crate::intent::DeclarationSource;
 use crate::verdict::{FaultCode, FindingSubject, Verdict};
 
-/// The report in one line, without a full stop.
+/// Formats the report as one line without a period.
 #[must_use]
 pub fn format_headline(report: &Report) -> String {
     let name = report.display_name();
@@ -41,13 +41,13 @@ pub fn format_headline(report: &Report) -> String {
     }
 }
 
-/// The report as plain text.
+/// Formats the report as plain text.
 #[must_use]
 pub fn format_text(report: &Report) -> String {
     format_lines(report).iter().map(|line| line.text() + "\n").collect()
 }
 
-/// The report in lines.
+/// Formats the report as styled lines.
 #[must_use]
 pub fn format_lines(report: &Report) -> Vec<StyledLine> {
     let mut lines = vec![StyledLine::wrapping(2).with_span(SpanRole::Verdict(report.verdict), format_headline(report))];
@@ -97,14 +97,13 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
     lines
 }
 
-/// A value with its name. A value of one word, for example a digest, stays beside its name even if the line is then too
-/// long.
+/// Formats a value with its name. A value without spaces, for example a digest, is never wrapped.
 pub(super) fn field_line(name: &str, value: &str) -> StyledLine {
     let line = if value.contains(' ') { StyledLine::wrapping(12) } else { StyledLine::unbroken() };
     line.with_span(SpanRole::FieldName, format!("  {name:<10}")).with_text(value)
 }
 
-/// What starts, once for each chain of programs.
+/// Describes what starts, once for each chain of programs.
 fn describe_starts(report: &Report) -> Vec<String> {
     let line = |exec: &ExecReport| {
         let host = if report.exec.len() > 1 { format!(" on {}", exec.host) } else { String::new() };
@@ -116,7 +115,7 @@ fn describe_starts(report: &Report) -> Vec<String> {
     lines
 }
 
-/// What to do, each step once, in the order of the runtimes.
+/// Collects what to do, each step once, in the order of the runtimes.
 pub(super) fn collect_steps(report: &Report) -> Vec<&Remedy> {
     let mut steps: Vec<&Remedy> = Vec::new();
     for remedy in report.faults().flat_map(|fault| &fault.remedy) {
@@ -127,11 +126,10 @@ pub(super) fn collect_steps(report: &Report) -> Vec<&Remedy> {
     steps
 }
 
-/// The note on faults of an image's own program, which does not matter if a service starts another one.
+/// The note on faults of an image's own program, which do not matter if a service starts another one.
 pub const OVERRIDE_NOTE: &str = "This is what the image's own entrypoint and command do. A task definition, a service or a \
                                  function may override them.";
 
-/// The remarks below a report.
 pub(super) fn collect_remarks(report: &Report) -> Vec<String> {
     let mut remarks: Vec<String> = report.exec.iter().filter_map(|exec| describe_unknown_start(report, exec)).collect();
     remarks.dedup();
@@ -149,7 +147,7 @@ pub(super) fn collect_remarks(report: &Report) -> Vec<String> {
     remarks
 }
 
-/// Why it is unknown what a program starts, if it is.
+/// Describes why it is unknown what an image starts, if it is.
 fn describe_unknown_start(report: &Report, exec: &ExecReport) -> Option<String> {
     let reason = exec.reason.as_ref()?;
     let platform = if report.exec.len() > 1 { format!("{}: ", exec.platform) } else { String::new() };
@@ -160,7 +158,7 @@ fn describe_unknown_start(report: &Report, exec: &ExecReport) -> Option<String> 
     })
 }
 
-/// What declared the runtime, in parentheses.
+/// Formats what declared the runtime, in parentheses.
 pub(super) fn format_declared_by(report: &Report, runtime: &RuntimeReport) -> String {
     let FindingSubject::Runtime(subject) = runtime.subject else { return String::new() };
     let declared = report.intended.iter().flatten().find(|declared| declared.runtime == subject);
@@ -170,7 +168,7 @@ pub(super) fn format_declared_by(report: &Report, runtime: &RuntimeReport) -> St
     }
 }
 
-/// The verdict as one character, which does not depend on color.
+/// Returns the verdict as one character, so that it is visible without color.
 #[must_use]
 pub fn verdict_symbol(verdict: Verdict) -> &'static str {
     match verdict {
@@ -181,7 +179,7 @@ pub fn verdict_symbol(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Why an image is not checked, as the end of a sentence.
+/// Describes why an image is not checked, as the end of a sentence.
 #[must_use]
 pub fn describe_ignored(reason: IgnoreReason) -> &'static str {
     match reason {

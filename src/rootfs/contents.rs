@@ -1,11 +1,11 @@
-//! The contents of a file, reduced to the bytes that the kernel reads before it starts a program.
+//! File contents, reduced to the bytes that the kernel reads before it starts a program.
 
 use std::sync::Arc;
 
 use crate::elf::{FileRange, MAGIC};
 
-/// The size of a file and the retained part of its bytes. Files with several names share that part. Most files retain
-/// nothing, so it is a separate allocation.
+/// The size of a file and the retained part of its bytes. The part is allocated separately because most files have
+/// none, and hard links share it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FileContents {
     /// The file's size in bytes.
@@ -17,13 +17,13 @@ pub struct FileContents {
 pub(super) struct KeptBytes {
     /// The first bytes, at most [`super::HEAD_SIZE`].
     pub(super) head: Vec<u8>,
-    /// Later ranges with their offsets: at most program headers (64 KiB) and a loader's path (4 KiB).
+    /// Later ranges by offset: at most the program headers (64 KiB) and the path of the loader (4 KiB).
     pub(super) ranges: Vec<(u64, Vec<u8>)>,
     pub(super) execs_arguments: bool,
 }
 
-/// The number of first bytes that the kernel reads of any file (`include/uapi/linux/binfmts.h`). Files other than ELF
-/// retain no more.
+/// The number of bytes that the kernel first reads of any file (`include/uapi/linux/binfmts.h`). For files other than
+/// ELF, no more are retained.
 pub(crate) const BINPRM_BUF_SIZE: usize = 256;
 
 /// The result of reading a range of a file.
@@ -44,7 +44,7 @@ impl FileContents {
         Self { size, kept_bytes: None }
     }
 
-    /// Returns whether the file is a shell script that certainly ends with executing its arguments.
+    /// Returns whether the file is a shell script that certainly ends by executing its arguments.
     #[must_use]
     pub fn execs_arguments(&self) -> bool {
         self.kept_bytes.as_ref().is_some_and(|kept| kept.execs_arguments)
@@ -56,24 +56,22 @@ impl FileContents {
         self.kept_bytes.as_ref().map_or(&[], |kept| &kept.head)
     }
 
-    /// Returns whether the file begins like an ELF file.
+    /// Returns whether the file begins with the ELF magic number.
     pub(crate) fn is_elf(&self) -> bool {
         self.head().starts_with(MAGIC)
     }
 
-    /// Returns whether the file begins like a script.
+    /// Returns whether the file begins with `#!`.
     pub(crate) fn is_script(&self) -> bool {
         self.head().starts_with(b"#!")
     }
 
-    /// Returns the memory that the retained bytes need.
     pub(crate) fn heap_size(&self) -> usize {
         let range_size = |(_, bytes): &(u64, Vec<u8>)| size_of::<(u64, Vec<u8>)>() + bytes.len();
         let ranges = |kept: &KeptBytes| kept.ranges.iter().map(range_size).sum::<usize>();
         self.kept_bytes.as_ref().map_or(0, |kept| size_of::<KeptBytes>() + kept.head.len() + ranges(kept))
     }
 
-    /// Reads a range of the file.
     pub(crate) fn read_range(&self, range: FileRange) -> RangeContents {
         self.kept_bytes.as_deref().unwrap_or(&KeptBytes::default()).read_range(self.size, range)
     }
@@ -89,8 +87,8 @@ impl KeptBytes {
     }
 
     fn byte_at(&self, at: u64) -> Option<u8> {
-        let within = |(start, bytes): (u64, &[u8])| bytes.get(usize::try_from(at.checked_sub(start)?).ok()?).copied();
+        let find = |(start, bytes): (u64, &[u8])| bytes.get(usize::try_from(at.checked_sub(start)?).ok()?).copied();
         let ranges = self.ranges.iter().map(|(start, bytes)| (*start, bytes.as_slice()));
-        std::iter::once((0, self.head.as_slice())).chain(ranges).find_map(within)
+        std::iter::once((0, self.head.as_slice())).chain(ranges).find_map(find)
     }
 }

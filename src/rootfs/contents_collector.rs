@@ -1,5 +1,5 @@
-//! Collects the contents of a file from a stream. For ELF files this includes the program headers and the loader's path at
-//! any offset, unless they precede the headers that locate them.
+//! Collects file contents from a stream. For ELF files these include the program headers and the loader's path at any
+//! offset, unless they precede the headers that locate them.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use crate::elf::{ElfHeader, FileRange};
 use crate::path::PATH_MAX;
 use crate::shell::ScriptScanner;
 
-/// The number of first bytes that a collector retains. Linkers put program headers and loader path, which follow the ELF
-/// header, into the first page.
+/// The number of bytes that a collector retains from the beginning of a file. Linkers put the program headers and the
+/// loader's path into the first page.
 pub const HEAD_SIZE: usize = 4096;
 
 impl FileContents {
@@ -22,18 +22,18 @@ impl FileContents {
     }
 }
 
-/// Collects a file's contents from a stream.
+/// Collector for the contents of one file.
 #[derive(Debug, Default)]
 pub struct ContentsCollector {
     size: u64,
     kept_bytes: KeptBytes,
     stage: ElfStage,
-    /// The range after the head that is to be retained next.
+    /// The next range after the head to retain.
     wanted_range: Option<FileRange>,
     script_scanner: ScriptScanner,
 }
 
-/// What is being read: the ELF header locates the program headers, and these locate the loader's path.
+/// The part that is read next: the ELF header locates the program headers, and these locate the loader's path.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum ElfStage {
     #[default]
@@ -44,11 +44,11 @@ enum ElfStage {
 }
 
 impl ContentsCollector {
-    /// Takes the next bytes.
+    /// Processes the next bytes.
     pub fn push(&mut self, mut bytes: &[u8]) {
         self.script_scanner.push(bytes);
-        let room = HEAD_SIZE.saturating_sub(self.kept_bytes.head.len());
-        let (head, _) = bytes.split_at(bytes.len().min(room));
+        let missing = HEAD_SIZE.saturating_sub(self.kept_bytes.head.len());
+        let (head, _) = bytes.split_at(bytes.len().min(missing));
         self.kept_bytes.head.extend_from_slice(head);
         self.advance(&mut bytes, head.len());
         while !bytes.is_empty() && self.kept_bytes.head.len() == HEAD_SIZE {
@@ -61,11 +61,11 @@ impl ContentsCollector {
         self.size = self.size.saturating_add(count as u64);
     }
 
-    /// Takes one step after the head: to the wanted range, through it, or to the end if none is wanted.
+    /// Processes bytes after the head: up to the wanted range, through it, or to the end if no range is wanted.
     fn process_range(&mut self, bytes: &mut &[u8]) {
         let position = self.size;
         let all = bytes.len();
-        let until = |place: u64| usize::try_from(place - position).unwrap_or(usize::MAX).min(all);
+        let until = |end: u64| usize::try_from(end - position).unwrap_or(usize::MAX).min(all);
         match self.wanted_range {
             None if self.stage == ElfStage::Done => self.advance(bytes, all),
             None => self.update_wanted_range(),
@@ -87,7 +87,7 @@ impl ContentsCollector {
         }
     }
 
-    /// Derives the next wanted range from the bytes that are retained so far.
+    /// Determines the next wanted range from the bytes retained so far.
     fn update_wanted_range(&mut self) {
         let header = ElfHeader::parse(&self.kept_bytes.head);
         let table = header.and_then(|header| header.program_headers());
@@ -118,7 +118,7 @@ impl ContentsCollector {
         FileContents { size: self.size, kept_bytes: kept }
     }
 
-    /// Returns how many of the first bytes the kernel's answer and its explanation need.
+    /// Returns how many bytes of the head are needed to predict and explain the kernel's answer.
     fn needed_head_size(&self) -> usize {
         let head = &self.kept_bytes.head;
         let header = ElfHeader::parse(head);
@@ -179,10 +179,10 @@ mod tests {
 
     #[test]
     fn other_files_retain_256_bytes() {
-        for begins in ["aa", "#!", "\x7fELF"] {
-            let contents = collect(&[begins.as_bytes(), &vec![b'a'; 100_000]].concat(), 1000);
-            assert_eq!(contents.size, 100_000 + begins.len() as u64);
-            assert_eq!(contents.heap_size(), size_of::<KeptBytes>() + BINPRM_BUF_SIZE, "{begins}");
+        for magic in ["aa", "#!", "\x7fELF"] {
+            let contents = collect(&[magic.as_bytes(), &vec![b'a'; 100_000]].concat(), 1000);
+            assert_eq!(contents.size, 100_000 + magic.len() as u64);
+            assert_eq!(contents.heap_size(), size_of::<KeptBytes>() + BINPRM_BUF_SIZE, "{magic}");
         }
         assert_eq!(FileContents::with_size(7).read_range(FileRange { offset: 0, size: 1 }), RangeContents::NotKept);
         assert_eq!(collect(b"", 1), FileContents::default());

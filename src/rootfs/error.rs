@@ -1,4 +1,4 @@
-//! Why a program does not start: an error of the kernel, or a fact that the image does not determine.
+//! Why a program does not start, or why that is unknown.
 
 use crate::errno::Errno;
 use crate::path::display_path;
@@ -12,27 +12,27 @@ pub enum UnknownReason {
     /// A layer that was not read yet decides what this path is.
     #[error("{} depends on a layer that was not read", display_path(.0))]
     LayerNotRead(Vec<u8>),
-    /// The bytes had already passed in the stream when they turned out to be needed.
+    /// The bytes had already been streamed when they turned out to be needed.
     #[error("the loader path of {} was not retained", display_path(.0))]
     ContentsNotKept(Vec<u8>),
-    /// The image starts nothing.
+    /// The image has neither an entrypoint nor a command.
     #[error("neither an entrypoint nor a command is set")]
     NoCommand,
     /// The working directory does not exist, and container runtimes may differ in creating it.
     #[error("the working directory {} could not be determined", display_path(.0))]
     WorkingDirectory(Vec<u8>),
-    /// The permission bits decide differently for the identities that the user may have.
+    /// The result depends on which of several possible identities the user has.
     #[error("access to {} depends on the user's identity, its groups and the host", display_path(.0))]
     UserPermission(Vec<u8>),
-    /// The symbolic links or `PATH` need more lookups than the limit.
+    /// Following the symbolic links or `PATH` exceeds the lookup limit or the deadline.
     #[error("resolving {} takes too many lookups", display_path(.0))]
     TooManyLookups(Vec<u8>),
-    /// Some hosts run 32-bit programs, others are built without them.
+    /// Only hosts with 32-bit support run this program.
     #[error("{} is a 32-bit program, which only some hosts run", display_path(.0))]
     Program32Bit(Vec<u8>),
 }
 
-/// Why a path cannot be used or a program not started.
+/// Why a path cannot be resolved or a program cannot be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecError {
     /// The kernel returns this error.

@@ -1,4 +1,4 @@
-//! A root filesystem in memory: what each path is, and of each file only the bytes that decide whether it starts.
+//! A root filesystem in memory, with only those bytes of each file that decide whether it starts.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use super::contents::FileContents;
 use super::error::UnknownReason;
 
-/// What a path is.
+/// A node of a filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// A directory.
@@ -39,7 +39,6 @@ impl Permissions {
 }
 
 impl Node {
-    /// Returns the bytes that the node needs beyond its own size.
     pub(crate) fn heap_size(&self) -> usize {
         match self {
             Self::File(_, contents) => contents.heap_size(),
@@ -49,13 +48,13 @@ impl Node {
     }
 }
 
-/// The root directory before any layer, and every directory that a container runtime creates.
+/// A directory as container runtimes create it, including the root directory.
 pub(crate) static DIRECTORY_755: Node = Node::Directory(Permissions::owned_by_root(0o755));
 
-/// A file system that may be known only in part.
+/// A filesystem that may be only partly known.
 pub trait FileTree: Debug {
-    /// Returns the node at a path without symbolic links, dots, doubled slashes and leading slash. The root is the empty
-    /// path.
+    /// Returns the node at a path without symbolic links, dots, doubled slashes and leading slash. The root is the
+    /// empty path.
     ///
     /// # Errors
     /// The node is not known yet.
@@ -68,13 +67,12 @@ impl FileTree for Rootfs {
     }
 }
 
-/// Returns the bytes that a path and its node need. For short paths, most of them are the map's own.
+/// Returns the memory of a map entry in bytes.
 fn entry_size(path: &[u8], node: &Node) -> usize {
     size_of::<(Vec<u8>, Node)>() + path.len() + node.heap_size()
 }
 
-/// A complete root filesystem. Paths are bytes without a leading slash, as in tar; the root is the empty path and always
-/// exists.
+/// A complete root filesystem. Paths have no leading slash, as in tar; the root is the empty path and always exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rootfs {
     nodes: BTreeMap<Vec<u8>, Node>,
@@ -94,7 +92,7 @@ impl Rootfs {
         self.nodes.get(path)
     }
 
-    /// Sets the node at a path. Descendants of the old node stay only if the new one is a directory.
+    /// Sets the node at a path, and removes descendants of the old node unless the new one is a directory.
     pub fn insert(&mut self, path: Vec<u8>, node: Node) {
         if !matches!(node, Node::Directory(_)) {
             self.remove_descendants(&path);
@@ -109,7 +107,7 @@ impl Rootfs {
         self.nodes.len()
     }
 
-    /// Returns the bytes of paths, link targets, file contents and map entries, without the overhead of map and allocator.
+    /// Returns the size of all entries in bytes, without the overhead of the map and the allocator.
     pub(crate) fn memory_size(&self) -> usize {
         self.memory_size
     }
@@ -120,7 +118,7 @@ impl Rootfs {
         }
     }
 
-    /// Removes a path and its descendants. The root itself stays.
+    /// Removes a path and its descendants, but never the root itself.
     pub fn remove(&mut self, path: &[u8]) {
         self.remove_descendants(path);
         if !path.is_empty() {

@@ -1,4 +1,4 @@
-//! The files of an image as the kernel sees them: paths, permissions, the beginnings of files, and path lookup.
+//! The files of an image as the kernel sees them: paths, permissions, first bytes, and path lookup.
 
 mod contents;
 mod contents_collector;

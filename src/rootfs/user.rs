@@ -1,11 +1,11 @@
-//! The user that starts the program, and what it may do: `generic_permission` in `fs/namei.c`.
+//! The user of a process, and what it may access: `generic_permission` in `fs/namei.c`.
 //!
-//! `/etc/passwd` and `/etc/group` are not read: if a name or a supplementary group decides, the answer is unknown. Access
-//! control lists and a root without its capabilities are not modelled.
+//! `/etc/passwd` and `/etc/group` are not read: if a name or a supplementary group decides, the answer is unknown.
+//! Access control lists and a root user without capabilities are not modeled.
 
 use super::files::Permissions;
 
-/// A user, as precisely as it is known. The default is root.
+/// A user, as precisely as known. The default is root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum User {
     /// User and groups by number.
@@ -17,15 +17,15 @@ pub enum User {
         /// The supplementary group IDs.
         supplementary_gids: Vec<u32>,
     },
-    /// A user ID alone. Container engines take the groups from `/etc/passwd` and `/etc/group`. For the first execve they
-    /// differ in root's capabilities: Docker drops them (`SetCapabilities` in moby's `oci/oci.go`), containerd keeps them
-    /// (`WithCapabilities` in `oci/spec_opts.go`), and with `CAP_DAC_OVERRIDE` no permission bit denies access. So access
-    /// can be granted for certain, but denied for certain only if root is denied too.
+    /// A user ID alone. Container engines take the groups from `/etc/passwd` and `/etc/group`. For the first execve,
+    /// Docker drops root's capabilities (`SetCapabilities` in moby's `oci/oci.go`), and containerd keeps them
+    /// (`WithCapabilities` in `oci/spec_opts.go`): with `CAP_DAC_OVERRIDE`, no permission bit denies access. So access
+    /// can certainly be granted, but is certainly denied only if root is denied too.
     Uid(u32),
-    /// A user name, which may have any user ID. The same holds as for [`Self::Uid`].
+    /// A user name, which may have any user ID. The rules of [`Self::Uid`] apply.
     Named,
-    /// Any user except root, as on AWS Lambda: a default user with least privileges, by "Create a Lambda function using a
-    /// container image" in its developer guide.
+    /// Any user except root: AWS Lambda starts images as a default user with least privileges (developer guide, "Create
+    /// a Lambda function using a container image").
     NonRoot,
 }
 
@@ -36,7 +36,8 @@ impl Default for User {
 }
 
 impl User {
-    /// Parses the user of an image's config, with or without a group: `1000`, `nobody`, `app:app`. An empty text is root.
+    /// Parses the user of an image's config, with or without a group: `1000`, `nobody`, `app:app`. Empty text means
+    /// root.
     #[must_use]
     pub fn from_config(text: &str) -> Self {
         let name = text.split_once(':').map_or(text, |(user, _)| user);
@@ -176,22 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn config_user_is_empty_a_number_or_a_name() {
-        for (text, user) in [
-            ("", User::default()),
-            (":", User::default()),
-            ("0", User::default()),
-            ("root", User::default()),
-            ("0:1000", User::default()),
-            ("root:wheel", User::default()),
-            ("1000", User::Uid(1000)),
-            ("1000:app", User::Uid(1000)),
-            ("nobody", User::Named),
-            ("app:0", User::Named),
-            ("-1", User::Named),
-            ("99999999999", User::Named),
+    fn config_user_is_root_a_number_or_a_name() {
+        for (texts, user) in [
+            (["", ":", "0", "root", "0:1000", "root:wheel"].as_slice(), User::default()),
+            (&["1000", "1000:app"], User::Uid(1000)),
+            (&["nobody", "app:0", "-1", "99999999999"], User::Named),
         ] {
-            assert_eq!(User::from_config(text), user, "{text:?}");
+            texts.iter().for_each(|text| assert_eq!(User::from_config(text), user, "{text:?}"));
         }
     }
 }

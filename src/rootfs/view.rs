@@ -1,6 +1,7 @@
 //! Path lookup as in `link_path_walk` of `fs/namei.c`, confined to the root filesystem.
 //!
-//! The rule for links in sticky directories (`fs.protected_symlinks`) is left out: an image's own root never breaks it.
+//! `fs.protected_symlinks`, the rule for links in sticky directories, is not modeled: an image's own root never
+//! violates it.
 
 use std::collections::VecDeque;
 
@@ -10,18 +11,18 @@ use super::user::User;
 use crate::errno::Errno;
 use crate::path::{split_parent, to_absolute};
 
-/// The longest component of a path, in bytes: `NAME_MAX` in `include/uapi/linux/limits.h`.
+/// The maximum length of a path component in bytes: `NAME_MAX` in `include/uapi/linux/limits.h`.
 const NAME_MAX: usize = 255;
-/// The number of symbolic links that are followed for one path: `MAXSYMLINKS` in `include/linux/namei.h`.
+/// The maximum number of symbolic links in one lookup: `MAXSYMLINKS` in `include/linux/namei.h`.
 const MAXSYMLINKS: u32 = 40;
 
-/// A file system as a process sees it.
+/// A filesystem as a process sees it.
 #[derive(Debug, Clone)]
 pub struct FilesystemView<'a> {
     /// The files.
     pub files: &'a dyn FileTree,
-    /// The working directory, without leading slash, links and dots; `None` while it is unknown. Container runtimes create
-    /// it if it is missing.
+    /// The working directory, without leading slash, links and dots; `None` while it is unknown. If it is missing,
+    /// container runtimes create it.
     pub working_directory: Option<Vec<u8>>,
     /// The user of the process.
     pub user: User,
@@ -37,13 +38,14 @@ pub(crate) struct ResolvedPath<'a> {
     pub(crate) node: &'a Node,
 }
 
-/// Returns the components of a path. Unlike [`crate::path::components`] it keeps `.`, which needs a directory before it.
+/// Returns the components of a path, including `.`, which must follow a directory. [`crate::path::components`] drops
+/// it.
 fn split_components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
 }
 
 impl<'a> FilesystemView<'a> {
-    /// Returns the view of root in the root directory, without mounts.
+    /// Creates the view of user root in directory `/`, without mounts.
     #[must_use]
     pub fn new(files: &'a dyn FileTree) -> Self {
         Self { files, working_directory: Some(Vec::new()), user: User::default(), mounts: Vec::new() }
@@ -52,28 +54,28 @@ impl<'a> FilesystemView<'a> {
     /// Follows a path to its node, including all links.
     pub(crate) fn resolve(&self, path: &[u8]) -> Result<ResolvedPath<'a>, ExecError> {
         let start = if path.starts_with(b"/") { Some(Vec::new()) } else { self.working_directory.clone() };
-        let mut place = start.ok_or_else(|| UnknownReason::LayerNotRead(path.to_vec()))?;
+        let mut resolved = start.ok_or_else(|| UnknownReason::LayerNotRead(path.to_vec()))?;
         let mut names: VecDeque<&[u8]> = split_components(path).collect();
         let mut needs_directory = path.ends_with(b"/");
         let mut links = 0;
-        let mut node = self.node_at(&place)?.ok_or(Errno::NoEntry)?;
+        let mut node = self.node_at(&resolved)?.ok_or(Errno::NoEntry)?;
         while let Some(name) = names.pop_front() {
             let Node::Directory(permissions) = node else { return Err(Errno::NotDirectory.into()) };
             match self.user.may_search(*permissions) {
                 Some(true) => {}
                 Some(false) => return Err(Errno::Access.into()),
-                None => return Err(UnknownReason::UserPermission(to_absolute(&place)).into()),
+                None => return Err(UnknownReason::UserPermission(to_absolute(&resolved)).into()),
             }
             let next = match name {
                 b"." => continue,
-                b".." => split_parent(&place).0.to_vec(),
+                b".." => split_parent(&resolved).0.to_vec(),
                 name if name.len() > NAME_MAX => return Err(Errno::NameTooLong.into()),
-                name if place.is_empty() => name.to_vec(),
-                name => [&place, b"/".as_slice(), name].concat(),
+                name if resolved.is_empty() => name.to_vec(),
+                name => [&resolved, b"/".as_slice(), name].concat(),
             };
             node = self.node_at(&next)?.ok_or(Errno::NoEntry)?;
             let Node::Symlink(target) = node else {
-                place = next;
+                resolved = next;
                 continue;
             };
             links += 1;
@@ -82,37 +84,36 @@ impl<'a> FilesystemView<'a> {
             }
             needs_directory |= names.is_empty() && target.ends_with(b"/");
             if target.starts_with(b"/") {
-                place.clear();
+                resolved.clear();
             }
             split_components(target).rev().for_each(|name| names.push_front(name));
-            node = self.node_at(&place)?.ok_or(Errno::NoEntry)?;
+            node = self.node_at(&resolved)?.ok_or(Errno::NoEntry)?;
         }
         if needs_directory && !matches!(node, Node::Directory(_)) {
             return Err(Errno::NotDirectory.into());
         }
-        Ok(ResolvedPath { path: place, node })
+        Ok(ResolvedPath { path: resolved, node })
     }
 
-    /// Returns whether the user may execute the file at a resolved path.
-    pub(crate) fn may_execute(&self, place: &[u8], file: Permissions) -> Result<bool, ExecError> {
+    pub(crate) fn may_execute(&self, path: &[u8], file: Permissions) -> Result<bool, ExecError> {
         let may = self.user.may_execute(file);
-        may.ok_or_else(|| UnknownReason::UserPermission(to_absolute(place)).into())
+        may.ok_or_else(|| UnknownReason::UserPermission(to_absolute(path)).into())
     }
 
-    /// Returns the node at a resolved path. Container runtimes create the working directory and the mount points, with the
-    /// directories above them.
-    fn node_at(&self, place: &[u8]) -> Result<Option<&'a Node>, ExecError> {
-        if let Some(mount) = self.mounts.iter().find(|mount| is_at_or_below(place, mount)) {
+    /// Returns the node at a resolved path. Container runtimes create the working directory, the mount points and their
+    /// parents.
+    fn node_at(&self, path: &[u8]) -> Result<Option<&'a Node>, ExecError> {
+        if let Some(mount) = self.mounts.iter().find(|mount| is_at_or_below(path, mount)) {
             return Err(UnknownReason::MountPoint(to_absolute(mount)).into());
         }
         let is_created =
-            || self.working_directory.iter().chain(&self.mounts).any(|directory| is_at_or_below(directory, place));
-        Ok(self.files.get(place)?.or_else(|| is_created().then_some(&DIRECTORY_755)))
+            || self.working_directory.iter().chain(&self.mounts).any(|directory| is_at_or_below(directory, path));
+        Ok(self.files.get(path)?.or_else(|| is_created().then_some(&DIRECTORY_755)))
     }
 }
 
-fn is_at_or_below(place: &[u8], directory: &[u8]) -> bool {
-    let below = place.strip_prefix(directory);
+fn is_at_or_below(path: &[u8], directory: &[u8]) -> bool {
+    let below = path.strip_prefix(directory);
     directory.is_empty() || below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
@@ -153,19 +154,16 @@ mod tests {
     #[test]
     fn resolve_follows_links_within_the_root() {
         let rootfs = rootfs();
-        for (path, place) in [
-            ("/bin/sh", "usr/bin/sh"),
-            ("bin/sh", "usr/bin/sh"),
-            ("./bin/../up", "usr/bin/sh"),
-            ("../../../bin/./sh", "usr/bin/sh"),
-            ("//usr//absolute", "usr/bin/sh"),
-            ("/usr/root/bin/", "usr/bin"),
-            ("root", ""),
-            ("", "usr"),
-            ("/..", ""),
+        for (paths, target) in [
+            (["/bin/sh", "bin/sh", "./bin/../up", "../../../bin/./sh", "//usr//absolute"].as_slice(), "usr/bin/sh"),
+            (&["/usr/root/bin/"], "usr/bin"),
+            (&["root", "/.."], ""),
+            (&[""], "usr"),
         ] {
-            let found = view(&rootfs).resolve(path.as_bytes()).map(|found| found.path);
-            assert_eq!(found, Ok(place.as_bytes().to_vec()), "{path}");
+            for path in paths {
+                let found = view(&rootfs).resolve(path.as_bytes()).map(|found| found.path);
+                assert_eq!(found, Ok(target.as_bytes().to_vec()), "{path}");
+            }
         }
     }
 
@@ -173,17 +171,15 @@ mod tests {
     fn resolve_fails_with_the_kernels_error() {
         let rootfs = rootfs();
         let long = format!("/{}", "a".repeat(256));
-        for (path, errno) in [
-            ("/none", Errno::NoEntry),
-            ("/dangling", Errno::NoEntry),
-            ("/none/..", Errno::NoEntry),
-            ("/bin/sh/", Errno::NotDirectory),
-            ("/bin/sh/.", Errno::NotDirectory),
-            ("slash", Errno::NotDirectory),
-            ("/loop", Errno::Loop),
-            (&long, Errno::NameTooLong),
+        for (paths, errno) in [
+            (["/none", "/dangling", "/none/.."].as_slice(), Errno::NoEntry),
+            (&["/bin/sh/", "/bin/sh/.", "slash"], Errno::NotDirectory),
+            (&["/loop"], Errno::Loop),
+            (&[&long], Errno::NameTooLong),
         ] {
-            assert_eq!(view(&rootfs).resolve(path.as_bytes()), Err(ExecError::Errno(errno)), "{path}");
+            for path in paths {
+                assert_eq!(view(&rootfs).resolve(path.as_bytes()), Err(ExecError::Errno(errno)), "{path}");
+            }
         }
     }
 
@@ -204,11 +200,8 @@ mod tests {
         let rootfs = rootfs();
         let mut view = view(&rootfs);
         for path in ["/proc", "/proc/self/exe", "../proc/x"] {
-            assert_eq!(
-                view.resolve(path.as_bytes()),
-                Err(UnknownReason::MountPoint(b"/proc".to_vec()).into()),
-                "{path}"
-            );
+            let mounted = UnknownReason::MountPoint(b"/proc".to_vec()).into();
+            assert_eq!(view.resolve(path.as_bytes()), Err(mounted), "{path}");
         }
         assert_eq!(view.resolve(b"/process"), Err(Errno::NoEntry.into()));
         view.working_directory = Some(b"srv/app".to_vec());

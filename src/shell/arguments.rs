@@ -1,4 +1,4 @@
-//! The arguments of a shell itself: options, then a command string or a script.
+//! Parses the arguments of a shell: options, then a command string or a script.
 //!
 //! Login and interactive shells are not followed, because they read further files first.
 
@@ -7,16 +7,17 @@ use super::options::{are_safe_options, enables_nounset};
 /// What a shell runs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ShellInvocation<'a> {
-    /// The string after `-c`, its arguments, and whether an unset variable ends it.
+    /// The string after `-c`, its arguments, and whether option `nounset` is on.
     CommandString(&'a [u8], &'a [Vec<u8>], bool),
     /// A script and its arguments.
     Script(&'a [u8], &'a [Vec<u8>]),
 }
 
-/// Parses the arguments of a shell, including `argv[0]`: POSIX XCU, "sh". Returns `None` for options that are not followed.
+/// Parses the arguments of a shell, including `argv[0]`: POSIX XCU, "sh". Returns `None` for options that are not
+/// followed.
 pub(crate) fn parse_shell_arguments(argv: &[Vec<u8>], is_bash: bool) -> Option<ShellInvocation<'_>> {
     let mut rest = argv.get(1..)?;
-    let (mut is_string, mut is_strict) = (false, false);
+    let (mut is_string, mut has_nounset) = (false, false);
     loop {
         let (first, after) = rest.split_first()?;
         if first == b"--" {
@@ -35,13 +36,13 @@ pub(crate) fn parse_shell_arguments(argv: &[Vec<u8>], is_bash: bool) -> Option<S
             return None;
         }
         is_string |= has_c;
-        is_strict |= enables_nounset(&options);
+        has_nounset |= enables_nounset(&options);
         rest = &after[value_count..];
     }
     let (operand, arguments) = rest.split_first()?;
     if is_string {
-        // The first argument is `$0` of the string.
-        return Some(ShellInvocation::CommandString(operand, arguments.get(1..).unwrap_or_default(), is_strict));
+        // The first argument is `$0` in the string.
+        return Some(ShellInvocation::CommandString(operand, arguments.get(1..).unwrap_or_default(), has_nounset));
     }
     Some(ShellInvocation::Script(operand, arguments))
 }

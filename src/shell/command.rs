@@ -1,7 +1,7 @@
-//! The first program that a shell's command string certainly starts: POSIX XCU 2.9.1, "Simple Commands".
+//! Finds the first program that a shell's command string certainly starts: POSIX XCU 2.9.1, "Simple Commands".
 //!
-//! Lists that may continue after a failed first command are not followed, and neither is any word that some shell may
-//! implement itself.
+//! Lists that may continue after a failed first command are not followed, nor are words that a shell may implement
+//! itself.
 
 use super::lexer::{ShellToken, ShellWord, tokenize};
 use super::options::{are_safe_options, enables_nounset, is_sensitive_variable};
@@ -9,11 +9,11 @@ use super::options::{are_safe_options, enables_nounset, is_sensitive_variable};
 /// The first command of a string.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ShellCommand {
-    /// The absolute path that `cd` enters before.
+    /// The absolute path of a preceding `cd`.
     pub(crate) directory: Option<Vec<u8>>,
-    /// The program and its arguments up to the first that is not literal.
+    /// The program and its arguments before the first that is not literal.
     pub(crate) argv: Vec<Vec<u8>>,
-    /// Whether `argv` has all arguments.
+    /// Whether `argv` contains all arguments.
     pub(crate) is_complete: bool,
     /// Whether a stream is redirected, which may hide error messages.
     pub(crate) is_redirected: bool,
@@ -21,7 +21,7 @@ pub(crate) struct ShellCommand {
     pub(crate) is_exec: bool,
 }
 
-/// Words that begin or end something other than a simple command: POSIX XCU 2.4, and those of bash.
+/// Words that begin or end a compound command: POSIX XCU 2.4, and those of bash.
 const RESERVED_WORDS: &str =
     "{ } ! [[ case coproc do done elif else esac fi for function if in select then time until while";
 
@@ -33,17 +33,17 @@ const BUILTINS: &str = ". : [ ]] alias bg bind break builtin caller cd chdir com
 
 /// Returns whether a word is reserved. The empty word counts too: it never names a program.
 fn is_reserved(word: &[u8]) -> bool {
-    word.is_empty() || RESERVED_WORDS.split(' ').any(|reserved| reserved.as_bytes() == word)
+    word.is_empty() || is_listed(word, RESERVED_WORDS)
 }
 
-fn is_builtin(word: &[u8]) -> bool {
-    BUILTINS.split(' ').any(|builtin| builtin.as_bytes() == word)
+fn is_listed(word: &[u8], list: &str) -> bool {
+    list.split(' ').any(|listed| listed.as_bytes() == word)
 }
 
-/// Returns the command that a string with these arguments starts first, or `None` if that is not certain. If `is_strict`, an
-/// unset variable ends the string.
-pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut is_strict: bool) -> Option<ShellCommand> {
-    // Blanks and newlines around it have no meaning. A carriage return is part of a word.
+/// Returns the command that a string with these arguments starts first, or `None` if that is not certain. With
+/// `has_nounset`, the shell exits at an unset variable.
+pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_nounset: bool) -> Option<ShellCommand> {
+    // Surrounding blanks and newlines have no meaning. A carriage return is part of a word.
     let is_text = |byte: &u8| !b" \t\n".contains(byte);
     let string = &string[string.iter().position(is_text)?..=string.iter().rposition(is_text)?];
     let command =
@@ -59,7 +59,8 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut is_s
         let (ShellToken::Word(word), after) = rest.split_first()? else { return None };
         rest = after;
         if let Some(name) = &word.assigned_variable {
-            // An assignment before a command is made before that command. Without a command it lasts, and is not followed.
+            // An assignment before a command affects only that command. Without a command it persists, and is not
+            // followed.
             if is_sensitive_variable(name) || !matches!(rest.first(), Some(ShellToken::Word(_))) {
                 return None;
             }
@@ -67,8 +68,8 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut is_s
         }
         match word.literal.as_deref()? {
             b"set" => {
-                let (after, enables_strict) = skip_set_options(rest)?;
-                (rest, is_strict) = (after, is_strict || enables_strict);
+                let (after, sets_nounset) = skip_set_options(rest)?;
+                (rest, has_nounset) = (after, has_nounset || sets_nounset);
             }
             b"cd" if directory.is_none() => match rest {
                 [ShellToken::Word(ShellWord { literal: Some(path), .. }), ShellToken::And, after @ ..]
@@ -83,11 +84,11 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut is_s
                 rest = after;
                 break (word.literal.clone().filter(|name| !name.starts_with(b"-"))?, true);
             }
-            name if is_reserved(name) || is_builtin(name) => return None,
+            name if is_reserved(name) || is_listed(name, BUILTINS) => return None,
             name => break (name.to_vec(), false),
         }
     };
-    // Some shells would read it as an assignment with their own syntax.
+    // Some shells parse such a name as an assignment.
     if name.contains(&b'=') || !is_safe_remainder(rest) {
         return None;
     }
@@ -102,11 +103,11 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut is_s
         }
     }
     let is_expanded = |token: &ShellToken| matches!(token, ShellToken::Word(ShellWord { literal: None, .. }));
-    (!is_strict || !tokens.iter().any(is_expanded)).then_some(command)
+    (!has_nounset || !tokens.iter().any(is_expanded)).then_some(command)
 }
 
-/// Returns whether the text after a command's name is certainly valid and set up without an error: redirections to
-/// streams or devices, and further commands after `&&`. After `;` the shell would continue in any case.
+/// Returns whether the tokens after a command's name are certainly valid and cause no error before the command starts:
+/// redirections to streams or devices, and further commands after `&&`. After `;` the shell would continue in any case.
 fn is_safe_remainder(rest: &[ShellToken]) -> bool {
     const DEVICES: [&[u8]; 3] = [b"/dev/null", b"/dev/stdout", b"/dev/stderr"];
     const STREAMS: [&[u8]; 2] = [b"1", b"2"];
@@ -126,7 +127,7 @@ fn literal(token: &ShellToken) -> Option<&[u8]> {
     if let ShellToken::Word(word) = token { word.literal.as_deref() } else { None }
 }
 
-/// Returns the tokens after `set` with options that let it continue, and whether the options make the string strict.
+/// Returns the tokens after `set` with safe options, and whether these enable `nounset`.
 fn skip_set_options(rest: &[ShellToken]) -> Option<(&[ShellToken], bool)> {
     let end = rest.iter().position(|token| matches!(token, ShellToken::And | ShellToken::Semicolon))?;
     let words: Vec<&[u8]> = rest[..end].iter().map(literal).collect::<Option<_>>()?;

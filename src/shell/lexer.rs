@@ -1,6 +1,6 @@
 //! Splits a shell's command string into words and operators: POSIX XCU 2.3, "Token Recognition".
 //!
-//! Nothing is expanded. Syntax that runs another command or begins anything but a simple command is unsupported.
+//! Nothing is expanded. Syntax that runs another command or begins a compound command is unsupported.
 
 use super::options::is_variable_name;
 
@@ -8,9 +8,7 @@ use super::options::is_variable_name;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ShellToken {
     Word(ShellWord),
-    /// `&&`.
     And,
-    /// `;`.
     Semicolon,
     /// `>` or `>>` before the name of a file, or `>&` before the number of a stream.
     Redirection {
@@ -18,16 +16,15 @@ pub(super) enum ShellToken {
     },
 }
 
-/// A word.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ShellWord {
-    /// The value of the word, unless it contains an expansion.
+    /// The value, unless the word contains an expansion.
     pub(super) literal: Option<Vec<u8>>,
-    /// The variable that the word assigns if it is before a command.
+    /// The variable that the word assigns when it precedes a command.
     pub(super) assigned_variable: Option<Vec<u8>>,
 }
 
-/// The text contains syntax that is not followed.
+/// The error for syntax that is not followed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct UnsupportedSyntax;
 
@@ -43,13 +40,13 @@ pub(super) fn tokenize(mut rest: &[u8]) -> Result<Vec<ShellToken>, UnsupportedSy
                 continue;
             }
             (b'&', Some(b'&')) => (ShellToken::And, 2),
-            // The end of a case, an input file that may be missing, and process substitution.
+            // The end of a `case` branch, an input file that may be missing, and process substitution.
             (b';', Some(b';')) | (b'<', _) | (b'>', Some(b'(')) => return Err(UnsupportedSyntax),
             (b';', _) => (ShellToken::Semicolon, 1),
             (b'>', Some(b'&')) => (ShellToken::Redirection { to_file: false }, 2),
             (b'>', Some(b'>' | b'|')) => (ShellToken::Redirection { to_file: true }, 2),
             (b'>', _) => (ShellToken::Redirection { to_file: true }, 1),
-            // A number before a redirection is part of it.
+            // The number directly before a redirection is part of it.
             (b'0'..=b'9', _) if redirection_number_length(rest) > 0 => {
                 rest = &rest[redirection_number_length(rest)..];
                 continue;
@@ -111,7 +108,7 @@ fn read_word(text: &[u8]) -> Result<(ShellWord, usize), UnsupportedSyntax> {
     Ok((ShellWord { literal: is_literal.then_some(literal), assigned_variable }, at))
 }
 
-/// Returns the length of a variable after its dollar sign, if its expansion runs no command.
+/// Returns the length of an expansion after its dollar sign, or fails if it may run a command.
 fn expansion_length(text: &[u8]) -> Result<usize, UnsupportedSyntax> {
     match text.first() {
         Some(b'(' | b'\'' | b'"' | b'[') => Err(UnsupportedSyntax),

@@ -1,9 +1,9 @@
-//! The part of the shell language that can be followed with certainty: `sh -c` with a simple command, and scripts that end
-//! with `exec "$@"`.
+//! The subset of the shell language whose effect is certain: `sh -c` with a simple command, and scripts that end with
+//! `exec "$@"`.
 //!
-//! Crates for shell parsing build a syntax tree and leave open what a program's failure or an option does to the commands
-//! after it. The question here is the opposite: does this text certainly start this program, in dash, bash and busybox
-//! alike? A few rules answer it while the file streams by, and anything that they do not cover is unknown.
+//! Crates for shell parsing build a syntax tree, but do not say how options or a failing program affect later commands.
+//! The question here is narrower: does this text certainly start this program in dash, bash and busybox alike? A few
+//! rules answer it while the file is streamed, and anything that they do not cover is unknown.
 
 mod options;
 mod script;

@@ -1,6 +1,6 @@
 //! Shell options and variables that do not change which program starts.
 
-/// Variables that decide where programs are found or what shells read first, or that bash makes read-only.
+/// Variables that affect where programs are found or which files shells read first, or that are read-only in bash.
 const SENSITIVE_VARIABLES: [&[u8]; 9] =
     [b"PATH", b"ENV", b"IFS", b"UID", b"EUID", b"PPID", b"SHELLOPTS", b"GROUPS", b"POSIXLY_CORRECT"];
 const SENSITIVE_PREFIXES: [&[u8]; 2] = [b"BASH", b"LD_"];
@@ -10,8 +10,8 @@ pub(super) fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// Returns whether all options are known and let a script continue: POSIX XCU 2.14, "set"; `pipefail` of bash and busybox;
-/// `-E` of bash alone.
+/// Returns whether all options are known and do not stop a script: POSIX XCU 2.14, "set", and `pipefail` and `-E` of
+/// bash.
 pub(super) fn are_safe_options(words: &[&[u8]], is_bash: bool) -> bool {
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -30,7 +30,7 @@ pub(super) fn are_safe_options(words: &[&[u8]], is_bash: bool) -> bool {
     true
 }
 
-/// Returns whether these options end the shell at an unset variable.
+/// Returns whether these options make the shell exit at an unset variable.
 pub(super) fn enables_nounset(words: &[&[u8]]) -> bool {
     words.iter().any(|word| *word == b"nounset" || (word.starts_with(b"-") && word.contains(&b'u')))
 }
@@ -40,7 +40,7 @@ pub(super) fn is_sensitive_variable(name: &[u8]) -> bool {
     SENSITIVE_VARIABLES.contains(&name) || SENSITIVE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Returns whether this is a name: POSIX XBD 3.231.
+/// Returns whether this is a valid variable name: POSIX XBD 3.231.
 pub(super) fn is_variable_name(name: &[u8]) -> bool {
     let is_word = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     is_word && name.first().is_some_and(|first| !first.is_ascii_digit())

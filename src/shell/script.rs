@@ -5,14 +5,14 @@
 use super::options::{are_safe_options, is_blank, is_sensitive_variable, is_variable_name};
 use crate::path::split_parent;
 
-/// Longer lines and scripts are not followed.
+/// Scripts that are longer or have longer lines are not followed.
 const MAX_LINE_BYTES: usize = 1024;
 const MAX_SCRIPT_BYTES: usize = 16 * 1024;
 
-/// The line itself (POSIX XCU 2.14, "exec"). Only the end of a command may follow it.
+/// The line to find (POSIX XCU 2.14, "exec"). Only the end of a command may follow it.
 const EXEC_ARGUMENTS: &[u8] = b"exec \"$@\"";
 
-/// Scans a script that arrives in pieces. No line is kept.
+/// Scans a script that arrives in chunks. Only the current line is kept.
 #[derive(Debug, Default)]
 pub(crate) struct ScriptScanner {
     line: Vec<u8>,
@@ -34,7 +34,7 @@ enum ScriptState {
 }
 
 impl ScriptScanner {
-    /// Takes the next bytes.
+    /// Processes the next bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if matches!(self.state, ScriptState::ExecsArguments | ScriptState::Unknown) {
@@ -43,7 +43,7 @@ impl ScriptScanner {
             self.bytes_read += 1;
             match byte {
                 b'\n' => self.end_line(),
-                // Other files are given up at their first bytes.
+                // Any other file is given up at its first bytes.
                 _ if self.state == ScriptState::Shebang
                     && self.bytes_read <= 2
                     && *byte != b"#!"[self.bytes_read - 1] =>
@@ -211,18 +211,18 @@ mod tests {
         let comments = "# long\n".repeat(MAX_SCRIPT_BYTES / 7 + 1);
         let longest = format!("#{}\n", "x".repeat(MAX_LINE_BYTES - 1));
         assert!(execs_arguments(&format!("#!/bin/sh\n{longest}exec \"$@\""), 4096));
-        for script in [
-            "exec \"$@\"\n",
-            "#!/usr/bin/python3\nexec \"$@\"\n",
-            "#!/bin/sh\r\nexec \"$@\"\n",
-            "#!/usr/bin/env -S bash -e\nexec \"$@\"\n",
-            "#!\nexec \"$@\"\n",
-            "#!/bin/sh\n",
+        for lines in [
             "",
-            "#!/bin/sh",
-            &format!("#!/bin/sh\n{comments}exec \"$@\""),
-            &format!("#!/bin/sh\n#{longest}exec \"$@\""),
+            "#!/usr/bin/python3\n",
+            "#!/bin/sh\r\n",
+            "#!/usr/bin/env -S bash -e\n",
+            "#!\n",
+            &format!("#!/bin/sh\n{comments}"),
+            &format!("#!/bin/sh\n#{longest}"),
         ] {
+            assert!(!execs_arguments(&format!("{lines}exec \"$@\"\n"), 4096), "{lines}");
+        }
+        for script in ["", "#!/bin/sh", "#!/bin/sh\n"] {
             assert!(!execs_arguments(script, 4096), "{script}");
         }
     }

@@ -1,4 +1,4 @@
-//! Faults of programs that do not start: the fault code of a cause, and the evidence in a sentence.
+//! Faults of programs that do not start: the fault code for a cause, and the evidence as a sentence.
 
 use super::fault::{FailedProgram, Fault, FaultCode};
 use crate::exec::{Defect, ExecOutcome, FileFormat, FileRole, StartFailure};
@@ -8,7 +8,7 @@ use crate::oci::{BuildHint, PlatformImage};
 use crate::platform::Platform;
 use crate::text::sanitize_quoted;
 
-/// The inspection of an image on a target, if there is one.
+/// Returns the inspection of an image on a target, if there is one.
 pub(super) fn find_inspection<'a>(
     inspections: &'a [Inspection],
     single: &PlatformImage,
@@ -17,7 +17,7 @@ pub(super) fn find_inspection<'a>(
     inspections.iter().find(|inspection| inspection.digest == single.digest && Some(inspection.target) == target)
 }
 
-/// Detects the fault that an inspection found, if it found one. `platform` is the image's declared platform.
+/// Returns the fault that an inspection found, if any. `platform` is the image's declared platform.
 #[must_use]
 pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hints: &[BuildHint]) -> Option<Fault> {
     let InspectionOutcome::Launches(launches, cause) = &inspection.outcome else { return None };
@@ -51,8 +51,8 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
     Some(Fault { code, platform: Some(platform.clone()), evidence, failed_program: Some(Box::new(failed_program)) })
 }
 
-/// Whether an image that only carries data may have this fault. Such images have a command because an image must have one,
-/// and it names nothing, or a file that is not a program.
+/// Returns whether an image that only carries data may have this fault: such an image needs a command to be valid, but
+/// the command names nothing, or a file that is not a program.
 pub(super) fn may_be_data_image(fault: &Fault) -> bool {
     let Some(cause) = fault.failed_program.as_ref().map(|program| &program.cause) else { return false };
     let is_data = matches!(cause.defect, Defect::Format(FileFormat::NoShebang | FileFormat::Wasm | FileFormat::Other));
@@ -60,7 +60,7 @@ pub(super) fn may_be_data_image(fault: &Fault) -> bool {
     cause.role == FileRole::Program && is_data
 }
 
-/// The script whose first line starts the last program through `env`, as `#!/usr/bin/env python3` does.
+/// Returns the script whose first line starts the last program through `env`, for example `#!/usr/bin/env python3`.
 fn find_env_script(launches: &[Launch]) -> Option<&Vec<u8>> {
     let [.., before, last] = launches else { return None };
     let ExecOutcome::Starts { chain } = &before.start.outcome else { return None };
@@ -68,7 +68,8 @@ fn find_env_script(launches: &[Launch]) -> Option<&Vec<u8>> {
     (last.launcher == Launcher::Wrapper("env")).then_some(first)
 }
 
-/// A program that a script starts through `env` is its interpreter; its name may end with the script's carriage return.
+/// Changes the role of a program that a script starts through `env` to interpreter. The name may end with a carriage
+/// return.
 fn reclassify_as_interpreter(cause: StartFailure, script: Option<&Vec<u8>>) -> StartFailure {
     match (script, cause.role) {
         (Some(_), FileRole::Program) if cause.defect == Defect::Missing && cause.path.ends_with(b"\r") => {
@@ -79,7 +80,8 @@ fn reclassify_as_interpreter(cause: StartFailure, script: Option<&Vec<u8>>) -> S
     }
 }
 
-/// The code of a fault. `is_declared_architecture` is whether the image declares the architecture of the target.
+/// Returns the code of a fault. `is_declared_architecture` is whether the image declares the architecture of the
+/// target.
 fn classify_cause(cause: &StartFailure, is_declared_architecture: bool) -> FaultCode {
     let is_foreign =
         matches!(cause.defect, Defect::Format(FileFormat::OtherArchitecture(_) | FileFormat::UnknownMachine(_)));
@@ -100,7 +102,7 @@ fn quote_path(path: &[u8]) -> String {
     sanitize_quoted(&String::from_utf8_lossy(path))
 }
 
-/// The file that cannot be started or loaded, for sentences.
+/// The file that cannot be started or loaded, as named in sentences.
 struct FailedFile<'a> {
     path: String,
     /// The script that names it as its interpreter, or the program that names it as its loader.
@@ -111,7 +113,6 @@ struct FailedFile<'a> {
 }
 
 impl FailedFile<'_> {
-    /// What is wrong with the file.
     fn describe_defect(&self, defect: &Defect) -> String {
         let (path, file) = (&self.path, self.describe_path());
         let description = match defect {
@@ -154,7 +155,7 @@ impl FailedFile<'_> {
         }
     }
 
-    /// The path, and the file that names it.
+    /// Returns the path, and the file that names it.
     fn describe_path(&self) -> String {
         match (&self.referrer, self.role) {
             (Some(referrer), FileRole::Loader) => format!("{}, the loader of {referrer},", self.path),
@@ -163,7 +164,6 @@ impl FailedFile<'_> {
         }
     }
 
-    /// The kind of a file that cannot be started or loaded.
     fn describe_format(&self, format: FileFormat) -> String {
         let kind = if self.role == FileRole::Loader { "a loader" } else { "a program" };
         let text = match format {

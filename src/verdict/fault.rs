@@ -1,5 +1,5 @@
-//! What can be wrong with an image, and the one table of fault codes: README, SARIF rules, HTML page and Slack card take
-//! their texts and links from it.
+//! The faults of an image, and the table of fault codes from which README, SARIF rules, HTML page and Slack card take
+//! their texts and links.
 
 use serde::{Serialize, Serializer};
 
@@ -7,21 +7,21 @@ use crate::exec::StartFailure;
 use crate::oci::BuildHint;
 use crate::platform::Platform;
 
-/// What the documentation says about a fault code. The texts are Markdown, in lower case and without a full stop, except
-/// the fix, which is whole sentences.
+/// The documentation of a fault code. The texts are Markdown, in lower case and without a period, except for the fix,
+/// which consists of full sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultInfo {
-    /// The stable name, which metrics, filters and documents use. It is also the anchor in the documentation.
+    /// The stable name, which is also the anchor in the documentation.
     pub name: &'static str,
     /// The fault in a few words, without markup.
     pub title: &'static str,
     /// The fault in one phrase.
     pub explanation: &'static str,
-    /// What fixes it in general.
+    /// What generally fixes it.
     pub fix: &'static str,
 }
 
-/// Declares the codes with their table.
+/// Declares the codes and their documentation.
 macro_rules! fault_codes {
     ($($code:ident { name: $name:literal, title: $title:literal, explanation: $explanation:literal, fix: $fix:expr, })*) => {
         /// The kind of a fault.
@@ -34,7 +34,7 @@ macro_rules! fault_codes {
             /// Every code, in the order of the documentation.
             pub const ALL: &[Self] = &[$(Self::$code),*];
 
-            /// What the documentation says about the code.
+            /// Returns the documentation of the code.
             #[must_use]
             pub const fn info(self) -> FaultInfo {
                 match self {
@@ -147,26 +147,25 @@ fault_codes! {
 }
 
 impl FaultCode {
-    /// The stable name.
+    /// Returns the stable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.info().name
     }
 
-    /// The code of this name.
+    /// Returns the code with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str() == name)
     }
 
-    /// The address of the code's documentation, given that of the page with the fault table.
+    /// Returns the URL of the code's documentation. `docs_url` is the page with the fault table.
     #[must_use]
     pub fn docs_link(self, docs_url: &str) -> String {
         format!("{docs_url}#{}", self.as_str())
     }
 
-    /// Whether the fault is in the image's own entrypoint and command, which a task definition, a service or a function may
-    /// override.
+    /// Returns whether the fault is in the image's own entrypoint and command, which services may override.
     #[must_use]
     pub fn is_exec(self) -> bool {
         self.as_str().starts_with("exec-")
@@ -186,7 +185,7 @@ pub struct Fault {
     pub code: FaultCode,
     /// The declared platform of the faulty image, if the fault concerns one.
     pub platform: Option<Platform>,
-    /// What was found, in one sentence without a full stop.
+    /// What was found, in one sentence without a period.
     pub evidence: String,
     /// The program that does not start, if one was inspected.
     pub failed_program: Option<Box<FailedProgram>>,
@@ -199,12 +198,12 @@ pub struct FailedProgram {
     pub path: String,
     /// The file that names it as its interpreter or loader, if one does.
     pub referrer: Option<String>,
-    /// Whether the container runtime starts it, not a program that was started before.
+    /// Whether the container runtime starts it, not another program.
     pub is_entrypoint: bool,
-    /// The error message that is printed, if it is known.
+    /// The error message, if it is known.
     pub message: Option<String>,
     /// The cause.
     pub cause: StartFailure,
-    /// What the image's history says about its build.
+    /// What the image's history shows about its build.
     pub build_hints: Vec<BuildHint>,
 }

@@ -1,4 +1,4 @@
-//! Findings: what is right, wrong or unknown about an image, for one runtime each.
+//! Findings: the verdict, the faults and what is unknown about an image, for one runtime each.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub enum Verdict {
     Ignored,
     /// No runtime is declared, and the image does not contradict itself.
     Undeclared,
-    /// The image starts on every intended runtime, as far as it was inspected.
+    /// The image starts on every intended runtime, to the extent that it was inspected.
     Runs,
     /// Whether the image starts could not be determined.
     Unknown,
@@ -24,7 +24,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The stable name.
+    /// Returns the stable name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ pub enum FindingSubject {
 }
 
 impl FindingSubject {
-    /// The name in JSON, message attributes and verdict tags.
+    /// Returns the name in JSON, message attributes and verdict tags.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -59,7 +59,7 @@ impl FindingSubject {
         }
     }
 
-    /// The name in a sentence.
+    /// Returns the name in a sentence.
     #[must_use]
     pub fn title(&self) -> String {
         match self {

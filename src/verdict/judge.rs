@@ -1,4 +1,4 @@
-//! The judgement of an image: every intended runtime against the rules, or without any, the image against itself.
+//! Judges an image for every intended runtime or, without any, for the platform that it declares.
 
 use super::exec_faults::find_inspection;
 use super::fault::{Fault, FaultCode};
@@ -11,11 +11,11 @@ use crate::oci::{Image, ImageContent, IndexEntry, PlatformImage};
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime};
 
-/// How many entries of an index that contradict themselves are reported: one build made them all, and one remedy fixes them
+/// The maximum number of faulty entries of an index that are reported. They come from one build, and one remedy fixes
 /// all.
 const MAX_PLATFORM_FINDINGS: usize = 8;
 
-/// Judges an image, and the inspections of its programs, by its intent.
+/// Judges an image by its intent and the inspections of its programs.
 #[must_use]
 pub fn judge(intent: &Intent, image: &Image, inspections: &[Inspection]) -> Judgement {
     let intended = resolve_intended(intent, image);
@@ -30,7 +30,7 @@ pub fn judge(intent: &Intent, image: &Image, inspections: &[Inspection]) -> Judg
     Judgement { verdict: worst.unwrap_or(Verdict::Undeclared), intended, findings }
 }
 
-/// Judges an image whose manifest is unavailable: unknown, for every intended runtime.
+/// Judges an image whose manifest is unavailable: the verdict is unknown for every intended runtime.
 #[must_use]
 pub fn judge_unread(intent: &Intent, reason: &str) -> Judgement {
     let image = Image {
@@ -42,13 +42,13 @@ pub fn judge_unread(intent: &Intent, reason: &str) -> Judgement {
     judge(intent, &image, &[])
 }
 
-/// The runtimes to judge by: the declared ones, unless the tag names one architecture, as tags do that are pushed beside an
-/// index, and the image suits the same services there.
+/// Returns the runtimes to judge by: the declared ones or, if the tag names an architecture, as tags of the single
+/// images of an index do, the same services on that architecture, provided that the image runs there.
 fn resolve_intended(intent: &Intent, image: &Image) -> Vec<DeclaredRuntime> {
     let by_tag = |runtime| DeclaredRuntime { runtime, declared_by: DeclarationSource::ImageTag };
     match intent.architecture_hint {
         None => intent.declared.clone(),
-        // The tag does not name an operating system, and need not mean Linux.
+        // The tag does not name an operating system, and does not necessarily mean Linux.
         Some(hint) if !intent.is_declared() => {
             let platforms = image.platforms();
             let is_foreign = !platforms.is_empty()
@@ -62,7 +62,7 @@ fn resolve_intended(intent: &Intent, image: &Image) -> Vec<DeclaredRuntime> {
             };
             let mut runtimes: Vec<Runtime> = intent.declared.iter().map(with_hint).collect();
             runtimes.dedup();
-            // Which runtimes are meant depends on declared platforms only, not on what the programs do.
+            // Which runtimes are meant depends only on declared platforms, not on the programs.
             let runs = |runtime: &Runtime| judge_runtime(*runtime, &runtimes, image, &[]).verdict == Verdict::Runs;
             if !runtimes.is_empty() && runtimes.iter().all(runs) {
                 runtimes.into_iter().map(by_tag).collect()
@@ -73,7 +73,6 @@ fn resolve_intended(intent: &Intent, image: &Image) -> Vec<DeclaredRuntime> {
     }
 }
 
-/// Judges one of the intended runtimes.
 fn judge_runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspections: &[Inspection]) -> Finding {
     let mut finding = Finding::new(FindingSubject::Runtime(runtime));
     match &image.content {
@@ -93,7 +92,7 @@ fn judge_runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspecti
     finding
 }
 
-/// Judges an image without an intent, by the platform that it declares itself.
+/// Judges an image without an intent by the platforms that it declares.
 fn judge_declared_platforms(image: &Image, inspections: &[Inspection]) -> Vec<Finding> {
     let new = |platform: &Platform| Finding::new(FindingSubject::DeclaredPlatform(platform.clone()));
     let find = |single: &PlatformImage, platform: &Platform| -> Option<&Inspection> {
@@ -119,7 +118,7 @@ fn judge_declared_platforms(image: &Image, inspections: &[Inspection]) -> Vec<Fi
             let findings = entries.iter().map(check).filter(|finding| finding.verdict == Verdict::Fails);
             findings.take(MAX_PLATFORM_FINDINGS).collect()
         }
-        // The config that could not be read may declare a runtime in a label.
+        // The unread config may declare a runtime in a label.
         ImageContent::Unreadable(reason) | ImageContent::Single(PlatformImage { config_error: Some(reason), .. }) => {
             let mut finding = new(&Platform::default());
             finding.add_unknown(reason);
@@ -136,7 +135,7 @@ fn judge_declared_platforms(image: &Image, inspections: &[Inspection]) -> Vec<Fi
 
 fn judge_invalid_declaration(invalid: &InvalidDeclaration) -> Finding {
     let mut finding = Finding::new(FindingSubject::Declaration(invalid.clone()));
-    // The verdict is not `Fails`: the declaration is at fault, and whether the image runs is unknown.
+    // The verdict is not `Fails`: the declaration is wrong, and whether the image runs is unknown.
     let evidence =
         format!("{} declares `{}`, which is not a known runtime", invalid.declared_by.title(), invalid.error.word);
     finding.faults.push(Fault { code: FaultCode::InvalidDeclaration, platform: None, evidence, failed_program: None });

@@ -1,7 +1,6 @@
 //! The verdict: for each intended runtime, whether the image runs, fails, or whether that is unknown.
 //!
-//! Pure and total: no clock, no environment, no registry. How a finding is worded for people is up to
-//! [`report`](crate::report).
+//! Pure functions without clock, environment or registry. [`report`](crate::report) formats the findings for people.
 
 mod fault;
 mod finding;

@@ -1,4 +1,4 @@
-//! The rules: one image, or one entry of an index, against one runtime.
+//! The rules that check one image, or one entry of an index, against one runtime.
 
 use super::exec_faults::{detect_exec_fault, find_inspection, may_be_data_image};
 use super::fault::{Fault, FaultCode};
@@ -8,7 +8,7 @@ use crate::oci::{Compression, IndexChild, IndexEntry, MediaTypeFamily, PlatformI
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime, Service};
 
-/// Pairs of architectures. Programs for the second start on the first, if the host allows it.
+/// Pairs of architectures: programs for the second also start on the first, if the host supports them.
 const COMPATIBLE_ARCHITECTURES: [(&str, &str); 2] = [("amd64", "386"), ("arm64", "arm")];
 
 impl Finding {
@@ -17,7 +17,6 @@ impl Finding {
         self.add_fault(FaultCode::AttestationTagged, None, evidence);
     }
 
-    /// Checks a single image against a runtime.
     pub(super) fn check_single(&mut self, runtime: Runtime, single: &PlatformImage, inspection: Option<&Inspection>) {
         let platform = &single.platform;
         let built_for = || format!("the image is built for {platform}, not {}", runtime.platform());
@@ -26,7 +25,8 @@ impl Finding {
         match (runtime.compatibility_with(platform), &single.config_error) {
             (Compatibility::Compatible, _) => self.check_program(single, platform, inspection),
             (Compatibility::WrongOs, _) => self.add_fault(FaultCode::WrongOs, Some(platform), built_for()),
-            // A single image is started whatever platform it declares. If its program starts, the declaration is the fault.
+            // A single image is started whatever platform it declares. If its program starts, the declared platform is
+            // wrong.
             (Compatibility::WrongArchitecture | Compatibility::Unknown(_), _) if starts == Some(true) && is_other => {
                 let evidence =
                     format!("the declared platform is {platform}, but its programs are for {}", runtime.platform());
@@ -35,7 +35,7 @@ impl Finding {
             (Compatibility::WrongArchitecture, _) => {
                 self.add_fault(FaultCode::WrongArchitecture, Some(platform), built_for());
                 self.check_program(single, platform, inspection);
-                // If both are the same fault, the declared platform is the evidence, and the program has the symptom.
+                // If both faults have the same code, the first provides the evidence and the second the symptom.
                 if let [.., declared, program] = self.faults.as_mut_slice()
                     && declared.code == program.code
                 {
@@ -43,7 +43,7 @@ impl Finding {
                     self.faults.pop();
                 }
             }
-            // A program does not show which variant of an architecture it needs.
+            // ELF headers do not name the variant of an architecture that a program needs.
             (Compatibility::Unknown(_), _) if starts == Some(false) || starts == Some(true) && !platform.is_known() => {
                 self.check_program(single, platform, inspection);
             }
@@ -60,7 +60,7 @@ impl Finding {
         if let Some(fault) = program_fault(single, platform, inspection) {
             self.push_fault(fault);
         }
-        // An image that cannot be pulled does not start, but whether anybody will pull it is unknown.
+        // An image that cannot be pulled does not start, but it may never be pulled.
         if let Some(InspectionOutcome::Unavailable(reason)) = inspection.map(|inspection| &inspection.outcome)
             && self.verdict != Verdict::Fails
         {
@@ -68,8 +68,8 @@ impl Finding {
         }
     }
 
-    /// Checks what an image without a declared runtime starts, except for faults that an image which only carries data
-    /// may have.
+    /// Checks what an image without a declared runtime starts, except for faults that are normal in images that only
+    /// carry data.
     pub(super) fn check_own_program(
         &mut self,
         single: &PlatformImage,
@@ -81,7 +81,7 @@ impl Finding {
         }
     }
 
-    /// Checks for layer formats that the service rejects. If that depends on a version that is not declared, the result is
+    /// Checks for layer formats that the service rejects. If that depends on the version of the host, the result is
     /// unknown.
     fn check_layer_formats(&mut self, runtime: Runtime, platform: &Platform, single: &PlatformImage) {
         let has = |compression| single.layers.iter().any(|layer| layer.compression == compression);
@@ -103,7 +103,6 @@ impl Finding {
         }
     }
 
-    /// Checks an index against one of the intended runtimes.
     pub(super) fn check_index(
         &mut self,
         runtime: Runtime,
@@ -112,7 +111,7 @@ impl Finding {
         inspections: &[Inspection],
     ) {
         let compatibility = |entry: &IndexEntry| runtime.compatibility_with(&entry.platform);
-        // A client pulls the first compatible entry.
+        // Clients pull the first compatible entry.
         if let Some(entry) = entries.iter().find(|entry| compatibility(entry) == Compatibility::Compatible) {
             let target = InspectionTarget::for_runtime(runtime);
             let inspection = entry.image().and_then(|single| find_inspection(inspections, single, target));
@@ -150,15 +149,15 @@ impl Finding {
             IndexChild::NotRead => {}
             IndexChild::Unavailable(reason) => self.add_unknown(reason),
             IndexChild::Read(single) => {
-                // The index names the platform, but only the config shows whether the entry is an image.
+                // The index names the platform, but only the config shows that the entry is an image.
                 single.config_error.iter().for_each(|reason| self.add_unknown(reason));
                 self.check_descriptor(entry);
                 self.check_layer_formats(runtime, &entry.platform, single);
                 self.check_program(single, &entry.platform, inspection);
             }
         }
-        // Only one of two platforms with the same layers can start, and which one is unknown. If both are intended, one of
-        // them certainly fails.
+        // Of two platforms with the same layers, only one can start, and it is unknown which. If both are intended, one
+        // certainly fails.
         self.check_identical_layers(entry, entries, inspection, |other| {
             intended.iter().any(|runtime| runtime.compatibility_with(other) == Compatibility::Compatible)
         });
@@ -178,7 +177,7 @@ impl Finding {
         }
     }
 
-    /// Checks for another architecture of the same index with the same layers: a fault if `is_certain`, otherwise unknown.
+    /// Checks for another architecture in the index with the same layers: a fault if `is_certain`, otherwise unknown.
     /// An entry whose program was inspected is not checked, because its result is known.
     pub(super) fn check_identical_layers(
         &mut self,
@@ -206,8 +205,8 @@ fn program_fault(single: &PlatformImage, platform: &Platform, inspection: Option
     detect_exec_fault(inspection?, platform, &single.process.build_hints)
 }
 
-/// Whether two entries of an index declare different architectures, but have the same layers. Images without a command are
-/// exempt: nothing is started, and an image that only carries data may be the same for all platforms.
+/// Returns whether two entries of an index declare different architectures but have the same layers. Images without a
+/// command are exempt: they start nothing, and images that only carry data may be the same for all platforms.
 fn have_identical_layers(a: &IndexEntry, b: &IndexEntry) -> bool {
     let (one, other) = (a.platform.architecture(), b.platform.architecture());
     let differ = a.platform.is_known()
@@ -218,15 +217,15 @@ fn have_identical_layers(a: &IndexEntry, b: &IndexEntry) -> bool {
         && !COMPATIBLE_ARCHITECTURES.contains(&(other, one));
     let (Some(one), Some(other)) = (a.image(), b.image()) else { return differ && a.digest == b.digest };
     let (one_starts, other_starts) = (!one.shown_command.is_empty(), !other.shown_command.is_empty());
-    // Two different commands may each start a program of their own among the same files.
+    // Two different commands may start different programs in the same layers.
     let is_one_command = !(one_starts && other_starts) || one.process.argv == other.process.argv;
     let digests = |single: &PlatformImage| single.layers.iter().map(|layer| layer.digest.clone()).collect::<Vec<_>>();
     differ && (one_starts || other_starts) && is_one_command && !one.layers.is_empty() && digests(one) == digests(other)
 }
 
-/// The platforms of an index in one phrase.
+/// Formats the platforms of an index for a sentence.
 pub(super) fn format_platforms(entries: &[IndexEntry]) -> String {
-    /// The most platforms that fit a sentence.
+    /// The maximum number of platforms in a sentence.
     const MAX_LISTED_PLATFORMS: usize = 8;
     let mut names: Vec<String> = entries.iter().map(|entry| entry.platform.to_string()).collect();
     names.dedup();

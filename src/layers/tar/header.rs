@@ -1,4 +1,4 @@
-//! One header of a tar archive, without the records before it.
+//! Parses one header of a tar archive, without the records before it.
 
 use crate::layers::error::LayerError;
 
@@ -22,7 +22,7 @@ pub(super) struct TarHeader([u8; BLOCK]);
 impl TarHeader {
     pub(super) fn parse(block: &[u8; BLOCK]) -> Result<Self, LayerError> {
         let stored = parse_number(&block[148..156])?;
-        // The checksum itself counts as blanks. Some old programs summed signed bytes; Go accepts both.
+        // The checksum field itself counts as blanks. Some old programs summed signed bytes; Go accepts both.
         let byte = |at: usize| if (148..156).contains(&at) { b' ' } else { block[at] };
         let unsigned: u64 = (0..BLOCK).map(|at| u64::from(byte(at))).sum();
         let signed: i64 = (0..BLOCK).map(|at| i64::from(byte(at).cast_signed())).sum();
@@ -37,7 +37,7 @@ impl TarHeader {
         self.0[156]
     }
 
-    /// Returns the kind of an entry with this name. Old archives mark directories by a trailing slash alone.
+    /// Returns the kind of the entry. Old archives mark directories only by a trailing slash in the name.
     pub(super) fn entry_kind(&self, name: &[u8]) -> Result<TarEntryKind, LayerError> {
         Ok(match self.typeflag() {
             0 if name.ends_with(b"/") => TarEntryKind::Directory,
@@ -50,7 +50,7 @@ impl TarHeader {
         })
     }
 
-    /// Returns the name, with the prefix of ustar and star.
+    /// Returns the name, including the prefix of ustar and star.
     pub(super) fn name(&self) -> Vec<u8> {
         let name = parse_text(&self.0[..100]);
         let prefix = match &self.0[257..265] {
@@ -102,8 +102,8 @@ pub(super) fn parse_text(field: &[u8]) -> Vec<u8> {
     field.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()
 }
 
-/// Parses a number: octal digits between blanks and NULs, where no digits mean zero, or a binary number with the highest
-/// bit set (`parseNumeric` in Go's `src/archive/tar/strconv.go`).
+/// Parses a number: octal digits between blanks and NULs (no digits mean zero), or a binary number, whose highest bit
+/// is set (`parseNumeric` in Go's `src/archive/tar/strconv.go`).
 pub(super) fn parse_number(field: &[u8]) -> Result<u64, LayerError> {
     let invalid = || LayerError::Archive("invalid number in a header");
     if field[0] & 0x80 != 0 {
@@ -113,8 +113,8 @@ pub(super) fn parse_number(field: &[u8]) -> Result<u64, LayerError> {
         return if value > i64::MAX as u64 { Err(invalid()) } else { Ok(value) };
     }
     let is_blank = |byte: &u8| matches!(byte, b' ' | 0);
-    let begins = field.iter().position(|byte| !is_blank(byte)).unwrap_or(field.len());
-    let mut digits = field[begins..].split(is_blank).next().unwrap_or_default().iter();
+    let start = field.iter().position(|byte| !is_blank(byte)).unwrap_or(field.len());
+    let mut digits = field[start..].split(is_blank).next().unwrap_or_default().iter();
     digits
         .try_fold(0_u64, |sum, digit| match digit {
             b'0'..=b'7' => Some(sum.checked_mul(8)? + u64::from(digit - b'0')),

@@ -1,6 +1,7 @@
 //! Reads a tar archive as a stream of entries: ustar, pax, GNU and older formats.
 //!
-//! Follows Go's `archive/tar` (`src/archive/tar/reader.go`); [`crate::layers`] says why this is not the crate `tar`.
+//! Follows Go's `archive/tar` (`src/archive/tar/reader.go`). [`crate::layers`] explains why the crate `tar` is not
+//! used.
 
 mod header;
 mod pax;
@@ -17,15 +18,15 @@ use crate::settings::{LayerLimits, LimitExceeded};
 
 pub(super) use self::header::TarEntryKind;
 
-/// The number of bytes that are decompressed at once, at most half of a processor's second-level cache.
+/// The number of bytes that are decompressed at once: at most half of a processor's L2 cache.
 const READ_SIZE: usize = 64 * 1024;
 
-/// The number of zeros of a sparse file's holes that are processed. The retained bytes are at the beginning of a file, and
-/// a hole of any size costs an attacker nothing.
+/// The maximum number of zeros that are processed for the holes of a sparse file: holes cost an attacker nothing, and
+/// mostly the beginning of a file matters.
 const MAX_HOLE_BYTES: u64 = 64 * 1024 * 1024;
 static ZEROS: [u8; READ_SIZE] = [0; READ_SIZE];
 
-/// Reads the entries of an archive.
+/// Reader for the entries of an archive.
 pub(super) struct TarReader<R: Read> {
     input: BufReader<R>,
     max_record_bytes: u64,
@@ -34,7 +35,7 @@ pub(super) struct TarReader<R: Read> {
     padding_remaining: u64,
 }
 
-/// An entry, with the records before it applied.
+/// An entry, including the fields from the records before it.
 pub(super) struct TarEntry {
     pub(super) kind: TarEntryKind,
     pub(super) name: Vec<u8>,
@@ -55,12 +56,11 @@ impl<R: Read> TarReader<R> {
         }
     }
 
-    /// Returns the decompressed stream.
     pub(super) fn into_inner(self) -> R {
         self.input.into_inner()
     }
 
-    /// Returns the next entry, after skipping the unread rest of the one before.
+    /// Skips the rest of the current entry and returns the next one.
     pub(super) fn next_entry(&mut self) -> Result<Option<TarEntry>, LayerError> {
         let mut records = PaxRecords::default();
         let mut long_name = None;
@@ -69,11 +69,8 @@ impl<R: Read> TarReader<R> {
         loop {
             self.skip_data()?;
             let Some(header) = self.read_header()? else {
-                return if has_record {
-                    Err(LayerError::Archive("a record without an entry at the end"))
-                } else {
-                    Ok(None)
-                };
+                let error = LayerError::Archive("a record without an entry at the end");
+                return if has_record { Err(error) } else { Ok(None) };
             };
             self.data_remaining = header.size()?;
             self.padding_remaining = self.data_remaining.wrapping_neg() % BLOCK as u64;
@@ -103,7 +100,7 @@ impl<R: Read> TarReader<R> {
         if let Some(size) = records.size {
             self.data_remaining = size;
         }
-        // A directory or link has no data, whatever its size field: `isHeaderOnly`.
+        // Directories and links have no data, whatever their size field says: `isHeaderOnly`.
         if kind != TarEntryKind::File {
             self.data_remaining = 0;
         }
@@ -123,7 +120,7 @@ impl<R: Read> TarReader<R> {
         Ok(entry)
     }
 
-    /// Returns where the data of a sparse file belongs.
+    /// Reads the map of a sparse file.
     fn read_sparse_map(&mut self, header: &TarHeader, records: &PaxRecords) -> Result<Option<SparseMap>, LayerError> {
         let limit = self.max_record_bytes;
         let numbers = if header.is_gnu_sparse() {
@@ -140,7 +137,6 @@ impl<R: Read> TarReader<R> {
         SparseMap::new(&numbers, size, self.data_remaining).map(Some)
     }
 
-    /// Reads the current entry's contents.
     pub(super) fn read_contents(&mut self, entry: &TarEntry) -> Result<FileContents, LayerError> {
         let mut collector = ContentsCollector::default();
         let Some(map) = &entry.sparse_map else {
@@ -198,14 +194,13 @@ impl<R: Read> TarReader<R> {
         Ok(block)
     }
 
-    /// Reads a block of the current entry's data.
     fn read_data_block(&mut self) -> Result<[u8; BLOCK], LayerError> {
         let left = self.data_remaining.checked_sub(BLOCK as u64);
         self.data_remaining = left.ok_or(LayerError::Archive("a sparse map is truncated"))?;
         self.read_block()
     }
 
-    /// Reads the current entry's data, which describes the entry after it.
+    /// Reads the current entry's data, which is a record about the next entry.
     fn read_record(&mut self) -> Result<Vec<u8>, LayerError> {
         if self.data_remaining > self.max_record_bytes {
             return Err(LimitExceeded::Record(self.max_record_bytes).into());

@@ -1,10 +1,9 @@
-//! Parses the records of a pax header that matter for paths and contents.
-//!
-//! Values are bytes. The standard requires UTF-8, but archives contain other encodings.
+//! Parses the records of a pax header that affect paths and contents. Values are bytes: the standard requires UTF-8,
+//! but archives contain other encodings.
 
 use crate::layers::error::LayerError;
 
-/// The fields of the next entry that records replace. An empty value keeps the header's own.
+/// Fields that replace those of the next entry's header. Empty values replace nothing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PaxRecords {
     pub(super) path: Option<Vec<u8>>,
@@ -12,8 +11,8 @@ pub(super) struct PaxRecords {
     pub(super) size: Option<u64>,
     pub(super) uid: Option<u64>,
     pub(super) gid: Option<u64>,
-    /// GNU tar manual, "Storing Sparse Files": the name, the size including holes, and the map of
-    /// formats 0.0 and 0.1.
+    /// The name of a sparse file, its size including holes, and the map of formats 0.0 and 0.1 (GNU tar manual,
+    /// "Storing Sparse Files").
     pub(super) sparse_name: Option<Vec<u8>>,
     pub(super) real_size: Option<u64>,
     pub(super) sparse_map: Option<Vec<u64>>,
@@ -33,7 +32,7 @@ impl PaxRecords {
         Ok(records)
     }
 
-    /// Returns whether the sparse map precedes the data (format 1.0).
+    /// Returns whether the sparse map is at the beginning of the data (format 1.0).
     pub(super) fn has_inline_sparse_map(&self) -> bool {
         self.sparse_major == Some(1)
     }
@@ -77,7 +76,7 @@ fn parse_name(value: &[u8]) -> Option<Option<Vec<u8>>> {
     (!value.contains(&0)).then(|| (!value.is_empty()).then(|| value.to_vec()))
 }
 
-/// Parses a number in the same way.
+/// Parses a number: `None` if it is invalid, `Some(None)` if it is empty.
 #[allow(clippy::option_option, reason = "an invalid value differs from an empty one")]
 fn parse_optional_number(value: &[u8]) -> Option<Option<u64>> {
     if value.is_empty() { Some(None) } else { parse_decimal(value).map(Some) }
@@ -96,26 +95,15 @@ mod tests {
     #[test]
     fn values_may_have_newlines_and_any_bytes() {
         let records = PaxRecords::parse(b"13 path=a\nb\xff\n30 mtime=1350244992.023960108\n7 uid=\n9 gid=10\n");
-        let records = records.map_err(|error| error.to_string());
-        assert_eq!(
-            records,
-            Ok(PaxRecords { path: Some(b"a\nb\xff".to_vec()), gid: Some(10), ..PaxRecords::default() })
-        );
+        let expected = PaxRecords { path: Some(b"a\nb\xff".to_vec()), gid: Some(10), ..PaxRecords::default() };
+        assert_eq!(records.ok(), Some(expected));
     }
 
     #[test]
     fn malformed_records_are_refused() {
         for bad in [
-            b"path=a\n".as_slice(),
-            b"11 path=ab",
-            b"99 path=ab\n",
-            b"3 path=ab\n",
-            b"10 path:ab\n",
-            b"-1 path=a\n",
-            b"99999999999999999999 path=a\n",
-            b"11 path=a\0\n",
-            b"11 size=-1\n",
-            b"30 size=99999999999999999999\n",
+            b"path=a\n" as &[u8], b"11 path=ab", b"99 path=ab\n", b"3 path=ab\n", b"10 path:ab\n", b"-1 path=a\n",
+            b"99999999999999999999 path=a\n", b"11 path=a\0\n", b"11 size=-1\n", b"30 size=99999999999999999999\n",
             b"24 GNU.sparse.map=1,x,2\n",
         ] {
             assert!(PaxRecords::parse(bad).is_err(), "{:?}", String::from_utf8_lossy(bad));

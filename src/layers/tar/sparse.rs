@@ -1,11 +1,11 @@
-//! Maps of sparse files, in the four formats of GNU tar.
+//! Reads the maps of sparse files in the four formats of GNU tar.
 
 use super::header::{BLOCK, TarHeader, parse_number};
 use super::pax::parse_decimal;
 use crate::layers::error::LayerError;
 use crate::settings::LimitExceeded;
 
-/// The segments of a sparse file as offset and length, in order, and the size of the file including holes.
+/// The segments of a sparse file as offset and length in ascending order, and its size including holes.
 pub(super) struct SparseMap {
     segments: Vec<(u64, u64)>,
     size: u64,
@@ -16,19 +16,17 @@ impl SparseMap {
     pub(super) fn new(numbers: &[u64], size: u64, stored: u64) -> Result<Self, LayerError> {
         let (pairs, rest) = numbers.as_chunks::<2>();
         let mut end = 0_u64;
-        let mut left = stored;
+        let mut remaining = stored;
         let mut segments = Vec::with_capacity(pairs.len());
         for [offset, length] in pairs.iter().copied() {
             let fits = (offset >= end).then(|| offset.checked_add(length)).flatten().filter(|end| *end <= size);
             end = fits.ok_or(LayerError::Archive("segments of a sparse file overlap or exceed its size"))?;
-            left = left.checked_sub(length).ok_or(LayerError::Archive("a sparse file has less data than its map"))?;
+            remaining =
+                remaining.checked_sub(length).ok_or(LayerError::Archive("a sparse file has less data than its map"))?;
             segments.push((offset, length));
         }
-        if rest.is_empty() {
-            Ok(Self { segments, size })
-        } else {
-            Err(LayerError::Archive("a sparse map is truncated"))
-        }
+        let truncated = LayerError::Archive("a sparse map is truncated");
+        if rest.is_empty() { Ok(Self { segments, size }) } else { Err(truncated) }
     }
 
     pub(super) fn segments(&self) -> impl Iterator<Item = (u64, u64)> {
@@ -40,10 +38,10 @@ impl SparseMap {
     }
 }
 
-/// The size of the 21 segments in a continuation block. The byte after them tells whether another block follows.
+/// The size of the 21 segments in a continuation block. The byte after them is non-zero if another block follows.
 const EXTENSION_ENTRIES_BYTES: usize = 504;
 
-/// Reads the map of a header and of its continuation blocks (GNU tar manual, "Old GNU Format").
+/// Reads the map in a header and its continuation blocks (GNU tar manual, "Old GNU Format").
 pub(super) fn read_old_gnu_map(
     header: &TarHeader,
     limit: u64,
@@ -63,7 +61,7 @@ pub(super) fn read_old_gnu_map(
     Ok(numbers)
 }
 
-/// Parses segments of two numbers with 12 digits each. An empty segment ends them.
+/// Parses segments, which are two numbers of 12 digits each, up to an empty one.
 fn parse_entries(entries: &[u8], numbers: &mut Vec<u64>) -> Result<(), LayerError> {
     for entry in entries.as_chunks::<24>().0.iter().take_while(|entry| entry[0] != 0) {
         numbers.push(parse_number(&entry[..12])?);
@@ -72,8 +70,8 @@ fn parse_entries(entries: &[u8], numbers: &mut Vec<u64>) -> Result<(), LayerErro
     Ok(())
 }
 
-/// Reads the map before the data: one decimal number per line, the first the number of segments, padded to a whole block
-/// (GNU tar manual, "PAX Format, Version 1.0").
+/// Reads the map before the data: decimal numbers, one per line, of which the first is the number of segments, padded
+/// to a block (GNU tar manual, "PAX Format, Version 1.0").
 pub(super) fn read_text_map(
     limit: u64,
     mut next: impl FnMut() -> Result<[u8; BLOCK], LayerError>,

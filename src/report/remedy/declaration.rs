@@ -1,12 +1,11 @@
-//! Remedies for a declaration: correct its spelling, or change it to suit the image.
+//! Remedies that correct a declaration, or change it to match the image.
 
 use crate::intent::{DeclarationSource, InvalidDeclaration};
 use crate::report::model::{Remedy, ReportContext};
 use crate::runtime::{Runtime, Service};
 use crate::verdict::{Fault, FindingSubject, Judgement};
 
-/// Replaces each unknown word of a declaration by the nearest runtime. If several are equally near, there is one remedy for
-/// each.
+/// Suggests replacing an unknown word of a declaration by each of its nearest runtimes.
 pub(super) fn declaration_remedies(
     invalid: &InvalidDeclaration,
     judgement: &Judgement,
@@ -29,7 +28,7 @@ pub(super) fn declaration_remedies(
     invalid.error.nearest.iter().map(remedy).collect()
 }
 
-/// Changes a declaration at its source.
+/// Suggests changing a declaration at its source.
 fn declaration_remedy(source: DeclarationSource, value: &str, nearest: Runtime, context: ReportContext<'_>) -> Remedy {
     let (title, key) = (nearest.profile().title, context.declaration_key);
     match (source, context.repository) {
@@ -46,7 +45,7 @@ fn declaration_remedy(source: DeclarationSource, value: &str, nearest: Runtime, 
     }
 }
 
-/// Runs an image on the architecture that it has, if the service offers that.
+/// Suggests running an image on its own architecture, if the service supports it.
 pub(super) fn change_runtime_remedy(
     runtime: Runtime,
     fault: &Fault,

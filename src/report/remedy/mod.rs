@@ -1,6 +1,5 @@
-//! Remedies: what fixes a fault, as commands with the real names filled in.
-//!
-//! Every name in a command was parsed by its own grammar, so that no name can inject another command.
+//! Remedies: what fixes a fault, as commands with the real names filled in. Every name in a command was parsed by its
+//! own grammar, so that no name can inject another command.
 
 mod declaration;
 mod program;
@@ -12,11 +11,11 @@ use crate::oci::{Image, ImageContent};
 use crate::runtime::{Compatibility, Runtime};
 use crate::verdict::{Fault, FaultCode, Finding, FindingSubject, Judgement};
 
-/// The most platforms in a command: more than images are built for in practice, and few enough for a message, which holds
-/// them several times.
+/// The maximum number of platforms in a command: more than real images have, and few enough for a message, which
+/// contains them several times.
 const MAX_PLATFORMS: usize = 32;
 
-/// What fixes a fault, the most likely remedy first.
+/// Suggests what fixes a fault, the most likely remedy first.
 pub(super) fn suggest_remedies(
     fault: &Fault,
     finding: &Finding,
@@ -86,8 +85,8 @@ fn intended_runtimes(judgement: &Judgement) -> Vec<Runtime> {
     judgement.intended.iter().map(|declared| declared.runtime).collect()
 }
 
-/// The remedy if no single image can suit every declared runtime: one service does not accept an index, and another runtime
-/// needs another platform.
+/// Suggests separate images if no image suits every declared runtime, because one service does not accept an index and
+/// another runtime needs another platform.
 fn separate_images_remedy(judgement: &Judgement) -> Option<Vec<Remedy>> {
     let runtimes = intended_runtimes(judgement);
     let single = runtimes.iter().find(|runtime| !runtime.profile().service.accepts_index())?;
@@ -99,8 +98,8 @@ fn separate_images_remedy(judgement: &Judgement) -> Option<Vec<Remedy>> {
     ))])
 }
 
-/// The platforms that an image for this runtime needs: its own and, if the service accepts an index, those of the other
-/// intended runtimes and those that an index already has.
+/// Returns the platforms that an image for this runtime needs: that of the runtime and, if the service accepts an
+/// index, those of the other intended runtimes and of an existing index.
 fn required_platforms(runtime: Runtime, judgement: &Judgement, image: Option<&Image>) -> Vec<String> {
     let own = runtime.platform().to_string();
     if !runtime.profile().service.accepts_index() {
@@ -112,7 +111,6 @@ fn required_platforms(runtime: Runtime, judgement: &Judgement, image: Option<&Im
     deduplicate([own].into_iter().chain(intended).chain(present))
 }
 
-/// The Linux platforms that an image declares.
 fn linux_platforms(image: Option<&Image>) -> Vec<String> {
     let platforms = image.map(Image::platforms).unwrap_or_default();
     let known = platforms.into_iter().filter(|platform| platform.is_known() && platform.os() == "linux");
@@ -129,21 +127,20 @@ fn deduplicate(names: impl Iterator<Item = String>) -> Vec<String> {
     unique
 }
 
-/// Builds the image for the runtime.
 fn build_remedy(runtime: Runtime, platforms: &[String], uri: &str) -> Remedy {
     let flags = attestation_flags(&[runtime]);
     let command = format!("docker buildx build --platform {}{flags} --tag {uri} --push .", platforms.join(","));
     Remedy::with_command(format!("Build it for {}", runtime.platform()), command)
 }
 
-/// The flags that keep a build from attaching attestations, for services that do not accept an index: attestations turn a
-/// single image into an index.
+/// Returns the flags for a build without attestations, which turn a single image into an index, if a service does not
+/// accept an index.
 fn attestation_flags(runtimes: &[Runtime]) -> &'static str {
     let accept_index = runtimes.iter().all(|runtime| runtime.profile().service.accepts_index());
     if accept_index { "" } else { " --provenance=false --sbom=false" }
 }
 
-/// Copies the image again. Where it was copied from is unknown, so the command says `SOURCE`.
+/// Suggests copying the image again. The source is unknown, so the command contains `SOURCE`.
 fn copy_remedy(runtime: Runtime, platforms: &[String], uri: &str) -> Remedy {
     let copied = "Or, if it was copied from another registry, copy";
     if platforms.len() > 1 {
@@ -155,7 +152,7 @@ fn copy_remedy(runtime: Runtime, platforms: &[String], uri: &str) -> Remedy {
     Remedy::with_command(format!("{copied} it for {platform}"), command)
 }
 
-/// Names the one image of an index that Lambda accepts by its digest.
+/// Suggests using the image of an index that Lambda accepts, by its digest.
 fn child_digest_remedy(runtime: Runtime, image: Option<&Image>, context: ReportContext<'_>) -> Option<Remedy> {
     let ImageContent::Index(entries) = &image?.content else { return None };
     let entry =

@@ -1,6 +1,5 @@
-//! Remedies for a program that does not start, by the cause.
-//!
-//! A path in an image may have any name. It is put into a command only if it cannot be anything but a path there.
+//! Remedies for a program that does not start, by cause. A path in an image may have any name, so it is put into a
+//! command only if it cannot be mistaken for anything else there.
 
 use crate::exec::{Defect, FileFormat, FileRole};
 use crate::oci::BuildHint;
@@ -8,7 +7,7 @@ use crate::platform::Platform;
 use crate::report::model::{Remedy, ReportContext};
 use crate::verdict::{FailedProgram, Fault};
 
-/// What fixes a program that does not start, the most likely remedy first.
+/// Suggests what fixes a program that does not start, the most likely remedy first.
 pub(super) fn program_remedies(fault: &Fault, program: &FailedProgram, context: ReportContext<'_>) -> Vec<Remedy> {
     let path = command_safe_path(&program.path);
     let role = program.cause.role;
@@ -63,7 +62,7 @@ pub(super) fn program_remedies(fault: &Fault, program: &FailedProgram, context: 
     vec![Remedy::advice_only(advice)]
 }
 
-/// What fixes a file that the kernel cannot execute or load.
+/// Suggests what fixes a file that the kernel cannot execute or load.
 fn format_remedies(
     format: FileFormat,
     fault: &Fault,
@@ -108,20 +107,19 @@ fn format_remedies(
     }
 }
 
-/// The path if it is safe in a command, otherwise a placeholder.
+/// Returns the path if it is safe in a command, otherwise a placeholder.
 fn command_safe_path(path: &str) -> &str {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
-    // A command would take such a name for an option.
+    // A command would parse such a name as an option.
     let is_option = path.split('/').any(|name| name.starts_with('-'));
     if !path.is_empty() && !path.ends_with('/') && !is_option && path.chars().all(is_plain) { path } else { "FILE" }
 }
 
-/// The last component of a path.
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Builds the program for the declared platform. `build_hints` show why it was built for another one.
+/// Suggests building the program for the declared platform. `build_hints` show why it was built for another one.
 fn rebuild_remedies(platform: Option<&Platform>, build_hints: &[BuildHint], context: ReportContext<'_>) -> Vec<Remedy> {
     let from_hint = |hint: &BuildHint| {
         Remedy::advice_only(match hint {
@@ -148,7 +146,7 @@ fn rebuild_remedies(platform: Option<&Platform>, build_hints: &[BuildHint], cont
     build_hints.iter().map(from_hint).chain([rebuild]).collect()
 }
 
-/// Builds a program for Linux that was built on another operating system.
+/// Suggests building a program for Linux that was built on another operating system.
 fn linux_build_remedies(system: &str, platform: Option<&Platform>) -> Vec<Remedy> {
     let architecture = platform.map(Platform::architecture).filter(|name| !name.is_empty()).unwrap_or("ARCHITECTURE");
     vec![
