@@ -1,10 +1,10 @@
-//! Passes the commit to the build, for `ecr-preflight --version`. Without git or a repository, the version has no commit.
+//! Sets the commit that `ecr-preflight --version` prints; empty if git or the repository is missing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    // Cargo would run the script every time if one of the files did not exist.
+    // If a listed file did not exist, Cargo would run this script for every build.
     for path in ["build.rs", "src", "Cargo.toml", "Cargo.lock"].map(PathBuf::from).into_iter().chain(git_head_files()) {
         if path.exists() {
             println!("cargo:rerun-if-changed={}", path.display());
@@ -13,7 +13,8 @@ fn main() {
     println!("cargo:rustc-env=ECR_PREFLIGHT_COMMIT={}", describe_commit().unwrap_or_default());
 }
 
-/// The commit and its date: ` (487876fc0d2e 2026-11-21)`, with `-dirty` after the hash if there are uncommitted changes.
+/// Returns the commit and its date: ` (487876fc0d2e 2026-11-21)`, with `-dirty` after the hash if there are uncommitted
+/// changes.
 fn describe_commit() -> Option<String> {
     if !is_own_repository() {
         return None;
@@ -24,8 +25,7 @@ fn describe_commit() -> Option<String> {
     Some(format!(" ({hash}{} {date})", if is_dirty { "-dirty" } else { "" }))
 }
 
-/// The files that determine which commit is checked out: `HEAD`, its log, its branch, and the packed branches. Git knows
-/// their paths, also in an additional worktree.
+/// Returns the files that change when another commit is checked out. Git knows their paths, which differ in a worktree.
 fn git_head_files() -> Vec<PathBuf> {
     if !is_own_repository() {
         return Vec::new();
@@ -35,15 +35,15 @@ fn git_head_files() -> Vec<PathBuf> {
     names.filter_map(|name| run_git(&["rev-parse", "--git-path", &name])).map(PathBuf::from).collect()
 }
 
-/// Whether git's repository is this one, and not another one in which an archive of the sources was unpacked.
+/// Returns whether the git repository is this project's, and not one into which an archive of the sources was unpacked.
 fn is_own_repository() -> bool {
     let top = run_git(&["rev-parse", "--show-toplevel"]).and_then(|top| Path::new(&top).canonicalize().ok());
     top.is_some() && top == Path::new(".").canonicalize().ok()
 }
 
-/// The output of git; `None` if it fails or is not installed.
+/// Returns the output of git; `None` if it fails or is not installed.
 fn run_git(arguments: &[&str]) -> Option<String> {
-    // Otherwise `git status` would write the index.
+    // Keeps `git status` from writing the index.
     let output = Command::new("git").env("GIT_OPTIONAL_LOCKS", "0").args(arguments).output().ok()?;
     let text = output.status.success().then(|| String::from_utf8(output.stdout).ok())??;
     Some(text.trim().to_owned())

@@ -1,6 +1,5 @@
-//! Writes a repository's declaration of intended runtimes: one resource tag.
-//!
-//! The command line shows the change and asks for confirmation before it calls this module.
+//! Writes a repository's declaration of intended runtimes, a resource tag. The command line shows the change and asks for
+//! confirmation first.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::Tag;
@@ -27,9 +26,8 @@ impl DeclarationChange {
     }
 }
 
-/// The value that declares these runtimes: their names, each once and in the order of [`crate::runtime::RUNTIMES`], so
-/// that the same declaration always has the same value. The names of all runtimes fit into the 256 characters that ECR
-/// allows.
+/// Returns the value that declares these runtimes: their names, each once, in the order of [`crate::runtime::RUNTIMES`].
+/// The names of all runtimes fit into the 256 characters that ECR allows.
 #[must_use]
 pub fn declaration_value(runtimes: &[Runtime]) -> String {
     let mut runtimes = runtimes.to_vec();
@@ -39,8 +37,8 @@ pub fn declaration_value(runtimes: &[Runtime]) -> String {
     names.join(" ")
 }
 
-/// Two of these runtimes that no image can satisfy together, if there are any: Lambda accepts a single image and no index,
-/// and a single image has one architecture.
+/// Finds two runtimes that no image can satisfy together: Lambda does not accept an index, and a single image has only
+/// one architecture.
 #[must_use]
 pub fn find_conflict(runtimes: &[Runtime]) -> Option<(Runtime, Runtime)> {
     let is_lambda = |runtime: &&Runtime| runtime.profile().service == Service::Lambda;
@@ -53,8 +51,8 @@ pub fn find_conflict(runtimes: &[Runtime]) -> Option<(Runtime, Runtime)> {
 /// Sets the repository's resource tag with this key, or removes it if there is no value.
 ///
 /// # Errors
-/// [`RegistryError::Denied`] without `ecr:TagResource` or `ecr:UntagResource`, [`RegistryError::RepositoryNotFound`],
-/// otherwise [`RegistryError::Failed`]: it is then unknown whether the tag was written.
+/// Returns [`RegistryError::Denied`] without `ecr:TagResource` or `ecr:UntagResource`,
+/// [`RegistryError::RepositoryNotFound`], or [`RegistryError::Failed`] if it is unknown whether the tag was written.
 pub async fn write_declaration(
     client: &Client,
     repository: &Repository,

@@ -1,4 +1,4 @@
-//! Parses an event. Unknown fields, action types and detail types are tolerated.
+//! Parses an event. Unknown fields are ignored, and unknown action types and detail types give a reason to ignore the event.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::arrival::{Arrival, ArrivalKind, IgnoreReason};
 use super::detail::{EventDetail, EventError};
 
-/// The source of events that the command line sends; AWS reserves the prefix `aws.` for its own.
+/// The source of events that the command line sends.
 pub const AUDIT_SOURCE: &str = "ecr-preflight";
 
 /// The detail type of events that the command line sends.
@@ -17,7 +17,7 @@ pub const AUDIT_DETAIL_TYPE: &str = "ECR Preflight Audit";
 pub enum Event {
     /// An image to check.
     Arrival(Arrival),
-    /// Nothing to check: the reason, details for the log, and the arrival if the event names one.
+    /// The reason to ignore the event, details for the log, and the arrival if there is one.
     Ignored(IgnoreReason, String, Option<Arrival>),
 }
 

@@ -1,4 +1,4 @@
-//! A repository in Amazon ECR: its account, region and name, and the URI and ARN built from them.
+//! A repository in Amazon ECR, with its URI and ARN.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,7 +30,7 @@ const PARTITIONS: [(&str, &str, &str); 8] = [
 ];
 
 impl Repository {
-    /// Validates the three parts.
+    /// Creates a repository.
     ///
     /// # Errors
     /// If one of them is invalid.
@@ -55,7 +55,7 @@ impl Repository {
         }
     }
 
-    /// Parses an Amazon Resource Name, as [`Self::arn`] writes it.
+    /// Parses the ARN of a repository.
     ///
     /// # Errors
     /// If it is not the ARN of a repository.
@@ -80,33 +80,33 @@ impl Repository {
         &self.region
     }
 
-    /// The name within the registry, for example `team/app`.
+    /// Returns the name in the registry, for example `team/app`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The Amazon Resource Name, in the partition of the region.
+    /// Returns the Amazon Resource Name (ARN), in the partition of the region.
     #[must_use]
     pub fn arn(&self) -> String {
         repository_arn(Some(&self.account), &self.region, &self.name)
     }
 
-    /// The URI with the tag, as `docker push` takes it; without a tag if there is none.
+    /// Returns the URI with the tag, if there is one, as `docker push` accepts it.
     #[must_use]
     pub fn uri_with_tag(&self, tag: Option<&Tag>) -> String {
         tag.map_or_else(|| self.to_string(), |tag| format!("{self}:{tag}"))
     }
 }
 
-/// The Amazon Resource Name of a repository, as IAM policies use it. `name` may be a pattern, for example `*`; without an
-/// account, the ARN matches any account.
+/// Returns the ARN of a repository, as in IAM policies. `name` may be a pattern, for example `*`. Without an account, the
+/// ARN matches any account.
 #[must_use]
 pub fn repository_arn(account: Option<&str>, region: &str, name: &str) -> String {
     format!("arn:{}:ecr:{region}:{}:repository/{name}", partition(region).0, account.unwrap_or("*"))
 }
 
-/// The partition of a region, and its DNS suffix.
+/// Returns the partition of a region and its DNS suffix.
 fn partition(region: &str) -> (&'static str, &'static str) {
     let found = PARTITIONS.iter().find(|(prefix, ..)| region.starts_with(prefix));
     let (_, partition, suffix) = found.expect("the last prefix matches every region");

@@ -1,10 +1,9 @@
-//! Selects one image of a repository.
+//! Selects one image in a repository.
 
 use super::digest::Digest;
 use super::tag::Tag;
 
-/// Selects an image by digest, by tag, or by both. With both, the registry confirms that the tag still points at the
-/// digest.
+/// Selects an image by digest, by tag, or by both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selector {
     /// The image that the tag points at now.
@@ -16,7 +15,7 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// The selector for what an event or a user named; `None` if neither is known.
+    /// Creates the selector for a digest and a tag; `None` if both are missing.
     #[must_use]
     pub fn new(digest: Option<Digest>, tag: Option<Tag>) -> Option<Self> {
         match (digest, tag) {
