@@ -26,7 +26,7 @@ pub enum VerdictTags {
 /// The values of a setting, each with its name.
 pub(super) type Choices<T, const N: usize> = [(&'static str, T); N];
 
-pub(super) const INSPECTION_DEPTHS: Choices<InspectionDepth, 3> = [
+pub(super) const DEPTHS: Choices<InspectionDepth, 3> = [
     ("manifest", InspectionDepth::Manifest),
     ("config", InspectionDepth::Config),
     ("program", InspectionDepth::Program),
@@ -45,7 +45,7 @@ impl InspectionDepth {
     /// Returns the name, as in `PREFLIGHT_INSPECT`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        INSPECTION_DEPTHS[self as usize].0
+        DEPTHS[self as usize].0
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn inspection_depths_have_their_own_names() {
-        for (name, depth) in INSPECTION_DEPTHS {
+        for (name, depth) in DEPTHS {
             assert_eq!(depth.as_str(), name);
         }
     }

@@ -2,9 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::choice::{
-    IMAGE_TAGS, INSPECTION_DEPTHS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice,
-};
+use super::choice::{DEPTHS, IMAGE_TAGS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice};
 use super::inspection_limits::InspectionLimits;
 use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
 use crate::text::{sanitize, sanitize_quoted};
@@ -73,11 +71,9 @@ pub const VARIABLES: [SettingVariable; 9] = [
     variable("PREFLIGHT_DEFAULT_RUNTIME", |to, text| parse_runtimes(text).map(|list| to.check.default_runtimes = list)),
     variable("PREFLIGHT_DECLARATION_KEY", |to, text| parse_tag_key(text).map(|key| to.check.declaration_key = key)),
     variable("PREFLIGHT_IMAGE_TAGS", |to, text| {
-        parse_choice(text, &IMAGE_TAGS).map(|is| to.check.read_image_tags = is)
+        parse_choice(text, &IMAGE_TAGS).map(|read| to.check.read_image_tags = read)
     }),
-    variable("PREFLIGHT_INSPECT", |to, text| {
-        parse_choice(text, &INSPECTION_DEPTHS).map(|depth| to.check.depth = depth)
-    }),
+    variable("PREFLIGHT_INSPECT", |to, text| parse_choice(text, &DEPTHS).map(|depth| to.check.depth = depth)),
     variable("PREFLIGHT_LIMITS", |to, text| InspectionLimits::parse(text).map(|limits| to.check.limits = limits)),
     variable("PREFLIGHT_DOCS_URL", |to, text| parse_docs_url(text).map(|url| to.check.docs_url = Some(url))),
     variable("PREFLIGHT_LOG_LEVEL", |to, text| parse_choice(text, &LOG_LEVELS).map(|level| to.log_level = level)),
