@@ -13,8 +13,7 @@ fn main() {
     println!("cargo:rustc-env=ECR_PREFLIGHT_COMMIT={}", describe_commit().unwrap_or_default());
 }
 
-/// Returns the commit and its date: ` (487876fc0d2e 2026-11-21)`, with `-dirty` after the hash if there are uncommitted
-/// changes.
+/// Returns the commit and its date: ` (487876fc0d2e 2026-11-21)`, or with uncommitted changes `-dirty` after the hash.
 fn describe_commit() -> Option<String> {
     if !is_own_repository() {
         return None;

@@ -65,13 +65,12 @@ pub struct ImageCheck {
     pub report: Report,
     /// The manifest; `None` if the image was ignored or its manifest could not be read.
     pub manifest: Option<Manifest>,
-    /// Whether the verdict is `fails` or `unknown` and a part of the image was not found. The image may be in the middle of a
-    /// deletion, so it should be checked again.
+    /// Whether the verdict is `fails` or `unknown` and a part of the image was not found. The image may be in the
+    /// middle of a deletion, so it should be checked again.
     pub has_missing_part: bool,
 }
 
-/// Checks an image. `requested_runtimes` are those of the command line; if there are none, the declarations of the image and
-/// its repository count.
+/// Checks an image. `requested_runtimes` come from the command line and replace all declarations.
 ///
 /// # Errors
 /// Returns the registry's error if a retry may succeed. A permanent refusal becomes part of the report.
@@ -142,8 +141,7 @@ pub async fn check_image(
     })
 }
 
-/// Reads the manifest and, in parallel, the repository's declaration, unless the command line or the image tag declares
-/// runtimes.
+/// Reads the manifest and, if neither command line nor image tag declares runtimes, the repository's declaration.
 async fn fetch_manifest_and_intent(
     registry: &impl Registry,
     selector: &Selector,

@@ -1,5 +1,4 @@
-//! Writes a repository's declaration of intended runtimes, a resource tag. The command line shows the change and asks for
-//! confirmation first.
+//! Writes a repository's declaration of intended runtimes, a resource tag. The caller asks for confirmation first.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::Tag;
@@ -19,15 +18,15 @@ pub struct DeclarationChange {
 }
 
 impl DeclarationChange {
-    /// Whether the value stays the same.
+    /// Returns whether the value stays the same.
     #[must_use]
     pub fn is_noop(&self) -> bool {
         self.before == self.after
     }
 }
 
-/// Returns the value that declares these runtimes: their names, each once, in the order of [`crate::runtime::RUNTIMES`].
-/// The names of all runtimes fit into the 256 characters that ECR allows.
+/// Returns the value that declares these runtimes: their names, each once, in the order of
+/// [`crate::runtime::RUNTIMES`]. The names of all runtimes fit into the 256 characters that ECR allows.
 #[must_use]
 pub fn declaration_value(runtimes: &[Runtime]) -> String {
     let mut runtimes = runtimes.to_vec();
@@ -37,8 +36,7 @@ pub fn declaration_value(runtimes: &[Runtime]) -> String {
     names.join(" ")
 }
 
-/// Finds two runtimes that no image can satisfy together: Lambda does not accept an index, and a single image has only
-/// one architecture.
+/// Finds two runtimes that no image can satisfy together: Lambda does not accept an index of several architectures.
 #[must_use]
 pub fn find_conflict(runtimes: &[Runtime]) -> Option<(Runtime, Runtime)> {
     let is_lambda = |runtime: &&Runtime| runtime.profile().service == Service::Lambda;

@@ -1,19 +1,19 @@
 //! Predicts whether a container image will start on the runtime that it is intended for.
 //!
 //! `ecr-preflight` is an AWS Lambda function that checks every image seconds after it is pushed to Amazon ECR, and a
-//! command-line tool that does the same check on demand. Typical findings are an arm64 image for an amd64 service, and a
-//! program that is missing, not executable or built for another architecture than the image declares.
+//! command-line tool that does the same check on demand. Typical findings are an arm64 image for an amd64 service, and
+//! a program that is missing, not executable or built for another architecture than the image declares.
 //!
-//! To read the code, start with [`handle`](lambda::handler::EventHandler::handle), which processes one event from start to
-//! end, then open the module that you are interested in.
+//! To read the code, start with [`handle`](lambda::handler::EventHandler::handle), which processes one event from start
+//! to end, then open the module that you are interested in.
 //!
 //! # Modules
 //!
 //! An image passes through the modules in the order in which they are declared:
 //!
 //! 1. [`event`] parses an event, which identifies the image by the types in [`name`].
-//! 2. [`intent`] determines the [`runtime`]s that the image is intended for, each with its [`platform`]. [`settings`] has
-//!    the defaults and limits.
+//! 2. [`intent`] determines the [`runtime`]s that the image is intended for, each with its [`platform`]. [`settings`]
+//!    has the defaults and limits.
 //! 3. [`registry`] reads manifests and blobs, with the clients of [`aws`]. [`oci`] parses them.
 //! 4. [`inspect`] reads the layers and predicts the start of the program. It uses [`layers`] and [`rootfs`] for the
 //!    filesystem, [`elf`], [`shell`] and [`errno`] for single files, [`exec`] for the kernel's answer to `execve`, and
@@ -27,7 +27,7 @@
 //!
 //! # Invariants
 //!
-//! - A module imports only modules above it in this file, and files do not import each other in cycles. A test checks both.
+//! - A module imports only modules above it in this file. Files do not import each other in cycles. A test checks both.
 //! - [`text`], [`name`], [`platform`], [`runtime`], [`intent`], [`event`], [`settings`], [`verdict`] and [`report`] are
 //!   pure: no clock, no environment, no input or output.
 //! - What is unknown is reported as unknown, with the reason. There is no default architecture.

@@ -65,32 +65,32 @@ impl Platform {
         Self { os, architecture, variant }
     }
 
-    /// The operating system; empty if unknown.
+    /// Returns the operating system; empty if unknown.
     #[must_use]
     pub fn os(&self) -> &str {
         &self.os
     }
 
-    /// The architecture; empty if unknown.
+    /// Returns the architecture; empty if unknown.
     #[must_use]
     pub fn architecture(&self) -> &str {
         &self.architecture
     }
 
-    /// The variant; empty if none was given or it is the architecture's default.
+    /// Returns the variant; empty if none was given or it is the architecture's default.
     #[must_use]
     pub fn variant(&self) -> &str {
         &self.variant
     }
 
-    /// Whether the operating system and the architecture are both known.
+    /// Returns whether the operating system and the architecture are both known.
     #[must_use]
     pub fn is_known(&self) -> bool {
         !self.os.is_empty() && !self.architecture.is_empty()
     }
 
-    /// Returns whether the operating system or the architecture is known in both platforms and differs. Variants are not
-    /// compared, because configs often omit them.
+    /// Returns whether the operating system or the architecture is known in both platforms and differs. Variants are
+    /// not compared, because configs often omit them.
     #[must_use]
     pub fn contradicts(&self, other: &Self) -> bool {
         let differ = |a: &str, b: &str| !a.is_empty() && !b.is_empty() && a != b;

@@ -80,14 +80,14 @@ const fn profile(
 }
 
 impl Service {
-    /// Whether the service accepts an image index (a manifest list). Lambda does not: "Create a Lambda function using a
-    /// container image", requirements, in the AWS Lambda developer guide.
+    /// Returns whether the service accepts an image index (a manifest list). Lambda does not: "Create a Lambda function
+    /// using a container image", requirements, in the AWS Lambda developer guide.
     #[must_use]
     pub fn accepts_index(self) -> bool {
         self != Self::Lambda
     }
 
-    /// The service with this name or alias, in lower case.
+    /// Returns the service with this name or alias, in lower case.
     #[must_use]
     pub fn from_name(text: &str) -> Option<Self> {
         let named = RUNTIMES.iter().find(|profile| profile.name.split('/').next() == Some(text));
@@ -104,19 +104,19 @@ pub fn normalize_architecture(text: &str) -> Option<&'static str> {
 }
 
 impl Runtime {
-    /// The runtime's entry in [`RUNTIMES`].
+    /// Returns the runtime's entry in [`RUNTIMES`].
     #[must_use]
     pub fn profile(self) -> &'static RuntimeProfile {
         &RUNTIMES[self as usize]
     }
 
-    /// The platform that the runtime runs.
+    /// Returns the platform that the runtime runs.
     #[must_use]
     pub fn platform(self) -> Platform {
         Platform::linux(self.profile().architecture)
     }
 
-    /// The runtime of a service on an architecture, if there is one: App Runner has no arm64.
+    /// Returns the runtime of a service on an architecture, if there is one: App Runner has no arm64.
     #[must_use]
     pub fn for_service(service: Service, architecture: &str) -> Option<Self> {
         let matches = |profile: &&RuntimeProfile| profile.service == service && profile.architecture == architecture;
@@ -200,7 +200,7 @@ impl FromStr for Runtime {
     }
 }
 
-/// Returns the runtimes of the service or architecture that the word names, otherwise those with the most similar names.
+/// Returns the runtimes of the service or architecture in the word, otherwise those with the most similar names.
 fn suggest_runtimes(word: &str) -> Vec<Runtime> {
     let select = |is_selected: &dyn Fn(&RuntimeProfile) -> bool| -> Vec<Runtime> {
         RUNTIMES.iter().filter(|profile| is_selected(profile)).map(|profile| profile.runtime).collect()

@@ -26,8 +26,7 @@ use aws_types::region::Region;
 /// The attempts of a call, with the SDK's exponential backoff between them.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// How long a chunk of a streamed blob may take. Storage services deliver many per second, so a slower transfer has
-/// stalled.
+/// How long a chunk of a streamed blob may take. Storage services deliver many per second.
 pub(crate) const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time limits for transfers from the storage service.
@@ -61,8 +60,8 @@ impl Default for ClientTimeouts {
             connect: Duration::from_secs(2),
             read: Duration::from_secs(5),
             attempt: Duration::from_secs(6),
-            // Two attempts if the service does not respond. An event needs at most seven calls in sequence; if several of
-            // them take this long, the function times out and the event is retried.
+            // Two attempts if the service does not respond. An event needs at most seven calls in sequence; if several
+            // of them take this long, the function times out and the event is retried.
             call: Duration::from_secs(14),
             // Configs have a few kilobytes and S3 responds in tens of milliseconds.
             blob_transfer: TransferTimeouts { whole: Duration::from_secs(10), piece: CHUNK_TIMEOUT },
@@ -117,7 +116,7 @@ impl Aws {
         Self { config, transfer_timeouts: timeouts.blob_transfer, http }.with_timeouts(timeouts)
     }
 
-    /// Changes the time limits, except `connect` and `read`: these belong to the connector, see [`connector_with_timeouts`].
+    /// Changes the time limits except `connect` and `read`, which [`connector_with_timeouts`] sets.
     #[must_use]
     pub fn with_timeouts(self, timeouts: ClientTimeouts) -> Self {
         let config = TimeoutConfig::builder();
@@ -132,12 +131,12 @@ impl Aws {
         self.config.region().map(Region::as_ref)
     }
 
-    /// The time limits for blobs.
+    /// Returns the time limits for blobs.
     pub(crate) fn transfer_timeouts(&self) -> TransferTimeouts {
         self.transfer_timeouts
     }
 
-    /// The connector of every request.
+    /// Returns the connector of every request.
     pub(crate) fn http(&self) -> SharedHttpConnector {
         self.http.clone()
     }
@@ -177,8 +176,7 @@ impl Aws {
     }
 }
 
-/// Returns the endpoint that the environment sets for a service, like in the AWS SDKs: in the variable of the service,
-/// otherwise in that for all services.
+/// Returns the endpoint that the environment sets for a service or for all services, as in the AWS SDKs.
 pub fn endpoint_override(service: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let value = |name: &str| variable(name).filter(|value| !value.is_empty());
     value(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| value("AWS_ENDPOINT_URL"))
@@ -187,8 +185,7 @@ pub fn endpoint_override(service: &str, variable: impl Fn(&str) -> Option<String
 /// Creates an HTTPS connector with rustls and ring. Compared with AWS-LC, ring saves 2 MB and, at the first event, 400
 /// million instructions that gather entropy.
 ///
-/// The first request builds the connector: reading the system's trusted roots is the slowest step of the start, and most
-/// ignored events send no request.
+/// The first request builds it, because reading the trusted roots takes longer than the rest of the start.
 #[must_use]
 pub fn default_connector() -> SharedHttpConnector {
     let ClientTimeouts { connect, read, .. } = ClientTimeouts::default();

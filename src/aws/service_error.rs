@@ -40,7 +40,7 @@ pub(crate) struct ServiceError {
 
 #[cfg(feature = "cli")]
 impl ServiceError {
-    /// The error code of the service, for example `AccessDeniedException`.
+    /// Returns the error code of the service, for example `AccessDeniedException`.
     pub(crate) fn code(&self) -> &str {
         &self.code
     }

@@ -66,7 +66,7 @@ pub enum IgnoreReason {
 }
 
 impl IgnoreReason {
-    /// The name, as in JSON.
+    /// Returns the name, as in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -23,8 +23,7 @@ pub enum EventError {
     Tag(#[from] TagError),
 }
 
-/// The `detail` of all kinds of arrival; no kind has all fields. Source: "Amazon ECR events and EventBridge" in the Amazon
-/// ECR user guide.
+/// The fields of all kinds of arrival: "Amazon ECR events and EventBridge" in the Amazon ECR user guide.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct EventDetail {
@@ -96,8 +95,7 @@ impl EventDetail {
     }
 }
 
-/// Returns the media type of the config if it and the type of the manifest show that the content is an artifact, so that
-/// the manifest need not be read.
+/// Returns the type of the config if the media types alone show that the content is an artifact.
 #[must_use]
 pub fn detect_artifact<'a>(manifest_type: &str, config_type: &'a str) -> Option<&'a str> {
     const SINGLE_MANIFESTS: [&str; 2] =

@@ -1,4 +1,4 @@
-//! Parses an event. Unknown fields are ignored, and unknown action types and detail types give a reason to ignore the event.
+//! Parses an event. Unknown fields are ignored, and events of unknown types too.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub enum Event {
     Ignored(IgnoreReason, String, Option<Arrival>),
 }
 
-/// Whether `audit --via-lambda` sent the event.
+/// Returns whether `audit --via-lambda` sent the event.
 #[must_use]
 pub fn is_audit(event: &EventBridgeEvent<Value>) -> bool {
     event.source == AUDIT_SOURCE && event.detail_type == AUDIT_DETAIL_TYPE
@@ -31,7 +31,7 @@ impl Event {
     /// Parses an event.
     ///
     /// # Errors
-    /// If it announces an arrival but does not name the image and its repository, or a name is invalid.
+    /// Returns an error if it announces an arrival, but a name is missing or invalid.
     pub fn parse(event: &EventBridgeEvent<Value>) -> Result<Self, EventError> {
         let how = match (event.source.as_str(), event.detail_type.as_str()) {
             ("aws.ecr", "ECR Image Action") => ArrivalKind::Push,

@@ -60,8 +60,8 @@ pub struct InvalidDeclaration {
 pub struct Intent {
     /// The declared runtimes.
     pub declared: Vec<DeclaredRuntime>,
-    /// The Linux runtime of the architecture at the end of the image tag. An image for this architecture does not fail, even
-    /// if it does not suit the declared runtimes.
+    /// The Linux runtime of the architecture at the end of the image tag. An image for this architecture does not fail,
+    /// even if it does not suit the declared runtimes.
     pub architecture_hint: Option<Runtime>,
     /// The words that are not names of runtimes.
     pub invalid: Vec<InvalidDeclaration>,
@@ -71,8 +71,7 @@ pub struct Intent {
 const MAX_WORDS: usize = 16;
 
 impl Intent {
-    /// Parses an image tag, which declares runtimes by a service and its architectures or by `apprunner` at the end. An
-    /// architecture at the end is only a hint.
+    /// Parses an image tag like `v1-ecs-arm64` or `v1-apprunner`. An architecture alone (`v1-arm64`) is only a hint.
     #[must_use]
     pub fn from_tag(tag: &Tag) -> Self {
         let (runtimes, architecture_hint) = parse_image_tag(tag);
@@ -97,8 +96,7 @@ impl Intent {
         !self.declared.is_empty() || !self.invalid.is_empty()
     }
 
-    /// Returns all runtimes that the verdict may depend on: the declared ones, and the same services on the architecture that
-    /// the tag hints at.
+    /// Returns the declared runtimes, and the same services on the architecture that the tag hints at.
     #[must_use]
     pub fn candidates(&self) -> Vec<Runtime> {
         let mut candidates: Vec<Runtime> = self.declared.iter().map(|declared| declared.runtime).collect();

@@ -14,8 +14,8 @@ const CROSS_BUILD_WORDS: [&str; 4] = ["cross", "qemu", "toolchain", "sysroot"];
 /// The characters between the words of a tag.
 const SEPARATORS: [char; 3] = ['.', '-', '_'];
 
-/// Parses a tag. Returns the runtimes that it declares (`1.4.2-ecs-arm64`, `v1-apprunner`), otherwise the Linux runtime of
-/// the architecture at its end (`1.4-arm64`).
+/// Parses a tag. Returns the runtimes that it declares (`1.4.2-ecs-arm64`, `v1-apprunner`), otherwise the Linux runtime
+/// of the architecture at its end (`1.4-arm64`).
 pub(super) fn parse_image_tag(tag: &Tag) -> (Vec<Runtime>, Option<Runtime>) {
     let lower = tag.as_str().to_ascii_lowercase();
     let words = split_words(&lower);
@@ -47,8 +47,8 @@ fn split_words(tag: &str) -> Vec<&str> {
     words
 }
 
-/// Returns the runtimes of a service at the start of these words and the architectures that follow it. The service `linux`
-/// is ignored: in `1.4-linux-arm64`, it is part of a platform.
+/// Returns the runtimes of a service at the start of these words and the architectures that follow it. The service
+/// `linux` is ignored: in `1.4-linux-arm64`, it is part of a platform.
 fn parse_service(words: &[&str]) -> Vec<Runtime> {
     let service = words.first().and_then(|word| Service::from_name(word));
     let Some(service) = service.filter(|service| *service != Service::Linux) else { return Vec::new() };
@@ -57,8 +57,7 @@ fn parse_service(words: &[&str]) -> Vec<Runtime> {
     architectures.filter_map(|architecture| Runtime::for_service(service, architecture)).collect()
 }
 
-/// Returns the runtime that the last word hints at. A tag that names several architectures or a tool for another
-/// architecture gives no hint.
+/// Returns the runtime that the last word hints at, unless the tag names several architectures or a cross-build tool.
 fn detect_architecture_hint(words: &[&str]) -> Option<Runtime> {
     let last = normalize_architecture(words.last()?)?;
     let is_other = |word: &&str| normalize_architecture(word).is_some_and(|other| other != last);

@@ -59,16 +59,16 @@ pub enum HandlerError {
     VerdictTagRefused(String),
 }
 
-/// The delay before the second check of an image that is missing or incomplete, or has lost its tag: an event may arrive
-/// before its image can be read, and an image may be deleted while it is read.
+/// The delay before the second check of an image that is missing or incomplete, or has lost its tag: an event may
+/// arrive before its image can be read, and an image may be deleted while it is read.
 const RECHECK_DELAY: Duration = Duration::from_millis(500);
 
 /// The part of an invocation's time that is reserved for writing a verdict tag and sending a message. Both take tens of
 /// milliseconds, or up to 14 seconds each if a service does not respond.
 const REPORTING_RESERVE: Duration = Duration::from_secs(30);
 
-/// The age of an event from which a missing repository counts as deleted; before that, it may not be readable yet. Lambda
-/// retries one and three minutes after an error, so the last attempt is later.
+/// The age of an event from which a missing repository counts as deleted; before that, it may not be readable yet.
+/// Lambda retries one and three minutes after an error, so the last attempt is later.
 const GRACE_PERIOD: Duration = Duration::from_mins(2);
 
 impl<R, T, N, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger>
@@ -162,8 +162,8 @@ where
         }
     }
 
-    /// Writes the verdict tags, then sends the message if the report needs one. Returns whether a message was sent. In this
-    /// order, a retry because of a tag does not send the message twice.
+    /// Writes the verdict tags, then sends the message if the report needs one. Returns whether a message was sent. In
+    /// this order, a retry because of a tag does not send the message twice.
     async fn publish(
         &self,
         arrival: &Arrival,

@@ -1,5 +1,5 @@
-//! The log, in Lambda's JSON format. One line per event contains its result and the metrics. No line contains a URL with
-//! a query, because a presigned URL is a secret.
+//! The log, in Lambda's JSON format. One line per event contains its result and the metrics. No line contains a URL
+//! with a query, because a presigned URL is a secret.
 
 use std::io::Write as _;
 
@@ -55,15 +55,14 @@ pub struct EventRecord<'a> {
     pub ended_at_ms: u64,
 }
 
-/// The largest report in the log line of an audit event, in bytes of JSON. It fits into the former limit of CloudWatch Logs,
-/// 256 KiB ("Event size" in its quotas).
+/// The largest report in the log line of an audit event, in bytes of JSON. It fits into the former limit of CloudWatch
+/// Logs, 256 KiB ("Event size" in its quotas).
 const MAX_REPORT_BYTES: usize = 200_000;
 
-/// Builds the log line of an event. Its member `_aws` names the members that are metrics ("Specification: Embedded metric
-/// format" in the CloudWatch user guide).
+/// Builds the log line of an event. Its member `_aws` names the members that are metrics ("Specification: Embedded
+/// metric format" in the CloudWatch user guide).
 ///
-/// The line of an audit event has no metrics, because it is not an arrival, and contains the full report, which
-/// `audit --via-lambda` reads.
+/// The line of an audit event has no metrics, but the full report, which `audit --via-lambda` reads.
 #[must_use]
 pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
     let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();

@@ -76,8 +76,8 @@ impl VerdictTagger for EcrVerdictTagger {
         let request = request.image_tag(tag.as_str()).image_digest(manifest.digest.as_str());
         match request.send().await {
             Ok(_) => Ok(TagOutcome::Written),
-            // A repository with immutable tags already has the tag, on this image or another: "Preventing image tags from
-            // being overwritten in Amazon ECR" in the Amazon ECR user guide.
+            // A repository with immutable tags already has the tag, on this image or another: "Preventing image tags
+            // from being overwritten in Amazon ECR" in the Amazon ECR user guide.
             Err(SdkError::ServiceError(error)) if error.err().is_image_tag_already_exists_exception() => {
                 self.check_taken_tag(manifest, tag).await
             }
@@ -94,8 +94,8 @@ fn media_type(manifest: &Manifest) -> Option<String> {
 }
 
 impl EcrVerdictTagger {
-    /// Determines whether this image has the tag, from an earlier delivery of the event. A request with digest and tag finds
-    /// the image only if the tag points at the digest.
+    /// Determines whether this image has the tag, from an earlier delivery of the event. A request with digest and tag
+    /// finds the image only if the tag points at the digest.
     async fn check_taken_tag(&self, manifest: &Manifest, tag: &Tag) -> Result<TagOutcome, CallError> {
         let resource = self.repository.arn();
         let image = ImageIdentifier::builder().image_digest(manifest.digest.as_str()).image_tag(tag.as_str()).build();

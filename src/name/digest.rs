@@ -33,19 +33,19 @@ impl Digest {
         Self(text)
     }
 
-    /// The full text, `sha256:…`.
+    /// Returns the full text, `sha256:…`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The 64 hexadecimal digits.
+    /// Returns the 64 hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> &str {
         &self.0[PREFIX.len()..]
     }
 
-    /// The first 12 hexadecimal digits, as container tools abbreviate a digest.
+    /// Returns the first 12 hexadecimal digits, like container tools.
     #[must_use]
     pub fn short(&self) -> &str {
         &self.hex()[..12]

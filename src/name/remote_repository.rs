@@ -1,5 +1,4 @@
-//! A repository in any registry: `HOST[:PORT]/PATH`, or a short name for Docker Hub. The grammar is that of
-//! github.com/distribution/reference.
+//! A repository in any registry, or a short name for Docker Hub. Grammar: github.com/distribution/reference.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +19,7 @@ const DOCKER_HUB: (&str, &str) = ("docker.io", "library/");
 const MAX_PATH: usize = 255;
 
 impl RemoteRepository {
-    /// The host, with its port if one was given.
+    /// Returns the host, with its port if there is one.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -32,7 +31,7 @@ impl RemoteRepository {
         &self.path
     }
 
-    /// Whether the registry is Docker Hub, whose API and credentials use other host names.
+    /// Returns whether the registry is Docker Hub, whose API and credentials use other host names.
     #[must_use]
     pub fn is_docker_hub(&self) -> bool {
         self.host == DOCKER_HUB.0
@@ -82,7 +81,7 @@ impl FromStr for RemoteRepository {
     }
 }
 
-/// Returns whether the text is a `domain` of the grammar with an optional `port-number`, or an IPv6 address in brackets.
+/// Returns whether the text is a `domain` of the grammar or an IPv6 address in brackets, with an optional port.
 fn is_host(host: &str) -> bool {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
@@ -100,7 +99,7 @@ fn is_host(host: &str) -> bool {
     is_name && port.is_none_or(|port| port.parse::<u16>().is_ok() && port.bytes().all(|c| c.is_ascii_digit()))
 }
 
-/// Returns whether the text is a `path-component` of the grammar: words separated by `.`, `_`, `__` or any number of `-`.
+/// Returns whether the text is a `path-component` of the grammar: words separated by `.`, `_`, `__` or `-…`.
 fn is_path_component(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_separator = |separator: &str| matches!(separator, "." | "_" | "__") || separator.bytes().all(|c| c == b'-');

@@ -33,7 +33,7 @@ impl Repository {
     /// Creates a repository.
     ///
     /// # Errors
-    /// If one of them is invalid.
+    /// Returns an error if a part is invalid.
     pub fn new(account: &str, region: &str, name: &str) -> Result<Self, RepositoryError> {
         let is_word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
         let is_account = account.len() == 12 && account.bytes().all(|c| c.is_ascii_digit());
@@ -58,7 +58,7 @@ impl Repository {
     /// Parses the ARN of a repository.
     ///
     /// # Errors
-    /// If it is not the ARN of a repository.
+    /// Returns an error if it is not the ARN of a repository.
     pub fn from_arn(arn: &str) -> Result<Self, RepositoryError> {
         let not_an_arn = || RepositoryError::Arn(sanitize_quoted(arn));
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -68,13 +68,13 @@ impl Repository {
         if repository.arn() == arn { Ok(repository) } else { Err(not_an_arn()) }
     }
 
-    /// The account that owns the registry: 12 digits.
+    /// Returns the account that owns the registry: 12 digits.
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account
     }
 
-    /// The region, for example `us-west-2`.
+    /// Returns the region, for example `us-west-2`.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
@@ -99,8 +99,8 @@ impl Repository {
     }
 }
 
-/// Returns the ARN of a repository, as in IAM policies. `name` may be a pattern, for example `*`. Without an account, the
-/// ARN matches any account.
+/// Returns the ARN of a repository. `name` may be a pattern, as in IAM policies; without an account, any account
+/// matches.
 #[must_use]
 pub fn repository_arn(account: Option<&str>, region: &str, name: &str) -> String {
     format!("arn:{}:ecr:{region}:{}:repository/{name}", partition(region).0, account.unwrap_or("*"))

@@ -26,7 +26,7 @@ impl Selector {
         }
     }
 
-    /// The digest that the image must have, if it is known in advance.
+    /// Returns the digest, if there is one.
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
         match self {
@@ -35,7 +35,7 @@ impl Selector {
         }
     }
 
-    /// The tag, if one was named.
+    /// Returns the tag, if there is one.
     #[must_use]
     pub fn tag(&self) -> Option<&Tag> {
         match self {

@@ -8,8 +8,7 @@ use serde::Serialize;
 use super::digest::Digest;
 use crate::text::sanitize_quoted;
 
-/// A tag: 1 to 128 of `A-Z a-z 0-9 _ . -`, not beginning with `.` or `-`. Grammar: OCI distribution specification,
-/// "Pulling manifests".
+/// A tag. Grammar: OCI distribution specification, "Pulling manifests".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Tag(String);
@@ -17,12 +16,11 @@ pub struct Tag(String);
 /// The longest tag, in bytes.
 const MAX_LENGTH: usize = 128;
 
-/// The prefix of all verdict tags. The event rule and the code ignore tags with this prefix. There is only one, because an
-/// event rule can exclude only one.
+/// The prefix of all verdict tags. There is only one, because the event rule can exclude only one prefix.
 pub const VERDICT_TAG_PREFIX: &str = "preflight-";
 
 impl Tag {
-    /// The tag's text.
+    /// Returns the tag's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -37,8 +35,8 @@ impl Tag {
         hex.len() == 64 && hex.bytes().all(|c| c.is_ascii_hexdigit()) && (suffix.is_empty() || suffix.starts_with('.'))
     }
 
-    /// Creates the verdict tag of an image for a runtime or platform: `preflight-fail-ecs-arm64-3c949327e325`. It contains
-    /// the digest, so it never has to be moved and works in repositories with immutable tags.
+    /// Creates the verdict tag of an image for a runtime or platform: `preflight-fail-ecs-arm64-3c949327e325`. It
+    /// contains the digest, so it never has to be moved and works in repositories with immutable tags.
     #[must_use]
     pub fn for_verdict(passes: bool, subject: &str, digest: &Digest) -> Self {
         let prefix = format!("{VERDICT_TAG_PREFIX}{}-", if passes { "pass" } else { "fail" });
@@ -48,7 +46,7 @@ impl Tag {
         Self(format!("{prefix}{subject}{suffix}"))
     }
 
-    /// Whether this program wrote the tag.
+    /// Returns whether this program wrote the tag.
     #[must_use]
     pub fn is_verdict_tag(&self) -> bool {
         self.0.starts_with(VERDICT_TAG_PREFIX)

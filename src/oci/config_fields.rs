@@ -6,8 +6,8 @@ use super::lenient_json::{LenientString, LenientValue, deserialize_leniently};
 use super::process_config::is_startup_variable;
 use crate::text::sanitize;
 
-/// How many arguments and volumes are kept: many more than in real images. Without a limit, a config of a megabyte could
-/// cause a hundred thousand allocations.
+/// How many arguments and volumes are kept: many more than in real images. Without a limit, a config of a megabyte
+/// could cause a hundred thousand allocations.
 const MAX_ARGUMENTS: usize = 500;
 const MAX_VOLUMES: usize = 100;
 

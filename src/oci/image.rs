@@ -73,8 +73,7 @@ pub struct IndexEntry {
 pub enum IndexChild {
     /// It was not read, because the verdict does not depend on it.
     NotRead,
-    /// Its manifest was read. Its config was read too, unless only the layers were needed or
-    /// [`PlatformImage::config_error`] is set.
+    /// Its manifest was read; its config too, if it was needed and [`PlatformImage::config_error`] is not set.
     Read(PlatformImage),
     /// It is unavailable, for this reason.
     Unavailable(String),

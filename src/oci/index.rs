@@ -35,8 +35,7 @@ pub(super) async fn read_index(
     }
 }
 
-/// Replaces nested indexes by their children, depth first as in containerd. The inner error is the reason why the index
-/// cannot be read.
+/// Replaces nested indexes by their children, depth first as in containerd. The inner error makes the index unreadable.
 async fn flatten(
     registry: &impl Registry,
     mut descriptors: Vec<Descriptor>,
@@ -135,8 +134,7 @@ async fn read_children(
     Ok(ReadIndex { content, label: first_label })
 }
 
-/// Reads a child and, if it `is_needed`, its config and the label in it. `None` if its manifest is that of an artifact or an
-/// attestation.
+/// Reads a child and, if it `is_needed`, its config with the label. `None` if it is an artifact or an attestation.
 async fn read_child(
     registry: &impl Registry,
     digest: &Digest,

@@ -1,5 +1,4 @@
-//! The layers of an image, by their media types: OCI image specification, "Media Types", and Docker's "Image Manifest
-//! Version 2, Schema 2".
+//! The layers of an image. Sources: OCI image specification, "Media Types", and Docker's schema 2.
 
 use crate::name::Digest;
 

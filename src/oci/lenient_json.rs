@@ -12,8 +12,7 @@ use crate::text::sanitize;
 /// How many characters of a parser's message are kept: it may quote the document.
 const MAX_PARSE_ERROR: usize = 200;
 
-/// Parses a document that must be an object; derived implementations would also accept a list of the fields. The error is
-/// the reason, truncated.
+/// Parses a document that must be an object (a derived implementation accepts lists too). The error is truncated.
 pub(super) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first.is_some_and(|byte| *byte != b'{') {

@@ -83,8 +83,7 @@ struct WirePlatform {
 }
 
 impl ManifestDocument {
-    /// Parses a document with the media type that the registry returned, which may be empty. The error is the reason why the
-    /// document is not valid.
+    /// Parses a document with the media type that the registry returned, which may be empty. The error is the reason.
     pub(super) fn parse(media_type: &str, bytes: &[u8]) -> Result<Self, String> {
         let wire: WireManifest = parse_object(bytes).map_err(|error| format!("its manifest is not valid: {error}"))?;
         // The media type in the document has priority: that of the registry may be a guess.
@@ -98,8 +97,7 @@ impl ManifestDocument {
 }
 
 impl WireManifest {
-    /// Infers the kind of a document without a known media type. Because Docker's configs always have a type, it determines
-    /// the family.
+    /// Infers the kind of a document without a known media type. The type of the config determines the family.
     fn infer_kind(&self) -> MediaTypeKind {
         let config_type = self.config.0.as_ref().map_or("", |config| &config.media_type.0);
         if self.manifests.total.is_some() {
@@ -190,8 +188,8 @@ impl WireDescriptor {
         Some(Layer { digest: self.digest.0.parse().ok()?, compression, size: self.size.0.unwrap_or(0), access })
     }
 
-    /// Returns whether a client would consider this child for a platform. If its media type is missing, or is unknown but the
-    /// descriptor has a platform, the child's manifest determines what it is.
+    /// Returns whether a client would consider this child for a platform. If its media type is missing, or is unknown
+    /// but the descriptor has a platform, the child's manifest determines what it is.
     fn is_image(&self) -> bool {
         let is_manifest = classify_manifest(&self.media_type.0).is_some()
             || self.media_type.0.is_empty()

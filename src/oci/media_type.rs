@@ -1,5 +1,4 @@
-//! Classifies media types of manifests and configs. Sources: OCI image specification, "Media Types", and Docker's "Image
-//! Manifest Version 2, Schema 2".
+//! Classifies media types. Sources: OCI image specification, "Media Types", and Docker's schema 2.
 
 use crate::registry::media_types::{
     DOCKER_CONFIG, DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED, OCI_CONFIG, OCI_INDEX,

@@ -1,5 +1,5 @@
-//! Reads manifests, indexes and configs, in the formats of the OCI image specification and Docker. Whether their contents are
-//! true and suit the intended runtimes is checked elsewhere.
+//! Reads manifests, indexes and configs, in the formats of the OCI image specification and Docker. Whether their
+//! contents are true and suit the intended runtimes is checked elsewhere.
 
 mod layer;
 mod media_type;

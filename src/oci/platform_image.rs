@@ -9,8 +9,7 @@ use crate::name::Digest;
 use crate::platform::Platform;
 use crate::registry::{self, Lookup, Registry, RegistryError};
 
-/// The largest config that is read, in bytes: a hundred times the largest known. Most have a few kilobytes; a long history
-/// makes them large.
+/// The largest config that is read, in bytes: a hundred times the largest known. A long history makes a config large.
 const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 
 /// The manifest of a single image.

@@ -1,5 +1,5 @@
-//! The process that a container runtime starts according to a config (OCI image specification, "Image Configuration"), and
-//! hints in the history about how the program was built.
+//! The process that a container runtime starts according to a config (OCI image specification, "Image Configuration"),
+//! and hints in the history about how the program was built.
 
 use crate::text::sanitize_quoted;
 

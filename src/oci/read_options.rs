@@ -9,8 +9,7 @@ pub struct ImageReadOptions<'a> {
     /// Whether the children of an index are compared and their configs read. Otherwise, the platforms in the index are
     /// trusted. The config of a single image is always read, because only it contains the platform.
     pub compare_children: bool,
-    /// The platforms that the declared runtimes select from an index; empty if no service accepts an index, `None` if no
-    /// runtime is declared yet.
+    /// The platforms that the declared runtimes select from an index; `None` if no runtime is declared yet.
     pub platforms: Option<&'a [Platform]>,
     /// The key of the label that may declare the intended runtimes.
     pub label_key: &'a str,

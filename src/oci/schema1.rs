@@ -1,4 +1,4 @@
-//! Parses Docker's first manifest format, which contains the architecture: Docker's "Image Manifest Version 2, Schema 1".
+//! Parses Docker's first manifest format: "Image Manifest Version 2, Schema 1".
 
 use serde::Deserialize;
 
@@ -29,7 +29,7 @@ struct WireSchema1History {
     v1_compatibility: LenientString,
 }
 
-/// Parses a manifest; the error is the reason why the document is not valid. The newest history entry contains the config.
+/// Parses a manifest; the error is the reason. The newest history entry contains the config.
 pub(super) fn parse_schema1(bytes: &[u8]) -> Result<ImageManifest, String> {
     let wire: WireSchema1 = parse_object(bytes).map_err(|error| format!("its manifest is not valid: {error}"))?;
     let newest = wire.history.items.first().map_or("", |entry| &entry.v1_compatibility.0);

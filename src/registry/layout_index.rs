@@ -80,8 +80,7 @@ impl LayoutIndex {
         Selector::new(only.digest.parse().ok(), only.tag.as_ref().and_then(|tag| tag.parse().ok()))
     }
 
-    /// Finds the images with this tag in any repository, or in the given one (with or without `docker.io/`). Returns each
-    /// image once.
+    /// Finds the images with this tag, each once, in any repository or in the given one (with or without `docker.io/`).
     #[must_use]
     pub fn find_by_tag(&self, repository: Option<&str>, tag: &Tag) -> Vec<Selector> {
         let mut digests: Vec<Digest> = Vec::new();
@@ -99,8 +98,8 @@ impl LayoutIndex {
         self.0.iter().filter(|entry| entry.tag.as_deref() == Some(tag.as_str()))
     }
 
-    /// Resolves a selector to a digest and its listed media type, which is empty if the digest is not listed. Returns an
-    /// error if the digest that is listed for the tag is invalid.
+    /// Resolves a selector to a digest and its listed media type, which is empty if the digest is not listed. Returns
+    /// an error if the digest that is listed for the tag is invalid.
     pub(super) fn resolve(&self, selector: &Selector) -> Result<Lookup<(Digest, String)>, DigestError> {
         let digest = match selector {
             Selector::Digest(digest) => digest.clone(),

@@ -23,8 +23,7 @@ use crate::text::sanitize;
 /// The largest manifest that Amazon ECR stores, in bytes (service quotas, "Maximum manifest size").
 pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
 
-/// How often a blob is requested. A second request helps if the body was truncated or the URL expired; after that, the
-/// whole event is retried.
+/// How often a blob is requested. A second request helps if the body was truncated or the URL expired.
 const BLOB_ATTEMPTS: usize = 2;
 
 /// The bytes of a blob. Reading blocks, so it must happen outside of the async runtime. Dropping it ends the transfer.

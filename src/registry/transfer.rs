@@ -1,4 +1,4 @@
-//! Reads the body of an HTTP response, whole or as a stream. No error contains a URL, because a presigned URL is a secret.
+//! Reads the body of an HTTP response. No error contains a URL, because a presigned URL is a secret.
 
 use std::error::Error;
 use std::io::{self, Read};
@@ -14,8 +14,7 @@ use super::{BlobReader, Lookup};
 /// How many chunks are queued for a reader; hyper delivers chunks of up to about 400 KiB.
 const MAX_QUEUED_CHUNKS: usize = 8;
 
-/// Describes why the request to `peer` failed, with only the innermost cause, for example "Connection refused": the others
-/// may contain the URL.
+/// Describes why the request to `peer` failed, by the innermost cause: the others may contain the URL.
 pub(super) fn describe_connector_error(peer: &str, error: &ConnectorError) -> String {
     if error.is_timeout() {
         return format!("{peer} did not answer in time");

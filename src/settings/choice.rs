@@ -18,8 +18,8 @@ pub enum VerdictTags {
     Never,
     /// Images that fail.
     Failures,
-    /// Images that fail and images that run. Because tags are never removed, an image does not get a tag if its verdict is
-    /// unknown, or if it runs by its declared platform but its layers could not be read.
+    /// Images that fail and images that run. Because tags are never removed, an image does not get a tag if its verdict
+    /// is unknown, or if it runs by its declared platform but its layers could not be read.
     All,
 }
 

@@ -13,8 +13,7 @@ pub struct InspectionLimits {
     pub layers: LayerLimits,
     /// The size of the layer cache in bytes.
     pub cache_bytes: usize,
-    /// How long the inspection of an image may take, in seconds. In the function, it also ends 30 seconds before the
-    /// invocation times out.
+    /// How long an inspection may take, in seconds. The function also ends it 30 seconds before its own timeout.
     pub timeout_seconds: u64,
 }
 
@@ -22,8 +21,7 @@ impl Default for InspectionLimits {
     fn default() -> Self {
         Self {
             layers: LayerLimits::default(),
-            // A 512 MB function can also hold two layers and the names of an image, all at their limits, and has half of its
-            // memory left.
+            // With two layers and the names of an image, all at their limits, half of 512 MB is left.
             cache_bytes: 64 * 1024 * 1024,
             // Lambda's limit for an invocation.
             timeout_seconds: 900,

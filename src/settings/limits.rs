@@ -41,7 +41,7 @@ impl Default for LayerLimits {
             // Ten times a full Debian with documentation; a large `node_modules` has almost 300,000.
             entries: 1_000_000,
             total_entries: 1_500_000,
-            // PATH_MAX in `include/uapi/linux/limits.h` without its NUL byte: container runtimes cannot unpack longer paths.
+            // PATH_MAX in `include/uapi/linux/limits.h`, without its NUL byte.
             path: 4095,
             // A deep `node_modules` has 40. Without a limit, a path of 4,000 bytes would imply 2,000 directories.
             depth: 256,

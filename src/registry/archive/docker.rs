@@ -1,5 +1,6 @@
-//! Generates manifests for the images in a `manifest.json`, which Docker writes since 1.10 and which only lists the names of
-//! configs and layers. The digests differ from those in a registry, because `docker push` compresses the layers.
+//! Generates manifests for the images in a `manifest.json`, which Docker writes since 1.10 and which only lists the
+//! names of configs and layers. The digests differ from those in a registry, because `docker push` compresses the
+//! layers.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -19,12 +20,11 @@ use crate::text::sanitize_quoted;
 /// The member that lists the images.
 pub(super) const MANIFEST_MEMBER: &str = "manifest.json";
 
-/// How many images are read: more than in any real archive. Without a limit, a short list could name a long config over and
-/// over.
+/// How many images are read: more than in any real archive. A short list could name a long config over and over.
 pub(super) const MAX_IMAGES: usize = 500;
 
-/// The media type that `docker push` and skopeo (`docker/internal/tarfile/src.go` of containers/image) give a layer, even
-/// if the archive does not compress it.
+/// The media type that `docker push` and skopeo (`docker/internal/tarfile/src.go` of containers/image) give a layer,
+/// even if the archive does not compress it.
 const LAYER_MEDIA_TYPE: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
 /// The buffer for hashing a layer, in bytes.
@@ -140,8 +140,8 @@ impl<'a> ManifestBuilder<'a> {
         Ok(digest)
     }
 
-    /// Returns the descriptor of a layer. The config contains the digest of an uncompressed layer; a compressed layer is
-    /// hashed. A layer that is not in the archive has a descriptor too, and is reported as missing when it is needed.
+    /// Returns the descriptor of a layer. The config contains the digest of an uncompressed layer; a compressed layer
+    /// is hashed. A layer that is not in the archive is only reported as missing when it is needed.
     fn describe_layer(&mut self, name: &str, diff_id: Digest) -> Result<Value, RegistryError> {
         let Some(member) = self.members.find(name) else {
             return Ok(json!({"mediaType": LAYER_MEDIA_TYPE, "size": 0, "digest": diff_id}));

@@ -1,9 +1,9 @@
 //! Archives of `docker save`: they contain a `manifest.json`, and since Docker 25 also an OCI image layout. Archives of
 //! Docker before 1.10, which only list layers, are not supported.
 //!
-//! The layout is preferred, because only it may contain indexes and the manifests of the registry. But Docker 25.0 wrote
-//! manifests without layers (moby/moby#47065) and did not list images without a name (moby/moby#47210, #51389). So
-//! `manifest.json` is used for an image that is only there, or has more layers there.
+//! The layout is preferred, because only it may contain indexes and the manifests of the registry. But Docker 25.0
+//! wrote manifests without layers (moby/moby#47065) and did not list images without a name (moby/moby#47210, #51389).
+//! So `manifest.json` is used for an image that is only there, or has more layers there.
 
 use std::collections::HashSet;
 use std::io;
@@ -22,8 +22,8 @@ use crate::registry::oci_layout::{LAYOUT_FILE, blob_file, read_index};
 use crate::registry::{MAX_MANIFEST, RegistryError, file_error};
 
 impl ImageArchive {
-    /// Opens an archive of `docker save`. The digest of an image is that in the registry only if Docker used the containerd
-    /// image store; otherwise, Docker or this program generated the manifest.
+    /// Opens an archive of `docker save`. The digest of an image is that in the registry only if Docker used the
+    /// containerd image store; otherwise, Docker or this program generated the manifest.
     ///
     /// # Errors
     /// Returns [`RegistryError::File`] if the file is not such an archive or cannot be read.
@@ -105,8 +105,8 @@ impl SavedDocuments<'_> {
         images
     }
 
-    /// Adds an image or returns the children of an index, unless it was visited before. An unreadable document is ignored:
-    /// it is reported when it is requested.
+    /// Adds an image or returns the children of an index, unless it was visited before. An unreadable document is
+    /// ignored: it is reported when it is requested.
     fn visit(&mut self, digest: &str, images: &mut Vec<SavedImage>) -> Vec<SavedDescriptor> {
         let Ok(digest) = digest.parse::<Digest>() else { return Vec::new() };
         if self.visited.len() == MAX_IMAGES || !self.visited.insert(digest.clone()) {

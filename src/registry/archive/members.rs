@@ -12,16 +12,15 @@ use super::compression::{CompressedArchiveError, MAGIC_LENGTH};
 use crate::registry::{BlobReader, RegistryError, file_error, read_at_most};
 use crate::text::sanitize_quoted;
 
-/// How many members are read: enough for ten images of 500 layers, the maximum of overlayfs, with four members per layer,
-/// as Docker wrote them before version 25.
+/// How many members are read: enough for ten images of 500 layers, the maximum of overlayfs, with four members per
+/// layer, as Docker wrote them before version 25.
 const MAX_MEMBERS: usize = 20_000;
 
-/// How many bytes of headers are read, including long names and pax records: 20,000 members have 10 MiB of headers without
-/// those, and 30 MiB with both for each.
+/// How many bytes of headers are read, including long names and pax records: 20,000 members have 10 MiB of headers
+/// without those, and 30 MiB with both for each.
 const MAX_HEADERS: u64 = 64 * 1024 * 1024;
 
-/// How many links are followed in sequence. Docker links a repeated layer to its first copy; skopeo links old names to new
-/// ones.
+/// How many links are followed. Docker links a repeated layer to its first copy; skopeo links old names to new ones.
 const MAX_LINKS: usize = 2;
 
 /// The members of an archive by their normalized names.
@@ -158,8 +157,7 @@ fn header_error(error: &io::Error, count: usize) -> io::Error {
     io::Error::new(error.kind(), message)
 }
 
-/// Normalizes a name relative to a directory; `None` if it leads out of the archive or is not UTF-8. A leading slash is
-/// removed, as in tar.
+/// Normalizes a name relative to a directory, without a leading slash; `None` if it is outside or not UTF-8.
 fn normalize_name(directory: &str, name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?;
     let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();

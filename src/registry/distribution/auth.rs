@@ -1,6 +1,6 @@
-//! Authenticates requests, according to the challenges in a registry's response with status 401. Passwords are only sent over
-//! TLS or on loopback. Sources: "Token Authentication Specification" and "`OAuth2` Token Authentication" of the distribution
-//! project, and RFC 7617 for `Basic`.
+//! Authenticates requests, according to the challenges in a registry's response with status 401. Passwords are only
+//! sent over TLS or on loopback. Sources: "Token Authentication Specification" and "`OAuth2` Token Authentication" of
+//! the distribution project, and RFC 7617 for `Basic`.
 
 use std::fmt;
 

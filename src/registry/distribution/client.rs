@@ -1,5 +1,4 @@
-//! Sends a request to a registry, with authentication and redirects. `Authorization` is not sent to the host of a redirect,
-//! and no error contains a URL.
+//! Sends a request to a registry, with authentication and redirects. `Authorization` is never sent to another host.
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;

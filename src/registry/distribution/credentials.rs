@@ -1,5 +1,5 @@
-//! Finds Docker's credentials for a registry in `config.json` and the credential helpers that it names. The output of a helper
-//! may be a secret and is never quoted.
+//! Finds Docker's credentials for a registry in `config.json` and the credential helpers that it names. The output of a
+//! helper may be a secret and is never quoted.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};

@@ -1,8 +1,8 @@
-//! Reads images through the OCI distribution API, for example from Docker Hub, GHCR or ECR Public. Plain HTTP is only used
-//! on loopback. No error contains a URL, because a URL after a redirect is a secret.
+//! Reads images through the OCI distribution API, for example from Docker Hub, GHCR or ECR Public. Plain HTTP is only
+//! used on loopback. No error contains a URL, because a URL after a redirect is a secret.
 //!
-//! The crate oci-client (0.18) is not used: it reads manifests and errors without a limit, follows redirects to plain HTTP,
-//! rejects manifests of Docker's schema 1, and does not tell a token service that refuses from a missing token service.
+//! The crate oci-client (0.18) is not used: it reads manifests and errors without a limit, follows redirects to plain
+//! HTTP, rejects Docker's schema 1, and does not distinguish a refusal of the token service from its absence.
 
 mod client;
 mod credentials;
@@ -53,8 +53,7 @@ struct WireTagList {
 }
 
 impl DistributionRepository {
-    /// Creates a client. `http` sends all requests and must not follow redirects. The credentials are Docker's, if there are
-    /// any.
+    /// Creates a client, which uses Docker's credentials. `http` must not follow redirects.
     #[must_use]
     pub fn new(repository: RemoteRepository, http: SharedHttpConnector) -> Self {
         Self { client: DistributionClient::new(&repository, http), repository }

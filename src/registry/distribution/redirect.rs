@@ -1,11 +1,10 @@
-//! Restricts redirects: a public registry must not make a client request private addresses. Names are not resolved, so a
-//! name that resolves to a private address is allowed: a company's registry may redirect to it.
+//! Restricts redirects: a public registry must not make a client request private addresses. Names are not resolved, so
+//! a name that resolves to a private address is allowed: a company's registry may redirect to it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Returns whether a registry at `from` may redirect to `to`; both are `HOST[:PORT]` or a URL. Only a private registry may
-/// redirect to a private host; otherwise, a malicious registry could reach the services of a build machine or the metadata
-/// service of its cloud.
+/// Returns whether a registry at `from` may redirect to `to`; both are `HOST[:PORT]` or a URL. A public registry may
+/// not redirect to a private host, because it could reach services of a build machine or its cloud.
 pub(super) fn is_redirect_allowed(from: &str, to: &str) -> bool {
     !is_private_host(url_host(to)) || is_private_host(url_host(from))
 }
@@ -68,8 +67,8 @@ fn is_private_ipv4(address: Ipv4Addr) -> bool {
         || (first == 100 && second & 0xc0 == 64)
 }
 
-/// Sources: RFC 4291 (loopback, unspecified, link-local), RFC 4193 (unique local), and for embedded IPv4 addresses RFC 4291
-/// (mapped) and RFC 6052 (`64:ff9b::/96`).
+/// Sources: RFC 4291 (loopback, unspecified, link-local), RFC 4193 (unique local), and for embedded IPv4 addresses RFC
+/// 4291 (mapped) and RFC 6052 (`64:ff9b::/96`).
 fn is_private_ipv6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let translated = (segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0]).then(|| {

@@ -1,4 +1,4 @@
-//! Downloads a blob from the presigned URL that ECR returns. Redirects are not followed, and errors never contain the URL.
+//! Downloads a blob from a presigned URL of ECR. Redirects are not followed, and no error contains the URL.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::registry::transfer::{describe_connector_error, read_body, stream_body
 use crate::registry::url_policy::is_https_or_loopback;
 use crate::registry::{BlobReader, Lookup, RegistryError};
 
-/// Downloads a blob of at most `limit` bytes within `timeout`; a larger blob is [`Lookup::Unavailable`]. Any other failure
-/// is [`RegistryError::Transfer`], so that a new URL is tried: an expired URL returns 403.
+/// Downloads a blob of at most `limit` bytes within `timeout`; a larger blob is [`Lookup::Unavailable`]. Any other
+/// failure is [`RegistryError::Transfer`], so that a new URL is tried: an expired URL returns 403.
 pub(super) async fn download_blob(
     http: &SharedHttpConnector,
     url: &str,

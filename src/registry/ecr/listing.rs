@@ -1,5 +1,4 @@
-//! Lists the repositories, tagged images and tags of an ECR registry. Each page is one call, and the caller decides when it
-//! is sent.
+//! Lists the repositories, tagged images and tags of an ECR registry. Each page is one call.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{
@@ -52,8 +51,7 @@ pub struct EcrImage {
     pub is_archived: bool,
 }
 
-/// Lists the repositories of `account`, or of the caller's account. A page is requested when the stream reaches it. `region`
-/// is the region of the client.
+/// Lists the repositories of `account`, or of the caller's account. `region` is the region of the client.
 ///
 /// The stream ends with its first error: [`RegistryError::Denied`] without `ecr:DescribeRepositories`, otherwise
 /// [`RegistryError::Failed`] or [`RegistryError::UnexpectedReply`].
@@ -121,8 +119,7 @@ fn parse_repository(arn: &str, resource: String) -> Result<Repository, RegistryE
 /// Lists the tags of a repository, at most `pages` pages of a thousand, unsorted.
 ///
 /// # Errors
-/// Returns [`RegistryError::RepositoryNotFound`], [`RegistryError::Denied`] without `ecr:ListImages`, or
-/// [`RegistryError::Failed`].
+/// Returns the error of the call; [`RegistryError::Denied`] without `ecr:ListImages`.
 pub async fn list_tags(client: &Client, repository: &Repository, pages: usize) -> Result<Vec<String>, RegistryError> {
     let filter = ListImagesFilter::builder().tag_status(TagStatus::Tagged).build();
     let request = client.list_images().registry_id(repository.account()).repository_name(repository.name());

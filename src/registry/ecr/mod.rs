@@ -57,7 +57,7 @@ pub struct EcrRepository {
 }
 
 impl Registry for EcrRepository {
-    /// Sends one `BatchGetImage` for all. For a selector with digest and tag, ECR checks that the tag points at the digest.
+    /// Sends one `BatchGetImage` for all. ECR checks that a tag points at the digest, if a selector has both.
     async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
         const ACTION: &str = BATCH_GET_IMAGE;
         let mut request = self.registry.client.batch_get_image();

@@ -1,5 +1,4 @@
-//! Interprets replies of the ECR API. The codes are those of `ImageFailure` and the errors of each action in the ECR API
-//! reference.
+//! Interprets replies of the ECR API. For the codes, see `ImageFailure` and the actions in the ECR API reference.
 
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::get_download_url_for_layer::GetDownloadUrlForLayerError;
@@ -60,8 +59,7 @@ where
     }
 }
 
-/// Returns whether the reply's identifier matches the selector. If it has a digest, the tag is not compared, because a
-/// failure may omit it.
+/// Returns whether the identifier in a reply matches. A tag is only compared without a digest: a failure may omit it.
 pub(super) fn matches_selector(id: &ImageIdentifier, selector: &Selector) -> bool {
     match selector.digest() {
         Some(digest) => id.image_digest() == Some(digest.as_str()),
@@ -84,8 +82,8 @@ pub(super) fn parse_manifest(image: &Image, selector: &Selector) -> Result<Manif
     Ok(Manifest { digest, media_type, bytes: text.as_bytes().to_vec() })
 }
 
-/// Interprets a failure. A problem of the image or its upstream is a result. Any other failure may be temporary or a bug of
-/// ours, so it is retried, then sent to the failure queue.
+/// Interprets a failure. A problem of the image or its upstream is a result. Any other failure may be temporary or a
+/// bug of ours, so it is retried, then sent to the failure queue.
 pub(super) fn interpret_failure(failure: &ImageFailure) -> Result<Lookup<Manifest>, EcrResponseError> {
     let reason = failure.failure_reason().filter(|reason| !reason.is_empty());
     let suffix = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
