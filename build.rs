@@ -5,19 +5,18 @@ use std::process::Command;
 
 fn main() {
     // If a listed file did not exist, Cargo would run this script for every build.
-    for path in ["build.rs", "src", "Cargo.toml", "Cargo.lock"].map(PathBuf::from).into_iter().chain(git_head_files()) {
+    let (head_files, commit) =
+        if is_own_repository() { (git_head_files(), describe_commit()) } else { (Vec::new(), None) };
+    for path in ["build.rs", "src", "Cargo.toml", "Cargo.lock"].map(PathBuf::from).into_iter().chain(head_files) {
         if path.exists() {
             println!("cargo:rerun-if-changed={}", path.display());
         }
     }
-    println!("cargo:rustc-env=ECR_PREFLIGHT_COMMIT={}", describe_commit().unwrap_or_default());
+    println!("cargo:rustc-env=ECR_PREFLIGHT_COMMIT={}", commit.unwrap_or_default());
 }
 
 /// Returns the commit and its date: ` (487876fc0d2e 2026-11-21)`, or with uncommitted changes `-dirty` after the hash.
 fn describe_commit() -> Option<String> {
-    if !is_own_repository() {
-        return None;
-    }
     let commit = run_git(&["log", "-1", "--abbrev=12", "--format=%h %cs"])?;
     let (hash, date) = commit.split_once(' ')?;
     let is_dirty = !run_git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
@@ -26,9 +25,6 @@ fn describe_commit() -> Option<String> {
 
 /// Returns the files that change when another commit is checked out. Git knows their paths, which differ in a worktree.
 fn git_head_files() -> Vec<PathBuf> {
-    if !is_own_repository() {
-        return Vec::new();
-    }
     let branch = run_git(&["symbolic-ref", "--quiet", "HEAD"]);
     let names = ["HEAD", "logs/HEAD", "packed-refs"].map(str::to_owned).into_iter().chain(branch);
     names.filter_map(|name| run_git(&["rev-parse", "--git-path", &name])).map(PathBuf::from).collect()

@@ -73,9 +73,6 @@ mod tests {
     use crate::intent::{DeclarationSource, Intent};
     use crate::runtime::RUNTIMES;
 
-    /// The longest value of a tag, in characters: `Tag` in the Amazon ECR API reference.
-    const MAX_VALUE: usize = 256;
-
     #[test]
     fn every_set_of_runtimes_fits_and_parses_back() {
         for set in 1_u32..1 << RUNTIMES.len() {
@@ -83,7 +80,8 @@ mod tests {
                 RUNTIMES.iter().enumerate().filter(|(at, _)| set & 1 << at != 0).map(|(_, p)| p.runtime).collect();
             let backwards: Vec<Runtime> = expected.iter().rev().chain(&expected).copied().collect();
             let text = declaration_value(&backwards);
-            assert!(text.len() <= MAX_VALUE, "{text}");
+            // The longest value of a tag, in characters: `Tag` in the Amazon ECR API reference.
+            assert!(text.len() <= 256, "{text}");
             assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c)), "{text}");
             let intent = Intent::default().or_declared_by(DeclarationSource::RepositoryTag, Some(&text));
             assert_eq!(intent.candidates(), expected, "{text}");

@@ -73,9 +73,10 @@ impl Default for ClientTimeouts {
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
-    transfer_timeouts: TransferTimeouts,
+    /// The time limits for blobs.
+    pub(crate) transfer_timeouts: TransferTimeouts,
     /// Sends all requests, also those to presigned URLs.
-    http: SharedHttpConnector,
+    pub(crate) http: SharedHttpConnector,
 }
 
 /// An environment variable that Lambda sets is missing.
@@ -129,16 +130,6 @@ impl Aws {
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.config.region().map(Region::as_ref)
-    }
-
-    /// Returns the time limits for blobs.
-    pub(crate) fn transfer_timeouts(&self) -> TransferTimeouts {
-        self.transfer_timeouts
-    }
-
-    /// Returns the connector of every request.
-    pub(crate) fn http(&self) -> SharedHttpConnector {
-        self.http.clone()
     }
 
     /// Creates the ECR client; `endpoint` replaces the endpoint of the region.

@@ -80,22 +80,15 @@ mod tests {
 
     #[test]
     fn every_kind_of_arrival_is_parsed() {
+        use ArrivalKind::{Audit, PullThroughCache, Push, Replica};
         let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
         for (detail_type, how, changes) in [
-            ("ECR Image Action", ArrivalKind::Push, json!({})),
-            ("ECR Image Action", ArrivalKind::Push, json!({"image-digest": "", "new-field": {"a": [1]}})),
-            (
-                "ECR Image Action",
-                ArrivalKind::Push,
-                json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"}),
-            ),
-            ("ECR Replication Action", ArrivalKind::Replica, json!({"action-type": "REPLICATE", "source-region": "x"})),
-            (
-                "ECR Pull Through Cache Action",
-                ArrivalKind::PullThroughCache,
-                json!({"sync-status": "SUCCESS", "result": null}),
-            ),
-            ("ECR Preflight Audit", ArrivalKind::Audit, json!({"result": null, "action-type": null})),
+            ("ECR Image Action", Push, json!({})),
+            ("ECR Image Action", Push, json!({"image-digest": "", "new-field": {"a": [1]}})),
+            ("ECR Image Action", Push, json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"})),
+            ("ECR Replication Action", Replica, json!({"action-type": "REPLICATE", "source-region": "x"})),
+            ("ECR Pull Through Cache Action", PullThroughCache, json!({"sync-status": "SUCCESS", "result": null})),
+            ("ECR Preflight Audit", Audit, json!({"result": null, "action-type": null})),
         ] {
             let Ok(Event::Arrival(arrival)) = parse(detail_type, &changes) else { panic!("{changes}") };
             assert_eq!((arrival.how, arrival.reference().as_str()), (how, uri), "{changes}");
@@ -132,12 +125,9 @@ mod tests {
 
     #[test]
     fn audit_events_carry_other_tags_and_push_date() {
+        let date = "2026-11-21T15:21:21Z";
         for (changes, tags, pushed_at) in [
-            (
-                json!({"also-tagged": ["1.4", "latest"], "pushed-at": "2026-11-21T15:21:21Z"}),
-                2,
-                Some("2026-11-21T15:21:21Z"),
-            ),
+            (json!({"also-tagged": ["1.4", "latest"], "pushed-at": date}), 2, Some(date)),
             (json!({"pushed-at": "<script>"}), 0, None),
             (json!({"pushed-at": "", "also-tagged": null}), 0, None),
         ] {

@@ -199,9 +199,7 @@ where
         }
         Ok(None)
     }
-}
 
-impl<OpenRegistry, N, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger> {
     fn log(&self, report: &Report, started: Instant, record: EventRecord<'_>) {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let (duration_ms, ended_at_ms) = (milliseconds(started.elapsed()), milliseconds(unix_time()));

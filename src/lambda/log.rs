@@ -71,16 +71,12 @@ pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
     // For an image that was not read, the event has the digest.
     let digest = report.image.as_ref().map(|image| &image.digest);
     let digest = digest.or(arrival.and_then(|arrival| arrival.digest.as_ref()));
-    let directive = |dimensions: Value, metrics: Value| json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics});
-    let mut directives = vec![
-        directive(json!([["verdict"]]), json!([{"Name": "Arrivals", "Unit": "Count"}])),
-        directive(
-            json!([[]]),
-            json!([{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "BytesRead", "Unit": "Bytes"}]),
-        ),
-    ];
+    let directive = |dimensions: &[&str], metrics: Value| json!({"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics});
+    let totals = json!([{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "BytesRead", "Unit": "Bytes"}]);
+    let arrivals = json!([{"Name": "Arrivals", "Unit": "Count"}]);
+    let mut directives = vec![directive(&["verdict"], arrivals), directive(&[], totals)];
     if !faults.is_empty() {
-        directives.push(directive(json!([["fault"]]), json!([{"Name": "Faults", "Unit": "Count"}])));
+        directives.push(directive(&["fault"], json!([{"Name": "Faults", "Unit": "Count"}])));
     }
     let mut line = json!({
         "_aws": {"Timestamp": record.ended_at_ms, "CloudWatchMetrics": directives},

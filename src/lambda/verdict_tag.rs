@@ -89,10 +89,6 @@ impl VerdictTagger for EcrVerdictTagger {
     }
 }
 
-fn media_type(manifest: &Manifest) -> Option<String> {
-    Some(&manifest.media_type).filter(|text| !text.is_empty()).cloned()
-}
-
 impl EcrVerdictTagger {
     /// Determines whether this image has the tag, from an earlier delivery of the event. A request with digest and tag
     /// finds the image only if the tag points at the digest.
@@ -145,4 +141,8 @@ impl EcrVerdictTagger {
         };
         Some(TagOutcome::Refused(reason))
     }
+}
+
+fn media_type(manifest: &Manifest) -> Option<String> {
+    Some(&manifest.media_type).filter(|text| !text.is_empty()).cloned()
 }

@@ -45,7 +45,7 @@ impl Digest {
         &self.0[PREFIX.len()..]
     }
 
-    /// Returns the first 12 hexadecimal digits, like container tools.
+    /// Returns the first 12 hexadecimal digits, the short form in container tools.
     #[must_use]
     pub fn short(&self) -> &str {
         &self.hex()[..12]

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_arns_are_rejected() {
+    fn invalid_arns_and_uris_are_rejected() {
         for invalid in [
             "",
             "team/app",
@@ -203,10 +203,6 @@ mod tests {
             assert!(Repository::from_arn(invalid).is_err(), "{invalid}");
         }
         assert_eq!(repository_arn(None, "cn-north-1", "*"), "arn:aws-cn:ecr:cn-north-1:*:repository/*");
-    }
-
-    #[test]
-    fn invalid_uris_are_rejected() {
         for invalid in [
             "team/app",
             "123456789012.dkr.ecr.us-west-2.amazonaws.com",

@@ -102,8 +102,8 @@ pub(super) use deserialize_leniently;
 deserialize_leniently!(
     [] LenientString,
     [] LenientNumber,
-    [T: DeserializeOwned] LenientObject<T>,
-    [T: DeserializeOwned, const MAX: usize] LenientList<T, MAX>,
+    [T: DeserializeOwned + Default] LenientObject<T>,
+    [T: DeserializeOwned + Default, const MAX: usize] LenientList<T, MAX>,
 );
 
 /// A string; empty by default.
@@ -127,36 +127,24 @@ impl LenientValue for LenientNumber {
 }
 
 /// An object.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct LenientObject<T>(pub(super) Option<T>);
 
-impl<T> Default for LenientObject<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T: DeserializeOwned> LenientValue for LenientObject<T> {
+impl<T: DeserializeOwned + Default> LenientValue for LenientObject<T> {
     fn from_map<'de, A: MapAccess<'de>>(entries: A) -> Result<Self, A::Error> {
         T::deserialize(MapAccessDeserializer::new(entries)).map(|object| Self(Some(object)))
     }
 }
 
 /// The first elements of a list, at most `MAX`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct LenientList<T, const MAX: usize> {
     pub(super) items: Vec<T>,
     /// The number of elements in the document; `None` if it is not a list.
     pub(super) total: Option<usize>,
 }
 
-impl<T, const MAX: usize> Default for LenientList<T, MAX> {
-    fn default() -> Self {
-        Self { items: Vec::new(), total: None }
-    }
-}
-
-impl<T: DeserializeOwned, const MAX: usize> LenientValue for LenientList<T, MAX> {
+impl<T: DeserializeOwned + Default, const MAX: usize> LenientValue for LenientList<T, MAX> {
     fn from_list<'de, A: SeqAccess<'de>>(mut elements: A) -> Result<Self, A::Error> {
         let mut items = Vec::new();
         while items.len() < MAX {

@@ -55,35 +55,27 @@ impl Default for LayerLimits {
 
 /// The limit that a layer or an image exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the variants")]
 pub enum LimitExceeded {
-    /// See [`LayerLimits::bytes`].
     #[error("the layer is larger than {0} bytes")]
     Bytes(u64),
-    /// See [`LayerLimits::ratio`].
     #[error("the layer decompresses to more than {0} times its size")]
     Ratio(u64),
-    /// See [`LayerLimits::entries`].
     #[error("the layer has more than {0} entries")]
     Entries(usize),
-    /// See [`LayerLimits::total_entries`].
     #[error("the layers have more than {0} names")]
     TotalEntries(usize),
-    /// See [`LayerLimits::path`].
     #[error("a path or a link's target is longer than {0} bytes")]
     Path(usize),
-    /// See [`LayerLimits::depth`].
     #[error("a path has more than {0} components")]
     Depth(usize),
-    /// See [`LayerLimits::memory`].
     #[error("the names take more than {0} bytes")]
     Memory(usize),
-    /// See [`LayerLimits::record`].
     #[error("a record of the archive is longer than {0} bytes")]
     Record(u64),
-    /// The whiteouts of a layer visit too many names, for example by removing the same directories repeatedly.
+    // For example by removing the same directories repeatedly.
     #[error("the layer's whiteouts visit more than {0} names")]
     WhiteoutSteps(usize),
-    /// The links on the paths of a layer's entries visit too many names.
     #[error("the links on the paths of the layer's entries visit more than {0} names")]
     LinkSteps(usize),
 }

@@ -122,11 +122,8 @@ async fn fetch_token(
         let mut form = Serializer::new(String::new());
         form.extend_pairs(&fields);
         if let Some(DockerCredential::IdentityToken(token)) = credential {
-            form.extend_pairs([
-                ("grant_type", "refresh_token"),
-                ("client_id", "ecr-preflight"),
-                ("refresh_token", token),
-            ]);
+            form.append_pair("grant_type", "refresh_token").append_pair("client_id", "ecr-preflight");
+            form.append_pair("refresh_token", token);
             let mut request = Request::new(SdkBody::from(finish(&mut form)));
             request.set_method("POST").ok()?;
             request.set_uri(realm.as_str()).ok()?;

@@ -112,15 +112,12 @@ impl DistributionClient {
             let Some(next) = resolve_location(&url, location) else {
                 return Err(DistributionError::failure("the registry redirects without a valid `Location`"));
             };
+            let refuse = |target| format!("refusing to follow the registry's redirect to a {target}");
             if !is_https_or_loopback(&next) {
-                return Err(DistributionError::failure(
-                    "refusing to follow the registry's redirect to a non-HTTPS URL",
-                ));
+                return Err(DistributionError::failure(refuse("non-HTTPS URL")));
             }
             if !is_redirect_allowed(&self.origin, &next) {
-                return Err(DistributionError::failure(
-                    "refusing to follow the registry's redirect to a private address",
-                ));
+                return Err(DistributionError::failure(refuse("private address")));
             }
             drain_body(response).await;
             let is_own = url_origin(&next) == self.origin;

@@ -74,21 +74,20 @@ impl DistributionError {
         });
         let host = if repository.is_docker_hub() { String::new() } else { format!(" {}", repository.host()) };
         let login = format!("`docker login{host}`");
-        let (kind, hint) = match status {
+        let kind = match status {
+            401 | 403 => DistributionErrorKind::Denied,
+            404 => DistributionErrorKind::RepositoryNotFound,
+            _ => DistributionErrorKind::Failed,
+        };
+        let hint = match status {
             401 | 403 if has_credentials => {
-                let hint = format!("Docker's credentials do not allow it: log in to another account with {login}");
-                (DistributionErrorKind::Denied, Some(hint))
+                Some(format!("Docker's credentials do not allow it: log in to another account with {login}"))
             }
-            401 | 403 => {
-                (DistributionErrorKind::Denied, Some(format!("if the repository exists, log in with {login}")))
-            }
-            404 => (DistributionErrorKind::RepositoryNotFound, Some("check the repository's name".to_owned())),
-            429 if has_credentials => (DistributionErrorKind::Failed, Some(wait_hint("wait", retry_after))),
-            429 => {
-                let advice = format!("log in with {login}, which raises the limit, or wait");
-                (DistributionErrorKind::Failed, Some(wait_hint(&advice, retry_after)))
-            }
-            _ => (DistributionErrorKind::Failed, None),
+            401 | 403 => Some(format!("if the repository exists, log in with {login}")),
+            404 => Some("check the repository's name".to_owned()),
+            429 if has_credentials => Some(wait_hint("wait", retry_after)),
+            429 => Some(wait_hint(&format!("log in with {login}, which raises the limit, or wait"), retry_after)),
+            _ => None,
         };
         let result = if status == 429 { "limits the request rate:" } else { "returned" };
         Self { kind, message: format!("{peer} {result} status {status}{detail}"), hint }

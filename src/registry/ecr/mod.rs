@@ -32,7 +32,7 @@ impl EcrRegistry {
     /// Creates the clients; `endpoint` replaces the endpoint of the region.
     #[must_use]
     pub fn new(aws: &Aws, endpoint: Option<String>) -> Self {
-        Self { client: aws.ecr_client(endpoint), http: aws.http(), timeouts: aws.transfer_timeouts() }
+        Self { client: aws.ecr_client(endpoint), http: aws.http.clone(), timeouts: aws.transfer_timeouts }
     }
 
     /// Returns the API client.
