@@ -54,7 +54,7 @@ impl<'a> ImageOrigin<'a> {
 pub struct InspectContext<'a> {
     /// Reads layers, and caches them for other images.
     pub inspector: &'a Inspector,
-    /// How long the inspection may take, in addition to `seconds` in `PREFLIGHT_LIMITS`.
+    /// The time limit, unless `seconds` in `PREFLIGHT_LIMITS` is shorter.
     pub time_left: Duration,
 }
 
@@ -124,7 +124,7 @@ pub async fn check_image(
         .or_default(&settings.default_runtimes);
     match &image.content {
         ImageContent::Artifact(_) => return Ok(ignored(Some(&image), IgnoreReason::Artifact)),
-        // Only an attestation that is tagged is a fault.
+        // Only a tagged attestation is a fault.
         ImageContent::Attestation if origin.selector.tag().is_none() => {
             return Ok(ignored(Some(&image), IgnoreReason::Attestation));
         }
@@ -178,7 +178,7 @@ async fn inspect_programs(
         return Ok(Vec::new());
     }
     match inspector.inspect(registry, image, &candidates, deadline).await {
-        // An image that already fails by its declared platform is reported now: a retry may fail too.
+        // An image that already fails by its declared platform is reported now: a retry may not find out more.
         Err(error)
             if !matches!(error, RegistryError::RepositoryNotFound { .. })
                 && verdict::judge(intent, image, &[]).verdict == Verdict::Fails =>

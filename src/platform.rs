@@ -41,8 +41,7 @@ impl Platform {
     /// Normalizes the three parts of a descriptor or a config.
     #[must_use]
     pub fn new(os: &str, architecture: &str, variant: &str) -> Self {
-        let (mut os, mut architecture, mut variant) =
-            (normalize_part(os), normalize_part(architecture), normalize_part(variant));
+        let [mut os, mut architecture, mut variant] = [os, architecture, variant].map(normalize_part);
         if os == "macos" {
             "darwin".clone_into(&mut os);
         }
@@ -53,11 +52,11 @@ impl Platform {
             }
         }
         if architecture == "arm" {
-            variant = match variant.as_str() {
-                "" => "v7".to_owned(),
-                digit @ ("5" | "6" | "7" | "8") => format!("v{digit}"),
-                other => other.to_owned(),
-            };
+            match variant.as_str() {
+                "" => variant.push_str("v7"),
+                "5" | "6" | "7" | "8" => variant.insert(0, 'v'),
+                _ => {}
+            }
         }
         if DEFAULT_VARIANTS.contains(&(&architecture, &variant)) {
             variant.clear();

@@ -297,10 +297,8 @@ mod tests {
             (Runtime::EcsArm64, "linux", "arm", "v7"),
             (Runtime::EcsArm64, "linux", "arm64", "v9"),
         ] {
-            assert!(
-                matches!(check(runtime, os, architecture, variant), Compatibility::Unknown(_)),
-                "{runtime} {architecture}"
-            );
+            let found = check(runtime, os, architecture, variant);
+            assert!(matches!(found, Compatibility::Unknown(_)), "{runtime} {architecture}");
         }
     }
 }

@@ -101,10 +101,10 @@ impl Intent {
     pub fn candidates(&self) -> Vec<Runtime> {
         let mut candidates: Vec<Runtime> = self.declared.iter().map(|declared| declared.runtime).collect();
         if let Some(hint) = self.architecture_hint {
-            let on_hinted =
-                |runtime: &Runtime| Runtime::for_service(runtime.profile().service, hint.profile().architecture);
-            let hinted: Vec<Runtime> = candidates.iter().filter_map(on_hinted).chain([hint]).collect();
-            candidates.extend(hinted);
+            let architecture = hint.profile().architecture;
+            let services = self.declared.iter().map(|declared| declared.runtime.profile().service);
+            candidates.extend(services.filter_map(|service| Runtime::for_service(service, architecture)));
+            candidates.push(hint);
         }
         candidates
     }

@@ -51,7 +51,7 @@ pub enum HandlerError {
     Write(#[from] CallError),
     /// A repository with the same name in the function's region would be another repository.
     #[error(
-        "the image is in {image_region}, but this function reads repositories in {function_region}: deploy it there too"
+        "the image is in {image_region}, but this function reads {function_region}: deploy it in {image_region} too"
     )]
     WrongRegion { image_region: String, function_region: String },
     /// No message is sent either, so the verdict would be lost.
@@ -115,16 +115,14 @@ where
     }
 
     fn require_own_region(&self, repository: &Repository) -> Result<(), HandlerError> {
-        match &self.region {
-            Some(function_region) if function_region != repository.region() => Err(HandlerError::WrongRegion {
-                image_region: repository.region().to_owned(),
-                function_region: function_region.clone(),
-            }),
-            _ => Ok(()),
+        let (image_region, function_region) = (repository.region().to_owned(), self.region.clone());
+        match function_region.filter(|function_region| *function_region != image_region) {
+            Some(function_region) => Err(HandlerError::WrongRegion { image_region, function_region }),
+            None => Ok(()),
         }
     }
 
-    /// Checks the image, and checks it again if it is missing or incomplete, or has lost its tag.
+    /// Checks the image. If it is missing or incomplete, or has lost its tag, checks it again.
     async fn check(
         &self,
         registry: &impl Registry,

@@ -71,7 +71,8 @@ pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
     // For an image that was not read, the event has the digest.
     let digest = report.image.as_ref().map(|image| &image.digest);
     let digest = digest.or(arrival.and_then(|arrival| arrival.digest.as_ref()));
-    let directive = |dimensions: &[&str], metrics: Value| json!({"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics});
+    let directive =
+        |keys: &[&str], metrics: Value| json!({"Namespace": NAMESPACE, "Dimensions": [keys], "Metrics": metrics});
     let totals = json!([{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "BytesRead", "Unit": "Bytes"}]);
     let arrivals = json!([{"Name": "Arrivals", "Unit": "Count"}]);
     let mut directives = vec![directive(&["verdict"], arrivals), directive(&[], totals)];

@@ -65,9 +65,8 @@ impl ImageConfig {
         // Docker Engine ignores an entrypoint of one empty word; containerd runs it.
         let is_blank = container.entrypoint.values.first().is_some_and(String::is_empty);
         let is_invalid = container.entrypoint.is_invalid || container.cmd.is_invalid || container.volumes.is_invalid;
-        let steps = wire.history.items.iter();
-        let mut build_hints: Vec<_> =
-            steps.flat_map(|step| find_build_hints(&step.created_by.0, platform.architecture())).collect();
+        let steps = wire.history.items.iter().map(|entry| &entry.created_by.0);
+        let mut build_hints: Vec<_> = steps.flat_map(|step| find_build_hints(step, platform.architecture())).collect();
         build_hints.sort();
         build_hints.dedup();
         build_hints.truncate(MAX_BUILD_HINTS);
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_must_be_a_list_of_texts() {
+    fn commands_must_be_lists_of_strings() {
         for (config, is_invalid) in [
             (r#"{"Entrypoint":"/app"}"#, true),
             (r#"{"Cmd":["a",7]}"#, true),
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_documents_are_refused() {
+    fn invalid_documents_are_rejected() {
         for bad in ["", "[]", "7", "\"x\"", "{", "\u{1f}\u{8b}"] {
             assert!(ImageConfig::parse(bad.as_bytes()).is_err(), "{bad}");
         }

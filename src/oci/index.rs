@@ -46,11 +46,10 @@ async fn flatten(
         if nested.is_empty() {
             return Ok(Ok(descriptors));
         }
-        if nested.len() > MAX_CHILDREN_READ {
-            let count = nested.len();
-            return unreadable(format!(
-                "its index contains {count} indexes, more than the {MAX_CHILDREN_READ} that are read"
-            ));
+        let count = nested.len();
+        if count > MAX_CHILDREN_READ {
+            let reason = format!("its index contains {count} indexes, more than the {MAX_CHILDREN_READ} that are read");
+            return unreadable(reason);
         }
         let selectors: Vec<Selector> =
             nested.iter().map(|at| Selector::Digest(descriptors[*at].digest.clone())).collect();
@@ -151,7 +150,7 @@ async fn read_child(
     match ManifestDocument::parse(&manifest.media_type, &manifest.bytes) {
         Err(reason) => unavailable(reason),
         Ok(ManifestDocument::Index(_)) => {
-            unavailable("a child of its index is itself an index, which its descriptor does not state".to_owned())
+            unavailable("a child of its index is itself an index, but its descriptor does not say so".to_owned())
         }
         Ok(ManifestDocument::Artifact(_) | ManifestDocument::Attestation) => Ok(None),
         Ok(ManifestDocument::Image(manifest)) => {

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn other_documents_are_refused_with_a_short_message() {
+    fn invalid_documents_are_rejected_with_a_short_message() {
         let deep = format!("{{\"text\":{}", "[".repeat(100_000));
         let twice = format!(r#"{{"text":"a","text":"{}"}}"#, "A".repeat(100_000));
         for bad in ["", "[]", "7", "null", "\"x\"", "{", "{}x", r#"{"list":[1,2}"#, &deep, &twice] {

@@ -145,9 +145,8 @@ impl EcrRepository {
         let request = request.repository_name(self.repository.name()).filter(filter);
         let reply = request.max_results(PAGE_SIZE).set_next_token(token).send().await;
         let reply = reply.map_err(|error| to_registry_error(ACTION, self.repository.arn(), error))?;
-        let items = reply.image_details().iter().map(parse_image).collect::<Result<_, _>>();
-        let items =
-            items.map_err(|error: EcrResponseError| error.into_registry_error(ACTION, self.repository.arn()))?;
+        let items: Result<_, EcrResponseError> = reply.image_details().iter().map(parse_image).collect();
+        let items = items.map_err(|error| error.into_registry_error(ACTION, self.repository.arn()))?;
         Ok(EcrPage { items, next_token: non_empty(reply.next_token()) })
     }
 }

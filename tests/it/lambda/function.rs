@@ -155,7 +155,7 @@ fn push_in_another_region_is_an_error() {
     event["region"] = json!("eu-central-1");
     let (outcome, error) = invoke(&aws, &event.to_string());
     assert_eq!(outcome, "error");
-    expect!["the image is in eu-central-1, but this function reads repositories in us-west-2: deploy it there too"]
+    expect!["the image is in eu-central-1, but this function reads us-west-2: deploy it in eu-central-1 too"]
         .assert_eq(error["errorMessage"].as_str().unwrap());
     assert!(aws.calls().is_empty());
     drop(function.log());
@@ -291,11 +291,11 @@ fn function_with_invalid_settings_does_not_start() {
         bytes that are not UTF-8
             Error: "PREFLIGHT_VERDICT_TAGS is `al�ways`; allowed: never, failures or all"
         without AWS_REGION
-            Error: "AWS_REGION is not set; Lambda sets it for a function: set it yourself outside of Lambda"
+            Error: "AWS_REGION is not set: outside of Lambda, set it yourself"
         without AWS_ACCESS_KEY_ID
-            Error: "AWS_ACCESS_KEY_ID is not set; Lambda sets it for a function: set it yourself outside of Lambda"
+            Error: "AWS_ACCESS_KEY_ID is not set: outside of Lambda, set it yourself"
         without AWS_SECRET_ACCESS_KEY
-            Error: "AWS_SECRET_ACCESS_KEY is not set; Lambda sets it for a function: set it yourself outside of Lambda"
+            Error: "AWS_SECRET_ACCESS_KEY is not set: outside of Lambda, set it yourself"
     "#]]
     .assert_eq(cases.as_str());
 }
