@@ -100,7 +100,7 @@ def page(tables):
     cores = len(os.sched_getaffinity(0))
     return f"""# Benchmarks
 
-![bar chart of the figures below](benchmarks.svg)
+![bar chart of the figures on this page](benchmarks.svg)
 
 Written by `make bench ARGS="--write"` on {cores} cores of a shared {platform.machine()} machine. The candidates of a
 table run alternately: the ratios are the same on other machines, the times are not. Instructions are counted with
@@ -128,7 +128,8 @@ Most of the time is the start of a process; `skopeo` is started twice.
 ## Program of an image
 
 Compared with other ways to read the same layers. "Bare inflate" decompresses them on the same number of cores and
-discards the output.
+discards the output. The last three columns compare `ecr-preflight` with it, and `tar t` and umoci with
+`ecr-preflight`.
 
 {inspected}
 

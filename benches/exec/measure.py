@@ -234,7 +234,7 @@ def main():
     images = arguments.work.resolve() / "images"
     cores = len(os.sched_getaffinity(0))
     print(f"| image | stored MB | ecr-preflight s | reads | peak MiB | bare inflate s ({cores} cores) | gzip -dc \\| tar t s "
-          "| umoci unpack s | to inflate | tar t to it | umoci to it |")
+          "| umoci unpack s | ratio to inflate | ratio of tar t | ratio of umoci |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     wrong, figures = [], {}
     for tag, outcome in (("a", "starts"), ("b", "starts"), ("c", "fails")):

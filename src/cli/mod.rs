@@ -10,6 +10,8 @@ mod suggest;
 mod image_source;
 mod terminal;
 mod output_file;
+mod stored_report;
+mod report_counts;
 mod preview;
 mod check;
 mod replay;

@@ -1,29 +1,25 @@
-//! A file that a person names for something to be written to: found behind its links, compared with others, filled whole or
+//! Files that the command line names for output: compared with each other, checked in advance, and written completely or
 //! not at all.
-//!
-//! Does not know what is written.
 
-use std::collections::hash_map::RandomState;
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::hash::{BuildHasher, Hasher};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::CliError;
+use super::error::CliError;
 
-/// As many links as Linux follows in one name (`path_resolution(7)`).
+/// How many symbolic links Linux follows in one path (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 
-/// Refuses one regular file in two places of a command: what is written last would destroy what stands there.
+/// Refuses the same regular file for two purposes, because one would overwrite the other.
 ///
 /// # Errors
-/// Where two of them are the same file, by their names or by what they name.
-pub(super) fn ensure_distinct(named: &[(&'static str, Option<&Path>)]) -> Result<(), CliError> {
-    let named: Vec<(&'static str, &Path)> =
-        named.iter().filter_map(|(place, path)| path.map(|path| (*place, path))).collect();
-    for (at, (one, path)) in named.iter().enumerate() {
-        if let Some((other, _)) = named[at + 1..].iter().find(|(_, other)| is_same_file(path, other)) {
+/// Two of the paths name the same file.
+pub(super) fn ensure_distinct(paths: &[(&'static str, Option<&Path>)]) -> Result<(), CliError> {
+    let paths: Vec<(&'static str, &Path)> =
+        paths.iter().filter_map(|(purpose, path)| path.map(|path| (*purpose, path))).collect();
+    for (index, (one, path)) in paths.iter().enumerate() {
+        if let Some((other, _)) = paths[index + 1..].iter().find(|(_, other)| is_same_file(path, other)) {
             return Err(CliError::SameFile { path: path.display().to_string(), one, other });
         }
     }
@@ -32,20 +28,19 @@ pub(super) fn ensure_distinct(named: &[(&'static str, Option<&Path>)]) -> Result
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {
-        // `/dev/null` may take both.
+        // Devices, `/dev/null` for example, can take both.
         (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),
         _ => matches!((resolve_links(one), resolve_links(other)), (Ok(one), Ok(other)) if one == other),
     }
 }
 
-/// Says at the beginning that a file could not be written at the end. What it holds stays as it is, and nothing is left
-/// where nothing was.
+/// Checks in advance that a file can be written. It does not change, and is not left behind if it did not exist.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// It cannot be written.
 pub(super) fn check_writable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
-        // Whoever reads a pipe would take one that is opened and closed for an empty answer.
+        // The reader of a pipe would take one that is opened and closed for an empty output.
         Ok(found) if !found.is_file() && !found.is_dir() => Ok(()),
         Ok(_) => OpenOptions::new().append(true).open(path).map(drop),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -57,65 +52,54 @@ pub(super) fn check_writable(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Fills a file, which is there whole or not at all: beside it first, under a name that nobody else has. What is no regular
-/// file is written straight through to. Links stay, and so do the permissions of what was there.
+/// Writes a file completely or not at all: to a temporary file in the same directory, which replaces it. Devices and pipes
+/// are written directly. Symbolic links and the permissions of an existing file are kept.
 ///
 /// # Errors
-/// Where it cannot be written, and what `fill` fails with.
+/// The file cannot be written, or `fill` fails.
 pub(super) fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let unwritten = |source| CliError::FileWrite { path: path.display().to_string(), source };
-    let filled = |file: File| {
+    let unwritable = |source| CliError::FileWrite { path: path.display().to_string(), source };
+    let fill = |file: &File| {
         let mut out = BufWriter::new(file);
-        let filled = fill(&mut out).and_then(|()| out.flush().map_err(unwritten));
+        let filled = fill(&mut out).and_then(|()| out.flush().map_err(unwritable));
         filled.map_err(|error| match error {
-            CliError::Output(source) => unwritten(source),
+            CliError::Output(source) => unwritable(source),
             error => error,
         })
     };
-    let there = fs::metadata(path).ok();
-    if there.as_ref().is_some_and(|there| !there.is_file()) {
-        return filled(OpenOptions::new().write(true).open(path).map_err(unwritten)?);
+    let existing = fs::metadata(path).ok();
+    if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
+        return fill(&OpenOptions::new().write(true).open(path).map_err(unwritable)?);
     }
-    let path = resolve_links(path).map_err(unwritten)?;
-    let beside = temporary_path(&path);
-    let opened = match OpenOptions::new().write(true).create_new(true).open(&beside) {
-        // A directory that takes no new file may hold one that can be written.
-        Err(error) if error.kind() == ErrorKind::PermissionDenied && there.is_some() => {
-            return filled(OpenOptions::new().write(true).truncate(true).open(path).map_err(unwritten)?);
+    let path = resolve_links(path).map_err(unwritable)?;
+    let mut builder = tempfile::Builder::new();
+    // The permissions of a new file, from which the umask is subtracted.
+    builder.prefix(".ecr-preflight-").permissions(Permissions::from_mode(0o666));
+    let temporary = match builder.tempfile_in(path.parent().unwrap_or(Path::new("/"))) {
+        // A file in a directory without write permission may be writable.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && existing.is_some() => {
+            return fill(&OpenOptions::new().write(true).truncate(true).open(path).map_err(unwritable)?);
         }
-        made => made.map_err(unwritten)?,
+        created => created.map_err(unwritable)?,
     };
-    let written = copy_permissions(&opened, there.as_ref())
-        .map_err(unwritten)
-        .and_then(|()| filled(opened))
-        .and_then(|()| fs::rename(&beside, &path).map_err(unwritten));
-    if written.is_err() {
-        // The error is what there is to say; a rest that stays is only untidy.
-        let _ = fs::remove_file(&beside);
+    if let Some(existing) = existing {
+        temporary.as_file().set_permissions(existing.permissions()).map_err(unwritable)?;
     }
-    written
+    fill(temporary.as_file())?;
+    temporary.persist(path).map_err(|error| unwritable(error.error))?;
+    Ok(())
 }
 
-fn copy_permissions(file: &File, there: Option<&Metadata>) -> io::Result<()> {
-    there.map_or(Ok(()), |there| file.set_permissions(there.permissions()))
-}
-
-fn temporary_path(path: &Path) -> PathBuf {
-    // Each hasher has keys of its own, which nobody can guess.
-    let suffix = RandomState::new().build_hasher().finish();
-    path.with_file_name(format!(".ecr-preflight-{suffix:016x}.partial"))
-}
-
-/// Where a name leads behind all links, even where nothing is there yet.
+/// Resolves all symbolic links of a path, even if there is no file yet.
 fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::canonicalize(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            found => return found,
+            resolved => return resolved,
         }
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let Ok(link) = fs::read_link(&path) else {
@@ -124,7 +108,7 @@ fn resolve_links(path: &Path) -> io::Result<PathBuf> {
         };
         path = directory.join(link);
     }
-    Err(io::Error::other("too many links"))
+    Err(io::Error::other("too many symbolic links"))
 }
 
 #[cfg(test)]
@@ -138,15 +122,15 @@ mod tests {
     }
 
     #[test]
-    fn links_stay_and_what_they_name_is_filled() {
+    fn symbolic_links_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        fs::write(path("there"), "before").unwrap();
-        symlink("there", path("link")).unwrap();
+        fs::write(path("existing"), "before").unwrap();
+        symlink("existing", path("link")).unwrap();
         symlink("not-yet", path("dangling")).unwrap();
-        for (name, target) in [("link", "there"), ("dangling", "not-yet"), ("plain", "plain")] {
+        for (name, target) in [("link", "existing"), ("dangling", "not-yet"), ("plain", "plain")] {
             check_writable(&path(name)).unwrap();
-            assert!(name == "link" || !path(target).exists(), "a check leaves nothing: {name}");
+            assert!(name == "link" || !path(target).exists(), "the check leaves no file: {name}");
             fill(&path(name), "after");
             assert_eq!(fs::read_to_string(path(target)).unwrap(), "after");
         }
@@ -155,9 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_leaves_what_was_there() {
+    fn failed_write_keeps_the_file() {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("there");
+        let file = directory.path().join("existing");
         fs::write(&file, "before").unwrap();
         let failed = write_atomically(&file, |out| {
             out.write_all(b"half")?;
@@ -169,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_is_known_by_any_of_its_names() {
+    fn same_file_is_recognized_by_any_name() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("a"), "").unwrap();

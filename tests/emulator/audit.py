@@ -109,7 +109,7 @@ def run(tool, address, work, repositories, images):
     wrong = {seed.name(number) for number in range(repositories) if seed.is_wrong(number)}
     fails = {line["arrival"]["repository"] for line in reports if line["verdict"] == "fails"}
     equal("the repositories whose images fail", fails, wrong)
-    holds("the summary", printed, f"{total} images of {repositories} repositories: {len(wrong) * images} fail")
+    holds("the summary", printed, f"{total} images in {repositories} repositories: fails {len(wrong) * images}")
     holds("the page", results.with_suffix(".html").read_text()[:100], "<!doctype html>")
     requests = int(re.search(r", (\d+) requests", printed)[1])
     answered = total - kept

@@ -46,12 +46,18 @@ class Stage:
         self.render_seconds = time.monotonic() - began
         return file
 
-    def open(self, file, address="", width=1280, height=900, dark=False):
+    def open(self, file, address="", width=1280, height=900, dark=False, scripts=True):
         self.browser.size(width, height, dark, mobile=width < 700)
         # A URL with another fragment would not reload the page.
         self.browser.open("about:blank")
         self.browser.log("browser"), self.browser.log("performance")
         self.browser.open(file.as_uri() + address)
+        if scripts:
+            self.wait()
+
+    def wait(self):
+        """Until the rows are decompressed."""
+        wait_until("the list", lambda: self.browser.run("return performance.getEntriesByName('update').length > 0"))
 
     def rows(self):
         return self.browser.run(ROWS)
@@ -211,6 +217,7 @@ def a_link_restores_filters_and_order(stage):
     before = stage.rows()
     for again in (lambda: stage.browser.call("POST", "/refresh", {}), lambda: stage.open(stage.sample, address)):
         again()
+        stage.wait()
         equal("the rows", stage.rows(), before)
         pressed = stage.browser.run("return [...document.querySelectorAll('[aria-pressed=true]')].map((button) => button.dataset.verdict ?? button.dataset.fault)")
         equal("what is pressed", pressed, ["fails", "wrong-architecture"])
@@ -369,8 +376,8 @@ def the_headline_without_faults(stage):
     fine = [report for report in stage.reports if report["verdict"] == "runs"]
     for name_, reports, title in [
         ("all-well", fine, "Every image starts where it is meant to run"),
-        ("nothing", [], "There was no image to look at"),
-        ("undeclared", [report for report in stage.reports if report["verdict"] == "undeclared"], "Where the image may run is not declared"),
+        ("nothing", [], "There was no image to check"),
+        ("undeclared", [report for report in stage.reports if report["verdict"] == "undeclared"], "The image has no declared runtime"),
     ]:
         file = stage.page(name_, reports)
         stage.open(file)
@@ -383,10 +390,10 @@ def the_headline_without_faults(stage):
 def without_scripts_and_printed(stage):
     stage.browser.cdp("Emulation.setScriptExecutionDisabled", value=True)
     try:
-        stage.open(stage.sample)
+        stage.open(stage.sample, scripts=False)
         stage.picture("without-scripts", whole=True)
         text = " ".join(node["name"]["value"] for node in stage.browser.cdp("Accessibility.getFullAXTree")["nodes"] if node.get("name", {}).get("value"))
-        for part in (f"of {len(stage.reports)} images will not start", "scripts do not run here", "wrong-architecture", "us-west-2"):
+        for part in (f"of {len(stage.reports)} images will not start", "scripts are disabled here", "wrong-architecture", "us-west-2"):
             equal(f"the page shows `{part}`", part in text, True)
     finally:
         stage.browser.cdp("Emulation.setScriptExecutionDisabled", value=False)

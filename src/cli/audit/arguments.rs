@@ -1,105 +1,104 @@
-//! What `audit` can be told.
-//!
-//! Does not do it.
+//! The command line of `audit`.
 
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
+use crate::cli::context::{InspectArguments, parse_runtime};
 use crate::runtime::Runtime;
 
-/// Check the images that a registry of Amazon ECR already holds.
+/// Check the images that a registry of Amazon ECR already contains.
 ///
-/// Without --runtime, what an image's tags, its repository's resource tag or its label declare counts. Tags of one image that
-/// declare nothing share one answer.
+/// Without --runtime, each image is checked for the runtimes that its tags, its repository's resource tag or its label
+/// declare. Tags of one image that declare nothing share one result.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(in crate::cli) struct AuditArguments {
-    /// Only repositories whose names begin so.
+    /// Only repositories whose names begin with this prefix.
     #[arg(long)]
     pub(super) prefix: Option<String>,
-    /// Only this repository; may be given several times.
+    /// Only this repository; can be repeated.
     #[arg(long = "repository", value_name = "NAME", conflicts_with = "prefix")]
     pub(super) repositories: Vec<String>,
-    /// Only repositories with this resource tag; given several times, all of them must be there.
+    /// Only repositories with this resource tag; if repeated, with all of them.
     #[arg(long = "where", value_name = "KEY=VALUE", value_parser = parse_key_value)]
     pub(super) resource_tags: Vec<(String, String)>,
-    /// So many images of each repository, those that were pushed last.
+    /// Only the N images of each repository that were pushed last.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_NEWEST, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub(super) newest: usize,
     /// Every tagged image.
     #[arg(long, conflicts_with = "newest")]
     pub(super) all: bool,
-    /// The region of the registry; without it, that of the environment or the profile.
+    /// The region of the registry; by default that of the environment or the profile.
     #[arg(long)]
     pub(super) region: Option<String>,
-    /// Where all of them are meant to run, whatever they declare; may be given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = crate::cli::context::parse_runtime)]
+    /// The runtime of all images, whatever they declare; can be repeated.
+    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = parse_runtime)]
     pub(super) runtimes: Vec<Runtime>,
     #[command(flatten)]
-    pub(super) inspect: crate::cli::context::InspectArguments,
-    /// Keep the results in this file, one report a line; what it holds already is not asked about again.
+    pub(super) inspect: InspectArguments,
+    /// Keep the results in this file, one report a line. Images that it already contains are not checked again.
     #[arg(long, value_name = "FILE")]
     pub(super) results: Option<PathBuf>,
-    /// Begin the file of results anew.
+    /// Overwrite the results file.
     #[arg(long, requires = "results")]
     pub(super) fresh: bool,
-    /// Write a sheet of all results, a row for each image and runtime.
+    /// Write all results as CSV, a row for each image and runtime.
     #[arg(long, value_name = "FILE")]
     pub(super) csv: Option<PathBuf>,
-    /// Write a page of all results, for a browser.
+    /// Write all results as an HTML page.
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
-    /// What to print.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = AuditFormat::Table)]
     pub(super) format: AuditFormat,
-    /// Show in the table what is sound, too.
+    /// Show images without problems in the table, too.
     #[arg(long)]
     pub(super) all_rows: bool,
-    /// How many images to ask about at once; fewer while the service throttles.
+    /// How many images to check at once; fewer while AWS throttles.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) concurrency: u16,
-    /// Have the deployed function ask: this tool only lists the images, hands them to it as events, and reads its answers
-    /// from its log. The function's settings count then.
+    /// Let the deployed function check the images: this tool only lists them, sends them to the function as events, and
+    /// reads the reports from its log. The function's settings apply.
     #[arg(long, conflicts_with_all = ["runtimes", "no_exec", "concurrency"])]
     pub(super) via_lambda: bool,
-    /// The function's stack, for --via-lambda; its log is /aws/lambda/STACK.
+    /// The function's stack, for --via-lambda. Its log group is /aws/lambda/STACK.
     #[arg(long, value_name = "STACK", default_value = "ecr-preflight", requires = "via_lambda")]
     pub(super) stack: String,
-    /// How many events a second at most, for --via-lambda; fewer where the bus refuses them.
+    /// The highest number of events a second, for --via-lambda; fewer while the event bus refuses them.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_EVENTS_PER_SECOND, requires = "via_lambda", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) rate: u32,
-    /// Do not wait for the answers, for --via-lambda: they are in the function's log.
+    /// Do not wait for the reports, for --via-lambda: they stay in the function's log.
     #[arg(long, requires = "via_lambda", conflicts_with_all = ["results", "csv", "html", "notify"])]
     pub(super) no_follow: bool,
-    /// How many seconds to wait where no further answer comes, for --via-lambda.
+    /// How many seconds to wait for the next report, for --via-lambda.
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_TIMEOUT_SECONDS, requires = "via_lambda")]
     pub(super) timeout: u64,
-    /// Tell the topic of the setting `PREFLIGHT_TOPIC_ARN` what was found, in one message; nothing where there is nothing.
+    /// Send one message about failing and unknown images to the topic of the setting `PREFLIGHT_TOPIC_ARN`, if there are any.
     #[arg(long)]
     pub(super) notify: bool,
 }
 
-/// What runs is most often among the last images; older ones are there for going back.
+/// The images in use are usually among the last ones; older ones are kept to roll back.
 const DEFAULT_NEWEST: usize = 10;
 
-/// With calls of some 20 milliseconds, 16 make at most 800 a second: less than the half of what `BatchGetImage` (2000 a
-/// second) and `GetDownloadUrlForLayer` (3000) allow an account by default, so that deployments beside it still pull.
+/// Calls take some 20 milliseconds, so 16 make at most 800 a second: less than half of what an account allows for
+/// `BatchGetImage` (2000 a second) and `GetDownloadUrlForLayer` (3000) by default, so that deployments can still pull.
 const DEFAULT_CONCURRENCY: u16 = 16;
 
-/// Each event makes some five calls of the function's to Amazon ECR, two of them `BatchGetImage`: a twentieth of what that
-/// allows. Lambda needs as many invocations at once as a second has events, times the seconds that one takes.
+/// For each event the function makes some five calls to Amazon ECR, two of them `BatchGetImage`: a twentieth of what an
+/// account allows. Lambda needs as many concurrent executions as events a second times the duration of one in seconds.
 const DEFAULT_EVENTS_PER_SECOND: u32 = 50;
 
-/// As long as the function may take for one image.
+/// The function's own timeout for one image.
 const DEFAULT_TIMEOUT_SECONDS: u64 = 300;
 
-/// What is printed.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum AuditFormat {
-    /// For people: what fails or cannot be told, and a summary.
+    /// For people: failing and unknown images, and a summary.
     Table,
     /// For programs: every report, one a line.
     Jsonl,
@@ -114,10 +113,11 @@ Examples:
   ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
   ecr-preflight audit --all --via-lambda --results all.jsonl --html all.html
 
-A file of results is written as answers come. Interrupted or killed, the same command goes on with
-what is missing, and asks again about what could not be read.
+Results are written to the results file as they arrive. After an interruption, the same command
+resumes with the images that are missing or could not be read.
 
-Exit code: 0 nothing fails; 1 something fails; 2 nothing fails, but something could not be told or read; 64 the command line or a setting is wrong; 130 interrupted";
+Exit code: 0 no image fails; 1 an image fails; 2 no image fails, but one is unknown or could not
+be read; 64 the command line or a setting is wrong; 130 interrupted";
 
 fn parse_key_value(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());

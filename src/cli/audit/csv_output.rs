@@ -1,81 +1,80 @@
 //! The results as CSV, a row for each image and runtime.
-//!
-//! Does not let a spreadsheet take text for a formula.
 
 use std::io::{self, Write};
 
-use super::row::{StoredReport, StoredRuntime};
+use crate::cli::stored_report::{StoredFault, StoredReport, StoredRuntime};
 
 const COLUMNS: [&str; 17] = [
     "image_verdict", "account", "region", "repository", "tag", "also_tagged", "digest", "pushed_at", "platforms",
     "runtime", "verdict", "faults", "evidence", "symptom", "remedy", "unknown", "ignored",
 ];
 
-/// A sheet under construction.
+/// Writes CSV. No cell is a formula to a spreadsheet.
 pub(super) struct CsvOutput<W: Write>(csv::Writer<W>);
 
 impl<W: Write> CsvOutput<W> {
-    /// With the names of its columns.
+    /// Writes the names of the columns.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// The output cannot be written.
     pub(super) fn with_header(out: W) -> io::Result<Self> {
         let mut writer = csv::Writer::from_writer(out);
         writer.write_record(COLUMNS)?;
         Ok(Self(writer))
     }
 
-    /// Adds an image.
+    /// Writes the rows of an image.
     ///
     /// # Errors
-    /// Likewise.
-    pub(super) fn write_image(&mut self, row: &StoredReport) -> io::Result<()> {
-        if row.runtimes.is_empty() {
-            return self.write_record(row, None);
+    /// The output cannot be written.
+    pub(super) fn write_image(&mut self, report: &StoredReport) -> io::Result<()> {
+        if report.runtimes.is_empty() {
+            return self.write_record(report, None);
         }
-        row.runtimes.iter().try_for_each(|answer| self.write_record(row, Some(answer)))
+        report.runtimes.iter().try_for_each(|runtime| self.write_record(report, Some(runtime)))
     }
 
-    /// Writes out what waits.
+    /// Writes what is buffered.
     ///
     /// # Errors
-    /// Likewise.
+    /// The output cannot be written.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.0.flush()
     }
 
-    fn write_record(&mut self, row: &StoredReport, answer: Option<&StoredRuntime>) -> io::Result<()> {
-        let faults = || answer.iter().flat_map(|answer| &answer.faults);
-        let of_faults = |text: fn(&super::row::StoredFault) -> Vec<&str>| {
-            let mut texts: Vec<&str> = faults().flat_map(text).collect();
+    fn write_record(&mut self, report: &StoredReport, runtime: Option<&StoredRuntime>) -> io::Result<()> {
+        let join_faults = |texts: fn(&StoredFault) -> Vec<&str>, separator| {
+            let faults = runtime.iter().flat_map(|runtime| &runtime.faults);
+            let mut texts: Vec<&str> = faults.flat_map(texts).collect();
             texts.dedup();
-            texts.join("; ")
+            texts.join(separator)
         };
+        let [account, region, repository, digest, tag] = report.identity().map(str::to_owned);
         let cells = [
-            row.verdict.as_str().to_owned(),
-            row.account.clone(),
-            row.region.clone(),
-            row.repository.clone(),
-            row.tag.clone(),
-            row.also_tagged.join(" "),
-            row.digest.clone(),
-            row.pushed_at.clone().unwrap_or_default(),
-            row.platforms.join(" "),
-            answer.map(|answer| answer.runtime.clone()).unwrap_or_default(),
-            answer.map(|answer| answer.verdict.as_str().to_owned()).unwrap_or_default(),
-            of_faults(|fault| vec![&fault.code]).replace("; ", " "),
-            of_faults(|fault| vec![&fault.evidence]),
-            of_faults(|fault| fault.symptom.as_deref().into_iter().collect()),
-            of_faults(|fault| fault.remedy.iter().map(String::as_str).collect()),
-            answer.map(|answer| answer.unknown.join("; ")).unwrap_or_default(),
-            row.ignored.clone().unwrap_or_default(),
+            report.verdict().as_str().to_owned(),
+            account,
+            region,
+            repository,
+            tag,
+            report.arrival.also_tagged.join(" "),
+            digest,
+            report.arrival.pushed_at.clone(),
+            report.image.platforms.join(" "),
+            runtime.map(|runtime| runtime.runtime.clone()).unwrap_or_default(),
+            runtime.map(|runtime| runtime.verdict().as_str().to_owned()).unwrap_or_default(),
+            join_faults(|fault| vec![&fault.code], " "),
+            join_faults(|fault| vec![&fault.evidence], "; "),
+            join_faults(|fault| fault.symptom.as_deref().into_iter().collect(), "; "),
+            join_faults(|fault| fault.remedy.iter().map(String::as_str).collect(), "; "),
+            runtime.map(|runtime| runtime.unknown.join("; ")).unwrap_or_default(),
+            report.ignored.clone().unwrap_or_default(),
         ];
         self.0.write_record(cells.map(escape_formula))?;
         Ok(())
     }
 }
 
-/// A text that a spreadsheet would reckon with, behind an apostrophe, which it takes for "this is text".
+/// Puts an apostrophe before a text that a spreadsheet would evaluate as a formula; spreadsheets take the rest as text.
 fn escape_formula(text: String) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text }
 }
@@ -85,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_spreadsheet_would_reckon_with_is_text() {
+    fn formulas_become_text() {
         for (text, shown) in [
             ("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"),
             ("+1", "'+1"),

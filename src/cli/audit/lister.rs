@@ -1,8 +1,5 @@
-//! The images to be asked about: listed from the registry, and handed on one by one while the listing goes on.
-//!
-//! Does not ask about them; whoever takes them does. What is handed on is an arrival, as an event would be.
+//! Lists the images of a registry, and hands them on one by one while the listing continues.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -10,81 +7,27 @@ use aws_smithy_types::date_time::Format;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc::Sender;
 
-use super::tag_groups::group_tags;
-use super::throttle::AdaptiveLimiter;
-use super::throttled_registry::ResourceTags;
+use super::scope::{AuditScope, ListingCounts, increment};
+use super::throttle::{AdaptiveLimiter, ResourceTags};
 use crate::event::{self, Arrival, ArrivalKind};
-use crate::name::{Repository, Selector};
+use crate::intent::Intent;
+use crate::name::{Repository, Selector, Tag};
 use crate::registry::RegistryError;
 use crate::registry::ecr::listing::EcrImage;
 use crate::registry::ecr::{EcrRegistry, EcrRepository, listing};
 
-/// How many repositories are listed beside each other: one call lists a thousand images, and each image takes several.
+/// How many repositories are listed at once: one call lists a thousand images, and each image takes several calls.
 const MAX_CONCURRENT_LISTINGS: usize = 2;
 
-/// How many images wait at most to be asked about. So far does the listing run ahead, so that the time left can be told,
-/// and so much memory does it take: some 500 bytes each.
+/// How many listed images wait to be checked, some 500 bytes each. The listing runs ahead this far, so that the remaining
+/// time can be estimated.
 pub(super) const QUEUE_CAPACITY: usize = 4096;
 
-/// How many names are kept for a hint: what is near is mostly among them.
-const MAX_KEPT_NAMES: usize = 3000;
-
-/// Which images are asked about.
-#[derive(Debug, Clone, Default)]
-pub(super) struct AuditScope {
-    /// The client's.
-    pub(super) region: String,
-    /// What the names of repositories begin with.
-    pub(super) prefix: String,
-    /// The only repositories, where there are any.
-    pub(super) repositories: Vec<String>,
-    /// Resource tags that a repository must have.
-    pub(super) resource_tags: Vec<(String, String)>,
-    /// How many images of each repository, those that were pushed last; all of them without a number.
-    pub(super) newest: Option<usize>,
-    /// Whether tags declare nothing, so that all tags of an image share one answer.
-    pub(super) ignores_tag_declarations: bool,
-}
-
-/// What was counted while listing.
-#[derive(Debug, Default)]
-pub(super) struct ListingCounts {
-    /// Repositories that are known of.
-    pub(super) repositories_found: Cell<u64>,
-    /// Those whose images are listed.
-    pub(super) repositories_listed: Cell<u64>,
-    /// Arrivals that were handed on.
-    pub(super) images_found: Cell<u64>,
-    /// Charts, signatures and what else is known by its type to be no image.
-    pub(super) artifacts: Cell<u64>,
-    /// Images in the archive.
-    pub(super) archived: Cell<u64>,
-    /// Repositories in scope, those included whose images could not be listed.
-    pub(super) repositories_in_scope: Cell<u64>,
-    /// Names that were listed, in scope or not: what a mistyped one is compared with.
-    pub(super) repository_names: RefCell<Vec<String>>,
-    /// Whether all is listed.
-    pub(super) is_complete: Cell<bool>,
-}
-
-impl ListingCounts {
-    fn record_names(&self, repositories: &[Repository]) {
-        let mut names = self.repository_names.borrow_mut();
-        let room = MAX_KEPT_NAMES.saturating_sub(names.len());
-        names.extend(repositories.iter().take(room).map(|repository| repository.name().to_owned()));
-    }
-}
-
-/// One more.
-pub(super) fn increment(counter: &Cell<u64>) {
-    counter.set(counter.get() + 1);
-}
-
-/// One image and one declaration of its.
+/// One image and one tag of it, to be checked.
 #[derive(Debug)]
 pub(super) struct AuditTarget {
     pub(super) arrival: Arrival,
-    /// Those of its repository.
+    /// The resource tags of its repository.
     pub(super) tags: Rc<ResourceTags>,
 }
 
@@ -95,6 +38,9 @@ pub(super) struct RepositoryListingFailure {
     pub(super) error: RegistryError,
 }
 
+/// What the lister hands on.
+pub(super) type ListedTarget = Result<AuditTarget, RepositoryListingFailure>;
+
 /// Lists a registry.
 pub(super) struct ImageLister<'a> {
     pub(super) ecr: &'a EcrRegistry,
@@ -104,115 +50,104 @@ pub(super) struct ImageLister<'a> {
 }
 
 impl ImageLister<'_> {
-    /// Lists all, as fast as what is listed is taken.
+    /// Lists all images in scope, as fast as the receiver takes them. A repository whose images cannot be listed is handed
+    /// on as a failure.
     ///
     /// # Errors
-    /// Where the repositories cannot be listed. One whose images cannot be is handed on as such.
-    pub(super) async fn list_all(
-        self,
-        to: Sender<Result<AuditTarget, RepositoryListingFailure>>,
-    ) -> Result<(), RegistryError> {
+    /// The repositories cannot be listed.
+    pub(super) async fn list_all(self, to: Sender<ListedTarget>) -> Result<(), RegistryError> {
         let (client, region) = (self.ecr.client(), &self.scope.region);
         let mut named = Vec::new();
-        // One that is named twice is still one.
+        // A repository that is named twice is listed once.
         for name in self.scope.repositories.iter().collect::<BTreeSet<_>>() {
             named.push(self.limiter.call(async || listing::find_repository(client, region, name).await).await?);
         }
         self.list_repositories(named, &to).await;
-        let mut from = None;
+        let mut token = None;
         while self.scope.repositories.is_empty() {
             let page = self
                 .limiter
-                .call(async || listing::fetch_repository_page(client, None, region, from.clone()).await)
+                .call(async || listing::fetch_repository_page(client, None, region, token.clone()).await)
                 .await?;
             self.list_repositories(page.items, &to).await;
-            // One that leads to itself would never end.
-            if page.next_token.is_none() || page.next_token == from {
+            // A token that leads to itself would never end.
+            if page.next_token.is_none() || page.next_token == token {
                 break;
             }
-            from = page.next_token;
+            token = page.next_token;
         }
         self.counts.is_complete.set(true);
         Ok(())
     }
 
-    async fn list_repositories(
-        &self,
-        repositories: Vec<Repository>,
-        to: &Sender<Result<AuditTarget, RepositoryListingFailure>>,
-    ) {
+    async fn list_repositories(&self, repositories: Vec<Repository>, to: &Sender<ListedTarget>) {
         self.counts.record_names(&repositories);
-        let is_meant = |repository: &Repository| repository.name().starts_with(&self.scope.prefix);
-        let meant: Vec<Repository> = repositories.into_iter().filter(is_meant).collect();
-        self.counts.repositories_found.set(self.counts.repositories_found.get() + meant.len() as u64);
+        let has_prefix = |repository: &Repository| repository.name().starts_with(&self.scope.prefix);
+        let found: Vec<Repository> = repositories.into_iter().filter(has_prefix).collect();
+        self.counts.repositories_found.set(self.counts.repositories_found.get() + found.len() as u64);
         let list = async |repository: Repository| {
             let listed = self.list_images(&repository, to).await;
             if !matches!(listed, Ok(false)) {
                 increment(&self.counts.repositories_in_scope);
             }
             if let Err(error) = listed {
-                // Where nobody takes any more, nobody wants to know either.
+                // A receiver that is gone needs no failures either.
                 let _ = to.send(Err(RepositoryListingFailure { repository, error })).await;
             }
             increment(&self.counts.repositories_listed);
         };
-        stream::iter(meant).for_each_concurrent(MAX_CONCURRENT_LISTINGS, list).await;
+        stream::iter(found).for_each_concurrent(MAX_CONCURRENT_LISTINGS, list).await;
     }
 
-    /// Gives back whether the repository is in scope.
-    async fn list_images(
-        &self,
-        repository: &Repository,
-        to: &Sender<Result<AuditTarget, RepositoryListingFailure>>,
-    ) -> Result<bool, RegistryError> {
-        let (open, tags) = (self.ecr.repository(repository), Rc::new(ResourceTags::default()));
-        if !self.matches_resource_tags(&open, &tags).await? {
+    /// Lists the images of a repository; returns whether it is in scope.
+    async fn list_images(&self, repository: &Repository, to: &Sender<ListedTarget>) -> Result<bool, RegistryError> {
+        let (ecr, tags) = (self.ecr.repository(repository), Rc::new(ResourceTags::default()));
+        if !self.matches_resource_tags(&ecr, &tags).await? {
             return Ok(false);
         }
-        let (mut page, mut newest) = (None, Vec::new());
+        let (mut token, mut newest) = (None, Vec::new());
         loop {
-            let read = self.limiter.call(async || open.fetch_image_page(page.clone()).await).await?;
-            newest.extend(read.items.into_iter().filter_map(|held| self.select_image(held)));
+            let page = self.limiter.call(async || ecr.fetch_image_page(token.clone()).await).await?;
+            newest.extend(page.items.into_iter().filter_map(|image| self.select_image(image)));
             newest.sort_by(|one: &EcrImage, other| (other.pushed_at, &one.digest).cmp(&(one.pushed_at, &other.digest)));
-            let is_last = read.next_token.is_none() || read.next_token == page;
             match self.scope.newest {
-                Some(most) => newest.truncate(most),
+                Some(count) => newest.truncate(count),
                 None => self.send_targets(repository, std::mem::take(&mut newest), &tags, to).await,
             }
-            if is_last {
+            if page.next_token.is_none() || page.next_token == token {
                 break;
             }
-            page = read.next_token;
+            token = page.next_token;
         }
         self.send_targets(repository, newest, &tags, to).await;
         Ok(true)
     }
 
-    async fn matches_resource_tags(&self, open: &EcrRepository, tags: &ResourceTags) -> Result<bool, RegistryError> {
+    async fn matches_resource_tags(&self, ecr: &EcrRepository, tags: &ResourceTags) -> Result<bool, RegistryError> {
         for (key, value) in &self.scope.resource_tags {
-            if tags.value(open, self.limiter, key).await? != Some(value) {
+            if tags.value(ecr, self.limiter, key).await? != Some(value) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// The image with those of its tags that somebody may deploy; none where it has none.
-    fn select_image(&self, mut held: EcrImage) -> Option<EcrImage> {
-        held.tags.retain(|tag| !tag.is_verdict_tag());
-        if held.tags.is_empty() {
+    /// Returns the image with the tags that may be deployed; `None` if it has none, is an artifact, or is archived.
+    fn select_image(&self, mut image: EcrImage) -> Option<EcrImage> {
+        image.tags.retain(|tag| !tag.is_verdict_tag());
+        if image.tags.is_empty() {
             return None;
         }
-        held.tags.retain(|tag| !tag.is_referrer_tag());
-        if held.tags.is_empty() || event::detect_artifact(&held.media_type, &held.artifact_type).is_some() {
+        image.tags.retain(|tag| !tag.is_referrer_tag());
+        if image.tags.is_empty() || event::detect_artifact(&image.media_type, &image.artifact_type).is_some() {
             increment(&self.counts.artifacts);
             return None;
         }
-        if held.is_archived {
+        if image.is_archived {
             increment(&self.counts.archived);
             return None;
         }
-        Some(held)
+        Some(image)
     }
 
     async fn send_targets(
@@ -220,10 +155,10 @@ impl ImageLister<'_> {
         repository: &Repository,
         images: Vec<EcrImage>,
         tags: &Rc<ResourceTags>,
-        to: &Sender<Result<AuditTarget, RepositoryListingFailure>>,
+        to: &Sender<ListedTarget>,
     ) {
-        for EcrImage { digest, tags: names, pushed_at: pushed, .. } in images {
-            let pushed_at = pushed.and_then(|pushed| pushed.fmt(Format::DateTime).ok());
+        for EcrImage { digest, tags: names, pushed_at, .. } in images {
+            let pushed_at = pushed_at.and_then(|pushed| pushed.fmt(Format::DateTime).ok());
             for (tag, also_tagged) in group_tags(names, self.scope.ignores_tag_declarations) {
                 let arrival = Arrival {
                     how: ArrivalKind::Audit,
@@ -238,6 +173,41 @@ impl ImageLister<'_> {
                     return;
                 }
             }
+        }
+    }
+}
+
+/// Groups the tags of one image: a tag that declares something is checked by itself, all others share one result. Each tag
+/// to check comes with those that share its result, in the order of their names, so that the next audit checks the same
+/// ones.
+fn group_tags(mut tags: Vec<Tag>, ignores_declarations: bool) -> Vec<(Tag, Vec<Tag>)> {
+    tags.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    let declares_nothing = |tag: &Tag| ignores_declarations || Intent::from_tag(tag) == Intent::default();
+    let (plain, declaring): (Vec<Tag>, Vec<Tag>) = tags.into_iter().partition(declares_nothing);
+    let mut plain = plain.into_iter();
+    let first = plain.next().map(|first| (first, plain.collect()));
+    first.into_iter().chain(declaring.into_iter().map(|tag| (tag, Vec::new()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_without_declaration_share_a_result() {
+        for (tags, ignores_declarations, expected) in [
+            ("v1", false, "v1"),
+            ("v1 latest 1.0.0", false, "1.0.0+latest+v1"),
+            ("v1 v1-ecs-arm64 v1-arm64 latest", false, "latest+v1 v1-arm64 v1-ecs-arm64"),
+            ("v1-ecs-arm64 v1-ecs-amd64", false, "v1-ecs-amd64 v1-ecs-arm64"),
+            ("v1 v1-ecs-arm64 v1-arm64", true, "v1+v1-arm64+v1-ecs-arm64"),
+            ("", false, ""),
+        ] {
+            let tags: Vec<Tag> = tags.split_whitespace().map(|tag| tag.parse().unwrap()).collect();
+            let line =
+                |(tag, also): (Tag, Vec<Tag>)| [tag].iter().chain(&also).map(Tag::as_str).collect::<Vec<_>>().join("+");
+            let lines: Vec<String> = group_tags(tags, ignores_declarations).into_iter().map(line).collect();
+            assert_eq!(lines.join(" "), expected);
         }
     }
 }

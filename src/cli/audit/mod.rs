@@ -1,31 +1,24 @@
-//! `ecr-preflight audit`: the same checks for the images that a registry of Amazon ECR already holds.
+//! `ecr-preflight audit` checks the images that a registry of Amazon ECR already contains.
 //!
-//! Does not mark anything, and tells people once, if at all. Images are listed ([`census`]), asked about ([`walk`]) and
-//! written down ([`results`]) at the same time; what is printed is read from there at the end.
+//! The images are listed ([`lister`]), checked here ([`runner`]) or by the deployed function ([`via_lambda`]), and written
+//! to a file ([`results_file`]) at the same time. At the end the file is read again, printed ([`output`]) and summarized
+//! ([`summary`], [`notification`]). No image gets a verdict tag.
 
-mod tag_groups;
+mod arguments;
+mod scope;
+mod backoff;
 mod throttle;
-mod throttled_registry;
+mod error;
 mod lister;
-mod row;
 mod results_index;
 mod results_file;
 mod progress;
-mod signals;
 mod runner;
 mod via_lambda;
-mod table;
 mod csv_output;
-mod summary;
-mod missing;
-mod empty_scope;
-mod run_description;
-mod notification;
 mod output;
-mod counting_connector;
-mod run_settings;
-mod arguments;
-mod error;
+mod summary;
+mod notification;
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -33,22 +26,23 @@ use std::time::{Duration, SystemTime};
 
 pub(super) use self::arguments::AuditArguments;
 use self::arguments::AuditFormat;
-use self::counting_connector::CountingConnector;
-use self::error::AuditError;
-use self::lister::{AuditScope, ImageLister, ListingCounts};
-use self::missing::AuditGaps;
+use self::error::{AuditEnd, AuditError};
+use self::lister::ImageLister;
 use self::progress::AuditProgress;
 use self::results_file::ResultsFile;
-use self::runner::{AuditEnd, AuditRunner};
-use self::summary::AuditSummary;
-use self::throttle::AdaptiveLimiter;
-use self::via_lambda::{ViaLambda, ViaLambdaOptions};
+use self::runner::AuditRunner;
+use self::scope::{AuditScope, ListingCounts};
+use self::summary::{AuditGaps, AuditSummary};
+use self::throttle::{AdaptiveLimiter, CountingConnector};
+use self::via_lambda::ViaLambdaOptions;
+use super::context::{build_inspector, endpoint_url, load_aws_with, load_settings};
+use super::error::CliError;
 use super::page::PageHeading;
 use super::preview::NotificationPreview;
 use super::terminal::StyledOutput;
 use super::{output_file, suggest};
 use crate::aws::{Aws, default_connector};
-use crate::lambda::notify::{Notifier, SnsTopic};
+use crate::lambda::notify::{Message, Notifier, SnsTopic};
 use crate::registry::ecr::EcrRegistry;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
@@ -58,119 +52,102 @@ pub(super) async fn run<O: Write, E: Write>(
     arguments: AuditArguments,
     out: &mut StyledOutput<O>,
     err: &mut StyledOutput<E>,
-) -> Result<Verdict, crate::cli::error::CliError> {
-    let mut settings = crate::cli::context::load_settings()?;
+) -> Result<Verdict, CliError> {
+    let mut settings = load_settings()?;
     arguments.inspect.apply(&mut settings.check);
     let topic = if arguments.notify { Some(settings.topic_arn.clone().ok_or(AuditError::NoTopic)?) } else { None };
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let mut results = open_outputs(&arguments, &settings, runtimes.unwrap_or_default())?;
 
     let requests = CountingConnector::new(default_connector());
-    let aws = crate::cli::context::load_aws_with(
-        arguments.region.clone(),
-        requests.connector(),
-        Some(AdaptiveLimiter::retry_config()),
-    )
-    .await;
-    let ecr = EcrRegistry::new(&aws, crate::cli::context::endpoint_url("ECR"));
-    let region =
-        ecr.client().config().region().map(ToString::to_string).ok_or(crate::cli::error::CliError::NoRegion)?;
-    let (counts, pace) = (ListingCounts::default(), AdaptiveLimiter::new(arguments.concurrency));
+    let retries = Some(AdaptiveLimiter::retry_config());
+    let aws = load_aws_with(arguments.region.clone(), requests.connector(), retries).await;
+    let ecr = EcrRegistry::new(&aws, endpoint_url("ECR"));
+    let region = ecr.client().config().region().map(ToString::to_string).ok_or(CliError::NoRegion)?;
+    let (counts, limiter) = (ListingCounts::default(), AdaptiveLimiter::new(arguments.concurrency));
     let scope = AuditScope {
         region,
         prefix: arguments.prefix.clone().unwrap_or_default(),
         repositories: arguments.repositories.clone(),
         resource_tags: arguments.resource_tags.clone(),
         newest: (!arguments.all).then_some(arguments.newest),
-        // The function has settings of its own.
+        // The function has its own settings.
         ignores_tag_declarations: runtimes.is_some() || !(settings.check.read_image_tags || arguments.via_lambda),
     };
-    let census = ImageLister { ecr: &ecr, limiter: &pace, scope: &scope, counts: &counts };
+    let lister = ImageLister { ecr: &ecr, limiter: &limiter, scope: &scope, counts: &counts };
     let mut progress = AuditProgress::new(&counts, &mut *err);
     let end = if arguments.via_lambda {
-        let mut via = ViaLambda::new(via_lambda_options(&arguments, &aws));
-        Box::pin(via.run(census, &mut results, &mut progress)).await
+        let options = via_lambda_options(&arguments, &aws);
+        Box::pin(via_lambda::run(options, lister, &mut results, &mut progress)).await
     } else {
-        let inspector = crate::cli::context::build_inspector(&settings.check);
-        let width = usize::from(arguments.concurrency);
-        let asking = AuditRunner {
+        let runner = AuditRunner {
             ecr: &ecr,
-            limiter: &pace,
-            inspector: &inspector,
-            rules: &settings.check,
+            limiter: &limiter,
+            inspector: &build_inspector(&settings.check),
+            settings: &settings.check,
             runtimes,
-            concurrency: width,
+            concurrency: usize::from(arguments.concurrency),
         };
-        asking.run(census, &mut results, &mut progress).await.map_err(AuditError::ResultsIo)?
+        runner.run(lister, &mut results, &mut progress).await.map_err(AuditError::ResultsIo)?
     };
-    let done = progress.finish();
-    // Either way it goes on from here with the same command.
+    let totals = progress.finish();
+    // In both cases the same command resumes from here.
     let was_interrupted = matches!(end, AuditEnd::Interrupted | AuditEnd::ViaLambdaFailed(_));
-    let (is_cut, mut early) = handle_end(end, &results, &scope, &counts, err)?;
-    let missing = AuditGaps::new(done, is_cut, was_interrupted);
+    let (is_listing_incomplete, mut early) = handle_end(end, &results, &scope, &counts, err)?;
+    let gaps = AuditGaps {
+        unread_images: totals.unread_images,
+        unlisted_repositories: totals.unlisted_repositories,
+        is_listing_incomplete,
+        was_interrupted,
+    };
 
     if arguments.no_follow {
-        let images = summary::format_count(done.checked, "image");
-        let group = log_group_name(&arguments);
-        writeln!(out, "{images} handed to the function; its answers go to the log group {group}")?;
+        let images = summary::format_count(totals.checked, "image");
+        writeln!(out, "{images} sent to the function; its log group is {}", log_group_name(&arguments))?;
         if let Some(error) = early {
-            writeln!(
-                out,
-                "interrupted: {} were listed by then",
-                summary::format_count(counts.images_found.get(), "image")
-            )?;
+            writeln!(out, "{}", summary::format_interruption(&counts))?;
             return Err(error.into());
         }
-        return Ok(if missing.is_any() { Verdict::Unknown } else { Verdict::Runs });
+        return Ok(if gaps.is_any() { Verdict::Unknown } else { Verdict::Runs });
     }
     if !was_interrupted {
         results.prepare_for_append().map_err(AuditError::ResultsIo)?;
     }
     let mut pipe = DeferredPipeError::default();
     pipe.check(output::print_results(&mut results, &arguments, out))?;
-    let (requests, throttled) = (requests.count(), pace.throttle_count());
-    let summary = AuditSummary {
-        results: &results,
-        counts: &counts,
-        totals: done,
-        requests,
-        throttle_count: throttled,
-        was_interrupted,
-    };
-    // Programs read standard output; people get the summary beside it.
-    pipe.check(if arguments.format == AuditFormat::Table { summary.write(out) } else { summary.write(err) })?;
-    if results.index.line_count() == 0
+    let (requests, throttle_count) = (requests.count(), limiter.throttle_count());
+    let summary =
+        AuditSummary { results: &results, counts: &counts, totals, requests, throttle_count, was_interrupted };
+    let has_table = arguments.format == AuditFormat::Table;
+    // Programs read the other formats from standard output.
+    pipe.check(if has_table { summary.write(out) } else { summary.write(err) })?;
+    if results.index.counts.images == 0
         && let Some(error) = early.take()
     {
         return Err(error.into());
     }
-    let when = run_description::format_time(SystemTime::now());
-    let (facts, notes) = (run_description::describe_run(&scope, results.settings()), missing.sentences());
+    let checked_at = scope::format_time(SystemTime::now());
     let heading = PageHeading {
-        checked_at: when.as_deref(),
-        settings: &facts,
-        notes: &notes,
-        key: &settings.check.declaration_key,
+        checked_at: checked_at.as_deref(),
+        settings: &scope::describe_run(&scope, results.settings()),
+        notes: &gaps.sentences(),
+        declaration_key: &settings.check.declaration_key,
         docs_url: settings.check.docs_url.as_deref(),
     };
     output::write_files(&mut results, &arguments, &heading)?;
     if let Some(error) = early {
         return Err(error.into());
     }
-    let verdict = overall_verdict(&results, missing);
-    if let (Some(topic), Some(message)) = (topic, notification::build_message(&mut results, missing)?) {
-        let printer = NotificationPreview::default();
-        (&printer).send(&message).await.map_err(AuditError::from)?;
-        let shown = if arguments.format == AuditFormat::Table { &mut *out as &mut dyn Write } else { &mut *err };
-        pipe.check(writeln!(shown, "\n{}", printer.text()))?;
-        let sns = SnsTopic::new(aws.sns_client(crate::cli::context::endpoint_url("SNS")), topic);
-        match (
-            sns.send(&message).await.map_err(|error| crate::cli::error::CliError::from(AuditError::from(error))),
-            verdict,
-        ) {
-            // That something fails is more than that nobody was told.
+    let verdict = overall_verdict(&results, gaps);
+    if let (Some(topic), Some(message)) = (topic, notification::build_message(&mut results, gaps)?) {
+        let preview = NotificationPreview::default();
+        (&preview).send(&message).await.map_err(AuditError::from)?;
+        let shown = if has_table { &mut *out as &mut dyn Write } else { &mut *err };
+        pipe.check(writeln!(shown, "\n{}", preview.text()))?;
+        match (notify(&aws, topic, &message).await, verdict) {
+            // A failing image matters more than a failed notification.
             (Err(error), Verdict::Fails) => {
-                err.write_error(None, &error, suggest::find_hint(&error).await.as_deref())?
+                err.write_error(None, &error, suggest::find_hint(&error).await.as_deref())?;
             }
             (sent, _) => sent?,
         }
@@ -179,38 +156,43 @@ pub(super) async fn run<O: Write, E: Write>(
     Ok(verdict)
 }
 
-/// The file of results, and every other one that is written at the end, if they can be.
+/// Opens the results file, and checks that the files that are written at the end can be written.
 fn open_outputs(
     arguments: &AuditArguments,
     settings: &Settings,
     runtimes: &[Runtime],
-) -> Result<ResultsFile, crate::cli::error::CliError> {
-    let words = if arguments.via_lambda {
+) -> Result<ResultsFile, CliError> {
+    let settings = if arguments.via_lambda {
         format!("function={}", arguments.stack)
     } else {
-        run_settings::describe_settings(&settings.check, runtimes)
+        scope::describe_settings(&settings.check, runtimes)
     };
     let files = [("--results", &arguments.results), ("--csv", &arguments.csv), ("--html", &arguments.html)];
     output_file::ensure_distinct(&files.map(|(name, path)| (name, path.as_deref())))?;
     let results = match &arguments.results {
-        Some(path) => ResultsFile::open(path, arguments.fresh, words),
-        None => ResultsFile::create_temporary(words),
+        Some(path) => ResultsFile::open(path, arguments.fresh, settings),
+        None => ResultsFile::create_temporary(settings),
     }
     .map_err(AuditError::from)?;
+    let ensure_writable = |path: &Path| {
+        let unwritable = |source| CliError::FileWrite { path: path.display().to_string(), source };
+        output_file::check_writable(path).map_err(unwritable)
+    };
     [&arguments.csv, &arguments.html].into_iter().flatten().try_for_each(|path| ensure_writable(path))?;
     Ok(results)
 }
 
-/// Whether something was not listed, and the error that an audit ends with before all is asked.
+/// Returns whether the list of repositories is incomplete, and the error of an audit that ended before all images were
+/// checked.
 fn handle_end<E: Write>(
     end: AuditEnd,
     results: &ResultsFile,
     scope: &AuditScope,
     counts: &ListingCounts,
     err: &mut StyledOutput<E>,
-) -> Result<(bool, Option<AuditError>), crate::cli::error::CliError> {
+) -> Result<(bool, Option<AuditError>), CliError> {
     match end {
-        AuditEnd::ListingFailed(error) if results.index.line_count() == 0 => Err(error.into()),
+        AuditEnd::ListingFailed(error) if results.index.counts.images == 0 => Err(error.into()),
         AuditEnd::ListingFailed(error) => {
             let error = AuditError::ListingFailed(error);
             let hint = error.hint();
@@ -218,8 +200,8 @@ fn handle_end<E: Write>(
             Ok((true, None))
         }
         AuditEnd::Complete if counts.repositories_in_scope.get() == 0 => {
-            let (what, hint) = empty_scope::describe_empty_scope(scope, counts);
-            Err(AuditError::EmptyScope { what, hint }.into())
+            let (message, hint) = scope::describe_empty_scope(scope, counts);
+            Err(AuditError::EmptyScope { message, hint }.into())
         }
         AuditEnd::Complete => Ok((false, None)),
         AuditEnd::Interrupted => Ok((false, Some(AuditError::Interrupted))),
@@ -227,24 +209,23 @@ fn handle_end<E: Write>(
     }
 }
 
-/// What the exit code says.
-fn overall_verdict(results: &ResultsFile, missing: AuditGaps) -> Verdict {
-    if results.index.verdict_count(Verdict::Fails) > 0 {
+/// Returns the verdict for the exit code.
+fn overall_verdict(results: &ResultsFile, gaps: AuditGaps) -> Verdict {
+    if results.index.counts.of_verdict(Verdict::Fails) > 0 {
         Verdict::Fails
-    } else if results.index.verdict_count(Verdict::Unknown) > 0 || missing.is_any() {
+    } else if results.index.counts.of_verdict(Verdict::Unknown) > 0 || gaps.is_any() {
         Verdict::Unknown
     } else {
         Verdict::Runs
     }
 }
 
-/// Says at the beginning what could not be written at the end.
-fn ensure_writable(path: &Path) -> Result<(), crate::cli::error::CliError> {
-    let unwritten = |source| crate::cli::error::CliError::FileWrite { path: path.display().to_string(), source };
-    output_file::check_writable(path).map_err(unwritten)
+async fn notify(aws: &Aws, topic: String, message: &Message) -> Result<(), CliError> {
+    let topic = SnsTopic::new(aws.sns_client(endpoint_url("SNS")), topic);
+    Ok(topic.send(message).await.map_err(AuditError::from)?)
 }
 
-/// That the reader of what is printed has seen enough, as `| head` does, is said at the end: files are still to be written.
+/// Keeps a broken pipe, as `| head` causes it, until the end, because files are still to be written.
 #[derive(Debug, Default)]
 struct DeferredPipeError(Option<io::Error>);
 
@@ -264,18 +245,16 @@ impl DeferredPipeError {
     }
 }
 
-/// Where the function writes, as the template has it.
+/// The function's log group, as the template names it.
 fn log_group_name(arguments: &AuditArguments) -> String {
     format!("/aws/lambda/{}", arguments.stack)
 }
 
-/// How the deployed function is asked.
 fn via_lambda_options(arguments: &AuditArguments, aws: &Aws) -> ViaLambdaOptions {
-    let logs = (!arguments.no_follow)
-        .then(|| (aws.logs_client(crate::cli::context::endpoint_url("CLOUDWATCH_LOGS")), log_group_name(arguments)));
+    let logs = || (aws.logs_client(endpoint_url("CLOUDWATCH_LOGS")), log_group_name(arguments));
     ViaLambdaOptions {
-        events: aws.events_client(crate::cli::context::endpoint_url("EVENTBRIDGE")),
-        logs,
+        events: aws.events_client(endpoint_url("EVENTBRIDGE")),
+        logs: (!arguments.no_follow).then(logs),
         events_per_second: f64::from(arguments.rate),
         timeout: Duration::from_secs(arguments.timeout),
     }

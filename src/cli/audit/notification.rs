@@ -1,76 +1,70 @@
-//! One message of all that an audit found: the worst by name, the rest by number.
-//!
-//! Does not send it. The card is a custom notification of Amazon Q Developer, as that of a single report.
+//! One message about an audit: the worst images by name, the others by number.
 
 use std::io;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::missing::AuditGaps;
 use super::results_file::ResultsFile;
-use super::row::StoredReport;
-use super::summary::format_count;
+use super::summary::{AuditGaps, VERDICTS, format_count};
+use crate::cli::stored_report::{StoredReport, StoredRuntime};
 use crate::lambda::notify::Message;
 use crate::report::{escape_slack, escape_slack_code};
 use crate::text::sanitize;
 use crate::verdict::Verdict;
 
-/// As many images as one reads; the file of results has them all.
+/// How many images are named: as many as a person reads. The results file has all of them.
 const MAX_LISTED_IMAGES: usize = 15;
 
-/// The longest line of one image, in characters: all of them stay within half of a card's description, which holds 8000.
+/// The longest line of an image, in characters: all of them fit into half of a card's description, which holds 8000.
 const MAX_LINE_CHARS: usize = 250;
 
-/// The message, where there is anything that people are to be told: what fails, what could not be told, and what there is no
-/// answer of.
+/// Builds the message; `None` if every image was checked and none is failing or unknown.
 ///
 /// # Errors
-/// Where the results cannot be read again.
-pub(super) fn build_message(results: &mut ResultsFile, missing: AuditGaps) -> io::Result<Option<Message>> {
+/// The results cannot be read.
+pub(super) fn build_message(results: &mut ResultsFile, gaps: AuditGaps) -> io::Result<Option<Message>> {
     let found = results.index.offsets_worst_first(|verdict| matches!(verdict, Verdict::Fails | Verdict::Unknown));
-    if found.is_empty() && !missing.is_any() {
+    if found.is_empty() && !gaps.is_any() {
         return Ok(None);
     }
-    let rows = found
-        .iter()
-        .take(MAX_LISTED_IMAGES)
-        .map(|at| results.read_row(*at))
-        .collect::<io::Result<Vec<StoredReport>>>()?;
-    let tally = &results.index;
-    let (fails, unknown) = (tally.verdict_count(Verdict::Fails), tally.verdict_count(Verdict::Unknown));
-    let untold = format!("{} could not be checked", format_count(unknown, "image"));
-    let broken = format!("{} will not start", format_count(fails, "image"));
+    let listed = found.iter().take(MAX_LISTED_IMAGES).map(|offset| results.read_report(*offset));
+    let reports = listed.collect::<io::Result<Vec<StoredReport>>>()?;
+    let counts = &results.index.counts;
+    let (fails, unknown) = (counts.of_verdict(Verdict::Fails), counts.of_verdict(Verdict::Unknown));
+    let failing = format!("{} will not start", format_count(fails, "image"));
     let headline = match (fails, unknown) {
-        (0, 0) => "Audit: not everything could be looked at".to_owned(),
-        (0, _) => format!("Audit: {untold}"),
-        (_, 0) => format!("Audit: {broken}"),
-        _ => format!("Audit: {broken}, {unknown} could not be checked"),
+        (0, 0) => "Audit: incomplete".to_owned(),
+        (0, _) => format!("Audit: the verdict of {} is unknown", format_count(unknown, "image")),
+        (_, 0) => format!("Audit: {failing}"),
+        _ => format!("Audit: {failing}, {unknown} unknown"),
     };
-    // Of all that was asked about, not of what stands below.
-    let places = tally
-        .single_registry()
-        .map(|(region, account)| format!(", in {} of account {}", sanitize(region, 32), sanitize(account, 12)));
-    let places = places.unwrap_or_default();
-    let faults: Vec<String> =
-        tally.faults_by_count().iter().map(|(code, count)| format!("{} {count}", sanitize(code, 40))).collect();
-    let of_all = format!("of {} that were asked about{places}", format_count(tally.line_count(), "image"));
-    let more = found.len().saturating_sub(rows.len());
-    let more = if more > 0 { format!("and {more} more") } else { String::new() };
-    let plain = |row: &StoredReport| format_image(row, &row.subject(), str::to_owned);
-    let marked = |row: &StoredReport| {
-        format_image(row, &format!("`{}`", escape_slack_code(&sanitize(&row.subject(), MAX_LINE_CHARS))), escape_slack)
+    let registry = match counts.registries.iter().collect::<Vec<_>>().as_slice() {
+        [(account, region)] => format!(" in {region} of account {account}"),
+        _ => String::new(),
     };
-    let all = [vec![of_all], missing.sentences()].concat();
-    let escaped: Vec<String> = all.iter().map(|sentence| escape_slack(sentence)).collect();
-    let text = join_paragraphs(&[vec![headline.clone()], all].concat(), rows.iter().map(plain), &more, &faults);
-    let description = join_paragraphs(&escaped, rows.iter().map(marked), &more, &faults);
+    let total = format!("{} checked{}", format_count(counts.images, "image"), registry);
+    let faults: Vec<String> = counts.faults().iter().map(|(code, count)| format!("{code} {count}")).collect();
+    let more = match found.len().saturating_sub(reports.len()) {
+        0 => String::new(),
+        more => format!("and {more} more"),
+    };
+    let plain = |report: &StoredReport| format_image(report, &report.subject(), str::to_owned);
+    let slack = |report: &StoredReport| {
+        let subject = escape_slack_code(&sanitize(&report.subject(), MAX_LINE_CHARS));
+        format_image(report, &format!("`{subject}`"), escape_slack)
+    };
+    let facts = [vec![total], gaps.sentences()].concat();
+    let escaped: Vec<String> = facts.iter().map(|sentence| escape_slack(sentence)).collect();
+    let text = join_paragraphs(&[vec![headline.clone()], facts].concat(), reports.iter().map(plain), &more, &faults);
+    let description = join_paragraphs(&escaped, reports.iter().map(slack), &more, &faults);
     let verdict = if fails > 0 { Verdict::Fails } else { Verdict::Unknown };
-    let codes: Vec<&str> = tally.faults_by_count().into_iter().map(|(code, _)| code).collect();
-    let attributes = vec![
+    let codes: Vec<&str> = counts.faults().into_iter().map(|(code, _)| code).collect();
+    let mut attributes = vec![
         ("verdict", vec![verdict.as_str().to_owned()]),
         ("fault", codes.iter().map(|code| (*code).to_owned()).collect()),
     ];
-    let json = build_json(results, missing, &rows).to_string();
+    attributes.retain(|(_, values): &(_, Vec<String>)| !values.is_empty());
+    let json = build_json(results, gaps, &reports).to_string();
     let bodies = vec![
         ("default", text.clone()),
         ("email", text),
@@ -79,65 +73,68 @@ pub(super) fn build_message(results: &mut ResultsFile, missing: AuditGaps) -> io
         ("sms", headline.clone()),
         ("sqs", json),
     ];
-    let attributes = attributes.into_iter().filter(|(_, values): &(_, Vec<String>)| !values.is_empty()).collect();
     Ok(Some(Message { subject: headline, bodies, attributes }))
 }
 
-/// One image in one line.
-fn format_image(row: &StoredReport, subject: &str, mark_up: impl Fn(&str) -> String) -> String {
-    let sign = if row.verdict == Verdict::Fails { '\u{2717}' } else { '?' };
-    let more = if row.also_tagged.is_empty() { String::new() } else { format!(" +{}", row.also_tagged.len()) };
-    let answers = row.runtimes.iter().filter(|answer| answer.verdict == row.verdict);
-    let reason = |answer: &super::row::StoredRuntime| {
-        let faults = answer.faults.iter().map(|fault| format!("{}: {}", fault.code, fault.evidence));
-        let reasons: Vec<String> = faults.chain(answer.unknown.iter().cloned()).collect();
-        format!("{} {}", answer.runtime, reasons.join(", "))
+/// Formats one image as one line.
+fn format_image(report: &StoredReport, subject: &str, escape: impl Fn(&str) -> String) -> String {
+    let symbol = if report.verdict() == Verdict::Fails { '\u{2717}' } else { '?' };
+    let also = report.arrival.also_tagged.len();
+    let also = if also == 0 { String::new() } else { format!(" +{also}") };
+    let reason = |runtime: &StoredRuntime| {
+        let faults = runtime.faults.iter().map(|fault| format!("{}: {}", fault.code, fault.evidence));
+        let reasons: Vec<String> = faults.chain(runtime.unknown.iter().cloned()).collect();
+        format!("{} {}", runtime.runtime, reasons.join(", "))
     };
-    let reasons: Vec<String> = answers.map(reason).collect();
-    format!("{sign} {subject}{more}: {}", mark_up(&sanitize(&reasons.join("; "), MAX_LINE_CHARS)))
+    let affected = report.runtimes.iter().filter(|runtime| runtime.verdict() == report.verdict());
+    let reasons: Vec<String> = affected.map(reason).collect();
+    format!("{symbol} {subject}{also}: {}", escape(&sanitize(&reasons.join("; "), MAX_LINE_CHARS)))
 }
 
 fn join_paragraphs(head: &[String], lines: impl Iterator<Item = String>, more: &str, faults: &[String]) -> String {
     let lines: Vec<String> = lines.chain([more.to_owned()]).filter(|line| !line.is_empty()).collect();
-    let mut all = vec![head.join("\n"), lines.join("\n")];
-    all.retain(|paragraph| !paragraph.is_empty());
+    let mut paragraphs = vec![head.join("\n"), lines.join("\n")];
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
     if !faults.is_empty() {
-        all.push(format!("by fault: {}", faults.join(", ")));
+        paragraphs.push(format!("by fault: {}", faults.join(", ")));
     }
-    format!("{}\n", all.join("\n\n"))
+    format!("{}\n", paragraphs.join("\n\n"))
 }
 
-/// What a queue or a function reads.
-fn build_json(results: &ResultsFile, missing: AuditGaps, rows: &[StoredReport]) -> Value {
-    let tally = &results.index;
-    let verdicts = super::summary::VERDICT_WORDS
-        .map(|(verdict, _)| (verdict.as_str().to_owned(), Value::from(tally.verdict_count(verdict))));
-    let finding = |row: &StoredReport| {
+/// Builds the message for queues and functions.
+fn build_json(results: &ResultsFile, gaps: AuditGaps, reports: &[StoredReport]) -> Value {
+    let counts = &results.index.counts;
+    let verdicts = VERDICTS.map(|verdict| (verdict.as_str().to_owned(), counts.of_verdict(verdict).into()));
+    let faults = counts.faults().into_iter().map(|(code, count)| (code.to_owned(), count.into()));
+    let finding = |report: &StoredReport| {
+        let [account, region, repository, digest, tag] = report.identity();
+        let intended: Vec<&str> = report.intended.iter().map(|intent| intent.runtime.as_str()).collect();
         json!({
-            "account": row.account, "region": row.region, "repository": row.repository, "tag": row.tag,
-            "digest": row.digest, "verdict": row.verdict, "intended": row.intended, "faults": row.fault_codes(),
+            "account": account, "region": region, "repository": repository, "tag": tag, "digest": digest,
+            "verdict": report.verdict(), "intended": intended, "faults": report.fault_codes(),
         })
     };
     json!({
-        "schema": "ecr-preflight-audit/1",
-        "images": tally.line_count(),
-        "unread": missing.unread_images,
-        "unlistedRepositories": missing.unlisted_repositories,
-        "complete": !missing.is_any(),
-        "verdicts": verdicts.into_iter().collect::<serde_json::Map<_, _>>(),
-        "faults": tally.faults_by_count().into_iter().map(|(code, count)| (code.to_owned(), Value::from(count))).collect::<serde_json::Map<_, _>>(),
-        "worst": rows.iter().map(finding).collect::<Vec<_>>(),
+        "schema": "ecr-preflight/audit/1",
+        "images": counts.images,
+        "unreadImages": gaps.unread_images,
+        "unlistedRepositories": gaps.unlisted_repositories,
+        "complete": !gaps.is_any(),
+        "verdicts": verdicts.into_iter().collect::<Map<_, _>>(),
+        "faults": faults.collect::<Map<_, _>>(),
+        "worst": reports.iter().map(finding).collect::<Vec<_>>(),
     })
 }
 
+/// Builds a custom notification of Amazon Q Developer in chat applications, with the layout of a single report.
 fn build_card(headline: &str, description: &str, verdict: Verdict, codes: &[&str]) -> Value {
-    let sign = if verdict == Verdict::Fails { ":x:" } else { ":grey_question:" };
+    let emoji = if verdict == Verdict::Fails { ":x:" } else { ":grey_question:" };
     json!({
         "version": "1.0",
         "source": "custom",
         "content": {
             "textType": "client-markdown",
-            "title": format!("{sign} {}", escape_slack(headline)),
+            "title": format!("{emoji} {}", escape_slack(headline)),
             "description": description,
             "keywords": codes,
         },

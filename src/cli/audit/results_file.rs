@@ -1,58 +1,34 @@
-//! The file of results: one report a line, written as it comes, and read again by the run that goes on with it.
-//!
-//! Does not keep lines in memory, nor write over a file that is not its own.
+//! The results file: one report a line, written as results arrive, and read again by the run that resumes with it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use tempfile::TempPath;
 
+use super::error::ResultsError;
 use super::results_index::ResultsIndex;
-use super::row::{FIRST_LINE_PREFIX, LINE_PREFIX, StoredReport, StoredReportError};
-use crate::cli::page::MAX_LINE_BYTES;
+use crate::cli::stored_report::{self, StoredReport, StoredReportError};
 use crate::report::Report;
 
-/// Why a file cannot be gone on with.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum ResultsError {
-    #[error("{path} cannot be used")]
-    Open { path: String, source: io::Error },
-    #[error("{path} is not a file of results: line {line} is none")]
-    InvalidLine { path: String, line: u64, source: StoredReportError },
-    #[error("{path} is not a file of results: its end is no beginning of one")]
-    InvalidLastLine { path: String },
-    #[error("{path} was begun with other settings: {}, now {}", settings_or_defaults(.had), settings_or_defaults(.has))]
-    SettingsMismatch { path: String, had: String, has: String },
-    #[error("another audit is writing to {path}")]
-    Locked { path: String },
-    #[error("{path} is no regular file: what is written there cannot be read again")]
-    NotRegularFile { path: String },
-    #[error("{path} cannot be written")]
-    Write { path: String, source: io::Error },
-}
+/// How the first line begins. The output of other commands begins differently.
+const FIRST_LINE_PREFIX: &[u8] = b"{\"schema\":\"ecr-preflight/1\",\"arrival\":";
 
-fn settings_or_defaults(settings: &str) -> String {
-    if settings.is_empty() {
-        "the defaults".to_owned()
-    } else {
-        format!("`{}`", crate::text::sanitize_quoted(settings))
-    }
-}
+/// How every line begins.
+const LINE_PREFIX: &[u8] = b"{\"schema\":\"ecr-preflight/1\",";
 
-/// The lines so far.
+/// A results file, and the index of its reports.
 #[derive(Debug)]
 pub(super) struct ResultsFile {
     path: PathBuf,
-    /// Whether it goes with this run.
-    is_temporary: bool,
-    /// Whether nothing was there before, and nothing is yet.
+    /// Removes the file at the end, if it is temporary.
+    temporary: Option<TempPath>,
+    /// Whether this run has created the file and not written to it yet.
     is_new: bool,
-    /// What is to be done before the first line is written, and not earlier: it may be all that there will ever be.
+    /// What to do before the first line is written, and not earlier: there may never be another one.
     pending_repair: Option<PendingRepair>,
     file: File,
     reader: BufReader<File>,
@@ -61,16 +37,15 @@ pub(super) struct ResultsFile {
     pub(super) index: ResultsIndex,
 }
 
-/// What is to be done with what the file holds.
 #[derive(Debug, Clone, Copy)]
 enum PendingRepair {
-    /// What follows the lines that count is cut off: a torn end, or all of it.
+    /// Remove what follows the valid lines: a truncated line, or everything.
     Truncate,
-    /// The last line is ended.
+    /// End the last line.
     AppendNewline,
 }
 
-/// A line, as it is written: the report, and the settings where they are not the defaults.
+/// A line: the report, and the settings unless they are the defaults.
 #[derive(Debug, Serialize)]
 struct ResultLine<'a> {
     #[serde(flatten)]
@@ -80,17 +55,16 @@ struct ResultLine<'a> {
 }
 
 impl ResultsFile {
-    /// Opens a file, makes it where it is not there, and reads what it holds. `is_fresh` passes it over. It stays as it is
-    /// until the first line is written: what follows its last whole line, which was being written when a run was killed, is
-    /// cut off then, or all of it where it is begun anew.
+    /// Opens a file, or creates it, and reads its reports, unless `is_fresh`. The file does not change before the first line
+    /// is written. Then a truncated last line, left by a run that was killed, is removed, or everything if `is_fresh`.
     ///
     /// # Errors
-    /// Where it holds anything else than results of these settings, or another run has it open. Then it is left alone.
+    /// The file contains anything else than results with these settings, or another run has it open. It is not changed.
     pub(super) fn open(path: &Path, is_fresh: bool, settings: String) -> Result<Self, ResultsError> {
         let shown = || path.display().to_string();
         let unusable = |source| ResultsError::Open { path: shown(), source };
-        let there = fs::metadata(path).ok();
-        if there.as_ref().is_some_and(|there| !there.is_file()) {
+        let existing = fs::metadata(path).ok();
+        if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
             return Err(ResultsError::NotRegularFile { path: shown() });
         }
         let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(unusable)?;
@@ -99,79 +73,96 @@ impl ResultsFile {
             Err(TryLockError::WouldBlock) => return Err(ResultsError::Locked { path: shown() }),
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
-        let reader = BufReader::new(File::open(path).map_err(unusable)?);
-        let tally = ResultsIndex::default();
-        let (path, is_new) = (path.to_owned(), there.is_none());
-        let (is_temporary, first, length) = (false, None, 0);
-        let mut results =
-            Self { path, is_temporary, is_new, pending_repair: first, file, reader, length, settings, index: tally };
+        let mut results = Self {
+            path: path.to_owned(),
+            temporary: None,
+            is_new: existing.is_none(),
+            pending_repair: None,
+            file,
+            reader: BufReader::new(File::open(path).map_err(unusable)?),
+            length: 0,
+            settings,
+            index: ResultsIndex::default(),
+        };
         results.load(is_fresh)?;
         Ok(results)
     }
 
-    /// A file that goes with this run.
+    /// Creates a file that only its owner can read, and that is removed at the end of this run.
     ///
     /// # Errors
-    /// Where there is no place for it.
+    /// It cannot be created in the directory for temporary files.
     pub(super) fn create_temporary(settings: String) -> Result<Self, ResultsError> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let path = std::env::temp_dir().join(format!("ecr-preflight-audit-{}-{now}.jsonl", std::process::id()));
-        let unusable = |source| ResultsError::Open { path: path.display().to_string(), source };
-        // Nobody else's file, nor one that somebody laid there to be written through.
-        drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(unusable)?);
+        let created = tempfile::Builder::new().prefix("ecr-preflight-audit-").suffix(".jsonl").tempfile();
+        let path = created
+            .map_err(|source| ResultsError::Open { path: std::env::temp_dir().display().to_string(), source })?
+            .into_temp_path();
         let mut results = Self::open(&path, false, settings)?;
-        results.is_temporary = true;
+        results.temporary = Some(path);
         Ok(results)
     }
 
-    /// The settings of all its lines, as words; none where they are the defaults.
+    /// The settings of all lines, as words; empty if they are the defaults.
     pub(super) fn settings(&self) -> &str {
         &self.settings
     }
 
-    /// Where it is, for as long as this run lasts.
+    /// The path during this run.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where it stays, if it does.
+    /// The path, unless the file is temporary.
     pub(super) fn permanent_path(&self) -> Option<&Path> {
-        (!self.is_temporary).then_some(self.path.as_path())
+        self.temporary.is_none().then_some(self.path.as_path())
     }
 
-    /// Writes a report down, in one piece: whoever is killed leaves at most one torn line.
+    /// Appends a report with one write, so that a run that is killed leaves at most one truncated line.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// It cannot be written.
     pub(super) fn append(&mut self, report: &Report) -> io::Result<()> {
         let mut line = serde_json::to_vec(&ResultLine { report, settings: &self.settings })?;
         line.push(b'\n');
         self.write_line(&line)
     }
 
-    /// Not a second time, where there is a line of the same image and tag.
+    /// Appends a report that the function made: the members of its JSON.
+    ///
+    /// # Errors
+    /// It cannot be written, or is not a report of an audit.
+    pub(super) fn append_json(&mut self, mut report: Map<String, Value>) -> io::Result<()> {
+        // Every line begins with the schema, in whatever order another version writes members.
+        let schema = report.remove("schema").unwrap_or_default();
+        if !self.settings.is_empty() {
+            report.insert("settings".to_owned(), self.settings.as_str().into());
+        }
+        let rest = serde_json::to_string(&report)?;
+        self.write_line(format!("{{\"schema\":{schema},{}\n", &rest[1..]).as_bytes())
+    }
+
+    /// Writes a line, unless there is one of the same image and tag.
     fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
-        let row = StoredReport::parse(line).map_err(io::Error::other)?;
-        if self.index.contains_row(&row) {
+        let report = StoredReport::parse_audited(line).map_err(io::Error::other)?;
+        if self.index.contains_report(&report) {
             return Ok(());
         }
         self.prepare_for_append()?;
         self.file.write_all(line).map_err(|source| self.write_error(source))?;
-        self.index.add(&row, self.length);
+        self.index.add(&report, self.length);
         self.length += line.len() as u64;
         Ok(())
     }
 
-    /// Brings the file into the state in which lines are added to it: nothing but whole lines that count. At the end too,
-    /// where there was none to add.
+    /// Leaves only complete, valid lines in the file. Also called at the end of a run that has written no line.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// The file cannot be written.
     pub(super) fn prepare_for_append(&mut self) -> io::Result<()> {
         match self.pending_repair {
             None => {}
             Some(PendingRepair::Truncate) => {
-                self.file.set_len(self.length).map_err(|source| self.write_error(source))?
+                self.file.set_len(self.length).map_err(|source| self.write_error(source))?;
             }
             Some(PendingRepair::AppendNewline) => {
                 self.file.write_all(b"\n").map_err(|source| self.write_error(source))?;
@@ -186,69 +177,55 @@ impl ResultsFile {
         io::Error::other(ResultsError::Write { path: self.path.display().to_string(), source })
     }
 
-    /// Writes a report down that another process of this program made: the members of its JSON.
+    /// Reads the line at an offset, with its line break.
     ///
     /// # Errors
-    /// Where it cannot be written, or is no report.
-    pub(super) fn append_json(&mut self, mut report: Map<String, Value>) -> io::Result<()> {
-        // Every line begins with it, whatever order another writer has.
-        let schema = report.remove("schema").unwrap_or_default();
-        if !self.settings.is_empty() {
-            report.insert("settings".to_owned(), self.settings.as_str().into());
-        }
-        let rest = serde_json::to_string(&report)?;
-        self.write_line(format!("{{\"schema\":{schema},{}\n", &rest[1..]).as_bytes())
+    /// The file cannot be read.
+    pub(super) fn read_line(&mut self, offset: u64) -> io::Result<Vec<u8>> {
+        self.reader.seek(SeekFrom::Start(offset))?;
+        stored_report::read_line(&mut self.reader)
     }
 
-    /// The line that stands there, as it is written.
+    /// Reads the report at an offset.
     ///
     /// # Errors
-    /// Where it cannot be read any more.
-    pub(super) fn read_line(&mut self, at: u64) -> io::Result<Vec<u8>> {
-        self.reader.seek(SeekFrom::Start(at))?;
-        self.read_next_line()
-    }
-
-    /// What it says.
-    ///
-    /// # Errors
-    /// Likewise.
-    pub(super) fn read_row(&mut self, at: u64) -> io::Result<StoredReport> {
-        StoredReport::parse(&self.read_line(at)?).map_err(io::Error::other)
-    }
-
-    fn read_next_line(&mut self) -> io::Result<Vec<u8>> {
-        let mut line = Vec::new();
-        (&mut self.reader).take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
-        Ok(line)
+    /// The file cannot be read, or was changed by another program.
+    pub(super) fn read_report(&mut self, offset: u64) -> io::Result<StoredReport> {
+        StoredReport::parse_audited(&self.read_line(offset)?).map_err(io::Error::other)
     }
 
     fn load(&mut self, is_fresh: bool) -> Result<(), ResultsError> {
         let path = self.path.display().to_string();
         for number in 1.. {
-            let line = self.read_next_line().map_err(|source| ResultsError::Open { path: path.clone(), source })?;
+            let line = stored_report::read_line(&mut self.reader)
+                .map_err(|source| ResultsError::Open { path: path.clone(), source })?;
             if line.is_empty() {
                 break;
             }
-            let row = match StoredReport::parse(&line) {
-                Ok(row) => row,
-                Err(_) if is_truncated(&line, number == 1) => {
+            let is_ended = line.ends_with(b"\n");
+            let report = match StoredReport::parse_audited(&line) {
+                Ok(report) => report,
+                Err(source @ StoredReportError::TooLong) => {
+                    return Err(ResultsError::InvalidLine { path, line: number, source });
+                }
+                Err(_) if !is_ended && is_truncated(&line, number == 1) => {
                     self.pending_repair = Some(PendingRepair::Truncate);
                     break;
                 }
-                Err(_) if !line.ends_with(b"\n") => return Err(ResultsError::InvalidLastLine { path }),
+                Err(_) if !is_ended => return Err(ResultsError::InvalidLastLine { path }),
                 Err(source) => return Err(ResultsError::InvalidLine { path, line: number, source }),
             };
             if is_fresh {
                 self.pending_repair = Some(PendingRepair::Truncate);
                 break;
             }
-            if row.settings != self.settings {
-                return Err(ResultsError::SettingsMismatch { path, had: row.settings, has: self.settings.clone() });
+            if report.settings != self.settings {
+                let current = self.settings.clone();
+                return Err(ResultsError::SettingsMismatch { path, stored: report.settings, current });
             }
-            self.index.add(&row, self.length);
+            self.index.add(&report, self.length);
             self.length += line.len() as u64;
-            if !line.ends_with(b"\n") {
+            if !is_ended {
                 self.pending_repair = Some(PendingRepair::AppendNewline);
             }
         }
@@ -256,19 +233,57 @@ impl ResultsFile {
     }
 }
 
-/// Whether a line that is no row is the beginning of one, after which the writer was killed. What is JSON to its end was
-/// written by somebody else; and of a first line so much must stand there that it cannot be anything else.
+/// Whether a last line that is not a report is the beginning of one, whose writer was killed. Complete JSON comes from
+/// another program; and a first line must be long enough to be recognized as a result.
 fn is_truncated(line: &[u8], is_first: bool) -> bool {
-    let is_cut = !line.ends_with(b"\n") && serde_json::from_slice::<IgnoredAny>(line).is_err();
-    let begins = line.len().min(LINE_PREFIX.len());
-    is_cut && if is_first { line.starts_with(FIRST_LINE_PREFIX) } else { line[..begins] == LINE_PREFIX[..begins] }
+    let is_incomplete = serde_json::from_slice::<IgnoredAny>(line).is_err();
+    let length = line.len().min(LINE_PREFIX.len());
+    let has_prefix =
+        if is_first { line.starts_with(FIRST_LINE_PREFIX) } else { line[..length] == LINE_PREFIX[..length] };
+    is_incomplete && has_prefix
 }
 
 impl Drop for ResultsFile {
     fn drop(&mut self) {
-        if self.is_temporary || self.is_new {
-            // What cannot be removed is in the directory that is emptied by the system.
+        if self.is_new {
+            // Without a result there is no file; an empty one that cannot be removed does no harm.
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlong_line_is_an_error_and_the_file_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("results.jsonl");
+        let line = |tag: &str, padding: usize| {
+            let padding = "x".repeat(padding);
+            format!(
+                "{{\"schema\":\"ecr-preflight/1\",\"arrival\":{{\"account\":\"123456789012\",\"region\":\"us-west-2\",\
+                 \"repository\":\"app\",\"digest\":\"sha256:0\",\"tag\":\"{tag}\"}},\"verdict\":\"runs\",\"x\":\"{padding}\"}}\n"
+            )
+        };
+        let overlong = line("v2", 9 << 20);
+        for (text, number) in [
+            (format!("{}{overlong}{}", line("v1", 0), line("v3", 0)), 2),
+            (format!("{}{}", line("v1", 0), overlong.trim_end()), 2),
+            (overlong.clone(), 1),
+        ] {
+            for is_fresh in [false, number == 1] {
+                fs::write(&path, &text).unwrap();
+                let error = ResultsFile::open(&path, is_fresh, String::new()).unwrap_err();
+                let expected = matches!(error, ResultsError::InvalidLine { line, source: StoredReportError::TooLong, .. } if line == number);
+                assert!(expected, "{error:?}");
+                assert!(fs::read_to_string(&path).unwrap() == text, "the file is not changed");
+            }
+        }
+        fs::write(&path, format!("{}{}", line("v1", 0), &line("v2", 0)[..60])).unwrap();
+        let mut results = ResultsFile::open(&path, false, String::new()).unwrap();
+        results.prepare_for_append().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), line("v1", 0), "a truncated last line is removed");
     }
 }

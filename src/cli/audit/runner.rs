@@ -1,7 +1,4 @@
-//! The walk of an audit: images are asked about as they are listed, many beside each other, and each answer is written
-//! down at once.
-//!
-//! Does not list, nor keep answers.
+//! Checks images while they are listed, many at once, and writes each result down immediately.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -9,15 +6,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::lister::{AuditTarget, ImageLister, QUEUE_CAPACITY, RepositoryListingFailure};
+use super::error::AuditEnd;
+use super::lister::{AuditTarget, ImageLister, ListedTarget, QUEUE_CAPACITY, RepositoryListingFailure};
 use super::progress::AuditProgress;
 use super::results_file::ResultsFile;
-use super::signals;
-use super::throttle::AdaptiveLimiter;
-use super::throttled_registry::ThrottledRegistry;
-use super::via_lambda::ViaLambdaError;
+use super::throttle::{AdaptiveLimiter, ThrottledRegistry};
 use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::inspect::Inspector;
 use crate::registry::RegistryError;
@@ -26,62 +22,48 @@ use crate::report::Report;
 use crate::runtime::Runtime;
 use crate::settings::CheckSettings;
 
-/// How often what is shown moves where nothing else moves it.
+/// How often the progress is refreshed while nothing else happens.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How images are asked about.
+/// How images are checked.
 pub(super) struct AuditRunner<'a> {
     pub(super) ecr: &'a EcrRegistry,
     pub(super) limiter: &'a AdaptiveLimiter,
     pub(super) inspector: &'a Inspector,
-    pub(super) rules: &'a CheckSettings,
-    /// Those that a person named.
+    pub(super) settings: &'a CheckSettings,
+    /// The runtimes of the command line, which replace all declarations.
     pub(super) runtimes: Option<&'a [Runtime]>,
-    /// How many images are asked about beside each other.
+    /// How many images are checked at once.
     pub(super) concurrency: usize,
 }
 
-/// How it ended.
-#[derive(Debug)]
-pub(super) enum AuditEnd {
-    /// All that is there was asked about.
-    Complete,
-    /// The repositories could not all be listed.
-    ListingFailed(RegistryError),
-    /// Somebody wants it to stop.
-    Interrupted,
-    /// The function cannot be asked any more, or does not answer.
-    ViaLambdaFailed(ViaLambdaError),
-}
-
-/// What one image gave, or why it gave nothing.
 enum AuditImageResult {
     Report(Box<Report>),
     ReadFailed(String, RegistryError),
     ListingFailed(String, RegistryError),
-    /// An earlier run has it.
+    /// An earlier run has checked it.
     AlreadyStored,
 }
 
 impl AuditRunner<'_> {
-    /// Asks about everything that the census gives, until it is done or somebody interrupts. What is under way then is
-    /// left, and asked about the next time.
+    /// Checks every listed image, until all are checked or a signal arrives. Images in progress are then dropped, and
+    /// checked by the next run.
     ///
     /// # Errors
-    /// Where an answer cannot be written down.
+    /// A result cannot be written.
     pub(super) async fn run<E: Write>(
         &self,
-        census: ImageLister<'_>,
+        lister: ImageLister<'_>,
         results: &mut ResultsFile,
         progress: &mut AuditProgress<'_, E>,
     ) -> io::Result<AuditEnd> {
         let (to, from) = channel(QUEUE_CAPACITY);
-        let mut listing = pin!(census.list_all(to).fuse());
+        let mut listing = pin!(lister.list_all(to).fuse());
         let results = RefCell::new(results);
-        let answers =
-            receiver_stream(from).map(|asked| self.check_target(asked, &results)).buffer_unordered(self.concurrency);
-        let mut answers = pin!(answers.fuse());
-        let mut interrupted = pin!(signals::wait_for_stop_signal());
+        let checks =
+            receiver_stream(from).map(|listed| self.check_target(listed, &results)).buffer_unordered(self.concurrency);
+        let mut checks = pin!(checks.fuse());
+        let mut interrupted = pin!(wait_for_stop_signal());
         let mut ticks = tokio::time::interval(REFRESH_INTERVAL);
         let (mut end, mut is_listed) = (AuditEnd::Complete, false);
         loop {
@@ -97,15 +79,17 @@ impl AuditRunner<'_> {
                         end = AuditEnd::ListingFailed(error);
                     }
                 }
-                answer = answers.next() => match answer {
+                result = checks.next() => match result {
                     Some(AuditImageResult::Report(report)) => {
                         results.borrow_mut().append(&report)?;
                         progress.count_checked();
                     }
-                    Some(AuditImageResult::ReadFailed(what, error)) => progress.report_registry_error(&what, &error),
-                    Some(AuditImageResult::ListingFailed(repository, error)) => progress.report_listing_error(&repository, &error),
+                    Some(AuditImageResult::ReadFailed(image, error)) => progress.report_registry_error(&image, &error),
+                    Some(AuditImageResult::ListingFailed(repository, error)) => {
+                        progress.report_listing_error(&repository, &error);
+                    }
                     Some(AuditImageResult::AlreadyStored) => progress.count_skipped(),
-                    // The listing holds the other end, so that it has ended too.
+                    // The listing owns the sender, so it has ended too.
                     None => return Ok(end),
                 },
                 _ = ticks.tick() => progress.refresh(),
@@ -113,13 +97,9 @@ impl AuditRunner<'_> {
         }
     }
 
-    async fn check_target(
-        &self,
-        asked: Result<AuditTarget, RepositoryListingFailure>,
-        results: &RefCell<&mut ResultsFile>,
-    ) -> AuditImageResult {
-        let AuditTarget { arrival, tags } = match asked {
-            Ok(asked) => asked,
+    async fn check_target(&self, listed: ListedTarget, results: &RefCell<&mut ResultsFile>) -> AuditImageResult {
+        let AuditTarget { arrival, tags } = match listed {
+            Ok(target) => target,
             Err(RepositoryListingFailure { repository, error }) => {
                 return AuditImageResult::ListingFailed(repository.name().to_owned(), error);
             }
@@ -129,15 +109,26 @@ impl AuditRunner<'_> {
         }
         let registry =
             ThrottledRegistry { repository: self.ecr.repository(&arrival.repository), tags, limiter: self.limiter };
-        let by = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
-        match check_image(&registry, &ImageOrigin::from(&arrival), self.runtimes, self.rules, by).await {
+        let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
+        match check_image(&registry, &ImageOrigin::from(&arrival), self.runtimes, self.settings, context).await {
             Ok(found) => AuditImageResult::Report(Box::new(found.report)),
             Err(error) => AuditImageResult::ReadFailed(arrival.reference(), error),
         }
     }
 }
 
-/// What comes out of a channel, until its other end is gone.
 fn receiver_stream<T>(from: Receiver<T>) -> impl stream::Stream<Item = T> {
     stream::unfold(from, async |mut from| from.recv().await.map(|next| (next, from)))
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// Signal handlers cannot be installed.
+pub(super) async fn wait_for_stop_signal() -> io::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        stop = tokio::signal::ctrl_c() => stop,
+        _ = terminated.recv() => Ok(()),
+    }
 }

@@ -1,16 +1,17 @@
-//! What an audit found, in a few lines.
-//!
-//! Does not name images; the table does.
+//! The summary of an audit: what was found, and what is missing.
 
 use std::io::{self, Write};
 
-use super::lister::ListingCounts;
 use super::progress::{AuditTotals, format_duration};
 use super::results_file::ResultsFile;
-use crate::text::sanitize;
+use super::scope::ListingCounts;
 use crate::verdict::Verdict;
 
-/// What there is to sum up.
+/// The verdicts, the worst first.
+pub(super) const VERDICTS: [Verdict; 5] =
+    [Verdict::Fails, Verdict::Unknown, Verdict::Undeclared, Verdict::Runs, Verdict::Ignored];
+
+/// What the summary is made from.
 pub(super) struct AuditSummary<'a> {
     pub(super) results: &'a ResultsFile,
     pub(super) counts: &'a ListingCounts,
@@ -20,105 +21,105 @@ pub(super) struct AuditSummary<'a> {
     pub(super) was_interrupted: bool,
 }
 
-/// Verdicts as they are said, the worst first.
-pub(super) const VERDICT_WORDS: [(Verdict, &str); 5] = [
-    (Verdict::Fails, "fail"),
-    (Verdict::Unknown, "cannot be told"),
-    (Verdict::Undeclared, "undeclared"),
-    (Verdict::Runs, "run"),
-    (Verdict::Ignored, "ignored"),
-];
-
 impl AuditSummary<'_> {
-    /// Writes it.
+    /// Writes a few lines; images are in the table.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// The output cannot be written.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let tally = &self.results.index;
-        let of = |(verdict, said): (Verdict, &str)| (tally.verdict_count(verdict), said.to_owned());
-        let said = join_counts(VERDICT_WORDS.map(of).into_iter());
-        let (lines, repositories) = (tally.line_count(), tally.repository_count());
-        let said = if said.is_empty() { "nothing to say".to_owned() } else { said };
-        writeln!(
-            out,
-            "{} of {}: {said}",
-            format_count(lines, "image"),
-            format_count_of(repositories, "repository", "repositories")
-        )?;
-        let faults: Vec<(String, u64)> =
-            tally.faults_by_count().into_iter().map(|(code, count)| (sanitize(code, 40), count)).collect();
-        let width = faults.iter().map(|(code, _)| code.chars().count()).max().unwrap_or_default();
-        for (code, count) in faults {
-            writeln!(out, "  {code:width$}  {count}")?;
-        }
+        self.write_findings(out)?;
         let ListingCounts { artifacts, archived, .. } = self.counts;
-        let passed = join_counts(
-            [
-                (artifacts.get(), "other than images (charts, signatures)".to_owned()),
-                (archived.get(), "in the archive".to_owned()),
-            ]
-            .into_iter(),
-        );
-        if !passed.is_empty() {
-            writeln!(out, "not asked about: {passed}")?;
+        for (count, what) in [(artifacts, "other than images (charts, signatures)"), (archived, "archived")] {
+            if count.get() > 0 {
+                writeln!(out, "not checked: {} {what}", count.get())?;
+            }
         }
-        let AuditTotals {
-            checked: answered,
-            skipped,
-            unread_images: unread,
-            unlisted_repositories: unlisted,
-            elapsed: took,
-        } = self.totals;
-        let earlier =
-            if skipped > 0 { format!(", {skipped} known from before (`--fresh` asks again)") } else { String::new() };
-        let throttled =
-            if self.throttle_count > 0 { format!(", throttled {} times", self.throttle_count) } else { String::new() };
-        let requests = format_count(self.requests, "request");
-        writeln!(
-            out,
-            "{} in {}, {requests}{throttled}{earlier}",
-            format_count(answered, "answer"),
-            format_duration(took)
-        )?;
-        if unread > 0 {
-            writeln!(out, "{} could not be read", format_count(unread, "image"))?;
+        let AuditTotals { checked, skipped, unread_images, unlisted_repositories, elapsed } = self.totals;
+        let (checked, elapsed) = (format_count(checked, "image"), format_duration(elapsed));
+        write!(out, "{checked} checked in {elapsed}, {}", format_count(self.requests, "request"))?;
+        if self.throttle_count > 0 {
+            write!(out, ", throttled {}", format_count(self.throttle_count, "time"))?;
         }
-        if unlisted > 0 {
-            let repositories = format_count_of(unlisted, "repository", "repositories");
-            writeln!(out, "the images of {repositories} could not be listed")?;
+        if skipped > 0 {
+            write!(out, ", {skipped} checked by an earlier run (`--fresh` checks them again)")?;
+        }
+        writeln!(out)?;
+        if unread_images > 0 {
+            writeln!(out, "{} could not be read", format_count(unread_images, "image"))?;
+        }
+        if unlisted_repositories > 0 {
+            writeln!(out, "the images of {} could not be listed", format_repositories(unlisted_repositories))?;
         }
         if self.was_interrupted {
-            writeln!(
-                out,
-                "interrupted: {} were listed by then",
-                format_count(self.counts.images_found.get(), "image")
-            )?;
+            writeln!(out, "{}", format_interruption(self.counts))?;
         }
-        let is_partial = unread + unlisted > 0 || self.was_interrupted;
+        let is_partial = unread_images + unlisted_repositories > 0 || self.was_interrupted;
         match self.results.permanent_path() {
             Some(path) if is_partial => {
-                writeln!(out, "results in {}: the same command goes on with what is missing", path.display())
+                writeln!(out, "results in {}: the same command resumes with what is missing", path.display())
             }
             Some(path) => writeln!(out, "results in {}", path.display()),
-            None if self.was_interrupted => writeln!(out, "with --results FILE it would go on from here"),
+            None if self.was_interrupted => writeln!(out, "with `--results FILE` the next run would resume from here"),
             None => Ok(()),
-        }?;
-        Ok(())
+        }
+    }
+
+    fn write_findings(&self, out: &mut impl Write) -> io::Result<()> {
+        let counts = &self.results.index.counts;
+        let found = VERDICTS.into_iter().filter(|verdict| counts.of_verdict(*verdict) > 0);
+        let verdicts: Vec<String> =
+            found.map(|verdict| format!("{} {}", verdict.as_str(), counts.of_verdict(verdict))).collect();
+        let colon = if verdicts.is_empty() { "" } else { ": " };
+        let (images, repositories) = (format_count(counts.images, "image"), format_repositories(counts.repositories()));
+        writeln!(out, "{images} in {repositories}{colon}{}", verdicts.join(", "))?;
+        let faults = counts.faults();
+        let width = faults.iter().map(|(code, _)| code.chars().count()).max().unwrap_or_default();
+        faults.iter().try_for_each(|(code, count)| writeln!(out, "  {code:width$}  {count}"))
     }
 }
 
-/// Those that are not none, separated by commas.
-fn join_counts(counts: impl Iterator<Item = (u64, String)>) -> String {
-    let shown = counts.filter(|(count, _)| *count > 0).map(|(count, said)| format!("{count} {said}"));
-    shown.collect::<Vec<_>>().join(", ")
+/// Says how far an interrupted audit came.
+pub(super) fn format_interruption(counts: &ListingCounts) -> String {
+    format!("interrupted after {} had been listed", format_count(counts.images_found.get(), "image"))
 }
 
-/// A number of things.
-pub(super) fn format_count(count: u64, what: &str) -> String {
-    format_count_of(count, what, &format!("{what}s"))
+/// Formats a count with its noun.
+pub(super) fn format_count(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-pub(super) fn format_count_of(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+fn format_repositories(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "repository" } else { "repositories" })
+}
+
+/// What has no result. Each error was reported when it happened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct AuditGaps {
+    /// Images that could not be read.
+    pub(super) unread_images: u64,
+    /// Repositories whose images could not be listed.
+    pub(super) unlisted_repositories: u64,
+    /// Whether the list of repositories is incomplete.
+    pub(super) is_listing_incomplete: bool,
+    pub(super) was_interrupted: bool,
+}
+
+impl AuditGaps {
+    pub(super) fn is_any(self) -> bool {
+        self.unread_images + self.unlisted_repositories > 0 || self.is_listing_incomplete || self.was_interrupted
+    }
+
+    /// A sentence for each gap.
+    pub(super) fn sentences(self) -> Vec<String> {
+        let unread = format!("{} could not be read.", format_count(self.unread_images, "image"));
+        let unlisted =
+            format!("The images of {} could not be listed.", format_repositories(self.unlisted_repositories));
+        let sentences = [
+            (self.unread_images > 0, unread),
+            (self.unlisted_repositories > 0, unlisted),
+            (self.is_listing_incomplete, "Some repositories were not listed.".to_owned()),
+            (self.was_interrupted, "The audit was interrupted before all images were checked.".to_owned()),
+        ];
+        sentences.into_iter().filter_map(|(is_so, sentence)| is_so.then_some(sentence)).collect()
+    }
 }

@@ -1,42 +1,57 @@
-//! How many calls the service is asked at once: half as many whenever it throttles, gradually more while it answers.
+//! How many calls AWS receives at once: half as many each time it throttles, gradually more while it answers.
 //!
-//! Does not know what is asked, nor retry anything but what was throttled. The SDK's adaptive mode slows each call down
-//! by itself, within the time that the call may take, and gives up with its quota of retries; here all calls wait
-//! together, outside of that time, and each is asked again until it is answered.
+//! The SDK's adaptive mode slows down each call by itself, within the time that the call may take, and gives up when its
+//! retry quota is used up. Here all calls pause together, outside of that time, and each is repeated until it is answered.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::retry::RetryConfig;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 use tokio::time::Instant;
 
+use super::backoff::{Aimd, Backoff};
 use crate::aws::service_error;
-use crate::registry::RegistryError;
+use crate::name::{Digest, Selector};
+use crate::registry::ecr::EcrRepository;
+use crate::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 
-/// How fast it goes up again: one more call at once after eight times as many answers as there are calls at once.
-/// Faster, every other call at the edge of a quota would be throttled.
+/// How fast the limit grows: by one call after eight times as many answers as there are calls at once. If it grew faster,
+/// every other call close to a quota would be throttled.
 const INCREASE: f64 = 0.125;
 
-/// The pause after a first throttling, doubled with each further one up to the longest, until something is answered.
+/// The shortest pause, after the first throttled call.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
-/// A minute's quota is spent no sooner by waiting longer.
+/// The longest pause: a quota that is counted by the minute is not available sooner after longer ones.
 const MAX_PAUSE: Duration = Duration::from_secs(20);
 
-/// How often one call is asked again, beside the SDK's own attempts, before it counts as failed: where nothing at all is
-/// answered, after two minutes of pauses.
+/// How often one call is repeated, in addition to the SDK's own attempts, before it fails: after two minutes of pauses, if
+/// nothing at all is answered.
 const MAX_ATTEMPTS: u32 = 12;
 
-/// Codes of throttling, as the SDKs know them.
-pub(super) const THROTTLING_CODES: [&str; 8] = [
-    "ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded",
-    "RequestThrottled", "RequestThrottledException", "SlowDown",
-];
+/// Whether an AWS service throttles, by its error code: the codes that the SDKs know.
+pub(super) fn is_throttling_code(code: &str) -> bool {
+    matches!(
+        code,
+        "ThrottlingException"
+            | "Throttling"
+            | "ThrottledException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "SlowDown"
+    )
+}
 
-/// The turns that calls take. It gives no jitter: who paused together comes back one after the other.
+/// Limits the calls in flight. Pauses have no jitter: calls that paused together resume one after the other.
 #[derive(Debug)]
 pub(super) struct AdaptiveLimiter {
-    max_concurrency: f64,
     state: RefCell<LimiterState>,
     changed: Notify,
     throttle_count: Cell<u64>,
@@ -44,59 +59,61 @@ pub(super) struct AdaptiveLimiter {
 
 #[derive(Debug)]
 struct LimiterState {
-    /// How many calls may be under way.
-    limit: f64,
-    /// How many are.
+    /// How many calls may be in flight.
+    limit: Aimd,
     in_flight: f64,
-    pause: Duration,
-    /// When the pause ends.
+    backoff: Backoff,
     pause_end: Option<Instant>,
 }
 
 impl AdaptiveLimiter {
-    /// At most so many calls at once.
-    pub(super) fn new(most: u16) -> Self {
-        let most = f64::from(most);
-        let state = LimiterState { limit: most, in_flight: 0.0, pause: MIN_PAUSE, pause_end: None };
-        Self { max_concurrency: most, state: RefCell::new(state), changed: Notify::new(), throttle_count: Cell::new(0) }
+    /// Creates a limiter for at most so many calls at once.
+    pub(super) fn new(max_concurrency: u16) -> Self {
+        let state = LimiterState {
+            limit: Aimd::new(1.0, f64::from(max_concurrency)),
+            in_flight: 0.0,
+            backoff: Backoff::new(MIN_PAUSE, MAX_PAUSE),
+            pause_end: None,
+        };
+        Self { state: RefCell::new(state), changed: Notify::new(), throttle_count: Cell::new(0) }
     }
 
-    /// The pauses between the SDK's own attempts: short ones, so that a call that is throttled is soon known here.
+    /// The SDK's own retries: with short pauses, so that the limiter soon sees a throttled call.
     pub(super) fn retry_config() -> RetryConfig {
         RetryConfig::standard().with_initial_backoff(MIN_PAUSE).with_max_backoff(MIN_PAUSE * 4)
     }
 
-    /// How often the service throttled a call for good, as far as the SDK goes.
+    /// How many calls were throttled, after the SDK's own retries.
     pub(super) fn throttle_count(&self) -> u64 {
         self.throttle_count.get()
     }
 
-    /// Makes a call when its turn has come, and again while it is throttled.
+    /// Makes a call as soon as the limit allows it, and repeats it while it is throttled.
     ///
     /// # Errors
-    /// The call's own.
+    /// Those of the call.
     pub(super) async fn call<T>(&self, call: impl AsyncFn() -> Result<T, RegistryError>) -> Result<T, RegistryError> {
         for _ in 0..MAX_ATTEMPTS {
-            let turn = self.acquire().await;
-            let answer = call().await;
-            drop(turn);
-            match &answer {
+            let permit = self.acquire().await;
+            let result = call().await;
+            drop(permit);
+            match &result {
                 Err(error) if is_throttling(error) => self.slow_down(),
                 _ => {
                     self.speed_up();
-                    return answer;
+                    return result;
                 }
             }
         }
-        let _turn = self.acquire().await;
+        let _permit = self.acquire().await;
         call().await
     }
 
     async fn acquire(&self) -> LimiterPermit<'_> {
         loop {
-            let until = self.state.borrow().pause_end.filter(|until| *until > Instant::now());
-            if let Some(until) = until {
-                tokio::time::sleep_until(until).await;
+            let pause_end = self.state.borrow().pause_end.filter(|end| *end > Instant::now());
+            if let Some(end) = pause_end {
+                tokio::time::sleep_until(end).await;
                 continue;
             }
             if self.try_acquire() {
@@ -106,10 +123,9 @@ impl AdaptiveLimiter {
         }
     }
 
-    /// Whether there is room for one more.
     fn try_acquire(&self) -> bool {
         let mut state = self.state.borrow_mut();
-        let fits = state.in_flight + 1.0 <= state.limit;
+        let fits = state.in_flight + 1.0 <= state.limit.value;
         state.in_flight += if fits { 1.0 } else { 0.0 };
         fits
     }
@@ -117,24 +133,24 @@ impl AdaptiveLimiter {
     fn slow_down(&self) {
         self.throttle_count.set(self.throttle_count.get() + 1);
         let (mut state, now) = (self.state.borrow_mut(), Instant::now());
-        // Calls that were under way when the first was throttled tell nothing new.
-        if state.pause_end.is_none_or(|until| until <= now) {
-            state.limit = (state.limit / 2.0).max(1.0);
-            state.pause_end = Some(now + state.pause);
-            state.pause = (state.pause * 2).min(MAX_PAUSE);
+        // Calls that were in flight when the first one was throttled are no news.
+        if state.pause_end.is_none_or(|end| end <= now) {
+            state.limit.halve();
+            state.pause_end = Some(now + state.backoff.next_pause());
         }
     }
 
     fn speed_up(&self) {
         let mut state = self.state.borrow_mut();
-        state.limit = (state.limit + INCREASE / state.limit).min(self.max_concurrency);
-        state.pause = MIN_PAUSE;
+        let step = INCREASE / state.limit.value;
+        state.limit.increase(step);
+        state.backoff.reset();
         drop(state);
         self.changed.notify_one();
     }
 }
 
-/// One call under way.
+/// One call in flight.
 struct LimiterPermit<'a>(&'a AdaptiveLimiter);
 
 impl Drop for LimiterPermit<'_> {
@@ -147,8 +163,82 @@ impl Drop for LimiterPermit<'_> {
 fn is_throttling(error: &RegistryError) -> bool {
     match error {
         RegistryError::Failed { source, .. } => {
-            service_error::service_error_code(source).is_some_and(|code| THROTTLING_CODES.contains(&code))
+            service_error::service_error_code(source).is_some_and(is_throttling_code)
         }
         _ => false,
+    }
+}
+
+/// The resource tags of one repository, read once for all its images.
+#[derive(Debug, Default)]
+pub(super) struct ResourceTags(OnceCell<Vec<(String, String)>>);
+
+impl ResourceTags {
+    /// Returns the value of a tag; reads the tags at the first call.
+    ///
+    /// # Errors
+    /// The tags cannot be read. The next call tries again.
+    pub(super) async fn value(
+        &self,
+        repository: &EcrRepository,
+        limiter: &AdaptiveLimiter,
+        key: &str,
+    ) -> Result<Option<&str>, RegistryError> {
+        let tags = self.0.get_or_try_init(|| limiter.call(async || repository.fetch_resource_tags().await)).await?;
+        Ok(tags.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str()))
+    }
+}
+
+/// A repository whose calls go through the limiter.
+pub(super) struct ThrottledRegistry<'a> {
+    pub(super) repository: EcrRepository,
+    pub(super) tags: Rc<ResourceTags>,
+    pub(super) limiter: &'a AdaptiveLimiter,
+}
+
+impl Registry for ThrottledRegistry<'_> {
+    async fn fetch_manifests(&self, which: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
+        self.limiter.call(async || self.repository.fetch_manifests(which).await).await
+    }
+
+    async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
+        self.limiter.call(async || self.repository.fetch_blob(digest, limit).await).await
+    }
+
+    async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
+        self.limiter.call(async || self.repository.open_blob(digest).await).await
+    }
+
+    async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
+        let value = self.tags.value(&self.repository, self.limiter, key).await?;
+        Ok(value.map(str::to_owned))
+    }
+}
+
+/// Counts the HTTP requests of an audit, including those to storage and repeated ones.
+#[derive(Debug, Clone)]
+pub(super) struct CountingConnector {
+    inner: SharedHttpConnector,
+    count: Arc<AtomicU64>,
+}
+
+impl CountingConnector {
+    pub(super) fn new(inner: SharedHttpConnector) -> Self {
+        Self { inner, count: Arc::default() }
+    }
+
+    pub(super) fn connector(&self) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+impl HttpConnector for CountingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.inner.call(request)
     }
 }

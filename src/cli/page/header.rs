@@ -1,42 +1,52 @@
-//! The head of the page: what was looked at, and how many images there are of what.
-//!
-//! Does not need a script to be read.
+//! The header of the page: what was checked, and how many images have which verdict. It is readable without a script.
 
 use std::fmt::Write as _;
 
-use super::PageHeading;
-use super::document::escape_html;
-use super::statistics::PageStatistics;
-use super::texts::{VERDICTS, fault_meaning, group_digits};
+use super::texts::{VERDICTS, VerdictText, escape_html, fault_meaning, group_digits};
+use crate::cli::report_counts::ReportCounts;
 use crate::report::verdict_symbol;
 use crate::verdict::Verdict;
 
-/// What there is to say in one line.
-pub(super) fn format_headline(tally: &PageStatistics, heading: &PageHeading<'_>) -> String {
+/// What the header shows besides the results.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct PageHeading<'a> {
+    /// When the images were checked, as text; `None` if that is unknown.
+    pub(in crate::cli) checked_at: Option<&'a str>,
+    /// Which images were checked with which settings: names and values, in the order of the page.
+    pub(in crate::cli) settings: &'a [(String, String)],
+    /// What is missing in the results, a sentence each.
+    pub(in crate::cli) notes: &'a [String],
+    /// The key of the resource tag and label that declare runtimes; empty for the default.
+    pub(in crate::cli) declaration_key: &'a str,
+    /// The address of the page with the fault table, if it is known.
+    pub(in crate::cli) docs_url: Option<&'a str>,
+}
+
+/// Formats the headline.
+pub(super) fn format_headline(counts: &ReportCounts, heading: &PageHeading<'_>) -> String {
     let [fails, unknown, runs, undeclared] = [Verdict::Fails, Verdict::Unknown, Verdict::Runs, Verdict::Undeclared]
-        .map(|verdict| tally.verdict_count(verdict));
-    let all = format_image_count(tally.images);
-    // Notes say what is not here.
+        .map(|verdict| counts.of_verdict(verdict));
+    let all = format_image_count(counts.images);
+    // Notes say what is missing.
     if !heading.notes.is_empty() && fails + unknown == 0 {
-        let said = if tally.images == 0 {
-            "Nothing was looked at"
+        let headline = if counts.images == 0 {
+            "No image was checked"
         } else {
-            "Nothing is known to fail, but not everything was looked at"
+            "No image is known to fail, but not all were checked"
         };
-        return said.to_owned();
+        return headline.to_owned();
     }
-    match (tally.images, fails, unknown, runs, undeclared) {
-        (0, ..) => "There was no image to look at".to_owned(),
+    match (counts.images, fails, unknown, runs, undeclared) {
+        (0, ..) => "There was no image to check".to_owned(),
         (_, 1.., ..) => format!("{} of {all} will not start", group_digits(fails)),
         (_, 0, 1.., ..) => {
-            format!("Nothing is known to fail, but {} of {all} could not be told", group_digits(unknown))
+            format!("No image is known to fail, but the verdict of {} of {all} is unknown", group_digits(unknown))
         }
         (_, 0, 0, 1.., 0) => "Every image starts where it is meant to run".to_owned(),
         (_, 0, 0, 1.., 1..) => "Every image with a declared runtime starts there".to_owned(),
-        (_, 0, 0, 0, 1..) => {
-            format!("Where {} may run is not declared", if undeclared == 1 { "the image" } else { "they" })
-        }
-        (_, 0, 0, 0, 0) => "None of this is an image to check".to_owned(),
+        (_, 0, 0, 0, 1) => "The image has no declared runtime".to_owned(),
+        (_, 0, 0, 0, _) if undeclared > 0 => "The images have no declared runtime".to_owned(),
+        (_, 0, 0, 0, _) => "There was no container image to check".to_owned(),
     }
 }
 
@@ -44,33 +54,33 @@ fn format_image_count(count: u64) -> String {
     format!("{} {}", group_digits(count), if count == 1 { "image" } else { "images" })
 }
 
-/// A sentence below it, where there is more to say.
-pub(super) fn format_lead(tally: &PageStatistics, heading: &PageHeading<'_>) -> String {
-    let undeclared = tally.verdict_count(Verdict::Undeclared);
-    let worst = tally.verdict_count(Verdict::Fails) + tally.verdict_count(Verdict::Unknown);
-    match (tally.images, worst, undeclared) {
-        (_, 0, _) if !heading.notes.is_empty() => "What is missing stands below.".to_owned(),
-        (0, ..) => "Is it the right registry and region, and are there tagged images in it?".to_owned(),
-        (_, 0, 0) => "Nothing to mend. Have a good day.".to_owned(),
+/// Formats the sentence below the headline.
+pub(super) fn format_lead(counts: &ReportCounts, heading: &PageHeading<'_>) -> String {
+    let undeclared = counts.of_verdict(Verdict::Undeclared);
+    let problems = counts.of_verdict(Verdict::Fails) + counts.of_verdict(Verdict::Unknown);
+    match (counts.images, problems, undeclared) {
+        (_, 0, _) if !heading.notes.is_empty() => "What is missing is listed below.".to_owned(),
+        (0, ..) => "Check the registry and the region, and that there are tagged images.".to_owned(),
+        (_, 0, 0) => "There is nothing to fix.".to_owned(),
         (_, 0, 1..) => {
-            format!("Nothing to mend. For {} nobody has declared where to run.", format_image_count(undeclared))
+            format!("There is nothing to fix. No runtime is declared for {}.", format_image_count(undeclared))
         }
-        _ => "The worst stand first; open one to see what you would meet, and the command that mends it.".to_owned(),
+        _ => "The worst come first. Open an image to see the expected error and the command that fixes it.".to_owned(),
     }
 }
 
-/// Names and values: what was looked at, when, and how.
-pub(super) fn render_facts(tally: &PageStatistics, heading: &PageHeading<'_>) -> String {
+/// Renders what was checked, when and how: names and values.
+pub(super) fn render_facts(counts: &ReportCounts, heading: &PageHeading<'_>) -> String {
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));
-    for (account, region) in &tally.registries {
+    for (account, region) in &counts.registries {
         add("Registry", format!("{account}, {region}"));
     }
-    heading.checked_at.into_iter().for_each(|when| add("Looked at", when.to_owned()));
-    if tally.repository_count() > 0 {
-        add("Repositories", group_digits(tally.repository_count() as u64));
+    heading.checked_at.into_iter().for_each(|time| add("Checked", time.to_owned()));
+    if counts.repositories() > 0 {
+        add("Repositories", group_digits(counts.repositories()));
     }
-    add("Images", group_digits(tally.images));
+    add("Images", group_digits(counts.images));
     facts.extend(heading.settings.iter().cloned());
     let fact = |(name, value): &(String, String)| {
         format!("<div><dt>{}</dt><dd>{}</dd></div>", escape_html(name), escape_html(value))
@@ -78,76 +88,78 @@ pub(super) fn render_facts(tally: &PageStatistics, heading: &PageHeading<'_>) ->
     facts.iter().map(fact).collect()
 }
 
-/// Further sentences, each a paragraph.
+/// Renders the notes, a paragraph each.
 pub(super) fn render_notes(heading: &PageHeading<'_>) -> String {
     let note = |note: &String| format!("<p class=\"note\">{}</p>", escape_html(note));
     heading.notes.iter().map(note).collect()
 }
 
-/// One bar for all images, a part for each verdict. Drawn as the attributes of shapes, since the policy of the page allows
-/// no styles but its own.
-pub(super) fn render_verdict_bar(tally: &PageStatistics) -> String {
-    /// In units of the drawing; what there is, is seen.
+/// Renders a bar with a part for each verdict; empty without images. It is an SVG drawing with attributes, because the
+/// policy of the page allows no inline styles.
+pub(super) fn render_verdict_bar(counts: &ReportCounts) -> String {
+    /// In units of the drawing. Every part is wide enough to be seen.
     const WIDTH: f64 = 1000.0;
     const GAP: f64 = 3.0;
-    const LEAST: f64 = 5.0;
-    let counted: Vec<(&str, &str, u64)> = VERDICTS
-        .iter()
-        .map(|words| (words.verdict.as_str(), words.phrase, tally.verdict_count(words.verdict)))
-        .filter(|(.., count)| *count > 0)
-        .collect();
-    let spare = WIDTH - (LEAST + GAP) * fraction(counted.len() as u64, 1) + GAP;
-    let mut at = 0.0;
-    let mut parts = String::new();
-    for (name, _, count) in &counted {
-        let width = LEAST + spare * fraction(*count, tally.images);
-        write!(parts, "<rect class=\"{name}\" x=\"{at:.1}\" width=\"{width:.1}\" height=\"10\"/>")
-            .expect("a String takes every write");
-        at += width + GAP;
+    const MIN_WIDTH: f64 = 5.0;
+    let used: Vec<(&VerdictText, u64)> =
+        VERDICTS.iter().map(|text| (text, counts.of_verdict(text.verdict))).filter(|(_, count)| *count > 0).collect();
+    if used.is_empty() {
+        return String::new();
     }
-    let said: Vec<String> = counted.iter().map(|(_, says, count)| format!("{} {says}", group_digits(*count))).collect();
+    let spare = WIDTH - (MIN_WIDTH + GAP) * fraction(used.len() as u64, 1) + GAP;
+    let (mut x, mut parts) = (0.0, String::new());
+    for (text, count) in &used {
+        let (name, width) = (text.verdict.as_str(), MIN_WIDTH + spare * fraction(*count, counts.images));
+        write!(parts, "<rect class=\"{name}\" x=\"{x:.1}\" width=\"{width:.1}\" height=\"10\"/>")
+            .expect("writing to a String does not fail");
+        x += width + GAP;
+    }
+    let label: Vec<String> =
+        used.iter().map(|(text, count)| format!("{} {}", group_digits(*count), text.phrase)).collect();
     format!(
         "<svg class=\"bar\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\">{parts}</svg>",
-        escape_html(&said.join(", "))
+        escape_html(&label.join(", "))
     )
 }
 
-#[allow(clippy::cast_precision_loss, reason = "it is drawn, on a thousand points at most")]
+#[allow(clippy::cast_precision_loss, reason = "it is drawn with a thousand points at most")]
 fn fraction(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// The verdicts as buttons that filter.
-pub(super) fn render_verdict_filters(tally: &PageStatistics) -> String {
-    let tile = |words: &super::texts::VerdictText| {
-        let (name, count) = (words.verdict.as_str(), tally.verdict_count(words.verdict));
-        let none = if count == 0 { " disabled" } else { "" };
+/// Renders the verdicts as buttons that filter; empty without images.
+pub(super) fn render_verdict_filters(counts: &ReportCounts) -> String {
+    if counts.images == 0 {
+        return String::new();
+    }
+    let tile = |text: &VerdictText| {
+        let (name, count) = (text.verdict.as_str(), counts.of_verdict(text.verdict));
+        let disabled = if count == 0 { " disabled" } else { "" };
         format!(
-            "<li><button type=\"button\" class=\"tile {name}\" data-verdict=\"{name}\" aria-pressed=\"false\" title=\"{}\"{none}>\
+            "<li><button type=\"button\" class=\"tile {name}\" data-verdict=\"{name}\" aria-pressed=\"false\" title=\"{}\"{disabled}>\
              <span class=\"count\">{}</span> <span class=\"says\"><span class=\"sign\" aria-hidden=\"true\">{}</span> {}</span>\
              </button></li>",
-            escape_html(words.explanation),
+            escape_html(text.explanation),
             group_digits(count),
-            verdict_symbol(words.verdict),
-            escape_html(words.phrase),
+            verdict_symbol(text.verdict),
+            escape_html(text.phrase),
         )
     };
     format!("<ul class=\"tiles\">{}</ul>", VERDICTS.iter().map(tile).collect::<String>())
 }
 
-/// The faults as buttons that filter, the most frequent first; empty where there are none.
-pub(super) fn render_fault_filters(tally: &PageStatistics) -> String {
-    let faults = tally.faults_by_count();
-    let item = |(code, count): &(&str, u64)| {
+/// Renders the faults as buttons that filter, the most frequent first; empty without faults.
+pub(super) fn render_fault_filters(counts: &ReportCounts) -> String {
+    let item = |(code, count): (&str, u64)| {
         format!(
             "<li><button type=\"button\" class=\"fault\" data-fault=\"{0}\" aria-pressed=\"false\">\
              <span class=\"count\">{1}</span> <code>{0}</code> <span class=\"means\">{2}</span></button></li>",
             escape_html(code),
-            group_digits(*count),
+            group_digits(count),
             escape_html(fault_meaning(code)),
         )
     };
-    let items: String = faults.iter().map(item).collect();
+    let items: String = counts.faults().into_iter().map(item).collect();
     if items.is_empty() {
         return items;
     }

@@ -1,23 +1,22 @@
-//! The words of the page, where the results have only names.
-//!
-//! Does not know any image. What people read of an image elsewhere is worded by [`report`](crate::report).
+//! The texts of the page for what the results only name.
 
 use std::collections::BTreeMap;
 
 use crate::event::IgnoreReason;
 use crate::intent::DeclarationSource;
+use crate::text::sanitize;
 use crate::verdict::{FaultCode, Verdict};
 
-/// The most characters of a name: of a repository, a tag, a platform. ECR's longest have 256.
-pub(super) const MAX_NAME_CHARS: usize = 300;
+/// The longest name of a repository, a tag or a platform, in characters. ECR's longest have 256.
+const MAX_NAME_CHARS: usize = 300;
 
-/// The most characters of a sentence: what was seen, the words that a runtime shows.
-pub(super) const MAX_SENTENCE_CHARS: usize = 2_000;
+/// The longest sentence, in characters: evidence, and the error that a runtime shows.
+const MAX_SENTENCE_CHARS: usize = 2_000;
 
-/// The most characters of a command. It names up to 32 platforms, and must not be cut.
-pub(super) const MAX_COMMAND_CHARS: usize = 8_000;
+/// The longest command, in characters. It names up to 32 platforms, and must not be truncated.
+const MAX_COMMAND_CHARS: usize = 8_000;
 
-/// A verdict, in the order of the page, and what it says of an image.
+/// The texts of a verdict.
 #[derive(Debug)]
 pub(super) struct VerdictText {
     pub(super) verdict: Verdict,
@@ -28,14 +27,18 @@ pub(super) struct VerdictText {
 /// Every verdict, the worst first.
 pub(super) const VERDICTS: [VerdictText; 5] = [
     verdict_text(Verdict::Fails, "will not start", "It does not start where it is meant to run."),
-    verdict_text(Verdict::Unknown, "could not be told", "It may start or not; the reason stands beside it."),
-    verdict_text(Verdict::Runs, "will start", "It starts wherever it is meant to run, as far as was looked."),
-    verdict_text(Verdict::Undeclared, "not declared", "Nobody has declared where it is to run."),
-    verdict_text(Verdict::Ignored, "not checked", "It is not an image, or not one to judge."),
+    verdict_text(Verdict::Unknown, "unknown", "It is unknown whether it starts; each image shows the reason."),
+    verdict_text(
+        Verdict::Runs,
+        "will start",
+        "Nothing that was checked keeps it from starting where it is meant to run.",
+    ),
+    verdict_text(Verdict::Undeclared, "not declared", "No runtime is declared for it."),
+    verdict_text(Verdict::Ignored, "not checked", "It is not a container image, or not one to check."),
 ];
 
-const fn verdict_text(verdict: Verdict, says: &'static str, means: &'static str) -> VerdictText {
-    VerdictText { verdict, phrase: says, explanation: means }
+const fn verdict_text(verdict: Verdict, phrase: &'static str, explanation: &'static str) -> VerdictText {
+    VerdictText { verdict, phrase, explanation }
 }
 
 /// What a fault is; empty for a code of a later version.
@@ -49,44 +52,65 @@ pub(super) fn fault_links(docs_url: Option<&str>) -> BTreeMap<&'static str, Stri
     docs_url.map(link).unwrap_or_default()
 }
 
-/// A verdict by its stable spelling. What a later version may call by another name is not known here.
-pub(super) fn parse_verdict(name: &str) -> Verdict {
-    VERDICTS.iter().map(|words| words.verdict).find(|verdict| verdict.as_str() == name).unwrap_or(Verdict::Unknown)
-}
-
-/// Why an image was not checked.
+/// Says why an image was not checked; empty for a reason of a later version.
 pub(super) fn ignored_reason(name: &str) -> &'static str {
     use IgnoreReason::{Artifact, Attestation, Deleted, NotAnArrival, Superseded, Untagged, VerdictTag};
     let all = [NotAnArrival, Untagged, VerdictTag, Artifact, Attestation, Superseded, Deleted];
-    all.into_iter().find(|why| why.as_str() == name).map_or("", crate::report::describe_ignored)
+    all.into_iter().find(|reason| reason.as_str() == name).map_or("", crate::report::describe_ignored)
 }
 
-/// Who declared a runtime, in brackets.
+/// Says where a runtime was declared; empty for a source of a later version.
 pub(super) fn format_declaration_source(name: &str) -> String {
-    let all = [
-        DeclarationSource::ImageTag,
-        DeclarationSource::RepositoryTag,
-        DeclarationSource::Label,
-        DeclarationSource::Default,
-        DeclarationSource::CommandLine,
-    ];
-    let spelt = |source: &DeclarationSource| serde_json::to_value(source).is_ok_and(|value| value == name);
-    all.iter().find(|source| spelt(source)).map(|source| format!("declared by {}", source.title())).unwrap_or_default()
+    use DeclarationSource::{CommandLine, Default, ImageTag, Label, RepositoryTag};
+    let has_name = |source: &DeclarationSource| serde_json::to_value(source).is_ok_and(|value| value == name);
+    let source = [ImageTag, RepositoryTag, Label, Default, CommandLine].into_iter().find(has_name);
+    source.map(|source| format!("declared by {}", source.title())).unwrap_or_default()
 }
 
-/// A text of somebody else's, fit to be shown: no control characters, nothing that turns the direction of writing, and no
-/// longer than this.
-pub(super) fn sanitize(text: &str, most: usize) -> String {
-    let cut = crate::text::sanitize(text, most);
-    if text.chars().nth(most).is_some() { format!("{cut}\u{2026}") } else { cut }
+/// Sanitizes and truncates a name.
+pub(super) fn sanitize_name(text: &str) -> String {
+    truncate(text, MAX_NAME_CHARS)
 }
 
-/// A number as people read it: `12,345`.
+/// Sanitizes and truncates a sentence.
+pub(super) fn sanitize_sentence(text: &str) -> String {
+    truncate(text, MAX_SENTENCE_CHARS)
+}
+
+/// Sanitizes and truncates a command, or the advice in its place.
+pub(super) fn sanitize_command(text: &str) -> String {
+    truncate(text, MAX_COMMAND_CHARS)
+}
+
+fn truncate(text: &str, max_chars: usize) -> String {
+    let truncated = sanitize(text, max_chars);
+    if text.chars().nth(max_chars).is_some() { format!("{truncated}\u{2026}") } else { truncated }
+}
+
+/// Escapes a text for the content of an element or the value of an attribute.
+pub(super) fn escape_html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // So that no text is taken for a placeholder of the document.
+            '{' => escaped.push_str("&#123;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Formats a number with separators: `12,345`.
 pub(super) fn group_digits(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -49,9 +49,18 @@ fn contents<'a>(page: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
     page.split(begin).skip(1).map(|rest| rest.split_once(end).unwrap().0).collect()
 }
 
-fn rows(page: &str) -> Vec<Value> {
-    let data = contents(page, "<script type=\"application/json\" id=\"data\">", "</script>");
-    serde_json::from_str(data[0]).unwrap()
+/// The data that the script reads: two lines of JSON for each image, compressed with gzip and encoded as base64.
+fn data(page: &str) -> &str {
+    contents(page, "<script type=\"application/gzip\" id=\"data\">", "</script>")[0]
+}
+
+/// What the list shows of each image, and its details.
+fn rows(page: &str) -> Vec<[Value; 2]> {
+    let compressed = base64::decode(data(page)).unwrap();
+    let lines = std::io::read_to_string(flate2::read::GzDecoder::new(compressed.as_slice())).unwrap();
+    assert!(lines.is_ascii());
+    let values: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    values.chunks(2).map(|row| row.to_vec().try_into().unwrap()).collect()
 }
 
 #[test]
@@ -62,35 +71,31 @@ fn report_row_has_every_text() {
     let page = page(&[report.clone(), other]);
     let rows = rows(&page);
     let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana";
-    let arn = "arn:aws:ecr:us-west-2:123456789012:repository/";
-    let digest = report["image"]["digest"].as_str().unwrap();
-    assert_eq!(rows[0][1], json!(["grafana/grafana", ["123456789012.dkr.ecr.us-west-2.amazonaws.com/", arn]]));
-    assert_eq!([&rows[0][2], &rows[0][3]], [&json!("11.4.0"), &json!(digest)]);
-    // Repeated values are replaced by an index.
-    assert_eq!([&rows[1][0], &rows[1][1]], [&json!(0), &json!(0)]);
-    let answer = &rows[0][0];
-    assert_eq!(answer["verdict"], "fails");
-    assert_eq!(answer["intended"], json!(["ecs/amd64", "apprunner"]));
-    let named = |text: &str| text.replace('\u{1}', &format!("{uri}:11.4.0")).replace('\u{2}', uri);
-    let mut steps: Vec<Value> = Vec::new();
-    for (reported, shown) in report["runtimes"].as_array().unwrap().iter().zip(answer["runtimes"].as_array().unwrap()) {
-        let (reported, shown) = (&reported["faults"][0], &shown["faults"][0]);
+    assert_eq!(rows.len(), 2, "with other settings it is another result");
+    let [row, details] = &rows[0];
+    for (member, expected) in [
+        ("repository", json!("grafana/grafana")),
+        ("tag", json!("11.4.0")),
+        ("digest", report["image"]["digest"].clone()),
+        ("verdict", json!("fails")),
+        ("intended", json!(["ecs/amd64", "apprunner"])),
+    ] {
+        assert_eq!(row[member], expected, "{member}");
+    }
+    assert_eq!(row["codes"], json!(["wrong-architecture"]));
+    assert_eq!(details["address"], format!("{uri}:11.4.0"));
+    for (stored, shown) in report["runtimes"].as_array().unwrap().iter().zip(details["runtimes"].as_array().unwrap()) {
+        let (stored, shown) = (&stored["faults"][0], &shown["faults"][0]);
         for key in ["code", "evidence", "symptom"] {
-            assert_eq!(shown[key], reported[key]);
+            assert_eq!(shown[key], stored[key]);
         }
         for (at, step) in shown["steps"].as_array().unwrap().iter().enumerate() {
-            if step.is_array() {
-                steps.push(step.clone());
-            }
-            let step = step.as_u64().map_or(step, |number| &steps[usize::try_from(number).unwrap()]);
-            let advice = reported["advice"][at].as_str().unwrap();
-            assert_eq!(named(step[0].as_str().unwrap()), advice);
-            let command = step.get(1).map_or(advice.to_owned(), |command| named(command.as_str().unwrap()));
-            assert_eq!(command, reported["remedy"][at].as_str().unwrap());
+            assert_eq!(step[0], stored["advice"][at]);
+            assert_eq!(step.get(1).unwrap_or(&stored["advice"][at]), &stored["remedy"][at]);
         }
     }
     expect![[r#""ECS on amd64" "declared by the repository's tag""#]]
-        .assert_eq(&format!("{} {}", answer["runtimes"][0]["title"], answer["runtimes"][0]["by"]));
+        .assert_eq(&format!("{} {}", details["runtimes"][0]["title"], details["runtimes"][0]["by"]));
 }
 
 #[test]
@@ -111,8 +116,10 @@ fn texts_cannot_close_their_element() {
         report["exec"] = json!([{"platform": text, "host": text, "argv": [text], "outcome": text, "errno": text,
             "path": text, "chain": [text], "reason": text}]);
         let page = page(&[report]);
-        let data = contents(&page, "<script type=\"application/json\" id=\"data\">", "</script>")[0];
-        assert!(!data.contains(['<', '>', '&', '\u{2028}', '\u{2029}', '\u{202e}', '\0']), "{data}");
+        let data = data(&page);
+        assert!(data.chars().all(|c| c.is_ascii_alphanumeric() || "+/=".contains(c)), "{data}");
+        let shown = json!(rows(&page)).to_string();
+        assert!(!shown.contains(['\u{202e}', '\0']) && !shown.contains("\\u0001"), "{shown}");
         // Data, texts and script; one style; no comment.
         assert_eq!([page.matches("<script").count(), page.matches("</script").count()], [3, 3], "{text}");
         assert_eq!([page.matches("<style").count(), page.matches("<!--").count()], [1, 0], "{text}");
@@ -184,23 +191,23 @@ fn headline_summarises_the_verdicts() {
     }
     expect![[r#"
         []
-            There was no image to look at
+            There was no image to check
         ["fails"]
             1 of 1 image will not start
         ["fails", "unknown", "runs", "runs"]
             1 of 4 images will not start
         ["unknown", "runs"]
-            Nothing is known to fail, but 1 of 2 images could not be told
+            No image is known to fail, but the verdict of 1 of 2 images is unknown
         ["runs", "runs", "ignored"]
             Every image starts where it is meant to run
         ["runs", "undeclared"]
             Every image with a declared runtime starts there
         ["undeclared", "undeclared"]
-            Where they may run is not declared
+            The images have no declared runtime
         ["ignored"]
-            None of this is an image to check
+            There was no container image to check
         ["a verdict of a later version"]
-            Nothing is known to fail, but 1 of 1 image could not be told
+            No image is known to fail, but the verdict of 1 of 1 image is unknown
     "#]]
     .assert_eq(cases.as_str());
 }
@@ -226,13 +233,13 @@ fn unreadable_results_are_errors_with_a_line_number() {
     expect![[r#"
         a truncated third line
             error: cannot read DIR/results.jsonl
-              caused by: line 3: EOF while parsing an object at line 2 column 0
+              caused by: line 3: it is not a report: EOF while parsing an object at line 2 column 0
         another schema
             error: cannot read DIR/results.jsonl
               caused by: line 1: its schema is not ecr-preflight/1
         an empty object
             error: cannot read DIR/results.jsonl
-              caused by: line 2: missing field `schema` at line 1 column 2
+              caused by: line 2: it is not a report: missing field `schema` at line 1 column 2
         a line of 9 MiB
             error: cannot read DIR/results.jsonl
               caused by: line 2: it is longer than 8 MiB
@@ -264,14 +271,14 @@ fn lines_without_a_report_are_counted() {
     }
     expect![[r#"
         a report and two errors
-            Nothing is known to fail, but not everything was looked at
-            2 images got no answer: the results hold an error in their place.
+            No image is known to fail, but not all were checked
+            2 images have no result, only an error.
         one error
-            Nothing was looked at
-            1 image got no answer: the results hold an error in its place.
+            No image was checked
+            1 image has no result, only an error.
         a report and a truncated line
-            Nothing is known to fail, but not everything was looked at
-            The last line of the results is torn: what was being written is not here.
+            No image is known to fail, but not all were checked
+            The last line of the results is truncated, so its image is missing here.
         two reports, the last without a newline
             Every image starts where it is meant to run
     "#]]

@@ -27,7 +27,7 @@ const EVENTS: [(&str, Option<&str>); 20] = [
     ("push-arm64-for-ecs-amd64.json", None),
     ("push-arm64-hint.json", Some("ecs/amd64")),
     ("push-arm-v7.json", Some("ecs/arm64")),
-    ("push-labelled.json", None),
+    ("push-label.json", None),
     ("push-index.json", Some("ecs/amd64 ecs/arm64 apprunner")),
     ("push-index-for-lambda.json", None),
     ("push-descriptor-mismatch.json", Some("ecs/amd64")),

@@ -187,7 +187,6 @@ fn a_module_imports_only_modules_above_it() {
 }
 
 #[test]
-#[ignore = "cycles are being cut"]
 fn files_do_not_import_each_other_in_circles() {
     let imports = imports();
     assert!(imports.values().map(BTreeSet::len).sum::<usize>() > 400, "imports were found");

@@ -1,6 +1,4 @@
-//! The function's log, read while it is written.
-//!
-//! Does not know what was asked: it hands out each line that may be an answer, some of them more than once.
+//! Reads the function's log while it is written, and parses the lines that answer events.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -9,39 +7,26 @@ use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
 use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsOutput;
 use aws_sdk_cloudwatchlogs::operation::filter_log_events::builders::FilterLogEventsFluentBuilder;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::ViaLambdaError;
-use super::transient::is_transient;
-use crate::aws::service_error::{BoxError, convert_sdk_error};
+use crate::aws::service_error::convert_sdk_error;
+use crate::cli::audit::error::{LogFollowError, ViaLambdaError, is_transient};
 
-/// Lines that are answers, and errors of invocations: CloudWatch Logs user guide, "Filter pattern syntax".
+/// Selects results of audits, and errors of invocations: CloudWatch Logs user guide, "Filter pattern syntax".
 const FILTER_PATTERN: &str = r#"{ ($.how = "audit") || ($.level = "ERROR") }"#;
 
-/// How far before this machine's now the log is read from, until its own lines say what time it is there: the clock here may
-/// be ahead of it. By more than some five minutes it cannot be ("AWS Signature Version 4 for API requests" in the IAM user
-/// guide: in most cases a request must arrive within that time of its stamp); lines that nobody waits for are passed over.
+/// How far before this machine's time the log is read, until the log's own lines show its time, because the clock here may be
+/// fast. It cannot be fast by more than some five minutes: in most cases a request must arrive within that time of its
+/// timestamp ("AWS Signature Version 4 for API requests" in the IAM user guide). Lines that answer no event are ignored.
 const MAX_CLOCK_SKEW: Duration = Duration::from_mins(15);
 
-/// How far back every look begins before the newest line that was seen. Lines become readable some seconds after they
-/// were written, those of different invocations in any order, and an answer may be there before the request that put its
-/// event returns; who looks further back reads more of them twice.
+/// How far before the newest line each read begins. Lines become readable some seconds after they were written, those of
+/// different invocations in any order, and a result may be there before the request that sent its event returns. A longer
+/// overlap would read more lines twice.
 const OVERLAP: Duration = Duration::from_mins(1);
 
-/// The log cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
-pub(in crate::cli) enum LogFollowError {
-    #[error("logs:FilterLogEvents on {group} was denied: allow the caller this action on this log group")]
-    Denied { group: String, source: BoxError },
-    #[error("the log group {group} does not exist")]
-    MissingLogGroup { group: String, source: BoxError },
-    #[error("logs:FilterLogEvents on {group} failed")]
-    Failed { group: String, source: BoxError },
-    #[error("logs:FilterLogEvents on {group} failed again and again")]
-    Transient { group: String, source: BoxError },
-}
-
-/// Reads one log group from now on.
+/// Reads one log group. It returns each line that may answer an event, some of them more than once.
 #[derive(Debug)]
 pub(super) struct LogFollower {
     client: Client,
@@ -49,11 +34,11 @@ pub(super) struct LogFollower {
     window: ReadWindow,
 }
 
-/// From when on lines are read, in milliseconds since 1970.
+/// The time from which lines are read, in milliseconds since 1970.
 #[derive(Debug)]
 struct ReadWindow {
     start: u64,
-    /// By the log's own clock.
+    /// The time of the newest line, by the log's clock.
     newest: u64,
 }
 
@@ -62,31 +47,31 @@ impl LogFollower {
         Self { client, group, window: ReadWindow::new(now) }
     }
 
-    /// Whether the log can be read at all.
+    /// Checks that the log can be read.
     ///
     /// # Errors
-    /// Where it cannot.
+    /// It cannot.
     pub(super) async fn probe(&self) -> Result<(), ViaLambdaError> {
         self.fetch_page(self.build_request().limit(1)).await?;
         Ok(())
     }
 
-    /// Hands out what can be read by now, and was not long ago.
+    /// Calls `process` for the lines since the last read, and for some older ones.
     ///
     /// # Errors
-    /// Where the log cannot be read to its end, or what takes the lines fails. The next look begins where this one did.
+    /// The log cannot be read completely, or `process` fails. The next read begins where this one did.
     pub(super) async fn read_new_lines(
         &mut self,
-        mut each: impl FnMut(&str) -> io::Result<()>,
+        mut process: impl FnMut(&str) -> io::Result<()>,
     ) -> Result<(), ViaLambdaError> {
         let mut token = None;
         loop {
             let page = self.fetch_page(self.build_request().set_next_token(token.clone())).await?;
             for event in page.events() {
                 self.window.record_timestamp(event.timestamp().unwrap_or_default());
-                event.message().map_or(Ok(()), &mut each)?;
+                event.message().map_or(Ok(()), &mut process)?;
             }
-            // One that leads to itself would never end.
+            // A token that leads to itself would never end.
             if page.next_token.is_none() || page.next_token == token {
                 break;
             }
@@ -97,8 +82,8 @@ impl LogFollower {
     }
 
     fn build_request(&self) -> FilterLogEventsFluentBuilder {
-        let from = i64::try_from(self.window.start).unwrap_or(i64::MAX);
-        self.client.filter_log_events().log_group_name(&self.group).filter_pattern(FILTER_PATTERN).start_time(from)
+        let start = i64::try_from(self.window.start).unwrap_or(i64::MAX);
+        self.client.filter_log_events().log_group_name(&self.group).filter_pattern(FILTER_PATTERN).start_time(start)
     }
 
     async fn fetch_page(&self, request: FilterLogEventsFluentBuilder) -> Result<FilterLogEventsOutput, LogFollowError> {
@@ -106,12 +91,12 @@ impl LogFollower {
             Ok(page) => return Ok(page),
             Err(error) => error,
         };
-        let (group, code, is_passing) = (self.group.clone(), error.code().map(str::to_owned), is_transient(&error));
+        let (group, code, is_transient) = (self.group.clone(), error.code().map(str::to_owned), is_transient(&error));
         let source = convert_sdk_error(error);
         Err(match code.as_deref() {
             Some("AccessDeniedException") => LogFollowError::Denied { group, source },
             Some("ResourceNotFoundException") => LogFollowError::MissingLogGroup { group, source },
-            _ if is_passing => LogFollowError::Transient { group, source },
+            _ if is_transient => LogFollowError::Transient { group, source },
             _ => LogFollowError::Failed { group, source },
         })
     }
@@ -119,15 +104,15 @@ impl LogFollower {
 
 impl ReadWindow {
     fn new(now: SystemTime) -> Self {
-        let from = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(MAX_CLOCK_SKEW);
-        Self { start: to_milliseconds(from), newest: 0 }
+        let start = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(MAX_CLOCK_SKEW);
+        Self { start: to_milliseconds(start), newest: 0 }
     }
 
     fn record_timestamp(&mut self, timestamp: i64) {
         self.newest = self.newest.max(u64::try_from(timestamp).unwrap_or_default());
     }
 
-    /// All that was there has been read.
+    /// Begins the next read close to the newest line.
     fn advance(&mut self) {
         self.start = self.start.max(self.newest.saturating_sub(to_milliseconds(OVERLAP)));
     }
@@ -137,28 +122,112 @@ fn to_milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What the function logged about one event.
+#[derive(Debug)]
+pub(super) enum FunctionOutcome {
+    /// The members of the report.
+    Report(Map<String, Value>),
+    /// There is a verdict, but the report was too large for the log.
+    TooLarge,
+    /// The error of the function.
+    Failed(String),
+    /// It should be a result, but cannot be parsed: the reason. Another version of the function may have written it.
+    Invalid(String),
+}
+
+/// Returns the id of the event that a line is about. The rest of the line is parsed, but not kept.
+pub(super) fn parse_event_id(line: &str) -> Option<String> {
+    #[derive(Debug, Deserialize)]
+    struct EventIdOnly {
+        event_id: Option<String>,
+    }
+    serde_json::from_str::<EventIdOnly>(line).ok()?.event_id
+}
+
+/// Returns the outcome that a line contains, if any.
+pub(super) fn parse_outcome(line: &str) -> Option<FunctionOutcome> {
+    #[derive(Debug, Deserialize)]
+    struct LogLine {
+        error: Option<Value>,
+        verdict: Option<Value>,
+        report: Option<Value>,
+    }
+    let line: LogLine = match serde_json::from_str(line) {
+        Ok(line) => line,
+        Err(error) => return Some(FunctionOutcome::Invalid(error.to_string())),
+    };
+    match (line.report, line.error, line.verdict) {
+        (Some(Value::Object(report)), ..) => Some(FunctionOutcome::Report(report)),
+        (Some(_), ..) => Some(FunctionOutcome::Invalid("the report is not an object".to_owned())),
+        (None, Some(Value::String(error)), _) => Some(FunctionOutcome::Failed(error)),
+        (None, Some(error), _) => Some(FunctionOutcome::Failed(error.to_string())),
+        (None, None, Some(_)) => Some(FunctionOutcome::TooLarge),
+        (None, None, None) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::aws::ClientTimeouts;
 
     #[test]
-    fn a_clock_that_is_ahead_loses_no_answer() {
+    fn fast_clock_loses_no_line() {
         let minutes = |minutes: u64| Duration::from_mins(minutes);
-        let there = minutes(1_000_000);
+        let log_time = minutes(1_000_000);
         for ahead in [0, 2, 14] {
-            let mut window = ReadWindow::new(SystemTime::UNIX_EPOCH + there + minutes(ahead));
+            let mut window = ReadWindow::new(SystemTime::UNIX_EPOCH + log_time + minutes(ahead));
             window.advance();
-            assert!(window.start <= to_milliseconds(there), "{ahead} minutes ahead");
-            window.record_timestamp(i64::try_from(to_milliseconds(there + minutes(3))).unwrap());
+            assert!(window.start <= to_milliseconds(log_time), "{ahead} minutes ahead");
+            window.record_timestamp(i64::try_from(to_milliseconds(log_time + minutes(3))).unwrap());
             window.record_timestamp(-1);
             window.advance();
-            assert_eq!(window.start, to_milliseconds(there + minutes(2)), "the log's own clock counts");
+            assert_eq!(window.start, to_milliseconds(log_time + minutes(2)), "the log's own clock is used");
         }
     }
 
     #[test]
-    fn a_request_that_puts_events_ends_before_their_answers_are_out_of_sight() {
+    fn sending_events_takes_less_time_than_the_overlap() {
         assert!(ClientTimeouts::default().call * 2 < OVERLAP);
+    }
+
+    #[test]
+    fn outcomes_are_parsed_from_log_lines() {
+        for (line, id, expected) in [
+            (
+                r#"{"event_id":"1","verdict":"runs","report":{"schema":"ecr-preflight/1"}}"#,
+                Some("1"),
+                "report {\"schema\":\"ecr-preflight/1\"}",
+            ),
+            (r#"{"event_id":"1","verdict":"fails"}"#, Some("1"), "too large"),
+            (
+                r#"{"level":"ERROR","event_id":"1","error":"ecr:BatchGetImage failed"}"#,
+                Some("1"),
+                "failed ecr:BatchGetImage failed",
+            ),
+            (r#"{"event_id":"1","error":{"code":7}}"#, Some("1"), "failed {\"code\":7}"),
+            (r#"{"event_id":"1","verdict":"runs","report":[1]}"#, Some("1"), "invalid the report is not an object"),
+            (
+                r#"{"event_id":"1","report":{},"report":{}}"#,
+                Some("1"),
+                "invalid duplicate field `report` at line 1 column 36",
+            ),
+            (r#"{"level":"ERROR","event_id":"1","message":"verdict tag refused","reason":"x"}"#, Some("1"), "nothing"),
+            (r#"{"level":"ERROR","message":"without an event"}"#, None, "nothing"),
+            (r#"{"event_id":1,"message":"with a number"}"#, None, "nothing"),
+            (r#"{"time":"2026","type":"platform.report"}"#, None, "nothing"),
+        ] {
+            let found = match parse_outcome(line) {
+                Some(FunctionOutcome::Report(report)) => format!("report {}", Value::Object(report)),
+                Some(FunctionOutcome::TooLarge) => "too large".to_owned(),
+                Some(FunctionOutcome::Failed(error)) => format!("failed {error}"),
+                Some(FunctionOutcome::Invalid(why)) => format!("invalid {why}"),
+                None => "nothing".to_owned(),
+            };
+            assert_eq!((parse_event_id(line).as_deref(), found.as_str()), (id, expected), "{line}");
+        }
+        for text in ["START RequestId: 1", "", "[]", "null"] {
+            assert_eq!(parse_event_id(text), None, "{text}");
+        }
     }
 }

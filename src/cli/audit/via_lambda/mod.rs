@@ -1,146 +1,115 @@
-//! An audit whose images are asked about by the deployed function: the tool only lists them, hands them to it as events, and
-//! reads its answers from its log.
-//!
-//! Does not read images. The function's settings count, not this machine's.
+//! An audit by the deployed function: this tool lists the images, sends them to the function as events, and reads the
+//! reports from the function's log. The function's settings apply, not those of this machine.
 
-mod event_entry;
-mod transient;
-mod rate;
 mod event_sender;
-mod log_line;
 mod pending;
 mod log_follower;
 mod tasks;
 
 use std::cell::RefCell;
-use std::io::{self, Write};
+use std::io::Write;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::channel;
 use tokio::time::MissedTickBehavior;
 
-pub(in crate::cli) use self::event_sender::EventSendError;
 use self::event_sender::EventSender;
-pub(in crate::cli) use self::log_follower::LogFollowError;
 use self::log_follower::LogFollower;
 use self::pending::{PendingAnswers, SharedOutput};
 use self::tasks::{follow_log, send_events};
+use super::error::{AuditEnd, ViaLambdaError};
 use super::lister::{ImageLister, QUEUE_CAPACITY};
 use super::progress::AuditProgress;
 use super::results_file::ResultsFile;
-use super::runner::AuditEnd;
-use super::signals;
+use super::runner::wait_for_stop_signal;
 use crate::registry::RegistryError;
 use crate::text::error_chain;
 
-/// How often it is seen whether all is answered or patience has ended, and what is shown moves.
+/// How often the end of the audit and the timeout are checked, and the progress is refreshed.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How images are handed to the function.
-#[derive(Debug)]
-pub(super) struct ViaLambda {
-    sender: EventSender,
-    follower: Option<LogFollower>,
-    timeout: Duration,
-}
-
-/// The way there and back.
+/// How the function is called.
 #[derive(Debug)]
 pub(super) struct ViaLambdaOptions {
     pub(super) events: aws_sdk_eventbridge::Client,
-    /// The function's log; none where its answers are not waited for.
+    /// The function's log group; `None` to send events without waiting for reports.
     pub(super) logs: Option<(aws_sdk_cloudwatchlogs::Client, String)>,
-    /// At most so many events a second.
+    /// The highest rate of events.
     pub(super) events_per_second: f64,
-    /// How long to wait when no answer comes any more.
+    /// How long to wait for the next report, or for the event bus to accept an event.
     pub(super) timeout: Duration,
 }
 
-/// What ends an audit early.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum ViaLambdaError {
-    #[error(transparent)]
-    SendEvents(#[from] EventSendError),
-    #[error(transparent)]
-    FollowLog(#[from] LogFollowError),
-    #[error("no answer came for {seconds} s with {open} images waiting for theirs: no others were asked about")]
-    NoAnswer { seconds: u64, open: usize },
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-impl ViaLambda {
-    pub(super) fn new(way: ViaLambdaOptions) -> Self {
-        let follower = way.logs.map(|(client, group)| LogFollower::new(client, group, SystemTime::now()));
-        Self {
-            sender: EventSender::new(way.events, way.events_per_second, way.timeout),
-            follower,
-            timeout: way.timeout,
+/// Sends every listed image to the function, and writes down the reports. An image without a report in time is reported as
+/// unreadable, and sent again by the next run. If events cannot be sent any more, the reports of earlier events are still
+/// awaited.
+pub(super) async fn run<E: Write>(
+    options: ViaLambdaOptions,
+    lister: ImageLister<'_>,
+    results: &mut ResultsFile,
+    progress: &mut AuditProgress<'_, E>,
+) -> AuditEnd {
+    let ViaLambdaOptions { events, logs, events_per_second, timeout } = options;
+    let mut sender = EventSender::new(events, events_per_second, timeout);
+    let mut follower = logs.map(|(client, group)| LogFollower::new(client, group, SystemTime::now()));
+    let is_followed = follower.is_some();
+    let (to, from) = channel(QUEUE_CAPACITY);
+    let (pending, shared) = (PendingAnswers::default(), RefCell::new((results, progress)));
+    let transient_error = RefCell::default();
+    let mut listing = pin!(lister.list_all(to));
+    let mut sending = pin!(send_events(&mut sender, from, &pending, &shared, is_followed));
+    let mut following = pin!(async {
+        match &mut follower {
+            Some(follower) => follow_log(follower, &pending, &shared, &transient_error).await,
+            None => std::future::pending().await,
         }
-    }
-
-    /// Hands over everything that the census gives, and writes down what comes back. What is not answered in time counts as
-    /// not read, and is asked about again the next time. Where events cannot be put any more, the answers to those that
-    /// were are still waited for.
-    pub(super) async fn run<E: Write>(
-        &mut self,
-        census: ImageLister<'_>,
-        results: &mut ResultsFile,
-        progress: &mut AuditProgress<'_, E>,
-    ) -> AuditEnd {
-        let (to, from) = channel(QUEUE_CAPACITY);
-        let (open, trouble, shared) =
-            (PendingAnswers::default(), RefCell::default(), RefCell::new((results, progress)));
-        let Self { sender, follower, timeout: patience } = self;
-        let is_followed = follower.is_some();
-        let mut listing = pin!(census.list_all(to));
-        let mut asking = pin!(send_events(sender, from, &open, &shared, is_followed));
-        let mut watching = pin!(async {
-            match follower {
-                Some(follower) => follow_log(follower, &open, &shared, &trouble).await,
-                None => std::future::pending().await,
+    });
+    let mut interrupted = pin!(wait_for_stop_signal());
+    let mut ticks = tokio::time::interval(REFRESH_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut is_listed, mut is_sent) = (false, false);
+    let mut early = EarlyFailures::default();
+    loop {
+        tokio::select! {
+            biased;
+            stop = &mut interrupted => {
+                return stop.map_or_else(|error| AuditEnd::ViaLambdaFailed(error.into()), |()| AuditEnd::Interrupted);
             }
-        });
-        let mut interrupted = pin!(signals::wait_for_stop_signal());
-        let mut ticks = tokio::time::interval(REFRESH_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut is_listed, mut is_asked) = (false, false);
-        let mut early = EarlyFailures::default();
-        loop {
-            tokio::select! {
-                biased;
-                stop = &mut interrupted => return stop.map_or_else(|error| AuditEnd::ViaLambdaFailed(error.into()), |()| AuditEnd::Interrupted),
-                done = &mut listing, if !is_listed => {
-                    is_listed = true;
-                    early.listing_error = done.err();
-                }
-                done = &mut asking, if !is_asked => {
-                    // With nobody who takes it, nothing more needs to be listed.
-                    (is_listed, is_asked) = (true, true);
-                    early.lambda_error = done.err().map(ViaLambdaError::from);
-                    open.record_activity();
-                }
-                error = &mut watching => {
-                    open.fail_remaining(&shared, "the function's log cannot be read any more");
-                    return early.into_end(Some(error), &shared);
-                }
-                _ = ticks.tick() => shared.borrow_mut().1.refresh(),
+            done = &mut listing, if !is_listed => {
+                is_listed = true;
+                early.listing_error = done.err();
             }
-            if is_asked && open.len() == 0 {
-                return early.into_end(None, &shared);
+            done = &mut sending, if !is_sent => {
+                // Nothing takes listed images any more, so the listing may stop too.
+                (is_listed, is_sent) = (true, true);
+                early.lambda_error = done.err().map(ViaLambdaError::from);
+                pending.record_activity();
             }
-            if (is_asked && open.has_timed_out(*patience)) || open.is_stuck(*patience) {
-                let silent = ViaLambdaError::NoAnswer { seconds: patience.as_secs(), open: open.len() };
-                let failed = trouble.take().map(ViaLambdaError::from);
-                open.fail_remaining(&shared, &format_no_answer(*patience));
-                return early.into_end(failed.or((!is_asked).then_some(silent)), &shared);
+            error = &mut following => {
+                pending.fail_remaining(&shared, "the function's log cannot be read any more");
+                return early.into_end(Some(error), &shared);
             }
+            _ = ticks.tick() => shared.borrow_mut().1.refresh(),
+        }
+        if is_sent && pending.len() == 0 {
+            return early.into_end(None, &shared);
+        }
+        if (is_sent && pending.has_timed_out(timeout)) || pending.is_stuck(timeout) {
+            let seconds = timeout.as_secs();
+            let no_answer = ViaLambdaError::NoAnswer { seconds, open: pending.len() };
+            let error = transient_error.take().map(ViaLambdaError::from).or((!is_sent).then_some(no_answer));
+            let reason = format!(
+                "no report within {seconds} s: check that the function's rule covers this repository, and that --stack \
+                 names its stack"
+            );
+            pending.fail_remaining(&shared, &reason);
+            return early.into_end(error, &shared);
         }
     }
 }
 
-/// What keeps an audit from being whole.
+/// What failed while the audit went on.
 #[derive(Debug, Default)]
 struct EarlyFailures {
     listing_error: Option<RegistryError>,
@@ -148,11 +117,11 @@ struct EarlyFailures {
 }
 
 impl EarlyFailures {
-    /// How it ended: by what went wrong first. What else did is told at once.
+    /// Returns how the audit ended: with the first error of the function. A listing error besides it is reported at once.
     fn into_end<E: Write>(self, last: Option<ViaLambdaError>, shared: &SharedOutput<'_, '_, E>) -> AuditEnd {
         match (self.lambda_error.or(last), self.listing_error) {
-            (Some(error), Some(unlisted)) => {
-                shared.borrow_mut().1.report_unread("the list of repositories", &error_chain(&unlisted));
+            (Some(error), Some(listing_error)) => {
+                shared.borrow_mut().1.report_unread("the list of repositories", &error_chain(&listing_error));
                 AuditEnd::ViaLambdaFailed(error)
             }
             (Some(error), None) => AuditEnd::ViaLambdaFailed(error),
@@ -160,11 +129,4 @@ impl EarlyFailures {
             (None, None) => AuditEnd::Complete,
         }
     }
-}
-
-fn format_no_answer(patience: Duration) -> String {
-    format!(
-        "no answer within {} s: does the function watch this repository, and is its stack the one that --stack names?",
-        patience.as_secs()
-    )
 }

@@ -1,6 +1,4 @@
-//! Both ways of an audit by the function: images are asked about, and the log is looked at.
-//!
-//! Does not end by itself when nothing comes back; whoever lets it run has patience or not.
+//! The two tasks of an audit by the function: sending events, and following the log. Neither has a timeout of its own.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -8,28 +6,29 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
 
-use super::ViaLambdaError;
-use super::event_sender::{BATCH_SIZE, EventSendError, EventSender};
-use super::log_follower::{LogFollowError, LogFollower};
+use super::event_sender::{BATCH_SIZE, EventSender};
+use super::log_follower::LogFollower;
 use super::pending::{PendingAnswers, SharedOutput};
-use crate::cli::audit::lister::{AuditTarget, RepositoryListingFailure};
+use crate::cli::audit::backoff::Backoff;
+use crate::cli::audit::error::{EventSendError, LogFollowError, ViaLambdaError};
+use crate::cli::audit::lister::{ListedTarget, RepositoryListingFailure};
 use crate::event::Arrival;
 
-/// How often the log is looked at. CloudWatch Logs allows an account five such requests a second in a region, or ten in
-/// the largest ones (its quotas, "`FilterLogEvents`"): others want to look too.
+/// How often the log is read. CloudWatch Logs allows an account five such requests a second in a region, or ten in the
+/// largest ones (CloudWatch Logs quotas, `FilterLogEvents`), and other clients need some of them.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The longest pause after a look that failed; it doubles up to here. Longer than it takes a quota to fill again.
+/// The longest pause after a failed read, which is longer than a quota needs to refill.
 const MAX_POLL_PAUSE: Duration = Duration::from_secs(30);
 
-/// Puts an event for everything that is listed and not known yet.
+/// Sends an event for each listed image that has no result yet.
 ///
 /// # Errors
-/// Where events cannot be put.
+/// Events cannot be sent.
 pub(super) async fn send_events<E: Write>(
     sender: &mut EventSender,
-    mut from: Receiver<Result<AuditTarget, RepositoryListingFailure>>,
-    open: &PendingAnswers,
+    mut from: Receiver<ListedTarget>,
+    pending: &PendingAnswers,
     shared: &SharedOutput<'_, '_, E>,
     is_followed: bool,
 ) -> Result<(), EventSendError> {
@@ -38,10 +37,10 @@ pub(super) async fn send_events<E: Write>(
         let next = from.recv().await;
         let is_last = next.is_none();
         match next {
-            Some(Ok(asked)) if shared.borrow().0.index.contains(&asked.arrival) => {
-                shared.borrow_mut().1.count_skipped()
+            Some(Ok(target)) if shared.borrow().0.index.contains(&target.arrival) => {
+                shared.borrow_mut().1.count_skipped();
             }
-            Some(Ok(asked)) => batch.push(asked.arrival),
+            Some(Ok(target)) => batch.push(target.arrival),
             Some(Err(RepositoryListingFailure { repository, error })) => {
                 shared.borrow_mut().1.report_listing_error(repository.name(), &error);
             }
@@ -49,12 +48,12 @@ pub(super) async fn send_events<E: Write>(
         }
         if batch.len() == BATCH_SIZE || (is_last && !batch.is_empty()) {
             if is_followed {
-                open.wait_for_capacity().await;
+                pending.wait_for_capacity().await;
             }
-            let taken = |id, arrival| {
-                if is_followed { open.insert(id, arrival) } else { shared.borrow_mut().1.count_checked() }
+            let accepted = |id, arrival| {
+                if is_followed { pending.insert(id, arrival) } else { shared.borrow_mut().1.count_checked() }
             };
-            sender.send(std::mem::take(&mut batch), taken).await?;
+            sender.send(std::mem::take(&mut batch), accepted).await?;
         }
         if is_last {
             return Ok(());
@@ -62,33 +61,33 @@ pub(super) async fn send_events<E: Write>(
     }
 }
 
-/// Looks at the log again and again. What passes by itself is left in `trouble` until a look succeeds.
+/// Reads the log repeatedly, until it fails for good. A transient error is kept in `transient_error` until a read succeeds.
 pub(super) async fn follow_log<E: Write>(
     follower: &mut LogFollower,
-    open: &PendingAnswers,
+    pending: &PendingAnswers,
     shared: &SharedOutput<'_, '_, E>,
-    trouble: &RefCell<Option<LogFollowError>>,
+    transient_error: &RefCell<Option<LogFollowError>>,
 ) -> ViaLambdaError {
-    let mut pause = POLL_INTERVAL;
+    let mut backoff = Backoff::new(POLL_INTERVAL, MAX_POLL_PAUSE);
     loop {
-        let looked = if open.is_log_readable() {
-            follower.read_new_lines(|line| open.process_line(line, shared)).await
+        let read = if pending.is_log_readable() {
+            follower.read_new_lines(|line| pending.process_line(line, shared)).await
         } else {
             follower.probe().await
         };
-        match looked {
+        let pause = match read {
             Ok(()) => {
-                open.mark_log_readable();
-                trouble.replace(None);
-                pause = POLL_INTERVAL;
-                tokio::time::sleep(pause).await;
+                pending.mark_log_readable();
+                transient_error.replace(None);
+                backoff.reset();
+                POLL_INTERVAL
             }
             Err(ViaLambdaError::FollowLog(error @ LogFollowError::Transient { .. })) => {
-                trouble.replace(Some(error));
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(MAX_POLL_PAUSE);
+                transient_error.replace(Some(error));
+                backoff.next_pause()
             }
             Err(error) => return error,
-        }
+        };
+        tokio::time::sleep(pause).await;
     }
 }

@@ -38,10 +38,10 @@ fn unreadable_images_are_retried_by_the_next_run() {
     expect![[r#"
         success false code 2
         --- out
-        3 images of 1 repository: 3 run
-        3 answers in TIME, N requests
+        3 images in 1 repository: runs 3
+        3 images checked in TIME, N requests
         2 images could not be read
-        results in DIR/x.jsonl: the same command goes on with what is missing
+        results in DIR/x.jsonl: the same command resumes with what is missing
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v3 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
         hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
@@ -71,10 +71,10 @@ fn unlistable_repository_does_not_stop_others() {
     expect![[r#"
         success false code 2
         --- out
-        2 images of 2 repositories: 2 undeclared
-        2 answers in TIME, N requests
+        2 images in 2 repositories: undeclared 2
+        2 images checked in TIME, N requests
         the images of 1 repository could not be listed
-        results in DIR/x.jsonl: the same command goes on with what is missing
+        results in DIR/x.jsonl: the same command resumes with what is missing
         --- err
         error: the images of NAME could not be listed: ecr:DescribeImages: arn:aws:ecr:us-west-2:123456789012:repository/NAME does not exist: RepositoryNotFoundException: service message
     "#]].assert_eq(&fixture.format_output(&output).replace(&resource, "repository/NAME").replace(&name, "images of NAME could"));
@@ -125,13 +125,13 @@ fn many_unreadable_images_are_counted() {
     expect![[r#"
         success false code 2
         --- out
-        0 images of 0 repositories: nothing to say
-        0 answers in TIME, N requests
+        0 images in 0 repositories
+        0 images checked in TIME, N requests
         30 images could not be read
-        results in DIR/x.jsonl: the same command goes on with what is missing
+        results in DIR/x.jsonl: the same command resumes with what is missing
     "#]]
     .assert_eq(format_output.split_once("--- err\n").unwrap().0);
-    expect!["error: more could not be read, which are only counted"].assert_eq(format_output.lines().last().unwrap());
+    expect!["error: further errors are only counted"].assert_eq(format_output.lines().last().unwrap());
     assert_eq!(fs::read(fixture.path("x.jsonl")).unwrap(), b"");
 }
 

@@ -127,7 +127,7 @@ pub fn image_names(lines: &[Value]) -> Vec<String> {
 /// that they share.
 fn mask_time(line: &str) -> String {
     match (line.split_once(" in "), line.split_once(" requests")) {
-        (Some((before, _)), Some((_, after))) if before.contains(" answer") => {
+        (Some((before, _)), Some((_, after))) if before.contains(" checked") => {
             format!("{before} in TIME, N requests{after}")
         }
         _ => line.to_owned(),

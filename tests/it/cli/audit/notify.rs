@@ -17,11 +17,11 @@ fn audit_sends_one_message_after_printing() {
     expect![[r#"
         :
 
-          | :x: Audit: 1 image will not start, 1 could not be checked
+          | :x: Audit: 1 image will not start, 1 unknown
           |
-          | of 4 images that were asked about, in us-west-2 of account 123456789012
+          | 4 images checked in us-west-2 of account 123456789012
           |
-          | ✗ `grafana/grafana:11.4.0` +1: apprunner wrong-architecture: the image is made for linux/arm64, not linux/amd64
+          | ✗ `grafana/grafana:11.4.0` +1: apprunner wrong-architecture: the image is built for linux/arm64, not linux/amd64
           | ? `team/app:old-ecs-arm64`: ecs/arm64 the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
           |
           | by fault: wrong-architecture 1
@@ -33,10 +33,10 @@ fn audit_sends_one_message_after_printing() {
     assert_eq!(sent.len(), 1);
     let bodies: Value = serde_json::from_str(sent[0].body["Message"].as_str().unwrap()).unwrap();
     expect![[r#"
-        Audit: 1 image will not start, 1 could not be checked
-        of 4 images that were asked about, in us-west-2 of account 123456789012
+        Audit: 1 image will not start, 1 unknown
+        4 images checked in us-west-2 of account 123456789012
 
-        ✗ grafana/grafana:11.4.0 +1: apprunner wrong-architecture: the image is made for linux/arm64, not linux/amd64
+        ✗ grafana/grafana:11.4.0 +1: apprunner wrong-architecture: the image is built for linux/arm64, not linux/amd64
         ? team/app:old-ecs-arm64: ecs/arm64 the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
 
         by fault: wrong-architecture 1
@@ -49,9 +49,9 @@ fn audit_sends_one_message_after_printing() {
             "wrong-architecture": 1
           },
           "images": 4,
-          "schema": "ecr-preflight-audit/1",
+          "schema": "ecr-preflight/audit/1",
           "unlistedRepositories": 0,
-          "unread": 0,
+          "unreadImages": 0,
           "verdicts": {
             "fails": 1,
             "ignored": 0,
@@ -108,7 +108,7 @@ fn audit_message_stays_within_limits() {
     assert!(description.chars().count() < 8000, "{description}");
     let others: Vec<&str> = description.lines().filter(|line| !line.contains(&name)).collect();
     expect![[r#"
-        of 300 images that were asked about, in us-west-2 of account 123456789012
+        300 images checked in us-west-2 of account 123456789012
 
         and 285 more
 
@@ -126,13 +126,13 @@ fn audit_message_mentions_unreadable_images() {
     let sent = fixture.aws.calls_of("Publish");
     let bodies: Value = serde_json::from_str(sent[0].body["Message"].as_str().unwrap()).unwrap();
     expect![[r#"
-        Audit: not everything could be looked at
-        of 2 images that were asked about, in us-west-2 of account 123456789012
-        1 image could not be read and got no answer.
+        Audit: incomplete
+        2 images checked in us-west-2 of account 123456789012
+        1 image could not be read.
     "#]]
     .assert_eq(bodies["email"].as_str().unwrap());
     let document: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
-    assert_eq!([&document["unread"], &document["complete"]], [&Value::from(1), &Value::from(false)]);
+    assert_eq!([&document["unreadImages"], &document["complete"]], [&Value::from(1), &Value::from(false)]);
 }
 
 #[test]
@@ -158,9 +158,9 @@ fn nothing_is_sent_without_failures() {
         success false code 64
         --- out
         --- err
-        error: nobody would be told: PREFLIGHT_TOPIC_ARN is not set
+        error: --notify needs a topic: PREFLIGHT_TOPIC_ARN is not set
 
-        hint: set it to the ARN of the topic that the function tells
+        hint: set it to the ARN of the topic that the function notifies
     "#]]
     .assert_eq(&fixture.run(&["--notify"]));
 }

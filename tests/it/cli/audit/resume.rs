@@ -94,11 +94,11 @@ fn audit_resumes_after_kill() {
 fn interrupted_audit_explains_how_to_resume() {
     let [interrupted, terminated] = ["-INT", "-TERM"].map(interrupt_with);
     expect![[r#"
-        N image of N repository: N fail
+        N image in N repository: fails N
           platform-missing  N
-        N answer in TIME, N requests
-        interrupted: N image were listed by then
-        results in DIR/x.jsonl: the same command goes on with what is missing
+        N image checked in TIME, N requests
+        interrupted after N image had been listed
+        results in DIR/x.jsonl: the same command resumes with what is missing
         --- err
 
     "#]]
@@ -175,82 +175,82 @@ fn other_files_are_not_overwritten() {
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: line 1 is none
-              caused by: it is no report
+            error: DIR/x.jsonl is not a results file: line 1 is not a report of an audit
+              caused by: it is not a report
               caused by: expected ident at line 1 column 2
 
-            hint: it was left as it is; name another file
+            hint: the file was not changed; name another file
         "notes"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: its end is no beginning of one
+            error: DIR/x.jsonl is not a results file: its last line is not the beginning of a report
 
-            hint: it was left as it is; name another file
+            hint: the file was not changed; name another file
         "{}\n"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: line 1 is none
-              caused by: it is no report
+            error: DIR/x.jsonl is not a results file: line 1 is not a report of an audit
+              caused by: it is not a report
               caused by: missing field `schema` at line 1 column 2
 
-            hint: it was left as it is; name another file
+            hint: the file was not changed; name another file
         "{\"schema\":\"ecr-preflight/2\"}\n"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: line 1 is none
-              caused by: it is no report
-              caused by: missing field `arrival` at line 1 column 28
+            error: DIR/x.jsonl is not a results file: line 1 is not a report of an audit
+              caused by: it is not a report
+              caused by: missing field `verdict` at line 1 column 28
 
-            hint: it was left as it is; name another file
+            hint: the file was not changed; name another file
         "{\"schema\":\"ecr-preflight/1\"}\n"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: line 1 is none
-              caused by: it is no report
-              caused by: missing field `arrival` at line 1 column 28
+            error: DIR/x.jsonl is not a results file: line 1 is not a report of an audit
+              caused by: it is not a report
+              caused by: missing field `verdict` at line 1 column 28
 
-            hint: it was left as it is; name another file
+            hint: the file was not changed; name another file
         "{"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: its end is no beginning of one
+            error: DIR/x.jsonl is not a results file: its last line is not the beginning of a report
 
-            hint: it was left as it is; name another file
+            hint: the file was not changed; name another file
         "{\"schema\":\"ecr-preflight/1\",\"image\":{},\"big\":\"important\"}"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: its end is no beginning of one
+            error: DIR/x.jsonl is not a results file: its last line is not the beginning of a report
 
-            hint: it was left as it is; name another file
+            hint: the file was not changed; name another file
         "{\"schema\":\"ecr-preflight/1\",\"image\":"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: its end is no beginning of one
+            error: DIR/x.jsonl is not a results file: its last line is not the beginning of a report
 
-            hint: it was left as it is; name another file
+            hint: the file was not changed; name another file
         "{\"schema\":\"ecr-preflight/1\",\"arrival\":{},\"big\":\"important\"}"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: its end is no beginning of one
+            error: DIR/x.jsonl is not a results file: its last line is not the beginning of a report
 
-            hint: it was left as it is; name another file
+            hint: the file was not changed; name another file
         "\n"
             success false code 2
             --- out
             --- err
-            error: DIR/x.jsonl is not a file of results: line 1 is none
-              caused by: it is no report
+            error: DIR/x.jsonl is not a results file: line 1 is not a report of an audit
+              caused by: it is not a report
               caused by: EOF while parsing a value at line 2 column 0
 
-            hint: it was left as it is; name another file
+            hint: the file was not changed; name another file
     "#]]
     .assert_eq(cases.as_str());
     assert_eq!(fixture.aws.calls().len(), 0);
@@ -264,9 +264,9 @@ fn audit_does_not_resume_with_other_settings() {
         success false code 2
         --- out
         --- err
-        error: DIR/x.jsonl was begun with other settings: `inspect=manifest`, now `runtime=ecs/arm64 inspect=manifest`
+        error: DIR/x.jsonl was written with other settings: `inspect=manifest`, now `runtime=ecs/arm64 inspect=manifest`
 
-        hint: use the same settings, another file, or `--fresh` to begin anew
+        hint: use the same settings, another file, or `--fresh` to start again
     "#]]
     .assert_eq(&fixture.run(&["--all", "--results", "DIR/x.jsonl", "--runtime", "ecs/arm64"]));
     let output = fixture.command(&RESULTS).env("PREFLIGHT_LIMITS", "seconds=7").output().unwrap();
@@ -274,9 +274,9 @@ fn audit_does_not_resume_with_other_settings() {
         success false code 2
         --- out
         --- err
-        error: DIR/x.jsonl was begun with other settings: `inspect=manifest`, now `inspect=manifest seconds=7`
+        error: DIR/x.jsonl was written with other settings: `inspect=manifest`, now `inspect=manifest seconds=7`
 
-        hint: use the same settings, another file, or `--fresh` to begin anew
+        hint: use the same settings, another file, or `--fresh` to start again
     "#]]
     .assert_eq(&fixture.format_output(&output));
     // Options that do not change a result may differ.
@@ -357,23 +357,23 @@ fn results_file_must_be_a_regular_file() {
             success false code 2
             --- out
             --- err
-            error: /dev/stdout is no regular file: what is written there cannot be read again
+            error: /dev/stdout is not a regular file, so results cannot be read back from it
 
-            hint: name a file; `--format jsonl` prints the answers on standard output
+            hint: name a regular file; `--format jsonl` prints the reports to standard output
         /dev/null
             success false code 2
             --- out
             --- err
-            error: /dev/null is no regular file: what is written there cannot be read again
+            error: /dev/null is not a regular file, so results cannot be read back from it
 
-            hint: name a file; `--format jsonl` prints the answers on standard output
+            hint: name a regular file; `--format jsonl` prints the reports to standard output
         DIR
             success false code 2
             --- out
             --- err
-            error: DIR is no regular file: what is written there cannot be read again
+            error: DIR is not a regular file, so results cannot be read back from it
 
-            hint: name a file; `--format jsonl` prints the answers on standard output
+            hint: name a regular file; `--format jsonl` prints the reports to standard output
     "#]]
     .assert_eq(cases.as_str());
     assert_eq!(fixture.aws.calls().len(), 0);

@@ -62,14 +62,14 @@ fn empty_selection_is_an_error() {
             --- err
             error: there is no repository whose name begins with `team/*` in us-west-2
 
-            hint: a prefix is no pattern: `--prefix team/` is enough
+            hint: a prefix is not a pattern: `--prefix team/` is enough
         --prefix team/ --where env=test
             success false code 2
             --- out
             --- err
-            error: there is no repository whose name begins with `team/` that has the resource tag `env=test` in us-west-2
+            error: there is no repository whose name begins with `team/` with the resource tag `env=test` in us-west-2
 
-            hint: keys and values count to the letter: `aws ecr list-tags-for-resource` shows those of a repository
+            hint: keys and values are case-sensitive: `aws ecr list-tags-for-resource` shows those of a repository
         --where =prod
             success false code 64
             --- out
@@ -83,8 +83,9 @@ fn empty_selection_is_an_error() {
             --- err
             error: there is no repository in us-west-2
 
-            hint: another region is chosen with `--region`, another account with AWS_PROFILE
-    "#]].assert_eq(cases.as_str());
+            hint: choose another region with `--region`, or another account with AWS_PROFILE
+    "#]]
+    .assert_eq(cases.as_str());
 }
 
 #[test]

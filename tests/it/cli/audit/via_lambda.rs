@@ -56,14 +56,14 @@ fn function_gives_the_results_of_a_local_audit() {
     expect![[r#"
         success false code 1
         --- out
-        VERDICT     IMAGE                         WHERE         WHY
+        VERDICT     IMAGE                         RUNTIME       REASON
         fails       grafana/grafana:11.4.0 +1     apprunner     wrong-architecture: the…
         unknown     team/app:old-ecs-arm64        ecs/arm64     the image declares linu…
 
-        4 images of 3 repositories: 1 fail, 1 cannot be told, 1 undeclared, 1 run
+        4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1
           wrong-architecture  1
-        not asked about: 1 other than images (charts, signatures)
-        4 answers in TIME, N requests
+        not checked: 1 other than images (charts, signatures)
+        4 images checked in TIME, N requests
         results in DIR/via.jsonl
         --- err
     "#]]
@@ -109,11 +109,11 @@ fn failed_and_missing_results_are_retried_next_time() {
     expect![[r#"
         success false code 2
         --- out
-        0 images of 0 repositories: nothing to say
-        not asked about: 1 other than images (charts, signatures)
-        0 answers in TIME, N requests
+        0 images in 0 repositories
+        not checked: 1 other than images (charts, signatures)
+        0 images checked in TIME, N requests
         2 images could not be read
-        results in DIR/via.jsonl: the same command goes on with what is missing
+        results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
         error: IMAGE could not be read: the function failed: ecr:BatchGetImage was denied
         error: IMAGE could not be read: its report was too large for the function's log
@@ -138,7 +138,7 @@ fn no_follow_only_sends_events() {
     expect![[r#"
         success true code 0
         --- out
-        4 images handed to the function; its answers go to the log group /aws/lambda/ecr-preflight
+        4 images sent to the function; its log group is /aws/lambda/ecr-preflight
         --- err
     "#]]
     .assert_eq(&fixture.run(&["--via-lambda", "--no-follow"]));
@@ -155,7 +155,7 @@ fn missing_log_group_and_denied_bus_are_errors() {
         error: the log group /aws/lambda/another does not exist
           caused by: ResourceNotFoundException: service message
 
-        hint: name the function's stack by `--stack`
+        hint: name the function's stack with `--stack`
     "#]]
     .assert_eq(&String::from_utf8(output.stderr).unwrap());
     assert!(fixture.aws.calls_of("PutEvents").is_empty(), "no events are sent if results cannot be read");
@@ -163,13 +163,13 @@ fn missing_log_group_and_denied_bus_are_errors() {
     expect![[r#"
         success false code 2
         --- out
-        0 images of 0 repositories: nothing to say
-        not asked about: 1 other than images (charts, signatures)
-        0 answers in TIME, N requests
-        interrupted: 4 images were listed by then
-        with --results FILE it would go on from here
+        0 images in 0 repositories
+        not checked: 1 other than images (charts, signatures)
+        0 images checked in TIME, N requests
+        interrupted after 4 images had been listed
+        with `--results FILE` the next run would resume from here
         --- err
-        error: events:PutEvents failed: allow the caller this action on the event bus, in the function's region
+        error: events:PutEvents was denied: allow the caller this action on the event bus in the function's region
           caused by: AccessDeniedException: service message
     "#]]
     .assert_eq(&fixture.run(&["--via-lambda"]));

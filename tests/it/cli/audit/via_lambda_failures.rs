@@ -61,12 +61,12 @@ fn unreadable_log_ends_the_audit_before_events() {
     expect![[r#"
         success false code 2
         --- out
-        0 images of 0 repositories: nothing to say
-        0 answers in TIME, N requests
-        interrupted: 2 images were listed by then
-        results in DIR/via.jsonl: the same command goes on with what is missing
+        0 images in 0 repositories
+        0 images checked in TIME, N requests
+        interrupted after 2 images had been listed
+        results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
-        error: logs:FilterLogEvents on /aws/lambda/ecr-preflight failed again and again
+        error: logs:FilterLogEvents on /aws/lambda/ecr-preflight failed repeatedly
           caused by: dispatch failure
           caused by: other
           caused by: client error (SendRequest)
@@ -83,18 +83,17 @@ fn log_denied_midway_lists_open_images() {
     expect![[r#"
         success false code 2
         --- out
-        0 images of 0 repositories: nothing to say
-        0 answers in TIME, N requests
+        0 images in 0 repositories
+        0 images checked in TIME, N requests
         2 images could not be read
-        interrupted: 2 images were listed by then
-        results in DIR/via.jsonl: the same command goes on with what is missing
+        interrupted after 2 images had been listed
+        results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: the function's log cannot be read any more
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1 could not be read: the function's log cannot be read any more
         error: logs:FilterLogEvents on /aws/lambda/ecr-preflight was denied: allow the caller this action on this log group
           caused by: AccessDeniedException: service message
-    "#]]
-    .assert_eq(&fixture.run(&ARGUMENTS));
+    "#]].assert_eq(&fixture.run(&ARGUMENTS));
 }
 
 #[test]
@@ -105,12 +104,12 @@ fn results_are_kept_after_the_bus_denies_access() {
     expect![[r#"
         success false code 2
         --- out
-        10 images of 1 repository: 10 run
-        10 answers in TIME, N requests
-        interrupted: 12 images were listed by then
-        results in DIR/via.jsonl: the same command goes on with what is missing
+        10 images in 1 repository: runs 10
+        10 images checked in TIME, N requests
+        interrupted after 12 images had been listed
+        results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
-        error: events:PutEvents failed: allow the caller this action on the event bus, in the function's region
+        error: events:PutEvents was denied: allow the caller this action on the event bus in the function's region
           caused by: AccessDeniedException: service message
     "#]]
     .assert_eq(&fixture.run(&ARGUMENTS));
@@ -134,16 +133,15 @@ fn accepted_events_count_when_others_are_refused() {
     expect![[r#"
         success false code 2
         --- out
-        0 images of 0 repositories: nothing to say
-        0 answers in TIME, N requests
+        0 images in 0 repositories
+        0 images checked in TIME, N requests
         1 image could not be read
-        interrupted: 3 images were listed by then
-        results in DIR/via.jsonl: the same command goes on with what is missing
+        interrupted after 3 images had been listed
+        results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: its report was too large for the function's log
-        error: the event bus refused an event again and again: it says nothing of the event
-    "#]]
-    .assert_eq(&fixture.format_output(&output));
+        error: the event bus rejected an event repeatedly: the response has no result for it
+    "#]].assert_eq(&fixture.format_output(&output));
 }
 
 #[test]
@@ -162,16 +160,15 @@ fn invalid_and_foreign_reports_are_rejected() {
     expect![[r#"
         success false code 2
         --- out
-        0 images of 0 repositories: nothing to say
-        0 answers in TIME, N requests
+        0 images in 0 repositories
+        0 images checked in TIME, N requests
         3 images could not be read
-        results in DIR/via.jsonl: the same command goes on with what is missing
+        results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: the function's answer cannot be understood (is it of another version?): it is no report: missing field `arrival` at line 1 column 45
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1 could not be read: the function answered about another image: team/app:�[2Jv9 (sha256:0000000000000000000000000000000000000000000000000000000000000000) in us-west-2 of 123456789012
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: the function's answer cannot be understood (is it of another version?): it is no object
-    "#]]
-    .assert_eq(&fixture.run(&ARGUMENTS));
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: the function's report cannot be parsed (does the function have another version?): it is not a report of an audit: the digest is missing or unknown
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1 could not be read: the function reported about another image: team/app:�[2Jv9 (sha256:0000000000000000000000000000000000000000000000000000000000000000) in us-west-2 of 123456789012
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: the function's report cannot be parsed (does the function have another version?): the report is not an object
+    "#]].assert_eq(&fixture.run(&ARGUMENTS));
     assert!(fixture.lines("via.jsonl").is_empty());
 }
 
@@ -183,14 +180,13 @@ fn repeated_log_page_token_ends() {
     expect![[r#"
         success false code 2
         --- out
-        0 images of 0 repositories: nothing to say
-        0 answers in TIME, N requests
+        0 images in 0 repositories
+        0 images checked in TIME, N requests
         1 image could not be read
-        results in DIR/via.jsonl: the same command goes on with what is missing
+        results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: no answer within 3 s: does the function watch this repository, and is its stack the one that --stack names?
-    "#]]
-    .assert_eq(&fixture.format_output(&output));
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: no report within 3 s: check that the function's rule covers this repository, and that --stack names its stack
+    "#]].assert_eq(&fixture.format_output(&output));
     let reads = fixture.aws.calls_of("FilterLogEvents").len();
     assert!((3..=7).contains(&reads), "{reads} requests");
 }
@@ -206,10 +202,10 @@ fn interrupt_works_while_the_log_is_read() {
     expect![[r#"
         success false code 130
         --- out
-        0 images of 0 repositories: nothing to say
-        0 answers in TIME, N requests
-        interrupted: 2 images were listed by then
-        results in DIR/via.jsonl: the same command goes on with what is missing
+        0 images in 0 repositories
+        0 images checked in TIME, N requests
+        interrupted after 2 images had been listed
+        results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
     "#]]
     .assert_eq(&fixture.format_output(&output));
@@ -224,8 +220,8 @@ fn interrupt_works_while_events_are_sent() {
     expect![[r#"
         success false code 130
         --- out
-        10 images handed to the function; its answers go to the log group /aws/lambda/ecr-preflight
-        interrupted: 12 images were listed by then
+        10 images sent to the function; its log group is /aws/lambda/ecr-preflight
+        interrupted after 12 images had been listed
         --- err
     "#]]
     .assert_eq(&fixture.format_output(&running.wait_with_output().unwrap()));

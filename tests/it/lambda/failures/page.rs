@@ -1,4 +1,4 @@
-//! The Markdown page.
+//! Writes the Markdown page.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -10,78 +10,82 @@ use super::faults::{Failure, describe};
 use super::invocation::Answer;
 use super::sections::Section;
 
-/// Its path, from the root of the repository.
+/// The path of the page, from the root of the repository.
 pub const PATH: &str = "docs/failures.md";
 
 const HEAD: &str = "\
 # How the function handles failures
 
-Every call that the function makes, every way in which it can fail, and the result. A test writes this page,
-`tests/it/lambda/failures`: it runs each row with the real clients against a fake AWS on the same machine, and fails if a
-row is no longer true. `UPDATE_EXPECT=1 make test` updates the page.
+This page lists every call that the function makes, every way in which it can fail, and the result. It is written by a
+test, `tests/it/lambda/failures`, which runs each row with the real clients against a fake AWS on the same machine, and
+fails if a row is no longer true. `UPDATE_EXPECT=1 make test` updates the page.
 
 The columns:
 
-- **failure**: what happens to the call, each time that it is made for the subject of the section, a child or a layer for
-  example, and never for anything else; or, if it says *once*, the first time only.
-- **result**: a verdict, `fails`, `runs` or `unknown`, with its reasons; `ignored`, with the reason; or an error, `Err`.
+- **failure**: what happens to each of the calls that the section names, and to no other call; with *once*, only to the
+  first of them.
+- **result**: a verdict (`fails`, `runs` or `unknown`) with its reasons, `ignored` with the reason, or an error (`Err`).
   A verdict is final, and its reasons are in the message. After an error, Lambda invokes the function twice more, after
   one and two minutes. Then the event goes to the failure queue, and an alarm is raised. The text of the error is in the
   log and in the queue.
-- **requests**: how many requests of this call, for this subject, the function made in one invocation. A missing part is
-  requested twice. The rows are run without the pauses between attempts, which have random lengths: if a timeout expires,
-  there may be one request fewer.
-- **messages**: how many messages the topic accepted. Two or more are the same message again, because its response was
-  lost.
-- **verdict tag**: which verdict tag the image has afterwards, with `PREFLIGHT_VERDICT_TAGS=all`.
+- **requests**: how many requests of these calls the function made in one invocation. A missing part is requested twice.
+  The rows are run without the pauses between attempts, which have random lengths; with them, a call that reaches its
+  timeout may make one request fewer.
+- **messages**: how many messages the topic accepted. Two or more are copies of one message, sent again because a response
+  was lost.
+- **verdict tag**: the verdict tag that the image has afterwards, with `PREFLIGHT_VERDICT_TAGS=all`.
 
-`ARN` and `TOPIC` stand for those of the repository and the topic, `DIGEST` and `SHORT` for digests, `TIME` for a timeout,
-and `service message` for the message of the service.
+`ARN` and `TOPIC` stand for the ARNs of the repository and the topic, `DIGEST` and `SHORT` for digests, `TIME` for a
+timeout, and `service message` for the message of the service.
 
-The test also checks that the failure happens in every row; that only images are ignored that were deleted or superseded,
-or whose repository was deleted; that people are notified of a part that stays missing; that every row ends; that a
-verdict after a failure has a reason; that no image has a passing verdict tag if it could not be read; that no redirect is
-followed; and that no query of a presigned URL, no key and no token is in an error, in a message or in the log, not even
-in the most verbose one.
+For every row the test also checks that
+
+- the failure occurred, and the invocation ended
+- an image is ignored only if it was deleted or superseded, or its repository was deleted
+- a message reports a part that stays missing
+- a verdict after a failure has a reason
+- an image that could not be read has no `pass` tag
+- no redirect is followed
+- no query of a presigned URL, no key and no token is in an error, a message or the log, even at its most verbose level
 ";
 
-/// The function's timeouts.
-fn bounds() -> String {
-    let ClientTimeouts { connect, read, attempt, call, blob_transfer: storage } = ClientTimeouts::default();
+/// The table of the function's timeouts.
+fn timeouts() -> String {
+    let ClientTimeouts { connect, read, attempt, call, blob_transfer } = ClientTimeouts::default();
     let rows: [(&str, Duration); 6] = [
         ("a connection", connect),
         ("the first byte of a response", read),
         ("one attempt of an API call", attempt),
-        ("an API call with its attempts, at most four, and the pauses between them", call),
-        ("the transfer of a config, which is attempted twice", storage.whole),
-        ("from one chunk of a layer to the next; its transfer is attempted twice", storage.piece),
+        ("an API call: at most four attempts, and the pauses between them", call),
+        ("the transfer of a config, for each of two attempts", blob_transfer.whole),
+        ("the time between two chunks of a layer, for each of two attempts", blob_transfer.piece),
     ];
-    let rows = rows.map(|(what, bound)| format!("| {what} | {} |\n", bound.as_secs()));
+    let rows = rows.map(|(what, timeout)| format!("| {what} | {} |\n", timeout.as_secs()));
     format!(
-        "\nTimeouts, in seconds. `make test` runs the rows with a timeout with all of them divided by three, and \
-         `make test-faults`\nwith these.\n\n| for | at most |\n|---|--:|\n{}",
+        "\nThese are the timeouts, in seconds. `make test` divides them by three to run the rows that reach a timeout;\n\
+         `make test-faults` uses them as they are.\n\n| for | at most |\n|---|--:|\n{}",
         rows.concat()
     )
 }
 
-/// One row.
+/// Formats one row.
 pub fn row(failure: Failure, answer: &Answer) -> String {
-    let plain = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
-    let marks = if answer.marks.is_empty() { "–".to_owned() } else { answer.marks.join(", ") };
+    let escape = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
+    let tags = if answer.marks.is_empty() { "–".to_owned() } else { answer.marks.join(", ") };
     let messages = if answer.messages == 0 { "–".to_owned() } else { answer.messages.to_string() };
     let failure = describe(failure).replace('|', "\\|");
-    format!("| {failure} | {} | {} | {messages} | {marks} |\n", plain(&answer.text), answer.requests)
+    format!("| {failure} | {} | {} | {messages} | {tags} |\n", escape(&answer.text), answer.requests)
 }
 
-/// The text of a section in an existing page.
+/// Finds the text of a section in an existing page.
 pub fn section<'a>(page: &'a str, section: &Section) -> &'a str {
     let mut texts = page.split("\n## ");
     texts.find(|text| text.lines().next() == Some(section.title)).unwrap_or_default()
 }
 
-/// The whole page.
+/// Formats the whole page.
 pub fn page(rows: &[Row<'_>], answers: &[Answer]) -> String {
-    let mut page = format!("{HEAD}{}", bounds());
+    let mut page = format!("{HEAD}{}", timeouts());
     let mut last = "";
     for ((section, failure), answer) in rows.iter().zip(answers) {
         if section.title != last {

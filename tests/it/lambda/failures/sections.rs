@@ -14,49 +14,49 @@ pub struct Section {
     /// The introduction of the section.
     pub about: &'static str,
     pub action: &'static str,
-    /// Only calls that name this fail.
+    /// Only calls for this fail.
     pub target: Target,
     pub image: fn(&Builder) -> Value,
     /// What the repository declares.
     pub runtimes: &'static str,
     /// Whether there is a topic.
     pub has_topic: bool,
-    /// The verdict tag, without its digest, that another image has already, in a repository with immutable tags.
+    /// The verdict tag, without its digest, that another image already has in a repository with immutable tags.
     pub taken_tag: Option<&'static str>,
     pub failures: Vec<Failure>,
 }
 
-/// A wrong image: arm64 for App Runner.
+/// Adds an arm64 image, which does not run on App Runner.
 fn arm64(layout: &Builder) -> Value {
     layout.image("arm64")
 }
 
-/// An index of both platforms.
+/// Adds an index of both platforms.
 fn index(layout: &Builder) -> Value {
     let child = |architecture| with_platform(&layout.image(architecture), "linux", architecture);
     layout.index(&[child("amd64"), child("arm64")])
 }
 
-const WRONG: &str = "The image is for arm64, the repository for App Runner. Without the failure the image fails and is \
-                     tagged, and one message is sent.";
-const SOUND: &str = "The image and the repository are for arm64. Without the failure the image runs and gets a verdict tag, and no \
-                     message is sent.";
-const INDEX: &str = "An index for amd64 and arm64 in a repository for ECS on arm64. Without the failure the image runs and \
-                     gets a verdict tag, and no message is sent.";
+const WRONG: &str = "The image is built for arm64, and the repository declares App Runner. Without the failure, the image fails and \
+                     is tagged, and one message is sent.";
+const SOUND: &str = "The image is built for arm64, and the repository declares ECS on arm64. Without the failure, the image runs \
+                     and is tagged, and no message is sent.";
+const INDEX: &str = "An index for amd64 and arm64 in a repository that declares ECS on arm64. Without the failure, the image runs \
+                     and is tagged, and no message is sent.";
 
-const TAKEN: &str = "The image is for arm64, the repository for App Runner with immutable tags, and another image has the \
-                     tag that would be the verdict tag. Without the failure the message reports this.";
+const TAKEN: &str = "The image is built for arm64, and the repository declares App Runner and has immutable tags. Another image \
+                     already has the verdict tag. Without the failure, the message reports this.";
 
 /// A presigned URL of another host, without TLS.
 const PLAIN: Fault = Body(r#"{"downloadUrl":"http://bucket.example/x?X-Amz-Signature=0SECRET0"}"#);
 const FILE: Fault = Body(r#"{"downloadUrl":"file:///etc/passwd"}"#);
-const NO_ADDRESS: Fault = Body(r#"{"downloadUrl":"https://\u0000?0SECRET0"}"#);
+const NO_HOST: Fault = Body(r#"{"downloadUrl":"https://\u0000?0SECRET0"}"#);
 
 fn codes(status: u16, codes: &[&'static str]) -> Vec<Failure> {
     always(&codes.iter().map(|code| Error(status, code)).collect::<Vec<_>>())
 }
 
-/// The faults of one action, and those of every action of the ECR API.
+/// The failures of one action, and those of every action of the ECR API.
 fn ecr(own: Vec<Failure>) -> Vec<Failure> {
     [own, always(&JSON), always(&CONNECTION), once(&PASSING)].concat()
 }
@@ -79,12 +79,12 @@ fn manifest() -> Vec<Failure> {
     [ecr(own), once(&[Failure("ImageNotFound"), Corrupted])].concat()
 }
 
-fn address() -> Vec<Failure> {
+fn download_url() -> Vec<Failure> {
     let own = [
         "InvalidParameterException", "LayerInaccessibleException", "LayersNotFoundException",
         "RepositoryNotFoundException", "ServerException", "UnableToGetUpstreamLayerException",
     ];
-    ecr([codes(400, &own), always(&[Body("{}"), PLAIN, FILE, NO_ADDRESS])].concat())
+    ecr([codes(400, &own), always(&[Body("{}"), PLAIN, FILE, NO_HOST])].concat())
 }
 
 fn blob() -> Vec<Failure> {
@@ -93,7 +93,7 @@ fn blob() -> Vec<Failure> {
     [always(&STORAGE), large, always(&CONNECTION), once(&passing)].concat()
 }
 
-fn mark() -> Vec<Failure> {
+fn put_image() -> Vec<Failure> {
     let own = [
         "ImageAlreadyExistsException", "ImageDigestDoesNotMatchException", "ImageTagAlreadyExistsException",
         "InvalidParameterException", "KmsException", "LayersNotFoundException", "LimitExceededException",
@@ -165,7 +165,7 @@ pub fn sections() -> Vec<Section> {
             about: INDEX,
             image: index,
             ..sound(
-                "`ecr:BatchGetImage`: the child of an existing index that decides the verdict",
+                "`ecr:BatchGetImage`: the child of an index that determines the verdict",
                 "BatchGetImage",
                 manifest(),
             )
@@ -181,43 +181,55 @@ pub fn sections() -> Vec<Section> {
         ),
         Section {
             target: Target::Config,
-            ..wrong("`ecr:GetDownloadUrlForLayer`: the config", "GetDownloadUrlForLayer", address())
+            ..wrong("`ecr:GetDownloadUrlForLayer`: the config", "GetDownloadUrlForLayer", download_url())
         },
         Section {
             target: Target::Config,
             about: INDEX,
             image: index,
-            ..sound("`ecr:GetDownloadUrlForLayer`: the config of an index's child", "GetDownloadUrlForLayer", address())
+            ..sound(
+                "`ecr:GetDownloadUrlForLayer`: the config of an index's child",
+                "GetDownloadUrlForLayer",
+                download_url(),
+            )
         },
         Section {
             target: Target::Layer,
-            ..sound("`ecr:GetDownloadUrlForLayer`: a layer", "GetDownloadUrlForLayer", address())
+            ..sound("`ecr:GetDownloadUrlForLayer`: a layer", "GetDownloadUrlForLayer", download_url())
         },
         Section {
             target: Target::Layer,
             ..wrong(
-                "`ecr:GetDownloadUrlForLayer`: a layer of an image that fails by its platform",
+                "`ecr:GetDownloadUrlForLayer`: a layer of an image whose platform is wrong",
                 "GetDownloadUrlForLayer",
-                address(),
+                download_url(),
             )
         },
         Section { target: Target::Config, ..wrong("The storage service: the config", "Blob", blob()) },
         Section { target: Target::Layer, ..sound("The storage service: a layer", "Blob", blob()) },
         Section {
             target: Target::Layer,
-            ..wrong("The storage service: a layer of an image that fails by its platform", "Blob", blob())
+            ..wrong("The storage service: a layer of an image whose platform is wrong", "Blob", blob())
         },
-        wrong("`ecr:PutImage`: the verdict tag of an image that fails", "PutImage", mark()),
-        sound("`ecr:PutImage`: the verdict tag of an image that runs, without any message", "PutImage", mark()),
+        wrong("`ecr:PutImage`: the verdict tag of an image that fails", "PutImage", put_image()),
+        sound(
+            "`ecr:PutImage`: the verdict tag of an image that runs, when no message is sent",
+            "PutImage",
+            put_image(),
+        ),
         Section {
             has_topic: false,
-            ..wrong("`ecr:PutImage`: the verdict tag of an image that fails, without a topic", "PutImage", mark())
+            ..wrong(
+                "`ecr:PutImage`: the verdict tag of an image that fails, if there is no topic",
+                "PutImage",
+                put_image(),
+            )
         },
         Section {
             target: Target::Mark,
             about: TAKEN,
             taken_tag: Some("preflight-fail-apprunner"),
-            ..wrong("`ecr:BatchGetImage`: the image of an existing verdict tag", "BatchGetImage", again)
+            ..wrong("`ecr:BatchGetImage`: the image that already has the verdict tag", "BatchGetImage", again)
         },
         wrong("`sns:Publish`: the message", "Publish", message()),
     ]

@@ -1,0 +1,163 @@
+//! The rows of the page as its script reads them: two lines of JSON for each image, compressed with gzip and encoded as
+//! base64. 100,000 images take some 10 MB.
+//!
+//! The first line is what the list sorts, filters and searches by; the second one, which is longer, is parsed when the row is
+//! shown. Both are ASCII, because browsers decode and parse that in half of the time.
+
+use std::io::{self, Write};
+
+use base64::engine::general_purpose::{GeneralPurpose, STANDARD};
+use base64::write::EncoderWriter;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use serde_json::{Value, json};
+
+use super::texts::{self, sanitize_command, sanitize_name, sanitize_sentence};
+use crate::cli::report_counts::sanitize_code;
+use crate::cli::stored_report::{StoredArrival, StoredFault, StoredReport, StoredRuntime, StoredStart};
+use crate::name::Repository;
+use crate::report::OVERRIDE_NOTE;
+use crate::runtime::RUNTIMES;
+
+/// Writes the rows of the page.
+pub(super) struct PageDataWriter<W: Write>(GzEncoder<EncoderWriter<'static, GeneralPurpose, W>>);
+
+impl<W: Write> PageDataWriter<W> {
+    pub(super) fn new(out: W) -> Self {
+        Self(GzEncoder::new(EncoderWriter::new(out, &STANDARD), Compression::default()))
+    }
+
+    /// Writes the row of an image.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub(super) fn write_row(&mut self, report: &StoredReport) -> io::Result<()> {
+        for line in [build_row(report), build_details(report)] {
+            line.serialize(&mut Serializer::with_formatter(&mut self.0, AsciiFormatter))?;
+            self.0.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// Completes the data.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub(super) fn finish(self) -> io::Result<()> {
+        self.0.finish()?.finish()?;
+        Ok(())
+    }
+}
+
+/// Formats JSON with all other characters escaped.
+struct AsciiFormatter;
+
+impl Formatter for AsciiFormatter {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        if text.is_ascii() {
+            return out.write_all(text.as_bytes());
+        }
+        text.encode_utf16().try_for_each(|unit| match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => out.write_all(&[byte]),
+            _ => write!(out, "\\u{unit:04x}"),
+        })
+    }
+}
+
+/// Builds what the list sorts, filters and searches by. Every text is sanitized and limited here and below.
+fn build_row(report: &StoredReport) -> Value {
+    let (arrival, image) = (&report.arrival, &report.image);
+    let intended: Vec<&str> = RUNTIMES
+        .iter()
+        .map(|profile| profile.name)
+        .filter(|name| report.intended.iter().any(|intent| intent.runtime == *name))
+        .collect();
+    let titles: Vec<String> = report.runtimes.iter().map(|runtime| runtime_title(runtime, report)).collect();
+    let reason = report.runtimes.iter().flat_map(|runtime| &runtime.unknown).next();
+    json!({
+        "repository": sanitize_name(if arrival.repository.is_empty() { &image.reference } else { &arrival.repository }),
+        "tag": sanitize_name(&arrival.tag),
+        "also": arrival.also_tagged.iter().map(|tag| sanitize_name(tag)).collect::<Vec<_>>(),
+        "digest": sanitize_name(if image.digest.is_empty() { &arrival.digest } else { &image.digest }),
+        "pushed": sanitize_name(&arrival.pushed_at),
+        "verdict": report.verdict(),
+        "platforms": image.platforms.iter().map(|platform| sanitize_name(platform)).collect::<Vec<_>>(),
+        "intended": intended,
+        "titles": titles.join(", "),
+        "codes": report.fault_codes().into_iter().map(sanitize_code).collect::<Vec<_>>(),
+        "reason": reason.map(|reason| sanitize_sentence(reason)),
+    })
+}
+
+/// Builds what else is shown of an image.
+fn build_details(report: &StoredReport) -> Value {
+    let StoredArrival { account, region, repository, tag, .. } = &report.arrival;
+    let address = Repository::new(account, region, repository).ok().map(|repository| format!("{repository}:{tag}"));
+    let is_about_program = report.faults().any(|fault| fault.code.starts_with("exec-"));
+    json!({
+        "address": address.filter(|_| !tag.is_empty()).map(|address| sanitize_name(&address)),
+        "runtimes": report.runtimes.iter().map(|runtime| build_runtime(runtime, report)).collect::<Vec<_>>(),
+        "exec": report.exec.iter().map(build_start).collect::<Vec<_>>(),
+        "remark": is_about_program.then_some(OVERRIDE_NOTE),
+        "ignored": report.ignored.as_deref().map(texts::ignored_reason),
+    })
+}
+
+/// Returns the title of a runtime, as `FindingSubject::title` writes it; a stored report contains only its name.
+fn runtime_title(runtime: &StoredRuntime, report: &StoredReport) -> String {
+    let is_intended = report.intended.iter().any(|intent| intent.runtime == runtime.runtime);
+    let profile = RUNTIMES.iter().find(|profile| is_intended && profile.name == runtime.runtime);
+    let name = sanitize_name(&runtime.runtime);
+    match profile {
+        Some(profile) => profile.title.to_owned(),
+        None if runtime.faults.iter().any(|fault| fault.code == "invalid-declaration") => format!("`{name}`"),
+        None => format!("its declared platform, {name}"),
+    }
+}
+
+fn build_runtime(runtime: &StoredRuntime, report: &StoredReport) -> Value {
+    let intent = report.intended.iter().find(|intent| intent.runtime == runtime.runtime);
+    json!({
+        "title": runtime_title(runtime, report),
+        "verdict": runtime.verdict(),
+        "by": intent.map(|intent| texts::format_declaration_source(&intent.declared_by)),
+        "faults": runtime.faults.iter().map(build_fault).collect::<Vec<_>>(),
+        "unknown": runtime.unknown.iter().map(|reason| sanitize_sentence(reason)).collect::<Vec<_>>(),
+    })
+}
+
+fn build_fault(fault: &StoredFault) -> Value {
+    let steps = fault.remedy.iter().enumerate().map(|(number, remedy)| {
+        let advice = fault.advice.get(number).filter(|_| fault.advice.len() == fault.remedy.len());
+        match advice {
+            Some(advice) if advice == remedy => json!([sanitize_command(advice)]),
+            Some(advice) => json!([sanitize_command(advice), sanitize_command(remedy)]),
+            // Without advice of its own it may be a command or a sentence.
+            None => json!(["", sanitize_command(remedy)]),
+        }
+    });
+    json!({
+        "code": sanitize_code(&fault.code),
+        "evidence": sanitize_sentence(&fault.evidence),
+        "symptom": fault.symptom.as_ref().map(|symptom| sanitize_sentence(symptom)),
+        "steps": steps.collect::<Vec<_>>(),
+    })
+}
+
+fn build_start(start: &StoredStart) -> Value {
+    let (platform, host) = (sanitize_name(&start.platform), sanitize_name(&start.host));
+    let error = start.errno.as_deref().map(|errno| {
+        let path = start.path.as_deref().map(|path| format!(": {}", sanitize_name(path)));
+        format!("{}{}", sanitize_name(errno), path.unwrap_or_default())
+    });
+    json!({
+        "on": if platform == host { host } else { format!("{platform} on {host}") },
+        "argv": sanitize_sentence(&start.argv.join(" ")),
+        "chain": start.chain.iter().map(|path| sanitize_name(path)).collect::<Vec<_>>(),
+        "starts": start.outcome == "starts",
+        "error": error,
+        "reason": start.reason.as_ref().map(|reason| sanitize_sentence(reason)),
+    })
+}

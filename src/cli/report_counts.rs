@@ -1,0 +1,76 @@
+//! Counts of stored reports: for the summary of an audit, and for the header of its page.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::stored_report::{StoredReport, hash_key};
+use crate::runtime::RUNTIMES;
+use crate::text::sanitize;
+use crate::verdict::Verdict;
+
+/// How many registries are named. An audit is of one.
+const MAX_REGISTRIES: usize = 20;
+
+/// The longest fault code, account and region, in characters: none is longer.
+const MAX_CODE_CHARS: usize = 40;
+
+/// The counts. Of each repository a hash is kept.
+#[derive(Debug, Default)]
+pub(super) struct ReportCounts {
+    pub(super) images: u64,
+    repositories: HashSet<[u8; 16]>,
+    verdicts: BTreeMap<Verdict, u64>,
+    faults: BTreeMap<String, u64>,
+    /// In the order of [`RUNTIMES`].
+    runtimes: [u64; RUNTIMES.len()],
+    /// Accounts and regions.
+    pub(super) registries: BTreeSet<(String, String)>,
+}
+
+impl ReportCounts {
+    pub(super) fn add(&mut self, report: &StoredReport) {
+        self.images += 1;
+        *self.verdicts.entry(report.verdict()).or_default() += 1;
+        if !report.arrival.repository.is_empty() {
+            let [account, region, repository, ..] = report.identity();
+            self.repositories.insert(hash_key(&[account, region, repository]));
+            if self.registries.len() < MAX_REGISTRIES {
+                self.registries.insert((sanitize_code(account), sanitize_code(region)));
+            }
+        }
+        for code in report.fault_codes() {
+            *self.faults.entry(sanitize_code(code)).or_default() += 1;
+        }
+        for (profile, count) in RUNTIMES.iter().zip(&mut self.runtimes) {
+            *count += u64::from(report.intended.iter().any(|intent| intent.runtime == profile.name));
+        }
+    }
+
+    /// The number of repositories; zero if the reports do not name them.
+    pub(super) fn repositories(&self) -> u64 {
+        self.repositories.len() as u64
+    }
+
+    /// The number of images with this verdict.
+    pub(super) fn of_verdict(&self, verdict: Verdict) -> u64 {
+        self.verdicts.get(&verdict).copied().unwrap_or_default()
+    }
+
+    /// The number of images with each fault, the most frequent fault first.
+    pub(super) fn faults(&self) -> Vec<(&str, u64)> {
+        let mut faults: Vec<(&str, u64)> = self.faults.iter().map(|(code, count)| (code.as_str(), *count)).collect();
+        faults.sort_by_key(|(_, count)| Reverse(*count));
+        faults
+    }
+
+    /// The names and titles of the runtimes that images are intended for.
+    pub(super) fn used_runtimes(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let used = RUNTIMES.iter().zip(self.runtimes).filter(|(_, count)| *count > 0);
+        used.map(|(profile, _)| (profile.name, profile.title))
+    }
+}
+
+/// A fault code, as it is counted and shown.
+pub(super) fn sanitize_code(code: &str) -> String {
+    sanitize(code, MAX_CODE_CHARS)
+}
