@@ -1,6 +1,6 @@
 //! Text for messages: sanitizes untrusted text, and formats an error with its causes.
 
-use std::fmt::Write as _;
+use std::error::Error;
 
 /// Sanitizes text to be quoted in backticks: at most 100 characters, without backticks.
 pub(crate) fn sanitize_quoted(text: &str) -> String {
@@ -19,17 +19,49 @@ pub(crate) fn sanitize(text: &str, max_chars: usize) -> String {
     text.chars().map(printable).take(max_chars).collect()
 }
 
-/// Joins an error and its causes with `: `. Omits a cause whose text is already included.
-#[must_use]
-pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut chain = error.to_string();
-    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+/// Messages of the AWS SDK and its HTTP client that add nothing to their causes.
+const WRAPPER_MESSAGES: [&str; 12] = [
+    "an error occurred while loading an access token",
+    "an error occurred while loading credentials",
+    "client error (Connect)",
+    "client error (SendRequest)",
+    "dispatch failure",
+    "dns error",
+    "io error",
+    "other",
+    "service error",
+    "tcp connect error",
+    "the credential provider was not enabled",
+    "timeout",
+];
+
+/// Returns the messages of an error and its causes, without those that an earlier one contains and without wrappers of
+/// the AWS SDK.
+pub(crate) fn error_messages(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut messages = vec![error.to_string()];
+    for cause in std::iter::successors(error.source(), |&cause| cause.source()) {
         let text = cause.to_string();
-        if !chain.contains(&text) {
-            write!(chain, ": {text}").expect("writing to a String never fails");
+        let is_wrapper = cause.source().is_some() && WRAPPER_MESSAGES.contains(&text.as_str());
+        if !is_wrapper && !messages.iter().any(|earlier| earlier.contains(&text)) {
+            messages.push(shorten_credentials_error(&text).unwrap_or(text));
         }
     }
-    chain
+    messages
+}
+
+/// Shortens the SDK's list of all places without credentials. Only the profile's entry may name something to fix.
+fn shorten_credentials_error(message: &str) -> Option<String> {
+    let attempts = message.strip_prefix("no credentials found in chain")?;
+    let entry = "Profile: the credential provider was not enabled: ";
+    let reason = attempts.lines().find_map(|line| line.trim().strip_prefix(entry));
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    Some(format!("no AWS credentials found{reason}"))
+}
+
+/// Joins the messages of an error and its causes with `: `, without repetitions and wrappers of the AWS SDK.
+#[must_use]
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    error_messages(error).join(": ")
 }
 
 #[cfg(test)]

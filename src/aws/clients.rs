@@ -81,7 +81,7 @@ pub struct Aws {
 
 /// An environment variable that Lambda sets is missing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not set: outside of Lambda, set it yourself")]
+#[error("{0} is not set: Lambda sets it for a function; elsewhere, set it yourself")]
 pub struct MissingVariable(&'static str);
 
 impl Aws {

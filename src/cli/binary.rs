@@ -1,6 +1,6 @@
 //! `ecr-preflight binary FILE`: the platform of one program, read from its ELF header.
 //!
-//! The build of the function uses it to check its own binary for the fault that the function looks for.
+//! The function's build uses it to check its own binary for a wrong architecture.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -32,6 +32,7 @@ pub(super) struct BinaryArguments {
 
 const EXAMPLES: &str = "\
 Examples:
+  ecr-preflight binary ./app --runtime ecs/arm64
   ecr-preflight binary target/lambda/bootstrap/bootstrap --runtime lambda/arm64
 
 Exit codes:

@@ -91,7 +91,7 @@ pub(super) fn endpoint_url(service: &str) -> Option<String> {
     crate::aws::endpoint_override(service, |name| std::env::var(name).ok())
 }
 
-/// Parses an argument RUNTIME.
+/// Parses a RUNTIME argument.
 pub(super) fn parse_runtime(text: &str) -> Result<Runtime, String> {
     text.parse().map_err(|error: RuntimeError| error.to_string())
 }

@@ -43,13 +43,13 @@ pub(super) enum CliError {
     NoRegion,
     #[error("nothing was written: standard input is not a terminal, so the change cannot be confirmed")]
     NoTerminal,
-    #[error("nothing was written: the declaration has changed in the meantime")]
+    #[error("nothing was written: the declaration has changed since it was shown")]
     DeclarationChanged,
     #[error("nothing was written: AWS reserves tag keys that begin with `aws:`, as `{0}` does")]
     ReservedTagKey(String),
     #[error("unknown command `{0}`")]
     UnknownCommand(String),
-    /// An error that only one command knows.
+    /// An error that only one command reports.
     #[error("{source}")]
     Command { source: Box<dyn Error + Send + Sync>, hint: Option<String>, is_usage: bool },
     #[error("interrupted")]

@@ -1,6 +1,6 @@
 //! Hints: the next step after an error, derived from the error itself.
 //!
-//! Nothing is looked up here; [`super::suggest`] lists the names that exist.
+//! [`super::suggest`] adds hints that need a lookup.
 
 use std::error::Error;
 
@@ -28,10 +28,10 @@ pub(super) fn hint_for_error(error: &CliError) -> Option<String> {
         CliError::SameFile { .. } => "the second would overwrite the first: name two different files",
         CliError::UnsupportedFormat => "add `--format json`, or leave out `--platforms`",
         CliError::NoRegion => {
-            "set AWS_REGION, or `region` in the profile that AWS_PROFILE names; `audit` also takes `--region`, and \
-             `declare` the URI of a repository"
+            "set AWS_REGION, or `region` in the AWS profile; or use `audit --region REGION`, or `declare` with the \
+             repository's URI"
         }
-        CliError::NoTerminal => "use `--yes` to write without confirmation, or `--dry-run` to see the change only",
+        CliError::NoTerminal => "use `--yes` to write without confirmation, or `--dry-run` to only show the change",
         CliError::DeclarationChanged => "run the command again to see the current declaration",
         CliError::ReservedTagKey(_) => "set PREFLIGHT_DECLARATION_KEY to another key, here and for the function",
         _ => return error.registry_error().and_then(hint_for_registry_error),
@@ -93,17 +93,26 @@ fn hint_for_service_code(code: &str, region: Option<&str>) -> Option<String> {
 
 fn hint_for_credentials_error(error: &CredentialsError, profile: Option<&str>) -> String {
     match error {
-        CredentialsError::CredentialsNotLoaded(_) => {
-            "log in with `aws sso login`, or choose a profile with AWS_PROFILE".to_owned()
-        }
+        CredentialsError::CredentialsNotLoaded(_) => match profile {
+            Some(profile) => format!(
+                "profile `{}` has no credentials or does not exist: `aws configure list-profiles` lists the profiles",
+                sanitize_quoted(profile)
+            ),
+            None => "log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with \
+                     AWS_PROFILE"
+                .to_owned(),
+        },
         // The types of the causes are private to the SDK; only their texts mention single sign-on.
         error if error_chain(error).to_ascii_lowercase().contains("sso") => {
             format!("the single sign-on session has expired or has not started: run {}", sso_login_command(profile))
         }
-        _ => format!(
-            "the credentials of profile `{}` are unavailable: `aws sts get-caller-identity` shows more",
-            sanitize_quoted(profile.unwrap_or("default"))
-        ),
+        _ => {
+            let advice = match profile {
+                Some(profile) => format!("the credentials of profile `{}` are unavailable", sanitize_quoted(profile)),
+                None => "log in with `aws sso login`, or choose a profile with AWS_PROFILE".to_owned(),
+            };
+            format!("{advice}; `aws sts get-caller-identity` shows more")
+        }
     }
 }
 

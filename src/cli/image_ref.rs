@@ -1,4 +1,4 @@
-//! Parses the argument IMAGE: the scheme of a reference decides where the image is.
+//! Parses the IMAGE argument: the scheme of a reference selects the source of the image.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -82,7 +82,7 @@ impl FromStr for ImageArgument {
                 name: name.map(|name| parse_saved_name(name).ok_or_else(invalid_name)).transpose()?,
             });
         }
-        // The form of skopeo.
+        // Skopeo's form of a registry reference.
         let text = text.strip_prefix("docker://").unwrap_or(text);
         if !registry_ref::is_ecr_uri(text) {
             let invalid = |error| ImageArgumentError::InvalidRegistryReference {

@@ -1,4 +1,4 @@
-//! Opens the place that holds an image: an OCI layout, an archive, Amazon ECR or another registry.
+//! Opens images in OCI layouts, archives, Amazon ECR and other registries.
 
 use tokio::sync::Mutex;
 
@@ -174,7 +174,7 @@ fn list_names(place: &str, names: &[String]) -> Option<String> {
     (!listed.is_empty()).then(|| format!("choose an image in the {place}: {}{more}", listed.join(", ")))
 }
 
-/// Calls the same method of whichever registry it is.
+/// Delegates a call to the registry inside an [`AnyRegistry`].
 macro_rules! delegate {
     ($self:ident, $registry:ident => $call:expr) => {
         match $self {

@@ -11,14 +11,14 @@ use super::context::VERSION;
 use super::error::CliError;
 use crate::text::sanitize;
 
-/// Print a manual page, or write all pages into a directory.
+/// Print a manual page, or write all pages to a directory.
 #[derive(Debug, Args)]
 #[command(after_help = MAN_EXAMPLES)]
 pub(super) struct ManArguments {
-    /// The command whose page is printed, for example `check`. Default: the page of ecr-preflight itself.
+    /// The command whose page is printed, for example `check`. Default: ecr-preflight itself.
     #[arg(conflicts_with = "dir")]
     command: Option<String>,
-    /// Write all pages into this directory. It is created if it does not exist.
+    /// Write all pages to this directory, which is created if it does not exist.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -29,7 +29,10 @@ Examples:
   ecr-preflight man check | man -l -
   ecr-preflight man --dir ~/.local/share/man/man1    # install all pages
 
-Exit codes: 0 the pages were written; 2 they could not be written; 64 unknown command";
+Exit codes:
+  0   the pages were printed or written
+  2   they could not be written
+  64  unknown command";
 
 pub(super) fn run(arguments: &ManArguments, mut program: Command, out: &mut impl Write) -> Result<(), CliError> {
     program.build();
@@ -68,10 +71,11 @@ fn build_page(command: &Command) -> Man {
 fn render_page(page: &Man) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     page.render(&mut text)?;
-    Ok(text)
+    // clap_mangen calls the examples and exit codes EXTRA, and would fill their lines as if they were prose.
+    Ok(String::from_utf8_lossy(&text).replace("\n.SH EXTRA\n", "\n.SH NOTES\n.nf\n").into_bytes())
 }
 
-/// Print the script that completes commands and options in a shell.
+/// Print a script that completes commands and options in a shell.
 #[derive(Debug, Args)]
 #[command(after_help = COMPLETIONS_EXAMPLES)]
 pub(super) struct CompletionsArguments {
@@ -84,7 +88,7 @@ To install the script:
   bash, with the package bash-completion
     mkdir -p ~/.local/share/bash-completion/completions
     ecr-preflight completions bash > ~/.local/share/bash-completion/completions/ecr-preflight
-  zsh, into a directory of $fpath
+  zsh, to a directory of $fpath
     ecr-preflight completions zsh > \"${fpath[1]}/_ecr-preflight\"
   fish
     ecr-preflight completions fish > ~/.config/fish/completions/ecr-preflight.fish
@@ -93,7 +97,9 @@ To install the script:
   PowerShell
     ecr-preflight completions powershell >> $PROFILE
 
-Exit codes: 0 the script was printed; 64 unknown shell";
+Exit codes:
+  0   the script was printed
+  64  unknown shell";
 
 pub(super) fn print_completions(
     arguments: &CompletionsArguments,

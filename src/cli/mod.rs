@@ -35,13 +35,13 @@ use crate::verdict::Verdict;
 /// Check whether a container image will start where it is meant to run.
 ///
 /// ecr-preflight compares an image's manifest and config with the runtimes that the image is meant for. It also follows
-/// the entrypoint through the layers to the program that is started. Nothing in the image is executed.
+/// the entrypoint through the layers to the program that starts. Nothing in the image is executed.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-preflight", version = VERSION, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct CliArguments {
     #[command(subcommand)]
     command: CliCommand,
-    /// When to use colours. `auto` uses them in a terminal, unless `NO_COLOR` is set.
+    /// When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set.
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorMode::Auto)]
     color: ColorMode,
 }
@@ -64,7 +64,7 @@ Examples:
   Declare where the images of a repository run:
     ecr-preflight declare team/app ecs/arm64 apprunner
 
-  Try the deployed function without an AWS account:
+  See what the deployed function would send for an event, without an AWS account:
     ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
 
 Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
@@ -80,13 +80,13 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum CliCommand {
     Check(check::CheckArguments),
+    Audit(audit::AuditArguments),
+    Page(page::PageArguments),
+    Declare(declare::DeclareArguments),
     Replay(replay::ReplayArguments),
     Binary(binary::BinaryArguments),
-    Audit(audit::AuditArguments),
-    Declare(declare::DeclareArguments),
     Completions(manual::CompletionsArguments),
     Man(manual::ManArguments),
-    Page(page::PageArguments),
 }
 
 /// Runs the command that the arguments name, writes its output to `out` and errors to `err`, and returns the exit code.
@@ -111,9 +111,9 @@ pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStre
         Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,
         Ok(Verdict::Fails) => ExitCode::FAILURE,
         Ok(Verdict::Unknown) => ExitCode::from(2),
-        // The reader closed the pipe, as `| head` does. Shells report a process that SIGPIPE has ended as 141.
+        // The reader closed the pipe, as `| head` does. Shells report 141 for a process that SIGPIPE ended.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(141),
-        // Shells report a process that SIGINT has ended as 130. The command has printed what it has.
+        // Shells report 130 for a process that SIGINT ended. The command has already printed its results.
         Err(CliError::Interrupted) => ExitCode::from(130),
         Err(error) => {
             let hint = suggest::find_hint(&error).await;

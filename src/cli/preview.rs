@@ -28,7 +28,7 @@ impl Notifier for &NotificationPreview {
         let card = message.bodies.iter().find(|(name, _)| *name == "https").map_or("", |(_, body)| body);
         let attribute = |(name, values): &(&str, Vec<String>)| format!("{name}={}", values.join(","));
         let attributes: Vec<String> = message.attributes.iter().map(attribute).collect();
-        let text = format!("To Slack:\n\n{}\n\n  attributes: {}", render_card(card), attributes.join("  "));
+        let text = format!("To Slack:\n\n{}\n\n  message attributes: {}", render_card(card), attributes.join("  "));
         self.paragraphs.borrow_mut().push(text);
         Ok(())
     }
@@ -36,7 +36,7 @@ impl Notifier for &NotificationPreview {
 
 impl VerdictTagger for &NotificationPreview {
     async fn write_tag(&self, manifest: &Manifest, tag: &Tag) -> Result<TagOutcome, CallError> {
-        self.paragraphs.borrow_mut().push(format!("Tag on {}: {tag}", manifest.digest));
+        self.paragraphs.borrow_mut().push(format!("Verdict tag on {}: {tag}", manifest.digest));
         Ok(TagOutcome::Written)
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::context::{InspectArguments, build_inspector, endpoint_url, load_aws, load_settings};
 use super::error::CliError;
 use super::preview::NotificationPreview;
+use crate::event::is_audit;
 use crate::lambda::handler::EventHandler;
 use crate::name::Repository;
 use crate::registry::ecr::EcrRegistry;
@@ -21,7 +22,7 @@ use crate::verdict::Verdict;
 /// Run an event through the function's handler, and print what it would send.
 ///
 /// Prints the message and the verdict tags that the deployed function would write; nothing is sent or written. Settings
-/// are read from the same PREFLIGHT_ variables as the function's.
+/// are read from the PREFLIGHT_ variables, as in the function.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ReplayArguments {
@@ -35,14 +36,14 @@ pub(super) struct ReplayArguments {
     declared: Option<String>,
     #[command(flatten)]
     inspect: InspectArguments,
-    /// What to print.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
     format: ReplayFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ReplayFormat {
-    /// The message, as people see it, and the verdict tags.
+    /// The message as it appears in Slack, and the verdict tags.
     Text,
     /// The function's return value, schema `ecr-preflight/1`.
     Json,
@@ -65,7 +66,8 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
     arguments.inspect.apply(&mut settings.check);
     let read_error = |source| CliError::FileRead { path: arguments.event.display().to_string(), source };
     let bytes = std::fs::read(&arguments.event).map_err(|error| read_error(error.into()))?;
-    let event: EventBridgeEvent<Value> = serde_json::from_slice(&bytes).map_err(|error| read_error(error.into()))?;
+    let event: EventBridgeEvent<Value> = serde_json::from_slice(&bytes)
+        .map_err(|error| read_error(format!("not an EventBridge event in JSON: {error}").into()))?;
     let preview = NotificationPreview::default();
     let report = if let Some(directory) = &arguments.layout {
         let layout = OciLayout::open(directory, arguments.declared.clone())?;
@@ -81,7 +83,8 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
             writeln!(out, "{}", serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?)?;
         }
         ReplayFormat::Text if output.is_empty() => {
-            writeln!(out, "Nothing to send: {}", report::format_headline(&report))?;
+            let kind = if is_audit(&event) { " for an audit event" } else { "" };
+            writeln!(out, "Nothing to send{kind}: {}", report::format_headline(&report))?;
         }
         ReplayFormat::Text => writeln!(out, "{output}")?,
     }

@@ -1,6 +1,6 @@
 //! Detects references to a local image with a wrong or missing scheme, before any registry is contacted.
 //!
-//! A local directory or file that is not an image does not count: `nginx` is an image in Docker Hub, even beside `./nginx/`.
+//! A local directory or file that is not an image does not count: `nginx` is an image in Docker Hub, even if `./nginx/` exists.
 
 use std::error::Error as _;
 use std::io;

@@ -16,7 +16,7 @@ use crate::registry::distribution::DistributionRepository;
 use crate::registry::ecr::listing;
 use crate::text::sanitize_quoted;
 
-/// How long a listing may take. The user waits for nothing but the hint.
+/// How long a listing may take. The user waits only for the hint.
 const LISTING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many pages of 1000 names are read. Similar names are usually among them, and more would take seconds.
@@ -62,7 +62,7 @@ async fn suggest_repositories(arn: &str) -> Option<String> {
         let repositories = listing::list_repositories(&client, account, region).take(MAX_REPOSITORIES);
         repositories.map_ok(|repository| repository.name().to_owned()).try_collect().await
     };
-    // Both may wait for the network: without a configured region, the SDK asks the instance metadata service.
+    // Both may wait for the network: if no region is configured, the SDK asks the instance metadata service.
     let (existing, configured) =
         tokio::join!(list_with_timeout(listing), tokio::time::timeout(LISTING_TIMEOUT, load_aws(None)));
     let (place, registry) = match account {
@@ -115,7 +115,7 @@ pub(super) fn suggest_existing(
     list_command: &str,
 ) -> String {
     let Some(existing) = existing else {
-        return format!("check the name, and that you mean {place}: {list_command} lists its {kind}");
+        return format!("check the name: {list_command} lists the {kind} in {place}");
     };
     let ranked = rank_by_distance(wanted, existing);
     // Names that differ in more than a third of their characters are not similar.
@@ -183,7 +183,7 @@ mod tests {
         }
         assert_eq!(
             suggest_existing("tags", "v1", None, "team/app", "`aws ecr list-images`"),
-            "check the name, and that you mean team/app: `aws ecr list-images` lists its tags"
+            "check the name: `aws ecr list-images` lists the tags in team/app"
         );
         let hostile = ["\u{1b}[2Jv1".to_owned()];
         assert!(!suggest_existing("tags", "v1", Some(&hostile), "x", "").contains('\u{1b}'));

@@ -1,8 +1,7 @@
-//! Output for people: colours if the terminal has them, and lines wrapped at its width.
+//! Output for people: colors if the terminal has them, and lines wrapped at its width.
 //!
 //! In a file or a pipe nothing is wrapped, so that `grep` finds whole sentences.
 
-use std::error::Error;
 use std::io::{self, Write};
 
 use anstream::AutoStream;
@@ -14,11 +13,11 @@ use textwrap::{Options, WordSeparator, WordSplitter};
 
 use super::error::CliError;
 use crate::report::{SpanRole, StyledLine};
-use crate::text::sanitize;
+use crate::text::{error_messages, sanitize};
 use crate::verdict::Verdict;
 
-// No comments on the variants: the help lists them in one line then.
-/// When output is coloured.
+// Without comments on the variants, the help lists them on one line.
+/// When output is colored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorMode {
     Auto,
@@ -26,7 +25,7 @@ pub(super) enum ColorMode {
     Never,
 }
 
-/// The longest lines, in columns, however wide the terminal is: longer ones are hard to read.
+/// The longest lines, in columns, even if the terminal is wider: longer lines are hard to read.
 const MAX_WIDTH: usize = 100;
 /// The shortest lines, in columns; a narrower terminal wraps them itself.
 const MIN_WIDTH: usize = 40;
@@ -87,14 +86,14 @@ impl<W: Write> StyledOutput<W> {
         Ok(())
     }
 
-    /// Writes an error, its causes and the hint. `reference` is the image that it is about, if there are several.
+    /// Writes an error, its causes and the hint. `reference` is the image that failed, if there are several.
     pub(super) fn write_error(
         &mut self,
         reference: Option<&str>,
         error: &CliError,
         hint: Option<&str>,
     ) -> io::Result<()> {
-        let mut messages = distinct_messages(error);
+        let mut messages = error_messages(error);
         if let Some(reference) = reference.filter(|reference| !messages.iter().any(|text| text.contains(reference))) {
             messages[0] = format!("{reference}: {}", messages[0]);
         }
@@ -104,7 +103,7 @@ impl<W: Write> StyledOutput<W> {
                 0 => ("", SpanRole::Verdict(Verdict::Fails), "error:"),
                 _ => ("  ", SpanRole::FieldName, "caused by:"),
             };
-            // Some messages of the SDK have several lines, which list where it looked for credentials.
+            // A message may have several lines, for example the output of a `credential_process`.
             let mut parts = message.lines();
             let first = format!(" {}", parts.next().unwrap_or_default());
             let line = StyledLine::wrapping(indent.len() + 2).with_text(indent);
@@ -119,20 +118,6 @@ impl<W: Write> StyledOutput<W> {
         }
         self.write_lines(&lines)
     }
-}
-
-/// The messages of an error and its causes, without those that an earlier one already contains.
-fn distinct_messages(error: &CliError) -> Vec<String> {
-    let mut messages: Vec<String> = Vec::new();
-    let mut next: Option<&dyn Error> = Some(error);
-    while let Some(error) = next {
-        let message = error.to_string();
-        if !messages.iter().any(|earlier| earlier.contains(&message)) {
-            messages.push(message);
-        }
-        next = error.source();
-    }
-    messages
 }
 
 fn role_style(role: SpanRole) -> Style {
@@ -161,7 +146,7 @@ fn wrap_options<'a>(width: usize) -> Options<'a> {
 
 /// Wraps a line like [`wrap_text`] and indents the continuation lines. Each line is a list of texts with their roles.
 fn wrap_line(line: &StyledLine, width: usize) -> Vec<Vec<(SpanRole, String)>> {
-    // Anybody may have chosen the names in a report.
+    // The names in a report are untrusted.
     let spans: Vec<(SpanRole, String)> =
         line.spans.iter().map(|span| (span.role, sanitize(&span.text, usize::MAX))).collect();
     let text: String = spans.iter().map(|(_, text)| text.as_str()).collect();

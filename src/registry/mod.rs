@@ -139,7 +139,7 @@ pub enum RegistryError {
     #[error("{action} on {resource} failed")]
     UnexpectedReply { action: &'static str, resource: String, source: BoxError },
     /// A file of a layout or an archive is missing or invalid.
-    #[error("{path} cannot be read")]
+    #[error("cannot read {path}")]
     File { path: String, source: io::Error },
     /// The transfer of a blob failed.
     #[error("download of blob {digest} failed: {reason}")]

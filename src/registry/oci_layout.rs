@@ -61,6 +61,7 @@ impl OciLayout {
     /// Returns [`RegistryError::File`] if the directory is not a layout or its index cannot be read.
     pub fn open(directory: &Path, resource_tag: Option<String>) -> Result<Self, RegistryError> {
         if let Err(error) = File::open(directory.join(LAYOUT_FILE)) {
+            directory.metadata().map_err(|error| file_error(directory, error))?;
             let message = format!("not an OCI image layout: `{LAYOUT_FILE}` is missing");
             return Err(file_error(directory, io::Error::new(error.kind(), message)));
         }

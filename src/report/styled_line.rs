@@ -1,4 +1,4 @@
-//! Lines of text made of spans with roles; the printer decides how a role looks, for example its colour.
+//! Lines of text made of spans with roles; the printer decides how a role looks, for example its color.
 //!
 //! Every character counts as one column.
 

@@ -140,7 +140,8 @@ pub(super) fn collect_remarks(report: &Report) -> Vec<String> {
     }
     if report.verdict == Verdict::Undeclared {
         remarks.push(format!(
-            "declare where the image runs: tag the repository or label the image, for example with `{}=ecs/arm64`",
+            "Pass `--runtime`, or declare where the image runs: tag the repository or label the image, for example with \
+             `{}=ecs/arm64`",
             report.declaration_key
         ));
     }
@@ -169,7 +170,7 @@ pub(super) fn format_declared_by(report: &Report, runtime: &RuntimeReport) -> St
     }
 }
 
-/// The verdict as one character, which does not depend on colour.
+/// The verdict as one character, which does not depend on color.
 #[must_use]
 pub fn verdict_symbol(verdict: Verdict) -> &'static str {
     match verdict {

@@ -90,7 +90,7 @@ impl InspectionLimits {
             let Some((field, number)) = setting else {
                 let names = LIMIT_SETTINGS.map(|(name, _)| name).join(", ");
                 let word = sanitize_quoted(word);
-                return Err(format!("NAME=NUMBER, optionally with the unit K, M or G, for {names} (`{word}`)"));
+                return Err(format!("NAME=NUMBER with an optional unit K, M or G; the names are {names} (`{word}`)"));
             };
             field(&mut limits).set(number);
         }

@@ -21,7 +21,7 @@ pub(super) struct Checker<'a> {
     /// One inspector for all images, so that layers that they share are read once.
     pub(super) inspector: &'a Inspector,
     pub(super) settings: &'a CheckSettings,
-    /// The runtimes of the command line; `None` if the declarations count.
+    /// The runtimes of the command line; `None` to use each image's declarations.
     pub(super) runtimes: Option<&'a [Runtime]>,
 }
 

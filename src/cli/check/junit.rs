@@ -1,4 +1,4 @@
-//! Results as a `JUnit` report: a test suite for each image, a test case for each runtime.
+//! Results as a JUnit report: a test suite for each image, a test case for each runtime.
 //!
 //! It contains no times, so that two reports of the same images are equal.
 

@@ -26,33 +26,30 @@ use crate::verdict::Verdict;
 /// Check whether images will start on the runtimes that they are meant for.
 ///
 /// Prints a report for each image: what it is, whether it starts, and how to fix it if it does not. Without --runtime, an
-/// image is checked against the runtimes that its tag, the resource tag of its repository or its label declares. If none
-/// is declared, the image fails only if it contradicts itself.
+/// image is checked against the runtimes that its tag, its repository's resource tag or its label declares. If none is
+/// declared, the image fails only if its metadata contradicts its content.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CheckArguments {
-    /// The images. `oci:DIR[:TAG|@DIGEST]` is an OCI image layout, `oci-archive:FILE[:TAG|@DIGEST]` a tar archive of one,
-    /// and `docker-archive:FILE[:[REPOSITORY:]TAG]` the output of `docker save`. Any other name is an image in a
-    /// registry: `[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]`. Amazon ECR is read with the credentials of the AWS CLI, other
-    /// registries with those of docker. HOST defaults to Docker Hub, TAG to `latest`.
+    /// The images: local, or in a registry. See "Image references" below.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
     /// A runtime that the images are meant for, for example `ecs/arm64`; `ecr-preflight --help` lists all of them. May be
     /// given several times.
     #[arg(long = "runtime", value_name = "RUNTIME", value_parser = parse_runtime)]
     runtimes: Vec<Runtime>,
-    /// Print to standard error how much was read, and how long it took.
+    /// Print how much was read and how long it took, to standard error.
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]
     inspect: InspectArguments,
-    /// List the platforms of each image and of the programs in it. No runtime is checked.
+    /// List the platforms of each image and of the programs in it, without checking runtimes.
     #[arg(long, conflicts_with = "runtimes")]
     platforms: bool,
-    /// What to print.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     format: CheckFormat,
-    /// With `--format sarif`: the file that findings are shown at, relative to the root of the repository.
+    /// The file at which `--format sarif` shows findings, relative to the root of the git repository.
     #[arg(long, value_name = "FILE", default_value = "Dockerfile")]
     dockerfile: String,
 }
@@ -67,14 +64,23 @@ Examples:
   ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
   ecr-preflight check --platforms grafana/grafana:11.4.0
 
+Image references:
+  oci:DIR[:TAG|@DIGEST]                    an OCI image layout
+  oci-archive:FILE[:TAG|@DIGEST]           a tar archive of an OCI image layout
+  docker-archive:FILE[:[REPOSITORY:]TAG]   the output of `docker save`
+  [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]  an image in a registry
+
+HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the credentials of the AWS
+CLI, other registries with those of docker.
+
 Exit codes:
   0   every image runs, or no runtime is declared for it
   1   an image fails
   2   no image fails, but a result is unknown or an image could not be read
   64  the command line or a setting is wrong; no image was checked";
 
-/// How many images are read at the same time: one slow registry does not delay the others much, and each still gets
-/// enough bandwidth. The inspector limits how many layers are read at the same time.
+/// How many images are read at the same time: a slow registry hardly delays the others, and each still gets enough
+/// bandwidth. The inspector limits how many layers are read at the same time.
 const MAX_CONCURRENT_IMAGES: usize = 4;
 
 pub(super) async fn run<O: Write, E: Write>(
@@ -88,7 +94,7 @@ pub(super) async fn run<O: Write, E: Write>(
         return Err(CliError::UnsupportedFormat);
     }
     let is_only = arguments.images.len() == 1;
-    // All references are parsed before the first image is read: a typing error is not a verdict on an image.
+    // All references are parsed before the first image is read: a typing error is not a verdict.
     let images: Vec<_> = arguments
         .images
         .iter()

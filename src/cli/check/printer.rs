@@ -21,11 +21,11 @@ pub(super) enum CheckFormat {
     Json,
     /// One SARIF 2.1.0 log, for code scanning.
     Sarif,
-    /// One `JUnit` report, for CI servers.
+    /// One JUnit report, for CI servers.
     Junit,
 }
 
-/// Prints results, and keeps them for what is printed at the end.
+/// Prints results, and keeps them for the summary or the document at the end.
 pub(super) struct CheckPrinter<'a, O, E> {
     pub(super) format: CheckFormat,
     pub(super) is_verbose: bool,
@@ -89,7 +89,7 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
         Ok(())
     }
 
-    /// Prints what summarises all images, and returns the worst verdict.
+    /// Prints the summary or the document of all images, and returns the worst verdict.
     ///
     /// # Errors
     /// If it cannot be printed.
@@ -109,7 +109,7 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
     }
 }
 
-/// How many images of each kind, the worst kind first.
+/// Formats how many images have each result, the worst first.
 fn format_summary(records: &[CheckRecord<'_>]) -> String {
     let failed = records.iter().filter(|record| record.outcome.is_err()).count();
     let count = |verdict: Verdict| {

@@ -22,9 +22,9 @@ use crate::runtime::{Runtime, RuntimeError};
 use crate::text::{error_chain, sanitize, sanitize_quoted};
 use crate::verdict::Verdict;
 
-/// How many repositories' tags are read at the same time. ECR publishes no rate for `ListTagsForResource`: "Service
-/// quotas" of its user guide lists only those of pushes and pulls. Four at a time are fast and rarely throttled, and the
-/// client retries throttled calls.
+/// How many repositories' tags are read at the same time. ECR does not publish a rate limit for `ListTagsForResource`:
+/// "Service quotas" of its user guide lists only those of pushes and pulls. Four at a time are fast and rarely throttled,
+/// and the client retries throttled calls.
 const MAX_CONCURRENT_READS: usize = 4;
 
 /// The width of the table, in columns: the default of most terminals.
@@ -41,7 +41,7 @@ pub(super) enum DeclareListFormat {
     Json,
 }
 
-/// What one repository declares.
+/// The declaration of one repository.
 #[derive(Debug)]
 struct DeclarationRow {
     repository: Repository,
@@ -120,7 +120,7 @@ pub(super) async fn run<E: Write>(
         let declared = ecr.repository(&repository).fetch_resource_tag(key).await;
         Ok(DeclarationRow { repository, declared })
     };
-    // An error of the listing itself ends the command: an incomplete list would be taken for a complete one.
+    // An error of the listing itself ends the command, because an incomplete list would look complete.
     let mut rows: Vec<DeclarationRow> = list_repositories(&client, None, region)
         .try_filter(has_prefix)
         .map_ok(read_row)

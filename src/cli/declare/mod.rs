@@ -22,15 +22,14 @@ use crate::runtime::Runtime;
 use crate::text::sanitize;
 use crate::verdict::Verdict;
 
-/// Declare where the images of a repository run, or list what is declared.
+/// Declare where the images of a repository run, or list the declarations.
 ///
 /// The declaration is a resource tag of the repository. Its key is `intended-runtime`, unless the setting
 /// `PREFLIGHT_DECLARATION_KEY` names another. The change is shown first. It is written after you confirm it, or with --yes.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub(super) struct DeclareArguments {
-    /// A repository of Amazon ECR: its name, its URI or its ARN. A name means the account and region that the AWS CLI
-    /// would use.
+    /// The name, URI or ARN of a repository in Amazon ECR. A name refers to the account and region of the AWS CLI.
     #[arg(required_unless_present = "list")]
     repository: Option<String>,
     /// All runtimes that the images are meant for. They replace the previous declaration.
@@ -48,7 +47,7 @@ pub(super) struct DeclareArguments {
     /// List the declarations of the region's repositories, or of those whose names begin with PREFIX.
     #[arg(long, value_name = "PREFIX", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["repository", "runtimes", "remove", "yes", "dry_run"])]
     list: Option<String>,
-    /// How to print the list.
+    /// The output format of the list.
     #[arg(long, value_enum, default_value_t = DeclareListFormat::Text, conflicts_with = "repository")]
     format: DeclareListFormat,
 }
@@ -68,14 +67,14 @@ Permissions:
   ecr:ListTagsForResource   to read the declaration
   ecr:TagResource           to write it
   ecr:UntagResource         with --remove
-  ecr:DescribeRepositories  for the name of a repository, and with --list
+  ecr:DescribeRepositories  to find a repository by its name, and with --list
 
 Exit codes:
   0   the declaration is set as requested, or was only shown
-  2   it was not written; or --list found an invalid declaration, or could not read one
+  2   the change was not written, or --list found a declaration that is invalid or unreadable
   64  the command line or a setting is wrong";
 
-/// How much of the answer to the confirmation is read, in bytes.
+/// The most bytes of the answer to the confirmation that are read.
 const MAX_ANSWER_BYTES: u64 = 64;
 
 /// The prefix of tag keys that AWS reserves: "Tag restrictions" in the ECR user guide.
@@ -101,7 +100,7 @@ pub(super) async fn run<E: Write>(
     let change = DeclarationChange { before, after };
     if let Some((one, other)) = find_conflict(&arguments.runtimes) {
         let note = format!(
-            "note: no image runs on both {one} and {other}, because Lambda does not take an index and a single image has \
+            "note: no image runs on both {one} and {other}, because Lambda does not accept an index and a single image has \
              one architecture; every image of this repository will fail, unless its own tag declares a runtime"
         );
         err.write_lines(&[StyledLine::wrapping(2).with_text(note)])?;
@@ -138,7 +137,7 @@ pub(super) async fn run<E: Write>(
     Ok(Verdict::Runs)
 }
 
-/// A tag's value between quotation marks, without control characters.
+/// Quotes and sanitizes a tag's value.
 fn format_tag_value(value: Option<&str>) -> String {
     value.map_or_else(|| "not set".to_owned(), |value| format!("\"{}\"", sanitize(value, usize::MAX)))
 }
@@ -149,7 +148,7 @@ fn read_confirmation(input: &mut impl BufRead) -> std::io::Result<bool> {
     Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// A repository, as named on the command line.
+/// The REPOSITORY argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum RepositoryArgument {
     /// A name: the account and region come from the AWS configuration.
@@ -167,7 +166,7 @@ impl FromStr for RepositoryArgument {
         if is_ecr_uri(text) {
             return text.parse().map(Self::Repository);
         }
-        // Account and region are not known yet; any valid ones serve to validate the name.
+        // The account and region are not known yet; placeholders suffice to validate the name.
         Repository::new("000000000000", "us-east-1", text).map(|_| Self::Name(text.to_owned()))
     }
 }

@@ -55,6 +55,11 @@ impl DistributionError {
         Self { kind: DistributionErrorKind::Failed, message: message.into(), hint: None }
     }
 
+    pub(super) fn unreachable(message: String) -> Self {
+        let hint = Some("check the host name, the network and its proxy".to_owned());
+        Self { kind: DistributionErrorKind::Failed, message, hint }
+    }
+
     pub(super) fn transfer(message: impl Into<String>) -> Self {
         Self { kind: DistributionErrorKind::Transfer, message: message.into(), hint: None }
     }

@@ -41,7 +41,7 @@ pub(super) async fn send_with_retries(
                 return Ok(response);
             }
             Err(error) if attempt == MAX_ATTEMPTS => {
-                return Err(DistributionError::failure(describe_connector_error(peer, &error)));
+                return Err(DistributionError::unreachable(describe_connector_error(peer, &error)));
             }
             _ => tokio::time::sleep(delay).await,
         }

@@ -60,18 +60,18 @@ pub(super) fn change_runtime_remedy(
     let declared = judgement.intended.iter().find(|declared| declared.runtime == runtime);
     let declare = match declared.map(|declared| declared.declared_by) {
         Some(DeclarationSource::ImageTag) => {
-            format!(", push it under a tag with {}", other.profile().name.replace('/', "-"))
+            format!(": push it under a tag with {}", other.profile().name.replace('/', "-"))
         }
-        Some(DeclarationSource::Label) => format!(", label it {other}"),
+        Some(DeclarationSource::Label) => format!(": label it {other}"),
         Some(DeclarationSource::RepositoryTag | DeclarationSource::Default) => {
-            format!(", declare {other} for the repository")
+            format!(": declare {other} for the repository")
         }
         Some(DeclarationSource::CommandLine) | None => String::new(),
     };
     let name = if architecture == "amd64" { "X86_64" } else { "ARM64" };
     match service {
         Service::Ecs => Some(Remedy::with_command(
-            format!("Or run it as it is{declare}, and set in the task definition"),
+            format!("Or keep the image{declare}, and set in the task definition"),
             format!(r#""runtimePlatform": {{"cpuArchitecture": "{name}", "operatingSystemFamily": "LINUX"}}"#),
         )),
         Service::Lambda => {
@@ -79,7 +79,10 @@ pub(super) fn change_runtime_remedy(
             let command = format!(
                 "aws lambda update-function-code --function-name NAME --image-uri {uri} --architectures {name}"
             );
-            Some(Remedy::with_command(format!("Or run it as it is{declare}"), command))
+            Some(Remedy::with_command(
+                format!("Or keep the image{declare}, and change the function's architecture"),
+                command,
+            ))
         }
         Service::AppRunner | Service::Linux => None,
     }

@@ -45,8 +45,10 @@ pub(super) fn suggest_remedies(
         }
         (FaultCode::IndexRefused, FindingSubject::Runtime(runtime)) => {
             let platforms = required_platforms(*runtime, judgement, image);
-            let mut remedies =
-                separate_images_remedy(judgement).unwrap_or_else(|| vec![build_remedy(*runtime, &platforms, &uri)]);
+            let mut remedies = separate_images_remedy(judgement).unwrap_or_else(|| {
+                let build = build_remedy(*runtime, &platforms, &uri);
+                vec![Remedy { advice: "Build it as a single image, without attestations".to_owned(), ..build }]
+            });
             remedies.extend(child_digest_remedy(*runtime, image, context));
             remedies
         }
@@ -57,8 +59,8 @@ pub(super) fn suggest_remedies(
             vec![Remedy::with_command("Build it with gzip layers", command)]
         }
         (FaultCode::DescriptorMismatch | FaultCode::IdenticalLayers, _) => {
-            let advice = "Build each platform separately: no `FROM --platform=$BUILDPLATFORM` in the last stage, no fixed \
-                          GOARCH, no base image pinned to one platform";
+            let advice = "Build each platform separately, without `FROM --platform=$BUILDPLATFORM` in the last stage, a fixed \
+                          GOARCH, or a base image pinned to one platform";
             let platforms = linux_platforms(image).join(",");
             let command = format!("docker buildx build --platform {platforms} --tag {uri} --push .");
             vec![Remedy::with_command(advice, command)]

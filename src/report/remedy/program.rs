@@ -141,8 +141,8 @@ fn rebuild_remedies(platform: Option<&Platform>, build_hints: &[BuildHint], cont
     };
     let platform = platform.filter(|platform| platform.is_known()).map_or("PLATFORM".to_owned(), ToString::to_string);
     let rebuild = Remedy::with_command(
-        "Build it for its declared platform: no `FROM --platform=$BUILDPLATFORM` in the last stage, no fixed GOARCH, no \
-         base image pinned to one platform",
+        "Build it for its declared platform, without `FROM --platform=$BUILDPLATFORM` in the last stage, a fixed GOARCH, or \
+         a base image pinned to one platform",
         format!("docker buildx build --platform {platform} --no-cache --tag {} --push .", context.image_uri()),
     );
     build_hints.iter().map(from_hint).chain([rebuild]).collect()

@@ -46,7 +46,7 @@ fn images_that_run_fail_and_are_unknown() {
               platform  linux/arm64
 
             ✗ App Runner
-              wrong-architecture: the image is made for linux/arm64, not linux/amd64
+              wrong-architecture: the image is built for linux/arm64, not linux/amd64
               expected error: exec /app: exec format error
 
             What to do
@@ -98,7 +98,7 @@ fn declared_runtimes_are_checked_by_default() {
               platform  linux/arm64
               starts    /app
 
-            declare where the image runs: tag the repository or label the image, for example with `intended-runtime=ecs/arm64`
+            Pass `--runtime`, or declare where the image runs: tag the repository or label the image, for example with `intended-runtime=ecs/arm64`
             --- err
         "#]],
     );
@@ -176,7 +176,7 @@ fn unusable_references_are_errors_with_hints() {
             success false code 2
             --- out
             --- err
-            error: DIR/blobs cannot be read
+            error: cannot read DIR/blobs
               caused by: not an OCI image layout: `oci-layout` is missing
         "#]],
     );
@@ -231,7 +231,7 @@ fn unusable_references_are_errors_with_hints() {
             --- out
             --- err
             error: cannot read DIR/index.json
-              caused by: missing field `detail-type` at line 1 column 507
+              caused by: not an EventBridge event in JSON: missing field `detail-type` at line 1 column 507
         "#]],
     );
     check(
@@ -274,16 +274,9 @@ fn missing_credentials_are_an_error() {
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: dispatch failure
-          caused by: other
-          caused by: the credential provider was not enabled
-          caused by: no credentials found in chain. Attempted:
-            Environment: the credential provider was not enabled: environment variable not set
-            Profile: the credential provider was not enabled
-            WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
-            EcsContainer: the credential provider was not enabled: ECS provider not configured
-            Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
+          caused by: no AWS credentials found
 
-        hint: log in with `aws sso login`, or choose a profile with AWS_PROFILE
-    "#]].assert_eq(&run(&["check", uri, "--runtime", "ecs/arm64"], &settings));
+        hint: log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
+    "#]]
+    .assert_eq(&run(&["check", uri, "--runtime", "ecs/arm64"], &settings));
 }

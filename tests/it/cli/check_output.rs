@@ -50,7 +50,7 @@ fn two_images_one_failing() {
               platform  linux/arm64
 
             ✗ App Runner
-              wrong-architecture: the image is made for linux/arm64, not linux/amd64
+              wrong-architecture: the image is built for linux/arm64, not linux/amd64
               expected error: exec /app: exec format error
 
             What to do
@@ -91,11 +91,11 @@ fn unreadable_image_does_not_hide_others() {
 
             hint: choose an image in the layout: amd64, arm64, arm
 
-            error: oci-archive:DIR/none.tar: DIR/none.tar cannot be read
+            error: oci-archive:DIR/none.tar: cannot read DIR/none.tar
               caused by: No such file or directory (os error 2)
 
-            error: oci:DIR/none:v1: DIR/none cannot be read
-              caused by: not an OCI image layout: `oci-layout` is missing
+            error: oci:DIR/none:v1: cannot read DIR/none
+              caused by: No such file or directory (os error 2)
 
         "#]],
     );
@@ -179,7 +179,7 @@ fn coloured_output() {
         ␛[2m  platform  ␛[0mlinux/arm64
 
         ␛[1m␛[31m✗␛[0m ␛[1mApp Runner␛[0m
-          ␛[31mwrong-architecture:␛[0m the image is made for linux/arm64, not linux/amd64
+          ␛[31mwrong-architecture:␛[0m the image is built for linux/arm64, not linux/amd64
         ␛[2m  expected error: ␛[0mexec /app: exec format error
 
         ␛[1mWhat to do␛[0m
@@ -243,7 +243,7 @@ fn text_wraps_but_commands_and_digests_do_not() {
                 supported.
 
             What to do
-              1. Build it for linux/arm64:
+              1. Build it as a single image, without attestations:
                  docker buildx build --platform linux/arm64 --provenance=false --sbom=false --tag REGISTRY/IMAGE:v1 --push .
               2. Or use the image for linux/arm64 by its digest:
                  aws lambda update-function-code --function-name NAME --image-uri REGISTRY/IMAGE@sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63

@@ -119,7 +119,7 @@ fn nothing_is_written_without_consent() {
         --- err
         error: nothing was written: standard input is not a terminal, so the change cannot be confirmed
 
-        hint: use `--yes` to write without confirmation, or `--dry-run` to see the change only
+        hint: use `--yes` to write without confirmation, or `--dry-run` to only show the change
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "ecs/arm64"]));
     expect![[r#"
@@ -188,7 +188,7 @@ fn terminal_asks_and_only_yes_writes() {
         expect![[r#"
             team/app: intended-runtime: "apprunner" → "lambda/arm64"
             Write this to arn:aws:ecr:us-west-2:123456789012:repository/team/app? [y/N]
-            error: nothing was written: the declaration has changed in the meantime
+            error: nothing was written: the declaration has changed since it was shown
 
             hint: run the command again to see the current declaration
         "#]]
@@ -295,7 +295,7 @@ fn impossible_declarations_are_noted() {
         --- out
         team/app: intended-runtime: "ecs�[2J" → "ecs/arm64 lambda/amd64"
         --- err
-        note: no image runs on both lambda/amd64 and ecs/arm64, because Lambda does not take an index and a single image has one architecture; every image of this repository will fail, unless its own tag declares a runtime
+        note: no image runs on both lambda/amd64 and ecs/arm64, because Lambda does not accept an index and a single image has one architecture; every image of this repository will fail, unless its own tag declares a runtime
     "#]]
     .assert_eq(&declare(&aws, &[REPOSITORY, "lambda/amd64", "ecs/arm64", "--dry-run"]));
 }

@@ -126,24 +126,24 @@ fn help_of_check_and_replay() {
         Check whether a container image will start where it is meant to run.
 
         ecr-preflight compares an image's manifest and config with the runtimes that the image is meant for.
-        It also follows the entrypoint through the layers to the program that is started. Nothing in the
-        image is executed.
+        It also follows the entrypoint through the layers to the program that starts. Nothing in the image
+        is executed.
 
         Usage: ecr-preflight [OPTIONS] <COMMAND>
 
         Commands:
           check        Check whether images will start on the runtimes that they are meant for
+          audit        Check the images that a registry of Amazon ECR already contains
+          page         Make an HTML page of the results of an audit, to read, filter and share
+          declare      Declare where the images of a repository run, or list the declarations
           replay       Run an event through the function's handler, and print what it would send
           binary       Show the platform that a program file is built for
-          audit        Check the images that a registry of Amazon ECR already holds
-          declare      Declare where the images of a repository run, or list what is declared
-          completions  Print the script that completes commands and options in a shell
-          man          Print a manual page, or write all pages into a directory
-          page         Make a page to look at, filter and pass on out of the results of an audit
+          completions  Print a script that completes commands and options in a shell
+          man          Print a manual page, or write all pages to a directory
 
         Options:
               --color <WHEN>
-                  When to use colours. `auto` uses them in a terminal, unless `NO_COLOR` is set
+                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
 
                   [default: auto]
                   [possible values: auto, always, never]
@@ -171,7 +171,7 @@ fn help_of_check_and_replay() {
           Declare where the images of a repository run:
             ecr-preflight declare team/app ecs/arm64 apprunner
 
-          Try the deployed function without an AWS account:
+          See what the deployed function would send for an event, without an AWS account:
             ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
 
         Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
@@ -192,20 +192,15 @@ fn help_of_check_and_replay() {
         Check whether images will start on the runtimes that they are meant for.
 
         Prints a report for each image: what it is, whether it starts, and how to fix it if it does not.
-        Without --runtime, an image is checked against the runtimes that its tag, the resource tag of its
-        repository or its label declares. If none is declared, the image fails only if it contradicts
-        itself.
+        Without --runtime, an image is checked against the runtimes that its tag, its repository's resource
+        tag or its label declares. If none is declared, the image fails only if its metadata contradicts its
+        content.
 
         Usage: ecr-preflight check [OPTIONS] <IMAGE>...
 
         Arguments:
           <IMAGE>...
-                  The images. `oci:DIR[:TAG|@DIGEST]` is an OCI image layout,
-                  `oci-archive:FILE[:TAG|@DIGEST]` a tar archive of one, and
-                  `docker-archive:FILE[:[REPOSITORY:]TAG]` the output of `docker save`. Any other name is an
-                  image in a registry: `[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]`. Amazon ECR is read with
-                  the credentials of the AWS CLI, other registries with those of docker. HOST defaults to
-                  Docker Hub, TAG to `latest`
+                  The images: local, or in a registry. See "Image references" below
 
         Options:
               --runtime <RUNTIME>
@@ -213,33 +208,33 @@ fn help_of_check_and_replay() {
                   lists all of them. May be given several times
 
           -v, --verbose
-                  Print to standard error how much was read, and how long it took
+                  Print how much was read and how long it took, to standard error
 
               --no-exec
                   Read manifests and configs only; do not inspect the program in the layers
 
               --platforms
-                  List the platforms of each image and of the programs in it. No runtime is checked
+                  List the platforms of each image and of the programs in it, without checking runtimes
 
               --format <FORMAT>
-                  What to print
+                  The output format
 
                   Possible values:
                   - text:  A report for people
                   - json:  One JSON object, schema `ecr-preflight/1`; for several images, one per line
                   - sarif: One SARIF 2.1.0 log, for code scanning
-                  - junit: One `JUnit` report, for CI servers
+                  - junit: One JUnit report, for CI servers
 
                   [default: text]
 
               --dockerfile <FILE>
-                  With `--format sarif`: the file that findings are shown at, relative to the root of the
+                  The file at which `--format sarif` shows findings, relative to the root of the git
                   repository
 
                   [default: Dockerfile]
 
               --color <WHEN>
-                  When to use colours. `auto` uses them in a terminal, unless `NO_COLOR` is set
+                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
 
                   [default: auto]
                   [possible values: auto, always, never]
@@ -256,6 +251,15 @@ fn help_of_check_and_replay() {
           ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
           ecr-preflight check --platforms grafana/grafana:11.4.0
 
+        Image references:
+          oci:DIR[:TAG|@DIGEST]                    an OCI image layout
+          oci-archive:FILE[:TAG|@DIGEST]           a tar archive of an OCI image layout
+          docker-archive:FILE[:[REPOSITORY:]TAG]   the output of `docker save`
+          [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]  an image in a registry
+
+        HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the credentials of the AWS
+        CLI, other registries with those of docker.
+
         Exit codes:
           0   every image runs, or no runtime is declared for it
           1   an image fails
@@ -270,7 +274,7 @@ fn help_of_check_and_replay() {
         Run an event through the function's handler, and print what it would send.
 
         Prints the message and the verdict tags that the deployed function would write; nothing is sent or
-        written. Settings are read from the same PREFLIGHT_ variables as the function's.
+        written. Settings are read from the PREFLIGHT_ variables, as in the function.
 
         Usage: ecr-preflight replay [OPTIONS] <EVENT>
 
@@ -289,16 +293,16 @@ fn help_of_check_and_replay() {
                   Read manifests and configs only; do not inspect the program in the layers
 
               --format <FORMAT>
-                  What to print
+                  The output format
 
                   Possible values:
-                  - text: The message, as people see it, and the verdict tags
+                  - text: The message as it appears in Slack, and the verdict tags
                   - json: The function's return value, schema `ecr-preflight/1`
 
                   [default: text]
 
               --color <WHEN>
-                  When to use colours. `auto` uses them in a terminal, unless `NO_COLOR` is set
+                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
 
                   [default: auto]
                   [possible values: auto, always, never]

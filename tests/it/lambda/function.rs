@@ -291,11 +291,11 @@ fn function_with_invalid_settings_does_not_start() {
         bytes that are not UTF-8
             Error: "PREFLIGHT_VERDICT_TAGS is `al�ways`; allowed: never, failures or all"
         without AWS_REGION
-            Error: "AWS_REGION is not set: outside of Lambda, set it yourself"
+            Error: "AWS_REGION is not set: Lambda sets it for a function; elsewhere, set it yourself"
         without AWS_ACCESS_KEY_ID
-            Error: "AWS_ACCESS_KEY_ID is not set: outside of Lambda, set it yourself"
+            Error: "AWS_ACCESS_KEY_ID is not set: Lambda sets it for a function; elsewhere, set it yourself"
         without AWS_SECRET_ACCESS_KEY
-            Error: "AWS_SECRET_ACCESS_KEY is not set: outside of Lambda, set it yourself"
+            Error: "AWS_SECRET_ACCESS_KEY is not set: Lambda sets it for a function; elsewhere, set it yourself"
     "#]]
     .assert_eq(cases.as_str());
 }

@@ -454,6 +454,8 @@ fn unreachable_registry_is_an_error() {
     expect![[r#"
         error: pull on 127.0.0.1:1/a/b failed
           caused by: the registry cannot be reached: Connection refused (os error 111)
+
+        hint: check the host name, the network and its proxy
     "#]]
     .assert_eq(&err);
 }

@@ -66,7 +66,7 @@ fn card_and_attributes_of_a_wrong_architecture() {
     expect![[r#"
         {
           "content": {
-            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, made for *linux/arm64*\n`sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`\n\n✗ *App Runner* (declared by the repository's tag)\n`wrong-architecture` the image is made for linux/arm64, not linux/amd64\nexpected error: `exec /run.sh: exec format error`\n\n_platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_",
+            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, built for *linux/arm64*\n`sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`\n\n✗ *App Runner* (declared by the repository's tag)\n`wrong-architecture` the image is built for linux/arm64, not linux/amd64\nexpected error: `exec /run.sh: exec format error`\n\n_platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_",
             "keywords": [
               "apprunner",
               "wrong-architecture"
@@ -152,11 +152,11 @@ fn image_texts_cannot_inject_markup() {
     let message = build_message(&report);
     let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
     expect![[r#"
-        Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1`, made for *linux/arm64*
+        Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1`, built for *linux/arm64*
         `sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`
 
         ✗ *ECS on amd64* (declared by the repository's tag)
-        `wrong-architecture` the image is made for linux/arm64, not linux/amd64
+        `wrong-architecture` the image is built for linux/arm64, not linux/amd64
         expected error: `exec /a'*&lt;https://evil.example|click&gt;&amp;: exec format error`
 
         _platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_"#]]

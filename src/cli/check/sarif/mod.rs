@@ -21,7 +21,7 @@ use rules::build_rules;
 /// Formats the log of several checks; `dockerfile` is the file at which results are shown.
 ///
 /// # Errors
-/// Only if serialisation fails.
+/// Only if serialization fails.
 pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> io::Result<String> {
     let mut results = Vec::new();
     let mut notifications = Vec::new();
@@ -39,7 +39,7 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> io:
             Err(unread) => {
                 let error = error_chain(&unread.error);
                 let image = if error.contains(reference) { String::new() } else { format!("{reference}: ") };
-                let hint = unread.hint.as_ref().map(|hint| format!(" Hint: {hint}")).unwrap_or_default();
+                let hint = unread.hint.as_ref().map(|hint| format!(". Hint: {hint}")).unwrap_or_default();
                 notifications.push(build_notification("error", &format!("{image}{error}{hint}")));
             }
         }
@@ -51,7 +51,7 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> io:
 /// Formats the log of one report on the image of this reference.
 ///
 /// # Errors
-/// Only if serialisation fails.
+/// Only if serialization fails.
 pub fn report_to_sarif(report: &Report, reference: &str, dockerfile: &str) -> io::Result<String> {
     let results = build_results(report, reference, dockerfile);
     serialize_log(&results, &[], true, report.docs_url.as_deref())

@@ -67,7 +67,7 @@ impl SarifContext<'_> {
 
     fn build_result(&self, rule: &str, level: &str, message: &Value) -> Value {
         let (reference, runtime) = (self.reference, self.runtime.subject.name());
-        // Made of the image's name, not of its digest, so that the next build keeps the same alert or closes it.
+        // Derived from the image's name, not its digest, so that the next build keeps the same alert or closes it.
         let identity = format!("{reference}\n{rule}\n{runtime}");
         let identity = Digest::of(identity.as_bytes());
         let fingerprint = &identity.hex()[..FINGERPRINT_DIGITS];

@@ -100,18 +100,11 @@ fn unlistable_registry_is_an_error_with_a_hint() {
         --- out
         --- err
         error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed
-          caused by: dispatch failure
-          caused by: other
-          caused by: the credential provider was not enabled
-          caused by: no credentials found in chain. Attempted:
-            Environment: the credential provider was not enabled: environment variable not set
-            Profile: the credential provider was not enabled
-            WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
-            EcsContainer: the credential provider was not enabled: ECS provider not configured
-            Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
+          caused by: no AWS credentials found
 
-        hint: log in with `aws sso login`, or choose a profile with AWS_PROFILE
-    "#]].assert_eq(&fixture.format_output(&without_credentials.output().unwrap()));
+        hint: log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
+    "#]]
+    .assert_eq(&fixture.format_output(&without_credentials.output().unwrap()));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn audit_sends_one_message_after_printing() {
           |
           | by fault: wrong-architecture 1
 
-          attributes: verdict=fails  fault=wrong-architecture
+          message attributes: verdict=fails  fault=wrong-architecture
         --- err
     "#]].assert_eq(format_output.split_once("\n\nTo Slack").map_or("", |(_, message)| message));
     let sent = fixture.aws.calls_of("Publish");

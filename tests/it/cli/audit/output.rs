@@ -245,7 +245,7 @@ fn audit_help() {
                   Read manifests and configs only; do not inspect the program in the layers
 
               --color <WHEN>
-                  When to use colours. `auto` uses them in a terminal, unless `NO_COLOR` is set
+                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
 
                   [default: auto]
                   [possible values: auto, always, never]

@@ -67,9 +67,6 @@ fn unreadable_log_ends_the_audit_before_events() {
         results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
         error: logs:FilterLogEvents on /aws/lambda/ecr-preflight failed repeatedly
-          caused by: dispatch failure
-          caused by: other
-          caused by: client error (SendRequest)
           caused by: connection closed before message completed
     "#]]
     .assert_eq(&fixture.format_output(&output));
