@@ -1,49 +1,44 @@
-//! Passes the commit to the build, for `ecr-preflight --version`. Without git or a repository, the version has no commit.
+//! Sets the commit that `ecr-preflight --version` prints; empty if git or the repository is missing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    // Cargo would run the script every time if one of the files did not exist.
-    for path in ["build.rs", "src", "Cargo.toml", "Cargo.lock"].map(PathBuf::from).into_iter().chain(git_head_files()) {
+    // If a listed file did not exist, Cargo would run this script for every build.
+    let (head_files, commit) =
+        if is_own_repository() { (git_head_files(), describe_commit()) } else { (Vec::new(), None) };
+    for path in ["build.rs", "src", "Cargo.toml", "Cargo.lock"].map(PathBuf::from).into_iter().chain(head_files) {
         if path.exists() {
             println!("cargo:rerun-if-changed={}", path.display());
         }
     }
-    println!("cargo:rustc-env=ECR_PREFLIGHT_COMMIT={}", describe_commit().unwrap_or_default());
+    println!("cargo:rustc-env=ECR_PREFLIGHT_COMMIT={}", commit.unwrap_or_default());
 }
 
-/// The commit and its date: ` (487876fc0d2e 2026-11-21)`, with `-dirty` after the hash if there are uncommitted changes.
+/// Returns the commit and its date: ` (487876fc0d2e 2026-11-21)`, or with uncommitted changes `-dirty` after the hash.
 fn describe_commit() -> Option<String> {
-    if !is_own_repository() {
-        return None;
-    }
     let commit = run_git(&["log", "-1", "--abbrev=12", "--format=%h %cs"])?;
     let (hash, date) = commit.split_once(' ')?;
     let is_dirty = !run_git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
     Some(format!(" ({hash}{} {date})", if is_dirty { "-dirty" } else { "" }))
 }
 
-/// The files that determine which commit is checked out: `HEAD`, its log, its branch, and the packed branches. Git knows
-/// their paths, also in an additional worktree.
+/// Returns the files that change when another commit is checked out. Git knows their paths, which differ in a worktree.
 fn git_head_files() -> Vec<PathBuf> {
-    if !is_own_repository() {
-        return Vec::new();
-    }
     let branch = run_git(&["symbolic-ref", "--quiet", "HEAD"]);
     let names = ["HEAD", "logs/HEAD", "packed-refs"].map(str::to_owned).into_iter().chain(branch);
     names.filter_map(|name| run_git(&["rev-parse", "--git-path", &name])).map(PathBuf::from).collect()
 }
 
-/// Whether git's repository is this one, and not another one in which an archive of the sources was unpacked.
+/// Returns whether the git repository is this project's, and not one into which an archive of the sources was unpacked.
 fn is_own_repository() -> bool {
     let top = run_git(&["rev-parse", "--show-toplevel"]).and_then(|top| Path::new(&top).canonicalize().ok());
     top.is_some() && top == Path::new(".").canonicalize().ok()
 }
 
-/// The output of git; `None` if it fails or is not installed.
+/// Returns the output of git; `None` if it fails or is not installed.
 fn run_git(arguments: &[&str]) -> Option<String> {
-    // Otherwise `git status` would write the index.
+    // Keeps `git status` from writing the index.
     let output = Command::new("git").env("GIT_OPTIONAL_LOCKS", "0").args(arguments).output().ok()?;
     let text = output.status.success().then(|| String::from_utf8(output.stdout).ok())??;
     Some(text.trim().to_owned())

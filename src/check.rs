@@ -1,6 +1,5 @@
-//! Checks one image: reads its manifest and its declared runtimes, inspects its programs, judges both and builds the report.
-//!
-//! The Lambda function, `check` and `audit` all call [`check_image`]; none of them sees the steps in between.
+//! Checks an image: reads it and its declared runtimes, inspects its programs, judges them and builds the report. The
+//! Lambda function, `check` and `audit` all call [`check_image`].
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -18,16 +17,16 @@ use crate::settings::{CheckSettings, InspectionDepth};
 use crate::text::error_chain;
 use crate::verdict::{self, Judgement, Verdict};
 
-/// The image to check, and how reports name it.
+/// The image to check, and its names in reports.
 #[derive(Debug, Clone)]
 pub struct ImageOrigin<'a> {
     /// The event that announced the image; `None` for a check from the command line.
     pub arrival: Option<&'a Arrival>,
-    /// The reference as the user knows it.
+    /// The reference that the user knows.
     pub reference: Cow<'a, str>,
     /// The ECR repository; `None` if the image is read from somewhere else.
     pub repository: Option<&'a Repository>,
-    /// Selects the image within its repository, layout or archive.
+    /// Selects the image in its repository, layout or archive.
     pub selector: &'a Selector,
 }
 
@@ -43,7 +42,7 @@ impl<'a> From<&'a Arrival> for ImageOrigin<'a> {
 }
 
 impl<'a> ImageOrigin<'a> {
-    /// An image outside Amazon ECR, known by this reference.
+    /// Creates the origin of an image outside Amazon ECR.
     #[must_use]
     pub fn from_reference(reference: &'a str, selector: &'a Selector) -> Self {
         Self { arrival: None, reference: reference.into(), repository: None, selector }
@@ -53,9 +52,9 @@ impl<'a> ImageOrigin<'a> {
 /// How programs are inspected.
 #[derive(Debug, Clone, Copy)]
 pub struct InspectContext<'a> {
-    /// Reads the layers and keeps them for later images.
+    /// Reads layers, and caches them for other images.
     pub inspector: &'a Inspector,
-    /// The longest time that the inspection may take; the setting `seconds` of `PREFLIGHT_LIMITS` bounds it too.
+    /// The time limit, unless `seconds` in `PREFLIGHT_LIMITS` is shorter.
     pub time_left: Duration,
 }
 
@@ -64,18 +63,17 @@ pub struct InspectContext<'a> {
 pub struct ImageCheck {
     /// The report.
     pub report: Report,
-    /// The manifest of an image that was judged; `None` if it was ignored or its manifest could not be read.
+    /// The manifest; `None` if the image was ignored or its manifest could not be read.
     pub manifest: Option<Manifest>,
-    /// Whether the verdict needs attention but a manifest, config or layer of the image was not found. The image may be
-    /// about to be deleted; a second check finds out.
+    /// Whether the verdict is `fails` or `unknown` and a part of the image was not found. The image may be in the
+    /// middle of a deletion, so it should be checked again.
     pub has_missing_part: bool,
 }
 
-/// Checks one image. `requested_runtimes` are the runtimes named on the command line; without them, the declarations of
-/// the image and its repository count.
+/// Checks an image. `requested_runtimes` come from the command line and replace all declarations.
 ///
 /// # Errors
-/// If the registry fails in a way that a retry may resolve. What the registry permanently refuses becomes part of the report.
+/// Returns the registry's error if a retry may succeed. A permanent refusal becomes part of the report.
 pub async fn check_image(
     registry: &impl Registry,
     origin: &ImageOrigin<'_>,
@@ -85,7 +83,6 @@ pub async fn check_image(
 ) -> Result<ImageCheck, RegistryError> {
     let timeout = Duration::from_secs(settings.limits.timeout_seconds).min(inspection.time_left);
     let deadline = Instant::now().checked_add(timeout);
-    // The only place that builds a report's context.
     let context = ReportContext {
         arrival: origin.arrival,
         reference: &origin.reference,
@@ -127,7 +124,7 @@ pub async fn check_image(
         .or_default(&settings.default_runtimes);
     match &image.content {
         ImageContent::Artifact(_) => return Ok(ignored(Some(&image), IgnoreReason::Artifact)),
-        // An attestation is expected under its own digest, but not under a tag.
+        // Only a tagged attestation is a fault.
         ImageContent::Attestation if origin.selector.tag().is_none() => {
             return Ok(ignored(Some(&image), IgnoreReason::Attestation));
         }
@@ -144,8 +141,7 @@ pub async fn check_image(
     })
 }
 
-/// Reads the manifest and, at the same time, the repository's declaration unless the command line or the image tag declares
-/// runtimes.
+/// Reads the manifest and, if neither command line nor image tag declares runtimes, the repository's declaration.
 async fn fetch_manifest_and_intent(
     registry: &impl Registry,
     selector: &Selector,
@@ -162,7 +158,7 @@ async fn fetch_manifest_and_intent(
     };
     let manifests = registry::fetch_verified_manifests(registry, std::slice::from_ref(selector));
     let (manifests, declaration) = tokio::join!(manifests, declaration);
-    // If both calls fail, the error of the image's own call is reported.
+    // If both calls fail, the error of the manifest is reported.
     let lookup = manifests?.pop().unwrap_or(Lookup::NotFound);
     Ok((lookup, intent.or_declared_by(DeclarationSource::RepositoryTag, declaration?.as_deref())))
 }
@@ -182,7 +178,7 @@ async fn inspect_programs(
         return Ok(Vec::new());
     }
     match inspector.inspect(registry, image, &candidates, deadline).await {
-        // An image that fails by its declared platform alone is reported now: a retry may find out nothing more.
+        // An image that already fails by its declared platform is reported now: a retry may not find out more.
         Err(error)
             if !matches!(error, RegistryError::RepositoryNotFound { .. })
                 && verdict::judge(intent, image, &[]).verdict == Verdict::Fails =>

@@ -1,6 +1,4 @@
-//! Writes a repository's declaration of intended runtimes: one resource tag.
-//!
-//! The command line shows the change and asks for confirmation before it calls this module.
+//! Writes a repository's declaration of intended runtimes, a resource tag. The caller asks for confirmation first.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::Tag;
@@ -20,16 +18,15 @@ pub struct DeclarationChange {
 }
 
 impl DeclarationChange {
-    /// Whether the value stays the same.
+    /// Returns whether the value stays the same.
     #[must_use]
     pub fn is_noop(&self) -> bool {
         self.before == self.after
     }
 }
 
-/// The value that declares these runtimes: their names, each once and in the order of [`crate::runtime::RUNTIMES`], so
-/// that the same declaration always has the same value. The names of all runtimes fit into the 256 characters that ECR
-/// allows.
+/// Returns the value that declares these runtimes: their names, each once, in the order of
+/// [`crate::runtime::RUNTIMES`]. The names of all runtimes fit into the 256 characters that ECR allows.
 #[must_use]
 pub fn declaration_value(runtimes: &[Runtime]) -> String {
     let mut runtimes = runtimes.to_vec();
@@ -39,8 +36,7 @@ pub fn declaration_value(runtimes: &[Runtime]) -> String {
     names.join(" ")
 }
 
-/// Two of these runtimes that no image can satisfy together, if there are any: Lambda accepts a single image and no index,
-/// and a single image has one architecture.
+/// Finds two runtimes that no image can satisfy together: Lambda does not accept an index of several architectures.
 #[must_use]
 pub fn find_conflict(runtimes: &[Runtime]) -> Option<(Runtime, Runtime)> {
     let is_lambda = |runtime: &&Runtime| runtime.profile().service == Service::Lambda;
@@ -53,8 +49,8 @@ pub fn find_conflict(runtimes: &[Runtime]) -> Option<(Runtime, Runtime)> {
 /// Sets the repository's resource tag with this key, or removes it if there is no value.
 ///
 /// # Errors
-/// [`RegistryError::Denied`] without `ecr:TagResource` or `ecr:UntagResource`, [`RegistryError::RepositoryNotFound`],
-/// otherwise [`RegistryError::Failed`]: it is then unknown whether the tag was written.
+/// Returns [`RegistryError::Denied`] without `ecr:TagResource` or `ecr:UntagResource`,
+/// [`RegistryError::RepositoryNotFound`], or [`RegistryError::Failed`] if it is unknown whether the tag was written.
 pub async fn write_declaration(
     client: &Client,
     repository: &Repository,
@@ -77,9 +73,6 @@ mod tests {
     use crate::intent::{DeclarationSource, Intent};
     use crate::runtime::RUNTIMES;
 
-    /// The longest value of a tag, in characters: `Tag` in the Amazon ECR API reference.
-    const MAX_VALUE: usize = 256;
-
     #[test]
     fn every_set_of_runtimes_fits_and_parses_back() {
         for set in 1_u32..1 << RUNTIMES.len() {
@@ -87,7 +80,8 @@ mod tests {
                 RUNTIMES.iter().enumerate().filter(|(at, _)| set & 1 << at != 0).map(|(_, p)| p.runtime).collect();
             let backwards: Vec<Runtime> = expected.iter().rev().chain(&expected).copied().collect();
             let text = declaration_value(&backwards);
-            assert!(text.len() <= MAX_VALUE, "{text}");
+            // The longest value of a tag, in characters: `Tag` in the Amazon ECR API reference.
+            assert!(text.len() <= 256, "{text}");
             assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c)), "{text}");
             let intent = Intent::default().or_declared_by(DeclarationSource::RepositoryTag, Some(&text));
             assert_eq!(intent.candidates(), expected, "{text}");

@@ -1,24 +1,25 @@
 //! Predicts whether a container image will start on the runtime that it is intended for.
 //!
 //! `ecr-preflight` is an AWS Lambda function that checks every image seconds after it is pushed to Amazon ECR, and a
-//! command-line tool that does the same check on demand. Typical findings are an arm64 image for an amd64 service, and a
-//! program that is missing, not executable or built for another architecture than the image declares.
+//! command-line tool that does the same check on demand. Typical findings are an arm64 image for an amd64 service, and
+//! a program that is missing, not executable or built for another architecture than the image declares.
 //!
-//! To read the code, start with [`handle`](lambda::handler::EventHandler::handle), which processes one event from start to
-//! end, then open the module that you are interested in.
+//! To read the code, start with [`handle`](lambda::handler::EventHandler::handle), which processes one event from start
+//! to end, then open the module that you are interested in.
 //!
 //! # Modules
 //!
-//! The modules are declared in the order in which an image passes through them:
+//! An image passes through the modules in the order in which they are declared:
 //!
-//! 1. [`event`] parses an event and identifies the image; [`name`] and [`platform`] define its names.
-//! 2. [`intent`] determines the [`runtime`]s that the image is intended for. [`settings`] sets the defaults and limits.
-//! 3. [`registry`] reads manifests and blobs; [`aws`] creates the clients. [`oci`] parses what was read.
+//! 1. [`event`] parses an event, which identifies the image by the types in [`name`].
+//! 2. [`intent`] determines the [`runtime`]s that the image is intended for, each with its [`platform`]. [`settings`]
+//!    has the defaults and limits.
+//! 3. [`registry`] reads manifests and blobs, with the clients of [`aws`]. [`oci`] parses them.
 //! 4. [`inspect`] reads the layers and predicts the start of the program. It uses [`layers`] and [`rootfs`] for the
 //!    filesystem, [`elf`], [`shell`] and [`errno`] for single files, [`exec`] for the kernel's answer to `execve`, and
 //!    [`launch`] to follow wrapper scripts to the program that they start.
-//! 5. [`verdict`] compares the image and the inspections with the intended runtimes.
-//! 6. [`report`] contains the result and its output formats.
+//! 5. [`verdict`] judges the image and the inspections for each intended runtime.
+//! 6. [`report`] holds the result and formats it.
 //! 7. [`check`](mod@check) runs steps 2 to 6 for one image. The function and the command line share it.
 //! 8. [`lambda`] handles an event: it calls `check`, writes verdict tags, sends the message and writes the log line.
 //!
@@ -26,15 +27,15 @@
 //!
 //! # Invariants
 //!
-//! - A module imports only modules above it in this file, and files do not import each other in cycles. A test checks both.
+//! - A module imports only modules above it in this file. Files do not import each other in cycles. A test checks both.
 //! - [`text`], [`name`], [`platform`], [`runtime`], [`intent`], [`event`], [`settings`], [`verdict`] and [`report`] are
 //!   pure: no clock, no environment, no input or output.
 //! - What is unknown is reported as unknown, with the reason. There is no default architecture.
 //! - An image is identified by its digest, and every manifest and blob is verified against its digest.
-//! - Image content is untrusted: its size, number of files, nesting, memory and time are limited.
+//! - Image content is untrusted: size, number of files, nesting, memory and time are limited.
 //! - An `Err` means "retry": the event is delivered again. A verdict is a result, even if it is `unknown`.
-//! - The function writes only verdict tags and messages, and it never removes anything. The command line changes only a
-//!   repository's declaration, after showing the change.
+//! - The function writes only verdict tags and messages and never deletes anything. The command line changes only a
+//!   repository's declaration, and shows the change first.
 
 pub mod text;
 pub mod name;

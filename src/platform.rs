@@ -1,6 +1,5 @@
-//! A platform: operating system, architecture and variant, normalised as in containerd.
-//!
-//! A part that is missing or malformed is unknown; it is never replaced by a default.
+//! A platform: operating system, architecture and variant, normalized as in containerd. A missing or malformed part is
+//! unknown and never replaced by a default.
 
 use std::fmt;
 
@@ -14,11 +13,11 @@ pub struct Platform {
     variant: String,
 }
 
-/// The longest part of a platform, in bytes. Its characters are limited too, by `specifierRe` in `platforms.go` of
-/// containerd. Anything else is malicious or broken and must not reach a command that we print or a tag that we write.
+/// The longest part of a platform, in bytes. The allowed characters are those of `specifierRe` in containerd's
+/// `platforms.go`. Nothing else may reach a printed command or a tag.
 const MAX_PART_BYTES: usize = 32;
 
-/// Other spellings of an architecture, with the variant that each implies: `normalizeArch` in `database.go` of containerd.
+/// Aliases of architectures, with the variant that each implies: `normalizeArch` in containerd's `database.go`.
 pub(crate) const ARCHITECTURE_ALIASES: [(&str, &str, &str); 7] = [
     ("x86_64", "amd64", ""),
     ("x86-64", "amd64", ""),
@@ -29,21 +28,20 @@ pub(crate) const ARCHITECTURE_ALIASES: [(&str, &str, &str); 7] = [
     ("armel", "arm", "v6"),
 ];
 
-/// Variants that are the default of their architecture and are therefore dropped, from the same function.
+/// The default variants of architectures, which are omitted: from the same function.
 const DEFAULT_VARIANTS: [(&str, &str); 4] = [("amd64", "v1"), ("arm64", "v8"), ("arm64", "8"), ("arm64", "v8.0")];
 
 impl Platform {
-    /// Linux on this architecture.
+    /// Creates the platform of Linux on this architecture.
     #[must_use]
     pub fn linux(architecture: &str) -> Self {
         Self::new("linux", architecture, "")
     }
 
-    /// Normalises the three parts as found in a descriptor or a config.
+    /// Normalizes the three parts of a descriptor or a config.
     #[must_use]
     pub fn new(os: &str, architecture: &str, variant: &str) -> Self {
-        let (mut os, mut architecture, mut variant) =
-            (normalize_part(os), normalize_part(architecture), normalize_part(variant));
+        let [mut os, mut architecture, mut variant] = [os, architecture, variant].map(normalize_part);
         if os == "macos" {
             "darwin".clone_into(&mut os);
         }
@@ -54,11 +52,11 @@ impl Platform {
             }
         }
         if architecture == "arm" {
-            variant = match variant.as_str() {
-                "" => "v7".to_owned(),
-                digit @ ("5" | "6" | "7" | "8") => format!("v{digit}"),
-                other => other.to_owned(),
-            };
+            match variant.as_str() {
+                "" => variant.push_str("v7"),
+                "5" | "6" | "7" | "8" => variant.insert(0, 'v'),
+                _ => {}
+            }
         }
         if DEFAULT_VARIANTS.contains(&(&architecture, &variant)) {
             variant.clear();
@@ -66,32 +64,32 @@ impl Platform {
         Self { os, architecture, variant }
     }
 
-    /// The operating system; empty if unknown.
+    /// Returns the operating system; empty if unknown.
     #[must_use]
     pub fn os(&self) -> &str {
         &self.os
     }
 
-    /// The architecture; empty if unknown.
+    /// Returns the architecture; empty if unknown.
     #[must_use]
     pub fn architecture(&self) -> &str {
         &self.architecture
     }
 
-    /// The variant; empty if none was given or it is the architecture's default.
+    /// Returns the variant; empty if none was given or it is the architecture's default.
     #[must_use]
     pub fn variant(&self) -> &str {
         &self.variant
     }
 
-    /// Whether the operating system and the architecture are both known.
+    /// Returns whether the operating system and the architecture are both known.
     #[must_use]
     pub fn is_known(&self) -> bool {
         !self.os.is_empty() && !self.architecture.is_empty()
     }
 
-    /// Whether both platforms know the operating system or the architecture, and differ in it. Variants are not compared,
-    /// because configs commonly omit them.
+    /// Returns whether the operating system or the architecture is known in both platforms and differs. Variants are
+    /// not compared, because configs often omit them.
     #[must_use]
     pub fn contradicts(&self, other: &Self) -> bool {
         let differ = |a: &str, b: &str| !a.is_empty() && !b.is_empty() && a != b;
@@ -99,7 +97,7 @@ impl Platform {
     }
 }
 
-/// The part in lower case; empty if it is missing, `unknown` or malformed.
+/// Returns the part in lower case; empty if it is missing, `unknown` or malformed.
 fn normalize_part(text: &str) -> String {
     let is_valid =
         text.len() <= MAX_PART_BYTES && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c));
@@ -128,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn platforms_are_normalised_as_in_containerd() {
+    fn platforms_are_normalized_as_in_containerd() {
         for (os, architecture, variant, shown) in [
             ("linux", "amd64", "", "linux/amd64"),
             ("linux", "x86_64", "", "linux/amd64"),

@@ -1,4 +1,4 @@
-//! The runtimes that an image can be intended for: one table, one entry for each.
+//! The runtimes that an image can be intended for, in one table.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,13 +21,13 @@ pub enum Runtime {
     LambdaAmd64,
     /// AWS Lambda, architecture arm64.
     LambdaArm64,
-    /// Any other container host with Linux on amd64.
+    /// Any other container host that runs Linux on amd64.
     LinuxAmd64,
-    /// Any other container host with Linux on arm64.
+    /// Any other container host that runs Linux on arm64.
     LinuxArm64,
 }
 
-/// A service, regardless of the architecture. It determines the error message of a failure and which images are refused.
+/// A service, which determines the error message of a failed start and which images are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
     /// Amazon ECS.
@@ -36,7 +36,7 @@ pub enum Service {
     AppRunner,
     /// AWS Lambda.
     Lambda,
-    /// Any container host with Linux. Image tags do not declare it; see [`crate::intent::Intent::from_tag`].
+    /// Any container host that runs Linux. Image tags do not declare it; see [`crate::intent::Intent::from_tag`].
     Linux,
 }
 
@@ -55,7 +55,7 @@ pub struct RuntimeProfile {
     pub architecture: &'static str,
 }
 
-/// Every runtime, in the order of [`Runtime`] and of help and suggestions.
+/// All runtimes, in the order of the variants of [`Runtime`]. Help and suggestions use the same order.
 pub const RUNTIMES: [RuntimeProfile; 7] = [
     profile(Runtime::EcsAmd64, "ecs/amd64", "ECS on amd64", Service::Ecs, "amd64"),
     profile(Runtime::EcsArm64, "ecs/arm64", "ECS on arm64", Service::Ecs, "arm64"),
@@ -66,7 +66,7 @@ pub const RUNTIMES: [RuntimeProfile; 7] = [
     profile(Runtime::LinuxArm64, "linux/arm64", "Linux on arm64", Service::Linux, "arm64"),
 ];
 
-/// Other names of services; the name itself is the first part of [`RuntimeProfile::name`].
+/// Aliases of services; the name of a service is the first part of [`RuntimeProfile::name`].
 const SERVICE_ALIASES: [(&str, Service); 2] = [("fargate", Service::Ecs), ("ecs-express", Service::Ecs)];
 
 const fn profile(
@@ -80,14 +80,14 @@ const fn profile(
 }
 
 impl Service {
-    /// Whether the service accepts an image index (a manifest list). Lambda does not: "Create a Lambda function using a
-    /// container image", requirements, in the AWS Lambda developer guide.
+    /// Returns whether the service accepts an image index (a manifest list). Lambda does not: "Create a Lambda function
+    /// using a container image", requirements, in the AWS Lambda developer guide.
     #[must_use]
     pub fn accepts_index(self) -> bool {
         self != Self::Lambda
     }
 
-    /// The service with this name or alias, in lower case.
+    /// Returns the service with this name or alias, in lower case.
     #[must_use]
     pub fn from_name(text: &str) -> Option<Self> {
         let named = RUNTIMES.iter().find(|profile| profile.name.split('/').next() == Some(text));
@@ -96,7 +96,7 @@ impl Service {
     }
 }
 
-/// The architecture of a runtime with this spelling, in lower case, as a platform names it.
+/// Returns the normalized name of an architecture in lower case; `None` if no runtime has it.
 #[must_use]
 pub fn normalize_architecture(text: &str) -> Option<&'static str> {
     let platform = Platform::linux(text);
@@ -104,26 +104,26 @@ pub fn normalize_architecture(text: &str) -> Option<&'static str> {
 }
 
 impl Runtime {
-    /// The runtime's entry in [`RUNTIMES`].
+    /// Returns the runtime's entry in [`RUNTIMES`].
     #[must_use]
     pub fn profile(self) -> &'static RuntimeProfile {
         &RUNTIMES[self as usize]
     }
 
-    /// The platform that the runtime runs.
+    /// Returns the platform that the runtime runs.
     #[must_use]
     pub fn platform(self) -> Platform {
         Platform::linux(self.profile().architecture)
     }
 
-    /// The runtime of a service on an architecture, if there is one: App Runner has no arm64.
+    /// Returns the runtime of a service on an architecture, if there is one: App Runner has no arm64.
     #[must_use]
     pub fn for_service(service: Service, architecture: &str) -> Option<Self> {
         let matches = |profile: &&RuntimeProfile| profile.service == service && profile.architecture == architecture;
         RUNTIMES.iter().find(matches).map(|profile| profile.runtime)
     }
 
-    /// Whether the runtime can run an image that declares this platform.
+    /// Returns whether the runtime can run an image that declares this platform.
     #[must_use]
     pub fn compatibility_with(self, platform: &Platform) -> Compatibility {
         let (os, variant) = (platform.os(), platform.variant());
@@ -147,13 +147,13 @@ impl Runtime {
 /// Whether a platform suits a runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compatibility {
-    /// The platform is the one that the runtime runs.
+    /// The runtime runs this platform.
     Compatible,
-    /// The operating system is another one.
+    /// The operating system is wrong.
     WrongOs,
-    /// The architecture is another one.
+    /// The architecture is wrong.
     WrongArchitecture,
-    /// The platform alone does not determine it, for this reason.
+    /// The platform does not determine it, for this reason.
     Unknown(&'static str),
 }
 
@@ -200,7 +200,7 @@ impl FromStr for Runtime {
     }
 }
 
-/// The runtimes of the service or architecture that the word names, otherwise those with the smallest edit distance.
+/// Returns the runtimes of the service or architecture in the word, otherwise those with the most similar names.
 fn suggest_runtimes(word: &str) -> Vec<Runtime> {
     let select = |is_selected: &dyn Fn(&RuntimeProfile) -> bool| -> Vec<Runtime> {
         RUNTIMES.iter().filter(|profile| is_selected(profile)).map(|profile| profile.runtime).collect()
@@ -297,10 +297,8 @@ mod tests {
             (Runtime::EcsArm64, "linux", "arm", "v7"),
             (Runtime::EcsArm64, "linux", "arm64", "v9"),
         ] {
-            assert!(
-                matches!(check(runtime, os, architecture, variant), Compatibility::Unknown(_)),
-                "{runtime} {architecture}"
-            );
+            let found = check(runtime, os, architecture, variant);
+            assert!(matches!(found, Compatibility::Unknown(_)), "{runtime} {architecture}");
         }
     }
 }

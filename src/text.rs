@@ -1,15 +1,14 @@
-//! Text for messages: text from untrusted sources made safe to print, and the messages of an error and its causes.
+//! Text for messages: sanitizes untrusted text, and formats an error with its causes.
 
 use std::error::Error;
 
-/// Returns the text as it may be printed between backticks in a message: at most 100 characters, sanitized, without
-/// backticks.
+/// Sanitizes text to be quoted in backticks: at most 100 characters, without backticks.
 pub(crate) fn sanitize_quoted(text: &str) -> String {
     sanitize(text, 100).replace('`', "\u{fffd}")
 }
 
-/// Replaces control characters, bidirectional controls and zero-width characters, which would disturb a terminal or
-/// disguise the text. Tabs and line breaks become spaces. The result has at most `max_chars` characters.
+/// Replaces characters that could control a terminal or disguise the text: control, bidirectional and zero-width
+/// characters. Tabs and line breaks become spaces. The result has at most `max_chars` characters.
 pub(crate) fn sanitize(text: &str, max_chars: usize) -> String {
     let printable = |c: char| match c {
         '\t' | '\n' | '\r' => ' ',
@@ -70,8 +69,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quoted_text_has_no_controls_or_backticks() {
+    fn text_is_sanitized_and_truncated() {
         assert_eq!(sanitize_quoted("a`\u{1b}\u{202e}\u{200b}\nb"), "a\u{fffd}\u{fffd}\u{fffd}\u{fffd} b");
         assert_eq!(sanitize_quoted(&"é".repeat(101)).chars().count(), 100);
+        assert_eq!(sanitize("a\u{1b}[31m\u{202e}\n\té", 100), "a\u{fffd}[31m\u{fffd}  é");
+        assert_eq!(sanitize(&"é".repeat(1000), 3), "ééé");
     }
 }

@@ -1,7 +1,7 @@
 //! Clients of AWS services. They share one HTTP and TLS stack, and every call has a time limit.
 //!
-//! In the function, credentials and region are environment variables. The command line also supports profiles and single
-//! sign-on; it loads its own configuration and passes it to [`Aws::new`].
+//! The function reads credentials and region from environment variables. The command line also supports profiles and
+//! single sign-on: it passes its own configuration to [`Aws::new`].
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -23,11 +23,10 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-/// How many attempts a call has, with the SDK's growing, randomized pauses between them.
+/// The attempts of a call, with the SDK's exponential backoff between them.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// How long one chunk of a streamed blob may take. Storage services deliver many per second, so a transfer that takes
-/// this long has stalled.
+/// How long a chunk of a streamed blob may take. Storage services deliver many per second.
 pub(crate) const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time limits for transfers from the storage service.
@@ -35,8 +34,7 @@ pub(crate) const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct TransferTimeouts {
     /// For a blob that is read as a whole: from the request to the last byte.
     pub whole: Duration,
-    /// For a blob that is streamed: from the request to the first byte, and from each chunk to the next. The reader limits
-    /// the total.
+    /// For the reply and for each chunk of a blob that is streamed. The reader limits the total.
     pub piece: Duration,
 }
 
@@ -58,39 +56,39 @@ pub struct ClientTimeouts {
 impl Default for ClientTimeouts {
     fn default() -> Self {
         Self {
-            // Within a region a connection takes a few milliseconds.
+            // Within a region, connecting takes a few milliseconds.
             connect: Duration::from_secs(2),
             read: Duration::from_secs(5),
             attempt: Duration::from_secs(6),
-            // Two attempts, if the service does not respond. An event needs at most seven calls in sequence; if more than
-            // a few of them take so long, the function's own timeout ends the invocation and the event is retried.
+            // Two attempts if the service does not respond. An event needs at most seven calls in sequence; if several
+            // of them take this long, the function times out and the event is retried.
             call: Duration::from_secs(14),
-            // Config blobs have a few kilobytes and S3 responds in tens of milliseconds, so a transfer that takes a hundred
-            // times as long has stalled.
+            // Configs have a few kilobytes and S3 responds in tens of milliseconds.
             blob_transfer: TransferTimeouts { whole: Duration::from_secs(10), piece: CHUNK_TIMEOUT },
         }
     }
 }
 
-/// Creates the clients.
+/// Creates the clients of AWS services.
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
-    transfer_timeouts: TransferTimeouts,
-    /// Sends every request, also those to presigned URLs: one set of trusted roots, one connection pool.
-    http: SharedHttpConnector,
+    /// The time limits for blobs.
+    pub(crate) transfer_timeouts: TransferTimeouts,
+    /// Sends all requests, also those to presigned URLs.
+    pub(crate) http: SharedHttpConnector,
 }
 
-/// An environment variable is missing that the Lambda service always sets.
+/// An environment variable that Lambda sets is missing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not set: Lambda sets it for a function; elsewhere, set it yourself")]
 pub struct MissingVariable(&'static str);
 
 impl Aws {
-    /// Clients with the region and credentials that the Lambda service sets for a function.
+    /// Uses the region and credentials that Lambda sets for a function.
     ///
     /// # Errors
-    /// If a variable is missing.
+    /// Returns an error if a variable is missing.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, MissingVariable> {
         let optional = |name| variable(name).filter(|value| !value.is_empty());
         let required = |name| optional(name).ok_or(MissingVariable(name));
@@ -104,8 +102,7 @@ impl Aws {
         Ok(Self::new(config.build(), default_connector()))
     }
 
-    /// Clients with this configuration. `http` sends every request. The retry pauses are those of the configuration; the
-    /// number of attempts and the time limits are not.
+    /// Uses this configuration, except for its time limits and number of attempts. `http` sends all requests.
     #[must_use]
     pub fn new(config: SdkConfig, http: SharedHttpConnector) -> Self {
         let retries = config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
@@ -120,8 +117,7 @@ impl Aws {
         Self { config, transfer_timeouts: timeouts.blob_transfer, http }.with_timeouts(timeouts)
     }
 
-    /// The same clients with other time limits. Those for connections and first bytes have no effect here: the connector
-    /// sets them, see [`connector_with_timeouts`].
+    /// Changes the time limits except `connect` and `read`, which [`connector_with_timeouts`] sets.
     #[must_use]
     pub fn with_timeouts(self, timeouts: ClientTimeouts) -> Self {
         let config = TimeoutConfig::builder();
@@ -130,23 +126,13 @@ impl Aws {
         Self { config, transfer_timeouts: timeouts.blob_transfer, http: self.http }
     }
 
-    /// The region of the clients, if one is known.
+    /// Returns the region of the clients, if it is known.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.config.region().map(Region::as_ref)
     }
 
-    /// The time limits for blobs.
-    pub(crate) fn transfer_timeouts(&self) -> TransferTimeouts {
-        self.transfer_timeouts
-    }
-
-    /// The connector of every request.
-    pub(crate) fn http(&self) -> SharedHttpConnector {
-        self.http.clone()
-    }
-
-    /// The ECR client; `endpoint` replaces the default endpoint of the region.
+    /// Creates the ECR client; `endpoint` replaces the endpoint of the region.
     #[must_use]
     pub fn ecr_client(&self, endpoint: Option<String>) -> aws_sdk_ecr::Client {
         let mut config = aws_sdk_ecr::config::Builder::from(&self.config);
@@ -154,7 +140,7 @@ impl Aws {
         aws_sdk_ecr::Client::from_conf(config.build())
     }
 
-    /// The SNS client; `endpoint` replaces the default endpoint of the region.
+    /// Creates the SNS client; `endpoint` replaces the endpoint of the region.
     #[must_use]
     pub fn sns_client(&self, endpoint: Option<String>) -> aws_sdk_sns::Client {
         let mut config = aws_sdk_sns::config::Builder::from(&self.config);
@@ -162,7 +148,7 @@ impl Aws {
         aws_sdk_sns::Client::from_conf(config.build())
     }
 
-    /// The `EventBridge` client; `endpoint` replaces the default endpoint of the region.
+    /// Creates the `EventBridge` client; `endpoint` replaces the endpoint of the region.
     #[cfg(feature = "cli")]
     #[must_use]
     pub fn events_client(&self, endpoint: Option<String>) -> aws_sdk_eventbridge::Client {
@@ -171,7 +157,7 @@ impl Aws {
         aws_sdk_eventbridge::Client::from_conf(config.build())
     }
 
-    /// The CloudWatch Logs client; `endpoint` replaces the default endpoint of the region.
+    /// Creates the CloudWatch Logs client; `endpoint` replaces the endpoint of the region.
     #[cfg(feature = "cli")]
     #[must_use]
     pub fn logs_client(&self, endpoint: Option<String>) -> aws_sdk_cloudwatchlogs::Client {
@@ -181,25 +167,23 @@ impl Aws {
     }
 }
 
-/// The endpoint that the environment sets for a service, in the same way as for the AWS SDKs and the AWS CLI: the variable
-/// of the service, otherwise the one for all services.
+/// Returns the endpoint that the environment sets for a service or for all services, as in the AWS SDKs.
 pub fn endpoint_override(service: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let value = |name: &str| variable(name).filter(|value| !value.is_empty());
     value(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| value("AWS_ENDPOINT_URL"))
 }
 
-/// HTTPS with rustls and ring. Compared with AWS-LC this saves 2 MB and, at the first event, 400 million instructions that
-/// gather entropy.
+/// Creates an HTTPS connector with rustls and ring. Compared with AWS-LC, ring saves 2 MB and, at the first event, 400
+/// million instructions that gather entropy.
 ///
-/// The connector is built with the first request, because reading the system's trusted roots takes longer than everything
-/// else at the start.
+/// The first request builds it, because reading the trusted roots takes longer than the rest of the start.
 #[must_use]
 pub fn default_connector() -> SharedHttpConnector {
     let ClientTimeouts { connect, read, .. } = ClientTimeouts::default();
     connector_with_timeouts(connect, read)
 }
 
-/// The default connector with other time limits for a connection and for the first byte of a response.
+/// Creates the default connector with other time limits for connecting and for the first byte of a response.
 #[must_use]
 pub fn connector_with_timeouts(connect: Duration, read: Duration) -> SharedHttpConnector {
     SharedHttpConnector::new(LazyConnector(LazyLock::new(Box::new(move || {
@@ -213,7 +197,7 @@ pub fn connector_with_timeouts(connect: Duration, read: Duration) -> SharedHttpC
     }))))
 }
 
-/// A connector that is built when it is first used. Most ignored events never use it.
+/// A connector that is built when it is first used.
 #[derive(Debug)]
 struct LazyConnector(LazyLock<Connector, Box<dyn FnOnce() -> Connector + Send>>);
 

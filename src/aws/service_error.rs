@@ -1,4 +1,4 @@
-//! Errors of AWS calls: the code and message of the service, if it responded.
+//! Errors of AWS calls.
 
 use std::error::Error;
 
@@ -9,7 +9,7 @@ use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 /// The cause of an error.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A call that writes failed, and it is unknown whether it had an effect.
+/// A write failed, and it is unknown whether it had an effect.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} on {resource} {problem}")]
 pub struct CallError {
@@ -17,14 +17,14 @@ pub struct CallError {
     pub action: &'static str,
     /// The ARN of the resource.
     pub resource: String,
-    /// How the call failed, and what to do if that is known.
+    /// How the call failed and, if known, what to do.
     pub problem: &'static str,
     /// The cause.
     pub source: BoxError,
 }
 
 impl CallError {
-    /// A call that failed for a reason that only the cause explains.
+    /// Creates the error of a call that failed for this cause.
     pub(crate) fn new(action: &'static str, resource: String, source: impl Into<BoxError>) -> Self {
         Self { action, resource, problem: "failed", source: source.into() }
     }
@@ -40,19 +40,19 @@ pub(crate) struct ServiceError {
 
 #[cfg(feature = "cli")]
 impl ServiceError {
-    /// The error code of the service, for example `AccessDeniedException`.
+    /// Returns the error code of the service, for example `AccessDeniedException`.
     pub(crate) fn code(&self) -> &str {
         &self.code
     }
 }
 
-/// The error code of the service; `None` if it did not respond.
+/// Returns the error code of the service; `None` if it did not respond.
 #[cfg(feature = "cli")]
 pub(crate) fn service_error_code(cause: &BoxError) -> Option<&str> {
     cause.downcast_ref::<ServiceError>().map(ServiceError::code)
 }
 
-/// A response that is neither the requested one nor an error of the service, for example from a gateway.
+/// A response that is neither a result nor an error of the service, for example from a gateway.
 #[derive(Debug, thiserror::Error)]
 enum UnexpectedResponse {
     #[error("the response has status {0}{colon}{1}", colon = if .1.is_empty() { "" } else { ": " })]
@@ -61,7 +61,7 @@ enum UnexpectedResponse {
     Malformed(u16),
 }
 
-/// The cause of an SDK error: the service's error if it responded, otherwise the client's.
+/// Converts an SDK error to the error of the service, if it responded, otherwise to that of the client.
 pub(crate) fn convert_sdk_error<E>(error: SdkError<E, HttpResponse>) -> BoxError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,

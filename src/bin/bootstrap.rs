@@ -1,6 +1,6 @@
 //! The Lambda function: builds the clients once, then passes each event to [`ecr_preflight::lambda::handler`].
 
-// The handler's futures, inside those of the Lambda runtime, nest deeper than the compiler's default limit.
+// The handler's futures nest too deeply for the compiler's default limit.
 #![recursion_limit = "256"]
 
 use std::cell::LazyCell;
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
     let settings = settings.map_err(startup_error)?;
     log::init(settings.log_level);
     let aws = Aws::from_variables(variable).map_err(startup_error)?;
-    // The first event builds the handler, so that the start takes hardly longer than that of an empty function.
+    // Built by the first event, so the function starts almost as fast as an empty one.
     let handler = LazyCell::new(|| {
         let registry = EcrRegistry::new(&aws, endpoint_override("ECR", variable));
         let ecr = aws.ecr_client(endpoint_override("ECR", variable));
@@ -51,7 +51,7 @@ async fn main() -> Result<(), Error> {
             Ok(report) => return Ok(Some(report)),
             Err(error) => error_chain(&error),
         };
-        // The audit reads this line and sends the event again. Retries, the failure queue and its alarm are for pushes.
+        // The audit reads this line and sends the event again; Lambda's retries and the failure queue are for pushes.
         if event::is_audit(event) {
             tracing::error!(event_id = event.id, error, "failed; the audit sends the event again");
             return Ok(None);
@@ -62,7 +62,7 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(handle)).await
 }
 
-/// The error with which the function exits if it cannot start. Lambda logs its text.
+/// Converts an error that prevents the start; Lambda logs its text.
 fn startup_error(error: impl std::error::Error + 'static) -> Error {
     error_chain(&error).into()
 }

@@ -1,4 +1,4 @@
-//! The arrival of an image in a repository, and the reasons to ignore one.
+//! The arrival of an image in a repository, and the reasons to ignore it.
 
 use serde::{Serialize, Serializer};
 
@@ -14,7 +14,7 @@ pub enum ArrivalKind {
     Replica,
     /// The image was fetched from an upstream registry by a pull-through cache rule.
     PullThroughCache,
-    /// The image was already there and `audit --via-lambda` requests a check. Nobody is notified and no tag is written.
+    /// `audit --via-lambda` requests a check of an existing image. No message is sent and no tag is written.
     Audit,
 }
 
@@ -23,20 +23,20 @@ pub enum ArrivalKind {
 pub struct Arrival {
     /// How it came.
     pub how: ArrivalKind,
-    /// The repository that contains it now: for a replica, the destination.
+    /// The repository; for a replica, the destination.
     pub repository: Repository,
-    /// The image. Its tag is the one that the event names.
+    /// The image, by the digest and tag in the event.
     pub selector: Selector,
     /// The ID of the event; empty if it has none.
     pub event_id: String,
-    /// For an audit: other tags of the image that declare nothing different, so the result applies to them too.
+    /// Only for an audit: other tags of the image, which declare the same runtimes and therefore have the same result.
     pub also_tagged: Vec<Tag>,
-    /// For an audit: when the image was pushed, as an RFC 3339 date in UTC.
+    /// Only for an audit: when the image was pushed, as an RFC 3339 date in UTC.
     pub pushed_at: Option<String>,
 }
 
 impl Arrival {
-    /// The reference of the image, as a client would pull it.
+    /// Returns the reference by which a client can pull the image.
     #[must_use]
     pub fn reference(&self) -> String {
         match (self.selector.tag(), self.selector.digest()) {
@@ -46,27 +46,27 @@ impl Arrival {
     }
 }
 
-/// Why an event, or the image that it announces, is not judged.
+/// Why an event or its image is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IgnoreReason {
-    /// The event announces something else: a deletion, an archival, a failure, another service.
+    /// The event announces something else, for example a deletion or a failure.
     NotAnArrival,
-    /// The image has no tag. Usually it is the child of an index that is tagged a moment later.
+    /// The image has no tag. Usually it is the child of an index that is pushed next.
     Untagged,
     /// The tag is a verdict tag of this program.
     VerdictTag,
     /// The content is not an image: a Helm chart, a signature, an SBOM, a build cache, …
     Artifact,
-    /// The content is an attestation of an image, and is not tagged.
+    /// The content is an untagged attestation of an image.
     Attestation,
-    /// The tag points at another image by now, which has its own event.
+    /// The tag now points at another image, which has its own event.
     Superseded,
     /// The image is no longer in the repository.
     Deleted,
 }
 
 impl IgnoreReason {
-    /// The name, as in JSON.
+    /// Returns the name, as in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

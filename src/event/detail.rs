@@ -1,4 +1,4 @@
-//! The `detail` of the events that announce an arrival.
+//! Parses the `detail` of an event that announces an arrival.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::arrival::{Arrival, ArrivalKind, IgnoreReason};
 use crate::name::{DigestError, Repository, RepositoryError, Selector, Tag, TagError};
 
-/// The event announces an arrival but is malformed. It is retried and ends in the failure queue.
+/// The event announces an arrival but is malformed. It is retried, then sent to the failure queue.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages explain the variants")]
 pub enum EventError {
@@ -23,8 +23,7 @@ pub enum EventError {
     Tag(#[from] TagError),
 }
 
-/// The `detail` of all kinds of arrival. Every field is optional, because each kind has fields of its own.
-/// From "Amazon ECR events and EventBridge" in the Amazon ECR user guide.
+/// The fields of all kinds of arrival: "Amazon ECR events and EventBridge" in the Amazon ECR user guide.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct EventDetail {
@@ -36,9 +35,8 @@ pub(super) struct EventDetail {
     image_tag: Option<String>,
     manifest_media_type: Option<String>,
     artifact_media_type: Option<String>,
-    /// Only in audit events.
+    // Only in audit events:
     also_tagged: Option<Vec<String>>,
-    /// Only in audit events.
     pushed_at: Option<String>,
 }
 
@@ -48,7 +46,7 @@ impl EventDetail {
             .map_err(|source| EventError::Detail { detail_type: event.detail_type.clone(), source })
     }
 
-    /// The arrival that the event announces.
+    /// Returns the arrival that the event announces.
     pub(super) fn to_arrival(&self, event: &EventBridgeEvent<Value>, how: ArrivalKind) -> Result<Arrival, EventError> {
         let account = non_empty(event.account.as_ref()).ok_or(EventError::Missing("account"))?;
         let region = non_empty(event.region.as_ref()).ok_or(EventError::Missing("region"))?;
@@ -66,7 +64,7 @@ impl EventDetail {
         })
     }
 
-    /// The reason to ignore the arrival, with the text that shows it, if the event alone determines one.
+    /// Returns the reason to ignore the arrival and the text that shows it; `None` if the event alone gives no reason.
     pub(super) fn ignore_reason(&self) -> Result<Option<(IgnoreReason, String)>, TagError> {
         let Some(tag) = non_empty(self.image_tag.as_ref()) else {
             return Ok(Some((IgnoreReason::Untagged, self.image_digest.clone().unwrap_or_default())));
@@ -83,7 +81,7 @@ impl EventDetail {
         })
     }
 
-    /// The field that shows that the event announces something other than a successful arrival.
+    /// Describes the field that shows that the event does not announce a successful arrival; `None` if there is none.
     pub(super) fn describe_other_event(&self, how: ArrivalKind) -> Option<String> {
         let (action, result, status) = (&self.action_type, &self.result, &self.sync_status);
         let expected: &[_] = match how {
@@ -97,8 +95,7 @@ impl EventDetail {
     }
 }
 
-/// Returns the config's media type if it and the manifest's type show that the content is an artifact: a single manifest
-/// whose config is not an image config. This saves the read; in all other cases the manifest itself is read.
+/// Returns the type of the config if the media types alone show that the content is an artifact.
 #[must_use]
 pub fn detect_artifact<'a>(manifest_type: &str, config_type: &'a str) -> Option<&'a str> {
     const SINGLE_MANIFESTS: [&str; 2] =
@@ -112,12 +109,12 @@ pub fn detect_artifact<'a>(manifest_type: &str, config_type: &'a str) -> Option<
     is_artifact.then_some(config_type)
 }
 
-/// The text, unless it is empty: ECR writes `"image-tag":""` for a push by digest.
+/// Returns the text, unless it is empty: ECR writes `"image-tag":""` for a push by digest.
 fn non_empty(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
-/// Whether the text contains only characters of RFC 3339 dates. The date is printed unchanged and never parsed.
+/// Returns whether the text consists of characters of RFC 3339 dates. It is printed unchanged and never parsed.
 fn has_date_characters(text: &str) -> bool {
     text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_digit() || b"-+:.TZ".contains(&byte))
 }

@@ -1,4 +1,4 @@
-//! Parses an event. Unknown fields, action types and detail types are tolerated.
+//! Parses an event. Unknown fields are ignored, and events of unknown types too.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::arrival::{Arrival, ArrivalKind, IgnoreReason};
 use super::detail::{EventDetail, EventError};
 
-/// The source of events that the command line sends; AWS reserves the prefix `aws.` for its own.
+/// The source of events that the command line sends.
 pub const AUDIT_SOURCE: &str = "ecr-preflight";
 
 /// The detail type of events that the command line sends.
@@ -17,11 +17,11 @@ pub const AUDIT_DETAIL_TYPE: &str = "ECR Preflight Audit";
 pub enum Event {
     /// An image to check.
     Arrival(Arrival),
-    /// Nothing to check: the reason, details for the log, and the arrival if the event names one.
+    /// The reason to ignore the event, details for the log, and the arrival if there is one.
     Ignored(IgnoreReason, String, Option<Arrival>),
 }
 
-/// Whether `audit --via-lambda` sent the event.
+/// Returns whether `audit --via-lambda` sent the event.
 #[must_use]
 pub fn is_audit(event: &EventBridgeEvent<Value>) -> bool {
     event.source == AUDIT_SOURCE && event.detail_type == AUDIT_DETAIL_TYPE
@@ -31,7 +31,7 @@ impl Event {
     /// Parses an event.
     ///
     /// # Errors
-    /// If it announces an arrival but does not name the image and its repository, or a name is invalid.
+    /// Returns an error if it announces an arrival, but a name is missing or invalid.
     pub fn parse(event: &EventBridgeEvent<Value>) -> Result<Self, EventError> {
         let how = match (event.source.as_str(), event.detail_type.as_str()) {
             ("aws.ecr", "ECR Image Action") => ArrivalKind::Push,
@@ -80,22 +80,15 @@ mod tests {
 
     #[test]
     fn every_kind_of_arrival_is_parsed() {
+        use ArrivalKind::{Audit, PullThroughCache, Push, Replica};
         let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
         for (detail_type, how, changes) in [
-            ("ECR Image Action", ArrivalKind::Push, json!({})),
-            ("ECR Image Action", ArrivalKind::Push, json!({"image-digest": "", "new-field": {"a": [1]}})),
-            (
-                "ECR Image Action",
-                ArrivalKind::Push,
-                json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"}),
-            ),
-            ("ECR Replication Action", ArrivalKind::Replica, json!({"action-type": "REPLICATE", "source-region": "x"})),
-            (
-                "ECR Pull Through Cache Action",
-                ArrivalKind::PullThroughCache,
-                json!({"sync-status": "SUCCESS", "result": null}),
-            ),
-            ("ECR Preflight Audit", ArrivalKind::Audit, json!({"result": null, "action-type": null})),
+            ("ECR Image Action", Push, json!({})),
+            ("ECR Image Action", Push, json!({"image-digest": "", "new-field": {"a": [1]}})),
+            ("ECR Image Action", Push, json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"})),
+            ("ECR Replication Action", Replica, json!({"action-type": "REPLICATE", "source-region": "x"})),
+            ("ECR Pull Through Cache Action", PullThroughCache, json!({"sync-status": "SUCCESS", "result": null})),
+            ("ECR Preflight Audit", Audit, json!({"result": null, "action-type": null})),
         ] {
             let Ok(Event::Arrival(arrival)) = parse(detail_type, &changes) else { panic!("{changes}") };
             assert_eq!((arrival.how, arrival.reference().as_str()), (how, uri), "{changes}");
@@ -132,12 +125,9 @@ mod tests {
 
     #[test]
     fn audit_events_carry_other_tags_and_push_date() {
+        let date = "2026-11-21T15:21:21Z";
         for (changes, tags, pushed_at) in [
-            (
-                json!({"also-tagged": ["1.4", "latest"], "pushed-at": "2026-11-21T15:21:21Z"}),
-                2,
-                Some("2026-11-21T15:21:21Z"),
-            ),
+            (json!({"also-tagged": ["1.4", "latest"], "pushed-at": date}), 2, Some(date)),
             (json!({"pushed-at": "<script>"}), 0, None),
             (json!({"pushed-at": "", "also-tagged": null}), 0, None),
         ] {

@@ -10,7 +10,7 @@ use crate::runtime::{Runtime, RuntimeError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeclarationSource {
-    /// The words of the image tag.
+    /// The image tag.
     ImageTag,
     /// A resource tag of the repository.
     RepositoryTag,
@@ -23,7 +23,7 @@ pub enum DeclarationSource {
 }
 
 impl DeclarationSource {
-    /// The name of the source in a sentence.
+    /// Returns the name of the source in a sentence.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -49,37 +49,36 @@ pub struct DeclaredRuntime {
 /// One word of a declaration that is not the name of a runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidDeclaration {
-    /// The word and the runtimes that it may mean.
+    /// The word, and the runtimes with similar names.
     pub error: RuntimeError,
     /// The source that contains it.
     pub declared_by: DeclarationSource,
 }
 
-/// The intended runtimes of one image. The first source that declares anything, valid or not, counts.
+/// The intended runtimes of an image, from the strongest source that declares anything, valid or not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Intent {
     /// The declared runtimes.
     pub declared: Vec<DeclaredRuntime>,
-    /// The Linux runtime of an architecture at the end of the image tag. An image that suits it instead of the declared
-    /// runtimes does not fail.
+    /// The Linux runtime of the architecture at the end of the image tag. An image for this architecture does not fail,
+    /// even if it does not suit the declared runtimes.
     pub architecture_hint: Option<Runtime>,
-    /// The words that are not runtimes.
+    /// The words that are not names of runtimes.
     pub invalid: Vec<InvalidDeclaration>,
 }
 
-/// How many words of one declaration are parsed: a resource tag holds up to 256 characters, a label any number.
+/// How many words of a declaration are parsed. A resource tag has at most 256 characters; a label has no limit.
 const MAX_WORDS: usize = 16;
 
 impl Intent {
-    /// The intent that an image tag declares or hints at: a service with its architectures, `apprunner` as the last word,
-    /// or an architecture as the last word.
+    /// Parses an image tag like `v1-ecs-arm64` or `v1-apprunner`. An architecture alone (`v1-arm64`) is only a hint.
     #[must_use]
     pub fn from_tag(tag: &Tag) -> Self {
         let (runtimes, architecture_hint) = parse_image_tag(tag);
         Self { architecture_hint, ..Self::from_runtimes(&runtimes, DeclarationSource::ImageTag) }
     }
 
-    /// The intent of runtimes that are named on the command line.
+    /// Creates the intent of runtimes that are named on the command line.
     #[must_use]
     pub fn from_command_line(runtimes: &[Runtime]) -> Self {
         Self::from_runtimes(runtimes, DeclarationSource::CommandLine)
@@ -91,22 +90,21 @@ impl Intent {
         intent
     }
 
-    /// Whether a source has declared anything, valid or not. A hint is not a declaration.
+    /// Returns whether a source declares anything, valid or not. A hint is not a declaration.
     #[must_use]
     pub fn is_declared(&self) -> bool {
         !self.declared.is_empty() || !self.invalid.is_empty()
     }
 
-    /// Every runtime that the image may be compared with: the declared ones, and their services on the architecture that
-    /// the tag hints at.
+    /// Returns the declared runtimes, and the same services on the architecture that the tag hints at.
     #[must_use]
     pub fn candidates(&self) -> Vec<Runtime> {
         let mut candidates: Vec<Runtime> = self.declared.iter().map(|declared| declared.runtime).collect();
         if let Some(hint) = self.architecture_hint {
-            let on_hinted =
-                |runtime: &Runtime| Runtime::for_service(runtime.profile().service, hint.profile().architecture);
-            let hinted: Vec<Runtime> = candidates.iter().filter_map(on_hinted).chain([hint]).collect();
-            candidates.extend(hinted);
+            let architecture = hint.profile().architecture;
+            let services = self.declared.iter().map(|declared| declared.runtime.profile().service);
+            candidates.extend(services.filter_map(|service| Runtime::for_service(service, architecture)));
+            candidates.push(hint);
         }
         candidates
     }
@@ -118,7 +116,7 @@ impl Intent {
         let is_separator = |c: char| c.is_whitespace() || c == ',' || c == ';';
         let mut words: Vec<&str> = text.split(is_separator).filter(|word| !word.is_empty()).take(MAX_WORDS).collect();
         if words.is_empty() {
-            // An empty declaration is as invalid as a wrong word.
+            // An empty declaration is invalid.
             words.push("");
         }
         for word in words {
@@ -151,8 +149,7 @@ mod tests {
     use super::*;
 
     fn declared(intent: &Intent) -> String {
-        let names: Vec<String> = intent.declared.iter().map(|declared| declared.runtime.to_string()).collect();
-        names.join(" ")
+        intent.declared.iter().map(|declared| declared.runtime.profile().name).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -181,7 +178,7 @@ mod tests {
             ("v1", Some("ecs/arm64"), Some("apprunner"), "ecs/arm64"),
             ("v1", None, Some("apprunner"), "apprunner"),
             ("v1", None, None, "linux/amd64"),
-            // A hint is kept beside a declaration.
+            // A declaration does not replace a hint.
             ("v1-amd64", Some("ecs/arm64"), None, "ecs/arm64"),
             // An invalid declaration is not replaced by a weaker one.
             ("v1", Some("ecs"), Some("apprunner"), ""),

@@ -1,21 +1,21 @@
-//! Runtimes that an image tag declares by its words, and the architecture that it hints at.
+//! Parses the words of an image tag that declare runtimes or hint at an architecture.
 
 use crate::name::Tag;
 use crate::platform::ARCHITECTURE_ALIASES;
 use crate::runtime::{Runtime, Service, normalize_architecture};
 
-/// First words of branch names. A tag made from a branch name describes a change, not where the image runs.
+/// First words of branch names. A tag that is a branch name describes a change, not where the image runs.
 const BRANCH_PREFIXES: [&str; 12] =
     ["fix", "bugfix", "hotfix", "feature", "feat", "chore", "test", "revert", "remove", "docs", "ci", "refactor"];
 
-/// Words of tools that build or run programs for an architecture other than their own.
+/// Words in the names of tools that build or run programs for another architecture.
 const CROSS_BUILD_WORDS: [&str; 4] = ["cross", "qemu", "toolchain", "sysroot"];
 
 /// The characters between the words of a tag.
 const SEPARATORS: [char; 3] = ['.', '-', '_'];
 
-/// Parses a tag: returns the runtimes that it declares (`1.4.2-ecs-arm64`, or `v1-apprunner` with the service at the end)
-/// or, if there are none, the Linux runtime of an architecture at its end (`1.4-arm64`).
+/// Parses a tag. Returns the runtimes that it declares (`1.4.2-ecs-arm64`, `v1-apprunner`), otherwise the Linux runtime
+/// of the architecture at its end (`1.4-arm64`).
 pub(super) fn parse_image_tag(tag: &Tag) -> (Vec<Runtime>, Option<Runtime>) {
     let lower = tag.as_str().to_ascii_lowercase();
     let words = split_words(&lower);
@@ -32,7 +32,7 @@ pub(super) fn parse_image_tag(tag: &Tag) -> (Vec<Runtime>, Option<Runtime>) {
     (runtimes, hint)
 }
 
-/// Splits a tag at its separators. An architecture that contains a separator itself, like `x86_64`, stays one word.
+/// Splits a tag at its separators, but not inside of an architecture like `x86_64`.
 fn split_words(tag: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = tag;
@@ -47,8 +47,8 @@ fn split_words(tag: &str) -> Vec<&str> {
     words
 }
 
-/// The runtimes of a service at the start of these words and the architectures that follow it. The service `linux` does not
-/// count: `1.4-linux-arm64` is how builds name a platform.
+/// Returns the runtimes of a service at the start of these words and the architectures that follow it. The service
+/// `linux` is ignored: in `1.4-linux-arm64`, it is part of a platform.
 fn parse_service(words: &[&str]) -> Vec<Runtime> {
     let service = words.first().and_then(|word| Service::from_name(word));
     let Some(service) = service.filter(|service| *service != Service::Linux) else { return Vec::new() };
@@ -57,8 +57,7 @@ fn parse_service(words: &[&str]) -> Vec<Runtime> {
     architectures.filter_map(|architecture| Runtime::for_service(service, architecture)).collect()
 }
 
-/// The runtime that the last word hints at. A tag that names several architectures, or a tool for another one, gives no
-/// hint.
+/// Returns the runtime that the last word hints at, unless the tag names several architectures or a cross-build tool.
 fn detect_architecture_hint(words: &[&str]) -> Option<Runtime> {
     let last = normalize_architecture(words.last()?)?;
     let is_other = |word: &&str| normalize_architecture(word).is_some_and(|other| other != last);

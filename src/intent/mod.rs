@@ -1,6 +1,5 @@
-//! The intended runtimes of an image, and which source declared them.
-//!
-//! The texts of the sources are passed in, the strongest source first: image tag, repository tag, label, default setting.
+//! The intended runtimes of an image, and the source that declares them. From strongest to weakest, the sources are the
+//! image tag, the repository's resource tag, the label, and the default setting.
 
 mod image_tag;
 mod declaration;

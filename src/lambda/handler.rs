@@ -19,7 +19,7 @@ use crate::registry::{Manifest, Registry, RegistryError};
 use crate::report::Report;
 use crate::settings::Settings;
 
-/// Handles events. Its fields are everything that it needs from outside.
+/// Handles events. Its fields are its dependencies.
 #[derive(Debug)]
 pub struct EventHandler<OpenRegistry, N, OpenTagger> {
     /// Opens a repository for reading.
@@ -28,17 +28,17 @@ pub struct EventHandler<OpenRegistry, N, OpenTagger> {
     pub open_tagger: OpenTagger,
     /// Sends messages; `None` if only verdict tags are written.
     pub notifier: Option<N>,
-    /// Inspects programs, and keeps layers from one event to the next.
+    /// Inspects programs, and caches layers for later events.
     pub inspector: Inspector,
     /// The settings.
     pub settings: Settings,
-    /// The only region whose repositories are read; `None` if any region is.
+    /// The region whose repositories are read; `None` for any region.
     pub region: Option<String>,
     /// Writes the log line with the result and the metrics of an event.
     pub write_metrics: fn(&Value),
 }
 
-/// The event failed: it is retried, and after the last attempt it is sent to the failure queue.
+/// The event failed: it is retried, then sent to the failure queue.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages explain the variants")]
 pub enum HandlerError {
@@ -49,26 +49,26 @@ pub enum HandlerError {
     /// A verdict tag or the message may not have been written.
     #[error(transparent)]
     Write(#[from] CallError),
-    /// A repository with the same name in the function's own region is a different one.
+    /// A repository with the same name in the function's region would be another repository.
     #[error(
-        "the image is in {image_region}, but this function reads repositories in {function_region}: deploy it there too"
+        "the image is in {image_region}, but this function reads {function_region}: deploy it in {image_region} too"
     )]
     WrongRegion { image_region: String, function_region: String },
-    /// No message is sent either, so nobody would learn of the verdict.
+    /// No message is sent either, so the verdict would be lost.
     #[error("the verdict tag was not written: {0}")]
     VerdictTagRefused(String),
 }
 
-/// How long to wait before the second check of an image that was missing, incomplete, or no longer under its tag: an event
-/// may arrive before its image can be read, and an image may be deleted while it is read.
+/// The delay before the second check of an image that is missing or incomplete, or has lost its tag: an event may
+/// arrive before its image can be read, and an image may be deleted while it is read.
 const RECHECK_DELAY: Duration = Duration::from_millis(500);
 
-/// The part of an invocation's time that inspections must leave for writing the verdict tag and sending the message. Each
-/// takes some tens of milliseconds, and at most 14 seconds if a service does not respond.
+/// The part of an invocation's time that is reserved for writing a verdict tag and sending a message. Both take tens of
+/// milliseconds, or up to 14 seconds each if a service does not respond.
 const REPORTING_RESERVE: Duration = Duration::from_secs(30);
 
-/// The age from which a missing repository counts as deleted; before, it may not be readable yet. Lambda retries one and
-/// three minutes after an error, so the event is older than this at the last attempt.
+/// The age of an event from which a missing repository counts as deleted; before that, it may not be readable yet.
+/// Lambda retries one and three minutes after an error, so the last attempt is later.
 const GRACE_PERIOD: Duration = Duration::from_mins(2);
 
 impl<R, T, N, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger>
@@ -79,10 +79,10 @@ where
     OpenRegistry: Fn(&Repository) -> R,
     OpenTagger: Fn(&Repository) -> T,
 {
-    /// Handles one event. `time_left` is the rest of the invocation's time, if it is limited.
+    /// Handles an event. `time_left` is the rest of the invocation's time, if it is limited.
     ///
     /// # Errors
-    /// If a retry may find out more, or if a result may not have been written.
+    /// Returns an error if a retry may succeed.
     pub async fn handle(
         &self,
         event: &EventBridgeEvent<Value>,
@@ -106,7 +106,7 @@ where
         let ImageCheck { mut report, manifest, .. } = self.check(&registry, &arrival, event, time_left).await?;
         record.bytes_read = registry.bytes_read();
 
-        // An audit reads the result from the log; it may send thousands of events.
+        // An audit of thousands of images reads the results from the log.
         if !record.is_audit {
             record.notified = self.publish(&arrival, manifest.as_ref(), &mut report).await?;
         }
@@ -115,16 +115,14 @@ where
     }
 
     fn require_own_region(&self, repository: &Repository) -> Result<(), HandlerError> {
-        match &self.region {
-            Some(function_region) if function_region != repository.region() => Err(HandlerError::WrongRegion {
-                image_region: repository.region().to_owned(),
-                function_region: function_region.clone(),
-            }),
-            _ => Ok(()),
+        let (image_region, function_region) = (repository.region().to_owned(), self.region.clone());
+        match function_region.filter(|function_region| *function_region != image_region) {
+            Some(function_region) => Err(HandlerError::WrongRegion { image_region, function_region }),
+            None => Ok(()),
         }
     }
 
-    /// Checks the image, and once more if it was missing, incomplete or no longer under its tag.
+    /// Checks the image. If it is missing or incomplete, or has lost its tag, checks it again.
     async fn check(
         &self,
         registry: &impl Registry,
@@ -144,7 +142,7 @@ where
         self.check_once(registry, arrival, is_new, inspection_time.saturating_sub(started.elapsed())).await
     }
 
-    /// Checks the image. If its repository was deleted, so was the image.
+    /// Checks the image. If its repository was deleted, the image was deleted too.
     async fn check_once(
         &self,
         registry: &impl Registry,
@@ -162,9 +160,8 @@ where
         }
     }
 
-    /// Writes the verdict tags, then sends the message if the report calls for one. Returns whether a message was sent.
-    ///
-    /// The tags come first: if they have to be retried, no message has been sent yet that would be sent twice.
+    /// Writes the verdict tags, then sends the message if the report needs one. Returns whether a message was sent. In
+    /// this order, a retry because of a tag does not send the message twice.
     async fn publish(
         &self,
         arrival: &Arrival,
@@ -184,7 +181,7 @@ where
         Ok(true)
     }
 
-    /// Writes the verdict tags that the report calls for. Returns the reason if one was refused.
+    /// Writes the verdict tags of the report. Returns the reason if a tag was refused.
     async fn write_verdict_tags(
         &self,
         arrival: &Arrival,
@@ -200,9 +197,7 @@ where
         }
         Ok(None)
     }
-}
 
-impl<OpenRegistry, N, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger> {
     fn log(&self, report: &Report, started: Instant, record: EventRecord<'_>) {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let (duration_ms, ended_at_ms) = (milliseconds(started.elapsed()), milliseconds(unix_time()));
@@ -210,13 +205,13 @@ impl<OpenRegistry, N, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger> {
     }
 }
 
-/// Whether the event is younger than [`GRACE_PERIOD`]. An event without a time is not.
+/// Returns whether the event is younger than [`GRACE_PERIOD`]; false if it has no time.
 fn is_within_grace_period(event: &EventBridgeEvent<Value>) -> bool {
     let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     event.time.is_some_and(|time| seconds(unix_time()).saturating_sub(time.timestamp()) < seconds(GRACE_PERIOD))
 }
 
-/// The time since 1970.
+/// Returns the time since 1970.
 #[must_use]
 pub fn unix_time() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()

@@ -1,6 +1,5 @@
-//! The log: one JSON object per line, as in Lambda's JSON log format. One line per event carries its result and the metrics.
-//!
-//! No line contains a URL with a query, because a presigned URL is a secret.
+//! The log, in Lambda's JSON format. One line per event contains its result and the metrics. No line contains a URL
+//! with a query, because a presigned URL is a secret.
 
 use std::io::Write as _;
 
@@ -11,11 +10,10 @@ use crate::event::IgnoreReason;
 use crate::name::{Digest, Tag};
 use crate::report::{self, Report};
 
-/// The target under which the Lambda runtime logs an error that the handler returned. The handler has logged it already,
-/// together with the event's ID.
+/// The target with which `lambda_runtime` logs an error of the handler, which is already logged with the event's ID.
 const DUPLICATE_ERROR_TARGET: &str = "lambda_runtime::layers::panic";
 
-/// Writes log lines of this level and above to standard output. They have no time, because the log service adds its own.
+/// Writes log lines of this level and above to standard output, without a time: CloudWatch Logs adds it.
 pub fn init(level: tracing::Level) {
     tracing_subscriber::fmt()
         .json()
@@ -38,7 +36,7 @@ pub fn write_json_line(line: &Value) {
 /// The namespace of the metrics.
 pub const NAMESPACE: &str = "ecr-preflight";
 
-/// What the line of an event contains in addition to its report.
+/// The contents of an event's log line in addition to its report.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventRecord<'a> {
     /// The ID of the event.
@@ -51,39 +49,35 @@ pub struct EventRecord<'a> {
     pub notified: bool,
     /// How long the event took, in milliseconds.
     pub duration_ms: u64,
-    /// How many bytes of manifests, configs and compressed layers were read.
+    /// The bytes of manifests, configs and layers (as stored) that were read.
     pub bytes_read: u64,
-    /// When the event was done, in milliseconds since 1970.
+    /// When the event was completed, in milliseconds since 1970.
     pub ended_at_ms: u64,
 }
 
-/// The largest report that the line of an audit contains, in bytes of JSON. CloudWatch Logs long limited an event to 256 KiB
-/// (its quotas, "Event size"), and an audit of thousands of images has no use for larger reports.
+/// The largest report in the log line of an audit event, in bytes of JSON. It fits into the former limit of CloudWatch
+/// Logs, 256 KiB ("Event size" in its quotas).
 const MAX_REPORT_BYTES: usize = 200_000;
 
-/// The line of one event, in CloudWatch's embedded metric format ("Specification: Embedded metric format" in the
-/// CloudWatch user guide): JSON in which the member `_aws` names the members that are metrics.
+/// Builds the log line of an event. Its member `_aws` names the members that are metrics ("Specification: Embedded
+/// metric format" in the CloudWatch user guide).
 ///
-/// The line of an audit event has no metrics, because these count arrivals. It contains the full report, which
-/// `audit --via-lambda` reads.
+/// The line of an audit event has no metrics, but the full report, which `audit --via-lambda` reads.
 #[must_use]
 pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
     let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
     let runtimes: Vec<String> = report.runtimes().map(|runtime| runtime.subject.name()).collect();
     let arrival = report.arrival.as_ref();
-    // An image that was not read is identified by the digest in the event.
-    let announced = arrival.and_then(|arrival| arrival.digest.as_ref());
-    let digest = report.image.as_ref().map(|image| &image.digest).or(announced);
-    let directive = |dimensions: Value, metrics: Value| json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics});
-    let mut directives = vec![
-        directive(json!([["verdict"]]), json!([{"Name": "Arrivals", "Unit": "Count"}])),
-        directive(
-            json!([[]]),
-            json!([{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "BytesRead", "Unit": "Bytes"}]),
-        ),
-    ];
+    // For an image that was not read, the event has the digest.
+    let digest = report.image.as_ref().map(|image| &image.digest);
+    let digest = digest.or(arrival.and_then(|arrival| arrival.digest.as_ref()));
+    let directive =
+        |keys: &[&str], metrics: Value| json!({"Namespace": NAMESPACE, "Dimensions": [keys], "Metrics": metrics});
+    let totals = json!([{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "BytesRead", "Unit": "Bytes"}]);
+    let arrivals = json!([{"Name": "Arrivals", "Unit": "Count"}]);
+    let mut directives = vec![directive(&["verdict"], arrivals), directive(&[], totals)];
     if !faults.is_empty() {
-        directives.push(directive(json!([["fault"]]), json!([{"Name": "Faults", "Unit": "Count"}])));
+        directives.push(directive(&["fault"], json!([{"Name": "Faults", "Unit": "Count"}])));
     }
     let mut line = json!({
         "_aws": {"Timestamp": record.ended_at_ms, "CloudWatchMetrics": directives},
@@ -99,7 +93,7 @@ pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
         "detail": Some(record.ignored_detail).filter(|detail| !detail.is_empty()),
         "runtimes": runtimes.join(" "),
         "faults": faults.join(" "),
-        // A dimension has one value; `faults` has all.
+        // A metric dimension can only have one value.
         "fault": faults.first(),
         "notified": record.notified,
         "Arrivals": 1,

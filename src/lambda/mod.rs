@@ -1,4 +1,4 @@
-//! The Lambda function: handles one event, from parsing it to the message, the verdict tags and the log line.
+//! The Lambda function: handles an event, from parsing it to the verdict tags, the message and the log line.
 
 pub mod log;
 pub mod verdict_tag;

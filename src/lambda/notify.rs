@@ -1,4 +1,4 @@
-//! Messages: the report in the format that each kind of subscriber reads, published to an SNS topic.
+//! Publishes reports to an SNS topic, in a format for each kind of subscriber.
 
 use std::collections::BTreeMap;
 
@@ -10,33 +10,33 @@ use crate::aws::service_error::{BoxError, CallError, convert_sdk_error};
 use crate::report::{self, Report, RuntimeReport};
 use crate::verdict::FindingSubject;
 
-/// One message, ready to be published.
+/// A message to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The subject of an e-mail: at most 99 printable ASCII characters.
     pub subject: String,
-    /// The body for each protocol of a subscription; `default` is for protocols without their own.
+    /// The body for each subscription protocol; `default` is for all others.
     pub bodies: Vec<(&'static str, String)>,
-    /// The attributes that a subscription's filter policy can use: a name and one or more values.
+    /// The names and values of the attributes that filter policies of subscriptions can use.
     pub attributes: Vec<(&'static str, Vec<String>)>,
 }
 
 /// Sends messages.
 pub trait Notifier {
-    /// Sends one message.
+    /// Sends a message.
     ///
     /// # Errors
-    /// If it is unknown whether the message was sent. The event is then retried.
+    /// Returns an error if it is unknown whether the message was sent; the event is then retried.
     fn send(&self, message: &Message) -> impl Future<Output = Result<(), CallError>>;
 }
 
 /// The longest subject: SNS requires fewer than 100 characters.
 const MAX_SUBJECT: usize = 99;
 
-/// The longest text message: one SMS of 160 characters.
+/// The longest text message: a single SMS, in characters.
 const MAX_SMS: usize = 160;
 
-/// Builds the message of a report.
+/// Builds the message for a report.
 #[must_use]
 pub fn build_message(report: &Report) -> Message {
     let headline = report::format_headline(report);
@@ -60,7 +60,7 @@ pub fn build_message(report: &Report) -> Message {
 
 fn build_attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {
     let repository = report.arrival.as_ref().map(|arrival| arrival.repository.clone());
-    // The word of an invalid declaration is not useful in a filter.
+    // The text of an invalid declaration is not useful in a filter.
     let is_filterable = |runtime: &&RuntimeReport| !matches!(runtime.subject, FindingSubject::Declaration(_));
     let runtimes = report.runtimes().filter(is_filterable).map(|runtime| runtime.subject.name());
     let faults = report.faults().map(|fault| fault.code.as_str().to_owned());
@@ -74,7 +74,7 @@ fn build_attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {
     attributes.into_iter().filter(|(_, values)| !values.is_empty()).collect()
 }
 
-/// The values without repetitions and empty texts, in their order.
+/// Removes duplicates and empty values.
 fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
     let mut distinct = Vec::new();
     for value in values {
@@ -93,7 +93,7 @@ pub struct SnsTopic {
 }
 
 impl SnsTopic {
-    /// The topic with this ARN.
+    /// Creates the notifier for the topic with this ARN.
     #[must_use]
     pub fn new(client: Client, arn: String) -> Self {
         Self { client, arn }
@@ -125,7 +125,7 @@ impl Notifier for SnsTopic {
     }
 }
 
-/// One value as a string, several as a list; a filter policy matches both in the same way.
+/// Builds an attribute: a string for one value, a list for several. A filter policy matches both in the same way.
 fn attribute_value(values: &[String]) -> Result<MessageAttributeValue, BoxError> {
     let (kind, value) = match values {
         [value] => ("String", value.clone()),

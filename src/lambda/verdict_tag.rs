@@ -1,4 +1,4 @@
-//! Verdict tags: tags on an image that record its verdict. A tag is never moved or removed.
+//! Writes verdict tags, which record the verdict on the image. They are never moved or removed.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
@@ -15,12 +15,12 @@ use crate::verdict::Verdict;
 
 const PUT_IMAGE: &str = "ecr:PutImage";
 
-/// Writes verdict tags in an image's own repository.
+/// Writes verdict tags in the repository of an image.
 pub trait VerdictTagger {
-    /// Writes one tag. Writing it again changes nothing.
+    /// Writes a tag; idempotent.
     ///
     /// # Errors
-    /// If it is unknown whether the tag was written. The event is then retried.
+    /// Returns an error if it is unknown whether the tag was written; the event is then retried.
     fn write_tag(&self, manifest: &Manifest, tag: &Tag) -> impl Future<Output = Result<TagOutcome, CallError>>;
 }
 
@@ -29,15 +29,15 @@ pub trait VerdictTagger {
 pub enum TagOutcome {
     /// The image has the tag.
     Written,
-    /// The tag cannot be written, for this reason, and a retry would not change that.
+    /// The tag cannot be written, for this reason, and a retry would not help.
     Refused(String),
 }
 
-/// The verdict tags that a report calls for: one for each runtime whose verdict is selected.
+/// Returns the verdict tags of a report: one for each runtime whose verdict is selected.
 #[must_use]
 pub fn verdict_tags(report: &Report, selection: VerdictTags) -> Vec<Tag> {
     let Some(image) = &report.image else { return Vec::new() };
-    // An image must not get a pass because its layers were made unreadable.
+    // An image must not pass only because its layers cannot be read.
     let is_unread = report.exec.iter().any(|started| started.is_layer_unread);
     let is_selected = |verdict: Verdict| match selection {
         VerdictTags::Never => false,
@@ -50,7 +50,7 @@ pub fn verdict_tags(report: &Report, selection: VerdictTags) -> Vec<Tag> {
         .collect()
 }
 
-/// Writes tags in one ECR repository: `PutImage` with the image's own manifest, unchanged, under another tag.
+/// Writes tags in an ECR repository: `PutImage` with the image's unchanged manifest and the new tag.
 #[derive(Debug)]
 pub struct EcrVerdictTagger {
     client: Client,
@@ -58,7 +58,7 @@ pub struct EcrVerdictTagger {
 }
 
 impl EcrVerdictTagger {
-    /// The tagger of this repository.
+    /// Creates the tagger for this repository.
     #[must_use]
     pub fn new(client: Client, repository: &Repository) -> Self {
         Self { client, repository: repository.clone() }
@@ -76,7 +76,11 @@ impl VerdictTagger for EcrVerdictTagger {
         let request = request.image_tag(tag.as_str()).image_digest(manifest.digest.as_str());
         match request.send().await {
             Ok(_) => Ok(TagOutcome::Written),
-            Err(error) if is_tag_taken(&error) => self.check_taken_tag(manifest, tag).await,
+            // A repository with immutable tags already has the tag, on this image or another: "Preventing image tags
+            // from being overwritten in Amazon ECR" in the Amazon ECR user guide.
+            Err(SdkError::ServiceError(error)) if error.err().is_image_tag_already_exists_exception() => {
+                self.check_taken_tag(manifest, tag).await
+            }
             Err(error) => match self.classify_error(&error) {
                 Some(outcome) => Ok(outcome),
                 None => Err(CallError::new(PUT_IMAGE, self.repository.arn(), convert_sdk_error(error))),
@@ -85,19 +89,9 @@ impl VerdictTagger for EcrVerdictTagger {
     }
 }
 
-fn media_type(manifest: &Manifest) -> Option<String> {
-    Some(&manifest.media_type).filter(|text| !text.is_empty()).cloned()
-}
-
-/// Whether a repository with immutable tags has the tag already, on this image or another one: "Preventing image tags from
-/// being overwritten in Amazon ECR" in the Amazon ECR user guide.
-fn is_tag_taken(error: &SdkError<PutImageError>) -> bool {
-    matches!(error.as_service_error(), Some(PutImageError::ImageTagAlreadyExistsException(_)))
-}
-
 impl EcrVerdictTagger {
-    /// Determines which image has the tag. If it is this one, an earlier delivery of the event wrote the tag. A request for
-    /// digest and tag together finds the image only if the tag points at the digest.
+    /// Determines whether this image has the tag, from an earlier delivery of the event. A request with digest and tag
+    /// finds the image only if the tag points at the digest.
     async fn check_taken_tag(&self, manifest: &Manifest, tag: &Tag) -> Result<TagOutcome, CallError> {
         let resource = self.repository.arn();
         let image = ImageIdentifier::builder().image_digest(manifest.digest.as_str()).image_tag(tag.as_str()).build();
@@ -110,7 +104,7 @@ impl EcrVerdictTagger {
                 Some(ImageFailureCode::ImageTagDoesNotMatchDigest) => Ok(TagOutcome::Refused(format!(
                     "{resource} has immutable tags, and another image already has the tag {tag}"
                 ))),
-                // The image or the tag may have been deleted in the meantime: a retry finds out.
+                // The image or the tag may have just been deleted: retry.
                 code => {
                     let code = code.map_or("nothing", ImageFailureCode::as_str);
                     let source = format!("the tag {tag} exists, but reading it returned {code}");
@@ -121,20 +115,20 @@ impl EcrVerdictTagger {
         }
     }
 
-    /// The outcome that an error of `PutImage` means; `None` if a retry may succeed.
+    /// Converts an error of `PutImage` to an outcome; `None` if a retry may succeed.
     fn classify_error(&self, error: &SdkError<PutImageError>) -> Option<TagOutcome> {
         let arn = self.repository.arn();
         let reason = if error.code() == Some("AccessDeniedException") {
             format!("{PUT_IMAGE} on {arn} was denied: allow the function this action on this resource")
         } else {
             match error.as_service_error()? {
-                // The same image has this tag already: an earlier delivery of the event wrote it.
+                // The image already has the tag, from an earlier delivery of the event.
                 PutImageError::ImageAlreadyExistsException(_) => return Some(TagOutcome::Written),
                 PutImageError::LimitExceededException(_) => {
                     format!("the image in {arn} has the maximum number of tags that ECR allows")
                 }
                 PutImageError::RepositoryNotFoundException(_) => format!("{arn} no longer exists"),
-                // A retry would use the same key and the same manifest, and the verdict should reach people now.
+                // A retry would fail too, with the same key and the same manifest.
                 PutImageError::KmsException(_) => format!("the KMS key of {arn} cannot be used (KmsException)"),
                 PutImageError::InvalidParameterException(_) | PutImageError::ImageDigestDoesNotMatchException(_) => {
                     format!("{PUT_IMAGE} on {arn} rejected the image's own manifest")
@@ -147,4 +141,8 @@ impl EcrVerdictTagger {
         };
         Some(TagOutcome::Refused(reason))
     }
+}
+
+fn media_type(manifest: &Manifest) -> Option<String> {
+    Some(&manifest.media_type).filter(|text| !text.is_empty()).cloned()
 }

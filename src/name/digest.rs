@@ -1,5 +1,4 @@
-//! A content digest: `sha256:` and 64 hexadecimal digits. Other algorithms of the OCI image specification are rejected,
-//! because Amazon ECR supports only this one.
+//! A content digest: `sha256:` and 64 hexadecimal digits, the only algorithm that Amazon ECR supports.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -9,9 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::text::sanitize_quoted;
 
-/// The digest that identifies a manifest or a blob.
-///
-/// Grammar: OCI image specification, "Descriptor", section "Digests".
+/// The digest of a manifest or a blob. Grammar: OCI image specification, "Descriptor", section "Digests".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Digest(String);
@@ -26,7 +23,7 @@ impl Digest {
         Self::from_hasher(Sha256::new_with_prefix(bytes))
     }
 
-    /// The digest of everything that was written to this hasher.
+    /// Returns the digest of everything that was written to this hasher.
     pub(crate) fn from_hasher(hasher: Sha256) -> Self {
         let mut text = String::with_capacity(PREFIX.len() + HEX_DIGITS);
         text.push_str(PREFIX);
@@ -36,19 +33,19 @@ impl Digest {
         Self(text)
     }
 
-    /// The full text, `sha256:…`.
+    /// Returns the full text, `sha256:…`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The 64 hexadecimal digits.
+    /// Returns the 64 hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> &str {
         &self.0[PREFIX.len()..]
     }
 
-    /// The first 12 hexadecimal digits, as container tools abbreviate a digest.
+    /// Returns the first 12 hexadecimal digits, the short form in container tools.
     #[must_use]
     pub fn short(&self) -> &str {
         &self.hex()[..12]
@@ -85,13 +82,9 @@ mod tests {
     const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
-    fn digest_of_no_bytes_is_the_known_one() {
+    fn digests_are_computed_parsed_and_printed() {
         assert_eq!(Digest::of(b"").as_str(), EMPTY);
         assert_eq!(Digest::of(b"").short(), "e3b0c44298fc");
-    }
-
-    #[test]
-    fn valid_digests_parse_and_print_unchanged() {
         assert_eq!(EMPTY.parse::<Digest>().unwrap().to_string(), EMPTY);
     }
 

@@ -1,4 +1,4 @@
-//! Names: digests, tags, repositories and the selector of one image. Each is validated once, when it is parsed.
+//! Digests, tags, repositories, and the selector of an image. Each is validated once, when it is parsed.
 
 mod digest;
 mod tag;

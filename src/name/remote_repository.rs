@@ -1,40 +1,37 @@
-//! A repository in any registry, as container tools write it: `HOST[:PORT]/PATH`, or a short name of Docker Hub.
-//!
-//! The grammar is that of github.com/distribution/reference.
+//! A repository in any registry, or a short name for Docker Hub. Grammar: github.com/distribution/reference.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::text::sanitize_quoted;
 
-/// A repository's registry host and path. Displays in full: `docker.io/library/busybox`.
+/// A repository in any registry. Displays in full: `docker.io/library/busybox`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RemoteRepository {
     host: String,
     path: String,
 }
 
-/// The host of a name without one, and the prefix of a name with a single component: `splitDockerDomain` in
-/// distribution/reference.
+/// The default host, and the prefix for a path with a single component: `splitDockerDomain` in distribution/reference.
 const DOCKER_HUB: (&str, &str) = ("docker.io", "library/");
 
 /// The longest path, in bytes: `RepositoryNameTotalLengthMax` in distribution/reference.
 const MAX_PATH: usize = 255;
 
 impl RemoteRepository {
-    /// The host, with its port if one was given.
+    /// Returns the host, with its port if there is one.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The name within the registry, for example `library/busybox`.
+    /// Returns the path in the registry, for example `library/busybox`.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Whether the registry is Docker Hub, whose API and credentials use other host names.
+    /// Returns whether the registry is Docker Hub, whose API and credentials use other host names.
     #[must_use]
     pub fn is_docker_hub(&self) -> bool {
         self.host == DOCKER_HUB.0
@@ -65,10 +62,9 @@ impl FromStr for RemoteRepository {
     type Err = RemoteRepositoryError;
 
     fn from_str(name: &str) -> Result<Self, RemoteRepositoryError> {
-        let (host, path) = match name.split_once('/') {
-            Some((host, path)) if looks_like_host(host) => (host, path),
-            _ => (DOCKER_HUB.0, name),
-        };
+        let looks_like_host = |text: &str| text.contains(['.', ':', '[']) || text == "localhost";
+        let full_name = name.split_once('/').filter(|(host, _)| looks_like_host(host));
+        let (host, path) = full_name.unwrap_or((DOCKER_HUB.0, name));
         let host = if host == "index.docker.io" { DOCKER_HUB.0 } else { host };
         let is_short = host == DOCKER_HUB.0 && !path.contains('/');
         if is_short && path.len() == 64 && path.bytes().all(|c| c.is_ascii_hexdigit()) {
@@ -85,12 +81,7 @@ impl FromStr for RemoteRepository {
     }
 }
 
-/// Whether the text before the first slash is a host and not part of the path.
-fn looks_like_host(text: &str) -> bool {
-    text.contains(['.', ':', '[']) || text == "localhost"
-}
-
-/// `domain` and `port-number` of the grammar; an IPv6 address in brackets.
+/// Returns whether the text is a `domain` of the grammar or an IPv6 address in brackets, with an optional port.
 fn is_host(host: &str) -> bool {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
@@ -108,11 +99,10 @@ fn is_host(host: &str) -> bool {
     is_name && port.is_none_or(|port| port.parse::<u16>().is_ok() && port.bytes().all(|c| c.is_ascii_digit()))
 }
 
-/// `path-component` of the grammar: words, and between them `.`, `_`, `__` or any number of `-`.
+/// Returns whether the text is a `path-component` of the grammar: words separated by `.`, `_`, `__` or `-…`.
 fn is_path_component(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_separator = |separator: &str| matches!(separator, "." | "_" | "__") || separator.bytes().all(|c| c == b'-');
-    // A separator must be between two words.
     text.starts_with(is_word) && text.ends_with(is_word) && text.split(is_word).all(is_separator)
 }
 

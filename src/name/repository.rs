@@ -1,4 +1,4 @@
-//! A repository in Amazon ECR: its account, region and name, and the URI and ARN built from them.
+//! A repository in Amazon ECR, with its URI and ARN.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,10 +30,10 @@ const PARTITIONS: [(&str, &str, &str); 8] = [
 ];
 
 impl Repository {
-    /// Validates the three parts.
+    /// Creates a repository.
     ///
     /// # Errors
-    /// If one of them is invalid.
+    /// Returns an error if a part is invalid.
     pub fn new(account: &str, region: &str, name: &str) -> Result<Self, RepositoryError> {
         let is_word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
         let is_account = account.len() == 12 && account.bytes().all(|c| c.is_ascii_digit());
@@ -55,10 +55,10 @@ impl Repository {
         }
     }
 
-    /// Parses an Amazon Resource Name, as [`Self::arn`] writes it.
+    /// Parses the ARN of a repository.
     ///
     /// # Errors
-    /// If it is not the ARN of a repository.
+    /// Returns an error if it is not the ARN of a repository.
     pub fn from_arn(arn: &str) -> Result<Self, RepositoryError> {
         let not_an_arn = || RepositoryError::Arn(sanitize_quoted(arn));
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -68,45 +68,45 @@ impl Repository {
         if repository.arn() == arn { Ok(repository) } else { Err(not_an_arn()) }
     }
 
-    /// The account that owns the registry: 12 digits.
+    /// Returns the account that owns the registry: 12 digits.
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account
     }
 
-    /// The region, for example `us-west-2`.
+    /// Returns the region, for example `us-west-2`.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The name within the registry, for example `team/app`.
+    /// Returns the name in the registry, for example `team/app`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The Amazon Resource Name, in the partition of the region.
+    /// Returns the Amazon Resource Name (ARN), in the partition of the region.
     #[must_use]
     pub fn arn(&self) -> String {
         repository_arn(Some(&self.account), &self.region, &self.name)
     }
 
-    /// The URI with the tag, as `docker push` takes it; without a tag if there is none.
+    /// Returns the URI with the tag, if there is one, as `docker push` accepts it.
     #[must_use]
     pub fn uri_with_tag(&self, tag: Option<&Tag>) -> String {
         tag.map_or_else(|| self.to_string(), |tag| format!("{self}:{tag}"))
     }
 }
 
-/// The Amazon Resource Name of a repository, as IAM policies use it. `name` may be a pattern, for example `*`; without an
-/// account, the ARN matches any account.
+/// Returns the ARN of a repository. `name` may be a pattern, as in IAM policies; without an account, any account
+/// matches.
 #[must_use]
 pub fn repository_arn(account: Option<&str>, region: &str, name: &str) -> String {
     format!("arn:{}:ecr:{region}:{}:repository/{name}", partition(region).0, account.unwrap_or("*"))
 }
 
-/// The partition of a region, and its DNS suffix.
+/// Returns the partition of a region and its DNS suffix.
 fn partition(region: &str) -> (&'static str, &'static str) {
     let found = PARTITIONS.iter().find(|(prefix, ..)| region.starts_with(prefix));
     let (_, partition, suffix) = found.expect("the last prefix matches every region");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_arns_are_rejected() {
+    fn invalid_arns_and_uris_are_rejected() {
         for invalid in [
             "",
             "team/app",
@@ -203,10 +203,6 @@ mod tests {
             assert!(Repository::from_arn(invalid).is_err(), "{invalid}");
         }
         assert_eq!(repository_arn(None, "cn-north-1", "*"), "arn:aws-cn:ecr:cn-north-1:*:repository/*");
-    }
-
-    #[test]
-    fn invalid_uris_are_rejected() {
         for invalid in [
             "team/app",
             "123456789012.dkr.ecr.us-west-2.amazonaws.com",

@@ -1,10 +1,9 @@
-//! Selects one image of a repository.
+//! Selects one image in a repository.
 
 use super::digest::Digest;
 use super::tag::Tag;
 
-/// Selects an image by digest, by tag, or by both. With both, the registry confirms that the tag still points at the
-/// digest.
+/// Selects an image by digest, by tag, or by both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selector {
     /// The image that the tag points at now.
@@ -16,7 +15,7 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// The selector for what an event or a user named; `None` if neither is known.
+    /// Creates the selector for a digest and a tag; `None` if both are missing.
     #[must_use]
     pub fn new(digest: Option<Digest>, tag: Option<Tag>) -> Option<Self> {
         match (digest, tag) {
@@ -27,7 +26,7 @@ impl Selector {
         }
     }
 
-    /// The digest that the image must have, if it is known in advance.
+    /// Returns the digest, if there is one.
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
         match self {
@@ -36,7 +35,7 @@ impl Selector {
         }
     }
 
-    /// The tag, if one was named.
+    /// Returns the tag, if there is one.
     #[must_use]
     pub fn tag(&self) -> Option<&Tag> {
         match self {

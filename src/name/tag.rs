@@ -8,29 +8,26 @@ use serde::Serialize;
 use super::digest::Digest;
 use crate::text::sanitize_quoted;
 
-/// A tag: up to 128 of `A-Z a-z 0-9 _ . -`, not beginning with `.` or `-`.
-///
-/// Grammar: OCI distribution specification, "Pulling manifests".
+/// A tag. Grammar: OCI distribution specification, "Pulling manifests".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Tag(String);
 
-/// The longest tag that the grammar allows, in bytes.
+/// The longest tag, in bytes.
 const MAX_LENGTH: usize = 128;
 
-/// The prefix of every verdict tag. This program never checks a tag with this prefix: the event rule excludes it, and so
-/// does the code. Passes and failures share one prefix, because an event rule can exclude only one.
+/// The prefix of all verdict tags. There is only one, because the event rule can exclude only one prefix.
 pub const VERDICT_TAG_PREFIX: &str = "preflight-";
 
 impl Tag {
-    /// The tag's text.
+    /// Returns the tag's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether clients use this tag for something that belongs to another image: `sha256-<hex>` (the referrers tag schema
-    /// of the OCI distribution specification), or the same with a suffix (`.sig`, `.att`, `.sbom` of cosign).
+    /// Returns whether the tag names something that belongs to another image: `sha256-<hex>` ("Referrers Tag Schema" of
+    /// the OCI distribution specification), optionally with a suffix (`.sig`, `.att`, `.sbom` of cosign).
     #[must_use]
     pub fn is_referrer_tag(&self) -> bool {
         let Some(rest) = self.0.strip_prefix("sha256-") else { return false };
@@ -38,8 +35,8 @@ impl Tag {
         hex.len() == 64 && hex.bytes().all(|c| c.is_ascii_hexdigit()) && (suffix.is_empty() || suffix.starts_with('.'))
     }
 
-    /// The verdict tag of an image for a runtime or platform: `preflight-fail-ecs-arm64-3c949327e325`. It contains the
-    /// digest, so it never has to move to another image and works in repositories with immutable tags.
+    /// Creates the verdict tag of an image for a runtime or platform: `preflight-fail-ecs-arm64-3c949327e325`. It
+    /// contains the digest, so it never has to be moved and works in repositories with immutable tags.
     #[must_use]
     pub fn for_verdict(passes: bool, subject: &str, digest: &Digest) -> Self {
         let prefix = format!("{VERDICT_TAG_PREFIX}{}-", if passes { "pass" } else { "fail" });
@@ -49,7 +46,7 @@ impl Tag {
         Self(format!("{prefix}{subject}{suffix}"))
     }
 
-    /// Whether this program wrote the tag.
+    /// Returns whether this program wrote the tag.
     #[must_use]
     pub fn is_verdict_tag(&self) -> bool {
         self.0.starts_with(VERDICT_TAG_PREFIX)
@@ -84,14 +81,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn valid_tags_parse() {
+    fn valid_tags_parse_and_invalid_ones_are_rejected() {
         for valid in ["v1", "latest", "_x", "1.4.2-ecs-arm64", &"a".repeat(128)] {
             assert_eq!(valid.parse::<Tag>().unwrap().as_str(), valid);
         }
-    }
-
-    #[test]
-    fn invalid_tags_are_rejected() {
         for invalid in ["", ".a", "-a", "a b", "a/b", "a:b", "é", "a\n", &"a".repeat(129)] {
             assert!(invalid.parse::<Tag>().is_err(), "{invalid}");
         }

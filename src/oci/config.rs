@@ -1,4 +1,4 @@
-//! An image's config. Only what a verdict needs is kept; unknown and unexpected fields are ignored.
+//! Parses the config of an image. Unknown fields and fields with unexpected values are ignored.
 
 use serde::Deserialize;
 
@@ -12,17 +12,17 @@ use crate::text::sanitize;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ImageConfig {
     pub(super) platform: Platform,
-    /// Entrypoint and command, cut to what a message needs.
+    /// Entrypoint and command, truncated for messages.
     pub(super) shown_command: Vec<String>,
     pub(super) process: ProcessConfig,
     labels: Vec<(String, String)>,
 }
 
-/// How much of a command line a message shows: characters of each argument, and arguments.
+/// How much of a command line messages show: characters per argument, and arguments.
 const MAX_SHOWN_ARGUMENT: usize = 120;
 const MAX_SHOWN_ARGUMENTS: usize = 16;
 
-/// How many steps of the history are read: far more than real images have.
+/// How many steps of the history are read: many more than in real images.
 const MAX_HISTORY_ENTRIES: usize = 500;
 
 /// How many build hints are kept.
@@ -57,10 +57,7 @@ struct WireHistoryEntry {
 }
 
 impl ImageConfig {
-    /// Parses a config.
-    ///
-    /// # Errors
-    /// Returns the reason if the document is not a JSON object.
+    /// Parses a config; the error is the reason why the document is not valid.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let wire: WireConfig = parse_object(bytes).map_err(|error| format!("its config is not valid: {error}"))?;
         let container = wire.config.0.unwrap_or_default();
@@ -68,9 +65,8 @@ impl ImageConfig {
         // Docker Engine ignores an entrypoint of one empty word; containerd runs it.
         let is_blank = container.entrypoint.values.first().is_some_and(String::is_empty);
         let is_invalid = container.entrypoint.is_invalid || container.cmd.is_invalid || container.volumes.is_invalid;
-        let steps = wire.history.items.iter();
-        let mut build_hints: Vec<_> =
-            steps.flat_map(|step| find_build_hints(&step.created_by.0, platform.architecture())).collect();
+        let steps = wire.history.items.iter().map(|entry| &entry.created_by.0);
+        let mut build_hints: Vec<_> = steps.flat_map(|step| find_build_hints(step, platform.architecture())).collect();
         build_hints.sort();
         build_hints.dedup();
         build_hints.truncate(MAX_BUILD_HINTS);
@@ -90,14 +86,13 @@ impl ImageConfig {
         Ok(Self { platform, shown_command, process, labels: container.labels.0 })
     }
 
-    /// Returns the value of a label. A blank value counts as none: it is how a label of the base image is removed.
+    /// Returns the value of a label. A blank value removes a label of the base image, so it counts as missing.
     pub(super) fn label(&self, key: &str) -> Option<&str> {
         let label = self.labels.iter().find(|(name, _)| name == key);
         label.map(|(_, value)| value.as_str()).filter(|value| !value.trim().is_empty())
     }
 
-    /// Returns whether it declares no platform and no command. Tools that store bundles of files in registries write such
-    /// configs.
+    /// Returns whether it has no platform and no command, which is how tools store bundles of files in registries.
     pub(super) fn is_blank(&self) -> bool {
         self.platform == Platform::default() && self.shown_command.is_empty()
     }
@@ -142,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_must_be_a_list_of_texts() {
+    fn commands_must_be_lists_of_strings() {
         for (config, is_invalid) in [
             (r#"{"Entrypoint":"/app"}"#, true),
             (r#"{"Cmd":["a",7]}"#, true),
@@ -171,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_documents_are_refused() {
+    fn invalid_documents_are_rejected() {
         for bad in ["", "[]", "7", "\"x\"", "{", "\u{1f}\u{8b}"] {
             assert!(ImageConfig::parse(bad.as_bytes()).is_err(), "{bad}");
         }

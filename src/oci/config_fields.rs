@@ -1,4 +1,4 @@
-//! The fields of a config's `config` object, each read leniently and kept only up to a bound.
+//! The fields of a config's `config` object, parsed leniently and up to a limit.
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
@@ -6,24 +6,24 @@ use super::lenient_json::{LenientString, LenientValue, deserialize_leniently};
 use super::process_config::is_startup_variable;
 use crate::text::sanitize;
 
-/// How many arguments and how many volumes are kept: far more than real images have, so that a config of a megabyte does
-/// not become a hundred thousand allocations.
+/// How many arguments and volumes are kept: many more than in real images. Without a limit, a config of a megabyte
+/// could cause a hundred thousand allocations.
 const MAX_ARGUMENTS: usize = 500;
 const MAX_VOLUMES: usize = 100;
 
-/// How much of a label is kept, in characters: the length of an ECR resource tag's value.
+/// How many characters of a label are kept: the longest value of an ECR resource tag.
 const MAX_LABEL: usize = 256;
 
-/// How many labels are kept; real images have some tens.
+/// How many labels are kept; real images have a few tens.
 const MAX_LABELS: usize = 200;
 
 deserialize_leniently!([] WireArguments, [] WireArgument, [] WireEnvironment, [] WireVolumes, [] WireLabels);
 
-/// `Entrypoint` or `Cmd`, which must be a list: a single text is a different command line than the list of its words.
+/// `Entrypoint` or `Cmd`, which must be a list of strings.
 #[derive(Debug, Default)]
 pub(super) struct WireArguments {
     pub(super) values: Vec<String>,
-    /// Whether it is not a list of texts, or too long.
+    /// Whether it is not a list of strings, or too long.
     pub(super) is_invalid: bool,
 }
 
@@ -47,7 +47,7 @@ impl LenientValue for WireArguments {
     }
 }
 
-/// One element of a command; `None` if it is not a text.
+/// An element of a command; `None` if it is not a string.
 #[derive(Debug, Default)]
 struct WireArgument(Option<String>);
 
@@ -57,8 +57,7 @@ impl LenientValue for WireArgument {
     }
 }
 
-/// `Env`: the value of `PATH`, and whether there are startup variables. runc sets one variable after the other, so the
-/// last `PATH` counts.
+/// `Env`: the value of `PATH`, and whether there are startup variables. In runc, the last `PATH` counts.
 #[derive(Debug, Default)]
 pub(super) struct WireEnvironment {
     pub(super) path: Option<String>,
@@ -96,7 +95,7 @@ impl LenientValue for WireVolumes {
     }
 }
 
-/// `Labels`: names and non-empty texts.
+/// `Labels`: names and non-empty values.
 #[derive(Debug, Default)]
 pub(super) struct WireLabels(pub(super) Vec<(String, String)>);
 

@@ -1,4 +1,4 @@
-//! An image that was read, with what could not be read: the input of every rule and every report.
+//! An image, and the reasons why parts of it could not be read.
 
 use super::layer::Layer;
 use super::media_type::MediaTypeFamily;
@@ -6,20 +6,20 @@ use super::process_config::ProcessConfig;
 use crate::name::Digest;
 use crate::platform::Platform;
 
-/// An image of a registry.
+/// An image in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// The digest of its manifest or index.
     pub digest: Digest,
-    /// The media type of its manifest or index, as the document or the registry names it.
+    /// The media type of its manifest or index.
     pub media_type: String,
-    /// What the manifest describes.
+    /// The content that the manifest describes.
     pub content: ImageContent,
-    /// The value of the label that declares the intended runtimes, if a config that was read has it.
+    /// The value of the label that declares the intended runtimes, if a config has it.
     pub runtime_label: Option<String>,
 }
 
-/// What a manifest describes.
+/// The content that a manifest describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "each image has one")]
 pub enum ImageContent {
@@ -29,9 +29,9 @@ pub enum ImageContent {
     Index(Vec<IndexEntry>),
     /// Not an image, with its media type.
     Artifact(String),
-    /// A provenance or SBOM attestation, which has the form of an image.
+    /// A provenance or SBOM attestation, which looks like an image.
     Attestation,
-    /// It could not be read, with the reason.
+    /// It could not be read, for this reason.
     Unreadable(String),
 }
 
@@ -40,43 +40,42 @@ pub enum ImageContent {
 pub struct PlatformImage {
     /// The digest of its manifest.
     pub digest: Digest,
-    /// The platform that its config declares; unknown if the config could not be read.
+    /// The platform in its config; unknown if the config could not be read.
     pub platform: Platform,
     /// Why the config could not be read.
     pub config_error: Option<String>,
-    /// Whose media types the manifest uses.
+    /// The family of the media types in the manifest.
     pub family: MediaTypeFamily,
-    /// Its layers, the lowest first.
+    /// Its layers, from the lowest to the highest.
     pub layers: Vec<Layer>,
     /// Why `layers` is incomplete, if it is.
     pub layers_error: Option<String>,
-    /// Entrypoint and command, cut to what a message needs; empty if the config has neither or was not read.
+    /// Entrypoint and command, truncated for messages; empty if unknown.
     pub shown_command: Vec<String>,
-    /// What a container runtime starts, in full; empty if the config was not read.
+    /// The process that a container runtime starts; empty if unknown.
     pub process: ProcessConfig,
 }
 
-/// One child of an index.
+/// A child of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexEntry {
     /// The digest in its descriptor.
     pub digest: Digest,
-    /// The platform in its descriptor, else the one in the child's config.
+    /// The platform in its descriptor, otherwise that in its config.
     pub platform: Platform,
-    /// The child itself.
+    /// The image.
     pub child: IndexChild,
 }
 
-/// What is known of the child of an index.
+/// What is known about a child of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "most of the few children hold an image")]
 pub enum IndexChild {
-    /// It was not read, because nothing depends on it.
+    /// It was not read, because the verdict does not depend on it.
     NotRead,
-    /// Its manifest was read. Its config was read too, unless [`PlatformImage::config_error`] has the reason why not, or
-    /// only its layers were needed.
+    /// Its manifest was read; its config too, if it was needed and [`PlatformImage::config_error`] is not set.
     Read(PlatformImage),
-    /// It is unavailable, with the reason.
+    /// It is unavailable, for this reason.
     Unavailable(String),
 }
 
@@ -92,7 +91,7 @@ impl IndexEntry {
 }
 
 impl Image {
-    /// Returns the platforms that it declares, each once, in its order.
+    /// Returns the declared platforms, each once.
     #[must_use]
     pub fn platforms(&self) -> Vec<&Platform> {
         let mut platforms: Vec<&Platform> = Vec::new();
@@ -109,7 +108,7 @@ impl Image {
         platforms
     }
 
-    /// Returns whether a manifest or a config that is needed is missing or unreadable.
+    /// Returns whether a required manifest or config is missing or unreadable.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         match &self.content {

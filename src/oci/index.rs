@@ -1,5 +1,5 @@
-//! Reading an index: nested indexes are flattened, and the children that the verdict depends on are read. Siblings are
-//! read for comparison only; a missing or invalid sibling never fails the image.
+//! Reads an index: flattens nested indexes, and reads the children that the verdict depends on. Other children are only
+//! compared, so they never fail the image if they are missing or invalid.
 
 use futures_util::future::try_join_all;
 
@@ -10,10 +10,10 @@ use super::read_options::ImageReadOptions;
 use crate::name::{Digest, Selector};
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 
-/// How deep indexes may be nested. containerd follows nested indexes, builders make none; each level is a round trip.
+/// How deep indexes may be nested. containerd follows nested indexes, but builders do not create them.
 const MAX_NESTING: usize = 3;
 
-/// How many children are read, in one request: the reply contains all manifests, of at most 4 MiB each.
+/// How many children are read. All manifests, of at most 4 MiB each, are in one reply.
 const MAX_CHILDREN_READ: usize = 16;
 
 /// An index, with the children that were read.
@@ -23,56 +23,45 @@ pub(super) struct ReadIndex {
     pub(super) label: Option<String>,
 }
 
-/// Why an index cannot be flattened.
-enum FlattenError {
-    Registry(RegistryError),
-    /// The index itself cannot be read, with the reason.
-    Unreadable(String),
-}
-
 /// Reads the index with these children.
-///
-/// # Errors
-/// Returns the registry's error, unless it concerns only children that the verdict does not depend on.
 pub(super) async fn read_index(
     registry: &impl Registry,
     descriptors: Vec<Descriptor>,
     options: ImageReadOptions<'_>,
 ) -> Result<ReadIndex, RegistryError> {
-    match flatten(registry, descriptors).await {
+    match flatten(registry, descriptors).await? {
         Ok(descriptors) => read_children(registry, descriptors, options).await,
-        Err(FlattenError::Unreadable(reason)) => {
-            Ok(ReadIndex { content: ImageContent::Unreadable(reason), label: None })
-        }
-        Err(FlattenError::Registry(error)) => Err(error),
+        Err(reason) => Ok(ReadIndex { content: ImageContent::Unreadable(reason), label: None }),
     }
 }
 
-/// Replaces nested indexes by their children, depth first, as containerd considers them.
-async fn flatten(registry: &impl Registry, mut descriptors: Vec<Descriptor>) -> Result<Vec<Descriptor>, FlattenError> {
-    let unreadable = |reason: String| Err(FlattenError::Unreadable(reason));
+/// Replaces nested indexes by their children, depth first as in containerd. The inner error makes the index unreadable.
+async fn flatten(
+    registry: &impl Registry,
+    mut descriptors: Vec<Descriptor>,
+) -> Result<Result<Vec<Descriptor>, String>, RegistryError> {
+    let unreadable = |reason: String| Ok(Err(reason));
     for _ in 0..MAX_NESTING {
         let nested: Vec<usize> = (0..descriptors.len()).filter(|at| descriptors[*at].is_index).collect();
         if nested.is_empty() {
-            return Ok(descriptors);
+            return Ok(Ok(descriptors));
         }
-        if nested.len() > MAX_CHILDREN_READ {
-            let count = nested.len();
-            return unreadable(format!(
-                "its index contains {count} indexes, more than the {MAX_CHILDREN_READ} that are read"
-            ));
+        let count = nested.len();
+        if count > MAX_CHILDREN_READ {
+            let reason = format!("its index contains {count} indexes, more than the {MAX_CHILDREN_READ} that are read");
+            return unreadable(reason);
         }
         let selectors: Vec<Selector> =
             nested.iter().map(|at| Selector::Digest(descriptors[*at].digest.clone())).collect();
-        let replies = registry::fetch_verified_manifests(registry, &selectors).await.map_err(FlattenError::Registry)?;
+        let replies = registry::fetch_verified_manifests(registry, &selectors).await?;
         for (at, reply) in nested.into_iter().zip(replies).rev() {
             let Lookup::Found(manifest) = reply else {
                 return unreadable("a nested index is not in the repository".to_owned());
             };
-            let document = ManifestDocument::parse(&manifest.media_type, &manifest.bytes);
-            let children = match document.map_err(FlattenError::Unreadable)? {
-                ManifestDocument::Index(children) => children,
-                _ => Vec::new(),
+            let children = match ManifestDocument::parse(&manifest.media_type, &manifest.bytes) {
+                Ok(ManifestDocument::Index(children)) => children,
+                Ok(_) => Vec::new(),
+                Err(reason) => return unreadable(reason),
             };
             descriptors.splice(at..=at, children);
         }
@@ -83,7 +72,7 @@ async fn flatten(registry: &impl Registry, mut descriptors: Vec<Descriptor>) -> 
     if descriptors.iter().any(|descriptor| descriptor.is_index) {
         return unreadable(format!("its indexes are nested more than {MAX_NESTING} deep"));
     }
-    Ok(descriptors)
+    Ok(Ok(descriptors))
 }
 
 /// Reads the children that the verdict depends on.
@@ -100,7 +89,7 @@ async fn read_children(
     for at in needed.split_off(needed.len().min(MAX_CHILDREN_READ)) {
         entries[at].child = IndexChild::Unavailable(format!("only {MAX_CHILDREN_READ} children of its index are read"));
     }
-    // The siblings come with the same request: comparing them reveals two platforms with the same layers.
+    // The same request fetches the other children, to find platforms with identical layers.
     let mut requested = needed.clone();
     if options.compare_children && !needed.is_empty() {
         requested.extend((0..entries.len()).filter(|at| !needed.contains(at)));
@@ -113,7 +102,7 @@ async fn read_children(
         children.iter().map(|at| Selector::Digest(entries[*at].digest.clone())).collect()
     };
     let replies = match registry::fetch_verified_manifests(registry, &select(&requested)).await {
-        // A sibling must not fail the needed children. If one of these fails, the second request reports it.
+        // Another child must not fail those that are needed. If one of these fails, the second request reports it.
         Err(RegistryError::UnexpectedReply { .. } | RegistryError::DigestMismatch { .. })
             if requested.len() > needed.len() =>
         {
@@ -144,8 +133,7 @@ async fn read_children(
     Ok(ReadIndex { content, label: first_label })
 }
 
-/// Reads one child and the label in its config; the config only if it `is_needed`. `None` if the child is an artifact or an
-/// attestation, which only its manifest reveals.
+/// Reads a child and, if it `is_needed`, its config with the label. `None` if it is an artifact or an attestation.
 async fn read_child(
     registry: &impl Registry,
     digest: &Digest,
@@ -162,7 +150,7 @@ async fn read_child(
     match ManifestDocument::parse(&manifest.media_type, &manifest.bytes) {
         Err(reason) => unavailable(reason),
         Ok(ManifestDocument::Index(_)) => {
-            unavailable("a child of its index is itself an index, which its descriptor does not state".to_owned())
+            unavailable("a child of its index is itself an index, but its descriptor does not say so".to_owned())
         }
         Ok(ManifestDocument::Artifact(_) | ManifestDocument::Attestation) => Ok(None),
         Ok(ManifestDocument::Image(manifest)) => {

@@ -1,9 +1,8 @@
-//! The layers of an image, by their media types: OCI image specification, "Media Types", and Docker's "Image Manifest
-//! Version 2, Schema 2".
+//! The layers of an image. Sources: OCI image specification, "Media Types", and Docker's schema 2.
 
 use crate::name::Digest;
 
-/// How a layer is compressed, by its media type.
+/// The compression of a layer according to its media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// Uncompressed.
@@ -14,39 +13,37 @@ pub enum Compression {
     Zstd,
 }
 
-/// One layer of files.
+/// A layer of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {
     /// The digest of its blob.
     pub digest: Digest,
-    /// The compression that its media type declares.
+    /// Its compression.
     pub compression: Compression,
-    /// Its size in bytes according to the manifest; 0 if the manifest does not state it.
+    /// Its size in the manifest, in bytes; 0 if unknown.
     pub size: u64,
     /// Whether its files can be read.
     pub access: LayerAccess,
 }
 
-/// Whether the files of a layer can be read, by its media type.
+/// Whether the files of a layer can be read, according to its media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerAccess {
     /// They can be read.
     Readable,
     /// They are encrypted for the recipients of the image.
     Encrypted,
-    /// They are outside of the registry, at a URL in the manifest that is never followed.
+    /// They are not in the registry but at a URL in the manifest, which is never requested.
     Foreign,
 }
 
-/// The number of layers that are read. overlayfs, with which every container runtime mounts images, supports no more than
-/// 500; a list of a million small layers must not be followed.
+/// How many layers are read: the maximum that overlayfs, and therefore container runtimes, support.
 pub(super) const MAX_LAYERS: usize = 500;
 
-/// Returns why layers are missing from those that are read, if there are too many.
+/// Returns why layers are not read, if there are too many.
 pub(super) fn describe_excess_layers(total: Option<usize>) -> Option<String> {
-    total
-        .filter(|total| *total > MAX_LAYERS)
-        .map(|total| format!("it has {total} layers, more than the {MAX_LAYERS} that are read"))
+    let total = total.filter(|total| *total > MAX_LAYERS)?;
+    Some(format!("it has {total} layers, more than the {MAX_LAYERS} that are read"))
 }
 
 /// The prefixes of the media types of file layers.
@@ -78,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layer_types_are_parsed_and_others_refused() {
+    fn only_layer_types_are_parsed() {
         use Compression::{Gzip, None as Plain, Zstd};
         use LayerAccess::{Encrypted, Foreign, Readable};
         for (media_type, expected) in [

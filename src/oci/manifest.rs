@@ -1,4 +1,4 @@
-//! A manifest or index as a document, read leniently: if it does not state its kind, its fields decide.
+//! Parses a manifest or an index. If the media type is missing or unknown, the fields determine the kind.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -14,17 +14,17 @@ use crate::name::Digest;
 use crate::platform::Platform;
 use crate::text::sanitize;
 
-/// What a manifest describes, before anything that it refers to is fetched.
+/// A parsed manifest, before anything that it refers to is fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ManifestDocument {
     Image(ImageManifest),
     Index(Vec<Descriptor>),
-    /// The media type of something that is not an image.
+    /// Not an image, with its media type.
     Artifact(String),
     Attestation,
 }
 
-/// One child of an index, as its descriptor describes it.
+/// The descriptor of a child of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Descriptor {
     pub(super) digest: Digest,
@@ -32,13 +32,13 @@ pub(super) struct Descriptor {
     pub(super) platform: Platform,
 }
 
-/// What the artifact type of an attestation of `BuildKit` begins with.
+/// The prefix of the artifact types of `BuildKit`'s attestations.
 const ATTESTATION_PREFIX: &str = "application/vnd.docker.attestation.";
 
-/// How much of an unknown media type is shown, in characters.
+/// How many characters of an unknown media type are shown.
 const MAX_SHOWN_MEDIA_TYPE: usize = 100;
 
-/// How many children of an index are read: the largest official ones have some 30, attestations included.
+/// How many children an index may have: the largest of official images has about 30, including attestations.
 pub(super) const MAX_CHILDREN: usize = 200;
 
 #[derive(Debug, Default, Deserialize)]
@@ -50,7 +50,7 @@ struct WireManifest {
     config: LenientObject<WireDescriptor>,
     layers: LenientList<WireDescriptor, MAX_LAYERS>,
     manifests: LenientList<WireDescriptor, MAX_CHILDREN>,
-    /// Only its presence counts: `schema1` reads it.
+    /// Only its presence counts; `schema1` parses it.
     fs_layers: LenientList<IgnoredAny, 0>,
 }
 
@@ -83,13 +83,10 @@ struct WirePlatform {
 }
 
 impl ManifestDocument {
-    /// Parses a document for which the registry names this media type, which may be empty.
-    ///
-    /// # Errors
-    /// Returns the reason if the document is not a manifest, or refers to something by an invalid digest.
+    /// Parses a document with the media type that the registry returned, which may be empty. The error is the reason.
     pub(super) fn parse(media_type: &str, bytes: &[u8]) -> Result<Self, String> {
         let wire: WireManifest = parse_object(bytes).map_err(|error| format!("its manifest is not valid: {error}"))?;
-        // The document's own media type comes first: the registry's may be a guess.
+        // The media type in the document has priority: that of the registry may be a guess.
         let named = if wire.media_type.0.is_empty() { media_type.to_owned() } else { wire.media_type.0.clone() };
         match classify_manifest(&named).unwrap_or_else(|| wire.infer_kind()) {
             MediaTypeKind::Index => wire.into_index(),
@@ -100,8 +97,7 @@ impl ManifestDocument {
 }
 
 impl WireManifest {
-    /// Infers the kind of a document without a known media type. Docker's manifests always have one, so the config's type
-    /// decides between the families.
+    /// Infers the kind of a document without a known media type. The type of the config determines the family.
     fn infer_kind(&self) -> MediaTypeKind {
         let config_type = self.config.0.as_ref().map_or("", |config| &config.media_type.0);
         if self.manifests.total.is_some() {
@@ -117,7 +113,7 @@ impl WireManifest {
 
     fn into_manifest(self, family: MediaTypeFamily, named: &str) -> Result<ManifestDocument, String> {
         let Some(config) = self.config.0 else {
-            // An OCI artifact manifest of the 1.1 release candidates has blobs and no config.
+            // OCI artifact manifests of the 1.1 release candidates have blobs and no config.
             let kind = if self.artifact_type.0.is_empty() { named } else { &self.artifact_type.0 };
             let is_artifact = !kind.is_empty() && classify_manifest(kind).is_none();
             let artifact = is_artifact.then(|| ManifestDocument::Artifact(kind.to_owned()));
@@ -139,7 +135,7 @@ impl WireManifest {
             return Ok(ManifestDocument::Artifact(config.media_type.0));
         }
         if let (true, Some(layer)) = (layers.is_empty(), descriptors.first()) {
-            // The config's type alone does not make an image: cosign's signatures use it too.
+            // Not every manifest with an image config is an image: cosign's signatures use it too.
             return Ok(ManifestDocument::Artifact(layer.media_type.0.clone()));
         }
         let digest = config.digest.0.parse().map_err(|error| format!("its config has an invalid digest: {error}"))?;
@@ -164,14 +160,16 @@ impl WireManifest {
             let invalid = |error| format!("a child of its index has an invalid digest: {error}");
             let digest = child.digest.0.parse().map_err(invalid)?;
             let is_index = classify_manifest(&child.media_type.0) == Some(MediaTypeKind::Index);
-            let platform = child.platform.0.as_ref().map(WirePlatform::to_platform).unwrap_or_default();
+            let platform = child.platform.0.as_ref();
+            let platform = platform.map(|wire| Platform::new(&wire.os.0, &wire.architecture.0, &wire.variant.0));
+            let platform = platform.unwrap_or_default();
             let descriptor = Descriptor { digest, is_index, platform };
             if !images.contains(&descriptor) {
                 images.push(descriptor);
             }
         }
         match (children.first(), total.unwrap_or_default()) {
-            // Build caches and lists of referrers are indexes of things that are not images, and may be long.
+            // Build caches and lists of referrers are long indexes without images.
             (Some(first), _) if images.is_empty() => {
                 let all = children.iter().all(WireDescriptor::is_attestation);
                 Ok(if all { ManifestDocument::Attestation } else { ManifestDocument::Artifact(first.described_type()) })
@@ -190,8 +188,8 @@ impl WireDescriptor {
         Some(Layer { digest: self.digest.0.parse().ok()?, compression, size: self.size.0.unwrap_or(0), access })
     }
 
-    /// Returns whether a client that searches for a platform would consider this child. If the descriptor has a platform
-    /// but an unknown media type, or no type at all, the child's manifest decides what it is.
+    /// Returns whether a client would consider this child for a platform. If its media type is missing, or is unknown
+    /// but the descriptor has a platform, the child's manifest determines what it is.
     fn is_image(&self) -> bool {
         let is_manifest = classify_manifest(&self.media_type.0).is_some()
             || self.media_type.0.is_empty()
@@ -200,7 +198,7 @@ impl WireDescriptor {
         is_manifest && !is_artifact && !self.is_attestation() && !self.has_unknown_platform()
     }
 
-    /// Returns whether it is an attestation, as `BuildKit` marks them.
+    /// Returns whether `BuildKit` marked it as an attestation.
     fn is_attestation(&self) -> bool {
         let kind = self.annotations.0.as_ref().map(|annotations| annotations.reference_type.0.as_str());
         kind == Some("attestation-manifest") || self.artifact_type.0.starts_with(ATTESTATION_PREFIX)
@@ -215,11 +213,5 @@ impl WireDescriptor {
     fn described_type(&self) -> String {
         let artifact_type = Some(&self.artifact_type.0).filter(|text| !text.is_empty());
         artifact_type.unwrap_or(&self.media_type.0).clone()
-    }
-}
-
-impl WirePlatform {
-    fn to_platform(&self) -> Platform {
-        Platform::new(&self.os.0, &self.architecture.0, &self.variant.0)
     }
 }

@@ -1,7 +1,5 @@
-//! What an image declares about itself: a single image, an index of platforms, an artifact or an attestation.
-//!
-//! Reads manifests, indexes and configs as the OCI image specification and Docker's manifest formats define them. Whether
-//! the declarations are true, and where the image is meant to run, is decided further down.
+//! Reads manifests, indexes and configs, in the formats of the OCI image specification and Docker. Whether their
+//! contents are true and suit the intended runtimes is checked elsewhere.
 
 mod layer;
 mod media_type;

@@ -1,4 +1,4 @@
-//! Converts the manifest of a single image to the image. Its config is fetched, unless it is part of the manifest.
+//! Converts the manifest of an image for one platform to the image, and fetches its config.
 
 use super::config::ImageConfig;
 use super::image::PlatformImage;
@@ -9,8 +9,7 @@ use crate::name::Digest;
 use crate::platform::Platform;
 use crate::registry::{self, Lookup, Registry, RegistryError};
 
-/// The largest config that is read, in bytes. Most have some kilobytes; what makes one large is its history, and the limit
-/// is a hundred times the largest seen.
+/// The largest config that is read, in bytes: a hundred times the largest known. A long history makes a config large.
 const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 
 /// The manifest of a single image.
@@ -34,11 +33,11 @@ pub(super) enum ManifestConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ConfigBlob {
     pub(super) digest: Digest,
-    /// Its size in bytes according to the manifest; 0 if the manifest does not state it.
+    /// Its size in the manifest, in bytes; 0 if unknown.
     pub(super) size: u64,
 }
 
-/// An image with what its config declares.
+/// An image whose config was applied, if it was fetched.
 pub(super) struct ConfiguredImage {
     pub(super) image: PlatformImage,
     /// The value of the label that declares the intended runtimes.
@@ -48,7 +47,7 @@ pub(super) struct ConfiguredImage {
 }
 
 impl ImageManifest {
-    /// Returns the image, and the config that is still to be fetched.
+    /// Returns the image and, unless the manifest contains its config, the config to fetch.
     pub(super) fn into_image(self, digest: Digest) -> (PlatformImage, Option<ConfigBlob>) {
         let mut image = PlatformImage {
             digest,
@@ -78,10 +77,7 @@ impl PlatformImage {
     }
 }
 
-/// Fetches the config of an image, if there is one to fetch, and completes the image by it.
-///
-/// # Errors
-/// Returns the registry's error. A config that is missing or invalid becomes the image's `config_error`.
+/// Fetches the config of an image, if it has a blob, and applies it. If it is missing or invalid, sets `config_error`.
 pub(super) async fn read_config(
     registry: &impl Registry,
     mut image: PlatformImage,

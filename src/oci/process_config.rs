@@ -1,5 +1,5 @@
-//! The process that a config has a container runtime start, as "Image Configuration" of the OCI image specification
-//! describes it, and what the history tells about how its program was built.
+//! The process that a container runtime starts according to a config (OCI image specification, "Image Configuration"),
+//! and hints in the history about how the program was built.
 
 use crate::text::sanitize_quoted;
 
@@ -10,47 +10,47 @@ pub struct ProcessConfig {
     pub argv: Vec<String>,
     /// The value of the variable `PATH`, if it is set.
     pub path: Option<String>,
-    /// Whether a variable makes shells or the loader run or read something before the program.
+    /// Whether a variable makes shells or the loader run or read other files before the program.
     pub has_startup_variables: bool,
     /// `WorkingDir`; empty means the root.
     pub working_directory: String,
     /// `User`: a name or a number, optionally followed by a colon and a group.
     pub user: String,
-    /// The directories that are declared as `Volumes`.
+    /// The directories in `Volumes`.
     pub volumes: Vec<String>,
-    /// What the history tells about the build.
+    /// Hints in the history about the build.
     pub build_hints: Vec<BuildHint>,
-    /// Why the fields above cannot be relied on, if they cannot.
+    /// Why the fields above are unreliable, if they are.
     pub invalid_reason: Option<String>,
 }
 
-/// What the names of startup variables begin with: bash(1), "INVOCATION" and "ENVIRONMENT"; dash(1), "ENV"; ld.so(8).
+/// The prefixes of startup variables: bash(1), "INVOCATION" and "ENVIRONMENT"; dash(1), "ENV"; ld.so(8).
 const STARTUP_VARIABLES: [&str; 7] =
     ["BASH_ENV=", "ENV=", "BASH_FUNC_", "SHELLOPTS=", "BASHOPTS=", "LD_PRELOAD=", "LD_AUDIT="];
 
-/// Returns whether a variable, as `NAME=VALUE`, makes shells or the loader run or read something before the program.
+/// Returns whether a variable (`NAME=VALUE`) makes shells or the loader run or read other files before the program.
 pub(super) fn is_startup_variable(variable: &str) -> bool {
     STARTUP_VARIABLES.iter().any(|prefix| variable.starts_with(prefix))
 }
 
-/// A build step in the history of an image that makes a program of the wrong architecture likely.
+/// A build step in the history that may have built for the wrong architecture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BuildHint {
-    /// The step refers to the platform that builds (`BUILDPLATFORM`, `BUILDARCH`).
+    /// The step uses the platform of the build machine (`BUILDPLATFORM`, `BUILDARCH`).
     BuildPlatform,
-    /// The step names an architecture literally; the assignment.
+    /// The step sets a fixed architecture, with this assignment.
     FixedArchitecture(String),
-    /// The step asks for the processor of the build machine: `uname -m`.
+    /// The step uses the processor of the build machine (`uname -m`).
     Uname,
 }
 
 /// The assignments and options that set an architecture in a build step.
 const ARCHITECTURE_ASSIGNMENTS: [&str; 4] = ["GOARCH=", "TARGETARCH=", "TARGETPLATFORM=", "--platform="];
 
-/// The longest assignment that is considered, in bytes; the longest platform has about twenty.
+/// The longest assignment, in bytes; the longest platform has about twenty.
 const MAX_ASSIGNMENT_BYTES: usize = 60;
 
-/// Finds the hints in a step of the history (its `created_by`) of an image of this architecture.
+/// Finds the hints in a step of the history (its `created_by`) of an image for this architecture.
 pub(super) fn find_build_hints(step: &str, architecture: &str) -> Vec<BuildHint> {
     let mut hints = Vec::new();
     if step.contains("BUILDPLATFORM") || step.contains("BUILDARCH") {

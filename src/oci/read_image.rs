@@ -1,5 +1,4 @@
-//! Reading an image: starts from its manifest and fetches only what the verdict depends on. What is missing or invalid
-//! becomes part of the result; only a registry that fails is an error.
+//! Reads the parts of an image that the verdict depends on. A missing or invalid part becomes part of the result.
 
 use super::image::{Image, ImageContent};
 use super::index::{ReadIndex, read_index};
@@ -11,7 +10,7 @@ use crate::registry::media_types::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
 use crate::registry::{Manifest, Registry, RegistryError};
 use crate::text::sanitize;
 
-/// Reads the image of a manifest, with the parts that the options ask for.
+/// Reads the image of a manifest, with the parts that the options select.
 ///
 /// # Errors
 /// Returns the registry's error.
@@ -34,7 +33,7 @@ pub async fn read_image(
             let (image, config) = document.into_image(manifest.digest.clone());
             let read = read_config(registry, image, config, options.label_key).await?;
             runtime_label = read.label;
-            // Bundles of files are pushed with a blank config.
+            // Tools store bundles of files with a blank config.
             if read.is_blank { ImageContent::Artifact(OCI_CONFIG.to_owned()) } else { ImageContent::Single(read.image) }
         }
     };
@@ -42,10 +41,10 @@ pub async fn read_image(
     Ok(Image { digest: manifest.digest.clone(), media_type, content, runtime_label })
 }
 
-/// The longest media type that is shown, in characters: RFC 6838 allows two names of 127.
+/// The longest media type that is shown, in characters: RFC 6838 allows two names of 127 characters.
 const MAX_MEDIA_TYPE: usize = 255;
 
-/// Returns the media type in the document, else the registry's, else the one that the content implies.
+/// Returns the media type in the document, otherwise that of the registry, otherwise the standard type of the content.
 fn choose_media_type(manifest: &Manifest, content: &ImageContent) -> String {
     #[derive(serde::Deserialize)]
     struct WireMediaType {

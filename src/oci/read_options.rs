@@ -1,16 +1,15 @@
-//! Which parts of an image a caller needs.
+//! Selects the parts of an image to read.
 
 use super::image::IndexEntry;
 use crate::platform::Platform;
 
-/// What the verdict will depend on.
+/// Selects the parts of an image to read.
 #[derive(Debug, Clone, Copy)]
 pub struct ImageReadOptions<'a> {
-    /// Whether the configs of an index's children are read and the children compared. Otherwise an index is believed if it
-    /// states its platforms. The config of a single image is always read: only it states the platform.
+    /// Whether the children of an index are compared and their configs read. Otherwise, the platforms in the index are
+    /// trusted. The config of a single image is always read, because only it contains the platform.
     pub compare_children: bool,
-    /// The platforms that the declared runtimes select from an index; empty if none of their services accepts an index.
-    /// `None` if no runtime is declared yet.
+    /// The platforms that the declared runtimes select from an index; `None` if no runtime is declared yet.
     pub platforms: Option<&'a [Platform]>,
     /// The key of the label that may declare the intended runtimes.
     pub label_key: &'a str,
@@ -22,11 +21,11 @@ impl ImageReadOptions<'_> {
         let IndexEntry { digest, platform, .. } = &entries[at];
         let is_repeated = entries.iter().any(|other| other.digest == *digest && other.platform != *platform);
         match (self.platforms, platform.is_known()) {
-            // One image for two platforms: its config states which one it is for.
+            // For an image with two platforms, the config determines the right one.
             _ if is_repeated => true,
             // No runtime is declared yet: a config may contain the label that declares one.
             (None, is_known) => self.compare_children || !is_known || at == 0,
-            // It may be for a platform that no descriptor states.
+            // It may be for a platform that no descriptor contains.
             (Some(wanted), false) => !wanted.iter().all(|wanted| entries.iter().any(|entry| entry.platform == *wanted)),
             (Some(wanted), true) => self.compare_children && wanted.contains(platform),
         }

@@ -1,5 +1,4 @@
-//! Docker's first manifest format, which contains the architecture and needs no config: Docker's "Image Manifest
-//! Version 2, Schema 1".
+//! Parses Docker's first manifest format: "Image Manifest Version 2, Schema 1".
 
 use serde::Deserialize;
 
@@ -30,16 +29,12 @@ struct WireSchema1History {
     v1_compatibility: LenientString,
 }
 
-/// Parses the manifest. Its newest history entry contains the fields of a config.
-///
-/// # Errors
-/// Returns the reason if the document is not a JSON object.
+/// Parses a manifest; the error is the reason. The newest history entry contains the config.
 pub(super) fn parse_schema1(bytes: &[u8]) -> Result<ImageManifest, String> {
     let wire: WireSchema1 = parse_object(bytes).map_err(|error| format!("its manifest is not valid: {error}"))?;
     let newest = wire.history.items.first().map_or("", |entry| &entry.v1_compatibility.0);
     let mut config = ImageConfig::parse(newest.as_bytes()).unwrap_or_default();
-    // Only the history names an operating system. The format was only ever used for Linux, but that is not stated, so it
-    // is not assumed.
+    // Only the history contains the operating system. It is not assumed to be Linux.
     config.platform = Platform::new(config.platform.os(), &wire.architecture.0, config.platform.variant());
     let to_layer = |layer: &WireFsLayer| {
         let (compression, access) = (Compression::Gzip, LayerAccess::Readable);

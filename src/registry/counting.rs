@@ -1,4 +1,4 @@
-//! A registry that counts the bytes that it returns. What a backend reads in addition was not used, so it does not count.
+//! Counts the bytes that a registry returns.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -7,31 +7,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 use crate::name::{Digest, Selector};
 
-/// Counts the bytes that another registry returns.
+/// A registry that counts the bytes that another registry returns.
 #[derive(Debug)]
 pub struct CountingRegistry<R> {
     registry: R,
-    bytes: ByteCounter,
-}
-
-#[derive(Debug, Clone, Default)]
-struct ByteCounter(Arc<AtomicU64>);
-
-impl ByteCounter {
-    fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
+    bytes: Arc<AtomicU64>,
 }
 
 impl<R> CountingRegistry<R> {
-    /// Counts from zero.
+    /// Starts to count at zero.
     pub fn new(registry: R) -> Self {
-        Self { registry, bytes: ByteCounter::default() }
+        Self { registry, bytes: Arc::default() }
     }
 
-    /// Returns the bytes of manifests, configs and layers so far; those of layers as stored.
+    /// Returns the bytes of manifests, configs and layers (as stored) so far.
     pub fn bytes_read(&self) -> u64 {
-        self.bytes.0.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -40,7 +31,7 @@ impl<R: Registry> Registry for CountingRegistry<R> {
         let replies = self.registry.fetch_manifests(selectors).await?;
         for reply in &replies {
             if let Lookup::Found(manifest) = reply {
-                self.bytes.add(manifest.bytes.len());
+                self.bytes.fetch_add(manifest.bytes.len() as u64, Ordering::Relaxed);
             }
         }
         Ok(replies)
@@ -49,7 +40,7 @@ impl<R: Registry> Registry for CountingRegistry<R> {
     async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
         let reply = self.registry.fetch_blob(digest, limit).await?;
         if let Lookup::Found(bytes) = &reply {
-            self.bytes.add(bytes.len());
+            self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
         Ok(reply)
     }
@@ -66,13 +57,13 @@ impl<R: Registry> Registry for CountingRegistry<R> {
 
 struct CountingReader {
     inner: BlobReader,
-    bytes: ByteCounter,
+    bytes: Arc<AtomicU64>,
 }
 
 impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.bytes.add(count);
+        self.bytes.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }

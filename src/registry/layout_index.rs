@@ -1,18 +1,18 @@
-//! The images that an OCI image layout lists in its `index.json`, with their names.
+//! The images and names in the `index.json` of an OCI image layout.
 
 use serde::Deserialize;
 
 use super::Lookup;
 use crate::name::{Digest, DigestError, Selector, Tag};
 
-/// The listed images, in their order: one entry for each name, as container tools write it.
+/// The listed images, with an entry for each name, in the order of the file.
 #[derive(Debug, Default)]
 pub struct LayoutIndex(pub(super) Vec<LayoutEntry>);
 
-/// One image with one name, or without a name.
+/// An image with one name or no name.
 #[derive(Debug)]
 pub(super) struct LayoutEntry {
-    /// As written in the index: it is only parsed when this image is requested.
+    /// Not parsed until the image is requested.
     pub(super) digest: String,
     pub(super) media_type: String,
     pub(super) repository: Option<String>,
@@ -21,7 +21,7 @@ pub(super) struct LayoutEntry {
 
 #[derive(Debug, Deserialize)]
 struct WireLayoutIndex {
-    /// `null` if Docker saved nothing that has a name.
+    /// `null` if Docker saved no image with a name.
     manifests: Option<Vec<WireLayoutEntry>>,
 }
 
@@ -47,9 +47,6 @@ struct WireLayoutAnnotations {
 
 impl LayoutIndex {
     /// Parses an `index.json`.
-    ///
-    /// # Errors
-    /// Returns the parser's error.
     pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let index: WireLayoutIndex = serde_json::from_slice(bytes)?;
         let entries = index.manifests.unwrap_or_default().into_iter();
@@ -62,12 +59,12 @@ impl LayoutIndex {
         self.0.is_empty()
     }
 
-    /// Returns the tags, in their order.
+    /// Returns the tags.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|entry| entry.tag.as_deref())
     }
 
-    /// Returns the names as Docker shows them, in their order: `REPOSITORY:TAG`, or the tag if the repository is unknown.
+    /// Returns the names as Docker shows them: `REPOSITORY:TAG`, or the tag if the repository is unknown.
     pub fn display_names(&self) -> impl Iterator<Item = String> {
         self.0.iter().filter_map(|entry| {
             let tag = entry.tag.as_deref()?;
@@ -76,15 +73,14 @@ impl LayoutIndex {
         })
     }
 
-    /// Returns the image, if exactly one is listed.
+    /// Returns the image if the layout lists exactly one.
     #[must_use]
     pub fn sole_image(&self) -> Option<Selector> {
         let [only] = self.0.as_slice() else { return None };
         Selector::new(only.digest.parse().ok(), only.tag.as_ref().and_then(|tag| tag.parse().ok()))
     }
 
-    /// Finds the images with this tag, each once: of any repository, or of the given one, with or without Docker's own
-    /// host.
+    /// Finds the images with this tag, each once, in any repository or in the given one (with or without `docker.io/`).
     #[must_use]
     pub fn find_by_tag(&self, repository: Option<&str>, tag: &Tag) -> Vec<Selector> {
         let mut digests: Vec<Digest> = Vec::new();
@@ -102,10 +98,8 @@ impl LayoutIndex {
         self.0.iter().filter(|entry| entry.tag.as_deref() == Some(tag.as_str()))
     }
 
-    /// Resolves a selector to a digest and the listed media type, which is empty if the digest is not listed.
-    ///
-    /// # Errors
-    /// Returns an error if the digest that is listed for the tag is invalid.
+    /// Resolves a selector to a digest and its listed media type, which is empty if the digest is not listed. Returns
+    /// an error if the digest that is listed for the tag is invalid.
     pub(super) fn resolve(&self, selector: &Selector) -> Result<Lookup<(Digest, String)>, DigestError> {
         let digest = match selector {
             Selector::Digest(digest) => digest.clone(),
@@ -131,7 +125,7 @@ impl LayoutIndex {
 }
 
 impl LayoutEntry {
-    /// Creates the entry of an image with this name, which is a reference or a tag alone.
+    /// Creates an entry. The name is a reference or only a tag.
     pub(super) fn new(digest: String, media_type: String, name: Option<&str>) -> Self {
         let (repository, tag) = name.map(split_reference).map_or((None, None), |(rest, tag)| (rest, Some(tag)));
         let [repository, tag] = [repository, tag].map(|part| part.map(str::to_owned));
@@ -148,12 +142,12 @@ impl LayoutEntry {
     }
 }
 
-/// Splits a reference into its repository, if it has one, and its tag, which follows the last colon.
+/// Splits a reference into its repository, if there is one, and its tag, at the last colon.
 fn split_reference(name: &str) -> (Option<&str>, &str) {
     name.rsplit_once(':').map_or((None, name), |(repository, tag)| (Some(repository), tag))
 }
 
-/// Returns a repository as Docker shows it: without its own host and without the namespace of the official images.
+/// Returns a repository as Docker shows it: without `docker.io/` and `library/`.
 fn familiar_name(repository: &str) -> &str {
     let repository = repository.strip_prefix("docker.io/").unwrap_or(repository);
     repository.strip_prefix("library/").unwrap_or(repository)

@@ -1,6 +1,4 @@
-//! Where images are read: manifests and blobs, by digest, every byte verified.
-//!
-//! Backends only read; what is derived from their replies is written here, once.
+//! Reads images from registries: manifests and blobs. Backends only fetch; this module verifies the digests.
 
 pub mod ecr;
 pub mod oci_layout;
@@ -22,44 +20,43 @@ use crate::aws::service_error::BoxError;
 use crate::name::{Digest, Selector};
 use crate::text::sanitize;
 
-/// The largest manifest, in bytes: Amazon ECR stores no larger one (service quotas, "Maximum manifest size").
+/// The largest manifest that Amazon ECR stores, in bytes (service quotas, "Maximum manifest size").
 pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
 
-/// How often a blob is requested before its transfer counts as failed. One fresh request repairs a truncated body or an
-/// expired URL; what fails twice is left to the retry of the whole event.
+/// How often a blob is requested. A second request helps if the body was truncated or the URL expired.
 const BLOB_ATTEMPTS: usize = 2;
 
-/// The bytes of a blob. Reading blocks, so it belongs outside of the asynchronous runtime; dropping it ends the transfer.
+/// The bytes of a blob. Reading blocks, so it must happen outside of the async runtime. Dropping it ends the transfer.
 pub type BlobReader = Box<dyn Read + Send>;
 
 /// The images of one repository.
 pub trait Registry {
-    /// Fetches the manifests of these images: one result for each selector, in their order. Not verified.
+    /// Fetches the manifests of these images, not verified: one result for each selector, in their order.
     ///
     /// # Errors
-    /// Returns an error if the registry cannot be asked; then nothing is known, and the whole event is to be retried.
+    /// Returns an error if the result is unknown; the whole event must be retried.
     fn fetch_manifests(
         &self,
         selectors: &[Selector],
     ) -> impl Future<Output = Result<Vec<Lookup<Manifest>>, RegistryError>>;
 
-    /// Fetches a blob of at most `limit` bytes. Not verified.
+    /// Fetches a blob of at most `limit` bytes, not verified.
     ///
     /// # Errors
-    /// As [`Self::fetch_manifests`]; [`RegistryError::Transfer`] if a second request may succeed.
+    /// Same as [`Self::fetch_manifests`]; [`RegistryError::Transfer`] if a second request may succeed.
     fn fetch_blob(&self, digest: &Digest, limit: usize)
     -> impl Future<Output = Result<Lookup<Vec<u8>>, RegistryError>>;
 
-    /// Opens a blob of any size, to be read while it arrives. Not verified.
+    /// Opens a blob of any size for streaming, not verified.
     ///
     /// # Errors
-    /// As [`Self::fetch_blob`]. If the transfer fails later, reading fails.
+    /// Same as [`Self::fetch_blob`]. If the transfer fails later, reading fails.
     fn open_blob(&self, digest: &Digest) -> impl Future<Output = Result<Lookup<BlobReader>, RegistryError>>;
 
     /// Fetches the value of the repository's resource tag with this key, if it has one.
     ///
     /// # Errors
-    /// As [`Self::fetch_manifests`].
+    /// Same as [`Self::fetch_manifests`].
     fn fetch_resource_tag(&self, key: &str) -> impl Future<Output = Result<Option<String>, RegistryError>>;
 }
 
@@ -81,7 +78,7 @@ impl<R: Registry> Registry for &R {
     }
 }
 
-/// A registry's answer to a request for one thing.
+/// The result of looking up a manifest or a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<T> {
     /// It exists.
@@ -90,7 +87,7 @@ pub enum Lookup<T> {
     NotFound,
     /// It exists, but the tag points at another image.
     TagMoved,
-    /// It exists but is unavailable, with the reason as a clause.
+    /// It exists but is unavailable, for this reason.
     Unavailable(String),
 }
 
@@ -98,7 +95,7 @@ impl<T> Lookup<T> {
     /// Returns the value.
     ///
     /// # Errors
-    /// Returns any other answer, for a value of any type.
+    /// Returns any other result, with another type of value.
     pub fn found<U>(self) -> Result<T, Lookup<U>> {
         match self {
             Self::Found(value) => Ok(value),
@@ -108,7 +105,7 @@ impl<T> Lookup<T> {
         }
     }
 
-    /// Returns the same answer with another value.
+    /// Converts the value, if there is one.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Lookup<U> {
         self.found().map_or_else(|other| other, |value| Lookup::Found(change(value)))
     }
@@ -119,13 +116,13 @@ impl<T> Lookup<T> {
 pub struct Manifest {
     /// Its digest.
     pub digest: Digest,
-    /// The media type that the registry names; empty if it names none.
+    /// The media type that the registry returns; empty if there is none.
     pub media_type: String,
     /// The bytes of the document.
     pub bytes: Vec<u8>,
 }
 
-/// Nothing is known: the event is to be retried.
+/// The result is unknown, and the event must be retried.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages explain the fields")]
 pub enum RegistryError {
@@ -138,7 +135,7 @@ pub enum RegistryError {
     /// The registry failed or was too slow, after the client's own retries.
     #[error("{action} on {resource} failed")]
     Failed { action: &'static str, resource: String, source: BoxError },
-    /// The registry replied, but not with what was requested.
+    /// The reply of the registry is malformed or incomplete.
     #[error("{action} on {resource} failed")]
     UnexpectedReply { action: &'static str, resource: String, source: BoxError },
     /// A file of a layout or an archive is missing or invalid.
@@ -147,7 +144,7 @@ pub enum RegistryError {
     /// The transfer of a blob failed.
     #[error("download of blob {digest} failed: {reason}")]
     Transfer { digest: Digest, reason: String },
-    /// A manifest has another digest than the requested one.
+    /// A manifest does not have the requested digest.
     #[error("manifest {expected} was requested, but the registry sent {actual}")]
     DigestMismatch { expected: Digest, actual: Digest },
 }
@@ -172,10 +169,10 @@ pub async fn fetch_verified_manifests(
     Ok(replies)
 }
 
-/// Fetches a blob and verifies it; requests it once more if its transfer failed.
+/// Fetches a blob and verifies it, with a second request if the transfer fails or the digest does not match.
 ///
 /// # Errors
-/// Returns the registry's error, or [`RegistryError::Transfer`] if the digest does not match twice.
+/// Returns the registry's error, or [`RegistryError::Transfer`] if the digest does not match again.
 pub async fn fetch_verified_blob(
     registry: &impl Registry,
     digest: &Digest,
@@ -209,7 +206,7 @@ fn file_error(path: &Path, source: io::Error) -> RegistryError {
     RegistryError::File { path: display_path(path), source }
 }
 
-/// Formats a path for a terminal, which a file's name must not control.
+/// Formats a path and sanitizes it: file names may contain control characters.
 fn display_path(path: &Path) -> String {
     sanitize(&path.display().to_string(), usize::MAX)
 }

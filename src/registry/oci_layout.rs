@@ -1,5 +1,4 @@
-//! An OCI image layout as a registry: a directory or, in `archive`, a tar file. A layout contains the images of one
-//! repository and represents any repository. Nothing is written.
+//! Reads images from an OCI image layout: a directory or, in `archive`, a tar file.
 
 use std::fs::File;
 use std::io;
@@ -14,15 +13,15 @@ pub(super) const LAYOUT_FILE: &str = "oci-layout";
 /// The file that lists the images of a layout.
 const INDEX_FILE: &str = "index.json";
 
-/// The files of a layout, by their names in OCI image specification, "Image Layout".
+/// The files of a layout: OCI image specification, "Image Layout".
 pub trait LayoutFiles {
     /// Opens a file; `None` if it does not exist.
     ///
     /// # Errors
-    /// Returns the error of the file system.
+    /// Returns an error if the file cannot be opened.
     fn open(&self, name: &str) -> io::Result<Option<BlobReader>>;
 
-    /// Returns the error of a file that is invalid or cannot be read.
+    /// Adds the path of the file to an error.
     fn error(&self, name: &str, error: io::Error) -> RegistryError;
 }
 
@@ -56,7 +55,7 @@ impl LayoutFiles for LayoutDirectory {
 }
 
 impl OciLayout {
-    /// Opens a layout. `resource_tag` replaces the repository's resource tag, which a layout does not have.
+    /// Opens a layout. `resource_tag` is the value of the repository's resource tag, which a layout cannot contain.
     ///
     /// # Errors
     /// Returns [`RegistryError::File`] if the directory is not a layout or its index cannot be read.
@@ -80,7 +79,7 @@ pub(super) fn read_index(files: &impl LayoutFiles) -> Result<LayoutIndex, Regist
     read().map_err(|error| files.error(INDEX_FILE, error))
 }
 
-/// Returns the file of a blob: OCI image specification, "Image Layout", "Blobs".
+/// Returns the name of a blob's file: OCI image specification, "Image Layout", "Blobs".
 pub(super) fn blob_file(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }

@@ -1,5 +1,5 @@
-//! The digest of a signed manifest of Docker's first format: it covers the payload without the signatures, which are not
-//! verified because the digest is the identity. Source: Docker's "Image Manifest Version 2, Schema 1".
+//! The digest of a signed manifest in Docker's first format, which covers the payload without the signatures. Source:
+//! Docker's "Image Manifest Version 2, Schema 1". The signatures are not verified: the digest is the identity.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,7 +23,7 @@ struct WireProtectedHeader {
     format_tail: String,
 }
 
-/// Computes the digest of the payload of a signed manifest of this format; `None` for any other document.
+/// Computes the digest of the payload of a signed manifest; `None` for any other document.
 pub(super) fn compute_payload_digest(bytes: &[u8]) -> Option<Digest> {
     let wire: WireSignedManifest = serde_json::from_slice::<Value>(bytes)
         .ok()

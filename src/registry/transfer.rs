@@ -1,5 +1,4 @@
-//! The HTTP transfer of a body: read whole up to a limit, or streamed to a blocking reader. No error contains a URL: a
-//! presigned URL is a secret.
+//! Reads the body of an HTTP response. No error contains a URL, because a presigned URL is a secret.
 
 use std::error::Error;
 use std::io::{self, Read};
@@ -12,11 +11,10 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{BlobReader, Lookup};
 
-/// How many chunks are queued for a reader; hyper delivers up to about 400 KiB at once.
+/// How many chunks are queued for a reader; hyper delivers chunks of up to about 400 KiB.
 const MAX_QUEUED_CHUNKS: usize = 8;
 
-/// Describes why `peer` could not be asked, with the innermost cause, for example "Connection refused". The causes around
-/// it may contain the URL.
+/// Describes why the request to `peer` failed, by the innermost cause: the others may contain the URL.
 pub(super) fn describe_connector_error(peer: &str, error: &ConnectorError) -> String {
     if error.is_timeout() {
         return format!("{peer} did not answer in time");
@@ -32,10 +30,7 @@ pub(super) fn describe_connector_error(peer: &str, error: &ConnectorError) -> St
     format!("{peer} cannot be reached: {cause}")
 }
 
-/// Reads a body of at most `limit` bytes; a larger one is [`Lookup::Unavailable`].
-///
-/// # Errors
-/// Returns after how many bytes the connection broke.
+/// Reads a body of at most `limit` bytes; a larger body is [`Lookup::Unavailable`].
 pub(super) async fn read_body(mut body: ByteStream, limit: usize) -> Result<Lookup<Vec<u8>>, String> {
     let mut bytes = Vec::new();
     let broken = |read: usize| format!("the connection broke after {read} bytes");
@@ -48,7 +43,7 @@ pub(super) async fn read_body(mut body: ByteStream, limit: usize) -> Result<Look
     Ok(Lookup::Found(bytes))
 }
 
-/// Returns a reader of a body while it arrives, through a short queue. Each chunk may take as long as `timeout`.
+/// Streams a body through a short queue. `timeout` limits each chunk.
 pub(super) fn stream_body(body: ByteStream, timeout: Duration) -> BlobReader {
     let (sender, receiver) = channel(MAX_QUEUED_CHUNKS);
     // The task ends with the body, or when the reader is dropped.
@@ -56,7 +51,7 @@ pub(super) fn stream_body(body: ByteStream, timeout: Duration) -> BlobReader {
     Box::new(ChunkReader { receiver, chunk: Bytes::new() })
 }
 
-/// Sends a body chunk by chunk; if it fails, the error is sent last.
+/// Sends a body chunk by chunk, up to the first error.
 async fn forward_chunks(mut body: ByteStream, sender: Sender<io::Result<Bytes>>, timeout: Duration) {
     while let Some(chunk) = next_chunk(&mut body, timeout).await.transpose() {
         let is_last = chunk.is_err();

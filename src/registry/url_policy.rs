@@ -1,8 +1,8 @@
-//! Which URLs may be requested: HTTPS, and plain HTTP on the loopback interface. Names are not resolved.
+//! Restricts requests to HTTPS, and plain HTTP on the loopback interface. Names are not resolved.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Returns whether a URL may be requested: over TLS, or on this machine, where an emulator or a registry may listen.
+/// Returns whether a URL may be requested: over TLS, or on this machine, for an emulator or a local registry.
 pub(super) fn is_https_or_loopback(url: &str) -> bool {
     match url.split_once("://") {
         Some(("https", _)) => true,

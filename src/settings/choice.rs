@@ -1,10 +1,9 @@
-//! The settings with a fixed set of values, and the names of the values.
+//! The settings that have a fixed set of values.
 
-/// How far an image is read. Each step trusts less and makes more requests to the registry.
+/// How far an image is read. Each level trusts less and sends more requests to the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InspectionDepth {
-    /// The platforms that an index declares are trusted. The config of a single image is read, because only it names the
-    /// platform.
+    /// The platforms in an index are trusted. The config of a single image is read, because only it names the platform.
     Manifest,
     /// The children of an index are compared, and the configs of those that matter are read.
     Config,
@@ -19,15 +18,15 @@ pub enum VerdictTags {
     Never,
     /// Images that fail.
     Failures,
-    /// Images that fail and images that run. An unknown verdict is never tagged, and neither is an image that runs by its
-    /// declared platform while its layers could not be read in time: a tag is never removed.
+    /// Images that fail and images that run. Because tags are never removed, an image does not get a tag if its verdict
+    /// is unknown, or if it runs by its declared platform but its layers could not be read.
     All,
 }
 
 /// The values of a setting, each with its name.
 pub(super) type Choices<T, const N: usize> = [(&'static str, T); N];
 
-pub(super) const INSPECTION_DEPTHS: Choices<InspectionDepth, 3> = [
+pub(super) const DEPTHS: Choices<InspectionDepth, 3> = [
     ("manifest", InspectionDepth::Manifest),
     ("config", InspectionDepth::Config),
     ("program", InspectionDepth::Program),
@@ -43,14 +42,14 @@ pub(super) const LOG_LEVELS: Choices<tracing::Level, 3> =
     [("error", tracing::Level::ERROR), ("warn", tracing::Level::WARN), ("info", tracing::Level::INFO)];
 
 impl InspectionDepth {
-    /// The name, as in `PREFLIGHT_INSPECT`.
+    /// Returns the name, as in `PREFLIGHT_INSPECT`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        INSPECTION_DEPTHS[self as usize].0
+        DEPTHS[self as usize].0
     }
 }
 
-/// Parses a name in any case. The error is the list of names: `never, failures or all`.
+/// Parses a name in upper or lower case. The error lists the names: `never, failures or all`.
 pub(super) fn parse_choice<T: Copy, const N: usize>(name: &str, choices: &Choices<T, N>) -> Result<T, String> {
     let found = choices.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
     found.map(|(_, value)| *value).ok_or_else(|| {
@@ -65,7 +64,7 @@ mod tests {
 
     #[test]
     fn inspection_depths_have_their_own_names() {
-        for (name, depth) in INSPECTION_DEPTHS {
+        for (name, depth) in DEPTHS {
             assert_eq!(depth.as_str(), name);
         }
     }

@@ -1,4 +1,4 @@
-//! The setting `PREFLIGHT_LIMITS`: limits of an inspection, for example `bytes=2G seconds=120`.
+//! The setting `PREFLIGHT_LIMITS`, for example `bytes=2G seconds=120`.
 
 use std::fmt;
 
@@ -9,12 +9,11 @@ use crate::text::sanitize_quoted;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "callers set single limits and take the rest from the default")]
 pub struct InspectionLimits {
-    /// How much of the layers is read and kept.
+    /// The limits for reading layers.
     pub layers: LayerLimits,
-    /// The bytes that the cache keeps of layers that were read.
+    /// The size of the layer cache in bytes.
     pub cache_bytes: usize,
-    /// How long the inspection of one image may take, in seconds. In the function it also ends 30 seconds before the
-    /// invocation does.
+    /// How long an inspection may take, in seconds. The function also ends it 30 seconds before its own timeout.
     pub timeout_seconds: u64,
 }
 
@@ -22,16 +21,15 @@ impl Default for InspectionLimits {
     fn default() -> Self {
         Self {
             layers: LayerLimits::default(),
-            // With two layers being read and the names of one image in memory, all at their limits, half of the memory of
-            // a 512 MB function is left.
+            // With two layers and the names of an image, all at their limits, half of 512 MB is left.
             cache_bytes: 64 * 1024 * 1024,
-            // Lambda's own limit for an invocation.
+            // Lambda's limit for an invocation.
             timeout_seconds: 900,
         }
     }
 }
 
-/// A limit of either integer type, set as a saturating number.
+/// A limit of either integer type. A number that does not fit becomes the maximum.
 trait LimitValue {
     fn get(&self) -> u64;
     fn set(&mut self, number: u64);
@@ -57,7 +55,7 @@ impl LimitValue for usize {
     }
 }
 
-/// A limit's name in the setting, and its field.
+/// The name of a limit in the setting, and its field.
 type LimitSetting = (&'static str, fn(&mut InspectionLimits) -> &mut dyn LimitValue);
 
 const LIMIT_SETTINGS: [LimitSetting; 11] = [
@@ -74,14 +72,14 @@ const LIMIT_SETTINGS: [LimitSetting; 11] = [
     ("seconds", |limits| &mut limits.timeout_seconds),
 ];
 
-/// Units of numbers, as powers of 1024.
+/// The units of numbers, as powers of 1024.
 const SIZE_UNITS: [(char, u32); 3] = [('K', 1), ('M', 2), ('G', 3)];
 
 impl InspectionLimits {
     /// Parses limits separated by spaces or commas. Limits that are not named keep their defaults.
     ///
     /// # Errors
-    /// If a word is invalid: the allowed form, and the word.
+    /// Returns the allowed form and the word if a word is invalid.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut limits = Self::default();
         for word in text.split([' ', ',']).filter(|word| !word.is_empty()) {

@@ -1,4 +1,4 @@
-//! Limits for reading layers. Layers are untrusted: everything that is read or kept in memory is bounded.
+//! Limits for reading layers, which are untrusted: everything that is read or kept in memory is bounded.
 
 /// Limits for reading layers. The time limit is [`super::InspectionLimits::timeout_seconds`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -6,22 +6,21 @@
 pub struct LayerLimits {
     /// The bytes of one layer, both as stored and decompressed.
     pub bytes: u64,
-    /// How many times larger a layer may become when it is decompressed to more than [`LayerLimits::ratio_from`] bytes.
+    /// The ratio of decompressed to stored bytes, which applies above [`LayerLimits::ratio_from`] decompressed bytes.
     pub ratio: u64,
     /// The number of decompressed bytes up to which any ratio is accepted.
     pub ratio_from: u64,
-    /// The largest window of a zstd frame in bytes. The window is kept in memory.
+    /// The window of a zstd frame in bytes, which is kept in memory.
     pub window: u64,
     /// The entries of one layer.
     pub entries: usize,
     /// The names in a root filesystem, including parent directories without entries of their own.
     pub total_entries: usize,
-    /// The bytes of a path, of a link target, and of the path that a link resolves to.
+    /// The bytes of a path, a link target, or the path that a link resolves to.
     pub path: usize,
     /// The components of a path.
     pub depth: usize,
-    /// The bytes of names, link targets and beginnings of files that are kept of one layer, and also of one root
-    /// filesystem.
+    /// The bytes of names, link targets and beginnings of files that are kept for a layer, and for a root filesystem.
     pub memory: usize,
     /// The bytes of a record that describes the next entry: a pax header or a GNU long name.
     pub record: u64,
@@ -32,25 +31,23 @@ impl Default for LayerLimits {
         Self {
             // About a minute at 120 MB/s, the rate at which the processor share of a 512 MB function decompresses gzip.
             bytes: 8 * 1024 * 1024 * 1024,
-            // Programs and text compress to a third or a fifth, zeros by deflate to a thousandth at best.
+            // Programs and text compress to a third or a fifth; deflate compresses zeros at most to a thousandth.
             ratio: 200,
-            // A file of zeros, as databases preallocate them, is not malicious.
+            // Databases preallocate files of zeros, which are not malicious.
             ratio_from: 512 * 1024 * 1024,
             // `zstd --ultra -22` uses up to 128 MiB, image builders 8 MiB (level 19 of the C library and the best level
             // of klauspost/compress). RFC 8878, 3.1.1.1.2, recommends that decoders support at least 8 MiB.
             window: 32 * 1024 * 1024,
-            // Ten times a full Debian with its documentation; `node_modules` of large applications is close to 300,000.
+            // Ten times a full Debian with documentation; a large `node_modules` has almost 300,000.
             entries: 1_000_000,
             total_entries: 1_500_000,
-            // PATH_MAX in `include/uapi/linux/limits.h` without its NUL byte: container runtimes cannot unpack more.
+            // PATH_MAX in `include/uapi/linux/limits.h`, without its NUL byte.
             path: 4095,
-            // An eighth of what fits into PATH_MAX; a deep `node_modules` has 40. It prevents that 4,000 bytes imply 2,000
-            // directories.
+            // A deep `node_modules` has 40. Without a limit, a path of 4,000 bytes would imply 2,000 directories.
             depth: 256,
-            // 250,000 names of 80 bytes and 8,000 programs need 60 MiB; a tenth fewer if the entries of a layer are not
-            // sorted.
+            // Enough for 250,000 names of 80 bytes and 8,000 programs, or a tenth fewer if the entries are not sorted.
             memory: 64 * 1024 * 1024,
-            // `maxSpecialFileSize` of Go's archive/tar, with which containerd and Docker read layers.
+            // `maxSpecialFileSize` of Go's archive/tar, which containerd and Docker use.
             record: 1024 * 1024,
         }
     }
@@ -58,35 +55,27 @@ impl Default for LayerLimits {
 
 /// The limit that a layer or an image exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the variants")]
 pub enum LimitExceeded {
-    /// See [`LayerLimits::bytes`].
     #[error("the layer is larger than {0} bytes")]
     Bytes(u64),
-    /// See [`LayerLimits::ratio`].
     #[error("the layer decompresses to more than {0} times its size")]
     Ratio(u64),
-    /// See [`LayerLimits::entries`].
     #[error("the layer has more than {0} entries")]
     Entries(usize),
-    /// See [`LayerLimits::total_entries`].
     #[error("the layers have more than {0} names")]
     TotalEntries(usize),
-    /// See [`LayerLimits::path`].
     #[error("a path or a link's target is longer than {0} bytes")]
     Path(usize),
-    /// See [`LayerLimits::depth`].
     #[error("a path has more than {0} components")]
     Depth(usize),
-    /// See [`LayerLimits::memory`].
     #[error("the names take more than {0} bytes")]
     Memory(usize),
-    /// See [`LayerLimits::record`].
     #[error("a record of the archive is longer than {0} bytes")]
     Record(u64),
-    /// The whiteouts of a layer visit too many names, for example by removing the same directories repeatedly.
+    // For example by removing the same directories repeatedly.
     #[error("the layer's whiteouts visit more than {0} names")]
     WhiteoutSteps(usize),
-    /// The links on the paths of a layer's entries visit too many names.
     #[error("the links on the paths of the layer's entries visit more than {0} names")]
     LinkSteps(usize),
 }

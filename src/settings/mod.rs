@@ -1,6 +1,4 @@
-//! Settings, parsed once from environment variables when the program starts.
-//!
-//! The caller passes the variables in. An invalid value prevents the start, so the function never runs with a guess.
+//! Settings, parsed from environment variables when the program starts. An invalid value prevents the start.
 
 mod choice;
 mod limits;

@@ -2,9 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::choice::{
-    IMAGE_TAGS, INSPECTION_DEPTHS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice,
-};
+use super::choice::{DEPTHS, IMAGE_TAGS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice};
 use super::inspection_limits::InspectionLimits;
 use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
 use crate::text::{sanitize, sanitize_quoted};
@@ -18,7 +16,7 @@ pub struct Settings {
     pub verdict_tags: VerdictTags,
     /// How images are checked.
     pub check: CheckSettings,
-    /// The least severe log lines that are written. The line with the result of an event is always written.
+    /// The lowest level of log lines that are written. The line with the result of an event is always written.
     pub log_level: tracing::Level,
 }
 
@@ -29,13 +27,13 @@ pub struct CheckSettings {
     pub declaration_key: String,
     /// Whether image tags declare intended runtimes.
     pub read_image_tags: bool,
-    /// The runtimes of images for which nothing else is declared.
+    /// The runtimes of images without a declaration.
     pub default_runtimes: Vec<Runtime>,
     /// How far an image is read.
     pub depth: InspectionDepth,
     /// The limits of inspections.
     pub limits: InspectionLimits,
-    /// The address of the page with the fault table, to which reports link; by default that of this package's repository.
+    /// The URL of the page with the fault table, to which reports link; by default, this project's repository.
     pub docs_url: Option<String>,
 }
 
@@ -63,37 +61,29 @@ pub struct SettingVariable {
 /// Parses a value and sets it. The error describes the allowed values.
 type Setter = fn(&mut Settings, &str) -> Result<(), String>;
 
-/// The prefix of every variable. A variable with this prefix that is not in [`VARIABLES`] is an error.
+/// The prefix of all variables. An unknown variable with this prefix is an error.
 const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 
 /// Every variable.
 pub const VARIABLES: [SettingVariable; 9] = [
-    variable("PREFLIGHT_TOPIC_ARN", |to, value| parse_topic_arn(value).map(|arn| to.topic_arn = Some(arn))),
-    variable("PREFLIGHT_VERDICT_TAGS", |to, value| {
-        parse_choice(value, &VERDICT_TAGS).map(|tags| to.verdict_tags = tags)
+    variable("PREFLIGHT_TOPIC_ARN", |to, text| parse_topic_arn(text).map(|arn| to.topic_arn = Some(arn))),
+    variable("PREFLIGHT_VERDICT_TAGS", |to, text| parse_choice(text, &VERDICT_TAGS).map(|tags| to.verdict_tags = tags)),
+    variable("PREFLIGHT_DEFAULT_RUNTIME", |to, text| parse_runtimes(text).map(|list| to.check.default_runtimes = list)),
+    variable("PREFLIGHT_DECLARATION_KEY", |to, text| parse_tag_key(text).map(|key| to.check.declaration_key = key)),
+    variable("PREFLIGHT_IMAGE_TAGS", |to, text| {
+        parse_choice(text, &IMAGE_TAGS).map(|read| to.check.read_image_tags = read)
     }),
-    variable("PREFLIGHT_DEFAULT_RUNTIME", |to, value| {
-        parse_runtimes(value).map(|runtimes| to.check.default_runtimes = runtimes)
-    }),
-    variable("PREFLIGHT_DECLARATION_KEY", |to, value| {
-        parse_declaration_key(value).map(|key| to.check.declaration_key = key)
-    }),
-    variable("PREFLIGHT_IMAGE_TAGS", |to, value| {
-        parse_choice(value, &IMAGE_TAGS).map(|read| to.check.read_image_tags = read)
-    }),
-    variable("PREFLIGHT_INSPECT", |to, value| {
-        parse_choice(value, &INSPECTION_DEPTHS).map(|depth| to.check.depth = depth)
-    }),
-    variable("PREFLIGHT_LIMITS", |to, value| InspectionLimits::parse(value).map(|limits| to.check.limits = limits)),
-    variable("PREFLIGHT_DOCS_URL", |to, value| parse_docs_url(value).map(|url| to.check.docs_url = Some(url))),
-    variable("PREFLIGHT_LOG_LEVEL", |to, value| parse_choice(value, &LOG_LEVELS).map(|level| to.log_level = level)),
+    variable("PREFLIGHT_INSPECT", |to, text| parse_choice(text, &DEPTHS).map(|depth| to.check.depth = depth)),
+    variable("PREFLIGHT_LIMITS", |to, text| InspectionLimits::parse(text).map(|limits| to.check.limits = limits)),
+    variable("PREFLIGHT_DOCS_URL", |to, text| parse_docs_url(text).map(|url| to.check.docs_url = Some(url))),
+    variable("PREFLIGHT_LOG_LEVEL", |to, text| parse_choice(text, &LOG_LEVELS).map(|level| to.log_level = level)),
 ];
 
 const fn variable(name: &'static str, set: Setter) -> SettingVariable {
     SettingVariable { name, set }
 }
 
-/// A variable is invalid, or the settings together are.
+/// A variable is invalid or unknown, or no output is set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages explain the variants")]
 pub enum SettingsError {
@@ -106,10 +96,10 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Parses the settings among these variables; all other variables are ignored.
+    /// Parses the settings among these variables and ignores the others.
     ///
     /// # Errors
-    /// If a value is invalid or a variable with our prefix is unknown.
+    /// Returns an error if a value is invalid, or a variable with our prefix is unknown.
     pub fn from_variables(
         variables: impl Iterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
     ) -> Result<Self, SettingsError> {
@@ -120,7 +110,6 @@ impl Settings {
             log_level: tracing::Level::INFO,
         };
         for (name, value) in variables {
-            // A value that is not valid UTF-8 is rejected like any other invalid value.
             let (name, value) = (name.as_ref().to_string_lossy(), value.as_ref().to_string_lossy());
             if !name.starts_with(VARIABLE_PREFIX) {
                 continue;
@@ -131,7 +120,7 @@ impl Settings {
                 return Err(SettingsError::Unknown(sanitize_quoted(&name), nearest.name));
             };
             let value = value.trim();
-            // An empty value is a parameter of the template that was left empty: the default applies.
+            // A template parameter that is not set is an empty value: the default applies.
             if !value.is_empty() {
                 (variable.set)(&mut settings, value).map_err(|allowed| SettingsError::Value {
                     name: variable.name,
@@ -143,10 +132,10 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Returns the settings if the function can report what it finds.
+    /// Returns the settings if they have an output for results.
     ///
     /// # Errors
-    /// If there is neither a topic nor verdict tags.
+    /// Returns [`SettingsError::NoOutput`] without a topic and verdict tags.
     pub fn require_output(self) -> Result<Self, SettingsError> {
         if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never {
             Err(SettingsError::NoOutput)
@@ -178,20 +167,19 @@ fn parse_topic_arn(value: &str) -> Result<String, String> {
     if is_valid { Ok(value.to_owned()) } else { Err("the ARN of a standard SNS topic".to_owned()) }
 }
 
-fn parse_declaration_key(value: &str) -> Result<String, String> {
+fn parse_tag_key(value: &str) -> Result<String, String> {
     let is_valid = value.len() <= 128 && value.bytes().all(|c| c.is_ascii_alphanumeric() || b"_.:/=+-@".contains(&c));
     if is_valid { Ok(value.to_owned()) } else { Err("1 to 128 letters, digits and _ . : / = + - @".to_owned()) }
 }
 
-/// The longest documentation URL, in bytes. A Slack card contains it once for each fault, and holds 8000 characters.
+/// The longest documentation URL, in bytes. A Slack card of at most 8000 characters contains it once for each fault.
 const MAX_DOCS_URL: usize = 200;
 
-/// Parses an https URL that has a host and only characters of RFC 3986, to which `#` and the name of a fault can be appended.
+/// Parses an https URL with characters of RFC 3986, to which `#` and the code of a fault can be appended.
 fn parse_docs_url(value: &str) -> Result<String, String> {
     let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._~:/?@!$&()*+,;=%".contains(&c);
     let has_host = |rest: &&str| rest.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let rest = value.strip_prefix("https://").filter(has_host);
-    match rest {
+    match value.strip_prefix("https://").filter(has_host) {
         Some(rest) if value.len() <= MAX_DOCS_URL && rest.bytes().all(fits) => Ok(value.to_owned()),
         _ => Err(format!("an https URL of at most {MAX_DOCS_URL} characters, without a fragment")),
     }

@@ -1,7 +1,6 @@
-//! Compressed archives, detected by their first bytes. They are refused: members cannot be located in one without
-//! decompressing it whole for each read, or writing it to disk.
+//! Detects compressed archives. They are not supported: each read would have to decompress the whole archive.
 
-/// The magic numbers of compressed files, their formats, and the commands that decompress them.
+/// The magic numbers and names of compression formats, and the commands that decompress them.
 const COMPRESSION_FORMATS: [(&[u8], &str, &str); 4] = [
     (&[0x1f, 0x8b], "gzip", "gunzip"),
     (&[0x28, 0xb5, 0x2f, 0xfd], "zstd", "unzstd"),
@@ -17,7 +16,7 @@ pub(super) const MAGIC_LENGTH: usize = 6;
 #[error("compressed with {format}; only uncompressed archives are supported")]
 pub struct CompressedArchiveError {
     format: &'static str,
-    /// The command that decompresses it with `--stdout FILE`.
+    /// The command that decompresses the archive with `--stdout FILE`.
     pub decompress_command: &'static str,
 }
 

@@ -1,6 +1,6 @@
-//! The images in a `manifest.json`, as Docker saves them since 1.10: the names of configs and layers, but no manifests.
-//! These are generated, so that such an image is read like any other. A generated manifest is not the registry's:
-//! `docker push` compresses the layers, so the digests differ.
+//! Generates manifests for the images in a `manifest.json`, which Docker writes since 1.10 and which only lists the
+//! names of configs and layers. The digests differ from those in a registry, because `docker push` compresses the
+//! layers.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -20,23 +20,22 @@ use crate::text::sanitize_quoted;
 /// The member that lists the images.
 pub(super) const MANIFEST_MEMBER: &str = "manifest.json";
 
-/// The number of images that are read: more than anyone saves into one archive, so that a short list cannot name a long
-/// config over and over.
+/// How many images are read: more than in any real archive. A short list could name a long config over and over.
 pub(super) const MAX_IMAGES: usize = 500;
 
-/// The type that `docker push` gives a layer, whether or not the archive compresses it; skopeo does the same
-/// (`docker/internal/tarfile/src.go` of containers/image). So no service that refuses uncompressed layers will see one.
+/// The media type that `docker push` and skopeo (`docker/internal/tarfile/src.go` of containers/image) give a layer,
+/// even if the archive does not compress it.
 const LAYER_MEDIA_TYPE: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
 /// The buffer for hashing a layer, in bytes.
 const HASH_BUFFER_SIZE: usize = 128 * 1024;
 
-/// One image of `manifest.json`: type `manifestItem` in moby's `image/tarexport`.
+/// An image in `manifest.json`: type `manifestItem` in moby's `image/tarexport`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DockerManifestItem {
     pub(super) config: String,
-    /// `null` if the image was saved by its id.
+    /// `null` if the image was saved by its ID.
     repo_tags: Option<Vec<String>>,
     layers: Option<Vec<String>>,
 }
@@ -95,7 +94,7 @@ pub(super) fn read_config(
     Ok(ArchivedConfig { digest: Digest::of(&bytes), member, bytes })
 }
 
-/// Generates the manifests of images.
+/// Generates manifests.
 #[derive(Debug)]
 pub(super) struct ManifestBuilder<'a> {
     members: &'a ArchiveMembers,
@@ -141,16 +140,14 @@ impl<'a> ManifestBuilder<'a> {
         Ok(digest)
     }
 
-    /// Returns the descriptor of a layer. The config names an uncompressed layer by its digest, which is verified when the
-    /// layer is read; a compressed one is hashed. A layer that is not in the archive is described too: it is reported as
-    /// missing when it is needed.
+    /// Returns the descriptor of a layer. The config contains the digest of an uncompressed layer; a compressed layer
+    /// is hashed. A layer that is not in the archive is only reported as missing when it is needed.
     fn describe_layer(&mut self, name: &str, diff_id: Digest) -> Result<Value, RegistryError> {
         let Some(member) = self.members.find(name) else {
             return Ok(json!({"mediaType": LAYER_MEDIA_TYPE, "size": 0, "digest": diff_id}));
         };
-        let known = self.layer_digests.get(&member).cloned();
-        let compressed = match known {
-            Some(known) => Some(known),
+        let compressed = match self.layer_digests.get(&member) {
+            Some(known) => Some(known.clone()),
             None => self.hash_compressed_layer(&member).map_err(|error| self.members.member_error(name, error))?,
         };
         if let Some(digest) = &compressed {
@@ -162,7 +159,7 @@ impl<'a> ManifestBuilder<'a> {
         Ok(descriptor)
     }
 
-    /// Returns the digest of a compressed layer, as crane, kaniko and Bazel save them; `None` if it is uncompressed.
+    /// Hashes a compressed layer, which crane, kaniko and Bazel write; `None` if it is uncompressed.
     fn hash_compressed_layer(&self, member: &Member) -> io::Result<Option<Digest>> {
         let mut layer = self.members.open_member(member)?;
         let mut buffer = Vec::new();

@@ -1,9 +1,9 @@
-//! The archives that `docker save` writes: `manifest.json`, and since Docker 25 an OCI image layout around it. Archives of
-//! Docker before 1.10, which list only layers, are not supported.
+//! Archives of `docker save`: they contain a `manifest.json`, and since Docker 25 also an OCI image layout. Archives of
+//! Docker before 1.10, which only list layers, are not supported.
 //!
-//! The layout is preferred, since only it may contain indexes and the registry's own manifests. But Docker 25.0 wrote
-//! manifests without layers (moby/moby#47065) and did not list images without a name (moby/moby#47210, #51389): an image
-//! that is only in `manifest.json`, or has more layers there, is read from there.
+//! The layout is preferred, because only it may contain indexes and the manifests of the registry. But Docker 25.0
+//! wrote manifests without layers (moby/moby#47065) and did not list images without a name (moby/moby#47210, #51389).
+//! So `manifest.json` is used for an image that is only there, or has more layers there.
 
 use std::collections::HashSet;
 use std::io;
@@ -22,10 +22,8 @@ use crate::registry::oci_layout::{LAYOUT_FILE, blob_file, read_index};
 use crate::registry::{MAX_MANIFEST, RegistryError, file_error};
 
 impl ImageArchive {
-    /// Opens an archive of `docker save`, of any Docker since 1.10.
-    ///
-    /// The digest of an image is the registry's only if the archive contains the registry's manifest, as Docker with the
-    /// containerd image store writes it; otherwise it is that of a manifest that Docker or this program generated.
+    /// Opens an archive of `docker save`. The digest of an image is that in the registry only if Docker used the
+    /// containerd image store; otherwise, Docker or this program generated the manifest.
     ///
     /// # Errors
     /// Returns [`RegistryError::File`] if the file is not such an archive or cannot be read.
@@ -42,7 +40,7 @@ impl ImageArchive {
         let mut builder = ManifestBuilder::new(&members);
         let (mut incomplete, mut generated) = (Vec::new(), Vec::new());
         for item in &items {
-            // A layout may contain only a part of what it lists, for example one platform of several.
+            // A layout may not contain all images that it lists, for example only one of several platforms.
             if is_layout && members.find(&item.config).is_none() {
                 continue;
             }
@@ -89,14 +87,14 @@ struct SavedDescriptor {
     digest: String,
 }
 
-/// The documents of a layout; each is read once, and at most [`MAX_IMAGES`] in all.
+/// The documents of a layout. Each is read once, and at most [`MAX_IMAGES`] in total.
 struct SavedDocuments<'a> {
     members: &'a ArchiveMembers,
     visited: HashSet<Digest>,
 }
 
 impl SavedDocuments<'_> {
-    /// Returns the listed images and those of the listed indexes.
+    /// Returns the listed images and the images of the listed indexes.
     fn collect_images(&mut self, index: &LayoutIndex) -> Vec<SavedImage> {
         let mut images = Vec::new();
         for entry in &index.0 {
@@ -107,8 +105,8 @@ impl SavedDocuments<'_> {
         images
     }
 
-    /// Adds an image, and returns the children of an index, unless it was visited before. A document that cannot be read
-    /// adds nothing: it is reported when it is requested.
+    /// Adds an image or returns the children of an index, unless it was visited before. An unreadable document is
+    /// ignored: it is reported when it is requested.
     fn visit(&mut self, digest: &str, images: &mut Vec<SavedImage>) -> Vec<SavedDescriptor> {
         let Ok(digest) = digest.parse::<Digest>() else { return Vec::new() };
         if self.visited.len() == MAX_IMAGES || !self.visited.insert(digest.clone()) {

@@ -1,5 +1,4 @@
-//! The members of a tar archive and their positions: the headers are read once, the contents in place. Links are only
-//! followed within the archive.
+//! The members of a tar archive and their positions. Links are only followed inside of the archive.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,16 +12,15 @@ use super::compression::{CompressedArchiveError, MAGIC_LENGTH};
 use crate::registry::{BlobReader, RegistryError, file_error, read_at_most};
 use crate::text::sanitize_quoted;
 
-/// The number of members that are read: ten images of the 500 layers that overlayfs supports, with the four members for
-/// each layer that Docker wrote before version 25.
+/// How many members are read: enough for ten images of 500 layers, the maximum of overlayfs, with four members per
+/// layer, as Docker wrote them before version 25.
 const MAX_MEMBERS: usize = 20_000;
 
-/// How many bytes of headers are read, long names and pax records included: the headers of 20,000 members take 10 MiB
+/// How many bytes of headers are read, including long names and pax records: 20,000 members have 10 MiB of headers
 /// without those, and 30 MiB with both for each.
 const MAX_HEADERS: u64 = 64 * 1024 * 1024;
 
-/// How many links are followed in a row: Docker links a repeated layer to its first copy, and skopeo an old name to the
-/// new one.
+/// How many links are followed. Docker links a repeated layer to its first copy; skopeo links old names to new ones.
 const MAX_LINKS: usize = 2;
 
 /// The members of an archive by their normalized names.
@@ -44,7 +42,7 @@ enum MemberEntry {
 pub(super) enum Member {
     /// A range of bytes of the archive.
     Stored { offset: u64, length: u64 },
-    /// A document that the archive lacks and that was generated from others.
+    /// A generated document that is not in the archive.
     Generated(Arc<[u8]>),
 }
 
@@ -59,10 +57,7 @@ impl Member {
 }
 
 impl ArchiveMembers {
-    /// Reads the headers of an archive. Of several members with one name the last one counts, as when it is unpacked.
-    ///
-    /// # Errors
-    /// Returns an error if the file is not an uncompressed tar archive, is truncated, or exceeds a limit.
+    /// Reads the headers of an archive. If several members have the same name, the last counts, as in tar.
     pub(super) fn read(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
@@ -109,19 +104,19 @@ impl ArchiveMembers {
         Ok(Self { path: path.to_owned(), entries })
     }
 
-    /// Adds a member, or replaces it; `name` must be normalized.
+    /// Adds or replaces a member; `name` must be normalized.
     pub(super) fn insert(&mut self, name: String, member: Member) {
         self.entries.insert(name, MemberEntry::Content(member));
     }
 
-    /// Returns the error of a member that is invalid or cannot be read.
+    /// Adds the path and the member to an error.
     pub(super) fn member_error(&self, name: &str, error: io::Error) -> RegistryError {
         // Names in an archive may contain anything.
         let name = sanitize_quoted(name);
         file_error(&self.path.join(name.trim_start_matches('/')), error)
     }
 
-    /// Finds the member with this name, through links.
+    /// Finds the member with this name and follows links.
     pub(super) fn find(&self, name: &str) -> Option<Member> {
         let mut name = normalize_name("", name.as_bytes())?;
         for _ in 0..=MAX_LINKS {
@@ -134,9 +129,6 @@ impl ArchiveMembers {
     }
 
     /// Opens a member.
-    ///
-    /// # Errors
-    /// Returns an error if the archive can no longer be opened.
     pub(super) fn open_member(&self, member: &Member) -> io::Result<BlobReader> {
         Ok(match member {
             Member::Stored { offset, length } => {
@@ -148,17 +140,14 @@ impl ArchiveMembers {
         })
     }
 
-    /// Reads a member of at most `limit` bytes by its name.
-    ///
-    /// # Errors
-    /// Returns an error if it does not exist, is larger, or cannot be read.
+    /// Reads the member with this name; fails if it does not exist or has more than `limit` bytes.
     pub(super) fn read_document(&self, name: &str, limit: usize) -> io::Result<Vec<u8>> {
         let missing = || io::Error::new(io::ErrorKind::NotFound, "not in the archive");
         read_at_most(self.open_member(&self.find(name).ok_or_else(missing)?)?, limit)
     }
 }
 
-/// Describes an error in the header after `count` members; the error may quote the file.
+/// Describes an error in the header after `count` members. The error may quote the file.
 fn header_error(error: &io::Error, count: usize) -> io::Error {
     let message = match (error.kind(), count) {
         (io::ErrorKind::FileTooLarge, _) => error.to_string(),
@@ -168,8 +157,7 @@ fn header_error(error: &io::Error, count: usize) -> io::Error {
     io::Error::new(error.kind(), message)
 }
 
-/// Normalizes a name relative to a directory; `None` if it leads out of the archive or is not UTF-8. A leading slash is
-/// removed, as tools that unpack archives do.
+/// Normalizes a name relative to a directory, without a leading slash; `None` if it is outside or not UTF-8.
 fn normalize_name(directory: &str, name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?;
     let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
@@ -185,7 +173,7 @@ fn normalize_name(directory: &str, name: &[u8]) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Reads the headers of an archive, up to a number of bytes.
+/// Reads the headers of an archive, with a limit in bytes.
 struct HeaderReader {
     file: File,
     remaining: u64,

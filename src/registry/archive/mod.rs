@@ -1,5 +1,4 @@
-//! A tar archive of images as a registry: of an OCI image layout, or as `docker save` writes it. It is not unpacked:
-//! members are located once and read in place.
+//! Reads images from a tar archive of an OCI image layout or of `docker save`, without unpacking it.
 
 mod compression;
 mod members;
@@ -29,7 +28,7 @@ impl LayoutFiles for ArchiveMembers {
 }
 
 impl ImageArchive {
-    /// Opens the archive of an OCI image layout, as `skopeo copy … oci-archive:` and buildx's `type=oci` write it.
+    /// Opens an archive of an OCI image layout, which `skopeo copy … oci-archive:` and buildx's `type=oci` write.
     ///
     /// # Errors
     /// Returns [`RegistryError::File`] if the file is not such an archive or cannot be read.

@@ -1,8 +1,6 @@
-//! Authentication: the `Authorization` that a registry demands in the challenges of its first refusal. Passwords are only
-//! sent over TLS or on loopback.
-//!
-//! Sources: the distribution project's "Token Authentication Specification" and "`OAuth2` Token Authentication", and RFC 7617
-//! for `Basic`.
+//! Authenticates requests, according to the challenges in a registry's response with status 401. Passwords are only
+//! sent over TLS or on loopback. Sources: "Token Authentication Specification" and "`OAuth2` Token Authentication" of
+//! the distribution project, and RFC 7617 for `Basic`.
 
 use std::fmt;
 
@@ -26,7 +24,7 @@ use crate::registry::Lookup;
 use crate::registry::transfer::read_body;
 use crate::registry::url_policy::{is_https_or_loopback, is_loopback};
 
-/// The largest response of a token service, in bytes; tokens have some kilobytes.
+/// The largest response of a token service, in bytes; tokens have a few kilobytes.
 const MAX_TOKEN_RESPONSE: usize = 256 * 1024;
 
 /// An `Authorization` header.
@@ -37,11 +35,11 @@ pub(super) struct AuthorizationHeader {
     pub(super) has_credentials: bool,
 }
 
-/// The current authorization of all requests to one repository.
+/// The current authorization for all requests to a repository.
 #[derive(Default)]
 pub(super) struct Authenticator(Mutex<Option<AuthorizationHeader>>);
 
-/// The response of a token service: "Token Response Fields". Some services send both fields.
+/// The response of a token service: "Token Response Fields". Some services send both.
 #[derive(Deserialize)]
 struct WireTokenResponse {
     token: Option<String>,
@@ -60,7 +58,7 @@ impl Authenticator {
         self.0.lock().await.clone()
     }
 
-    /// Obtains another authorization than `used`, which was refused with these challenges; `None` if there is none.
+    /// Obtains a new authorization after `used` was refused with these challenges; `None` if there is none.
     pub(super) async fn renew(
         &self,
         http: &SharedHttpConnector,
@@ -69,7 +67,7 @@ impl Authenticator {
         challenges: &[String],
     ) -> Result<Option<AuthorizationHeader>, DistributionError> {
         let mut current = self.0.lock().await;
-        // A parallel request that was refused too may have renewed it.
+        // A parallel request may have renewed it.
         if current.as_ref() != used {
             return Ok(current.clone());
         }
@@ -108,7 +106,7 @@ async fn fetch_token(
         found.map(|(_, value)| value.to_unescaped())
     };
     let realm = parameter("realm").unwrap_or_default();
-    // A registry on another machine must not make the client send requests to services on this machine.
+    // A remote registry must not make the client send requests to services on this machine.
     if !is_https_or_loopback(&realm) || !realm.starts_with("https://") && !is_loopback(repository.host()) {
         return Err(DistributionError::failure("refusing the registry's token service: its URL is not HTTPS"));
     }
@@ -124,11 +122,8 @@ async fn fetch_token(
         let mut form = Serializer::new(String::new());
         form.extend_pairs(&fields);
         if let Some(DockerCredential::IdentityToken(token)) = credential {
-            form.extend_pairs([
-                ("grant_type", "refresh_token"),
-                ("client_id", "ecr-preflight"),
-                ("refresh_token", token),
-            ]);
+            form.append_pair("grant_type", "refresh_token").append_pair("client_id", "ecr-preflight");
+            form.append_pair("refresh_token", token);
             let mut request = Request::new(SdkBody::from(finish(&mut form)));
             request.set_method("POST").ok()?;
             request.set_uri(realm.as_str()).ok()?;
@@ -149,7 +144,7 @@ async fn fetch_token(
     };
     if status != 200 {
         let context = RequestContext { repository, peer: TOKEN_SERVICE, has_credentials: credential.is_some() };
-        // The body is not quoted: it might repeat what was sent.
+        // The body is not quoted, because it may repeat the credentials.
         return Err(DistributionError::from_response(context, status, &[], retry_after));
     }
     let token = serde_json::from_slice::<WireTokenResponse>(&body).ok();

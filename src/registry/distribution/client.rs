@@ -1,5 +1,4 @@
-//! One request to a registry, including authentication and redirects. What is sent to one host is not repeated to another:
-//! `Authorization` does not follow a redirect to another host, and no error contains a URL.
+//! Sends a request to a registry, with authentication and redirects. `Authorization` is never sent to another host.
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -13,7 +12,7 @@ use super::redirect::{is_redirect_allowed, resolve_location, url_origin};
 use crate::name::{Digest, RemoteRepository};
 use crate::registry::url_policy::{is_https_or_loopback, is_loopback};
 
-/// How many redirects are followed: registries redirect to their storage, which may redirect once or twice more.
+/// How many redirects are followed. Registries redirect to their storage, which may redirect once or twice.
 const MAX_REDIRECTS: usize = 5;
 
 /// The host of Docker Hub's API.
@@ -24,12 +23,12 @@ const HUB_API_HOST: &str = "registry-1.docker.io";
 pub(super) struct DistributionClient {
     http: SharedHttpConnector,
     repository: RemoteRepository,
-    /// Scheme and authority.
+    /// The scheme and authority of the registry.
     origin: String,
     authenticator: Authenticator,
 }
 
-/// A response of status 200.
+/// A response with status 200.
 #[derive(Debug)]
 pub(super) struct DistributionResponse {
     headers: Headers,
@@ -87,7 +86,7 @@ impl DistributionClient {
         self.follow_redirects(url, response, accept, authorization.as_ref()).await
     }
 
-    /// Follows the redirects of a response: OCI distribution specification 1.1, "Pulling blobs", allows them.
+    /// Follows redirects, which OCI distribution specification 1.1, "Pulling blobs", allows.
     async fn follow_redirects(
         &self,
         mut url: String,
@@ -101,7 +100,7 @@ impl DistributionClient {
                 300..400 => {}
                 _ if is_own => return self.interpret_response(response, authorization).await,
                 200 => return Ok(Some(DistributionResponse::new(response))),
-                // An expired URL gives 403; a fresh request gets a fresh one.
+                // An expired URL returns 403; a new request gets a new URL.
                 status => {
                     return Err(DistributionError::transfer(format!("{STORAGE_SERVICE} returned status {status}")));
                 }
@@ -113,15 +112,12 @@ impl DistributionClient {
             let Some(next) = resolve_location(&url, location) else {
                 return Err(DistributionError::failure("the registry redirects without a valid `Location`"));
             };
+            let refuse = |target| format!("refusing to follow the registry's redirect to a {target}");
             if !is_https_or_loopback(&next) {
-                return Err(DistributionError::failure(
-                    "refusing to follow the registry's redirect to a non-HTTPS URL",
-                ));
+                return Err(DistributionError::failure(refuse("non-HTTPS URL")));
             }
             if !is_redirect_allowed(&self.origin, &next) {
-                return Err(DistributionError::failure(
-                    "refusing to follow the registry's redirect to a private address",
-                ));
+                return Err(DistributionError::failure(refuse("private address")));
             }
             drain_body(response).await;
             let is_own = url_origin(&next) == self.origin;

@@ -1,5 +1,5 @@
-//! Docker's credentials for a registry: `config.json` in `DOCKER_CONFIG` or `~/.docker`, and the credential helpers that it
-//! names. They are not cached, and the output of a helper is never quoted: it may be a secret.
+//! Finds Docker's credentials for a registry in `config.json` and the credential helpers that it names. The output of a
+//! helper may be a secret and is never quoted.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
@@ -11,13 +11,10 @@ use super::error::DistributionError;
 use crate::name::RemoteRepository;
 use crate::registry::display_path;
 
-/// The keys of credentials for Docker Hub: Docker's own, and that of other tools.
+/// The keys of credentials for Docker Hub: that of Docker, and that of other tools.
 const HUB_CREDENTIAL_KEYS: [&str; 2] = ["https://index.docker.io/v1/", "docker.io"];
 
 /// Finds the credentials for a registry; `None` if Docker has none.
-///
-/// # Errors
-/// Returns an error if the configuration cannot be read or its helper fails.
 pub(super) async fn find_credential(
     repository: &RemoteRepository,
 ) -> Result<Option<DockerCredential>, DistributionError> {
@@ -42,7 +39,7 @@ fn read_credential(keys: &[String]) -> Result<Option<DockerCredential>, Distribu
         match get_credential_from_reader(file, key) {
             Ok(credential) => return Ok(Some(credential)),
             Err(CredentialRetrievalError::NoCredentialConfigured) => {}
-            // The message of docker-credential-helpers, `errCredentialsNotFoundMessage`.
+            // `errCredentialsNotFoundMessage` of docker-credential-helpers.
             Err(CredentialRetrievalError::HelperFailure { stdout, .. }) if stdout.contains("credentials not found") => {
             }
             Err(error) => return failure(&describe_problem(&error)),
@@ -58,7 +55,7 @@ fn docker_config_path() -> Option<PathBuf> {
     directory.map(|directory| directory.join("config.json"))
 }
 
-/// Describes an error without its own text, which quotes the output of a helper.
+/// Describes an error without its text, which may quote the output of a helper.
 fn describe_problem(error: &CredentialRetrievalError) -> String {
     let problem = match error {
         CredentialRetrievalError::HelperFailure { helper, .. } => return format!("names `{helper}`, which failed"),

@@ -1,4 +1,4 @@
-//! Why a registry refused or failed, and what may help. No error contains a URL, a token or a password.
+//! Errors of registries, with hints. No error contains a URL, a token or a password.
 
 use serde::Deserialize;
 
@@ -8,17 +8,17 @@ use crate::text::sanitize_quoted;
 /// What an error means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DistributionErrorKind {
-    /// The caller may not read it.
+    /// The caller has no permission.
     Denied,
     /// The repository does not exist.
     RepositoryNotFound,
     /// The registry or the connection failed.
     Failed,
-    /// The transfer failed; a fresh request may succeed.
+    /// The transfer failed; a new request may succeed.
     Transfer,
 }
 
-/// Why a registry refused or failed.
+/// An error of a registry.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct DistributionError {
@@ -27,11 +27,11 @@ pub struct DistributionError {
     hint: Option<String>,
 }
 
-/// The circumstances of a request.
+/// The context of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestContext<'a> {
     pub(super) repository: &'a RemoteRepository,
-    /// Who answered, for example "the registry".
+    /// The sender of the response, for example "the registry".
     pub(super) peer: &'static str,
     /// Whether the request was sent with credentials.
     pub(super) has_credentials: bool,
@@ -64,8 +64,7 @@ impl DistributionError {
         Self { kind: DistributionErrorKind::Transfer, message: message.into(), hint: None }
     }
 
-    /// Interprets a response that is neither a success nor "not found"; status 404 means that the repository does not
-    /// exist. `retry_after` is the number of seconds that the peer asks to wait.
+    /// Interprets an error response. Status 404 means that the repository does not exist. `retry_after` is in seconds.
     pub(super) fn from_response(
         context: RequestContext<'_>,
         status: u16,
@@ -80,27 +79,26 @@ impl DistributionError {
         });
         let host = if repository.is_docker_hub() { String::new() } else { format!(" {}", repository.host()) };
         let login = format!("`docker login{host}`");
-        let (kind, hint) = match status {
+        let kind = match status {
+            401 | 403 => DistributionErrorKind::Denied,
+            404 => DistributionErrorKind::RepositoryNotFound,
+            _ => DistributionErrorKind::Failed,
+        };
+        let hint = match status {
             401 | 403 if has_credentials => {
-                let hint = format!("Docker's credentials do not allow it: log in to another account with {login}");
-                (DistributionErrorKind::Denied, Some(hint))
+                Some(format!("Docker's credentials do not allow it: log in to another account with {login}"))
             }
-            401 | 403 => {
-                (DistributionErrorKind::Denied, Some(format!("if the repository exists, log in with {login}")))
-            }
-            404 => (DistributionErrorKind::RepositoryNotFound, Some("check the repository's name".to_owned())),
-            429 if has_credentials => (DistributionErrorKind::Failed, Some(wait_hint("wait", retry_after))),
-            429 => {
-                let advice = format!("log in with {login}, which raises the limit, or wait");
-                (DistributionErrorKind::Failed, Some(wait_hint(&advice, retry_after)))
-            }
-            _ => (DistributionErrorKind::Failed, None),
+            401 | 403 => Some(format!("if the repository exists, log in with {login}")),
+            404 => Some("check the repository's name".to_owned()),
+            429 if has_credentials => Some(wait_hint("wait", retry_after)),
+            429 => Some(wait_hint(&format!("log in with {login}, which raises the limit, or wait"), retry_after)),
+            _ => None,
         };
         let result = if status == 429 { "limits the request rate:" } else { "returned" };
         Self { kind, message: format!("{peer} {result} status {status}{detail}"), hint }
     }
 
-    /// Returns whether the body of an error says that the repository itself is unknown.
+    /// Returns whether the body of an error reports an unknown repository.
     pub(super) fn is_unknown_repository(body: &[u8]) -> bool {
         parse_errors(body).iter().any(|entry| entry.code == "NAME_UNKNOWN")
     }
@@ -109,7 +107,7 @@ impl DistributionError {
         self.kind
     }
 
-    /// Returns what may help.
+    /// Returns a hint for the user.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
@@ -120,7 +118,7 @@ fn parse_errors(body: &[u8]) -> Vec<WireErrorEntry> {
     serde_json::from_slice::<WireErrorResponse>(body).map(|response| response.errors).unwrap_or_default()
 }
 
-/// Completes the advice with the time to wait.
+/// Adds the time to wait to the advice.
 fn wait_hint(advice: &str, retry_after: Option<u64>) -> String {
     match retry_after {
         Some(1) => format!("{advice} a second"),

@@ -1,4 +1,4 @@
-//! Sending a request, with retries. Redirects are not followed, and no error contains a URL.
+//! Sends a request, with retries and without following redirects. No error contains a URL.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use super::error::DistributionError;
 use crate::registry::Lookup;
 use crate::registry::transfer::{describe_connector_error, read_body};
 
-/// The peers of a client, as messages name them.
+/// The names of peers in messages.
 pub(super) const REGISTRY: &str = "the registry";
 pub(super) const STORAGE_SERVICE: &str = "the storage service";
 pub(super) const TOKEN_SERVICE: &str = "the token service";
 
-/// How often a request is sent if the connection or the server fails, and the delay before the second attempt; it doubles.
+/// How often a request is sent if the connection or the server fails, and the first delay, which doubles.
 const MAX_ATTEMPTS: u32 = 3;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(250);
 
@@ -50,12 +50,12 @@ pub(super) async fn send_with_retries(
     unreachable!("the last attempt returns")
 }
 
-/// Returns how many seconds the server asks to wait: `Retry-After` of RFC 9110 as a number; registries do not send dates.
+/// Returns `Retry-After` (RFC 9110) in seconds; registries do not send dates.
 pub(super) fn retry_after_seconds(response: &HttpResponse) -> Option<u64> {
     response.headers().get("retry-after")?.trim().parse().ok()
 }
 
-/// Reads the body of an error, so that the connection can be reused; empty if it is too large.
+/// Reads the body of a response, so that the connection can be reused; empty if it is too large.
 pub(super) async fn drain_body(response: HttpResponse) -> Vec<u8> {
     match read_body(ByteStream::new(response.into_body()), MAX_ERROR_BODY).await {
         Ok(Lookup::Found(body)) => body,

@@ -1,10 +1,8 @@
-//! A repository of any registry with the OCI distribution API: Docker Hub, GHCR, ECR Public, or one on loopback. Such
-//! registries have no resource tags. Plain HTTP is for loopback only. No error contains a URL: after a redirect it is a
-//! secret.
+//! Reads images through the OCI distribution API, for example from Docker Hub, GHCR or ECR Public. Plain HTTP is only
+//! used on loopback. No error contains a URL, because a URL after a redirect is a secret.
 //!
-//! The protocol is implemented here, on the connector that all other requests use. The crate oci-client (0.18) reads
-//! manifests and errors without a limit, follows redirects to plain HTTP, refuses manifests of Docker's schema 1, and does
-//! not distinguish a token service that refuses from a missing one; none of this can be configured.
+//! The crate oci-client (0.18) is not used: it reads manifests and errors without a limit, follows redirects to plain
+//! HTTP, rejects Docker's schema 1, and does not distinguish a refusal of the token service from its absence.
 
 mod client;
 mod credentials;
@@ -28,19 +26,19 @@ use super::transfer::{read_body, stream_body};
 use super::{BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError};
 use crate::name::{Digest, RemoteRepository, Selector, Tag};
 
-/// How long one manifest, config or list of tags may take, including a token, redirects and retries.
+/// How long a manifest, config or list of tags may take, including authentication, redirects and retries.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many manifests are fetched at the same time.
 const MAX_PARALLEL_MANIFESTS: usize = 4;
 
-/// How many tags a page should contain; registries may send fewer.
+/// How many tags are requested per page; registries may send fewer.
 const TAGS_PER_PAGE: usize = 1000;
 
-/// The action's name in the scopes of tokens (distribution, "Token Scope Documentation").
+/// The name of the action in the scope of a token (distribution, "Token Scope Documentation").
 const PULL_ACTION: &str = "pull";
 
-/// One repository, read according to OCI distribution specification 1.1, "Pull".
+/// A repository that is read according to OCI distribution specification 1.1, "Pull".
 #[derive(Debug)]
 pub struct DistributionRepository {
     client: DistributionClient,
@@ -50,22 +48,21 @@ pub struct DistributionRepository {
 /// A page of tags: OCI distribution specification 1.1, "Listing Tags".
 #[derive(Deserialize)]
 struct WireTagList {
-    /// `null` from some registries if there are none.
+    /// Some registries send `null` if there are none.
     tags: Option<Vec<String>>,
 }
 
 impl DistributionRepository {
-    /// Creates a client. `http` sends every request and must not follow redirects itself. Credentials are Docker's, if it
-    /// has any for this registry.
+    /// Creates a client, which uses Docker's credentials. `http` must not follow redirects.
     #[must_use]
     pub fn new(repository: RemoteRepository, http: SharedHttpConnector) -> Self {
         Self { client: DistributionClient::new(&repository, http), repository }
     }
 
-    /// Lists the tags, at most `pages` pages, in the order of the registry. Invalid tags are left out.
+    /// Lists the valid tags, at most `pages` pages, in the order of the registry.
     ///
     /// # Errors
-    /// Returns an error if the registry does not list them.
+    /// Returns the registry's error.
     pub async fn list_tags(&self, pages: usize) -> Result<Vec<String>, RegistryError> {
         with_timeout(self.fetch_tag_pages(pages)).await.map_err(|error| self.to_registry_error(error, None))
     }
@@ -73,7 +70,7 @@ impl DistributionRepository {
     async fn fetch_tag_pages(&self, pages: usize) -> Result<Vec<String>, DistributionError> {
         let mut tags: Vec<String> = Vec::new();
         for _ in 0..pages {
-            // Tags consist of characters that need no escape.
+            // The characters of a tag need no escaping.
             let after = tags.last().map_or_else(String::new, |last| format!("&last={last}"));
             let reply = self.client.get(&format!("tags/list?n={TAGS_PER_PAGE}{after}"), "application/json").await?;
             let Some(reply) = reply else { break };
@@ -92,7 +89,7 @@ impl DistributionRepository {
         Ok(tags)
     }
 
-    /// "Pulling manifests": by tag if there is one, to detect that it points at another image by now.
+    /// Fetches a manifest by tag, if there is one, to detect that the tag has moved: "Pulling manifests".
     async fn fetch_manifest(&self, selector: &Selector) -> Result<Lookup<Manifest>, RegistryError> {
         let reference = match selector {
             Selector::Tag(tag) | Selector::DigestAndTag(_, tag) => tag.as_str(),
@@ -120,7 +117,7 @@ impl DistributionRepository {
             (Lookup::Found(manifest), Selector::DigestAndTag(digest, _)) if manifest.digest != *digest => {
                 Lookup::TagMoved
             }
-            // The requested digest is the one to verify, whatever digest the registry names.
+            // The requested digest is verified, not the digest that the registry names.
             (Lookup::Found(manifest), Selector::Digest(digest)) => {
                 Lookup::Found(Manifest { digest: digest.clone(), ..manifest })
             }
@@ -128,7 +125,7 @@ impl DistributionRepository {
         })
     }
 
-    /// "Pulling blobs".
+    /// Requests a blob: "Pulling blobs".
     async fn request_blob(&self, digest: &Digest) -> Result<Option<DistributionResponse>, DistributionError> {
         self.client.get(&format!("blobs/{digest}"), "*/*").await
     }

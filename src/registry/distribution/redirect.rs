@@ -1,17 +1,16 @@
-//! Where a registry may send a client: a public registry must not make it request private addresses. Names are not
-//! resolved, so a name that leads to a private address in the DNS is allowed: a company's registry may redirect to one.
+//! Restricts redirects: a public registry must not make a client request private addresses. Names are not resolved, so
+//! a name that resolves to a private address is allowed: a company's registry may redirect to it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Returns whether a registry at `from` may have `to` requested, each as `HOST[:PORT]` or as a URL. Only a private registry
-/// may name a private host; otherwise a malicious registry could reach the services of a build machine, or the metadata
-/// service of its cloud.
+/// Returns whether a registry at `from` may redirect to `to`; both are `HOST[:PORT]` or a URL. A public registry may
+/// not redirect to a private host, because it could reach services of a build machine or its cloud.
 pub(super) fn is_redirect_allowed(from: &str, to: &str) -> bool {
     !is_private_host(url_host(to)) || is_private_host(url_host(from))
 }
 
-/// Resolves the `Location` of a redirect against the URL that was requested: RFC 9110, "Location". `None` if it is missing
-/// or relative to the path, which registries do not use.
+/// Resolves the `Location` of a redirect against the requested URL: RFC 9110, "Location". `None` if it is missing or
+/// relative to the path, which registries do not use.
 pub(super) fn resolve_location(from: &str, location: &str) -> Option<String> {
     let location = location.split('#').next().unwrap_or_default();
     if location.contains("://") && !location.starts_with('/') {
@@ -23,7 +22,7 @@ pub(super) fn resolve_location(from: &str, location: &str) -> Option<String> {
     }
 }
 
-/// Returns scheme and authority of a URL.
+/// Returns the scheme and authority of a URL.
 pub(super) fn url_origin(url: &str) -> &str {
     let start = url.find("://").map_or(0, |at| at + 3);
     let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
@@ -41,7 +40,7 @@ fn url_host(url: &str) -> &str {
     }
 }
 
-/// Returns whether a host is private, loopback or link-local, or written so that this cannot be excluded.
+/// Returns whether a host is private, loopback or link-local, or has a form that may be such an address.
 fn is_private_host(host: &str) -> bool {
     if let Ok(address) = host.parse::<Ipv4Addr>() {
         return is_private_ipv4(address);
@@ -56,8 +55,8 @@ fn is_private_host(host: &str) -> bool {
     is_number || host.contains(':') || last == "localhost"
 }
 
-/// RFC 1918 (private), RFC 6598 (shared), RFC 1122 ("this network", loopback), RFC 3927 (link-local, which includes the
-/// metadata services of clouds), and the broadcast address.
+/// Sources: RFC 1918 (private), RFC 6598 (shared), RFC 1122 ("this network", loopback) and RFC 3927 (link-local, which
+/// includes the metadata services of clouds).
 fn is_private_ipv4(address: Ipv4Addr) -> bool {
     let [first, second, ..] = address.octets();
     address.is_private()
@@ -68,8 +67,8 @@ fn is_private_ipv4(address: Ipv4Addr) -> bool {
         || (first == 100 && second & 0xc0 == 64)
 }
 
-/// RFC 4291 (loopback, unspecified, link-local), RFC 4193 (unique local), and the IPv4 addresses embedded according to
-/// RFC 4291 (mapped) and RFC 6052 (`64:ff9b::/96`).
+/// Sources: RFC 4291 (loopback, unspecified, link-local), RFC 4193 (unique local), and for embedded IPv4 addresses RFC
+/// 4291 (mapped) and RFC 6052 (`64:ff9b::/96`).
 fn is_private_ipv6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let translated = (segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0]).then(|| {

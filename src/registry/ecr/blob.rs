@@ -1,5 +1,4 @@
-//! The download of a blob from the presigned URL that ECR returns. Redirects are not followed, and errors name the blob by
-//! its digest, never the URL.
+//! Downloads a blob from a presigned URL of ECR. Redirects are not followed, and no error contains the URL.
 
 use std::time::Duration;
 
@@ -12,9 +11,8 @@ use crate::registry::transfer::{describe_connector_error, read_body, stream_body
 use crate::registry::url_policy::is_https_or_loopback;
 use crate::registry::{BlobReader, Lookup, RegistryError};
 
-/// Downloads a blob of at most `limit` bytes; the whole download may take as long as `timeout`. A larger blob is
-/// [`Lookup::Unavailable`]. Any other failure is [`RegistryError::Transfer`], so that a fresh URL is tried: an expired one
-/// gives 403.
+/// Downloads a blob of at most `limit` bytes within `timeout`; a larger blob is [`Lookup::Unavailable`]. Any other
+/// failure is [`RegistryError::Transfer`], so that a new URL is tried: an expired URL returns 403.
 pub(super) async fn download_blob(
     http: &SharedHttpConnector,
     url: &str,
@@ -26,7 +24,7 @@ pub(super) async fn download_blob(
     with_timeout(download, digest, timeout).await
 }
 
-/// Begins to download a blob; the reply and then each chunk may take as long as `timeout`.
+/// Starts to download a blob; `timeout` limits the response and each chunk.
 pub(super) async fn open_blob_reader(
     http: &SharedHttpConnector,
     url: &str,
@@ -46,7 +44,7 @@ async fn with_timeout<T>(
     result.map_err(|reason| RegistryError::Transfer { digest: digest.clone(), reason })
 }
 
-/// Requests the blob and returns the body of the reply.
+/// Requests the blob and returns the body of the response.
 async fn request_blob(http: &SharedHttpConnector, url: &str) -> Result<ByteStream, String> {
     if !is_https_or_loopback(url) {
         return Err("its URL is not HTTPS".to_owned());

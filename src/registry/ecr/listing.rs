@@ -1,5 +1,4 @@
-//! The contents of an ECR registry, page by page: its repositories, their tagged images and their tags. A page is one
-//! call, so the caller decides when and how often it is requested; nothing is kept.
+//! Lists the repositories, tagged images and tags of an ECR registry. Each page is one call.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{
@@ -13,12 +12,10 @@ use super::response::{EcrResponseError, to_registry_error};
 use crate::name::{Digest, Repository, Tag, repository_arn};
 use crate::registry::RegistryError;
 
-/// The size of a page: the largest `maxResults` of `DescribeRepositories`, `DescribeImages` and `ListImages` in the ECR API
-/// reference.
+/// The page size: the largest `maxResults` of the `Describe` and `List` actions in the ECR API reference.
 const PAGE_SIZE: i32 = 1000;
 
-/// The number of pages of repositories that are read: ten times the quota "Registered repositories" (100,000 in a region).
-/// A registry with more is broken.
+/// How many pages of repositories are read: ten times the quota "Registered repositories" (100,000 in a region).
 const MAX_PAGES: u32 = 1000;
 
 const DESCRIBE_REPOSITORIES: &str = "ecr:DescribeRepositories";
@@ -46,18 +43,17 @@ pub struct EcrImage {
     pub digest: Digest,
     pub tags: Vec<Tag>,
     pub pushed_at: Option<DateTime>,
-    /// The media type of its manifest; empty if the registry names none.
+    /// The media type of its manifest; empty if unknown.
     pub media_type: String,
-    /// The media type of its config, or the manifest's own artifact type; empty if the registry names none.
+    /// The media type of its config, or the artifact type of its manifest; empty if unknown.
     pub artifact_type: String,
-    /// Whether it is archived; an archived image cannot be pulled.
+    /// Whether it is archived and cannot be pulled.
     pub is_archived: bool,
 }
 
-/// Lists the repositories of a registry, in the order of the API; each page is requested when the previous one is used up.
-/// The registry is that of `account`, else the caller's own; `region` is the client's.
+/// Lists the repositories of `account`, or of the caller's account. `region` is the region of the client.
 ///
-/// The stream ends with its first error: [`RegistryError::Denied`] without `ecr:DescribeRepositories`, else
+/// The stream ends with its first error: [`RegistryError::Denied`] without `ecr:DescribeRepositories`, otherwise
 /// [`RegistryError::Failed`] or [`RegistryError::UnexpectedReply`].
 pub fn list_repositories<'a>(
     client: &'a Client,
@@ -81,10 +77,10 @@ pub fn list_repositories<'a>(
     stream::try_unfold((PageStart::First, 0), read).try_flatten()
 }
 
-/// Fetches one page of the repositories: the first without a `token`.
+/// Fetches a page of the repositories: without a `token`, the first.
 ///
 /// # Errors
-/// As [`list_repositories`].
+/// Same as [`list_repositories`].
 pub async fn fetch_repository_page(
     client: &Client,
     account: Option<&str>,
@@ -100,10 +96,10 @@ pub async fn fetch_repository_page(
     Ok(EcrPage { items, next_token: non_empty(reply.next_token()) })
 }
 
-/// Finds the repository with this name in the caller's own registry, to learn its account.
+/// Finds the repository with this name, and its account, in the caller's registry.
 ///
 /// # Errors
-/// Returns [`RegistryError::RepositoryNotFound`], or an error as [`list_repositories`].
+/// Returns [`RegistryError::RepositoryNotFound`], or an error like [`list_repositories`].
 pub async fn find_repository(client: &Client, region: &str, name: &str) -> Result<Repository, RegistryError> {
     let resource = || repository_arn(None, region, name);
     let reply = client.describe_repositories().repository_names(name).send().await;
@@ -120,11 +116,10 @@ fn parse_repository(arn: &str, resource: String) -> Result<Repository, RegistryE
         .map_err(|error| EcrResponseError::from(error).into_registry_error(DESCRIBE_REPOSITORIES, resource))
 }
 
-/// Lists the tags of a repository's images, at most `pages` pages of a thousand; the API does not sort them.
+/// Lists the tags of a repository, at most `pages` pages of a thousand, unsorted.
 ///
 /// # Errors
-/// Returns [`RegistryError::RepositoryNotFound`], [`RegistryError::Denied`] without `ecr:ListImages`, or
-/// [`RegistryError::Failed`].
+/// Returns the error of the call; [`RegistryError::Denied`] without `ecr:ListImages`.
 pub async fn list_tags(client: &Client, repository: &Repository, pages: usize) -> Result<Vec<String>, RegistryError> {
     let filter = ListImagesFilter::builder().tag_status(TagStatus::Tagged).build();
     let request = client.list_images().registry_id(repository.account()).repository_name(repository.name());
@@ -139,7 +134,7 @@ pub async fn list_tags(client: &Client, repository: &Repository, pages: usize) -
 }
 
 impl EcrRepository {
-    /// Fetches one page of the repository's tagged images: the first without a `token`. The API does not sort them.
+    /// Fetches a page of the repository's tagged images, unsorted: without a `token`, the first.
     ///
     /// # Errors
     /// Returns the error of the call, or [`RegistryError::UnexpectedReply`].
@@ -150,9 +145,8 @@ impl EcrRepository {
         let request = request.repository_name(self.repository.name()).filter(filter);
         let reply = request.max_results(PAGE_SIZE).set_next_token(token).send().await;
         let reply = reply.map_err(|error| to_registry_error(ACTION, self.repository.arn(), error))?;
-        let items = reply.image_details().iter().map(parse_image).collect::<Result<_, _>>();
-        let items =
-            items.map_err(|error: EcrResponseError| error.into_registry_error(ACTION, self.repository.arn()))?;
+        let items: Result<_, EcrResponseError> = reply.image_details().iter().map(parse_image).collect();
+        let items = items.map_err(|error| error.into_registry_error(ACTION, self.repository.arn()))?;
         Ok(EcrPage { items, next_token: non_empty(reply.next_token()) })
     }
 }

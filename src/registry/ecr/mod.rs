@@ -1,4 +1,4 @@
-//! A repository of Amazon ECR, read through its API. The query of a URL is never logged: a presigned URL is a secret.
+//! Reads images through the API of Amazon ECR. Presigned URLs are secrets and never logged.
 
 mod blob;
 mod response;
@@ -17,10 +17,10 @@ use super::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 use crate::aws::{Aws, TransferTimeouts};
 use crate::name::{Digest, Repository, Selector};
 
-/// The action that reads images, as errors name it.
+/// The IAM action that reads images.
 pub const BATCH_GET_IMAGE: &str = "ecr:BatchGetImage";
 
-/// The clients that read images; built once and shared by all repositories.
+/// The clients that read images, shared by all repositories.
 #[derive(Debug, Clone)]
 pub struct EcrRegistry {
     client: Client,
@@ -29,11 +29,10 @@ pub struct EcrRegistry {
 }
 
 impl EcrRegistry {
-    /// Creates the clients; `endpoint` replaces the region's own. Blobs come from presigned URLs, over the HTTP stack of
-    /// the API client.
+    /// Creates the clients; `endpoint` replaces the endpoint of the region.
     #[must_use]
     pub fn new(aws: &Aws, endpoint: Option<String>) -> Self {
-        Self { client: aws.ecr_client(endpoint), http: aws.http(), timeouts: aws.transfer_timeouts() }
+        Self { client: aws.ecr_client(endpoint), http: aws.http.clone(), timeouts: aws.transfer_timeouts }
     }
 
     /// Returns the API client.
@@ -43,7 +42,7 @@ impl EcrRegistry {
         &self.client
     }
 
-    /// Returns one repository.
+    /// Opens a repository.
     #[must_use]
     pub fn repository(&self, repository: &Repository) -> EcrRepository {
         EcrRepository { registry: self.clone(), repository: repository.clone() }
@@ -58,8 +57,7 @@ pub struct EcrRepository {
 }
 
 impl Registry for EcrRepository {
-    /// Sends one `BatchGetImage` for all. A selector with digest and tag makes ECR confirm that they still belong
-    /// together.
+    /// Sends one `BatchGetImage` for all. ECR checks that a tag points at the digest, if a selector has both.
     async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
         const ACTION: &str = BATCH_GET_IMAGE;
         let mut request = self.registry.client.batch_get_image();
@@ -67,10 +65,11 @@ impl Registry for EcrRepository {
         for media_type in MANIFEST_TYPES {
             request = request.accepted_media_types(media_type);
         }
-        // An index may list one child for two platforms.
+        // An index may list a child twice, for two platforms.
         for (at, selector) in selectors.iter().enumerate() {
             if !selectors[..at].contains(selector) {
-                request = request.image_ids(image_identifier(selector));
+                let id = ImageIdentifier::builder().set_image_digest(selector.digest().map(ToString::to_string));
+                request = request.image_ids(id.set_image_tag(selector.tag().map(ToString::to_string)).build());
             }
         }
         let reply = request.send().await.map_err(|error| to_registry_error(ACTION, self.repository.arn(), error))?;
@@ -110,16 +109,15 @@ impl Registry for EcrRepository {
 }
 
 impl EcrRepository {
-    /// Fetches all resource tags of the repository, as keys and values; ECR allows 50, in one reply.
+    /// Fetches all resource tags of the repository, as keys and values. ECR allows 50, which fit into one reply.
     ///
     /// # Errors
     /// Returns the error of the call.
     pub async fn fetch_resource_tags(&self) -> Result<Vec<(String, String)>, RegistryError> {
         let request = self.registry.client.list_tags_for_resource().resource_arn(self.repository.arn());
-        let reply = request
-            .send()
-            .await
-            .map_err(|error| to_registry_error("ecr:ListTagsForResource", self.repository.arn(), error))?;
+        let reply = request.send().await;
+        let reply =
+            reply.map_err(|error| to_registry_error("ecr:ListTagsForResource", self.repository.arn(), error))?;
         Ok(reply.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
     }
 
@@ -137,10 +135,4 @@ impl EcrRepository {
                 .map_or_else(|| Err(to_registry_error(ACTION, self.repository.arn(), error)), Ok),
         }
     }
-}
-
-fn image_identifier(selector: &Selector) -> ImageIdentifier {
-    let digest = selector.digest().map(ToString::to_string);
-    let tag = selector.tag().map(ToString::to_string);
-    ImageIdentifier::builder().set_image_digest(digest).set_image_tag(tag).build()
 }

@@ -1,5 +1,4 @@
-//! The meaning of ECR API replies: found, missing, moved, unavailable, or a failure to retry. The codes are those of
-//! `ImageFailure` and of each action's errors in the ECR API reference.
+//! Interprets replies of the ECR API. For the codes, see `ImageFailure` and the actions in the ECR API reference.
 
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::get_download_url_for_layer::GetDownloadUrlForLayerError;
@@ -9,7 +8,7 @@ use crate::aws::service_error::convert_sdk_error;
 use crate::name::{Digest, Selector, Tag};
 use crate::registry::{Lookup, MAX_MANIFEST, Manifest, RegistryError};
 
-/// A successful reply without what was requested.
+/// A successful reply that is incomplete or malformed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EcrResponseError {
     #[error("the reply contains neither the image nor a failure")]
@@ -46,7 +45,7 @@ impl EcrResponseError {
     }
 }
 
-/// Converts an error of the API to that of an action on a resource.
+/// Converts an error of the API to the error of an action on a resource.
 pub(crate) fn to_registry_error<E>(action: &'static str, resource: String, error: SdkError<E>) -> RegistryError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -60,8 +59,7 @@ where
     }
 }
 
-/// Returns whether the reply's identifier is the requested one. If a digest was requested, it alone counts: a failure may
-/// leave out the tag.
+/// Returns whether the identifier in a reply matches. A tag is only compared without a digest: a failure may omit it.
 pub(super) fn matches_selector(id: &ImageIdentifier, selector: &Selector) -> bool {
     match selector.digest() {
         Some(digest) => id.image_digest() == Some(digest.as_str()),
@@ -69,7 +67,7 @@ pub(super) fn matches_selector(id: &ImageIdentifier, selector: &Selector) -> boo
     }
 }
 
-/// Returns the manifest of an image in the reply.
+/// Parses the manifest of an image in the reply.
 pub(super) fn parse_manifest(image: &Image, selector: &Selector) -> Result<Manifest, EcrResponseError> {
     let text = image.image_manifest().ok_or(EcrResponseError::NoResult)?;
     if text.len() > MAX_MANIFEST {
@@ -84,8 +82,8 @@ pub(super) fn parse_manifest(image: &Image, selector: &Selector) -> Result<Manif
     Ok(Manifest { digest, media_type, bytes: text.as_bytes().to_vec() })
 }
 
-/// Interprets one failure. A problem of the image or its upstream is an answer. Any other failure may be temporary, or is
-/// caused by a bug of ours: it is retried and finally reaches the failure queue.
+/// Interprets a failure. A problem of the image or its upstream is a result. Any other failure may be temporary or a
+/// bug of ours, so it is retried, then sent to the failure queue.
 pub(super) fn interpret_failure(failure: &ImageFailure) -> Result<Lookup<Manifest>, EcrResponseError> {
     let reason = failure.failure_reason().filter(|reason| !reason.is_empty());
     let suffix = reason.map(|reason| format!(": {reason}")).unwrap_or_default();

@@ -155,7 +155,7 @@ fn push_in_another_region_is_an_error() {
     event["region"] = json!("eu-central-1");
     let (outcome, error) = invoke(&aws, &event.to_string());
     assert_eq!(outcome, "error");
-    expect!["the image is in eu-central-1, but this function reads repositories in us-west-2: deploy it there too"]
+    expect!["the image is in eu-central-1, but this function reads us-west-2: deploy it in eu-central-1 too"]
         .assert_eq(error["errorMessage"].as_str().unwrap());
     assert!(aws.calls().is_empty());
     drop(function.log());

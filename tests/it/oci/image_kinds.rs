@@ -219,7 +219,7 @@ fn image_kinds_are_recognised() {
         index whose child is lost: ["index",["linux/arm64"]] unknown sha256:0000000000000000000000000000000000000000000000000000000000000000 is not in the repository
         index that repeats one image for two platforms: ["index",["linux/amd64","linux/arm64"]] fails descriptor-mismatch; platform-mismatch; identical-layers
         index of the same files without a command: ["index",["linux/amd64","linux/arm64"]] runs
-        nested index that is not described as one: ["index",["unknown/unknown"]] unknown a child of its index is itself an index, which its descriptor does not state
+        nested index that is not described as one: ["index",["unknown/unknown"]] unknown a child of its index is itself an index, but its descriptor does not say so
         child of a type that nobody knows, with a platform: ["index",["linux/arm64"]] runs
         docker's with a config of no type: ["image",["linux/arm64"]] runs
         twenty children without platforms: ["index",["linux/amd64","unknown/unknown"]] unknown only 16 children of its index are read
