@@ -43,7 +43,6 @@ impl<'a> From<&'a Arrival> for ImageOrigin<'a> {
 
 impl<'a> ImageOrigin<'a> {
     /// Creates the origin of an image outside Amazon ECR.
-    #[must_use]
     pub fn from_reference(reference: &'a str, selector: &'a Selector) -> Self {
         Self { arrival: None, reference: reference.into(), repository: None, selector }
     }

@@ -19,7 +19,6 @@ pub struct DeclarationChange {
 
 impl DeclarationChange {
     /// Returns whether the value stays the same.
-    #[must_use]
     pub fn is_noop(&self) -> bool {
         self.before == self.after
     }
@@ -27,7 +26,6 @@ impl DeclarationChange {
 
 /// Returns the value that declares these runtimes: their names, each once, in the order of
 /// [`crate::runtime::RUNTIMES`]. The names of all runtimes fit into the 256 characters that ECR allows.
-#[must_use]
 pub fn declaration_value(runtimes: &[Runtime]) -> String {
     let mut runtimes = runtimes.to_vec();
     runtimes.sort();
@@ -37,7 +35,6 @@ pub fn declaration_value(runtimes: &[Runtime]) -> String {
 }
 
 /// Finds two runtimes that no image can satisfy together: Lambda does not accept an index of several architectures.
-#[must_use]
 pub fn find_conflict(runtimes: &[Runtime]) -> Option<(Runtime, Runtime)> {
     let is_lambda = |runtime: &&Runtime| runtime.profile().service == Service::Lambda;
     runtimes.iter().filter(is_lambda).find_map(|lambda| {

@@ -42,25 +42,21 @@ const TABLE: [(Errno, &str, i32, &str); 9] = [
 
 impl Errno {
     /// Returns the C name, for example `ENOENT`.
-    #[must_use]
     pub fn name(self) -> &'static str {
         TABLE[self as usize].1
     }
 
     /// Returns the number on Linux.
-    #[must_use]
     pub fn number(self) -> i32 {
         TABLE[self as usize].2
     }
 
     /// Returns the message that Go programs print.
-    #[must_use]
     pub fn message(self) -> &'static str {
         TABLE[self as usize].3
     }
 
     /// Returns the error with this number, if execve(2) can return it.
-    #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
         TABLE.iter().find(|(_, _, known, _)| *known == number).map(|(errno, ..)| *errno)
     }

@@ -33,13 +33,11 @@ const DEFAULT_VARIANTS: [(&str, &str); 4] = [("amd64", "v1"), ("arm64", "v8"), (
 
 impl Platform {
     /// Creates the platform of Linux on this architecture.
-    #[must_use]
     pub fn linux(architecture: &str) -> Self {
         Self::new("linux", architecture, "")
     }
 
     /// Normalizes the three parts of a descriptor or a config.
-    #[must_use]
     pub fn new(os: &str, architecture: &str, variant: &str) -> Self {
         let [mut os, mut architecture, mut variant] = [os, architecture, variant].map(normalize_part);
         if os == "macos" {
@@ -65,32 +63,27 @@ impl Platform {
     }
 
     /// Returns the operating system; empty if unknown.
-    #[must_use]
     pub fn os(&self) -> &str {
         &self.os
     }
 
     /// Returns the architecture; empty if unknown.
-    #[must_use]
     pub fn architecture(&self) -> &str {
         &self.architecture
     }
 
     /// Returns the variant; empty if none was given or it is the architecture's default.
-    #[must_use]
     pub fn variant(&self) -> &str {
         &self.variant
     }
 
     /// Returns whether the operating system and the architecture are both known.
-    #[must_use]
     pub fn is_known(&self) -> bool {
         !self.os.is_empty() && !self.architecture.is_empty()
     }
 
     /// Returns whether the operating system or the architecture is known in both platforms and differs. Variants are
     /// not compared, because configs often omit them.
-    #[must_use]
     pub fn contradicts(&self, other: &Self) -> bool {
         let differ = |a: &str, b: &str| !a.is_empty() && !b.is_empty() && a != b;
         differ(&self.os, &other.os) || differ(&self.architecture, &other.architecture)

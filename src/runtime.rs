@@ -82,13 +82,11 @@ const fn profile(
 impl Service {
     /// Returns whether the service accepts an image index (a manifest list). Lambda does not: "Create a Lambda function
     /// using a container image", requirements, in the AWS Lambda developer guide.
-    #[must_use]
     pub fn accepts_index(self) -> bool {
         self != Self::Lambda
     }
 
     /// Returns the service with this name or alias, in lower case.
-    #[must_use]
     pub fn from_name(text: &str) -> Option<Self> {
         let named = RUNTIMES.iter().find(|profile| profile.name.split('/').next() == Some(text));
         let alias = || SERVICE_ALIASES.iter().find(|(alias, _)| *alias == text).map(|(_, service)| *service);
@@ -97,7 +95,6 @@ impl Service {
 }
 
 /// Returns the normalized name of an architecture in lower case; `None` if no runtime has it.
-#[must_use]
 pub fn normalize_architecture(text: &str) -> Option<&'static str> {
     let platform = Platform::linux(text);
     RUNTIMES.iter().map(|profile| profile.architecture).find(|architecture| *architecture == platform.architecture())
@@ -105,26 +102,22 @@ pub fn normalize_architecture(text: &str) -> Option<&'static str> {
 
 impl Runtime {
     /// Returns the runtime's entry in [`RUNTIMES`].
-    #[must_use]
     pub fn profile(self) -> &'static RuntimeProfile {
         &RUNTIMES[self as usize]
     }
 
     /// Returns the platform that the runtime runs.
-    #[must_use]
     pub fn platform(self) -> Platform {
         Platform::linux(self.profile().architecture)
     }
 
     /// Returns the runtime of a service on an architecture, if there is one: App Runner has no arm64.
-    #[must_use]
     pub fn for_service(service: Service, architecture: &str) -> Option<Self> {
         let matches = |profile: &&RuntimeProfile| profile.service == service && profile.architecture == architecture;
         RUNTIMES.iter().find(matches).map(|profile| profile.runtime)
     }
 
     /// Returns whether the runtime can run an image that declares this platform.
-    #[must_use]
     pub fn compatibility_with(self, platform: &Platform) -> Compatibility {
         let (os, variant) = (platform.os(), platform.variant());
         if !os.is_empty() && os != "linux" {

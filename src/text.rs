@@ -59,7 +59,6 @@ fn shorten_credentials_error(message: &str) -> Option<String> {
 }
 
 /// Joins the messages of an error and its causes with `: `, without repetitions and wrappers of the AWS SDK.
-#[must_use]
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     error_messages(error).join(": ")
 }

@@ -103,7 +103,6 @@ impl Aws {
     }
 
     /// Uses this configuration, except for its time limits and number of attempts. `http` sends all requests.
-    #[must_use]
     pub fn new(config: SdkConfig, http: SharedHttpConnector) -> Self {
         let retries = config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
         let shared = http.clone();
@@ -118,7 +117,6 @@ impl Aws {
     }
 
     /// Changes the time limits except `connect` and `read`, which [`connector_with_timeouts`] sets.
-    #[must_use]
     pub fn with_timeouts(self, timeouts: ClientTimeouts) -> Self {
         let config = TimeoutConfig::builder();
         let config = config.operation_attempt_timeout(timeouts.attempt).operation_timeout(timeouts.call).build();
@@ -127,13 +125,11 @@ impl Aws {
     }
 
     /// Returns the region of the clients, if it is known.
-    #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.config.region().map(Region::as_ref)
     }
 
     /// Creates the ECR client; `endpoint` replaces the endpoint of the region.
-    #[must_use]
     pub fn ecr_client(&self, endpoint: Option<String>) -> aws_sdk_ecr::Client {
         let mut config = aws_sdk_ecr::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);
@@ -141,7 +137,6 @@ impl Aws {
     }
 
     /// Creates the SNS client; `endpoint` replaces the endpoint of the region.
-    #[must_use]
     pub fn sns_client(&self, endpoint: Option<String>) -> aws_sdk_sns::Client {
         let mut config = aws_sdk_sns::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);
@@ -150,7 +145,6 @@ impl Aws {
 
     /// Creates the `EventBridge` client; `endpoint` replaces the endpoint of the region.
     #[cfg(feature = "cli")]
-    #[must_use]
     pub fn events_client(&self, endpoint: Option<String>) -> aws_sdk_eventbridge::Client {
         let mut config = aws_sdk_eventbridge::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);
@@ -159,7 +153,6 @@ impl Aws {
 
     /// Creates the CloudWatch Logs client; `endpoint` replaces the endpoint of the region.
     #[cfg(feature = "cli")]
-    #[must_use]
     pub fn logs_client(&self, endpoint: Option<String>) -> aws_sdk_cloudwatchlogs::Client {
         let mut config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);
@@ -177,14 +170,12 @@ pub fn endpoint_override(service: &str, variable: impl Fn(&str) -> Option<String
 /// million instructions that gather entropy.
 ///
 /// The first request builds it, because reading the trusted roots takes longer than the rest of the start.
-#[must_use]
 pub fn default_connector() -> SharedHttpConnector {
     let ClientTimeouts { connect, read, .. } = ClientTimeouts::default();
     connector_with_timeouts(connect, read)
 }
 
 /// Creates the default connector with other time limits for connecting and for the first byte of a response.
-#[must_use]
 pub fn connector_with_timeouts(connect: Duration, read: Duration) -> SharedHttpConnector {
     SharedHttpConnector::new(LazyConnector(LazyLock::new(Box::new(move || {
         let settings = HttpConnectorSettings::builder().connect_timeout(connect).read_timeout(read).build();

@@ -90,7 +90,6 @@ enum CliCommand {
 }
 
 /// Runs the command that the arguments name, writes its output to `out` and errors to `err`, and returns the exit code.
-#[must_use]
 pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStream) -> ExitCode {
     let (mut out, mut err) = (StyledOutput::new(out, arguments.color), StyledOutput::new(err, arguments.color));
     let verdict = match arguments.command {
@@ -125,7 +124,6 @@ pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStre
 }
 
 /// Prints an error of the command line, or the help or version that was requested, and returns the exit code.
-#[must_use]
 pub fn report_usage_error(error: &clap::Error) -> ExitCode {
     // If the output is closed, the exit code still reports the error.
     let _ = error.print();

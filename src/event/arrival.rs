@@ -37,7 +37,6 @@ pub struct Arrival {
 
 impl Arrival {
     /// Returns the reference by which a client can pull the image.
-    #[must_use]
     pub fn reference(&self) -> String {
         match (self.selector.tag(), self.selector.digest()) {
             (None, Some(digest)) => format!("{}@{digest}", self.repository),
@@ -67,7 +66,6 @@ pub enum IgnoreReason {
 
 impl IgnoreReason {
     /// Returns the name, as in JSON.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotAnArrival => "not-an-arrival",

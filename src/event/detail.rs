@@ -96,7 +96,6 @@ impl EventDetail {
 }
 
 /// Returns the type of the config if the media types alone show that the content is an artifact.
-#[must_use]
 pub fn detect_artifact<'a>(manifest_type: &str, config_type: &'a str) -> Option<&'a str> {
     const SINGLE_MANIFESTS: [&str; 2] =
         ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];

@@ -22,7 +22,6 @@ pub enum Event {
 }
 
 /// Returns whether `audit --via-lambda` sent the event.
-#[must_use]
 pub fn is_audit(event: &EventBridgeEvent<Value>) -> bool {
     event.source == AUDIT_SOURCE && event.detail_type == AUDIT_DETAIL_TYPE
 }

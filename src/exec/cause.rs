@@ -70,7 +70,6 @@ pub enum Defect {
 }
 
 /// Returns the reason of a failure, or `None` for other outcomes.
-#[must_use]
 pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, outcome: &ExecOutcome) -> Option<StartFailure> {
     let ExecOutcome::Fails { errno, path, chain } = outcome else { return None };
     let role = chain.last().map_or(Some(FileRole::Program), |opener| detect_role(view, opener))?;

@@ -38,7 +38,6 @@ pub enum ExecOutcome {
 }
 
 /// Predicts the kernel's answer to starting a path.
-#[must_use]
 pub fn predict_execve(view: &FilesystemView<'_>, host: Host, path: &[u8]) -> ExecOutcome {
     let mut chain = Vec::new();
     let mut path = path.to_vec();

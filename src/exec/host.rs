@@ -14,7 +14,6 @@ pub enum Processor {
 
 impl Processor {
     /// Returns the architecture name in image platforms.
-    #[must_use]
     pub fn architecture(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
@@ -23,7 +22,6 @@ impl Processor {
     }
 
     /// Returns the processor of an architecture, if the kernel's rules for it are implemented here.
-    #[must_use]
     pub fn from_architecture(architecture: &str) -> Option<Self> {
         [Self::Amd64, Self::Arm64].into_iter().find(|processor| processor.architecture() == architecture)
     }
@@ -35,7 +33,7 @@ pub struct Host {
     /// The processor.
     pub processor: Processor,
     /// Whether the machine runs 32-bit programs of its family, if known: with `CONFIG_IA32_EMULATION` on amd64, with
-    /// `CONFIG_COMPAT` and a processor with AArch32 state on arm64.
+    /// `CONFIG_COMPAT` and a processor with `AArch32` state on arm64.
     pub runs_32_bit: Option<bool>,
 }
 

@@ -19,7 +19,6 @@ pub struct StartPrediction {
 }
 
 /// Predicts the start of `argv`, the entrypoint and command. `search` is the image's `PATH`.
-#[must_use]
 pub fn predict_start(
     view: &FilesystemView<'_>,
     host: Host,

@@ -18,7 +18,6 @@ pub struct InspectionTarget {
 
 impl InspectionTarget {
     /// Returns the target of a runtime, or `None` for an unknown processor.
-    #[must_use]
     pub fn for_runtime(runtime: Runtime) -> Option<Self> {
         let profile = runtime.profile();
         let processor = Processor::from_architecture(profile.architecture)?;
@@ -26,7 +25,6 @@ impl InspectionTarget {
     }
 
     /// Returns the target for a declared platform, or `None` unless it is Linux on a known processor.
-    #[must_use]
     pub fn for_platform(platform: &Platform) -> Option<Self> {
         let processor = Processor::from_architecture(platform.architecture()).filter(|_| platform.os() == "linux")?;
         Some(Self { processor, is_lambda: false })
@@ -65,7 +63,6 @@ pub enum InspectionOutcome {
 
 impl InspectionOutcome {
     /// Returns why it is unknown what is started, or `None` if it is known.
-    #[must_use]
     pub fn unknown_reason(&self) -> Option<&str> {
         match self {
             Self::Launches(..) => None,
@@ -82,7 +79,6 @@ impl Inspection {
     }
 
     /// Returns the chain of programs that are started; empty if it is unknown.
-    #[must_use]
     pub fn launches(&self) -> &[Launch] {
         match &self.outcome {
             InspectionOutcome::Launches(launches, _) => launches,
@@ -91,7 +87,6 @@ impl Inspection {
     }
 
     /// Returns whether all known launches of the image start on the target, or `None` if no launch is known.
-    #[must_use]
     pub fn starts(&self) -> Option<bool> {
         let fails = |launch: &Launch| matches!(launch.start.outcome, ExecOutcome::Fails { .. });
         (!self.launches().is_empty()).then(|| !self.launches().iter().any(fails))

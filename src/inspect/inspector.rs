@@ -30,7 +30,6 @@ pub struct Inspector {
 
 impl Inspector {
     /// Creates an inspector with these limits and a cache of this many bytes.
-    #[must_use]
     pub fn new(limits: LayerLimits, cache_bytes: usize) -> Self {
         Self { reader: LayerReader::new(limits, cache_bytes) }
     }
@@ -83,7 +82,6 @@ impl Inspector {
     }
 
     /// Creates undetermined inspections with this reason for an image whose layers could not be read.
-    #[must_use]
     pub fn undetermined_inspections(image: &Image, runtimes: &[Runtime], reason: &str) -> Vec<Inspection> {
         let undetermined = |(single, targets): (&PlatformImage, Vec<InspectionTarget>)| {
             let outcome = InspectionOutcome::Undetermined(reason.to_owned());

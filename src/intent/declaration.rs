@@ -24,7 +24,6 @@ pub enum DeclarationSource {
 
 impl DeclarationSource {
     /// Returns the name of the source in a sentence.
-    #[must_use]
     pub fn title(self) -> &'static str {
         match self {
             Self::ImageTag => "the image's tag",
@@ -72,14 +71,12 @@ const MAX_WORDS: usize = 16;
 
 impl Intent {
     /// Parses an image tag like `v1-ecs-arm64` or `v1-apprunner`. An architecture alone (`v1-arm64`) is only a hint.
-    #[must_use]
     pub fn from_tag(tag: &Tag) -> Self {
         let (runtimes, architecture_hint) = parse_image_tag(tag);
         Self { architecture_hint, ..Self::from_runtimes(&runtimes, DeclarationSource::ImageTag) }
     }
 
     /// Creates the intent of runtimes that are named on the command line.
-    #[must_use]
     pub fn from_command_line(runtimes: &[Runtime]) -> Self {
         Self::from_runtimes(runtimes, DeclarationSource::CommandLine)
     }
@@ -91,13 +88,11 @@ impl Intent {
     }
 
     /// Returns whether a source declares anything, valid or not. A hint is not a declaration.
-    #[must_use]
     pub fn is_declared(&self) -> bool {
         !self.declared.is_empty() || !self.invalid.is_empty()
     }
 
     /// Returns the declared runtimes, and the same services on the architecture that the tag hints at.
-    #[must_use]
     pub fn candidates(&self) -> Vec<Runtime> {
         let mut candidates: Vec<Runtime> = self.declared.iter().map(|declared| declared.runtime).collect();
         if let Some(hint) = self.architecture_hint {
@@ -110,7 +105,6 @@ impl Intent {
     }
 
     /// Adds the declaration of a weaker source, unless a stronger source has declared anything.
-    #[must_use]
     pub fn or_declared_by(mut self, source: DeclarationSource, text: Option<&str>) -> Self {
         let Some(text) = text.filter(|_| !self.is_declared()) else { return self };
         let is_separator = |c: char| c.is_whitespace() || c == ',' || c == ';';
@@ -129,7 +123,6 @@ impl Intent {
     }
 
     /// Adds default runtimes, unless a source has declared anything.
-    #[must_use]
     pub fn or_default(mut self, runtimes: &[Runtime]) -> Self {
         if !self.is_declared() {
             runtimes.iter().for_each(|runtime| self.declare(*runtime, DeclarationSource::Default));

@@ -212,7 +212,6 @@ fn is_within_grace_period(event: &EventBridgeEvent<Value>) -> bool {
 }
 
 /// Returns the time since 1970.
-#[must_use]
 pub fn unix_time() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

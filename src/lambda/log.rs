@@ -63,7 +63,6 @@ const MAX_REPORT_BYTES: usize = 200_000;
 /// metric format" in the CloudWatch user guide).
 ///
 /// The line of an audit event has no metrics, but the full report, which `audit --via-lambda` reads.
-#[must_use]
 pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
     let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
     let runtimes: Vec<String> = report.runtimes().map(|runtime| runtime.subject.name()).collect();

@@ -37,7 +37,6 @@ const MAX_SUBJECT: usize = 99;
 const MAX_SMS: usize = 160;
 
 /// Builds the message for a report.
-#[must_use]
 pub fn build_message(report: &Report) -> Message {
     let headline = report::format_headline(report);
     let text = report::format_text(report);
@@ -94,7 +93,6 @@ pub struct SnsTopic {
 
 impl SnsTopic {
     /// Creates the notifier for the topic with this ARN.
-    #[must_use]
     pub fn new(client: Client, arn: String) -> Self {
         Self { client, arn }
     }

@@ -34,7 +34,6 @@ pub enum TagOutcome {
 }
 
 /// Returns the verdict tags of a report: one for each runtime whose verdict is selected.
-#[must_use]
 pub fn verdict_tags(report: &Report, selection: VerdictTags) -> Vec<Tag> {
     let Some(image) = &report.image else { return Vec::new() };
     // An image must not pass only because its layers cannot be read.
@@ -59,7 +58,6 @@ pub struct EcrVerdictTagger {
 
 impl EcrVerdictTagger {
     /// Creates the tagger for this repository.
-    #[must_use]
     pub fn new(client: Client, repository: &Repository) -> Self {
         Self { client, repository: repository.clone() }
     }

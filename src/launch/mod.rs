@@ -38,7 +38,6 @@ pub struct Launch {
 
 /// Predicts the start of `argv`, with the image's `PATH` in `search`, and everything that is certainly started next:
 /// between 1 and [`MAX_LAUNCHES`] launches. The last one fails, is unknown, or starts a program that is not followed.
-#[must_use]
 pub fn predict_launches(view: &FilesystemView<'_>, host: Host, argv: &[Vec<u8>], search: Option<&[u8]>) -> Vec<Launch> {
     let start = predict_start(view, host, argv, search);
     let program = detect_program(view, &start.outcome);

@@ -26,7 +26,6 @@ pub struct LayerStack {
 
 impl LayerStack {
     /// Creates an empty stack.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

@@ -18,7 +18,6 @@ const HEX_DIGITS: usize = 64;
 
 impl Digest {
     /// Computes the digest of these bytes.
-    #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self::from_hasher(Sha256::new_with_prefix(bytes))
     }
@@ -34,19 +33,16 @@ impl Digest {
     }
 
     /// Returns the full text, `sha256:…`.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Returns the 64 hexadecimal digits.
-    #[must_use]
     pub fn hex(&self) -> &str {
         &self.0[PREFIX.len()..]
     }
 
     /// Returns the first 12 hexadecimal digits, the short form in container tools.
-    #[must_use]
     pub fn short(&self) -> &str {
         &self.hex()[..12]
     }

@@ -20,19 +20,16 @@ const MAX_PATH: usize = 255;
 
 impl RemoteRepository {
     /// Returns the host, with its port if there is one.
-    #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
     /// Returns the path in the registry, for example `library/busybox`.
-    #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
     /// Returns whether the registry is Docker Hub, whose API and credentials use other host names.
-    #[must_use]
     pub fn is_docker_hub(&self) -> bool {
         self.host == DOCKER_HUB.0
     }

@@ -69,31 +69,26 @@ impl Repository {
     }
 
     /// Returns the account that owns the registry: 12 digits.
-    #[must_use]
     pub fn account(&self) -> &str {
         &self.account
     }
 
     /// Returns the region, for example `us-west-2`.
-    #[must_use]
     pub fn region(&self) -> &str {
         &self.region
     }
 
     /// Returns the name in the registry, for example `team/app`.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Returns the Amazon Resource Name (ARN), in the partition of the region.
-    #[must_use]
     pub fn arn(&self) -> String {
         repository_arn(Some(&self.account), &self.region, &self.name)
     }
 
     /// Returns the URI with the tag, if there is one, as `docker push` accepts it.
-    #[must_use]
     pub fn uri_with_tag(&self, tag: Option<&Tag>) -> String {
         tag.map_or_else(|| self.to_string(), |tag| format!("{self}:{tag}"))
     }
@@ -101,7 +96,6 @@ impl Repository {
 
 /// Returns the ARN of a repository. `name` may be a pattern, as in IAM policies; without an account, any account
 /// matches.
-#[must_use]
 pub fn repository_arn(account: Option<&str>, region: &str, name: &str) -> String {
     format!("arn:{}:ecr:{region}:{}:repository/{name}", partition(region).0, account.unwrap_or("*"))
 }

@@ -16,7 +16,6 @@ pub enum Selector {
 
 impl Selector {
     /// Creates the selector for a digest and a tag; `None` if both are missing.
-    #[must_use]
     pub fn new(digest: Option<Digest>, tag: Option<Tag>) -> Option<Self> {
         match (digest, tag) {
             (Some(digest), Some(tag)) => Some(Self::DigestAndTag(digest, tag)),
@@ -27,7 +26,6 @@ impl Selector {
     }
 
     /// Returns the digest, if there is one.
-    #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
         match self {
             Self::Tag(_) => None,
@@ -36,7 +34,6 @@ impl Selector {
     }
 
     /// Returns the tag, if there is one.
-    #[must_use]
     pub fn tag(&self) -> Option<&Tag> {
         match self {
             Self::Digest(_) => None,

@@ -21,14 +21,12 @@ pub const VERDICT_TAG_PREFIX: &str = "preflight-";
 
 impl Tag {
     /// Returns the tag's text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Returns whether the tag names something that belongs to another image: `sha256-<hex>` ("Referrers Tag Schema" of
     /// the OCI distribution specification), optionally with a suffix (`.sig`, `.att`, `.sbom` of cosign).
-    #[must_use]
     pub fn is_referrer_tag(&self) -> bool {
         let Some(rest) = self.0.strip_prefix("sha256-") else { return false };
         let (hex, suffix) = rest.split_at_checked(64).unwrap_or((rest, ""));
@@ -37,7 +35,6 @@ impl Tag {
 
     /// Creates the verdict tag of an image for a runtime or platform: `preflight-fail-ecs-arm64-3c949327e325`. It
     /// contains the digest, so it never has to be moved and works in repositories with immutable tags.
-    #[must_use]
     pub fn for_verdict(passes: bool, subject: &str, digest: &Digest) -> Self {
         let prefix = format!("{VERDICT_TAG_PREFIX}{}-", if passes { "pass" } else { "fail" });
         let suffix = format!("-{}", digest.short());
@@ -47,7 +44,6 @@ impl Tag {
     }
 
     /// Returns whether this program wrote the tag.
-    #[must_use]
     pub fn is_verdict_tag(&self) -> bool {
         self.0.starts_with(VERDICT_TAG_PREFIX)
     }

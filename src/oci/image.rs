@@ -81,7 +81,6 @@ pub enum IndexChild {
 
 impl IndexEntry {
     /// Returns the child, if its manifest was read.
-    #[must_use]
     pub fn image(&self) -> Option<&PlatformImage> {
         match &self.child {
             IndexChild::Read(image) => Some(image),
@@ -92,7 +91,6 @@ impl IndexEntry {
 
 impl Image {
     /// Returns the declared platforms, each once.
-    #[must_use]
     pub fn platforms(&self) -> Vec<&Platform> {
         let mut platforms: Vec<&Platform> = Vec::new();
         let mut add = |platform| {
@@ -109,7 +107,6 @@ impl Image {
     }
 
     /// Returns whether a required manifest or config is missing or unreadable.
-    #[must_use]
     pub fn is_incomplete(&self) -> bool {
         match &self.content {
             ImageContent::Single(image) => image.config_error.is_some(),

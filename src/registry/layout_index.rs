@@ -54,7 +54,6 @@ impl LayoutIndex {
     }
 
     /// Returns whether no image is listed.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -74,14 +73,12 @@ impl LayoutIndex {
     }
 
     /// Returns the image if the layout lists exactly one.
-    #[must_use]
     pub fn sole_image(&self) -> Option<Selector> {
         let [only] = self.0.as_slice() else { return None };
         Selector::new(only.digest.parse().ok(), only.tag.as_ref().and_then(|tag| tag.parse().ok()))
     }
 
     /// Finds the images with this tag, each once, in any repository or in the given one (with or without `docker.io/`).
-    #[must_use]
     pub fn find_by_tag(&self, repository: Option<&str>, tag: &Tag) -> Vec<Selector> {
         let mut digests: Vec<Digest> = Vec::new();
         for entry in self.entries_with_tag(tag) {

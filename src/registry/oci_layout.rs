@@ -86,7 +86,6 @@ pub(super) fn blob_file(digest: &Digest) -> String {
 
 impl<F: LayoutFiles> LayoutRegistry<F> {
     /// Returns the images that the layout lists.
-    #[must_use]
     pub fn index(&self) -> &LayoutIndex {
         &self.index
     }

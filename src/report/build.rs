@@ -15,7 +15,6 @@ const PROGRAM_NOT_INSPECTED: &str =
 
 impl Report {
     /// Creates the report about a judged image. `image` is `None` if it could not be read.
-    #[must_use]
     pub fn from_judgement(
         context: ReportContext<'_>,
         image: Option<&Image>,
@@ -54,14 +53,12 @@ impl Report {
     }
 
     /// Creates the report about an image or event that is ignored.
-    #[must_use]
     pub fn from_ignored(context: ReportContext<'_>, image: Option<&Image>, reason: IgnoreReason) -> Self {
         let image = image.map(|image| ImageReport::new(context.reference, image));
         Self { image, ignored: Some(reason), ..Self::empty(context) }
     }
 
     /// Creates the report about an event that is ignored before its image is read.
-    #[must_use]
     pub fn from_ignored_event(arrival: Option<&Arrival>, reason: IgnoreReason) -> Self {
         Self::from_ignored(ReportContext { arrival, ..ReportContext::default() }, None, reason)
     }
@@ -84,7 +81,6 @@ impl Report {
 
     /// Returns whether people are notified: of images that fail, unknown results for declared runtimes, and invalid
     /// declarations.
-    #[must_use]
     pub fn needs_notification(&self) -> bool {
         let is_declared = self.intended.as_ref().is_some_and(|intended| !intended.is_empty());
         let is_invalid = self.faults().any(|fault| fault.code == FaultCode::InvalidDeclaration);
@@ -106,7 +102,6 @@ impl Report {
     }
 
     /// Returns the name of the image in a sentence: `team/app:v1`, or the checked reference.
-    #[must_use]
     pub fn display_name(&self) -> String {
         match (&self.arrival, &self.image) {
             (Some(ArrivalReport { repository, tag: Some(tag), .. }), _) => format!("{repository}:{tag}"),

@@ -53,7 +53,6 @@ pub struct PlatformReport {
 
 impl PlatformOverview {
     /// Creates the overview of an image. `inspections` is `None` if the inspection of programs is disabled.
-    #[must_use]
     pub fn new(reference: &str, image: &Image, inspections: Option<&[Inspection]>) -> Self {
         let report = |entry: &IndexEntry| match &entry.child {
             IndexChild::Read(single) => PlatformReport::new(single, Some(&entry.platform), inspections),
@@ -78,7 +77,6 @@ impl PlatformOverview {
     }
 
     /// Formats the overview as a table.
-    #[must_use]
     pub fn lines(&self) -> Vec<StyledLine> {
         let mismatches = self.platforms.iter().filter(|platform| platform.agrees == Some(false)).count();
         let plural = if self.platforms.len() == 1 { "" } else { "s" };

@@ -20,7 +20,6 @@ const MAX_KEYWORD: usize = 75;
 const MAX_STEPS: usize = 8;
 
 /// Returns the card as the JSON that is sent.
-#[must_use]
 pub fn slack_card(report: &Report) -> Value {
     let headline = escape_slack(&format_headline(report));
     let read_digest = report.image.as_ref().map(|image| &image.digest);

@@ -38,32 +38,27 @@ pub struct StyledLine {
 
 impl StyledLine {
     /// Creates an empty line that is never wrapped.
-    #[must_use]
     pub fn unbroken() -> Self {
         Self::default()
     }
 
     /// Creates an empty line that is wrapped between words, with continuation lines indented by this many columns.
-    #[must_use]
     pub fn wrapping(hanging_indent: usize) -> Self {
         Self { spans: Vec::new(), hanging_indent: Some(hanging_indent) }
     }
 
     /// Appends a span.
-    #[must_use]
     pub fn with_span(mut self, role: SpanRole, text: impl Into<String>) -> Self {
         self.spans.push(StyledSpan { role, text: text.into() });
         self
     }
 
     /// Appends a plain span.
-    #[must_use]
     pub fn with_text(self, text: impl Into<String>) -> Self {
         self.with_span(SpanRole::Plain, text)
     }
 
     /// Returns the text of all spans.
-    #[must_use]
     pub fn text(&self) -> String {
         self.spans.iter().map(|span| span.text.as_str()).collect()
     }

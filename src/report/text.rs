@@ -8,7 +8,6 @@ use crate::intent::DeclarationSource;
 use crate::verdict::{FaultCode, FindingSubject, Verdict};
 
 /// Formats the report as one line without a period.
-#[must_use]
 pub fn format_headline(report: &Report) -> String {
     let name = report.display_name();
     let titles = |verdict: Verdict| {
@@ -42,13 +41,11 @@ pub fn format_headline(report: &Report) -> String {
 }
 
 /// Formats the report as plain text.
-#[must_use]
 pub fn format_text(report: &Report) -> String {
     format_lines(report).iter().map(|line| line.text() + "\n").collect()
 }
 
 /// Formats the report as styled lines.
-#[must_use]
 pub fn format_lines(report: &Report) -> Vec<StyledLine> {
     let mut lines = vec![StyledLine::wrapping(2).with_span(SpanRole::Verdict(report.verdict), format_headline(report))];
     if let Some(image) = &report.image {
@@ -169,7 +166,6 @@ pub(super) fn format_declared_by(report: &Report, runtime: &RuntimeReport) -> St
 }
 
 /// Returns the verdict as one character, so that it is visible without color.
-#[must_use]
 pub fn verdict_symbol(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Fails => "\u{2717}",
@@ -180,7 +176,6 @@ pub fn verdict_symbol(verdict: Verdict) -> &'static str {
 }
 
 /// Describes why an image is not checked, as the end of a sentence.
-#[must_use]
 pub fn describe_ignored(reason: IgnoreReason) -> &'static str {
     match reason {
         IgnoreReason::NotAnArrival => "the event does not announce a new image",

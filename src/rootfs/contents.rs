@@ -39,19 +39,16 @@ pub(crate) enum RangeContents {
 
 impl FileContents {
     /// Returns the contents of a file whose bytes are unknown.
-    #[must_use]
     pub fn with_size(size: u64) -> Self {
         Self { size, kept_bytes: None }
     }
 
     /// Returns whether the file is a shell script that certainly ends by executing its arguments.
-    #[must_use]
     pub fn execs_arguments(&self) -> bool {
         self.kept_bytes.as_ref().is_some_and(|kept| kept.execs_arguments)
     }
 
     /// Returns the retained first bytes.
-    #[must_use]
     pub fn head(&self) -> &[u8] {
         self.kept_bytes.as_ref().map_or(&[], |kept| &kept.head)
     }

@@ -14,7 +14,6 @@ pub const HEAD_SIZE: usize = 4096;
 
 impl FileContents {
     /// Returns the contents of a file whose bytes are all in memory.
-    #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut collector = ContentsCollector::default();
         collector.push(bytes);
@@ -106,7 +105,6 @@ impl ContentsCollector {
     }
 
     /// Returns the contents of the whole file.
-    #[must_use]
     pub fn finish(mut self) -> FileContents {
         let head_size = self.needed_head_size();
         self.kept_bytes.execs_arguments = self.script_scanner.finish();

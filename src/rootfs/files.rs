@@ -32,7 +32,6 @@ pub struct Permissions {
 
 impl Permissions {
     /// Returns these permission bits for user 0 and group 0.
-    #[must_use]
     pub const fn owned_by_root(mode: u32) -> Self {
         Self { mode, uid: 0, gid: 0 }
     }
@@ -87,7 +86,6 @@ impl Default for Rootfs {
 
 impl Rootfs {
     /// Returns the node at a path without symbolic links, dots and doubled slashes.
-    #[must_use]
     pub fn get(&self, path: &[u8]) -> Option<&Node> {
         self.nodes.get(path)
     }

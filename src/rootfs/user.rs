@@ -38,7 +38,6 @@ impl Default for User {
 impl User {
     /// Parses the user of an image's config, with or without a group: `1000`, `nobody`, `app:app`. Empty text means
     /// root.
-    #[must_use]
     pub fn from_config(text: &str) -> Self {
         let name = text.split_once(':').map_or(text, |(user, _)| user);
         match name.parse() {
@@ -55,7 +54,6 @@ impl User {
     }
 
     /// Returns whether the user may search a directory, or `None` if that is unknown. Root may search any.
-    #[must_use]
     pub fn may_search(&self, directory: Permissions) -> Option<bool> {
         match self {
             _ if self.is_root() => Some(true),
@@ -65,7 +63,6 @@ impl User {
     }
 
     /// Returns whether the user may execute a file, or `None` if that is unknown. Root may if anyone may.
-    #[must_use]
     pub fn may_execute(&self, file: Permissions) -> Option<bool> {
         if file.mode & 0o111 == 0 { Some(false) } else { self.may_search(file) }
     }

@@ -46,7 +46,6 @@ fn split_components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 
 impl<'a> FilesystemView<'a> {
     /// Creates the view of user root in directory `/`, without mounts.
-    #[must_use]
     pub fn new(files: &'a dyn FileTree) -> Self {
         Self { files, working_directory: Some(Vec::new()), user: User::default(), mounts: Vec::new() }
     }

@@ -43,7 +43,6 @@ pub(super) const LOG_LEVELS: Choices<tracing::Level, 3> =
 
 impl InspectionDepth {
     /// Returns the name, as in `PREFLIGHT_INSPECT`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         DEPTHS[self as usize].0
     }

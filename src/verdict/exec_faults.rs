@@ -18,7 +18,6 @@ pub(super) fn find_inspection<'a>(
 }
 
 /// Returns the fault that an inspection found, if any. `platform` is the image's declared platform.
-#[must_use]
 pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hints: &[BuildHint]) -> Option<Fault> {
     let InspectionOutcome::Launches(launches, cause) = &inspection.outcome else { return None };
     let last = launches.last()?;

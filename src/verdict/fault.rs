@@ -35,7 +35,6 @@ macro_rules! fault_codes {
             pub const ALL: &[Self] = &[$(Self::$code),*];
 
             /// Returns the documentation of the code.
-            #[must_use]
             pub const fn info(self) -> FaultInfo {
                 match self {
                     $(Self::$code => FaultInfo { name: $name, title: $title, explanation: $explanation, fix: $fix },)*
@@ -148,25 +147,21 @@ fault_codes! {
 
 impl FaultCode {
     /// Returns the stable name.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.info().name
     }
 
     /// Returns the code with this name.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str() == name)
     }
 
     /// Returns the URL of the code's documentation. `docs_url` is the page with the fault table.
-    #[must_use]
     pub fn docs_link(self, docs_url: &str) -> String {
         format!("{docs_url}#{}", self.as_str())
     }
 
     /// Returns whether the fault is in the image's own entrypoint and command, which services may override.
-    #[must_use]
     pub fn is_exec(self) -> bool {
         self.as_str().starts_with("exec-")
     }

@@ -25,7 +25,6 @@ pub enum Verdict {
 
 impl Verdict {
     /// Returns the stable name.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ignored => "ignored",
@@ -50,7 +49,6 @@ pub enum FindingSubject {
 
 impl FindingSubject {
     /// Returns the name in JSON, message attributes and verdict tags.
-    #[must_use]
     pub fn name(&self) -> String {
         match self {
             Self::Runtime(runtime) => runtime.to_string(),
@@ -60,7 +58,6 @@ impl FindingSubject {
     }
 
     /// Returns the name in a sentence.
-    #[must_use]
     pub fn title(&self) -> String {
         match self {
             Self::Runtime(runtime) => runtime.profile().title.to_owned(),

@@ -16,7 +16,6 @@ use crate::runtime::{Compatibility, Runtime};
 const MAX_PLATFORM_FINDINGS: usize = 8;
 
 /// Judges an image by its intent and the inspections of its programs.
-#[must_use]
 pub fn judge(intent: &Intent, image: &Image, inspections: &[Inspection]) -> Judgement {
     let intended = resolve_intended(intent, image);
     let runtimes: Vec<Runtime> = intended.iter().map(|declared| declared.runtime).collect();
@@ -31,7 +30,6 @@ pub fn judge(intent: &Intent, image: &Image, inspections: &[Inspection]) -> Judg
 }
 
 /// Judges an image whose manifest is unavailable: the verdict is unknown for every intended runtime.
-#[must_use]
 pub fn judge_unread(intent: &Intent, reason: &str) -> Judgement {
     let image = Image {
         digest: Digest::of(b""),

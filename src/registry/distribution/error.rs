@@ -108,7 +108,6 @@ impl DistributionError {
     }
 
     /// Returns a hint for the user.
-    #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }

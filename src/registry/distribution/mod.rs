@@ -54,7 +54,6 @@ struct WireTagList {
 
 impl DistributionRepository {
     /// Creates a client, which uses Docker's credentials. `http` must not follow redirects.
-    #[must_use]
     pub fn new(repository: RemoteRepository, http: SharedHttpConnector) -> Self {
         Self { client: DistributionClient::new(&repository, http), repository }
     }

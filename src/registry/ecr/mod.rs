@@ -30,20 +30,17 @@ pub struct EcrRegistry {
 
 impl EcrRegistry {
     /// Creates the clients; `endpoint` replaces the endpoint of the region.
-    #[must_use]
     pub fn new(aws: &Aws, endpoint: Option<String>) -> Self {
         Self { client: aws.ecr_client(endpoint), http: aws.http.clone(), timeouts: aws.transfer_timeouts }
     }
 
     /// Returns the API client.
     #[cfg(feature = "cli")]
-    #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
     }
 
     /// Opens a repository.
-    #[must_use]
     pub fn repository(&self, repository: &Repository) -> EcrRepository {
         EcrRepository { registry: self.clone(), repository: repository.clone() }
     }
