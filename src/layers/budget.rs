@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn budget_is_shared_by_layers_and_ends_when_cancelled() {
+    fn budget_is_shared_by_layers_and_ends_when_canceled() {
         let limits = LayerLimits { total_entries: 10, ..LayerLimits::default() };
         let mut budget = ApplyBudget::new(&limits, &|| false);
         let whiteouts = [100, 60, 1].map(|steps| budget.count_whiteout_steps(steps));

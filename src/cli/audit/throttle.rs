@@ -133,7 +133,7 @@ impl AdaptiveLimiter {
     fn slow_down(&self) {
         self.throttle_count.set(self.throttle_count.get() + 1);
         let (mut state, now) = (self.state.borrow_mut(), Instant::now());
-        // Calls that were in flight when the first one was throttled are no news.
+        // Calls that were in flight when the first one was throttled say nothing new.
         if state.pause_end.is_none_or(|end| end <= now) {
             state.limit.halve();
             state.pause_end = Some(now + state.backoff.next_pause());

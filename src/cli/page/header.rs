@@ -7,7 +7,7 @@ use crate::cli::report_counts::ReportCounts;
 use crate::report::verdict_symbol;
 use crate::verdict::Verdict;
 
-/// What the header shows besides the results.
+/// What the header shows in addition to the results.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct PageHeading<'a> {
     /// When the images were checked, as text; `None` if that is unknown.

@@ -11,7 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::stored_report::{MAX_LINE_BYTES, StoredReport, StoredReportError, read_line};
 use crate::text::error_chain;
 
-/// What a file contains besides reports.
+/// What a file contains other than reports.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct SkippedLines {
     /// Errors in place of reports.

@@ -1,4 +1,4 @@
-//! `check` with text output: several images, colours, line width, and the platforms of an image.
+//! `check` with text output: several images, colors, line width, and the platforms of an image.
 
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
@@ -161,7 +161,7 @@ fn shared_layer_is_read_once() {
 }
 
 #[test]
-fn coloured_output() {
+fn colored_output() {
     let layout = layout_of_three_images();
     let arguments = ["check", "oci:DIR:arm64", "oci:DIR:none", "--runtime", "apprunner", "--color", "always"];
     // Escape characters become visible.
@@ -198,10 +198,10 @@ fn coloured_output() {
 }
 
 #[test]
-fn colours_follow_the_environment() {
+fn colors_follow_the_environment() {
     let layout = layout_of_three_images();
     let image = format!("oci:{}:arm64", layout.path().display());
-    for (when, settings, is_coloured) in [
+    for (when, settings, is_colored) in [
         ("auto", [].as_slice(), false),
         ("auto", &[("CLICOLOR_FORCE", "1")], true),
         ("auto", &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
@@ -210,7 +210,7 @@ fn colours_follow_the_environment() {
     ] {
         for format in ["text", "json"] {
             let text = run(&["check", &image, "--color", when, "--format", format], settings);
-            let expected = is_coloured && format == "text";
+            let expected = is_colored && format == "text";
             assert_eq!(text.contains('\u{1b}'), expected, "{when} {settings:?} {format}");
         }
     }

@@ -117,7 +117,7 @@ struct EarlyFailures {
 }
 
 impl EarlyFailures {
-    /// Returns how the audit ended: with the first error of the function. A listing error besides it is reported at once.
+    /// Returns how the audit ended: with the first error of the function. An additional listing error is reported at once.
     fn into_end<E: Write>(self, last: Option<ViaLambdaError>, shared: &SharedOutput<'_, '_, E>) -> AuditEnd {
         match (self.lambda_error.or(last), self.listing_error) {
             (Some(error), Some(listing_error)) => {

@@ -49,15 +49,15 @@ fn all_rows_and_dates_are_shown_in_a_wide_terminal() {
 }
 
 #[test]
-fn audit_colours_follow_the_environment() {
+fn audit_colors_follow_the_environment() {
     let fixture = Fixture::with_images();
-    let coloured = |settings: &[(&str, &str)]| {
+    let colored = |settings: &[(&str, &str)]| {
         let output = fixture.command(&[]).envs(settings.iter().copied()).output().unwrap();
         output.stdout.contains(&0x1b)
     };
-    assert!(coloured(&[("CLICOLOR_FORCE", "1")]));
-    assert!(!coloured(&[]), "standard output is not a terminal");
-    assert!(!coloured(&[("NO_COLOR", "1")]));
+    assert!(colored(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!colored(&[]), "standard output is not a terminal");
+    assert!(!colored(&[("NO_COLOR", "1")]));
 }
 
 #[test]
