@@ -109,7 +109,7 @@ async fn list_with_timeout<T>(listing: impl Future<Output = Result<Vec<T>, Regis
 /// listed, it names the command that lists them.
 pub(super) fn suggest_existing(
     kind: &str,
-    wanted: &str,
+    name: &str,
     existing: Option<&[String]>,
     place: &str,
     list_command: &str,
@@ -117,9 +117,9 @@ pub(super) fn suggest_existing(
     let Some(existing) = existing else {
         return format!("check the name: {list_command} lists the {kind} in {place}");
     };
-    let ranked = rank_by_distance(wanted, existing);
+    let ranked = rank_by_distance(name, existing);
     // Names that differ in more than a third of their characters are not similar.
-    let limit = (wanted.chars().count() / 3).max(1);
+    let limit = (name.chars().count() / 3).max(1);
     let similar: Vec<&str> = ranked.iter().filter(|(distance, _)| *distance <= limit).map(|(_, name)| *name).collect();
     if !similar.is_empty() {
         let verb = if similar.len() == 1 { "It is" } else { "They are" };

@@ -30,21 +30,24 @@ pub(super) async fn read_index(
     options: ImageReadOptions<'_>,
 ) -> Result<ReadIndex, RegistryError> {
     match flatten(registry, descriptors).await? {
-        Ok(descriptors) => read_children(registry, descriptors, options).await,
-        Err(reason) => Ok(ReadIndex { content: ImageContent::Unreadable(reason), label: None }),
+        FlattenedIndex::Children(descriptors) => read_children(registry, descriptors, options).await,
+        FlattenedIndex::Unreadable(reason) => Ok(ReadIndex { content: ImageContent::Unreadable(reason), label: None }),
     }
 }
 
-/// Replaces nested indexes by their children, depth first as in containerd. The inner error makes the index unreadable.
-async fn flatten(
-    registry: &impl Registry,
-    mut descriptors: Vec<Descriptor>,
-) -> Result<Result<Vec<Descriptor>, String>, RegistryError> {
-    let unreadable = |reason: String| Ok(Err(reason));
+/// The children of an index and of its nested indexes, or the reason why they cannot be read.
+enum FlattenedIndex {
+    Children(Vec<Descriptor>),
+    Unreadable(String),
+}
+
+/// Replaces nested indexes by their children, depth first as in containerd.
+async fn flatten(registry: &impl Registry, mut descriptors: Vec<Descriptor>) -> Result<FlattenedIndex, RegistryError> {
+    let unreadable = |reason| Ok(FlattenedIndex::Unreadable(reason));
     for _ in 0..MAX_NESTING {
         let nested: Vec<usize> = (0..descriptors.len()).filter(|at| descriptors[*at].is_index).collect();
         if nested.is_empty() {
-            return Ok(Ok(descriptors));
+            return Ok(FlattenedIndex::Children(descriptors));
         }
         let count = nested.len();
         if count > MAX_CHILDREN_READ {
@@ -72,7 +75,7 @@ async fn flatten(
     if descriptors.iter().any(|descriptor| descriptor.is_index) {
         return unreadable(format!("its indexes are nested more than {MAX_NESTING} deep"));
     }
-    Ok(Ok(descriptors))
+    Ok(FlattenedIndex::Children(descriptors))
 }
 
 /// Reads the children that the verdict depends on.
