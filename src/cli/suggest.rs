@@ -129,11 +129,7 @@ pub(super) fn suggest_existing(
     if all.is_empty() {
         return format!("there are no {kind} in {place}");
     }
-    format!(
-        "`{}` is not among the {kind} in {place}; the nearest: {}",
-        sanitize_quoted(wanted),
-        join_names(&all, "and")
-    )
+    format!("`{}` is not among the {kind} in {place}; the nearest: {}", sanitize_quoted(name), join_names(&all, "and"))
 }
 
 /// Joins the first few names.
