@@ -1,35 +1,56 @@
 //! Parses the words of an image tag that declare runtimes or hint at an architecture.
+//!
+//! A tag counts only if all its other words are neutral: versions, dates, commits, environments, build numbers. With any
+//! other word it is free text, for example the name of a branch, and neither declares nor hints at anything.
 
 use crate::name::Tag;
 use crate::platform::ARCHITECTURE_ALIASES;
 use crate::runtime::{Runtime, Service, normalize_architecture};
 
-/// First words of branch names. A tag that is a branch name describes a change, not where the image runs.
-const BRANCH_PREFIXES: [&str; 12] =
-    ["fix", "bugfix", "hotfix", "feature", "feat", "chore", "test", "revert", "remove", "docs", "ci", "refactor"];
-
-/// Words in the names of tools that build or run programs for another architecture.
-const CROSS_BUILD_WORDS: [&str; 4] = ["cross", "qemu", "toolchain", "sysroot"];
-
 /// The characters between the words of a tag.
 const SEPARATORS: [char; 3] = ['.', '-', '_'];
+
+/// Words beside a declaration that do not change its meaning: environments, regions, branches and channels of releases, and
+/// what build systems write before a number or a commit.
+const NEUTRAL_WORDS: [&str; 86] = [
+    "af", "alpha", "ap", "beta", "bld", "blue", "branch", "build", "ca", "canary", "candidate", "central", "cn",
+    "commit", "daily", "demo", "dev", "devel", "develop", "development", "dirty", "east", "edge", "eu", "final", "ga",
+    "git", "green", "head", "hotfix", "il", "int", "integration", "latest", "live", "local", "lts", "main", "master",
+    "me", "milestone", "next", "nightly", "north", "northeast", "perf", "post", "prd", "pre", "preprod",
+    "preproduction", "preview", "previous", "prod", "production", "qa", "rc", "rel", "release", "rev", "revision",
+    "run", "sa", "sandbox", "sha", "sit", "snapshot", "south", "southeast", "stable", "stage", "staging", "stg", "tag",
+    "test", "testing", "trunk", "tst", "uat", "unstable", "us", "v", "ver", "version", "weekly", "west",
+];
+
+/// Neutral words that begin the name of a branch rather than a release if they are the first word of a tag.
+const BRANCH_PREFIXES: [&str; 3] = ["hotfix", "test", "testing"];
+
+/// Words before and between the digits of a version: `v1`, `1rc2`, `b123`.
+const VERSION_WORDS: [&str; 15] =
+    ["a", "alpha", "b", "beta", "build", "dev", "m", "p", "post", "pre", "preview", "r", "rc", "sp", "v"];
 
 /// Parses a tag. Returns the runtimes that it declares (`1.4.2-ecs-arm64`, `v1-apprunner`), otherwise the Linux runtime
 /// of the architecture at its end (`1.4-arm64`).
 pub(super) fn parse_image_tag(tag: &Tag) -> (Vec<Runtime>, Option<Runtime>) {
     let lower = tag.as_str().to_ascii_lowercase();
     let words = split_words(&lower);
-    let mut runtimes = Vec::new();
-    if !words.first().is_some_and(|first| BRANCH_PREFIXES.contains(first)) {
-        for at in 0..words.len() {
-            runtimes.extend(parse_service(&words[at..]));
+    let (mut runtimes, mut rest) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while at < words.len() {
+        let (declared, length) = parse_service(&words[at..]);
+        if length == 0 {
+            rest.push(words[at]);
         }
-        if words.last() == Some(&"apprunner") {
-            runtimes.push(Runtime::AppRunner);
-        }
+        runtimes.extend(declared);
+        at += length.max(1);
     }
-    let hint = if runtimes.is_empty() { detect_architecture_hint(&words) } else { None };
-    (runtimes, hint)
+    if runtimes.is_empty() {
+        (runtimes, detect_architecture_hint(&words))
+    } else if are_neutral(&rest) {
+        (runtimes, None)
+    } else {
+        (Vec::new(), None)
+    }
 }
 
 /// Splits a tag at its separators, but not inside of an architecture like `x86_64`.
@@ -47,24 +68,66 @@ fn split_words(tag: &str) -> Vec<&str> {
     words
 }
 
-/// Returns the runtimes of a service at the start of these words and the architectures that follow it. The service
-/// `linux` is ignored: in `1.4-linux-arm64`, it is part of a platform.
-fn parse_service(words: &[&str]) -> Vec<Runtime> {
+/// Returns the runtimes of a service at the start of these words and the architectures that follow it, and how many words
+/// they are. App Runner needs no architecture at the end of a tag. The service `linux` is ignored: in `1.4-linux-arm64`,
+/// it is part of a platform.
+fn parse_service(words: &[&str]) -> (Vec<Runtime>, usize) {
     let service = words.first().and_then(|word| Service::from_name(word));
-    let Some(service) = service.filter(|service| *service != Service::Linux) else { return Vec::new() };
-    let is_express = words.starts_with(&["ecs", "express"]);
-    let architectures = words[1 + usize::from(is_express)..].iter().map_while(|word| normalize_architecture(word));
-    architectures.filter_map(|architecture| Runtime::for_service(service, architecture)).collect()
+    let Some(service) = service.filter(|service| *service != Service::Linux) else { return (Vec::new(), 0) };
+    if words == ["apprunner"] {
+        return (vec![Runtime::AppRunner], 1);
+    }
+    let name_length = if words.starts_with(&["ecs", "express"]) { 2 } else { 1 };
+    let architectures = words[name_length..].iter().map_while(|word| normalize_architecture(word));
+    let runtimes: Vec<Runtime> =
+        architectures.map_while(|architecture| Runtime::for_service(service, architecture)).collect();
+    let length = if runtimes.is_empty() { 0 } else { name_length + runtimes.len() };
+    (runtimes, length)
 }
 
-/// Returns the runtime that the last word hints at, unless the tag names several architectures or a cross-build tool.
+/// Returns the runtime of the platform in the tag (`linux-arm64-1.4`) or of the architecture at its end (`1.4-arm64`), if
+/// the other words are neutral.
 fn detect_architecture_hint(words: &[&str]) -> Option<Runtime> {
-    let last = normalize_architecture(words.last()?)?;
-    let is_other = |word: &&str| normalize_architecture(word).is_some_and(|other| other != last);
-    if words.iter().any(|word| is_other(word) || CROSS_BUILD_WORDS.contains(word)) {
-        return None;
-    }
-    Runtime::for_service(Service::Linux, last)
+    let platform = words.iter().position(|word| *word == "linux");
+    let (start, end) = platform.map_or((words.len().checked_sub(1)?, words.len()), |at| (at, at + 2));
+    let architecture = normalize_architecture(words.get(end - 1)?)?;
+    let rest = [&words[..start], &words[end..]].concat();
+    if are_neutral(&rest) { Runtime::for_service(Service::Linux, architecture) } else { None }
+}
+
+fn are_neutral(words: &[&str]) -> bool {
+    let is_branch = words.first().is_some_and(|first| BRANCH_PREFIXES.contains(first));
+    !is_branch && words.iter().all(|word| is_neutral(word))
+}
+
+/// Returns whether a word says nothing about where an image runs: a listed word, a number, a version, a date or a commit.
+fn is_neutral(word: &str) -> bool {
+    NEUTRAL_WORDS.contains(&word) || is_version(word) || is_commit(word) || is_timestamp(word)
+}
+
+/// Returns whether a word is a number, perhaps with words of versions before its digits: `12`, `v2`, `1rc2`, `b123`. An
+/// empty word stands between two separators.
+fn is_version(word: &str) -> bool {
+    let mut letters = word.split(|c: char| c.is_ascii_digit()).filter(|part| !part.is_empty());
+    word.is_empty() || word.ends_with(|c: char| c.is_ascii_digit()) && letters.all(|part| VERSION_WORDS.contains(&part))
+}
+
+/// Returns whether a word is an abbreviated or full hash of a git commit, also in the form of `git describe` (`g1a2b3c4`), or a
+/// SHA-256 digest.
+fn is_commit(word: &str) -> bool {
+    let is_hash = |hash: &str| {
+        (7..=64).contains(&hash.len())
+            && hash.bytes().all(|c| c.is_ascii_hexdigit())
+            && hash.contains(|c: char| c.is_ascii_digit())
+    };
+    is_hash(word) || word.strip_prefix('g').is_some_and(is_hash)
+}
+
+/// Returns whether a word is a time, perhaps after a date: `20261127t101500z`, `101500z`.
+fn is_timestamp(word: &str) -> bool {
+    let digits = |part: &str| part.len() >= 2 && part.bytes().all(|c| c.is_ascii_digit());
+    let word = word.strip_suffix('z').unwrap_or(word);
+    digits(word) || word.split_once('t').is_some_and(|(date, time)| digits(date) && digits(time))
 }
 
 #[cfg(test)]
@@ -104,8 +167,6 @@ mod tests {
             ("amd64", "linux/amd64"),
             ("1.4-linux-arm64", "linux/arm64"),
             ("v2_aarch64", "linux/arm64"),
-            ("feature-x-arm64", "linux/arm64"),
-            ("fix-ecs-arm64", "linux/arm64"),
         ] {
             assert_eq!(parse(tag), (String::new(), hint.parse().ok()), "{tag}");
         }

@@ -7,6 +7,7 @@ mod support;
 mod oci;
 mod exec;
 mod registry;
+mod intent;
 mod verdict;
 mod report;
 mod lambda;

@@ -49,7 +49,7 @@ impl Fixture {
         fixture.aws.set_pushed_at("grafana/grafana", &right, 1_785_000_000);
         let mut layout = Builder::new();
         let (arm, chart) = (layout.image("arm"), layout.helm());
-        layout.tag("old-ecs-arm64", &arm);
+        layout.tag("0.9-ecs-arm64", &arm);
         layout.tag("chart", &chart);
         fixture.aws.push("team/app", &layout);
         let mut layout = Builder::new();

@@ -22,7 +22,7 @@ fn audit_sends_one_message_after_printing() {
           | 4 images checked in us-west-2 of account 123456789012
           |
           | ✗ `grafana/grafana:11.4.0` +1: apprunner wrong-architecture: the image is built for linux/arm64, not linux/amd64
-          | ? `team/app:old-ecs-arm64`: ecs/arm64 the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
+          | ? `team/app:0.9-ecs-arm64`: ecs/arm64 the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
           |
           | by fault: wrong-architecture 1
 
@@ -37,7 +37,7 @@ fn audit_sends_one_message_after_printing() {
         4 images checked in us-west-2 of account 123456789012
 
         ✗ grafana/grafana:11.4.0 +1: apprunner wrong-architecture: the image is built for linux/arm64, not linux/amd64
-        ? team/app:old-ecs-arm64: ecs/arm64 the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
+        ? team/app:0.9-ecs-arm64: ecs/arm64 the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
 
         by fault: wrong-architecture 1
     "#]].assert_eq(bodies["email"].as_str().unwrap());
@@ -83,7 +83,7 @@ fn audit_sends_one_message_after_printing() {
               ],
               "region": "us-west-2",
               "repository": "team/app",
-              "tag": "old-ecs-arm64",
+              "tag": "0.9-ecs-arm64",
               "verdict": "unknown"
             }
           ]

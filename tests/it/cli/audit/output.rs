@@ -16,7 +16,7 @@ fn table_shows_failures_first_and_counts_the_rest() {
         --- out
         VERDICT     IMAGE                         RUNTIME       REASON
         fails       grafana/grafana:11.4.0 +1     apprunner     wrong-architecture: the…
-        unknown     team/app:old-ecs-arm64        ecs/arm64     the image declares linu…
+        unknown     team/app:0.9-ecs-arm64        ecs/arm64     the image declares linu…
 
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1
           wrong-architecture  1
@@ -36,7 +36,7 @@ fn all_rows_and_dates_are_shown_in_a_wide_terminal() {
         --- out
         VERDICT     IMAGE                                                   PUSHED      RUNTIME       REASON
         fails       grafana/grafana:11.4.0 +1                               2026-05-28  apprunner     wrong-architecture: the image is built for li…
-        unknown     team/app:old-ecs-arm64                                  2026-09-21  ecs/arm64     the image declares linux/arm/v7: a 32-bit arm…
+        unknown     team/app:0.9-ecs-arm64                                  2026-09-21  ecs/arm64     the image declares linux/arm/v7: a 32-bit arm…
         undeclared  team/tools:v1                                           2026-09-21
         runs        grafana/grafana:11.5.0                                  2026-07-25  apprunner
 
@@ -75,7 +75,7 @@ fn jsonl_and_csv_are_printed_to_stdout() {
         --- out
         image_verdict,account,region,repository,tag,also_tagged,digest,pushed_at,platforms,runtime,verdict,faults,evidence,symptom,remedy,unknown,ignored
         fails,123456789012,us-west-2,grafana/grafana,11.4.0,latest,sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63,2026-05-28T20:26:40Z,linux/arm64,apprunner,fails,wrong-architecture,"the image is built for linux/arm64, not linux/amd64",exec /app: exec format error,docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 --push .; docker pull --platform linux/amd64 SOURCE && docker tag SOURCE 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 && docker push 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0,,
-        unknown,123456789012,us-west-2,team/app,old-ecs-arm64,,sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278,2026-09-21T14:13:20Z,linux/arm/v7,ecs/arm64,unknown,,,,,the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs,
+        unknown,123456789012,us-west-2,team/app,0.9-ecs-arm64,,sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278,2026-09-21T14:13:20Z,linux/arm/v7,ecs/arm64,unknown,,,,,the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs,
         undeclared,123456789012,us-west-2,team/tools,v1,,sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504,2026-09-21T14:13:20Z,linux/amd64,,,,,,,,
         runs,123456789012,us-west-2,grafana/grafana,11.5.0,,sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89,2026-07-25T17:20:00Z,linux/amd64 linux/arm64,apprunner,runs,,,,,,
         --- err

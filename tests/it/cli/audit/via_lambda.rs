@@ -58,7 +58,7 @@ fn function_gives_the_results_of_a_local_audit() {
         --- out
         VERDICT     IMAGE                         RUNTIME       REASON
         fails       grafana/grafana:11.4.0 +1     apprunner     wrong-architecture: the…
-        unknown     team/app:old-ecs-arm64        ecs/arm64     the image declares linu…
+        unknown     team/app:0.9-ecs-arm64        ecs/arm64     the image declares linu…
 
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1
           wrong-architecture  1
@@ -83,7 +83,7 @@ fn function_gives_the_results_of_a_local_audit() {
 }
 
 /// The images of the two repositories below `team/`.
-const IMAGES: [&str; 2] = ["team/app:old-ecs-arm64", "team/tools:v1"];
+const IMAGES: [&str; 2] = ["team/app:0.9-ecs-arm64", "team/tools:v1"];
 
 /// Masks the names of images: repositories are listed concurrently, and either event may be the first.
 fn without_names(text: &str) -> String {
@@ -129,7 +129,7 @@ fn failed_and_missing_results_are_retried_next_time() {
     "#]].assert_eq(&without_names(&String::from_utf8(output.stderr.clone()).unwrap()));
     assert_eq!((output.status.code(), fixture.lines("via.jsonl").len(), fixture.aws.handed_out()), (Some(2), 1, 4));
     fixture.output(&arguments);
-    assert_eq!(image_names(&fixture.lines("via.jsonl")), ["team/app:old-ecs-arm64", "team/tools:v1"]);
+    assert_eq!(image_names(&fixture.lines("via.jsonl")), ["team/app:0.9-ecs-arm64", "team/tools:v1"]);
 }
 
 #[test]
