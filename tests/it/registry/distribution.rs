@@ -481,16 +481,17 @@ fn real_registries_give_the_same_report_as_layouts() {
     let (code, _, err) = check(&format!("{closed}/{REPOSITORY}:oci"), None);
     assert_eq!(code, 2);
     expect![[r#"
-        error: pull on AT/team/app was denied: allow the caller this action on this resource: the registry answered with status 401 (UNAUTHORIZED: authentication required)
+        error: pull on AT/team/app was denied: allow the caller this action on this resource
+          caused by: the registry returned status 401 (UNAUTHORIZED: authentication required)
 
-        hint: log in with `docker login AT`, if the repository exists
+        hint: if the repository exists, log in with `docker login AT`
     "#]].assert_eq(&err.replace(&closed, "AT"));
     let (code, _, err) = check(&format!("{open}/{REPOSITORY}:none"), None);
     assert_eq!(code, 2);
     expect![[r#"
-        error: AT/team/app:none is not there
+        error: AT/team/app:none does not exist
 
-        hint: the tags in AT/team/app that are nearest to `none`: `oci`, `docker` and `index`
+        hint: `none` is not among the tags in AT/team/app; the nearest: `oci`, `docker` and `index`
     "#]]
     .assert_eq(&err.replace(&open, "AT"));
 }
