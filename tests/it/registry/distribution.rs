@@ -485,7 +485,8 @@ fn real_registries_give_the_same_report_as_layouts() {
           caused by: the registry returned status 401 (UNAUTHORIZED: authentication required)
 
         hint: if the repository exists, log in with `docker login AT`
-    "#]].assert_eq(&err.replace(&closed, "AT"));
+    "#]]
+    .assert_eq(&err.replace(&closed, "AT"));
     let (code, _, err) = check(&format!("{open}/{REPOSITORY}:none"), None);
     assert_eq!(code, 2);
     expect![[r#"
