@@ -28,7 +28,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-# The limits of `--check`. The goal is 1.1 times the time of decompression, of which 0.08 are for the digest; the rest is a
+# The limits of `--check`. The goal is 1.1 times the time of decompression. Of that, 0.08 are for the digest; the rest is a
 # margin for busy machines.
 MAX_SHARE_A = 0.05
 MAX_TO_INFLATE_C = 1.25

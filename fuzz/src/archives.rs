@@ -35,7 +35,7 @@ pub fn archive(input: &[u8]) {
     assert_eq!(names.decompressed_bytes, plain.len() as u64);
     let limits = LayerLimits::default();
     let mut rootfs = Rootfs::default();
-    layers::apply_layer(&mut rootfs, &names, &limits).expect("nothing stands in the way");
+    layers::apply_layer(&mut rootfs, &names, &limits).expect("the layers do not conflict");
     let laid: BTreeMap<Vec<u8>, Is> = rootfs.descendants(b"").map(|(path, node)| (path.to_vec(), is(node))).collect();
     assert_eq!(laid, expected(&plain));
     let cut = plain.len() * usize::try_from(seed).expect("a byte") / 256;

@@ -46,8 +46,8 @@ pub fn reference(input: &[u8]) {
         assert_eq!(tag.as_str(), text);
     }
     for passes in [true, false] {
-        let mark = Tag::for_verdict(passes, &text, &digest);
-        assert!(mark.is_verdict_tag() && canonical::<Tag>(mark.as_str()) == Some(mark));
+        let tag = Tag::for_verdict(passes, &text, &digest);
+        assert!(tag.is_verdict_tag() && canonical::<Tag>(tag.as_str()) == Some(tag));
     }
     if let Some(repository) = canonical::<Repository>(&text) {
         let (account, region, name) = (repository.account(), repository.region(), repository.name());

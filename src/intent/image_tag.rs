@@ -106,7 +106,7 @@ fn is_neutral(word: &str) -> bool {
 }
 
 /// Returns whether a word is a number, perhaps with words of versions before its digits: `12`, `v2`, `1rc2`, `b123`. An
-/// empty word stands between two separators.
+/// empty word is between two separators.
 fn is_version(word: &str) -> bool {
     let mut letters = word.split(|c: char| c.is_ascii_digit()).filter(|part| !part.is_empty());
     word.is_empty() || word.ends_with(|c: char| c.is_ascii_digit()) && letters.all(|part| VERSION_WORDS.contains(&part))

@@ -147,7 +147,7 @@ fn slack_link(url: &str, text: &str) -> String {
     format!("<{}|{}>", escape_slack(&url.replace('|', "%7C")), escape_slack(text))
 }
 
-/// Truncates a text to this many characters, the last of which is then an ellipsis.
+/// Truncates a text to this many characters. The last one is then an ellipsis.
 fn truncate(text: &str, max_chars: usize) -> String {
     if text.chars().count() <= max_chars {
         return text.to_owned();

@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 ACCOUNT, REGION = "123456789012", "us-west-2"
 # The emulator's root credentials of the account.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "emulator"}
-# The signature of a presigned URL: whoever finds it in a log could download the blob.
+# The signature of a presigned URL: anyone who finds it in a log can download the blob.
 SIGNATURE = "a-presigned-address-is-a-secret"
 ARCHITECTURES = ["arm64", "amd64"]
 

@@ -70,7 +70,7 @@ fn parse_entries(entries: &[u8], numbers: &mut Vec<u64>) -> Result<(), LayerErro
     Ok(())
 }
 
-/// Reads the map before the data: decimal numbers, one per line, of which the first is the number of segments, padded
+/// Reads the map before the data: decimal numbers, one per line. The first is the number of segments, padded
 /// to a block (GNU tar manual, "PAX Format, Version 1.0").
 pub(super) fn read_text_map(
     limit: u64,

@@ -31,7 +31,7 @@ pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> String {
     format!("success {} code {}\n--- out\n{out}--- err\n{err}", output.status.success(), output.status.code().unwrap())
 }
 
-/// Runs on a layout. `DIR` in arguments and output stands for its directory.
+/// Runs on a layout. `DIR` in arguments and output is its directory.
 pub fn check(layout: &Builder, arguments: &[&str], expected: &Expect) {
     check_with(layout, arguments, &[], expected);
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// The images, whether they start, and why not.
 ///
-/// - `image`: its tag, which ends in `x` for amd64 and in `a` for arm64; `*` stands for both, also in `on`. A tag that
+/// - `image`: its tag, which ends in `x` for amd64 and in `a` for arm64; `*` means both, also in `on`. A tag that
 ///   spells the architecture out would be a declaration.
 /// - `on`: the declared runtime.
 /// - `verdict`, `faults`: the report for that runtime.

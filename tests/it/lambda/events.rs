@@ -46,10 +46,13 @@ const EVENTS: [(&str, Option<&str>); 20] = [
 
 #[test]
 fn event_files_give_the_recorded_output() {
-    let recorded = fs::read_dir("events").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let recorded: BTreeSet<String> = recorded.filter(|name| name.ends_with(".json")).collect();
-    let listed: BTreeSet<String> = EVENTS.iter().map(|(event, _)| (*event).to_owned()).collect();
-    assert_eq!(recorded, listed, "every event file is replayed");
+    let names_in = |directory: &str, suffix: &str| -> BTreeSet<String> {
+        let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter_map(|name| Some(name.strip_suffix(suffix)?.to_owned())).collect()
+    };
+    let listed: BTreeSet<String> = EVENTS.iter().map(|(event, _)| event.trim_end_matches(".json").to_owned()).collect();
+    assert_eq!(names_in("events", ".json"), listed, "every event file is replayed");
+    assert_eq!(names_in("tests/it/lambda/events", ".txt"), listed, "every recorded output has an event");
     for (event, declared) in EVENTS {
         let printed = replay(event, declared, &[("PREFLIGHT_VERDICT_TAGS", "all")]);
         let name = event.trim_end_matches(".json");

@@ -204,8 +204,8 @@ fn invalid_event_is_an_invocation_error() {
 fn ignored_events_make_no_calls() {
     let (aws, digest) = aws_with_image("apprunner");
     let function = Function::start(&aws, &[TOPIC_SETTING]);
-    let mark = format!("preflight-fail-apprunner-{}", digest.short());
-    for (tag, why) in [("", "untagged"), (mark.as_str(), "verdict-tag")] {
+    let verdict_tag = format!("preflight-fail-apprunner-{}", digest.short());
+    for (tag, why) in [("", "untagged"), (verdict_tag.as_str(), "verdict-tag")] {
         let (outcome, report) = invoke(&aws, &push_event(&digest, tag).to_string());
         assert_eq!((outcome.as_str(), &report["verdict"]), ("response", &json!("ignored")));
         assert_eq!(report["ignored"], why);
@@ -233,9 +233,9 @@ fn verdict_tag_is_set_once_in_immutable_repositories() {
 fn moved_tags_are_ignored_and_taken_tags_reported() {
     let (aws, digest) = aws_with_image("apprunner");
     let other = Digest::of(b"another");
-    let mark = format!("preflight-fail-apprunner-{}", digest.short());
+    let verdict_tag = format!("preflight-fail-apprunner-{}", digest.short());
     aws.make_immutable(REPOSITORY);
-    aws.tag(REPOSITORY, &mark, other.as_str());
+    aws.tag(REPOSITORY, &verdict_tag, other.as_str());
     let function = Function::start(&aws, &[TOPIC_SETTING, ("PREFLIGHT_VERDICT_TAGS", "failures")]);
     let (_, report) = invoke(&aws, &push_event(&digest, "v1").to_string());
     assert_eq!((&report["verdict"], aws.calls_of("Publish").len()), (&json!("fails"), 1));

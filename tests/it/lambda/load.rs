@@ -41,7 +41,7 @@ const KINDS: [(&str, usize); 8] = [
     ("runs", 560),
     ("fails", 150),
     ("index", 100),
-    ("own mark", 60),
+    ("verdict tag", 60),
     ("untagged", 40),
     ("cold", 80),
     ("elsewhere", 9),
@@ -71,7 +71,7 @@ impl Events {
                 layout.index(&[with_platform(&amd64, "linux", "amd64"), with_platform(&arm64, "linux", "arm64")]);
             let digest = layout.tag(&format!("index-{number}"), &index);
             add("index", &digest, &format!("index-{number}"));
-            add("own mark", &digest, &format!("preflight-pass-ecs-arm64-{}", digest.short()));
+            add("verdict tag", &digest, &format!("preflight-pass-ecs-arm64-{}", digest.short()));
             add("untagged", &digest, "");
         }
         for number in 0..cold {
@@ -173,7 +173,7 @@ fn check(kind: &str, outcome: &str, body: &str) {
     let expected = match kind {
         "runs" | "index" | "cold" => r#""verdict":"runs""#,
         "fails" => r#""verdict":"fails""#,
-        "own mark" | "untagged" | "gone" => r#""verdict":"ignored""#,
+        "verdict tag" | "untagged" | "gone" => r#""verdict":"ignored""#,
         // The error names the region of the image.
         _ => "eu-central-1",
     };

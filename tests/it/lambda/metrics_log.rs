@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::report::messages::report;
 
-fn context(told: bool) -> EventRecord<'static> {
+fn context(notified: bool) -> EventRecord<'static> {
     EventRecord {
         event_id: "13cde686",
         is_audit: false,
         ignored_detail: "",
-        notified: told,
+        notified,
         duration_ms: 87,
         bytes_read: 1234,
         ended_at_ms: 1_794_794_074_000,

@@ -12,7 +12,7 @@ use crate::support::layout::{Builder, OCI_GZIP, config, with_platform};
 /// Long enough for concurrent requests to overlap.
 const DELAY: Duration = Duration::from_millis(50);
 
-/// The longest chain of requests each of which was made after the response to the one before it.
+/// The longest chain of requests: each was made after the response to the previous one.
 fn longest_chain(calls: &[Call]) -> usize {
     let mut calls: Vec<_> = calls.iter().map(|call| (call.ended.expect("it had a response"), call.began)).collect();
     calls.sort();
@@ -74,14 +74,14 @@ async fn round_trips_per_kind_of_image() {
         ("an index that runs", index, "ecs/amd64 ecs/arm64", "config", 4, ""),
         ("an index that fails at a first glance", index_of_amd64, "ecs/arm64", "config", 2, "Publish"),
         ("an index that is refused whatever it holds", index, "lambda/amd64", "config", 2, "Publish"),
-        ("an index of which one platform is missing", index_of_amd64, "ecs/amd64 ecs/arm64", "config", 5, "Publish"),
+        ("an index that lacks one platform", index_of_amd64, "ecs/amd64 ecs/arm64", "config", 5, "Publish"),
         // A static program in the top layer. More layers take two more round trips for each group that is fetched
         // together.
         ("a single image whose program starts", single, "ecs/amd64", "program", 5, ""),
         ("a single image whose program fails", single, "ecs/arm64", "program", 6, "Publish"),
         ("an index whose programs start", index, "ecs/amd64 ecs/arm64", "program", 6, ""),
         ("an index whose program fails", mismatched, "ecs/amd64", "program", 7, "Publish"),
-        ("an index of which nothing is inspected", index_of_amd64, "ecs/arm64", "program", 2, "Publish"),
+        ("an index that is not inspected", index_of_amd64, "ecs/arm64", "program", 2, "Publish"),
         ("an index that is refused at any depth", index, "lambda/amd64", "program", 2, "Publish"),
     ];
     for (what, make, runtimes, depth, expected, last) in rows {

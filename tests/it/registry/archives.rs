@@ -46,7 +46,7 @@ fn comparable_report(reference: &str, runtime: &str) -> Value {
     json!([code, kind, platforms, report["verdict"], report["runtimes"], report["exec"]])
 }
 
-/// Compares an error. `DIR` stands for the directory of the archives.
+/// Compares an error. `DIR` is the directory of the archives.
 fn expect_error(directory: &Path, reference: &str, expected: Expect) {
     let directory = directory.display().to_string();
     let (code, out, err) = check(&reference.replace("DIR", &directory), &["--runtime", "ecs/amd64"]);

@@ -53,7 +53,7 @@ fn assert_same_as_layout(layout: &Builder, registry: &Registry, end: &str, confi
     assert!(found.1.contains("REFERENCE") || found.1.contains(&reference));
 }
 
-/// Compares the error for `oci`. `AT` stands for the registry.
+/// Compares the error for `oci`. `AT` is the registry.
 #[track_caller]
 fn expect_error(registry: &Registry, config: Option<&TempDir>, expected: Expect) {
     let (code, out, err) = check(&format!("{}/{REPOSITORY}:oci", registry.address()), config);

@@ -39,7 +39,7 @@ pub enum Fault {
     Truncated,
     Corrupted,
     Blanks(usize),
-    /// A redirect to this URL with the digest appended; `AT` stands for the registry.
+    /// A redirect to this URL with the digest appended; `AT` is the registry.
     Redirected(String),
     /// 401 with a challenge, as for an expired token.
     Expired,

@@ -103,7 +103,7 @@ fn images() -> Vec<(&'static str, Image)> {
         ("index of arm/v7, s390x", index(&["linux/arm/v7", "linux/s390x"])),
         ("index of windows", index(&["windows/amd64"])),
         ("index of nothing", index(&[])),
-        ("index that lies", image(ImageContent::Index(vec![entry("linux/amd64", "linux/arm64")]))),
+        ("index that contradicts its child", image(ImageContent::Index(vec![entry("linux/amd64", "linux/arm64")]))),
         ("index with the same files", index_with_identical_layers()),
         ("index of amd64 and 386 with the same files", index_of_amd64_and_386()),
         ("not readable", image(ImageContent::Unreadable("no JSON".to_owned()))),
@@ -202,7 +202,7 @@ fn every_runtime_with_every_image() {
         index of nothing: undeclared
           platform-missing: ecs/amd64 ecs/arm64 apprunner linux/amd64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64
-        index that lies: descriptor-mismatch
+        index that contradicts its child: descriptor-mismatch
           descriptor-mismatch: ecs/amd64 apprunner linux/amd64
           platform-missing: ecs/arm64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64

@@ -63,7 +63,7 @@ impl Fixture {
         self.directory.path().join(name)
     }
 
-    /// The command with exactly this environment. `DIR` in an argument stands for the directory.
+    /// The command with exactly this environment. `DIR` in an argument is replaced by the directory.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let directory = self.directory.path().display().to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));

@@ -193,7 +193,7 @@ impl Registry for Handle {
 }
 
 impl VerdictTagger for Handle {
-    async fn write_tag(&self, manifest: &Manifest, mark: &Tag) -> Result<TagOutcome, CallError> {
+    async fn write_tag(&self, manifest: &Manifest, verdict_tag: &Tag) -> Result<TagOutcome, CallError> {
         let ecr = &self.0;
         let failed = || CallError {
             action: "ecr:PutImage",
@@ -209,10 +209,10 @@ impl VerdictTagger for Handle {
         if !is_there && !ecr.keeps_blobs {
             return Ok(TagOutcome::Refused("the image has lost a part".to_owned()));
         }
-        let taken = ecr.tags.borrow().get(mark.as_str()).cloned();
-        assert!(taken.is_none_or(|taken| taken == manifest.digest), "a mark is moved: {mark}");
+        let taken = ecr.tags.borrow().get(verdict_tag.as_str()).cloned();
+        assert!(taken.is_none_or(|taken| taken == manifest.digest), "a verdict tag is moved: {verdict_tag}");
         // If this image has the tag already, nothing changes, and there is no event.
-        ecr.put(&manifest.digest, mark.as_str());
+        ecr.put(&manifest.digest, verdict_tag.as_str());
         ecr.tagged_by.borrow_mut().push(ecr.current.get());
         ecr.call().await;
         // The tag is set, but the response is lost.

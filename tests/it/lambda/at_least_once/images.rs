@@ -117,11 +117,11 @@ impl Pushed {
     }
 
     /// The verdict tags that it must get.
-    pub fn marks(&self, tag: &str, declared: &str) -> Vec<String> {
-        let mark = |(runtime, runs): (String, bool)| {
+    pub fn verdict_tags(&self, tag: &str, declared: &str) -> Vec<String> {
+        let verdict_tag = |(runtime, runs): (String, bool)| {
             let word = if runs { "pass" } else { "fail" };
             format!("preflight-{word}-{}-{}", runtime.replace('/', "-"), &self.digest.hex()[..12])
         };
-        self.answers(tag, declared).into_iter().map(mark).collect()
+        self.answers(tag, declared).into_iter().map(verdict_tag).collect()
     }
 }

@@ -133,18 +133,18 @@ fn check_deliveries(history: &History) {
 fn check_verdict_tags(history: &History) {
     let ecr = &history.ecr;
     let tags = ecr.tags.borrow();
-    let of = |event: &fake_ecr::Event| ecr.images.of(&event.digest).unwrap().marks(&event.tag, ecr.declared);
-    let marks: BTreeSet<String> = tags.keys().filter(|tag| tag.starts_with("preflight-")).cloned().collect();
+    let of = |event: &fake_ecr::Event| ecr.images.of(&event.digest).unwrap().verdict_tags(&event.tag, ecr.declared);
+    let verdict_tags: BTreeSet<String> = tags.keys().filter(|tag| tag.starts_with("preflight-")).cloned().collect();
     let pushed: BTreeSet<String> = history.pushed.iter().flat_map(of).collect();
     let current_tags: BTreeSet<String> =
         history.pushed.iter().filter(|event| is_current(ecr, event)).flat_map(of).collect();
-    assert!(marks.is_subset(&pushed), "{:?} are not expected", marks.difference(&pushed));
-    assert!(current_tags.is_subset(&marks), "{:?} are missing", current_tags.difference(&marks));
-    for mark in &marks {
-        assert!(mark.ends_with(tags[mark].short()), "{mark} is on another image: {}", tags[mark]);
+    assert!(verdict_tags.is_subset(&pushed), "{:?} are not expected", verdict_tags.difference(&pushed));
+    assert!(current_tags.is_subset(&verdict_tags), "{:?} are missing", current_tags.difference(&verdict_tags));
+    for tag in &verdict_tags {
+        assert!(tag.ends_with(tags[tag].short()), "{tag} is on another image: {}", tags[tag]);
     }
     if history.is_undisturbed {
-        assert_eq!(marks, pushed);
+        assert_eq!(verdict_tags, pushed);
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Answer {
     /// How many messages the topic accepted.
     pub messages: usize,
     /// The kinds of verdict tags that are set.
-    pub marks: Vec<&'static str>,
+    pub verdict_tags: Vec<&'static str>,
 }
 
 /// The time for reading an image: more than two transfers that stall.
@@ -74,12 +74,12 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
     aws.push(REPOSITORY, &layout);
     aws.tag_resource(REPOSITORY, "intended-runtime", section.runtimes);
     aws.set_trickle(Duration::from_secs(1) / speed);
-    let mark = section.taken_tag.map(|mark| format!("{mark}-{}", image.short()));
-    if let Some(mark) = &mark {
+    let verdict_tag = section.taken_tag.map(|verdict_tag| format!("{verdict_tag}-{}", image.short()));
+    if let Some(verdict_tag) = &verdict_tag {
         aws.make_immutable(REPOSITORY);
-        aws.tag(REPOSITORY, mark, Digest::of(b"another").as_str());
+        aws.tag(REPOSITORY, verdict_tag, Digest::of(b"another").as_str());
     }
-    let name = section.target.name(&layout, &image, mark.as_deref());
+    let name = section.target.name(&layout, &image, verdict_tag.as_deref());
     let which = 1..=if failure.is_lasting { usize::MAX } else { 1 };
     let diversion = Diversion::for_fault(failure.fault, section.action, &name, which.clone());
     let is_signed = !matches!(failure.fault, Fault::NoCredentials);
@@ -117,13 +117,13 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
     let (requests, failed) =
         diversion.map_or((calls.len(), failed), |diversion| (diversion.request_count(), diversion.diverted_count()));
     let kinds = ["preflight-fail-", "preflight-pass-"].into_iter();
-    let is_own = |tag: &String| section.taken_tag.is_none_or(|mark| !tag.starts_with(mark));
+    let is_own = |tag: &String| section.taken_tag.is_none_or(|verdict_tag| !tag.starts_with(verdict_tag));
     let kinds = kinds.filter(|kind| aws.tags(REPOSITORY).iter().any(|tag| tag.starts_with(kind) && is_own(tag)));
     let answer = Answer {
         text: mask(&answer_text(&outcome), &layout),
         requests,
         messages: messages.iter().filter(|call| call.status == Some(200)).count(),
-        marks: kinds.map(|kind| &kind["preflight-".len()..kind.len() - 1]).collect(),
+        verdict_tags: kinds.map(|kind| &kind["preflight-".len()..kind.len() - 1]).collect(),
     };
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let redirected = aws.calls_of("Elsewhere").len();

@@ -35,8 +35,8 @@ The columns:
   was lost.
 - **verdict tag**: the verdict tag that the image has afterwards, with `PREFLIGHT_VERDICT_TAGS=all`.
 
-`ARN` and `TOPIC` stand for the ARNs of the repository and the topic, `DIGEST` and `SHORT` for digests, `TIME` for a
-timeout, and `service message` for the message of the service.
+`ARN` and `TOPIC` are the ARNs of the repository and the topic, `DIGEST` and `SHORT` are digests, `TIME` is a
+timeout, and `service message` is the message of the service.
 
 For every row the test also checks that
 
@@ -71,7 +71,7 @@ fn timeouts() -> String {
 /// Formats one row.
 pub fn row(failure: Failure, answer: &Answer) -> String {
     let escape = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
-    let tags = if answer.marks.is_empty() { "–".to_owned() } else { answer.marks.join(", ") };
+    let tags = if answer.verdict_tags.is_empty() { "–".to_owned() } else { answer.verdict_tags.join(", ") };
     let messages = if answer.messages == 0 { "–".to_owned() } else { answer.messages.to_string() };
     let failure = describe(failure).replace('|', "\\|");
     format!("| {failure} | {} | {} | {messages} | {tags} |\n", escape(&answer.text), answer.requests)

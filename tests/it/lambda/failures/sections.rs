@@ -226,7 +226,7 @@ pub fn sections() -> Vec<Section> {
             )
         },
         Section {
-            target: Target::Mark,
+            target: Target::VerdictTag,
             about: TAKEN,
             taken_tag: Some("preflight-fail-apprunner"),
             ..wrong("`ecr:BatchGetImage`: the image that already has the verdict tag", "BatchGetImage", again)

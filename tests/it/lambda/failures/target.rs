@@ -21,12 +21,12 @@ pub enum Target {
     /// The layer.
     Layer,
     /// The verdict tag to be set.
-    Mark,
+    VerdictTag,
 }
 
 impl Target {
     /// The text that calls for this target contain.
-    pub fn name(self, layout: &Builder, image: &Digest, mark: Option<&str>) -> String {
+    pub fn name(self, layout: &Builder, image: &Digest, verdict_tag: Option<&str>) -> String {
         let of = |document: &Value| digest(document).to_string();
         let root = document(layout, image);
         let child = root["manifests"].as_array().and_then(|children| children.last());
@@ -37,7 +37,7 @@ impl Target {
             Self::Child => of(child.expect("an index")),
             Self::Config => of(&manifest["config"]),
             Self::Layer => of(&manifest["layers"][0]),
-            Self::Mark => mark.expect("a mark").to_owned(),
+            Self::VerdictTag => verdict_tag.expect("a verdict tag").to_owned(),
         }
     }
 }
