@@ -23,7 +23,8 @@
 //! 7. [`check`](mod@check) runs steps 2 to 6 for one image. The function and the command line share it.
 //! 8. [`lambda`] handles an event: it calls `check`, writes verdict tags, sends the message and writes the log line.
 //!
-//! The feature `cli` adds `declare`, which writes a repository's declaration, and `cli`, the command-line tool.
+//! The feature `cli` adds `backoff`, which paces retries, `declare`, which writes a repository's declaration, and `cli`,
+//! the command-line tool.
 //!
 //! # Invariants
 //!
@@ -45,6 +46,8 @@ pub mod runtime;
 pub mod intent;
 pub mod settings;
 pub mod aws;
+#[cfg(feature = "cli")]
+mod backoff;
 pub mod registry;
 pub mod oci;
 mod path;

@@ -6,7 +6,6 @@
 
 mod arguments;
 mod scope;
-mod backoff;
 mod throttle;
 mod error;
 mod lister;

@@ -15,8 +15,8 @@ use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::{Notify, OnceCell};
 use tokio::time::Instant;
 
-use super::backoff::{Aimd, Backoff};
 use crate::aws::service_error;
+use crate::backoff::{Aimd, Backoff};
 use crate::name::{Digest, Selector};
 use crate::registry::ecr::EcrRepository;
 use crate::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};

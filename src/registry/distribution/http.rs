@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::byte_stream::ByteStream;
 
 use super::error::DistributionError;
+use crate::backoff::Backoff;
 use crate::registry::Lookup;
 use crate::registry::transfer::{describe_connector_error, read_body};
 
@@ -16,9 +17,10 @@ pub(super) const REGISTRY: &str = "the registry";
 pub(super) const STORAGE_SERVICE: &str = "the storage service";
 pub(super) const TOKEN_SERVICE: &str = "the token service";
 
-/// How often a request is sent if the connection or the server fails, and the first delay, which doubles.
+/// How often a request is sent if the connection or the server fails, and the pauses between the attempts.
 const MAX_ATTEMPTS: u32 = 3;
-const INITIAL_BACKOFF: Duration = Duration::from_millis(250);
+const MIN_PAUSE: Duration = Duration::from_millis(250);
+const MAX_PAUSE: Duration = Duration::from_millis(500);
 
 /// How much of an error's body is read, in bytes.
 const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -31,7 +33,7 @@ pub(super) async fn send_with_retries(
     peer: &'static str,
     build: impl Fn() -> Option<Request>,
 ) -> Result<HttpResponse, DistributionError> {
-    let mut delay = INITIAL_BACKOFF;
+    let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
     for attempt in 1.. {
         let invalid = || DistributionError::failure(format!("the request to {peer} has an invalid URL or header"));
         let mut request = build().ok_or_else(invalid)?;
@@ -43,9 +45,8 @@ pub(super) async fn send_with_retries(
             Err(error) if attempt == MAX_ATTEMPTS => {
                 return Err(DistributionError::unreachable(describe_connector_error(peer, &error)));
             }
-            _ => tokio::time::sleep(delay).await,
+            _ => tokio::time::sleep(backoff.next_pause()).await,
         }
-        delay *= 2;
     }
     unreachable!("the last attempt returns")
 }

@@ -8,7 +8,7 @@ use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use serde_json::json;
 
 use crate::aws::service_error::convert_sdk_error;
-use crate::cli::audit::backoff::{Aimd, Backoff};
+use crate::backoff::{Aimd, Backoff};
 use crate::cli::audit::error::{EventSendError, is_transient};
 use crate::event::{AUDIT_DETAIL_TYPE, AUDIT_SOURCE, Arrival};
 use crate::name::{Digest, Tag};

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Receiver;
 use super::event_sender::{BATCH_SIZE, EventSender};
 use super::log_follower::LogFollower;
 use super::pending::{PendingAnswers, SharedOutput};
-use crate::cli::audit::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::cli::audit::error::{EventSendError, LogFollowError, ViaLambdaError};
 use crate::cli::audit::lister::{ListedTarget, RepositoryListingFailure};
 use crate::event::Arrival;

@@ -6,26 +6,26 @@ use std::time::Duration;
 
 /// A pause that doubles with each failure, up to the longest, until something succeeds.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     min: Duration,
     max: Duration,
     next: Duration,
 }
 
 impl Backoff {
-    pub(super) fn new(min: Duration, max: Duration) -> Self {
+    pub(crate) fn new(min: Duration, max: Duration) -> Self {
         Self { min, max, next: min }
     }
 
     /// Returns the pause after this failure.
-    pub(super) fn next_pause(&mut self) -> Duration {
+    pub(crate) fn next_pause(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).min(self.max);
         pause
     }
 
     /// Starts again with the shortest pause.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = self.min;
     }
 }
@@ -33,24 +33,24 @@ impl Backoff {
 /// A value that is halved when a service throttles and grows slowly while it accepts: additive increase, multiplicative
 /// decrease, as in TCP's congestion control.
 #[derive(Debug)]
-pub(super) struct Aimd {
-    pub(super) value: f64,
+pub(crate) struct Aimd {
+    pub(crate) value: f64,
     min: f64,
     max: f64,
 }
 
 impl Aimd {
     /// Starts at the maximum.
-    pub(super) fn new(min: f64, max: f64) -> Self {
+    pub(crate) fn new(min: f64, max: f64) -> Self {
         let max = max.max(min);
         Self { value: max, min, max }
     }
 
-    pub(super) fn increase(&mut self, step: f64) {
+    pub(crate) fn increase(&mut self, step: f64) {
         self.value = (self.value + step).min(self.max);
     }
 
-    pub(super) fn halve(&mut self) {
+    pub(crate) fn halve(&mut self) {
         self.value = (self.value / 2.0).max(self.min);
     }
 }
