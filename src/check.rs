@@ -140,7 +140,8 @@ pub async fn check_image(
     })
 }
 
-/// Reads the manifest and, if neither command line nor image tag declares runtimes, the repository's declaration.
+/// Reads the manifest and, unless the command line names runtimes, the repository's declaration. It is read even if the
+/// image tag declares runtimes, because the two may disagree.
 async fn fetch_manifest_and_intent(
     registry: &impl Registry,
     selector: &Selector,
@@ -153,7 +154,11 @@ async fn fetch_manifest_and_intent(
         (None, None) => Intent::default(),
     };
     let declaration = async {
-        if intent.is_declared() { Ok(None) } else { registry.fetch_resource_tag(&settings.declaration_key).await }
+        if requested_runtimes.is_some() {
+            Ok(None)
+        } else {
+            registry.fetch_resource_tag(&settings.declaration_key).await
+        }
     };
     let manifests = registry::fetch_verified_manifests(registry, std::slice::from_ref(selector));
     let (manifests, declaration) = tokio::join!(manifests, declaration);

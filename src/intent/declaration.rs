@@ -62,6 +62,9 @@ pub struct Intent {
     /// The Linux runtime of the architecture at the end of the image tag. An image for this architecture does not fail,
     /// even if it does not suit the declared runtimes.
     pub architecture_hint: Option<Runtime>,
+    /// The runtimes that the repository declares, if the image tag declares others. An image that runs on all of them
+    /// does not fail: one of the two declarations is outdated, and it is unknown which.
+    pub repository_runtimes: Vec<Runtime>,
     /// The words that are not names of runtimes.
     pub invalid: Vec<InvalidDeclaration>,
 }
@@ -92,9 +95,11 @@ impl Intent {
         !self.declared.is_empty() || !self.invalid.is_empty()
     }
 
-    /// Returns the declared runtimes, and the same services on the architecture that the tag hints at.
+    /// Returns the declared runtimes, those of the repository if it declares others, and the same services on the
+    /// architecture that the tag hints at.
     pub fn candidates(&self) -> Vec<Runtime> {
         let mut candidates: Vec<Runtime> = self.declared.iter().map(|declared| declared.runtime).collect();
+        candidates.extend(&self.repository_runtimes);
         if let Some(hint) = self.architecture_hint {
             let architecture = hint.profile().architecture;
             let services = self.declared.iter().map(|declared| declared.runtime.profile().service);
@@ -104,9 +109,18 @@ impl Intent {
         candidates
     }
 
-    /// Adds the declaration of a weaker source, unless a stronger source has declared anything.
+    /// Adds the declaration of a weaker source, unless a stronger source has declared anything. If the image tag has,
+    /// the repository's runtimes are kept to compare them.
     pub fn or_declared_by(mut self, source: DeclarationSource, text: Option<&str>) -> Self {
-        let Some(text) = text.filter(|_| !self.is_declared()) else { return self };
+        let Some(text) = text else { return self };
+        if self.is_declared() {
+            let is_image_tag = self.declared.iter().all(|declared| declared.declared_by == DeclarationSource::ImageTag);
+            if source == DeclarationSource::RepositoryTag && is_image_tag {
+                let repository = Self::default().or_declared_by(source, Some(text)).candidates();
+                self.repository_runtimes = if repository == self.candidates() { Vec::new() } else { repository };
+            }
+            return self;
+        }
         let is_separator = |c: char| c.is_whitespace() || c == ',' || c == ';';
         let mut words: Vec<&str> = text.split(is_separator).filter(|word| !word.is_empty()).take(MAX_WORDS).collect();
         if words.is_empty() {

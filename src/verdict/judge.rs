@@ -21,6 +21,9 @@ pub fn judge(intent: &Intent, image: &Image, inspections: &[Inspection]) -> Judg
     let runtimes: Vec<Runtime> = intended.iter().map(|declared| declared.runtime).collect();
     let mut findings: Vec<Finding> =
         runtimes.iter().map(|runtime| judge_runtime(*runtime, &runtimes, image, inspections)).collect();
+    if findings.iter().any(|finding| finding.verdict == Verdict::Fails) {
+        withdraw_contested_faults(&mut findings, &intent.repository_runtimes, image, inspections);
+    }
     findings.extend(intent.invalid.iter().map(judge_invalid_declaration));
     if findings.is_empty() {
         findings.extend(judge_declared_platforms(image, inspections));
@@ -68,6 +71,31 @@ fn resolve_intended(intent: &Intent, image: &Image) -> Vec<DeclaredRuntime> {
                 intent.declared.clone()
             }
         }
+    }
+}
+
+/// Turns faults into unknown results if the repository declares other runtimes than the image tag and the image runs on
+/// all of them: it is unknown which declaration is outdated.
+fn withdraw_contested_faults(
+    findings: &mut [Finding],
+    repository_runtimes: &[Runtime],
+    image: &Image,
+    inspections: &[Inspection],
+) {
+    let runs =
+        |runtime: &Runtime| judge_runtime(*runtime, repository_runtimes, image, inspections).verdict == Verdict::Runs;
+    if repository_runtimes.is_empty() || !repository_runtimes.iter().all(runs) {
+        return;
+    }
+    let titles: Vec<&str> = repository_runtimes.iter().map(|runtime| runtime.profile().title).collect();
+    let reason = format!(
+        "the image's tag and the repository's tag declare different runtimes, and the image runs on the repository's: {}",
+        titles.join(", ")
+    );
+    for finding in findings.iter_mut().filter(|finding| finding.verdict == Verdict::Fails) {
+        finding.verdict = Verdict::Unknown;
+        finding.unknown.extend(finding.faults.drain(..).map(|fault| fault.evidence));
+        finding.unknown.push(reason.clone());
     }
 }
 

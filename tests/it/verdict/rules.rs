@@ -255,6 +255,36 @@ fn architecture_in_tag_keeps_the_service() {
 }
 
 #[test]
+fn contradicting_declarations_of_a_suitable_image_are_unknown() {
+    for (tag, repository, platform, expected) in [
+        ("v1-apprunner", "ecs/arm64", "linux/arm64", "unknown"),
+        ("v1-ecs-amd64", "ecs/arm64 lambda/arm64", "linux/arm64", "unknown"),
+        // The image suits the tag's runtime, both, neither, or not all of the repository's.
+        ("v1-apprunner", "ecs/arm64", "linux/amd64", "runs"),
+        ("v1-apprunner", "ecs/amd64", "linux/amd64", "runs"),
+        ("v1-apprunner", "ecs/arm64", "linux/s390x", "wrong-architecture"),
+        ("v1-apprunner", "ecs/arm64 apprunner", "linux/arm64", "wrong-architecture"),
+        ("v1-apprunner", "apprunner", "linux/arm64", "wrong-architecture"),
+        ("v1-apprunner", "nonsense", "linux/arm64", "wrong-architecture"),
+    ] {
+        let intent =
+            Intent::from_tag(&tag.parse().unwrap()).or_declared_by(DeclarationSource::RepositoryTag, Some(repository));
+        let judgement = judge(&intent, &image(ImageContent::Single(oci_image(platform))));
+        assert_eq!(outcome(&judgement), expected, "{tag} {repository} {platform}");
+    }
+}
+
+#[test]
+fn contradicting_declarations_are_explained() {
+    let intent = Intent::from_tag(&"v1-apprunner".parse().unwrap())
+        .or_declared_by(DeclarationSource::RepositoryTag, Some("ecs/arm64"));
+    let judgement = judge(&intent, &image(ImageContent::Single(oci_image("linux/arm64"))));
+    expect![[r#"
+        the image is built for linux/arm64, not linux/amd64
+        the image's tag and the repository's tag declare different runtimes, and the image runs on the repository's: ECS on arm64"#]].assert_eq(&judgement.findings[0].unknown.join("\n"));
+}
+
+#[test]
 fn architecture_in_tag_does_not_imply_linux() {
     for tag in ["ltsc2022-amd64", "1809-amd64", "darwin_arm64"] {
         let intent = Intent::from_tag(&tag.parse().unwrap());
@@ -316,7 +346,7 @@ fn every_way_to_declare() {
         v1, ecs/arm64: runs, runs
         v1, ecs/amd64: fails, wrong-architecture
         v1-ecs-arm64, ecs/amd64: runs, runs
-        v1-ecs-amd64, ecs/arm64: fails, wrong-architecture
+        v1-ecs-amd64, ecs/arm64: unknown, unknown
         v1-arm64, ecs/amd64: runs, runs
         v1-arm64, -: runs, runs
         v1-amd64, ecs/arm64: runs, runs

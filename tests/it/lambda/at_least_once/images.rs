@@ -95,14 +95,19 @@ pub const TAGS: [&str; 4] = ["v1", "latest", "v1-ecs-arm64", "v1-apprunner"];
 impl Pushed {
     /// The runtimes for which a tag in a repository is checked, and whether the image runs on each.
     fn answers(&self, tag: &str, declared: &str) -> Vec<(String, bool)> {
-        if self.architectures.is_empty() {
-            return Vec::new();
-        }
         let runtimes = match tag {
             "v1-ecs-arm64" => "ecs/arm64",
             "v1-apprunner" => "apprunner",
             _ => declared,
         };
+        self.runs_on(runtimes)
+    }
+
+    /// Whether an image, if it is one, runs on each of these runtimes.
+    fn runs_on(&self, runtimes: &str) -> Vec<(String, bool)> {
+        if self.architectures.is_empty() {
+            return Vec::new();
+        }
         let runs = |runtime: &str| {
             let architecture = runtime.split_once('/').map_or("amd64", |(_, architecture)| architecture);
             let is_refused = runtime.starts_with("lambda") && !self.children.is_empty();
@@ -116,12 +121,15 @@ impl Pushed {
         self.answers(tag, declared).iter().any(|(_, runs)| !runs)
     }
 
-    /// The verdict tags that it must get.
+    /// The verdict tags that it must get. If the image runs on all runtimes of the repository, it is unknown whether it
+    /// fails on those of its tag.
     pub fn verdict_tags(&self, tag: &str, declared: &str) -> Vec<String> {
+        let suits_repository = !declared.is_empty() && self.runs_on(declared).iter().all(|(_, runs)| *runs);
         let verdict_tag = |(runtime, runs): (String, bool)| {
             let word = if runs { "pass" } else { "fail" };
             format!("preflight-{word}-{}-{}", runtime.replace('/', "-"), &self.digest.hex()[..12])
         };
-        self.answers(tag, declared).into_iter().map(verdict_tag).collect()
+        let answers = self.answers(tag, declared).into_iter();
+        answers.filter(|(_, runs)| *runs || !suits_repository).map(verdict_tag).collect()
     }
 }
