@@ -60,24 +60,6 @@ pub trait Registry {
     fn fetch_resource_tag(&self, key: &str) -> impl Future<Output = Result<Option<String>, RegistryError>>;
 }
 
-impl<R: Registry> Registry for &R {
-    async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
-        (**self).fetch_manifests(selectors).await
-    }
-
-    async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
-        (**self).fetch_blob(digest, limit).await
-    }
-
-    async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
-        (**self).open_blob(digest).await
-    }
-
-    async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
-        (**self).fetch_resource_tag(key).await
-    }
-}
-
 /// The result of looking up a manifest or a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<T> {
@@ -126,10 +108,8 @@ pub struct Manifest {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages explain the fields")]
 pub enum RegistryError {
-    /// A permission is missing.
     #[error("{action} on {resource} was denied: allow the caller this action on this resource")]
     Denied { action: &'static str, resource: String, source: BoxError },
-    /// The repository does not exist.
     #[error("{action}: {resource} does not exist")]
     RepositoryNotFound { action: &'static str, resource: String, source: BoxError },
     /// The registry failed or was too slow, after the client's own retries.
@@ -141,10 +121,8 @@ pub enum RegistryError {
     /// A file of a layout or an archive is missing or invalid.
     #[error("cannot read {path}")]
     File { path: String, source: io::Error },
-    /// The transfer of a blob failed.
     #[error("download of blob {digest} failed: {reason}")]
     Transfer { digest: Digest, reason: String },
-    /// A manifest does not have the requested digest.
     #[error("manifest {expected} was requested, but the registry sent {actual}")]
     DigestMismatch { expected: Digest, actual: Digest },
 }

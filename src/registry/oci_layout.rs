@@ -26,7 +26,7 @@ pub trait LayoutFiles {
 }
 
 /// The images of a layout.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LayoutRegistry<F> {
     pub(super) files: F,
     pub(super) index: LayoutIndex,
@@ -37,7 +37,7 @@ pub struct LayoutRegistry<F> {
 pub type OciLayout = LayoutRegistry<LayoutDirectory>;
 
 /// The files of a layout in a directory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LayoutDirectory(PathBuf);
 
 impl LayoutFiles for LayoutDirectory {
