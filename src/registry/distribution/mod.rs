@@ -14,12 +14,13 @@ mod auth;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 pub use self::error::DistributionError;
 
-use self::client::{DistributionClient, DistributionResponse};
+use self::client::DistributionClient;
 use self::error::DistributionErrorKind;
 use super::media_types::MANIFEST_TYPES;
 use super::transfer::{read_body, stream_body};
@@ -73,8 +74,9 @@ impl DistributionRepository {
             let after = tags.last().map_or_else(String::new, |last| format!("&last={last}"));
             let reply = self.client.get(&format!("tags/list?n={TAGS_PER_PAGE}{after}"), "application/json").await?;
             let Some(reply) = reply else { break };
-            let is_last = !reply.has_next_page();
-            let Ok(Lookup::Found(body)) = read_body(reply.body, MAX_MANIFEST).await else {
+            // A `Link` names the next page.
+            let is_last = !reply.headers().get("link").is_some_and(|link| link.contains("next"));
+            let Ok(Lookup::Found(body)) = read_body(reply.into_body(), MAX_MANIFEST).await else {
                 return Err(DistributionError::failure("the list of tags was truncated or is too large"));
             };
             let page: WireTagList = serde_json::from_slice(&body)
@@ -99,10 +101,13 @@ impl DistributionRepository {
             let Some(reply) = self.client.get(&format!("manifests/{reference}"), &accept).await? else {
                 return Ok(Lookup::NotFound);
             };
-            let named_digest = reply.digest();
-            let media_type = reply.media_type().filter(|name| MANIFEST_TYPES.contains(name));
-            let media_type = media_type.unwrap_or_default().to_owned();
-            match read_body(reply.body, MAX_MANIFEST).await {
+            let header = |name| reply.headers().get(name).unwrap_or_default();
+            let named_digest = header("docker-content-digest").parse().ok();
+            // Without its parameters.
+            let media_type = header("content-type").split(';').next().unwrap_or_default().trim();
+            let media_type =
+                Some(media_type).filter(|name| MANIFEST_TYPES.contains(name)).unwrap_or_default().to_owned();
+            match read_body(reply.into_body(), MAX_MANIFEST).await {
                 Ok(Lookup::Found(bytes)) => {
                     let digest = named_digest.unwrap_or_else(|| Digest::of(&bytes));
                     Ok(Lookup::Found(Manifest { digest, media_type, bytes }))
@@ -125,22 +130,22 @@ impl DistributionRepository {
     }
 
     /// Requests a blob: "Pulling blobs".
-    async fn request_blob(&self, digest: &Digest) -> Result<Option<DistributionResponse>, DistributionError> {
+    async fn request_blob(&self, digest: &Digest) -> Result<Option<HttpResponse>, DistributionError> {
         self.client.get(&format!("blobs/{digest}"), "*/*").await
     }
 
     fn to_registry_error(&self, error: DistributionError, blob: Option<&Digest>) -> RegistryError {
         let (action, resource) = (PULL_ACTION, self.repository.to_string());
-        match (error.kind(), blob) {
-            (DistributionErrorKind::Transfer, Some(digest)) => {
-                RegistryError::Transfer { digest: digest.clone(), reason: error.to_string() }
-            }
-            (DistributionErrorKind::Denied, _) => RegistryError::Denied { action, resource, source: error.into() },
-            (DistributionErrorKind::RepositoryNotFound, _) => {
-                RegistryError::RepositoryNotFound { action, resource, source: error.into() }
-            }
-            (DistributionErrorKind::Failed | DistributionErrorKind::Transfer, _) => {
-                RegistryError::Failed { action, resource, source: error.into() }
+        let kind = error.kind();
+        if let (DistributionErrorKind::Transfer, Some(digest)) = (kind, blob) {
+            return RegistryError::Transfer { digest: digest.clone(), reason: error.to_string() };
+        }
+        let source = error.into();
+        match kind {
+            DistributionErrorKind::Denied => RegistryError::Denied { action, resource, source },
+            DistributionErrorKind::RepositoryNotFound => RegistryError::RepositoryNotFound { action, resource, source },
+            DistributionErrorKind::Failed | DistributionErrorKind::Transfer => {
+                RegistryError::Failed { action, resource, source }
             }
         }
     }
@@ -155,7 +160,7 @@ impl Registry for DistributionRepository {
     async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
         let read = async {
             match self.request_blob(digest).await? {
-                Some(reply) => read_body(reply.body, limit).await.map_err(DistributionError::transfer),
+                Some(reply) => read_body(reply.into_body(), limit).await.map_err(DistributionError::transfer),
                 None => Ok(Lookup::NotFound),
             }
         };
@@ -165,7 +170,8 @@ impl Registry for DistributionRepository {
     async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
         let reply = with_timeout(self.request_blob(digest)).await;
         let reply = reply.map_err(|error| self.to_registry_error(error, Some(digest)))?;
-        Ok(reply.map_or(Lookup::NotFound, |reply| Lookup::Found(stream_body(reply.body, crate::aws::CHUNK_TIMEOUT))))
+        Ok(reply
+            .map_or(Lookup::NotFound, |reply| Lookup::Found(stream_body(reply.into_body(), crate::aws::CHUNK_TIMEOUT))))
     }
 
     async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {

@@ -1,18 +1,24 @@
-//! Reads images through the API of Amazon ECR. Presigned URLs are secrets and never logged.
+//! Reads images through the API of Amazon ECR, and blobs from presigned URLs, which are secrets: no error contains one.
+//! Redirects are not followed.
 
-mod blob;
 mod response;
 #[cfg(feature = "cli")]
 pub mod listing;
 
+use std::time::Duration;
+
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{Image, ImageIdentifier};
-use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::http::Request;
+use aws_smithy_types::body::SdkBody;
 
 pub(crate) use self::response::to_registry_error;
 
 use self::response::{EcrResponseError, interpret_failure, interpret_layer_error, matches_selector, parse_manifest};
 use super::media_types::MANIFEST_TYPES;
+use super::transfer::{describe_connector_error, read_body, stream_body};
+use super::url_policy::is_https_or_loopback;
 use super::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 use crate::aws::{Aws, TransferTimeouts};
 use crate::name::{Digest, Repository, Selector};
@@ -83,10 +89,14 @@ impl Registry for EcrRepository {
         results.map_err(|error: EcrResponseError| error.into_registry_error(ACTION, self.repository.arn()))
     }
 
+    /// The time limit includes the last byte. If the download fails, a new URL is tried: an expired URL returns 403.
     async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
         let EcrRegistry { http, timeouts, .. } = &self.registry;
         match self.fetch_download_url(digest).await?.found() {
-            Ok(url) => blob::download_blob(http, &url, digest, limit, timeouts.whole).await,
+            Ok(url) => {
+                let download = async { read_body(request_blob(http, &url).await?, limit).await };
+                with_timeout(download, digest, timeouts.whole).await
+            }
             Err(missing) => Ok(missing),
         }
     }
@@ -94,7 +104,10 @@ impl Registry for EcrRepository {
     async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
         let EcrRegistry { http, timeouts, .. } = &self.registry;
         match self.fetch_download_url(digest).await?.found() {
-            Ok(url) => blob::open_blob_reader(http, &url, digest, timeouts.piece).await.map(Lookup::Found),
+            Ok(url) => {
+                let body = with_timeout(request_blob(http, &url), digest, timeouts.piece).await?;
+                Ok(Lookup::Found(stream_body(body, timeouts.piece)))
+            }
             Err(missing) => Ok(missing),
         }
     }
@@ -131,5 +144,29 @@ impl EcrRepository {
             Err(error) => interpret_layer_error(&error)
                 .map_or_else(|| Err(to_registry_error(ACTION, self.repository.arn(), error)), Ok),
         }
+    }
+}
+
+async fn with_timeout<T>(
+    work: impl Future<Output = Result<T, String>>,
+    digest: &Digest,
+    timeout: Duration,
+) -> Result<T, RegistryError> {
+    let late = |_| Err(format!("it took more than {} s", timeout.as_secs()));
+    let result = tokio::time::timeout(timeout, work).await.unwrap_or_else(late);
+    result.map_err(|reason| RegistryError::Transfer { digest: digest.clone(), reason })
+}
+
+/// Requests the blob and returns the body of the response.
+async fn request_blob(http: &SharedHttpConnector, url: &str) -> Result<SdkBody, String> {
+    if !is_https_or_loopback(url) {
+        return Err("its URL is not HTTPS".to_owned());
+    }
+    let request = Request::get(url).map_err(|_| "its URL is not valid".to_owned())?;
+    let response = http.call(request).await;
+    let response = response.map_err(|error| describe_connector_error("the storage service", &error))?;
+    match response.status().as_u16() {
+        200 => Ok(response.into_body()),
+        status => Err(format!("the storage service returned status {status}")),
     }
 }
