@@ -31,15 +31,6 @@ const MAX_ATTEMPTS: u32 = 4;
 /// How long a chunk of a streamed blob may take. Storage services deliver many per second.
 pub(crate) const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time limits for transfers from the storage service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TransferTimeouts {
-    /// For a blob that is read as a whole: from the request to the last byte.
-    pub whole: Duration,
-    /// For the reply and for each chunk of a blob that is streamed. The reader limits the total.
-    pub piece: Duration,
-}
-
 /// Time limits of the clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientTimeouts {
@@ -51,8 +42,10 @@ pub struct ClientTimeouts {
     pub attempt: Duration,
     /// For one call with all its attempts and the pauses between them.
     pub call: Duration,
-    /// For blobs.
-    pub blob_transfer: TransferTimeouts,
+    /// For a blob that is read as a whole: from the request to the last byte.
+    pub blob: Duration,
+    /// For the reply and for each chunk of a blob that is streamed. The reader limits the total.
+    pub chunk: Duration,
 }
 
 impl Default for ClientTimeouts {
@@ -66,7 +59,8 @@ impl Default for ClientTimeouts {
             // of them take this long, the function times out and the event is retried.
             call: Duration::from_secs(14),
             // Configs have a few kilobytes and S3 responds in tens of milliseconds.
-            blob_transfer: TransferTimeouts { whole: Duration::from_secs(10), piece: CHUNK_TIMEOUT },
+            blob: Duration::from_secs(10),
+            chunk: CHUNK_TIMEOUT,
         }
     }
 }
@@ -75,8 +69,7 @@ impl Default for ClientTimeouts {
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
-    /// The time limits for blobs.
-    pub(crate) transfer_timeouts: TransferTimeouts,
+    pub(crate) timeouts: ClientTimeouts,
     /// Sends all requests, also those to presigned URLs.
     pub(crate) http: SharedHttpConnector,
 }
@@ -115,7 +108,7 @@ impl Aws {
             .http_client(http_client_fn(move |_, _| shared.clone()))
             .build();
         let timeouts = ClientTimeouts::default();
-        Self { config, transfer_timeouts: timeouts.blob_transfer, http }.with_timeouts(timeouts)
+        Self { config, timeouts, http }.with_timeouts(timeouts)
     }
 
     /// Changes the time limits except `connect` and `read`, which [`connector_with_timeouts`] sets.
@@ -123,7 +116,7 @@ impl Aws {
         let config = TimeoutConfig::builder();
         let config = config.operation_attempt_timeout(timeouts.attempt).operation_timeout(timeouts.call).build();
         let config = self.config.into_builder().timeout_config(config).build();
-        Self { config, transfer_timeouts: timeouts.blob_transfer, http: self.http }
+        Self { config, timeouts, http: self.http }
     }
 
     /// Returns the region of the clients, if it is known.

@@ -20,7 +20,7 @@ use super::media_types::MANIFEST_TYPES;
 use super::transfer::{describe_connector_error, read_body, stream_body};
 use super::url_policy::is_https_or_loopback;
 use super::{BlobReader, Lookup, Manifest, Registry, RegistryError};
-use crate::aws::{Aws, TransferTimeouts};
+use crate::aws::{Aws, ClientTimeouts};
 use crate::name::{Digest, Repository, Selector};
 
 /// The IAM action that reads images.
@@ -31,13 +31,13 @@ pub const BATCH_GET_IMAGE: &str = "ecr:BatchGetImage";
 pub struct EcrRegistry {
     client: Client,
     http: SharedHttpConnector,
-    timeouts: TransferTimeouts,
+    timeouts: ClientTimeouts,
 }
 
 impl EcrRegistry {
     /// Creates the clients; `endpoint` replaces the endpoint of the region.
     pub fn new(aws: &Aws, endpoint: Option<String>) -> Self {
-        Self { client: aws.ecr_client(endpoint), http: aws.http.clone(), timeouts: aws.transfer_timeouts }
+        Self { client: aws.ecr_client(endpoint), http: aws.http.clone(), timeouts: aws.timeouts }
     }
 
     /// Returns the API client.
@@ -62,7 +62,6 @@ pub struct EcrRepository {
 impl Registry for EcrRepository {
     /// Sends one `BatchGetImage` for all. ECR checks that a tag points at the digest, if a selector has both.
     async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
-        const ACTION: &str = BATCH_GET_IMAGE;
         let mut request = self.registry.client.batch_get_image();
         request = request.registry_id(self.repository.account()).repository_name(self.repository.name());
         for media_type in MANIFEST_TYPES {
@@ -75,7 +74,8 @@ impl Registry for EcrRepository {
                 request = request.image_ids(id.set_image_tag(selector.tag().map(ToString::to_string)).build());
             }
         }
-        let reply = request.send().await.map_err(|error| to_registry_error(ACTION, self.repository.arn(), error))?;
+        let reply =
+            request.send().await.map_err(|error| to_registry_error(BATCH_GET_IMAGE, self.repository.arn(), error))?;
         let result = |selector: &Selector| {
             let matches = |id: Option<&ImageIdentifier>| id.is_some_and(|id| matches_selector(id, selector));
             if let Some(image) = reply.images().iter().find(|image: &&Image| matches(image.image_id())) {
@@ -86,7 +86,7 @@ impl Registry for EcrRepository {
             failure.map_or_else(|| Err(EcrResponseError::NoResult), interpret_failure)
         };
         let results = selectors.iter().map(result).collect::<Result<_, _>>();
-        results.map_err(|error: EcrResponseError| error.into_registry_error(ACTION, self.repository.arn()))
+        results.map_err(|error: EcrResponseError| error.into_registry_error(BATCH_GET_IMAGE, self.repository.arn()))
     }
 
     /// The time limit includes the last byte. If the download fails, a new URL is tried: an expired URL returns 403.
@@ -95,7 +95,7 @@ impl Registry for EcrRepository {
         match self.fetch_download_url(digest).await?.found() {
             Ok(url) => {
                 let download = async { read_body(request_blob(http, &url).await?, limit).await };
-                with_timeout(download, digest, timeouts.whole).await
+                with_timeout(download, digest, timeouts.blob).await
             }
             Err(missing) => Ok(missing),
         }
@@ -105,8 +105,8 @@ impl Registry for EcrRepository {
         let EcrRegistry { http, timeouts, .. } = &self.registry;
         match self.fetch_download_url(digest).await?.found() {
             Ok(url) => {
-                let body = with_timeout(request_blob(http, &url), digest, timeouts.piece).await?;
-                Ok(Lookup::Found(stream_body(body, timeouts.piece)))
+                let body = with_timeout(request_blob(http, &url), digest, timeouts.chunk).await?;
+                Ok(Lookup::Found(stream_body(body, timeouts.chunk)))
             }
             Err(missing) => Ok(missing),
         }
@@ -120,10 +120,7 @@ impl Registry for EcrRepository {
 
 impl EcrRepository {
     /// Fetches all resource tags of the repository, as keys and values. ECR allows 50, which fit into one reply.
-    ///
-    /// # Errors
-    /// Returns the error of the call.
-    pub async fn fetch_resource_tags(&self) -> Result<Vec<(String, String)>, RegistryError> {
+    pub(crate) async fn fetch_resource_tags(&self) -> Result<Vec<(String, String)>, RegistryError> {
         let request = self.registry.client.list_tags_for_resource().resource_arn(self.repository.arn());
         let reply = request.send().await;
         let reply =
