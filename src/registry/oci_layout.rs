@@ -21,7 +21,7 @@ pub trait LayoutFiles {
     /// Returns an error if the file cannot be opened.
     fn open(&self, name: &str) -> io::Result<Option<BlobReader>>;
 
-    /// Adds the path of the file to an error.
+    /// Adds the path of the file, or the archive and the member, to an error.
     fn error(&self, name: &str, error: io::Error) -> RegistryError;
 }
 

@@ -23,22 +23,12 @@ use serde::de::IgnoredAny;
 use self::docker::{MANIFEST_MEMBER, MAX_IMAGES, ManifestBuilder};
 use super::layout_index::{LayoutEntry, LayoutIndex};
 use super::media_types::DOCKER_MANIFEST;
-use super::oci_layout::{LAYOUT_FILE, LayoutFiles, LayoutRegistry, blob_file, read_index};
-use super::{BlobReader, MAX_MANIFEST, RegistryError, file_error};
+use super::oci_layout::{LAYOUT_FILE, LayoutRegistry, blob_file, read_index};
+use super::{MAX_MANIFEST, RegistryError, file_error};
 use crate::name::Digest;
 
 /// The images of an archive.
 pub type ImageArchive = LayoutRegistry<ArchiveMembers>;
-
-impl LayoutFiles for ArchiveMembers {
-    fn open(&self, name: &str) -> io::Result<Option<BlobReader>> {
-        self.find(name).map(|member| self.open_member(&member)).transpose()
-    }
-
-    fn error(&self, name: &str, error: io::Error) -> RegistryError {
-        self.member_error(name, error)
-    }
-}
 
 impl ImageArchive {
     /// Opens an archive of an OCI image layout, which `skopeo copy … oci-archive:` and buildx's `type=oci` write.
