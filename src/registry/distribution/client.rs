@@ -21,18 +21,18 @@ const HUB_API_HOST: &str = "registry-1.docker.io";
 #[derive(Debug)]
 pub(super) struct DistributionClient {
     http: SharedHttpConnector,
-    repository: RemoteRepository,
+    pub(super) repository: RemoteRepository,
     /// The scheme and authority of the registry.
     origin: String,
     authenticator: Authenticator,
 }
 
 impl DistributionClient {
-    pub(super) fn new(repository: &RemoteRepository, http: SharedHttpConnector) -> Self {
+    pub(super) fn new(repository: RemoteRepository, http: SharedHttpConnector) -> Self {
         let host = if repository.is_docker_hub() { HUB_API_HOST } else { repository.host() };
         let scheme = if is_loopback(host) { "http" } else { "https" };
         let origin = format!("{scheme}://{host}");
-        Self { http, repository: repository.clone(), origin, authenticator: Authenticator::default() }
+        Self { http, repository, origin, authenticator: Authenticator::default() }
     }
 
     /// Gets `manifests/REFERENCE`, `blobs/DIGEST` or `tags/list`: a response with status 200, or `None` if it does not

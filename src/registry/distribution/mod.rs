@@ -41,10 +41,7 @@ const PULL_ACTION: &str = "pull";
 
 /// A repository that is read according to OCI distribution specification 1.1, "Pull".
 #[derive(Debug)]
-pub struct DistributionRepository {
-    client: DistributionClient,
-    repository: RemoteRepository,
-}
+pub struct DistributionRepository(DistributionClient);
 
 /// A page of tags: OCI distribution specification 1.1, "Listing Tags".
 #[derive(Deserialize)]
@@ -56,14 +53,11 @@ struct WireTagList {
 impl DistributionRepository {
     /// Creates a client, which uses Docker's credentials. `http` must not follow redirects.
     pub fn new(repository: RemoteRepository, http: SharedHttpConnector) -> Self {
-        Self { client: DistributionClient::new(&repository, http), repository }
+        Self(DistributionClient::new(repository, http))
     }
 
     /// Lists the valid tags, at most `pages` pages, in the order of the registry.
-    ///
-    /// # Errors
-    /// Returns the registry's error.
-    pub async fn list_tags(&self, pages: usize) -> Result<Vec<String>, RegistryError> {
+    pub(crate) async fn list_tags(&self, pages: usize) -> Result<Vec<String>, RegistryError> {
         with_timeout(self.fetch_tag_pages(pages)).await.map_err(|error| self.to_registry_error(error, None))
     }
 
@@ -72,7 +66,7 @@ impl DistributionRepository {
         for _ in 0..pages {
             // The characters of a tag need no escaping.
             let after = tags.last().map_or_else(String::new, |last| format!("&last={last}"));
-            let reply = self.client.get(&format!("tags/list?n={TAGS_PER_PAGE}{after}"), "application/json").await?;
+            let reply = self.0.get(&format!("tags/list?n={TAGS_PER_PAGE}{after}"), "application/json").await?;
             let Some(reply) = reply else { break };
             // A `Link` names the next page.
             let is_last = !reply.headers().get("link").is_some_and(|link| link.contains("next"));
@@ -98,7 +92,7 @@ impl DistributionRepository {
         };
         let read = async {
             let accept = MANIFEST_TYPES.join(", ");
-            let Some(reply) = self.client.get(&format!("manifests/{reference}"), &accept).await? else {
+            let Some(reply) = self.0.get(&format!("manifests/{reference}"), &accept).await? else {
                 return Ok(Lookup::NotFound);
             };
             let header = |name| reply.headers().get(name).unwrap_or_default();
@@ -131,11 +125,11 @@ impl DistributionRepository {
 
     /// Requests a blob: "Pulling blobs".
     async fn request_blob(&self, digest: &Digest) -> Result<Option<HttpResponse>, DistributionError> {
-        self.client.get(&format!("blobs/{digest}"), "*/*").await
+        self.0.get(&format!("blobs/{digest}"), "*/*").await
     }
 
     fn to_registry_error(&self, error: DistributionError, blob: Option<&Digest>) -> RegistryError {
-        let (action, resource) = (PULL_ACTION, self.repository.to_string());
+        let (action, resource) = (PULL_ACTION, self.0.repository.to_string());
         let kind = error.kind();
         if let (DistributionErrorKind::Transfer, Some(digest)) = (kind, blob) {
             return RegistryError::Transfer { digest: digest.clone(), reason: error.to_string() };

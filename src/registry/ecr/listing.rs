@@ -68,10 +68,7 @@ pub fn list_repositories<'a>(
 }
 
 /// Fetches a page of the repositories: without a `token`, the first.
-///
-/// # Errors
-/// Same as [`list_repositories`].
-pub async fn fetch_repository_page(
+pub(crate) async fn fetch_repository_page(
     client: &Client,
     account: Option<&str>,
     region: &str,
@@ -125,10 +122,7 @@ pub async fn list_tags(client: &Client, repository: &Repository, pages: usize) -
 
 impl EcrRepository {
     /// Fetches a page of the repository's tagged images, unsorted: without a `token`, the first.
-    ///
-    /// # Errors
-    /// Returns the error of the call, or [`RegistryError::UnexpectedReply`].
-    pub async fn fetch_image_page(&self, token: Option<String>) -> Result<EcrPage<EcrImage>, RegistryError> {
+    pub(crate) async fn fetch_image_page(&self, token: Option<String>) -> Result<EcrPage<EcrImage>, RegistryError> {
         const ACTION: &str = "ecr:DescribeImages";
         let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
         let request = self.registry.client.describe_images().registry_id(self.repository.account());

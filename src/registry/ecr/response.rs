@@ -21,13 +21,11 @@ pub(super) enum EcrResponseError {
     ManifestTooLarge(usize),
     #[error("the reply contains an invalid digest")]
     InvalidDigest(#[from] crate::name::DigestError),
-    #[cfg(feature = "cli")]
     #[error("the reply contains an invalid tag")]
     InvalidTag(#[from] crate::name::TagError),
     #[cfg(feature = "cli")]
     #[error("the reply lists an image without a digest")]
     MissingDigest,
-    #[cfg(feature = "cli")]
     #[error("the reply contains an invalid repository: {0}")]
     InvalidRepository(#[from] crate::name::RepositoryError),
     #[cfg(feature = "cli")]
