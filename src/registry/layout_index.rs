@@ -31,7 +31,6 @@ struct WireLayoutEntry {
     digest: String,
     #[serde(default)]
     media_type: String,
-    #[serde(default)]
     annotations: Option<WireLayoutAnnotations>,
 }
 

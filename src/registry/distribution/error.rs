@@ -9,9 +9,7 @@ use crate::text::sanitize_quoted;
 /// What an error means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DistributionErrorKind {
-    /// The caller has no permission.
     Denied,
-    /// The repository does not exist.
     RepositoryNotFound,
     /// The registry or the connection failed.
     Failed,
@@ -23,7 +21,7 @@ pub(super) enum DistributionErrorKind {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct DistributionError {
-    kind: DistributionErrorKind,
+    pub(super) kind: DistributionErrorKind,
     message: String,
     hint: Option<String>,
 }
@@ -47,7 +45,6 @@ struct WireErrorResponse {
 #[derive(Debug, Deserialize)]
 struct WireErrorEntry {
     code: String,
-    #[serde(default)]
     message: Option<String>,
 }
 
@@ -97,10 +94,6 @@ impl DistributionError {
     /// Returns whether the body of an error reports an unknown repository.
     pub(super) fn is_unknown_repository(body: &[u8]) -> bool {
         parse_errors(body).iter().any(|entry| entry.code == "NAME_UNKNOWN")
-    }
-
-    pub(super) fn kind(&self) -> DistributionErrorKind {
-        self.kind
     }
 
     /// Returns a hint for the user.

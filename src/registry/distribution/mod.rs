@@ -96,31 +96,26 @@ impl DistributionRepository {
                 return Ok(Lookup::NotFound);
             };
             let header = |name| reply.headers().get(name).unwrap_or_default();
-            let named_digest = header("docker-content-digest").parse().ok();
+            // The requested digest is verified, not the digest that the registry names.
+            let digest = match selector {
+                Selector::Digest(digest) => Some(digest.clone()),
+                _ => header("docker-content-digest").parse().ok(),
+            };
             // Without its parameters.
             let media_type = header("content-type").split(';').next().unwrap_or_default().trim();
-            let media_type =
-                Some(media_type).filter(|name| MANIFEST_TYPES.contains(name)).unwrap_or_default().to_owned();
-            match read_body(reply.into_body(), MAX_MANIFEST).await {
-                Ok(Lookup::Found(bytes)) => {
-                    let digest = named_digest.unwrap_or_else(|| Digest::of(&bytes));
-                    Ok(Lookup::Found(Manifest { digest, media_type, bytes }))
-                }
-                Ok(_) => Ok(Lookup::Unavailable(format!("its manifest is larger than {MAX_MANIFEST} bytes"))),
-                Err(_) => Err(DistributionError::failure("the manifest was truncated")),
-            }
+            let media_type = if MANIFEST_TYPES.contains(&media_type) { media_type.to_owned() } else { String::new() };
+            let bytes = match read_body(reply.into_body(), MAX_MANIFEST).await {
+                Ok(Lookup::Found(bytes)) => bytes,
+                Ok(_) => return Ok(Lookup::Unavailable(format!("its manifest is larger than {MAX_MANIFEST} bytes"))),
+                Err(_) => return Err(DistributionError::failure("the manifest was truncated")),
+            };
+            let digest = digest.unwrap_or_else(|| Digest::of(&bytes));
+            Ok(match selector {
+                Selector::DigestAndTag(expected, _) if digest != *expected => Lookup::TagMoved,
+                _ => Lookup::Found(Manifest { digest, media_type, bytes }),
+            })
         };
-        let reply = with_timeout(read).await.map_err(|error| self.to_registry_error(error, None))?;
-        Ok(match (reply, selector) {
-            (Lookup::Found(manifest), Selector::DigestAndTag(digest, _)) if manifest.digest != *digest => {
-                Lookup::TagMoved
-            }
-            // The requested digest is verified, not the digest that the registry names.
-            (Lookup::Found(manifest), Selector::Digest(digest)) => {
-                Lookup::Found(Manifest { digest: digest.clone(), ..manifest })
-            }
-            (reply, _) => reply,
-        })
+        with_timeout(read).await.map_err(|error| self.to_registry_error(error, None))
     }
 
     /// Requests a blob: "Pulling blobs".
@@ -130,7 +125,7 @@ impl DistributionRepository {
 
     fn to_registry_error(&self, error: DistributionError, blob: Option<&Digest>) -> RegistryError {
         let (action, resource) = (PULL_ACTION, self.0.repository.to_string());
-        let kind = error.kind();
+        let kind = error.kind;
         if let (DistributionErrorKind::Transfer, Some(digest)) = (kind, blob) {
             return RegistryError::Transfer { digest: digest.clone(), reason: error.to_string() };
         }

@@ -8,6 +8,7 @@ pub mod listing;
 use std::time::Duration;
 
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::operation::get_download_url_for_layer::GetDownloadUrlForLayerError;
 use aws_sdk_ecr::types::{Image, ImageIdentifier};
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::http::Request;
@@ -15,7 +16,7 @@ use aws_smithy_types::body::SdkBody;
 
 pub(crate) use self::response::to_registry_error;
 
-use self::response::{EcrResponseError, interpret_failure, interpret_layer_error, matches_selector, parse_manifest};
+use self::response::{EcrResponseError, interpret_failure, matches_selector, parse_manifest};
 use super::media_types::MANIFEST_TYPES;
 use super::transfer::{describe_connector_error, read_body, stream_body};
 use super::url_policy::is_https_or_loopback;
@@ -138,8 +139,13 @@ impl EcrRepository {
                 Some(url) => Ok(Lookup::Found(url.to_owned())),
                 None => Err(EcrResponseError::MissingUrl.into_registry_error(ACTION, self.repository.arn())),
             },
-            Err(error) => interpret_layer_error(&error)
-                .map_or_else(|| Err(to_registry_error(ACTION, self.repository.arn(), error)), Ok),
+            Err(error) => match error.as_service_error() {
+                Some(GetDownloadUrlForLayerError::LayersNotFoundException(_)) => Ok(Lookup::NotFound),
+                Some(GetDownloadUrlForLayerError::LayerInaccessibleException(_)) => {
+                    Ok(Lookup::Unavailable("ECR refused the blob (LayerInaccessibleException)".to_owned()))
+                }
+                _ => Err(to_registry_error(ACTION, self.repository.arn(), error)),
+            },
         }
     }
 }
