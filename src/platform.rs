@@ -100,10 +100,8 @@ fn normalize_part(text: &str) -> String {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fn shown(part: &str) -> &str {
-            if part.is_empty() { "unknown" } else { part }
-        }
-        write!(f, "{}/{}", shown(&self.os), shown(&self.architecture))?;
+        let shown = [self.os(), self.architecture()].map(|part| if part.is_empty() { "unknown" } else { part });
+        f.write_str(&shown.join("/"))?;
         if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
     }
 }

@@ -8,29 +8,24 @@ use serde::{Serialize, Serializer};
 use crate::platform::Platform;
 use crate::text::sanitize_quoted;
 
-/// A runtime that an image can be intended for.
+/// A runtime that an image can be intended for: a [`Service`] on one architecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "`RUNTIMES` describes the variants")]
 pub enum Runtime {
-    /// Amazon ECS (Fargate, EC2, managed instances, Express Mode) on `x86_64`.
     EcsAmd64,
-    /// Amazon ECS on arm64.
     EcsArm64,
     /// AWS App Runner, which runs amd64 only.
     AppRunner,
-    /// AWS Lambda, architecture `x86_64`.
     LambdaAmd64,
-    /// AWS Lambda, architecture arm64.
     LambdaArm64,
-    /// Any other container host that runs Linux on amd64.
     LinuxAmd64,
-    /// Any other container host that runs Linux on arm64.
     LinuxArm64,
 }
 
 /// A service, which determines the error message of a failed start and which images are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
-    /// Amazon ECS.
+    /// Amazon ECS: Fargate, EC2, managed instances, Express Mode.
     Ecs,
     /// AWS App Runner.
     AppRunner,

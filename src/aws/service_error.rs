@@ -12,14 +12,13 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// A write failed, and it is unknown whether it had an effect.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} on {resource} {problem}")]
+#[allow(missing_docs, reason = "the message explains the fields")]
 pub struct CallError {
-    /// The IAM action of the call.
     pub action: &'static str,
     /// The ARN of the resource.
     pub resource: String,
     /// How the call failed and, if known, what to do.
     pub problem: &'static str,
-    /// The cause.
     pub source: BoxError,
 }
 
