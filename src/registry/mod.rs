@@ -74,11 +74,8 @@ pub enum Lookup<T> {
 }
 
 impl<T> Lookup<T> {
-    /// Returns the value.
-    ///
-    /// # Errors
-    /// Returns any other result, with another type of value.
-    pub fn found<U>(self) -> Result<T, Lookup<U>> {
+    /// Returns the value, or any other result with another type of value.
+    pub(crate) fn found<U>(self) -> Result<T, Lookup<U>> {
         match self {
             Self::Found(value) => Ok(value),
             Self::NotFound => Err(Lookup::NotFound),
@@ -88,7 +85,7 @@ impl<T> Lookup<T> {
     }
 
     /// Converts the value, if there is one.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Lookup<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Lookup<U> {
         self.found().map_or_else(|other| other, |value| Lookup::Found(change(value)))
     }
 }
@@ -127,11 +124,8 @@ pub enum RegistryError {
     DigestMismatch { expected: Digest, actual: Digest },
 }
 
-/// Fetches manifests and verifies each against its digest.
-///
-/// # Errors
-/// Returns the registry's error, or [`RegistryError::DigestMismatch`].
-pub async fn fetch_verified_manifests(
+/// Fetches manifests and verifies each against its digest, or fails with [`RegistryError::DigestMismatch`].
+pub(crate) async fn fetch_verified_manifests(
     registry: &impl Registry,
     selectors: &[Selector],
 ) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
@@ -147,11 +141,9 @@ pub async fn fetch_verified_manifests(
     Ok(replies)
 }
 
-/// Fetches a blob and verifies it, with a second request if the transfer fails or the digest does not match.
-///
-/// # Errors
-/// Returns the registry's error, or [`RegistryError::Transfer`] if the digest does not match again.
-pub async fn fetch_verified_blob(
+/// Fetches a blob and verifies it, with a second request if the transfer fails or the digest does not match. If it does
+/// not match again, the error is [`RegistryError::Transfer`].
+pub(crate) async fn fetch_verified_blob(
     registry: &impl Registry,
     digest: &Digest,
     limit: usize,

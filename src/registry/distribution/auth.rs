@@ -85,12 +85,8 @@ impl Authenticator {
 }
 
 fn basic_authorization(credential: &DockerCredential) -> Option<String> {
-    match credential {
-        DockerCredential::UsernamePassword(user, password) => {
-            Some(format!("Basic {}", base64::encode(format!("{user}:{password}"))))
-        }
-        DockerCredential::IdentityToken(_) => None,
-    }
+    let DockerCredential::UsernamePassword(user, password) = credential else { return None };
+    Some(format!("Basic {}", base64::encode(format!("{user}:{password}"))))
 }
 
 /// Requests a token to pull from the repository, from the token service that the challenge names.
