@@ -12,14 +12,13 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// A write failed, and it is unknown whether it had an effect.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} on {resource} {problem}")]
+#[allow(missing_docs, reason = "the message explains the fields")]
 pub struct CallError {
-    /// The IAM action of the call.
     pub action: &'static str,
     /// The ARN of the resource.
     pub resource: String,
     /// How the call failed and, if known, what to do.
     pub problem: &'static str,
-    /// The cause.
     pub source: BoxError,
 }
 
@@ -34,22 +33,15 @@ impl CallError {
 #[derive(Debug, thiserror::Error)]
 #[error("{code}{}{message}", if message.is_empty() { "" } else { ": " })]
 pub(crate) struct ServiceError {
-    code: String,
+    /// The error code of the service, for example `AccessDeniedException`.
+    pub(crate) code: String,
     message: String,
-}
-
-#[cfg(feature = "cli")]
-impl ServiceError {
-    /// Returns the error code of the service, for example `AccessDeniedException`.
-    pub(crate) fn code(&self) -> &str {
-        &self.code
-    }
 }
 
 /// Returns the error code of the service; `None` if it did not respond.
 #[cfg(feature = "cli")]
 pub(crate) fn service_error_code(cause: &BoxError) -> Option<&str> {
-    cause.downcast_ref::<ServiceError>().map(ServiceError::code)
+    cause.downcast_ref::<ServiceError>().map(|error| error.code.as_str())
 }
 
 /// A response that is neither a result nor an error of the service, for example from a gateway.

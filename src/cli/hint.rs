@@ -49,7 +49,7 @@ pub(super) fn hint_for_registry_error(error: &RegistryError) -> Option<String> {
     }
     let region = error_region(error);
     if let Some(error) = find_cause::<ServiceError>(error) {
-        return hint_for_service_code(error.code(), region);
+        return hint_for_service_code(&error.code, region);
     }
     if let Some(error) = find_cause::<CredentialsError>(error) {
         return Some(hint_for_credentials_error(error, aws_profile().as_deref()));

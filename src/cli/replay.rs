@@ -71,7 +71,7 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
     let preview = NotificationPreview::default();
     let report = if let Some(directory) = &arguments.layout {
         let layout = OciLayout::open(directory, arguments.declared.clone())?;
-        build_handler(|_| &layout, &preview, settings).handle(&event, None).await?
+        build_handler(|_| layout.clone(), &preview, settings).handle(&event, None).await?
     } else {
         let aws = load_aws(event.region.clone()).await;
         let ecr = EcrRegistry::new(&aws, endpoint_url("ECR"));

@@ -102,7 +102,8 @@ where
         };
         self.require_own_region(&arrival.repository)?;
 
-        let registry = CountingRegistry::new((self.open_registry)(&arrival.repository));
+        let registry = (self.open_registry)(&arrival.repository);
+        let registry = CountingRegistry::new(&registry);
         let ImageCheck { mut report, manifest, .. } = self.check(&registry, &arrival, event, time_left).await?;
         record.bytes_read = registry.bytes_read();
 

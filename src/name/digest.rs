@@ -10,7 +10,6 @@ use crate::text::sanitize_quoted;
 
 /// The digest of a manifest or a blob. Grammar: OCI image specification, "Descriptor", section "Digests".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
 pub struct Digest(String);
 
 const PREFIX: &str = "sha256:";

@@ -9,14 +9,14 @@ use crate::name::{Digest, Selector};
 
 /// A registry that counts the bytes that another registry returns.
 #[derive(Debug)]
-pub struct CountingRegistry<R> {
-    registry: R,
+pub struct CountingRegistry<'a, R> {
+    registry: &'a R,
     bytes: Arc<AtomicU64>,
 }
 
-impl<R> CountingRegistry<R> {
+impl<'a, R> CountingRegistry<'a, R> {
     /// Starts to count at zero.
-    pub fn new(registry: R) -> Self {
+    pub fn new(registry: &'a R) -> Self {
         Self { registry, bytes: Arc::default() }
     }
 
@@ -26,7 +26,7 @@ impl<R> CountingRegistry<R> {
     }
 }
 
-impl<R: Registry> Registry for CountingRegistry<R> {
+impl<R: Registry> Registry for CountingRegistry<'_, R> {
     async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
         let replies = self.registry.fetch_manifests(selectors).await?;
         for reply in &replies {

@@ -6,11 +6,11 @@ use super::Lookup;
 use crate::name::{Digest, DigestError, Selector, Tag};
 
 /// The listed images, with an entry for each name, in the order of the file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct LayoutIndex(pub(super) Vec<LayoutEntry>);
 
 /// An image with one name or no name.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LayoutEntry {
     /// Not parsed until the image is requested.
     pub(super) digest: String,
@@ -31,7 +31,6 @@ struct WireLayoutEntry {
     digest: String,
     #[serde(default)]
     media_type: String,
-    #[serde(default)]
     annotations: Option<WireLayoutAnnotations>,
 }
 

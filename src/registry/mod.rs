@@ -60,24 +60,6 @@ pub trait Registry {
     fn fetch_resource_tag(&self, key: &str) -> impl Future<Output = Result<Option<String>, RegistryError>>;
 }
 
-impl<R: Registry> Registry for &R {
-    async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
-        (**self).fetch_manifests(selectors).await
-    }
-
-    async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
-        (**self).fetch_blob(digest, limit).await
-    }
-
-    async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
-        (**self).open_blob(digest).await
-    }
-
-    async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
-        (**self).fetch_resource_tag(key).await
-    }
-}
-
 /// The result of looking up a manifest or a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<T> {
@@ -92,11 +74,8 @@ pub enum Lookup<T> {
 }
 
 impl<T> Lookup<T> {
-    /// Returns the value.
-    ///
-    /// # Errors
-    /// Returns any other result, with another type of value.
-    pub fn found<U>(self) -> Result<T, Lookup<U>> {
+    /// Returns the value, or any other result with another type of value.
+    pub(crate) fn found<U>(self) -> Result<T, Lookup<U>> {
         match self {
             Self::Found(value) => Ok(value),
             Self::NotFound => Err(Lookup::NotFound),
@@ -106,7 +85,7 @@ impl<T> Lookup<T> {
     }
 
     /// Converts the value, if there is one.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Lookup<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Lookup<U> {
         self.found().map_or_else(|other| other, |value| Lookup::Found(change(value)))
     }
 }
@@ -126,10 +105,8 @@ pub struct Manifest {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages explain the fields")]
 pub enum RegistryError {
-    /// A permission is missing.
     #[error("{action} on {resource} was denied: allow the caller this action on this resource")]
     Denied { action: &'static str, resource: String, source: BoxError },
-    /// The repository does not exist.
     #[error("{action}: {resource} does not exist")]
     RepositoryNotFound { action: &'static str, resource: String, source: BoxError },
     /// The registry failed or was too slow, after the client's own retries.
@@ -141,19 +118,14 @@ pub enum RegistryError {
     /// A file of a layout or an archive is missing or invalid.
     #[error("cannot read {path}")]
     File { path: String, source: io::Error },
-    /// The transfer of a blob failed.
     #[error("download of blob {digest} failed: {reason}")]
     Transfer { digest: Digest, reason: String },
-    /// A manifest does not have the requested digest.
     #[error("manifest {expected} was requested, but the registry sent {actual}")]
     DigestMismatch { expected: Digest, actual: Digest },
 }
 
-/// Fetches manifests and verifies each against its digest.
-///
-/// # Errors
-/// Returns the registry's error, or [`RegistryError::DigestMismatch`].
-pub async fn fetch_verified_manifests(
+/// Fetches manifests and verifies each against its digest, or fails with [`RegistryError::DigestMismatch`].
+pub(crate) async fn fetch_verified_manifests(
     registry: &impl Registry,
     selectors: &[Selector],
 ) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
@@ -169,11 +141,9 @@ pub async fn fetch_verified_manifests(
     Ok(replies)
 }
 
-/// Fetches a blob and verifies it, with a second request if the transfer fails or the digest does not match.
-///
-/// # Errors
-/// Returns the registry's error, or [`RegistryError::Transfer`] if the digest does not match again.
-pub async fn fetch_verified_blob(
+/// Fetches a blob and verifies it, with a second request if the transfer fails or the digest does not match. If it does
+/// not match again, the error is [`RegistryError::Transfer`].
+pub(crate) async fn fetch_verified_blob(
     registry: &impl Registry,
     digest: &Digest,
     limit: usize,

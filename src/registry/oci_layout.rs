@@ -21,12 +21,12 @@ pub trait LayoutFiles {
     /// Returns an error if the file cannot be opened.
     fn open(&self, name: &str) -> io::Result<Option<BlobReader>>;
 
-    /// Adds the path of the file to an error.
+    /// Adds the path of the file, or the archive and the member, to an error.
     fn error(&self, name: &str, error: io::Error) -> RegistryError;
 }
 
 /// The images of a layout.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LayoutRegistry<F> {
     pub(super) files: F,
     pub(super) index: LayoutIndex,
@@ -37,7 +37,7 @@ pub struct LayoutRegistry<F> {
 pub type OciLayout = LayoutRegistry<LayoutDirectory>;
 
 /// The files of a layout in a directory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LayoutDirectory(PathBuf);
 
 impl LayoutFiles for LayoutDirectory {
@@ -90,14 +90,31 @@ impl<F: LayoutFiles> LayoutRegistry<F> {
         &self.index
     }
 
-    fn open_file(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
-        let name = blob_file(digest);
-        let file = self.files.open(&name).map_err(|error| self.files.error(&name, error))?;
-        Ok(file.map_or(Lookup::NotFound, Lookup::Found))
+    async fn fetch_manifest(&self, selector: &Selector) -> Result<Lookup<Manifest>, RegistryError> {
+        let resolved = self.index.resolve(selector);
+        let resolved = resolved.map_err(|error| self.files.error(INDEX_FILE, io::Error::other(error)))?;
+        let (digest, media_type) = match resolved.found() {
+            Ok(found) => found,
+            Err(missing) => return Ok(missing),
+        };
+        Ok(match self.fetch_blob(&digest, MAX_MANIFEST).await? {
+            Lookup::Unavailable(_) => Lookup::Unavailable(format!("its manifest is larger than {MAX_MANIFEST} bytes")),
+            other => other.map(|bytes| Manifest { digest, media_type, bytes }),
+        })
+    }
+}
+
+impl<F: LayoutFiles> Registry for LayoutRegistry<F> {
+    async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
+        let mut replies = Vec::with_capacity(selectors.len());
+        for selector in selectors {
+            replies.push(self.fetch_manifest(selector).await?);
+        }
+        Ok(replies)
     }
 
-    fn read_file(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
-        let file = match self.open_file(digest)?.found() {
+    async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
+        let file = match self.open_blob(digest).await?.found() {
             Ok(file) => file,
             Err(missing) => return Ok(missing),
         };
@@ -108,31 +125,10 @@ impl<F: LayoutFiles> LayoutRegistry<F> {
         }
     }
 
-    fn read_manifest(&self, selector: &Selector) -> Result<Lookup<Manifest>, RegistryError> {
-        let resolved = self.index.resolve(selector);
-        let resolved = resolved.map_err(|error| self.files.error(INDEX_FILE, io::Error::other(error)))?;
-        let (digest, media_type) = match resolved.found() {
-            Ok(found) => found,
-            Err(missing) => return Ok(missing),
-        };
-        Ok(match self.read_file(&digest, MAX_MANIFEST)? {
-            Lookup::Unavailable(_) => Lookup::Unavailable(format!("its manifest is larger than {MAX_MANIFEST} bytes")),
-            other => other.map(|bytes| Manifest { digest, media_type, bytes }),
-        })
-    }
-}
-
-impl<F: LayoutFiles> Registry for LayoutRegistry<F> {
-    async fn fetch_manifests(&self, selectors: &[Selector]) -> Result<Vec<Lookup<Manifest>>, RegistryError> {
-        selectors.iter().map(|selector| self.read_manifest(selector)).collect()
-    }
-
-    async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
-        self.read_file(digest, limit)
-    }
-
     async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
-        self.open_file(digest)
+        let name = blob_file(digest);
+        let file = self.files.open(&name).map_err(|error| self.files.error(&name, error))?;
+        Ok(file.map_or(Lookup::NotFound, Lookup::Found))
     }
 
     async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {

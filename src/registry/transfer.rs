@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -31,8 +32,8 @@ pub(super) fn describe_connector_error(peer: &str, error: &ConnectorError) -> St
 }
 
 /// Reads a body of at most `limit` bytes; a larger body is [`Lookup::Unavailable`].
-pub(super) async fn read_body(mut body: ByteStream, limit: usize) -> Result<Lookup<Vec<u8>>, String> {
-    let mut bytes = Vec::new();
+pub(super) async fn read_body(body: SdkBody, limit: usize) -> Result<Lookup<Vec<u8>>, String> {
+    let (mut body, mut bytes) = (ByteStream::new(body), Vec::new());
     let broken = |read: usize| format!("the connection broke after {read} bytes");
     while let Some(chunk) = body.try_next().await.map_err(|_| broken(bytes.len()))? {
         if bytes.len() + chunk.len() > limit {
@@ -44,10 +45,10 @@ pub(super) async fn read_body(mut body: ByteStream, limit: usize) -> Result<Look
 }
 
 /// Streams a body through a short queue. `timeout` limits each chunk.
-pub(super) fn stream_body(body: ByteStream, timeout: Duration) -> BlobReader {
+pub(super) fn stream_body(body: SdkBody, timeout: Duration) -> BlobReader {
     let (sender, receiver) = channel(MAX_QUEUED_CHUNKS);
     // The task ends with the body, or when the reader is dropped.
-    tokio::spawn(forward_chunks(body, sender, timeout));
+    tokio::spawn(forward_chunks(ByteStream::new(body), sender, timeout));
     Box::new(ChunkReader { receiver, chunk: Bytes::new() })
 }
 

@@ -30,14 +30,9 @@ mod tests {
 
     #[test]
     fn only_https_and_loopback_are_allowed() {
-        for good in [
-            "https://bucket.s3.us-west-2.amazonaws.com/x?y",
-            "http://127.0.0.1:4566/v2",
-            "http://127.8.9.1/v2",
-            "http://localhost/x",
-            "http://[::1]:5000/x",
-            "http://[::1]/x",
-        ] {
+        let good = "https://bucket.s3.us-west-2.amazonaws.com/x?y http://127.0.0.1:4566/v2 http://127.8.9.1/v2 \
+                    http://localhost/x http://[::1]:5000/x http://[::1]/x";
+        for good in good.split(' ') {
             assert!(is_https_or_loopback(good), "{good}");
         }
         for bad in [

@@ -1,6 +1,11 @@
-//! Limits for reading layers, which are untrusted: everything that is read or kept in memory is bounded.
+//! Limits for reading layers, which are untrusted: everything that is read or kept in memory is bounded. The setting
+//! `PREFLIGHT_LIMITS` changes them, for example `bytes=2G seconds=120`.
 
-/// Limits for reading layers. The time limit is [`super::InspectionLimits::timeout_seconds`].
+use std::fmt;
+
+use crate::text::sanitize_quoted;
+
+/// Limits for reading layers. The time limit is [`InspectionLimits::timeout_seconds`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "callers set single limits and take the rest from the default")]
 pub struct LayerLimits {
@@ -78,4 +83,155 @@ pub enum LimitExceeded {
     WhiteoutSteps(usize),
     #[error("the links on the paths of the layer's entries visit more than {0} names")]
     LinkSteps(usize),
+}
+
+/// The limits of an inspection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "callers set single limits and take the rest from the default")]
+pub struct InspectionLimits {
+    /// The limits for reading layers.
+    pub layers: LayerLimits,
+    /// The size of the layer cache in bytes.
+    pub cache_bytes: usize,
+    /// How long an inspection may take, in seconds. The function also ends it 30 seconds before its own timeout.
+    pub timeout_seconds: u64,
+}
+
+impl Default for InspectionLimits {
+    fn default() -> Self {
+        Self {
+            layers: LayerLimits::default(),
+            // With two layers and the names of an image, all at their limits, half of 512 MB is left.
+            cache_bytes: 64 * 1024 * 1024,
+            // Lambda's limit for an invocation.
+            timeout_seconds: 900,
+        }
+    }
+}
+
+/// A limit of either integer type. A number that does not fit becomes the maximum.
+trait LimitValue {
+    fn get(&self) -> u64;
+    fn set(&mut self, number: u64);
+}
+
+impl LimitValue for u64 {
+    fn get(&self) -> u64 {
+        *self
+    }
+
+    fn set(&mut self, number: u64) {
+        *self = number;
+    }
+}
+
+impl LimitValue for usize {
+    fn get(&self) -> u64 {
+        *self as u64
+    }
+
+    fn set(&mut self, number: u64) {
+        *self = Self::try_from(number).unwrap_or(Self::MAX);
+    }
+}
+
+/// The name of a limit in the setting, and its field.
+type LimitSetting = (&'static str, fn(&mut InspectionLimits) -> &mut dyn LimitValue);
+
+const LIMIT_SETTINGS: [LimitSetting; 11] = [
+    ("bytes", |limits| &mut limits.layers.bytes),
+    ("ratio", |limits| &mut limits.layers.ratio),
+    ("ratio-from", |limits| &mut limits.layers.ratio_from),
+    ("window", |limits| &mut limits.layers.window),
+    ("entries", |limits| &mut limits.layers.entries),
+    ("names", |limits| &mut limits.layers.total_entries),
+    ("path", |limits| &mut limits.layers.path),
+    ("depth", |limits| &mut limits.layers.depth),
+    ("memory", |limits| &mut limits.layers.memory),
+    ("cache", |limits| &mut limits.cache_bytes),
+    ("seconds", |limits| &mut limits.timeout_seconds),
+];
+
+/// The units of numbers, as powers of 1024.
+const SIZE_UNITS: [(char, u32); 3] = [('K', 1), ('M', 2), ('G', 3)];
+
+impl InspectionLimits {
+    /// Parses limits separated by spaces or commas. Limits that are not named keep their defaults.
+    ///
+    /// # Errors
+    /// Returns the allowed form and the word if a word is invalid.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut limits = Self::default();
+        for word in text.split([' ', ',']).filter(|word| !word.is_empty()) {
+            let setting = word.split_once('=').and_then(|(name, number)| {
+                let (_, field) = LIMIT_SETTINGS.iter().find(|(known, _)| *known == name)?;
+                Some((field, parse_number(number)?))
+            });
+            let Some((field, number)) = setting else {
+                let names = LIMIT_SETTINGS.map(|(name, _)| name).join(", ");
+                let word = sanitize_quoted(word);
+                return Err(format!("NAME=NUMBER with an optional unit K, M or G; the names are {names} (`{word}`)"));
+            };
+            field(&mut limits).set(number);
+        }
+        Ok(limits)
+    }
+}
+
+/// Writes the limits that differ from their defaults, in the form that [`InspectionLimits::parse`] takes.
+impl fmt::Display for InspectionLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut limits, mut defaults, mut separator) = (*self, Self::default(), "");
+        for (name, field) in LIMIT_SETTINGS {
+            let number = field(&mut limits).get();
+            if number != field(&mut defaults).get() {
+                write!(f, "{separator}{name}={number}")?;
+                separator = " ";
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Parses a positive number with an optional unit.
+fn parse_number(text: &str) -> Option<u64> {
+    let unit = SIZE_UNITS.iter().find(|(unit, _)| text.ends_with(*unit));
+    let digits = unit.map_or(text, |(unit, _)| text.trim_end_matches(*unit));
+    let number: u64 = digits.parse().ok().filter(|number| *number > 0)?;
+    number.checked_mul(1024_u64.pow(unit.map_or(0, |(_, power)| *power)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_limits_are_set_and_others_keep_defaults() {
+        let limits = InspectionLimits::parse("bytes=2G, entries=10K seconds=120").unwrap();
+        assert_eq!((limits.layers.bytes, limits.layers.entries, limits.timeout_seconds), (2 << 30, 10_240, 120));
+        assert_eq!(limits.layers.path, LayerLimits::default().path);
+        assert_eq!(InspectionLimits::parse(" "), Ok(InspectionLimits::default()));
+    }
+
+    #[test]
+    fn every_name_sets_its_own_limit() {
+        let mut all = Vec::new();
+        for (name, field) in LIMIT_SETTINGS {
+            let mut limits = InspectionLimits::default();
+            field(&mut limits).set(7);
+            assert!(limits != InspectionLimits::default() && !all.contains(&limits), "{name}");
+            assert_eq!(limits.to_string(), format!("{name}=7"));
+            all.push(limits);
+        }
+    }
+
+    #[test]
+    fn invalid_limits_are_rejected() {
+        for invalid in
+            ["bytes", "bytes=", "bytes=0", "bytes=-1", "bytes=2T", "bytes=2GG2", "byte=1", "=1", "bytes=99999999999G"]
+        {
+            let error = InspectionLimits::parse(invalid).unwrap_err();
+            assert!(error.contains(&format!("(`{invalid}`)")), "{error}");
+        }
+    }
 }

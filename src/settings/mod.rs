@@ -2,10 +2,8 @@
 
 mod choice;
 mod limits;
-mod inspection_limits;
 mod variables;
 
 pub use choice::{InspectionDepth, VerdictTags};
-pub use inspection_limits::InspectionLimits;
-pub use limits::{LayerLimits, LimitExceeded};
+pub use limits::{InspectionLimits, LayerLimits, LimitExceeded};
 pub use variables::{CheckSettings, SettingVariable, Settings, SettingsError, VARIABLES};

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use super::choice::{DEPTHS, IMAGE_TAGS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice};
-use super::inspection_limits::InspectionLimits;
+use super::limits::InspectionLimits;
 use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
 use crate::text::{sanitize, sanitize_quoted};
 
@@ -214,10 +214,7 @@ mod tests {
             ("PREFLIGHT_DOCS_URL", "https://example.com/faults?v=1"),
             ("PREFLIGHT_LOG_LEVEL", "warn"),
         ]);
-        let settings = settings.unwrap().require_output().unwrap();
-        assert_eq!(settings.topic_arn.as_deref(), Some("arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"));
-        assert_eq!((settings.verdict_tags, settings.log_level), (VerdictTags::All, tracing::Level::WARN));
-        let expected = CheckSettings {
+        let check = CheckSettings {
             declaration_key: "team:runs-on".to_owned(),
             read_image_tags: false,
             default_runtimes: vec![Runtime::EcsAmd64, Runtime::AppRunner],
@@ -225,7 +222,9 @@ mod tests {
             limits: InspectionLimits { timeout_seconds: 7, ..InspectionLimits::default() },
             docs_url: Some("https://example.com/faults?v=1".to_owned()),
         };
-        assert_eq!(settings.check, expected);
+        let topic_arn = Some("arn:aws-cn:sns:cn-north-1:123456789012:alerts_1".to_owned());
+        let expected = Settings { topic_arn, verdict_tags: VerdictTags::All, check, log_level: tracing::Level::WARN };
+        assert_eq!(settings.and_then(Settings::require_output), Ok(expected));
     }
 
     #[test]

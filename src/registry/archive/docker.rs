@@ -13,7 +13,7 @@ use super::compression::{CompressedArchiveError, MAGIC_LENGTH};
 use super::members::{ArchiveMembers, Member};
 use crate::name::Digest;
 use crate::registry::media_types::{DOCKER_CONFIG, DOCKER_MANIFEST};
-use crate::registry::oci_layout::blob_file;
+use crate::registry::oci_layout::{LayoutFiles, blob_file};
 use crate::registry::{MAX_MANIFEST, RegistryError};
 use crate::text::sanitize_quoted;
 
@@ -69,7 +69,7 @@ pub(super) fn read_items(members: &ArchiveMembers) -> Result<Vec<DockerManifestI
         }
         Ok(items)
     };
-    read().map_err(|error| members.member_error(MANIFEST_MEMBER, error))
+    read().map_err(|error| members.error(MANIFEST_MEMBER, error))
 }
 
 /// A config in an archive.
@@ -87,10 +87,10 @@ pub(super) fn read_config(
 ) -> Result<ArchivedConfig, RegistryError> {
     let Some(member) = members.find(&item.config) else {
         let message = format!("its config `{}` is not in the archive", sanitize_quoted(&item.config));
-        return Err(members.member_error(MANIFEST_MEMBER, io::Error::new(io::ErrorKind::NotFound, message)));
+        return Err(members.error(MANIFEST_MEMBER, io::Error::new(io::ErrorKind::NotFound, message)));
     };
     let bytes = members.read_document(&item.config, MAX_MANIFEST);
-    let bytes = bytes.map_err(|error| members.member_error(&item.config, error))?;
+    let bytes = bytes.map_err(|error| members.error(&item.config, error))?;
     Ok(ArchivedConfig { digest: Digest::of(&bytes), member, bytes })
 }
 
@@ -116,7 +116,7 @@ impl<'a> ManifestBuilder<'a> {
         config: &ArchivedConfig,
     ) -> Result<Digest, RegistryError> {
         let members = self.members;
-        let config_error = |error| members.member_error(&item.config, error);
+        let config_error = |error| members.error(&item.config, error);
         let wire: WireDockerConfig =
             serde_json::from_slice(&config.bytes).map_err(|error| config_error(error.into()))?;
         let diff_ids = wire.rootfs.diff_ids.unwrap_or_default();
@@ -148,7 +148,7 @@ impl<'a> ManifestBuilder<'a> {
         };
         let compressed = match self.layer_digests.get(&member) {
             Some(known) => Some(known.clone()),
-            None => self.hash_compressed_layer(&member).map_err(|error| self.members.member_error(name, error))?,
+            None => self.hash_compressed_layer(&member).map_err(|error| self.members.error(name, error))?,
         };
         if let Some(digest) = &compressed {
             self.layer_digests.insert(member.clone(), digest.clone());

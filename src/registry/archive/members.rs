@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tar::EntryType;
 
 use super::compression::{CompressedArchiveError, MAGIC_LENGTH};
+use crate::registry::oci_layout::LayoutFiles;
 use crate::registry::{BlobReader, RegistryError, file_error, read_at_most};
 use crate::text::sanitize_quoted;
 
@@ -109,13 +110,6 @@ impl ArchiveMembers {
         self.entries.insert(name, MemberEntry::Content(member));
     }
 
-    /// Adds the path and the member to an error.
-    pub(super) fn member_error(&self, name: &str, error: io::Error) -> RegistryError {
-        // Names in an archive may contain anything.
-        let name = sanitize_quoted(name);
-        file_error(&self.path.join(name.trim_start_matches('/')), error)
-    }
-
     /// Finds the member with this name and follows links.
     pub(super) fn find(&self, name: &str) -> Option<Member> {
         let mut name = normalize_name("", name.as_bytes())?;
@@ -144,6 +138,18 @@ impl ArchiveMembers {
     pub(super) fn read_document(&self, name: &str, limit: usize) -> io::Result<Vec<u8>> {
         let missing = || io::Error::new(io::ErrorKind::NotFound, "not in the archive");
         read_at_most(self.open_member(&self.find(name).ok_or_else(missing)?)?, limit)
+    }
+}
+
+impl LayoutFiles for ArchiveMembers {
+    fn open(&self, name: &str) -> io::Result<Option<BlobReader>> {
+        self.find(name).map(|member| self.open_member(&member)).transpose()
+    }
+
+    fn error(&self, name: &str, error: io::Error) -> RegistryError {
+        // Names in an archive may contain anything.
+        let name = sanitize_quoted(name);
+        file_error(&self.path.join(name.trim_start_matches('/')), error)
     }
 }
 

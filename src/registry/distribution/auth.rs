@@ -8,7 +8,6 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::base64;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
 use docker_credential::DockerCredential;
 use form_urlencoded::Serializer;
 use http_auth::{ChallengeRef, parse_challenges};
@@ -86,12 +85,8 @@ impl Authenticator {
 }
 
 fn basic_authorization(credential: &DockerCredential) -> Option<String> {
-    match credential {
-        DockerCredential::UsernamePassword(user, password) => {
-            Some(format!("Basic {}", base64::encode(format!("{user}:{password}"))))
-        }
-        DockerCredential::IdentityToken(_) => None,
-    }
+    let DockerCredential::UsernamePassword(user, password) = credential else { return None };
+    Some(format!("Basic {}", base64::encode(format!("{user}:{password}"))))
 }
 
 /// Requests a token to pull from the repository, from the token service that the challenge names.
@@ -139,7 +134,7 @@ async fn fetch_token(
     };
     let response = send_with_retries(http, TOKEN_SERVICE, build).await?;
     let (status, retry_after) = (response.status().as_u16(), retry_after_seconds(&response));
-    let Ok(Lookup::Found(body)) = read_body(ByteStream::new(response.into_body()), MAX_TOKEN_RESPONSE).await else {
+    let Ok(Lookup::Found(body)) = read_body(response.into_body(), MAX_TOKEN_RESPONSE).await else {
         return Err(DistributionError::failure("the token service's response was truncated or is too large"));
     };
     if status != 200 {

@@ -2,14 +2,13 @@
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::http::{Headers, Request};
-use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_runtime_api::http::Request;
 
 use super::auth::{Authenticator, AuthorizationHeader};
 use super::error::{DistributionError, RequestContext};
 use super::http::{REGISTRY, STORAGE_SERVICE, drain_body, retry_after_seconds, send_with_retries};
 use super::redirect::{is_redirect_allowed, resolve_location, url_origin};
-use crate::name::{Digest, RemoteRepository};
+use crate::name::RemoteRepository;
 use crate::registry::url_policy::{is_https_or_loopback, is_loopback};
 
 /// How many redirects are followed. Registries redirect to their storage, which may redirect once or twice.
@@ -22,55 +21,23 @@ const HUB_API_HOST: &str = "registry-1.docker.io";
 #[derive(Debug)]
 pub(super) struct DistributionClient {
     http: SharedHttpConnector,
-    repository: RemoteRepository,
+    pub(super) repository: RemoteRepository,
     /// The scheme and authority of the registry.
     origin: String,
     authenticator: Authenticator,
 }
 
-/// A response with status 200.
-#[derive(Debug)]
-pub(super) struct DistributionResponse {
-    headers: Headers,
-    pub(super) body: ByteStream,
-}
-
-impl DistributionResponse {
-    fn new(response: HttpResponse) -> Self {
-        let headers = response.headers().clone();
-        Self { headers, body: ByteStream::new(response.into_body()) }
-    }
-
-    /// Returns `Docker-Content-Digest`, if it is valid: OCI distribution specification 1.1, "Pulling manifests".
-    pub(super) fn digest(&self) -> Option<Digest> {
-        self.headers.get("docker-content-digest")?.parse().ok()
-    }
-
-    /// Returns whether `Link` names a next page: OCI distribution specification 1.1, "Listing Tags".
-    pub(super) fn has_next_page(&self) -> bool {
-        self.headers.get("link").is_some_and(|link| link.contains("next"))
-    }
-
-    /// Returns `Content-Type` without its parameters.
-    pub(super) fn media_type(&self) -> Option<&str> {
-        self.headers.get("content-type").map(|value| value.split(';').next().unwrap_or_default().trim())
-    }
-}
-
 impl DistributionClient {
-    pub(super) fn new(repository: &RemoteRepository, http: SharedHttpConnector) -> Self {
+    pub(super) fn new(repository: RemoteRepository, http: SharedHttpConnector) -> Self {
         let host = if repository.is_docker_hub() { HUB_API_HOST } else { repository.host() };
         let scheme = if is_loopback(host) { "http" } else { "https" };
         let origin = format!("{scheme}://{host}");
-        Self { http, repository: repository.clone(), origin, authenticator: Authenticator::default() }
+        Self { http, repository, origin, authenticator: Authenticator::default() }
     }
 
-    /// Gets `manifests/REFERENCE`, `blobs/DIGEST` or `tags/list`; `None` if it does not exist.
-    pub(super) async fn get(
-        &self,
-        path: &str,
-        accept: &str,
-    ) -> Result<Option<DistributionResponse>, DistributionError> {
+    /// Gets `manifests/REFERENCE`, `blobs/DIGEST` or `tags/list`: a response with status 200, or `None` if it does not
+    /// exist.
+    pub(super) async fn get(&self, path: &str, accept: &str) -> Result<Option<HttpResponse>, DistributionError> {
         let url = format!("{}/v2/{}/{path}", self.origin, self.repository.path());
         let mut authorization = self.authenticator.current().await;
         let mut response = self.send_request(&url, accept, authorization.as_ref()).await?;
@@ -93,13 +60,13 @@ impl DistributionClient {
         mut response: HttpResponse,
         accept: &str,
         authorization: Option<&AuthorizationHeader>,
-    ) -> Result<Option<DistributionResponse>, DistributionError> {
+    ) -> Result<Option<HttpResponse>, DistributionError> {
         for count in 0.. {
             let is_own = url_origin(&url) == self.origin;
             match response.status().as_u16() {
                 300..400 => {}
                 _ if is_own => return self.interpret_response(response, authorization).await,
-                200 => return Ok(Some(DistributionResponse::new(response))),
+                200 => return Ok(Some(response)),
                 // An expired URL returns 403; a new request gets a new URL.
                 status => {
                     return Err(DistributionError::transfer(format!("{STORAGE_SERVICE} returned status {status}")));
@@ -150,10 +117,10 @@ impl DistributionClient {
         &self,
         response: HttpResponse,
         authorization: Option<&AuthorizationHeader>,
-    ) -> Result<Option<DistributionResponse>, DistributionError> {
+    ) -> Result<Option<HttpResponse>, DistributionError> {
         let status = response.status().as_u16();
         if status == 200 {
-            return Ok(Some(DistributionResponse::new(response)));
+            return Ok(Some(response));
         }
         let retry_after = retry_after_seconds(&response);
         let body = drain_body(response).await;

@@ -2,15 +2,14 @@
 
 use serde::Deserialize;
 
+use self::DistributionErrorKind::{Denied, Failed, RepositoryNotFound, Transfer};
 use crate::name::RemoteRepository;
 use crate::text::sanitize_quoted;
 
 /// What an error means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DistributionErrorKind {
-    /// The caller has no permission.
     Denied,
-    /// The repository does not exist.
     RepositoryNotFound,
     /// The registry or the connection failed.
     Failed,
@@ -22,7 +21,7 @@ pub(super) enum DistributionErrorKind {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct DistributionError {
-    kind: DistributionErrorKind,
+    pub(super) kind: DistributionErrorKind,
     message: String,
     hint: Option<String>,
 }
@@ -46,22 +45,21 @@ struct WireErrorResponse {
 #[derive(Debug, Deserialize)]
 struct WireErrorEntry {
     code: String,
-    #[serde(default)]
     message: Option<String>,
 }
 
 impl DistributionError {
     pub(super) fn failure(message: impl Into<String>) -> Self {
-        Self { kind: DistributionErrorKind::Failed, message: message.into(), hint: None }
+        Self { kind: Failed, message: message.into(), hint: None }
     }
 
     pub(super) fn unreachable(message: String) -> Self {
         let hint = Some("check the host name, the network and its proxy".to_owned());
-        Self { kind: DistributionErrorKind::Failed, message, hint }
+        Self { hint, ..Self::failure(message) }
     }
 
     pub(super) fn transfer(message: impl Into<String>) -> Self {
-        Self { kind: DistributionErrorKind::Transfer, message: message.into(), hint: None }
+        Self { kind: Transfer, ..Self::failure(message) }
     }
 
     /// Interprets an error response. Status 404 means that the repository does not exist. `retry_after` is in seconds.
@@ -79,32 +77,23 @@ impl DistributionError {
         });
         let host = if repository.is_docker_hub() { String::new() } else { format!(" {}", repository.host()) };
         let login = format!("`docker login{host}`");
-        let kind = match status {
-            401 | 403 => DistributionErrorKind::Denied,
-            404 => DistributionErrorKind::RepositoryNotFound,
-            _ => DistributionErrorKind::Failed,
-        };
-        let hint = match status {
+        let (kind, hint) = match status {
             401 | 403 if has_credentials => {
-                Some(format!("Docker's credentials do not allow it: log in to another account with {login}"))
+                (Denied, format!("Docker's credentials do not allow it: log in to another account with {login}"))
             }
-            401 | 403 => Some(format!("if the repository exists, log in with {login}")),
-            404 => Some("check the repository's name".to_owned()),
-            429 if has_credentials => Some(wait_hint("wait", retry_after)),
-            429 => Some(wait_hint(&format!("log in with {login}, which raises the limit, or wait"), retry_after)),
-            _ => None,
+            401 | 403 => (Denied, format!("if the repository exists, log in with {login}")),
+            404 => (RepositoryNotFound, "check the repository's name".to_owned()),
+            429 if has_credentials => (Failed, wait_hint("wait", retry_after)),
+            429 => (Failed, wait_hint(&format!("log in with {login}, which raises the limit, or wait"), retry_after)),
+            _ => return Self::failure(format!("{peer} returned status {status}{detail}")),
         };
         let result = if status == 429 { "limits the request rate:" } else { "returned" };
-        Self { kind, message: format!("{peer} {result} status {status}{detail}"), hint }
+        Self { kind, message: format!("{peer} {result} status {status}{detail}"), hint: Some(hint) }
     }
 
     /// Returns whether the body of an error reports an unknown repository.
     pub(super) fn is_unknown_repository(body: &[u8]) -> bool {
         parse_errors(body).iter().any(|entry| entry.code == "NAME_UNKNOWN")
-    }
-
-    pub(super) fn kind(&self) -> DistributionErrorKind {
-        self.kind
     }
 
     /// Returns a hint for the user.

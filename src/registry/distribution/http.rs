@@ -5,7 +5,6 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::Request;
-use aws_smithy_types::byte_stream::ByteStream;
 
 use super::error::DistributionError;
 use crate::backoff::Backoff;
@@ -58,7 +57,7 @@ pub(super) fn retry_after_seconds(response: &HttpResponse) -> Option<u64> {
 
 /// Reads the body of a response, so that the connection can be reused; empty if it is too large.
 pub(super) async fn drain_body(response: HttpResponse) -> Vec<u8> {
-    match read_body(ByteStream::new(response.into_body()), MAX_ERROR_BODY).await {
+    match read_body(response.into_body(), MAX_ERROR_BODY).await {
         Ok(Lookup::Found(body)) => body,
         _ => Vec::new(),
     }

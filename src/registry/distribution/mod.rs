@@ -14,12 +14,13 @@ mod auth;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 pub use self::error::DistributionError;
 
-use self::client::{DistributionClient, DistributionResponse};
+use self::client::DistributionClient;
 use self::error::DistributionErrorKind;
 use super::media_types::MANIFEST_TYPES;
 use super::transfer::{read_body, stream_body};
@@ -40,10 +41,7 @@ const PULL_ACTION: &str = "pull";
 
 /// A repository that is read according to OCI distribution specification 1.1, "Pull".
 #[derive(Debug)]
-pub struct DistributionRepository {
-    client: DistributionClient,
-    repository: RemoteRepository,
-}
+pub struct DistributionRepository(DistributionClient);
 
 /// A page of tags: OCI distribution specification 1.1, "Listing Tags".
 #[derive(Deserialize)]
@@ -55,14 +53,11 @@ struct WireTagList {
 impl DistributionRepository {
     /// Creates a client, which uses Docker's credentials. `http` must not follow redirects.
     pub fn new(repository: RemoteRepository, http: SharedHttpConnector) -> Self {
-        Self { client: DistributionClient::new(&repository, http), repository }
+        Self(DistributionClient::new(repository, http))
     }
 
     /// Lists the valid tags, at most `pages` pages, in the order of the registry.
-    ///
-    /// # Errors
-    /// Returns the registry's error.
-    pub async fn list_tags(&self, pages: usize) -> Result<Vec<String>, RegistryError> {
+    pub(crate) async fn list_tags(&self, pages: usize) -> Result<Vec<String>, RegistryError> {
         with_timeout(self.fetch_tag_pages(pages)).await.map_err(|error| self.to_registry_error(error, None))
     }
 
@@ -71,10 +66,11 @@ impl DistributionRepository {
         for _ in 0..pages {
             // The characters of a tag need no escaping.
             let after = tags.last().map_or_else(String::new, |last| format!("&last={last}"));
-            let reply = self.client.get(&format!("tags/list?n={TAGS_PER_PAGE}{after}"), "application/json").await?;
+            let reply = self.0.get(&format!("tags/list?n={TAGS_PER_PAGE}{after}"), "application/json").await?;
             let Some(reply) = reply else { break };
-            let is_last = !reply.has_next_page();
-            let Ok(Lookup::Found(body)) = read_body(reply.body, MAX_MANIFEST).await else {
+            // A `Link` names the next page.
+            let is_last = !reply.headers().get("link").is_some_and(|link| link.contains("next"));
+            let Ok(Lookup::Found(body)) = read_body(reply.into_body(), MAX_MANIFEST).await else {
                 return Err(DistributionError::failure("the list of tags was truncated or is too large"));
             };
             let page: WireTagList = serde_json::from_slice(&body)
@@ -96,51 +92,49 @@ impl DistributionRepository {
         };
         let read = async {
             let accept = MANIFEST_TYPES.join(", ");
-            let Some(reply) = self.client.get(&format!("manifests/{reference}"), &accept).await? else {
+            let Some(reply) = self.0.get(&format!("manifests/{reference}"), &accept).await? else {
                 return Ok(Lookup::NotFound);
             };
-            let named_digest = reply.digest();
-            let media_type = reply.media_type().filter(|name| MANIFEST_TYPES.contains(name));
-            let media_type = media_type.unwrap_or_default().to_owned();
-            match read_body(reply.body, MAX_MANIFEST).await {
-                Ok(Lookup::Found(bytes)) => {
-                    let digest = named_digest.unwrap_or_else(|| Digest::of(&bytes));
-                    Ok(Lookup::Found(Manifest { digest, media_type, bytes }))
-                }
-                Ok(_) => Ok(Lookup::Unavailable(format!("its manifest is larger than {MAX_MANIFEST} bytes"))),
-                Err(_) => Err(DistributionError::failure("the manifest was truncated")),
-            }
-        };
-        let reply = with_timeout(read).await.map_err(|error| self.to_registry_error(error, None))?;
-        Ok(match (reply, selector) {
-            (Lookup::Found(manifest), Selector::DigestAndTag(digest, _)) if manifest.digest != *digest => {
-                Lookup::TagMoved
-            }
+            let header = |name| reply.headers().get(name).unwrap_or_default();
             // The requested digest is verified, not the digest that the registry names.
-            (Lookup::Found(manifest), Selector::Digest(digest)) => {
-                Lookup::Found(Manifest { digest: digest.clone(), ..manifest })
-            }
-            (reply, _) => reply,
-        })
+            let digest = match selector {
+                Selector::Digest(digest) => Some(digest.clone()),
+                _ => header("docker-content-digest").parse().ok(),
+            };
+            // Without its parameters.
+            let media_type = header("content-type").split(';').next().unwrap_or_default().trim();
+            let media_type = if MANIFEST_TYPES.contains(&media_type) { media_type.to_owned() } else { String::new() };
+            let bytes = match read_body(reply.into_body(), MAX_MANIFEST).await {
+                Ok(Lookup::Found(bytes)) => bytes,
+                Ok(_) => return Ok(Lookup::Unavailable(format!("its manifest is larger than {MAX_MANIFEST} bytes"))),
+                Err(_) => return Err(DistributionError::failure("the manifest was truncated")),
+            };
+            let digest = digest.unwrap_or_else(|| Digest::of(&bytes));
+            Ok(match selector {
+                Selector::DigestAndTag(expected, _) if digest != *expected => Lookup::TagMoved,
+                _ => Lookup::Found(Manifest { digest, media_type, bytes }),
+            })
+        };
+        with_timeout(read).await.map_err(|error| self.to_registry_error(error, None))
     }
 
     /// Requests a blob: "Pulling blobs".
-    async fn request_blob(&self, digest: &Digest) -> Result<Option<DistributionResponse>, DistributionError> {
-        self.client.get(&format!("blobs/{digest}"), "*/*").await
+    async fn request_blob(&self, digest: &Digest) -> Result<Option<HttpResponse>, DistributionError> {
+        self.0.get(&format!("blobs/{digest}"), "*/*").await
     }
 
     fn to_registry_error(&self, error: DistributionError, blob: Option<&Digest>) -> RegistryError {
-        let (action, resource) = (PULL_ACTION, self.repository.to_string());
-        match (error.kind(), blob) {
-            (DistributionErrorKind::Transfer, Some(digest)) => {
-                RegistryError::Transfer { digest: digest.clone(), reason: error.to_string() }
-            }
-            (DistributionErrorKind::Denied, _) => RegistryError::Denied { action, resource, source: error.into() },
-            (DistributionErrorKind::RepositoryNotFound, _) => {
-                RegistryError::RepositoryNotFound { action, resource, source: error.into() }
-            }
-            (DistributionErrorKind::Failed | DistributionErrorKind::Transfer, _) => {
-                RegistryError::Failed { action, resource, source: error.into() }
+        let (action, resource) = (PULL_ACTION, self.0.repository.to_string());
+        let kind = error.kind;
+        if let (DistributionErrorKind::Transfer, Some(digest)) = (kind, blob) {
+            return RegistryError::Transfer { digest: digest.clone(), reason: error.to_string() };
+        }
+        let source = error.into();
+        match kind {
+            DistributionErrorKind::Denied => RegistryError::Denied { action, resource, source },
+            DistributionErrorKind::RepositoryNotFound => RegistryError::RepositoryNotFound { action, resource, source },
+            DistributionErrorKind::Failed | DistributionErrorKind::Transfer => {
+                RegistryError::Failed { action, resource, source }
             }
         }
     }
@@ -155,7 +149,7 @@ impl Registry for DistributionRepository {
     async fn fetch_blob(&self, digest: &Digest, limit: usize) -> Result<Lookup<Vec<u8>>, RegistryError> {
         let read = async {
             match self.request_blob(digest).await? {
-                Some(reply) => read_body(reply.body, limit).await.map_err(DistributionError::transfer),
+                Some(reply) => read_body(reply.into_body(), limit).await.map_err(DistributionError::transfer),
                 None => Ok(Lookup::NotFound),
             }
         };
@@ -165,7 +159,8 @@ impl Registry for DistributionRepository {
     async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
         let reply = with_timeout(self.request_blob(digest)).await;
         let reply = reply.map_err(|error| self.to_registry_error(error, Some(digest)))?;
-        Ok(reply.map_or(Lookup::NotFound, |reply| Lookup::Found(stream_body(reply.body, crate::aws::CHUNK_TIMEOUT))))
+        Ok(reply
+            .map_or(Lookup::NotFound, |reply| Lookup::Found(stream_body(reply.into_body(), crate::aws::CHUNK_TIMEOUT))))
     }
 
     async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {

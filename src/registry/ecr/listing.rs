@@ -29,13 +29,6 @@ pub struct EcrPage<T> {
     pub next_token: Option<String>,
 }
 
-/// Where the next page of a stream begins.
-enum PageStart {
-    First,
-    After(String),
-    Exhausted,
-}
-
 /// A tagged image in the registry's listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names explain themselves")]
@@ -60,28 +53,22 @@ pub fn list_repositories<'a>(
     account: Option<&'a str>,
     region: &'a str,
 ) -> impl Stream<Item = Result<Repository, RegistryError>> + 'a {
-    let read = move |(start, count): (PageStart, u32)| async move {
-        let token = match start {
-            PageStart::First => None,
-            PageStart::After(_) if count == MAX_PAGES => {
-                let error = EcrResponseError::TooManyPages(MAX_PAGES);
-                return Err(error.into_registry_error(DESCRIBE_REPOSITORIES, repository_arn(account, region, "*")));
-            }
-            PageStart::After(token) => Some(token),
-            PageStart::Exhausted => return Ok(None),
-        };
+    // The token of the next page and the number of pages before it; `None` after the last page.
+    let read = move |next: Option<(Option<String>, u32)>| async move {
+        let Some((token, count)) = next else { return Ok(None) };
+        if count == MAX_PAGES {
+            let error = EcrResponseError::TooManyPages(MAX_PAGES);
+            return Err(error.into_registry_error(DESCRIBE_REPOSITORIES, repository_arn(account, region, "*")));
+        }
         let page = fetch_repository_page(client, account, region, token).await?;
-        let next = page.next_token.map_or(PageStart::Exhausted, PageStart::After);
-        Ok(Some((stream::iter(page.items.into_iter().map(Ok)), (next, count + 1))))
+        let next = page.next_token.map(|token| (Some(token), count + 1));
+        Ok(Some((stream::iter(page.items.into_iter().map(Ok)), next)))
     };
-    stream::try_unfold((PageStart::First, 0), read).try_flatten()
+    stream::try_unfold(Some((None, 0)), read).try_flatten()
 }
 
 /// Fetches a page of the repositories: without a `token`, the first.
-///
-/// # Errors
-/// Same as [`list_repositories`].
-pub async fn fetch_repository_page(
+pub(crate) async fn fetch_repository_page(
     client: &Client,
     account: Option<&str>,
     region: &str,
@@ -135,10 +122,7 @@ pub async fn list_tags(client: &Client, repository: &Repository, pages: usize) -
 
 impl EcrRepository {
     /// Fetches a page of the repository's tagged images, unsorted: without a `token`, the first.
-    ///
-    /// # Errors
-    /// Returns the error of the call, or [`RegistryError::UnexpectedReply`].
-    pub async fn fetch_image_page(&self, token: Option<String>) -> Result<EcrPage<EcrImage>, RegistryError> {
+    pub(crate) async fn fetch_image_page(&self, token: Option<String>) -> Result<EcrPage<EcrImage>, RegistryError> {
         const ACTION: &str = "ecr:DescribeImages";
         let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
         let request = self.registry.client.describe_images().registry_id(self.repository.account());

@@ -1,7 +1,6 @@
 //! Interprets replies of the ECR API. For the codes, see `ImageFailure` and the actions in the ECR API reference.
 
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ecr::operation::get_download_url_for_layer::GetDownloadUrlForLayerError;
 use aws_sdk_ecr::types::{Image, ImageFailure, ImageFailureCode, ImageIdentifier};
 
 use crate::aws::service_error::convert_sdk_error;
@@ -21,13 +20,11 @@ pub(super) enum EcrResponseError {
     ManifestTooLarge(usize),
     #[error("the reply contains an invalid digest")]
     InvalidDigest(#[from] crate::name::DigestError),
-    #[cfg(feature = "cli")]
     #[error("the reply contains an invalid tag")]
     InvalidTag(#[from] crate::name::TagError),
     #[cfg(feature = "cli")]
     #[error("the reply lists an image without a digest")]
     MissingDigest,
-    #[cfg(feature = "cli")]
     #[error("the reply contains an invalid repository: {0}")]
     InvalidRepository(#[from] crate::name::RepositoryError),
     #[cfg(feature = "cli")]
@@ -97,16 +94,5 @@ pub(super) fn interpret_failure(failure: &ImageFailure) -> Result<Lookup<Manifes
         ) => Ok(Lookup::Unavailable(format!("ECR refused the manifest ({}{suffix})", code.as_str()))),
         Some(code) => Err(EcrResponseError::FailureCode(code.as_str().to_owned(), suffix)),
         None => Err(EcrResponseError::NoResult),
-    }
-}
-
-/// Interprets an error of `GetDownloadUrlForLayer`; `None` if it does not concern the blob itself.
-pub(super) fn interpret_layer_error<T>(error: &SdkError<GetDownloadUrlForLayerError>) -> Option<Lookup<T>> {
-    match error.as_service_error()? {
-        GetDownloadUrlForLayerError::LayersNotFoundException(_) => Some(Lookup::NotFound),
-        GetDownloadUrlForLayerError::LayerInaccessibleException(_) => {
-            Some(Lookup::Unavailable("ECR refused the blob (LayerInaccessibleException)".to_owned()))
-        }
-        _ => None,
     }
 }

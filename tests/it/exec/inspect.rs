@@ -50,7 +50,8 @@ fn inspect_image(
     inspector: &Inspector,
     left: Duration,
 ) -> Result<(Report, u64), RegistryError> {
-    let registry = CountingRegistry::new(OciLayout::open(layout.path(), None).unwrap());
+    let layout = OciLayout::open(layout.path(), None).unwrap();
+    let registry = CountingRegistry::new(&layout);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let declared = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
     let rules = CheckSettings::default();

@@ -60,9 +60,9 @@ fn default_timeouts_are_those_documented() {
     let timeouts = client.config().timeout_config().unwrap();
     let seconds = |seconds| Some(Duration::from_secs(seconds));
     assert_eq!((timeouts.operation_attempt_timeout(), timeouts.operation_timeout()), (seconds(6), seconds(14)));
-    let ClientTimeouts { connect, read, blob_transfer: storage, .. } = ClientTimeouts::default();
+    let ClientTimeouts { connect, read, blob, chunk, .. } = ClientTimeouts::default();
     assert_eq!((Some(connect), Some(read)), (seconds(2), seconds(5)));
-    assert_eq!((Some(storage.whole), Some(storage.piece)), (seconds(10), seconds(10)));
+    assert_eq!((Some(blob), Some(chunk)), (seconds(10), seconds(10)));
     let client = aws
         .with_timeouts(ClientTimeouts { call: Duration::from_secs(1), ..ClientTimeouts::default() })
         .ecr_client(None);

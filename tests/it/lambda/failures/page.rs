@@ -51,14 +51,14 @@ For every row the test also checks that
 
 /// The table of the function's timeouts.
 fn timeouts() -> String {
-    let ClientTimeouts { connect, read, attempt, call, blob_transfer } = ClientTimeouts::default();
+    let ClientTimeouts { connect, read, attempt, call, blob, chunk } = ClientTimeouts::default();
     let rows: [(&str, Duration); 6] = [
         ("a connection", connect),
         ("the first byte of a response", read),
         ("one attempt of an API call", attempt),
         ("an API call: at most four attempts, and the pauses between them", call),
-        ("the transfer of a config, for each of two attempts", blob_transfer.whole),
-        ("the time between two chunks of a layer, for each of two attempts", blob_transfer.piece),
+        ("the transfer of a config, for each of two attempts", blob),
+        ("the time between two chunks of a layer, for each of two attempts", chunk),
     ];
     let rows = rows.map(|(what, timeout)| format!("| {what} | {} |\n", timeout.as_secs()));
     format!(

@@ -19,14 +19,14 @@ pub const TOKEN: &str = "0TOKEN0";
 
 /// The function's timeouts, divided by `speed`.
 pub fn timeouts(speed: u32) -> ClientTimeouts {
-    let ClientTimeouts { connect, read, attempt, call, blob_transfer: storage } = ClientTimeouts::default();
-    let storage = ecr_preflight::aws::TransferTimeouts { whole: storage.whole / speed, piece: storage.piece / speed };
+    let ClientTimeouts { connect, read, attempt, call, blob, chunk } = ClientTimeouts::default();
     ClientTimeouts {
         connect: connect / speed,
         read: read / speed,
         attempt: attempt / speed,
         call: call / speed,
-        blob_transfer: storage,
+        blob: blob / speed,
+        chunk: chunk / speed,
     }
 }
 
