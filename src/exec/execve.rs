@@ -1,6 +1,6 @@
 //! Predicts the kernel's answer to execve(2).
 
-use super::binfmt_elf::{check_loader, check_program};
+use super::binfmt_elf::ElfFile;
 use super::host::Host;
 use super::shebang::parse_shebang;
 use crate::errno::Errno;
@@ -13,28 +13,14 @@ const MAX_SCRIPT_DEPTH: usize = 5;
 /// The kernel's answer. A chain lists the opened paths, as written: the program, the interpreters of scripts, the
 /// loader.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names explain themselves")]
 pub enum ExecOutcome {
     /// A program starts. It may exit immediately.
-    Starts {
-        /// All paths that were opened.
-        chain: Vec<Vec<u8>>,
-    },
-    /// Nothing starts.
-    Fails {
-        /// The kernel's error.
-        errno: Errno,
-        /// The path that causes it.
-        path: Vec<u8>,
-        /// The paths that were opened before.
-        chain: Vec<Vec<u8>>,
-    },
-    /// The image does not determine the answer.
-    Unknown {
-        /// The reason.
-        reason: UnknownReason,
-        /// The paths that were opened before.
-        chain: Vec<Vec<u8>>,
-    },
+    Starts { chain: Vec<Vec<u8>> },
+    /// Nothing starts: the kernel returns this error for this path, which is not in the chain.
+    Fails { errno: Errno, path: Vec<u8>, chain: Vec<Vec<u8>> },
+    /// The image does not determine what follows after this chain.
+    Unknown { reason: UnknownReason, chain: Vec<Vec<u8>> },
 }
 
 /// Predicts the kernel's answer to starting a path.
@@ -75,9 +61,10 @@ fn open_chain(
         advance(path, script.interpreter);
         file = open_executable(view, path)?;
     }
-    if let Some(loader) = check_program(host, path, file)? {
+    let loader = ElfFile { path, contents: file }.check_program(host)?;
+    if let Some(loader) = loader {
         advance(path, loader);
-        check_loader(host, file, path, open_executable(view, path)?)?;
+        ElfFile { path, contents: open_executable(view, path)? }.check_loader(host, file)?;
     }
     advance(path, Vec::new());
     Ok(())
