@@ -52,7 +52,7 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
         let is_name = arguments.first().is_some_and(|name| !name.starts_with(b"-"));
         return is_name.then(|| command(arguments.to_vec(), true));
     }
-    let tokens = tokenize(string).ok()?;
+    let tokens = tokenize(string)?;
     let mut rest = tokens.as_slice();
     let mut directory = None;
     let (name, is_exec) = loop {
