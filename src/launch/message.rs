@@ -74,13 +74,9 @@ fn format_shell_message(source: MessageSource, name: &str, path: &str, errno: Er
 /// Converts the container runtime's message to that of gosu, which looks up programs with the same Go package:
 /// `main.go`.
 pub(super) fn to_gosu_message(start: StartPrediction) -> StartPrediction {
-    let StartPrediction { outcome, message } = start;
-    let message = match &outcome {
-        ExecOutcome::Fails { errno, .. } => message.map(|message| {
-            let is_lookup = message.starts_with("exec: \"");
-            if is_lookup { format!("error: {message}") } else { format!("error: exec failed: {}", errno.message()) }
-        }),
-        _ => None,
-    };
-    StartPrediction { outcome, message }
+    let (ExecOutcome::Fails { errno, .. }, Some(message)) = (&start.outcome, &start.message) else { return start };
+    let is_lookup = message.starts_with("exec: \"");
+    let message =
+        if is_lookup { format!("error: {message}") } else { format!("error: exec failed: {}", errno.message()) };
+    StartPrediction { message: Some(message), ..start }
 }
