@@ -166,15 +166,14 @@ impl ImageReport {
 /// The result for one intended runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names explain themselves")]
 pub struct RuntimeReport {
     /// The subject of the result, by name in the JSON.
     #[serde(rename = "runtime", serialize_with = "serialize_subject_name")]
     pub subject: FindingSubject,
-    /// The verdict.
     pub verdict: Verdict,
     /// Why the result is unknown.
     pub unknown: Vec<String>,
-    /// What is wrong.
     pub faults: Vec<FaultReport>,
 }
 

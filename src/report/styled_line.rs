@@ -19,10 +19,9 @@ pub enum SpanRole {
 
 /// A part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names explain themselves")]
 pub struct StyledSpan {
-    /// The role.
     pub role: SpanRole,
-    /// The text.
     pub text: String,
 }
 
