@@ -22,8 +22,7 @@ pub(crate) use slack::{escape_slack, escape_slack_code};
 pub use styled_line::{SpanRole, StyledLine, StyledSpan};
 pub use text::{OVERRIDE_NOTE, describe_ignored, format_headline, format_lines, format_text, verdict_symbol};
 
-use self::remedy::suggest_remedies;
-use self::symptom::expected_symptom;
+use self::model::FaultCase;
 use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::Inspection;
 use crate::oci::{Image, ImageContent};
@@ -42,12 +41,13 @@ impl Report {
         judgement: &Judgement,
     ) -> Self {
         let report_fault = |fault: &Fault, finding: &Finding| {
-            let remedy = suggest_remedies(fault, finding, judgement, image, context);
+            let case = FaultCase { fault, finding, judgement, image, context };
+            let remedy = case.suggest_remedies();
             FaultReport {
                 code: fault.code,
                 platform: fault.platform.clone(),
                 evidence: fault.evidence.clone(),
-                symptom: expected_symptom(fault, finding, image, context),
+                symptom: case.expected_symptom(),
                 advice: remedy.iter().map(|remedy| remedy.advice.clone()).collect(),
                 remedy,
             }

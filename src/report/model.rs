@@ -8,7 +8,7 @@ use crate::intent::DeclaredRuntime;
 use crate::name::{Digest, Repository, Tag};
 use crate::oci::{Image, ImageContent};
 use crate::platform::Platform;
-use crate::verdict::{FaultCode, FindingSubject, Verdict};
+use crate::verdict::{Fault, FaultCode, Finding, FindingSubject, Judgement, Verdict};
 
 /// The schema of the JSON format, with its version.
 pub const SCHEMA: &str = "ecr-preflight/1";
@@ -79,6 +79,17 @@ impl ReportContext<'_> {
     pub(super) fn image_uri(&self) -> String {
         format!("{}:{}", self.repository_uri(), self.tag.map_or("TAG".to_owned(), ToString::to_string))
     }
+}
+
+/// A fault, and what its symptom and its remedies depend on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FaultCase<'a> {
+    pub(super) fault: &'a Fault,
+    pub(super) finding: &'a Finding,
+    pub(super) judgement: &'a Judgement,
+    /// `None` if the image could not be read.
+    pub(super) image: Option<&'a Image>,
+    pub(super) context: ReportContext<'a>,
 }
 
 /// Where the image is, and how it arrived.
