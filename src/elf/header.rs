@@ -65,8 +65,7 @@ fn read_little_endian(bytes: &[u8], at: usize, width: usize) -> u64 {
 }
 
 impl ElfHeader {
-    /// Parses the beginning of a file. Returns `None` if the magic number is missing, or if neither an amd64 nor an
-    /// arm64 host can run the machine.
+    /// Parses the beginning of an ELF file. Returns `None` for others, and if no amd64 or arm64 host runs the machine.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let read_u16 = |at| u16::try_from(read_little_endian(bytes, at, 2)).expect("two bytes fit into u16");
         let machine = read_u16(18);

@@ -41,8 +41,7 @@ pub enum Defect {
     DanglingLink { link: Vec<u8>, target: Vec<u8> },
     /// The `#!` line has a Windows line ending, so the interpreter's name ends with a carriage return.
     CarriageReturn,
-    /// The loader does not exist, but that of the other C library does: the program is built for glibc and the image
-    /// has musl, or vice versa.
+    /// The loader does not exist, but that of the other C library, glibc or musl, does.
     OtherLibc,
     /// A parent is not a directory, or the path of a file ends with a slash.
     NotADirectory,

@@ -10,8 +10,7 @@ use crate::rootfs::{BINPRM_BUF_SIZE, ExecError, FileContents, FilesystemView, No
 /// The maximum depth of scripts that are interpreters of scripts: `exec_binprm` in `fs/exec.c`.
 const MAX_SCRIPT_DEPTH: usize = 5;
 
-/// The kernel's answer. A chain lists the opened paths, as written: the program, the interpreters of scripts, the
-/// loader.
+/// The kernel's answer. A chain lists the opened paths, as written: program, interpreters of scripts, loader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names explain themselves")]
 pub enum ExecOutcome {

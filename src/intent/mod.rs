@@ -76,18 +76,12 @@ impl Intent {
     /// Parses an image tag like `v1-ecs-arm64` or `v1-apprunner`. An architecture alone (`v1-arm64`) is only a hint.
     pub fn from_tag(tag: &Tag) -> Self {
         let (runtimes, architecture_hint) = parse_image_tag(tag);
-        Self { architecture_hint, ..Self::from_runtimes(&runtimes, DeclarationSource::ImageTag) }
+        Self { architecture_hint, ..Self::default().or_runtimes(&runtimes, DeclarationSource::ImageTag) }
     }
 
     /// Creates the intent of runtimes that are named on the command line.
     pub fn from_command_line(runtimes: &[Runtime]) -> Self {
-        Self::from_runtimes(runtimes, DeclarationSource::CommandLine)
-    }
-
-    fn from_runtimes(runtimes: &[Runtime], source: DeclarationSource) -> Self {
-        let mut intent = Self::default();
-        runtimes.iter().for_each(|runtime| intent.declare(*runtime, source));
-        intent
+        Self::default().or_runtimes(runtimes, DeclarationSource::CommandLine)
     }
 
     /// Returns whether a source declares anything, valid or not. A hint is not a declaration.
@@ -126,9 +120,13 @@ impl Intent {
     }
 
     /// Adds default runtimes, unless a source has declared anything.
-    pub fn or_default(mut self, runtimes: &[Runtime]) -> Self {
+    pub fn or_default(self, runtimes: &[Runtime]) -> Self {
+        self.or_runtimes(runtimes, DeclarationSource::Default)
+    }
+
+    fn or_runtimes(mut self, runtimes: &[Runtime], source: DeclarationSource) -> Self {
         if !self.is_declared() {
-            runtimes.iter().for_each(|runtime| self.declare(*runtime, DeclarationSource::Default));
+            runtimes.iter().for_each(|runtime| self.declare(*runtime, source));
         }
         self
     }

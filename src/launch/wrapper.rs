@@ -41,8 +41,7 @@ pub(super) enum TargetUser {
     Other,
 }
 
-/// Parses the arguments of a wrapper, including `argv[0]`, into the command that it starts and the user. Returns `None` if
-/// it is not certain what it starts.
+/// Parses the arguments of a wrapper, including `argv[0]`. Returns what it starts as which user, if that is certain.
 pub(super) fn parse_wrapper_arguments(wrapper: Wrapper, argv: &[Vec<u8>]) -> Option<(&[Vec<u8>], TargetUser)> {
     let arguments = argv.get(1..)?;
     let (argv, user) = match wrapper {

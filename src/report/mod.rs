@@ -99,8 +99,7 @@ impl Report {
         }
     }
 
-    /// Returns whether people are notified: of images that fail, unknown results for declared runtimes, and invalid
-    /// declarations.
+    /// Returns whether people are notified: of failures, of unknown results and invalid words of declarations.
     pub fn needs_notification(&self) -> bool {
         let is_declared = self.intended.as_ref().is_some_and(|intended| !intended.is_empty());
         let is_invalid = self.faults().any(|fault| fault.code == FaultCode::InvalidDeclaration);

@@ -38,8 +38,7 @@ pub struct Report {
     /// What the relevant images start; absent if no program was inspected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exec: Vec<ExecReport>,
-    /// Remarks, for example about a verdict tag that could not be set. Not in the JSON, because they are not about the
-    /// image.
+    /// Remarks that are not about the image, for example about a verdict tag that was not set. Not in the JSON.
     #[serde(skip)]
     pub remarks: Vec<String>,
     /// The key under which runtimes are declared. Not in the JSON.

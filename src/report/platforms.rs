@@ -97,7 +97,9 @@ impl PlatformOverview {
         if self.platforms.is_empty() {
             return lines;
         }
-        let rows: Vec<[String; 2]> = self.platforms.iter().map(PlatformReport::cells).collect();
+        let size = |platform: &PlatformReport| platform.bytes.map_or_else(|| "?".to_owned(), format_size);
+        let cells = |platform: &PlatformReport| [platform.platform.to_string(), size(platform)];
+        let rows: Vec<[String; 2]> = self.platforms.iter().map(cells).collect();
         let width = |column: usize, title: &str| {
             rows.iter().map(|row| row[column].chars().count()).chain([title.len()]).max().unwrap_or_default()
         };
@@ -152,10 +154,6 @@ impl PlatformReport {
             (None, ProgramOutcome::NotInspected) => Verdict::Ignored,
             (None, _) => Verdict::Unknown,
         }
-    }
-
-    fn cells(&self) -> [String; 2] {
-        [self.platform.to_string(), self.bytes.map_or_else(|| "?".to_owned(), format_size)]
     }
 }
 

@@ -30,8 +30,7 @@ pub struct StyledSpan {
 pub struct StyledLine {
     /// The spans.
     pub spans: Vec<StyledSpan>,
-    /// The indentation of continuation lines, in columns; `None` for a line that is never wrapped, for example a
-    /// command.
+    /// The indentation of continuation lines, in columns; `None` for a line that is never wrapped (a command).
     pub hanging_indent: Option<usize>,
 }
 

@@ -60,8 +60,7 @@ fn find_env_script(launches: &[Launch]) -> Option<&Vec<u8>> {
     (last.launcher == Launcher::Wrapper("env")).then_some(first)
 }
 
-/// Changes the role of a program that a script starts through `env` to interpreter. The name may end with a carriage
-/// return.
+/// Changes the role of a program that a script starts through `env` to interpreter.
 fn reclassify_as_interpreter(cause: StartFailure, script: Option<&Vec<u8>>) -> StartFailure {
     match (script, cause.role) {
         (Some(_), FileRole::Program) if cause.defect == Defect::Missing && cause.path.ends_with(b"\r") => {
@@ -72,8 +71,7 @@ fn reclassify_as_interpreter(cause: StartFailure, script: Option<&Vec<u8>>) -> S
     }
 }
 
-/// Returns the code of a fault. `is_declared_architecture` is whether the image declares the architecture of the
-/// target.
+/// Returns the code of a fault. `is_declared_architecture` is whether the image declares the target's architecture.
 fn classify_cause(cause: &StartFailure, is_declared_architecture: bool) -> FaultCode {
     let is_foreign =
         matches!(cause.defect, Defect::Format(FileFormat::OtherArchitecture(_) | FileFormat::UnknownMachine(_)));

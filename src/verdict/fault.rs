@@ -1,5 +1,4 @@
-//! The faults of an image, and the table of fault codes from which README, SARIF rules, HTML page and Slack card take
-//! their texts and links.
+//! The faults of an image, and the table of fault codes with the texts of README, SARIF rules, HTML page and Slack card.
 
 use serde::Serialize;
 
@@ -7,8 +6,7 @@ use crate::exec::StartFailure;
 use crate::oci::BuildHint;
 use crate::platform::Platform;
 
-/// The documentation of a fault code. The texts are Markdown, in lower case and without a period, except for the fix,
-/// which consists of full sentences.
+/// The documentation of a fault code, in Markdown. Only the fix consists of full sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultInfo {
     /// The stable name, which is also the anchor in the documentation.

@@ -20,8 +20,7 @@ use crate::oci::{Image, ImageContent, IndexEntry, PlatformImage};
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime};
 
-/// The maximum number of faulty entries of an index that are reported. They come from one build, and one remedy fixes
-/// all.
+/// The maximum number of faulty index entries that are reported. They come from one build, and one remedy fixes all.
 const MAX_PLATFORM_FINDINGS: usize = 8;
 
 /// Judges an image by the inspections of its programs, for every intended runtime or, without any, for the platform

@@ -200,8 +200,7 @@ impl FaultCase<'_> {
     }
 }
 
-/// Returns the flags for a build without attestations, which turn a single image into an index, if a service does not
-/// accept an index.
+/// Returns the flags against attestations, which turn a single image into an index, if a service does not accept one.
 fn attestation_flags(runtimes: &[Runtime]) -> &'static str {
     let accept_index = runtimes.iter().all(|runtime| runtime.profile().service.accepts_index());
     if accept_index { "" } else { " --provenance=false --sbom=false" }
