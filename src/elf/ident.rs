@@ -1,7 +1,7 @@
 //! The type of an ELF file and the processor that it is built for: the magic number, `e_type` and `e_machine`, which
 //! have the same offsets in both classes (`include/uapi/linux/elf.h`).
 //!
-//! Fields are read in the file's own byte order, unlike by the kernel, so that any processor can be named.
+//! Fields are read in the file's own byte order, which the kernel ignores, so that any processor can be named.
 
 /// The first bytes of every ELF file.
 pub(crate) const MAGIC: &[u8] = b"\x7fELF";

@@ -2,7 +2,6 @@
 
 mod host;
 mod shebang;
-mod binfmt_elf;
 mod execve;
 mod working_directory;
 mod start;

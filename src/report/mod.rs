@@ -7,15 +7,13 @@ mod symptom;
 mod styled_line;
 mod text;
 mod slack;
-mod program;
 mod platforms;
 
-pub use exec_report::{ExecReport, ExecReportOutcome};
+pub use exec_report::{ExecReport, ExecReportOutcome, ProgramOutcome, ProgramReport};
 pub use model::{
     ArrivalReport, FaultReport, ImageReport, Remedy, Report, ReportContext, ReportedImageKind, RuntimeReport, SCHEMA,
 };
 pub use platforms::{PlatformOverview, PlatformReport};
-pub use program::{ProgramOutcome, ProgramReport};
 pub use slack::slack_card;
 #[cfg(feature = "cli")]
 pub(crate) use slack::{escape_slack, escape_slack_code};
@@ -99,7 +97,7 @@ impl Report {
         }
     }
 
-    /// Returns whether people are notified: of failures, of unknown results and invalid words of declarations.
+    /// Returns whether people are notified: of failures, invalid declarations, and unknown results if one is declared.
     pub fn needs_notification(&self) -> bool {
         let is_declared = self.intended.as_ref().is_some_and(|intended| !intended.is_empty());
         let is_invalid = self.faults().any(|fault| fault.code == FaultCode::InvalidDeclaration);

@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
+use super::exec_report::{ProgramOutcome, ProgramReport};
 use super::model::ImageReport;
-use super::program::{ProgramOutcome, ProgramReport};
 use super::styled_line::{SpanRole, StyledLine};
 use super::text::{field_line, verdict_symbol};
 use crate::inspect::Inspection;

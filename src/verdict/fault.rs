@@ -6,7 +6,8 @@ use crate::exec::StartFailure;
 use crate::oci::BuildHint;
 use crate::platform::Platform;
 
-/// The documentation of a fault code, in Markdown. Only the fix consists of full sentences.
+/// The documentation of a fault code. The texts are Markdown, in lower case and without a period, except for the fix,
+/// which consists of full sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultInfo {
     /// The stable name, which is also the anchor in the documentation.

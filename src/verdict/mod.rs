@@ -99,45 +99,43 @@ fn judge_runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspecti
     finding
 }
 
-/// Judges an image without an intent by the platforms that it declares.
+/// Judges an image without an intent by the platforms that it declares. Those without a fault have no finding.
 fn judge_declared_platforms(image: &Image, inspections: &[Inspection]) -> Vec<Finding> {
-    let new = |platform: &Platform| Finding::new(FindingSubject::DeclaredPlatform(platform.clone()));
+    let judge = |platform: &Platform, check: &dyn Fn(&mut Finding)| {
+        let mut finding = Finding::new(FindingSubject::DeclaredPlatform(platform.clone()));
+        check(&mut finding);
+        finding
+    };
     let find = |single: &PlatformImage, platform: &Platform| -> Option<&Inspection> {
         find_inspection(inspections, single, InspectionTarget::for_platform(platform))
     };
-    match &image.content {
-        ImageContent::Attestation => {
-            let mut finding = new(&Platform::default());
-            finding.reject_attestation();
-            vec![finding]
-        }
+    let mut findings = match &image.content {
+        ImageContent::Attestation => vec![judge(&Platform::default(), &Finding::reject_attestation)],
         ImageContent::Index(entries) => {
-            let check = |entry: &IndexEntry| {
-                let mut finding = new(&entry.platform);
+            let check = |entry: &IndexEntry, finding: &mut Finding| {
                 finding.check_descriptor(entry);
                 let inspection = entry.image().and_then(|single| find(single, &entry.platform));
                 if let Some(single) = entry.image() {
                     finding.check_own_program(single, &entry.platform, inspection);
                 }
                 finding.check_identical_layers(entry, entries, inspection, |_| true);
-                finding
             };
-            let findings = entries.iter().map(check).filter(|finding| finding.verdict == Verdict::Fails);
-            findings.take(MAX_PLATFORM_FINDINGS).collect()
+            entries.iter().map(|entry| judge(&entry.platform, &|finding| check(entry, finding))).collect()
         }
         // The unread config may declare a runtime in a label.
         ImageContent::Unreadable(reason) | ImageContent::Single(PlatformImage { config_error: Some(reason), .. }) => {
-            let mut finding = new(&Platform::default());
-            finding.add_unknown(reason);
-            vec![finding]
+            vec![judge(&Platform::default(), &|finding| finding.add_unknown(reason))]
         }
         ImageContent::Single(single) => {
-            let mut finding = new(&single.platform);
-            finding.check_own_program(single, &single.platform, find(single, &single.platform));
-            Some(finding).filter(|finding| finding.verdict == Verdict::Fails).into_iter().collect()
+            let platform = &single.platform;
+            let check = |finding: &mut Finding| finding.check_own_program(single, platform, find(single, platform));
+            vec![judge(platform, &check)]
         }
         ImageContent::Artifact(_) => Vec::new(),
-    }
+    };
+    findings.retain(|finding| finding.verdict != Verdict::Runs);
+    findings.truncate(MAX_PLATFORM_FINDINGS);
+    findings
 }
 
 fn judge_invalid_declaration(invalid: &InvalidDeclaration) -> Finding {
