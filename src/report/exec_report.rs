@@ -18,6 +18,7 @@ const MAX_CHAIN: usize = 24;
 const MAX_REASON: usize = 300;
 
 /// What one image starts on one processor.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecReport {
@@ -30,16 +31,13 @@ pub struct ExecReport {
     /// The result.
     pub outcome: ExecReportOutcome,
     /// The kernel's error as its C name, if the start fails.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<&'static str>,
     /// The path that the error is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// The files that are opened: programs, interpreters, loaders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
     /// Why the result is unknown, or what the started program starts next.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Whether layers could not be read, or not in time. Not in the JSON, which contains the reason.
     #[serde(skip)]
@@ -99,19 +97,18 @@ impl ExecReport {
 }
 
 /// The last program that is certain to start.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProgramReport {
     /// Whether it is known what the program is built for.
     pub outcome: ProgramOutcome,
     /// The platform that the program is built for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// Wrappers, scripts and their interpreters, and the program, in the order in which they start, without loaders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
     /// Why the platform is unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 

@@ -14,6 +14,7 @@ use crate::platform::Platform;
 use crate::verdict::Verdict;
 
 /// The platforms of one image, without attestations.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformOverview {
@@ -24,13 +25,13 @@ pub struct PlatformOverview {
     /// otherwise `Runs`.
     pub verdict: Verdict,
     /// Why there are no platforms, if there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The platforms, in the order of the index.
     pub platforms: Vec<PlatformReport>,
 }
 
 /// One platform of an image.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformReport {
@@ -39,15 +40,12 @@ pub struct PlatformReport {
     /// The platform that the config declares or, if the config was not read, the index lists.
     pub platform: Platform,
     /// The platform that the index lists, if it differs.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub listed_as: Option<Platform>,
     /// The size of the compressed layers in bytes; absent if the manifest was not read.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// The program.
     pub program: ProgramReport,
     /// Whether program, config and index agree; absent if that is unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub agrees: Option<bool>,
 }
 
