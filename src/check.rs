@@ -15,7 +15,7 @@ use crate::report::{Report, ReportContext};
 use crate::runtime::Runtime;
 use crate::settings::{CheckSettings, InspectionDepth};
 use crate::text::error_chain;
-use crate::verdict::{self, Judgement, Verdict};
+use crate::verdict::{self, Verdict};
 
 /// The image to check, and its names in reports.
 #[derive(Debug, Clone)]
@@ -133,10 +133,12 @@ pub async fn check_image(
     let inspections =
         inspect_programs(registry, &image, &intent, settings.depth, inspection.inspector, deadline).await?;
     let judgement = verdict::judge(&intent, &image, &inspections);
+    let is_missing = |inspection: &Inspection| matches!(inspection.outcome, InspectionOutcome::Unavailable(_));
+    let has_missing_part = image.is_incomplete() || inspections.iter().any(is_missing);
     Ok(ImageCheck {
         report: Report::from_judgement(context, Some(&image), &inspections, &judgement),
         manifest: Some(manifest),
-        has_missing_part: has_missing_part(&judgement, &image, &inspections),
+        has_missing_part: has_missing_part && matches!(judgement.verdict, Verdict::Unknown | Verdict::Fails),
     })
 }
 
@@ -191,10 +193,4 @@ async fn inspect_programs(
         }
         inspected => inspected,
     }
-}
-
-fn has_missing_part(judgement: &Judgement, image: &Image, inspections: &[Inspection]) -> bool {
-    let is_missing = |inspection: &Inspection| matches!(inspection.outcome, InspectionOutcome::Unavailable(_));
-    let needs_attention = matches!(judgement.verdict, Verdict::Unknown | Verdict::Fails);
-    needs_attention && (image.is_incomplete() || inspections.iter().any(is_missing))
 }

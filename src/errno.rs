@@ -46,17 +46,12 @@ impl Errno {
         TABLE[self as usize].1
     }
 
-    /// Returns the number on Linux.
-    pub fn number(self) -> i32 {
-        TABLE[self as usize].2
-    }
-
     /// Returns the message that Go programs print.
     pub fn message(self) -> &'static str {
         TABLE[self as usize].3
     }
 
-    /// Returns the error with this number, if execve(2) can return it.
+    /// Returns the error with this number on Linux, if execve(2) can return it.
     pub fn from_number(number: i32) -> Option<Self> {
         TABLE.iter().find(|(_, _, known, _)| *known == number).map(|(errno, ..)| *errno)
     }
@@ -76,7 +71,7 @@ mod tests {
     fn table_agrees_with_variants_and_system_messages() {
         for (index, (errno, name, number, message)) in TABLE.into_iter().enumerate() {
             assert_eq!(errno as usize, index, "table and variants have the same order");
-            assert_eq!((errno.name(), errno.number(), errno.message()), (name, number, message));
+            assert_eq!((errno.name(), errno.message()), (name, message));
             assert_eq!(Errno::from_number(number), Some(errno));
             let system = std::io::Error::from_raw_os_error(number).to_string().to_lowercase();
             assert!(system.starts_with(message), "{system}");

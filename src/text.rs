@@ -35,6 +35,17 @@ const WRAPPER_MESSAGES: [&str; 12] = [
     "timeout",
 ];
 
+/// Collects the items without repetitions, in the order in which they first occur.
+pub(crate) fn collect_unique<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut unique = Vec::new();
+    for item in items {
+        if !unique.contains(&item) {
+            unique.push(item);
+        }
+    }
+    unique
+}
+
 /// Returns the messages of an error and its causes, without those that an earlier one contains and without wrappers of
 /// the AWS SDK.
 pub(crate) fn error_messages(error: &(dyn Error + 'static)) -> Vec<String> {

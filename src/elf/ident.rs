@@ -1,14 +1,12 @@
 //! The type of an ELF file and the processor that it is built for: the magic number, `e_type` and `e_machine`, which
 //! have the same offsets in both classes (`include/uapi/linux/elf.h`).
 //!
-//! Fields are read in the file's own byte order, so that programs for any processor can be named. `header.rs` reads
-//! them as the kernel does.
+//! Fields are read in the file's own byte order, which the kernel ignores, so that any processor can be named.
 
 /// The first bytes of every ELF file.
 pub(crate) const MAGIC: &[u8] = b"\x7fELF";
 
-/// File types. Executables and position-independent executables can be started, relocatable files and core dumps
-/// cannot.
+/// File types. Only executables, position-independent (`ET_DYN`) or not, can be started.
 pub(crate) const ET_REL: u16 = 1;
 pub(crate) const ET_EXEC: u16 = 2;
 pub(crate) const ET_DYN: u16 = 3;

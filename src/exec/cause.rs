@@ -31,22 +31,17 @@ pub enum FileRole {
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names explain themselves")]
 pub enum Defect {
     /// The file is not a program for this machine, or not a loader for it.
     Format(FileFormat),
     /// The file does not exist, or no directory of `PATH` has it.
     Missing,
-    /// The path contains a dangling link.
-    DanglingLink {
-        /// The path of the link.
-        link: Vec<u8>,
-        /// The target, as written.
-        target: Vec<u8>,
-    },
+    /// The path contains a dangling link, with its target as written.
+    DanglingLink { link: Vec<u8>, target: Vec<u8> },
     /// The `#!` line has a Windows line ending, so the interpreter's name ends with a carriage return.
     CarriageReturn,
-    /// The loader does not exist, but that of the other C library does: the program is built for glibc and the image
-    /// has musl, or vice versa.
+    /// The loader does not exist, but that of the other C library, glibc or musl, does.
     OtherLibc,
     /// A parent is not a directory, or the path of a file ends with a slash.
     NotADirectory,
@@ -55,10 +50,7 @@ pub enum Defect {
     /// The path or a component is too long.
     NameTooLong,
     /// The user may not execute the file.
-    NotExecutable {
-        /// The permission bits.
-        mode: u32,
-    },
+    NotExecutable { mode: u32 },
     /// The path is a directory.
     Directory,
     /// The path is a device, a pipe or a socket.

@@ -1,40 +1,25 @@
 //! Predicts the kernel's answer to execve(2).
 
-use super::binfmt_elf::{check_loader, check_program};
 use super::host::Host;
 use super::shebang::parse_shebang;
+use crate::elf::{ET_DYN, ET_EXEC, ElfHeader, FileRange};
 use crate::errno::Errno;
 use crate::path::PATH_MAX;
-use crate::rootfs::{BINPRM_BUF_SIZE, ExecError, FileContents, FilesystemView, Node, UnknownReason};
+use crate::rootfs::{BINPRM_BUF_SIZE, ExecError, FileContents, FilesystemView, Node, RangeContents, UnknownReason};
 
 /// The maximum depth of scripts that are interpreters of scripts: `exec_binprm` in `fs/exec.c`.
 const MAX_SCRIPT_DEPTH: usize = 5;
 
-/// The kernel's answer. A chain lists the opened paths, as written: the program, the interpreters of scripts, the
-/// loader.
+/// The kernel's answer. A chain lists the opened paths, as written: program, interpreters of scripts, loader.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names explain themselves")]
 pub enum ExecOutcome {
     /// A program starts. It may exit immediately.
-    Starts {
-        /// All paths that were opened.
-        chain: Vec<Vec<u8>>,
-    },
-    /// Nothing starts.
-    Fails {
-        /// The kernel's error.
-        errno: Errno,
-        /// The path that causes it.
-        path: Vec<u8>,
-        /// The paths that were opened before.
-        chain: Vec<Vec<u8>>,
-    },
-    /// The image does not determine the answer.
-    Unknown {
-        /// The reason.
-        reason: UnknownReason,
-        /// The paths that were opened before.
-        chain: Vec<Vec<u8>>,
-    },
+    Starts { chain: Vec<Vec<u8>> },
+    /// Nothing starts: the kernel returns this error for this path, which is not in the chain.
+    Fails { errno: Errno, path: Vec<u8>, chain: Vec<Vec<u8>> },
+    /// The image does not determine what follows after this chain.
+    Unknown { reason: UnknownReason, chain: Vec<Vec<u8>> },
 }
 
 /// Predicts the kernel's answer to starting a path.
@@ -75,9 +60,10 @@ fn open_chain(
         advance(path, script.interpreter);
         file = open_executable(view, path)?;
     }
-    if let Some(loader) = check_program(host, path, file)? {
+    let loader = ElfFile { path, contents: file }.check_program(host)?;
+    if let Some(loader) = loader {
         advance(path, loader);
-        check_loader(host, file, path, open_executable(view, path)?)?;
+        ElfFile { path, contents: open_executable(view, path)? }.check_loader(host, file)?;
     }
     advance(path, Vec::new());
     Ok(())
@@ -92,5 +78,66 @@ fn open_executable<'a>(view: &FilesystemView<'a>, path: &[u8]) -> Result<&'a Fil
     match found.node {
         Node::File(permissions, contents) if view.may_execute(&found.path, *permissions)? => Ok(contents),
         _ => Err(Errno::Access.into()),
+    }
+}
+
+/// A file that the kernel opens as a program or as a loader. Its checks are in the order of `load_elf_binary` in
+/// `fs/binfmt_elf.c`, up to the point of no return. After it, a program that cannot be mapped is killed, and execve(2)
+/// does not return.
+struct ElfFile<'a> {
+    path: &'a [u8],
+    contents: &'a FileContents,
+}
+
+impl ElfFile<'_> {
+    /// Checks the file as a program, and returns the path of the loader that it requests, if any.
+    fn check_program(&self, host: Host) -> Result<Option<Vec<u8>>, ExecError> {
+        let header = ElfHeader::parse(self.contents.head()).ok_or(Errno::ExecFormat)?;
+        if header.file_type != ET_EXEC && header.file_type != ET_DYN {
+            return Err(Errno::ExecFormat.into());
+        }
+        let table = self.check_headers(host, &header, Errno::ExecFormat)?;
+        let Some(name) = header.find_interpreter(&table) else { return Ok(None) };
+        if !(2..=PATH_MAX as u64).contains(&name.size) {
+            return Err(Errno::ExecFormat.into());
+        }
+        let name = self.read_range(name)?;
+        let (Some(0), Some(end)) = (name.last(), name.iter().position(|byte| *byte == 0)) else {
+            return Err(Errno::ExecFormat.into());
+        };
+        Ok(Some(name[..end].to_vec()))
+    }
+
+    /// Checks the file as the loader that `program` requests.
+    fn check_loader(&self, host: Host, program: &FileContents) -> Result<(), ExecError> {
+        let class = ElfHeader::parse(program.head()).ok_or(Errno::ExecFormat)?.class;
+        if self.contents.size < class.header_size() as u64 {
+            return Err(Errno::InputOutput.into());
+        }
+        let header = ElfHeader::parse(self.contents.head()).filter(|header| header.class == class);
+        self.check_headers(host, &header.ok_or(Errno::LibraryBad)?, Errno::LibraryBad).map(|_| ())
+    }
+
+    /// Checks the machine and returns the program headers. The kernel returns `refusal` for any error in reading them.
+    fn check_headers(&self, host: Host, header: &ElfHeader, refusal: Errno) -> Result<Vec<u8>, ExecError> {
+        match host.supports_machine(header) {
+            Some(true) => {}
+            Some(false) => return Err(refusal.into()),
+            None => return Err(UnknownReason::Program32Bit(self.path.to_vec()).into()),
+        }
+        self.read_range(header.program_headers().ok_or(refusal)?)
+            .map_err(|error| if let ExecError::Errno(_) = error { refusal.into() } else { error })
+    }
+
+    /// Reads a range like `elf_read`: EINVAL if no file can be that large, EIO if this file is shorter.
+    fn read_range(&self, range: FileRange) -> Result<Vec<u8>, ExecError> {
+        if range.offset.checked_add(range.size).is_none_or(|end| i64::try_from(end).is_err()) {
+            return Err(Errno::Invalid.into());
+        }
+        match self.contents.read_range(range) {
+            RangeContents::Complete(bytes) => Ok(bytes),
+            RangeContents::PastEnd => Err(Errno::InputOutput.into()),
+            RangeContents::NotKept => Err(UnknownReason::ContentsNotKept(self.path.to_vec()).into()),
+        }
     }
 }

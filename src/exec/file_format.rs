@@ -1,6 +1,6 @@
 //! Detects the format of a file that the kernel does not start, from its first bytes.
 
-use super::host::{Host, MachineSupport};
+use super::host::Host;
 use crate::elf::{ET_CORE, ET_DYN, ET_EXEC, ET_REL, ElfHeader, ElfIdent, ElfMachine};
 use crate::rootfs::FileContents;
 
@@ -56,8 +56,7 @@ impl FileFormat {
 
     fn detect_elf(host: Host, head: &[u8]) -> Self {
         let Some(ident) = ElfIdent::parse(head) else { return Self::DamagedElf };
-        let is_supported =
-            ElfHeader::parse(head).is_some_and(|header| host.machine_support(&header) != MachineSupport::No);
+        let is_supported = ElfHeader::parse(head).is_some_and(|header| host.supports_machine(&header) != Some(false));
         match (ident.file_type, ident.machine) {
             (ET_REL | ET_CORE, _) => Self::NonExecutableElf,
             (ET_EXEC | ET_DYN, ElfMachine::Other(number)) if !is_supported => Self::UnknownMachine(number),

@@ -1,5 +1,4 @@
-//! The machine that a program starts on. `binfmt_misc` interpreters, for example qemu, are not modeled: services that
-//! run images have none.
+//! The machine that a program starts on. `binfmt_misc` interpreters (qemu) are not modeled: services have none.
 
 use crate::elf::{EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, ElfHeader};
 
@@ -37,30 +36,17 @@ pub struct Host {
     pub runs_32_bit: Option<bool>,
 }
 
-/// Whether a machine runs a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MachineSupport {
-    Yes,
-    No,
-    Unknown,
-}
-
 impl Host {
-    /// Returns whether the kernel accepts the machine of a program: `elf_check_arch` and `compat_elf_check_arch` in
-    /// `arch/x86/include/asm/elf.h` and `arch/arm64/include/asm/elf.h`.
-    pub(crate) fn machine_support(self, header: &ElfHeader) -> MachineSupport {
+    /// Returns whether the kernel accepts the machine of a program, if known: `elf_check_arch` and
+    /// `compat_elf_check_arch` in `arch/x86/include/asm/elf.h` and `arch/arm64/include/asm/elf.h`.
+    pub(crate) fn supports_machine(self, header: &ElfHeader) -> Option<bool> {
         /// The version of the ABI. A 64-bit kernel refuses arm programs without one.
         const EF_ARM_EABI_MASK: u64 = 0xff00_0000;
-        let is_compat = match (self.processor, header.machine) {
-            (Processor::Amd64, EM_X86_64) | (Processor::Arm64, EM_AARCH64) => return MachineSupport::Yes,
-            (Processor::Amd64, EM_386 | EM_486) => true,
-            (Processor::Arm64, EM_ARM) => header.flags & EF_ARM_EABI_MASK != 0,
-            _ => false,
-        };
-        match (is_compat, self.runs_32_bit) {
-            (false, _) | (_, Some(false)) => MachineSupport::No,
-            (true, Some(true)) => MachineSupport::Yes,
-            (true, None) => MachineSupport::Unknown,
+        match (self.processor, header.machine) {
+            (Processor::Amd64, EM_X86_64) | (Processor::Arm64, EM_AARCH64) => Some(true),
+            (Processor::Amd64, EM_386 | EM_486) => self.runs_32_bit,
+            (Processor::Arm64, EM_ARM) if header.flags & EF_ARM_EABI_MASK != 0 => self.runs_32_bit,
+            _ => Some(false),
         }
     }
 }
@@ -70,31 +56,28 @@ mod tests {
     use super::*;
     use crate::elf::{ET_EXEC, sample};
 
-    fn support(processor: Processor, runs_32_bit: Option<bool>, machine: u16, flags: u32) -> MachineSupport {
-        let mut bytes = sample::header(1, ET_EXEC, machine);
-        sample::set(&mut bytes, 36, &flags.to_le_bytes());
-        Host { processor, runs_32_bit }.machine_support(&ElfHeader::parse(&bytes).unwrap())
-    }
-
     #[test]
     fn host_supports_its_machine_and_maybe_its_32_bit_one() {
-        use MachineSupport::{No, Unknown, Yes};
         use Processor::{Amd64, Arm64};
-        for (processor, machine, flags, on, off, unknown) in [
-            (Amd64, EM_X86_64, 0, Yes, Yes, Yes),
-            (Arm64, EM_AARCH64, 0, Yes, Yes, Yes),
-            (Amd64, EM_AARCH64, 0, No, No, No),
-            (Arm64, EM_X86_64, 0, No, No, No),
-            (Amd64, EM_386, 0, Yes, No, Unknown),
-            (Amd64, EM_486, 0, Yes, No, Unknown),
-            (Arm64, EM_ARM, 0x0500_0000, Yes, No, Unknown),
-            (Arm64, EM_ARM, 0, No, No, No),
-            (Amd64, EM_ARM, 0x0500_0000, No, No, No),
-            (Arm64, EM_386, 0, No, No, No),
+        let (yes, no) = ([Some(true); 3], [Some(false); 3]);
+        let as_host = [Some(true), Some(false), None];
+        for (processor, machine, flags, expected) in [
+            (Amd64, EM_X86_64, 0_u32, yes),
+            (Arm64, EM_AARCH64, 0, yes),
+            (Amd64, EM_AARCH64, 0, no),
+            (Arm64, EM_X86_64, 0, no),
+            (Amd64, EM_386, 0, as_host),
+            (Amd64, EM_486, 0, as_host),
+            (Arm64, EM_ARM, 0x0500_0000, as_host),
+            (Arm64, EM_ARM, 0, no),
+            (Amd64, EM_ARM, 0x0500_0000, no),
+            (Arm64, EM_386, 0, no),
         ] {
-            let answers =
-                [Some(true), Some(false), None].map(|runs_32_bit| support(processor, runs_32_bit, machine, flags));
-            assert_eq!(answers, [on, off, unknown], "{processor:?} {machine}");
+            let mut bytes = sample::header(1, ET_EXEC, machine);
+            sample::set(&mut bytes, 36, &flags.to_le_bytes());
+            let header = ElfHeader::parse(&bytes).unwrap();
+            let answers = as_host.map(|runs_32_bit| Host { processor, runs_32_bit }.supports_machine(&header));
+            assert_eq!(answers, expected, "{processor:?} {machine}");
         }
     }
 }

@@ -82,8 +82,7 @@ fn search_path(view: &FilesystemView<'_>, name: &[u8], search: Option<&[u8]>) ->
     Err(StartPrediction::lookup_failed(name, Errno::NoEntry, "executable file not found in $PATH"))
 }
 
-/// Returns whether the user may execute a path that is not a directory. Pipes pass this check, but the kernel refuses
-/// them.
+/// Returns whether the user may execute a path that is not a directory. Pipes pass, but the kernel refuses them.
 fn is_executable(view: &FilesystemView<'_>, path: &[u8]) -> Result<bool, ExecError> {
     let found = view.resolve(path)?;
     match found.node {

@@ -26,8 +26,7 @@ fn resolve_or_create(view: &FilesystemView<'_>, path: &[u8]) -> Result<Vec<u8>, 
             let (parent, name) = split_parent(path);
             let mut created = resolve_or_create(view, parent)?;
             push_component(&mut created, name);
-            // A dangling link cannot be created, and container runtimes treat dots after a missing directory
-            // differently.
+            // A dangling link cannot be created, and runtimes treat dots after a missing directory differently.
             if matches!(name, b"" | b"." | b"..") || view.files.get(&created)?.is_some() {
                 return Err(UnknownReason::WorkingDirectory(path.to_vec()).into());
             }

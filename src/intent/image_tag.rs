@@ -85,8 +85,7 @@ fn parse_service(words: &[&str]) -> (Vec<Runtime>, usize) {
     (runtimes, length)
 }
 
-/// Returns the runtime of the platform in the tag (`linux-arm64-1.4`) or of the architecture at its end (`1.4-arm64`), if
-/// the other words are neutral.
+/// Returns the runtime of the platform (`linux-arm64-1.4`) or final architecture (`1.4-arm64`) between neutral words.
 fn detect_architecture_hint(words: &[&str]) -> Option<Runtime> {
     let platform = words.iter().position(|word| *word == "linux");
     let (start, end) = platform.map_or((words.len().checked_sub(1)?, words.len()), |at| (at, at + 2));
@@ -112,8 +111,7 @@ fn is_version(word: &str) -> bool {
     word.is_empty() || word.ends_with(|c: char| c.is_ascii_digit()) && letters.all(|part| VERSION_WORDS.contains(&part))
 }
 
-/// Returns whether a word is an abbreviated or full hash of a git commit, also in the form of `git describe` (`g1a2b3c4`), or a
-/// SHA-256 digest.
+/// Returns whether a word is a hash of a git commit, also from `git describe` (`g1a2b3c4`), or a SHA-256 digest.
 fn is_commit(word: &str) -> bool {
     let is_hash = |hash: &str| {
         (7..=64).contains(&hash.len())

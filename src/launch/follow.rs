@@ -1,9 +1,8 @@
 //! Predicts which program a wrapper, `env`, a shell or a script that executes its arguments certainly launches next.
 
-use super::env::{EnvCommand, parse_env_arguments};
 use super::message::MessageSource;
 use super::program_kind::{LauncherKind, ProgramFamily, Wrapper, identify_program};
-use super::wrapper::{TargetUser, parse_wrapper_arguments};
+use super::wrapper::{EnvCommand, TargetUser, parse_env_arguments, parse_wrapper_arguments};
 use crate::exec::parse_shebang;
 use crate::path::split_parent;
 use crate::rootfs::{ExecError, FilesystemView, Node, UnknownReason};
@@ -103,18 +102,18 @@ fn follow_wrapper<'a>(
     wrapper: Wrapper,
     argv: &[Vec<u8>],
 ) -> Option<NextLaunch<'a>> {
-    let command = parse_wrapper_arguments(wrapper, argv)?;
+    let (argv, user) = parse_wrapper_arguments(wrapper, argv)?;
     // Only root may change the user.
     if matches!(wrapper, Wrapper::Gosu | Wrapper::SuExec) && !process.view.user.is_root() {
         return None;
     }
-    let user_is_known = match command.user {
+    let user_is_known = match user {
         TargetUser::Root => process.view.resolve(b"/etc/passwd").map(|found| matches!(found.node, Node::File(..))),
         TargetUser::Same | TargetUser::Other => Ok(true),
     };
-    let process = LaunchedProcess { argv: command.argv.to_vec(), ..process.clone() };
+    let process = LaunchedProcess { argv: argv.to_vec(), ..process.clone() };
     let next = NextLaunch::new(Launcher::Wrapper(wrapper.name()), source, process);
-    NextLaunch { is_other_user: command.user == TargetUser::Other, ..next }.provided_that(user_is_known)
+    NextLaunch { is_other_user: user == TargetUser::Other, ..next }.provided_that(user_is_known)
 }
 
 fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: &[Vec<u8>]) -> Option<NextLaunch<'a>> {

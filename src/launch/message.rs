@@ -53,8 +53,7 @@ pub(super) fn format_message(source: MessageSource, name: &[u8], outcome: &ExecO
     })
 }
 
-/// Formats the message of a shell: `shell_execve` and `shell_exec` of bash, `shellexec` and `exerror` of dash and
-/// busybox.
+/// Formats the message of a shell: `shell_execve`, `shell_exec` (bash), `shellexec`, `exerror` (dash, busybox).
 fn format_shell_message(source: MessageSource, name: &str, path: &str, errno: Errno, is_first: bool) -> Option<String> {
     let has_slash = name.contains('/');
     let exec = if source.is_exec { "exec: " } else { "" };
@@ -71,16 +70,11 @@ fn format_shell_message(source: MessageSource, name: &str, path: &str, errno: Er
     })
 }
 
-/// Converts the container runtime's message to that of gosu, which looks up programs with the same Go package:
-/// `main.go`.
+/// Converts the container runtime's message to that of gosu (`main.go`), which uses the same Go package.
 pub(super) fn to_gosu_message(start: StartPrediction) -> StartPrediction {
-    let StartPrediction { outcome, message } = start;
-    let message = match &outcome {
-        ExecOutcome::Fails { errno, .. } => message.map(|message| {
-            let is_lookup = message.starts_with("exec: \"");
-            if is_lookup { format!("error: {message}") } else { format!("error: exec failed: {}", errno.message()) }
-        }),
-        _ => None,
-    };
-    StartPrediction { outcome, message }
+    let (ExecOutcome::Fails { errno, .. }, Some(message)) = (&start.outcome, &start.message) else { return start };
+    let is_lookup = message.starts_with("exec: \"");
+    let message =
+        if is_lookup { format!("error: {message}") } else { format!("error: exec failed: {}", errno.message()) };
+    StartPrediction { message: Some(message), ..start }
 }

@@ -6,7 +6,6 @@
 
 mod program_kind;
 mod wrapper;
-mod env;
 mod search;
 mod message;
 mod follow;

@@ -4,21 +4,127 @@ mod exec_report;
 mod model;
 mod remedy;
 mod symptom;
-mod build;
 mod styled_line;
 mod text;
 mod slack;
-mod program;
 mod platforms;
 
-pub use exec_report::{ExecReport, ExecReportOutcome};
+pub use exec_report::{ExecReport, ExecReportOutcome, ProgramOutcome, ProgramReport};
 pub use model::{
     ArrivalReport, FaultReport, ImageReport, Remedy, Report, ReportContext, ReportedImageKind, RuntimeReport, SCHEMA,
 };
 pub use platforms::{PlatformOverview, PlatformReport};
-pub use program::{ProgramOutcome, ProgramReport};
 pub use slack::slack_card;
 #[cfg(feature = "cli")]
 pub(crate) use slack::{escape_slack, escape_slack_code};
 pub use styled_line::{SpanRole, StyledLine, StyledSpan};
 pub use text::{OVERRIDE_NOTE, describe_ignored, format_headline, format_lines, format_text, verdict_symbol};
+
+use self::model::FaultCase;
+use crate::event::{Arrival, IgnoreReason};
+use crate::inspect::Inspection;
+use crate::oci::{Image, ImageContent};
+use crate::verdict::{Fault, FaultCode, Finding, Judgement, Verdict};
+
+/// The remark if the inspection of programs is disabled.
+const PROGRAM_NOT_INSPECTED: &str =
+    "platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec";
+
+impl Report {
+    /// Creates the report about a judged image. `image` is `None` if it could not be read.
+    pub fn from_judgement(
+        context: ReportContext<'_>,
+        image: Option<&Image>,
+        inspections: &[Inspection],
+        judgement: &Judgement,
+    ) -> Self {
+        let report_fault = |fault: &Fault, finding: &Finding| {
+            let case = FaultCase { fault, finding, judgement, image, context };
+            let remedy = case.suggest_remedies();
+            FaultReport {
+                code: fault.code,
+                platform: fault.platform.clone(),
+                evidence: fault.evidence.clone(),
+                symptom: case.expected_symptom(),
+                advice: remedy.iter().map(|remedy| remedy.advice.clone()).collect(),
+                remedy,
+            }
+        };
+        let report_finding = |finding: &Finding| RuntimeReport {
+            subject: finding.subject.clone(),
+            verdict: finding.verdict,
+            unknown: finding.unknown.clone(),
+            faults: finding.faults.iter().map(|fault| report_fault(fault, finding)).collect(),
+        };
+        let is_image =
+            image.is_some_and(|image| matches!(image.content, ImageContent::Single(_) | ImageContent::Index(_)));
+        let has_remark = context.is_platform_only && is_image && judgement.verdict != Verdict::Undeclared;
+        Self {
+            remarks: has_remark.then(|| PROGRAM_NOT_INSPECTED.to_owned()).into_iter().collect(),
+            image: image.map(|image| ImageReport::new(context.reference, image)),
+            intended: Some(judgement.intended.clone()),
+            verdict: judgement.verdict,
+            runtimes: Some(judgement.findings.iter().map(report_finding).collect()),
+            exec: inspections.iter().map(ExecReport::new).collect(),
+            ..Self::empty(context)
+        }
+    }
+
+    /// Creates the report about an image or event that is ignored.
+    pub fn from_ignored(context: ReportContext<'_>, image: Option<&Image>, reason: IgnoreReason) -> Self {
+        let image = image.map(|image| ImageReport::new(context.reference, image));
+        Self { image, ignored: Some(reason), ..Self::empty(context) }
+    }
+
+    /// Creates the report about an event that is ignored before its image is read.
+    pub fn from_ignored_event(arrival: Option<&Arrival>, reason: IgnoreReason) -> Self {
+        Self::from_ignored(ReportContext { arrival, ..ReportContext::default() }, None, reason)
+    }
+
+    fn empty(context: ReportContext<'_>) -> Self {
+        Self {
+            schema: SCHEMA,
+            arrival: context.arrival.map(ArrivalReport::new),
+            image: None,
+            intended: None,
+            verdict: Verdict::Ignored,
+            ignored: None,
+            runtimes: None,
+            exec: Vec::new(),
+            remarks: Vec::new(),
+            declaration_key: context.declaration_key.to_owned(),
+            docs_url: context.docs_url.map(str::to_owned),
+        }
+    }
+
+    /// Returns whether people are notified: of failures, invalid declarations, and unknown results if one is declared.
+    pub fn needs_notification(&self) -> bool {
+        let is_declared = self.intended.as_ref().is_some_and(|intended| !intended.is_empty());
+        let is_invalid = self.faults().any(|fault| fault.code == FaultCode::InvalidDeclaration);
+        match self.verdict {
+            Verdict::Fails => true,
+            Verdict::Unknown => is_declared || is_invalid,
+            Verdict::Ignored | Verdict::Undeclared | Verdict::Runs => false,
+        }
+    }
+
+    /// Returns the results for all runtimes.
+    pub fn runtimes(&self) -> impl Iterator<Item = &RuntimeReport> {
+        self.runtimes.iter().flatten()
+    }
+
+    /// Returns the faults for all runtimes.
+    pub fn faults(&self) -> impl Iterator<Item = &FaultReport> {
+        self.runtimes().flat_map(|runtime| &runtime.faults)
+    }
+
+    /// Returns the name of the image in a sentence: `team/app:v1`, or the checked reference.
+    pub fn display_name(&self) -> String {
+        match (&self.arrival, &self.image) {
+            (Some(ArrivalReport { repository, tag: Some(tag), .. }), _) => format!("{repository}:{tag}"),
+            (Some(arrival), _) => arrival.repository.clone(),
+            (None, Some(image)) => image.reference.clone(),
+            (None, None) => "the image".to_owned(),
+        }
+    }
+}

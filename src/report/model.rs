@@ -8,38 +8,33 @@ use crate::intent::DeclaredRuntime;
 use crate::name::{Digest, Repository, Tag};
 use crate::oci::{Image, ImageContent};
 use crate::platform::Platform;
-use crate::verdict::{FaultCode, FindingSubject, Verdict};
+use crate::verdict::{Fault, FaultCode, Finding, FindingSubject, Judgement, Verdict};
 
 /// The schema of the JSON format, with its version.
 pub const SCHEMA: &str = "ecr-preflight/1";
 
 /// The report about one image.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     pub(super) schema: &'static str,
     /// The arrival that caused the check; absent for a check on the command line.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub arrival: Option<ArrivalReport>,
     /// The image; absent if it was not read.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageReport>,
     /// The intended runtimes; absent if the image was ignored.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub intended: Option<Vec<DeclaredRuntime>>,
     /// The worst verdict of the runtimes.
     pub verdict: Verdict,
     /// Why the image was ignored, if it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ignored: Option<IgnoreReason>,
     /// One result for each intended runtime.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub runtimes: Option<Vec<RuntimeReport>>,
     /// What the relevant images start; absent if no program was inspected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exec: Vec<ExecReport>,
-    /// Remarks, for example about a verdict tag that could not be set. Not in the JSON, because they are not about the
-    /// image.
+    /// Remarks that are not about the image, for example about a verdict tag that was not set. Not in the JSON.
     #[serde(skip)]
     pub remarks: Vec<String>,
     /// The key under which runtimes are declared. Not in the JSON.
@@ -81,7 +76,19 @@ impl ReportContext<'_> {
     }
 }
 
+/// A fault, and what its symptom and its remedies depend on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FaultCase<'a> {
+    pub(super) fault: &'a Fault,
+    pub(super) finding: &'a Finding,
+    pub(super) judgement: &'a Judgement,
+    /// `None` if the image could not be read.
+    pub(super) image: Option<&'a Image>,
+    pub(super) context: ReportContext<'a>,
+}
+
 /// Where the image is, and how it arrived.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names explain themselves")]
@@ -90,9 +97,7 @@ pub struct ArrivalReport {
     pub account: String,
     pub region: String,
     pub repository: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub event_id: String,
@@ -100,7 +105,6 @@ pub struct ArrivalReport {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also_tagged: Vec<Tag>,
     /// In an audit, the time of the push in RFC 3339 format.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pushed_at: Option<String>,
 }
 
@@ -166,15 +170,14 @@ impl ImageReport {
 /// The result for one intended runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names explain themselves")]
 pub struct RuntimeReport {
     /// The subject of the result, by name in the JSON.
     #[serde(rename = "runtime", serialize_with = "serialize_subject_name")]
     pub subject: FindingSubject,
-    /// The verdict.
     pub verdict: Verdict,
     /// Why the result is unknown.
     pub unknown: Vec<String>,
-    /// What is wrong.
     pub faults: Vec<FaultReport>,
 }
 
@@ -183,18 +186,17 @@ fn serialize_subject_name<S: Serializer>(subject: &FindingSubject, serializer: S
 }
 
 /// One fault, and what fixes it.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FaultReport {
     /// The kind of the fault.
     pub code: FaultCode,
     /// The declared platform of the faulty image.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// What was found.
     pub evidence: String,
     /// The error that the user sees on the runtime, if it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub symptom: Option<String>,
     /// What to do, the most likely remedy first.
     pub remedy: Vec<Remedy>,

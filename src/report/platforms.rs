@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
+use super::exec_report::{ProgramOutcome, ProgramReport};
 use super::model::ImageReport;
-use super::program::{ProgramOutcome, ProgramReport};
 use super::styled_line::{SpanRole, StyledLine};
 use super::text::{field_line, verdict_symbol};
 use crate::inspect::Inspection;
@@ -14,6 +14,7 @@ use crate::platform::Platform;
 use crate::verdict::Verdict;
 
 /// The platforms of one image, without attestations.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformOverview {
@@ -24,13 +25,13 @@ pub struct PlatformOverview {
     /// otherwise `Runs`.
     pub verdict: Verdict,
     /// Why there are no platforms, if there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The platforms, in the order of the index.
     pub platforms: Vec<PlatformReport>,
 }
 
 /// One platform of an image.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformReport {
@@ -39,15 +40,12 @@ pub struct PlatformReport {
     /// The platform that the config declares or, if the config was not read, the index lists.
     pub platform: Platform,
     /// The platform that the index lists, if it differs.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub listed_as: Option<Platform>,
     /// The size of the compressed layers in bytes; absent if the manifest was not read.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// The program.
     pub program: ProgramReport,
     /// Whether program, config and index agree; absent if that is unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub agrees: Option<bool>,
 }
 
@@ -97,7 +95,9 @@ impl PlatformOverview {
         if self.platforms.is_empty() {
             return lines;
         }
-        let rows: Vec<[String; 2]> = self.platforms.iter().map(PlatformReport::cells).collect();
+        let size = |platform: &PlatformReport| platform.bytes.map_or_else(|| "?".to_owned(), format_size);
+        let cells = |platform: &PlatformReport| [platform.platform.to_string(), size(platform)];
+        let rows: Vec<[String; 2]> = self.platforms.iter().map(cells).collect();
         let width = |column: usize, title: &str| {
             rows.iter().map(|row| row[column].chars().count()).chain([title.len()]).max().unwrap_or_default()
         };
@@ -152,10 +152,6 @@ impl PlatformReport {
             (None, ProgramOutcome::NotInspected) => Verdict::Ignored,
             (None, _) => Verdict::Unknown,
         }
-    }
-
-    fn cells(&self) -> [String; 2] {
-        [self.platform.to_string(), self.bytes.map_or_else(|| "?".to_owned(), format_size)]
     }
 }
 

@@ -24,7 +24,7 @@ pub fn slack_card(report: &Report) -> Value {
     let headline = escape_slack(&format_headline(report));
     let read_digest = report.image.as_ref().map(|image| &image.digest);
     let digest = read_digest.or(report.arrival.as_ref().and_then(|arrival| arrival.digest.as_ref()));
-    let steps: Vec<String> = number_steps(report).into_iter().map(|step| step.text).collect();
+    let steps: Vec<String> = number_steps(report).into_iter().map(|(step, _)| step).collect();
     let mut card = json!({
         "version": "1.0",
         "source": "custom",
@@ -72,7 +72,7 @@ fn format_description(report: &Report) -> String {
         }
         lines.extend(runtime.unknown.iter().map(|reason| escape_slack(reason)));
     }
-    let long_commands: Vec<String> = number_steps(report).into_iter().filter_map(|step| step.long_command).collect();
+    let long_commands: Vec<String> = number_steps(report).into_iter().filter_map(|(_, command)| command).collect();
     if !long_commands.is_empty() {
         lines.push("\nThe commands that are too long for the steps below:".to_owned());
         lines.extend(long_commands);
@@ -90,25 +90,17 @@ fn arrival_verb(report: &Report) -> &'static str {
     }
 }
 
-/// A step with its command, or with a separate command that is too long for the step.
-struct CardStep {
-    text: String,
-    long_command: Option<String>,
-}
-
-/// Numbers the steps, because they are tried in this order. Commands are never truncated: half a command may do harm.
-fn number_steps(report: &Report) -> Vec<CardStep> {
+/// Numbers the steps, because they are tried in this order. Returns each with its command, or with a separate command
+/// that is too long for the step. Commands are never truncated: half a command may do harm.
+fn number_steps(report: &Report) -> Vec<(String, Option<String>)> {
     let step = |(number, remedy): (usize, &Remedy)| {
         let advice = format!("{number}. {}", escape_slack(&remedy.advice));
         let command = remedy.command.as_ref().map(|command| format!("`{}`", escape_slack_code(command)));
         match command {
             Some(command) if format!("{advice}: {command}").chars().count() <= MAX_STEP => {
-                CardStep { text: format!("{advice}: {command}"), long_command: None }
+                (format!("{advice}: {command}"), None)
             }
-            command => CardStep {
-                text: truncate(&advice, MAX_STEP),
-                long_command: command.map(|command| format!("{number}. {command}")),
-            },
+            command => (truncate(&advice, MAX_STEP), command.map(|command| format!("{number}. {command}"))),
         }
     };
     (1..).zip(collect_steps(report)).map(step).take(MAX_STEPS).collect()

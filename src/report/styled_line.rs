@@ -19,10 +19,9 @@ pub enum SpanRole {
 
 /// A part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names explain themselves")]
 pub struct StyledSpan {
-    /// The role.
     pub role: SpanRole,
-    /// The text.
     pub text: String,
 }
 
@@ -31,8 +30,7 @@ pub struct StyledSpan {
 pub struct StyledLine {
     /// The spans.
     pub spans: Vec<StyledSpan>,
-    /// The indentation of continuation lines, in columns; `None` for a line that is never wrapped, for example a
-    /// command.
+    /// The indentation of continuation lines, in columns; `None` for a line that is never wrapped (a command).
     pub hanging_indent: Option<usize>,
 }
 

@@ -5,6 +5,7 @@ use super::model::{FaultReport, Remedy, Report, RuntimeReport};
 use super::styled_line::{SpanRole, StyledLine};
 use crate::event::IgnoreReason;
 use crate::intent::DeclarationSource;
+use crate::text::collect_unique;
 use crate::verdict::{FaultCode, FindingSubject, Verdict};
 
 /// Formats the report as one line without a period.
@@ -114,13 +115,7 @@ fn describe_starts(report: &Report) -> Vec<String> {
 
 /// Collects what to do, each step once, in the order of the runtimes.
 pub(super) fn collect_steps(report: &Report) -> Vec<&Remedy> {
-    let mut steps: Vec<&Remedy> = Vec::new();
-    for remedy in report.faults().flat_map(|fault| &fault.remedy) {
-        if !steps.contains(&remedy) {
-            steps.push(remedy);
-        }
-    }
-    steps
+    collect_unique(report.faults().flat_map(|fault| &fault.remedy))
 }
 
 /// The note on faults of an image's own program, which do not matter if a service starts another one.

@@ -1,7 +1,6 @@
 //! Finds the first program that a shell's command string certainly starts: POSIX XCU 2.9.1, "Simple Commands".
 //!
-//! Lists that may continue after a failed first command are not followed, nor are words that a shell may implement
-//! itself.
+//! Lists that may continue after a failed first command are not followed, nor are words that may be builtins.
 
 use super::lexer::{ShellToken, ShellWord, tokenize};
 use super::options::{are_safe_options, enables_nounset, is_sensitive_variable};
@@ -52,15 +51,14 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
         let is_name = arguments.first().is_some_and(|name| !name.starts_with(b"-"));
         return is_name.then(|| command(arguments.to_vec(), true));
     }
-    let tokens = tokenize(string).ok()?;
+    let tokens = tokenize(string)?;
     let mut rest = tokens.as_slice();
     let mut directory = None;
     let (name, is_exec) = loop {
         let (ShellToken::Word(word), after) = rest.split_first()? else { return None };
         rest = after;
         if let Some(name) = &word.assigned_variable {
-            // An assignment before a command affects only that command. Without a command it persists, and is not
-            // followed.
+            // An assignment affects only the command after it. Without one it persists, and is not followed.
             if is_sensitive_variable(name) || !matches!(rest.first(), Some(ShellToken::Word(_))) {
                 return None;
             }

@@ -24,14 +24,10 @@ pub(super) struct ShellWord {
     pub(super) assigned_variable: Option<Vec<u8>>,
 }
 
-/// The error for syntax that is not followed.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct UnsupportedSyntax;
-
 const WORD_DELIMITERS: &[u8] = b" \t\n;|&<>()";
 
-/// Splits a command string into its tokens.
-pub(super) fn tokenize(mut rest: &[u8]) -> Result<Vec<ShellToken>, UnsupportedSyntax> {
+/// Splits a command string into its tokens. Returns `None` for unsupported syntax.
+pub(super) fn tokenize(mut rest: &[u8]) -> Option<Vec<ShellToken>> {
     let mut tokens = Vec::new();
     while let Some(first) = rest.first() {
         let (token, length) = match (first, rest.get(1)) {
@@ -41,7 +37,7 @@ pub(super) fn tokenize(mut rest: &[u8]) -> Result<Vec<ShellToken>, UnsupportedSy
             }
             (b'&', Some(b'&')) => (ShellToken::And, 2),
             // The end of a `case` branch, an input file that may be missing, and process substitution.
-            (b';', Some(b';')) | (b'<', _) | (b'>', Some(b'(')) => return Err(UnsupportedSyntax),
+            (b';', Some(b';')) | (b'<', _) | (b'>', Some(b'(')) => return None,
             (b';', _) => (ShellToken::Semicolon, 1),
             (b'>', Some(b'&')) => (ShellToken::Redirection { to_file: false }, 2),
             (b'>', Some(b'>' | b'|')) => (ShellToken::Redirection { to_file: true }, 2),
@@ -51,13 +47,13 @@ pub(super) fn tokenize(mut rest: &[u8]) -> Result<Vec<ShellToken>, UnsupportedSy
                 rest = &rest[redirection_number_length(rest)..];
                 continue;
             }
-            _ if WORD_DELIMITERS.contains(first) || *first == b'#' => return Err(UnsupportedSyntax),
+            _ if WORD_DELIMITERS.contains(first) || *first == b'#' => return None,
             _ => read_word(rest).map(|(word, length)| (ShellToken::Word(word), length))?,
         };
         tokens.push(token);
         rest = &rest[length..];
     }
-    Ok(tokens)
+    Some(tokens)
 }
 
 /// Returns the length of a number that a redirection follows directly, or 0.
@@ -67,7 +63,7 @@ fn redirection_number_length(rest: &[u8]) -> usize {
 }
 
 /// Reads a word, and returns it with its length in the text.
-fn read_word(text: &[u8]) -> Result<(ShellWord, usize), UnsupportedSyntax> {
+fn read_word(text: &[u8]) -> Option<(ShellWord, usize)> {
     let (mut literal, mut is_literal, mut assigned_variable) = (Vec::new(), true, None);
     let (mut at, mut in_double, mut has_quotes) = (0, false, false);
     while let Some(byte) = text.get(at) {
@@ -77,17 +73,17 @@ fn read_word(text: &[u8]) -> Result<(ShellWord, usize), UnsupportedSyntax> {
                 at -= 1;
                 break;
             }
-            b'`' => return Err(UnsupportedSyntax),
+            b'`' => return None,
             b'"' => (in_double, has_quotes) = (!in_double, true),
             b'\'' if !in_double => {
-                let length = text[at..].iter().position(|byte| *byte == b'\'').ok_or(UnsupportedSyntax)?;
+                let length = text[at..].iter().position(|byte| *byte == b'\'')?;
                 literal.extend_from_slice(&text[at..at + length]);
                 (at, has_quotes) = (at + length + 1, true);
             }
             b'\\' => {
                 (at, is_literal) = (at + 1, false);
                 if matches!(text.get(at - 1), None | Some(b'\n')) {
-                    return Err(UnsupportedSyntax);
+                    return None;
                 }
             }
             b'$' => {
@@ -103,21 +99,21 @@ fn read_word(text: &[u8]) -> Result<(ShellWord, usize), UnsupportedSyntax> {
         }
     }
     if in_double {
-        return Err(UnsupportedSyntax);
+        return None;
     }
-    Ok((ShellWord { literal: is_literal.then_some(literal), assigned_variable }, at))
+    Some((ShellWord { literal: is_literal.then_some(literal), assigned_variable }, at))
 }
 
-/// Returns the length of an expansion after its dollar sign, or fails if it may run a command.
-fn expansion_length(text: &[u8]) -> Result<usize, UnsupportedSyntax> {
+/// Returns the length of an expansion after its dollar sign, or `None` if it may run a command.
+fn expansion_length(text: &[u8]) -> Option<usize> {
     match text.first() {
-        Some(b'(' | b'\'' | b'"' | b'[') => Err(UnsupportedSyntax),
+        Some(b'(' | b'\'' | b'"' | b'[') => None,
         Some(b'{') => {
-            let length = text.iter().position(|byte| *byte == b'}').ok_or(UnsupportedSyntax)?;
+            let length = text.iter().position(|byte| *byte == b'}')?;
             let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_:-+=./,@#*".contains(byte);
-            if text[1..length].iter().all(is_plain) { Ok(length + 1) } else { Err(UnsupportedSyntax) }
+            text[1..length].iter().all(is_plain).then_some(length + 1)
         }
-        _ => Ok(0),
+        _ => Some(0),
     }
 }
 
@@ -135,7 +131,7 @@ mod tests {
                 format!("{}{}", String::from_utf8_lossy(literal), if assigned_variable.is_some() { "!" } else { "" })
             }
         };
-        tokenize(string.as_bytes()).ok().map(|tokens| tokens.iter().map(word).collect::<Vec<_>>().join("|"))
+        tokenize(string.as_bytes()).map(|tokens| tokens.iter().map(word).collect::<Vec<_>>().join("|"))
     }
 
     #[test]

@@ -10,8 +10,7 @@ pub(super) fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// Returns whether all options are known and do not stop a script: POSIX XCU 2.14, "set", and `pipefail` and `-E` of
-/// bash.
+/// Returns whether all options are known and do not stop a script: POSIX XCU 2.14, "set"; bash's `pipefail` and `-E`.
 pub(super) fn are_safe_options(words: &[&[u8]], is_bash: bool) -> bool {
     let mut words = words.iter();
     while let Some(word) = words.next() {

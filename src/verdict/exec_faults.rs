@@ -24,30 +24,23 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
     let ExecOutcome::Fails { chain, .. } = &last.start.outcome else { return None };
     let script = find_env_script(launches);
     let cause = reclassify_as_interpreter(cause.clone()?, script);
-    let file = FailedFile {
-        path: quote_path(&cause.path),
-        referrer: chain.last().or(script).map(|path| quote_path(path)),
-        role: cause.role,
-        started_by: &last.launcher,
-        is_lambda: inspection.target.is_lambda,
-    };
     let host = inspection.target.processor.architecture();
     let code = classify_cause(&cause, platform.architecture() == host);
-    let defect = file.describe_defect(&cause.defect);
-    let evidence = match code {
-        FaultCode::PlatformMismatch => format!("the declared platform is {platform}, but {defect}"),
-        FaultCode::WrongArchitecture => format!("{defect}, but the runtime is {host}"),
-        _ => defect,
-    };
-    let failed_program = FailedProgram {
-        path: file.path,
-        referrer: file.referrer,
+    let program = FailedProgram {
+        path: quote_path(&cause.path),
+        referrer: chain.last().or(script).map(|path| quote_path(path)),
         is_entrypoint: launches.len() == 1,
         message: last.start.message.as_deref().map(sanitize_quoted),
         cause,
         build_hints: build_hints.to_vec(),
     };
-    Some(Fault { code, platform: Some(platform.clone()), evidence, failed_program: Some(Box::new(failed_program)) })
+    let defect = program.describe_defect(&last.launcher, inspection.target.is_lambda);
+    let evidence = match code {
+        FaultCode::PlatformMismatch => format!("the declared platform is {platform}, but {defect}"),
+        FaultCode::WrongArchitecture => format!("{defect}, but the runtime is {host}"),
+        _ => defect,
+    };
+    Some(Fault { code, platform: Some(platform.clone()), evidence, failed_program: Some(Box::new(program)) })
 }
 
 /// Returns whether an image that only carries data may have this fault: such an image needs a command to be valid, but
@@ -67,8 +60,7 @@ fn find_env_script(launches: &[Launch]) -> Option<&Vec<u8>> {
     (last.launcher == Launcher::Wrapper("env")).then_some(first)
 }
 
-/// Changes the role of a program that a script starts through `env` to interpreter. The name may end with a carriage
-/// return.
+/// Changes the role of a program that a script starts through `env` to interpreter.
 fn reclassify_as_interpreter(cause: StartFailure, script: Option<&Vec<u8>>) -> StartFailure {
     match (script, cause.role) {
         (Some(_), FileRole::Program) if cause.defect == Defect::Missing && cause.path.ends_with(b"\r") => {
@@ -79,8 +71,7 @@ fn reclassify_as_interpreter(cause: StartFailure, script: Option<&Vec<u8>>) -> S
     }
 }
 
-/// Returns the code of a fault. `is_declared_architecture` is whether the image declares the architecture of the
-/// target.
+/// Returns the code of a fault. `is_declared_architecture` is whether the image declares the target's architecture.
 fn classify_cause(cause: &StartFailure, is_declared_architecture: bool) -> FaultCode {
     let is_foreign =
         matches!(cause.defect, Defect::Format(FileFormat::OtherArchitecture(_) | FileFormat::UnknownMachine(_)));
@@ -101,22 +92,12 @@ fn quote_path(path: &[u8]) -> String {
     sanitize_quoted(&String::from_utf8_lossy(path))
 }
 
-/// The file that cannot be started or loaded, as named in sentences.
-struct FailedFile<'a> {
-    path: String,
-    /// The script that names it as its interpreter, or the program that names it as its loader.
-    referrer: Option<String>,
-    role: FileRole,
-    started_by: &'a Launcher,
-    is_lambda: bool,
-}
-
-impl FailedFile<'_> {
-    fn describe_defect(&self, defect: &Defect) -> String {
-        let (path, file) = (&self.path, self.describe_path());
-        let description = match defect {
-            Defect::Format(format) => format!("{file} is {}", self.describe_format(*format)),
-            Defect::Missing if self.role != FileRole::Loader && !path.contains('/') => {
+impl FailedProgram {
+    fn describe_defect(&self, started_by: &Launcher, is_lambda: bool) -> String {
+        let (path, file, role) = (&self.path, self.describe_path(), self.cause.role);
+        let description = match &self.cause.defect {
+            Defect::Format(format) => format!("{file} is {}", describe_format(*format, role)),
+            Defect::Missing if role != FileRole::Loader && !path.contains('/') => {
                 format!("{file} was not found as an executable in PATH")
             }
             Defect::Missing => format!("{file} is not in the image"),
@@ -135,7 +116,7 @@ impl FailedFile<'_> {
             Defect::TooManyLinks => format!("the path of {file} has a symbolic link loop or too many links"),
             Defect::NameTooLong => format!("the name of {file} is too long"),
             Defect::NotExecutable { mode } => {
-                let user = if self.is_lambda { "the user that Lambda starts images as" } else { "the image's user" };
+                let user = if is_lambda { "the user that Lambda starts images as" } else { "the image's user" };
                 format!("{file} may not be executed by {user} (mode {:o})", mode & 0o7777)
             }
             Defect::Directory => format!("{file} is a directory"),
@@ -145,8 +126,8 @@ impl FailedFile<'_> {
                 format!("{file} is a script, and its interpreters are scripts that are nested too deep")
             }
         };
-        match self.started_by {
-            Launcher::Wrapper("env") if self.role == FileRole::Interpreter => description,
+        match started_by {
+            Launcher::Wrapper("env") if role == FileRole::Interpreter => description,
             Launcher::ContainerRuntime => description,
             Launcher::Wrapper(name) => format!("{description} (started by {name})"),
             Launcher::Shell => format!("{description} (started by a shell)"),
@@ -156,34 +137,32 @@ impl FailedFile<'_> {
 
     /// Returns the path, and the file that names it.
     fn describe_path(&self) -> String {
-        match (&self.referrer, self.role) {
+        match (&self.referrer, self.cause.role) {
             (Some(referrer), FileRole::Loader) => format!("{}, the loader of {referrer},", self.path),
             (Some(referrer), FileRole::Interpreter) => format!("{}, the interpreter of {referrer},", self.path),
             _ => self.path.clone(),
         }
     }
+}
 
-    fn describe_format(&self, format: FileFormat) -> String {
-        let kind = if self.role == FileRole::Loader { "a loader" } else { "a program" };
-        let text = match format {
-            FileFormat::OtherArchitecture(architecture) => return format!("{kind} for {architecture}"),
-            FileFormat::UnknownMachine(machine) => {
-                return format!("{kind} for another processor (ELF machine {machine})");
-            }
-            FileFormat::NonExecutableElf => "an ELF file that is not an executable",
-            FileFormat::DamagedElf => "an ELF file that is damaged or truncated",
-            FileFormat::Empty => "an empty file",
-            FileFormat::NoShebang => "a text file without a first line `#!…`",
-            FileFormat::InvalidShebang => {
-                "a script whose first line does not name an interpreter within the 256 bytes that the kernel reads"
-            }
-            FileFormat::MisplacedShebang => "a script whose `#!` is not at the very beginning",
-            FileFormat::Utf16 => "a text file in UTF-16, which the kernel cannot execute",
-            FileFormat::MachO => "a program for macOS (Mach-O)",
-            FileFormat::Pe => "a program for Windows (PE)",
-            FileFormat::Wasm => "a WebAssembly module",
-            FileFormat::Other => "neither a program nor a script",
-        };
-        text.to_owned()
-    }
+fn describe_format(format: FileFormat, role: FileRole) -> String {
+    let kind = if role == FileRole::Loader { "a loader" } else { "a program" };
+    let text = match format {
+        FileFormat::OtherArchitecture(architecture) => return format!("{kind} for {architecture}"),
+        FileFormat::UnknownMachine(machine) => return format!("{kind} for another processor (ELF machine {machine})"),
+        FileFormat::NonExecutableElf => "an ELF file that is not an executable",
+        FileFormat::DamagedElf => "an ELF file that is damaged or truncated",
+        FileFormat::Empty => "an empty file",
+        FileFormat::NoShebang => "a text file without a first line `#!…`",
+        FileFormat::InvalidShebang => {
+            "a script whose first line does not name an interpreter within the 256 bytes that the kernel reads"
+        }
+        FileFormat::MisplacedShebang => "a script whose `#!` is not at the very beginning",
+        FileFormat::Utf16 => "a text file in UTF-16, which the kernel cannot execute",
+        FileFormat::MachO => "a program for macOS (Mach-O)",
+        FileFormat::Pe => "a program for Windows (PE)",
+        FileFormat::Wasm => "a WebAssembly module",
+        FileFormat::Other => "neither a program nor a script",
+    };
+    text.to_owned()
 }

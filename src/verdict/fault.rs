@@ -1,7 +1,6 @@
-//! The faults of an image, and the table of fault codes from which README, SARIF rules, HTML page and Slack card take
-//! their texts and links.
+//! The faults of an image, and the table of fault codes with the texts of README, SARIF rules, HTML page and Slack card.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::exec::StartFailure;
 use crate::oci::BuildHint;
@@ -23,11 +22,11 @@ pub struct FaultInfo {
 
 /// Declares the codes and their documentation.
 macro_rules! fault_codes {
-    ($($code:ident { name: $name:literal, title: $title:literal, explanation: $explanation:literal, fix: $fix:expr, })*) => {
+    ($($code:ident($name:literal) { title: $title:literal, explanation: $explanation:literal, fix: $fix:expr, })*) => {
         /// The kind of a fault.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
         pub enum FaultCode {
-            $(#[doc = $explanation] $code,)*
+            $(#[doc = $explanation] #[serde(rename = $name)] $code,)*
         }
 
         impl FaultCode {
@@ -48,97 +47,82 @@ const BUILD_FOR_RUNTIME: &str = "Build the image for the runtime's platform: `do
                                  or `linux/arm64`. Or run it on a runtime of its own architecture.";
 
 fault_codes! {
-    WrongArchitecture {
-        name: "wrong-architecture",
+    WrongArchitecture("wrong-architecture") {
         title: "image built for another architecture",
         explanation: "a single image for another architecture",
         fix: BUILD_FOR_RUNTIME,
     }
-    PlatformMissing {
-        name: "platform-missing",
+    PlatformMissing("platform-missing") {
         title: "index without the runtime's platform",
         explanation: "an index that lacks the required platform",
         fix: BUILD_FOR_RUNTIME,
     }
-    WrongOs {
-        name: "wrong-os",
+    WrongOs("wrong-os") {
         title: "image built for another operating system",
         explanation: "an image for another operating system",
         fix: BUILD_FOR_RUNTIME,
     }
-    IndexRefused {
-        name: "index-refused",
+    IndexRefused("index-refused") {
         title: "index for a service that accepts only single images",
         explanation: "an index for a service that accepts only single images (Lambda)",
         fix: "Build a single image. `docker build` makes an index by default, to attach attestations: `docker buildx build \
               --provenance=false --sbom=false --platform linux/amd64 …` does not.",
     }
-    LayerFormatRefused {
-        name: "layer-format-refused",
+    LayerFormatRefused("layer-format-refused") {
         title: "layer format that the service does not accept",
         explanation: "layers in a format that the service does not accept",
         fix: "Build with gzip layers: `--output type=image,compression=gzip,force-compression=true,…`. AWS Lambda does not \
               accept uncompressed layers under Docker's media types.",
     }
-    PlatformMismatch {
-        name: "platform-mismatch",
+    PlatformMismatch("platform-mismatch") {
         title: "declared platform contradicts the program",
         explanation: "the declared platform and the program that starts are for different architectures",
         fix: "Build every stage for the target platform: no `FROM --platform=$BUILDPLATFORM` in the last stage, no fixed \
               GOARCH, no downloads for one architecture.",
     }
-    DescriptorMismatch {
-        name: "descriptor-mismatch",
+    DescriptorMismatch("descriptor-mismatch") {
         title: "index entry contradicts the config of its image",
         explanation: "an index entry that contradicts the config of its image",
         fix: "Build each platform separately, and let the builder write the index.",
     }
-    IdenticalLayers {
-        name: "identical-layers",
+    IdenticalLayers("identical-layers") {
         title: "two architectures of an index have the same layers",
         explanation: "two architectures of one index with the same layers; at most one of them can start",
         fix: "Build each platform separately: no base image pinned to one platform, no fixed GOARCH.",
     }
-    AttestationTagged {
-        name: "attestation-tagged",
+    AttestationTagged("attestation-tagged") {
         title: "tag points at an attestation",
         explanation: "a tag that points at an attestation, not at an image",
         fix: "Push the image, or its index, under the tag.",
     }
-    ExecFormat {
-        name: "exec-format",
+    ExecFormat("exec-format") {
         title: "file that the kernel cannot execute",
         explanation: "a file that the kernel cannot execute: empty, no `#!` line, or built for macOS or Windows",
         fix: "Build the program for Linux as part of the image's own build. Begin scripts with `#!/bin/sh`.",
     }
-    ExecNotFound {
-        name: "exec-not-found",
+    ExecNotFound("exec-not-found") {
         title: "command not found in the image",
         explanation: "the command is not in the image, or not in any directory of `PATH`",
         fix: "In the last stage of the Dockerfile, copy the program to the path that ENTRYPOINT or CMD names.",
     }
-    ExecInterpreterMissing {
-        name: "exec-interpreter-missing",
+    ExecInterpreterMissing("exec-interpreter-missing") {
         title: "script interpreter not found in the image",
         explanation: "the `#!` line names a file that is not in the image",
         fix: "Install the interpreter. If the line ends with a carriage return (CRLF), save the script with Unix line \
               endings: `sed -i 's/\\r$//' FILE`.",
     }
-    ExecPermission {
-        name: "exec-permission",
+    ExecPermission("exec-permission") {
         title: "file not executable by the image's user",
         explanation: "the image's user may not execute the file, its interpreter or its loader",
         fix: "Set the permission in the Dockerfile: `COPY --chmod=755 …`, or `RUN chmod 755 FILE`.",
     }
-    ExecLoader {
-        name: "exec-loader",
+    ExecLoader("exec-loader") {
         title: "dynamic loader missing or incompatible",
         explanation: "the program's ELF loader is missing, or is not a loader for it",
         fix: "Link the program statically, or use a base image with the C library that it was built against: a program for \
               glibc does not start on Alpine, which has musl.",
     }
-    InvalidDeclaration {
-        name: "invalid-declaration",
+    InvalidDeclaration("invalid-declaration") {
         title: "declared runtime is unknown",
         explanation: "a declaration that does not name a known runtime",
         fix: "Declare one of: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64.",
@@ -164,12 +148,6 @@ impl FaultCode {
     /// Returns whether the fault is in the image's own entrypoint and command, which services may override.
     pub fn is_exec(self) -> bool {
         self.as_str().starts_with("exec-")
-    }
-}
-
-impl Serialize for FaultCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 

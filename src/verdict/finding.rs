@@ -110,3 +110,10 @@ pub struct Judgement {
     /// One finding for each subject.
     pub findings: Vec<Finding>,
 }
+
+impl Judgement {
+    /// Returns the intended runtimes.
+    pub fn runtimes(&self) -> Vec<Runtime> {
+        self.intended.iter().map(|declared| declared.runtime).collect()
+    }
+}

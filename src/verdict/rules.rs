@@ -25,8 +25,7 @@ impl Finding {
         match (runtime.compatibility_with(platform), &single.config_error) {
             (Compatibility::Compatible, _) => self.check_program(single, platform, inspection),
             (Compatibility::WrongOs, _) => self.add_fault(FaultCode::WrongOs, Some(platform), built_for()),
-            // A single image is started whatever platform it declares. If its program starts, the declared platform is
-            // wrong.
+            // A single image is started whatever it declares. If its program starts, the declared platform is wrong.
             (Compatibility::WrongArchitecture | Compatibility::Unknown(_), _) if starts == Some(true) && is_other => {
                 let evidence =
                     format!("the declared platform is {platform}, but its programs are for {}", runtime.platform());
@@ -68,8 +67,7 @@ impl Finding {
         }
     }
 
-    /// Checks what an image without a declared runtime starts, except for faults that are normal in images that only
-    /// carry data.
+    /// Checks what an image without a declared runtime starts, except for faults that are normal in data images.
     pub(super) fn check_own_program(
         &mut self,
         single: &PlatformImage,
@@ -81,8 +79,7 @@ impl Finding {
         }
     }
 
-    /// Checks for layer formats that the service rejects. If that depends on the version of the host, the result is
-    /// unknown.
+    /// Checks for layer formats that the service rejects. If that depends on the host's version, it is unknown.
     fn check_layer_formats(&mut self, runtime: Runtime, platform: &Platform, single: &PlatformImage) {
         let has = |compression| single.layers.iter().any(|layer| layer.compression == compression);
         match (runtime.profile().service, single.family) {
@@ -110,13 +107,33 @@ impl Finding {
         entries: &[IndexEntry],
         inspections: &[Inspection],
     ) {
-        let compatibility = |entry: &IndexEntry| runtime.compatibility_with(&entry.platform);
         // Clients pull the first compatible entry.
-        if let Some(entry) = entries.iter().find(|entry| compatibility(entry) == Compatibility::Compatible) {
-            let target = InspectionTarget::for_runtime(runtime);
-            let inspection = entry.image().and_then(|single| find_inspection(inspections, single, target));
-            return self.check_selected_entry(runtime, intended, entry, entries, inspection);
+        let is_compatible = |platform| runtime.compatibility_with(platform) == Compatibility::Compatible;
+        let Some(entry) = entries.iter().find(|entry| is_compatible(&entry.platform)) else {
+            return self.check_incompatible_entries(runtime, entries);
+        };
+        let target = InspectionTarget::for_runtime(runtime);
+        let inspection = entry.image().and_then(|single| find_inspection(inspections, single, target));
+        match &entry.child {
+            IndexChild::NotRead => {}
+            IndexChild::Unavailable(reason) => self.add_unknown(reason),
+            IndexChild::Read(single) => {
+                // The index names the platform, but only the config shows that the entry is an image.
+                single.config_error.iter().for_each(|reason| self.add_unknown(reason));
+                self.check_descriptor(entry);
+                self.check_layer_formats(runtime, &entry.platform, single);
+                self.check_program(single, &entry.platform, inspection);
+            }
         }
+        // Of two platforms with the same layers, it is unknown which one starts. If both are intended, one fails.
+        self.check_identical_layers(entry, entries, inspection, |other| {
+            intended.iter().any(|runtime| runtime.compatibility_with(other) == Compatibility::Compatible)
+        });
+    }
+
+    /// Checks an index without an entry that certainly suits the runtime.
+    fn check_incompatible_entries(&mut self, runtime: Runtime, entries: &[IndexEntry]) {
+        let compatibility = |entry: &IndexEntry| runtime.compatibility_with(&entry.platform);
         let unknown = entries.iter().find_map(|entry| match (compatibility(entry), &entry.child) {
             (
                 Compatibility::Unknown(_),
@@ -134,33 +151,6 @@ impl Finding {
             let evidence = format!("the index has {}, but not {}", format_platforms(entries), runtime.platform());
             self.add_fault(FaultCode::PlatformMissing, None, evidence);
         }
-    }
-
-    /// Checks the entry of an index that the runtime pulls.
-    fn check_selected_entry(
-        &mut self,
-        runtime: Runtime,
-        intended: &[Runtime],
-        entry: &IndexEntry,
-        entries: &[IndexEntry],
-        inspection: Option<&Inspection>,
-    ) {
-        match &entry.child {
-            IndexChild::NotRead => {}
-            IndexChild::Unavailable(reason) => self.add_unknown(reason),
-            IndexChild::Read(single) => {
-                // The index names the platform, but only the config shows that the entry is an image.
-                single.config_error.iter().for_each(|reason| self.add_unknown(reason));
-                self.check_descriptor(entry);
-                self.check_layer_formats(runtime, &entry.platform, single);
-                self.check_program(single, &entry.platform, inspection);
-            }
-        }
-        // Of two platforms with the same layers, only one can start, and it is unknown which. If both are intended, one
-        // certainly fails.
-        self.check_identical_layers(entry, entries, inspection, |other| {
-            intended.iter().any(|runtime| runtime.compatibility_with(other) == Compatibility::Compatible)
-        });
     }
 
     /// Checks an index entry against the config of its image.

@@ -4,106 +4,132 @@
 use crate::exec::{Defect, FileFormat, FileRole};
 use crate::oci::BuildHint;
 use crate::platform::Platform;
-use crate::report::model::{Remedy, ReportContext};
-use crate::verdict::{FailedProgram, Fault};
+use crate::report::model::{FaultCase, Remedy};
+use crate::verdict::FailedProgram;
 
-/// Suggests what fixes a program that does not start, the most likely remedy first.
-pub(super) fn program_remedies(fault: &Fault, program: &FailedProgram, context: ReportContext<'_>) -> Vec<Remedy> {
-    let path = command_safe_path(&program.path);
-    let role = program.cause.role;
-    let advice = match &program.cause.defect {
-        Defect::Format(format) => return format_remedies(*format, fault, program, context),
-        Defect::CarriageReturn => {
-            let script = command_safe_path(program.referrer.as_deref().unwrap_or_default());
-            return vec![
-                Remedy::with_command(
-                    "Save the script with Unix line endings",
-                    format!("sed -i 's/\\r$//' {}", file_name(script)),
-                ),
-                Remedy::with_command("And keep git from converting them, in .gitattributes", "*.sh text eol=lf"),
-            ];
-        }
-        Defect::OtherLibc => {
-            return vec![
-                Remedy::advice_only(
+impl FaultCase<'_> {
+    /// Suggests what fixes a program that does not start, the most likely remedy first.
+    pub(super) fn program_remedies(&self, program: &FailedProgram) -> Vec<Remedy> {
+        let path = command_safe_path(&program.path);
+        let role = program.cause.role;
+        let advice = match &program.cause.defect {
+            Defect::Format(format) => return self.format_remedies(*format, program),
+            Defect::CarriageReturn => {
+                let script = file_name(command_safe_path(program.referrer.as_deref().unwrap_or_default()));
+                let command = format!("sed -i 's/\\r$//' {script}");
+                return vec![
+                    Remedy::with_command("Save the script with Unix line endings", command),
+                    Remedy::with_command("And keep git from converting them, in .gitattributes", "*.sh text eol=lf"),
+                ];
+            }
+            Defect::OtherLibc => {
+                let advice = [
                     "Build the program for the C library that the image has, or statically (`CGO_ENABLED=0` in Go)",
-                ),
-                Remedy::advice_only(
                     "Or use a base image with the program's own C library: Debian for glibc, Alpine for musl",
-                ),
-            ];
-        }
-        Defect::NotExecutable { .. } => {
-            let command = match role {
-                FileRole::Program => format!("COPY --chmod=755 {} {path}", file_name(path)),
-                FileRole::Interpreter | FileRole::Loader => format!("RUN chmod a+x {path}"),
-            };
-            return vec![Remedy::with_command("Make it executable for all users, in the Dockerfile", command)];
-        }
-        Defect::NotSearchable => "Let all users enter the file's parent directories: `chmod a+x`",
-        Defect::Directory | Defect::SpecialFile => "Name the program itself in ENTRYPOINT or CMD",
-        Defect::TooManyInterpreters => "Use a program as the script's interpreter, not another script",
-        Defect::Missing
-        | Defect::DanglingLink { .. }
-        | Defect::NotADirectory
-        | Defect::TooManyLinks
-        | Defect::NameTooLong => match role {
-            FileRole::Loader => "Link the program statically, or use a base image that has its C library",
-            FileRole::Interpreter => "Install the interpreter in the image, or use one that is there",
-            FileRole::Program if !program.is_entrypoint => {
-                "Install the program in the image, or start one that is there"
+                ];
+                return advice.map(Remedy::advice_only).into();
             }
-            FileRole::Program if !program.path.contains('/') => {
-                "Copy the program to a directory of PATH, executable for all users, or name it by its path"
+            Defect::NotExecutable { .. } => {
+                let command = match role {
+                    FileRole::Program => format!("COPY --chmod=755 {} {path}", file_name(path)),
+                    FileRole::Interpreter | FileRole::Loader => format!("RUN chmod a+x {path}"),
+                };
+                return vec![Remedy::with_command("Make it executable for all users, in the Dockerfile", command)];
             }
-            FileRole::Program => "Copy the program to the path that ENTRYPOINT or CMD names, or correct that path",
-        },
-    };
-    vec![Remedy::advice_only(advice)]
-}
+            Defect::NotSearchable => "Let all users enter the file's parent directories: `chmod a+x`",
+            Defect::Directory | Defect::SpecialFile => "Name the program itself in ENTRYPOINT or CMD",
+            Defect::TooManyInterpreters => "Use a program as the script's interpreter, not another script",
+            Defect::Missing
+            | Defect::DanglingLink { .. }
+            | Defect::NotADirectory
+            | Defect::TooManyLinks
+            | Defect::NameTooLong => match role {
+                FileRole::Loader => "Link the program statically, or use a base image that has its C library",
+                FileRole::Interpreter => "Install the interpreter in the image, or use one that is there",
+                FileRole::Program if !program.is_entrypoint => {
+                    "Install the program in the image, or start one that is there"
+                }
+                FileRole::Program if !program.path.contains('/') => {
+                    "Copy the program to a directory of PATH, executable for all users, or name it by its path"
+                }
+                FileRole::Program => "Copy the program to the path that ENTRYPOINT or CMD names, or correct that path",
+            },
+        };
+        vec![Remedy::advice_only(advice)]
+    }
 
-/// Suggests what fixes a file that the kernel cannot execute or load.
-fn format_remedies(
-    format: FileFormat,
-    fault: &Fault,
-    program: &FailedProgram,
-    context: ReportContext<'_>,
-) -> Vec<Remedy> {
-    let path = command_safe_path(&program.path);
-    let name = file_name(path);
-    match format {
-        FileFormat::OtherArchitecture(_) | FileFormat::UnknownMachine(_) => {
-            rebuild_remedies(fault.platform.as_ref(), &program.build_hints, context)
-        }
-        FileFormat::Empty => vec![Remedy::advice_only(
-            "Copy the file again: a build step left it empty, for example a failed download or a redirection",
-        )],
-        FileFormat::InvalidShebang => {
-            vec![Remedy::advice_only("Begin the script with `#!` and the path of an interpreter, in at most 256 bytes")]
-        }
-        FileFormat::NoShebang => vec![
-            Remedy::with_command(
-                "Begin the script with a line that names its interpreter",
-                format!("sed -i '1i #!/bin/sh' {name}"),
+    /// Suggests what fixes a file that the kernel cannot execute or load.
+    fn format_remedies(&self, format: FileFormat, program: &FailedProgram) -> Vec<Remedy> {
+        let path = command_safe_path(&program.path);
+        let name = file_name(path);
+        let remedy = match format {
+            FileFormat::OtherArchitecture(_) | FileFormat::UnknownMachine(_) => return self.rebuild_remedies(program),
+            FileFormat::MachO => return self.linux_build_remedies("macOS"),
+            FileFormat::Pe => return self.linux_build_remedies("Windows"),
+            FileFormat::NoShebang => {
+                let advice = "Begin the script with a line that names its interpreter";
+                return vec![
+                    Remedy::with_command(advice, format!("sed -i '1i #!/bin/sh' {name}")),
+                    Remedy::with_command("Or start it with a shell", format!("ENTRYPOINT [\"/bin/sh\", \"{path}\"]")),
+                ];
+            }
+            FileFormat::MisplacedShebang => Remedy::with_command(
+                "Begin the file with `#!`: no byte order mark, blank line or space before it",
+                format!("sed -i -e '1s/^\\xEF\\xBB\\xBF//' -e '/./,$!d' -e '1s/^[ \\t]*#!/#!/' {name}"),
             ),
-            Remedy::with_command("Or start it with a shell", format!("ENTRYPOINT [\"/bin/sh\", \"{path}\"]")),
-        ],
-        FileFormat::MisplacedShebang => vec![Remedy::with_command(
-            "Begin the file with `#!`: no byte order mark, blank line or space before it",
-            format!("sed -i -e '1s/^\\xEF\\xBB\\xBF//' -e '/./,$!d' -e '1s/^[ \\t]*#!/#!/' {name}"),
-        )],
-        FileFormat::Utf16 => vec![Remedy::with_command(
-            "Save it as UTF-8",
-            format!("iconv -f UTF-16 -t UTF-8 {name} > {name}.new && mv {name}.new {name}"),
-        )],
-        FileFormat::MachO => linux_build_remedies("macOS", fault.platform.as_ref()),
-        FileFormat::Pe => linux_build_remedies("Windows", fault.platform.as_ref()),
-        FileFormat::Wasm => {
-            vec![Remedy::advice_only("Use a WebAssembly runtime as the entrypoint, and the module as its argument")]
-        }
-        FileFormat::NonExecutableElf | FileFormat::DamagedElf | FileFormat::Other => {
-            vec![Remedy::advice_only("Copy the program again: the file is truncated, damaged, or not a program")]
-        }
+            FileFormat::Utf16 => Remedy::with_command(
+                "Save it as UTF-8",
+                format!("iconv -f UTF-16 -t UTF-8 {name} > {name}.new && mv {name}.new {name}"),
+            ),
+            FileFormat::Empty => Remedy::advice_only(
+                "Copy the file again: a build step left it empty, for example a failed download or a redirection",
+            ),
+            FileFormat::InvalidShebang => {
+                Remedy::advice_only("Begin the script with `#!` and the path of an interpreter, in at most 256 bytes")
+            }
+            FileFormat::Wasm => {
+                Remedy::advice_only("Use a WebAssembly runtime as the entrypoint, and the module as its argument")
+            }
+            FileFormat::NonExecutableElf | FileFormat::DamagedElf | FileFormat::Other => {
+                Remedy::advice_only("Copy the program again: the file is truncated, damaged, or not a program")
+            }
+        };
+        vec![remedy]
+    }
+
+    /// Suggests building the program for the declared platform. The build hints show why it was built for another one.
+    fn rebuild_remedies(&self, program: &FailedProgram) -> Vec<Remedy> {
+        let from_hint = |hint: &BuildHint| match hint {
+            BuildHint::BuildPlatform => Remedy::advice_only(
+                "The image's history mentions the build platform: use `FROM --platform=$BUILDPLATFORM` only in build \
+                 stages, and build for `$TARGETARCH` there",
+            ),
+            BuildHint::FixedArchitecture(words) => Remedy::advice_only(format!(
+                "A build step has a fixed architecture, `{words}`: use `$TARGETARCH` instead"
+            )),
+            BuildHint::Uname => Remedy::advice_only(
+                "A build step reads the architecture of the build host (`uname -m`): use `$TARGETARCH` instead",
+            ),
+        };
+        let platform = self.fault.platform.as_ref().filter(|platform| platform.is_known());
+        let platform = platform.map_or("PLATFORM".to_owned(), ToString::to_string);
+        let uri = self.context.image_uri();
+        let rebuild = Remedy::with_command(
+            "Build it for its declared platform, without `FROM --platform=$BUILDPLATFORM` in the last stage, a fixed \
+             GOARCH, or a base image pinned to one platform",
+            format!("docker buildx build --platform {platform} --no-cache --tag {uri} --push ."),
+        );
+        program.build_hints.iter().map(from_hint).chain([rebuild]).collect()
+    }
+
+    /// Suggests building a program for Linux that was built on another operating system.
+    fn linux_build_remedies(&self, system: &str) -> Vec<Remedy> {
+        let architecture = self.fault.platform.as_ref().map(Platform::architecture).filter(|name| !name.is_empty());
+        let command = format!("GOOS=linux GOARCH={} go build", architecture.unwrap_or("ARCHITECTURE"));
+        vec![
+            Remedy::advice_only(format!("Build the program as part of the image's own build, not on {system}")),
+            Remedy::with_command("Or build it for Linux there, for example in Go", command),
+        ]
     }
 }
 
@@ -117,45 +143,6 @@ fn command_safe_path(path: &str) -> &str {
 
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-/// Suggests building the program for the declared platform. `build_hints` show why it was built for another one.
-fn rebuild_remedies(platform: Option<&Platform>, build_hints: &[BuildHint], context: ReportContext<'_>) -> Vec<Remedy> {
-    let from_hint = |hint: &BuildHint| {
-        Remedy::advice_only(match hint {
-            BuildHint::BuildPlatform => {
-                "The image's history mentions the build platform: use `FROM --platform=$BUILDPLATFORM` only in build \
-                 stages, and build for `$TARGETARCH` there"
-                    .to_owned()
-            }
-            BuildHint::FixedArchitecture(words) => {
-                format!("A build step has a fixed architecture, `{words}`: use `$TARGETARCH` instead")
-            }
-            BuildHint::Uname => {
-                "A build step reads the architecture of the build host (`uname -m`): use `$TARGETARCH` instead"
-                    .to_owned()
-            }
-        })
-    };
-    let platform = platform.filter(|platform| platform.is_known()).map_or("PLATFORM".to_owned(), ToString::to_string);
-    let rebuild = Remedy::with_command(
-        "Build it for its declared platform, without `FROM --platform=$BUILDPLATFORM` in the last stage, a fixed GOARCH, or \
-         a base image pinned to one platform",
-        format!("docker buildx build --platform {platform} --no-cache --tag {} --push .", context.image_uri()),
-    );
-    build_hints.iter().map(from_hint).chain([rebuild]).collect()
-}
-
-/// Suggests building a program for Linux that was built on another operating system.
-fn linux_build_remedies(system: &str, platform: Option<&Platform>) -> Vec<Remedy> {
-    let architecture = platform.map(Platform::architecture).filter(|name| !name.is_empty()).unwrap_or("ARCHITECTURE");
-    vec![
-        Remedy::advice_only(format!("Build the program as part of the image's own build, not on {system}")),
-        Remedy::with_command(
-            "Or build it for Linux there, for example in Go",
-            format!("GOOS=linux GOARCH={architecture} go build"),
-        ),
-    ]
 }
 
 #[cfg(test)]
