@@ -31,15 +31,8 @@ pub(super) struct AuditTarget {
     pub(super) tags: Rc<ResourceTags>,
 }
 
-/// A repository whose images could not be listed.
-#[derive(Debug)]
-pub(super) struct RepositoryListingFailure {
-    pub(super) repository: Repository,
-    pub(super) error: RegistryError,
-}
-
-/// What the lister hands on.
-pub(super) type ListedTarget = Result<AuditTarget, RepositoryListingFailure>;
+/// What the lister hands on: an image, or the name of a repository whose images could not be listed.
+pub(super) type ListedTarget = Result<AuditTarget, (String, RegistryError)>;
 
 /// Lists a registry.
 pub(super) struct ImageLister<'a> {
@@ -92,7 +85,7 @@ impl ImageLister<'_> {
             }
             if let Err(error) = listed {
                 // A receiver that is gone needs no failures either.
-                let _ = to.send(Err(RepositoryListingFailure { repository, error })).await;
+                let _ = to.send(Err((repository.name().to_owned(), error))).await;
             }
             increment(&self.counts.repositories_listed);
         };

@@ -21,7 +21,7 @@ mod notification;
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 pub(super) use self::arguments::AuditArguments;
 use self::arguments::AuditFormat;
@@ -33,7 +33,6 @@ use self::runner::AuditRunner;
 use self::scope::{AuditScope, ListingCounts};
 use self::summary::{AuditGaps, AuditSummary};
 use self::throttle::{AdaptiveLimiter, CountingConnector};
-use self::via_lambda::ViaLambdaOptions;
 use super::context::{build_inspector, endpoint_url, load_aws_with, load_settings};
 use super::error::CliError;
 use super::page::PageHeading;
@@ -76,8 +75,7 @@ pub(super) async fn run<O: Write, E: Write>(
     let lister = ImageLister { ecr: &ecr, limiter: &limiter, scope: &scope, counts: &counts };
     let mut progress = AuditProgress::new(&counts, &mut *err);
     let end = if arguments.via_lambda {
-        let options = via_lambda_options(&arguments, &aws);
-        Box::pin(via_lambda::run(options, lister, &mut results, &mut progress)).await
+        Box::pin(via_lambda::run(&arguments, &aws, lister, &mut results, &mut progress)).await
     } else {
         let runner = AuditRunner {
             ecr: &ecr,
@@ -102,7 +100,7 @@ pub(super) async fn run<O: Write, E: Write>(
 
     if arguments.no_follow {
         let images = summary::format_count(totals.checked, "image");
-        writeln!(out, "{images} sent to the function; its log group is {}", log_group_name(&arguments))?;
+        writeln!(out, "{images} sent to the function; its log group is {}", arguments.log_group())?;
         if let Some(error) = early {
             writeln!(out, "{}", summary::format_interruption(&counts))?;
             return Err(error.into());
@@ -241,20 +239,5 @@ impl DeferredPipeError {
 
     fn finish(self) -> io::Result<()> {
         self.0.map_or(Ok(()), Err)
-    }
-}
-
-/// The function's log group, as the template names it.
-fn log_group_name(arguments: &AuditArguments) -> String {
-    format!("/aws/lambda/{}", arguments.stack)
-}
-
-fn via_lambda_options(arguments: &AuditArguments, aws: &Aws) -> ViaLambdaOptions {
-    let logs = || (aws.logs_client(endpoint_url("CLOUDWATCH_LOGS")), log_group_name(arguments));
-    ViaLambdaOptions {
-        events: aws.events_client(endpoint_url("EVENTBRIDGE")),
-        logs: (!arguments.no_follow).then(logs),
-        events_per_second: f64::from(arguments.rate),
-        timeout: Duration::from_secs(arguments.timeout),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::aws::service_error::convert_sdk_error;
 use crate::backoff::{Aimd, Backoff};
-use crate::cli::audit::error::{EventSendError, is_transient};
+use crate::cli::audit::error::{ViaLambdaError, is_transient};
 use crate::event::{AUDIT_DETAIL_TYPE, AUDIT_SOURCE, Arrival};
 use crate::name::{Digest, Tag};
 use crate::text::sanitize;
@@ -54,30 +54,35 @@ impl EventSender {
         &mut self,
         arrivals: Vec<Arrival>,
         mut accepted: impl FnMut(String, Arrival),
-    ) -> Result<(), EventSendError> {
+    ) -> Result<(), ViaLambdaError> {
         let (mut open, mut last_accepted) = (arrivals, Instant::now());
         let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
         while !open.is_empty() {
             tokio::time::sleep(self.rate.reserve(open.len(), self.started_at.elapsed())).await;
             let (before, mut refusal) = (open.len(), None);
-            match self.put_events(open.iter().map(build_entry).collect()).await? {
-                // The bus may have accepted them nevertheless. Then the function reports twice, and the first reports,
-                // whose event ids are unknown, are ignored.
-                PutOutcome::Retry(error) => refusal = Some(error),
-                PutOutcome::PerEvent(results) => {
-                    let mut results = results.into_iter();
-                    let mut refused = Vec::new();
-                    for arrival in open {
+            let entries = open.iter().map(build_entry).collect();
+            match self.client.put_events().set_entries(Some(entries)).send().await {
+                Ok(reply) => {
+                    let mut results = reply.entries.unwrap_or_default().into_iter();
+                    for arrival in std::mem::take(&mut open) {
                         match results.next() {
                             Some(PutEventsResultEntry { event_id: Some(id), .. }) => accepted(id, arrival),
                             result => {
-                                refusal = Some(EventSendError::Rejected(describe_rejection(result.as_ref())));
-                                refused.push(arrival);
+                                refusal = Some(ViaLambdaError::EventRejected(describe_rejection(result.as_ref())));
+                                open.push(arrival);
                             }
                         }
                     }
-                    open = refused;
                 }
+                // The bus may have accepted them nevertheless. Then the function reports twice, and the first reports,
+                // whose event ids are unknown, are ignored.
+                Err(error) if is_transient(&error) => {
+                    refusal = Some(ViaLambdaError::SendFailed(convert_sdk_error(error)));
+                }
+                Err(error) if error.code() == Some("AccessDeniedException") => {
+                    return Err(ViaLambdaError::SendDenied(convert_sdk_error(error)));
+                }
+                Err(error) => return Err(ViaLambdaError::SendFailed(convert_sdk_error(error))),
             }
             self.rate.increase(before - open.len());
             if open.len() < before {
@@ -95,28 +100,6 @@ impl EventSender {
         }
         Ok(())
     }
-
-    async fn put_events(&self, entries: Vec<PutEventsRequestEntry>) -> Result<PutOutcome, EventSendError> {
-        let error = match self.client.put_events().set_entries(Some(entries)).send().await {
-            Ok(reply) => return Ok(PutOutcome::PerEvent(reply.entries.unwrap_or_default())),
-            Err(error) => error,
-        };
-        if is_transient(&error) {
-            return Ok(PutOutcome::Retry(EventSendError::Failed(convert_sdk_error(error))));
-        }
-        match error.code() {
-            Some("AccessDeniedException") => Err(EventSendError::Denied(convert_sdk_error(error))),
-            _ => Err(EventSendError::Failed(convert_sdk_error(error))),
-        }
-    }
-}
-
-/// The outcome of one request.
-enum PutOutcome {
-    /// A result for each event.
-    PerEvent(Vec<PutEventsResultEntry>),
-    /// A transient error for all of them.
-    Retry(EventSendError),
 }
 
 fn describe_rejection(result: Option<&PutEventsResultEntry>) -> String {

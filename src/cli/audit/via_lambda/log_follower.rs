@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::aws::service_error::convert_sdk_error;
-use crate::cli::audit::error::{LogFollowError, ViaLambdaError, is_transient};
+use crate::cli::audit::error::{ViaLambdaError, is_transient};
 
 /// Selects results of audits, and errors of invocations: CloudWatch Logs user guide, "Filter pattern syntax".
 const FILTER_PATTERN: &str = r#"{ ($.how = "audit") || ($.level = "ERROR") }"#;
@@ -86,18 +86,16 @@ impl LogFollower {
         self.client.filter_log_events().log_group_name(&self.group).filter_pattern(FILTER_PATTERN).start_time(start)
     }
 
-    async fn fetch_page(&self, request: FilterLogEventsFluentBuilder) -> Result<FilterLogEventsOutput, LogFollowError> {
-        let error = match request.send().await {
-            Ok(page) => return Ok(page),
-            Err(error) => error,
-        };
-        let (group, code, is_transient) = (self.group.clone(), error.code().map(str::to_owned), is_transient(&error));
-        let source = convert_sdk_error(error);
-        Err(match code.as_deref() {
-            Some("AccessDeniedException") => LogFollowError::Denied { group, source },
-            Some("ResourceNotFoundException") => LogFollowError::MissingLogGroup { group, source },
-            _ if is_transient => LogFollowError::Transient { group, source },
-            _ => LogFollowError::Failed { group, source },
+    async fn fetch_page(&self, request: FilterLogEventsFluentBuilder) -> Result<FilterLogEventsOutput, ViaLambdaError> {
+        request.send().await.map_err(|error| {
+            let (code, is_transient) = (error.code().map(str::to_owned), is_transient(&error));
+            let (group, source) = (self.group.clone(), convert_sdk_error(error));
+            match code.as_deref() {
+                Some("AccessDeniedException") => ViaLambdaError::LogDenied { group, source },
+                Some("ResourceNotFoundException") => ViaLambdaError::MissingLogGroup { group, source },
+                _ if is_transient => ViaLambdaError::LogBusy { group, source },
+                _ => ViaLambdaError::LogFailed { group, source },
+            }
         })
     }
 }

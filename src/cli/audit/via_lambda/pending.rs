@@ -9,9 +9,8 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use super::log_follower::{self, FunctionOutcome};
-use crate::cli::audit::progress::AuditProgress;
-use crate::cli::audit::results_file::ResultsFile;
 use crate::cli::audit::results_index::arrival_identity;
+use crate::cli::audit::runner::SharedOutput;
 use crate::cli::stored_report::StoredReport;
 use crate::event::Arrival;
 use crate::text::{error_chain, sanitize};
@@ -24,9 +23,6 @@ pub(super) const MAX_PENDING: usize = 20_000;
 const MAX_MESSAGE_CHARS: usize = 1000;
 
 const INVALID_ANSWER: &str = "the function's report cannot be parsed (does the function have another version?)";
-
-/// The results and the progress, which both tasks write to.
-pub(super) type SharedOutput<'a, 'b, E> = RefCell<(&'a mut ResultsFile, &'a mut AuditProgress<'b, E>)>;
 
 /// The images, by the ids of their events.
 #[derive(Debug)]
