@@ -35,6 +35,7 @@ pub(super) struct AuditTarget {
 pub(super) type ListedTarget = Result<AuditTarget, (String, RegistryError)>;
 
 /// Lists a registry.
+#[derive(Clone, Copy)]
 pub(super) struct ImageLister<'a> {
     pub(super) ecr: &'a EcrRegistry,
     pub(super) limiter: &'a AdaptiveLimiter,

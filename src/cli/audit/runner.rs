@@ -14,10 +14,10 @@ use super::error::AuditEnd;
 use super::lister::{AuditTarget, ImageLister, ListedTarget, QUEUE_CAPACITY};
 use super::progress::AuditProgress;
 use super::results_file::ResultsFile;
-use super::throttle::{AdaptiveLimiter, ThrottledRegistry};
+use super::results_index::arrival_identity;
+use super::throttle::ThrottledRegistry;
 use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::inspect::Inspector;
-use crate::registry::ecr::EcrRegistry;
 use crate::runtime::Runtime;
 use crate::settings::CheckSettings;
 
@@ -26,8 +26,7 @@ const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How images are checked.
 pub(super) struct AuditRunner<'a> {
-    pub(super) ecr: &'a EcrRegistry,
-    pub(super) limiter: &'a AdaptiveLimiter,
+    pub(super) lister: ImageLister<'a>,
     pub(super) inspector: &'a Inspector,
     pub(super) settings: &'a CheckSettings,
     /// The runtimes of the command line, which replace all declarations.
@@ -47,12 +46,11 @@ impl AuditRunner<'_> {
     /// A result cannot be written.
     pub(super) async fn run<E: Write>(
         &self,
-        lister: ImageLister<'_>,
         results: &mut ResultsFile,
         progress: &mut AuditProgress<'_, E>,
     ) -> io::Result<AuditEnd> {
         let (to, from) = channel(QUEUE_CAPACITY);
-        let mut listing = pin!(lister.list_all(to).fuse());
+        let mut listing = pin!(self.lister.list_all(to).fuse());
         let shared = RefCell::new((results, progress));
         let checks = open_targets(from, &shared).map(|target| self.check_target(target, &shared));
         let mut checks = pin!(checks.buffer_unordered(self.concurrency).fuse());
@@ -84,8 +82,8 @@ impl AuditRunner<'_> {
 
     async fn check_target<E: Write>(&self, target: AuditTarget, shared: &SharedOutput<'_, '_, E>) -> io::Result<()> {
         let AuditTarget { arrival, tags } = target;
-        let registry =
-            ThrottledRegistry { repository: self.ecr.repository(&arrival.repository), tags, limiter: self.limiter };
+        let ImageLister { ecr, limiter, .. } = self.lister;
+        let registry = ThrottledRegistry { repository: ecr.repository(&arrival.repository), tags, limiter };
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
         let origin = ImageOrigin::from(&arrival);
         let checked = check_image(&registry, &origin, self.runtimes, self.settings, context).await;
@@ -110,7 +108,7 @@ pub(super) fn open_targets<E: Write>(
     listed.filter_map(|listed| {
         let (results, progress) = &mut *shared.borrow_mut();
         let target = match listed {
-            Ok(target) if !results.index.contains(&target.arrival) => Some(target),
+            Ok(target) if !results.index.contains(arrival_identity(&target.arrival)) => Some(target),
             Ok(_) => {
                 progress.count_skipped();
                 None

@@ -36,17 +36,11 @@ const MAX_ATTEMPTS: u32 = 12;
 
 /// Whether an AWS service throttles, by its error code: the codes that the SDKs know.
 pub(super) fn is_throttling_code(code: &str) -> bool {
-    matches!(
-        code,
-        "ThrottlingException"
-            | "Throttling"
-            | "ThrottledException"
-            | "TooManyRequestsException"
-            | "RequestLimitExceeded"
-            | "RequestThrottled"
-            | "RequestThrottledException"
-            | "SlowDown"
-    )
+    const CODES: [&str; 8] = [
+        "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "SlowDown", "ThrottledException",
+        "Throttling", "ThrottlingException", "TooManyRequestsException",
+    ];
+    CODES.contains(&code)
 }
 
 /// Limits the calls in flight. Pauses have no jitter: calls that paused together resume one after the other.
@@ -161,12 +155,8 @@ impl Drop for LimiterPermit<'_> {
 }
 
 fn is_throttling(error: &RegistryError) -> bool {
-    match error {
-        RegistryError::Failed { source, .. } => {
-            service_error::service_error_code(source).is_some_and(is_throttling_code)
-        }
-        _ => false,
-    }
+    let RegistryError::Failed { source, .. } = error else { return false };
+    service_error::service_error_code(source).is_some_and(is_throttling_code)
 }
 
 /// The resource tags of one repository, read once for all its images.
@@ -225,10 +215,6 @@ pub(super) struct CountingConnector {
 impl CountingConnector {
     pub(super) fn new(inner: SharedHttpConnector) -> Self {
         Self { inner, count: Arc::default() }
-    }
-
-    pub(super) fn connector(&self) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 
     pub(super) fn count(&self) -> u64 {
