@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 pub(super) use self::header::PageHeading;
-use self::page_data::PageDataWriter;
+use self::page_data::{encode_rows, write_row};
 use self::report_lines::{SkippedLines, for_each_report};
 use super::error::CliError;
 use super::report_counts::ReportCounts;
@@ -78,15 +78,15 @@ fn write_page(results: &Path, heading: &PageHeading<'_>, out: &mut impl Write) -
     let notes = [heading.notes, &describe_skipped_lines(skipped)].concat();
     let (before, after) = document::render_frame(&counts, &PageHeading { notes: &notes, ..*heading });
     out.write_all(before.as_bytes())?;
-    let mut rows = PageDataWriter::new(&mut *out);
+    let mut rows = encode_rows(&mut *out);
     for_each_report(results, |report| {
         // The first report of an image is shown; it was also the one that was counted.
         if report.identity_key().is_none_or(|key| seen.remove(&key)) {
-            rows.write_row(&report)?;
+            write_row(&report, &mut rows)?;
         }
         Ok(())
     })?;
-    rows.finish()?;
+    rows.finish()?.finish()?;
     out.write_all(after.as_bytes())?;
     Ok(())
 }
