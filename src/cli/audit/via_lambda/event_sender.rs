@@ -161,12 +161,23 @@ fn to_f64(events: usize) -> f64 {
 }
 
 #[cfg(test)]
+pub(super) fn sample_arrival() -> Arrival {
+    Arrival {
+        how: crate::event::ArrivalKind::Audit,
+        repository: crate::name::Repository::new("123456789012", "us-west-2", "team/app").unwrap(),
+        selector: crate::name::Selector::DigestAndTag(Digest::of(b"image"), "v1".parse().unwrap()),
+        event_id: String::new(),
+        also_tagged: Vec::new(),
+        pushed_at: None,
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::event::{ArrivalKind, Event};
-    use crate::name::{Repository, Selector};
+    use crate::event::Event;
 
     /// How many events are sent within ten seconds to a bus that accepts so many a second.
     fn sent_within_ten_seconds(max: f64, accepted: Option<f64>) -> usize {
@@ -203,22 +214,13 @@ mod tests {
 
     #[test]
     fn function_parses_the_event() {
-        let repository = Repository::new("123456789012", "us-west-2", "team/app").unwrap();
-        let (digest, tag) = (Digest::of(b"image"), "v1".parse::<Tag>().unwrap());
         for (also_tagged, pushed_at) in [
             (vec!["latest".parse().unwrap(), "1.4".parse().unwrap()], Some("2026-11-21T15:21:21Z".to_owned())),
             (Vec::new(), None),
         ] {
-            let arrival = Arrival {
-                how: ArrivalKind::Audit,
-                repository: repository.clone(),
-                selector: Selector::DigestAndTag(digest.clone(), tag.clone()),
-                event_id: "1".to_owned(),
-                also_tagged,
-                pushed_at,
-            };
+            let arrival = Arrival { event_id: "1".to_owned(), also_tagged, pushed_at, ..sample_arrival() };
             let entry = build_entry(&arrival);
-            assert_eq!(entry.resources(), &[repository.arn()]);
+            assert_eq!(entry.resources(), &[arrival.repository.arn()]);
             // As EventBridge delivers it.
             let detail: Value = serde_json::from_str(entry.detail().unwrap()).unwrap();
             let event = json!({"id": "1", "source": entry.source(), "detail-type": entry.detail_type(),
