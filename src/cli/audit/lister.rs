@@ -14,7 +14,7 @@ use crate::intent::Intent;
 use crate::name::{Repository, Selector, Tag};
 use crate::registry::RegistryError;
 use crate::registry::ecr::listing::EcrImage;
-use crate::registry::ecr::{EcrRegistry, EcrRepository, listing};
+use crate::registry::ecr::{EcrRegistry, listing};
 
 /// How many repositories are listed at once: one call lists a thousand images, and each image takes several calls.
 const MAX_CONCURRENT_LISTINGS: usize = 2;
@@ -96,8 +96,10 @@ impl ImageLister<'_> {
     /// Lists the images of a repository; returns whether it is in scope.
     async fn list_images(&self, repository: &Repository, to: &Sender<ListedTarget>) -> Result<bool, RegistryError> {
         let (ecr, tags) = (self.ecr.repository(repository), Rc::new(ResourceTags::default()));
-        if !self.matches_resource_tags(&ecr, &tags).await? {
-            return Ok(false);
+        for (key, value) in &self.scope.resource_tags {
+            if tags.value(&ecr, self.limiter, key).await? != Some(value) {
+                return Ok(false);
+            }
         }
         let (mut token, mut newest) = (None, Vec::new());
         loop {
@@ -114,15 +116,6 @@ impl ImageLister<'_> {
             token = page.next_token;
         }
         self.send_targets(repository, newest, &tags, to).await;
-        Ok(true)
-    }
-
-    async fn matches_resource_tags(&self, ecr: &EcrRepository, tags: &ResourceTags) -> Result<bool, RegistryError> {
-        for (key, value) in &self.scope.resource_tags {
-            if tags.value(ecr, self.limiter, key).await? != Some(value) {
-                return Ok(false);
-            }
-        }
         Ok(true)
     }
 

@@ -20,7 +20,6 @@ mod summary;
 mod notification;
 
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
 use std::time::SystemTime;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
@@ -167,11 +166,10 @@ fn open_outputs(
         None => ResultsFile::create_temporary(settings),
     }
     .map_err(AuditError::from)?;
-    let ensure_writable = |path: &Path| {
+    for path in [&arguments.csv, &arguments.html].into_iter().flatten() {
         let unwritable = |source| CliError::FileWrite { path: path.display().to_string(), source };
-        output_file::check_writable(path).map_err(unwritable)
-    };
-    [&arguments.csv, &arguments.html].into_iter().flatten().try_for_each(|path| ensure_writable(path))?;
+        output_file::check_writable(path).map_err(unwritable)?;
+    }
     Ok(results)
 }
 

@@ -110,18 +110,15 @@ impl AdaptiveLimiter {
                 tokio::time::sleep_until(end).await;
                 continue;
             }
-            if self.try_acquire() {
-                return LimiterPermit(self);
+            {
+                let mut state = self.state.borrow_mut();
+                if state.in_flight + 1.0 <= state.limit.value {
+                    state.in_flight += 1.0;
+                    return LimiterPermit(self);
+                }
             }
             self.changed.notified().await;
         }
-    }
-
-    fn try_acquire(&self) -> bool {
-        let mut state = self.state.borrow_mut();
-        let fits = state.in_flight + 1.0 <= state.limit.value;
-        state.in_flight += if fits { 1.0 } else { 0.0 };
-        fits
     }
 
     fn slow_down(&self) {

@@ -90,7 +90,7 @@ impl EventSender {
                 backoff.reset();
             }
             if let Some(error) = refusal {
-                self.rate.decrease();
+                self.rate.per_second.halve();
                 let pause = backoff.next_pause();
                 if last_accepted.elapsed() + pause > self.timeout {
                     return Err(error);
@@ -149,10 +149,6 @@ impl EventRate {
     fn increase(&mut self, accepted: usize) {
         self.per_second.increase(INCREASE_PER_EVENT * to_f64(accepted));
     }
-
-    fn decrease(&mut self) {
-        self.per_second.halve();
-    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a request has ten events")]
@@ -187,7 +183,7 @@ mod tests {
             match accepted {
                 Some(accepted) if rate.per_second.value > accepted => {
                     refused += 1;
-                    rate.decrease();
+                    rate.per_second.halve();
                 }
                 _ => {
                     rate.increase(10);
