@@ -16,7 +16,7 @@ use clap::Args;
 
 pub(super) use self::header::PageHeading;
 use self::page_data::{encode_rows, write_row};
-use self::report_lines::{SkippedLines, for_each_report};
+use self::report_lines::for_each_report;
 use super::error::CliError;
 use super::report_counts::ReportCounts;
 use super::{context, output_file};
@@ -69,13 +69,13 @@ pub(super) fn write_page_file(results: &Path, heading: &PageHeading<'_>, file: &
 /// The results cannot be read, with the number of the line, or `out` fails.
 fn write_page(results: &Path, heading: &PageHeading<'_>, out: &mut impl Write) -> Result<(), CliError> {
     let (mut counts, mut seen) = (ReportCounts::default(), HashSet::new());
-    let skipped = for_each_report(results, |report| {
+    let skipped_lines = for_each_report(results, |report| {
         if report.identity_key().is_none_or(|key| seen.insert(key)) {
             counts.add(&report);
         }
         Ok(())
     })?;
-    let notes = [heading.notes, &describe_skipped_lines(skipped)].concat();
+    let notes = [heading.notes, &skipped_lines].concat();
     let (before, after) = document::render_frame(&counts, &PageHeading { notes: &notes, ..*heading });
     out.write_all(before.as_bytes())?;
     let mut rows = encode_rows(&mut *out);
@@ -89,19 +89,6 @@ fn write_page(results: &Path, heading: &PageHeading<'_>, out: &mut impl Write) -
     rows.finish()?.finish()?;
     out.write_all(after.as_bytes())?;
     Ok(())
-}
-
-/// Describes the lines that are not reports.
-fn describe_skipped_lines(skipped: SkippedLines) -> Vec<String> {
-    let errors = match skipped.errors {
-        0 => None,
-        1 => Some("1 image has no result, only an error.".to_owned()),
-        errors => Some(format!("{errors} images have no result, only an error.")),
-    };
-    let truncated = skipped
-        .is_truncated
-        .then(|| "The last line of the results is truncated, so its image is missing here.".to_owned());
-    errors.into_iter().chain(truncated).collect()
 }
 
 #[cfg(test)]
