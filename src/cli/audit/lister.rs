@@ -59,10 +59,8 @@ impl ImageLister<'_> {
         self.list_repositories(named, &to).await;
         let mut token = None;
         while self.scope.repositories.is_empty() {
-            let page = self
-                .limiter
-                .call(async || listing::fetch_repository_page(client, None, region, token.clone()).await)
-                .await?;
+            let fetch = || listing::fetch_repository_page(client, None, region, token.clone());
+            let page = self.limiter.call(fetch).await?;
             self.list_repositories(page.items, &to).await;
             // A token that leads to itself would never end.
             if page.next_token.is_none() || page.next_token == token {

@@ -88,7 +88,7 @@ pub(super) async fn run<O: Write, E: Write>(
         runner.run(&mut results, &mut progress).await.map_err(AuditError::ResultsIo)?
     };
     let totals = progress.finish();
-    let (requests, throttle_count) = (requests.count(), limiter.throttle_count());
+    let (requests, throttle_count) = (requests.count(), limiter.throttle_count.get());
     // In both cases the same command resumes from here.
     let was_interrupted = matches!(end, AuditEnd::Interrupted | AuditEnd::ViaLambdaFailed(_));
     let (is_listing_incomplete, mut early) = handle_end(end, &results, &scope, &counts, err)?;

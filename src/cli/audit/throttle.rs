@@ -15,6 +15,7 @@ use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::{Notify, OnceCell};
 use tokio::time::Instant;
 
+use super::scope::increment;
 use crate::aws::service_error;
 use crate::backoff::{Aimd, Backoff};
 use crate::name::{Digest, Selector};
@@ -48,7 +49,8 @@ pub(super) fn is_throttling_code(code: &str) -> bool {
 pub(super) struct AdaptiveLimiter {
     state: RefCell<LimiterState>,
     changed: Notify,
-    throttle_count: Cell<u64>,
+    /// How many calls were throttled, after the SDK's own retries.
+    pub(super) throttle_count: Cell<u64>,
 }
 
 #[derive(Debug)]
@@ -75,11 +77,6 @@ impl AdaptiveLimiter {
     /// The SDK's own retries: with short pauses, so that the limiter soon sees a throttled call.
     pub(super) fn retry_config() -> RetryConfig {
         RetryConfig::standard().with_initial_backoff(MIN_PAUSE).with_max_backoff(MIN_PAUSE * 4)
-    }
-
-    /// How many calls were throttled, after the SDK's own retries.
-    pub(super) fn throttle_count(&self) -> u64 {
-        self.throttle_count.get()
     }
 
     /// Makes a call as soon as the limit allows it, and repeats it while it is throttled.
@@ -122,7 +119,7 @@ impl AdaptiveLimiter {
     }
 
     fn slow_down(&self) {
-        self.throttle_count.set(self.throttle_count.get() + 1);
+        increment(&self.throttle_count);
         let (mut state, now) = (self.state.borrow_mut(), Instant::now());
         // Calls that were in flight when the first one was throttled say nothing new.
         if state.pause_end.is_none_or(|end| end <= now) {

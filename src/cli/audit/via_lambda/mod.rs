@@ -112,15 +112,11 @@ fn end_audit<E: Write>(
     listing_error: Option<RegistryError>,
     shared: &SharedOutput<'_, '_, E>,
 ) -> AuditEnd {
-    match (lambda_error, listing_error) {
-        (Some(error), Some(listing_error)) => {
-            shared.borrow_mut().1.report_unread("the list of repositories", &error_chain(&listing_error));
-            AuditEnd::ViaLambdaFailed(error)
-        }
-        (Some(error), None) => AuditEnd::ViaLambdaFailed(error),
-        (None, Some(error)) => AuditEnd::ListingFailed(error),
-        (None, None) => AuditEnd::Complete,
+    let Some(error) = lambda_error else { return listing_error.map_or(AuditEnd::Complete, AuditEnd::ListingFailed) };
+    if let Some(listing_error) = listing_error {
+        shared.borrow_mut().1.report_unread("the list of repositories", &error_chain(&listing_error));
     }
+    AuditEnd::ViaLambdaFailed(error)
 }
 
 /// Sends an event for each listed image that has no result yet.
