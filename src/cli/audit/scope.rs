@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn settings_at_their_defaults_are_left_out() {
-        let cases: [(fn(&mut CheckSettings), &[Runtime], &str); 5] = [
+        type SettingsChange = fn(&mut CheckSettings);
+        let cases: [(SettingsChange, &[Runtime], &str); 5] = [
             (|_| {}, &[], ""),
             (|_| {}, &[Runtime::EcsAmd64, Runtime::AppRunner], "runtime=ecs/amd64,apprunner"),
             (

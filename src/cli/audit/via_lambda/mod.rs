@@ -152,7 +152,7 @@ async fn follow_log<E: Write>(
 ) -> ViaLambdaError {
     let mut backoff = Backoff::new(POLL_INTERVAL, MAX_POLL_PAUSE);
     loop {
-        let read = if pending.is_log_readable() {
+        let read = if pending.is_log_readable.get() {
             follower.read_new_lines(|line| pending.process_line(line, shared)).await
         } else {
             follower.probe().await

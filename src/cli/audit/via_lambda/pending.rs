@@ -30,7 +30,7 @@ pub(super) struct PendingAnswers {
     arrivals: RefCell<HashMap<String, Arrival>>,
     /// When the last event was accepted, or the last report arrived.
     last_activity: Cell<Instant>,
-    is_log_readable: Cell<bool>,
+    pub(super) is_log_readable: Cell<bool>,
     /// Whether sending waits for capacity.
     is_blocked: Cell<bool>,
     changed: Notify,
@@ -51,7 +51,7 @@ impl Default for PendingAnswers {
 impl PendingAnswers {
     /// Waits until the log is readable and there is capacity for more events.
     pub(super) async fn wait_for_capacity(&self) {
-        while !self.is_log_readable() || self.len() >= MAX_PENDING {
+        while !self.is_log_readable.get() || self.len() >= MAX_PENDING {
             self.is_blocked.set(true);
             self.changed.notified().await;
         }
@@ -62,10 +62,6 @@ impl PendingAnswers {
     pub(super) fn mark_log_readable(&self) {
         self.is_log_readable.set(true);
         self.changed.notify_one();
-    }
-
-    pub(super) fn is_log_readable(&self) -> bool {
-        self.is_log_readable.get()
     }
 
     /// Adds the image of an accepted event.
