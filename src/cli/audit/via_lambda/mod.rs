@@ -143,7 +143,8 @@ async fn send_events<E: Write>(
     Ok(())
 }
 
-/// Reads the log repeatedly, until it fails for good. A transient error is kept in `transient_error` until a read succeeds.
+/// Reads the log repeatedly, without a timeout, until it fails for good. A transient error is kept in `transient_error`
+/// until a read succeeds.
 async fn follow_log<E: Write>(
     follower: &mut LogFollower,
     pending: &PendingAnswers,
