@@ -106,6 +106,13 @@ pub(super) enum AuditFormat {
     Csv,
 }
 
+impl AuditArguments {
+    /// The function's log group, as the template names it.
+    pub(super) fn log_group(&self) -> String {
+        format!("/aws/lambda/{}", self.stack)
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   ecr-preflight audit --prefix team/ --results team.jsonl

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::results_file::ResultsFile;
 use crate::cli::stored_report::{StoredFault, StoredReport, StoredRuntime};
 
 const COLUMNS: [&str; 17] = [
@@ -9,69 +10,53 @@ const COLUMNS: [&str; 17] = [
     "runtime", "verdict", "faults", "evidence", "symptom", "remedy", "unknown", "ignored",
 ];
 
-/// Writes CSV. No cell is a formula to a spreadsheet.
-pub(super) struct CsvOutput<W: Write>(csv::Writer<W>);
-
-impl<W: Write> CsvOutput<W> {
-    /// Writes the names of the columns.
-    ///
-    /// # Errors
-    /// The output cannot be written.
-    pub(super) fn with_header(out: W) -> io::Result<Self> {
-        let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(COLUMNS)?;
-        Ok(Self(writer))
-    }
-
-    /// Writes the rows of an image.
-    ///
-    /// # Errors
-    /// The output cannot be written.
-    pub(super) fn write_image(&mut self, report: &StoredReport) -> io::Result<()> {
+/// Writes all results, the worst first. No cell is a formula to a spreadsheet.
+///
+/// # Errors
+/// The results cannot be read, or the output cannot be written.
+pub(super) fn write_csv(results: &mut ResultsFile, out: impl Write) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record(COLUMNS)?;
+    for offset in results.index.offsets_worst_first(|_| true) {
+        let report = results.read_report(offset)?;
         if report.runtimes.is_empty() {
-            return self.write_record(report, None);
+            csv.write_record(format_row(&report, None))?;
         }
-        report.runtimes.iter().try_for_each(|runtime| self.write_record(report, Some(runtime)))
+        for runtime in &report.runtimes {
+            csv.write_record(format_row(&report, Some(runtime)))?;
+        }
     }
+    csv.flush()
+}
 
-    /// Writes what is buffered.
-    ///
-    /// # Errors
-    /// The output cannot be written.
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-
-    fn write_record(&mut self, report: &StoredReport, runtime: Option<&StoredRuntime>) -> io::Result<()> {
-        let join_faults = |texts: fn(&StoredFault) -> Vec<&str>, separator| {
-            let faults = runtime.iter().flat_map(|runtime| &runtime.faults);
-            let mut texts: Vec<&str> = faults.flat_map(texts).collect();
-            texts.dedup();
-            texts.join(separator)
-        };
-        let [account, region, repository, digest, tag] = report.identity().map(str::to_owned);
-        let cells = [
-            report.verdict().as_str().to_owned(),
-            account,
-            region,
-            repository,
-            tag,
-            report.arrival.also_tagged.join(" "),
-            digest,
-            report.arrival.pushed_at.clone(),
-            report.image.platforms.join(" "),
-            runtime.map(|runtime| runtime.runtime.clone()).unwrap_or_default(),
-            runtime.map(|runtime| runtime.verdict().as_str().to_owned()).unwrap_or_default(),
-            join_faults(|fault| vec![&fault.code], " "),
-            join_faults(|fault| vec![&fault.evidence], "; "),
-            join_faults(|fault| fault.symptom.as_deref().into_iter().collect(), "; "),
-            join_faults(|fault| fault.remedy.iter().map(String::as_str).collect(), "; "),
-            runtime.map(|runtime| runtime.unknown.join("; ")).unwrap_or_default(),
-            report.ignored.clone().unwrap_or_default(),
-        ];
-        self.0.write_record(cells.map(escape_formula))?;
-        Ok(())
-    }
+fn format_row(report: &StoredReport, runtime: Option<&StoredRuntime>) -> [String; COLUMNS.len()] {
+    let join_faults = |texts: fn(&StoredFault) -> Vec<&str>, separator| {
+        let faults = runtime.iter().flat_map(|runtime| &runtime.faults);
+        let mut texts: Vec<&str> = faults.flat_map(texts).collect();
+        texts.dedup();
+        texts.join(separator)
+    };
+    let [account, region, repository, digest, tag] = report.identity().map(str::to_owned);
+    let cells = [
+        report.verdict().as_str().to_owned(),
+        account,
+        region,
+        repository,
+        tag,
+        report.arrival.also_tagged.join(" "),
+        digest,
+        report.arrival.pushed_at.clone(),
+        report.image.platforms.join(" "),
+        runtime.map(|runtime| runtime.runtime.clone()).unwrap_or_default(),
+        runtime.map(|runtime| runtime.verdict().as_str().to_owned()).unwrap_or_default(),
+        join_faults(|fault| vec![&fault.code], " "),
+        join_faults(|fault| vec![&fault.evidence], "; "),
+        join_faults(|fault| fault.symptom.as_deref().into_iter().collect(), "; "),
+        join_faults(|fault| fault.remedy.iter().map(String::as_str).collect(), "; "),
+        runtime.map(|runtime| runtime.unknown.join("; ")).unwrap_or_default(),
+        report.ignored.clone().unwrap_or_default(),
+    ];
+    cells.map(escape_formula)
 }
 
 /// Puts an apostrophe before a text that a spreadsheet would evaluate as a formula; spreadsheets take the rest as text.
@@ -85,17 +70,11 @@ mod tests {
 
     #[test]
     fn formulas_become_text() {
-        for (text, shown) in [
-            ("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\t=1", "'\t=1"),
-            ("team/app", "team/app"),
-            ("a=b", "a=b"),
-            ("", ""),
-        ] {
-            assert_eq!(escape_formula(text.to_owned()), shown);
+        for formula in ["=HYPERLINK(\"http://x\")", "+1", "-1", "@SUM(A1)", "\t=1"] {
+            assert_eq!(escape_formula(formula.to_owned()), format!("'{formula}"));
+        }
+        for text in ["team/app", "a=b", ""] {
+            assert_eq!(escape_formula(text.to_owned()), text);
         }
     }
 }

@@ -61,38 +61,25 @@ fn settings_or_defaults(settings: &str) -> String {
 /// What stops an audit with `--via-lambda`.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ViaLambdaError {
-    #[error(transparent)]
-    SendEvents(#[from] EventSendError),
-    #[error(transparent)]
-    FollowLog(#[from] LogFollowError),
+    #[error("events:PutEvents was denied: allow the caller this action on the event bus in the function's region")]
+    SendDenied(#[source] BoxError),
+    #[error("events:PutEvents failed")]
+    SendFailed(#[source] BoxError),
+    #[error("the event bus rejected an event repeatedly: {0}")]
+    EventRejected(String),
+    #[error("logs:FilterLogEvents on {group} was denied: allow the caller this action on this log group")]
+    LogDenied { group: String, source: BoxError },
+    #[error("the log group {group} does not exist")]
+    MissingLogGroup { group: String, source: BoxError },
+    #[error("logs:FilterLogEvents on {group} failed")]
+    LogFailed { group: String, source: BoxError },
+    /// The next read may succeed.
+    #[error("logs:FilterLogEvents on {group} failed repeatedly")]
+    LogBusy { group: String, source: BoxError },
     #[error("the function has not answered for {seconds} s, with {open} images pending: no more images were sent")]
     NoAnswer { seconds: u64, open: usize },
     #[error(transparent)]
     Io(#[from] io::Error),
-}
-
-/// Why an event was not accepted by the event bus.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum EventSendError {
-    #[error("events:PutEvents was denied: allow the caller this action on the event bus in the function's region")]
-    Denied(#[source] BoxError),
-    #[error("events:PutEvents failed")]
-    Failed(#[source] BoxError),
-    #[error("the event bus rejected an event repeatedly: {0}")]
-    Rejected(String),
-}
-
-/// Why the function's log cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LogFollowError {
-    #[error("logs:FilterLogEvents on {group} was denied: allow the caller this action on this log group")]
-    Denied { group: String, source: BoxError },
-    #[error("the log group {group} does not exist")]
-    MissingLogGroup { group: String, source: BoxError },
-    #[error("logs:FilterLogEvents on {group} failed")]
-    Failed { group: String, source: BoxError },
-    #[error("logs:FilterLogEvents on {group} failed repeatedly")]
-    Transient { group: String, source: BoxError },
 }
 
 /// How the checks of an audit ended.
@@ -123,9 +110,7 @@ impl AuditError {
             Self::Results(ResultsError::NotRegularFile { .. }) => {
                 "name a regular file; `--format jsonl` prints the reports to standard output"
             }
-            Self::ViaLambda(ViaLambdaError::FollowLog(LogFollowError::MissingLogGroup { .. })) => {
-                "name the function's stack with `--stack`"
-            }
+            Self::ViaLambda(ViaLambdaError::MissingLogGroup { .. }) => "name the function's stack with `--stack`",
             Self::ViaLambda(ViaLambdaError::NoAnswer { .. }) => {
                 "check the function's log and alarms; `--timeout` waits longer, and a lower `--rate` sends fewer events a second"
             }

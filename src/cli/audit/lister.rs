@@ -14,7 +14,7 @@ use crate::intent::Intent;
 use crate::name::{Repository, Selector, Tag};
 use crate::registry::RegistryError;
 use crate::registry::ecr::listing::EcrImage;
-use crate::registry::ecr::{EcrRegistry, EcrRepository, listing};
+use crate::registry::ecr::{EcrRegistry, listing};
 
 /// How many repositories are listed at once: one call lists a thousand images, and each image takes several calls.
 const MAX_CONCURRENT_LISTINGS: usize = 2;
@@ -31,17 +31,11 @@ pub(super) struct AuditTarget {
     pub(super) tags: Rc<ResourceTags>,
 }
 
-/// A repository whose images could not be listed.
-#[derive(Debug)]
-pub(super) struct RepositoryListingFailure {
-    pub(super) repository: Repository,
-    pub(super) error: RegistryError,
-}
-
-/// What the lister hands on.
-pub(super) type ListedTarget = Result<AuditTarget, RepositoryListingFailure>;
+/// What the lister hands on: an image, or the name of a repository whose images could not be listed.
+pub(super) type ListedTarget = Result<AuditTarget, (String, RegistryError)>;
 
 /// Lists a registry.
+#[derive(Clone, Copy)]
 pub(super) struct ImageLister<'a> {
     pub(super) ecr: &'a EcrRegistry,
     pub(super) limiter: &'a AdaptiveLimiter,
@@ -65,10 +59,8 @@ impl ImageLister<'_> {
         self.list_repositories(named, &to).await;
         let mut token = None;
         while self.scope.repositories.is_empty() {
-            let page = self
-                .limiter
-                .call(async || listing::fetch_repository_page(client, None, region, token.clone()).await)
-                .await?;
+            let fetch = || listing::fetch_repository_page(client, None, region, token.clone());
+            let page = self.limiter.call(fetch).await?;
             self.list_repositories(page.items, &to).await;
             // A token that leads to itself would never end.
             if page.next_token.is_none() || page.next_token == token {
@@ -92,7 +84,7 @@ impl ImageLister<'_> {
             }
             if let Err(error) = listed {
                 // A receiver that is gone needs no failures either.
-                let _ = to.send(Err(RepositoryListingFailure { repository, error })).await;
+                let _ = to.send(Err((repository.name().to_owned(), error))).await;
             }
             increment(&self.counts.repositories_listed);
         };
@@ -102,8 +94,10 @@ impl ImageLister<'_> {
     /// Lists the images of a repository; returns whether it is in scope.
     async fn list_images(&self, repository: &Repository, to: &Sender<ListedTarget>) -> Result<bool, RegistryError> {
         let (ecr, tags) = (self.ecr.repository(repository), Rc::new(ResourceTags::default()));
-        if !self.matches_resource_tags(&ecr, &tags).await? {
-            return Ok(false);
+        for (key, value) in &self.scope.resource_tags {
+            if tags.value(&ecr, self.limiter, key).await? != Some(value) {
+                return Ok(false);
+            }
         }
         let (mut token, mut newest) = (None, Vec::new());
         loop {
@@ -120,15 +114,6 @@ impl ImageLister<'_> {
             token = page.next_token;
         }
         self.send_targets(repository, newest, &tags, to).await;
-        Ok(true)
-    }
-
-    async fn matches_resource_tags(&self, ecr: &EcrRepository, tags: &ResourceTags) -> Result<bool, RegistryError> {
-        for (key, value) in &self.scope.resource_tags {
-            if tags.value(ecr, self.limiter, key).await? != Some(value) {
-                return Ok(false);
-            }
-        }
         Ok(true)
     }
 

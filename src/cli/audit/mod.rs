@@ -20,8 +20,9 @@ mod summary;
 mod notification;
 
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
+
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 pub(super) use self::arguments::AuditArguments;
 use self::arguments::AuditFormat;
@@ -31,9 +32,8 @@ use self::progress::AuditProgress;
 use self::results_file::ResultsFile;
 use self::runner::AuditRunner;
 use self::scope::{AuditScope, ListingCounts};
-use self::summary::{AuditGaps, AuditSummary};
+use self::summary::AuditSummary;
 use self::throttle::{AdaptiveLimiter, CountingConnector};
-use self::via_lambda::ViaLambdaOptions;
 use super::context::{build_inspector, endpoint_url, load_aws_with, load_settings};
 use super::error::CliError;
 use super::page::PageHeading;
@@ -60,7 +60,7 @@ pub(super) async fn run<O: Write, E: Write>(
 
     let requests = CountingConnector::new(default_connector());
     let retries = Some(AdaptiveLimiter::retry_config());
-    let aws = load_aws_with(arguments.region.clone(), requests.connector(), retries).await;
+    let aws = load_aws_with(arguments.region.clone(), SharedHttpConnector::new(requests.clone()), retries).await;
     let ecr = EcrRegistry::new(&aws, endpoint_url("ECR"));
     let region = ecr.client().config().region().map(ToString::to_string).ok_or(CliError::NoRegion)?;
     let (counts, limiter) = (ListingCounts::default(), AdaptiveLimiter::new(arguments.concurrency));
@@ -76,50 +76,43 @@ pub(super) async fn run<O: Write, E: Write>(
     let lister = ImageLister { ecr: &ecr, limiter: &limiter, scope: &scope, counts: &counts };
     let mut progress = AuditProgress::new(&counts, &mut *err);
     let end = if arguments.via_lambda {
-        let options = via_lambda_options(&arguments, &aws);
-        Box::pin(via_lambda::run(options, lister, &mut results, &mut progress)).await
+        Box::pin(via_lambda::run(&arguments, &aws, lister, &mut results, &mut progress)).await
     } else {
         let runner = AuditRunner {
-            ecr: &ecr,
-            limiter: &limiter,
+            lister,
             inspector: &build_inspector(&settings.check),
             settings: &settings.check,
             runtimes,
             concurrency: usize::from(arguments.concurrency),
         };
-        runner.run(lister, &mut results, &mut progress).await.map_err(AuditError::ResultsIo)?
+        runner.run(&mut results, &mut progress).await.map_err(AuditError::ResultsIo)?
     };
     let totals = progress.finish();
+    let (requests, throttle_count) = (requests.count(), limiter.throttle_count.get());
     // In both cases the same command resumes from here.
     let was_interrupted = matches!(end, AuditEnd::Interrupted | AuditEnd::ViaLambdaFailed(_));
     let (is_listing_incomplete, mut early) = handle_end(end, &results, &scope, &counts, err)?;
-    let gaps = AuditGaps {
-        unread_images: totals.unread_images,
-        unlisted_repositories: totals.unlisted_repositories,
-        is_listing_incomplete,
-        was_interrupted,
-    };
+    let summary =
+        AuditSummary { counts: &counts, totals, requests, throttle_count, is_listing_incomplete, was_interrupted };
 
     if arguments.no_follow {
         let images = summary::format_count(totals.checked, "image");
-        writeln!(out, "{images} sent to the function; its log group is {}", log_group_name(&arguments))?;
+        writeln!(out, "{images} sent to the function; its log group is {}", arguments.log_group())?;
         if let Some(error) = early {
             writeln!(out, "{}", summary::format_interruption(&counts))?;
             return Err(error.into());
         }
-        return Ok(if gaps.is_any() { Verdict::Unknown } else { Verdict::Runs });
+        return Ok(if summary.is_complete() { Verdict::Runs } else { Verdict::Unknown });
     }
     if !was_interrupted {
         results.prepare_for_append().map_err(AuditError::ResultsIo)?;
     }
-    let mut pipe = DeferredPipeError::default();
-    pipe.check(output::print_results(&mut results, &arguments, out))?;
-    let (requests, throttle_count) = (requests.count(), limiter.throttle_count());
-    let summary =
-        AuditSummary { results: &results, counts: &counts, totals, requests, throttle_count, was_interrupted };
+    let mut broken_pipe = Ok(());
+    defer_broken_pipe(output::print_results(&mut results, &arguments, out), &mut broken_pipe)?;
     let has_table = arguments.format == AuditFormat::Table;
     // Programs read the other formats from standard output.
-    pipe.check(if has_table { summary.write(out) } else { summary.write(err) })?;
+    let written = if has_table { summary.write(&results, out) } else { summary.write(&results, err) };
+    defer_broken_pipe(written, &mut broken_pipe)?;
     if results.index.counts.images == 0
         && let Some(error) = early.take()
     {
@@ -128,8 +121,8 @@ pub(super) async fn run<O: Write, E: Write>(
     let checked_at = scope::format_time(SystemTime::now());
     let heading = PageHeading {
         checked_at: checked_at.as_deref(),
-        settings: &scope::describe_run(&scope, results.settings()),
-        notes: &gaps.sentences(),
+        settings: &scope::describe_run(&scope, &results.settings),
+        notes: &summary.gap_sentences(),
         declaration_key: &settings.check.declaration_key,
         docs_url: settings.check.docs_url.as_deref(),
     };
@@ -137,12 +130,12 @@ pub(super) async fn run<O: Write, E: Write>(
     if let Some(error) = early {
         return Err(error.into());
     }
-    let verdict = overall_verdict(&results, gaps);
-    if let (Some(topic), Some(message)) = (topic, notification::build_message(&mut results, gaps)?) {
+    let verdict = overall_verdict(&results, &summary);
+    if let (Some(topic), Some(message)) = (topic, notification::build_message(&mut results, &summary)?) {
         let preview = NotificationPreview::default();
         (&preview).send(&message).await.map_err(AuditError::from)?;
         let shown = if has_table { &mut *out as &mut dyn Write } else { &mut *err };
-        pipe.check(writeln!(shown, "\n{}", preview.text()))?;
+        defer_broken_pipe(writeln!(shown, "\n{}", preview.text()), &mut broken_pipe)?;
         match (notify(&aws, topic, &message).await, verdict) {
             // A failing image matters more than a failed notification.
             (Err(error), Verdict::Fails) => {
@@ -151,7 +144,7 @@ pub(super) async fn run<O: Write, E: Write>(
             (sent, _) => sent?,
         }
     }
-    pipe.finish()?;
+    broken_pipe?;
     Ok(verdict)
 }
 
@@ -173,11 +166,10 @@ fn open_outputs(
         None => ResultsFile::create_temporary(settings),
     }
     .map_err(AuditError::from)?;
-    let ensure_writable = |path: &Path| {
+    for path in [&arguments.csv, &arguments.html].into_iter().flatten() {
         let unwritable = |source| CliError::FileWrite { path: path.display().to_string(), source };
-        output_file::check_writable(path).map_err(unwritable)
-    };
-    [&arguments.csv, &arguments.html].into_iter().flatten().try_for_each(|path| ensure_writable(path))?;
+        output_file::check_writable(path).map_err(unwritable)?;
+    }
     Ok(results)
 }
 
@@ -209,10 +201,10 @@ fn handle_end<E: Write>(
 }
 
 /// Returns the verdict for the exit code.
-fn overall_verdict(results: &ResultsFile, gaps: AuditGaps) -> Verdict {
+fn overall_verdict(results: &ResultsFile, summary: &AuditSummary<'_>) -> Verdict {
     if results.index.counts.of_verdict(Verdict::Fails) > 0 {
         Verdict::Fails
-    } else if results.index.counts.of_verdict(Verdict::Unknown) > 0 || gaps.is_any() {
+    } else if results.index.counts.of_verdict(Verdict::Unknown) > 0 || !summary.is_complete() {
         Verdict::Unknown
     } else {
         Verdict::Runs
@@ -224,37 +216,11 @@ async fn notify(aws: &Aws, topic: String, message: &Message) -> Result<(), CliEr
     Ok(topic.send(message).await.map_err(AuditError::from)?)
 }
 
-/// Keeps a broken pipe, as `| head` causes it, until the end, because files are still to be written.
-#[derive(Debug, Default)]
-struct DeferredPipeError(Option<io::Error>);
-
-impl DeferredPipeError {
-    fn check(&mut self, written: io::Result<()>) -> io::Result<()> {
-        match written {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                self.0 = Some(error);
-                Ok(())
-            }
-            written => written,
-        }
+/// Moves a broken pipe, as `| head` causes it, to `deferred`, because files are still to be written.
+fn defer_broken_pipe(written: io::Result<()>, deferred: &mut io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => *deferred = Err(error),
+        written => written?,
     }
-
-    fn finish(self) -> io::Result<()> {
-        self.0.map_or(Ok(()), Err)
-    }
-}
-
-/// The function's log group, as the template names it.
-fn log_group_name(arguments: &AuditArguments) -> String {
-    format!("/aws/lambda/{}", arguments.stack)
-}
-
-fn via_lambda_options(arguments: &AuditArguments, aws: &Aws) -> ViaLambdaOptions {
-    let logs = || (aws.logs_client(endpoint_url("CLOUDWATCH_LOGS")), log_group_name(arguments));
-    ViaLambdaOptions {
-        events: aws.events_client(endpoint_url("EVENTBRIDGE")),
-        logs: (!arguments.no_follow).then(logs),
-        events_per_second: f64::from(arguments.rate),
-        timeout: Duration::from_secs(arguments.timeout),
-    }
+    Ok(())
 }

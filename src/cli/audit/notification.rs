@@ -5,7 +5,8 @@ use std::io;
 use serde_json::{Map, Value, json};
 
 use super::results_file::ResultsFile;
-use super::summary::{AuditGaps, VERDICTS, format_count};
+use super::results_index::VERDICTS;
+use super::summary::{AuditSummary, format_count};
 use crate::cli::stored_report::{StoredReport, StoredRuntime};
 use crate::lambda::notify::Message;
 use crate::report::{escape_slack, escape_slack_code};
@@ -22,9 +23,9 @@ const MAX_LINE_CHARS: usize = 250;
 ///
 /// # Errors
 /// The results cannot be read.
-pub(super) fn build_message(results: &mut ResultsFile, gaps: AuditGaps) -> io::Result<Option<Message>> {
+pub(super) fn build_message(results: &mut ResultsFile, summary: &AuditSummary<'_>) -> io::Result<Option<Message>> {
     let found = results.index.offsets_worst_first(|verdict| matches!(verdict, Verdict::Fails | Verdict::Unknown));
-    if found.is_empty() && !gaps.is_any() {
+    if found.is_empty() && summary.is_complete() {
         return Ok(None);
     }
     let listed = found.iter().take(MAX_LISTED_IMAGES).map(|offset| results.read_report(*offset));
@@ -53,7 +54,7 @@ pub(super) fn build_message(results: &mut ResultsFile, gaps: AuditGaps) -> io::R
         let subject = escape_slack_code(&sanitize(&report.subject(), MAX_LINE_CHARS));
         format_image(report, &format!("`{subject}`"), escape_slack)
     };
-    let facts = [vec![total], gaps.sentences()].concat();
+    let facts = [vec![total], summary.gap_sentences()].concat();
     let escaped: Vec<String> = facts.iter().map(|sentence| escape_slack(sentence)).collect();
     let text = join_paragraphs(&[vec![headline.clone()], facts].concat(), reports.iter().map(plain), &more, &faults);
     let description = join_paragraphs(&escaped, reports.iter().map(slack), &more, &faults);
@@ -64,7 +65,7 @@ pub(super) fn build_message(results: &mut ResultsFile, gaps: AuditGaps) -> io::R
         ("fault", codes.iter().map(|code| (*code).to_owned()).collect()),
     ];
     attributes.retain(|(_, values): &(_, Vec<String>)| !values.is_empty());
-    let json = build_json(results, gaps, &reports).to_string();
+    let json = build_json(results, summary, &reports).to_string();
     let bodies = vec![
         ("default", text.clone()),
         ("email", text),
@@ -102,7 +103,7 @@ fn join_paragraphs(head: &[String], lines: impl Iterator<Item = String>, more: &
 }
 
 /// Builds the message for queues and functions.
-fn build_json(results: &ResultsFile, gaps: AuditGaps, reports: &[StoredReport]) -> Value {
+fn build_json(results: &ResultsFile, summary: &AuditSummary<'_>, reports: &[StoredReport]) -> Value {
     let counts = &results.index.counts;
     let verdicts = VERDICTS.map(|verdict| (verdict.as_str().to_owned(), counts.of_verdict(verdict).into()));
     let faults = counts.faults().into_iter().map(|(code, count)| (code.to_owned(), count.into()));
@@ -117,9 +118,9 @@ fn build_json(results: &ResultsFile, gaps: AuditGaps, reports: &[StoredReport]) 
     json!({
         "schema": "ecr-preflight/audit/1",
         "images": counts.images,
-        "unreadImages": gaps.unread_images,
-        "unlistedRepositories": gaps.unlisted_repositories,
-        "complete": !gaps.is_any(),
+        "unreadImages": summary.totals.unread_images,
+        "unlistedRepositories": summary.totals.unlisted_repositories,
+        "complete": summary.is_complete(),
         "verdicts": verdicts.into_iter().collect::<Map<_, _>>(),
         "faults": faults.collect::<Map<_, _>>(),
         "worst": reports.iter().map(finding).collect::<Vec<_>>(),

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::arguments::{AuditArguments, AuditFormat};
-use super::csv_output::CsvOutput;
+use super::csv_output::write_csv;
 use super::results_file::ResultsFile;
 use crate::cli::error::CliError;
 use crate::cli::stored_report::StoredReport;
@@ -38,7 +38,7 @@ pub(super) fn write_files(
         output_file::write_atomically(path, |file| Ok(write_csv(results, file)?))?;
     }
     if let Some(path) = &arguments.html {
-        page::write_page_file(results.path(), heading, path)?;
+        page::write_page_file(&results.path, heading, path)?;
     }
     Ok(())
 }
@@ -74,14 +74,6 @@ pub(super) fn print_results<O: Write>(
         }
     }
     out.flush()
-}
-
-fn write_csv(results: &mut ResultsFile, out: impl Write) -> io::Result<()> {
-    let mut csv = CsvOutput::with_header(out)?;
-    for offset in results.index.offsets_worst_first(|_| true) {
-        csv.write_image(&results.read_report(offset)?)?;
-    }
-    csv.finish()
 }
 
 /// A table with a line for each image, cut to the width of the terminal.

@@ -75,10 +75,8 @@ impl<'a, E: Write> AuditProgress<'a, E> {
     /// Reports a repository whose images could not be listed.
     pub(super) fn report_listing_error(&mut self, repository: &str, error: &RegistryError) {
         self.totals.unlisted_repositories += 1;
-        self.print_error(
-            self.totals.unlisted_repositories,
-            &format!("the images of {repository} could not be listed: {}", error_chain(error)),
-        );
+        let text = format!("the images of {repository} could not be listed: {}", error_chain(error));
+        self.print_error(self.totals.unlisted_repositories, &text);
         self.show_hint(error);
     }
 

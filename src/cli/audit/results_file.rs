@@ -23,7 +23,8 @@ const LINE_PREFIX: &[u8] = b"{\"schema\":\"ecr-preflight/1\",";
 /// A results file, and the index of its reports.
 #[derive(Debug)]
 pub(super) struct ResultsFile {
-    path: PathBuf,
+    /// The path during this run.
+    pub(super) path: PathBuf,
     /// Removes the file at the end, if it is temporary.
     temporary: Option<TempPath>,
     /// Whether this run has created the file and not written to it yet.
@@ -33,7 +34,8 @@ pub(super) struct ResultsFile {
     file: File,
     reader: BufReader<File>,
     length: u64,
-    settings: String,
+    /// The settings of all lines, as words; empty if they are the defaults.
+    pub(super) settings: String,
     pub(super) index: ResultsIndex,
 }
 
@@ -102,16 +104,6 @@ impl ResultsFile {
         Ok(results)
     }
 
-    /// The settings of all lines, as words; empty if they are the defaults.
-    pub(super) fn settings(&self) -> &str {
-        &self.settings
-    }
-
-    /// The path during this run.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The path, unless the file is temporary.
     pub(super) fn permanent_path(&self) -> Option<&Path> {
         self.temporary.is_none().then_some(self.path.as_path())
@@ -144,7 +136,7 @@ impl ResultsFile {
     /// Writes a line, unless there is one of the same image and tag.
     fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
         let report = StoredReport::parse_audited(line).map_err(io::Error::other)?;
-        if self.index.contains_report(&report) {
+        if self.index.contains(report.identity()) {
             return Ok(());
         }
         self.prepare_for_append()?;

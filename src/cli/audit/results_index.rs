@@ -14,6 +14,10 @@ use crate::event::Arrival;
 use crate::name::{Digest, Tag};
 use crate::verdict::Verdict;
 
+/// The verdicts, the most urgent first: an undeclared image may hide a problem, one that runs does not.
+pub(super) const VERDICTS: [Verdict; 5] =
+    [Verdict::Fails, Verdict::Unknown, Verdict::Undeclared, Verdict::Runs, Verdict::Ignored];
+
 /// The reports so far.
 #[derive(Debug, Default)]
 pub(super) struct ResultsIndex {
@@ -48,21 +52,17 @@ impl ResultsIndex {
         self.counts.add(report);
     }
 
-    /// Whether there is a report of the same image and tag.
-    pub(super) fn contains_report(&self, report: &StoredReport) -> bool {
-        self.known_keys.contains(&hash_key(&report.identity()))
-    }
-
-    /// Whether there is a report of this image and tag.
-    pub(super) fn contains(&self, arrival: &Arrival) -> bool {
-        self.known_keys.contains(&hash_key(&arrival_identity(arrival)))
+    /// Whether there is a report of this image and tag, see [`StoredReport::identity`].
+    pub(super) fn contains(&self, identity: [&str; 5]) -> bool {
+        self.known_keys.contains(&hash_key(&identity))
     }
 
     /// Returns the offsets of the reports with these verdicts: the worst first, then by repository, then the last pushed
     /// first.
     pub(super) fn offsets_worst_first(&mut self, is_selected: impl Fn(Verdict) -> bool) -> Vec<u64> {
         fn rank(entry: &ResultsIndexEntry) -> impl Ord {
-            (Reverse(severity(entry.verdict)), &entry.repository, Reverse(entry.pushed_seconds), entry.offset)
+            let urgency = VERDICTS.iter().position(|verdict| *verdict == entry.verdict);
+            (urgency, &entry.repository, Reverse(entry.pushed_seconds), entry.offset)
         }
         self.entries.sort_unstable_by(|one, other| rank(one).cmp(&rank(other)));
         self.entries.iter().filter(|entry| is_selected(entry.verdict)).map(|entry| entry.offset).collect()
@@ -75,15 +75,4 @@ pub(super) fn arrival_identity(arrival: &Arrival) -> [&str; 5] {
     let digest = selector.digest().map(Digest::as_str).unwrap_or_default();
     let tag = selector.tag().map(Tag::as_str).unwrap_or_default();
     [repository.account(), repository.region(), repository.name(), digest, tag]
-}
-
-/// How urgent a verdict is: an undeclared image may hide a problem, one that runs does not.
-fn severity(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Fails => 4,
-        Verdict::Unknown => 3,
-        Verdict::Undeclared => 2,
-        Verdict::Runs => 1,
-        Verdict::Ignored => 0,
-    }
 }

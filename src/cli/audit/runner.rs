@@ -1,24 +1,23 @@
 //! Checks images while they are listed, many at once, and writes each result down immediately.
 
 use std::cell::RefCell;
+use std::future::ready;
 use std::io::{self, Write};
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::error::AuditEnd;
-use super::lister::{AuditTarget, ImageLister, ListedTarget, QUEUE_CAPACITY, RepositoryListingFailure};
+use super::lister::{AuditTarget, ImageLister, ListedTarget, QUEUE_CAPACITY};
 use super::progress::AuditProgress;
 use super::results_file::ResultsFile;
-use super::throttle::{AdaptiveLimiter, ThrottledRegistry};
+use super::results_index::arrival_identity;
+use super::throttle::ThrottledRegistry;
 use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::inspect::Inspector;
-use crate::registry::RegistryError;
-use crate::registry::ecr::EcrRegistry;
-use crate::report::Report;
 use crate::runtime::Runtime;
 use crate::settings::CheckSettings;
 
@@ -27,8 +26,7 @@ const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How images are checked.
 pub(super) struct AuditRunner<'a> {
-    pub(super) ecr: &'a EcrRegistry,
-    pub(super) limiter: &'a AdaptiveLimiter,
+    pub(super) lister: ImageLister<'a>,
     pub(super) inspector: &'a Inspector,
     pub(super) settings: &'a CheckSettings,
     /// The runtimes of the command line, which replace all declarations.
@@ -37,13 +35,8 @@ pub(super) struct AuditRunner<'a> {
     pub(super) concurrency: usize,
 }
 
-enum AuditImageResult {
-    Report(Box<Report>),
-    ReadFailed(String, RegistryError),
-    ListingFailed(String, RegistryError),
-    /// An earlier run has checked it.
-    AlreadyStored,
-}
+/// The results and the progress, which concurrent tasks write to.
+pub(super) type SharedOutput<'a, 'b, E> = RefCell<(&'a mut ResultsFile, &'a mut AuditProgress<'b, E>)>;
 
 impl AuditRunner<'_> {
     /// Checks every listed image, until all are checked or a signal arrives. Images in progress are then dropped, and
@@ -53,16 +46,14 @@ impl AuditRunner<'_> {
     /// A result cannot be written.
     pub(super) async fn run<E: Write>(
         &self,
-        lister: ImageLister<'_>,
         results: &mut ResultsFile,
         progress: &mut AuditProgress<'_, E>,
     ) -> io::Result<AuditEnd> {
         let (to, from) = channel(QUEUE_CAPACITY);
-        let mut listing = pin!(lister.list_all(to).fuse());
-        let results = RefCell::new(results);
-        let checks =
-            receiver_stream(from).map(|listed| self.check_target(listed, &results)).buffer_unordered(self.concurrency);
-        let mut checks = pin!(checks.fuse());
+        let mut listing = pin!(self.lister.list_all(to).fuse());
+        let shared = RefCell::new((results, progress));
+        let checks = open_targets(from, &shared).map(|target| self.check_target(target, &shared));
+        let mut checks = pin!(checks.buffer_unordered(self.concurrency).fuse());
         let mut interrupted = pin!(wait_for_stop_signal());
         let mut ticks = tokio::time::interval(REFRESH_INTERVAL);
         let (mut end, mut is_listed) = (AuditEnd::Complete, false);
@@ -79,46 +70,56 @@ impl AuditRunner<'_> {
                         end = AuditEnd::ListingFailed(error);
                     }
                 }
-                result = checks.next() => match result {
-                    Some(AuditImageResult::Report(report)) => {
-                        results.borrow_mut().append(&report)?;
-                        progress.count_checked();
-                    }
-                    Some(AuditImageResult::ReadFailed(image, error)) => progress.report_registry_error(&image, &error),
-                    Some(AuditImageResult::ListingFailed(repository, error)) => {
-                        progress.report_listing_error(&repository, &error);
-                    }
-                    Some(AuditImageResult::AlreadyStored) => progress.count_skipped(),
+                written = checks.next() => match written {
+                    Some(written) => written?,
                     // The listing owns the sender, so it has ended too.
                     None => return Ok(end),
                 },
-                _ = ticks.tick() => progress.refresh(),
+                _ = ticks.tick() => shared.borrow_mut().1.refresh(),
             }
         }
     }
 
-    async fn check_target(&self, listed: ListedTarget, results: &RefCell<&mut ResultsFile>) -> AuditImageResult {
-        let AuditTarget { arrival, tags } = match listed {
-            Ok(target) => target,
-            Err(RepositoryListingFailure { repository, error }) => {
-                return AuditImageResult::ListingFailed(repository.name().to_owned(), error);
-            }
-        };
-        if results.borrow().index.contains(&arrival) {
-            return AuditImageResult::AlreadyStored;
-        }
-        let registry =
-            ThrottledRegistry { repository: self.ecr.repository(&arrival.repository), tags, limiter: self.limiter };
+    async fn check_target<E: Write>(&self, target: AuditTarget, shared: &SharedOutput<'_, '_, E>) -> io::Result<()> {
+        let AuditTarget { arrival, tags } = target;
+        let ImageLister { ecr, limiter, .. } = self.lister;
+        let registry = ThrottledRegistry { repository: ecr.repository(&arrival.repository), tags, limiter };
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
-        match check_image(&registry, &ImageOrigin::from(&arrival), self.runtimes, self.settings, context).await {
-            Ok(found) => AuditImageResult::Report(Box::new(found.report)),
-            Err(error) => AuditImageResult::ReadFailed(arrival.reference(), error),
+        let origin = ImageOrigin::from(&arrival);
+        let checked = check_image(&registry, &origin, self.runtimes, self.settings, context).await;
+        let (results, progress) = &mut *shared.borrow_mut();
+        match checked {
+            Ok(found) => {
+                results.append(&found.report)?;
+                progress.count_checked();
+            }
+            Err(error) => progress.report_registry_error(&arrival.reference(), &error),
         }
+        Ok(())
     }
 }
 
-fn receiver_stream<T>(from: Receiver<T>) -> impl stream::Stream<Item = T> {
-    stream::unfold(from, async |mut from| from.recv().await.map(|next| (next, from)))
+/// Returns the listed images that no earlier run has checked. Repositories that could not be listed are reported.
+pub(super) fn open_targets<E: Write>(
+    from: Receiver<ListedTarget>,
+    shared: &SharedOutput<'_, '_, E>,
+) -> impl Stream<Item = AuditTarget> {
+    let listed = stream::unfold(from, async |mut from| from.recv().await.map(|next| (next, from)));
+    listed.filter_map(|listed| {
+        let (results, progress) = &mut *shared.borrow_mut();
+        let target = match listed {
+            Ok(target) if !results.index.contains(arrival_identity(&target.arrival)) => Some(target),
+            Ok(_) => {
+                progress.count_skipped();
+                None
+            }
+            Err((repository, error)) => {
+                progress.report_listing_error(&repository, &error);
+                None
+            }
+        };
+        ready(target)
+    })
 }
 
 /// Waits for Ctrl-C or SIGTERM.

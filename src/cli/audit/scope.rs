@@ -144,38 +144,33 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::settings::{InspectionDepth, InspectionLimits};
+    use crate::settings::InspectionDepth;
 
     #[test]
     fn settings_at_their_defaults_are_left_out() {
-        let defaults = CheckSettings::default();
-        for (settings, runtimes, expected) in [
-            (defaults.clone(), vec![], ""),
-            (defaults.clone(), vec![Runtime::EcsAmd64, Runtime::AppRunner], "runtime=ecs/amd64,apprunner"),
+        type SettingsChange = fn(&mut CheckSettings);
+        let cases: [(SettingsChange, &[Runtime], &str); 5] = [
+            (|_| {}, &[], ""),
+            (|_| {}, &[Runtime::EcsAmd64, Runtime::AppRunner], "runtime=ecs/amd64,apprunner"),
             (
-                CheckSettings { depth: InspectionDepth::Manifest, read_image_tags: false, ..defaults.clone() },
-                vec![],
+                |settings| (settings.depth, settings.read_image_tags) = (InspectionDepth::Manifest, false),
+                &[],
                 "image-tags=ignore inspect=manifest",
             ),
             (
-                CheckSettings {
-                    declaration_key: "k".to_owned(),
-                    default_runtimes: vec![Runtime::EcsArm64],
-                    ..defaults.clone()
+                |settings| {
+                    settings.declaration_key = "k".to_owned();
+                    settings.default_runtimes = vec![Runtime::EcsArm64];
                 },
-                vec![],
+                &[],
                 "default=ecs/arm64 declaration-key=k",
             ),
-            (
-                CheckSettings {
-                    limits: InspectionLimits { timeout_seconds: 7, ..InspectionLimits::default() },
-                    ..defaults
-                },
-                vec![],
-                "seconds=7",
-            ),
-        ] {
-            assert_eq!(describe_settings(&settings, &runtimes), expected);
+            (|settings| settings.limits.timeout_seconds = 7, &[], "seconds=7"),
+        ];
+        for (change, runtimes, expected) in cases {
+            let mut settings = CheckSettings::default();
+            change(&mut settings);
+            assert_eq!(describe_settings(&settings, runtimes), expected);
         }
     }
 
@@ -189,17 +184,14 @@ mod tests {
             newest: Some(10),
             ..AuditScope::default()
         };
-        for (scope, settings, expected) in [
-            (AuditScope::default(), "", "Selected: all that are tagged"),
-            (
-                scope,
-                "inspect=manifest",
-                "Prefix: team/\u{2026}; Resource tags: env=prod; Selected: the newest 10 of each repository; Settings: inspect=manifest",
-            ),
-        ] {
-            let facts: Vec<String> =
-                describe_run(&scope, settings).iter().map(|(name, value)| format!("{name}: {value}")).collect();
-            assert_eq!(facts.join("; "), expected);
-        }
+        let describe = |scope: &AuditScope, settings: &str| {
+            let facts = describe_run(scope, settings);
+            facts.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(describe(&AuditScope::default(), ""), "Selected: all that are tagged");
+        assert_eq!(
+            describe(&scope, "inspect=manifest"),
+            "Prefix: team/\u{2026}; Resource tags: env=prod; Selected: the newest 10 of each repository; Settings: inspect=manifest"
+        );
     }
 }

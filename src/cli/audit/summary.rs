@@ -4,20 +4,18 @@ use std::io::{self, Write};
 
 use super::progress::{AuditTotals, format_duration};
 use super::results_file::ResultsFile;
+use super::results_index::VERDICTS;
 use super::scope::ListingCounts;
-use crate::verdict::Verdict;
+use crate::cli::report_counts::ReportCounts;
 
-/// The verdicts, the worst first.
-pub(super) const VERDICTS: [Verdict; 5] =
-    [Verdict::Fails, Verdict::Unknown, Verdict::Undeclared, Verdict::Runs, Verdict::Ignored];
-
-/// What the summary is made from.
+/// What was done, and what has no result. Each error was reported when it happened.
 pub(super) struct AuditSummary<'a> {
-    pub(super) results: &'a ResultsFile,
     pub(super) counts: &'a ListingCounts,
     pub(super) totals: AuditTotals,
     pub(super) requests: u64,
     pub(super) throttle_count: u64,
+    /// Whether the list of repositories is incomplete.
+    pub(super) is_listing_incomplete: bool,
     pub(super) was_interrupted: bool,
 }
 
@@ -26,8 +24,8 @@ impl AuditSummary<'_> {
     ///
     /// # Errors
     /// The output cannot be written.
-    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        self.write_findings(out)?;
+    pub(super) fn write(&self, results: &ResultsFile, out: &mut impl Write) -> io::Result<()> {
+        write_findings(&results.index.counts, out)?;
         let ListingCounts { artifacts, archived, .. } = self.counts;
         for (count, what) in [(artifacts, "other than images (charts, signatures)"), (archived, "archived")] {
             if count.get() > 0 {
@@ -54,7 +52,7 @@ impl AuditSummary<'_> {
             writeln!(out, "{}", format_interruption(self.counts))?;
         }
         let is_partial = unread_images + unlisted_repositories > 0 || self.was_interrupted;
-        match self.results.permanent_path() {
+        match results.permanent_path() {
             Some(path) if is_partial => {
                 writeln!(out, "results in {}: the same command resumes with what is missing", path.display())
             }
@@ -64,18 +62,36 @@ impl AuditSummary<'_> {
         }
     }
 
-    fn write_findings(&self, out: &mut impl Write) -> io::Result<()> {
-        let counts = &self.results.index.counts;
-        let found = VERDICTS.into_iter().filter(|verdict| counts.of_verdict(*verdict) > 0);
-        let verdicts: Vec<String> =
-            found.map(|verdict| format!("{} {}", verdict.as_str(), counts.of_verdict(verdict))).collect();
-        let colon = if verdicts.is_empty() { "" } else { ": " };
-        let (images, repositories) = (format_count(counts.images, "image"), format_repositories(counts.repositories()));
-        writeln!(out, "{images} in {repositories}{colon}{}", verdicts.join(", "))?;
-        let faults = counts.faults();
-        let width = faults.iter().map(|(code, _)| code.chars().count()).max().unwrap_or_default();
-        faults.iter().try_for_each(|(code, count)| writeln!(out, "  {code:width$}  {count}"))
+    /// Whether everything in scope has a result.
+    pub(super) fn is_complete(&self) -> bool {
+        self.gap_sentences().is_empty()
     }
+
+    /// A sentence for each kind of thing that has no result.
+    pub(super) fn gap_sentences(&self) -> Vec<String> {
+        let AuditTotals { unread_images, unlisted_repositories, .. } = self.totals;
+        let unread = format!("{} could not be read.", format_count(unread_images, "image"));
+        let unlisted = format!("The images of {} could not be listed.", format_repositories(unlisted_repositories));
+        let sentences = [
+            (unread_images > 0, unread),
+            (unlisted_repositories > 0, unlisted),
+            (self.is_listing_incomplete, "Some repositories were not listed.".to_owned()),
+            (self.was_interrupted, "The audit was interrupted before all images were checked.".to_owned()),
+        ];
+        sentences.into_iter().filter_map(|(is_so, sentence)| is_so.then_some(sentence)).collect()
+    }
+}
+
+fn write_findings(counts: &ReportCounts, out: &mut impl Write) -> io::Result<()> {
+    let found = VERDICTS.into_iter().filter(|verdict| counts.of_verdict(*verdict) > 0);
+    let verdicts: Vec<String> =
+        found.map(|verdict| format!("{} {}", verdict.as_str(), counts.of_verdict(verdict))).collect();
+    let colon = if verdicts.is_empty() { "" } else { ": " };
+    let (images, repositories) = (format_count(counts.images, "image"), format_repositories(counts.repositories()));
+    writeln!(out, "{images} in {repositories}{colon}{}", verdicts.join(", "))?;
+    let faults = counts.faults();
+    let width = faults.iter().map(|(code, _)| code.chars().count()).max().unwrap_or_default();
+    faults.iter().try_for_each(|(code, count)| writeln!(out, "  {code:width$}  {count}"))
 }
 
 /// Says how far an interrupted audit came.
@@ -90,36 +106,4 @@ pub(super) fn format_count(count: u64, noun: &str) -> String {
 
 fn format_repositories(count: u64) -> String {
     format!("{count} {}", if count == 1 { "repository" } else { "repositories" })
-}
-
-/// What has no result. Each error was reported when it happened.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct AuditGaps {
-    /// Images that could not be read.
-    pub(super) unread_images: u64,
-    /// Repositories whose images could not be listed.
-    pub(super) unlisted_repositories: u64,
-    /// Whether the list of repositories is incomplete.
-    pub(super) is_listing_incomplete: bool,
-    pub(super) was_interrupted: bool,
-}
-
-impl AuditGaps {
-    pub(super) fn is_any(self) -> bool {
-        self.unread_images + self.unlisted_repositories > 0 || self.is_listing_incomplete || self.was_interrupted
-    }
-
-    /// A sentence for each gap.
-    pub(super) fn sentences(self) -> Vec<String> {
-        let unread = format!("{} could not be read.", format_count(self.unread_images, "image"));
-        let unlisted =
-            format!("The images of {} could not be listed.", format_repositories(self.unlisted_repositories));
-        let sentences = [
-            (self.unread_images > 0, unread),
-            (self.unlisted_repositories > 0, unlisted),
-            (self.is_listing_incomplete, "Some repositories were not listed.".to_owned()),
-            (self.was_interrupted, "The audit was interrupted before all images were checked.".to_owned()),
-        ];
-        sentences.into_iter().filter_map(|(is_so, sentence)| is_so.then_some(sentence)).collect()
-    }
 }

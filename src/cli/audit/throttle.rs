@@ -15,6 +15,7 @@ use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::{Notify, OnceCell};
 use tokio::time::Instant;
 
+use super::scope::increment;
 use crate::aws::service_error;
 use crate::backoff::{Aimd, Backoff};
 use crate::name::{Digest, Selector};
@@ -36,17 +37,11 @@ const MAX_ATTEMPTS: u32 = 12;
 
 /// Whether an AWS service throttles, by its error code: the codes that the SDKs know.
 pub(super) fn is_throttling_code(code: &str) -> bool {
-    matches!(
-        code,
-        "ThrottlingException"
-            | "Throttling"
-            | "ThrottledException"
-            | "TooManyRequestsException"
-            | "RequestLimitExceeded"
-            | "RequestThrottled"
-            | "RequestThrottledException"
-            | "SlowDown"
-    )
+    const CODES: [&str; 8] = [
+        "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "SlowDown", "ThrottledException",
+        "Throttling", "ThrottlingException", "TooManyRequestsException",
+    ];
+    CODES.contains(&code)
 }
 
 /// Limits the calls in flight. Pauses have no jitter: calls that paused together resume one after the other.
@@ -54,7 +49,8 @@ pub(super) fn is_throttling_code(code: &str) -> bool {
 pub(super) struct AdaptiveLimiter {
     state: RefCell<LimiterState>,
     changed: Notify,
-    throttle_count: Cell<u64>,
+    /// How many calls were throttled, after the SDK's own retries.
+    pub(super) throttle_count: Cell<u64>,
 }
 
 #[derive(Debug)]
@@ -81,11 +77,6 @@ impl AdaptiveLimiter {
     /// The SDK's own retries: with short pauses, so that the limiter soon sees a throttled call.
     pub(super) fn retry_config() -> RetryConfig {
         RetryConfig::standard().with_initial_backoff(MIN_PAUSE).with_max_backoff(MIN_PAUSE * 4)
-    }
-
-    /// How many calls were throttled, after the SDK's own retries.
-    pub(super) fn throttle_count(&self) -> u64 {
-        self.throttle_count.get()
     }
 
     /// Makes a call as soon as the limit allows it, and repeats it while it is throttled.
@@ -116,22 +107,19 @@ impl AdaptiveLimiter {
                 tokio::time::sleep_until(end).await;
                 continue;
             }
-            if self.try_acquire() {
-                return LimiterPermit(self);
+            {
+                let mut state = self.state.borrow_mut();
+                if state.in_flight + 1.0 <= state.limit.value {
+                    state.in_flight += 1.0;
+                    return LimiterPermit(self);
+                }
             }
             self.changed.notified().await;
         }
     }
 
-    fn try_acquire(&self) -> bool {
-        let mut state = self.state.borrow_mut();
-        let fits = state.in_flight + 1.0 <= state.limit.value;
-        state.in_flight += if fits { 1.0 } else { 0.0 };
-        fits
-    }
-
     fn slow_down(&self) {
-        self.throttle_count.set(self.throttle_count.get() + 1);
+        increment(&self.throttle_count);
         let (mut state, now) = (self.state.borrow_mut(), Instant::now());
         // Calls that were in flight when the first one was throttled say nothing new.
         if state.pause_end.is_none_or(|end| end <= now) {
@@ -161,12 +149,8 @@ impl Drop for LimiterPermit<'_> {
 }
 
 fn is_throttling(error: &RegistryError) -> bool {
-    match error {
-        RegistryError::Failed { source, .. } => {
-            service_error::service_error_code(source).is_some_and(is_throttling_code)
-        }
-        _ => false,
-    }
+    let RegistryError::Failed { source, .. } = error else { return false };
+    service_error::service_error_code(source).is_some_and(is_throttling_code)
 }
 
 /// The resource tags of one repository, read once for all its images.
@@ -225,10 +209,6 @@ pub(super) struct CountingConnector {
 impl CountingConnector {
     pub(super) fn new(inner: SharedHttpConnector) -> Self {
         Self { inner, count: Arc::default() }
-    }
-
-    pub(super) fn connector(&self) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 
     pub(super) fn count(&self) -> u64 {

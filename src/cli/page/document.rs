@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::header::{self, PageHeading};
-use super::texts::{VERDICTS, escape_html, fault_links};
+use super::texts::{VERDICTS, escape_html, fault_links, replace_characters};
 use crate::cli::report_counts::ReportCounts;
 use crate::report::verdict_symbol;
 
@@ -44,15 +44,15 @@ pub(super) fn render_frame(counts: &ReportCounts, heading: &PageHeading<'_>) -> 
 
 /// Builds the texts that the script needs.
 fn build_script_texts(heading: &PageHeading<'_>) -> Value {
-    let verdicts = VERDICTS.iter().map(
-        |text| json!({"name": text.verdict.as_str(), "symbol": verdict_symbol(text.verdict), "phrase": text.phrase}),
+    let verdicts = VERDICTS.map(
+        |(verdict, phrase, _)| json!({"name": verdict.as_str(), "symbol": verdict_symbol(verdict), "phrase": phrase}),
     );
     let key = if heading.declaration_key.is_empty() { "intended-runtime" } else { heading.declaration_key };
     let advice = format!(
         "Declare where it runs: add the resource tag `{key}=ecs/arm64`, for example, to the repository, or the same label to \
          the image."
     );
-    json!({"verdicts": verdicts.collect::<Vec<_>>(), "undeclared": advice, "faultDocs": fault_links(heading.docs_url)})
+    json!({"verdicts": verdicts, "undeclared": advice, "faultDocs": fault_links(heading.docs_url)})
 }
 
 /// Allows only the page's own style and script, known by their hashes, and no requests.
@@ -69,5 +69,5 @@ fn content_security_policy() -> String {
 fn escape_script_json(value: &Value) -> String {
     let escapes =
         [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")];
-    escapes.iter().fold(value.to_string(), |text, (c, escape)| text.replace(*c, escape))
+    replace_characters(&value.to_string(), &escapes)
 }

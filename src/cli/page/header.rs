@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::texts::{VERDICTS, VerdictText, escape_html, fault_meaning, group_digits};
+use super::texts::{VERDICTS, escape_html, fault_meaning, group_digits};
 use crate::cli::report_counts::ReportCounts;
 use crate::report::verdict_symbol;
 use crate::verdict::Verdict;
@@ -101,21 +101,21 @@ pub(super) fn render_verdict_bar(counts: &ReportCounts) -> String {
     const WIDTH: f64 = 1000.0;
     const GAP: f64 = 3.0;
     const MIN_WIDTH: f64 = 5.0;
-    let used: Vec<(&VerdictText, u64)> =
-        VERDICTS.iter().map(|text| (text, counts.of_verdict(text.verdict))).filter(|(_, count)| *count > 0).collect();
+    let all = VERDICTS.map(|(verdict, phrase, _)| (verdict.as_str(), phrase, counts.of_verdict(verdict)));
+    let used: Vec<_> = all.into_iter().filter(|(.., count)| *count > 0).collect();
     if used.is_empty() {
         return String::new();
     }
     let spare = WIDTH - (MIN_WIDTH + GAP) * fraction(used.len() as u64, 1) + GAP;
     let (mut x, mut parts) = (0.0, String::new());
-    for (text, count) in &used {
-        let (name, width) = (text.verdict.as_str(), MIN_WIDTH + spare * fraction(*count, counts.images));
+    for (name, _, count) in &used {
+        let width = MIN_WIDTH + spare * fraction(*count, counts.images);
         write!(parts, "<rect class=\"{name}\" x=\"{x:.1}\" width=\"{width:.1}\" height=\"10\"/>")
             .expect("writing to a String does not fail");
         x += width + GAP;
     }
     let label: Vec<String> =
-        used.iter().map(|(text, count)| format!("{} {}", group_digits(*count), text.phrase)).collect();
+        used.iter().map(|(_, phrase, count)| format!("{} {phrase}", group_digits(*count))).collect();
     format!(
         "<svg class=\"bar\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\">{parts}</svg>",
         escape_html(&label.join(", "))
@@ -132,20 +132,20 @@ pub(super) fn render_verdict_filters(counts: &ReportCounts) -> String {
     if counts.images == 0 {
         return String::new();
     }
-    let tile = |text: &VerdictText| {
-        let (name, count) = (text.verdict.as_str(), counts.of_verdict(text.verdict));
+    let tile = |(verdict, phrase, explanation): (Verdict, &str, &str)| {
+        let (name, count) = (verdict.as_str(), counts.of_verdict(verdict));
         let disabled = if count == 0 { " disabled" } else { "" };
         format!(
             "<li><button type=\"button\" class=\"tile {name}\" data-verdict=\"{name}\" aria-pressed=\"false\" title=\"{}\"{disabled}>\
              <span class=\"count\">{}</span> <span class=\"says\"><span class=\"sign\" aria-hidden=\"true\">{}</span> {}</span>\
              </button></li>",
-            escape_html(text.explanation),
+            escape_html(explanation),
             group_digits(count),
-            verdict_symbol(text.verdict),
-            escape_html(text.phrase),
+            verdict_symbol(verdict),
+            escape_html(phrase),
         )
     };
-    format!("<ul class=\"tiles\">{}</ul>", VERDICTS.iter().map(tile).collect::<String>())
+    format!("<ul class=\"tiles\">{}</ul>", VERDICTS.map(tile).concat())
 }
 
 /// Renders the faults as buttons that filter, the most frequent first; empty without faults.

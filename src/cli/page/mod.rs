@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 pub(super) use self::header::PageHeading;
-use self::page_data::PageDataWriter;
-use self::report_lines::{SkippedLines, for_each_report};
+use self::page_data::{encode_rows, write_row};
+use self::report_lines::for_each_report;
 use super::error::CliError;
 use super::report_counts::ReportCounts;
 use super::{context, output_file};
@@ -69,39 +69,26 @@ pub(super) fn write_page_file(results: &Path, heading: &PageHeading<'_>, file: &
 /// The results cannot be read, with the number of the line, or `out` fails.
 fn write_page(results: &Path, heading: &PageHeading<'_>, out: &mut impl Write) -> Result<(), CliError> {
     let (mut counts, mut seen) = (ReportCounts::default(), HashSet::new());
-    let skipped = for_each_report(results, |report| {
+    let skipped_lines = for_each_report(results, |report| {
         if report.identity_key().is_none_or(|key| seen.insert(key)) {
             counts.add(&report);
         }
         Ok(())
     })?;
-    let notes = [heading.notes, &describe_skipped_lines(skipped)].concat();
+    let notes = [heading.notes, &skipped_lines].concat();
     let (before, after) = document::render_frame(&counts, &PageHeading { notes: &notes, ..*heading });
     out.write_all(before.as_bytes())?;
-    let mut rows = PageDataWriter::new(&mut *out);
+    let mut rows = encode_rows(&mut *out);
     for_each_report(results, |report| {
         // The first report of an image is shown; it was also the one that was counted.
         if report.identity_key().is_none_or(|key| seen.remove(&key)) {
-            rows.write_row(&report)?;
+            write_row(&report, &mut rows)?;
         }
         Ok(())
     })?;
-    rows.finish()?;
+    rows.finish()?.finish()?;
     out.write_all(after.as_bytes())?;
     Ok(())
-}
-
-/// Describes the lines that are not reports.
-fn describe_skipped_lines(skipped: SkippedLines) -> Vec<String> {
-    let errors = match skipped.errors {
-        0 => None,
-        1 => Some("1 image has no result, only an error.".to_owned()),
-        errors => Some(format!("{errors} images have no result, only an error.")),
-    };
-    let truncated = skipped
-        .is_truncated
-        .then(|| "The last line of the results is truncated, so its image is missing here.".to_owned());
-    errors.into_iter().chain(truncated).collect()
 }
 
 #[cfg(test)]

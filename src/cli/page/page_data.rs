@@ -21,34 +21,21 @@ use crate::name::Repository;
 use crate::report::OVERRIDE_NOTE;
 use crate::runtime::RUNTIMES;
 
-/// Writes the rows of the page.
-pub(super) struct PageDataWriter<W: Write>(GzEncoder<EncoderWriter<'static, GeneralPurpose, W>>);
+/// Encodes the rows. Both encoders must be finished.
+pub(super) fn encode_rows<W: Write>(out: W) -> GzEncoder<EncoderWriter<'static, GeneralPurpose, W>> {
+    GzEncoder::new(EncoderWriter::new(out, &STANDARD), Compression::default())
+}
 
-impl<W: Write> PageDataWriter<W> {
-    pub(super) fn new(out: W) -> Self {
-        Self(GzEncoder::new(EncoderWriter::new(out, &STANDARD), Compression::default()))
+/// Writes the row of an image.
+///
+/// # Errors
+/// The output cannot be written.
+pub(super) fn write_row(report: &StoredReport, rows: &mut impl Write) -> io::Result<()> {
+    for line in [build_row(report), build_details(report)] {
+        line.serialize(&mut Serializer::with_formatter(&mut *rows, AsciiFormatter))?;
+        rows.write_all(b"\n")?;
     }
-
-    /// Writes the row of an image.
-    ///
-    /// # Errors
-    /// The output cannot be written.
-    pub(super) fn write_row(&mut self, report: &StoredReport) -> io::Result<()> {
-        for line in [build_row(report), build_details(report)] {
-            line.serialize(&mut Serializer::with_formatter(&mut self.0, AsciiFormatter))?;
-            self.0.write_all(b"\n")?;
-        }
-        Ok(())
-    }
-
-    /// Completes the data.
-    ///
-    /// # Errors
-    /// The output cannot be written.
-    pub(super) fn finish(self) -> io::Result<()> {
-        self.0.finish()?.finish()?;
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Formats JSON with all other characters escaped.

@@ -11,30 +11,22 @@ use crate::cli::error::CliError;
 use crate::cli::stored_report::{MAX_LINE_BYTES, StoredReport, StoredReportError, read_line};
 use crate::text::error_chain;
 
-/// What a file contains other than reports.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct SkippedLines {
-    /// Errors in place of reports.
-    pub(super) errors: u64,
-    /// Whether the last line is incomplete, because its writer was killed.
-    pub(super) is_truncated: bool,
-}
-
-/// Calls `take` for each report of a file. Blank lines are skipped, errors in place of reports are counted. A truncated
-/// last line after complete ones is not an error: an audit that resumes with the file removes it.
+/// Calls `take` for each report of a file, and returns sentences about lines that are not reports: errors in place of
+/// reports, and a truncated last line after complete ones, whose writer was killed; an audit that resumes with the file
+/// removes it. Blank lines are skipped.
 ///
 /// # Errors
 /// The file or one of its lines cannot be read, or `take` fails.
 pub(super) fn for_each_report(
     file: &Path,
     mut take: impl FnMut(StoredReport) -> Result<(), CliError>,
-) -> Result<SkippedLines, CliError> {
+) -> Result<Vec<String>, CliError> {
     let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| CliError::FileRead {
         path: file.display().to_string(),
         source,
     };
     let mut reader = BufReader::new(File::open(file).map_err(|error| unreadable(error.into()))?);
-    let (mut skipped, mut is_first) = (SkippedLines::default(), true);
+    let (mut errors, mut truncated, mut is_first) = (0_u64, None, true);
     for number in 1_u64.. {
         let line = read_line(&mut reader).map_err(|error| unreadable(error.into()))?;
         if line.is_empty() {
@@ -45,15 +37,20 @@ pub(super) fn for_each_report(
         }
         match StoredReport::parse(&line) {
             Ok(report) => take(report)?,
-            Err(StoredReportError::Json(_) | StoredReportError::Schema) if is_error(&line) => skipped.errors += 1,
+            Err(StoredReportError::Json(_) | StoredReportError::Schema) if is_error(&line) => errors += 1,
             Err(StoredReportError::Json(error)) if error.is_eof() && !is_first && !line.ends_with(b"\n") => {
-                skipped.is_truncated = true;
+                truncated = Some("The last line of the results is truncated, so its image is missing here.".to_owned());
             }
             Err(error) => return Err(unreadable(format!("line {number}: {}", error_chain(&error)).into())),
         }
         is_first = false;
     }
-    Ok(skipped)
+    let errors = match errors {
+        0 => None,
+        1 => Some("1 image has no result, only an error.".to_owned()),
+        errors => Some(format!("{errors} images have no result, only an error.")),
+    };
+    Ok(errors.into_iter().chain(truncated).collect())
 }
 
 /// Whether a line is an error of `check --format json` in place of a report.
@@ -78,7 +75,7 @@ mod tests {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), format!("{good}{last}")).unwrap();
             match for_each_report(file.path(), |_| Ok(())) {
-                Ok(skipped) => assert!(skipped.is_truncated && is_truncated),
+                Ok(notes) => assert!(notes.len() == 1 && notes[0].contains("truncated") && is_truncated),
                 Err(error) => assert!(!is_truncated && error_chain(&error).contains("line 2: it is longer than 8 MiB")),
             }
         }

@@ -16,30 +16,14 @@ const MAX_SENTENCE_CHARS: usize = 2_000;
 /// The longest command, in characters. It names up to 32 platforms, and must not be truncated.
 const MAX_COMMAND_CHARS: usize = 8_000;
 
-/// The texts of a verdict.
-#[derive(Debug)]
-pub(super) struct VerdictText {
-    pub(super) verdict: Verdict,
-    pub(super) phrase: &'static str,
-    pub(super) explanation: &'static str,
-}
-
-/// Every verdict, the worst first.
-pub(super) const VERDICTS: [VerdictText; 5] = [
-    verdict_text(Verdict::Fails, "will not start", "It does not start where it is meant to run."),
-    verdict_text(Verdict::Unknown, "unknown", "It is unknown whether it starts; each image shows the reason."),
-    verdict_text(
-        Verdict::Runs,
-        "will start",
-        "Nothing that was checked keeps it from starting where it is meant to run.",
-    ),
-    verdict_text(Verdict::Undeclared, "not declared", "No runtime is declared for it."),
-    verdict_text(Verdict::Ignored, "not checked", "It is not a container image, or not one to check."),
+/// Every verdict, the worst first, with a phrase and an explanation.
+pub(super) const VERDICTS: [(Verdict, &str, &str); 5] = [
+    (Verdict::Fails, "will not start", "It does not start where it is meant to run."),
+    (Verdict::Unknown, "unknown", "It is unknown whether it starts; each image shows the reason."),
+    (Verdict::Runs, "will start", "Nothing that was checked keeps it from starting where it is meant to run."),
+    (Verdict::Undeclared, "not declared", "No runtime is declared for it."),
+    (Verdict::Ignored, "not checked", "It is not a container image, or not one to check."),
 ];
-
-const fn verdict_text(verdict: Verdict, phrase: &'static str, explanation: &'static str) -> VerdictText {
-    VerdictText { verdict, phrase, explanation }
-}
 
 /// What a fault is; empty for a code of a later version.
 pub(super) fn fault_meaning(code: &str) -> &'static str {
@@ -89,31 +73,20 @@ fn truncate(text: &str, max_chars: usize) -> String {
 
 /// Escapes a text for the content of an element or the value of an attribute.
 pub(super) fn escape_html(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            // So that no text is taken for a placeholder of the document.
-            '{' => escaped.push_str("&#123;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    // The brace, so that no text is taken for a placeholder of the document. The ampersand is first: the others add some.
+    let escapes = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;"), ('{', "&#123;")];
+    replace_characters(text, &escapes)
+}
+
+/// Replaces characters, those of the first pair first.
+pub(super) fn replace_characters(text: &str, escapes: &[(char, &str)]) -> String {
+    escapes.iter().fold(text.to_owned(), |text, (c, escape)| text.replace(*c, escape))
 }
 
 /// Formats a number with separators: `12,345`.
 pub(super) fn group_digits(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+    match (number / 1000, number % 1000) {
+        (0, last) => last.to_string(),
+        (rest, last) => format!("{},{last:03}", group_digits(rest)),
     }
-    text
 }

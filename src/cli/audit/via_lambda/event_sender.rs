@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::aws::service_error::convert_sdk_error;
 use crate::backoff::{Aimd, Backoff};
-use crate::cli::audit::error::{EventSendError, is_transient};
+use crate::cli::audit::error::{ViaLambdaError, is_transient};
 use crate::event::{AUDIT_DETAIL_TYPE, AUDIT_SOURCE, Arrival};
 use crate::name::{Digest, Tag};
 use crate::text::sanitize;
@@ -54,30 +54,35 @@ impl EventSender {
         &mut self,
         arrivals: Vec<Arrival>,
         mut accepted: impl FnMut(String, Arrival),
-    ) -> Result<(), EventSendError> {
+    ) -> Result<(), ViaLambdaError> {
         let (mut open, mut last_accepted) = (arrivals, Instant::now());
         let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
         while !open.is_empty() {
             tokio::time::sleep(self.rate.reserve(open.len(), self.started_at.elapsed())).await;
             let (before, mut refusal) = (open.len(), None);
-            match self.put_events(open.iter().map(build_entry).collect()).await? {
-                // The bus may have accepted them nevertheless. Then the function reports twice, and the first reports,
-                // whose event ids are unknown, are ignored.
-                PutOutcome::Retry(error) => refusal = Some(error),
-                PutOutcome::PerEvent(results) => {
-                    let mut results = results.into_iter();
-                    let mut refused = Vec::new();
-                    for arrival in open {
+            let entries = open.iter().map(build_entry).collect();
+            match self.client.put_events().set_entries(Some(entries)).send().await {
+                Ok(reply) => {
+                    let mut results = reply.entries.unwrap_or_default().into_iter();
+                    for arrival in std::mem::take(&mut open) {
                         match results.next() {
                             Some(PutEventsResultEntry { event_id: Some(id), .. }) => accepted(id, arrival),
                             result => {
-                                refusal = Some(EventSendError::Rejected(describe_rejection(result.as_ref())));
-                                refused.push(arrival);
+                                refusal = Some(ViaLambdaError::EventRejected(describe_rejection(result.as_ref())));
+                                open.push(arrival);
                             }
                         }
                     }
-                    open = refused;
                 }
+                // The bus may have accepted them nevertheless. Then the function reports twice, and the first reports,
+                // whose event ids are unknown, are ignored.
+                Err(error) if is_transient(&error) => {
+                    refusal = Some(ViaLambdaError::SendFailed(convert_sdk_error(error)));
+                }
+                Err(error) if error.code() == Some("AccessDeniedException") => {
+                    return Err(ViaLambdaError::SendDenied(convert_sdk_error(error)));
+                }
+                Err(error) => return Err(ViaLambdaError::SendFailed(convert_sdk_error(error))),
             }
             self.rate.increase(before - open.len());
             if open.len() < before {
@@ -85,7 +90,7 @@ impl EventSender {
                 backoff.reset();
             }
             if let Some(error) = refusal {
-                self.rate.decrease();
+                self.rate.per_second.halve();
                 let pause = backoff.next_pause();
                 if last_accepted.elapsed() + pause > self.timeout {
                     return Err(error);
@@ -95,28 +100,6 @@ impl EventSender {
         }
         Ok(())
     }
-
-    async fn put_events(&self, entries: Vec<PutEventsRequestEntry>) -> Result<PutOutcome, EventSendError> {
-        let error = match self.client.put_events().set_entries(Some(entries)).send().await {
-            Ok(reply) => return Ok(PutOutcome::PerEvent(reply.entries.unwrap_or_default())),
-            Err(error) => error,
-        };
-        if is_transient(&error) {
-            return Ok(PutOutcome::Retry(EventSendError::Failed(convert_sdk_error(error))));
-        }
-        match error.code() {
-            Some("AccessDeniedException") => Err(EventSendError::Denied(convert_sdk_error(error))),
-            _ => Err(EventSendError::Failed(convert_sdk_error(error))),
-        }
-    }
-}
-
-/// The outcome of one request.
-enum PutOutcome {
-    /// A result for each event.
-    PerEvent(Vec<PutEventsResultEntry>),
-    /// A transient error for all of them.
-    Retry(EventSendError),
 }
 
 fn describe_rejection(result: Option<&PutEventsResultEntry>) -> String {
@@ -166,10 +149,6 @@ impl EventRate {
     fn increase(&mut self, accepted: usize) {
         self.per_second.increase(INCREASE_PER_EVENT * to_f64(accepted));
     }
-
-    fn decrease(&mut self) {
-        self.per_second.halve();
-    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a request has ten events")]
@@ -178,12 +157,23 @@ fn to_f64(events: usize) -> f64 {
 }
 
 #[cfg(test)]
+pub(super) fn sample_arrival() -> Arrival {
+    Arrival {
+        how: crate::event::ArrivalKind::Audit,
+        repository: crate::name::Repository::new("123456789012", "us-west-2", "team/app").unwrap(),
+        selector: crate::name::Selector::DigestAndTag(Digest::of(b"image"), "v1".parse().unwrap()),
+        event_id: String::new(),
+        also_tagged: Vec::new(),
+        pushed_at: None,
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::event::{ArrivalKind, Event};
-    use crate::name::{Repository, Selector};
+    use crate::event::Event;
 
     /// How many events are sent within ten seconds to a bus that accepts so many a second.
     fn sent_within_ten_seconds(max: f64, accepted: Option<f64>) -> usize {
@@ -193,7 +183,7 @@ mod tests {
             match accepted {
                 Some(accepted) if rate.per_second.value > accepted => {
                     refused += 1;
-                    rate.decrease();
+                    rate.per_second.halve();
                 }
                 _ => {
                     rate.increase(10);
@@ -220,22 +210,13 @@ mod tests {
 
     #[test]
     fn function_parses_the_event() {
-        let repository = Repository::new("123456789012", "us-west-2", "team/app").unwrap();
-        let (digest, tag) = (Digest::of(b"image"), "v1".parse::<Tag>().unwrap());
         for (also_tagged, pushed_at) in [
             (vec!["latest".parse().unwrap(), "1.4".parse().unwrap()], Some("2026-11-21T15:21:21Z".to_owned())),
             (Vec::new(), None),
         ] {
-            let arrival = Arrival {
-                how: ArrivalKind::Audit,
-                repository: repository.clone(),
-                selector: Selector::DigestAndTag(digest.clone(), tag.clone()),
-                event_id: "1".to_owned(),
-                also_tagged,
-                pushed_at,
-            };
+            let arrival = Arrival { event_id: "1".to_owned(), also_tagged, pushed_at, ..sample_arrival() };
             let entry = build_entry(&arrival);
-            assert_eq!(entry.resources(), &[repository.arn()]);
+            assert_eq!(entry.resources(), &[arrival.repository.arn()]);
             // As EventBridge delivers it.
             let detail: Value = serde_json::from_str(entry.detail().unwrap()).unwrap();
             let event = json!({"id": "1", "source": entry.source(), "detail-type": entry.detail_type(),

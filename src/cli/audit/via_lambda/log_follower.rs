@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::aws::service_error::convert_sdk_error;
-use crate::cli::audit::error::{LogFollowError, ViaLambdaError, is_transient};
+use crate::cli::audit::error::{ViaLambdaError, is_transient};
 
 /// Selects results of audits, and errors of invocations: CloudWatch Logs user guide, "Filter pattern syntax".
 const FILTER_PATTERN: &str = r#"{ ($.how = "audit") || ($.level = "ERROR") }"#;
@@ -86,18 +86,16 @@ impl LogFollower {
         self.client.filter_log_events().log_group_name(&self.group).filter_pattern(FILTER_PATTERN).start_time(start)
     }
 
-    async fn fetch_page(&self, request: FilterLogEventsFluentBuilder) -> Result<FilterLogEventsOutput, LogFollowError> {
-        let error = match request.send().await {
-            Ok(page) => return Ok(page),
-            Err(error) => error,
-        };
-        let (group, code, is_transient) = (self.group.clone(), error.code().map(str::to_owned), is_transient(&error));
-        let source = convert_sdk_error(error);
-        Err(match code.as_deref() {
-            Some("AccessDeniedException") => LogFollowError::Denied { group, source },
-            Some("ResourceNotFoundException") => LogFollowError::MissingLogGroup { group, source },
-            _ if is_transient => LogFollowError::Transient { group, source },
-            _ => LogFollowError::Failed { group, source },
+    async fn fetch_page(&self, request: FilterLogEventsFluentBuilder) -> Result<FilterLogEventsOutput, ViaLambdaError> {
+        request.send().await.map_err(|error| {
+            let (code, is_transient) = (error.code().map(str::to_owned), is_transient(&error));
+            let (group, source) = (self.group.clone(), convert_sdk_error(error));
+            match code.as_deref() {
+                Some("AccessDeniedException") => ViaLambdaError::LogDenied { group, source },
+                Some("ResourceNotFoundException") => ViaLambdaError::MissingLogGroup { group, source },
+                _ if is_transient => ViaLambdaError::LogBusy { group, source },
+                _ => ViaLambdaError::LogFailed { group, source },
+            }
         })
     }
 }
@@ -191,40 +189,37 @@ mod tests {
         assert!(ClientTimeouts::default().call * 2 < OVERLAP);
     }
 
+    fn describe_outcome(line: &str) -> String {
+        match parse_outcome(line) {
+            Some(FunctionOutcome::Report(report)) => format!("report {}", Value::Object(report)),
+            Some(FunctionOutcome::TooLarge) => "too large".to_owned(),
+            Some(FunctionOutcome::Failed(error)) => format!("failed {error}"),
+            Some(FunctionOutcome::Invalid(why)) => format!("invalid {why}"),
+            None => "nothing".to_owned(),
+        }
+    }
+
     #[test]
     fn outcomes_are_parsed_from_log_lines() {
-        for (line, id, expected) in [
-            (
-                r#"{"event_id":"1","verdict":"runs","report":{"schema":"ecr-preflight/1"}}"#,
-                Some("1"),
-                "report {\"schema\":\"ecr-preflight/1\"}",
-            ),
-            (r#"{"event_id":"1","verdict":"fails"}"#, Some("1"), "too large"),
-            (
-                r#"{"level":"ERROR","event_id":"1","error":"ecr:BatchGetImage failed"}"#,
-                Some("1"),
-                "failed ecr:BatchGetImage failed",
-            ),
-            (r#"{"event_id":"1","error":{"code":7}}"#, Some("1"), "failed {\"code\":7}"),
-            (r#"{"event_id":"1","verdict":"runs","report":[1]}"#, Some("1"), "invalid the report is not an object"),
-            (
-                r#"{"event_id":"1","report":{},"report":{}}"#,
-                Some("1"),
-                "invalid duplicate field `report` at line 1 column 36",
-            ),
-            (r#"{"level":"ERROR","event_id":"1","message":"verdict tag refused","reason":"x"}"#, Some("1"), "nothing"),
-            (r#"{"level":"ERROR","message":"without an event"}"#, None, "nothing"),
-            (r#"{"event_id":1,"message":"with a number"}"#, None, "nothing"),
-            (r#"{"time":"2026","type":"platform.report"}"#, None, "nothing"),
+        for (members, expected) in [
+            (r#""verdict":"runs","report":{"schema":"ecr-preflight/1"}"#, r#"report {"schema":"ecr-preflight/1"}"#),
+            (r#""verdict":"fails""#, "too large"),
+            (r#""level":"ERROR","error":"ecr:BatchGetImage failed""#, "failed ecr:BatchGetImage failed"),
+            (r#""error":{"code":7}"#, r#"failed {"code":7}"#),
+            (r#""verdict":"runs","report":[1]"#, "invalid the report is not an object"),
+            (r#""report":{},"report":{}"#, "invalid duplicate field `report` at line 1 column 36"),
+            (r#""level":"ERROR","message":"verdict tag refused","reason":"x""#, "nothing"),
         ] {
-            let found = match parse_outcome(line) {
-                Some(FunctionOutcome::Report(report)) => format!("report {}", Value::Object(report)),
-                Some(FunctionOutcome::TooLarge) => "too large".to_owned(),
-                Some(FunctionOutcome::Failed(error)) => format!("failed {error}"),
-                Some(FunctionOutcome::Invalid(why)) => format!("invalid {why}"),
-                None => "nothing".to_owned(),
-            };
-            assert_eq!((parse_event_id(line).as_deref(), found.as_str()), (id, expected), "{line}");
+            let line = format!("{{\"event_id\":\"1\",{members}}}");
+            assert_eq!(parse_event_id(&line).as_deref(), Some("1"), "{line}");
+            assert_eq!(describe_outcome(&line), expected, "{line}");
+        }
+        for line in [
+            r#"{"level":"ERROR","message":"without an event"}"#,
+            r#"{"event_id":1,"message":"with a number"}"#,
+            r#"{"time":"2026","type":"platform.report"}"#,
+        ] {
+            assert_eq!((parse_event_id(line), describe_outcome(line).as_str()), (None, "nothing"), "{line}");
         }
         for text in ["START RequestId: 1", "", "[]", "null"] {
             assert_eq!(parse_event_id(text), None, "{text}");

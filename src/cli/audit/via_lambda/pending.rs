@@ -9,9 +9,8 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use super::log_follower::{self, FunctionOutcome};
-use crate::cli::audit::progress::AuditProgress;
-use crate::cli::audit::results_file::ResultsFile;
 use crate::cli::audit::results_index::arrival_identity;
+use crate::cli::audit::runner::SharedOutput;
 use crate::cli::stored_report::StoredReport;
 use crate::event::Arrival;
 use crate::text::{error_chain, sanitize};
@@ -25,16 +24,13 @@ const MAX_MESSAGE_CHARS: usize = 1000;
 
 const INVALID_ANSWER: &str = "the function's report cannot be parsed (does the function have another version?)";
 
-/// The results and the progress, which both tasks write to.
-pub(super) type SharedOutput<'a, 'b, E> = RefCell<(&'a mut ResultsFile, &'a mut AuditProgress<'b, E>)>;
-
 /// The images, by the ids of their events.
 #[derive(Debug)]
 pub(super) struct PendingAnswers {
     arrivals: RefCell<HashMap<String, Arrival>>,
     /// When the last event was accepted, or the last report arrived.
     last_activity: Cell<Instant>,
-    is_log_readable: Cell<bool>,
+    pub(super) is_log_readable: Cell<bool>,
     /// Whether sending waits for capacity.
     is_blocked: Cell<bool>,
     changed: Notify,
@@ -55,7 +51,7 @@ impl Default for PendingAnswers {
 impl PendingAnswers {
     /// Waits until the log is readable and there is capacity for more events.
     pub(super) async fn wait_for_capacity(&self) {
-        while !self.is_log_readable() || self.len() >= MAX_PENDING {
+        while !self.is_log_readable.get() || self.len() >= MAX_PENDING {
             self.is_blocked.set(true);
             self.changed.notified().await;
         }
@@ -66,10 +62,6 @@ impl PendingAnswers {
     pub(super) fn mark_log_readable(&self) {
         self.is_log_readable.set(true);
         self.changed.notify_one();
-    }
-
-    pub(super) fn is_log_readable(&self) -> bool {
-        self.is_log_readable.get()
     }
 
     /// Adds the image of an accepted event.
@@ -154,44 +146,28 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::event::ArrivalKind;
-    use crate::name::{Digest, Repository, Selector};
-
-    fn arrival() -> Arrival {
-        Arrival {
-            how: ArrivalKind::Audit,
-            repository: Repository::new("123456789012", "us-west-2", "team/app").unwrap(),
-            selector: Selector::DigestAndTag(Digest::of(b"image"), "v1".parse().unwrap()),
-            event_id: String::new(),
-            also_tagged: Vec::new(),
-            pushed_at: None,
-        }
-    }
+    use crate::cli::audit::via_lambda::event_sender::sample_arrival;
 
     #[test]
     fn sending_waits_for_the_log_and_for_capacity() {
         let pending = PendingAnswers::default();
+        // Whether sending waits, and whether it is stuck.
+        let state = || (pending.wait_for_capacity().now_or_never().is_none(), pending.is_stuck(Duration::ZERO));
         assert!(!pending.is_stuck(Duration::ZERO), "nothing waits yet");
-        assert!(
-            pending.wait_for_capacity().now_or_never().is_none() && pending.is_stuck(Duration::ZERO),
-            "the log was not read yet"
-        );
+        assert_eq!(state(), (true, true), "the log was not read yet");
         pending.mark_log_readable();
-        assert!(pending.wait_for_capacity().now_or_never().is_some() && !pending.is_stuck(Duration::ZERO));
-        (0..MAX_PENDING).for_each(|number| pending.insert(number.to_string(), arrival()));
-        assert!(
-            pending.wait_for_capacity().now_or_never().is_none() && pending.is_stuck(Duration::ZERO),
-            "there is no capacity"
-        );
+        assert_eq!(state(), (false, false));
+        (0..MAX_PENDING).for_each(|number| pending.insert(number.to_string(), sample_arrival()));
+        assert_eq!(state(), (true, true), "there is no capacity");
         assert!(!pending.is_stuck(Duration::from_mins(1)), "an event was accepted just now");
         pending.arrivals.borrow_mut().remove("7");
         pending.changed.notify_one();
-        assert!(pending.wait_for_capacity().now_or_never().is_some() && !pending.is_stuck(Duration::ZERO));
+        assert_eq!(state(), (false, false));
     }
 
     #[test]
     fn report_about_another_image_is_refused() {
-        let arrival = arrival();
+        let arrival = sample_arrival();
         let digest = arrival.selector.digest().unwrap();
         let mismatch = |name: &str, member: &str, value: Value| {
             let mut members = serde_json::json!({"account": "123456789012", "region": "us-west-2",
@@ -201,18 +177,17 @@ mod tests {
             find_mismatch(report.as_object().unwrap(), &arrival).unwrap_or_default()
         };
         assert_eq!(mismatch("arrival", "how", "audit".into()), "");
-        for (member, value) in [
+        let others = [
             ("account", "210987654321"),
             ("region", "eu-west-1"),
             ("repository", "team/other"),
             ("digest", "sha256:0"),
             ("tag", "v2"),
-        ] {
+        ];
+        for (member, value) in others {
             let error = mismatch("arrival", member, value.into());
-            assert!(
-                error.starts_with("the function reported about another image: ") && error.contains(value),
-                "{error}"
-            );
+            assert!(error.starts_with("the function reported about another image: "), "{error}");
+            assert!(error.contains(value), "{error}");
         }
         assert!(mismatch("arival", "tag", "v1".into()).starts_with(INVALID_ANSWER));
         assert!(mismatch("arrival", "tag", Value::Null).starts_with(INVALID_ANSWER));
