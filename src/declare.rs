@@ -8,22 +8,6 @@ use crate::registry::RegistryError;
 use crate::registry::ecr::to_registry_error;
 use crate::runtime::{Runtime, Service};
 
-/// A change of a repository's resource tag.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeclarationChange {
-    /// The value before the change; `None` if the tag is not set.
-    pub before: Option<String>,
-    /// The value after the change; `None` if the tag is removed.
-    pub after: Option<String>,
-}
-
-impl DeclarationChange {
-    /// Returns whether the value stays the same.
-    pub fn is_noop(&self) -> bool {
-        self.before == self.after
-    }
-}
-
 /// Returns the value that declares these runtimes: their names, each once, in the order of
 /// [`crate::runtime::RUNTIMES`]. The names of all runtimes fit into the 256 characters that ECR allows.
 pub fn declaration_value(runtimes: &[Runtime]) -> String {
