@@ -1,26 +1,118 @@
-//! The faults and unknown results of one image, as SARIF results.
+//! Reports as a SARIF 2.1.0 log for GitHub code scanning: a rule for each fault code and one for unknown results, a result
+//! for each fault, and a notification for each image that could not be read.
+//!
+//! An image has no source lines, so all results are shown at the first line of its Dockerfile. The format is that of
+//! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::rules::{UNKNOWN_RULE, rule_index};
+use super::checker::{CheckRecord, CheckResult};
 use crate::name::Digest;
-use crate::report::{FaultReport, Remedy, Report, RuntimeReport};
-use crate::verdict::Verdict;
+use crate::report::{FaultReport, Remedy, Report, RuntimeReport, format_headline};
+use crate::text::error_chain;
+use crate::verdict::{FaultCode, FaultInfo, Verdict};
+
+/// The rule of an unknown result.
+const UNKNOWN_RULE: FaultInfo = FaultInfo {
+    name: "unknown",
+    title: "unknown whether the image starts",
+    explanation: "the answer depends on something that could not be read, or that the image alone does not decide; this is \
+                  neither a fault nor a pass",
+    fix: "The message names the reason. Check the image again when it can be read, or start it once on the runtime.",
+};
 
 /// The length of a fingerprint, in hexadecimal digits.
 const FINGERPRINT_DIGITS: usize = 16;
 
+/// Formats the log of several checks; `dockerfile` is the file at which results are shown.
+pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> String {
+    let mut results = Vec::new();
+    let mut notifications = Vec::new();
+    let mut docs_url = None;
+    let mut notify = |level: &str, text: String| {
+        notifications.push(json!({"level": level, "message": {"text": text}}));
+    };
+    for CheckRecord { reference, outcome } in records {
+        match outcome.as_ref().map(|checked| &checked.result) {
+            Ok(CheckResult::Report(report)) if report.verdict == Verdict::Ignored => {
+                notify("note", format_headline(report));
+            }
+            Ok(CheckResult::Report(report)) => {
+                docs_url = report.docs_url.as_deref();
+                results.extend(build_results(report, reference, dockerfile));
+            }
+            Ok(CheckResult::Platforms(_)) => {}
+            Err(unread) => {
+                let error = error_chain(&unread.error);
+                let image = if error.contains(reference) { String::new() } else { format!("{reference}: ") };
+                let hint = unread.hint.as_ref().map(|hint| format!(". Hint: {hint}")).unwrap_or_default();
+                notify("error", format!("{image}{error}{hint}"));
+            }
+        }
+    }
+    let is_complete = records.iter().all(|record| record.outcome.is_ok());
+    format_log(&results, &notifications, is_complete, docs_url)
+}
+
+/// Formats the log of one report on the image of this reference.
+pub fn report_to_sarif(report: &Report, reference: &str, dockerfile: &str) -> String {
+    format_log(&build_results(report, reference, dockerfile), &[], true, report.docs_url.as_deref())
+}
+
+fn format_log(results: &[Value], notifications: &[Value], is_complete: bool, docs_url: Option<&str>) -> String {
+    let mut invocation = json!({"executionSuccessful": is_complete});
+    if !notifications.is_empty() {
+        invocation["toolExecutionNotifications"] = notifications.into();
+    }
+    let driver = json!({"name": "ecr-preflight", "version": env!("CARGO_PKG_VERSION"), "rules": build_rules(docs_url)});
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "invocations": [invocation], "results": results}],
+    });
+    format!("{log:#}")
+}
+
+/// Every rule, in the order of the codes; `docs_url` is the address of the page with the fault table.
+fn build_rules(docs_url: Option<&str>) -> Vec<Value> {
+    let build = |code: &FaultCode| {
+        let level = if *code == FaultCode::InvalidDeclaration { "warning" } else { "error" };
+        build_rule(code.info(), level, docs_url.map(|url| code.docs_link(url)))
+    };
+    FaultCode::ALL.iter().map(build).chain([build_rule(UNKNOWN_RULE, "warning", None)]).collect()
+}
+
+/// Builds a `reportingDescriptor`.
+fn build_rule(info: FaultInfo, level: &str, help_uri: Option<String>) -> Value {
+    let mut rule = json!({
+        "id": info.name,
+        "shortDescription": {"text": capitalize(info.title)},
+        "fullDescription": {"text": format!("{}.", capitalize(info.explanation))},
+        "help": {"text": info.fix, "markdown": info.fix},
+        "defaultConfiguration": {"level": level},
+    });
+    if let Some(uri) = help_uri {
+        rule["helpUri"] = uri.into();
+    }
+    rule
+}
+
+fn capitalize(text: &str) -> String {
+    let (first, rest) = text.split_at(1);
+    first.to_uppercase() + rest
+}
+
 /// The results of one report, in its order.
-pub(super) fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<Value> {
+fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<Value> {
     let build = |runtime: &RuntimeReport| {
         let context = SarifContext { report, runtime, reference, dockerfile };
         let mut results: Vec<Value> = runtime.faults.iter().map(|fault| context.build_fault_result(fault)).collect();
         // An invalid declaration is a fault and unknown, but one result is enough.
         if runtime.faults.is_empty() && runtime.verdict == Verdict::Unknown {
             let text = context.message_text(&runtime.unknown.join("; "));
-            results.push(context.build_result(UNKNOWN_RULE, "warning", &json!({"text": text})));
+            results.push(context.build_result(UNKNOWN_RULE.name, "warning", &json!({"text": text})));
         }
         results
     };
@@ -42,7 +134,7 @@ impl SarifContext<'_> {
         let mut markdown = escape_markdown(&text);
         if let Some(symptom) = symptom {
             let _ = write!(text, "\nExpected error: {symptom}");
-            let _ = write!(markdown, "\n\nExpected error: {}", code_span(symptom));
+            let _ = write!(markdown, "\n\nExpected error: `{}`", symptom.replace('`', "'"));
         }
         if !remedy.is_empty() {
             text.push_str("\nWhat to do:");
@@ -75,7 +167,8 @@ impl SarifContext<'_> {
         let qualified_name = format!("{reference}{digest} on {runtime}");
         json!({
             "ruleId": rule,
-            "ruleIndex": rule_index(rule),
+            // The rule of unknown results follows the fault codes.
+            "ruleIndex": FaultCode::ALL.iter().position(|code| code.as_str() == rule).unwrap_or(FaultCode::ALL.len()),
             "level": level,
             "message": message,
             "locations": [{
@@ -107,11 +200,6 @@ fn escape_markdown(text: &str) -> String {
         escaped.push(character);
     }
     escaped
-}
-
-/// Quotes text with backticks.
-fn code_span(text: &str) -> String {
-    format!("`{}`", text.replace('`', "'"))
 }
 
 /// Converts a path to a relative reference (RFC 3986).
