@@ -17,11 +17,9 @@ pub(super) fn hint_for_error(error: &CliError) -> Option<String> {
     let hint = match error {
         CliError::ImageNotFound { hint, .. }
         | CliError::AmbiguousImage { hint, .. }
-        | CliError::Command { hint, .. } => {
-            return hint.clone();
-        }
+        | CliError::Command { hint, .. } => return hint.clone(),
         CliError::Image(error) => return error.hint(),
-        CliError::WrongScheme(error) => return Some(error.hint()),
+        CliError::WrongScheme { hint, .. } => hint,
         CliError::ForReference { source, .. } => return hint_for_error(source),
         CliError::Repository(_) => "name the repository without a tag: `team/app`, its URI, or its ARN",
         CliError::UnknownCommand(_) => "`ecr-preflight --help` lists the commands",
