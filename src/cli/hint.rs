@@ -53,14 +53,11 @@ pub(super) fn hint_for_registry_error(error: &RegistryError) -> Option<String> {
         return Some(hint_for_credentials_error(error, aws_profile().as_deref()));
     }
     let connection = find_cause::<ConnectorError>(error)?;
-    match (connection.is_timeout(), connection.is_io()) {
-        (true, _) => Some("AWS did not answer in time: check the network and its proxy".to_owned()),
-        (_, true) => {
-            let region = region.map_or_else(String::new, |region| format!(", and that `{region}` is a region"));
-            Some(format!("check the network and its proxy{region}"))
-        }
-        _ => None,
+    if connection.is_timeout() {
+        return Some("AWS did not answer in time: check the network and its proxy".to_owned());
     }
+    let region = region.map_or_else(String::new, |region| format!(", and that `{region}` is a region"));
+    connection.is_io().then(|| format!("check the network and its proxy{region}"))
 }
 
 /// The hint for an error code of an AWS service: "Common Errors" of the ECR API reference, and those of its actions.
@@ -142,34 +139,31 @@ fn find_cause<T: Error + 'static>(error: &RegistryError) -> Option<&T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn failed(source: impl Into<crate::aws::service_error::BoxError>) -> RegistryError {
-        let resource = "arn:aws:ecr:us-wst-2:123456789012:repository/a".to_owned();
-        RegistryError::Failed { action: "ecr:BatchGetImage", resource, source: source.into() }
-    }
+    use crate::aws::service_error::BoxError;
 
     #[test]
     fn connection_errors_and_throttling_have_hints() {
-        for (error, hint) in [
-            (
-                failed(ConnectorError::io("no such host".into())),
-                Some("check the network and its proxy, and that `us-wst-2` is a region"),
-            ),
-            (
-                failed(ConnectorError::timeout("late".into())),
-                Some("AWS did not answer in time: check the network and its proxy"),
-            ),
-            (failed(ConnectorError::user("wrong".into())), None),
-            (failed("something else"), None),
+        let resource = "arn:aws:ecr:us-wst-2:123456789012:repository/a";
+        let unknown_host = "check the network and its proxy, and that `us-wst-2` is a region";
+        let timeout = "AWS did not answer in time: check the network and its proxy";
+        for (source, hint) in [
+            (ConnectorError::io("no such host".into()).into(), Some(unknown_host)),
+            (ConnectorError::timeout("late".into()).into(), Some(timeout)),
+            (ConnectorError::user("wrong".into()).into(), None),
+            (BoxError::from("something else"), None),
         ] {
+            let error = RegistryError::Failed { action: "ecr:BatchGetImage", resource: resource.to_owned(), source };
             assert_eq!(hint_for_registry_error(&error).as_deref(), hint, "{error:?}");
         }
-        for code in ["ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"] {
-            assert_eq!(
-                hint_for_service_code(code, None).as_deref(),
-                Some("AWS is throttling these calls of the account: wait a minute and run the command again")
-            );
+        let throttled = "AWS is throttling these calls of the account: wait a minute and run the command again";
+        for (code, hint) in [
+            ("ThrottlingException", Some(throttled)),
+            ("Throttling", Some(throttled)),
+            ("TooManyRequestsException", Some(throttled)),
+            ("RequestLimitExceeded", Some(throttled)),
+            ("ServerException", None),
+        ] {
+            assert_eq!(hint_for_service_code(code, None).as_deref(), hint, "{code}");
         }
-        assert_eq!(hint_for_service_code("ServerException", None), None);
     }
 }

@@ -144,19 +144,18 @@ mod tests {
     #[test]
     fn invalid_references_are_rejected() {
         let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app";
-        for text in ["", "oci:", "oci::v1", "oci:a:", "oci:a:b c", "oci:a@sha256:1", "Nginx", "docker://", "dir:x"] {
-            assert!(text.parse::<ImageArgument>().is_err(), "{text}");
-        }
-        for text in ["", ":v1", "a.tar:", "a.tar:b c", "a.tar@sha256:1"] {
-            assert!(format!("oci-archive:{text}").parse::<ImageArgument>().is_err(), "{text}");
-        }
-        let digest = format!("a.tar:app@sha256:{}", "0".repeat(64));
-        for text in ["", ":v1", "a.tar:", "a.tar::v1", "a.tar:app:", "a.tar:team/app", "a.tar:b c", "a.tar:@0", &digest]
-        {
-            assert!(format!("docker-archive:{text}").parse::<ImageArgument>().is_err(), "{text}");
-        }
-        for text in [format!("{uri}:"), format!("{uri}@v1"), format!("https://{uri}"), format!("{uri}/")] {
-            assert!(text.parse::<ImageArgument>().is_err(), "{text}");
+        let (saved_digest, url) = (format!("a.tar:app@sha256:{}", "0".repeat(64)), format!("https://{uri}"));
+        for (prefix, invalid) in [
+            ("", &["", "oci:", "oci::v1", "oci:a:", "oci:a:b c", "oci:a@sha256:1", "Nginx", "docker://", "dir:x"][..]),
+            ("oci-archive:", &["", ":v1", "a.tar:", "a.tar:b c", "a.tar@sha256:1"]),
+            ("docker-archive:", &["", ":v1", "a.tar:", "a.tar::v1", "a.tar:app:", "a.tar:team/app", "a.tar:b c"]),
+            ("docker-archive:", &["a.tar:@0", &saved_digest]),
+            (uri, &[":", "@v1", "/"]),
+            (&url, &[""]),
+        ] {
+            for text in invalid {
+                assert!(format!("{prefix}{text}").parse::<ImageArgument>().is_err(), "{prefix}{text}");
+            }
         }
     }
 }
