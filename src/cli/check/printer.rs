@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::checker::{CheckFailure, CheckRecord, CheckResult, CheckedImage};
+use super::checker::{CheckRecord, CheckResult, CheckedImage};
 use super::{junit, sarif};
 use crate::cli::error::CliError;
 use crate::cli::terminal::StyledOutput;
@@ -57,7 +57,9 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
             }
             // The error of a single image goes to standard error only.
             (Err(failure), CheckFormat::Json) if !is_only => {
-                writeln!(self.out, "{}", error_json(record.reference, failure)?)?;
+                let (reference, error, hint) = (record.reference, error_chain(&failure.error), failure.hint.as_deref());
+                let json = CheckErrorJson { schema: ERROR_SCHEMA, reference, verdict: Verdict::Unknown, error, hint };
+                writeln!(self.out, "{}", to_json(&json, false)?)?;
             }
             (Err(_), CheckFormat::Text | CheckFormat::Json) | (_, CheckFormat::Sarif | CheckFormat::Junit) => {}
         }
@@ -132,15 +134,10 @@ pub(in crate::cli) const ERROR_SCHEMA: &str = "ecr-preflight/error/1";
 struct CheckErrorJson<'a> {
     schema: &'static str,
     reference: &'a str,
-    verdict: &'static str,
+    verdict: Verdict,
     error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
-}
-
-fn error_json(reference: &str, failure: &CheckFailure) -> io::Result<String> {
-    let (error, hint) = (error_chain(&failure.error), failure.hint.as_deref());
-    to_json(&CheckErrorJson { schema: ERROR_SCHEMA, reference, verdict: "unknown", error, hint }, false)
 }
 
 /// A single object is printed on several lines. Several are printed as JSON Lines rather than as an array: each is valid
