@@ -50,7 +50,7 @@ pub(super) fn hint_for_registry_error(error: &RegistryError) -> Option<String> {
         return hint_for_service_code(error.code(), region);
     }
     if let Some(error) = find_cause::<CredentialsError>(error) {
-        return Some(hint_for_credentials_error(error, aws_profile().as_deref()));
+        return Some(hint_for_credentials_error(error));
     }
     let connection = find_cause::<ConnectorError>(error)?;
     if connection.is_timeout() {
@@ -68,7 +68,7 @@ fn hint_for_service_code(code: &str, region: Option<&str>) -> Option<String> {
         "AccessDeniedException" => format!("{caller}; choose another profile with AWS_PROFILE"),
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => format!(
             "the session has expired: get new credentials, with {} if you use single sign-on",
-            sso_login_command(aws_profile().as_deref())
+            sso_login_command()
         ),
         "UnrecognizedClientException" | "InvalidClientTokenId" => format!(
             "{region} does not know the access key: check the key, and that {region} is the right region and is enabled \
@@ -86,37 +86,32 @@ fn hint_for_service_code(code: &str, region: Option<&str>) -> Option<String> {
     Some(hint)
 }
 
-fn hint_for_credentials_error(error: &CredentialsError, profile: Option<&str>) -> String {
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) => match profile {
-            Some(profile) => format!(
-                "profile `{}` has no credentials or does not exist: `aws configure list-profiles` lists the profiles",
-                sanitize_quoted(profile)
-            ),
-            None => "log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with \
-                     AWS_PROFILE"
-                .to_owned(),
-        },
+fn hint_for_credentials_error(error: &CredentialsError) -> String {
+    let caller = "`aws sts get-caller-identity` shows more";
+    match (error, aws_profile()) {
+        (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => format!(
+            "profile `{profile}` has no credentials or does not exist: `aws configure list-profiles` lists the profiles"
+        ),
+        (CredentialsError::CredentialsNotLoaded(_), None) => {
+            "log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE"
+                .to_owned()
+        }
         // The types of the causes are private to the SDK; only their texts mention single sign-on.
-        error if error_chain(error).to_ascii_lowercase().contains("sso") => {
-            format!("the single sign-on session has expired or has not started: run {}", sso_login_command(profile))
+        _ if error_chain(error).to_ascii_lowercase().contains("sso") => {
+            format!("the single sign-on session has expired or has not started: run {}", sso_login_command())
         }
-        _ => {
-            let advice = match profile {
-                Some(profile) => format!("the credentials of profile `{}` are unavailable", sanitize_quoted(profile)),
-                None => "log in with `aws sso login`, or choose a profile with AWS_PROFILE".to_owned(),
-            };
-            format!("{advice}; `aws sts get-caller-identity` shows more")
-        }
+        (_, Some(profile)) => format!("the credentials of profile `{profile}` are unavailable; {caller}"),
+        (_, None) => format!("log in with `aws sso login`, or choose a profile with AWS_PROFILE; {caller}"),
     }
 }
 
+/// The selected AWS profile, to be quoted in backticks.
 fn aws_profile() -> Option<String> {
-    std::env::var("AWS_PROFILE").ok()
+    std::env::var("AWS_PROFILE").ok().map(|profile| sanitize_quoted(&profile))
 }
 
-fn sso_login_command(profile: Option<&str>) -> String {
-    let profile = profile.map_or_else(String::new, |profile| format!(" --profile {}", sanitize_quoted(profile)));
+fn sso_login_command() -> String {
+    let profile = aws_profile().map_or_else(String::new, |profile| format!(" --profile {profile}"));
     format!("`aws sso login{profile}`")
 }
 
