@@ -82,14 +82,14 @@ impl Checker<'_> {
         let start = Instant::now();
         let registry = CountingRegistry::new(&source.registry);
         let result = if platforms_only {
-            CheckResult::Platforms(self.read_platforms(&registry, source).await?)
+            self.read_platforms(&registry, source).await?
         } else {
-            CheckResult::Report(self.judge(&registry, source).await?)
+            self.judge(&registry, source).await?
         };
         Ok(CheckedImage { result, bytes_read: registry.bytes_read(), elapsed: start.elapsed() })
     }
 
-    async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<Report, CliError> {
+    async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<CheckResult, CliError> {
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
         let repository = source.repository.as_ref();
         let origin = ImageOrigin { repository, ..ImageOrigin::from_reference(&source.reference, &source.selector) };
@@ -97,15 +97,11 @@ impl Checker<'_> {
         if matches!(report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded)) {
             return Err(source.not_found_error());
         }
-        Ok(report)
+        Ok(CheckResult::Report(report))
     }
 
     /// Reads the platforms of an image and, within the limits, the program that starts on each.
-    async fn read_platforms(
-        &self,
-        registry: &impl Registry,
-        source: &ImageSource,
-    ) -> Result<PlatformOverview, CliError> {
+    async fn read_platforms(&self, registry: &impl Registry, source: &ImageSource) -> Result<CheckResult, CliError> {
         let deadline = Instant::now().checked_add(Duration::from_secs(self.settings.limits.timeout_seconds));
         let mut lookups = registry::fetch_verified_manifests(registry, std::slice::from_ref(&source.selector)).await?;
         let manifest = match lookups.pop() {
@@ -123,6 +119,7 @@ impl Checker<'_> {
             InspectionDepth::Program => Some(self.inspector.inspect_programs(registry, &image, deadline).await?),
             InspectionDepth::Manifest | InspectionDepth::Config => None,
         };
-        Ok(PlatformOverview::new(&source.reference, &image, inspections.as_deref()))
+        let overview = PlatformOverview::new(&source.reference, &image, inspections.as_deref());
+        Ok(CheckResult::Platforms(overview))
     }
 }

@@ -2,16 +2,17 @@
 //!
 //! It contains no times, so that two reports of the same images are equal.
 
+use std::io;
+
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::checker::{CheckFailure, CheckRecord, CheckResult};
-use crate::cli::error::CliError;
 use crate::report::{Report, RuntimeReport, format_headline, format_text};
 use crate::text::error_chain;
 use crate::verdict::Verdict;
 
 /// Formats the report; fails if it cannot be written as XML.
-pub(super) fn format_junit(records: &[CheckRecord<'_>]) -> Result<String, CliError> {
+pub(super) fn format_junit(records: &[CheckRecord<'_>]) -> io::Result<String> {
     let mut junit = Junit::new("ecr-preflight");
     for CheckRecord { reference, outcome } in records {
         let mut suite = TestSuite::new(*reference);
@@ -27,8 +28,7 @@ pub(super) fn format_junit(records: &[CheckRecord<'_>]) -> Result<String, CliErr
         }
         junit.add_test_suite(suite);
     }
-    let xml = junit.to_string().map_err(std::io::Error::other)?;
-    Ok(xml.trim_end().to_owned())
+    Ok(junit.to_string().map_err(io::Error::other)?.trim_end().to_owned())
 }
 
 /// The names and results of the runtimes.

@@ -96,15 +96,12 @@ pub(super) async fn run<O: Write, E: Write>(
     }
     let is_only = arguments.images.len() == 1;
     // All references are parsed before the first image is read: a typing error is not a verdict.
-    let images: Vec<_> = arguments
-        .images
-        .iter()
-        .map(|reference| Ok((reference, parse_image_argument(reference, is_only)?)))
-        .collect::<Result<_, CliError>>()?;
+    let parse = |reference: &String| parse_image_argument(reference, is_only);
+    let parsed = arguments.images.iter().map(parse).collect::<Result<Vec<ImageArgument>, CliError>>()?;
     let (opener, inspector) = (ImageOpener::default(), build_inspector(&settings));
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let checker = Checker { inspector: &inspector, settings: &settings, runtimes };
-    let records = images.into_iter().map(async |(reference, argument)| {
+    let records = arguments.images.iter().zip(parsed).map(async |(reference, argument)| {
         let result = async { checker.check(&opener.open(reference, argument).await?, arguments.platforms).await };
         let outcome = match result.await {
             Ok(image) => Ok(image),

@@ -192,27 +192,15 @@ impl SarifContext<'_> {
 
 /// Escapes links, images and other markup: evidence holds names of the image's own files.
 fn escape_markdown(text: &str) -> String {
-    let mut escaped = String::new();
-    for character in text.chars() {
-        if "\\<>[]*_#!".contains(character) {
-            escaped.push('\\');
-        }
-        escaped.push(character);
-    }
-    escaped
+    let escape = |c: char| "\\<>[]*_#!".contains(c).then_some('\\').into_iter().chain([c]);
+    text.chars().flat_map(escape).collect()
 }
 
 /// Converts a path to a relative reference (RFC 3986).
 fn relative_uri(path: &str) -> String {
-    let mut uri = String::new();
-    for byte in path.trim_start_matches("./").bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            let _ = write!(uri, "%{byte:02X}");
-        }
-    }
-    uri
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let encode = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    path.trim_start_matches("./").bytes().map(encode).collect()
 }
 
 #[cfg(test)]
