@@ -25,7 +25,7 @@ const MIN_WIDTH: usize = 40;
 #[derive(Debug)]
 pub(super) struct StyledOutput<W> {
     inner: W,
-    uses_color: bool,
+    pub(super) uses_color: bool,
     /// In columns; `None` if lines are not wrapped.
     width: Option<usize>,
 }
@@ -60,10 +60,6 @@ impl<W: Write> Write for StyledOutput<W> {
 }
 
 impl<W: Write> StyledOutput<W> {
-    pub(super) fn uses_color(&self) -> bool {
-        self.uses_color
-    }
-
     /// Writes lines, wrapped and styled, without control characters.
     pub(super) fn write_lines(&mut self, lines: &[StyledLine]) -> io::Result<()> {
         let width = self.width.unwrap_or(usize::MAX);
@@ -77,16 +73,11 @@ impl<W: Write> StyledOutput<W> {
         Ok(())
     }
 
-    /// Writes an error, its causes and the hint. `reference` is the image that failed, if there are several.
-    pub(super) fn write_error(
-        &mut self,
-        reference: Option<&str>,
-        error: &CliError,
-        hint: Option<&str>,
-    ) -> io::Result<()> {
+    /// Writes an error, its causes and the hint. `image` is the reference that failed, if there are several.
+    pub(super) fn write_error(&mut self, image: Option<&str>, error: &CliError, hint: Option<&str>) -> io::Result<()> {
         let mut messages = error_messages(error);
-        if let Some(reference) = reference.filter(|reference| !messages.iter().any(|text| text.contains(reference))) {
-            messages[0] = format!("{reference}: {}", messages[0]);
+        if let Some(image) = image.filter(|image| !messages.iter().any(|text| text.contains(image))) {
+            messages[0] = format!("{image}: {}", messages[0]);
         }
         let mut lines = Vec::new();
         for message in &messages {
