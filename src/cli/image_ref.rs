@@ -60,13 +60,11 @@ impl FromStr for ImageArgument {
             let (uri, selector) = split_selector(text)?;
             return Ok(Self::Ecr { repository: uri.parse()?, selector: selector.unwrap_or_else(latest_tag) });
         }
-        match parse_registry_reference(text) {
-            Ok((repository, selector)) => Ok(Self::OtherRegistry { repository, selector }),
-            Err(error) => {
-                let nearest = suggest_reference(text);
-                Err(ReferenceError::InvalidRegistryReference { error: Box::new(error), nearest })
-            }
-        }
+        let (repository, selector) = parse_registry_reference(text).map_err(|error| {
+            let nearest = suggest_reference(text);
+            ReferenceError::InvalidRegistryReference { error: Box::new(error), nearest }
+        })?;
+        Ok(Self::OtherRegistry { repository, selector })
     }
 }
 

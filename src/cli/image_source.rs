@@ -1,5 +1,7 @@
 //! Opens images in OCI layouts, archives, Amazon ECR and other registries.
 
+use std::collections::HashMap;
+
 use tokio::sync::Mutex;
 
 use super::context::{endpoint_url, load_aws, registry_connector};
@@ -45,32 +47,26 @@ pub(super) struct ImageSource {
 /// Opens images. The clients of a region, and with them its credentials, are loaded once and shared.
 #[derive(Debug, Default)]
 pub(super) struct ImageOpener {
-    clients_by_region: Mutex<Vec<(String, Aws)>>,
+    clients_by_region: Mutex<HashMap<String, Aws>>,
 }
 
 impl ImageOpener {
     /// Opens the registry that holds the image. Whether the image exists is only known when its manifest is read. Fails
     /// if a layout or archive cannot be read, or the reference may mean several images.
     pub(super) async fn open(&self, reference: &str, argument: ImageArgument) -> Result<ImageSource, CliError> {
-        let source = |registry, selector, hint| ImageSource {
-            reference: reference.to_owned(),
-            registry,
-            selector,
-            repository: None,
-            hint,
-        };
-        Ok(match argument {
+        let mut ecr_repository = None;
+        let (registry, selector, hint) = match argument {
             ImageArgument::OciLayout { directory, selector } => {
                 let layout = OciLayout::open(&directory, None)?;
                 let hint = list_names("layout", layout.index().tags());
                 let selector = choose_image(reference, layout.index(), selector, hint.as_ref())?;
-                source(AnyRegistry::OciLayout(layout), selector, hint)
+                (AnyRegistry::OciLayout(layout), selector, hint)
             }
             ImageArgument::OciArchive { file, selector } => {
                 let archive = ImageArchive::open_oci(&file)?;
                 let hint = list_names("archive", archive.index().tags());
                 let selector = choose_image(reference, archive.index(), selector, hint.as_ref())?;
-                source(AnyRegistry::Archive(archive), selector, hint)
+                (AnyRegistry::Archive(archive), selector, hint)
             }
             ImageArgument::DockerArchive { file, name } => {
                 let archive = ImageArchive::open_docker(&file)?;
@@ -84,29 +80,29 @@ impl ImageOpener {
                         found.pop().filter(|_| !is_ambiguous).ok_or_else(error)?
                     }
                 };
-                source(AnyRegistry::Archive(archive), selector, hint)
+                (AnyRegistry::Archive(archive), selector, hint)
             }
             ImageArgument::Ecr { repository, selector } => {
-                let registry = AnyRegistry::Ecr(self.open_ecr(&repository).await);
-                ImageSource { repository: Some(repository), ..source(registry, selector, None) }
+                let registry = self.open_ecr(&repository).await;
+                ecr_repository = Some(repository);
+                (AnyRegistry::Ecr(registry), selector, None)
             }
             ImageArgument::OtherRegistry { repository, selector } => {
                 let registry = DistributionRepository::new(repository, registry_connector());
                 let hint = matches!(selector, Selector::DigestAndTag(..)).then(|| TAG_MOVED_HINT.to_owned());
-                source(AnyRegistry::Distribution(registry), selector, hint)
+                (AnyRegistry::Distribution(registry), selector, hint)
             }
-        })
+        };
+        Ok(ImageSource { reference: reference.to_owned(), registry, selector, repository: ecr_repository, hint })
     }
 
     async fn open_ecr(&self, repository: &Repository) -> EcrRepository {
         let mut regions = self.clients_by_region.lock().await;
         let region = repository.region();
-        let known = regions.iter().position(|(known, _)| known == region);
-        let at = known.unwrap_or(regions.len());
-        if known.is_none() {
-            regions.push((region.to_owned(), load_aws(Some(region.to_owned())).await));
+        if !regions.contains_key(region) {
+            regions.insert(region.to_owned(), load_aws(Some(region.to_owned())).await);
         }
-        EcrRegistry::new(&regions[at].1, endpoint_url("ECR")).repository(repository)
+        EcrRegistry::new(&regions[region], endpoint_url("ECR")).repository(repository)
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! A local directory or file that is not an image does not count: `nginx` is an image in Docker Hub, even if `./nginx/` exists.
 
-use std::error::Error as _;
-use std::io;
 use std::path::Path;
 
 use super::error::CliError;
@@ -63,10 +61,7 @@ fn archive_schemes(path: &Path) -> Option<Vec<&'static str>> {
         return Some(vec![DOCKER_ARCHIVE]);
     }
     let has_tar_extension = path.extension().is_some_and(|extension| extension == "tar");
-    (has_tar_extension || is_compressed(&error)).then(|| vec![OCI_ARCHIVE, DOCKER_ARCHIVE])
-}
-
-fn is_compressed(error: &RegistryError) -> bool {
-    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    source.and_then(io::Error::get_ref).and_then(|source| source.downcast_ref::<CompressedArchiveError>()).is_some()
+    let source = if let RegistryError::File { source, .. } = &error { source.get_ref() } else { None };
+    let compressed = source.and_then(|source| source.downcast_ref::<CompressedArchiveError>());
+    (has_tar_extension || compressed.is_some()).then(|| vec![OCI_ARCHIVE, DOCKER_ARCHIVE])
 }
