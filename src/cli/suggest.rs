@@ -21,6 +21,8 @@ const LISTING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many pages of [`PAGE_NAMES`] names are read. Similar names are usually among them, and more would take seconds.
 const MAX_PAGES: usize = 3;
+
+/// How many names a page has, in Amazon ECR and in other registries.
 const PAGE_NAMES: usize = 1000;
 
 /// How many names a hint offers.
