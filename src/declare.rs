@@ -6,32 +6,13 @@ use aws_sdk_ecr::types::Tag;
 use crate::name::Repository;
 use crate::registry::RegistryError;
 use crate::registry::ecr::to_registry_error;
-use crate::runtime::{Runtime, Service};
-
-/// A change of a repository's resource tag.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeclarationChange {
-    /// The value before the change; `None` if the tag is not set.
-    pub before: Option<String>,
-    /// The value after the change; `None` if the tag is removed.
-    pub after: Option<String>,
-}
-
-impl DeclarationChange {
-    /// Returns whether the value stays the same.
-    pub fn is_noop(&self) -> bool {
-        self.before == self.after
-    }
-}
+use crate::runtime::{RUNTIMES, Runtime, Service};
 
 /// Returns the value that declares these runtimes: their names, each once, in the order of
-/// [`crate::runtime::RUNTIMES`]. The names of all runtimes fit into the 256 characters that ECR allows.
+/// [`RUNTIMES`]. The names of all runtimes fit into the 256 characters that ECR allows.
 pub fn declaration_value(runtimes: &[Runtime]) -> String {
-    let mut runtimes = runtimes.to_vec();
-    runtimes.sort();
-    runtimes.dedup();
-    let names: Vec<&str> = runtimes.iter().map(|runtime| runtime.profile().name).collect();
-    names.join(" ")
+    let declared = RUNTIMES.iter().filter(|profile| runtimes.contains(&profile.runtime));
+    declared.map(|profile| profile.name).collect::<Vec<_>>().join(" ")
 }
 
 /// Finds two runtimes that no image can satisfy together: Lambda does not accept an index of several architectures.
@@ -68,7 +49,6 @@ pub async fn write_declaration(
 mod tests {
     use super::*;
     use crate::intent::{DeclarationSource, Intent};
-    use crate::runtime::RUNTIMES;
 
     #[test]
     fn every_set_of_runtimes_fits_and_parses_back() {

@@ -158,7 +158,7 @@ impl Serialize for Runtime {
 }
 
 /// The word is not the name of a runtime.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("unknown runtime `{word}`; did you mean {}?", .nearest.iter().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(" or "))]
 pub struct RuntimeError {
     /// The word, sanitized and truncated to 100 characters.

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::context::parse_runtime;
 use super::error::CliError;
 use crate::elf;
 use crate::platform::Platform;
@@ -26,7 +25,7 @@ pub(super) struct BinaryArguments {
     /// The program file.
     file: PathBuf,
     /// A runtime that the program is meant for. May be given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = parse_runtime)]
+    #[arg(long = "runtime", value_name = "RUNTIME")]
     runtimes: Vec<Runtime>,
 }
 

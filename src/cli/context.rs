@@ -13,7 +13,6 @@ use clap::Args;
 
 use crate::aws::{Aws, connector_with_timeouts, default_connector};
 use crate::inspect::Inspector;
-use crate::runtime::{Runtime, RuntimeError};
 use crate::settings::{CheckSettings, InspectionDepth, Settings, SettingsError};
 
 /// The version, followed by the commit if it was built in a git repository.
@@ -89,9 +88,4 @@ pub(super) fn load_settings() -> Result<Settings, SettingsError> {
 /// The endpoint that the environment sets for an AWS service, if any.
 pub(super) fn endpoint_url(service: &str) -> Option<String> {
     crate::aws::endpoint_override(service, |name| std::env::var(name).ok())
-}
-
-/// Parses a RUNTIME argument.
-pub(super) fn parse_runtime(text: &str) -> Result<Runtime, String> {
-    text.parse().map_err(|error: RuntimeError| error.to_string())
 }

@@ -2,8 +2,7 @@
 
 use std::error::Error;
 
-use super::image_ref::ImageArgumentError;
-use super::scheme_check::WrongSchemeError;
+use super::registry_ref::ReferenceError;
 use crate::lambda::handler::HandlerError;
 use crate::name::RepositoryError;
 use crate::registry::RegistryError;
@@ -12,9 +11,10 @@ use crate::settings::SettingsError;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
     #[error(transparent)]
-    Image(#[from] ImageArgumentError),
-    #[error(transparent)]
-    WrongScheme(#[from] WrongSchemeError),
+    Image(#[from] ReferenceError),
+    /// A local image exists, but the scheme of the reference is wrong or missing.
+    #[error("`{reference}` {problem}")]
+    WrongScheme { reference: String, problem: &'static str, hint: String },
     #[error("{reference}: {source}")]
     ForReference { reference: String, source: Box<CliError> },
     #[error(transparent)]
@@ -64,7 +64,7 @@ impl CliError {
         match self {
             Self::Command { is_usage, .. } => *is_usage,
             Self::Image(_)
-            | Self::WrongScheme(_)
+            | Self::WrongScheme { .. }
             | Self::ForReference { .. }
             | Self::Repository(_)
             | Self::Settings(_)

@@ -17,11 +17,9 @@ pub(super) fn hint_for_error(error: &CliError) -> Option<String> {
     let hint = match error {
         CliError::ImageNotFound { hint, .. }
         | CliError::AmbiguousImage { hint, .. }
-        | CliError::Command { hint, .. } => {
-            return hint.clone();
-        }
+        | CliError::Command { hint, .. } => return hint.clone(),
         CliError::Image(error) => return error.hint(),
-        CliError::WrongScheme(error) => return Some(error.hint()),
+        CliError::WrongScheme { hint, .. } => hint,
         CliError::ForReference { source, .. } => return hint_for_error(source),
         CliError::Repository(_) => "name the repository without a tag: `team/app`, its URI, or its ARN",
         CliError::UnknownCommand(_) => "`ecr-preflight --help` lists the commands",
@@ -52,17 +50,14 @@ pub(super) fn hint_for_registry_error(error: &RegistryError) -> Option<String> {
         return hint_for_service_code(&error.code, region);
     }
     if let Some(error) = find_cause::<CredentialsError>(error) {
-        return Some(hint_for_credentials_error(error, aws_profile().as_deref()));
+        return Some(hint_for_credentials_error(error));
     }
     let connection = find_cause::<ConnectorError>(error)?;
-    match (connection.is_timeout(), connection.is_io()) {
-        (true, _) => Some("AWS did not answer in time: check the network and its proxy".to_owned()),
-        (_, true) => {
-            let region = region.map_or_else(String::new, |region| format!(", and that `{region}` is a region"));
-            Some(format!("check the network and its proxy{region}"))
-        }
-        _ => None,
+    if connection.is_timeout() {
+        return Some("AWS did not answer in time: check the network and its proxy".to_owned());
     }
+    let region = region.map_or_else(String::new, |region| format!(", and that `{region}` is a region"));
+    connection.is_io().then(|| format!("check the network and its proxy{region}"))
 }
 
 /// The hint for an error code of an AWS service: "Common Errors" of the ECR API reference, and those of its actions.
@@ -73,7 +68,7 @@ fn hint_for_service_code(code: &str, region: Option<&str>) -> Option<String> {
         "AccessDeniedException" => format!("{caller}; choose another profile with AWS_PROFILE"),
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => format!(
             "the session has expired: get new credentials, with {} if you use single sign-on",
-            sso_login_command(aws_profile().as_deref())
+            sso_login_command()
         ),
         "UnrecognizedClientException" | "InvalidClientTokenId" => format!(
             "{region} does not know the access key: check the key, and that {region} is the right region and is enabled \
@@ -91,37 +86,32 @@ fn hint_for_service_code(code: &str, region: Option<&str>) -> Option<String> {
     Some(hint)
 }
 
-fn hint_for_credentials_error(error: &CredentialsError, profile: Option<&str>) -> String {
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) => match profile {
-            Some(profile) => format!(
-                "profile `{}` has no credentials or does not exist: `aws configure list-profiles` lists the profiles",
-                sanitize_quoted(profile)
-            ),
-            None => "log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with \
-                     AWS_PROFILE"
-                .to_owned(),
-        },
+fn hint_for_credentials_error(error: &CredentialsError) -> String {
+    let caller = "`aws sts get-caller-identity` shows more";
+    match (error, aws_profile()) {
+        (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => format!(
+            "profile `{profile}` has no credentials or does not exist: `aws configure list-profiles` lists the profiles"
+        ),
+        (CredentialsError::CredentialsNotLoaded(_), None) => {
+            "log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE"
+                .to_owned()
+        }
         // The types of the causes are private to the SDK; only their texts mention single sign-on.
-        error if error_chain(error).to_ascii_lowercase().contains("sso") => {
-            format!("the single sign-on session has expired or has not started: run {}", sso_login_command(profile))
+        _ if error_chain(error).to_ascii_lowercase().contains("sso") => {
+            format!("the single sign-on session has expired or has not started: run {}", sso_login_command())
         }
-        _ => {
-            let advice = match profile {
-                Some(profile) => format!("the credentials of profile `{}` are unavailable", sanitize_quoted(profile)),
-                None => "log in with `aws sso login`, or choose a profile with AWS_PROFILE".to_owned(),
-            };
-            format!("{advice}; `aws sts get-caller-identity` shows more")
-        }
+        (_, Some(profile)) => format!("the credentials of profile `{profile}` are unavailable; {caller}"),
+        (_, None) => format!("log in with `aws sso login`, or choose a profile with AWS_PROFILE; {caller}"),
     }
 }
 
+/// The selected AWS profile, to be quoted in backticks.
 fn aws_profile() -> Option<String> {
-    std::env::var("AWS_PROFILE").ok()
+    std::env::var("AWS_PROFILE").ok().map(|profile| sanitize_quoted(&profile))
 }
 
-fn sso_login_command(profile: Option<&str>) -> String {
-    let profile = profile.map_or_else(String::new, |profile| format!(" --profile {}", sanitize_quoted(profile)));
+fn sso_login_command() -> String {
+    let profile = aws_profile().map_or_else(String::new, |profile| format!(" --profile {profile}"));
     format!("`aws sso login{profile}`")
 }
 
@@ -144,34 +134,31 @@ fn find_cause<T: Error + 'static>(error: &RegistryError) -> Option<&T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn failed(source: impl Into<crate::aws::service_error::BoxError>) -> RegistryError {
-        let resource = "arn:aws:ecr:us-wst-2:123456789012:repository/a".to_owned();
-        RegistryError::Failed { action: "ecr:BatchGetImage", resource, source: source.into() }
-    }
+    use crate::aws::service_error::BoxError;
 
     #[test]
     fn connection_errors_and_throttling_have_hints() {
-        for (error, hint) in [
-            (
-                failed(ConnectorError::io("no such host".into())),
-                Some("check the network and its proxy, and that `us-wst-2` is a region"),
-            ),
-            (
-                failed(ConnectorError::timeout("late".into())),
-                Some("AWS did not answer in time: check the network and its proxy"),
-            ),
-            (failed(ConnectorError::user("wrong".into())), None),
-            (failed("something else"), None),
+        let resource = "arn:aws:ecr:us-wst-2:123456789012:repository/a";
+        let unknown_host = "check the network and its proxy, and that `us-wst-2` is a region";
+        let timeout = "AWS did not answer in time: check the network and its proxy";
+        for (source, hint) in [
+            (ConnectorError::io("no such host".into()).into(), Some(unknown_host)),
+            (ConnectorError::timeout("late".into()).into(), Some(timeout)),
+            (ConnectorError::user("wrong".into()).into(), None),
+            (BoxError::from("something else"), None),
         ] {
+            let error = RegistryError::Failed { action: "ecr:BatchGetImage", resource: resource.to_owned(), source };
             assert_eq!(hint_for_registry_error(&error).as_deref(), hint, "{error:?}");
         }
-        for code in ["ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"] {
-            assert_eq!(
-                hint_for_service_code(code, None).as_deref(),
-                Some("AWS is throttling these calls of the account: wait a minute and run the command again")
-            );
+        let throttled = "AWS is throttling these calls of the account: wait a minute and run the command again";
+        for (code, hint) in [
+            ("ThrottlingException", Some(throttled)),
+            ("Throttling", Some(throttled)),
+            ("TooManyRequestsException", Some(throttled)),
+            ("RequestLimitExceeded", Some(throttled)),
+            ("ServerException", None),
+        ] {
+            assert_eq!(hint_for_service_code(code, None).as_deref(), hint, "{code}");
         }
-        assert_eq!(hint_for_service_code("ServerException", None), None);
     }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::registry_ref::{self, RegistryReferenceError};
-use crate::name::{Digest, DigestError, RemoteRepository, Repository, RepositoryError, Selector, Tag, TagError};
+use super::registry_ref::{ReferenceError, is_ecr_uri, latest_tag, parse_registry_reference, suggest_reference};
+use crate::name::{Digest, RemoteRepository, Repository, Selector, Tag};
 
 /// An image, as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,77 +29,43 @@ pub(super) struct SavedImageName {
     pub(super) tag: Tag,
 }
 
-/// Why a reference is not valid.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ImageArgumentError {
-    #[error("`{0}` has no directory: expected `oci:DIR[:TAG|@DIGEST]`")]
-    MissingDirectory(String),
-    #[error("`{0}` has no file: expected `oci-archive:FILE[:TAG|@DIGEST]` or `docker-archive:FILE[:[REPOSITORY:]TAG]`")]
-    MissingFile(String),
-    #[error("`{0}` has no valid tag: expected `docker-archive:FILE[:[REPOSITORY:]TAG]`")]
-    InvalidArchiveName(String),
-    #[error(transparent)]
-    Digest(#[from] DigestError),
-    #[error(transparent)]
-    Tag(#[from] TagError),
-    #[error(transparent)]
-    Repository(#[from] RepositoryError),
-    #[error("{error}")]
-    InvalidRegistryReference { error: RegistryReferenceError, nearest: Option<String> },
-}
-
-impl ImageArgumentError {
-    pub(super) fn hint(&self) -> Option<String> {
-        let Self::InvalidRegistryReference { nearest, .. } = self else { return None };
-        let forms = "use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for \
-                     example `public.ecr.aws/docker/library/busybox:1.37`";
-        Some(nearest.as_ref().map_or_else(|| forms.to_owned(), |nearest| format!("did you mean `{nearest}`?")))
-    }
-}
-
 impl FromStr for ImageArgument {
-    type Err = ImageArgumentError;
+    type Err = ReferenceError;
 
-    fn from_str(text: &str) -> Result<Self, ImageArgumentError> {
-        let missing_file = || ImageArgumentError::MissingFile(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let parse_path = |path: &str, missing: fn(String) -> ReferenceError| match path {
+            "" => Err(missing(text.to_owned())),
+            path => Ok(PathBuf::from(path)),
+        };
         if let Some(rest) = text.strip_prefix("oci:") {
             let (directory, selector) = split_selector(rest)?;
-            let directory =
-                non_empty_path(directory).ok_or_else(|| ImageArgumentError::MissingDirectory(text.to_owned()))?;
+            let directory = parse_path(directory, ReferenceError::MissingDirectory)?;
             return Ok(Self::OciLayout { directory, selector });
         }
         if let Some(rest) = text.strip_prefix("oci-archive:") {
             let (file, selector) = split_selector(rest)?;
-            return Ok(Self::OciArchive { file: non_empty_path(file).ok_or_else(missing_file)?, selector });
+            return Ok(Self::OciArchive { file: parse_path(file, ReferenceError::MissingFile)?, selector });
         }
         if let Some(rest) = text.strip_prefix("docker-archive:") {
             // The name may contain colons, so the file ends at the first one, as in skopeo.
             let (file, name) = rest.split_once(':').map_or((rest, None), |(file, name)| (file, Some(name)));
-            let file = non_empty_path(file).ok_or_else(missing_file)?;
-            let invalid_name = || ImageArgumentError::InvalidArchiveName(text.to_owned());
-            return Ok(Self::DockerArchive {
-                file,
-                name: name.map(|name| parse_saved_name(name).ok_or_else(invalid_name)).transpose()?,
-            });
+            let file = parse_path(file, ReferenceError::MissingFile)?;
+            let invalid_name = || ReferenceError::InvalidArchiveName(text.to_owned());
+            let name = name.map(|name| parse_saved_name(name).ok_or_else(invalid_name)).transpose()?;
+            return Ok(Self::DockerArchive { file, name });
         }
         // Skopeo's form of a registry reference.
         let text = text.strip_prefix("docker://").unwrap_or(text);
-        if !registry_ref::is_ecr_uri(text) {
-            let invalid = |error| ImageArgumentError::InvalidRegistryReference {
-                error,
-                nearest: registry_ref::suggest_reference(text),
-            };
-            return registry_ref::parse_registry_reference(text)
-                .map_err(invalid)
-                .map(|(repository, selector)| Self::OtherRegistry { repository, selector });
+        if is_ecr_uri(text) {
+            let (uri, selector) = split_selector(text)?;
+            return Ok(Self::Ecr { repository: uri.parse()?, selector: selector.unwrap_or_else(latest_tag) });
         }
-        let (uri, selector) = split_selector(text)?;
-        Ok(Self::Ecr { repository: uri.parse()?, selector: selector.unwrap_or_else(registry_ref::latest_tag) })
+        let (repository, selector) = parse_registry_reference(text).map_err(|error| {
+            let nearest = suggest_reference(text);
+            ReferenceError::InvalidRegistryReference { error: Box::new(error), nearest }
+        })?;
+        Ok(Self::OtherRegistry { repository, selector })
     }
-}
-
-fn non_empty_path(path: &str) -> Option<PathBuf> {
-    (!path.is_empty()).then(|| PathBuf::from(path))
 }
 
 /// Parses `[REPOSITORY:]TAG`. An archive of `docker save` contains no digests of manifests.
@@ -114,7 +80,7 @@ fn parse_saved_name(text: &str) -> Option<SavedImageName> {
 
 /// Splits off the tag and digest. A colon before a slash belongs to the path, and so does an at sign that is not followed
 /// by a digest: build servers name directories `job@2`.
-fn split_selector(text: &str) -> Result<(&str, Option<Selector>), ImageArgumentError> {
+fn split_selector(text: &str) -> Result<(&str, Option<Selector>), ReferenceError> {
     let (text, digest) = match text.rfind("@sha256:") {
         Some(at) => (&text[..at], Some(text[at + 1..].parse::<Digest>()?)),
         None => (text, None),
@@ -132,45 +98,36 @@ mod tests {
 
     #[test]
     fn valid_references_are_parsed() {
-        let hex = "3c949327e3253c949327e3253c949327e3253c949327e3253c949327e325abcd";
-        for (text, path, tag, is_by_digest) in [
-            ("oci:lay".to_owned(), "lay", None, false),
-            ("oci:lay:v1".to_owned(), "lay", Some("v1"), false),
-            ("oci:/a.b/c:v1".to_owned(), "/a.b/c", Some("v1"), false),
-            ("oci:a:b/c".to_owned(), "a:b/c", None, false),
-            ("oci:job@2:v1".to_owned(), "job@2", Some("v1"), false),
-            (format!("oci:lay@sha256:{hex}"), "lay", None, true),
-            (format!("oci:lay:v1@sha256:{hex}"), "lay", Some("v1"), true),
-            ("oci-archive:a.tar".to_owned(), "a.tar", None, false),
-            ("oci-archive:/a/b@2/c.tar:v1".to_owned(), "/a/b@2/c.tar", Some("v1"), false),
-            (format!("oci-archive:a.tar@sha256:{hex}"), "a.tar", None, true),
-            (format!("oci-archive:a.tar:v1@sha256:{hex}"), "a.tar", Some("v1"), true),
+        let digest: Digest = format!("sha256:{}", "3c".repeat(32)).parse().unwrap();
+        let v1: Tag = "v1".parse().unwrap();
+        let by_tag = Some(Selector::Tag(v1.clone()));
+        let by_digest = Some(Selector::Digest(digest.clone()));
+        let by_both = Some(Selector::DigestAndTag(digest.clone(), v1.clone()));
+        let layout = |directory: &str, selector| ImageArgument::OciLayout { directory: directory.into(), selector };
+        let archive = |file: &str, selector| ImageArgument::OciArchive { file: file.into(), selector };
+        let saved = |file: &str, repository: Option<&str>| ImageArgument::DockerArchive {
+            file: file.into(),
+            name: Some(SavedImageName { repository: repository.map(str::to_owned), tag: v1.clone() }),
+        };
+        for (text, expected) in [
+            ("oci:lay", layout("lay", None)),
+            ("oci:lay:v1", layout("lay", by_tag.clone())),
+            ("oci:/a.b/c:v1", layout("/a.b/c", by_tag.clone())),
+            ("oci:a:b/c", layout("a:b/c", None)),
+            ("oci:job@2:v1", layout("job@2", by_tag.clone())),
+            ("oci:lay@DIGEST", layout("lay", by_digest.clone())),
+            ("oci:lay:v1@DIGEST", layout("lay", by_both.clone())),
+            ("oci-archive:a.tar", archive("a.tar", None)),
+            ("oci-archive:/a/b@2/c.tar:v1", archive("/a/b@2/c.tar", by_tag)),
+            ("oci-archive:a.tar@DIGEST", archive("a.tar", by_digest)),
+            ("oci-archive:a.tar:v1@DIGEST", archive("a.tar", by_both)),
+            ("docker-archive:a.tar", ImageArgument::DockerArchive { file: "a.tar".into(), name: None }),
+            ("docker-archive:job@2/a.tar:v1", saved("job@2/a.tar", None)),
+            ("docker-archive:a.tar:app:v1", saved("a.tar", Some("app"))),
+            ("docker-archive:a.tar:team/app:v1", saved("a.tar", Some("team/app"))),
+            ("docker-archive:a.tar:localhost:5000/app:v1", saved("a.tar", Some("localhost:5000/app"))),
         ] {
-            let (found, selector) = match text.parse() {
-                Ok(ImageArgument::OciLayout { directory, selector }) if text.starts_with("oci:") => {
-                    (directory, selector)
-                }
-                Ok(ImageArgument::OciArchive { file, selector }) if text.starts_with("oci-archive:") => {
-                    (file, selector)
-                }
-                parsed => panic!("{text}: {parsed:?}"),
-            };
-            assert_eq!(found, PathBuf::from(path), "{text}");
-            let selector = selector.as_ref();
-            assert_eq!(selector.and_then(Selector::tag).map(Tag::as_str), tag, "{text}");
-            assert_eq!(selector.is_some_and(|selector| selector.digest().is_some()), is_by_digest, "{text}");
-        }
-        for (text, file, name) in [
-            ("docker-archive:a.tar", "a.tar", None),
-            ("docker-archive:job@2/a.tar:v1", "job@2/a.tar", Some((None, "v1"))),
-            ("docker-archive:a.tar:app:v1", "a.tar", Some((Some("app"), "v1"))),
-            ("docker-archive:a.tar:team/app:v1", "a.tar", Some((Some("team/app"), "v1"))),
-            ("docker-archive:a.tar:localhost:5000/app:v1", "a.tar", Some((Some("localhost:5000/app"), "v1"))),
-        ] {
-            let Ok(ImageArgument::DockerArchive { file: found, name: read }) = text.parse() else { panic!("{text}") };
-            assert_eq!(found, PathBuf::from(file), "{text}");
-            let read = read.as_ref().map(|name| (name.repository.as_deref(), name.tag.as_str()));
-            assert_eq!(read, name, "{text}");
+            assert_eq!(text.replace("DIGEST", digest.as_str()).parse(), Ok(expected), "{text}");
         }
         let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app";
         for (text, tag) in [(uri.to_owned(), "latest"), (format!("docker://{uri}:v1"), "v1")] {
@@ -185,19 +142,18 @@ mod tests {
     #[test]
     fn invalid_references_are_rejected() {
         let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app";
-        for text in ["", "oci:", "oci::v1", "oci:a:", "oci:a:b c", "oci:a@sha256:1", "Nginx", "docker://", "dir:x"] {
-            assert!(text.parse::<ImageArgument>().is_err(), "{text}");
-        }
-        for text in ["", ":v1", "a.tar:", "a.tar:b c", "a.tar@sha256:1"] {
-            assert!(format!("oci-archive:{text}").parse::<ImageArgument>().is_err(), "{text}");
-        }
-        let digest = format!("a.tar:app@sha256:{}", "0".repeat(64));
-        for text in ["", ":v1", "a.tar:", "a.tar::v1", "a.tar:app:", "a.tar:team/app", "a.tar:b c", "a.tar:@0", &digest]
-        {
-            assert!(format!("docker-archive:{text}").parse::<ImageArgument>().is_err(), "{text}");
-        }
-        for text in [format!("{uri}:"), format!("{uri}@v1"), format!("https://{uri}"), format!("{uri}/")] {
-            assert!(text.parse::<ImageArgument>().is_err(), "{text}");
+        let (saved_digest, url) = (format!("a.tar:app@sha256:{}", "0".repeat(64)), format!("https://{uri}"));
+        for (prefix, invalid) in [
+            ("", &["", "oci:", "oci::v1", "oci:a:", "oci:a:b c", "oci:a@sha256:1", "Nginx", "docker://", "dir:x"][..]),
+            ("oci-archive:", &["", ":v1", "a.tar:", "a.tar:b c", "a.tar@sha256:1"]),
+            ("docker-archive:", &["", ":v1", "a.tar:", "a.tar::v1", "a.tar:app:", "a.tar:team/app", "a.tar:b c"]),
+            ("docker-archive:", &["a.tar:@0", &saved_digest]),
+            (uri, &[":", "@v1", "/"]),
+            (&url, &[""]),
+        ] {
+            for text in invalid {
+                assert!(format!("{prefix}{text}").parse::<ImageArgument>().is_err(), "{prefix}{text}");
+            }
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Opens images in OCI layouts, archives, Amazon ECR and other registries.
 
+use std::collections::HashMap;
+
 use tokio::sync::Mutex;
 
 use super::context::{endpoint_url, load_aws, registry_connector};
 use super::error::CliError;
 use super::image_ref::{ImageArgument, SavedImageName};
-use super::scheme_check;
 use super::suggest::TAG_MOVED_HINT;
 use crate::aws::Aws;
 use crate::name::{Digest, Repository, Selector};
@@ -43,78 +44,65 @@ pub(super) struct ImageSource {
     hint: Option<String>,
 }
 
-/// Parses a reference without reading an image or contacting a registry.
-///
-/// # Errors
-/// [`CliError::Image`] if the reference is invalid, [`CliError::WrongScheme`] if it names a local image with a wrong or
-/// missing scheme.
-pub(super) fn parse_image_argument(reference: &str) -> Result<ImageArgument, CliError> {
-    let argument = reference.parse();
-    if let Some(error) = scheme_check::detect_wrong_scheme(reference, argument.as_ref().ok()) {
-        return Err(error.into());
-    }
-    Ok(argument?)
-}
-
 /// Opens images. The clients of a region, and with them its credentials, are loaded once and shared.
 #[derive(Debug, Default)]
 pub(super) struct ImageOpener {
-    clients_by_region: Mutex<Vec<(String, Aws)>>,
+    clients_by_region: Mutex<HashMap<String, Aws>>,
 }
 
 impl ImageOpener {
-    /// Opens the registry that holds the image. Whether the image exists is only known when its manifest is read.
-    ///
-    /// # Errors
-    /// If a layout or archive cannot be read, or the reference may mean several images.
+    /// Opens the registry that holds the image. Whether the image exists is only known when its manifest is read. Fails
+    /// if a layout or archive cannot be read, or the reference may mean several images.
     pub(super) async fn open(&self, reference: &str, argument: ImageArgument) -> Result<ImageSource, CliError> {
-        let source = |registry, selector, hint| ImageSource {
-            reference: reference.to_owned(),
-            registry,
-            selector,
-            repository: None,
-            hint,
-        };
-        Ok(match argument {
+        let mut ecr_repository = None;
+        let (registry, selector, hint) = match argument {
             ImageArgument::OciLayout { directory, selector } => {
                 let layout = OciLayout::open(&directory, None)?;
-                let choice = ImageChoice::by_tag(reference, "layout", layout.index());
-                let (selector, hint) = (choice.select(selector)?, choice.hint);
-                source(AnyRegistry::OciLayout(layout), selector, hint)
+                let hint = list_names("layout", layout.index().tags());
+                let selector = choose_image(reference, layout.index(), selector, hint.as_ref())?;
+                (AnyRegistry::OciLayout(layout), selector, hint)
             }
             ImageArgument::OciArchive { file, selector } => {
                 let archive = ImageArchive::open_oci(&file)?;
-                let choice = ImageChoice::by_tag(reference, "archive", archive.index());
-                let (selector, hint) = (choice.select(selector)?, choice.hint);
-                source(AnyRegistry::Archive(archive), selector, hint)
+                let hint = list_names("archive", archive.index().tags());
+                let selector = choose_image(reference, archive.index(), selector, hint.as_ref())?;
+                (AnyRegistry::Archive(archive), selector, hint)
             }
             ImageArgument::DockerArchive { file, name } => {
                 let archive = ImageArchive::open_docker(&file)?;
-                let choice = ImageChoice::by_name(reference, archive.index());
-                let (selector, hint) = (choice.select_by_name(name.as_ref())?, choice.hint);
-                source(AnyRegistry::Archive(archive), selector, hint)
+                let hint = list_names("archive", archive.index().display_names());
+                let selector = match name {
+                    None => choose_image(reference, archive.index(), None, hint.as_ref())?,
+                    Some(SavedImageName { repository, tag }) => {
+                        let mut found = archive.index().find_by_tag(repository.as_deref(), &tag);
+                        let is_ambiguous = found.len() > 1;
+                        let error = || choice_error(reference, is_ambiguous, hint.as_ref());
+                        found.pop().filter(|_| !is_ambiguous).ok_or_else(error)?
+                    }
+                };
+                (AnyRegistry::Archive(archive), selector, hint)
             }
             ImageArgument::Ecr { repository, selector } => {
-                let registry = AnyRegistry::Ecr(self.open_ecr(&repository).await);
-                ImageSource { repository: Some(repository), ..source(registry, selector, None) }
+                let registry = self.open_ecr(&repository).await;
+                ecr_repository = Some(repository);
+                (AnyRegistry::Ecr(registry), selector, None)
             }
             ImageArgument::OtherRegistry { repository, selector } => {
                 let registry = DistributionRepository::new(repository, registry_connector());
                 let hint = matches!(selector, Selector::DigestAndTag(..)).then(|| TAG_MOVED_HINT.to_owned());
-                source(AnyRegistry::Distribution(registry), selector, hint)
+                (AnyRegistry::Distribution(registry), selector, hint)
             }
-        })
+        };
+        Ok(ImageSource { reference: reference.to_owned(), registry, selector, repository: ecr_repository, hint })
     }
 
     async fn open_ecr(&self, repository: &Repository) -> EcrRepository {
         let mut regions = self.clients_by_region.lock().await;
         let region = repository.region();
-        let known = regions.iter().position(|(known, _)| known == region);
-        let at = known.unwrap_or(regions.len());
-        if known.is_none() {
-            regions.push((region.to_owned(), load_aws(Some(region.to_owned())).await));
+        if !regions.contains_key(region) {
+            regions.insert(region.to_owned(), load_aws(Some(region.to_owned())).await);
         }
-        EcrRegistry::new(&regions[at].1, endpoint_url("ECR")).repository(repository)
+        EcrRegistry::new(&regions[region], endpoint_url("ECR")).repository(repository)
     }
 }
 
@@ -124,54 +112,33 @@ impl ImageSource {
     }
 }
 
-/// Selects one image of a layout or an archive; errors list the names that it holds.
-struct ImageChoice<'a> {
-    reference: &'a str,
-    images: &'a LayoutIndex,
-    hint: Option<String>,
+/// Returns the requested image of a layout or an archive, or the only one.
+fn choose_image(
+    reference: &str,
+    images: &LayoutIndex,
+    requested: Option<Selector>,
+    hint: Option<&String>,
+) -> Result<Selector, CliError> {
+    let error = || choice_error(reference, !images.is_empty(), hint);
+    requested.or_else(|| images.sole_image()).ok_or_else(error)
 }
 
-impl<'a> ImageChoice<'a> {
-    /// For an OCI layout or an archive of one, whose images are named by tags.
-    fn by_tag(reference: &'a str, place: &str, images: &'a LayoutIndex) -> Self {
-        Self { reference, images, hint: list_names(place, &images.tags().map(str::to_owned).collect::<Vec<_>>()) }
-    }
-
-    /// For an archive of `docker save`, whose images are named by repository and tag.
-    fn by_name(reference: &'a str, images: &'a LayoutIndex) -> Self {
-        Self { reference, images, hint: list_names("archive", &images.display_names().collect::<Vec<_>>()) }
-    }
-
-    /// Returns the requested image, or the only one.
-    fn select(&self, requested: Option<Selector>) -> Result<Selector, CliError> {
-        let selected = requested.or_else(|| self.images.sole_image());
-        selected.ok_or_else(|| self.error(!self.images.is_empty()))
-    }
-
-    /// Returns the image of this name, or the only one.
-    fn select_by_name(&self, name: Option<&SavedImageName>) -> Result<Selector, CliError> {
-        let Some(SavedImageName { repository, tag }) = name else { return self.select(None) };
-        let mut found = self.images.find_by_tag(repository.as_deref(), tag);
-        let is_ambiguous = found.len() > 1;
-        found.pop().filter(|_| !is_ambiguous).ok_or_else(|| self.error(is_ambiguous))
-    }
-
-    fn error(&self, is_ambiguous: bool) -> CliError {
-        let (reference, hint) = (self.reference.to_owned(), self.hint.clone());
-        if is_ambiguous {
-            CliError::AmbiguousImage { reference, hint }
-        } else {
-            CliError::ImageNotFound { reference, hint }
-        }
+fn choice_error(reference: &str, is_ambiguous: bool, hint: Option<&String>) -> CliError {
+    let (reference, hint) = (reference.to_owned(), hint.cloned());
+    if is_ambiguous {
+        CliError::AmbiguousImage { reference, hint }
+    } else {
+        CliError::ImageNotFound { reference, hint }
     }
 }
 
 /// Lists the first [`MAX_NAMES`] names, sanitized; `None` if there are none.
-fn list_names(place: &str, names: &[String]) -> Option<String> {
+fn list_names(place: &str, names: impl Iterator<Item = impl AsRef<str>>) -> Option<String> {
+    let mut names: Vec<String> = names.map(|name| sanitize_quoted(name.as_ref())).collect();
     let more = names.len().saturating_sub(MAX_NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let listed: Vec<String> = names.iter().take(MAX_NAMES).map(|name| sanitize_quoted(name)).collect();
-    (!listed.is_empty()).then(|| format!("choose an image in the {place}: {}{more}", listed.join(", ")))
+    names.truncate(MAX_NAMES);
+    (!names.is_empty()).then(|| format!("choose an image in the {place}: {}{more}", names.join(", ")))
 }
 
 /// Delegates a call to the registry inside an [`AnyRegistry`].

@@ -1,5 +1,6 @@
 //! `ecr-preflight man` and `ecr-preflight completions`: manual pages and shell completions, generated from the arguments.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use clap_mangen::Man;
 use super::context::VERSION;
 use super::error::CliError;
 use crate::text::sanitize;
+use crate::verdict::Verdict;
 
 /// Print a manual page, or write all pages to a directory.
 #[derive(Debug, Args)]
@@ -34,33 +36,27 @@ Exit codes:
   2   they could not be written
   64  unknown command";
 
-pub(super) fn run(arguments: &ManArguments, mut program: Command, out: &mut impl Write) -> Result<(), CliError> {
+pub(super) fn run(arguments: &ManArguments, mut program: Command, out: &mut impl Write) -> Result<Verdict, CliError> {
     program.build();
     if let Some(directory) = &arguments.dir {
-        return write_pages(&program, directory, out);
+        let write = |path: &Path, result: io::Result<()>| {
+            result.map_err(|source| CliError::FileWrite { path: path.display().to_string(), source })
+        };
+        write(directory, fs::create_dir_all(directory))?;
+        for command in std::iter::once(&program).chain(program.get_subcommands()) {
+            let page = build_page(command);
+            let path = directory.join(page.get_filename());
+            write(&path, fs::write(&path, render_page(&page)?))?;
+            writeln!(out, "{}", sanitize(&path.display().to_string(), usize::MAX))?;
+        }
+    } else {
+        let command = match &arguments.command {
+            None => &program,
+            Some(name) => program.find_subcommand(name).ok_or_else(|| CliError::UnknownCommand(name.clone()))?,
+        };
+        out.write_all(&render_page(&build_page(command))?)?;
     }
-    let command = match &arguments.command {
-        None => &program,
-        Some(name) => program.find_subcommand(name).ok_or_else(|| CliError::UnknownCommand(name.clone()))?,
-    };
-    out.write_all(&render_page(&build_page(command))?)?;
-    Ok(())
-}
-
-/// Writes one page for the program and one for each command, and prints their paths.
-fn write_pages(program: &Command, directory: &Path, out: &mut impl Write) -> Result<(), CliError> {
-    let write_error = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| CliError::FileWrite { path, source }
-    };
-    std::fs::create_dir_all(directory).map_err(write_error(directory))?;
-    for command in std::iter::once(program).chain(program.get_subcommands()) {
-        let page = build_page(command);
-        let path = directory.join(page.get_filename());
-        std::fs::write(&path, render_page(&page)?).map_err(write_error(&path))?;
-        writeln!(out, "{}", sanitize(&path.display().to_string(), usize::MAX))?;
-    }
-    Ok(())
+    Ok(Verdict::Runs)
 }
 
 fn build_page(command: &Command) -> Man {
@@ -105,7 +101,7 @@ pub(super) fn print_completions(
     arguments: &CompletionsArguments,
     mut program: Command,
     out: &mut impl Write,
-) -> Result<(), CliError> {
+) -> Result<Verdict, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut program, "ecr-preflight", &mut script);
     if arguments.shell == Shell::Bash {
@@ -115,5 +111,5 @@ pub(super) fn print_completions(
         script = text.into_bytes();
     }
     out.write_all(&script)?;
-    Ok(())
+    Ok(Verdict::Runs)
 }

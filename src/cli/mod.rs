@@ -3,8 +3,8 @@
 mod context;
 mod registry_ref;
 mod image_ref;
-mod scheme_check;
 mod error;
+mod scheme_check;
 mod hint;
 mod suggest;
 mod image_source;
@@ -24,12 +24,12 @@ mod manual;
 use std::process::ExitCode;
 
 use anstream::stream::RawStream;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 
 pub use self::check::report_to_sarif;
 use self::context::{EXIT_USAGE, VERSION};
 use self::error::CliError;
-use self::terminal::{ColorMode, StyledOutput};
+use self::terminal::StyledOutput;
 use crate::verdict::Verdict;
 
 /// Check whether a container image will start where it is meant to run.
@@ -42,8 +42,8 @@ pub struct CliArguments {
     #[command(subcommand)]
     command: CliCommand,
     /// When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorMode::Auto)]
-    color: ColorMode,
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
 }
 
 const EXAMPLES: &str = "\
@@ -98,12 +98,8 @@ pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStre
         CliCommand::Binary(arguments) => binary::run(&arguments, &mut out),
         CliCommand::Audit(arguments) => audit::run(arguments, &mut out, &mut err).await,
         CliCommand::Declare(arguments) => declare::run(arguments, &mut out, &mut err).await,
-        CliCommand::Completions(arguments) => {
-            manual::print_completions(&arguments, CliArguments::command(), &mut out).map(|()| Verdict::Runs)
-        }
-        CliCommand::Man(arguments) => {
-            manual::run(&arguments, CliArguments::command(), &mut out).map(|()| Verdict::Runs)
-        }
+        CliCommand::Completions(arguments) => manual::print_completions(&arguments, CliArguments::command(), &mut out),
+        CliCommand::Man(arguments) => manual::run(&arguments, CliArguments::command(), &mut out),
         CliCommand::Page(arguments) => page::run(&arguments, &mut out, &mut err).map(|()| Verdict::Runs),
     };
     match verdict {

@@ -12,14 +12,11 @@ use super::error::CliError;
 const MAX_LINKS: usize = 40;
 
 /// Refuses the same regular file for two purposes, because one would overwrite the other.
-///
-/// # Errors
-/// Two of the paths name the same file.
 pub(super) fn ensure_distinct(paths: &[(&'static str, Option<&Path>)]) -> Result<(), CliError> {
-    let paths: Vec<(&'static str, &Path)> =
-        paths.iter().filter_map(|(purpose, path)| path.map(|path| (*purpose, path))).collect();
     for (index, (one, path)) in paths.iter().enumerate() {
-        if let Some((other, _)) = paths[index + 1..].iter().find(|(_, other)| is_same_file(path, other)) {
+        let Some(path) = path else { continue };
+        let is_same = |(_, other): &&(_, Option<&Path>)| other.is_some_and(|other| is_same_file(path, other));
+        if let Some((other, _)) = paths[index + 1..].iter().find(is_same) {
             return Err(CliError::SameFile { path: path.display().to_string(), one, other });
         }
     }
@@ -35,9 +32,6 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 /// Checks in advance that a file can be written. It does not change, and is not left behind if it did not exist.
-///
-/// # Errors
-/// It cannot be written.
 pub(super) fn check_writable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         // The reader of a pipe would take one that is opened and closed for an empty output.
@@ -54,9 +48,6 @@ pub(super) fn check_writable(path: &Path) -> io::Result<()> {
 
 /// Writes a file completely or not at all: to a temporary file in the same directory, which replaces it. Devices and pipes
 /// are written directly. Symbolic links and the permissions of an existing file are kept.
-///
-/// # Errors
-/// The file cannot be written, or `fill` fails.
 pub(super) fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
@@ -160,19 +151,15 @@ mod tests {
         symlink("a", path("link")).unwrap();
         fs::hard_link(path("a"), path("hard")).unwrap();
         symlink("new", path("dangling")).unwrap();
-        for (one, other, expected) in [
-            ("a", "link", true),
-            ("a", "hard", true),
-            ("a", "../", false),
-            ("a", "b", false),
-            ("new", "new", true),
-            ("new", "dangling", true),
-            ("new", "./new", true),
-            ("/dev/null", "/dev/null", false),
-        ] {
+        let is_same = |(one, other): (&str, &str)| {
             let (first, second) = (path(one), path(other));
-            let found = ensure_distinct(&[("one", Some(&first)), ("none", None), ("other", Some(&second))]);
-            assert_eq!(found.is_err(), expected, "{one} and {other}");
+            ensure_distinct(&[("one", Some(&first)), ("none", None), ("other", Some(&second))]).is_err()
+        };
+        for pair in [("a", "link"), ("a", "hard"), ("new", "new"), ("new", "dangling"), ("new", "./new")] {
+            assert!(is_same(pair), "{pair:?}");
+        }
+        for pair in [("a", "../"), ("a", "b"), ("/dev/null", "/dev/null")] {
+            assert!(!is_same(pair), "{pair:?}");
         }
     }
 }

@@ -12,14 +12,12 @@ use crate::registry::Manifest;
 
 /// What would have been sent, in order.
 #[derive(Debug, Default)]
-pub(super) struct NotificationPreview {
-    paragraphs: RefCell<Vec<String>>,
-}
+pub(super) struct NotificationPreview(RefCell<Vec<String>>);
 
 impl NotificationPreview {
     /// The paragraphs, separated by blank lines; empty if nothing would have been sent.
     pub(super) fn text(&self) -> String {
-        self.paragraphs.borrow().join("\n\n")
+        self.0.borrow().join("\n\n")
     }
 }
 
@@ -29,14 +27,14 @@ impl Notifier for &NotificationPreview {
         let attribute = |(name, values): &(&str, Vec<String>)| format!("{name}={}", values.join(","));
         let attributes: Vec<String> = message.attributes.iter().map(attribute).collect();
         let text = format!("To Slack:\n\n{}\n\n  message attributes: {}", render_card(card), attributes.join("  "));
-        self.paragraphs.borrow_mut().push(text);
+        self.0.borrow_mut().push(text);
         Ok(())
     }
 }
 
 impl VerdictTagger for &NotificationPreview {
     async fn write_tag(&self, manifest: &Manifest, tag: &Tag) -> Result<TagOutcome, CallError> {
-        self.paragraphs.borrow_mut().push(format!("Verdict tag on {}: {tag}", manifest.digest));
+        self.0.borrow_mut().push(format!("Verdict tag on {}: {tag}", manifest.digest));
         Ok(TagOutcome::Written)
     }
 }

@@ -1,6 +1,8 @@
 //! Parses references to images in registries: `HOST[:PORT]/REPO[:TAG|@DIGEST|:TAG@DIGEST]`, or a short name.
 
-use crate::name::{Digest, DigestError, RemoteRepository, RemoteRepositoryError, Selector, Tag, TagError};
+use crate::name::{
+    Digest, DigestError, RemoteRepository, RemoteRepositoryError, RepositoryError, Selector, Tag, TagError,
+};
 
 /// The prefixes of containers-transports(5) that are not registries: `dir:x` is not the tag `x` of Docker Hub's `dir`.
 const TRANSPORTS: [&str; 10] = [
@@ -11,9 +13,15 @@ const TRANSPORTS: [&str; 10] = [
 /// The beginning of addresses of Docker Hub's web site.
 const DOCKER_HUB_SITE: &str = "hub.docker.com/";
 
-/// Why a text is not a reference to an image in a registry.
+/// Why a reference to an image is not valid, in a registry or elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum RegistryReferenceError {
+pub(super) enum ReferenceError {
+    #[error("`{0}` has no directory: expected `oci:DIR[:TAG|@DIGEST]`")]
+    MissingDirectory(String),
+    #[error("`{0}` has no file: expected `oci-archive:FILE[:TAG|@DIGEST]` or `docker-archive:FILE[:[REPOSITORY:]TAG]`")]
+    MissingFile(String),
+    #[error("`{0}` has no valid tag: expected `docker-archive:FILE[:[REPOSITORY:]TAG]`")]
+    InvalidArchiveName(String),
     #[error("`{0}` has an unsupported scheme")]
     UnsupportedTransport(String),
     #[error("`{0}` is a page of Docker Hub's web site, not an image")]
@@ -23,16 +31,30 @@ pub(super) enum RegistryReferenceError {
     #[error(transparent)]
     Tag(#[from] TagError),
     #[error(transparent)]
-    Repository(#[from] RemoteRepositoryError),
+    EcrRepository(#[from] RepositoryError),
+    #[error(transparent)]
+    RemoteRepository(#[from] RemoteRepositoryError),
+    /// An error of [`parse_registry_reference`], and the nearest valid reference.
+    #[error("{error}")]
+    InvalidRegistryReference { error: Box<ReferenceError>, nearest: Option<String> },
+}
+
+impl ReferenceError {
+    pub(super) fn hint(&self) -> Option<String> {
+        let Self::InvalidRegistryReference { nearest, .. } = self else { return None };
+        let forms = "use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for \
+                     example `public.ecr.aws/docker/library/busybox:1.37`";
+        Some(nearest.as_ref().map_or_else(|| forms.to_owned(), |nearest| format!("did you mean `{nearest}`?")))
+    }
 }
 
 /// Parses the repository and the tag or digest. The tag defaults to `latest`, as in other container tools.
-pub(super) fn parse_registry_reference(text: &str) -> Result<(RemoteRepository, Selector), RegistryReferenceError> {
+pub(super) fn parse_registry_reference(text: &str) -> Result<(RemoteRepository, Selector), ReferenceError> {
     if TRANSPORTS.iter().any(|transport| text.starts_with(transport)) {
-        return Err(RegistryReferenceError::UnsupportedTransport(text.to_owned()));
+        return Err(ReferenceError::UnsupportedTransport(text.to_owned()));
     }
     if text.starts_with(DOCKER_HUB_SITE) {
-        return Err(RegistryReferenceError::DockerHubPage(text.to_owned()));
+        return Err(ReferenceError::DockerHubPage(text.to_owned()));
     }
     let (text, digest) = match text.split_once('@') {
         Some((text, digest)) => (text, Some(digest.parse::<Digest>()?)),

@@ -2,31 +2,13 @@
 //!
 //! A local directory or file that is not an image does not count: `nginx` is an image in Docker Hub, even if `./nginx/` exists.
 
-use std::error::Error as _;
-use std::io;
 use std::path::Path;
 
+use super::error::CliError;
 use super::image_ref::ImageArgument;
 use crate::registry::RegistryError;
 use crate::registry::archive::{CompressedArchiveError, ImageArchive};
 use crate::text::sanitize;
-
-/// A local image exists, but the scheme of the reference is wrong or missing.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{reference}` {problem}")]
-pub(super) struct WrongSchemeError {
-    reference: String,
-    problem: &'static str,
-    /// References with the right scheme.
-    suggestions: Vec<String>,
-}
-
-impl WrongSchemeError {
-    pub(super) fn hint(&self) -> String {
-        let references: Vec<String> = self.suggestions.iter().map(|reference| format!("`{reference}`")).collect();
-        format!("use {}", references.join(" or "))
-    }
-}
 
 const OCI: &str = "oci";
 const OCI_ARCHIVE: &str = "oci-archive";
@@ -34,7 +16,7 @@ const DOCKER_ARCHIVE: &str = "docker-archive";
 
 /// Returns an error if the reference names a local image with a wrong or missing scheme. `argument` is the parsed
 /// reference, if it is valid.
-pub(super) fn detect_wrong_scheme(reference: &str, argument: Option<&ImageArgument>) -> Option<WrongSchemeError> {
+pub(super) fn detect_wrong_scheme(reference: &str, argument: Option<&ImageArgument>) -> Option<CliError> {
     let (problem, schemes, text) = match argument {
         Some(ImageArgument::OciLayout { directory, .. }) if directory.is_file() => {
             let schemes = archive_schemes(directory).unwrap_or(vec![OCI_ARCHIVE, DOCKER_ARCHIVE]);
@@ -57,8 +39,9 @@ pub(super) fn detect_wrong_scheme(reference: &str, argument: Option<&ImageArgume
     // A layout does not take the REPOSITORY of `docker-archive:`.
     let rest = if schemes == [OCI] && rest.matches(':').count() > 1 && !rest.contains('@') { "" } else { rest };
     let sanitize = |text: &str| sanitize(text, usize::MAX);
-    let suggestions = schemes.iter().map(|scheme| format!("{scheme}:{}{}", sanitize(path), sanitize(rest))).collect();
-    Some(WrongSchemeError { reference: sanitize(reference), problem, suggestions })
+    let suggestion = |scheme: &&str| format!("`{scheme}:{}{}`", sanitize(path), sanitize(rest));
+    let hint = format!("use {}", schemes.iter().map(suggestion).collect::<Vec<_>>().join(" or "));
+    Some(CliError::WrongScheme { reference: sanitize(reference), problem, hint })
 }
 
 fn strip_scheme(reference: &str) -> &str {
@@ -78,10 +61,7 @@ fn archive_schemes(path: &Path) -> Option<Vec<&'static str>> {
         return Some(vec![DOCKER_ARCHIVE]);
     }
     let has_tar_extension = path.extension().is_some_and(|extension| extension == "tar");
-    (has_tar_extension || is_compressed(&error)).then(|| vec![OCI_ARCHIVE, DOCKER_ARCHIVE])
-}
-
-fn is_compressed(error: &RegistryError) -> bool {
-    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    source.and_then(io::Error::get_ref).and_then(|source| source.downcast_ref::<CompressedArchiveError>()).is_some()
+    let source = if let RegistryError::File { source, .. } = &error { source.get_ref() } else { None };
+    let compressed = source.and_then(|source| source.downcast_ref::<CompressedArchiveError>());
+    (has_tar_extension || compressed.is_some()).then(|| vec![OCI_ARCHIVE, DOCKER_ARCHIVE])
 }

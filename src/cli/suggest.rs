@@ -19,11 +19,11 @@ use crate::text::sanitize_quoted;
 /// How long a listing may take. The user waits only for the hint.
 const LISTING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many pages of 1000 names are read. Similar names are usually among them, and more would take seconds.
+/// How many pages of [`PAGE_NAMES`] names are read. Similar names are usually among them, and more would take seconds.
 const MAX_PAGES: usize = 3;
 
-/// How many repositories these pages hold at most.
-const MAX_REPOSITORIES: usize = MAX_PAGES * 1000;
+/// How many names a page has, in Amazon ECR and in other registries.
+const PAGE_NAMES: usize = 1000;
 
 /// How many names a hint offers.
 const MAX_SUGGESTIONS: usize = 3;
@@ -59,7 +59,7 @@ async fn suggest_repositories(arn: &str) -> Option<String> {
     let account = (account != "*").then_some(account);
     let listing = async {
         let client = load_aws(Some(region.to_owned())).await.ecr_client(endpoint_url("ECR"));
-        let repositories = listing::list_repositories(&client, account, region).take(MAX_REPOSITORIES);
+        let repositories = listing::list_repositories(&client, account, region).take(MAX_PAGES * PAGE_NAMES);
         repositories.map_ok(|repository| repository.name().to_owned()).try_collect().await
     };
     // Both may wait for the network: if no region is configured, the SDK asks the instance metadata service.
@@ -117,45 +117,37 @@ pub(super) fn suggest_existing(
     let Some(existing) = existing else {
         return format!("check the name: {list_command} lists the {kind} in {place}");
     };
-    let ranked = rank_by_distance(name, existing);
+    let mut ranked: Vec<_> = existing.iter().map(|existing| (name_distance(name, existing), existing)).collect();
+    ranked.sort_unstable();
+    ranked.dedup();
     // Names that differ in more than a third of their characters are not similar.
     let limit = (name.chars().count() / 3).max(1);
-    let similar: Vec<&str> = ranked.iter().filter(|(distance, _)| *distance <= limit).map(|(_, name)| *name).collect();
-    if !similar.is_empty() {
-        let verb = if similar.len() == 1 { "It is" } else { "They are" };
-        return format!("did you mean {}? {verb} in {place}", join_names(&similar, "or"));
+    match ranked.partition_point(|(distance, _)| *distance <= limit) {
+        0 if ranked.is_empty() => format!("there are no {kind} in {place}"),
+        0 => {
+            let nearest = join_names(&ranked, "and");
+            format!("`{}` is not among the {kind} in {place}; the nearest: {nearest}", sanitize_quoted(name))
+        }
+        1 => format!("did you mean {}? It is in {place}", join_names(&ranked[..1], "or")),
+        similar => format!("did you mean {}? They are in {place}", join_names(&ranked[..similar], "or")),
     }
-    let all: Vec<&str> = ranked.iter().map(|(_, name)| *name).collect();
-    if all.is_empty() {
-        return format!("there are no {kind} in {place}");
-    }
-    format!("`{}` is not among the {kind} in {place}; the nearest: {}", sanitize_quoted(name), join_names(&all, "and"))
 }
 
-/// Joins the first few names.
-fn join_names(names: &[&str], conjunction: &str) -> String {
-    let quoted: Vec<String> =
-        names.iter().take(MAX_SUGGESTIONS).map(|name| format!("`{}`", sanitize_quoted(name))).collect();
+/// Joins the first few names of a list with their distances.
+fn join_names(names: &[(usize, &String)], conjunction: &str) -> String {
+    let names = names.iter().take(MAX_SUGGESTIONS);
+    let quoted: Vec<String> = names.map(|(_, name)| format!("`{}`", sanitize_quoted(name))).collect();
     match quoted.split_last() {
         Some((last, others)) if !others.is_empty() => format!("{} {conjunction} {last}", others.join(", ")),
         _ => quoted.concat(),
     }
 }
 
-/// The names with their distances, the nearest first.
-fn rank_by_distance<'a>(wanted: &str, existing: &'a [String]) -> Vec<(usize, &'a str)> {
-    let mut ranked: Vec<(usize, &str)> =
-        existing.iter().map(|name| (name_distance(wanted, name), name.as_str())).collect();
-    ranked.sort_unstable();
-    ranked.dedup();
-    ranked
-}
-
 /// The edit distance of two names; at most 1 if only the namespace was left out or is wrong.
 fn name_distance(wanted: &str, name: &str) -> usize {
-    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
     let distance = strsim::osa_distance(wanted, name);
-    if name.contains('/') && last(wanted) == last(name) { distance.min(1) } else { distance }
+    let has_same_end = name.contains('/') && wanted.rsplit('/').next() == name.rsplit('/').next();
+    if has_same_end { distance.min(1) } else { distance }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use anstream::AutoStream;
 use anstream::stream::RawStream;
 use anstyle::{AnsiColor, Style};
-use clap::ValueEnum;
+use clap::ColorChoice;
 use textwrap::core::display_width;
 use textwrap::{Options, WordSeparator, WordSplitter};
 
@@ -15,15 +15,6 @@ use super::error::CliError;
 use crate::report::{SpanRole, StyledLine};
 use crate::text::{error_messages, sanitize};
 use crate::verdict::Verdict;
-
-// Without comments on the variants, the help lists them on one line.
-/// When output is colored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ColorMode {
-    Auto,
-    Always,
-    Never,
-}
 
 /// The longest lines, in columns, even if the terminal is wider: longer lines are hard to read.
 const MAX_WIDTH: usize = 100;
@@ -34,18 +25,18 @@ const MIN_WIDTH: usize = 40;
 #[derive(Debug)]
 pub(super) struct StyledOutput<W> {
     inner: W,
-    uses_color: bool,
+    pub(super) uses_color: bool,
     /// In columns; `None` if lines are not wrapped.
     width: Option<usize>,
 }
 
 impl<W: RawStream> StyledOutput<W> {
     /// Wraps lines at `COLUMNS` if it is set, or else at the width of the terminal.
-    pub(super) fn new(inner: W, color: ColorMode) -> Self {
+    pub(super) fn new(inner: W, color: ColorChoice) -> Self {
         let uses_color = match color {
-            ColorMode::Auto => AutoStream::choice(&inner) != anstream::ColorChoice::Never,
-            ColorMode::Always => true,
-            ColorMode::Never => false,
+            ColorChoice::Auto => AutoStream::choice(&inner) != anstream::ColorChoice::Never,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
         };
         let configured = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let measured = || {
@@ -69,10 +60,6 @@ impl<W: Write> Write for StyledOutput<W> {
 }
 
 impl<W: Write> StyledOutput<W> {
-    pub(super) fn uses_color(&self) -> bool {
-        self.uses_color
-    }
-
     /// Writes lines, wrapped and styled, without control characters.
     pub(super) fn write_lines(&mut self, lines: &[StyledLine]) -> io::Result<()> {
         let width = self.width.unwrap_or(usize::MAX);
@@ -86,16 +73,11 @@ impl<W: Write> StyledOutput<W> {
         Ok(())
     }
 
-    /// Writes an error, its causes and the hint. `reference` is the image that failed, if there are several.
-    pub(super) fn write_error(
-        &mut self,
-        reference: Option<&str>,
-        error: &CliError,
-        hint: Option<&str>,
-    ) -> io::Result<()> {
+    /// Writes an error, its causes and the hint. `image` is the reference that failed, if there are several.
+    pub(super) fn write_error(&mut self, image: Option<&str>, error: &CliError, hint: Option<&str>) -> io::Result<()> {
         let mut messages = error_messages(error);
-        if let Some(reference) = reference.filter(|reference| !messages.iter().any(|text| text.contains(reference))) {
-            messages[0] = format!("{reference}: {}", messages[0]);
+        if let Some(image) = image.filter(|image| !messages.iter().any(|text| text.contains(image))) {
+            messages[0] = format!("{image}: {}", messages[0]);
         }
         let mut lines = Vec::new();
         for message in &messages {
@@ -111,10 +93,8 @@ impl<W: Write> StyledOutput<W> {
             lines.extend(parts.map(|part| StyledLine::wrapping(4).with_text(format!("    {}", part.trim_start()))));
         }
         if let Some(hint) = hint {
-            let hint = StyledLine::wrapping(2)
-                .with_span(SpanRole::Verdict(Verdict::Runs), "hint:")
-                .with_text(format!(" {hint}"));
-            lines.extend([StyledLine::unbroken(), hint]);
+            let label = StyledLine::wrapping(2).with_span(SpanRole::Verdict(Verdict::Runs), "hint:");
+            lines.extend([StyledLine::unbroken(), label.with_text(format!(" {hint}"))]);
         }
         self.write_lines(&lines)
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::cli::context::{InspectArguments, parse_runtime};
+use crate::cli::context::InspectArguments;
 use crate::runtime::Runtime;
 
 /// Check the images that a registry of Amazon ECR already contains.
@@ -35,7 +35,7 @@ pub(in crate::cli) struct AuditArguments {
     #[arg(long)]
     pub(super) region: Option<String>,
     /// The runtime of all images, whatever they declare; can be repeated.
-    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = parse_runtime)]
+    #[arg(long = "runtime", value_name = "RUNTIME")]
     pub(super) runtimes: Vec<Runtime>,
     #[command(flatten)]
     pub(super) inspect: InspectArguments,

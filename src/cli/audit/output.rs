@@ -52,7 +52,7 @@ pub(super) fn print_results<O: Write>(
     arguments: &AuditArguments,
     out: &mut StyledOutput<O>,
 ) -> io::Result<()> {
-    let table = AuditTable::for_terminal(out.uses_color());
+    let table = AuditTable::for_terminal(out.uses_color);
     let mut out = BufWriter::new(out);
     match arguments.format {
         AuditFormat::Csv => write_csv(results, &mut out)?,

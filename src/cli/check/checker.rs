@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::cli::error::CliError;
 use crate::cli::image_source::ImageSource;
@@ -48,7 +50,8 @@ pub(super) struct CheckFailure {
     pub(super) hint: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
 #[allow(clippy::large_enum_variant, reason = "there is one for each image")]
 pub(super) enum CheckResult {
     Report(Report),
@@ -57,7 +60,7 @@ pub(super) enum CheckResult {
 }
 
 impl CheckResult {
-    fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         match self {
             Self::Report(report) => report.verdict,
             Self::Platforms(platforms) => platforms.verdict,
@@ -73,22 +76,20 @@ impl CheckRecord<'_> {
 }
 
 impl Checker<'_> {
-    /// Checks an image against its runtimes; with `platforms_only`, reads its platforms instead.
-    ///
-    /// # Errors
-    /// If its registry fails, or the image does not exist.
+    /// Checks an image against its runtimes; with `platforms_only`, reads its platforms instead. Fails if its registry
+    /// fails, or the image does not exist.
     pub(super) async fn check(&self, source: &ImageSource, platforms_only: bool) -> Result<CheckedImage, CliError> {
         let start = Instant::now();
         let registry = CountingRegistry::new(&source.registry);
         let result = if platforms_only {
-            CheckResult::Platforms(self.read_platforms(&registry, source).await?)
+            self.read_platforms(&registry, source).await?
         } else {
-            CheckResult::Report(self.judge(&registry, source).await?)
+            self.judge(&registry, source).await?
         };
         Ok(CheckedImage { result, bytes_read: registry.bytes_read(), elapsed: start.elapsed() })
     }
 
-    async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<Report, CliError> {
+    async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<CheckResult, CliError> {
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
         let repository = source.repository.as_ref();
         let origin = ImageOrigin { repository, ..ImageOrigin::from_reference(&source.reference, &source.selector) };
@@ -96,15 +97,11 @@ impl Checker<'_> {
         if matches!(report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded)) {
             return Err(source.not_found_error());
         }
-        Ok(report)
+        Ok(CheckResult::Report(report))
     }
 
     /// Reads the platforms of an image and, within the limits, the program that starts on each.
-    async fn read_platforms(
-        &self,
-        registry: &impl Registry,
-        source: &ImageSource,
-    ) -> Result<PlatformOverview, CliError> {
+    async fn read_platforms(&self, registry: &impl Registry, source: &ImageSource) -> Result<CheckResult, CliError> {
         let deadline = Instant::now().checked_add(Duration::from_secs(self.settings.limits.timeout_seconds));
         let mut lookups = registry::fetch_verified_manifests(registry, std::slice::from_ref(&source.selector)).await?;
         let manifest = match lookups.pop() {
@@ -118,11 +115,11 @@ impl Checker<'_> {
         let options =
             ImageReadOptions { compare_children: true, platforms: None, label_key: &self.settings.declaration_key };
         let image = oci::read_image(registry, &manifest, options).await?;
-        let inspections = if self.settings.depth == InspectionDepth::Program {
-            Some(self.inspector.inspect_programs(registry, &image, deadline).await?)
-        } else {
-            None
+        let inspections = match self.settings.depth {
+            InspectionDepth::Program => Some(self.inspector.inspect_programs(registry, &image, deadline).await?),
+            InspectionDepth::Manifest | InspectionDepth::Config => None,
         };
-        Ok(PlatformOverview::new(&source.reference, &image, inspections.as_deref()))
+        let overview = PlatformOverview::new(&source.reference, &image, inspections.as_deref());
+        Ok(CheckResult::Platforms(overview))
     }
 }

@@ -2,56 +2,46 @@
 //!
 //! It contains no times, so that two reports of the same images are equal.
 
+use std::io;
+
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::checker::{CheckFailure, CheckRecord, CheckResult};
-use crate::cli::error::CliError;
 use crate::report::{Report, RuntimeReport, format_headline, format_text};
 use crate::text::error_chain;
 use crate::verdict::Verdict;
 
-/// Formats the report.
-///
-/// # Errors
-/// If it cannot be written as XML.
-pub(super) fn format_junit(records: &[CheckRecord<'_>]) -> Result<String, CliError> {
+/// Formats the report; fails if it cannot be written as XML.
+pub(super) fn format_junit(records: &[CheckRecord<'_>]) -> io::Result<String> {
     let mut junit = Junit::new("ecr-preflight");
     for CheckRecord { reference, outcome } in records {
         let mut suite = TestSuite::new(*reference);
-        match outcome {
-            Ok(checked) => {
-                if let CheckResult::Report(report) = &checked.result {
-                    suite.add_test_cases(build_cases(report, reference));
-                }
-            }
-            Err(failure) => {
-                suite.add_test_case(build_case("read", reference, read_error_status(failure)));
-            }
+        let cases = match outcome.as_ref().map(|checked| &checked.result) {
+            Ok(CheckResult::Report(report)) => list_cases(report),
+            Ok(CheckResult::Platforms(_)) => Vec::new(),
+            Err(failure) => vec![("read".to_owned(), read_error_status(failure))],
+        };
+        for (name, status) in cases {
+            let mut case = TestCase::new(name, status);
+            case.set_classname(*reference);
+            suite.add_test_case(case);
         }
         junit.add_test_suite(suite);
     }
-    let xml = junit.to_string().map_err(std::io::Error::other)?;
-    Ok(xml.trim_end().to_owned())
+    Ok(junit.to_string().map_err(io::Error::other)?.trim_end().to_owned())
 }
 
-fn build_cases(report: &Report, reference: &str) -> Vec<TestCase> {
-    let cases: Vec<TestCase> = report
-        .runtimes()
-        .map(|runtime| build_case(&runtime.subject.name(), reference, runtime_status(report, runtime)))
-        .collect();
+/// The names and results of the runtimes.
+fn list_cases(report: &Report) -> Vec<(String, TestCaseStatus)> {
+    let case = |runtime: &RuntimeReport| (runtime.subject.name(), runtime_status(report, runtime));
+    let mut cases: Vec<_> = report.runtimes().map(case).collect();
     if cases.is_empty() {
         // Without a runtime to check, the result is neither a success nor a failure.
         let mut skipped = TestCaseStatus::skipped();
         skipped.set_message(format_headline(report));
-        return vec![build_case("runtime", reference, skipped)];
+        cases.push(("runtime".to_owned(), skipped));
     }
     cases
-}
-
-fn build_case(name: &str, reference: &str, status: TestCaseStatus) -> TestCase {
-    let mut case = TestCase::new(name, status);
-    case.set_classname(reference);
-    case
 }
 
 /// An unknown result is an error: CI servers show a skipped case as if nothing were wrong.

@@ -14,10 +14,11 @@ use self::checker::{CheckFailure, CheckRecord, Checker};
 pub(super) use self::printer::ERROR_SCHEMA;
 use self::printer::{CheckFormat, CheckPrinter};
 pub use self::sarif::report_to_sarif;
-use super::context::{InspectArguments, build_inspector, load_settings, parse_runtime};
+use super::context::{InspectArguments, build_inspector, load_settings};
 use super::error::CliError;
 use super::image_ref::ImageArgument;
-use super::image_source::{self, ImageOpener};
+use super::image_source::ImageOpener;
+use super::scheme_check::detect_wrong_scheme;
 use super::suggest;
 use super::terminal::StyledOutput;
 use crate::runtime::Runtime;
@@ -36,7 +37,7 @@ pub(super) struct CheckArguments {
     images: Vec<String>,
     /// A runtime that the images are meant for, for example `ecs/arm64`; `ecr-preflight --help` lists all of them. May be
     /// given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME", value_parser = parse_runtime)]
+    #[arg(long = "runtime", value_name = "RUNTIME")]
     runtimes: Vec<Runtime>,
     /// Print how much was read and how long it took, to standard error.
     #[arg(long, short)]
@@ -95,15 +96,12 @@ pub(super) async fn run<O: Write, E: Write>(
     }
     let is_only = arguments.images.len() == 1;
     // All references are parsed before the first image is read: a typing error is not a verdict.
-    let images: Vec<_> = arguments
-        .images
-        .iter()
-        .map(|reference| Ok((reference, parse_image_argument(reference, is_only)?)))
-        .collect::<Result<_, CliError>>()?;
+    let parse = |reference: &String| parse_image_argument(reference, is_only);
+    let parsed = arguments.images.iter().map(parse).collect::<Result<Vec<ImageArgument>, CliError>>()?;
     let (opener, inspector) = (ImageOpener::default(), build_inspector(&settings));
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let checker = Checker { inspector: &inspector, settings: &settings, runtimes };
-    let records = images.into_iter().map(async |(reference, argument)| {
+    let records = arguments.images.iter().zip(parsed).map(async |(reference, argument)| {
         let result = async { checker.check(&opener.open(reference, argument).await?, arguments.platforms).await };
         let outcome = match result.await {
             Ok(image) => Ok(image),
@@ -127,12 +125,16 @@ pub(super) async fn run<O: Write, E: Write>(
     printer.finish()
 }
 
-/// Parses a reference. If there are several, the error names the one that is wrong.
+/// Parses a reference without contacting a registry. If there are several, the error names the one that is wrong.
 fn parse_image_argument(reference: &str, is_only: bool) -> Result<ImageArgument, CliError> {
-    image_source::parse_image_argument(reference).map_err(|error| {
-        if is_only || error.to_string().contains(reference) {
-            return error;
-        }
-        CliError::ForReference { reference: reference.to_owned(), source: Box::new(error) }
-    })
+    let argument = reference.parse::<ImageArgument>();
+    let error = match (detect_wrong_scheme(reference, argument.as_ref().ok()), argument) {
+        (Some(error), _) => error,
+        (None, Ok(argument)) => return Ok(argument),
+        (None, Err(error)) => error.into(),
+    };
+    if is_only || error.to_string().contains(reference) {
+        return Err(error);
+    }
+    Err(CliError::ForReference { reference: reference.to_owned(), source: Box::new(error) })
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::checker::{CheckFailure, CheckRecord, CheckResult, CheckedImage};
+use super::checker::{CheckRecord, CheckResult, CheckedImage};
 use super::{junit, sarif};
 use crate::cli::error::CliError;
 use crate::cli::terminal::StyledOutput;
@@ -40,9 +40,6 @@ pub(super) struct CheckPrinter<'a, O, E> {
 
 impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
     /// Adds the next record, and prints it if the format prints images one by one.
-    ///
-    /// # Errors
-    /// If it cannot be printed.
     pub(super) fn add(&mut self, record: CheckRecord<'a>) -> Result<(), CliError> {
         let Self { format, is_only, is_verbose, .. } = *self;
         match (&record.outcome, format) {
@@ -56,15 +53,13 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
                 }
             }
             (Ok(checked), CheckFormat::Json) => {
-                let json = match &checked.result {
-                    CheckResult::Report(report) => to_json(report, is_only),
-                    CheckResult::Platforms(platforms) => to_json(platforms, is_only),
-                };
-                writeln!(self.out, "{}", json?)?;
+                writeln!(self.out, "{}", to_json(&checked.result, is_only)?)?;
             }
             // The error of a single image goes to standard error only.
             (Err(failure), CheckFormat::Json) if !is_only => {
-                writeln!(self.out, "{}", error_json(record.reference, failure)?)?;
+                let (reference, error, hint) = (record.reference, error_chain(&failure.error), failure.hint.as_deref());
+                let json = CheckErrorJson { schema: ERROR_SCHEMA, reference, verdict: Verdict::Unknown, error, hint };
+                writeln!(self.out, "{}", to_json(&json, false)?)?;
             }
             (Err(_), CheckFormat::Text | CheckFormat::Json) | (_, CheckFormat::Sarif | CheckFormat::Junit) => {}
         }
@@ -90,18 +85,13 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
     }
 
     /// Prints the summary or the document of all images, and returns the worst verdict.
-    ///
-    /// # Errors
-    /// If it cannot be printed.
     pub(super) fn finish(self) -> Result<Verdict, CliError> {
         match self.format {
             CheckFormat::Text if self.records.len() > 1 => {
                 self.out.write_lines(&[StyledLine::wrapping(2).with_text(format_summary(&self.records))])?;
             }
             CheckFormat::Text | CheckFormat::Json => {}
-            CheckFormat::Sarif => {
-                writeln!(self.out, "{}", sarif::format_sarif(&self.records, self.dockerfile)?)?;
-            }
+            CheckFormat::Sarif => writeln!(self.out, "{}", sarif::format_sarif(&self.records, self.dockerfile))?,
             CheckFormat::Junit => writeln!(self.out, "{}", junit::format_junit(&self.records)?)?,
         }
         let worst = self.records.iter().map(CheckRecord::verdict).max();
@@ -111,32 +101,29 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
 
 /// Formats how many images have each result, the worst first.
 fn format_summary(records: &[CheckRecord<'_>]) -> String {
-    let failed = records.iter().filter(|record| record.outcome.is_err()).count();
-    let count = |verdict: Verdict| {
-        records.iter().filter(|record| record.outcome.is_ok() && record.verdict() == verdict).count()
-    };
-    let is_of_platforms = records
-        .iter()
-        .any(|record| matches!(&record.outcome, Ok(CheckedImage { result: CheckResult::Platforms(_), .. })));
-    let (fails, fail, runs, run) = if is_of_platforms {
+    let results: Vec<Option<&CheckResult>> =
+        records.iter().map(|record| record.outcome.as_ref().ok().map(|checked| &checked.result)).collect();
+    let count = |verdict| results.iter().filter(|result| result.map(CheckResult::verdict) == verdict).count();
+    let lists_platforms = results.iter().any(|result| matches!(result, Some(CheckResult::Platforms(_))));
+    let (fails, fail, runs, run) = if lists_platforms {
         ("has a mismatch", "have a mismatch", "is consistent", "are consistent")
     } else {
         ("fails", "fail", "runs", "run")
     };
     let kinds = [
-        (count(Verdict::Fails), fails, fail),
-        (failed, "could not be read", "could not be read"),
-        (count(Verdict::Unknown), "unknown", "unknown"),
-        (count(Verdict::Runs), runs, run),
-        (count(Verdict::Undeclared), "has no declared runtime", "have no declared runtime"),
-        (count(Verdict::Ignored), "is not checked", "are not checked"),
+        (Some(Verdict::Fails), fails, fail),
+        (None, "could not be read", "could not be read"),
+        (Some(Verdict::Unknown), "unknown", "unknown"),
+        (Some(Verdict::Runs), runs, run),
+        (Some(Verdict::Undeclared), "has no declared runtime", "have no declared runtime"),
+        (Some(Verdict::Ignored), "is not checked", "are not checked"),
     ];
-    let kinds: Vec<String> = kinds
-        .iter()
-        .filter(|(count, ..)| *count > 0)
-        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
-        .collect();
-    format!("{} images: {}", records.len(), kinds.join(", "))
+    let counts = kinds.map(|(verdict, one, many)| match count(verdict) {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    });
+    format!("{} images: {}", records.len(), counts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// The schema of [`CheckErrorJson`].
@@ -147,15 +134,10 @@ pub(in crate::cli) const ERROR_SCHEMA: &str = "ecr-preflight/error/1";
 struct CheckErrorJson<'a> {
     schema: &'static str,
     reference: &'a str,
-    verdict: &'static str,
+    verdict: Verdict,
     error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
-}
-
-fn error_json(reference: &str, failure: &CheckFailure) -> io::Result<String> {
-    let (error, hint) = (error_chain(&failure.error), failure.hint.as_deref());
-    to_json(&CheckErrorJson { schema: ERROR_SCHEMA, reference, verdict: "unknown", error, hint }, false)
 }
 
 /// A single object is printed on several lines. Several are printed as JSON Lines rather than as an array: each is valid

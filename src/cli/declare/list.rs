@@ -41,66 +41,44 @@ pub(super) enum DeclareListFormat {
     Json,
 }
 
-/// The declaration of one repository.
-#[derive(Debug)]
-struct DeclarationRow {
-    repository: Repository,
-    declared: Result<Option<String>, RegistryError>,
-}
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct DeclarationList<'a> {
     schema: &'static str,
     region: &'a str,
     key: &'a str,
-    repositories: Vec<DeclarationEntry<'a>>,
+    repositories: &'a [DeclarationEntry],
 }
 
+/// The declaration of one repository.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DeclarationEntry<'a> {
-    name: &'a str,
+struct DeclarationEntry {
+    name: String,
     arn: String,
     uri: String,
     /// The tag's value; `null` if it is not set or could not be read.
-    declared: Option<&'a str>,
+    declared: Option<String>,
     runtimes: Vec<Runtime>,
-    unreadable: Vec<InvalidWord>,
+    /// The words that are not known runtimes.
+    unreadable: Vec<RuntimeError>,
+    /// Why the tag could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct InvalidWord {
-    word: String,
-    nearest: Vec<Runtime>,
-}
-
-impl DeclarationRow {
-    fn value(&self) -> Option<&str> {
-        self.declared.as_ref().ok().and_then(Option::as_deref)
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::default().or_declared_by(DeclarationSource::RepositoryTag, self.value())
-    }
-
-    /// The words that are not known runtimes.
-    fn invalid_words(&self) -> Vec<RuntimeError> {
-        self.intent().invalid.into_iter().map(|invalid| invalid.error).collect()
-    }
-
-    fn to_entry(&self) -> DeclarationEntry<'_> {
-        let word = |error: RuntimeError| InvalidWord { word: error.word, nearest: error.nearest };
-        DeclarationEntry {
-            name: self.repository.name(),
-            arn: self.repository.arn(),
-            uri: self.repository.to_string(),
-            declared: self.value(),
-            runtimes: self.intent().candidates(),
-            unreadable: self.invalid_words().into_iter().map(word).collect(),
-            error: self.declared.as_ref().err().map(|error| error_chain(error)),
+impl DeclarationEntry {
+    fn new(repository: &Repository, declared: &Result<Option<String>, RegistryError>) -> Self {
+        let value = declared.as_ref().ok().and_then(Option::as_deref);
+        let intent = Intent::default().or_declared_by(DeclarationSource::RepositoryTag, value);
+        Self {
+            name: repository.name().to_owned(),
+            arn: repository.arn(),
+            uri: repository.to_string(),
+            declared: value.map(str::to_owned),
+            runtimes: intent.candidates(),
+            unreadable: intent.invalid.into_iter().map(|invalid| invalid.error).collect(),
+            error: declared.as_ref().err().map(|error| error_chain(error)),
         }
     }
 }
@@ -116,60 +94,58 @@ pub(super) async fn run<E: Write>(
     let region = aws.region().ok_or(CliError::NoRegion)?;
     let (ecr, client) = (EcrRegistry::new(&aws, endpoint_url("ECR")), aws.ecr_client(endpoint_url("ECR")));
     let has_prefix = |repository: &Repository| std::future::ready(repository.name().starts_with(prefix));
-    let read_row = async |repository: Repository| {
+    let read_entry = async |repository: Repository| {
         let declared = ecr.repository(&repository).fetch_resource_tag(key).await;
-        Ok(DeclarationRow { repository, declared })
+        Ok((DeclarationEntry::new(&repository, &declared), declared.err()))
     };
     // An error of the listing itself ends the command, because an incomplete list would look complete.
-    let mut rows: Vec<DeclarationRow> = list_repositories(&client, None, region)
+    let mut entries: Vec<(DeclarationEntry, Option<RegistryError>)> = list_repositories(&client, None, region)
         .try_filter(has_prefix)
-        .map_ok(read_row)
+        .map_ok(read_entry)
         .try_buffered(MAX_CONCURRENT_READS)
         .try_collect()
         .await?;
-    rows.sort_by(|one, other| one.repository.name().cmp(other.repository.name()));
+    entries.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    let (entries, errors): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+    let errors: Vec<RegistryError> = errors.into_iter().flatten().collect();
     match format {
-        DeclareListFormat::Text if rows.is_empty() => {
+        DeclareListFormat::Text if entries.is_empty() => {
             let prefix = match prefix {
                 "" => String::new(),
                 prefix => format!(" whose names begin with `{}`", sanitize_quoted(prefix)),
             };
             writeln!(out, "There are no repositories in {region}{prefix}.")?;
         }
-        DeclareListFormat::Text => write!(out, "{}", format_table(&rows, region, key))?,
+        DeclareListFormat::Text => write!(out, "{}", format_table(&entries, region, key))?,
         DeclareListFormat::Json => {
-            let repositories = rows.iter().map(DeclarationRow::to_entry).collect();
-            let list = DeclarationList { schema: "ecr-preflight-declarations/1", region, key, repositories };
+            let list = DeclarationList { schema: "ecr-preflight-declarations/1", region, key, repositories: &entries };
             writeln!(out, "{}", serde_json::to_string_pretty(&list).map_err(std::io::Error::from)?)?;
         }
     }
-    let has_invalid = rows.iter().any(|row| !row.invalid_words().is_empty());
-    let errors: Vec<RegistryError> = rows.into_iter().filter_map(|row| row.declared.err()).collect();
-    let verdict = if errors.is_empty() && !has_invalid { Verdict::Runs } else { Verdict::Unknown };
+    let is_valid = errors.is_empty() && entries.iter().all(|entry| entry.unreadable.is_empty());
     // One hint for all: these errors usually have the same cause.
     let (hint, count) = (errors.first().and_then(hint_for_registry_error), errors.len());
     for (number, error) in (1..).zip(errors) {
         err.write_error(None, &error.into(), hint.as_deref().filter(|_| number == count))?;
     }
-    Ok(verdict)
+    Ok(if is_valid { Verdict::Runs } else { Verdict::Unknown })
 }
 
-/// Formats the rows and their totals.
-fn format_table(rows: &[DeclarationRow], region: &str, key: &str) -> String {
-    let widths = rows.iter().map(|row| display_width(row.repository.name())).filter(|width| *width <= MAX_NAME_WIDTH);
+/// Formats the declarations and their totals.
+fn format_table(entries: &[DeclarationEntry], region: &str, key: &str) -> String {
+    let widths = entries.iter().map(|entry| display_width(&entry.name)).filter(|width| *width <= MAX_NAME_WIDTH);
     let width = widths.max().unwrap_or_default().max("REPOSITORY".len());
     let mut lines = vec![format!("{:width$}  {}", "REPOSITORY", sanitize(&key.to_uppercase(), TABLE_WIDTH))];
     let (mut declared, mut undeclared, mut invalid, mut failed) = (0, 0, 0, 0);
-    for row in rows {
-        let invalid_words = row.invalid_words();
-        let (count, cell) = match &row.declared {
-            Ok(None) => (&mut undeclared, "-".to_owned()),
-            Ok(Some(value)) if invalid_words.is_empty() => (&mut declared, sanitize(value, usize::MAX)),
-            Ok(Some(value)) => (&mut invalid, format!("✗ \"{}\"", sanitize(value, usize::MAX))),
-            Err(_) => (&mut failed, "? its tags could not be read".to_owned()),
+    for entry in entries {
+        let (count, cell) = match &entry.declared {
+            _ if entry.error.is_some() => (&mut failed, "? its tags could not be read".to_owned()),
+            None => (&mut undeclared, "-".to_owned()),
+            Some(value) if entry.unreadable.is_empty() => (&mut declared, sanitize(value, usize::MAX)),
+            Some(value) => (&mut invalid, format!("✗ \"{}\"", sanitize(value, usize::MAX))),
         };
         *count += 1;
-        let mut name = row.repository.name();
+        let mut name = entry.name.as_str();
         if display_width(name) > width {
             lines.push(name.to_owned());
             name = "";
@@ -178,7 +154,7 @@ fn format_table(rows: &[DeclarationRow], region: &str, key: &str) -> String {
             lines.push(format!("{name:width$}  {line}"));
             name = "";
         }
-        for error in invalid_words {
+        for error in &entry.unreadable {
             lines.extend(wrap_text(&error.to_string(), TABLE_WIDTH - 4).iter().map(|line| format!("    {line}")));
         }
     }
@@ -190,8 +166,8 @@ fn format_table(rows: &[DeclarationRow], region: &str, key: &str) -> String {
     ];
     let counts: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
-    let noun = if rows.len() == 1 { "repository" } else { "repositories" };
-    let totals = format!("{} {noun} in {region}: {}", rows.len(), counts.join(", "));
+    let noun = if entries.len() == 1 { "repository" } else { "repositories" };
+    let totals = format!("{} {noun} in {region}: {}", entries.len(), counts.join(", "));
     lines.push(String::new());
     lines.extend(wrap_text(&totals, TABLE_WIDTH));
     lines.join("\n") + "\n"

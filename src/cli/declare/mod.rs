@@ -3,17 +3,16 @@
 mod list;
 
 use std::io::{BufRead, IsTerminal, Read, Write, stdin};
-use std::str::FromStr;
 
 use clap::Args;
 
 use self::list::DeclareListFormat;
-use super::context::{endpoint_url, load_aws, load_settings, parse_runtime};
+use super::context::{endpoint_url, load_aws, load_settings};
 use super::error::CliError;
 use super::registry_ref::is_ecr_uri;
 use super::terminal::StyledOutput;
 use crate::aws::Aws;
-use crate::declare::{DeclarationChange, declaration_value, find_conflict, write_declaration};
+use crate::declare::{declaration_value, find_conflict, write_declaration};
 use crate::name::{Repository, RepositoryError};
 use crate::registry::Registry;
 use crate::registry::ecr::{EcrRegistry, listing};
@@ -33,7 +32,7 @@ pub(super) struct DeclareArguments {
     #[arg(required_unless_present = "list")]
     repository: Option<String>,
     /// All runtimes that the images are meant for. They replace the previous declaration.
-    #[arg(value_name = "RUNTIME", value_parser = parse_runtime, required_unless_present_any = ["list", "remove"])]
+    #[arg(value_name = "RUNTIME", required_unless_present_any = ["list", "remove"])]
     runtimes: Vec<Runtime>,
     /// Remove the declaration.
     #[arg(long, conflicts_with = "runtimes")]
@@ -92,12 +91,10 @@ pub(super) async fn run<E: Write>(
     if key.to_ascii_lowercase().starts_with(RESERVED_KEY_PREFIX) {
         return Err(CliError::ReservedTagKey(key));
     }
-    let argument: RepositoryArgument = arguments.repository.as_deref().unwrap_or_default().parse()?;
-    let (aws, repository) = argument.resolve().await?;
+    let (aws, repository) = find_repository(arguments.repository.as_deref().unwrap_or_default()).await?;
     let registry = EcrRegistry::new(&aws, endpoint_url("ECR")).repository(&repository);
     let before = registry.fetch_resource_tag(&key).await?;
     let after = (!arguments.remove).then(|| declaration_value(&arguments.runtimes));
-    let change = DeclarationChange { before, after };
     if let Some((one, other)) = find_conflict(&arguments.runtimes) {
         let note = format!(
             "note: no image runs on both {one} and {other}, because Lambda does not accept an index and a single image has \
@@ -105,13 +102,12 @@ pub(super) async fn run<E: Write>(
         );
         err.write_lines(&[StyledLine::wrapping(2).with_text(note)])?;
     }
-    let (name, before, after) =
-        (repository.name(), format_tag_value(change.before.as_deref()), format_tag_value(change.after.as_deref()));
-    if change.is_noop() {
-        writeln!(out, "{name}: {key}: {after}: nothing to change")?;
+    let (name, shown_after) = (repository.name(), format_tag_value(after.as_deref()));
+    if before == after {
+        writeln!(out, "{name}: {key}: {shown_after}: nothing to change")?;
         return Ok(Verdict::Runs);
     }
-    writeln!(out, "{name}: {key}: {before} → {after}")?;
+    writeln!(out, "{name}: {key}: {} → {shown_after}", format_tag_value(before.as_deref()))?;
     if arguments.dry_run {
         return Ok(Verdict::Runs);
     }
@@ -127,12 +123,12 @@ pub(super) async fn run<E: Write>(
             return Ok(Verdict::Unknown);
         }
         // The user confirmed the change that was shown, and the tag may have changed since then.
-        if registry.fetch_resource_tag(&key).await? != change.before {
+        if registry.fetch_resource_tag(&key).await? != before {
             return Err(CliError::DeclarationChanged);
         }
     }
     let client = aws.ecr_client(endpoint_url("ECR"));
-    write_declaration(&client, &repository, &key, change.after.as_deref()).await?;
+    write_declaration(&client, &repository, &key, after.as_deref()).await?;
     writeln!(out, "written")?;
     Ok(Verdict::Runs)
 }
@@ -148,45 +144,28 @@ fn read_confirmation(input: &mut impl BufRead) -> std::io::Result<bool> {
     Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// The REPOSITORY argument.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum RepositoryArgument {
-    /// A name: the account and region come from the AWS configuration.
-    Name(String),
-    Repository(Repository),
+/// Returns the repository that the REPOSITORY argument names, and the AWS configuration for its region. A name refers to
+/// the account and region of the AWS configuration, and the repository has to exist there.
+async fn find_repository(text: &str) -> Result<(Aws, Repository), CliError> {
+    if let Some(repository) = parse_repository(text)? {
+        return Ok((load_aws(Some(repository.region().to_owned())).await, repository));
+    }
+    let aws = load_aws(None).await;
+    let region = aws.region().ok_or(CliError::NoRegion)?;
+    let repository = listing::find_repository(&aws.ecr_client(endpoint_url("ECR")), region, text).await?;
+    Ok((aws, repository))
 }
 
-impl FromStr for RepositoryArgument {
-    type Err = RepositoryError;
-
-    fn from_str(text: &str) -> Result<Self, RepositoryError> {
-        if text.starts_with("arn:") {
-            return Repository::from_arn(text).map(Self::Repository);
-        }
-        if is_ecr_uri(text) {
-            return text.parse().map(Self::Repository);
-        }
-        // The account and region are not known yet; placeholders suffice to validate the name.
-        Repository::new("000000000000", "us-east-1", text).map(|_| Self::Name(text.to_owned()))
+/// Parses a URI or an ARN; `None` for the name of a repository.
+fn parse_repository(text: &str) -> Result<Option<Repository>, RepositoryError> {
+    if text.starts_with("arn:") {
+        return Repository::from_arn(text).map(Some);
     }
-}
-
-impl RepositoryArgument {
-    /// Returns the repository, and the AWS configuration for its region.
-    ///
-    /// # Errors
-    /// For a name: if no region is configured, or the repository cannot be found.
-    async fn resolve(self) -> Result<(Aws, Repository), CliError> {
-        match self {
-            Self::Repository(repository) => Ok((load_aws(Some(repository.region().to_owned())).await, repository)),
-            Self::Name(name) => {
-                let aws = load_aws(None).await;
-                let region = aws.region().ok_or(CliError::NoRegion)?.to_owned();
-                let repository = listing::find_repository(&aws.ecr_client(endpoint_url("ECR")), &region, &name).await?;
-                Ok((aws, repository))
-            }
-        }
+    if is_ecr_uri(text) {
+        return text.parse().map(Some);
     }
+    // The account and region are not known yet; placeholders suffice to validate the name.
+    Repository::new("000000000000", "us-east-1", text).map(|_| None)
 }
 
 #[cfg(test)]
@@ -196,21 +175,16 @@ mod tests {
     #[test]
     fn repository_is_a_name_a_uri_or_an_arn() {
         let whole = Repository::new("123456789012", "us-west-2", "team/app").unwrap();
-        for (text, place) in [
-            ("team/app", RepositoryArgument::Name("team/app".to_owned())),
-            ("123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app", RepositoryArgument::Repository(whole.clone())),
-            ("arn:aws:ecr:us-west-2:123456789012:repository/team/app", RepositoryArgument::Repository(whole)),
+        for (text, repository) in [
+            ("team/app", None),
+            ("123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app", Some(&whole)),
+            ("arn:aws:ecr:us-west-2:123456789012:repository/team/app", Some(&whole)),
         ] {
-            assert_eq!(text.parse(), Ok(place));
+            assert_eq!(parse_repository(text).unwrap().as_ref(), repository);
         }
-        for invalid in [
-            "",
-            "Team/App",
-            "team/app:v1",
-            "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1",
-            "arn:aws:ecs:us-west-2:123456789012:cluster/x",
-        ] {
-            assert!(invalid.parse::<RepositoryArgument>().is_err(), "{invalid}");
+        let image = format!("{whole}:v1");
+        for invalid in ["", "Team/App", "team/app:v1", &image, "arn:aws:ecs:us-west-2:123456789012:cluster/x"] {
+            assert!(parse_repository(invalid).is_err(), "{invalid}");
         }
     }
 
