@@ -1,4 +1,5 @@
-//! The machine that a program starts on. `binfmt_misc` interpreters (qemu) are not modeled: services have none.
+//! The machine that a program starts on. `binfmt_misc` interpreters, for example qemu, are not modeled: services that
+//! run images have none.
 
 use crate::elf::{EM_386, EM_486, EM_AARCH64, EM_ARM, EM_X86_64, ElfHeader};
 

@@ -60,7 +60,8 @@ fn find_env_script(launches: &[Launch]) -> Option<&Vec<u8>> {
     (last.launcher == Launcher::Wrapper("env")).then_some(first)
 }
 
-/// Changes the role of a program that a script starts through `env` to interpreter.
+/// Changes the role of a program that a script starts through `env` to interpreter. The name may end with a carriage
+/// return.
 fn reclassify_as_interpreter(cause: StartFailure, script: Option<&Vec<u8>>) -> StartFailure {
     match (script, cause.role) {
         (Some(_), FileRole::Program) if cause.defect == Defect::Missing && cause.path.ends_with(b"\r") => {
