@@ -78,7 +78,9 @@ pub fn intent(input: &[u8]) {
         .clone()
         .or_declared_by(DeclarationSource::RepositoryTag, lines.next())
         .or_declared_by(DeclarationSource::Label, lines.next());
-    assert!(!of_tag.is_declared() || whole == of_tag, "the first source that declares anything decides");
+    let is_decided = whole.declared == of_tag.declared && whole.invalid == of_tag.invalid;
+    assert!(!of_tag.is_declared() || is_decided, "the first source that declares anything decides");
+    assert!(whole.repository_runtimes.len() <= 16 && (of_tag.is_declared() || whole.repository_runtimes.is_empty()));
     let mut runtimes: Vec<Runtime> = whole.declared.iter().map(|declared| declared.runtime).collect();
     let all = runtimes.len();
     runtimes.sort_by_key(ToString::to_string);
