@@ -102,7 +102,7 @@ fn is_link(tree: &LayerTree, id: InodeId) -> bool {
 
 fn link_target(tree: &LayerTree, id: InodeId) -> Option<&[u8]> {
     match tree.inode(id) {
-        Inode::Other(Node::Symlink(target)) => Some(target),
+        Inode::Node(Node::Symlink(target)) => Some(target),
         _ => None,
     }
 }

@@ -96,8 +96,8 @@ impl LayerStack {
     /// is complete.
     fn node(&self, layer: usize, id: InodeId) -> Option<&Node> {
         match self.layers[layer].unpacked.tree.inode(id) {
-            Inode::Directory { node, .. } | Inode::Other(node) => Some(node),
-            Inode::ImpliedDirectory { .. } | Inode::Whiteout => {
+            Inode::Node(node) => Some(node),
+            Inode::ImpliedDirectory | Inode::Whiteout => {
                 let at = self.implied.binary_search_by_key(&(layer, id), |(key, _)| *key).ok()?;
                 Some(&self.implied[at].1)
             }
@@ -115,14 +115,14 @@ impl LayerStack {
                     let mut path = directory.clone();
                     push_component(&mut path, name);
                     let was_directory = matches!(rootfs.get(&path), Some(Node::Directory(_)));
-                    let opacity = tree.inode(id).directory_opacity();
-                    if opacity != Some(false) || !was_directory {
+                    let is_directory = tree.inode(id).is_directory();
+                    if !(is_directory && was_directory) || tree.is_opaque(id) {
                         rootfs.remove(&path);
                     }
                     if let Some(node) = self.node(index, id) {
                         rootfs.insert(path.clone(), node.clone());
                     }
-                    if opacity.is_some() {
+                    if is_directory {
                         remaining.push((path, id));
                     }
                 }
@@ -146,10 +146,10 @@ fn find_permissions(
         path = match find_followed(tree, &path, resolver)? {
             None => continue,
             Some((id, resolved)) => match tree.inode(id) {
-                Inode::Directory { node, .. } => return Ok(node.clone()),
+                Inode::Node(node @ Node::Directory(_)) => return Ok(node.clone()),
                 // This directory was created in the same way.
-                Inode::ImpliedDirectory { .. } => resolved,
-                Inode::Whiteout | Inode::Other(_) => break,
+                Inode::ImpliedDirectory => resolved,
+                Inode::Whiteout | Inode::Node(_) => break,
             },
         };
     }

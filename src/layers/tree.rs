@@ -1,6 +1,6 @@
 //! A layer as container runtimes unpack it: the upper directory of an overlay, without the layers below.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::path::components;
 use crate::rootfs::{DIRECTORY_755, Node};
@@ -12,9 +12,6 @@ pub(super) type InodeId = u32;
 /// The root directory of every layer.
 pub(super) const ROOT: InodeId = 0;
 
-/// The bytes that a map entry and its allocation take in addition to the name.
-const NAME_OVERHEAD: usize = size_of::<(Box<[u8]>, InodeId)>() + 24;
-
 /// The unpacked names and inodes of one layer. Hard links share an inode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LayerTree {
@@ -22,7 +19,10 @@ pub(super) struct LayerTree {
     /// directory are adjacent. Removing a directory's name is enough to remove what is below: inodes are not reused.
     names: BTreeMap<Box<[u8]>, InodeId>,
     inodes: Vec<Inode>,
-    /// The memory of the tree in bytes. Inodes that were removed are still counted.
+    /// The directories that hide what lower layers have below them.
+    opaque: BTreeSet<InodeId>,
+    /// The memory of the tree in bytes, without the overhead of maps and the allocator. What was removed is still
+    /// counted.
     memory_size: usize,
 }
 
@@ -32,29 +32,14 @@ pub(super) enum Inode {
     /// `fs/overlayfs/util.c`).
     Whiteout,
     /// A directory without an entry of its own. Lower layers determine its permissions.
-    ImpliedDirectory { is_opaque: bool },
-    /// A directory. If it is opaque, overlayfs hides what lower layers have below it.
-    Directory { node: Node, is_opaque: bool },
-    /// Anything else.
-    Other(Node),
+    ImpliedDirectory,
+    /// What an entry creates.
+    Node(Node),
 }
 
 impl Inode {
-    /// Returns the inode of an entry's node.
-    pub(super) fn new(node: Node) -> Self {
-        if matches!(node, Node::Directory(_)) { Self::Directory { node, is_opaque: false } } else { Self::Other(node) }
-    }
-
     pub(super) fn is_directory(&self) -> bool {
-        self.directory_opacity().is_some()
-    }
-
-    /// Returns whether a directory is opaque, or `None` if this is not a directory.
-    pub(super) fn directory_opacity(&self) -> Option<bool> {
-        match self {
-            Self::ImpliedDirectory { is_opaque } | Self::Directory { is_opaque, .. } => Some(*is_opaque),
-            Self::Whiteout | Self::Other(_) => None,
-        }
+        matches!(self, Self::ImpliedDirectory | Self::Node(Node::Directory(_)))
     }
 }
 
@@ -79,7 +64,8 @@ pub(super) enum LayerEffect {
 
 impl Default for LayerTree {
     fn default() -> Self {
-        Self { names: BTreeMap::new(), inodes: vec![Inode::new(DIRECTORY_755.clone())], memory_size: 0 }
+        let inodes = vec![Inode::Node(DIRECTORY_755.clone())];
+        Self { names: BTreeMap::new(), inodes, opaque: BTreeSet::new(), memory_size: 0 }
     }
 }
 
@@ -113,8 +99,9 @@ impl LayerTree {
         id: InodeId,
         limits: &LayerLimits,
     ) -> Result<(), LimitExceeded> {
-        self.names.insert(key(directory, name).into(), id);
-        self.charge_memory(NAME_OVERHEAD + name.len(), limits)?;
+        let key: Box<[u8]> = key(directory, name).into();
+        self.charge_memory(size_of::<(Box<[u8]>, InodeId)>() + key.len(), limits)?;
+        self.names.insert(key, id);
         let max = limits.total_entries;
         if self.names.len() > max { Err(LimitExceeded::TotalEntries(max)) } else { Ok(()) }
     }
@@ -127,7 +114,7 @@ impl LayerTree {
         inode: Inode,
         limits: &LayerLimits,
     ) -> Result<InodeId, LimitExceeded> {
-        let heap_size = if let Inode::Other(node) = &inode { node.heap_size() } else { 0 };
+        let heap_size = if let Inode::Node(node) = &inode { node.heap_size() } else { 0 };
         self.charge_memory(size_of::<Inode>() + heap_size, limits)?;
         let id = InodeId::try_from(self.inodes.len()).map_err(|_| LimitExceeded::Memory(limits.memory))?;
         self.inodes.push(inode);
@@ -138,6 +125,14 @@ impl LayerTree {
     /// Removes a name and, if it is a directory, everything below it.
     pub(super) fn remove(&mut self, directory: InodeId, name: &[u8]) {
         self.names.remove(key(directory, name).as_slice());
+    }
+
+    pub(super) fn is_opaque(&self, directory: InodeId) -> bool {
+        self.opaque.contains(&directory)
+    }
+
+    pub(super) fn set_opaque(&mut self, directory: InodeId, limits: &LayerLimits) -> Result<(), LimitExceeded> {
+        if self.opaque.insert(directory) { self.charge_memory(size_of::<InodeId>(), limits) } else { Ok(()) }
     }
 
     /// Counts memory that the layer needs in addition to its names and inodes.
@@ -165,7 +160,7 @@ impl LayerTree {
         for name in components(path) {
             *steps += 1;
             match self.inode(at) {
-                Inode::Other(Node::Symlink(_)) => return TreeLookup::BehindLink,
+                Inode::Node(Node::Symlink(_)) => return TreeLookup::BehindLink,
                 inode if !inode.is_directory() => return TreeLookup::BehindFile(at),
                 _ => {}
             }
@@ -181,16 +176,14 @@ impl LayerTree {
     pub(super) fn effect_on(&self, path: &[u8]) -> LayerEffect {
         let (mut at, mut is_hidden) = (ROOT, false);
         for name in components(path) {
-            match (self.inode(at).directory_opacity(), self.child(at, name)) {
-                (None, _) => return LayerEffect::Hidden,
-                (Some(is_opaque), child) => {
-                    is_hidden |= is_opaque && at != ROOT;
-                    let Some(child) = child else {
-                        return if is_hidden { LayerEffect::Hidden } else { LayerEffect::Unchanged };
-                    };
-                    at = child;
-                }
+            if !self.inode(at).is_directory() {
+                return LayerEffect::Hidden;
             }
+            is_hidden |= at != ROOT && self.is_opaque(at);
+            let Some(child) = self.child(at, name) else {
+                return if is_hidden { LayerEffect::Hidden } else { LayerEffect::Unchanged };
+            };
+            at = child;
         }
         if matches!(self.inode(at), Inode::Whiteout) { LayerEffect::Hidden } else { LayerEffect::Present(at) }
     }
@@ -198,4 +191,14 @@ impl LayerTree {
 
 fn key(directory: InodeId, name: &[u8]) -> Vec<u8> {
     [&directory.to_be_bytes(), name].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inode_has_32_bytes() {
+        assert_eq!((size_of::<Inode>(), size_of::<(Box<[u8]>, InodeId)>()), (32, 24));
+    }
 }

@@ -25,7 +25,7 @@ const NAME_MAX: usize = 255;
 pub(super) const EXECUTE_BITS: u32 = 0o111;
 
 /// The bytes that a directory without an entry takes in addition to its path: in the layer, and in a complete stack.
-const IMPLIED_OVERHEAD: usize = size_of::<(Box<[u8]>, InodeId)>() + size_of::<((usize, InodeId), Node)>() + 24;
+const IMPLIED_OVERHEAD: usize = size_of::<(Box<[u8]>, InodeId)>() + size_of::<((usize, InodeId), Node)>();
 
 /// What an entry creates, unless its name is that of a whiteout.
 pub(super) enum EntryContent<'a> {
@@ -90,7 +90,7 @@ impl<'a> Unpacker<'a> {
         if name == OPAQUE_WHITEOUT {
             // In the lowest layer, this removes directories without entries.
             self.is_uncertain_as_lowest |= !self.implied.is_empty();
-            return self.set_opaque(directory);
+            return Ok(self.tree.set_opaque(directory, self.limits)?);
         }
         let whited_out = name.strip_prefix(WHITEOUT_PREFIX);
         if whited_out.is_some_and(|name| matches!(name, b"" | b"." | b"..")) {
@@ -110,17 +110,18 @@ impl<'a> Unpacker<'a> {
             self.tree.insert(directory, name, Inode::Whiteout, self.limits)?;
             return Ok(());
         }
-        let is_directory = matches!(content, EntryContent::Node(Node::Directory(_)));
-        if is_directory {
+        if matches!(content, EntryContent::Node(Node::Directory(_))) {
             self.tree.charge_memory(size_of::<Box<[u8]>>() + written.len(), self.limits)?;
             self.directories.push(written.into());
         }
         if let Some(existing) = self.tree.child(directory, name) {
-            if let (EntryContent::Node(node), Some(is_opaque)) =
-                (&content, self.tree.inode(existing).directory_opacity().filter(|_| is_directory))
-            {
-                *self.tree.inode_mut(existing) = Inode::Directory { node: node.clone(), is_opaque };
-                return Ok(());
+            match content {
+                // The directories are merged.
+                EntryContent::Node(node @ Node::Directory(_)) if self.tree.inode(existing).is_directory() => {
+                    *self.tree.inode_mut(existing) = Inode::Node(node);
+                    return Ok(());
+                }
+                _ => {}
             }
             self.remove(directory, name, existing);
         }
@@ -132,7 +133,7 @@ impl<'a> Unpacker<'a> {
             EntryContent::Node(Node::Symlink(target)) if target.is_empty() => {
                 return Err(ApplyError::refused(format!("symlink  {}: no such file or directory", show(&path))));
             }
-            EntryContent::Node(node) => Inode::new(node),
+            EntryContent::Node(node) => Inode::Node(node),
         };
         self.tree.insert(directory, name, inode, self.limits)?;
         Ok(())
@@ -140,21 +141,12 @@ impl<'a> Unpacker<'a> {
 
     fn remove(&mut self, directory: InodeId, name: &[u8], existing: InodeId) {
         let changes_paths =
-            !matches!(self.tree.inode(existing), Inode::Whiteout | Inode::Other(Node::File(..) | Node::Special(_)));
+            !matches!(self.tree.inode(existing), Inode::Whiteout | Inode::Node(Node::File(..) | Node::Special(_)));
         if changes_paths {
             self.last_directory = None;
             self.has_removed_path = true;
         }
         self.tree.remove(directory, name);
-    }
-
-    fn set_opaque(&mut self, directory: InodeId) -> Result<(), ApplyError> {
-        if let Inode::ImpliedDirectory { is_opaque } | Inode::Directory { is_opaque, .. } =
-            self.tree.inode_mut(directory)
-        {
-            *is_opaque = true;
-        }
-        Ok(())
     }
 
     /// Adds a hard link. Owner and mode of the entry are set on the common inode.
@@ -181,14 +173,14 @@ impl<'a> Unpacker<'a> {
         };
         match self.tree.inode_mut(id) {
             inode if inode.is_directory() => return refused("operation not permitted"),
-            Inode::Other(Node::File(before, contents)) => {
+            Inode::Node(Node::File(before, contents)) => {
                 let becomes_executable = before.mode & EXECUTE_BITS == 0 && permissions.mode & EXECUTE_BITS != 0;
                 if becomes_executable && contents.size > 0 {
                     return Err(ApplyError::Uncertain(format!("the hard link {} changes the mode", show(path))));
                 }
                 *before = permissions;
             }
-            Inode::Other(Node::Special(before)) => *before = permissions,
+            Inode::Node(Node::Special(before)) => *before = permissions,
             _ => {}
         }
         Ok(self.tree.link(directory, name, id, self.limits)?)
@@ -217,8 +209,7 @@ impl<'a> Unpacker<'a> {
                     return Err(ApplyError::refused(format!("lstat {}: file name too long", show(&resolved))));
                 }
                 None => {
-                    let implied = Inode::ImpliedDirectory { is_opaque: false };
-                    let id = self.tree.insert(at, name, implied, self.limits)?;
+                    let id = self.tree.insert(at, name, Inode::ImpliedDirectory, self.limits)?;
                     self.tree.charge_memory(IMPLIED_OVERHEAD + path.len(), self.limits)?;
                     self.implied.push((path.as_slice().into(), id));
                     id

@@ -54,12 +54,15 @@ pub fn format_node(kind: char, permissions: Permissions, path: &[u8], rest: &[u8
     format!("{kind}{mode:o} {}{owner}{rest}", path.escape_ascii())
 }
 
-/// Lists a root filesystem in the order of the paths. Only executable files have contents, and links have no mode.
+/// Lists a root filesystem in the order of the paths. The contents of files that are not executable are left out, and links have no mode.
 pub fn list_rootfs(rootfs: &Rootfs) -> Vec<String> {
     let line = |(path, node): (&[u8], &Node)| match node {
         Node::Directory(permissions) => format_node('d', *permissions, path, b""),
         Node::Special(permissions) => format_node('s', *permissions, path, b""),
-        Node::File(permissions, contents) => format_node('f', *permissions, path, contents.head()),
+        Node::File(permissions, contents) => {
+            let head = if permissions.mode & 0o111 == 0 { b"" } else { contents.head() };
+            format_node('f', *permissions, path, head)
+        }
         Node::Symlink(target) => format_node('l', Permissions::default(), path, target),
     };
     rootfs.descendants(b"").map(line).collect()
