@@ -66,8 +66,8 @@ fn unpack_entries<R: Read>(archive: &mut TarReader<R>, limits: &LayerLimits) -> 
         }
     }
     archive.drain()?;
-    let unpacked = unpacker.finish(result);
-    if let Some(ApplyError::LimitExceeded(limit)) = unpacked.error { Err(limit.into()) } else { Ok(unpacked) }
+    let layer = unpacker.finish(result);
+    if let Some(ApplyError::LimitExceeded(limit)) = layer.error { Err(limit.into()) } else { Ok(layer) }
 }
 
 /// Reads what an entry creates.

@@ -145,10 +145,10 @@ fn find_permissions(
         let tree = &layer.unpacked.tree;
         path = match find_followed(tree, &path, resolver)? {
             None => continue,
-            Some((id, resolved)) => match tree.inode(id) {
+            Some((id, followed)) => match tree.inode(id) {
                 Inode::Node(node @ Node::Directory(_)) => return Ok(node.clone()),
                 // This directory was created in the same way.
-                Inode::ImpliedDirectory => resolved,
+                Inode::ImpliedDirectory => followed,
                 Inode::Whiteout | Inode::Node(_) => break,
             },
         };
@@ -166,9 +166,9 @@ fn find_followed(
         ApplyError::Refused(refusal) => ApplyError::Refused(PullRefusal { by_docker: false, ..refusal }),
         error => error,
     };
-    let resolved = resolver.resolve(tree, path).map_err(by_containerd_only)?;
-    let found = resolver.find(tree, &resolved)?;
-    Ok(if let TreeLookup::Found(id) = found { Some((id, resolved)) } else { None })
+    let followed = resolver.resolve(tree, path).map_err(by_containerd_only)?;
+    let found = resolver.find(tree, &followed)?;
+    Ok(if let TreeLookup::Found(id) = found { Some((id, followed)) } else { None })
 }
 
 impl FileTree for LayerStack {

@@ -39,7 +39,7 @@ const NOT_A_DIRECTORY: &str = "not a directory";
 /// Whether a mount fails is not known yet, or depends on the release of the container runtime.
 pub fn find_mount_failure(files: &dyn FileTree) -> Result<Option<MountFailure>, UnknownReason> {
     for (path, source_name, reason) in STRICT_MOUNTS {
-        if files.get(path[1..].as_bytes())?.is_some_and(|node| !matches!(node, Node::Directory(_))) {
+        if files.get(&path.as_bytes()[1..])?.is_some_and(|node| !matches!(node, Node::Directory(_))) {
             return Ok(Some(MountFailure { path, source_name, reason }));
         }
     }

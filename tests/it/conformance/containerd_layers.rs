@@ -97,8 +97,7 @@ impl Containerd {
         let text = callback.map_or(text, |(_, rest)| rest);
         let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
         for word in &mut words {
-            let Some(snapshot) =
-                word.find("/snapshots/").map(|at| at + 11).or_else(|| Some(word.find("containerd-mount")?))
+            let Some(snapshot) = word.find("/snapshots/").map(|at| at + 11).or_else(|| word.find("containerd-mount"))
             else {
                 continue;
             };

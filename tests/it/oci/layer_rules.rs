@@ -108,7 +108,7 @@ fn layers_are_merged_as_by_container_runtimes() {
             Ok(stack) => list_rootfs(&stack.to_rootfs()).join("\n"),
             Err(error) => error.to_string(),
         };
-        cases.add(&format!("{title}: {rule}"), result);
+        cases.add(format!("{title}: {rule}"), result);
     }
     expect_file!["layer_rules.txt"].assert_eq(cases.as_str());
 }

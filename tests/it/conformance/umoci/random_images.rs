@@ -87,8 +87,11 @@ fn change(random: &mut Random) -> Layer {
             path = format!("usr/{path}");
         }
         let made: Vec<String> = put.keys().filter_map(|path| Some(path.rsplit_once('/')?.0.to_owned())).collect();
-        let files: Vec<String> =
-            put.iter().filter(|(_, (kind, _))| *kind == 'f').map(|(path, _)| path.clone()).collect();
+        let files: Vec<String> = put
+            .iter()
+            .filter(|(made, (kind, _))| *kind == 'f' && **made != path)
+            .map(|(path, _)| path.clone())
+            .collect();
         let (kind, what) = match random.below(18) {
             0..=6 => ('f', EntryKind::File(contents(random))),
             7..=8 => ('l', EntryKind::Link(random_path(random))),
