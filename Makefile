@@ -23,7 +23,8 @@ test-faults: ## inject every failure into every call of the function, with its r
 test-kernel: ## compare predicted execve(2) results with the running kernel and runc; needs root, Python 3 and runc
 	$(CARGO) test --locked --test it conformance::kernel:: -- --ignored --nocapture
 
-test-layers: ## compare random layers, and what starts in them, with umoci and runc; needs root, Python 3, umoci and runc
+test-layers: ## compare random layers, and what starts in them, with containerd, umoci and runc; needs root, Python 3, containerd, umoci and runc
+	$(CARGO) test --locked --test it conformance::containerd_layers:: -- --ignored --nocapture
 	$(CARGO) test --locked --test it conformance::umoci:: -- --ignored --nocapture
 
 test-real: ## check images of real programs, from umoci, skopeo and Debian's registry, against runc; needs Debian, root and runc

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use ecr_preflight::layers;
-use ecr_preflight::layers::LayerChangeset;
+use ecr_preflight::layers::{LayerChangeset, LayerStack};
 use ecr_preflight::name::Digest;
-use ecr_preflight::rootfs::{Node, Rootfs};
+use ecr_preflight::rootfs::Node;
 use ecr_preflight::settings::LayerLimits;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -34,8 +35,10 @@ pub fn archive(input: &[u8]) {
     let names = read(&plain, None);
     assert_eq!(names.decompressed_bytes, plain.len() as u64);
     let limits = LayerLimits::default();
-    let mut rootfs = Rootfs::default();
-    layers::apply_layer(&mut rootfs, &names, &limits).expect("the layers do not conflict");
+    let mut stack = LayerStack::new();
+    let pushed = stack.push(Arc::new(names.clone()), &limits);
+    pushed.and_then(|()| stack.complete(&limits)).expect("the entries do not conflict");
+    let rootfs = stack.to_rootfs();
     let laid: BTreeMap<Vec<u8>, Is> = rootfs.descendants(b"").map(|(path, node)| (path.to_vec(), is(node))).collect();
     assert_eq!(laid, expected(&plain));
     let cut = plain.len() * usize::try_from(seed).expect("a byte") / 256;

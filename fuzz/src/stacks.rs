@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ecr_preflight::layers;
 use ecr_preflight::layers::{LayerChangeset, LayerStack};
 use ecr_preflight::name::Digest;
-use ecr_preflight::rootfs::{FileTree, Rootfs};
+use ecr_preflight::rootfs::FileTree;
 use ecr_preflight::settings::LayerLimits;
 
 use super::draw::Draw;
@@ -34,11 +34,8 @@ pub fn stack(input: &[u8]) {
         }
         early.extend(paths.iter().filter_map(|path| Some((path, stack.get(path).ok()?.cloned()))));
     }
-    let mut rootfs = Rootfs::default();
-    let laid = layers.iter().try_for_each(|layer| layers::apply_layer(&mut rootfs, layer, &limits));
-    let completed = stack.complete(&limits);
-    if laid.is_ok() {
-        completed.expect("what can be laid out can be looked at");
+    if stack.complete(&limits).is_ok() {
+        let rootfs = stack.to_rootfs();
         for (path, answer) in early {
             assert_eq!(answer.as_ref(), rootfs.get(path), "/{} early", path.escape_ascii());
         }
@@ -52,14 +49,12 @@ pub fn stack(input: &[u8]) {
 /// All names that the layers make one by one or together, and some below.
 fn paths(layers: &[Arc<LayerChangeset>]) -> Vec<Vec<u8>> {
     let mut paths = vec![Vec::new()];
-    let mut together = Rootfs::default();
-    for layer in layers {
-        let mut alone = Rootfs::default();
-        // What can be laid out only in part has names all the same.
-        let _ = layers::apply_layer(&mut alone, layer, &LayerLimits::default());
-        let _ = layers::apply_layer(&mut together, layer, &LayerLimits::default());
-        for (path, _) in alone.descendants(b"").chain(together.descendants(b"")) {
-            paths.extend([path.to_vec(), [path, b"/a"].concat()]);
+    for layers in layers.chunks(1).chain([layers]) {
+        let (mut stack, limits) = (LayerStack::new(), LayerLimits::default());
+        let pushed = layers.iter().rev().try_for_each(|layer| stack.push(layer.clone(), &limits));
+        if pushed.and_then(|()| stack.complete(&limits)).is_ok() {
+            let rootfs = stack.to_rootfs();
+            paths.extend(rootfs.descendants(b"").flat_map(|(path, _)| [path.to_vec(), [path, b"/a"].concat()]));
         }
     }
     paths.sort();
@@ -89,7 +84,11 @@ fn layer(draw: &mut Draw<'_>) -> Vec<u8> {
                 names[depth - 1] = ".wh..wh..opq";
                 archive.file(&names.join("/"), b"")
             }
-            _ => archive.entry(names.join("/").as_bytes(), Fields { kind: b'6', magic: GNU, ..fields }, b""),
+            // The second kind is a character device 0/0.
+            _ => {
+                let kind = draw.of(b"63");
+                archive.entry(names.join("/").as_bytes(), Fields { kind, magic: GNU, ..fields }, b"")
+            }
         };
     }
     archive.end()

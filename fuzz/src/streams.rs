@@ -3,11 +3,11 @@
 //! Does not make sound archives; see `archive` and `stack` for these.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use ecr_preflight::layers;
-use ecr_preflight::layers::{LayerChangeset, LayerError};
+use ecr_preflight::layers::{LayerChangeset, LayerError, LayerStack};
 use ecr_preflight::name::Digest;
-use ecr_preflight::rootfs::Rootfs;
 use ecr_preflight::settings::{LayerLimits, LimitExceeded};
 
 use super::draw::Draw;
@@ -80,7 +80,7 @@ pub fn layer(input: &[u8]) {
         assert!(matches!(read, Err(LayerError::DigestMismatch(_) | LayerError::LimitExceeded(_))), "{read:?}");
     }
     match whole {
-        Ok(names) => check(&names, &limits, stream.len() as u64),
+        Ok(names) => check(names, &limits, stream.len() as u64),
         Err(error) => {
             let complaint = error.to_string();
             assert!(!matches!(error, LayerError::Transfer(_) | LayerError::DigestMismatch(_)), "{complaint}");
@@ -90,11 +90,12 @@ pub fn layer(input: &[u8]) {
 }
 
 /// Nothing that is kept is more than the bounds allow.
-fn check(names: &LayerChangeset, limits: &LayerLimits, stored: u64) {
+fn check(names: LayerChangeset, limits: &LayerLimits, stored: u64) {
     assert!(names.memory_size <= limits.memory, "{} of {} bytes are kept", names.memory_size, limits.memory);
     assert!(names.decompressed_bytes.max(stored) <= limits.bytes);
-    let mut rootfs = Rootfs::default();
-    if layers::apply_layer(&mut rootfs, names, limits).is_ok() {
+    let mut stack = LayerStack::new();
+    if stack.push(Arc::new(names), limits).and_then(|()| stack.complete(limits)).is_ok() {
+        let rootfs = stack.to_rootfs();
         let (mut count, mut bytes) = (0, 0);
         for (path, _) in rootfs.descendants(b"") {
             assert!(!path.starts_with(b"/") && !path.ends_with(b"/"));

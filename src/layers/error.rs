@@ -1,8 +1,9 @@
-//! Why a layer cannot be read, and why layers cannot be merged.
+//! Why a layer cannot be read, and why layers cannot be unpacked.
 
 use std::io::{self, ErrorKind};
 
 use crate::name::Digest;
+use crate::path::display_path;
 use crate::settings::LimitExceeded;
 
 /// Why a layer was not read. Only a failed transfer and a wrong digest can be fixed by reading it again.
@@ -38,22 +39,49 @@ impl LayerError {
     }
 }
 
-/// Why layers cannot be merged. Paths have no leading slash.
+/// Why layers were not unpacked: either a container runtime fails to pull the image, or the result is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
+    /// The pull fails.
+    #[error(transparent)]
+    Refused(#[from] PullRefusal),
+    /// Container runtimes differ, or more than the image determines the result.
+    #[error("a layer cannot be unpacked for certain: {0}")]
+    Uncertain(String),
     /// The layers exceed a limit.
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
-    /// The links of a path form a cycle, or there are too many.
-    #[error("/{0} has too many symbolic links")]
-    TooManyLinks(String),
-    /// A parent of an entry is not a directory.
-    #[error("/{0} is not a directory, but a layer adds entries below it")]
-    NotADirectory(String),
-    /// The target of a hard link is missing or is a directory.
-    #[error("a layer has a hard link to /{0}, which does not exist or is a directory")]
-    MissingLinkTarget(String),
     /// The caller's deadline has passed.
     #[error("canceled")]
     Canceled,
+}
+
+impl ApplyError {
+    /// Creates the refusal of an entry, with the message of containerd.
+    pub(super) fn refused(message: String) -> Self {
+        Self::Refused(PullRefusal { message, by_docker: true })
+    }
+
+    /// Returns why the pull certainly fails, or `None` if the result is unknown.
+    pub fn refusal(&self) -> Option<&PullRefusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+/// The error with which containerd fails to pull an image: "failed to extract layer", its digest, and this message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("container runtimes fail to pull the image: failed to extract layer: {message}")]
+pub struct PullRefusal {
+    /// The message of containerd 1.6. Paths are those in the image, not in the snapshot.
+    pub message: String,
+    /// Whether Docker's overlay2 driver fails, too.
+    pub by_docker: bool,
+}
+
+/// Returns a path for a message, with the leading slash that it lacks.
+pub(super) fn show(path: &[u8]) -> String {
+    format!("/{}", display_path(path))
 }

@@ -66,21 +66,15 @@ impl FileTree for Rootfs {
     }
 }
 
-/// Returns the memory of a map entry in bytes.
-fn entry_size(path: &[u8], node: &Node) -> usize {
-    size_of::<(Vec<u8>, Node)>() + path.len() + node.heap_size()
-}
-
 /// A complete root filesystem. Paths have no leading slash, as in tar; the root is the empty path and always exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rootfs {
     nodes: BTreeMap<Vec<u8>, Node>,
-    memory_size: usize,
 }
 
 impl Default for Rootfs {
     fn default() -> Self {
-        Self { nodes: BTreeMap::from([(Vec::new(), DIRECTORY_755.clone())]), memory_size: 0 }
+        Self { nodes: BTreeMap::from([(Vec::new(), DIRECTORY_755.clone())]) }
     }
 }
 
@@ -93,42 +87,19 @@ impl Rootfs {
     /// Sets the node at a path, and removes descendants of the old node unless the new one is a directory.
     pub fn insert(&mut self, path: Vec<u8>, node: Node) {
         if !matches!(node, Node::Directory(_)) {
-            self.remove_descendants(&path);
+            self.remove(&path);
         }
-        self.remove_node(&path);
-        self.memory_size += entry_size(&path, &node);
         self.nodes.insert(path, node);
-    }
-
-    /// Returns the number of paths, including the root.
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// Returns the size of all entries in bytes, without the overhead of the map and the allocator.
-    pub(crate) fn memory_size(&self) -> usize {
-        self.memory_size
-    }
-
-    fn remove_node(&mut self, path: &[u8]) {
-        if let Some(node) = self.nodes.remove(path) {
-            self.memory_size -= entry_size(path, &node);
-        }
     }
 
     /// Removes a path and its descendants, but never the root itself.
     pub fn remove(&mut self, path: &[u8]) {
-        self.remove_descendants(path);
-        if !path.is_empty() {
-            self.remove_node(path);
-        }
-    }
-
-    /// Removes everything below a directory.
-    pub fn remove_descendants(&mut self, path: &[u8]) {
         let descendants: Vec<Vec<u8>> = self.descendants(path).map(|(path, _)| path.to_vec()).collect();
         for path in descendants {
-            self.remove_node(&path);
+            self.nodes.remove(&path);
+        }
+        if !path.is_empty() {
+            self.nodes.remove(path);
         }
     }
 

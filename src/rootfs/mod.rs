@@ -6,6 +6,7 @@ mod files;
 mod error;
 mod user;
 mod view;
+mod mount_failure;
 
 pub use contents::FileContents;
 pub(crate) use contents::{BINPRM_BUF_SIZE, RangeContents};
@@ -13,5 +14,6 @@ pub use contents_collector::{ContentsCollector, HEAD_SIZE};
 pub use error::{ExecError, UnknownReason};
 pub(crate) use files::DIRECTORY_755;
 pub use files::{FileTree, Node, Permissions, Rootfs};
+pub use mount_failure::{MountFailure, find_mount_failure};
 pub use user::User;
 pub use view::FilesystemView;

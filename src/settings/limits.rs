@@ -50,7 +50,7 @@ impl Default for LayerLimits {
             path: 4095,
             // A deep `node_modules` has 40. Without a limit, a path of 4,000 bytes would imply 2,000 directories.
             depth: 256,
-            // Enough for 250,000 names of 80 bytes and 8,000 programs, or a tenth fewer if the entries are not sorted.
+            // Enough for 400,000 names and 8,000 programs.
             memory: 64 * 1024 * 1024,
             // `maxSpecialFileSize` of Go's archive/tar, which containerd and Docker use.
             record: 1024 * 1024,
@@ -78,9 +78,6 @@ pub enum LimitExceeded {
     Memory(usize),
     #[error("a record of the archive is longer than {0} bytes")]
     Record(u64),
-    // For example by removing the same directories repeatedly.
-    #[error("the layer's whiteouts visit more than {0} names")]
-    WhiteoutSteps(usize),
     #[error("the links on the paths of the layer's entries visit more than {0} names")]
     LinkSteps(usize),
 }

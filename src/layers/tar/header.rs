@@ -12,6 +12,8 @@ pub(in crate::layers) enum TarEntryKind {
     HardLink,
     Symlink,
     Directory,
+    /// A character device with the numbers 0 and 0.
+    NullDevice,
     Special,
 }
 
@@ -44,10 +46,17 @@ impl TarHeader {
             0 | b'0' | b'S' => TarEntryKind::File,
             b'1' => TarEntryKind::HardLink,
             b'2' => TarEntryKind::Symlink,
+            b'3' if self.has_null_device_numbers()? => TarEntryKind::NullDevice,
             b'3' | b'4' | b'6' => TarEntryKind::Special,
             b'5' => TarEntryKind::Directory,
             _ => return Err(LayerError::Archive("unsupported entry type")),
         })
+    }
+
+    /// Returns whether the major and the minor device number are 0. Archives older than ustar have none.
+    fn has_null_device_numbers(&self) -> Result<bool, LayerError> {
+        let is_old = &self.0[257..262] != b"ustar";
+        Ok(is_old || parse_number(&self.0[329..337])? == 0 && parse_number(&self.0[337..345])? == 0)
     }
 
     /// Returns the name, including the prefix of ustar and star.

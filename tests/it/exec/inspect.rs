@@ -183,7 +183,7 @@ fn exceeded_limits_give_the_platform_verdict() {
             platform checked, program not inspected: layer DIGEST: the layer has more than 5 entries
         names=5
             image will start on ECS on arm64
-            platform checked, program not inspected: the layers have more than 5 names
+            platform checked, program not inspected: layer DIGEST: the layers have more than 5 names
         path=200
             image will start on ECS on arm64
             platform checked, program not inspected: layer DIGEST: a path or a link's target is longer than 200 bytes

@@ -1,9 +1,10 @@
 //! Layers, read and applied: every tar dialect, every compression, and damaged layers.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use ecr_preflight::layers;
-use ecr_preflight::layers::{ApplyError, LayerChangeset, LayerError};
+use ecr_preflight::layers::{ApplyError, LayerChangeset, LayerError, LayerStack};
 use ecr_preflight::name::Digest;
 use ecr_preflight::rootfs::{Node, Rootfs};
 use ecr_preflight::settings::{LayerLimits, LimitExceeded};
@@ -35,12 +36,16 @@ fn read_within(layer: &[u8], limits: &LayerLimits) -> Result<LayerChangeset, Lim
     })
 }
 
-fn apply_layers(layers: impl IntoIterator<Item = Archive>) -> Result<Rootfs, ApplyError> {
-    let mut rootfs = Rootfs::default();
-    for layer in layers {
-        layers::apply_layer(&mut rootfs, &read(&layer.end()).unwrap(), &LayerLimits::default())?;
+fn merge_within(layers: Vec<Archive>, limits: &LayerLimits) -> Result<Rootfs, ApplyError> {
+    let mut stack = LayerStack::new();
+    for layer in layers.into_iter().rev() {
+        stack.push(Arc::new(read(&layer.end()).unwrap()), limits)?;
     }
-    Ok(rootfs)
+    stack.complete(limits).map(|()| stack.to_rootfs())
+}
+
+fn unpack(layer: Archive) -> Rootfs {
+    merge_within(vec![layer], &LayerLimits::default()).unwrap()
 }
 
 /// One line per name: type, mode, name, and the size and beginning of a file or the target of a link.
@@ -81,7 +86,7 @@ fn tar_dialects_give_the_same_names() {
     ];
     let expected = ["d 755 d".to_owned(), format!("f 755 {long} 4 #!/x"), format!("l l {target}")];
     for archive in dialects {
-        let rootfs = apply_layers([archive]).unwrap();
+        let rootfs = unpack(archive);
         assert_eq!(list_names(&rootfs), expected);
         assert!(matches!(rootfs.get(long.as_bytes()), Some(Node::File(owner, _)) if owner.uid == 7));
     }
@@ -94,9 +99,9 @@ fn tar_dialects_give_the_same_names() {
         .file("./a/\\xff/..//b", b"text");
     let expected =
         ["d 755 a", "f 755 a/b 4 text", "d 755 d", "d 755 d/g", "d 755 o", "f 4755 o/f 4 \\x7fELF", "s 600 p"];
-    assert_eq!(list_names(&apply_layers([old]).unwrap()), expected);
+    assert_eq!(list_names(&unpack(old)), expected);
     let bytes = Archive::default().entry(b"\xff\n\xfe", Fields { mode: 0o644, ..Fields::default() }, b"kept out");
-    assert_eq!(list_names(&apply_layers([bytes]).unwrap()), ["f 644 \\xff\\n\\xfe 8 "]);
+    assert_eq!(list_names(&unpack(bytes)), ["f 644 \\xff\\n\\xfe 8 "]);
 }
 
 #[test]
@@ -134,86 +139,8 @@ fn sparse_files_keep_their_holes() {
         Archive::default().pax(&zero_one).file("GNUSparseFile.0/s", &data),
         Archive::default().pax(&zero).file("s", &data),
     ] {
-        let rootfs = apply_layers([archive.file("after", b"x")]).unwrap();
+        let rootfs = unpack(archive.file("after", b"x"));
         assert_eq!(list_names(&rootfs), ["f 755 after 1 x", "f 755 s 9000 \\x00\\x00abc\\x00\\x00\\x00"]);
-    }
-}
-
-#[test]
-fn upper_layers_change_lower_ones() {
-    let base = || {
-        Archive::default()
-            .directory("usr/bin")
-            .file("usr/bin/sh", b"#!lower")
-            .link("bin", "usr/bin")
-            .link("up", "../../usr")
-            .file("etc/a", b"a")
-            .file("etc/b", b"b")
-    };
-    let (etc_a, etc_b) = ("f 755 etc/a 1 a", "f 755 etc/b 1 b");
-    let (bin, sh, usr_bin) = ("l bin usr/bin", "f 755 usr/bin/sh 7 #!lower", "d 755 usr/bin");
-    for (upper, removed, added) in [
-        // Links in lower layers are followed on the way to a name, within the root.
-        (
-            Archive::default().file("bin/x", b"x").file("up/y", b"y"),
-            vec![],
-            vec!["f 755 usr/bin/x 1 x", "f 755 usr/y 1 y"],
-        ),
-        (
-            Archive::default().hard_link("h", "bin/sh").file("bin/sh", b"up"),
-            vec![sh],
-            vec!["f 755 h 7 #!lower", "f 755 usr/bin/sh 2 up"],
-        ),
-        (Archive::default().hard_link("h", "bin").link("bin", "etc"), vec![bin], vec!["l bin etc", "l h usr/bin"]),
-        // Whiteouts remove names of lower layers, wherever they are in the archive.
-        (Archive::default().file("etc/.wh.a", b"").file("bin/.wh.sh", b""), vec![etc_a, sh], vec![]),
-        (Archive::default().file("etc/a", b"new").file("etc/.wh.a", b""), vec![etc_a], vec!["f 755 etc/a 3 new"]),
-        (Archive::default().file("etc/.wh.a", b"").file("etc/a", b"new"), vec![etc_a], vec!["f 755 etc/a 3 new"]),
-        (
-            Archive::default().file("etc/c", b"c").file("etc/.wh..wh..opq", b""),
-            vec![etc_a, etc_b],
-            vec!["f 755 etc/c 1 c"],
-        ),
-        (Archive::default().file("bin/.wh..wh..opq", b""), vec![sh], vec![]),
-        (
-            Archive::default().file("etc/d/e", b"e").file(".wh.etc", b""),
-            vec![etc_a, etc_b],
-            vec!["d 755 etc/d", "f 755 etc/d/e 1 e"],
-        ),
-        (Archive::default().file(".wh.bin", b"").file(".wh.none", b"").file("none/.wh.x", b""), vec![bin], vec![]),
-        (Archive::default().file(".wh..wh.plnk", b"").file("etc/.wh..wh.aufs", b""), vec![], vec![]),
-        // An entry replaces one of another type.
-        (Archive::default().file("etc", b"file"), vec!["d 755 etc", etc_a, etc_b], vec!["f 755 etc 4 file"]),
-        (Archive::default().link("usr/bin", "/etc"), vec![usr_bin, sh], vec!["l usr/bin /etc"]),
-        (Archive::default().directory("bin").file("bin/z", b"z"), vec![bin], vec!["d 755 bin", "f 755 bin/z 1 z"]),
-        (Archive::default().directory("etc/a").directory("etc"), vec![etc_a], vec!["d 755 etc/a"]),
-    ] {
-        let mut expected = list_names(&apply_layers([base()]).unwrap());
-        removed.iter().for_each(|line| assert!(expected.contains(&(*line).to_owned()), "{line}"));
-        expected.retain(|line| !removed.contains(&line.as_str()));
-        expected.extend(added.into_iter().map(str::to_owned));
-        expected.sort();
-        let mut found = list_names(&apply_layers([base(), upper]).unwrap());
-        found.sort();
-        assert_eq!(found, expected);
-    }
-}
-
-#[test]
-fn layers_that_cannot_be_unpacked_are_errors() {
-    let lower = || Archive::default().file("f", b"f").directory("d").link("loop", "loop");
-    for (upper, error) in [
-        (Archive::default().file("f/x", b""), ApplyError::NotADirectory("f".into())),
-        (Archive::default().file("loop/x", b""), ApplyError::TooManyLinks("loop".into())),
-        (Archive::default().hard_link("h", "none"), ApplyError::MissingLinkTarget("none".into())),
-        (Archive::default().hard_link("h", "d"), ApplyError::MissingLinkTarget("d".into())),
-        (Archive::default().hard_link("f", "f"), ApplyError::MissingLinkTarget("f".into())),
-        (
-            Archive::default().file("d/x", b"").link("l", "d").hard_link("l", "l/x"),
-            ApplyError::MissingLinkTarget("l/x".into()),
-        ),
-    ] {
-        assert_eq!(apply_layers([lower(), upper]), Err(error));
     }
 }
 
@@ -231,7 +158,7 @@ fn compression_is_detected_and_may_have_many_frames() {
     ] {
         assert_eq!(read(&layer).unwrap(), expected);
     }
-    assert_eq!(list_names(&apply_layers([Archive::default()]).unwrap()), [""; 0]);
+    assert_eq!(list_names(&unpack(Archive::default())), [""; 0]);
     assert!(read(b"").is_ok(), "an empty layer has no entries");
 }
 
@@ -264,8 +191,6 @@ fn damaged_layers_are_errors() {
         ("sparse map that overlaps", piece(b"2,3,1,1")),
         ("sparse map beyond the file", piece(b"0,9")),
         ("sparse map, truncated", piece(b"0")),
-        ("whiteout of the empty name", Archive::default().file(".wh.", b"").end()),
-        ("whiteout of `..`", Archive::default().file("d/.wh...", b"").end()),
     ] {
         cases.add(name, read(&layer).expect_err(name));
     }
@@ -304,10 +229,6 @@ fn damaged_layers_are_errors() {
             the layer's archive is damaged: segments of a sparse file overlap or exceed its size
         sparse map, truncated
             the layer's archive is damaged: a sparse map is truncated
-        whiteout of the empty name
-            the layer's archive is damaged: a whiteout without a name
-        whiteout of `..`
-            the layer's archive is damaged: a whiteout without a name
     "#]].assert_eq(cases.as_str());
 }
 
@@ -374,27 +295,38 @@ fn oversized_layers_are_not_read() {
 }
 
 #[test]
-fn too_many_names_are_not_applied() {
-    let deep = read(&Archive::default().file("a/b/c/d/e", b"").file("x/y", b"").end()).unwrap();
-    let apply = |limits| layers::apply_layer(&mut Rootfs::default(), &deep, &limits);
-    let names = |entries_in_all| LayerLimits { total_entries: entries_in_all, ..LayerLimits::default() };
-    assert_eq!(apply(names(6)), Err(ApplyError::LimitExceeded(LimitExceeded::TotalEntries(6))));
-    assert_eq!(apply(names(7)), Ok(()));
-    assert_eq!(
-        apply(LayerLimits { memory: 20, ..LayerLimits::default() }),
-        Err(ApplyError::LimitExceeded(LimitExceeded::Memory(20)))
-    );
+fn too_many_names_are_not_merged() {
+    let deep = || Archive::default().file("a/b/c/d/e", b"").file("x/y", b"");
+    let names = |total_entries| LayerLimits { total_entries, ..LayerLimits::default() };
+    assert_eq!(read_within(&deep().end(), &names(6)), Err(LimitExceeded::TotalEntries(6)));
+    assert!(read_within(&deep().end(), &names(7)).is_ok());
+    let merge = |limits| merge_within(vec![deep(), deep()], &limits).map(drop);
+    assert_eq!(merge(names(13)), Err(LimitExceeded::TotalEntries(13).into()));
+    assert_eq!(merge(names(14)), Ok(()));
+    let memory = read(&deep().end()).unwrap().memory_size;
+    let within = |memory| merge(LayerLimits { memory, ..LayerLimits::default() });
+    assert_eq!(within(2 * memory - 1), Err(LimitExceeded::Memory(2 * memory - 1).into()));
+    assert_eq!(within(2 * memory), Ok(()));
+}
 
-    let mut whiteouts =
-        (0..40).fold(Archive::default().file("a/b", b""), |archive, _| archive.file("a/.wh..wh..opq", b""));
-    whiteouts = whiteouts.file("c", b"");
-    let layer = read(&whiteouts.end()).unwrap();
-    let error = layers::apply_layer(&mut Rootfs::default(), &layer, &names(2));
-    assert_eq!(error, Err(ApplyError::LimitExceeded(LimitExceeded::WhiteoutSteps(32))));
-
-    // Each link passes through twice as many links as the one before it.
-    let links = (1..60).fold(Archive::default().link("l0", "."), |archive, n| {
-        archive.link(&format!("l{n}"), &format!("l{0}/l{0}", n - 1))
-    });
-    assert_eq!(apply_layers([links.file("l59/x", b"")]), Err(ApplyError::TooManyLinks("l59".into())));
+#[test]
+fn work_for_links_is_limited() {
+    let limits = LayerLimits { total_entries: 500, ..LayerLimits::default() };
+    let chain = (0..200)
+        .fold(Archive::default().directory("l0"), |archive, n| archive.link(&format!("l{}", n + 1), &format!("l{n}")));
+    // Alternately, so that each entry is resolved anew.
+    let through = |count| {
+        let add = |archive: Archive, n| archive.file(&format!("l{}/{n}", 199 + n % 2), b"");
+        (0..count).fold(chain.clone(), add).end()
+    };
+    assert_eq!(read_within(&through(50), &limits).map(drop), Err(LimitExceeded::LinkSteps(8000)));
+    assert!(read_within(&through(10), &limits).is_ok());
+    // A directory without an entry is searched in every lower layer.
+    let limits = LayerLimits { total_entries: 150, ..LayerLimits::default() };
+    let deep = "a/".repeat(20);
+    let lower =
+        || (0..20).fold(Archive::default().directory(&deep), |archive, n| archive.link(&format!("d{n}"), &deep));
+    let upper = (0..20).fold(Archive::default(), |archive, n| archive.file(&format!("d{n}/x"), b""));
+    let merged = merge_within(vec![lower(), lower(), upper], &limits);
+    assert_eq!(merged, Err(LimitExceeded::LinkSteps(2400).into()));
 }

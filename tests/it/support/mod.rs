@@ -4,6 +4,7 @@ pub mod aws;
 pub mod registry;
 pub mod elf;
 pub mod random_layers;
+pub mod layer_text;
 pub mod layout;
 pub mod sample_images;
 pub mod archive;

@@ -1,6 +1,6 @@
 //! Random images of several layers, from a seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::archive::{Archive, Fields, GNU};
 use crate::support::random::Random;
@@ -16,9 +16,13 @@ const OPAQUE: usize = 6;
 /// What the layers so far contain: names that later entries are likely to use.
 struct Generator {
     random: Random,
+    /// Whether the layers have only what unpackers agree on.
+    is_portable: bool,
     directories: Vec<String>,
     names: Vec<String>,
     files: Vec<String>,
+    /// The names and whiteouts of the current layer.
+    made: Vec<String>,
     count: usize,
 }
 
@@ -57,6 +61,12 @@ impl Generator {
         }
     }
 
+    /// Whether the layer has a name, something below it, or a whiteout of it or above it.
+    fn is_made(&self, path: &str) -> bool {
+        let is_below = |below: &str, path: &str| below.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        self.made.iter().any(|made| made == path || is_below(made, path) || is_below(path, made))
+    }
+
     fn entry(&mut self, archive: Archive) -> Archive {
         self.count += 1;
         let path = self.path();
@@ -72,8 +82,17 @@ impl Generator {
                 let target = if self.files.is_empty() { path.clone() } else { self.random.pick(&self.files).clone() };
                 (Fields { kind: b'1', ..fields }, written, self.respell(&target), String::new())
             }
-            12 => (Fields { kind: b'6', ..fields }, written, String::new(), String::new()),
+            // Without device numbers, the second is a character device 0/0.
+            12 => {
+                let kind = *self.random.pick(b"63");
+                (Fields { kind, ..fields }, written, String::new(), String::new())
+            }
             13 | 14 => {
+                // A name that the layer itself has made cannot be removed, which is a case, too.
+                if self.is_made(&path) && self.random.below(12) > 0 {
+                    return archive;
+                }
+                self.made.push(path.clone());
                 let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
                 (fields, format!("{directory}/.wh.{name}"), String::new(), String::new())
             }
@@ -90,6 +109,8 @@ impl Generator {
     fn ordered_layer(&mut self) -> Archive {
         let mut archive = Archive::default();
         let mut put: BTreeMap<String, usize> = BTreeMap::new();
+        let mut owners = BTreeMap::new();
+        let mut removed = BTreeSet::new();
         for _ in 0..3 + self.random.below(8) {
             self.count += 1;
             let depth = 1 + self.random.below(3);
@@ -102,6 +123,18 @@ impl Generator {
             if blocked || kind < WHITEOUT && put.get(&path).is_some_and(|before| *before != class) {
                 continue;
             }
+            // Container runtimes fail to remove what the layer has made, and do not hide what it makes again.
+            let below = format!("{path}/");
+            let is_made = put.keys().any(|made| *made == path || made.starts_with(&below));
+            let is_removed = removed.contains(&path) || parents.iter().any(|parent| removed.contains(parent));
+            let is_root_opaque = kind == OPAQUE && above.is_empty();
+            let is_avoided = self.is_portable || self.random.below(8) > 0;
+            if is_avoided && (kind == WHITEOUT && is_made || is_removed || is_root_opaque) {
+                continue;
+            }
+            if kind == WHITEOUT {
+                removed.insert(path.clone());
+            }
             for parent in parents {
                 if !put.contains_key(&parent) || self.random.below(9) == 0 {
                     archive = self.directory(archive, &parent);
@@ -109,7 +142,7 @@ impl Generator {
                 }
             }
             let mode = *self.random.pick(&[0o755, 0o644, 0o700]);
-            let fields = Fields { mode, user: self.count as u32 % 3, ..Fields::default() };
+            let mut fields = Fields { mode, user: self.count as u32 % 3, ..Fields::default() };
             let (kind_byte, name, target, data) = match kind {
                 DIRECTORY => (b'5', path.clone(), String::new(), String::new()),
                 LINK => (b'2', path.clone(), self.target(), String::new()),
@@ -125,12 +158,15 @@ impl Generator {
                     if files.is_empty() {
                         continue;
                     }
-                    (b'1', path.clone(), self.random.pick(&files).to_string(), String::new())
+                    let target = self.random.pick(&files).to_string();
+                    (fields.mode, fields.user) = owners[&target];
+                    (b'1', path.clone(), target, String::new())
                 }
                 _ => (b'0', path.clone(), String::new(), format!("#!{}", self.count)),
             };
             archive = self.write(archive, Fields { kind: kind_byte, ..fields }, &name, &target, data.as_bytes());
             if kind < WHITEOUT {
+                owners.insert(path.clone(), (fields.mode, fields.user));
                 put.insert(path.clone(), class);
                 self.remember([0, 5, 9, 11, 12][kind], path);
             }
@@ -160,6 +196,7 @@ impl Generator {
             _ => {}
         }
         if kind <= 12 {
+            self.made.push(path.clone());
             self.names.push(path);
         }
     }
@@ -183,17 +220,35 @@ impl Generator {
 /// The layers of an image, from the bottom up. One image in three has arbitrary layers, one has ordered layers as image
 /// builders write them, and one has both.
 pub fn layers(seed: u64) -> Vec<Vec<u8>> {
+    generate(seed, false)
+}
+
+/// The layers of an image that umoci unpacks like container runtimes: ordered layers that do not remove what they make.
+/// umoci applies each layer to the merged ones below: it follows their links when a directory has no entry, and finds
+/// their files as targets of hard links.
+pub fn portable_layers(seed: u64) -> Vec<Vec<u8>> {
+    generate(seed, true)
+}
+
+fn generate(seed: u64, is_portable: bool) -> Vec<Vec<u8>> {
     let random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut generator = Generator {
         random,
+        is_portable,
         directories: vec![String::new(), "d".into()],
         names: Vec::new(),
         files: Vec::new(),
+        made: Vec::new(),
         count: 0,
     };
     let layer = |_| {
-        if seed % 3 == 1 || seed % 3 == 2 && generator.random.below(2) == 0 {
+        generator.made.clear();
+        if is_portable || seed % 3 == 1 || seed % 3 == 2 && generator.random.below(2) == 0 {
             return generator.ordered_layer().end();
+        }
+        // Hard links to files of lower layers cannot be unpacked, but are a case, too.
+        if generator.random.below(4) > 0 {
+            generator.files.clear();
         }
         let entries = 2 + generator.random.below(8);
         (0..entries).fold(Archive::default(), |archive, _| generator.entry(archive)).end()

@@ -63,14 +63,8 @@ fn stacks(blobs: &[Vec<u8>]) -> Result<Vec<LayerStack>, String> {
     Ok(stacks)
 }
 
-/// Whether these layers can be applied.
-pub fn can_be_applied(layers: &[Layer]) -> bool {
-    let blobs: Vec<Vec<u8>> = layers.iter().map(|layer| layer.stored(&mut Random(1)).0).collect();
-    stacks(&blobs).is_ok()
-}
-
-/// The image on disk and as layer stacks; `None` if both implementations refuse it.
-pub fn unpack(image: Image) -> Result<Option<Unpacked>, String> {
+/// The image on disk and as layer stacks.
+pub fn unpack(image: Image) -> Result<Unpacked, String> {
     let stored = |layers: &[Layer]| {
         let mut random = Random(image.seed + 1);
         layers.iter().map(|layer| layer.stored(&mut random)).collect::<(Vec<_>, Vec<_>)>()
@@ -80,9 +74,8 @@ pub fn unpack(image: Image) -> Result<Option<Unpacked>, String> {
     match (stacks(&blobs), unpack_with_umoci(&for_umoci)) {
         (Ok(stacks), Ok((builder, root))) => {
             let mirrored = self::stacks(&stored(&mirrored).0)?.pop().unwrap();
-            Ok(Some(Unpacked { image, stacks, mirrored, root, _builder: builder }))
+            Ok(Unpacked { image, stacks, mirrored, root, _builder: builder })
         }
-        (Err(_), Err(_)) => Ok(None),
         (ours, theirs) => Err(format!("{}: {:?} by umoci {:?}", image.name, ours.map(drop), theirs.map(drop))),
     }
 }
