@@ -27,6 +27,7 @@ use ecr_preflight::aws::{Aws, default_connector};
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::handler::{EventHandler, HandlerError};
 use ecr_preflight::lambda::notify::SnsTopic;
+use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
 use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::registry::ecr::EcrRegistry;
@@ -48,6 +49,11 @@ pub fn push_event(digest: &Digest, tag: &str) -> Value {
         "detail": {"result": "SUCCESS", "repository-name": REPOSITORY, "image-digest": digest.as_str(),
             "action-type": "PUSH", "image-tag": tag},
     })
+}
+
+/// The verdict tag of an image: `fail-apprunner` and the beginning of its digest.
+pub fn verdict_tag(verdict: &str, digest: &Digest) -> String {
+    format!("preflight-{verdict}-{}", &digest.hex()[..16])
 }
 
 /// Settings from environment variables; a topic is always set.
@@ -89,6 +95,8 @@ pub async fn handle_with(
         open_registry: |repository: &Repository| ecr.repository(repository),
         open_tagger: |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
+        account: None,
+        recent_messages: RecentMessages::default(),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
         inspector: Inspector::new(settings.check.limits.layers, settings.check.limits.cache_bytes),
         settings,

@@ -120,7 +120,7 @@ impl Pushed {
     pub fn verdict_tags(&self, tag: &str, declared: &str) -> Vec<String> {
         let verdict_tag = |(runtime, runs): (String, bool)| {
             let word = if runs { "pass" } else { "fail" };
-            format!("preflight-{word}-{}-{}", runtime.replace('/', "-"), &self.digest.hex()[..12])
+            format!("preflight-{word}-{}-{}", runtime.replace('/', "-"), &self.digest.hex()[..16])
         };
         self.answers(tag, declared).into_iter().map(verdict_tag).collect()
     }
