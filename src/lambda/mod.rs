@@ -3,6 +3,7 @@
 pub mod payload;
 pub mod log;
 pub mod verdict_tag;
+mod shorten;
 pub mod notify;
 pub mod recent;
 pub mod handler;

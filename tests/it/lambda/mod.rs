@@ -8,6 +8,7 @@ mod events;
 mod failures;
 pub mod function;
 mod load;
+mod message_size;
 mod metrics_log;
 mod requests;
 mod round_trips;
