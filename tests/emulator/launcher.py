@@ -25,7 +25,7 @@ import time
 
 import seed
 from ministack import app
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.arn import parse_arn
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import ecr, eventbridge, lambda_svc, sqs
@@ -42,6 +42,7 @@ ministack_get_download_url_for_layer = ecr._get_download_url_for_layer
 ministack_put_image = ecr._put_image
 ministack_put_manifest = ecr._v2_put_manifest
 ministack_invoke_target = eventbridge._invoke_target
+ministack_drain_output = lambda_runtime.Worker._drain_stderr_bounded
 ministack_run_sqs_batch = lambda_svc._run_sqs_batch
 ministack_sqs_esm_concurrency = lambda_svc._sqs_esm_concurrency
 ministack_extract_resource_arn = iam_actions.extract_resource_arn
@@ -226,11 +227,12 @@ def permits(policy, action, resource, rule):
 
 def sqs_esm_concurrency(mapping, function, config, queue=None):
     """Lambda: polls a queue only if the function's role allows it:
-    <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>."""
+    <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>. CloudFormation converts the value of a
+    parameter to the number that the property needs; ministack keeps the text."""
     actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
     if not all(role_allows(config["Role"], action, mapping["EventSourceArn"]) for action in actions):
         return 0
-    return ministack_sqs_esm_concurrency(mapping, function, config, queue)
+    return int(ministack_sqs_esm_concurrency(mapping, function, config, queue))
 
 
 def role_allows(role, action, resource):
@@ -245,6 +247,12 @@ def role_allows(role, action, resource):
     )
     policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], get_account_id())
     return iam_evaluator.evaluate(asked, policies).decision == "Allow"
+
+
+def drain_output(worker, first_line_wait=2, idle_confirm=0.02, hard_cap=3):
+    """Lambda: the log of an invocation has all of its lines. ministack waits for them so shortly that on a busy machine
+    they appear in the log of the next invocation."""
+    return ministack_drain_output(worker, first_line_wait, idle_confirm, hard_cap)
 
 
 def run_sqs_batch(mapping, function, event, batch, *queue):
@@ -275,6 +283,7 @@ ecr._get_download_url_for_layer = get_download_url_for_layer
 ecr._put_image = put_image
 ecr._v2_put_manifest = put_manifest
 eventbridge._invoke_target = invoke_target
+lambda_runtime.Worker._drain_stderr_bounded = drain_output
 lambda_svc._run_sqs_batch = run_sqs_batch
 lambda_svc._sqs_esm_concurrency = sqs_esm_concurrency
 iam_actions.extract_resource_arn = extract_resource_arn
