@@ -33,7 +33,7 @@ impl Notifier for &NotificationPreview {
 }
 
 impl VerdictTagger for &NotificationPreview {
-    async fn write_tag(&self, manifest: &Manifest, tag: &Tag) -> Result<TagOutcome, CallError> {
+    async fn write_tag(&self, manifest: &Manifest, _: Option<&Tag>, tag: &Tag) -> Result<TagOutcome, CallError> {
         self.0.borrow_mut().push(format!("Verdict tag on {}: {tag}", manifest.digest));
         Ok(TagOutcome::Written)
     }

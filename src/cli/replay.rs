@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::preview::NotificationPreview;
 use crate::event::is_audit;
 use crate::lambda::handler::EventHandler;
+use crate::lambda::recent::RecentMessages;
 use crate::name::Repository;
 use crate::registry::ecr::EcrRegistry;
 use crate::registry::oci_layout::OciLayout;
@@ -104,6 +105,8 @@ fn build_handler<'a, R, O: Fn(&Repository) -> R>(
         inspector: build_inspector(&settings.check),
         settings,
         region: None,
+        account: None,
+        recent_messages: RecentMessages::default(),
         write_metrics: |_| {},
     }
 }

@@ -62,6 +62,8 @@ pub enum IgnoreReason {
     Superseded,
     /// The image is no longer in the repository.
     Deleted,
+    /// The image is in another account than the function.
+    OtherAccount,
 }
 
 impl IgnoreReason {
@@ -75,6 +77,7 @@ impl IgnoreReason {
             Self::Attestation => "attestation",
             Self::Superseded => "superseded",
             Self::Deleted => "deleted",
+            Self::OtherAccount => "other-account",
         }
     }
 }

@@ -7,6 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::deadline;
 use super::inspection::{Inspection, InspectionOutcome, InspectionTarget};
 use super::layers::{LayerFetcher, LayerReader};
+use super::limits_met::LimitsMet;
 use super::plan::{plan_inspections, plan_program_inspections};
 use super::probe::{EntrypointProbe, ProbeResult};
 use crate::layers::LayerStack;
@@ -26,12 +27,13 @@ const IMAGE_CONCURRENCY: usize = 2;
 #[derive(Debug)]
 pub struct Inspector {
     reader: LayerReader,
+    limits_met: LimitsMet,
 }
 
 impl Inspector {
     /// Creates an inspector with these limits and a cache of this many bytes.
     pub fn new(limits: LayerLimits, cache_bytes: usize) -> Self {
-        Self { reader: LayerReader::new(limits, cache_bytes) }
+        Self { reader: LayerReader::new(limits, cache_bytes), limits_met: LimitsMet::default() }
     }
 
     /// Inspects the images that a verdict on these runtimes depends on or, without runtimes, each on its declared
@@ -49,8 +51,7 @@ impl Inspector {
         let planned = plan_inspections(runtimes, image).into_iter().enumerate();
         let inspections = planned.map(async |(index, (single, targets))| {
             let outcomes = if index < MAX_INSPECTED {
-                // No image or service declares whether its hosts start 32-bit programs.
-                self.inspect_single(registry, single, &targets, None, deadline).await?
+                self.inspect_unless_limited(registry, single, &targets, deadline).await?
             } else {
                 let reason = format!("only {MAX_INSPECTED} images of an index are inspected");
                 targets.iter().map(|_| InspectionOutcome::Undetermined(reason.clone())).collect()
@@ -89,6 +90,29 @@ impl Inspector {
             targets.into_iter().map(inspection).collect::<Vec<_>>()
         };
         plan_inspections(runtimes, image).into_iter().flat_map(undetermined).collect()
+    }
+
+    /// Inspects one image on several targets, except on those on which an earlier inspection met a limit.
+    async fn inspect_unless_limited(
+        &self,
+        registry: &impl Registry,
+        single: &PlatformImage,
+        targets: &[InspectionTarget],
+        deadline: Option<Instant>,
+    ) -> Result<Vec<InspectionOutcome>, RegistryError> {
+        let known: Vec<_> = targets.iter().map(|target| self.limits_met.get(&single.digest, *target)).collect();
+        let open = targets.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(target, _)| *target);
+        let open: Vec<InspectionTarget> = open.collect();
+        if open.is_empty() {
+            return Ok(known.into_iter().flatten().collect());
+        }
+        // No image or service declares whether its hosts start 32-bit programs.
+        let outcomes = self.inspect_single(registry, single, &open, None, deadline).await?;
+        open.iter().zip(&outcomes).for_each(|(target, outcome)| {
+            self.limits_met.record(&single.digest, *target, outcome);
+        });
+        let mut outcomes = outcomes.into_iter();
+        Ok(known.into_iter().filter_map(|known| known.or_else(|| outcomes.next())).collect())
     }
 
     /// Inspects one image on several targets, and reads its layers only once.

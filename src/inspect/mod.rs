@@ -7,6 +7,7 @@ mod deadline;
 mod inspection;
 mod plan;
 mod cache;
+mod limits_met;
 mod layers;
 mod probe;
 mod inspector;

@@ -1,12 +1,13 @@
 //! Handles one event: parses it, checks the image, writes verdict tags, sends the message and logs the result.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
-use super::log::{EventRecord, metrics_line};
+use super::log::{EventRecord, metrics_line, milliseconds, unix_time};
 use super::notify::{Notifier, build_message};
+use super::recent::RecentMessages;
 use super::verdict_tag::{TagOutcome, VerdictTagger, verdict_tags};
 use crate::aws::service_error::CallError;
 use crate::check::{ImageCheck, ImageOrigin, InspectContext, check_image};
@@ -18,6 +19,7 @@ use crate::registry::ecr::BATCH_GET_IMAGE;
 use crate::registry::{Manifest, Registry, RegistryError};
 use crate::report::Report;
 use crate::settings::Settings;
+use crate::verdict::Verdict;
 
 /// Handles events. Its fields are its dependencies.
 #[derive(Debug)]
@@ -34,8 +36,20 @@ pub struct EventHandler<OpenRegistry, N, OpenTagger> {
     pub settings: Settings,
     /// The region whose repositories are read; `None` for any region.
     pub region: Option<String>,
+    /// The account whose events are handled; `None` for any account.
+    pub account: Option<String>,
+    /// The messages that were sent last.
+    pub recent_messages: RecentMessages,
     /// Writes the log line with the result and the metrics of an event.
     pub write_metrics: fn(&Value),
+}
+
+/// What became of the message about an image.
+enum Notification {
+    NotNeeded,
+    Sent,
+    /// The same message was sent a short time ago because of the event with this ID.
+    DuplicateOf(String),
 }
 
 /// The event failed: it is retried, then sent to the failure queue.
@@ -68,7 +82,7 @@ const RECHECK_DELAY: Duration = Duration::from_millis(500);
 const REPORTING_RESERVE: Duration = Duration::from_secs(30);
 
 /// The age of an event from which a missing repository counts as deleted; before that, it may not be readable yet.
-/// Lambda retries one and three minutes after an error, so the last attempt is later.
+/// A failed event stays in the queue for half an hour, so the next attempt is later.
 const GRACE_PERIOD: Duration = Duration::from_mins(2);
 
 impl<R, T, N, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger>
@@ -92,7 +106,7 @@ where
         let event_id = event.id.as_deref().unwrap_or_default();
         let mut record = EventRecord { event_id, is_audit: event::is_audit(event), ..EventRecord::default() };
 
-        let arrival = match Event::parse(event)? {
+        let arrival = match self.parse(event)? {
             Event::Arrival(arrival) => arrival,
             Event::Ignored(reason, detail, arrival) => {
                 let report = Report::from_ignored_event(arrival.as_ref(), reason);
@@ -108,11 +122,31 @@ where
         record.bytes_read = registry.bytes_read();
 
         // An audit of thousands of images reads the results from the log.
+        let mut notification = Notification::NotNeeded;
         if !record.is_audit {
-            record.notified = self.publish(&arrival, manifest.as_ref(), &mut report).await?;
+            notification = self.publish(&arrival, manifest.as_ref(), &mut report).await?;
+        }
+        match &notification {
+            Notification::NotNeeded => {}
+            Notification::Sent => record.notified = true,
+            Notification::DuplicateOf(event_id) => record.duplicate_of = Some(event_id),
         }
         self.log(&report, started, record);
         Ok(report)
+    }
+
+    /// Parses the event, and ignores one of another account: the function may read only repositories of its own. The
+    /// event of a replica has the account of the destination ("Amazon ECR events and EventBridge" in the Amazon ECR user
+    /// guide), so an event of another account is here only because an event bus forwarded it.
+    fn parse(&self, event: &EventBridgeEvent<Value>) -> Result<Event, EventError> {
+        let parsed = Event::parse(event)?;
+        match (parsed, &self.account) {
+            (Event::Arrival(arrival), Some(own)) if arrival.repository.account() != own => {
+                let detail = format!("the image is in the account {}", arrival.repository.account());
+                Ok(Event::Ignored(IgnoreReason::OtherAccount, detail, Some(arrival)))
+            }
+            (parsed, _) => Ok(parsed),
+        }
     }
 
     fn require_own_region(&self, repository: &Repository) -> Result<(), HandlerError> {
@@ -161,46 +195,66 @@ where
         }
     }
 
-    /// Writes the verdict tags, then sends the message if the report needs one. Returns whether a message was sent. In
-    /// this order, a retry because of a tag does not send the message twice.
+    /// Writes the verdict tags, then sends the message if the report needs one. In this order, a retry because of a tag
+    /// does not send the message twice. If the image is gone by now, the report says so instead.
     async fn publish(
         &self,
         arrival: &Arrival,
         manifest: Option<&Manifest>,
         report: &mut Report,
-    ) -> Result<bool, HandlerError> {
+    ) -> Result<Notification, HandlerError> {
         let notifier = self.notifier.as_ref().filter(|_| report.needs_notification());
-        if let Some(reason) = self.write_verdict_tags(arrival, manifest, report).await? {
-            tracing::error!(event_id = arrival.event_id, reason, "verdict tag refused");
-            if notifier.is_none() {
-                return Err(HandlerError::VerdictTagRefused(reason));
-            }
-            report.remarks.push(format!("The verdict tag could not be written: {reason}"));
+        let mut outcome = self.write_verdict_tags(arrival, manifest, report).await?;
+        if matches!(outcome, TagOutcome::ImageGone(_)) {
+            tokio::time::sleep(RECHECK_DELAY).await;
+            outcome = self.write_verdict_tags(arrival, manifest, report).await?;
         }
-        let Some(notifier) = notifier else { return Ok(false) };
+        match outcome {
+            TagOutcome::Written => {}
+            TagOutcome::ImageGone(reason) => {
+                *report = Report::from_ignored_event(Some(arrival), reason);
+                return Ok(Notification::NotNeeded);
+            }
+            TagOutcome::Refused(reason) => {
+                tracing::error!(event_id = arrival.event_id, reason, "verdict tag refused");
+                if notifier.is_none() {
+                    return Err(HandlerError::VerdictTagRefused(reason));
+                }
+                report.remarks.push(format!("The verdict tag could not be written: {reason}"));
+            }
+        }
+        if report.verdict == Verdict::Ignored {
+            return Ok(Notification::NotNeeded);
+        }
+        let duplicate_of = self.recent_messages.find_duplicate(arrival, report);
+        let Some(notifier) = notifier else { return Ok(Notification::NotNeeded) };
+        if let Some(event_id) = duplicate_of {
+            return Ok(Notification::DuplicateOf(event_id));
+        }
         notifier.send(&build_message(report)).await?;
-        Ok(true)
+        self.recent_messages.record(arrival, report);
+        Ok(Notification::Sent)
     }
 
-    /// Writes the verdict tags of the report. Returns the reason if a tag was refused.
+    /// Writes the verdict tags of the report, if there are any, until one is not written.
     async fn write_verdict_tags(
         &self,
         arrival: &Arrival,
         manifest: Option<&Manifest>,
         report: &Report,
-    ) -> Result<Option<String>, CallError> {
-        let Some(manifest) = manifest else { return Ok(None) };
+    ) -> Result<TagOutcome, CallError> {
+        let Some(manifest) = manifest else { return Ok(TagOutcome::Written) };
         let tagger = (self.open_tagger)(&arrival.repository);
         for tag in verdict_tags(report, self.settings.verdict_tags) {
-            if let TagOutcome::Refused(reason) = tagger.write_tag(manifest, &tag).await? {
-                return Ok(Some(reason));
+            match tagger.write_tag(manifest, arrival.selector.tag(), &tag).await? {
+                TagOutcome::Written => {}
+                outcome => return Ok(outcome),
             }
         }
-        Ok(None)
+        Ok(TagOutcome::Written)
     }
 
     fn log(&self, report: &Report, started: Instant, record: EventRecord<'_>) {
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let (duration_ms, ended_at_ms) = (milliseconds(started.elapsed()), milliseconds(unix_time()));
         (self.write_metrics)(&metrics_line(report, EventRecord { duration_ms, ended_at_ms, ..record }));
     }
@@ -210,9 +264,4 @@ where
 fn is_within_grace_period(event: &EventBridgeEvent<Value>) -> bool {
     let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     event.time.is_some_and(|time| seconds(unix_time()).saturating_sub(time.timestamp()) < seconds(GRACE_PERIOD))
-}
-
-/// Returns the time since 1970.
-pub fn unix_time() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

@@ -2,10 +2,12 @@
 //! with a query, because a presigned URL is a secret.
 
 use std::io::Write as _;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::writer::MakeWriterExt as _;
 
+use super::payload::QueueMessage;
 use crate::event::IgnoreReason;
 use crate::name::{Digest, Tag};
 use crate::report::{self, Report};
@@ -33,6 +35,15 @@ pub fn write_json_line(line: &Value) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
+/// Returns the time since 1970.
+pub fn unix_time() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The namespace of the metrics.
 pub const NAMESPACE: &str = "ecr-preflight";
 
@@ -47,12 +58,40 @@ pub struct EventRecord<'a> {
     pub ignored_detail: &'a str,
     /// Whether a message was sent.
     pub notified: bool,
+    /// The event that caused the same message a short time ago, if no message was sent for this reason.
+    pub duplicate_of: Option<&'a str>,
     /// How long the event took, in milliseconds.
     pub duration_ms: u64,
     /// The bytes of manifests, configs and layers (as stored) that were read.
     pub bytes_read: u64,
     /// When the event was completed, in milliseconds since 1970.
     pub ended_at_ms: u64,
+}
+
+/// Builds a directive, which names metrics and their dimensions.
+fn directive(keys: &[&str], metrics: &Value) -> Value {
+    json!({"Namespace": NAMESPACE, "Dimensions": [keys], "Metrics": metrics})
+}
+
+/// Builds the log line of a message that failed, which is received again or moved to the failure queue. It counts in a
+/// metric of its own, because Lambda does not count a failed message of a batch as an error of the function.
+pub fn failure_line(message: &QueueMessage, event_id: Option<&str>, error: &str) -> Value {
+    let metrics = json!([{"Name": "FailedEvents", "Unit": "Count"}]);
+    let mut line = json!({
+        "_aws": {"Timestamp": milliseconds(unix_time()), "CloudWatchMetrics": [directive(&[], &metrics)]},
+        "level": "ERROR",
+        "message": "failed; the event stays in the queue",
+        "error": error,
+        "message_id": message.id,
+        "FailedEvents": 1,
+    });
+    if let Some(event_id) = event_id {
+        line["event_id"] = event_id.into();
+    }
+    if let Some(attempt) = message.attempt {
+        line["attempt"] = attempt.into();
+    }
+    line
 }
 
 /// The largest report in the log line of an audit event, in bytes of JSON. It fits into the former limit of CloudWatch
@@ -70,13 +109,11 @@ pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
     // For an image that was not read, the event has the digest.
     let digest = report.image.as_ref().map(|image| &image.digest);
     let digest = digest.or(arrival.and_then(|arrival| arrival.digest.as_ref()));
-    let directive =
-        |keys: &[&str], metrics: Value| json!({"Namespace": NAMESPACE, "Dimensions": [keys], "Metrics": metrics});
     let totals = json!([{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "BytesRead", "Unit": "Bytes"}]);
     let arrivals = json!([{"Name": "Arrivals", "Unit": "Count"}]);
-    let mut directives = vec![directive(&["verdict"], arrivals), directive(&[], totals)];
+    let mut directives = vec![directive(&["verdict"], &arrivals), directive(&[], &totals)];
     if !faults.is_empty() {
-        directives.push(directive(&["fault"], json!([{"Name": "Faults", "Unit": "Count"}])));
+        directives.push(directive(&["fault"], &json!([{"Name": "Faults", "Unit": "Count"}])));
     }
     let mut line = json!({
         "_aws": {"Timestamp": record.ended_at_ms, "CloudWatchMetrics": directives},
@@ -95,6 +132,7 @@ pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
         // A metric dimension can only have one value.
         "fault": faults.first(),
         "notified": record.notified,
+        "duplicate_of": record.duplicate_of,
         "Arrivals": 1,
         "Faults": faults.len(),
         "Duration": record.duration_ms,

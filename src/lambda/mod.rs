@@ -1,6 +1,10 @@
 //! The Lambda function: handles an event, from parsing it to the verdict tags, the message and the log line.
 
+pub mod payload;
 pub mod log;
 pub mod verdict_tag;
+mod shorten;
 pub mod notify;
+pub mod recent;
 pub mod handler;
+mod respond;

@@ -6,6 +6,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::error::ProvideErrorMetadata;
 use aws_sdk_sns::types::MessageAttributeValue;
 
+use super::shorten::{SHORTENINGS, Shortening};
 use crate::aws::service_error::{BoxError, CallError, convert_sdk_error};
 use crate::report::{self, Report, RuntimeReport};
 use crate::verdict::FindingSubject;
@@ -21,6 +22,24 @@ pub struct Message {
     pub attributes: Vec<(&'static str, Vec<String>)>,
 }
 
+impl Message {
+    /// Returns the bodies as one JSON object (`MessageStructure` in the Amazon SNS API reference).
+    fn json(&self) -> String {
+        let bodies: BTreeMap<&str, &str> = self.bodies.iter().map(|(name, body)| (*name, body.as_str())).collect();
+        serde_json::to_string(&bodies).expect("strings are valid JSON")
+    }
+
+    /// Returns the size that SNS limits, in bytes: of all bodies, and of the names, types and values of attributes. The
+    /// subject is counted too, because it is undocumented whether it counts.
+    pub fn size(&self) -> usize {
+        let size_of = |(name, values): &(&str, Vec<String>)| {
+            let (kind, value) = attribute_value(values);
+            name.len() + kind.len() + value.len()
+        };
+        self.subject.len() + self.json().len() + self.attributes.iter().map(size_of).sum::<usize>()
+    }
+}
+
 /// Sends messages.
 pub trait Notifier {
     /// Sends a message.
@@ -33,11 +52,45 @@ pub trait Notifier {
 /// The longest subject: SNS requires fewer than 100 characters.
 const MAX_SUBJECT: usize = 99;
 
+/// The longest headline in a message that has nothing else, in characters.
+const MAX_HEADLINE: usize = 10_000;
+
 /// The longest text message: a single SMS, in characters.
 const MAX_SMS: usize = 160;
 
-/// Builds the message for a report.
+/// The largest message with its attributes, in bytes: `Publish` in the Amazon SNS API reference, and "Amazon SNS message
+/// attributes" in the developer guide.
+const MAX_MESSAGE_BYTES: usize = 262_144;
+
+/// The remark in a shortened message.
+const SHORTENED: &str =
+    "Details are left out, because the message would be too large. `ecr-preflight check` prints them";
+
+/// Builds the message for a report. If it would be larger than SNS accepts, details are left out in a fixed order, but
+/// never the headline.
 pub fn build_message(report: &Report) -> Message {
+    let mut message = format_message(report);
+    let mut shortened = report.clone();
+    for Shortening { leaves_out, apply } in SHORTENINGS {
+        if message.size() <= MAX_MESSAGE_BYTES {
+            return message;
+        }
+        apply(&mut shortened);
+        shortened.omitted.push(leaves_out);
+        let mut with_remark = shortened.clone();
+        with_remark.remarks.push(SHORTENED.to_owned());
+        message = format_message(&with_remark);
+    }
+    if message.size() > MAX_MESSAGE_BYTES {
+        // Only far more runtimes than anyone can declare lead here.
+        message.bodies.retain(|(name, _)| ["https", "sms"].contains(name));
+        message.bodies.push(("default", report::format_headline(report).chars().take(MAX_HEADLINE).collect()));
+        message.attributes.retain(|(name, _)| ["verdict", "repository"].contains(name));
+    }
+    message
+}
+
+fn format_message(report: &Report) -> Message {
     let headline = report::format_headline(report);
     let text = report::format_text(report);
     let json = serde_json::to_string(report).expect("a report is valid JSON");
@@ -101,12 +154,12 @@ impl SnsTopic {
 impl Notifier for SnsTopic {
     async fn send(&self, message: &Message) -> Result<(), CallError> {
         let failed = |source: BoxError| CallError::new("sns:Publish", self.arn.clone(), source);
-        let bodies: BTreeMap<&str, &str> = message.bodies.iter().map(|(name, body)| (*name, body.as_str())).collect();
-        let text = serde_json::to_string(&bodies).map_err(|error| failed(error.into()))?;
         let request = self.client.publish().topic_arn(&self.arn).subject(&message.subject);
-        let mut request = request.message_structure("json").message(text);
+        let mut request = request.message_structure("json").message(message.json());
         for (name, values) in &message.attributes {
-            request = request.message_attributes(*name, attribute_value(values).map_err(failed)?);
+            let (kind, value) = attribute_value(values);
+            let value = MessageAttributeValue::builder().data_type(kind).string_value(value).build();
+            request = request.message_attributes(*name, value.map_err(|error| failed(error.into()))?);
         }
         let Err(error) = request.send().await else { return Ok(()) };
         let problem = match error.code() {
@@ -123,11 +176,11 @@ impl Notifier for SnsTopic {
     }
 }
 
-/// Builds an attribute: a string for one value, a list for several. A filter policy matches both in the same way.
-fn attribute_value(values: &[String]) -> Result<MessageAttributeValue, BoxError> {
-    let (kind, value) = match values {
+/// Returns the type and value of an attribute: a string for one value, a list for several. A filter policy matches both
+/// in the same way.
+fn attribute_value(values: &[String]) -> (&'static str, String) {
+    match values {
         [value] => ("String", value.clone()),
-        values => ("String.Array", serde_json::to_string(values)?),
-    };
-    Ok(MessageAttributeValue::builder().data_type(kind).string_value(value).build()?)
+        values => ("String.Array", serde_json::to_string(values).expect("strings are valid JSON")),
+    }
 }

@@ -5,7 +5,8 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::put_image::PutImageError;
 use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier};
 
-use crate::aws::service_error::{CallError, convert_sdk_error};
+use crate::aws::service_error::{BoxError, CallError, convert_sdk_error};
+use crate::event::IgnoreReason;
 use crate::name::{Repository, Tag};
 use crate::registry::Manifest;
 use crate::registry::ecr::BATCH_GET_IMAGE;
@@ -17,11 +18,16 @@ const PUT_IMAGE: &str = "ecr:PutImage";
 
 /// Writes verdict tags in the repository of an image.
 pub trait VerdictTagger {
-    /// Writes a tag; idempotent.
+    /// Writes a tag if the image still has the tag with which it was pushed; idempotent.
     ///
     /// # Errors
     /// Returns an error if it is unknown whether the tag was written; the event is then retried.
-    fn write_tag(&self, manifest: &Manifest, tag: &Tag) -> impl Future<Output = Result<TagOutcome, CallError>>;
+    fn write_tag(
+        &self,
+        manifest: &Manifest,
+        pushed_tag: Option<&Tag>,
+        tag: &Tag,
+    ) -> impl Future<Output = Result<TagOutcome, CallError>>;
 }
 
 /// The result of writing a tag.
@@ -29,6 +35,9 @@ pub trait VerdictTagger {
 pub enum TagOutcome {
     /// The image has the tag.
     Written,
+    /// The image was deleted or superseded after it was checked. No tag is written, because that would bring a deleted
+    /// image back.
+    ImageGone(IgnoreReason),
     /// The tag cannot be written, for this reason, and a retry would not help.
     Refused(String),
 }
@@ -64,7 +73,15 @@ impl EcrVerdictTagger {
 }
 
 impl VerdictTagger for EcrVerdictTagger {
-    async fn write_tag(&self, manifest: &Manifest, tag: &Tag) -> Result<TagOutcome, CallError> {
+    async fn write_tag(
+        &self,
+        manifest: &Manifest,
+        pushed_tag: Option<&Tag>,
+        tag: &Tag,
+    ) -> Result<TagOutcome, CallError> {
+        if let Some(reason) = self.find_reason_gone(manifest, pushed_tag).await? {
+            return Ok(TagOutcome::ImageGone(reason));
+        }
         let text = String::from_utf8(manifest.bytes.clone())
             .map_err(|error| CallError::new(PUT_IMAGE, self.repository.arn(), error))?;
         let request = self.client.put_image();
@@ -88,29 +105,63 @@ impl VerdictTagger for EcrVerdictTagger {
 }
 
 impl EcrVerdictTagger {
-    /// Determines whether this image has the tag, from an earlier delivery of the event. A request with digest and tag
-    /// finds the image only if the tag points at the digest.
+    /// Returns why the image should not be tagged any more: it was deleted, or its tag points at another image.
+    /// `PutImage` would bring a deleted image back as long as ECR keeps its layers. Only a deletion in the moment between
+    /// this request and `PutImage` is not noticed: ECR has no request that does both.
+    async fn find_reason_gone(
+        &self,
+        manifest: &Manifest,
+        pushed_tag: Option<&Tag>,
+    ) -> Result<Option<IgnoreReason>, CallError> {
+        match self.read_image(manifest, pushed_tag).await? {
+            None => Ok(None),
+            Some(ImageFailureCode::ImageNotFound) => Ok(Some(IgnoreReason::Deleted)),
+            Some(ImageFailureCode::ImageTagDoesNotMatchDigest) => Ok(Some(IgnoreReason::Superseded)),
+            Some(code) => Err(self.read_error(format!("reading the image again returned {}", code.as_str()))),
+        }
+    }
+
+    /// Determines whether this image has the tag, from an earlier delivery of the event.
     async fn check_taken_tag(&self, manifest: &Manifest, tag: &Tag) -> Result<TagOutcome, CallError> {
         let resource = self.repository.arn();
-        let image = ImageIdentifier::builder().image_digest(manifest.digest.as_str()).image_tag(tag.as_str()).build();
+        match self.read_image(manifest, Some(tag)).await? {
+            None => Ok(TagOutcome::Written),
+            Some(ImageFailureCode::ImageTagDoesNotMatchDigest) => Ok(TagOutcome::Refused(format!(
+                "{resource} has immutable tags, and another image already has the tag {tag}"
+            ))),
+            // The image or the tag may have just been deleted: retry.
+            Some(code) => {
+                Err(self.read_error(format!("the tag {tag} exists, but reading it returned {}", code.as_str())))
+            }
+        }
+    }
+
+    /// Reads the image by digest and tag, which finds it only if the tag points at the digest. Returns the code of the
+    /// failure; `None` if the image was found.
+    async fn read_image(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<Option<ImageFailureCode>, CallError> {
+        let image = ImageIdentifier::builder().image_digest(manifest.digest.as_str());
+        let image = image.set_image_tag(tag.map(|tag| tag.as_str().to_owned())).build();
         let request = self.client.batch_get_image();
         let request = request.registry_id(self.repository.account()).repository_name(self.repository.name());
         let request = request.set_accepted_media_types(media_type(manifest).map(|media_type| vec![media_type]));
+        let is_this = |found: &aws_sdk_ecr::types::Image| {
+            found.image_id().and_then(ImageIdentifier::image_digest) == Some(manifest.digest.as_str())
+        };
         match request.image_ids(image).send().await {
-            Ok(response) if !response.images().is_empty() => Ok(TagOutcome::Written),
+            Ok(response) if response.images().iter().any(is_this) => Ok(None),
             Ok(response) => match response.failures().first().and_then(ImageFailure::failure_code) {
-                Some(ImageFailureCode::ImageTagDoesNotMatchDigest) => Ok(TagOutcome::Refused(format!(
-                    "{resource} has immutable tags, and another image already has the tag {tag}"
-                ))),
-                // The image or the tag may have just been deleted: retry.
-                code => {
-                    let code = code.map_or("nothing", ImageFailureCode::as_str);
-                    let source = format!("the tag {tag} exists, but reading it returned {code}");
-                    Err(CallError::new(BATCH_GET_IMAGE, resource, source))
-                }
+                Some(code) => Ok(Some(code.clone())),
+                None => Err(self.read_error("the reply contains neither the image nor a failure")),
             },
-            Err(error) => Err(CallError::new(BATCH_GET_IMAGE, resource, convert_sdk_error(error))),
+            Err(SdkError::ServiceError(error)) if error.err().is_repository_not_found_exception() => {
+                Ok(Some(ImageFailureCode::ImageNotFound))
+            }
+            Err(error) => Err(self.read_error(convert_sdk_error(error))),
         }
+    }
+
+    fn read_error(&self, source: impl Into<BoxError>) -> CallError {
+        CallError::new(BATCH_GET_IMAGE, self.repository.arn(), source)
     }
 
     /// Converts an error of `PutImage` to an outcome; `None` if a retry may succeed.

@@ -18,6 +18,10 @@ const MAX_LENGTH: usize = 128;
 /// The prefix of all verdict tags. There is only one, because the event rule can exclude only one prefix.
 pub const VERDICT_TAG_PREFIX: &str = "preflight-";
 
+/// The hexadecimal digits of the image's digest in a verdict tag. To make an image whose digest begins like that of a
+/// given one takes 2^64 attempts; with the 12 digits of the usual short form it would take 2^48.
+const VERDICT_TAG_DIGITS: usize = 16;
+
 impl Tag {
     /// Returns the tag's text.
     pub fn as_str(&self) -> &str {
@@ -32,11 +36,11 @@ impl Tag {
         hex.len() == 64 && hex.bytes().all(|c| c.is_ascii_hexdigit()) && (suffix.is_empty() || suffix.starts_with('.'))
     }
 
-    /// Creates the verdict tag of an image for a runtime or platform: `preflight-fail-ecs-arm64-3c949327e325`. It
+    /// Creates the verdict tag of an image for a runtime or platform: `preflight-fail-ecs-arm64-3c949327e3253c94`. It
     /// contains the digest, so it never has to be moved and works in repositories with immutable tags.
     pub fn for_verdict(passes: bool, subject: &str, digest: &Digest) -> Self {
         let prefix = format!("{VERDICT_TAG_PREFIX}{}-", if passes { "pass" } else { "fail" });
-        let suffix = format!("-{}", digest.short());
+        let suffix = format!("-{}", &digest.hex()[..VERDICT_TAG_DIGITS]);
         let tag_char = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' };
         let subject: String = subject.chars().map(tag_char).take(MAX_LENGTH - prefix.len() - suffix.len()).collect();
         Self(format!("{prefix}{subject}{suffix}"))
@@ -98,12 +102,12 @@ mod tests {
 
     #[test]
     fn verdict_tags_are_valid_and_recognized() {
-        let digest: Digest = format!("sha256:3c949327e325{}", "0".repeat(52)).parse().unwrap();
+        let digest: Digest = format!("sha256:3c949327e3253c94{}", "0".repeat(48)).parse().unwrap();
         for (passes, subject, expected) in [
-            (false, "apprunner", "preflight-fail-apprunner-3c949327e325"),
-            (true, "ecs/arm64", "preflight-pass-ecs-arm64-3c949327e325"),
-            (false, "linux/arm/v7", "preflight-fail-linux-arm-v7-3c949327e325"),
-            (false, "a b;é", "preflight-fail-a-b---3c949327e325"),
+            (false, "apprunner", "preflight-fail-apprunner-3c949327e3253c94"),
+            (true, "ecs/arm64", "preflight-pass-ecs-arm64-3c949327e3253c94"),
+            (false, "linux/arm/v7", "preflight-fail-linux-arm-v7-3c949327e3253c94"),
+            (false, "a b;é", "preflight-fail-a-b---3c949327e3253c94"),
         ] {
             let tag = Tag::for_verdict(passes, subject, &digest);
             assert_eq!(tag.as_str(), expected);

@@ -91,6 +91,7 @@ impl Report {
             ignored: None,
             runtimes: None,
             exec: Vec::new(),
+            omitted: Vec::new(),
             remarks: Vec::new(),
             declaration_key: context.declaration_key.to_owned(),
             docs_url: context.docs_url.map(str::to_owned),

@@ -34,6 +34,9 @@ pub struct Report {
     /// What the relevant images start; absent if no program was inspected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exec: Vec<ExecReport>,
+    /// What was left out, because a message would be larger than SNS accepts; absent if nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<&'static str>,
     /// Remarks that are not about the image, for example about a verdict tag that was not set. Not in the JSON.
     #[serde(skip)]
     pub remarks: Vec<String>,

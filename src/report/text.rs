@@ -180,5 +180,6 @@ pub fn describe_ignored(reason: IgnoreReason) -> &'static str {
         IgnoreReason::Attestation => "it is an attestation",
         IgnoreReason::Superseded => "the tag points at another image now",
         IgnoreReason::Deleted => "it is no longer in the repository",
+        IgnoreReason::OtherAccount => "it is in another account",
     }
 }

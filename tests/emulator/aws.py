@@ -74,7 +74,7 @@ def declared(runtime):
 
 def verdict_tag(digest, verdict, runtime):
     """Returns the verdict tag that the function adds to the image with this digest."""
-    return f"preflight-{verdict}-{runtime}-{digest.removeprefix('sha256:')[:12]}"
+    return f"preflight-{verdict}-{runtime}-{digest.removeprefix('sha256:')[:16]}"
 
 
 def tags(ecr, repository, digest):

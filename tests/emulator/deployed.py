@@ -40,7 +40,9 @@ class Stage:
         sam.deploy(STACK, VerdictTags="all")
         stack = outputs(address, STACK)
         self.function, self.topic, self.log = stack["FunctionName"], stack["TopicArn"], stack["LogGroupName"]
-        self.failures, self.undelivered = stack["FailuresUrl"], stack["UndeliveredUrl"]
+        self.arrivals, self.failures, self.undelivered = (
+            stack[name] for name in ("ArrivalsUrl", "FailuresUrl", "UndeliveredUrl")
+        )
         self.queue = subscribed_queue(self.sqs, self.sns, self.topic, "notifications")
         # The invocations that were already checked, and the expected tags of the registry.
         self.checked, self.expected = set(), collections.defaultdict(set)
@@ -140,6 +142,14 @@ class Stage:
         equal("the number of other notifications", self.subscriber.notifications.qsize(), 0)
         return card
 
+    def expect_few_notifications(self, pushes):
+        """Checks that fewer messages than pushes were sent. Each process of the function remembers only its own."""
+        time.sleep(SETTLE_SECONDS)
+        sent = len(drain(self.sqs, self.queue))
+        while not self.subscriber.notifications.empty():
+            self.subscriber.notifications.get()
+        holds("fewer messages than pushes", range(pushes), sent)
+
     def expect_no_notification(self):
         equal("the number of messages", len(drain(self.sqs, self.queue)), 0)
         equal("the number of notifications", self.subscriber.notifications.qsize(), 0)
@@ -207,49 +217,45 @@ class Stage:
             self.iam.delete_role_policy(RoleName=role, PolicyName="by-mistake")
 
     @contextlib.contextmanager
-    def invocation_denied(self):
-        """Removes EventBridge's permission to invoke the function, and restores it afterwards."""
-        policy = json.loads(self.functions.get_policy(FunctionName=self.function)["Policy"])
-        for statement in policy["Statement"]:
-            self.functions.remove_permission(FunctionName=self.function, StatementId=statement["Sid"])
+    def delivery_denied(self):
+        """Removes EventBridge's permission to send to the queue, and restores it afterwards."""
+        policy = self.sqs.get_queue_attributes(QueueUrl=self.arrivals, AttributeNames=["Policy"])["Attributes"]["Policy"]
+        self.sqs.set_queue_attributes(QueueUrl=self.arrivals, Attributes={"Policy": ""})
         try:
             yield
         finally:
-            for statement in policy["Statement"]:
-                self.functions.add_permission(
-                    FunctionName=self.function,
-                    StatementId=statement["Sid"],
-                    Action=statement["Action"],
-                    Principal=statement["Principal"]["Service"],
-                    SourceArn=statement["Condition"]["ArnLike"]["AWS:SourceArn"],
-                )
+            self.sqs.set_queue_attributes(QueueUrl=self.arrivals, Attributes={"Policy": policy})
 
     def expect_permanent_failure(self, pushed, *others):
-        """Checks that the push fails in all three attempts, without a notification; returns the error message."""
+        """Checks that the push fails in all three attempts, without a notification; takes its event out of the failure
+        queue, and returns the error message."""
         self.expect_invocations("error", "error", "error", *others)
         self.expect_no_notification()
-        return self.failure(pushed)
-
-    def failure(self, pushed):
-        """Takes the only failure out of the queue, which must be for this push; keeps its event and returns its error
-        message."""
         wait_until(lambda: self._waiting(self.failures), 10, "the message in the failure queue")
-        failure, *more = drain(self.sqs, self.failures)
+        self.failed, *more = drain(self.sqs, self.failures)
         equal("the number of other failures", len(more), 0)
-        self.failed = failure["requestPayload"]
         equal("the event's digest", self.failed["detail"]["image-digest"], pushed.digest)
-        equal("the condition", failure["requestContext"]["condition"], "RetriesExhausted")
-        equal("the error type", failure["responsePayload"]["errorType"], "ecr-preflight")
-        return failure["responsePayload"]["errorMessage"]
+        return self.error_of(self.failed)
+
+    def error_of(self, event):
+        """Returns the last error of an event in the log."""
+        lines = [line["message"] for line in self.logs.filter_log_events(logGroupName=self.log)["events"]]
+        records = [json.loads(line) for line in lines if line.startswith("{")]
+        return [record["error"] for record in records if record.get("event_id") == event["id"] and "error" in record][-1]
+
+    def send(self, event):
+        """Sends an event to the queue, as moving it there from the failure queue does."""
+        self.sqs.send_message(QueueUrl=self.arrivals, MessageBody=json.dumps(event))
+
+    def mapping(self):
+        """Returns the only event source mapping of the function."""
+        (mapping,) = self.functions.list_event_source_mappings(FunctionName=self.function)["EventSourceMappings"]
+        return mapping
 
     def _waiting(self, queue):
         asked = ["ApproximateNumberOfMessages"]
         answer = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=asked)["Attributes"]
         return int(answer["ApproximateNumberOfMessages"])
-
-    def redrive(self):
-        """Invokes the function again with the event from the failure queue."""
-        self.invoke(self.failed)
 
     def invoke(self, event):
         """Invokes the function asynchronously, like `aws lambda invoke --invocation-type Event`."""
@@ -262,7 +268,7 @@ class Stage:
         with contextlib.suppress(Exception):
             time.sleep(SETTLE_SECONDS)
             self.checked |= self._invocations().keys()
-            for queue in (self.queue, self.failures, self.undelivered):
+            for queue in (self.queue, self.arrivals, self.failures, self.undelivered):
                 drain(self.sqs, queue)
         while not self.subscriber.notifications.empty():
             self.subscriber.notifications.get()

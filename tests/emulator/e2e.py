@@ -108,6 +108,25 @@ def image_without_declaration_is_undeclared(stage):
     stage.expect_verdict_tags(pushed)
 
 
+def repeated_pushes_of_an_image_notify_once(stage):
+    pushed = stage.push(ARM64, LAMBDA, "8.1", docker=True)
+    stage.expect_invocations("fails")
+    stage.expect_notification(pushed, "lambda/amd64", "wrong-architecture")
+    # Redelivery of the same event, and further events for the same image and tag.
+    for number in range(9):
+        stage.send(stage.event_of(pushed) | {"id": f"again-{number}"})
+    stage.expect_invocations(*["fails"] * 9)
+    stage.expect_few_notifications(9)
+    stage.expect_verdict_tags(pushed, ("fail", "lambda-amd64"))
+
+
+def invocations_for_pushes_are_bounded(stage):
+    mapping = stage.mapping()
+    equal("the concurrency", mapping["ScalingConfig"], {"MaximumConcurrency": 10})
+    equal("the batch", (mapping["BatchSize"], mapping["FunctionResponseTypes"]), (1, ["ReportBatchItemFailures"]))
+    equal("the queue", mapping["EventSourceArn"], stage.arn_of(stage.arrivals))
+
+
 def helm_chart_is_ignored(stage):
     pushed = stage.push(CHART, APP_RUNNER, "chart-1.0.0")
     stage.expect_invocations("ignored artifact")
@@ -128,7 +147,7 @@ def push_without_registry_access_is_recovered_from_failure_queue(stage):
         error = stage.expect_permanent_failure(pushed)
     holds("the error", error, "ecr:BatchGetImage", aws.repository_arn(ECS_ARM64))
     stage.expect_no_other_tags()
-    stage.redrive()
+    stage.send(stage.failed)
     stage.expect_invocations("fails")
     stage.expect_notification(pushed, "ecs/arm64", "wrong-architecture")
     stage.expect_verdict_tags(pushed, ("fail", "ecs-arm64"))
@@ -140,20 +159,20 @@ def push_without_topic_access_is_recovered_and_tagged_once(stage):
         error = stage.expect_permanent_failure(pushed, "ignored untagged", "ignored untagged")
     holds("the error", error, "sns:Publish", stage.topic)
     stage.expect_verdict_tags(pushed, ("fail", "lambda-amd64"))
-    stage.redrive()
+    stage.send(stage.failed)
     stage.expect_invocations("fails")
     stage.expect_notification(pushed, "lambda/amd64", "index-refused")
     stage.expect_verdict_tags(pushed, ("fail", "lambda-amd64"))
 
 
 def undelivered_event_is_recovered_from_its_queue(stage):
-    with stage.invocation_denied():
+    with stage.delivery_denied():
         pushed = stage.push(ARM64, APP_RUNNER, "11.5.0")
         stage.expect_invocations()
         stage.expect_no_notification()
     events = drain(stage.sqs, stage.undelivered)
     equal("the undelivered events", [event["detail"]["image-digest"] for event in events], [pushed.digest])
-    stage.invoke(events[0])
+    stage.send(events[0])
     stage.expect_invocations("fails")
     stage.expect_notification(pushed, "apprunner", "wrong-architecture")
     stage.expect_verdict_tags(pushed, ("fail", "apprunner"))
@@ -161,11 +180,11 @@ def undelivered_event_is_recovered_from_its_queue(stage):
 
 def each_event_matches_only_its_rule(stage):
     """Tests the rules with the sample events, because the emulator's registry does not send every kind of event."""
-    replication, cache = "FunctionReplication", "FunctionPullThroughCache"
+    replication, cache = "ReplicationRule", "PullThroughCacheRule"
     others = {"replication": replication, "pull-through-cache": cache, "audit": "FunctionAudit"}
     unmatched = {"delete", "referrer", "push-verdict-tag"}
     for sample in sorted((ROOT / "events").glob("*.json")):
-        expected = set() if sample.stem in unmatched else {others.get(sample.stem, "FunctionPush")}
+        expected = set() if sample.stem in unmatched else {others.get(sample.stem, "PushRule")}
         equal(f"the rules for {sample.stem}", stage.rules_for(sample.read_text()), expected)
 
 
@@ -173,7 +192,9 @@ def role_allows_only_what_the_function_does(stage):
     equal("on a repository", stage.allowed(aws.repository_arn(ECS_ARM64), "ecr"), {*READ, "ecr:PutImage"})
     equal("on the topic", stage.allowed(stage.topic, "sns"), {"sns:Publish"})
     equal("on another topic", stage.allowed(f"{stage.topic}-other", "sns"), set())
-    equal("on the failure queue", stage.allowed(stage.arn_of(stage.failures), "sqs"), {"sqs:SendMessage"})
+    received = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+    equal("on the queue of arrivals", stage.allowed(stage.arn_of(stage.arrivals), "sqs"), received)
+    equal("on the failure queue", stage.allowed(stage.arn_of(stage.failures), "sqs"), set())
     equal("on another queue", stage.allowed(stage.arn_of(stage.queue), "sqs"), set())
 
 
@@ -225,7 +246,7 @@ def stack_with_prefix_and_without_verdict_tags_is_restricted(stage):
     # The rule does not match this event. If the function is invoked directly, its role denies the read.
     stage.invoke(stage.event_of(outside))
     stage.expect_invocations("error", "error", "error")
-    holds("the error", stage.failure(outside), "denied", aws.repository_arn(APP_RUNNER))
+    holds("the error", stage.error_of(stage.event_of(outside)), "denied", aws.repository_arn(APP_RUNNER))
     equal("on a repository outside", stage.allowed(aws.repository_arn(APP_RUNNER), "ecr"), set())
     equal("on a repository inside", stage.allowed(aws.repository_arn(ECS_ARM64), "ecr"), set(READ))
     inside = stage.push(AMD64, ECS_ARM64, "2.1.0")
@@ -256,6 +277,8 @@ CASES = [
     arm64_image_for_lambda_fails,
     index_for_lambda_fails,
     image_without_declaration_is_undeclared,
+    repeated_pushes_of_an_image_notify_once,
+    invocations_for_pushes_are_bounded,
     helm_chart_is_ignored,
     untagged_image_is_ignored,
     push_without_registry_access_is_recovered_from_failure_queue,

@@ -8,7 +8,8 @@ These differences remain, so the tests prove nothing about them:
 
 - Throttling, encryption keys and permissions to push are not enforced.
 - Deleting an image sends no event.
-- Lambda waits fractions of a second between attempts; AWS waits minutes.
+- A failed event is received again after fractions of a second; AWS waits for the queue's visibility timeout.
+- StartMessageMoveTask of SQS does not exist, so the tests send the events of the failure queue again themselves.
 - Alarms never change their state, because the SQS metrics do not exist.
 - EventBridge does not retry a failed delivery; it sends the event to the dead-letter queue at once.
 - BatchGetImage ignores `acceptedMediaTypes`; ECR can convert a manifest that is requested by tag alone.
@@ -20,16 +21,19 @@ These differences remain, so the tests prove nothing about them:
 import hashlib
 import json
 import os
+import time
 
 import seed
 from ministack import app
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.arn import parse_arn
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import ecr, eventbridge, lambda_svc, sqs
 
 # Represents the signature of a presigned URL, which is a secret.
 SIGNATURE = os.environ["EMULATOR_SIGNATURE"]
+# The seconds after which a failed event is received again.
+RETRY_SECONDS = 0.2
 
 ministack_batch_get_image = ecr._batch_get_image
 ministack_describe_images = ecr._describe_images
@@ -38,7 +42,9 @@ ministack_get_download_url_for_layer = ecr._get_download_url_for_layer
 ministack_put_image = ecr._put_image
 ministack_put_manifest = ecr._v2_put_manifest
 ministack_invoke_target = eventbridge._invoke_target
-ministack_route_async_failure = lambda_svc._route_async_failure
+ministack_drain_output = lambda_runtime.Worker._drain_stderr_bounded
+ministack_run_sqs_batch = lambda_svc._run_sqs_batch
+ministack_sqs_esm_concurrency = lambda_svc._sqs_esm_concurrency
 ministack_extract_resource_arn = iam_actions.extract_resource_arn
 ministack_pin_request_origin = iam_evaluator.pin_request_origin
 
@@ -173,13 +179,16 @@ def announce_push(repository, digest, tag):
 
 
 def invoke_target(target, event, rule, view=None):
-    """EventBridge: a rule invokes a function only if the function's policy allows it, and asynchronously, so that
-    Lambda's retries and destinations apply; undeliverable events go to the target's dead-letter queue. ministack checks
-    no policy, invokes once, and drops failures:
+    """EventBridge: a rule invokes a function or sends to a queue only if the target's policy allows it. It invokes
+    asynchronously, so that Lambda's retries apply; undeliverable events go to the target's dead-letter queue. ministack
+    checks no policy, invokes once, and drops failures:
     <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>."""
-    if parse_arn(target["Arn"]).service != "lambda":
-        return ministack_invoke_target(target, event, rule, view)
     view = view or eventbridge._pattern_event_view(event)
+    if parse_arn(target["Arn"]).service == "sqs":
+        queue = sqs._queue_by_arn(target["Arn"])
+        if queue and permits(queue["attributes"].get("Policy"), "sqs:SendMessage", target["Arn"], rule["Arn"]):
+            return ministack_invoke_target(target, event, rule, view)
+        return send_to_dead_letter_queue(target, view.event_with_detail(), rule)
     function, config, _ = lambda_svc._get_func_record_for_ref(target["Arn"])
     policy = function["policy"] if function else None
     if permits(policy, "lambda:InvokeFunction", target["Arn"], rule["Arn"]):
@@ -216,21 +225,41 @@ def permits(policy, action, resource, rule):
 # Lambda
 
 
-def route_async_failure(destination, function, event, result):
-    """Lambda: a failed event is sent to its destination only if the function's role allows it:
-    <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>."""
-    role = lambda_svc._functions[function]["config"]["Role"]
+def sqs_esm_concurrency(mapping, function, config, queue=None):
+    """Lambda: polls a queue only if the function's role allows it:
+    <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>. CloudFormation converts the value of a
+    parameter to the number that the property needs; ministack keeps the text."""
+    actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    if not all(role_allows(config["Role"], action, mapping["EventSourceArn"]) for action in actions):
+        return 0
+    return int(ministack_sqs_esm_concurrency(mapping, function, config, queue))
+
+
+def role_allows(role, action, resource):
+    """Returns whether the policies of a role allow an action on a resource."""
     asked = iam_evaluator.EvalContext(
         principal_arn=role,
         principal_type="AssumedRole",
         principal_account=get_account_id(),
-        action="sqs:SendMessage",
-        resource_arn=destination,
+        action=action,
+        resource_arn=resource,
         region=get_region(),
     )
     policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], get_account_id())
-    if iam_evaluator.evaluate(asked, policies).decision == "Allow":
-        ministack_route_async_failure(destination, function, event, result)
+    return iam_evaluator.evaluate(asked, policies).decision == "Allow"
+
+
+def drain_output(worker, first_line_wait=2, idle_confirm=0.02, hard_cap=3):
+    """Lambda: the log of an invocation has all of its lines. ministack waits for them so shortly that on a busy machine
+    they appear in the log of the next invocation."""
+    return ministack_drain_output(worker, first_line_wait, idle_confirm, hard_cap)
+
+
+def run_sqs_batch(mapping, function, event, batch, *queue):
+    """SQS: a message that was not deleted is received again after the visibility timeout, which is too long for a test."""
+    ministack_run_sqs_batch(mapping, function, event, batch, *queue)
+    for message in batch:
+        message["visible_at"] = time.time() + RETRY_SECONDS
 
 
 # IAM
@@ -254,7 +283,9 @@ ecr._get_download_url_for_layer = get_download_url_for_layer
 ecr._put_image = put_image
 ecr._v2_put_manifest = put_manifest
 eventbridge._invoke_target = invoke_target
-lambda_svc._route_async_failure = route_async_failure
+lambda_runtime.Worker._drain_stderr_bounded = drain_output
+lambda_svc._run_sqs_batch = run_sqs_batch
+lambda_svc._sqs_esm_concurrency = sqs_esm_concurrency
 iam_actions.extract_resource_arn = extract_resource_arn
 # In both modules, because the application has imported the name.
 iam_evaluator.pin_request_origin = pin_request_origin

@@ -61,14 +61,14 @@ def arm64_image_for_app_runner_fails(stage):
     stage.card = card
 
 
-def repeated_event_adds_no_second_verdict_tag(stage):
+def repeated_event_adds_neither_tag_nor_message(stage):
     event = stage.event("push-arm64", APP_RUNNER, "11.4.0")
     before = stage.tags(APP_RUNNER, event)
     verdict_tag = stage.verdict_tag(event, "fail", "apprunner")
     equal("a second PutImage is refused", stage.put_image_again(APP_RUNNER, verdict_tag), "ImageAlreadyExistsException")
     stage.expect_verdict(event, "fails")
-    stage.only_message()
-    stage.notification()
+    # The same message was sent a moment ago.
+    stage.no_message()
     equal("the tags", stage.tags(APP_RUNNER, event), before)
 
 
@@ -194,14 +194,16 @@ def unavailable_blob_is_an_error_without_its_url(stage):
 
 
 def missing_topic_is_an_error_that_names_it(stage):
-    event = stage.event("push-arm64-for-ecs-amd64", ECS_ARM64, "1.4.2")
+    # The message about 1.4.2 itself would not be sent again within minutes.
+    stage.put_image(ECS_ARM64, "1.4.2", "1.4.2-again")
+    event = stage.event("push-arm64-for-ecs-amd64", ECS_ARM64, "1.4.2-again")
     stage.sns.delete_topic(TopicArn=stage.topic)
     holds("the error", stage.expect_error(event), "sns:Publish", stage.topic, "the topic does not exist")
 
 
 def message_attributes_can_be_filtered(stage):
     passed = [attributes(message)["runtime"] for message in drain(stage.sqs, stage.filtered_queue)]
-    expected = ["apprunner", "apprunner", ["lambda/amd64", "lambda/arm64"]]
+    expected = ["apprunner", ["lambda/amd64", "lambda/arm64"]]
     equal("messages that passed a filter on the runtime", passed, expected)
 
 
@@ -216,7 +218,7 @@ def log_has_errors_and_no_presigned_url(stage):
 
 CASES = [
     arm64_image_for_app_runner_fails,
-    repeated_event_adds_no_second_verdict_tag,
+    repeated_event_adds_neither_tag_nor_message,
     amd64_image_for_ecs_on_arm64_fails,
     index_runs_on_app_runner,
     index_runs_on_ecs,

@@ -98,6 +98,7 @@ def what_is_there(address):
     creates once for all stacks, only the content counts."""
     names = {
         "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
+        "mappings": ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
         "rules": ("events", "list_rules", "Rules", "Name"),
         "queues": ("sqs", "list_queues", "QueueUrls", None),
         "topics": ("sns", "list_topics", "Topics", "TopicArn"),

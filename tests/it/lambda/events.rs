@@ -87,7 +87,7 @@ fn settings_change_tags_and_declarations() {
     check(
         &[("PREFLIGHT_VERDICT_TAGS", "failures")],
         expect![
-            "Verdict tag on sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63: preflight-fail-ecs-amd64-4ee3cf81acdf"
+            "Verdict tag on sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63: preflight-fail-ecs-amd64-4ee3cf81acdf23ab"
         ],
     );
     check(&[("PREFLIGHT_VERDICT_TAGS", "never")], expect!["To Slack:"]);

@@ -10,7 +10,7 @@ use ecr_preflight::name::Digest;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use super::{REPOSITORY, TOPIC, push_event};
+use super::{REPOSITORY, TOPIC, push_event, verdict_tag};
 use crate::support::aws::{FakeAws, Fault, SECRET};
 use crate::support::cases::Cases;
 use crate::support::layout::Builder;
@@ -92,9 +92,10 @@ fn invoke(aws: &FakeAws, event: &str) -> (String, Value) {
 #[test]
 fn event_gives_a_message_and_a_report() {
     let (aws, digest) = aws_with_image("apprunner");
+    aws.tag(REPOSITORY, "v2", digest.as_str());
     let function = Function::start(&aws, &[TOPIC_SETTING]);
-    for count in 1..=2 {
-        let (outcome, report) = invoke(&aws, &push_event(&digest, "v1").to_string());
+    for (tag, count) in [("v1", 1), ("v2", 2)] {
+        let (outcome, report) = invoke(&aws, &push_event(&digest, tag).to_string());
         assert_eq!((outcome.as_str(), &report["schema"]), ("response", &json!("ecr-preflight/1")));
         assert_eq!((&report["verdict"], &report["image"]["digest"]), (&json!("fails"), &json!(digest.as_str())));
         let messages = aws.calls_of("Publish");
@@ -111,16 +112,139 @@ fn event_gives_a_message_and_a_report() {
         assert_eq!((&line["level"], &line["notified"]), (&json!("INFO"), &json!(true)));
         messages.push(line["message"].as_str().unwrap().to_owned());
     }
-    assert_eq!(messages[0], messages[1]);
+    assert_eq!(messages[0].replace("v1", "v2"), messages[1]);
     expect!["team/app:v1 will not start on App Runner"].assert_eq(&messages[0]);
+}
+
+/// A batch of the queue, with these bodies; the IDs are `message-1` and so on.
+fn batch(bodies: &[&str]) -> String {
+    let record = |(number, body): (usize, &&str)| {
+        json!({"messageId": format!("message-{number}"), "receiptHandle": "handle", "body": body,
+            "attributes": {"ApproximateReceiveCount": "2", "SentTimestamp": "1794794074000"}, "messageAttributes": {},
+            "md5OfBody": "", "eventSource": "aws:sqs", "awsRegion": "us-west-2",
+            "eventSourceARN": "arn:aws:sqs:us-west-2:123456789012:arrivals"})
+    };
+    json!({"Records": (1..).zip(bodies).map(record).collect::<Vec<_>>()}).to_string()
+}
+
+#[test]
+fn only_failed_messages_of_a_batch_stay_in_the_queue() {
+    let (aws, digest) = aws_with_image("apprunner");
+    let function = Function::start(&aws, &[TOPIC_SETTING]);
+    let mut nameless = push_event(&digest, "v1");
+    nameless["detail"]["repository-name"] = Value::Null;
+    let (good, nameless) = (push_event(&digest, "v1").to_string(), nameless.to_string());
+    let (outcome, response) = invoke(&aws, &batch(&["no JSON", &good, &nameless, "{}"]));
+    let failures = ["message-1", "message-3", "message-4"].map(|id| json!({"itemIdentifier": id}));
+    assert_eq!((outcome.as_str(), response), ("response", json!({"batchItemFailures": failures})));
+    assert_eq!(invoke(&aws, &batch(&[&good])).1, json!({"batchItemFailures": []}));
+    let mut cases = Cases::default();
+    let log = function.log();
+    for line in &log {
+        if line["level"] == "ERROR" {
+            assert_eq!((&line["attempt"], &line["FailedEvents"]), (&json!(2), &json!(1)));
+            let metrics = &line["_aws"]["CloudWatchMetrics"][0];
+            assert_eq!(
+                (&metrics["Dimensions"], &metrics["Metrics"][0]["Name"]),
+                (&json!([[]]), &json!("FailedEvents"))
+            );
+        }
+        cases.add(
+            line["message"].as_str().unwrap(),
+            format!("{} {} {}", line["message_id"], line["event_id"], line["error"]),
+        );
+    }
+    expect![[r#"
+        failed; the event stays in the queue
+            "message-1" null "not an EventBridge event: expected ident at line 1 column 2"
+        team/app:v1 will not start on App Runner
+            null "13cde686-328b-6117-af20-0e5566167482" null
+        failed; the event stays in the queue
+            "message-3" "13cde686-328b-6117-af20-0e5566167482" "the event has no `repository-name`"
+        failed; the event stays in the queue
+            "message-4" null "not an EventBridge event: missing field `detail-type` at line 1 column 2"
+        team/app:v1 will not start on App Runner
+            null "13cde686-328b-6117-af20-0e5566167482" null
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
+fn repeated_pushes_notify_once() {
+    let (aws, digest) = aws_with_image("apprunner");
+    let function = Function::start(&aws, &[TOPIC_SETTING]);
+    let push = |id: &str, digest: &Digest| {
+        aws.tag(REPOSITORY, "v1", digest.as_str());
+        let mut event = push_event(digest, "v1");
+        event["id"] = id.into();
+        invoke(&aws, &event.to_string()).1["verdict"].clone()
+    };
+    for number in 0..10 {
+        assert_eq!(push(&number.to_string(), &digest), "fails");
+    }
+    assert_eq!(aws.calls_of("Publish").len(), 1);
+    // Another result for the tag, and then the first again.
+    aws.tag_resource(REPOSITORY, "intended-runtime", "ecs/arm64");
+    assert_eq!(push("10", &digest), "runs");
+    aws.tag_resource(REPOSITORY, "intended-runtime", "apprunner");
+    assert_eq!(push("11", &digest), "fails");
+    assert_eq!(aws.calls_of("Publish").len(), 2);
+    let notified: Vec<String> =
+        function.log().iter().map(|line| format!("{} {}", line["notified"], line["duplicate_of"])).collect();
+    let duplicates = vec!["false \"0\"".to_owned(); 9];
+    let expected = [vec!["true null".to_owned()], duplicates, vec!["false null".to_owned(), "true null".to_owned()]];
+    assert_eq!(notified, expected.concat());
+}
+
+#[test]
+fn failed_message_is_not_a_duplicate() {
+    let (aws, digest) = aws_with_image("apprunner");
+    aws.fail("Publish", 1..=1, Fault::Error(403, "AuthorizationError"));
+    let function = Function::start(&aws, &[TOPIC_SETTING]);
+    let event = push_event(&digest, "v1").to_string();
+    let outcomes: Vec<String> = (0..3).map(|_| invoke(&aws, &event).0).collect();
+    assert_eq!(outcomes, ["error", "response", "response"]);
+    assert_eq!(aws.calls_of("Publish").len(), 2);
+    drop(function.log());
+}
+
+#[test]
+fn layers_beyond_a_limit_are_read_once() {
+    let (aws, digest) = aws_with_image("ecs/arm64");
+    aws.tag(REPOSITORY, "v2", digest.as_str());
+    let function = Function::start(&aws, &[TOPIC_SETTING, ("PREFLIGHT_LIMITS", "bytes=1")]);
+    let reports = ["v1", "v2"].map(|tag| invoke(&aws, &push_event(&digest, tag).to_string()).1);
+    assert_eq!(reports[0]["exec"], reports[1]["exec"]);
+    expect!["layer 6568dc4afaeb: the layer is larger than 1 bytes"]
+        .assert_eq(reports[0]["exec"][0]["reason"].as_str().unwrap());
+    // The config twice, and the layer once.
+    assert_eq!(aws.calls_of("Blob").len(), 3);
+    drop(function.log());
+}
+
+#[test]
+fn push_in_another_account_is_ignored() {
+    let (aws, digest) = aws_with_image("apprunner");
+    let function = Function::start(&aws, &[TOPIC_SETTING]);
+    let mut event = push_event(&digest, "v1");
+    event["account"] = json!("210987654321");
+    let (outcome, report) = invoke(&aws, &event.to_string());
+    assert_eq!((outcome.as_str(), &report["ignored"]), ("response", &json!("other-account")));
+    assert!(aws.calls().is_empty());
+    let log = function.log();
+    assert_eq!(
+        (&log[0]["ignored"], &log[0]["detail"]),
+        (&json!("other-account"), &json!("the image is in the account 210987654321"))
+    );
 }
 
 #[test]
 fn broken_connections_are_replaced() {
     let (aws, digest) = aws_with_image("apprunner");
     let function = Function::start(&aws, &[TOPIC_SETTING]);
-    for _ in 0..3 {
-        assert_eq!(invoke(&aws, &push_event(&digest, "v1").to_string()).0, "response");
+    for tag in ["v1", "v2", "v3"] {
+        aws.tag(REPOSITORY, tag, digest.as_str());
+        assert_eq!(invoke(&aws, &push_event(&digest, tag).to_string()).0, "response");
         aws.close_connections();
     }
     // The config three times; the layer is read for the first event and then cached.
@@ -185,11 +309,11 @@ fn invalid_event_is_an_invocation_error() {
         text
             {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: expected ident at line 1 column 2\n"}
         a list
-            {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: invalid length 2, expected struct EventBridgeEvent with 9 elements at line 1 column 2\n"}
+            {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: invalid length 2, expected struct EventBridgeEvent with 9 elements\n"}
         an empty object
-            {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: missing field `detail-type` at line 1 column 2\n"}
+            {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: missing field `detail-type`\n"}
         a detail-type that is a number
-            {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: [detail-type] detail-type: invalid type: integer `7`, expected a string at line 1 column 16\n"}
+            {"errorType":"&lambda_runtime::deserializer::DeserializeError","errorMessage":"failed to deserialize the incoming data into the function's payload type: invalid type: integer `7`, expected a string\n"}
         a push without a repository
             {"errorType":"ecr-preflight","errorMessage":"the event has no `repository-name`"}
     "#]].assert_eq(cases.as_str());
@@ -204,7 +328,7 @@ fn invalid_event_is_an_invocation_error() {
 fn ignored_events_make_no_calls() {
     let (aws, digest) = aws_with_image("apprunner");
     let function = Function::start(&aws, &[TOPIC_SETTING]);
-    let verdict_tag = format!("preflight-fail-apprunner-{}", digest.short());
+    let verdict_tag = verdict_tag("fail-apprunner", &digest);
     for (tag, why) in [("", "untagged"), (verdict_tag.as_str(), "verdict-tag")] {
         let (outcome, report) = invoke(&aws, &push_event(&digest, tag).to_string());
         assert_eq!((outcome.as_str(), &report["verdict"]), ("response", &json!("ignored")));
@@ -223,7 +347,7 @@ fn verdict_tag_is_set_once_in_immutable_repositories() {
     for _ in 0..2 {
         let (outcome, report) = invoke(&aws, &push_event(&digest, "v1").to_string());
         assert_eq!((outcome.as_str(), &report["verdict"]), ("response", &json!("runs")));
-        assert_eq!(aws.tags(REPOSITORY), [&format!("preflight-pass-ecs-arm64-{}", digest.short()), "v1"]);
+        assert_eq!(aws.tags(REPOSITORY), [&verdict_tag("pass-ecs-arm64", &digest), "v1"]);
     }
     assert_eq!((aws.calls_of("PutImage").len(), aws.calls_of("Publish").len()), (2, 0));
     drop(function.log());
@@ -233,7 +357,7 @@ fn verdict_tag_is_set_once_in_immutable_repositories() {
 fn moved_tags_are_ignored_and_taken_tags_reported() {
     let (aws, digest) = aws_with_image("apprunner");
     let other = Digest::of(b"another");
-    let verdict_tag = format!("preflight-fail-apprunner-{}", digest.short());
+    let verdict_tag = verdict_tag("fail-apprunner", &digest);
     aws.make_immutable(REPOSITORY);
     aws.tag(REPOSITORY, &verdict_tag, other.as_str());
     let function = Function::start(&aws, &[TOPIC_SETTING, ("PREFLIGHT_VERDICT_TAGS", "failures")]);

@@ -71,7 +71,7 @@ impl Events {
                 layout.index(&[with_platform(&amd64, "linux", "amd64"), with_platform(&arm64, "linux", "arm64")]);
             let digest = layout.tag(&format!("index-{number}"), &index);
             add("index", &digest, &format!("index-{number}"));
-            add("verdict tag", &digest, &format!("preflight-pass-ecs-arm64-{}", digest.short()));
+            add("verdict tag", &digest, &super::verdict_tag("pass-ecs-arm64", &digest));
             add("untagged", &digest, "");
         }
         for number in 0..cold {

@@ -16,6 +16,7 @@ fn context(notified: bool) -> EventRecord<'static> {
         is_audit: false,
         ignored_detail: "",
         notified,
+        duplicate_of: None,
         duration_ms: 87,
         bytes_read: 1234,
         ended_at_ms: 1_794_794_074_000,

@@ -3,11 +3,13 @@
 #![allow(clippy::needless_raw_string_hashes, reason = "snapshots are written with them")]
 
 mod at_least_once;
+mod batch;
 mod clients;
 mod events;
 mod failures;
 pub mod function;
 mod load;
+mod message_size;
 mod metrics_log;
 mod requests;
 mod round_trips;
@@ -27,9 +29,10 @@ use ecr_preflight::aws::{Aws, default_connector};
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::handler::{EventHandler, HandlerError};
 use ecr_preflight::lambda::notify::SnsTopic;
+use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
 use ecr_preflight::name::{Digest, Repository};
-use ecr_preflight::registry::ecr::EcrRegistry;
+use ecr_preflight::registry::ecr::{EcrRegistry, EcrRepository};
 use ecr_preflight::report::Report;
 use ecr_preflight::settings::Settings;
 use serde_json::{Value, json};
@@ -48,6 +51,11 @@ pub fn push_event(digest: &Digest, tag: &str) -> Value {
         "detail": {"result": "SUCCESS", "repository-name": REPOSITORY, "image-digest": digest.as_str(),
             "action-type": "PUSH", "image-tag": tag},
     })
+}
+
+/// The verdict tag of an image: `fail-apprunner` and the beginning of its digest.
+pub fn verdict_tag(verdict: &str, digest: &Digest) -> String {
+    format!("preflight-{verdict}-{}", &digest.hex()[..16])
 }
 
 /// Settings from environment variables; a topic is always set.
@@ -82,18 +90,29 @@ pub async fn handle_with(
     settings: Settings,
     event: Value,
 ) -> Result<Report, HandlerError> {
+    let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
+    build_handler(http, aws, settings, |_| {}).handle(&event, None).await
+}
+
+/// Builds the handler as the function does, for any region and account.
+pub fn build_handler(
+    http: SharedHttpConnector,
+    aws: &FakeAws,
+    settings: Settings,
+    write_metrics: fn(&Value),
+) -> EventHandler<impl Fn(&Repository) -> EcrRepository, SnsTopic, impl Fn(&Repository) -> EcrVerdictTagger> {
     let clients = clients(http);
     let endpoint = Some(aws.url());
     let (ecr, client) = (EcrRegistry::new(&clients, endpoint.clone()), clients.ecr_client(endpoint.clone()));
-    let handler = EventHandler {
-        open_registry: |repository: &Repository| ecr.repository(repository),
-        open_tagger: |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
+    EventHandler {
+        open_registry: move |repository: &Repository| ecr.repository(repository),
+        open_tagger: move |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
+        account: None,
+        recent_messages: RecentMessages::default(),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
         inspector: Inspector::new(settings.check.limits.layers, settings.check.limits.cache_bytes),
         settings,
-        write_metrics: |_| {},
-    };
-    let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
-    handler.handle(&event, None).await
+        write_metrics,
+    }
 }

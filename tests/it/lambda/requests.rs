@@ -1,12 +1,13 @@
 //! The exact requests to AWS.
 
+use ecr_preflight::event::IgnoreReason;
 use ecr_preflight::name::Tag;
 use ecr_preflight::verdict::Verdict;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use super::{ARN, REPOSITORY, TOPIC, handle, push_event, settings};
-use crate::support::aws::{ACCOUNT, FakeAws, SECRET};
+use super::{ARN, REPOSITORY, TOPIC, handle, push_event, settings, verdict_tag};
+use crate::support::aws::{ACCOUNT, FakeAws, Fault, SECRET};
 use crate::support::layout::{Builder, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, config, with_platform};
 
 /// Handles the push of an arm64 image `v1` to a repository for App Runner and ECS on amd64.
@@ -40,7 +41,29 @@ async fn manifest_is_read_by_digest_and_tag() {
             "application/vnd.docker.distribution.manifest.v1+prettyjws",
         ],
     });
-    assert_eq!(bodies(&aws, "BatchGetImage"), [expected]);
+    let calls = bodies(&aws, "BatchGetImage");
+    assert_eq!(calls[0], expected);
+    // Again before each of two verdict tags, in the stored format.
+    for again in &calls[1..] {
+        assert_eq!((&again["imageIds"], &again["acceptedMediaTypes"]), (&expected["imageIds"], &json!([OCI_MANIFEST])));
+    }
+    assert_eq!(calls.len(), 3);
+}
+
+#[tokio::test]
+async fn image_that_is_gone_is_not_tagged() {
+    for (code, ignored) in [("ImageNotFound", "deleted"), ("ImageTagDoesNotMatchDigest", "superseded")] {
+        let (aws, mut layout) = (FakeAws::start(), Builder::new());
+        let digest = layout.tag("v1", &layout.image("arm64"));
+        aws.push(REPOSITORY, &layout);
+        aws.tag_resource(REPOSITORY, "intended-runtime", "apprunner");
+        // It is deleted, or its tag is moved, after it was checked.
+        aws.fail("BatchGetImage", 2.., Fault::Failure(code));
+        let settings = settings(&[("PREFLIGHT_VERDICT_TAGS", "all")]);
+        let report = handle(&aws, settings, push_event(&digest, "v1")).await.unwrap();
+        assert_eq!(report.ignored.map(IgnoreReason::as_str), Some(ignored));
+        assert!(bodies(&aws, "PutImage").is_empty() && bodies(&aws, "Publish").is_empty());
+    }
 }
 
 #[tokio::test]
@@ -97,7 +120,7 @@ async fn blobs_are_read_by_digest_without_credentials() {
 async fn verdict_tag_puts_the_same_manifest_bytes() {
     let (aws, digest, layout) = handle_failing_push().await;
     let manifest = std::fs::read_to_string(layout.path().join("blobs/sha256").join(digest.hex())).unwrap();
-    let verdict_tag = |subject: &str| {
+    let request = |subject: &str| {
         json!({
             "registryId": ACCOUNT,
             "repositoryName": REPOSITORY,
@@ -107,8 +130,8 @@ async fn verdict_tag_puts_the_same_manifest_bytes() {
             "imageDigest": digest.as_str(),
         })
     };
-    assert_eq!(bodies(&aws, "PutImage"), [verdict_tag("apprunner"), verdict_tag("ecs/amd64")]);
-    let verdict_tags = ["apprunner", "ecs-amd64"].map(|subject| format!("preflight-fail-{subject}-{}", digest.short()));
+    assert_eq!(bodies(&aws, "PutImage"), [request("apprunner"), request("ecs/amd64")]);
+    let verdict_tags = ["fail-apprunner", "fail-ecs-amd64"].map(|verdict| verdict_tag(verdict, &digest));
     assert_eq!(aws.tags(REPOSITORY), [verdict_tags[0].as_str(), verdict_tags[1].as_str(), "v1"]);
 }
 
@@ -137,7 +160,7 @@ async fn verdict_tag_keeps_the_media_type_and_bytes() {
         let manifest = std::fs::read_to_string(layout.path().join("blobs/sha256").join(digest.hex())).unwrap();
         assert_eq!((&put["imageManifestMediaType"], &put["imageManifest"]), (&json!(media_type), &json!(manifest)));
         // The registry accepted it, so the digest in the call matched.
-        assert_eq!(aws.tags(REPOSITORY), [&format!("preflight-fail-ecs-amd64-{}", digest.short()), "v1-ecs-amd64"]);
+        assert_eq!(aws.tags(REPOSITORY), [&verdict_tag("fail-ecs-amd64", &digest), "v1-ecs-amd64"]);
     }
 }
 

@@ -141,7 +141,7 @@ async fn events_ignored_by_content_make_no_request() {
     for (event, ignored) in [
         (helm, "artifact"),
         (with("image-tag", ""), "untagged"),
-        (with("image-tag", "preflight-fail-apprunner-3c949327e325"), "verdict-tag"),
+        (with("image-tag", "preflight-fail-apprunner-3c949327e3253c94"), "verdict-tag"),
         (with("image-tag", &format!("sha256-{}.sig", digest.hex())), "artifact"),
         (with("action-type", "DELETE"), "not-an-arrival"),
     ] {

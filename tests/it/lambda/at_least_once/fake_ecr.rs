@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use ecr_preflight::aws::service_error::CallError;
+use ecr_preflight::event::IgnoreReason;
 use ecr_preflight::lambda::notify::{Message, Notifier};
 use ecr_preflight::lambda::verdict_tag::{TagOutcome, VerdictTagger};
 use ecr_preflight::name::{Digest, Selector, Tag};
@@ -51,6 +52,8 @@ pub struct FakeEcr {
     pub too_early: Cell<usize>,
     /// How many reads asked for the config of a deleted image.
     pub missing_configs: Cell<usize>,
+    /// How many verdict tags were not written because the image was deleted or superseded after it was checked.
+    pub gone_before_tag: Cell<usize>,
     /// How many calls may still fail, and the odds of a failure, one in this many.
     pub faults: Cell<usize>,
     pub odds: usize,
@@ -193,7 +196,12 @@ impl Registry for Handle {
 }
 
 impl VerdictTagger for Handle {
-    async fn write_tag(&self, manifest: &Manifest, verdict_tag: &Tag) -> Result<TagOutcome, CallError> {
+    async fn write_tag(
+        &self,
+        manifest: &Manifest,
+        pushed_tag: Option<&Tag>,
+        verdict_tag: &Tag,
+    ) -> Result<TagOutcome, CallError> {
         let ecr = &self.0;
         let failed = || CallError {
             action: "ecr:PutImage",
@@ -205,6 +213,18 @@ impl VerdictTagger for Handle {
         if ecr.fails() {
             return Err(failed());
         }
+        let pushed = Selector::new(Some(manifest.digest.clone()), pushed_tag.cloned()).unwrap();
+        let reason = match ecr.manifest(&pushed) {
+            Lookup::Found(_) => None,
+            Lookup::TagMoved => Some(IgnoreReason::Superseded),
+            _ => Some(IgnoreReason::Deleted),
+        };
+        if let Some(reason) = reason {
+            ecr.gone_before_tag.set(ecr.gone_before_tag.get() + 1);
+            return Ok(TagOutcome::ImageGone(reason));
+        }
+        // The image may be deleted in this moment.
+        ecr.call().await;
         let is_there = ecr.present.borrow().contains(manifest.digest.as_str());
         if !is_there && !ecr.keeps_blobs {
             return Ok(TagOutcome::Refused("the image has lost a part".to_owned()));

@@ -11,6 +11,7 @@ use std::task::Poll;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::handler::{EventHandler, HandlerError};
+use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::report::Report;
 use ecr_preflight::settings::Settings;
@@ -90,6 +91,7 @@ pub fn ecr(seed: u64, images: &Rc<Images>) -> Rc<FakeEcr> {
         hidden: BTreeSet::new().into(),
         too_early: 0.into(),
         missing_configs: 0.into(),
+        gone_before_tag: 0.into(),
         current: 0.into(),
         is_calling: false.into(),
         failed: Vec::new().into(),
@@ -113,6 +115,8 @@ pub async fn simulate(seed: u64, images: Rc<Images>) -> History {
         open_tagger: move |_: &Repository| marker.clone(),
         notifier: Some(opened),
         region: None,
+        account: None,
+        recent_messages: RecentMessages::default(),
         inspector: Inspector::new(settings.check.limits.layers, 0),
         settings,
         write_metrics: |_| {},

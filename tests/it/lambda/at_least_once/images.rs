@@ -127,7 +127,7 @@ impl Pushed {
         let suits_repository = !declared.is_empty() && self.runs_on(declared).iter().all(|(_, runs)| *runs);
         let verdict_tag = |(runtime, runs): (String, bool)| {
             let word = if runs { "pass" } else { "fail" };
-            format!("preflight-{word}-{}-{}", runtime.replace('/', "-"), &self.digest.hex()[..12])
+            format!("preflight-{word}-{}-{}", runtime.replace('/', "-"), &self.digest.hex()[..16])
         };
         let answers = self.answers(tag, declared).into_iter();
         answers.filter(|(_, runs)| *runs || !suits_repository).map(verdict_tag).collect()

@@ -69,6 +69,8 @@ fn redelivery_and_reordering_do_no_harm() {
         ("with something in the failure queue", count(|history| history.in_failure_queue > 0)),
         ("with a config deleted with its image", count(|history| history.ecr.missing_configs.get() > 0)),
         ("with an event that came too early", count(|history| history.ecr.too_early.get() > 0)),
+        ("with an image that is gone before it is tagged", count(|history| history.ecr.gone_before_tag.get() > 0)),
+        ("with a message that is not repeated", count(|history| history.ecr.notified.borrow().len() < needed(history))),
     ] {
         assert!(histories > now_and_then, "only {histories} histories are {what}");
     }
@@ -98,6 +100,12 @@ fn killed_before_notifying(history: &History) -> usize {
     history.deliveries.iter().enumerate().filter(is_between).count()
 }
 
+/// How many deliveries had something to notify people of.
+fn needed(history: &History) -> usize {
+    let outcomes = history.deliveries.iter().filter_map(|delivery| delivery.outcome.as_ref()?.as_ref().ok());
+    outcomes.filter(|report| report.needs_notification()).count()
+}
+
 fn ignored(history: &History) -> usize {
     let outcomes = history.deliveries.iter().filter_map(|delivery| delivery.outcome.as_ref()?.as_ref().ok());
     outcomes
@@ -121,6 +129,10 @@ fn check_deliveries(history: &History) {
             continue;
         };
         match outcome {
+            Ok(report) if notified == 0 && report.needs_notification() => {
+                let mut others = ecr.notified.borrow().clone().into_iter();
+                assert!(others.any(|by| history.deliveries[by].event == delivery.event), "no duplicate: {delivery:?}");
+            }
             Ok(report) => assert_eq!(notified == 1, report.needs_notification(), "{delivery:?}"),
             // A deleted image that passes cannot be tagged; the next delivery finds out why.
             Err(HandlerError::VerdictTagRefused(_)) => assert!(!history.is_undisturbed, "{delivery:?}"),
@@ -141,7 +153,7 @@ fn check_verdict_tags(history: &History) {
     assert!(verdict_tags.is_subset(&pushed), "{:?} are not expected", verdict_tags.difference(&pushed));
     assert!(current_tags.is_subset(&verdict_tags), "{:?} are missing", current_tags.difference(&verdict_tags));
     for tag in &verdict_tags {
-        assert!(tag.ends_with(tags[tag].short()), "{tag} is on another image: {}", tags[tag]);
+        assert!(tag.ends_with(&tags[tag].hex()[..16]), "{tag} is on another image: {}", tags[tag]);
     }
     if history.is_undisturbed {
         assert_eq!(verdict_tags, pushed);

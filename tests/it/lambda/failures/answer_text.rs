@@ -41,7 +41,10 @@ pub fn mask(text: &str, layout: &Builder) -> String {
         let blob = blob.unwrap();
         let size = blob.metadata().unwrap().len();
         let name = blob.file_name().into_string().unwrap();
-        text = text.replace(&name[..12], "SHORT").replace(&format!(" {size} bytes"), " ALL bytes");
+        text = text
+            .replace(&name[..16], "SHORT")
+            .replace(&name[..12], "SHORT")
+            .replace(&format!(" {size} bytes"), " ALL bytes");
         text = text.replace(&format!(" {} bytes", size / 2), " HALF bytes");
         text = text.replace(&format!(" {} bytes", size - 1), " ALL BUT ONE bytes");
     }

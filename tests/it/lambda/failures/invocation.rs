@@ -8,6 +8,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::handler::EventHandler;
 use ecr_preflight::lambda::notify::SnsTopic;
+use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
 use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::registry::ecr::EcrRegistry;
@@ -74,13 +75,14 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
     aws.push(REPOSITORY, &layout);
     aws.tag_resource(REPOSITORY, "intended-runtime", section.runtimes);
     aws.set_trickle(Duration::from_secs(1) / speed);
-    let verdict_tag = section.taken_tag.map(|verdict_tag| format!("{verdict_tag}-{}", image.short()));
+    let verdict_tag = section.taken_tag.map(|verdict_tag| super::super::verdict_tag(verdict_tag, &image));
     if let Some(verdict_tag) = &verdict_tag {
         aws.make_immutable(REPOSITORY);
         aws.tag(REPOSITORY, verdict_tag, Digest::of(b"another").as_str());
     }
     let name = section.target.name(&layout, &image, verdict_tag.as_deref());
-    let which = 1..=if failure.is_lasting { usize::MAX } else { 1 };
+    let first = section.first_call;
+    let which = first..=if failure.is_lasting { usize::MAX } else { first };
     let diversion = Diversion::for_fault(failure.fault, section.action, &name, which.clone());
     let is_signed = !matches!(failure.fault, Fault::NoCredentials);
     if diversion.is_none() && is_signed {
@@ -97,6 +99,8 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
         open_registry: |repository: &Repository| ecr.repository(repository),
         open_tagger: |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
+        account: None,
+        recent_messages: RecentMessages::default(),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(of_sns.sns_client(endpoint), topic)),
         inspector: Inspector::new(settings.check.limits.layers, settings.check.limits.cache_bytes),
         settings,
@@ -112,12 +116,13 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
     });
     let outcome = outcome.unwrap_or_else(|_| panic!("{}: {:?} did not end", section.title, failure.fault));
     let messages = aws.calls_of("Publish");
-    let calls: Vec<Call> = aws.calls_of(section.action).into_iter().filter(|call| call.names(&name)).collect();
+    let calls: Vec<Call> =
+        aws.calls_of(section.action).into_iter().filter(|call| call.names(&name)).skip(first - 1).collect();
     let failed = calls.iter().filter(|call| call.fault.is_some()).count();
-    let (requests, failed) =
-        diversion.map_or((calls.len(), failed), |diversion| (diversion.request_count(), diversion.diverted_count()));
+    let (requests, failed) = diversion
+        .map_or((calls.len(), failed), |diversion| (diversion.request_count() + 1 - first, diversion.diverted_count()));
     let kinds = ["preflight-fail-", "preflight-pass-"].into_iter();
-    let is_own = |tag: &String| section.taken_tag.is_none_or(|verdict_tag| !tag.starts_with(verdict_tag));
+    let is_own = |tag: &String| verdict_tag.as_ref() != Some(tag);
     let kinds = kinds.filter(|kind| aws.tags(REPOSITORY).iter().any(|tag| tag.starts_with(kind) && is_own(tag)));
     let answer = Answer {
         text: mask(&answer_text(&outcome), &layout),

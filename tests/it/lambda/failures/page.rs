@@ -25,9 +25,9 @@ The columns:
 - **failure**: what happens to each of the calls that the section names, and to no other call; with *once*, only to the
   first of them.
 - **result**: a verdict (`fails`, `runs` or `unknown`) with its reasons, `ignored` with the reason, or an error (`Err`).
-  A verdict is final, and its reasons are in the message. After an error, Lambda invokes the function twice more, after
-  one and two minutes. Then the event goes to the failure queue, and an alarm is raised. The text of the error is in the
-  log and in the queue.
+  A verdict is final, and its reasons are in the message. After an error, the event stays in the queue, and is received
+  twice more, each time after half an hour. Then it goes to the failure queue, and an alarm is raised. The text of the
+  error is in the log.
 - **requests**: how many requests of these calls the function made in one invocation. A missing part is requested twice.
   The rows are run without the pauses between attempts, which have random lengths; with them, a call that reaches its
   timeout may make one request fewer.

@@ -16,6 +16,8 @@ pub struct Section {
     pub action: &'static str,
     /// Only calls for this fail.
     pub target: Target,
+    /// The first of these calls that fails, by number.
+    pub first_call: usize,
     pub image: fn(&Builder) -> Value,
     /// What the repository declares.
     pub runtimes: &'static str,
@@ -146,6 +148,7 @@ pub fn sections() -> Vec<Section> {
         about: WRONG,
         action,
         target: Target::Any,
+        first_call: 1,
         image: arm64,
         runtimes: "apprunner",
         has_topic: true,
@@ -211,6 +214,15 @@ pub fn sections() -> Vec<Section> {
             target: Target::Layer,
             ..wrong("The storage service: a layer of an image whose platform is wrong", "Blob", blob())
         },
+        Section {
+            target: Target::Image,
+            first_call: 2,
+            ..wrong(
+                "`ecr:BatchGetImage`: the image, right before its verdict tag is written",
+                "BatchGetImage",
+                manifest(),
+            )
+        },
         wrong("`ecr:PutImage`: the verdict tag of an image that fails", "PutImage", put_image()),
         sound(
             "`ecr:PutImage`: the verdict tag of an image that runs, when no message is sent",
@@ -228,7 +240,7 @@ pub fn sections() -> Vec<Section> {
         Section {
             target: Target::VerdictTag,
             about: TAKEN,
-            taken_tag: Some("preflight-fail-apprunner"),
+            taken_tag: Some("fail-apprunner"),
             ..wrong("`ecr:BatchGetImage`: the image that already has the verdict tag", "BatchGetImage", again)
         },
         wrong("`sns:Publish`: the message", "Publish", message()),
