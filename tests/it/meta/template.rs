@@ -19,6 +19,13 @@ fn function() -> Yaml {
     template()["Resources"]["Function"]["Properties"].clone()
 }
 
+/// The properties of all resources of a type.
+fn resources_of(kind: &str) -> Vec<Yaml> {
+    let resources = template()["Resources"].clone();
+    let resources = resources.as_mapping().unwrap().values();
+    resources.filter(|resource| resource["Type"] == kind).map(|resource| resource["Properties"].clone()).collect()
+}
+
 /// Resolves the intrinsic functions of a value for a stack with default parameters.
 fn resolved(value: &Yaml) -> Value {
     match value {
@@ -109,9 +116,10 @@ fn template_allows_exactly_the_actions_used() {
 
 #[test]
 fn event_rules_match_arrivals_only() {
-    let events = function()["Events"].clone();
-    let patterns: Vec<Value> =
-        events.as_mapping().unwrap().values().map(|event| resolved(&event["Properties"]["Pattern"])).collect();
+    // Pushes go to the queue, audits directly to the function.
+    let rules = resources_of("AWS::Events::Rule").into_iter().map(|rule| resolved(&rule["EventPattern"]));
+    let audit = resolved(&function()["Events"]["Audit"]["Properties"]["Pattern"]);
+    let patterns: Vec<Value> = rules.chain([audit]).collect();
     assert_eq!(patterns.len(), 4);
     let mut unmatched = Vec::new();
     for file in fs::read_dir("events").unwrap().map(|entry| entry.unwrap().path()) {
@@ -132,10 +140,29 @@ fn event_rules_match_arrivals_only() {
 }
 
 #[test]
+fn queue_bounds_and_keeps_pushes() {
+    let queue = template()["Resources"]["Arrivals"]["Properties"].clone();
+    let timeout = function()["Timeout"].as_u64().unwrap();
+    assert_eq!(queue["VisibilityTimeout"].as_u64(), Some(6 * timeout), "as AWS recommends");
+    assert_eq!(queue["RedrivePolicy"]["maxReceiveCount"].as_u64(), Some(3));
+    let source = function()["Events"]["Arrivals"]["Properties"].clone();
+    assert_eq!(source["FunctionResponseTypes"][0], "ReportBatchItemFailures");
+    assert!(!source["ScalingConfig"]["MaximumConcurrency"].is_null());
+    for rule in resources_of("AWS::Events::Rule") {
+        let target = serde_yaml_ng::to_string(&rule["Targets"][0]).unwrap();
+        assert!(
+            target.contains("Arn: !GetAtt Arrivals.Arn") && target.contains("Arn: !GetAtt Undelivered.Arn"),
+            "{target}"
+        );
+    }
+}
+
+#[test]
 fn template_uses_the_tag_prefix_and_metric_names() {
     let text = fs::read_to_string("template.yaml").unwrap();
     assert_eq!(text.matches("anything-but: { prefix:").count(), 2);
     assert_eq!(text.matches(&format!("anything-but: {{ prefix: {VERDICT_TAG_PREFIX} }}")).count(), 2);
     assert!(text.contains(&format!("[[\"{NAMESPACE}\", \"Arrivals\", \"verdict\"")));
     assert!(text.contains(&format!("[[\"{NAMESPACE}\", \"Duration\"")));
+    assert!(text.contains(&format!("Namespace: {NAMESPACE}\n      MetricName: FailedEvents\n")));
 }
