@@ -1,0 +1,99 @@
+//! A containerd of our own, with its state in memory, and what `ctr` says about images.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use tempfile::TempDir;
+
+use super::outcome::Outcome;
+
+/// How long a started program may run before it is killed.
+const RUN_TIME: Duration = Duration::from_secs(8);
+const START_TIME: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(5);
+
+/// A running containerd; it is killed, with everything that it started, when this is dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    directory: TempDir,
+    process: Child,
+}
+
+impl Daemon {
+    /// Starts containerd in a PID and mount namespace, so that no process and no mount outlives it, even if the test is
+    /// killed.
+    pub fn start() -> Self {
+        // In memory, because containerd waits for the disk after each change.
+        let memory = Path::new("/dev/shm");
+        let directory = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let log = fs::File::create(at("log")).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "tini",
+            "--",
+        ]);
+        command.args(["containerd", "--log-level", "warn", "--root"]).arg(at("root"));
+        command.arg("--state").arg(at("state")).arg("--address").arg(at("socket"));
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
+        let process = command.spawn().expect("util-linux is installed");
+        let mut daemon = Self { directory, process };
+        let started = Instant::now();
+        while !daemon.ctr().arg("version").output().is_ok_and(|output| output.status.success()) {
+            let log = fs::read_to_string(daemon.directory.path().join("log")).unwrap();
+            assert!(daemon.process.try_wait().unwrap().is_none(), "containerd needs root and must be installed: {log}");
+            assert!(started.elapsed() < START_TIME, "containerd does not answer: {log}");
+            thread::sleep(Duration::from_millis(50));
+        }
+        daemon
+    }
+
+    fn ctr(&self) -> Command {
+        let mut command = Command::new("ctr");
+        command.arg("--address").arg(self.directory.path().join("socket")).stdin(Stdio::null());
+        command
+    }
+
+    /// Imports the tagged images of a layout under `name`, without unpacking them. Returns the refusal.
+    pub fn import(&self, layout: &Path, name: &str) -> Result<(), String> {
+        let archive = self.directory.path().join(format!("{name}.tar"));
+        let packed = Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(layout).arg(".").status().unwrap();
+        assert!(packed.success());
+        let mut command = self.ctr();
+        command.args(["images", "import", "--no-unpack", "--base-name", name]).arg(&archive);
+        let output = command.output().unwrap();
+        fs::remove_file(&archive).unwrap();
+        output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Unpacks an image with the overlayfs snapshotter and starts it as its config states.
+    pub fn run(&self, image: &str) -> Outcome {
+        let container = image.replace([':', '/'], "-");
+        let mut command = self.ctr();
+        command.args(["run", "--rm", "--snapshotter", "overlayfs", image, &container]);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("ctr is installed");
+        let started = Instant::now();
+        let mut is_killed = false;
+        // A few words fit into the pipes; the images print no more.
+        while process.try_wait().unwrap().is_none() {
+            if started.elapsed() > RUN_TIME && !is_killed {
+                is_killed =
+                    self.ctr().args(["tasks", "kill", "--signal", "KILL", &container]).status().unwrap().success();
+            }
+            assert!(started.elapsed() < 10 * RUN_TIME, "{image} does not end");
+            thread::sleep(POLL);
+        }
+        Outcome::of(&process.wait_with_output().unwrap(), is_killed)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // `unshare` passes the signal to the first process of the namespace, with which all others end.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
