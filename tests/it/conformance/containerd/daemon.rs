@@ -2,7 +2,8 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Stdio, id};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -19,6 +20,8 @@ const POLL: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Daemon {
     directory: TempDir,
+    /// The containerd namespace. The shims of all daemons share a directory, `/run/containerd/runc`, in which it has one.
+    namespace: String,
     process: Child,
 }
 
@@ -40,7 +43,9 @@ impl Daemon {
         command.arg("--state").arg(at("state")).arg("--address").arg(at("socket"));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
         let process = command.spawn().expect("util-linux is installed");
-        let mut daemon = Self { directory, process };
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let namespace = format!("preflight-{}-{}", id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut daemon = Self { directory, namespace, process };
         let started = Instant::now();
         while !daemon.ctr().arg("version").output().is_ok_and(|output| output.status.success()) {
             let log = fs::read_to_string(daemon.directory.path().join("log")).unwrap();
@@ -54,6 +59,7 @@ impl Daemon {
     fn ctr(&self) -> Command {
         let mut command = Command::new("ctr");
         command.arg("--address").arg(self.directory.path().join("socket")).stdin(Stdio::null());
+        command.args(["--namespace", &self.namespace]);
         command
     }
 
@@ -74,19 +80,29 @@ impl Daemon {
         let container = image.replace([':', '/'], "-");
         let mut command = self.ctr();
         command.args(["run", "--rm", "--snapshotter", "overlayfs", image, &container]);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("ctr is installed");
+        // Files, because a program may print more than fits into a pipe.
+        let files = ["out", "err"].map(|kind| self.directory.path().join(format!("{container}.{kind}")));
+        let [out, err] = files.each_ref().map(|file| fs::File::create(file).unwrap());
+        let mut process = command.stdout(out).stderr(err).spawn().expect("ctr is installed");
         let started = Instant::now();
         let mut is_killed = false;
-        // A few words fit into the pipes; the images print no more.
-        while process.try_wait().unwrap().is_none() {
+        let status = loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                break status;
+            }
             if started.elapsed() > RUN_TIME && !is_killed {
                 is_killed =
                     self.ctr().args(["tasks", "kill", "--signal", "KILL", &container]).status().unwrap().success();
             }
             assert!(started.elapsed() < 10 * RUN_TIME, "{image} does not end");
             thread::sleep(POLL);
-        }
-        Outcome::of(&process.wait_with_output().unwrap(), is_killed)
+        };
+        let [printed, said] = files.map(|file| {
+            let bytes = fs::read(&file).unwrap();
+            fs::remove_file(&file).unwrap();
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        Outcome::of(status.code().unwrap_or(-1), &printed, &said, is_killed)
     }
 }
 
@@ -95,5 +111,6 @@ impl Drop for Daemon {
         // `unshare` passes the signal to the first process of the namespace, with which all others end.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = fs::remove_dir_all(Path::new("/run/containerd/runc").join(&self.namespace));
     }
 }

@@ -6,13 +6,14 @@ use std::fmt;
 use ecr_preflight::name::Digest;
 use serde_json::{Value, json};
 
+use super::damage;
 use crate::conformance::umoci::gzip;
 use crate::conformance::umoci::layer::{EntryKind, Layer, zstd};
 use crate::support::layout::{Builder, OCI_GZIP};
 use crate::support::random::Random;
 
-const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
-const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+pub const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
+pub const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 
 #[derive(Debug, Clone)]
 pub struct Image {
@@ -22,6 +23,8 @@ pub struct Image {
     pub layers: Vec<Layer>,
     /// The `config` of the image's config.
     pub config: Value,
+    /// What is wrong with its documents and blobs, in the words of `damage::store`.
+    pub damage: Option<String>,
 }
 
 /// A layout to which images are added; equal layers are stored once.
@@ -39,6 +42,9 @@ impl Images {
 
     /// Stores an image under a tag.
     pub fn add(&mut self, image: &Image, tag: &str) {
+        if let Some(damage) = &image.damage {
+            return damage::store(image, damage, &mut self.layout, tag);
+        }
         let (mut layers, mut sums) = (Vec::new(), Vec::new());
         for (number, layer) in image.layers.iter().enumerate() {
             // The bottom layer is one of few, so that it is unpacked once.
@@ -64,7 +70,7 @@ impl Images {
 /// Everything that is needed to reproduce the image.
 impl fmt::Display for Image {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "{}: {}", self.name, self.config)?;
+        writeln!(formatter, "{}: {} {}", self.name, self.config, self.damage.as_deref().unwrap_or_default())?;
         for (number, layer) in self.layers.iter().enumerate() {
             write!(formatter, "  layer {number}:")?;
             for (path, owner, what) in &layer.0 {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -19,27 +19,37 @@ pub enum Outcome {
     Ended(i32, String),
 }
 
-/// The words without what differs from run to run: directories, numbers of snapshots, digests.
+/// The words without what differs from run to run: directories, numbers of snapshots and processes, digests; and
+/// without bytes that are no text.
 fn neutralize(words: &str) -> String {
+    let is_text = |character: &char| matches!(character, '\n' | ' '..='~');
+    let words: String = words.replace("\\\"", "\"").chars().filter(is_text).collect();
     let mut result = String::new();
     for word in words.split_inclusive([' ', '\n']) {
         let path = word.find("/snapshots/").map(|at| &word[at + "/snapshots/".len()..]);
         let path = path.or_else(|| word.strip_prefix("/tmp/containerd-mount"));
+        let is_process = word.starts_with('(') && word.ends_with(")] ") || word.ends_with("): ");
         match path.map(|path| path.trim_start_matches(|character: char| character.is_ascii_digit())) {
             Some(path) => result.push_str(path.strip_prefix("/fs").unwrap_or(path)),
-            None if word.starts_with("sha256:") => {}
+            None if word.starts_with("sha256:") => {
+                result.push_str(word.trim_start_matches(|character| character > ' '))
+            }
+            None if is_process => result.push_str("(N) "),
             None => result.push_str(word),
         }
     }
     result.replace("mount callback failed on : ", "")
 }
 
+/// The longest error that is compared.
+const MESSAGE: usize = 160;
+
 impl Outcome {
-    pub fn of(output: &Output, is_killed: bool) -> Self {
-        let words = neutralize(&String::from_utf8_lossy(&output.stderr).replace("\\\"", "\""));
+    /// From the exit code of `ctr run` and its output.
+    pub fn of(code: i32, printed: &str, said: &str, is_killed: bool) -> Self {
+        let words = neutralize(said);
         let last = words.lines().last().unwrap_or_default();
-        let code = output.status.code().unwrap_or(-1);
-        if is_killed || code == 0 && String::from_utf8_lossy(&output.stdout).contains("started\n") {
+        if is_killed || code == 0 && printed.contains("started\n") {
             Self::Started
         } else if let Some((_, said)) = last.split_once("OCI runtime create failed: ") {
             let start = "runc create failed: unable to start container process: ";
@@ -61,14 +71,17 @@ impl Outcome {
     }
 }
 
+/// In one line.
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = self.message().replace('\n', " | ");
+        let said = said[..said.len().min(MESSAGE)].trim_end();
         match self {
-            Self::Refused(said) => write!(formatter, "refused: {said}"),
-            Self::NotStarted(said) => write!(formatter, "not started: {said}"),
+            Self::Refused(_) => write!(formatter, "refused: {said}"),
+            Self::NotStarted(_) => write!(formatter, "not started: {said}"),
             Self::Started => write!(formatter, "started"),
-            Self::Ended(code, said) if said.is_empty() => write!(formatter, "ended with {code}"),
-            Self::Ended(code, said) => write!(formatter, "ended with {code}: {}", said.replace('\n', " | ")),
+            Self::Ended(code, _) if said.is_empty() => write!(formatter, "ended with {code}"),
+            Self::Ended(code, _) => write!(formatter, "ended with {code}: {said}"),
         }
     }
 }
@@ -125,13 +138,21 @@ pub fn predict(layout: &Path, tags: &[String]) -> Vec<Prediction> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
     command.args(["check", "--format", "json", "--runtime", "linux/amd64"]).args(&references);
     let output = command.output().unwrap();
-    let reports: Vec<Value> =
-        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    let reports = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Value>();
+    let reports: Vec<Value> = reports.map(|report| report.expect("reports are JSON")).collect();
     let of = |reference: &String| {
         let report = reports.iter().find(|report| report["image"]["reference"] == **reference);
-        report.map_or_else(|| Prediction::Unknown("not read".to_owned()), Prediction::of)
+        report.map_or_else(
+            || Prediction::Unknown(format!("not read: {}", String::from_utf8_lossy(&output.stderr))),
+            Prediction::of,
+        )
     };
     references.iter().map(of).collect()
+}
+
+/// Whether the command was started and then failed to start another program, which was not predicted.
+pub fn is_missed(prediction: &Prediction, outcome: &Outcome) -> bool {
+    matches!((prediction, outcome), (Prediction::Starts, Outcome::Ended(126 | 127, _)))
 }
 
 /// How a prediction and what happened differ.
@@ -148,7 +169,7 @@ pub enum Disagreement {
 /// Compares a prediction with what happened. An unknown result never disagrees.
 pub fn compare(prediction: &Prediction, outcome: &Outcome) -> Option<Disagreement> {
     match (prediction, outcome) {
-        // What a program does after its start is only predicted where it is certain.
+        // What happens after the start is only predicted where it is certain.
         (Prediction::Unknown(_), _) | (Prediction::Starts, Outcome::Started | Outcome::Ended(..)) => None,
         (Prediction::Starts, _) => Some(Disagreement::FalsePass),
         (Prediction::Fails { .. }, Outcome::Started | Outcome::Ended(0, _)) => Some(Disagreement::FalseAlarm),

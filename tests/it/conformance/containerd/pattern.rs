@@ -12,8 +12,10 @@
 //! HOST PATH FILE                      a file of this machine
 //! RM | OPAQUE PATH                    a whiteout; an opaque marker
 //! ENTRYPOINT | CMD | USER | WORKDIR | ENV | VOLUME | LABEL …   as in a Dockerfile
-//! ? INSTRUCTION; … => RESULT          a case: an image with these instructions of the config, and its result
+//! CONFIG JSON                         sets fields of the config; NOENV removes `Env`
+//! ? INSTRUCTION ; … => RESULT         a case: an image with these instructions of the config, and its result
 //! ? … => RESULT !! predicted …        the same, if the prediction is known to disagree
+//! ? DAMAGE WORDS                      a case: the same with this damage, see `damage.rs`
 //! ```
 //!
 //! Files get mode 755 and belong to root; `--chmod=MODE` and `--chown=UID:GID` before the path change that. Missing
@@ -83,15 +85,17 @@ fn read_file(file: &Path, text: &str, blocks: &mut BTreeMap<String, Block>, patt
             "LAYER" => block.layers.push(Layer::default()),
             "?" => {
                 let (changes, result) = rest.split_once("=>").unwrap_or((rest, ""));
-                let mut config = block.config.clone();
-                for change in changes.split("; ").map(str::trim).filter(|change| !change.is_empty()) {
+                let (mut config, mut damage) = (block.config.clone(), None);
+                for change in changes.split(" ; ").map(str::trim).filter(|change| !change.is_empty()) {
                     let (instruction, rest) = change.split_once(' ').unwrap_or((change, ""));
-                    if !configure(&mut config, instruction, rest.trim()) {
+                    if instruction == "DAMAGE" {
+                        damage = Some(rest.to_owned());
+                    } else if !configure(&mut config, instruction, rest.trim()) {
                         panic("unknown instruction");
                     }
                 }
                 let layers: Vec<Layer> = block.layers.iter().filter(|layer| !layer.0.is_empty()).cloned().collect();
-                let image = Image { name: format!("{name}: {}", changes.trim()), seed: 1, layers, config };
+                let image = Image { name: format!("{name}: {}", changes.trim()), seed: 1, layers, config, damage };
                 let result = result.trim().to_owned();
                 patterns.push(Pattern { image, result, file: file.to_owned(), line });
             }

@@ -229,5 +229,11 @@ pub fn image(seed: u64) -> Image {
     }
     let mut random = of(seed ^ 0x5555_0000);
     random.below(2);
-    Image { name: format!("random {seed}"), seed: seed / CONFIGS, config: config(&mut random, &layers), layers }
+    Image {
+        name: format!("random {seed}"),
+        seed: seed / CONFIGS,
+        config: config(&mut random, &layers),
+        layers,
+        damage: None,
+    }
 }
