@@ -41,6 +41,8 @@ impl Daemon {
         ]);
         command.args(["containerd", "--log-level", "warn", "--root"]).arg(at("root"));
         command.arg("--state").arg(at("state")).arg("--address").arg(at("socket"));
+        // Go's own gzip, whichever tools are installed.
+        command.env("CONTAINERD_DISABLE_PIGZ", "1");
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
         let process = command.spawn().expect("util-linux is installed");
         static COUNT: AtomicUsize = AtomicUsize::new(0);

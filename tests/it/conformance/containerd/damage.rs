@@ -49,7 +49,7 @@ pub fn store(image: &Image, damage: &str, layout: &mut Builder, tag: &str) {
         "plain tar as zstd" => layers[last] = layout.blob(ZSTD, tar),
         "a truncated layer" => layers[last] = layout.blob(OCI_GZIP, &gzip(tar)[..60]),
         "a truncated archive" => {
-            let tar = &tar[..tar.len() - 1300];
+            let tar = &tar[..tar.len() - 1540];
             layers[last] = layout.blob(OCI_GZIP, &gzip(tar));
             sums[last] = json!(Digest::of(tar).to_string());
         }

@@ -116,7 +116,7 @@ fn base(random: &mut Random) -> Vec<Layer> {
 fn change(random: &mut Random) -> Layer {
     let is_ordered = random.below(4) > 0;
     let mut layer = Layer::default();
-    let mut written: Vec<String> = Vec::new();
+    let (mut written, mut files): (Vec<String>, Vec<String>) = Default::default();
     for _ in 0..=random.below(5) {
         let path = place(random);
         if is_ordered {
@@ -132,8 +132,8 @@ fn change(random: &mut Random) -> Layer {
         let what = match random.below(32) {
             0..=15 => EntryKind::File(contents_at(random, &path)),
             16..=18 => EntryKind::Link(self::path(random)),
-            19 => EntryKind::HardLink(place(random)),
-            20 if !written.is_empty() => EntryKind::HardLink(random.pick(&written).clone()),
+            19 if random.below(4) == 0 => EntryKind::HardLink(place(random)),
+            19..=20 if !files.is_empty() => EntryKind::HardLink(random.pick(&files).clone()),
             21..=24 => EntryKind::Whiteout,
             25 => EntryKind::Opaque,
             26..=28 => EntryKind::Directory,
@@ -149,6 +149,9 @@ fn change(random: &mut Random) -> Layer {
             },
             _ => OPEN,
         };
+        if matches!(what, EntryKind::File(_)) {
+            files.push(path.clone());
+        }
         layer = layer.with(&path, owner, what);
         written.push(path);
     }
