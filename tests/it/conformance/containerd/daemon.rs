@@ -77,6 +77,14 @@ impl Daemon {
         output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
+    /// Pulls an image from a registry of this machine, and unpacks it. Returns the refusal.
+    pub fn pull(&self, image: &str) -> Result<(), String> {
+        let mut command = self.ctr();
+        let output =
+            command.args(["images", "pull", "--plain-http", "--snapshotter", "overlayfs", image]).output().unwrap();
+        output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     /// Unpacks an image with the overlayfs snapshotter and starts it as its config states.
     pub fn run(&self, image: &str) -> Outcome {
         let container = image.replace([':', '/'], "-");

@@ -9,7 +9,7 @@ use super::image::{Image, PLAIN, ZSTD};
 use crate::conformance::umoci::gzip;
 use crate::conformance::umoci::layer::{Layer, zstd};
 use crate::support::layout::{
-    Builder, DOCKER_CONFIG, DOCKER_GZIP, DOCKER_MANIFEST, OCI_CONFIG, OCI_GZIP, OCI_MANIFEST,
+    Builder, DOCKER_CONFIG, DOCKER_GZIP, DOCKER_MANIFEST, OCI_CONFIG, OCI_GZIP, OCI_MANIFEST, with_platform,
 };
 use crate::support::random::Random;
 
@@ -39,6 +39,7 @@ pub fn store(image: &Image, damage: &str, layout: &mut Builder, tag: &str) {
         "a wrong diff_id" => sums[last] = json!(Digest::of(b"x").to_string()),
         "diff_ids in another order" => sums.reverse(),
         "a diff_id that is no digest" => sums[last] = json!("x"),
+        "a layer size that is too small" => layers[last]["size"] = json!(20),
         "a wrong layer size" => layers[last]["size"] = json!(layers[last]["size"].as_u64().unwrap() + 1),
         "a wrong config size" => config_size = 1,
         "gzip as plain tar" => layers[last] = layout.blob(PLAIN, &gzip(tar)),
@@ -90,7 +91,7 @@ pub fn store(image: &Image, damage: &str, layout: &mut Builder, tag: &str) {
         "no media type" => drop(manifest.as_object_mut().unwrap().remove("mediaType")),
         "another media type" => manifest["mediaType"] = json!(DOCKER_MANIFEST),
         "manifests beside layers" => manifest["manifests"] = json!([]),
-        "arm64 in the config" => config["architecture"] = json!("arm64"),
+        "arm64 in the config" | "an index of an image for arm64" => config["architecture"] = json!("arm64"),
         "x86_64 in the config" => config["architecture"] = json!("x86_64"),
         "no architecture" => drop(config.as_object_mut().unwrap().remove("architecture")),
         "no operating system" => drop(config.as_object_mut().unwrap().remove("os")),
@@ -100,6 +101,8 @@ pub fn store(image: &Image, damage: &str, layout: &mut Builder, tag: &str) {
             sums.push(sums[last].clone());
         }
         "no config" => drop(config.as_object_mut().unwrap().remove("config")),
+        "nothing" => {}
+        _ if damage.contains("index") => {}
         _ => panic!("no damage is called {damage}"),
     }
     if damage != "no diff_ids" {
@@ -111,5 +114,43 @@ pub fn store(image: &Image, damage: &str, layout: &mut Builder, tag: &str) {
     manifest["layers"] = json!(layers);
     let kind = if damage == "Docker's types" { DOCKER_MANIFEST } else { OCI_MANIFEST };
     let image = layout.json(kind, &manifest);
+    let image = in_index(layout, &image, damage).unwrap_or(image);
     layout.tag(tag, &image);
+}
+
+/// An index of the image, if the damage is in one.
+fn in_index(layout: &Builder, image: &Value, damage: &str) -> Option<Value> {
+    let amd64 = with_platform(image, "linux", "amd64");
+    let missing = json!({"mediaType": OCI_MANIFEST, "digest": Digest::of(b"missing").to_string(), "size": 7});
+    let entries = match damage {
+        "an index" | "an index of an image for arm64" => vec![amd64],
+        "an index without platforms" => vec![image.clone()],
+        "an index of arm64" => vec![with_platform(image, "linux", "arm64")],
+        "an index of Windows" => vec![with_platform(image, "windows", "amd64")],
+        "an index of linux/386" => vec![with_platform(image, "linux", "386")],
+        "an index of linux/x86_64" => vec![with_platform(image, "linux", "x86_64")],
+        "an index of linux/amd64/v2" => {
+            let mut entry = amd64;
+            entry["platform"]["variant"] = json!("v2");
+            vec![entry]
+        }
+        "an index without an operating system" => vec![with_platform(image, "", "amd64")],
+        "an index of an unknown platform" => vec![with_platform(image, "unknown", "unknown")],
+        "an index whose other platform is missing" => vec![with_platform(&missing, "linux", "arm64"), amd64],
+        "an index whose first of two is missing" => vec![with_platform(&missing, "linux", "amd64"), amd64],
+        "an index whose second of two is missing" => vec![amd64, with_platform(&missing, "linux", "amd64")],
+        "an index with a wrong size" => {
+            let mut entry = amd64;
+            entry["size"] = json!(entry["size"].as_u64().unwrap() + 1);
+            vec![entry]
+        }
+        "an index in an index" => vec![layout.index(&[amd64])],
+        "an index in an index for amd64" => vec![with_platform(&layout.index(&[amd64]), "linux", "amd64")],
+        "an empty index" => vec![],
+        _ => {
+            assert!(!damage.contains("index"), "no damage is called {damage}");
+            return None;
+        }
+    };
+    Some(layout.index(&entries))
 }

@@ -28,12 +28,13 @@ fn neutralize(words: &str) -> String {
     for word in words.split_inclusive([' ', '\n']) {
         let path = word.find("/snapshots/").map(|at| &word[at + "/snapshots/".len()..]);
         let path = path.or_else(|| word.strip_prefix("/tmp/containerd-mount"));
-        let is_process = word.starts_with('(') && word.ends_with(")] ") || word.ends_with("): ");
+        let is_process = word.starts_with('(') && (word.ends_with(")] ") || word.ends_with("): "));
         match path.map(|path| path.trim_start_matches(|character: char| character.is_ascii_digit())) {
             Some(path) => result.push_str(path.strip_prefix("/fs").unwrap_or(path)),
             None if word.starts_with("sha256:") => {
                 result.push_str(word.trim_start_matches(|character| character > ' '))
             }
+            None if word.starts_with("http://127.0.0.1:") => result.push_str("REGISTRY "),
             None if is_process => result.push_str("(N) "),
             None => result.push_str(word),
         }

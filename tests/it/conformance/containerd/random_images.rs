@@ -49,8 +49,8 @@ fn contents_at(random: &mut Random, path: &str) -> Vec<u8> {
 }
 
 fn contents(random: &mut Random) -> Vec<u8> {
-    let interpreter =
-        *random.pick(&["/bin/sh", "/bin/sh", "/usr/bin/env sh", "/usr/bin/sh -e", "/bin/bash", "/usr/bin/env python3"]);
+    let interpreters = ["/usr/bin/env sh", "/usr/bin/sh -e", "/bin/bash", "/usr/bin/env python3", "/bin/sh -e"];
+    let interpreter = *interpreters.get(random.below(10)).unwrap_or(&"/bin/sh");
     let command = *random
         .pick(&["echo started", "exec \"$@\"", "exec /app/run", "/usr/bin/server", "set -e\nexec node x", "exit 0"]);
     let end = if random.below(12) == 0 { "\r\n" } else { "\n" };
@@ -135,13 +135,18 @@ fn change(random: &mut Random) -> Layer {
             19 if random.below(4) == 0 => EntryKind::HardLink(place(random)),
             19..=20 if !files.is_empty() => EntryKind::HardLink(random.pick(&files).clone()),
             21..=24 => EntryKind::Whiteout,
+            25 if random.below(6) == 0 && !files.is_empty() => {
+                layer = layer.opaque(random.pick(&files).as_str());
+                continue;
+            }
             25 => EntryKind::Opaque,
             26..=28 => EntryKind::Directory,
             29 => EntryKind::Pipe,
             30 if random.below(3) == 0 => EntryKind::Device,
             _ => continue,
         };
-        let owner = match random.below(8) {
+        let is_linked = matches!(what, EntryKind::HardLink(_));
+        let owner = match random.below(if is_linked { 2 } else { 8 }) {
             0 => Permissions {
                 mode: *random.pick(&[0o700, 0o644, 0o711, 0o750, 0o111, 0o4755, 0o1777, 0o555]),
                 uid: *random.pick(&[0, 0, 1000]),
@@ -204,14 +209,14 @@ fn config(random: &mut Random, layers: &[Layer]) -> Value {
         let chosen = random.below(paths.len() + 6);
         config["Env"] = json!([paths.get(chosen).unwrap_or(&paths[0])]);
     }
-    if random.below(3) == 0 {
+    if random.below(4) == 0 {
         let users = [
             "app", "1000", "1000:1000", "nobody", "app:app", "root", "0", "ghost", "app:ghost", "4242", "0:50",
             "app:50",
         ];
         config["User"] = json!(random.pick(&users));
     }
-    if random.below(3) == 0 {
+    if random.below(4) == 0 {
         let directories =
             ["/", "/app", "/app", "/usr/local/bin", "/made/here", "/opt/d", "app", "/bin/sh", "/home/app", "/bin"];
         config["WorkingDir"] = json!(random.pick(&directories));
