@@ -184,7 +184,8 @@ fn realistic_images_start_as_predicted() {
     let mut patterns = pattern::read();
     let only = env::var("ONLY").unwrap_or_default();
     patterns.retain(|pattern| pattern.image.name.contains(&only));
-    let (mut counts, mut wrong, mut measured, mut known) = (Counts::default(), Vec::new(), Vec::new(), 0);
+    let (mut counts, mut wrong, mut measured) = (Counts::default(), Vec::new(), Vec::new());
+    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
     let is_batch = |one: &Pattern, next: &Pattern| one.image.damage.is_none() && next.image.damage.is_none();
     let batches = patterns.chunk_by(is_batch).flat_map(|patterns| patterns.chunks(BATCH));
     for (number, batch) in batches.enumerate() {
@@ -195,17 +196,21 @@ fn realistic_images_start_as_predicted() {
         };
         for (pattern, one) in batch.iter().zip(compared) {
             counts.add(&one);
-            known += usize::from(one.disagreement.is_some());
-            let prediction = one.disagreement.map_or(String::new(), |_| format!(" !! predicted {}", one.prediction));
-            let result = format!("{}{prediction}", one.outcome);
-            if result != pattern.result {
-                let Pattern { file, line, image, .. } = pattern;
-                wrong.push(format!("{}:{}: {}: {result}", file.display(), line + 1, image.name));
+            let result = (one.outcome.to_string(), one.disagreement.map(|_| one.prediction.to_string()));
+            let Pattern { result: expected, known, file, line, image } = pattern;
+            let known_prediction = known.as_ref().map(|(prediction, cause)| {
+                *causes.entry(cause.as_str()).or_default() += 1;
+                prediction.as_str()
+            });
+            if (result.0.as_str(), result.1.as_deref()) != (expected.as_str(), known_prediction) {
+                let (outcome, disagreement, prediction) = (&result.0, one.disagreement, &one.prediction);
+                let at = format!("{}:{}: {}", file.display(), line + 1, image.name);
+                wrong.push(format!("{at}: {outcome}, {disagreement:?}, predicted {prediction}"));
             }
             measured.push(result);
         }
     }
-    println!("{} realistic images, {known} known disagreements; {counts}", patterns.len());
+    println!("{} realistic images; {counts}\nknown disagreements: {causes:#?}", patterns.len());
     if env::var_os("UPDATE_EXPECT").is_some() {
         pattern::write(patterns.iter().zip(&measured));
     } else {

@@ -14,7 +14,7 @@
 //! ENTRYPOINT | CMD | USER | WORKDIR | ENV | VOLUME | LABEL …   as in a Dockerfile
 //! CONFIG JSON                         sets fields of the config; NOENV removes `Env`
 //! ? INSTRUCTION ; … => RESULT         a case: an image with these instructions of the config, and its result
-//! ? … => RESULT !! predicted …        the same, if the prediction is known to disagree
+//! ? … => RESULT !! CAUSE; predicted … the same, if the prediction is known to disagree
 //! ? DAMAGE WORDS                      a case: the same with this damage, see `damage.rs`
 //! ```
 //!
@@ -38,6 +38,8 @@ use crate::support::elf;
 pub struct Pattern {
     pub image: Image,
     pub result: String,
+    /// The prediction that disagrees, and the cause.
+    pub known: Option<(String, String)>,
     pub file: PathBuf,
     pub line: usize,
 }
@@ -85,6 +87,8 @@ fn read_file(file: &Path, text: &str, blocks: &mut BTreeMap<String, Block>, patt
             "LAYER" => block.layers.push(Layer::default()),
             "?" => {
                 let (changes, result) = rest.split_once("=>").unwrap_or((rest, ""));
+                let (result, known) = result.split_once(" !! ").unwrap_or((result, ""));
+                let known = known.rsplit_once("; predicted ").map(|(cause, what)| (what.to_owned(), cause.to_owned()));
                 let (mut config, mut damage) = (block.config.clone(), None);
                 for change in changes.split(" ; ").map(str::trim).filter(|change| !change.is_empty()) {
                     let (instruction, rest) = change.split_once(' ').unwrap_or((change, ""));
@@ -97,7 +101,7 @@ fn read_file(file: &Path, text: &str, blocks: &mut BTreeMap<String, Block>, patt
                 let layers: Vec<Layer> = block.layers.iter().filter(|layer| !layer.0.is_empty()).cloned().collect();
                 let image = Image { name: format!("{name}: {}", changes.trim()), seed: 1, layers, config, damage };
                 let result = result.trim().to_owned();
-                patterns.push(Pattern { image, result, file: file.to_owned(), line });
+                patterns.push(Pattern { image, result, known, file: file.to_owned(), line });
             }
             _ if configure(&mut block.config, instruction, rest) => {}
             _ => {
@@ -216,15 +220,17 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Writes the results into the files of the patterns.
-pub fn write<'a>(patterns: impl Iterator<Item = (&'a Pattern, &'a String)>) {
+/// Writes the results, and the predictions that disagree, into the files of the patterns. Causes are kept.
+pub fn write<'a>(measured: impl Iterator<Item = (&'a Pattern, &'a (String, Option<String>))>) {
     let mut files: BTreeMap<&Path, Vec<String>> = BTreeMap::new();
-    for (pattern, result) in patterns {
+    for (pattern, (result, prediction)) in measured {
         let lines = files
             .entry(pattern.file.as_path())
             .or_insert_with(|| fs::read_to_string(&pattern.file).unwrap().lines().map(str::to_owned).collect());
         let changes = lines[pattern.line].split("=>").next().unwrap().trim_end().to_owned();
-        lines[pattern.line] = format!("{changes} => {result}");
+        let cause = pattern.known.as_ref().map_or("CAUSE", |(_, cause)| cause);
+        let known = prediction.as_ref().map_or(String::new(), |what| format!(" !! {cause}; predicted {what}"));
+        lines[pattern.line] = format!("{changes} => {result}{known}");
     }
     for (file, lines) in files {
         fs::write(file, lines.join("\n") + "\n").unwrap();
