@@ -1,4 +1,4 @@
-.PHONY: help test test-faults test-page test-real test-kernel test-layers test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete
+.PHONY: help test test-faults test-page test-real test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete
 
 CARGO ?= cargo
 # How the Lambda function is built; everything else is built with the default features.
@@ -26,6 +26,13 @@ test-kernel: ## compare predicted execve(2) results with the running kernel and 
 test-layers: ## compare random layers, and what starts in them, with containerd, umoci and runc; needs root, Python 3, containerd, umoci and runc
 	$(CARGO) test --locked --test it conformance::containerd_layers:: -- --ignored --nocapture
 	$(CARGO) test --locked --test it conformance::umoci:: -- --ignored --nocapture
+
+# Random images, and the seed of the first.
+IMAGES ?= 1000
+SEED ?= 0
+
+test-containerd: ## compare IMAGES (1000) random images and hundreds of realistic ones with containerd and runc; needs Debian and root
+	SEED=$(SEED) IMAGES=$(IMAGES) $(CARGO) test --locked --test it conformance::containerd:: -- --ignored --nocapture --test-threads 1
 
 test-real: ## check images of real programs, from umoci, skopeo and Debian's registry, against runc; needs Debian, root and runc
 	python3 tests/real/images.py $(TARGET)/real-images

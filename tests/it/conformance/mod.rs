@@ -1,7 +1,8 @@
-//! Predictions against the real kernel, runc and umoci. Ignored by default: `make test-kernel`, `make test-layers` and
-//! `make test-real` run them.
+//! Predictions against the real kernel, runc, umoci and containerd. Ignored by default: `make test-kernel`, `make
+//! test-layers`, `make test-containerd` and `make test-real` run them.
 
 mod containerd_layers;
 pub mod kernel;
+mod containerd;
 mod real_programs;
-mod umoci;
+pub mod umoci;

@@ -52,3 +52,43 @@ fn program_of_32_bits(machine: u16, code: &[u8]) -> Vec<u8> {
     bytes.extend(code);
     bytes
 }
+
+/// A program that prints `started` and a newline, and exits with 0. It may be loaded at any address, so it is also a
+/// valid loader. Only amd64 runs it.
+pub fn printing(loader: Option<&str>) -> Vec<u8> {
+    const CODE: &[u8] = &[
+        0xb8, 1, 0, 0, 0, // mov eax, 1
+        0xbf, 1, 0, 0, 0, // mov edi, 1
+        0x48, 0x8d, 0x35, 16, 0, 0, 0, // lea rsi, [rip + 16]
+        0xba, 8, 0, 0, 0, // mov edx, 8
+        0x0f, 0x05, // syscall
+        0xb8, 60, 0, 0, 0, // mov eax, 60
+        0x31, 0xff, // xor edi, edi
+        0x0f, 0x05, // syscall
+        b's', b't', b'a', b'r', b't', b'e', b'd', b'\n',
+    ];
+    let name = loader.map(|loader| format!("{loader}\0").into_bytes()).unwrap_or_default();
+    let segments = 1 + u16::from(loader.is_some());
+    let (table, entry) = (64_u64, 56_u16);
+    let code_at = table + u64::from(entry * segments);
+    let name_at = code_at + CODE.len() as u64;
+    let size = name_at + name.len() as u64;
+    let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    [3_u16, 62].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    bytes.extend(1_u32.to_le_bytes());
+    [code_at, table, 0].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    bytes.extend(0_u32.to_le_bytes());
+    [64, entry, segments, 64, 0, 0].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    let mut segment = |kind: u32, at: u64, size: u64, alignment: u64| {
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(5_u32.to_le_bytes());
+        [at, at, at, size, size, alignment].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    };
+    if loader.is_some() {
+        segment(3, name_at, name.len() as u64, 1);
+    }
+    segment(1, 0, size, 0x1000);
+    bytes.extend(CODE);
+    bytes.extend(name);
+    bytes
+}

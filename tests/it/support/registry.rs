@@ -111,7 +111,10 @@ impl State {
         let mut reader = BufReader::new(connection);
         while let Ok(Some(request)) = Request::read(&mut reader) {
             self.requests.lock().unwrap().push(request.clone());
-            let reply = self.reply(&request, address);
+            let mut reply = self.reply(&request, address);
+            if request.method == "HEAD" {
+                reply.cut = Some(0);
+            }
             if !matches!(reply.send(&mut connection), Ok(End::Kept)) {
                 return;
             }

@@ -19,6 +19,8 @@ pub enum EntryKind {
     Link(String),
     HardLink(String),
     Pipe,
+    /// The character device 0/0, which overlayfs takes for a whiteout.
+    Device,
     Whiteout,
     Opaque,
 }
@@ -73,7 +75,8 @@ impl Layer {
         layer
     }
 
-    fn archive(&self, random: &mut Random) -> Vec<u8> {
+    /// The layer as a tar archive.
+    pub fn archive(&self, random: &mut Random) -> Vec<u8> {
         let mut archive = Archive::default();
         for (path, owner, what) in &self.0 {
             let (above, name) = path
@@ -85,6 +88,7 @@ impl Layer {
                 EntryKind::Link(target) => (b'2', path.clone(), target.as_str(), b"".as_slice()),
                 EntryKind::HardLink(target) => (b'1', path.clone(), target.as_str(), b"".as_slice()),
                 EntryKind::Pipe => (b'6', path.clone(), "", b"".as_slice()),
+                EntryKind::Device => (b'3', path.clone(), "", b"".as_slice()),
                 EntryKind::Whiteout => (b'0', format!("{above}.wh.{name}"), "", b"".as_slice()),
                 EntryKind::Opaque => (b'0', format!("{path}/.wh..wh..opq"), "", b"".as_slice()),
             };
@@ -117,7 +121,7 @@ impl Layer {
     }
 }
 
-fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
 }
 

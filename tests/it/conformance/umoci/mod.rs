@@ -8,7 +8,7 @@
 //! root is not compared.
 
 mod file_cases;
-mod layer;
+pub mod layer;
 mod link_cases;
 mod random_images;
 mod runc;
@@ -102,7 +102,7 @@ fn unpack_as_lines(layers: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Line>, String
     Ok(lines)
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

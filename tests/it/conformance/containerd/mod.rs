@@ -1,0 +1,219 @@
+//! Predictions against containerd and runc: `ctr` imports each image, unpacks it with the overlayfs snapshotter, and
+//! starts it as its config states.
+#![allow(clippy::print_stdout, reason = "how much was compared belongs to the result")]
+
+mod damage;
+mod daemon;
+mod image;
+mod known;
+mod outcome;
+mod pattern;
+mod random_images;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::{env, fmt, thread};
+
+use daemon::Daemon;
+use image::{Image, Images};
+use known::KNOWN;
+use outcome::{Disagreement, Outcome, Prediction, compare, is_missed, predict};
+use pattern::Pattern;
+
+use crate::support::registry::{Auth, REPOSITORY, Registry};
+
+/// Images that are imported and predicted at once.
+const BATCH: usize = 100;
+/// Random images that are enough to see every known disagreement.
+const STANDARD_IMAGES: u64 = 1000;
+/// Containers that run at once; each mostly waits.
+const WORKERS: usize = 4;
+
+/// An image, its prediction, and what happened to it.
+struct Compared {
+    image: Image,
+    prediction: Prediction,
+    outcome: Outcome,
+    disagreement: Option<Disagreement>,
+}
+
+impl Compared {
+    fn summary(&self) -> String {
+        let predicted = match self.prediction {
+            Prediction::Starts => "starts",
+            Prediction::Fails { .. } => "fails",
+            Prediction::Unknown(_) => "unknown",
+        };
+        let happened = match self.outcome {
+            Outcome::Started => "started",
+            Outcome::Ended(..) => "ended",
+            Outcome::NotStarted(_) => "not started",
+            Outcome::Refused(_) => "refused",
+        };
+        format!("{predicted}/{happened}")
+    }
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { image, prediction, outcome, disagreement } = self;
+        write!(formatter, "{disagreement:?}: predicted {prediction}, {outcome}\n  {image}")
+    }
+}
+
+/// Compares images.
+fn compare_images(daemon: &Daemon, name: &str, images: Vec<Image>) -> Vec<Compared> {
+    let mut stored = Images::new();
+    let tags: Vec<String> = (0..images.len()).map(|number| format!("i{number}")).collect();
+    images.iter().zip(&tags).for_each(|(image, tag)| stored.add(image, tag));
+    let layout = stored.layout.path();
+    let predictions = predict(layout, &tags);
+    daemon.import(layout, name).unwrap();
+    let outcomes = run_images(daemon, name, &tags);
+    let compared = images.into_iter().zip(predictions).zip(outcomes).map(|((image, prediction), outcome)| {
+        let disagreement = compare(&prediction, &outcome);
+        Compared { image, prediction, outcome, disagreement }
+    });
+    compared.collect()
+}
+
+/// Compares an image that may be refused, which is pulled from a registry.
+fn compare_damaged(daemon: &Daemon, image: Image) -> Compared {
+    let mut stored = Images::new();
+    stored.add(&image, "damaged");
+    let prediction = predict(stored.layout.path(), &["damaged".to_owned()]).remove(0);
+    let registry = Registry::new(&stored.layout, Auth::None);
+    let reference = format!("{}/{REPOSITORY}:damaged", registry.address());
+    let outcome = match daemon.pull(&reference) {
+        Ok(()) => daemon.run(&reference),
+        Err(refusal) => Outcome::of(1, "", &refusal, false),
+    };
+    let disagreement = compare(&prediction, &outcome);
+    Compared { image, prediction, outcome, disagreement }
+}
+
+fn run_images(daemon: &Daemon, name: &str, tags: &[String]) -> Vec<Outcome> {
+    let left = Mutex::new(tags.iter().enumerate());
+    let outcomes = Mutex::new(vec![None; tags.len()]);
+    let work = || {
+        let next = || left.lock().unwrap().next();
+        while let Some((place, tag)) = next() {
+            let outcome = daemon.run(&format!("{name}:{tag}"));
+            outcomes.lock().unwrap()[place] = Some(outcome);
+        }
+    };
+    thread::scope(|scope| (0..WORKERS).for_each(|_| drop(scope.spawn(work))));
+    outcomes.into_inner().unwrap().into_iter().map(Option::unwrap).collect()
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).ok().filter(|text| !text.is_empty()).map_or(default, |text| text.parse().unwrap())
+}
+
+/// How often each prediction had each outcome.
+#[derive(Debug, Default)]
+struct Counts {
+    outcomes: BTreeMap<String, usize>,
+    missed: usize,
+    unknown_failures: usize,
+}
+
+impl Counts {
+    fn add(&mut self, one: &Compared) {
+        *self.outcomes.entry(one.summary()).or_default() += 1;
+        let is_missed = is_missed(&one.prediction, &one.outcome);
+        let is_failure = matches!(one.outcome, Outcome::Refused(_) | Outcome::NotStarted(_));
+        let is_unknown = matches!(one.prediction, Prediction::Unknown(_)) && is_failure;
+        self.missed += usize::from(is_missed);
+        self.unknown_failures += usize::from(is_unknown);
+        if env::var_os("VERBOSE").is_some() && (is_missed || is_unknown) {
+            println!("not predicted: {one}");
+        }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { outcomes, missed, unknown_failures } = self;
+        writeln!(formatter, "predicted/happened {outcomes:?}")?;
+        write!(formatter, "failures that are unknown: {unknown_failures}; of later programs, not predicted: {missed}")
+    }
+}
+
+#[test]
+#[ignore = "needs containerd, runc, tini, busybox-static and root: make test-containerd"]
+fn random_images_start_as_predicted() {
+    let (seed, images) = (number("SEED", 0), number("IMAGES", STANDARD_IMAGES));
+    let daemon = Daemon::start();
+    let seeds: Vec<u64> = (seed..seed + images).collect();
+    let (mut counts, mut wrong) = (Counts::default(), Vec::new());
+    let mut causes: BTreeMap<&str, usize> = KNOWN.iter().map(|known| (known.cause, 0)).collect();
+    for batch in seeds.chunks(BATCH) {
+        if batch[0] > seed && (batch[0] - seed) % STANDARD_IMAGES == 0 {
+            println!("{} images, {} disagree: {counts}", batch[0] - seed, wrong.len());
+        }
+        let images = batch.iter().map(|seed| random_images::image(*seed)).collect();
+        for one in compare_images(&daemon, &format!("b{}", batch[0]), images) {
+            counts.add(&one);
+            if one.disagreement.is_none() {
+                continue;
+            }
+            match KNOWN.iter().find(|known| (known.recognize)(&one)) {
+                Some(known) => {
+                    *causes.get_mut(known.cause).unwrap() += 1;
+                    if env::var_os("VERBOSE").is_some() {
+                        println!("{}: {one}", known.cause);
+                    }
+                }
+                None => wrong.push(one.to_string()),
+            }
+        }
+    }
+    let known: usize = causes.values().sum();
+    let agreeing = images as usize - wrong.len() - known;
+    println!("{images} random images, {agreeing} agree; {counts}\nknown disagreements: {causes:#?}");
+    assert!(wrong.is_empty(), "{} disagree:\n{}", wrong.len(), wrong.join("\n"));
+    let fixed: Vec<&&str> = causes.iter().filter(|(_, count)| **count == 0).map(|(cause, _)| cause).collect();
+    assert!(images < STANDARD_IMAGES || fixed.is_empty(), "fixed, to be removed from `known.rs`: {fixed:?}");
+}
+
+#[test]
+#[ignore = "needs containerd, runc, busybox-static, tini, dumb-init, gosu, catatonit and root: make test-containerd"]
+fn realistic_images_start_as_predicted() {
+    let daemon = Daemon::start();
+    let mut patterns = pattern::read();
+    let only = env::var("ONLY").unwrap_or_default();
+    patterns.retain(|pattern| pattern.image.name.contains(&only));
+    let (mut counts, mut wrong, mut measured) = (Counts::default(), Vec::new(), Vec::new());
+    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
+    let is_batch = |one: &Pattern, next: &Pattern| one.image.damage.is_none() && next.image.damage.is_none();
+    let batches = patterns.chunk_by(is_batch).flat_map(|patterns| patterns.chunks(BATCH));
+    for (number, batch) in batches.enumerate() {
+        let images: Vec<Image> = batch.iter().map(|pattern| pattern.image.clone()).collect();
+        let compared = match &images[..] {
+            [image] if image.damage.is_some() => vec![compare_damaged(&daemon, image.clone())],
+            _ => compare_images(&daemon, &format!("p{number}"), images),
+        };
+        for (pattern, one) in batch.iter().zip(compared) {
+            counts.add(&one);
+            let result = (one.outcome.to_string(), one.disagreement.map(|_| one.prediction.to_string()));
+            let Pattern { result: expected, known, file, line, image } = pattern;
+            let known_prediction = known.as_ref().map(|(prediction, cause)| {
+                *causes.entry(cause.as_str()).or_default() += 1;
+                prediction.as_str()
+            });
+            if (result.0.as_str(), result.1.as_deref()) != (expected.as_str(), known_prediction) {
+                let (outcome, disagreement, prediction) = (&result.0, one.disagreement, &one.prediction);
+                let at = format!("{}:{}: {}", file.display(), line + 1, image.name);
+                wrong.push(format!("{at}: {outcome}, {disagreement:?}, predicted {prediction}"));
+            }
+            measured.push(result);
+        }
+    }
+    println!("{} realistic images; {counts}\nknown disagreements: {causes:#?}", patterns.len());
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        pattern::write(patterns.iter().zip(&measured));
+    } else {
+        assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), patterns.len(), wrong.join("\n"));
+    }
+}
