@@ -1,10 +1,12 @@
 //! Parses a manifest or an index. If the media type is missing or unknown, the fields determine the kind.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess};
 
 use super::layer::{Layer, MAX_LAYERS, describe_excess_layers, parse_layer_type};
-use super::lenient_json::{LenientList, LenientNumber, LenientObject, LenientString, parse_object};
+use super::lenient_json::{
+    LenientList, LenientNumber, LenientObject, LenientString, LenientValue, deserialize_leniently, parse_object,
+};
 use super::media_type::{
     MediaTypeFamily, MediaTypeKind, classify_manifest, is_generic_config, is_image_config, is_in_toto,
 };
@@ -62,16 +64,29 @@ struct WireDescriptor {
     digest: LenientString,
     size: LenientNumber,
     platform: LenientObject<WirePlatform>,
-    annotations: LenientObject<WireAnnotations>,
+    annotations: WireAnnotations,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+deserialize_leniently!([] WireAnnotations);
+
+/// The annotations, whose keys are not fields: they differ if they differ in case.
+#[derive(Debug, Default)]
 struct WireAnnotations {
     /// The relation of a child to its siblings:
     /// <https://docs.docker.com/build/metadata/attestations/attestation-storage/>.
-    #[serde(rename = "vnd.docker.reference.type")]
-    reference_type: LenientString,
+    reference_type: String,
+}
+
+impl LenientValue for WireAnnotations {
+    fn from_map<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Self, A::Error> {
+        let mut annotations = Self::default();
+        while let Some((LenientString(key), LenientString(value))) = entries.next_entry()? {
+            if key == "vnd.docker.reference.type" {
+                annotations.reference_type = value;
+            }
+        }
+        Ok(annotations)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -200,8 +215,8 @@ impl WireDescriptor {
 
     /// Returns whether `BuildKit` marked it as an attestation.
     fn is_attestation(&self) -> bool {
-        let kind = self.annotations.0.as_ref().map(|annotations| annotations.reference_type.0.as_str());
-        kind == Some("attestation-manifest") || self.artifact_type.0.starts_with(ATTESTATION_PREFIX)
+        self.annotations.reference_type == "attestation-manifest"
+            || self.artifact_type.0.starts_with(ATTESTATION_PREFIX)
     }
 
     /// Returns whether its platform is literally `unknown/unknown`, which no container runtime selects.

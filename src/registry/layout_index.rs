@@ -1,8 +1,11 @@
 //! The images and names in the `index.json` of an OCI image layout.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::Lookup;
+use crate::exact_json::parse_exact;
 use crate::name::{Digest, DigestError, Selector, Tag};
 
 /// The listed images, with an entry for each name, in the order of the file.
@@ -32,23 +35,19 @@ struct WireLayoutEntry {
     #[serde(default)]
     media_type: String,
     #[serde(default)]
-    annotations: Option<WireLayoutAnnotations>,
+    annotations: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct WireLayoutAnnotations {
-    /// The tag or the full reference, depending on the tool.
-    #[serde(rename = "org.opencontainers.image.ref.name")]
-    ref_name: Option<String>,
-    /// The full reference, which containerd, `BuildKit` and Docker write in addition to the tag.
-    #[serde(rename = "io.containerd.image.name")]
-    image_name: Option<String>,
-}
+/// The annotation with the tag or the full reference, depending on the tool.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The annotation with the full reference, which containerd, `BuildKit` and Docker write in addition to the tag.
+const IMAGE_NAME: &str = "io.containerd.image.name";
 
 impl LayoutIndex {
     /// Parses an `index.json`.
     pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
-        let index: WireLayoutIndex = serde_json::from_slice(bytes)?;
+        let index: WireLayoutIndex = parse_exact(bytes)?;
         let entries = index.manifests.unwrap_or_default().into_iter();
         Ok(Self(entries.map(LayoutEntry::from_wire).collect()))
     }
@@ -130,10 +129,11 @@ impl LayoutEntry {
     }
 
     fn from_wire(wire: WireLayoutEntry) -> Self {
-        let WireLayoutAnnotations { ref_name, image_name } = wire.annotations.unwrap_or_default();
-        let mut entry = Self::new(wire.digest, wire.media_type, ref_name.as_deref());
-        if let (Some(_), None, Some(name)) = (&entry.tag, &entry.repository, image_name) {
-            entry.repository = split_reference(&name).0.map(str::to_owned);
+        let annotations = wire.annotations.unwrap_or_default();
+        let annotation = |key| annotations.get(key).map(String::as_str);
+        let mut entry = Self::new(wire.digest, wire.media_type, annotation(REF_NAME));
+        if let (Some(_), None, Some(name)) = (&entry.tag, &entry.repository, annotation(IMAGE_NAME)) {
+            entry.repository = split_reference(name).0.map(str::to_owned);
         }
         entry
     }

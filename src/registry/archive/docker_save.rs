@@ -15,6 +15,7 @@ use serde::de::IgnoredAny;
 use super::ImageArchive;
 use super::docker::{self, MANIFEST_MEMBER, MAX_IMAGES, ManifestBuilder};
 use super::members::ArchiveMembers;
+use crate::exact_json::parse_exact;
 use crate::name::Digest;
 use crate::registry::layout_index::{LayoutEntry, LayoutIndex};
 use crate::registry::media_types::DOCKER_MANIFEST;
@@ -113,7 +114,7 @@ impl SavedDocuments<'_> {
             return Vec::new();
         }
         let bytes = self.members.read_document(&blob_file(&digest), MAX_MANIFEST).unwrap_or_default();
-        let document: SavedDocument = serde_json::from_slice(&bytes).unwrap_or_default();
+        let document: SavedDocument = parse_exact(&bytes).unwrap_or_default();
         if let Some(config) = document.config.and_then(|config| config.digest.parse().ok()) {
             images.push(SavedImage { digest, config, layers: document.layers.map_or(0, |layers| layers.len()) });
         }

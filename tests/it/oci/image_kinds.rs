@@ -19,7 +19,7 @@ use crate::support::layout::{
 };
 
 /// Checks an image by digest and the tag `v1`.
-fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) -> Report {
+pub(super) fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) -> Report {
     layout.tag("v1", image);
     let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
     check(layout, &Selector::DigestAndTag(digest(image), "v1".parse().unwrap()), asked)
