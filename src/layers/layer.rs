@@ -17,8 +17,12 @@ use crate::settings::{LayerLimits, LimitExceeded};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerChangeset {
     pub(super) changes: PackedChanges,
+    /// The size of the blob in bytes.
+    pub stored_bytes: u64,
     /// The size of the layer's tar stream in bytes.
     pub decompressed_bytes: u64,
+    /// The digest of the tar stream; `None` if the blob is not compressed and has the same digest.
+    pub decompressed_digest: Option<Digest>,
     /// The size of paths, link targets and file contents in memory, in bytes.
     pub memory_size: usize,
 }
@@ -42,19 +46,19 @@ pub fn read_layer(layer: impl Read, digest: &Digest, limits: &LayerLimits) -> Re
     let mut archive = TarReader::new(tar, limits);
     let changes = read_changes(&mut archive, limits);
     let tar = archive.into_inner();
-    let decompressed_bytes = tar.decompressed_bytes();
+    let (decompressed_bytes, decompressed_digest) = (tar.decompressed_bytes(), tar.decompressed_digest());
     if let Err(error @ LayerError::LimitExceeded(_)) = changes {
         return Err(error);
     }
     // Damage during transfer is reported as such, not as a damaged layer.
-    match tar.into_inner().finish(limits.bytes).map_err(LayerError::Transfer)? {
+    let stored_bytes = match tar.into_inner().finish(limits.bytes).map_err(LayerError::Transfer)? {
         None => return Err(LimitExceeded::Bytes(limits.bytes).into()),
-        Some(actual) if actual != *digest => return Err(LayerError::DigestMismatch(actual)),
-        Some(_) => {}
-    }
+        Some((actual, _)) if actual != *digest => return Err(LayerError::DigestMismatch(actual)),
+        Some((_, stored_bytes)) => stored_bytes,
+    };
     let changes = changes?.finish();
     let memory_size = changes.memory_size;
-    Ok(LayerChangeset { changes, decompressed_bytes, memory_size })
+    Ok(LayerChangeset { changes, stored_bytes, decompressed_bytes, decompressed_digest, memory_size })
 }
 
 fn read_changes<R: Read>(archive: &mut TarReader<R>, limits: &LayerLimits) -> Result<PackedChanges, LayerError> {
@@ -89,7 +93,7 @@ fn push_entry<R: Read>(
     }
     if let Some(removed) = name.strip_prefix(WHITEOUT_PREFIX) {
         if matches!(removed, b"" | b"." | b"..") {
-            return Err(LayerError::Archive("a whiteout without a name"));
+            return Err(LayerError::Unsupported("a whiteout without a name"));
         }
         let mut path = directory.to_vec();
         push_component(&mut path, removed);
@@ -99,6 +103,9 @@ fn push_entry<R: Read>(
         return Err(LimitExceeded::Path(limits.path).into());
     }
     let node = match entry.kind {
+        TarEntryKind::Unhandled => {
+            return Err(LayerError::Archive("an entry of a type that no container runtime creates"));
+        }
         TarEntryKind::HardLink => {
             let target = clean_archive_path(&entry.link_target, limits)?;
             return Ok(changes.push(LayerChange::HardLink { path: &path, target: &target }, limits)?);

@@ -123,7 +123,8 @@ mod tests {
         }
         let changes = packed.finish();
         let memory_size = changes.memory_size;
-        Arc::new(LayerChangeset { changes, decompressed_bytes: 0, memory_size })
+        let (stored_bytes, decompressed_bytes, decompressed_digest) = (0, 0, None);
+        Arc::new(LayerChangeset { changes, stored_bytes, decompressed_bytes, decompressed_digest, memory_size })
     }
 
     /// Returns a letter as above for each path, `-` if it does not exist, and `?` if it is unknown.
