@@ -1,5 +1,7 @@
 //! Opens images in OCI layouts, archives, Amazon ECR and other registries.
 
+use std::path::PathBuf;
+
 use tokio::sync::Mutex;
 
 use super::context::{endpoint_url, load_aws, registry_connector};
@@ -77,15 +79,17 @@ impl ImageOpener {
         };
         Ok(match argument {
             ImageArgument::OciLayout { directory, selector } => {
+                let (directory, repository) = split_repository(directory);
                 let layout = OciLayout::open(&directory, None)?;
                 let choice = ImageChoice::by_tag(reference, "layout", layout.index());
-                let (selector, hint) = (choice.select(selector)?, choice.hint);
+                let (selector, hint) = (choice.select_in(repository.as_deref(), selector)?, choice.hint);
                 source(AnyRegistry::OciLayout(layout), selector, hint)
             }
             ImageArgument::OciArchive { file, selector } => {
+                let (file, repository) = split_repository(file);
                 let archive = ImageArchive::open_oci(&file)?;
                 let choice = ImageChoice::by_tag(reference, "archive", archive.index());
-                let (selector, hint) = (choice.select(selector)?, choice.hint);
+                let (selector, hint) = (choice.select_in(repository.as_deref(), selector)?, choice.hint);
                 source(AnyRegistry::Archive(archive), selector, hint)
             }
             ImageArgument::DockerArchive { file, name } => {
@@ -148,6 +152,21 @@ impl<'a> ImageChoice<'a> {
         selected.ok_or_else(|| self.error(!self.images.is_empty()))
     }
 
+    /// Returns the requested image, which may be in a repository, or the only one.
+    fn select_in(&self, repository: Option<&str>, requested: Option<Selector>) -> Result<Selector, CliError> {
+        match (repository, requested) {
+            (_, Some(Selector::Tag(tag))) => {
+                let mut found = self.images.find_by_tag(repository, &tag);
+                let is_ambiguous = found.len() > 1;
+                // A single image is found by its tag, also if its listed digest is invalid, which is reported then.
+                let found = if repository.is_some() { found.pop() } else { Some(Selector::Tag(tag)) };
+                found.filter(|_| !is_ambiguous).ok_or_else(|| self.error(is_ambiguous))
+            }
+            (Some(_), None) => Err(self.error(false)),
+            (_, requested) => self.select(requested),
+        }
+    }
+
     /// Returns the image of this name, or the only one.
     fn select_by_name(&self, name: Option<&SavedImageName>) -> Result<Selector, CliError> {
         let Some(SavedImageName { repository, tag }) = name else { return self.select(None) };
@@ -163,6 +182,16 @@ impl<'a> ImageChoice<'a> {
         } else {
             CliError::ImageNotFound { reference, hint }
         }
+    }
+}
+
+/// Splits the repository off a path that does not exist: `DIR:docker.io/library/app`, whose tag was split off before.
+/// As in skopeo, the path ends at the first colon.
+fn split_repository(path: PathBuf) -> (PathBuf, Option<String>) {
+    let name = path.to_str().filter(|_| !path.exists()).and_then(|text| text.split_once(':'));
+    match name.map(|(path, repository)| (PathBuf::from(path), repository.to_owned())) {
+        Some((path, repository)) if path.exists() => (path, Some(repository)),
+        _ => (path, None),
     }
 }
 
@@ -197,6 +226,10 @@ impl Registry for AnyRegistry {
 
     async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
         delegate!(self, registry => registry.open_blob(digest).await)
+    }
+
+    fn is_blob_file_missing(&self, digest: &Digest) -> bool {
+        delegate!(self, registry => registry.is_blob_file_missing(digest))
     }
 
     async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
