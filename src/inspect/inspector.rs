@@ -6,11 +6,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::deadline;
 use super::inspection::{Inspection, InspectionOutcome, InspectionTarget};
-use super::layers::{LayerFetcher, LayerReader};
+use super::layers::{LayerFetcher, LayerReader, LayerResult, find_missing_layer};
 use super::plan::{plan_inspections, plan_program_inspections};
 use super::probe::{EntrypointProbe, ProbeResult};
 use crate::layers::LayerStack;
-use crate::oci::{Image, PlatformImage};
+use crate::oci::{Image, PlatformImage, Refusal};
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
 use crate::settings::LayerLimits;
@@ -48,14 +48,16 @@ impl Inspector {
     ) -> Result<Vec<Inspection>, RegistryError> {
         let planned = plan_inspections(runtimes, image).into_iter().enumerate();
         let inspections = planned.map(async |(index, (single, targets))| {
+            let mut refusal = None;
             let outcomes = if index < MAX_INSPECTED {
                 // No image or service declares whether its hosts start 32-bit programs.
-                self.inspect_single(registry, single, &targets, None, deadline).await?
+                self.inspect_single(registry, single, &targets, None, deadline, &mut refusal).await?
             } else {
                 let reason = format!("only {MAX_INSPECTED} images of an index are inspected");
                 targets.iter().map(|_| InspectionOutcome::Undetermined(reason.clone())).collect()
             };
-            let inspection = |(target, outcome)| Inspection::new(single, target, outcome);
+            let inspection =
+                |(target, outcome)| Inspection { refusal: refusal.clone(), ..Inspection::new(single, target, outcome) };
             Ok(targets.into_iter().zip(outcomes).map(inspection).collect::<Vec<_>>())
         });
         let inspections: Vec<_> = stream::iter(inspections).buffered(IMAGE_CONCURRENCY).try_collect().await?;
@@ -74,8 +76,11 @@ impl Inspector {
         deadline: Option<Instant>,
     ) -> Result<Vec<Inspection>, RegistryError> {
         let inspections = plan_program_inspections(image).into_iter().map(async |(single, target)| {
-            let outcome = self.inspect_single(registry, single, &[target], Some(true), deadline).await?.pop();
-            Ok(outcome.map(|outcome| Inspection::new(single, target, outcome)))
+            let mut refusal = None;
+            let outcomes = self.inspect_single(registry, single, &[target], Some(true), deadline, &mut refusal).await?;
+            let inspection =
+                |outcome| Inspection { refusal: refusal.clone(), ..Inspection::new(single, target, outcome) };
+            Ok(outcomes.into_iter().next().map(inspection))
         });
         let inspections: Vec<_> = stream::iter(inspections).buffered(IMAGE_CONCURRENCY).try_collect().await?;
         Ok(inspections.into_iter().flatten().collect())
@@ -91,7 +96,7 @@ impl Inspector {
         plan_inspections(runtimes, image).into_iter().flat_map(undetermined).collect()
     }
 
-    /// Inspects one image on several targets, and reads its layers only once.
+    /// Inspects one image on several targets, and reads its layers only once. Stores why programs refuse the layers.
     async fn inspect_single(
         &self,
         registry: &impl Registry,
@@ -99,8 +104,10 @@ impl Inspector {
         targets: &[InspectionTarget],
         runs_32_bit: Option<bool>,
         deadline: Option<Instant>,
+        refusal: &mut Option<Refusal>,
     ) -> Result<Vec<InspectionOutcome>, RegistryError> {
         let limits = self.reader.limits;
+        *refusal = find_missing_layer(registry, &single.layers);
         let for_all = |outcome: InspectionOutcome| Ok(vec![outcome; targets.len()]);
         if let Some(reason) = single.config_error.as_ref().or(single.layers_error.as_ref()) {
             return for_all(InspectionOutcome::Unreadable(reason.clone()));
@@ -129,7 +136,12 @@ impl Inspector {
                 return Ok(results.into_iter().map(|result| result.into_outcome(None)).collect());
             }
             let next = deadline::run_until(deadline, layers.next()).await;
-            let added = match next.unwrap_or(Ok(Some(Err(InspectionOutcome::TimedOut))))? {
+            let next = next.unwrap_or_else(|| Ok(Some(LayerResult::unknown(InspectionOutcome::TimedOut))))?;
+            let next = next.map(|LayerResult { layer, refusal: found }| {
+                *refusal = Refusal::stronger(refusal.take(), found);
+                layer
+            });
+            let added = match next {
                 Some(Ok(layer)) => {
                     stack.push(layer, &limits).map_err(|limit| InspectionOutcome::Unreadable(limit.to_string()))
                 }

@@ -135,6 +135,10 @@ impl<F: LayoutFiles> Registry for LayoutRegistry<F> {
         self.open_file(digest)
     }
 
+    fn is_blob_file_missing(&self, digest: &Digest) -> bool {
+        matches!(self.files.open(&blob_file(digest)), Ok(None))
+    }
+
     async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
         Ok(self.resource_tag.clone())
     }

@@ -105,6 +105,13 @@ fault_codes! {
         explanation: "a tag that points at an attestation, not at an image",
         fix: "Push the image, or its index, under the tag.",
     }
+    ImageDamaged {
+        name: "image-damaged",
+        title: "image that the runtime cannot pull or unpack",
+        explanation: "a missing or damaged layer, or documents that contradict each other",
+        fix: "Build the image and push it again, or copy it again from where it is intact, with a tool that copies it \
+              unchanged: `docker buildx imagetools create`, `skopeo copy` or `crane copy`.",
+    }
     ExecFormat {
         name: "exec-format",
         title: "file that the kernel cannot execute",

@@ -69,6 +69,13 @@ pub(super) fn suggest_remedies(
             remedy.advice = format!("Correct the declared platform: build it for {}", runtime.platform());
             vec![remedy]
         }
+        (FaultCode::ImageDamaged, _) => vec![
+            Remedy::with_command(
+                "Copy it again from where it is intact",
+                format!("docker buildx imagetools create --tag {uri} SOURCE"),
+            ),
+            Remedy::advice_only("Or build it and push it again".to_owned()),
+        ],
         (FaultCode::AttestationTagged, _) => {
             let runtimes = intended_runtimes(judgement);
             let platforms = deduplicate(runtimes.iter().map(|runtime| runtime.platform().to_string()));

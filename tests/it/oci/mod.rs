@@ -4,3 +4,4 @@ mod ambiguous_json;
 mod image_kinds;
 mod layer_stack;
 mod layers;
+mod refusals;
