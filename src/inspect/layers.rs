@@ -204,6 +204,7 @@ async fn load_layer<R: Registry>(
                 let refused_by = match error {
                     LayerError::Damaged(_) => RefusedBy::Everyone,
                     LayerError::Archive(_) => RefusedBy::ContainerRuntimes,
+                    LayerError::Compression(_) => RefusedBy::SomeDecoders,
                     _ => return unreadable(reason),
                 };
                 return Ok(LayerResult::refused(InspectionOutcome::Unreadable, refused_by, reason));

@@ -27,6 +27,8 @@ pub enum RefusedBy {
     Docker,
     /// containerd and Docker Engine in the measured versions; newer ones may know the format.
     OldVersions,
+    /// Some decoders, for example Go's gzip, but not `unpigz`. Which one a host uses is unknown.
+    SomeDecoders,
 }
 
 impl RefusedBy {
@@ -39,6 +41,7 @@ impl RefusedBy {
             Self::Containerd => "containerd refuses it, Docker Engine does not",
             Self::Docker => "Docker Engine refuses it, containerd does not",
             Self::OldVersions => "containerd 1.6 and Docker Engine 20.10 refuse it, newer versions may not",
+            Self::SomeDecoders => "it is unknown which runtimes can decompress it",
         }
     }
 }
