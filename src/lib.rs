@@ -39,6 +39,7 @@
 //!   repository's declaration, and shows the change first.
 
 pub mod text;
+mod exact_json;
 pub mod name;
 pub mod platform;
 pub mod event;

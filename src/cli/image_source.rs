@@ -1,6 +1,7 @@
 //! Opens images in OCI layouts, archives, Amazon ECR and other registries.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use tokio::sync::Mutex;
 
@@ -57,15 +58,19 @@ impl ImageOpener {
         let mut ecr_repository = None;
         let (registry, selector, hint) = match argument {
             ImageArgument::OciLayout { directory, selector } => {
+                let (directory, repository) = split_repository(directory);
                 let layout = OciLayout::open(&directory, None)?;
                 let hint = list_names("layout", layout.index().tags());
-                let selector = choose_image(reference, layout.index(), selector, hint.as_ref())?;
+                let selector =
+                    choose_image_in(reference, layout.index(), repository.as_deref(), selector, hint.as_ref())?;
                 (AnyRegistry::OciLayout(layout), selector, hint)
             }
             ImageArgument::OciArchive { file, selector } => {
+                let (file, repository) = split_repository(file);
                 let archive = ImageArchive::open_oci(&file)?;
                 let hint = list_names("archive", archive.index().tags());
-                let selector = choose_image(reference, archive.index(), selector, hint.as_ref())?;
+                let selector =
+                    choose_image_in(reference, archive.index(), repository.as_deref(), selector, hint.as_ref())?;
                 (AnyRegistry::Archive(archive), selector, hint)
             }
             ImageArgument::DockerArchive { file, name } => {
@@ -123,12 +128,43 @@ fn choose_image(
     requested.or_else(|| images.sole_image()).ok_or_else(error)
 }
 
+/// Returns the requested image, which may be in a repository, or the only one.
+fn choose_image_in(
+    reference: &str,
+    images: &LayoutIndex,
+    repository: Option<&str>,
+    requested: Option<Selector>,
+    hint: Option<&String>,
+) -> Result<Selector, CliError> {
+    match (repository, requested) {
+        (_, Some(Selector::Tag(tag))) => {
+            let mut found = images.find_by_tag(repository, &tag);
+            let is_ambiguous = found.len() > 1;
+            // A single image is found by its tag, also if its listed digest is invalid, which is reported then.
+            let found = if repository.is_some() { found.pop() } else { Some(Selector::Tag(tag)) };
+            found.filter(|_| !is_ambiguous).ok_or_else(|| choice_error(reference, is_ambiguous, hint))
+        }
+        (Some(_), None) => Err(choice_error(reference, false, hint)),
+        (_, requested) => choose_image(reference, images, requested, hint),
+    }
+}
+
 fn choice_error(reference: &str, is_ambiguous: bool, hint: Option<&String>) -> CliError {
     let (reference, hint) = (reference.to_owned(), hint.cloned());
     if is_ambiguous {
         CliError::AmbiguousImage { reference, hint }
     } else {
         CliError::ImageNotFound { reference, hint }
+    }
+}
+
+/// Splits the repository off a path that does not exist: `DIR:docker.io/library/app`, whose tag was split off before.
+/// As in skopeo, the path ends at the first colon.
+fn split_repository(path: PathBuf) -> (PathBuf, Option<String>) {
+    let name = path.to_str().filter(|_| !path.exists()).and_then(|text| text.split_once(':'));
+    match name.map(|(path, repository)| (PathBuf::from(path), repository.to_owned())) {
+        Some((path, repository)) if path.exists() => (path, Some(repository)),
+        _ => (path, None),
     }
 }
 
@@ -164,6 +200,10 @@ impl Registry for AnyRegistry {
 
     async fn open_blob(&self, digest: &Digest) -> Result<Lookup<BlobReader>, RegistryError> {
         delegate!(self, registry => registry.open_blob(digest).await)
+    }
+
+    fn is_blob_file_missing(&self, digest: &Digest) -> bool {
+        delegate!(self, registry => registry.is_blob_file_missing(digest))
     }
 
     async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {

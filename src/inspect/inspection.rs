@@ -3,7 +3,7 @@
 use crate::exec::{ExecOutcome, Processor, StartFailure};
 use crate::launch::Launch;
 use crate::name::Digest;
-use crate::oci::PlatformImage;
+use crate::oci::{PlatformImage, Refusal};
 use crate::platform::Platform;
 use crate::runtime::{Runtime, Service};
 
@@ -44,6 +44,8 @@ pub struct Inspection {
     pub argv: Vec<String>,
     /// The result.
     pub outcome: InspectionOutcome,
+    /// Why programs refuse the image, as far as the layers that were read show. Then the outcome is that on other hosts.
+    pub refusal: Option<Refusal>,
 }
 
 /// The result of an inspection.
@@ -75,7 +77,7 @@ impl InspectionOutcome {
 impl Inspection {
     pub(super) fn new(single: &PlatformImage, target: InspectionTarget, outcome: InspectionOutcome) -> Self {
         let (digest, platform) = (single.digest.clone(), single.platform.clone());
-        Self { digest, platform, target, argv: single.process.argv.clone(), outcome }
+        Self { digest, platform, target, argv: single.process.argv.clone(), outcome, refusal: None }
     }
 
     /// Returns the chain of programs that are started; empty if it is unknown.

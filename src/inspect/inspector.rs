@@ -6,12 +6,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::deadline;
 use super::inspection::{Inspection, InspectionOutcome, InspectionTarget};
-use super::layers::{LayerFetcher, LayerReader};
+use super::layers::{LayerFetcher, LayerReader, LayerResult, find_missing_layer};
 use super::limits_met::LimitsMet;
 use super::plan::{plan_inspections, plan_program_inspections};
 use super::probe::{EntrypointProbe, ProbeResult};
-use crate::layers::LayerStack;
-use crate::oci::{Image, PlatformImage};
+use crate::layers::{ApplyError, LayerStack, PullRefusal};
+use crate::oci::{Image, PlatformImage, Refusal, RefusedBy};
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
 use crate::settings::LayerLimits;
@@ -50,13 +50,15 @@ impl Inspector {
     ) -> Result<Vec<Inspection>, RegistryError> {
         let planned = plan_inspections(runtimes, image).into_iter().enumerate();
         let inspections = planned.map(async |(index, (single, targets))| {
+            let mut refusal = None;
             let outcomes = if index < MAX_INSPECTED {
-                self.inspect_unless_limited(registry, single, &targets, deadline).await?
+                self.inspect_unless_limited(registry, single, &targets, deadline, &mut refusal).await?
             } else {
                 let reason = format!("only {MAX_INSPECTED} images of an index are inspected");
                 targets.iter().map(|_| InspectionOutcome::Undetermined(reason.clone())).collect()
             };
-            let inspection = |(target, outcome)| Inspection::new(single, target, outcome);
+            let inspection =
+                |(target, outcome)| Inspection { refusal: refusal.clone(), ..Inspection::new(single, target, outcome) };
             Ok(targets.into_iter().zip(outcomes).map(inspection).collect::<Vec<_>>())
         });
         let inspections: Vec<_> = stream::iter(inspections).buffered(IMAGE_CONCURRENCY).try_collect().await?;
@@ -75,8 +77,11 @@ impl Inspector {
         deadline: Option<Instant>,
     ) -> Result<Vec<Inspection>, RegistryError> {
         let inspections = plan_program_inspections(image).into_iter().map(async |(single, target)| {
-            let outcome = self.inspect_single(registry, single, &[target], Some(true), deadline).await?.pop();
-            Ok(outcome.map(|outcome| Inspection::new(single, target, outcome)))
+            let mut refusal = None;
+            let outcomes = self.inspect_single(registry, single, &[target], Some(true), deadline, &mut refusal).await?;
+            let inspection =
+                |outcome| Inspection { refusal: refusal.clone(), ..Inspection::new(single, target, outcome) };
+            Ok(outcomes.into_iter().next().map(inspection))
         });
         let inspections: Vec<_> = stream::iter(inspections).buffered(IMAGE_CONCURRENCY).try_collect().await?;
         Ok(inspections.into_iter().flatten().collect())
@@ -99,6 +104,7 @@ impl Inspector {
         single: &PlatformImage,
         targets: &[InspectionTarget],
         deadline: Option<Instant>,
+        refusal: &mut Option<Refusal>,
     ) -> Result<Vec<InspectionOutcome>, RegistryError> {
         let known: Vec<_> = targets.iter().map(|target| self.limits_met.get(&single.digest, *target)).collect();
         let open = targets.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(target, _)| *target);
@@ -107,7 +113,7 @@ impl Inspector {
             return Ok(known.into_iter().flatten().collect());
         }
         // No image or service declares whether its hosts start 32-bit programs.
-        let outcomes = self.inspect_single(registry, single, &open, None, deadline).await?;
+        let outcomes = self.inspect_single(registry, single, &open, None, deadline, refusal).await?;
         open.iter().zip(&outcomes).for_each(|(target, outcome)| {
             self.limits_met.record(&single.digest, *target, outcome);
         });
@@ -115,7 +121,7 @@ impl Inspector {
         Ok(known.into_iter().filter_map(|known| known.or_else(|| outcomes.next())).collect())
     }
 
-    /// Inspects one image on several targets, and reads its layers only once.
+    /// Inspects one image on several targets, and reads its layers only once. Stores why programs refuse the layers.
     async fn inspect_single(
         &self,
         registry: &impl Registry,
@@ -123,8 +129,10 @@ impl Inspector {
         targets: &[InspectionTarget],
         runs_32_bit: Option<bool>,
         deadline: Option<Instant>,
+        refusal: &mut Option<Refusal>,
     ) -> Result<Vec<InspectionOutcome>, RegistryError> {
         let limits = self.reader.limits;
+        *refusal = find_missing_layer(registry, &single.layers);
         let for_all = |outcome: InspectionOutcome| Ok(vec![outcome; targets.len()]);
         if let Some(reason) = single.config_error.as_ref().or(single.layers_error.as_ref()) {
             return for_all(InspectionOutcome::Unreadable(reason.clone()));
@@ -153,17 +161,20 @@ impl Inspector {
                 return Ok(results.into_iter().map(|result| result.into_outcome(None)).collect());
             }
             let next = deadline::run_until(deadline, layers.next()).await;
-            let added = match next.unwrap_or(Ok(Some(Err(InspectionOutcome::TimedOut))))? {
-                Some(Ok(layer)) => {
-                    stack.push(layer, &limits).map_err(|limit| InspectionOutcome::Unreadable(limit.to_string()))
-                }
+            let next = next.unwrap_or_else(|| Ok(Some(LayerResult::unknown(InspectionOutcome::TimedOut))))?;
+            let next = next.map(|LayerResult { layer, refusal: found }| {
+                *refusal = Refusal::stronger(refusal.take(), found);
+                layer
+            });
+            let added = match next {
+                Some(Ok(layer)) => stack.push(layer, &limits).map_err(|error| note_apply_error(&error, refusal)),
                 Some(Err(outcome)) => Err(outcome),
                 None => {
                     is_complete = true;
                     let completion = deadline::run_until(deadline, complete_stack(stack, limits, deadline)).await;
                     let Some((completed, result)) = completion else { return for_all(InspectionOutcome::TimedOut) };
                     stack = completed;
-                    result.map_err(InspectionOutcome::Unreadable)
+                    result.map_err(|error| note_apply_error(&error, refusal))
                 }
             };
             if let Err(outcome) = added {
@@ -188,11 +199,20 @@ async fn complete_stack(
     mut stack: LayerStack,
     limits: LayerLimits,
     deadline: Option<Instant>,
-) -> (LayerStack, Result<(), String>) {
+) -> (LayerStack, Result<(), ApplyError>) {
     let thread = tokio::task::spawn_blocking(move || {
         let is_in_time = || !deadline::is_past(deadline);
-        let result = stack.complete_cancellable(&limits, &is_in_time).map_err(|error| error.to_string());
+        let result = stack.complete_cancellable(&limits, &is_in_time);
         (stack, result)
     });
-    thread.await.unwrap_or_else(|error| (LayerStack::default(), Err(error.to_string())))
+    thread.await.unwrap_or_else(|error| (LayerStack::default(), Err(ApplyError::Uncertain(error.to_string()))))
+}
+
+/// Returns the outcome for layers that cannot be unpacked, and stores why container runtimes refuse them, if they do.
+fn note_apply_error(error: &ApplyError, refusal: &mut Option<Refusal>) -> InspectionOutcome {
+    if let Some(PullRefusal { by_docker, .. }) = error.refusal() {
+        let refused_by = if *by_docker { RefusedBy::ContainerdAndDocker } else { RefusedBy::Containerd };
+        *refusal = Refusal::stronger(refusal.take(), Some(Refusal::new(refused_by, error.to_string())));
+    }
+    InspectionOutcome::Unreadable(error.to_string())
 }

@@ -16,7 +16,7 @@ use super::inspection::InspectionOutcome;
 use crate::layers;
 use crate::layers::{LayerChangeset, LayerError};
 use crate::name::Digest;
-use crate::oci::{Layer, LayerAccess};
+use crate::oci::{Layer, LayerAccess, Refusal, RefusedBy};
 use crate::registry::{BlobReader, Lookup, Registry, RegistryError};
 use crate::settings::LayerLimits;
 
@@ -50,8 +50,50 @@ impl LayerReader {
     }
 }
 
-/// A layer, or the outcome of the inspection if the layer is unknown.
-pub(super) type LayerResult = Result<Arc<LayerChangeset>, InspectionOutcome>;
+/// A layer, or the outcome of the inspection if the layer is unknown, each with the reason why programs refuse the layer.
+pub(super) struct LayerResult {
+    pub(super) layer: Result<Arc<LayerChangeset>, InspectionOutcome>,
+    pub(super) refusal: Option<Refusal>,
+}
+
+impl LayerResult {
+    pub(super) fn unknown(outcome: InspectionOutcome) -> Self {
+        Self { layer: Err(outcome), refusal: None }
+    }
+
+    /// Creates the result for a layer that was read, which may contradict the image's documents.
+    fn read(layer: Arc<LayerChangeset>, described: &Layer) -> Self {
+        let refusal = detect_contradiction(&layer, described);
+        Self { layer: Ok(layer), refusal }
+    }
+
+    /// Creates the result for a layer that cannot be read, also not by some programs.
+    fn refused(outcome: fn(String) -> InspectionOutcome, refused_by: RefusedBy, reason: String) -> Self {
+        Self { layer: Err(outcome(reason.clone())), refusal: Some(Refusal::new(refused_by, reason)) }
+    }
+}
+
+/// Compares a layer with what manifest and config claim about it.
+fn detect_contradiction(layer: &LayerChangeset, described: &Layer) -> Option<Refusal> {
+    let name = described.digest.short();
+    let own_digest = layer.decompressed_digest.as_ref().unwrap_or(&described.digest);
+    if described.diff_id.as_ref().is_some_and(|diff_id| diff_id != own_digest.as_str()) {
+        // `Apply` in containerd's `rootfs/apply.go`: "wrong diff id calculated on extraction".
+        let reason = format!("layer {name} has another content than its config lists under `diff_ids`");
+        return Some(Refusal::new(RefusedBy::ContainerdAndDocker, reason));
+    }
+    if described.is_plain_in_containerd && layer.decompressed_digest.is_some() {
+        let reason = format!("layer {name} is compressed, but its media type says that it is not");
+        return Some(Refusal::new(RefusedBy::Containerd, reason));
+    }
+    if described.size != 0 && described.size != layer.stored_bytes {
+        // `commit` in containerd's `content/local/writer.go`: "failed size validation".
+        let (size, actual) = (described.size, layer.stored_bytes);
+        let reason = format!("layer {name} has {actual} bytes, but its descriptor says {size}");
+        return Some(Refusal::new(RefusedBy::Containerd, reason));
+    }
+    None
+}
 
 /// Fetcher of the layers of one image.
 pub(super) struct LayerFetcher<'a, R> {
@@ -88,6 +130,18 @@ impl<'a, R: Registry> LayerFetcher<'a, R> {
     }
 }
 
+/// Finds a layer whose file is missing, although it may not be needed to know what starts: nothing can pull the image.
+pub(super) fn find_missing_layer(registry: &impl Registry, layers: &[Layer]) -> Option<Refusal> {
+    let is_missing =
+        |layer: &&Layer| layer.access == LayerAccess::Readable && registry.is_blob_file_missing(&layer.digest);
+    let missing = layers.iter().find(is_missing)?;
+    Some(Refusal::new(RefusedBy::Everyone, describe_missing(missing)))
+}
+
+fn describe_missing(layer: &Layer) -> String {
+    format!("layer {} is not in the repository", layer.digest.short())
+}
+
 /// Reads one layer, unless it is in the cache.
 async fn load_layer<R: Registry>(
     registry: &R,
@@ -96,16 +150,20 @@ async fn load_layer<R: Registry>(
     deadline: Option<Instant>,
 ) -> Result<LayerResult, RegistryError> {
     let digest = &layer.digest;
-    let unreadable = |reason: String| Ok(Err(InspectionOutcome::Unreadable(reason)));
+    let unreadable = |reason: String| Ok(LayerResult::unknown(InspectionOutcome::Unreadable(reason)));
     let unavailable =
-        |reason: String| Ok(Err(InspectionOutcome::Unavailable(format!("layer {} {reason}", digest.short()))));
+        |reason| Ok(LayerResult::unknown(InspectionOutcome::Unavailable(format!("layer {} {reason}", digest.short()))));
     match layer.access {
         LayerAccess::Readable => {}
         LayerAccess::Encrypted => return unreadable("one of the layers is encrypted".to_owned()),
         LayerAccess::Foreign => return unreadable("one of the layers is stored outside the registry".to_owned()),
     }
+    // The cache may have the layer from another source.
+    if registry.is_blob_file_missing(digest) {
+        return Ok(LayerResult::refused(InspectionOutcome::Unavailable, RefusedBy::Everyone, describe_missing(layer)));
+    }
     if let Some(known) = reader.cache.get(digest) {
-        return Ok(Ok(known));
+        return Ok(LayerResult::read(known, layer));
     }
     // The lock is taken before the permit, so that a task that waits for another reader holds no permit.
     let _lock = reader.cache.lock_layer(digest).await;
@@ -113,7 +171,7 @@ async fn load_layer<R: Registry>(
     let _permit = reader.permits.acquire().await.expect("the semaphore is never closed");
     // Another task may have read the layer in the meantime.
     if let Some(known) = reader.cache.get(digest) {
-        return Ok(Ok(known));
+        return Ok(LayerResult::read(known, layer));
     }
     let mut failure = None;
     for _ in 0..MAX_FETCH_ATTEMPTS {
@@ -129,17 +187,28 @@ async fn load_layer<R: Registry>(
         };
         let transfer_error = |reason| RegistryError::Transfer { digest: digest.clone(), reason };
         match read_layer(stream, digest, reader.limits, deadline).await {
-            Ok(layer) => {
-                let layer = Arc::new(layer);
-                reader.cache.insert(digest, &layer);
-                return Ok(Ok(layer));
+            Ok(read) => {
+                let read = Arc::new(read);
+                reader.cache.insert(digest, &read);
+                return Ok(LayerResult::read(read, layer));
             }
-            Err(LayerError::Transfer(_)) if deadline::is_past(deadline) => return Ok(Err(InspectionOutcome::TimedOut)),
+            Err(LayerError::Transfer(_)) if deadline::is_past(deadline) => {
+                return Ok(LayerResult::unknown(InspectionOutcome::TimedOut));
+            }
             Err(LayerError::Transfer(error)) => failure = Some(transfer_error(error.to_string())),
             Err(LayerError::DigestMismatch(actual)) => {
                 failure = Some(transfer_error(format!("the received bytes have the digest {actual}")));
             }
-            Err(error) => return unreadable(format!("layer {}: {error}", digest.short())),
+            Err(error) => {
+                let reason = format!("layer {}: {error}", digest.short());
+                let refused_by = match error {
+                    LayerError::Damaged(_) => RefusedBy::Everyone,
+                    LayerError::Archive(_) => RefusedBy::ContainerRuntimes,
+                    LayerError::Compression(_) => RefusedBy::SomeDecoders,
+                    _ => return unreadable(reason),
+                };
+                return Ok(LayerResult::refused(InspectionOutcome::Unreadable, refused_by, reason));
+            }
         }
     }
     Err(failure.expect("at least one attempt was made"))

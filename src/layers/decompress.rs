@@ -6,9 +6,11 @@
 use std::io::{self, BufReader, Chain, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
 
 use super::hashing_reader::HashingReader;
 use super::zstd::ZstdReader;
+use crate::name::Digest;
 use crate::settings::{LayerLimits, LimitExceeded};
 
 /// The buffer size for the transfer. Larger reads were not measurably faster.
@@ -32,6 +34,8 @@ enum LayerDecoder<R: Read> {
 /// Reader for the tar stream. If it exceeds a limit, the error contains a [`LimitExceeded`].
 pub(super) struct DecompressReader<R: Read> {
     decoder: LayerDecoder<R>,
+    /// Hashes the decompressed bytes of a compressed layer.
+    hasher: Option<Sha256>,
     decompressed_bytes: u64,
     limits: LayerLimits,
 }
@@ -51,7 +55,13 @@ impl<R: Read> DecompressReader<R> {
             (_, true) => LayerDecoder::Zstd(Box::new(ZstdReader::new(whole, limits.window))),
             _ => LayerDecoder::Plain(whole),
         };
-        Ok(Self { decoder, decompressed_bytes: 0, limits: *limits })
+        let hasher = (is_gzip || is_zstd).then(Sha256::new);
+        Ok(Self { decoder, hasher, decompressed_bytes: 0, limits: *limits })
+    }
+
+    /// Returns the digest of the bytes that were decompressed so far; `None` if the layer is not compressed.
+    pub(super) fn decompressed_digest(&self) -> Option<Digest> {
+        self.hasher.clone().map(Digest::from_hasher)
     }
 
     pub(super) fn decompressed_bytes(&self) -> u64 {
@@ -85,6 +95,9 @@ impl<R: Read> Read for DecompressReader<R> {
             LayerDecoder::Zstd(stream) => stream.read(buffer),
             LayerDecoder::Plain(stream) => stream.read(buffer),
         }?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..length]);
+        }
         self.decompressed_bytes += length as u64;
         let LayerLimits { bytes, ratio, ratio_from, .. } = self.limits;
         let compressed = self.compressed_bytes();

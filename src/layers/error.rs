@@ -18,23 +18,39 @@ pub enum LayerError {
     /// The layer exceeds a limit.
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
-    /// The compressed data is truncated or damaged.
+    /// The compressed data is truncated or damaged, and no decoder reads it to its end.
+    #[error("the layer cannot be decompressed: {0}")]
+    Damaged(String),
+    /// The compressed data cannot be read here. Decoders differ, for example on bytes after the last gzip member: Go's
+    /// refuses them, and `unpigz`, which containerd and Docker prefer if it is installed, ignores them.
     #[error("the layer cannot be decompressed: {0}")]
     Compression(String),
-    /// No container runtime can unpack the archive.
+    /// Go's `archive/tar` refuses the archive, or it has an entry that no container runtime creates.
     #[error("the layer's archive is damaged: {0}")]
     Archive(&'static str),
+    /// The archive cannot be read here, and container runtimes may read it.
+    #[error("the layer's archive cannot be read: {0}")]
+    Unsupported(&'static str),
 }
 
 impl LayerError {
     /// Converts an I/O error from the tar stream.
     pub(super) fn from_read_error(error: io::Error) -> Self {
-        if error.kind() == ErrorKind::UnexpectedEof {
-            return Self::Compression("unexpected end of data".into());
+        match (error.kind(), error.downcast::<LimitExceeded>()) {
+            (_, Ok(limit)) => Self::LimitExceeded(limit),
+            (ErrorKind::UnexpectedEof, _) => Self::Damaged("unexpected end of data".into()),
+            // The kind of flate2's errors. Those of `ruzstd` have another, and may be due to its limitations.
+            (ErrorKind::InvalidInput, Err(error)) => Self::Damaged(error.to_string()),
+            (_, Err(error)) => Self::Compression(error.to_string()),
         }
-        match error.downcast::<LimitExceeded>() {
-            Ok(limit) => Self::LimitExceeded(limit),
-            Err(error) => Self::Compression(error.to_string()),
+    }
+
+    /// Converts an error after the end of the archive, where only a wrong checksum is certainly not a stray byte after
+    /// the last gzip member.
+    pub(super) fn after_archive(self) -> Self {
+        match self {
+            Self::Damaged(reason) if !reason.contains("checksum") => Self::Compression(reason),
+            other => other,
         }
     }
 }
@@ -73,7 +89,7 @@ impl ApplyError {
 
 /// The error with which containerd fails to pull an image: "failed to extract layer", its digest, and this message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("container runtimes fail to pull the image: failed to extract layer: {message}")]
+#[error("a layer cannot be unpacked: {message}")]
 pub struct PullRefusal {
     /// The message of containerd 1.6. Paths are those in the image, not in the snapshot.
     pub message: String,

@@ -24,16 +24,16 @@ impl<R: Read> HashingReader<R> {
         self.bytes_read
     }
 
-    /// Reads the rest and returns the digest of all bytes, or `None` if there are more than `limit`. Fails if the
+    /// Reads the rest and returns the digest and number of all bytes, or `None` if there are more than `limit`. Fails if the
     /// transfer failed, now or earlier.
-    pub(super) fn finish(mut self, limit: u64) -> io::Result<Option<Digest>> {
+    pub(super) fn finish(mut self, limit: u64) -> io::Result<Option<(Digest, u64)>> {
         let remaining = limit.saturating_sub(self.bytes_read);
         if self.error.is_none() {
             let _ = io::copy(&mut Read::take(&mut self, remaining.saturating_add(1)), &mut io::sink());
         }
         match self.error {
             Some(error) => Err(error),
-            None => Ok((self.bytes_read <= limit).then(|| Digest::from_hasher(self.hasher))),
+            None => Ok((self.bytes_read <= limit).then(|| (Digest::from_hasher(self.hasher), self.bytes_read))),
         }
     }
 }

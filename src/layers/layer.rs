@@ -17,8 +17,12 @@ use crate::settings::{LayerLimits, LimitExceeded};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerChangeset {
     pub(super) unpacked: UnpackedLayer,
+    /// The size of the blob in bytes.
+    pub stored_bytes: u64,
     /// The size of the layer's tar stream in bytes.
     pub decompressed_bytes: u64,
+    /// The digest of the tar stream; `None` if the blob is not compressed and has the same digest.
+    pub decompressed_digest: Option<Digest>,
     /// The size of names, link targets and file contents in memory, in bytes.
     pub memory_size: usize,
 }
@@ -32,19 +36,19 @@ pub fn read_layer(layer: impl Read, digest: &Digest, limits: &LayerLimits) -> Re
     let mut archive = TarReader::new(tar, limits);
     let unpacked = unpack_entries(&mut archive, limits);
     let tar = archive.into_inner();
-    let decompressed_bytes = tar.decompressed_bytes();
+    let (decompressed_bytes, decompressed_digest) = (tar.decompressed_bytes(), tar.decompressed_digest());
     if let Err(error @ LayerError::LimitExceeded(_)) = unpacked {
         return Err(error);
     }
     // Damage during transfer is reported as such, not as a damaged layer.
-    match tar.into_inner().finish(limits.bytes).map_err(LayerError::Transfer)? {
+    let stored_bytes = match tar.into_inner().finish(limits.bytes).map_err(LayerError::Transfer)? {
         None => return Err(LimitExceeded::Bytes(limits.bytes).into()),
-        Some(actual) if actual != *digest => return Err(LayerError::DigestMismatch(actual)),
-        Some(_) => {}
-    }
+        Some((actual, _)) if actual != *digest => return Err(LayerError::DigestMismatch(actual)),
+        Some((_, stored_bytes)) => stored_bytes,
+    };
     let unpacked = unpacked?;
     let memory_size = unpacked.tree.memory_size();
-    Ok(LayerChangeset { unpacked, decompressed_bytes, memory_size })
+    Ok(LayerChangeset { unpacked, stored_bytes, decompressed_bytes, decompressed_digest, memory_size })
 }
 
 /// Unpacks all entries up to the first that cannot be unpacked, and reads the others.
@@ -80,6 +84,9 @@ fn read_content<'a, R: Read>(
         return Err(LimitExceeded::Path(limits.path).into());
     }
     Ok(EntryContent::Node(match entry.kind {
+        TarEntryKind::Unhandled => {
+            return Err(LayerError::Archive("an entry of a type that no container runtime creates"));
+        }
         TarEntryKind::HardLink => {
             return Ok(EntryContent::HardLink { target: &entry.link_target, permissions: entry.permissions });
         }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::config_fields::{WireArguments, WireEnvironment, WireLabels, WireVolumes};
+use super::layer::MAX_LAYERS;
 use super::lenient_json::{LenientList, LenientObject, LenientString, parse_object};
 use super::process_config::{ProcessConfig, find_build_hints};
 use crate::platform::Platform;
@@ -15,6 +16,9 @@ pub(super) struct ImageConfig {
     /// Entrypoint and command, truncated for messages.
     pub(super) shown_command: Vec<String>,
     pub(super) process: ProcessConfig,
+    /// The digests of the uncompressed layers, at most [`MAX_LAYERS`], and their number in the document.
+    pub(super) diff_ids: Vec<String>,
+    pub(super) diff_id_count: usize,
     labels: Vec<(String, String)>,
 }
 
@@ -35,7 +39,14 @@ struct WireConfig {
     architecture: LenientString,
     variant: LenientString,
     config: LenientObject<WireContainerConfig>,
+    rootfs: LenientObject<WireRootfs>,
     history: LenientList<WireHistoryEntry, MAX_HISTORY_ENTRIES>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WireRootfs {
+    diff_ids: LenientList<LenientString, MAX_LAYERS>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -83,7 +94,15 @@ impl ImageConfig {
         };
         let arguments = process.argv.iter().take(MAX_SHOWN_ARGUMENTS);
         let shown_command = arguments.map(|argument| sanitize(argument, MAX_SHOWN_ARGUMENT)).collect();
-        Ok(Self { platform, shown_command, process, labels: container.labels.0 })
+        let diff_ids = wire.rootfs.0.unwrap_or_default().diff_ids;
+        Ok(Self {
+            platform,
+            shown_command,
+            process,
+            diff_id_count: diff_ids.total.unwrap_or_default(),
+            diff_ids: diff_ids.items.into_iter().map(|diff_id| diff_id.0).collect(),
+            labels: container.labels.0,
+        })
     }
 
     /// Returns the value of a label. A blank value removes a label of the base image, so it counts as missing.

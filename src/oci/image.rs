@@ -3,6 +3,7 @@
 use super::layer::Layer;
 use super::media_type::MediaTypeFamily;
 use super::process_config::ProcessConfig;
+use super::refusal::Refusal;
 use crate::name::Digest;
 use crate::platform::Platform;
 
@@ -17,6 +18,8 @@ pub struct Image {
     pub content: ImageContent,
     /// The value of the label that declares the intended runtimes, if a config has it.
     pub runtime_label: Option<String>,
+    /// Why programs refuse the manifest or index itself, if some do.
+    pub refusal: Option<Refusal>,
 }
 
 /// The content that a manifest describes.
@@ -54,6 +57,8 @@ pub struct PlatformImage {
     pub shown_command: Vec<String>,
     /// The process that a container runtime starts; empty if unknown.
     pub process: ProcessConfig,
+    /// Why programs refuse the image, as far as its manifest and config show.
+    pub refusal: Option<Refusal>,
 }
 
 /// A child of an index.

@@ -3,11 +3,13 @@
 
 use futures_util::future::try_join_all;
 
+use super::ambiguity::detect_ambiguity;
 use super::image::{ImageContent, IndexChild, IndexEntry};
 use super::manifest::{Descriptor, MAX_CHILDREN, ManifestDocument};
-use super::platform_image::read_config;
+use super::platform_image::{describe_size, read_config};
 use super::read_options::ImageReadOptions;
-use crate::name::{Digest, Selector};
+use super::refusal::{Refusal, RefusedBy};
+use crate::name::Selector;
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 
 /// How deep indexes may be nested. containerd follows nested indexes, but builders do not create them.
@@ -63,6 +65,10 @@ async fn flatten(registry: &impl Registry, mut descriptors: Vec<Descriptor>) -> 
             };
             let children = match ManifestDocument::parse(&manifest.media_type, &manifest.bytes) {
                 Ok(ManifestDocument::Index(children)) => children,
+                // containerd refuses it: "expected index but found manifest". Docker Engine does not.
+                Ok(ManifestDocument::Image(_)) => {
+                    return unreadable("a child of its index is marked as an index, but is a manifest".to_owned());
+                }
                 Ok(_) => Vec::new(),
                 Err(reason) => return unreadable(reason),
             };
@@ -84,10 +90,12 @@ async fn read_children(
     descriptors: Vec<Descriptor>,
     options: ImageReadOptions<'_>,
 ) -> Result<ReadIndex, RegistryError> {
-    let mut entries: Vec<IndexEntry> = descriptors
-        .into_iter()
-        .map(|Descriptor { digest, platform, .. }| IndexEntry { digest, platform, child: IndexChild::NotRead })
-        .collect();
+    let new_entry = |Descriptor { digest, platform, .. }: &Descriptor| IndexEntry {
+        digest: digest.clone(),
+        platform: platform.clone(),
+        child: IndexChild::NotRead,
+    };
+    let mut entries: Vec<IndexEntry> = descriptors.iter().map(new_entry).collect();
     let mut needed: Vec<usize> = (0..entries.len()).filter(|at| options.needs_child(&entries, *at)).collect();
     for at in needed.split_off(needed.len().min(MAX_CHILDREN_READ)) {
         entries[at].child = IndexChild::Unavailable(format!("only {MAX_CHILDREN_READ} children of its index are read"));
@@ -115,14 +123,17 @@ async fn read_children(
         replies => replies?,
     };
     let reads = requested.iter().zip(replies).map(async |(at, reply)| {
-        let child = read_child(registry, &entries[*at].digest, reply, needed.contains(at), options.label_key);
+        let child = read_child(registry, &descriptors[*at], reply, needed.contains(at), options.label_key);
         Ok((*at, child.await?))
     });
     let (mut others, mut first_label) = (Vec::new(), None);
     for (at, read) in try_join_all(reads).await? {
-        let Some((child, label)) = read else {
-            others.push(at);
-            continue;
+        let (child, label) = match read {
+            ChildRead::Image(child, label) => (child, label),
+            ChildRead::Other(content) => {
+                others.push((at, content));
+                continue;
+            }
         };
         let entry = &mut entries[at];
         if let (false, IndexChild::Read(image)) = (entry.platform.is_known(), &child) {
@@ -131,20 +142,34 @@ async fn read_children(
         entry.child = child;
         first_label = first_label.or(label);
     }
-    let images = entries.into_iter().enumerate().filter(|(at, _)| !others.contains(at));
-    let content = ImageContent::Index(images.map(|(_, entry)| entry).collect());
+    let is_other = |at: usize| others.iter().any(|(other, _)| *other == at);
+    let images = entries.into_iter().enumerate().filter(|(at, _)| !is_other(*at));
+    let images: Vec<IndexEntry> = images.map(|(_, entry)| entry).collect();
+    // An index of artifacts is itself one.
+    let first_other = others.into_iter().map(|(_, content)| content).next().filter(|_| images.is_empty());
+    let content = first_other.unwrap_or(ImageContent::Index(images));
     Ok(ReadIndex { content, label: first_label })
 }
 
-/// Reads a child and, if it `is_needed`, its config with the label. `None` if it is an artifact or an attestation.
+/// A child that was read.
+#[allow(clippy::large_enum_variant, reason = "there are few, and most are images")]
+enum ChildRead {
+    /// An image, with the value of its label.
+    Image(IndexChild, Option<String>),
+    /// An artifact or an attestation.
+    Other(ImageContent),
+}
+
+/// Reads a child and, if it `is_needed`, its config with the label.
 async fn read_child(
     registry: &impl Registry,
-    digest: &Digest,
+    descriptor: &Descriptor,
     reply: Lookup<Manifest>,
     is_needed: bool,
     label_key: &str,
-) -> Result<Option<(IndexChild, Option<String>)>, RegistryError> {
-    let unavailable = |reason: String| Ok(Some((IndexChild::Unavailable(reason), None)));
+) -> Result<ChildRead, RegistryError> {
+    let digest = &descriptor.digest;
+    let unavailable = |reason: String| Ok(ChildRead::Image(IndexChild::Unavailable(reason), None));
     let manifest = match reply {
         Lookup::Found(manifest) => manifest,
         Lookup::Unavailable(reason) => return unavailable(reason),
@@ -155,11 +180,24 @@ async fn read_child(
         Ok(ManifestDocument::Index(_)) => {
             unavailable("a child of its index is itself an index, but its descriptor does not say so".to_owned())
         }
-        Ok(ManifestDocument::Artifact(_) | ManifestDocument::Attestation) => Ok(None),
-        Ok(ManifestDocument::Image(manifest)) => {
-            let (image, config) = manifest.into_image(digest.clone());
+        Ok(ManifestDocument::Artifact(kind)) => Ok(ChildRead::Other(ImageContent::Artifact(kind))),
+        Ok(ManifestDocument::Attestation) => Ok(ChildRead::Other(ImageContent::Attestation)),
+        Ok(ManifestDocument::Image(document)) => {
+            let unknown_layer_type = document.unknown_layer_type.clone();
+            let (mut image, config) = document.into_image(digest.clone());
+            image.refusal = Refusal::stronger(detect_ambiguity(&manifest.media_type, &manifest.bytes), image.refusal);
+            let (size, actual) = (descriptor.size, manifest.bytes.len() as u64);
+            if size != actual {
+                image.refuse(RefusedBy::Containerd, describe_size("its manifest", size, actual));
+            }
+            if !descriptor.has_known_type {
+                image.refuse(RefusedBy::Containerd, "the index does not mark it as an image".to_owned());
+            }
             let read = read_config(registry, image, config.filter(|_| is_needed), label_key).await?;
-            Ok(Some((IndexChild::Read(read.image), read.label)))
+            Ok(match unknown_layer_type.filter(|_| read.is_blank) {
+                Some(kind) => ChildRead::Other(ImageContent::Artifact(kind)),
+                None => ChildRead::Image(IndexChild::Read(read.image), read.label),
+            })
         }
     }
 }

@@ -24,6 +24,11 @@ pub struct Layer {
     pub size: u64,
     /// Whether its files can be read.
     pub access: LayerAccess,
+    /// Whether containerd takes its bytes for an uncompressed archive (`DiffCompression` in `images/mediatypes.go`).
+    /// Other types may contain any compression, which is detected.
+    pub is_plain_in_containerd: bool,
+    /// The digest of its uncompressed archive according to the config, if that was read.
+    pub diff_id: Option<String>,
 }
 
 /// Whether the files of a layer can be read, according to its media type.
@@ -53,6 +58,11 @@ const LAYER_TYPE_PREFIXES: [(&str, LayerAccess); 4] = [
     ("application/vnd.docker.image.rootfs.diff.tar", LayerAccess::Readable),
     ("application/vnd.docker.image.rootfs.foreign.diff.tar", LayerAccess::Foreign),
 ];
+
+/// Returns whether this is OCI's type of an uncompressed layer.
+pub(super) fn is_plain_oci_type(media_type: &str) -> bool {
+    media_type == "application/vnd.oci.image.layer.v1.tar"
+}
 
 /// Parses the media type of a file layer; `None` for any other type.
 pub(super) fn parse_layer_type(media_type: &str) -> Option<(Compression, LayerAccess)> {

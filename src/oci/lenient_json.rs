@@ -4,21 +4,22 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::exact_json::{parse_exact, parse_exact_map};
 use crate::text::sanitize;
 
 /// How many characters of a parser's message are kept: it may quote the document.
 const MAX_PARSE_ERROR: usize = 200;
 
-/// Parses a document that must be an object (a derived implementation accepts lists too). The error is truncated.
+/// Parses a document that must be an object (a derived implementation accepts lists too), with the keys written exactly
+/// as the fields. The error is truncated.
 pub(super) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first.is_some_and(|byte| *byte != b'{') {
         return Err("not a JSON object".to_owned());
     }
-    serde_json::from_slice(bytes).map_err(|error| sanitize(&error.to_string(), MAX_PARSE_ERROR))
+    parse_exact(bytes).map_err(|error| sanitize(&error.to_string(), MAX_PARSE_ERROR))
 }
 
 /// A type that is parsed from one kind of value; any other kind is skipped and gives the default.
@@ -132,7 +133,7 @@ pub(super) struct LenientObject<T>(pub(super) Option<T>);
 
 impl<T: DeserializeOwned + Default> LenientValue for LenientObject<T> {
     fn from_map<'de, A: MapAccess<'de>>(entries: A) -> Result<Self, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(entries)).map(|object| Self(Some(object)))
+        parse_exact_map(entries).map(|object| Self(Some(object)))
     }
 }
 

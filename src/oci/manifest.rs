@@ -1,14 +1,18 @@
 //! Parses a manifest or an index. If the media type is missing or unknown, the fields determine the kind.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess};
 
-use super::layer::{Layer, MAX_LAYERS, describe_excess_layers, parse_layer_type};
-use super::lenient_json::{LenientList, LenientNumber, LenientObject, LenientString, parse_object};
+use super::layer::{Layer, MAX_LAYERS, describe_excess_layers, is_plain_oci_type, parse_layer_type};
+use super::lenient_json::{
+    LenientList, LenientNumber, LenientObject, LenientString, LenientValue, deserialize_leniently, parse_object,
+};
 use super::media_type::{
-    MediaTypeFamily, MediaTypeKind, classify_manifest, is_generic_config, is_image_config, is_in_toto,
+    MediaTypeFamily, MediaTypeKind, classify_manifest, is_artifact_layer, is_generic_config, is_image_config,
+    is_in_toto,
 };
 use super::platform_image::{ConfigBlob, ImageManifest, ManifestConfig};
+use super::refusal::{Refusal, RefusedBy};
 use super::schema1::parse_schema1;
 use crate::name::Digest;
 use crate::platform::Platform;
@@ -28,12 +32,19 @@ pub(super) enum ManifestDocument {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Descriptor {
     pub(super) digest: Digest,
+    /// Its size in the index, in bytes; 0 if unknown.
+    pub(super) size: u64,
     pub(super) is_index: bool,
+    /// Whether its media type is that of an image or index. containerd ignores others, Docker Engine does not.
+    pub(super) has_known_type: bool,
     pub(super) platform: Platform,
 }
 
 /// The prefix of the artifact types of `BuildKit`'s attestations.
 const ATTESTATION_PREFIX: &str = "application/vnd.docker.attestation.";
+
+/// The prefix of OCI's layer types. containerd and Docker Engine take one with an unknown suffix for an uncompressed layer.
+const OCI_LAYER_PREFIX: &str = "application/vnd.oci.image.layer.";
 
 /// How many characters of an unknown media type are shown.
 const MAX_SHOWN_MEDIA_TYPE: usize = 100;
@@ -62,16 +73,29 @@ struct WireDescriptor {
     digest: LenientString,
     size: LenientNumber,
     platform: LenientObject<WirePlatform>,
-    annotations: LenientObject<WireAnnotations>,
+    annotations: WireAnnotations,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+deserialize_leniently!([] WireAnnotations);
+
+/// The annotations, whose keys are not fields: they differ if they differ in case.
+#[derive(Debug, Default)]
 struct WireAnnotations {
     /// The relation of a child to its siblings:
     /// <https://docs.docker.com/build/metadata/attestations/attestation-storage/>.
-    #[serde(rename = "vnd.docker.reference.type")]
-    reference_type: LenientString,
+    reference_type: String,
+}
+
+impl LenientValue for WireAnnotations {
+    fn from_map<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Self, A::Error> {
+        let mut annotations = Self::default();
+        while let Some((LenientString(key), LenientString(value))) = entries.next_entry()? {
+            if key == "vnd.docker.reference.type" {
+                annotations.reference_type = value;
+            }
+        }
+        Ok(annotations)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -134,19 +158,35 @@ impl WireManifest {
         if !is_image {
             return Ok(ManifestDocument::Artifact(config.media_type.0));
         }
-        if let (true, Some(layer)) = (layers.is_empty(), descriptors.first()) {
-            // Not every manifest with an image config is an image: cosign's signatures use it too.
+        if let Some(layer) = descriptors.first().filter(|layer| is_artifact_layer(&layer.media_type.0)) {
             return Ok(ManifestDocument::Artifact(layer.media_type.0.clone()));
         }
+        // Such a manifest is an image in a format that is not known here, or an artifact if its config is blank.
+        let unknown_layer_type =
+            descriptors.first().filter(|_| layers.is_empty()).map(|layer| layer.media_type.0.clone());
         let digest = config.digest.0.parse().map_err(|error| format!("its config has an invalid digest: {error}"))?;
+        let is_foreign_type = |layer: &WireDescriptor| {
+            parse_layer_type(&layer.media_type.0).is_none() && !layer.media_type.0.starts_with(OCI_LAYER_PREFIX)
+        };
+        let has_foreign_type = descriptors.iter().any(is_foreign_type);
         let unknown = descriptors.iter().find(|layer| layer.to_layer().is_none()).map(|layer| {
             format!("one of its layers has the type `{}`", sanitize(&layer.media_type.0, MAX_SHOWN_MEDIA_TYPE))
         });
+        let has_unsized_layer = descriptors.iter().any(|layer| layer.size.0.unwrap_or(0) == 0);
+        // `remotes/handlers.go` of containerd: "unable to fetch descriptor … which reports content size of zero".
+        let unsized_layer = || Refusal::new(RefusedBy::Containerd, "its manifest has a layer without a valid size");
+        // "no processor for media-type" in containerd, "unsupported media type" in Docker Engine.
+        let foreign_type = unknown.as_ref().filter(|_| has_foreign_type);
+        let foreign_type = foreign_type.map(|reason| Refusal::new(RefusedBy::OldVersions, reason.as_str()));
+        let layer_count = total.unwrap_or_default();
         Ok(ManifestDocument::Image(ImageManifest {
             family,
             layers,
+            layer_count,
             layers_error: unknown.or_else(|| describe_excess_layers(total)),
-            config: ManifestConfig::Blob(ConfigBlob { digest, size: config.size.0.unwrap_or(0) }),
+            unknown_layer_type,
+            refusal: has_unsized_layer.then(unsized_layer).or(foreign_type),
+            config: ManifestConfig::Blob(ConfigBlob { digest, size: config.size.0.unwrap_or(0), layer_count }),
         }))
     }
 
@@ -159,11 +199,12 @@ impl WireManifest {
         for child in children.iter().filter(|child| child.is_image()) {
             let invalid = |error| format!("a child of its index has an invalid digest: {error}");
             let digest = child.digest.0.parse().map_err(invalid)?;
-            let is_index = classify_manifest(&child.media_type.0) == Some(MediaTypeKind::Index);
+            let kind = classify_manifest(&child.media_type.0);
+            let (is_index, has_known_type) = (kind == Some(MediaTypeKind::Index), kind.is_some());
             let platform = child.platform.0.as_ref();
             let platform = platform.map(|wire| Platform::new(&wire.os.0, &wire.architecture.0, &wire.variant.0));
             let platform = platform.unwrap_or_default();
-            let descriptor = Descriptor { digest, is_index, platform };
+            let descriptor = Descriptor { digest, size: child.size.0.unwrap_or(0), is_index, has_known_type, platform };
             if !images.contains(&descriptor) {
                 images.push(descriptor);
             }
@@ -185,7 +226,14 @@ impl WireManifest {
 impl WireDescriptor {
     fn to_layer(&self) -> Option<Layer> {
         let (compression, access) = parse_layer_type(&self.media_type.0)?;
-        Some(Layer { digest: self.digest.0.parse().ok()?, compression, size: self.size.0.unwrap_or(0), access })
+        Some(Layer {
+            digest: self.digest.0.parse().ok()?,
+            compression,
+            size: self.size.0.unwrap_or(0),
+            access,
+            is_plain_in_containerd: is_plain_oci_type(&self.media_type.0),
+            diff_id: None,
+        })
     }
 
     /// Returns whether a client would consider this child for a platform. If its media type is missing, or is unknown
@@ -200,8 +248,8 @@ impl WireDescriptor {
 
     /// Returns whether `BuildKit` marked it as an attestation.
     fn is_attestation(&self) -> bool {
-        let kind = self.annotations.0.as_ref().map(|annotations| annotations.reference_type.0.as_str());
-        kind == Some("attestation-manifest") || self.artifact_type.0.starts_with(ATTESTATION_PREFIX)
+        self.annotations.reference_type == "attestation-manifest"
+            || self.artifact_type.0.starts_with(ATTESTATION_PREFIX)
     }
 
     /// Returns whether its platform is literally `unknown/unknown`, which no container runtime selects.

@@ -44,6 +44,18 @@ pub(super) fn is_generic_config(media_type: &str) -> bool {
     matches!(media_type, "" | "application/octet-stream" | "application/json" | "text/html" | "text/plain")
 }
 
+/// The prefixes of the layer types of artifacts that tools store with the config type of an image: signatures and
+/// attestations of cosign, and SBOMs.
+const ARTIFACT_LAYER_PREFIXES: [&str; 8] = [
+    "application/vnd.dev.cosign.", "application/vnd.dev.sigstore.", "application/vnd.dsse.envelope",
+    "application/vnd.in-toto", "application/vnd.cyclonedx", "application/vnd.syft", "application/spdx", "text/spdx",
+];
+
+/// Returns whether this is the media type of a layer of a signature, an attestation or an SBOM.
+pub(super) fn is_artifact_layer(media_type: &str) -> bool {
+    ARTIFACT_LAYER_PREFIXES.iter().any(|prefix| media_type.starts_with(prefix))
+}
+
 /// Returns whether this is the media type of an in-toto attestation, which `BuildKit` attaches to images.
 pub(super) fn is_in_toto(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.in-toto")

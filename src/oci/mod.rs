@@ -1,6 +1,7 @@
 //! Reads manifests, indexes and configs, in the formats of the OCI image specification and Docker. Whether their
 //! contents are true and suit the intended runtimes is checked elsewhere.
 
+mod refusal;
 mod layer;
 mod media_type;
 mod process_config;
@@ -11,6 +12,7 @@ mod config;
 mod platform_image;
 mod schema1;
 mod manifest;
+mod ambiguity;
 mod read_options;
 mod index;
 mod read_image;
@@ -21,3 +23,4 @@ pub use media_type::MediaTypeFamily;
 pub use process_config::{BuildHint, ProcessConfig};
 pub use read_image::read_image;
 pub use read_options::ImageReadOptions;
+pub use refusal::{Refusal, RefusedBy};

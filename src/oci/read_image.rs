@@ -1,5 +1,6 @@
 //! Reads the parts of an image that the verdict depends on. A missing or invalid part becomes part of the result.
 
+use super::ambiguity::detect_ambiguity;
 use super::image::{Image, ImageContent};
 use super::index::{ReadIndex, read_index};
 use super::lenient_json::{LenientString, parse_object};
@@ -30,15 +31,21 @@ pub async fn read_image(
             content
         }
         Ok(ManifestDocument::Image(document)) => {
+            let unknown_layer_type = document.unknown_layer_type.clone();
             let (image, config) = document.into_image(manifest.digest.clone());
             let read = read_config(registry, image, config, options.label_key).await?;
             runtime_label = read.label;
             // Tools store bundles of files with a blank config.
-            if read.is_blank { ImageContent::Artifact(OCI_CONFIG.to_owned()) } else { ImageContent::Single(read.image) }
+            if read.is_blank {
+                ImageContent::Artifact(unknown_layer_type.unwrap_or_else(|| OCI_CONFIG.to_owned()))
+            } else {
+                ImageContent::Single(read.image)
+            }
         }
     };
     let media_type = choose_media_type(manifest, &content);
-    Ok(Image { digest: manifest.digest.clone(), media_type, content, runtime_label })
+    let refusal = detect_ambiguity(&manifest.media_type, &manifest.bytes);
+    Ok(Image { digest: manifest.digest.clone(), media_type, content, runtime_label, refusal })
 }
 
 /// The longest media type that is shown, in characters: RFC 6838 allows two names of 127 characters.

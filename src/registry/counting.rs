@@ -50,6 +50,10 @@ impl<R: Registry> Registry for CountingRegistry<'_, R> {
         Ok(reply.map(|inner| -> BlobReader { Box::new(CountingReader { inner, bytes: self.bytes.clone() }) }))
     }
 
+    fn is_blob_file_missing(&self, digest: &Digest) -> bool {
+        self.registry.is_blob_file_missing(digest)
+    }
+
     async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
         self.registry.fetch_resource_tag(key).await
     }

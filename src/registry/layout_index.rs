@@ -1,8 +1,11 @@
 //! The images and names in the `index.json` of an OCI image layout.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::Lookup;
+use crate::exact_json::parse_exact;
 use crate::name::{Digest, DigestError, Selector, Tag};
 
 /// The listed images, with an entry for each name, in the order of the file.
@@ -31,23 +34,19 @@ struct WireLayoutEntry {
     digest: String,
     #[serde(default)]
     media_type: String,
-    annotations: Option<WireLayoutAnnotations>,
+    annotations: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct WireLayoutAnnotations {
-    /// The tag or the full reference, depending on the tool.
-    #[serde(rename = "org.opencontainers.image.ref.name")]
-    ref_name: Option<String>,
-    /// The full reference, which containerd, `BuildKit` and Docker write in addition to the tag.
-    #[serde(rename = "io.containerd.image.name")]
-    image_name: Option<String>,
-}
+/// The annotation with the tag or the full reference, depending on the tool.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The annotation with the full reference, which containerd, `BuildKit` and Docker write in addition to the tag.
+const IMAGE_NAME: &str = "io.containerd.image.name";
 
 impl LayoutIndex {
     /// Parses an `index.json`.
     pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
-        let index: WireLayoutIndex = serde_json::from_slice(bytes)?;
+        let index: WireLayoutIndex = parse_exact(bytes)?;
         let entries = index.manifests.unwrap_or_default().into_iter();
         Ok(Self(entries.map(LayoutEntry::from_wire).collect()))
     }
@@ -80,10 +79,9 @@ impl LayoutIndex {
     /// Finds the images with this tag, each once, in any repository or in the given one (with or without `docker.io/`).
     pub fn find_by_tag(&self, repository: Option<&str>, tag: &Tag) -> Vec<Selector> {
         let mut digests: Vec<Digest> = Vec::new();
-        for entry in self.entries_with_tag(tag) {
-            let own = entry.repository.as_deref().map(familiar_name);
+        for entry in self.entries_with_tag(tag).filter(|entry| repository.is_none_or(|name| entry.is_in(name))) {
             let Ok(digest) = entry.digest.parse() else { continue };
-            if repository.is_none_or(|wanted| own == Some(familiar_name(wanted))) && !digests.contains(&digest) {
+            if !digests.contains(&digest) {
                 digests.push(digest);
             }
         }
@@ -123,28 +121,60 @@ impl LayoutIndex {
 impl LayoutEntry {
     /// Creates an entry. The name is a reference or only a tag.
     pub(super) fn new(digest: String, media_type: String, name: Option<&str>) -> Self {
-        let (repository, tag) = name.map(split_reference).map_or((None, None), |(rest, tag)| (rest, Some(tag)));
+        let (repository, tag) = name.map(split_reference).unwrap_or_default();
         let [repository, tag] = [repository, tag].map(|part| part.map(str::to_owned));
         Self { digest, media_type, repository, tag }
     }
 
+    /// Returns whether it is in a repository, whose name may omit `docker.io/` and `library/`.
+    fn is_in(&self, repository: &str) -> bool {
+        self.repository.as_deref().map(familiar_name) == Some(familiar_name(repository))
+    }
+
     fn from_wire(wire: WireLayoutEntry) -> Self {
-        let WireLayoutAnnotations { ref_name, image_name } = wire.annotations.unwrap_or_default();
-        let mut entry = Self::new(wire.digest, wire.media_type, ref_name.as_deref());
-        if let (Some(_), None, Some(name)) = (&entry.tag, &entry.repository, image_name) {
-            entry.repository = split_reference(&name).0.map(str::to_owned);
+        let annotations = wire.annotations.unwrap_or_default();
+        let annotation = |key| annotations.get(key).map(String::as_str);
+        let mut entry = Self::new(wire.digest, wire.media_type, annotation(REF_NAME));
+        if let (Some(_), None, Some(name)) = (&entry.tag, &entry.repository, annotation(IMAGE_NAME)) {
+            entry.repository = split_reference(name).0.map(str::to_owned);
         }
         entry
     }
 }
 
-/// Splits a reference into its repository, if there is one, and its tag, at the last colon.
-fn split_reference(name: &str) -> (Option<&str>, &str) {
-    name.rsplit_once(':').map_or((None, name), |(repository, tag)| (Some(repository), tag))
+/// Splits a reference `REPOSITORY[:TAG][@DIGEST]` or `TAG` into its repository and its tag. A colon before a slash belongs
+/// to the host's port.
+fn split_reference(name: &str) -> (Option<&str>, Option<&str>) {
+    let (name, is_reference) = name.split_once('@').map_or((name, false), |(name, _)| (name, true));
+    match name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
+        Some((repository, tag)) => (Some(repository), Some(tag)),
+        None if is_reference || name.contains('/') => (Some(name), None),
+        None => (None, Some(name)),
+    }
 }
 
 /// Returns a repository as Docker shows it: without `docker.io/` and `library/`.
 fn familiar_name(repository: &str) -> &str {
     let repository = repository.strip_prefix("docker.io/").unwrap_or(repository);
     repository.strip_prefix("library/").unwrap_or(repository)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_tags_or_references() {
+        for (name, repository, tag) in [
+            ("v1", None, Some("v1")),
+            ("app:v1", Some("app"), Some("v1")),
+            ("docker.io/library/app:v1", Some("docker.io/library/app"), Some("v1")),
+            ("localhost:5000/app", Some("localhost:5000/app"), None),
+            ("localhost:5000/app:v1", Some("localhost:5000/app"), Some("v1")),
+            ("docker.io/library/app@sha256:00", Some("docker.io/library/app"), None),
+            ("app:v1@sha256:00", Some("app"), Some("v1")),
+        ] {
+            assert_eq!(split_reference(name), (repository, tag), "{name}");
+        }
+    }
 }

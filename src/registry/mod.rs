@@ -11,7 +11,7 @@ pub mod counting;
 pub(crate) mod media_types;
 mod transfer;
 mod url_policy;
-mod schema1_digest;
+pub(crate) mod schema1_payload;
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -52,6 +52,12 @@ pub trait Registry {
     /// # Errors
     /// Same as [`Self::fetch_blob`]. If the transfer fails later, reading fails.
     fn open_blob(&self, digest: &Digest) -> impl Future<Output = Result<Lookup<BlobReader>, RegistryError>>;
+
+    /// Returns whether a blob is missing, if that takes no request. A registry refuses a manifest whose layers are missing
+    /// (Amazon ECR API, `PutImage`, `LayersNotFoundException`), but the files of a layout may be incomplete.
+    fn is_blob_file_missing(&self, _digest: &Digest) -> bool {
+        false
+    }
 
     /// Fetches the value of the repository's resource tag with this key, if it has one.
     ///
@@ -134,7 +140,7 @@ pub(crate) async fn fetch_verified_manifests(
         let Lookup::Found(manifest) = reply else { continue };
         let expected = selector.digest().unwrap_or(&manifest.digest);
         let actual = Digest::of(&manifest.bytes);
-        if actual != *expected && schema1_digest::compute_payload_digest(&manifest.bytes).as_ref() != Some(expected) {
+        if actual != *expected && schema1_payload::compute_payload_digest(&manifest.bytes).as_ref() != Some(expected) {
             return Err(RegistryError::DigestMismatch { expected: expected.clone(), actual });
         }
     }

@@ -131,6 +131,10 @@ impl<F: LayoutFiles> Registry for LayoutRegistry<F> {
         Ok(file.map_or(Lookup::NotFound, Lookup::Found))
     }
 
+    fn is_blob_file_missing(&self, digest: &Digest) -> bool {
+        matches!(self.files.open(&blob_file(digest)), Ok(None))
+    }
+
     async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
         Ok(self.resource_tag.clone())
     }

@@ -95,6 +95,12 @@ fault_codes! {
         explanation: "a tag that points at an attestation, not at an image",
         fix: "Push the image, or its index, under the tag.",
     }
+    ImageDamaged("image-damaged") {
+        title: "image that the runtime cannot pull or unpack",
+        explanation: "a missing or damaged layer, or documents that contradict each other",
+        fix: "Build the image and push it again, or copy it again from where it is intact, with a tool that copies it \
+              unchanged: `docker buildx imagetools create`, `skopeo copy` or `crane copy`.",
+    }
     ExecFormat("exec-format") {
         title: "file that the kernel cannot execute",
         explanation: "a file that the kernel cannot execute: empty, no `#!` line, or built for macOS or Windows",

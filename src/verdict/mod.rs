@@ -16,7 +16,7 @@ use self::rules::format_platforms;
 use crate::inspect::{Inspection, InspectionTarget};
 use crate::intent::{DeclarationSource, DeclaredRuntime, Intent, InvalidDeclaration};
 use crate::name::Digest;
-use crate::oci::{Image, ImageContent, IndexEntry, PlatformImage};
+use crate::oci::{Image, ImageContent, IndexEntry, PlatformImage, RefusedBy};
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime};
 
@@ -48,6 +48,7 @@ pub fn judge_unread(intent: &Intent, reason: &str) -> Judgement {
         media_type: String::new(),
         content: ImageContent::Unreadable(reason.to_owned()),
         runtime_label: None,
+        refusal: None,
     };
     judge(intent, &image, &[])
 }
@@ -110,6 +111,11 @@ fn withdraw_contested_faults(
 
 fn judge_runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspections: &[Inspection]) -> Finding {
     let mut finding = Finding::new(FindingSubject::Runtime(runtime));
+    finding.check_refusal(runtime.profile().service, None, image.refusal.as_ref());
+    // If the document is an index to some and a manifest to others, its contents prove nothing.
+    if image.refusal.as_ref().is_some_and(|refusal| refusal.refused_by <= RefusedBy::ContainerRuntimes) {
+        return finding;
+    }
     match &image.content {
         ImageContent::Single(single) => {
             let inspection = find_inspection(inspections, single, InspectionTarget::for_runtime(runtime));

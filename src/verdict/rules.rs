@@ -4,7 +4,7 @@ use super::exec_faults::{detect_exec_fault, find_inspection, may_be_data_image};
 use super::fault::{Fault, FaultCode};
 use super::finding::{Finding, Verdict};
 use crate::inspect::{Inspection, InspectionOutcome, InspectionTarget};
-use crate::oci::{Compression, IndexChild, IndexEntry, MediaTypeFamily, PlatformImage};
+use crate::oci::{Compression, IndexChild, IndexEntry, MediaTypeFamily, PlatformImage, Refusal, RefusedBy};
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime, Service};
 
@@ -15,6 +15,36 @@ impl Finding {
     pub(super) fn reject_attestation(&mut self) {
         let evidence = "the tag points at an attestation, which does not contain a program".to_owned();
         self.add_fault(FaultCode::AttestationTagged, None, evidence);
+    }
+
+    /// Checks why programs refuse an image: a fault if the service is known to use only such programs. Fargate uses
+    /// containerd, and ECS on EC2 uses Docker Engine. It is not documented how App Runner and Lambda unpack images.
+    pub(super) fn check_refusal(&mut self, service: Service, platform: Option<&Platform>, refusal: Option<&Refusal>) {
+        let Some(Refusal { reason, refused_by }) = refusal else { return };
+        let is_certain = match service {
+            Service::Ecs => *refused_by <= RefusedBy::ContainerdAndDocker,
+            Service::Linux => *refused_by <= RefusedBy::ContainerRuntimes,
+            Service::AppRunner | Service::Lambda => *refused_by == RefusedBy::Everyone,
+        };
+        if is_certain {
+            self.unknown.retain(|known| known != reason);
+            self.add_fault(FaultCode::ImageDamaged, platform, reason.clone());
+        } else if self.verdict != Verdict::Fails {
+            self.add_unknown(format!("{reason}: {}", refused_by.describe()));
+        }
+    }
+
+    /// Checks why programs refuse a single image, as its documents and the layers that were read show.
+    fn check_image_refusal(
+        &mut self,
+        service: Service,
+        single: &PlatformImage,
+        platform: &Platform,
+        inspection: Option<&Inspection>,
+    ) {
+        let of_layers = inspection.and_then(|inspection| inspection.refusal.clone());
+        let refusal = Refusal::stronger(single.refusal.clone(), of_layers);
+        self.check_refusal(service, Some(platform), refusal.as_ref());
     }
 
     pub(super) fn check_single(&mut self, runtime: Runtime, single: &PlatformImage, inspection: Option<&Inspection>) {
@@ -52,6 +82,7 @@ impl Finding {
             }
         }
         self.check_layer_formats(runtime, platform, single);
+        self.check_image_refusal(runtime.profile().service, single, platform, inspection);
     }
 
     /// Checks what the image starts, if it was inspected.
@@ -62,6 +93,7 @@ impl Finding {
         // An image that cannot be pulled does not start, but it may never be pulled.
         if let Some(InspectionOutcome::Unavailable(reason)) = inspection.map(|inspection| &inspection.outcome)
             && self.verdict != Verdict::Fails
+            && inspection.is_none_or(|inspection| inspection.refusal.is_none())
         {
             self.add_unknown(reason);
         }
@@ -76,6 +108,14 @@ impl Finding {
     ) {
         if let Some(fault) = program_fault(single, platform, inspection).filter(|fault| !may_be_data_image(fault)) {
             self.push_fault(fault);
+        }
+        // Without a declared runtime, only what nothing can pull is a fault, and images of data are never run.
+        let of_layers = inspection.and_then(|inspection| inspection.refusal.as_ref());
+        let refusals = [single.refusal.as_ref(), of_layers].into_iter().flatten();
+        if let Some(refusal) = refusals.into_iter().find(|refusal| refusal.refused_by == RefusedBy::Everyone)
+            && !single.shown_command.is_empty()
+        {
+            self.check_refusal(Service::Linux, Some(platform), Some(refusal));
         }
     }
 
@@ -123,6 +163,7 @@ impl Finding {
                 self.check_descriptor(entry);
                 self.check_layer_formats(runtime, &entry.platform, single);
                 self.check_program(single, &entry.platform, inspection);
+                self.check_image_refusal(runtime.profile().service, single, &entry.platform, inspection);
             }
         }
         // Of two platforms with the same layers, it is unknown which one starts. If both are intended, one fails.

@@ -34,13 +34,14 @@ def name(number):
 def fill(ecr, repositories, images):
     """Adds repositories with this number of images each to the emulator's store."""
     layers = {architecture: layer(architecture) for architecture in PROGRAMS}
+    rootfs = {"type": "layers", "diff_ids": [digest(gzip.decompress(layers["arm64"]))]}
     for number in range(repositories):
         repository = name(number)
         runtime = "ecs/amd64" if is_wrong(number) else "ecs/arm64"
         ecr._create_repository({"repositoryName": repository, "tags": [{"Key": "intended-runtime", "Value": runtime}]})
         blobs = {digest(layers["arm64"]): layers["arm64"]}
         for image in range(images):
-            config = {"os": "linux", "architecture": "arm64", "rootfs": {"type": "layers", "diff_ids": []}}
+            config = {"os": "linux", "architecture": "arm64", "rootfs": rootfs}
             config["config"] = {"Entrypoint": ["/app"], "Labels": {"number": f"{number} {image}"}}
             config = json.dumps(config).encode()
             manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described(CONFIG, config)}

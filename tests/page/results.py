@@ -82,7 +82,8 @@ def layout_of(directory):
                 member = tarfile.TarInfo(name)
                 member.size, member.mode = len(data), mode
                 tar.addfile(member, io.BytesIO(data))
-        config = {"os": "linux", "architecture": "amd64", "config": {"Entrypoint": [command]}, "rootfs": {"type": "layers", "diff_ids": []}}
+        rootfs = {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"]}
+        config = {"os": "linux", "architecture": "amd64", "config": {"Entrypoint": [command]}, "rootfs": rootfs}
         config = blob("application/vnd.oci.image.config.v1+json", json.dumps(config).encode())
         layer = blob("application/vnd.oci.image.layer.v1.tar", layer.getvalue())
         media_type = "application/vnd.oci.image.manifest.v1+json"

@@ -26,6 +26,9 @@ const READ_SIZE: usize = 64 * 1024;
 const MAX_HOLE_BYTES: u64 = 64 * 1024 * 1024;
 static ZEROS: [u8; READ_SIZE] = [0; READ_SIZE];
 
+/// The archive ends within an entry.
+const TRUNCATED: LayerError = LayerError::Archive("unexpected end of the archive");
+
 /// Reader for the entries of an archive.
 pub(super) struct TarReader<R: Read> {
     input: BufReader<R>,
@@ -65,24 +68,24 @@ impl<R: Read> TarReader<R> {
         let mut records = PaxRecords::default();
         let mut long_name = None;
         let mut long_target = None;
-        let mut has_record = false;
         loop {
             self.skip_data()?;
-            let Some(header) = self.read_header()? else {
-                let error = LayerError::Archive("a record without an entry at the end");
-                return if has_record { Err(error) } else { Ok(None) };
-            };
+            // Go ignores records at the end.
+            let Some(header) = self.read_header()? else { return Ok(None) };
             self.data_remaining = header.size()?;
             self.padding_remaining = self.data_remaining.wrapping_neg() % BLOCK as u64;
             match header.typeflag() {
-                // Go returns global records as an entry, which containerd skips.
-                b'g' => continue,
+                // Go returns global records as an entry, which containerd skips. Earlier records do not apply to the
+                // entry after it.
+                b'g' => {
+                    pax::check_records(&self.read_record()?)?;
+                    (records, long_name, long_target) = (PaxRecords::default(), None, None);
+                }
                 b'x' => records = PaxRecords::parse(&self.read_record()?)?,
-                b'L' => long_name = Some(header::parse_text(&self.read_record()?)),
-                b'K' => long_target = Some(header::parse_text(&self.read_record()?)),
+                b'L' => long_name = Some(header::parse_text(&self.read_record()?)).filter(|name| !name.is_empty()),
+                b'K' => long_target = Some(header::parse_text(&self.read_record()?)).filter(|name| !name.is_empty()),
                 _ => return self.read_entry(&header, &records, long_name, long_target).map(Some),
             }
-            has_record = true;
         }
     }
 
@@ -96,44 +99,35 @@ impl<R: Read> TarReader<R> {
         let name = records.sparse_name.clone().or_else(|| records.path.clone()).unwrap_or_else(|| header.name());
         let name = long_name.unwrap_or(name);
         let link_target = long_target.or_else(|| records.link_path.clone()).unwrap_or_else(|| header.link_name());
-        let kind = header.entry_kind(&name)?;
-        if let Some(size) = records.size {
-            self.data_remaining = size;
-        }
+        let kind = header.entry_kind(&name);
         // Directories and links have no data, whatever their size field says: `isHeaderOnly`.
-        if kind != TarEntryKind::File {
-            self.data_remaining = 0;
-        }
+        let has_data = matches!(kind, TarEntryKind::File | TarEntryKind::Unhandled);
+        self.data_remaining = if has_data { records.size.unwrap_or(self.data_remaining) } else { 0 };
         self.padding_remaining = self.data_remaining.wrapping_neg() % BLOCK as u64;
-        let number =
-            |number: u64| u32::try_from(number).map_err(|_| LayerError::Archive("a user or group ID is too large"));
         let permissions = Permissions {
             mode: header.mode()?,
-            uid: number(records.uid.map_or_else(|| header.uid(), Ok)?)?,
-            gid: number(records.gid.map_or_else(|| header.gid(), Ok)?)?,
+            uid: owner_id(records.uid.map_or_else(|| header.uid(), Ok)?),
+            gid: owner_id(records.gid.map_or_else(|| header.gid(), Ok)?),
         };
         let mut entry = TarEntry { kind, name, link_target, permissions, size: self.data_remaining, sparse_map: None };
         if kind == TarEntryKind::File {
-            entry.sparse_map = self.read_sparse_map(header, records)?;
+            entry.sparse_map = self.read_sparse_map(records)?;
             entry.size = entry.sparse_map.as_ref().map_or(self.data_remaining, SparseMap::size);
         }
         Ok(entry)
     }
 
     /// Reads the map of a sparse file.
-    fn read_sparse_map(&mut self, header: &TarHeader, records: &PaxRecords) -> Result<Option<SparseMap>, LayerError> {
+    fn read_sparse_map(&mut self, records: &PaxRecords) -> Result<Option<SparseMap>, LayerError> {
         let limit = self.max_record_bytes;
-        let numbers = if header.is_gnu_sparse() {
-            sparse::read_old_gnu_map(header, limit, || self.read_block())?
-        } else if records.has_inline_sparse_map() {
+        let numbers = if records.has_inline_sparse_map() {
             sparse::read_text_map(limit, || self.read_data_block())?
         } else if let Some(map) = &records.sparse_map {
             map.clone()
         } else {
             return Ok(None);
         };
-        let size =
-            if header.is_gnu_sparse() { header.real_size()? } else { records.real_size.unwrap_or(self.data_remaining) };
+        let size = records.real_size.unwrap_or(self.data_remaining);
         SparseMap::new(&numbers, size, self.data_remaining).map(Some)
     }
 
@@ -166,7 +160,7 @@ impl<R: Read> TarReader<R> {
 
     /// Reads the stream to its end, past the end of the archive.
     pub(super) fn drain(&mut self) -> Result<(), LayerError> {
-        while self.fill_buffer()? > 0 {
+        while self.fill_buffer().map_err(LayerError::after_archive)? > 0 {
             self.input.consume(self.input.buffer().len());
         }
         Ok(())
@@ -190,13 +184,22 @@ impl<R: Read> TarReader<R> {
 
     fn read_block(&mut self) -> Result<[u8; BLOCK], LayerError> {
         let mut block = [0; BLOCK];
-        self.input.read_exact(&mut block).map_err(LayerError::from_read_error)?;
+        let mut length = 0;
+        while length < BLOCK {
+            let available = self.fill_buffer()?.min(BLOCK - length);
+            if available == 0 {
+                return Err(TRUNCATED);
+            }
+            block[length..length + available].copy_from_slice(&self.input.buffer()[..available]);
+            self.input.consume(available);
+            length += available;
+        }
         Ok(block)
     }
 
     fn read_data_block(&mut self) -> Result<[u8; BLOCK], LayerError> {
         let left = self.data_remaining.checked_sub(BLOCK as u64);
-        self.data_remaining = left.ok_or(LayerError::Archive("a sparse map is truncated"))?;
+        self.data_remaining = left.ok_or(LayerError::Unsupported("a sparse map is truncated"))?;
         self.read_block()
     }
 
@@ -230,7 +233,7 @@ impl<R: Read> TarReader<R> {
         self.data_remaining -= length;
         while length > 0 {
             if self.fill_buffer()? == 0 {
-                return Err(LayerError::from_read_error(ErrorKind::UnexpectedEof.into()));
+                return Err(TRUNCATED);
             }
             let bytes = self.input.buffer();
             let count = usize::try_from(length).map_or(bytes.len(), |length| length.min(bytes.len()));
@@ -251,4 +254,11 @@ impl<R: Read> TarReader<R> {
             }
         }
     }
+}
+
+/// Converts the ID of a user or group as `lchown` does: to 32 bits, and a value of only ones leaves the owner, which is
+/// root.
+fn owner_id(id: i64) -> u32 {
+    let id = u32::try_from(id & i64::from(u32::MAX)).unwrap_or_default();
+    if id == u32::MAX { 0 } else { id }
 }

@@ -9,8 +9,8 @@ pub(super) struct PaxRecords {
     pub(super) path: Option<Vec<u8>>,
     pub(super) link_path: Option<Vec<u8>>,
     pub(super) size: Option<u64>,
-    pub(super) uid: Option<u64>,
-    pub(super) gid: Option<u64>,
+    pub(super) uid: Option<i64>,
+    pub(super) gid: Option<i64>,
     /// The name of a sparse file, its size including holes, and the map of formats 0.0 and 0.1 (GNU tar manual,
     /// "Storing Sparse Files").
     pub(super) sparse_name: Option<Vec<u8>>,
@@ -25,8 +25,11 @@ impl PaxRecords {
     pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, LayerError> {
         let mut records = Self::default();
         while !bytes.is_empty() {
-            let (key, value, rest) = parse_record(bytes).ok_or(LayerError::Archive("malformed pax record"))?;
-            records.set(key, value).ok_or(LayerError::Archive("invalid value in a pax record"))?;
+            let (key, value, rest) = parse_record(bytes).ok_or(MALFORMED)?;
+            // Go parses the values of sparse files only if it finds a map.
+            let is_sparse = key.starts_with(b"GNU.sparse.");
+            let invalid = if is_sparse { LayerError::Unsupported } else { LayerError::Archive };
+            records.set(key, value).ok_or(invalid("invalid value in a pax record"))?;
             bytes = rest;
         }
         Ok(records)
@@ -42,9 +45,10 @@ impl PaxRecords {
         match key {
             b"path" => self.path = parse_name(value)?,
             b"linkpath" => self.link_path = parse_name(value)?,
-            b"size" => self.size = parse_optional_number(value)?,
-            b"uid" => self.uid = parse_optional_number(value)?,
-            b"gid" => self.gid = parse_optional_number(value)?,
+            b"size" => self.size = parse_signed(value)?.map(u64::try_from).transpose().ok()?,
+            b"uid" => self.uid = parse_signed(value)?,
+            b"gid" => self.gid = parse_signed(value)?,
+            b"atime" | b"mtime" | b"ctime" if !is_time(value) => return None,
             b"GNU.sparse.name" => self.sparse_name = parse_name(value)?,
             b"GNU.sparse.size" | b"GNU.sparse.realsize" => self.real_size = parse_optional_number(value)?,
             b"GNU.sparse.major" => self.sparse_major = parse_optional_number(value)?,
@@ -61,13 +65,27 @@ impl PaxRecords {
     }
 }
 
-/// Splits off the first record: its key, its value, and the bytes after it.
+const MALFORMED: LayerError = LayerError::Archive("malformed pax record");
+
+/// Checks the form of records whose values do not matter.
+pub(super) fn check_records(mut bytes: &[u8]) -> Result<(), LayerError> {
+    while !bytes.is_empty() {
+        (_, _, bytes) = parse_record(bytes).ok_or(MALFORMED)?;
+    }
+    Ok(())
+}
+
+/// Splits off the first record: its key, its value, and the bytes after it. Neither a key nor a name may contain a NUL
+/// (`parsePAXRecord` and `validPAXRecord` in Go's `src/archive/tar/strconv.go`).
 fn parse_record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let blank = bytes.iter().position(|byte| *byte == b' ')?;
-    let length = usize::try_from(parse_decimal(&bytes[..blank])?).ok()?;
+    let length = usize::try_from(parse_signed(&bytes[..blank])??).ok()?;
     let record = bytes.get(blank + 1..length)?.strip_suffix(b"\n")?;
     let equals = record.iter().position(|byte| *byte == b'=')?;
-    Some((&record[..equals], &record[equals + 1..], &bytes[length..]))
+    let (key, value) = (&record[..equals], &record[equals + 1..]);
+    let is_name = matches!(key, b"path" | b"linkpath" | b"uname" | b"gname");
+    let is_valid = !key.is_empty() && !(if is_name { value } else { key }).contains(&0);
+    is_valid.then_some((key, value, &bytes[length..]))
 }
 
 /// Parses a name: `None` if it is invalid, `Some(None)` if it is empty.
@@ -80,6 +98,20 @@ fn parse_name(value: &[u8]) -> Option<Option<Vec<u8>>> {
 #[allow(clippy::option_option, reason = "an invalid value differs from an empty one")]
 fn parse_optional_number(value: &[u8]) -> Option<Option<u64>> {
     if value.is_empty() { Some(None) } else { parse_decimal(value).map(Some) }
+}
+
+/// Parses a signed number: `None` if it is invalid, `Some(None)` if it is empty.
+#[allow(clippy::option_option, reason = "an invalid value differs from an empty one")]
+fn parse_signed(value: &[u8]) -> Option<Option<i64>> {
+    if value.is_empty() { Some(None) } else { std::str::from_utf8(value).ok()?.parse().ok().map(Some) }
+}
+
+/// Returns whether a value is empty or a time: signed seconds, with or without a decimal fraction (`parsePAXTime` in Go).
+fn is_time(value: &[u8]) -> bool {
+    let mut parts = value.splitn(2, |byte| *byte == b'.');
+    let seconds = parts.next().unwrap_or_default();
+    let fraction = parts.next().unwrap_or_default();
+    value.is_empty() || matches!(parse_signed(seconds), Some(Some(_))) && fraction.iter().all(u8::is_ascii_digit)
 }
 
 /// Parses decimal digits. Go's sizes and offsets are signed, so larger numbers are invalid.
@@ -100,10 +132,22 @@ mod tests {
     }
 
     #[test]
+    fn values_that_go_accepts_are_accepted() {
+        let records = PaxRecords::parse(
+            b"9 uid=+1\n10 gid=-1\n14 ctime=-1.5\n9 mtime=\n14 comment=a\0\n12 atime=1.\n11 size=+5\n",
+        );
+        assert_eq!(
+            records.ok(),
+            Some(PaxRecords { uid: Some(1), gid: Some(-1), size: Some(5), ..PaxRecords::default() })
+        );
+    }
+
+    #[test]
     fn malformed_records_are_refused() {
         for bad in [
             b"path=a\n" as &[u8], b"11 path=ab", b"99 path=ab\n", b"3 path=ab\n", b"10 path:ab\n", b"-1 path=a\n",
-            b"99999999999999999999 path=a\n", b"11 path=a\0\n", b"11 size=-1\n", b"30 size=99999999999999999999\n",
+            b"99999999999999999999 path=a\n", b"11 path=a\0\n", b"12 uname=a\0\n", b"9 a\0=bcd\n", b"5 =a\n",
+            b"11 mtime=x\n", b"14 atime=1.5x\n", b"8 uid=x\n", b"11 size=-1\n", b"30 size=99999999999999999999\n",
             b"24 GNU.sparse.map=1,x,2\n",
         ] {
             assert!(PaxRecords::parse(bad).is_err(), "{:?}", String::from_utf8_lossy(bad));

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::compression::{CompressedArchiveError, MAGIC_LENGTH};
 use super::members::{ArchiveMembers, Member};
+use crate::exact_json::parse_exact;
 use crate::name::Digest;
 use crate::registry::media_types::{DOCKER_CONFIG, DOCKER_MANIFEST};
 use crate::registry::oci_layout::{LayoutFiles, blob_file};
@@ -63,7 +64,7 @@ impl DockerManifestItem {
 /// Reads the list of images.
 pub(super) fn read_items(members: &ArchiveMembers) -> Result<Vec<DockerManifestItem>, RegistryError> {
     let read = || -> io::Result<Vec<DockerManifestItem>> {
-        let items: Vec<_> = serde_json::from_slice(&members.read_document(MANIFEST_MEMBER, MAX_MANIFEST)?)?;
+        let items: Vec<_> = parse_exact(&members.read_document(MANIFEST_MEMBER, MAX_MANIFEST)?)?;
         if items.len() > MAX_IMAGES {
             return Err(io::Error::other(format!("it lists more than {MAX_IMAGES} images")));
         }
@@ -117,8 +118,7 @@ impl<'a> ManifestBuilder<'a> {
     ) -> Result<Digest, RegistryError> {
         let members = self.members;
         let config_error = |error| members.error(&item.config, error);
-        let wire: WireDockerConfig =
-            serde_json::from_slice(&config.bytes).map_err(|error| config_error(error.into()))?;
+        let wire: WireDockerConfig = parse_exact(&config.bytes).map_err(|error| config_error(error.into()))?;
         let diff_ids = wire.rootfs.diff_ids.unwrap_or_default();
         let (known, listed) = (diff_ids.len(), item.layers().len());
         if known != listed {

@@ -13,7 +13,7 @@ mod docker;
 pub use compression::CompressedArchiveError;
 pub use members::ArchiveMembers;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
@@ -25,6 +25,7 @@ use super::layout_index::{LayoutEntry, LayoutIndex};
 use super::media_types::DOCKER_MANIFEST;
 use super::oci_layout::{LAYOUT_FILE, LayoutRegistry, blob_file, read_index};
 use super::{MAX_MANIFEST, RegistryError, file_error};
+use crate::exact_json::parse_exact;
 use crate::name::Digest;
 
 /// The images of an archive.
@@ -58,7 +59,8 @@ impl ImageArchive {
             let message = format!("not an archive of `docker save`: `{MANIFEST_MEMBER}` is missing");
             return Err(file_error(path, io::Error::new(io::ErrorKind::NotFound, message)));
         }
-        let layout = if is_layout { read_index(&members)? } else { LayoutIndex::default() };
+        let mut layout = if is_layout { read_index(&members)? } else { LayoutIndex::default() };
+        layout.0.iter_mut().for_each(|entry| replace_incomplete_index(&members, entry));
         let items = if has_items { docker::read_items(&members)? } else { Vec::new() };
         let images = SavedDocuments { members: &members, visited: HashSet::new() }.collect_images(&layout);
         let mut builder = ManifestBuilder::new(&members);
@@ -90,6 +92,29 @@ impl ImageArchive {
     }
 }
 
+/// Replaces an index of which the archive has only one image by this image. `docker save` writes such an index if Docker's
+/// containerd image store has only one of its platforms, and then `docker push` and `skopeo copy` send that image alone
+/// (`daemon/containerd/image_push.go` of moby).
+fn replace_incomplete_index(members: &ArchiveMembers, entry: &mut LayoutEntry) {
+    let Some(children) = entry.digest.parse().ok().map(|digest| read_document(members, &digest)) else { return };
+    let children: Vec<SavedDescriptor> = children.manifests.unwrap_or_default();
+    let is_present = |child: &&SavedDescriptor| {
+        child.digest.parse().is_ok_and(|digest: Digest| members.find(&blob_file(&digest)).is_some())
+    };
+    let images: Vec<&SavedDescriptor> = children.iter().filter(|child| !child.is_attestation()).collect();
+    let present: Vec<&&SavedDescriptor> = images.iter().filter(|child| is_present(child)).collect();
+    if let ([only], true) = (present.as_slice(), images.len() > 1) {
+        entry.digest.clone_from(&only.digest);
+        entry.media_type.clone_from(&only.media_type);
+    }
+}
+
+/// Reads a manifest or an index; an unreadable one has no fields, because it is reported when it is requested.
+fn read_document(members: &ArchiveMembers, digest: &Digest) -> SavedDocument {
+    let bytes = members.read_document(&blob_file(digest), MAX_MANIFEST).unwrap_or_default();
+    parse_exact(&bytes).unwrap_or_default()
+}
+
 /// The properties of an image in a layout that are compared.
 #[derive(Debug)]
 struct SavedImage {
@@ -107,8 +132,20 @@ struct SavedDocument {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct SavedDescriptor {
     digest: String,
+    #[serde(default)]
+    media_type: String,
+    annotations: Option<HashMap<String, String>>,
+}
+
+impl SavedDescriptor {
+    /// Returns whether `BuildKit` marked it as an attestation.
+    fn is_attestation(&self) -> bool {
+        let annotations = self.annotations.as_ref();
+        annotations.is_some_and(|annotations| annotations.contains_key("vnd.docker.reference.type"))
+    }
 }
 
 /// The documents of a layout. Each is read once, and at most [`MAX_IMAGES`] in total.
@@ -136,8 +173,7 @@ impl SavedDocuments<'_> {
         if self.visited.len() == MAX_IMAGES || !self.visited.insert(digest.clone()) {
             return Vec::new();
         }
-        let bytes = self.members.read_document(&blob_file(&digest), MAX_MANIFEST).unwrap_or_default();
-        let document: SavedDocument = serde_json::from_slice(&bytes).unwrap_or_default();
+        let document = read_document(self.members, &digest);
         if let Some(config) = document.config.and_then(|config| config.digest.parse().ok()) {
             images.push(SavedImage { digest, config, layers: document.layers.map_or(0, |layers| layers.len()) });
         }

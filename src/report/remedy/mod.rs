@@ -56,6 +56,13 @@ impl FaultCase<'_> {
                 let advice = format!("Correct the declared platform: build it for {}", runtime.platform());
                 vec![Remedy { advice, ..self.build_remedy(*runtime) }]
             }
+            (FaultCode::ImageDamaged, _) => {
+                let command = format!("docker buildx imagetools create --tag {uri} SOURCE");
+                vec![
+                    Remedy::with_command("Copy it again from where it is intact", command),
+                    Remedy::advice_only("Or build it and push it again"),
+                ]
+            }
             (FaultCode::AttestationTagged, _) => {
                 let runtimes = self.judgement.runtimes();
                 let platforms = collect_unique(runtimes.iter().map(|runtime| runtime.platform().to_string())).join(",");

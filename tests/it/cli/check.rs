@@ -23,7 +23,7 @@ fn images_that_run_fail_and_are_unknown() {
             oci:DIR:runs will start on ECS on arm64, ECS on amd64
 
               image     oci:DIR:runs
-              digest    sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89
+              digest    sha256:6072ef59ad52431365443c066721a0f485a2ec3dc762325f9635106b44b7e223
               platform  linux/amd64, linux/arm64
               starts    /app on linux/arm64
               starts    /app on linux/amd64
@@ -42,7 +42,7 @@ fn images_that_run_fail_and_are_unknown() {
             oci:DIR:fails will not start on App Runner
 
               image     oci:DIR:fails
-              digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+              digest    sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8
               platform  linux/arm64
 
             ✗ App Runner
@@ -65,7 +65,7 @@ fn images_that_run_fail_and_are_unknown() {
             oci:DIR:unknown may not start on Linux on arm64
 
               image     oci:DIR:unknown
-              digest    sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278
+              digest    sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0
               platform  linux/arm/v7
 
             ? Linux on arm64
@@ -94,7 +94,7 @@ fn declared_runtimes_are_checked_by_default() {
             oci:DIR:v1: no runtime is declared for it
 
               image     oci:DIR:v1
-              digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+              digest    sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8
               platform  linux/arm64
               starts    /app
 
@@ -110,7 +110,7 @@ fn declared_runtimes_are_checked_by_default() {
             oci:DIR:v1-ecs-arm64 will start on ECS on arm64
 
               image     oci:DIR:v1-ecs-arm64
-              digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+              digest    sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8
               platform  linux/arm64
               starts    /app
 
@@ -126,7 +126,7 @@ fn declared_runtimes_are_checked_by_default() {
             oci:DIR:labelled: the declared runtime is unknown
 
               image     oci:DIR:labelled
-              digest    sha256:82cb014ed692770ab73059783c20603f2cc6f445e25424a603ef3704af90e562
+              digest    sha256:6c24b76403ea2e737dff80c1afe96d2c63d818e740a1f7faf2f1f8daad6f7fc9
               platform  linux/arm64
 
             ? `esc/arm64`

@@ -47,8 +47,8 @@ fn json_of_several_images_is_one_object_per_line() {
         &expect![[r#"
             success false code 1
             --- out
-            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:fails","digest":"sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/amd64"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"fails","runtimes":[{"runtime":"ecs/arm64","verdict":"fails","unknown":[],"faults":[{"code":"wrong-architecture","platform":"linux/amd64","evidence":"the image is built for linux/amd64, not linux/arm64","symptom":"exec /app: exec format error","remedy":["docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .","docker pull --platform linux/arm64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails","\"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}"],"advice":["Build it for linux/arm64","Or, if it was copied from another registry, copy it for linux/arm64","Or keep the image, and set in the task definition"]}]}],"exec":[{"platform":"linux/amd64","host":"linux/arm64","argv":["/app"],"outcome":"fails","errno":"ENOEXEC","path":"/app"}]}
-            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:unknown","digest":"sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/arm/v7"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"unknown","runtimes":[{"runtime":"ecs/arm64","verdict":"unknown","unknown":["the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs"],"faults":[]}],"exec":[{"platform":"linux/arm/v7","host":"linux/arm64","argv":["/app"],"outcome":"unknown","reason":"/app is a 32-bit program, which only some hosts run"}]}
+            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:fails","digest":"sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/amd64"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"fails","runtimes":[{"runtime":"ecs/arm64","verdict":"fails","unknown":[],"faults":[{"code":"wrong-architecture","platform":"linux/amd64","evidence":"the image is built for linux/amd64, not linux/arm64","symptom":"exec /app: exec format error","remedy":["docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .","docker pull --platform linux/arm64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails","\"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}"],"advice":["Build it for linux/arm64","Or, if it was copied from another registry, copy it for linux/arm64","Or keep the image, and set in the task definition"]}]}],"exec":[{"platform":"linux/amd64","host":"linux/arm64","argv":["/app"],"outcome":"fails","errno":"ENOEXEC","path":"/app"}]}
+            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:unknown","digest":"sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/arm/v7"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"unknown","runtimes":[{"runtime":"ecs/arm64","verdict":"unknown","unknown":["the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs"],"faults":[]}],"exec":[{"platform":"linux/arm/v7","host":"linux/arm64","argv":["/app"],"outcome":"unknown","reason":"/app is a 32-bit program, which only some hosts run"}]}
             {"schema":"ecr-preflight/error/1","reference":"oci:DIR:none","verdict":"unknown","error":"oci:DIR:none does not exist","hint":"choose an image in the layout: fails, unknown, chart"}
             --- err
             error: oci:DIR:none does not exist
@@ -91,7 +91,7 @@ fn junit_has_failures_errors_and_skipped_tests() {
                         <failure message="the image is built for linux/amd64, not linux/arm64" type="wrong-architecture">oci:DIR:fails will not start on ECS on arm64
 
               image     oci:DIR:fails
-              digest    sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504
+              digest    sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b
               platform  linux/amd64
 
             ✗ ECS on arm64
@@ -113,7 +113,7 @@ fn junit_has_failures_errors_and_skipped_tests() {
                         <error message="the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs" type="unknown">oci:DIR:unknown may not start on ECS on arm64
 
               image     oci:DIR:unknown
-              digest    sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278
+              digest    sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0
               platform  linux/arm/v7
 
             ? ECS on arm64
@@ -157,7 +157,7 @@ fn sarif_has_results_and_notifications() {
               {
                 "logicalLocations": [
                   {
-                    "fullyQualifiedName": "oci:DIR:fails@sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504 on ecs/arm64",
+                    "fullyQualifiedName": "oci:DIR:fails@sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b on ecs/arm64",
                     "kind": "resource",
                     "name": "oci:DIR:fails"
                   }
@@ -186,7 +186,7 @@ fn sarif_has_results_and_notifications() {
               {
                 "logicalLocations": [
                   {
-                    "fullyQualifiedName": "oci:DIR:unknown@sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278 on ecs/arm64",
+                    "fullyQualifiedName": "oci:DIR:unknown@sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0 on ecs/arm64",
                     "kind": "resource",
                     "name": "oci:DIR:unknown"
                   }
@@ -206,7 +206,7 @@ fn sarif_has_results_and_notifications() {
             },
             "partialFingerprints": "FINGERPRINTS",
             "ruleId": "unknown",
-            "ruleIndex": 15
+            "ruleIndex": 16
           }
         ]"#]].assert_eq(&serde_json::to_string_pretty(&run["results"]).unwrap());
     expect![[r#"

@@ -37,7 +37,7 @@ fn two_images_one_failing() {
             oci:DIR:amd64 will start on App Runner
 
               image     oci:DIR:amd64
-              digest    sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504
+              digest    sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b
               platform  linux/amd64
               starts    /app
 
@@ -46,7 +46,7 @@ fn two_images_one_failing() {
             oci:DIR:arm64 will not start on App Runner
 
               image     oci:DIR:arm64
-              digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+              digest    sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8
               platform  linux/arm64
 
             ✗ App Runner
@@ -79,7 +79,7 @@ fn unreadable_image_does_not_hide_others() {
             oci:DIR:amd64 will start on ECS on amd64
 
               image     oci:DIR:amd64
-              digest    sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504
+              digest    sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b
               platform  linux/amd64
               starts    /app
 
@@ -175,7 +175,7 @@ fn colored_output() {
         ␛[1m␛[31moci:DIR:arm64 will not start on App Runner␛[0m
 
         ␛[2m  image     ␛[0moci:DIR:arm64
-        ␛[2m  digest    ␛[0msha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+        ␛[2m  digest    ␛[0msha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8
         ␛[2m  platform  ␛[0mlinux/arm64
 
         ␛[1m␛[31m✗␛[0m ␛[1mApp Runner␛[0m
@@ -232,7 +232,7 @@ fn text_wraps_but_commands_and_digests_do_not() {
             oci:DIR:v1 will not start on Lambda on arm64
 
               image     oci:DIR:v1
-              digest    sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89
+              digest    sha256:6072ef59ad52431365443c066721a0f485a2ec3dc762325f9635106b44b7e223
               platform  linux/amd64, linux/arm64
 
             ✗ Lambda on arm64
@@ -246,7 +246,7 @@ fn text_wraps_but_commands_and_digests_do_not() {
               1. Build it as a single image, without attestations:
                  docker buildx build --platform linux/arm64 --provenance=false --sbom=false --tag REGISTRY/IMAGE:v1 --push .
               2. Or use the image for linux/arm64 by its digest:
-                 aws lambda update-function-code --function-name NAME --image-uri REGISTRY/IMAGE@sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+                 aws lambda update-function-code --function-name NAME --image-uri REGISTRY/IMAGE@sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8
             --- err
         "#]],
     );
@@ -309,7 +309,7 @@ fn platforms_of_single_images() {
             oci:DIR:no-command: 1 platform
 
               image     oci:DIR:no-command
-              digest    sha256:a682fc0089f7d0ca87b046e8f6f3a04b3e13e857e37e2d1e36c4658a2aac5476
+              digest    sha256:f34995bd825fd2b8f6cea789d7681823edfa5f3aae159a19b0ba39903b9aba20
 
               PLATFORM     LAYERS  PROGRAM
             ? linux/amd64  3.1 kB  unknown: neither an entrypoint nor a command is set
@@ -343,7 +343,7 @@ fn platforms_of_an_index_with_mismatches() {
             oci:DIR:v1: 4 platforms, 2 mismatches
 
               image     oci:DIR:v1
-              digest    sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc
+              digest    sha256:674ec21c1460caeedecc2001b1804dafb5d5a605fdc9b7f4752d98e9ffcb2c6a
 
               PLATFORM       LAYERS  PROGRAM
             ✗ linux/amd64    2.1 kB  /app → linux/arm64
@@ -362,7 +362,7 @@ fn platforms_of_an_index_with_mismatches() {
             oci:DIR:v1: 4 platforms, 1 mismatch
 
               image     oci:DIR:v1
-              digest    sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc
+              digest    sha256:674ec21c1460caeedecc2001b1804dafb5d5a605fdc9b7f4752d98e9ffcb2c6a
 
               PLATFORM       LAYERS  PROGRAM
             - linux/amd64    2.1 kB  not inspected: disabled by PREFLIGHT_INSPECT or --no-exec
@@ -376,77 +376,77 @@ fn platforms_of_an_index_with_mismatches() {
     check(
         &["check", "--platforms", "oci:DIR:v1", "--format", "json"],
         expect![[r#"
-        success false code 1
-        --- out
-        {
-          "schema": "ecr-preflight/platforms/1",
-          "image": {
-            "reference": "oci:DIR:v1",
-            "digest": "sha256:0a79a000f85c0ca6b7c50982ca232e9e427c23ed4996b0e9af3cc80ae438a1cc",
-            "mediaType": "application/vnd.oci.image.index.v1+json",
-            "kind": "index",
-            "platforms": [
-              "linux/amd64",
-              "linux/arm64",
-              "linux/386",
-              "windows/amd64"
-            ]
-          },
-          "verdict": "fails",
-          "platforms": [
+            success false code 1
+            --- out
             {
-              "digest": "sha256:469854af6bf4382726961c4af572c2feb31c66386ad57f6b0f3c40aed46be3e8",
-              "platform": "linux/amd64",
-              "bytes": 2071,
-              "program": {
-                "outcome": "known",
-                "platform": "linux/arm64",
-                "chain": [
-                  "/app"
+              "schema": "ecr-preflight/platforms/1",
+              "image": {
+                "reference": "oci:DIR:v1",
+                "digest": "sha256:674ec21c1460caeedecc2001b1804dafb5d5a605fdc9b7f4752d98e9ffcb2c6a",
+                "mediaType": "application/vnd.oci.image.index.v1+json",
+                "kind": "index",
+                "platforms": [
+                  "linux/amd64",
+                  "linux/arm64",
+                  "linux/386",
+                  "windows/amd64"
                 ]
               },
-              "agrees": false
-            },
-            {
-              "digest": "sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63",
-              "platform": "linux/arm64",
-              "bytes": 2071,
-              "program": {
-                "outcome": "known",
-                "platform": "linux/arm64",
-                "chain": [
-                  "/app"
-                ]
-              },
-              "agrees": true
-            },
-            {
-              "digest": "sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278",
-              "platform": "linux/arm/v7",
-              "listedAs": "linux/386",
-              "bytes": 2071,
-              "program": {
-                "outcome": "known",
-                "platform": "linux/arm",
-                "chain": [
-                  "/app"
-                ]
-              },
-              "agrees": false
-            },
-            {
-              "digest": "sha256:9eb5ec1e7ac3f3759568266d394321bff2b3e0845daf284eca36e8364c4609d8",
-              "platform": "windows/amd64",
-              "bytes": 2071,
-              "program": {
-                "outcome": "not-inspected",
-                "reason": "it is for windows"
-              }
+              "verdict": "fails",
+              "platforms": [
+                {
+                  "digest": "sha256:84e692ed8e13d49ad89c759643b0bedf9340d219e5343566d743effd22e4d53c",
+                  "platform": "linux/amd64",
+                  "bytes": 2071,
+                  "program": {
+                    "outcome": "known",
+                    "platform": "linux/arm64",
+                    "chain": [
+                      "/app"
+                    ]
+                  },
+                  "agrees": false
+                },
+                {
+                  "digest": "sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8",
+                  "platform": "linux/arm64",
+                  "bytes": 2071,
+                  "program": {
+                    "outcome": "known",
+                    "platform": "linux/arm64",
+                    "chain": [
+                      "/app"
+                    ]
+                  },
+                  "agrees": true
+                },
+                {
+                  "digest": "sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0",
+                  "platform": "linux/arm/v7",
+                  "listedAs": "linux/386",
+                  "bytes": 2071,
+                  "program": {
+                    "outcome": "known",
+                    "platform": "linux/arm",
+                    "chain": [
+                      "/app"
+                    ]
+                  },
+                  "agrees": false
+                },
+                {
+                  "digest": "sha256:0254178e948eb01e13e8695abcd371b397e19003db1175b3d16c39990beb1aa7",
+                  "platform": "windows/amd64",
+                  "bytes": 2071,
+                  "program": {
+                    "outcome": "not-inspected",
+                    "reason": "it is for windows"
+                  }
+                }
+              ]
             }
-          ]
-        }
-        --- err
-    "#]],
+            --- err
+        "#]],
     );
     check(
         &["check", "--platforms", "oci:DIR:attestation", "oci:DIR:none"],
@@ -456,7 +456,7 @@ fn platforms_of_an_index_with_mismatches() {
             oci:DIR:attestation: not an image: an attestation
 
               image     oci:DIR:attestation
-              digest    sha256:dd6105e77bbbaaeb9f91c9b037d6d0e96ddaee1cb7d421d145c4dadee77975e9
+              digest    sha256:3a261fa8056efd48cdff7a93d0b5d91a279c3ff6d28481e5e25b7b1e3baea83f
 
             2 images: 1 could not be read, 1 is not checked
             --- err
@@ -513,7 +513,7 @@ fn platforms_beyond_the_limit_are_not_inspected() {
             oci:DIR:v1: 18 platforms
 
               image     oci:DIR:v1
-              digest    sha256:7744d8381766721c33481f9243931b28548018b5066b096106237706386923db
+              digest    sha256:d1aa07b2feffc371f53adc7a6c13797acec9fb4ad66ce6acd17908bbdf790c5d
 
               PLATFORM     LAYERS  PROGRAM
             ✓ linux/amd64  2.1 kB  /app → linux/amd64

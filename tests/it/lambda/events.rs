@@ -87,7 +87,7 @@ fn settings_change_tags_and_declarations() {
     check(
         &[("PREFLIGHT_VERDICT_TAGS", "failures")],
         expect![
-            "Verdict tag on sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63: preflight-fail-ecs-amd64-4ee3cf81acdf23ab"
+            "Verdict tag on sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8: preflight-fail-ecs-amd64-cb9d8244a81c"
         ],
     );
     check(&[("PREFLIGHT_VERDICT_TAGS", "never")], expect!["To Slack:"]);

@@ -107,7 +107,7 @@ fn line_of_an_ignored_event() {
     assert_eq!(why, IgnoreReason::Untagged);
     let report = Report::from_ignored_event(arrival.as_ref(), why);
     let line = metrics_line(&report, EventRecord { ignored_detail: &said, ..context(false) });
-    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"detail":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","digest":"sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63","event_id":"13cde686","faults":"","how":"push","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","notified":false,"repository":"team/app","runtimes":"","verdict":"ignored"}"#]].assert_eq(&line.to_string());
+    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"detail":"sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8","digest":"sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8","event_id":"13cde686","faults":"","how":"push","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","notified":false,"repository":"team/app","runtimes":"","verdict":"ignored"}"#]].assert_eq(&line.to_string());
 }
 
 #[test]
@@ -117,7 +117,13 @@ fn line_of_an_audit_has_the_report_and_no_metric() {
     let report = |reference: &str| {
         let place = ReportContext { arrival: Some(&arrival), reference, ..ReportContext::default() };
         let content = ImageContent::Artifact("application/vnd.cncf.helm.config.v1+json".to_owned());
-        let chart = Image { digest: Digest::of(b"chart"), media_type: "m".to_owned(), content, runtime_label: None };
+        let chart = Image {
+            digest: Digest::of(b"chart"),
+            media_type: "m".to_owned(),
+            content,
+            runtime_label: None,
+            refusal: None,
+        };
         Report::from_ignored(place, Some(&chart), IgnoreReason::Artifact)
     };
     let small = report("a");

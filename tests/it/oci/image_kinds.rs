@@ -19,7 +19,7 @@ use crate::support::layout::{
 };
 
 /// Checks an image by digest and the tag `v1`.
-fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) -> Report {
+pub(super) fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) -> Report {
     layout.tag("v1", image);
     let asked = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
     check(layout, &Selector::DigestAndTag(digest(image), "v1".parse().unwrap()), asked)
@@ -220,7 +220,7 @@ fn image_kinds_are_recognised() {
         index that repeats one image for two platforms: ["index",["linux/amd64","linux/arm64"]] fails descriptor-mismatch; platform-mismatch; identical-layers
         index of the same files without a command: ["index",["linux/amd64","linux/arm64"]] runs
         nested index that is not described as one: ["index",["unknown/unknown"]] unknown a child of its index is itself an index, but its descriptor does not say so
-        child of a type that nobody knows, with a platform: ["index",["linux/arm64"]] runs
+        child of a type that nobody knows, with a platform: ["index",["linux/arm64"]] unknown the index does not mark it as an image: containerd refuses it, Docker Engine does not
         docker's with a config of no type: ["image",["linux/arm64"]] runs
         twenty children without platforms: ["index",["linux/amd64","unknown/unknown"]] unknown only 16 children of its index are read
         empty index: ["index",[]] fails platform-missing
@@ -229,14 +229,14 @@ fn image_kinds_are_recognised() {
         no architecture: ["image",["linux/unknown"]] unknown the image declares linux/unknown: its architecture is unknown
         x86_64, as osbuild writes it: ["image",["linux/amd64"]] fails wrong-architecture; exec-format
         config that is not JSON: ["image",["unknown/unknown"]] unknown its config is not valid: not a JSON object
-        config that is lost: ["image",["unknown/unknown"]] unknown its config is not in the repository
+        config that is lost: ["image",["unknown/unknown"]] fails image-damaged
         config of two megabytes: ["image",["unknown/unknown"]] unknown its config has 2097152 bytes, more than the 1048576 that are read
         config of two megabytes that claims seven bytes: ["image",["unknown/unknown"]] unknown its config is unavailable: it is larger than 1048576 bytes
         image without layers: ["image",["linux/arm64"]] fails exec-not-found
         not a manifest: ["image",[]] unknown its manifest is not valid: not a JSON object
         a list: ["image",[]] unknown its manifest is not valid: not a JSON object
         an empty object: ["image",[]] unknown its manifest has no config
-        a manifest with fields of other types: ["image",["linux/arm64"]] runs
+        a manifest with fields of other types: ["image",["linux/arm64"]] fails image-damaged
     "#]].assert_eq(&lines);
 }
 

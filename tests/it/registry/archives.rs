@@ -21,7 +21,7 @@ use crate::support::elf;
 use crate::support::layout::{Builder, OCI_GZIP, as_attestation, config, with_platform};
 
 /// Exit code, standard output and standard error.
-fn check(reference: &str, arguments: &[&str]) -> (i32, String, String) {
+pub(super) fn check(reference: &str, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
     let output = command.args(["check", reference]).args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -38,7 +38,7 @@ fn json_report(reference: &str, runtime: &str) -> String {
 }
 
 /// What must be equal when the manifests differ: exit code, platforms, verdict, faults and programs.
-fn comparable_report(reference: &str, runtime: &str) -> Value {
+pub(super) fn comparable_report(reference: &str, runtime: &str) -> Value {
     let (code, out, err) = check(reference, &["--runtime", runtime, "--format", "json"]);
     assert!(err.is_empty(), "{reference}: {err}");
     let report: Value = serde_json::from_str(&out).unwrap();
@@ -70,7 +70,7 @@ fn layout_archive(layout: &Path, but: &str) -> Archive {
 
 /// A layout as `docker save` writes it since version 25: listed images have full names, and `manifest.json` is next to
 /// `index.json`. For an index, Docker lists the image of one platform there.
-fn docker_archive(layout: &Path, repository: &str) -> Archive {
+pub(super) fn docker_archive(layout: &Path, repository: &str) -> Archive {
     let document = |digest: &str| -> Value {
         let bytes = fs::read(layout.join("blobs/sha256").join(&digest[7..])).unwrap();
         serde_json::from_slice(&bytes).unwrap()
@@ -95,7 +95,7 @@ fn docker_archive(layout: &Path, repository: &str) -> Archive {
         .file("repositories", b"{}")
 }
 
-fn write(directory: &Path, name: &str, archive: Archive) -> String {
+pub(super) fn write(directory: &Path, name: &str, archive: Archive) -> String {
     let path = directory.join(name);
     fs::write(&path, archive.end()).unwrap();
     path.display().to_string()
@@ -422,7 +422,7 @@ fn invalid_archives_are_errors() {
         "docker-archive:DIR/odd.tar",
         expect![[r#"
             2 error: cannot read DIR/odd.tar/manifest.json
-              caused by: invalid type: map, expected a sequence at line 1 column 0
+              caused by: invalid type: map, expected a sequence at line 1 column 1
         "#]],
     );
     expect_error(

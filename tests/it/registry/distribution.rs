@@ -205,7 +205,7 @@ fn blob_redirects_carry_no_credentials() {
         &registry,
         None,
         expect![[r#"
-            error: download of blob sha256:791ea16c929c1910b0ba6c1bfd3d1a8c63b48761716c8f1e2a67293ddf409050 failed: the storage service returned status 403
+            error: download of blob sha256:e3485f5ae1314c0b3e9a4f07d662d189bf6e52f33c21be430c5a508c2ae0a7e9 failed: the storage service returned status 403
         "#]],
     );
 }
@@ -274,7 +274,7 @@ fn missing_images_and_repositories_are_errors() {
     .assert_eq(&error_of("team/other:v1"));
     let other = format!("team/app:latest@{}", layout_digest(&layout, "oci"));
     expect![[r#"
-        error: AT/team/app:latest@sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63 does not exist
+        error: AT/team/app:latest@sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8 does not exist
 
         hint: the tag may point to another image now: leave it out to check the image with this digest
     "#]]
@@ -324,7 +324,7 @@ fn transient_failures_are_retried_and_others_reported() {
             "manifests",
             Fault::Corrupted,
             expect![[r#"
-                error: manifest sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63 was requested, but the registry sent sha256:400ecf97db5bd60045eb77e2a293334807f2cbf3c8c8cc8f2db547d34bbc6319
+                error: manifest sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8 was requested, but the registry sent sha256:e3de66890abe669a9f08157f1e05fcc431e96f9a2a0750a345f46bb402497e2c
             "#]],
         ),
         (
@@ -357,14 +357,14 @@ fn transient_failures_are_retried_and_others_reported() {
             "blobs",
             Fault::Truncated,
             expect![[r#"
-                error: download of blob sha256:791ea16c929c1910b0ba6c1bfd3d1a8c63b48761716c8f1e2a67293ddf409050 failed: the connection broke after 62 bytes
+                error: download of blob sha256:e3485f5ae1314c0b3e9a4f07d662d189bf6e52f33c21be430c5a508c2ae0a7e9 failed: the connection broke after 98 bytes
             "#]],
         ),
         (
             "blobs",
             Fault::Corrupted,
             expect![[r#"
-                error: download of blob sha256:791ea16c929c1910b0ba6c1bfd3d1a8c63b48761716c8f1e2a67293ddf409050 failed: its 124 bytes have another digest
+                error: download of blob sha256:e3485f5ae1314c0b3e9a4f07d662d189bf6e52f33c21be430c5a508c2ae0a7e9 failed: its 197 bytes have another digest
             "#]],
         ),
     ] {

@@ -35,13 +35,21 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
             compression: Compression::Gzip,
             size: 9,
             access: LayerAccess::Readable,
+            is_plain_in_containerd: false,
+            diff_id: None,
         }],
         layers_error: None,
         shown_command: vec![command.to_owned()],
         process: ProcessConfig::default(),
+        refusal: None,
     };
-    let image =
-        Image { digest, media_type: "m".to_owned(), content: ImageContent::Single(single), runtime_label: None };
+    let image = Image {
+        digest,
+        media_type: "m".to_owned(),
+        content: ImageContent::Single(single),
+        runtime_label: None,
+        refusal: None,
+    };
     let place = ReportContext {
         arrival: Some(&arrival),
         reference: &arrival.reference(),

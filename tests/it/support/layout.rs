@@ -1,6 +1,7 @@
 //! An OCI image layout, built blob by blob in its own directory.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ecr_preflight::name::Digest;
@@ -78,15 +79,35 @@ impl Builder {
 
     /// An OCI image with this config and these layers.
     pub fn manifest(&self, config: &Value, layers: &[Value]) -> Value {
-        let config = self.json(OCI_CONFIG, config);
+        let config = self.json(OCI_CONFIG, &self.with_diff_ids(config, layers));
         let manifest = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers});
         self.json(OCI_MANIFEST, &manifest)
     }
 
+    /// A config that lists the digests of these layers' archives, unless it already lists some.
+    pub fn with_diff_ids(&self, config: &Value, layers: &[Value]) -> Value {
+        let mut config = config.clone();
+        if config["rootfs"]["diff_ids"].as_array().is_none_or(Vec::is_empty) {
+            let ids: Vec<Digest> = layers.iter().map(|layer| self.diff_id(layer)).collect();
+            config["rootfs"] = json!({"type": "layers", "diff_ids": ids});
+        }
+        config
+    }
+
+    /// The digest of a layer's archive: of its blob, if that is missing or not compressed with gzip.
+    fn diff_id(&self, layer: &Value) -> Digest {
+        let blob = fs::read(self.directory.join("blobs/sha256").join(digest(layer).hex()));
+        let mut archive = Vec::new();
+        let is_gzip =
+            blob.is_ok_and(|blob| flate2::read::MultiGzDecoder::new(&*blob).read_to_end(&mut archive).is_ok());
+        if is_gzip { Digest::of(&archive) } else { digest(layer) }
+    }
+
     /// A Docker image.
     pub fn docker(&self, architecture: &str) -> Value {
-        let config = self.json(DOCKER_CONFIG, &config("linux", architecture, json!({})));
         let layers = [self.layer(DOCKER_GZIP, &elf::program(architecture))];
+        let config = config("linux", architecture, json!({}));
+        let config = self.json(DOCKER_CONFIG, &self.with_diff_ids(&config, &layers));
         let manifest = json!({"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": config, "layers": layers});
         self.json(DOCKER_MANIFEST, &manifest)
     }

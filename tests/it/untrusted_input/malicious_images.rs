@@ -226,7 +226,7 @@ fn large_and_nested_documents_are_handled() {
         a million empty layers
             ignored:
         ten thousand layers
-            unknown: its config is not in the repository; its config is not in the repository
+            fails: its config is not in the repository; its config is not in the repository
         ten thousand children
             unknown: its index has 10000 children, more than the 200 that are read
         4 MiB and one byte of blanks

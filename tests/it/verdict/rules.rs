@@ -23,8 +23,14 @@ fn platform(text: &str) -> Platform {
 }
 
 fn single(claimed: &str, family: MediaTypeFamily, compression: Compression, files: &str) -> PlatformImage {
-    let layers =
-        vec![Layer { digest: Digest::of(files.as_bytes()), compression, size: 9, access: LayerAccess::Readable }];
+    let layers = vec![Layer {
+        digest: Digest::of(files.as_bytes()),
+        compression,
+        size: 9,
+        access: LayerAccess::Readable,
+        is_plain_in_containerd: false,
+        diff_id: None,
+    }];
     let digest = Digest::of(format!("{claimed} {files}").as_bytes());
     PlatformImage {
         digest,
@@ -35,6 +41,7 @@ fn single(claimed: &str, family: MediaTypeFamily, compression: Compression, file
         layers_error: None,
         shown_command: vec!["/app".to_owned()],
         process: ProcessConfig::default(),
+        refusal: None,
     }
 }
 
@@ -43,7 +50,7 @@ fn oci_image(claimed: &str) -> PlatformImage {
 }
 
 fn image(content: ImageContent) -> Image {
-    Image { digest: Digest::of(b"image"), media_type: String::new(), content, runtime_label: None }
+    Image { digest: Digest::of(b"image"), media_type: String::new(), content, runtime_label: None, refusal: None }
 }
 
 /// An index entry for one platform whose config states another.

@@ -62,7 +62,7 @@ fn audit_sends_one_message_after_printing() {
           "worst": [
             {
               "account": "123456789012",
-              "digest": "sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63",
+              "digest": "sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8",
               "faults": [
                 "wrong-architecture"
               ],
@@ -76,7 +76,7 @@ fn audit_sends_one_message_after_printing() {
             },
             {
               "account": "123456789012",
-              "digest": "sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278",
+              "digest": "sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0",
               "faults": [],
               "intended": [
                 "ecs/arm64"

@@ -46,8 +46,9 @@ impl Images {
     }
 
     fn single(&mut self, architecture: &str, layer: &str, architectures: &'static [&'static str]) -> usize {
-        let config =
-            json!({"os": "linux", "architecture": architecture, "config": {"Entrypoint": ["/app"]}}).to_string();
+        let config = json!({"os": "linux", "architecture": architecture, "config": {"Entrypoint": ["/app"]},
+                "rootfs": {"type": "layers", "diff_ids": [Digest::of(layer.as_bytes())]}})
+        .to_string();
         let digest = Digest::of(config.as_bytes());
         let layer = json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": layer.len(),
             "digest": Digest::of(layer.as_bytes())});

@@ -1,5 +1,5 @@
-//! The digest of a signed manifest in Docker's first format, which covers the payload without the signatures. Source:
-//! Docker's "Image Manifest Version 2, Schema 1". The signatures are not verified: the digest is the identity.
+//! The payload of a signed manifest in Docker's first format, without the signatures. Source: Docker's "Image Manifest
+//! Version 2, Schema 1". The signatures are not verified: the digest of the payload is the identity.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,17 +23,30 @@ struct WireProtectedHeader {
     format_tail: String,
 }
 
+/// Extracts the payload: the first `formatLength` bytes, followed by `formatTail`, as the first signature states them.
+/// Returns `None` for an unsigned document.
+///
+/// # Errors
+/// Returns the reason if the signature does not state the payload.
+pub(crate) fn extract_payload(bytes: &[u8]) -> Result<Option<Vec<u8>>, &'static str> {
+    let is_signed = |document: &Value| {
+        document.get("schemaVersion").is_some_and(|version| *version == 1) && document.get("signatures").is_some()
+    };
+    let Some(document) = serde_json::from_slice::<Value>(bytes).ok().filter(is_signed) else { return Ok(None) };
+    let read = || {
+        let wire = WireSignedManifest::deserialize(document).ok()?;
+        let protected: WireProtectedHeader =
+            serde_json::from_slice(&decode_base64url(&wire.signatures.first()?.protected)?).ok()?;
+        let mut payload = bytes.get(..protected.format_length)?.to_vec();
+        payload.extend(decode_base64url(&protected.format_tail)?);
+        Some(payload)
+    };
+    read().map(Some).ok_or("the signature of its manifest is not valid")
+}
+
 /// Computes the digest of the payload of a signed manifest; `None` for any other document.
 pub(super) fn compute_payload_digest(bytes: &[u8]) -> Option<Digest> {
-    let wire: WireSignedManifest = serde_json::from_slice::<Value>(bytes)
-        .ok()
-        .filter(|document| document.get("schemaVersion").is_some_and(|version| *version == 1))
-        .and_then(|document| WireSignedManifest::deserialize(document).ok())?;
-    let protected: WireProtectedHeader =
-        serde_json::from_slice(&decode_base64url(&wire.signatures.first()?.protected)?).ok()?;
-    let mut payload = bytes.get(..protected.format_length)?.to_vec();
-    payload.extend(decode_base64url(&protected.format_tail)?);
-    Some(Digest::of(&payload))
+    extract_payload(bytes).ok().flatten().map(|payload| Digest::of(&payload))
 }
 
 /// Decodes base64url without padding (RFC 4648, section 5), as JSON Web Signatures use it.
