@@ -87,7 +87,7 @@ fn settings_change_tags_and_declarations() {
     check(
         &[("PREFLIGHT_VERDICT_TAGS", "failures")],
         expect![
-            "Verdict tag on sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8: preflight-fail-ecs-amd64-cb9d8244a81c"
+            "Verdict tag on sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8: preflight-fail-ecs-amd64-cb9d8244a81cd48e"
         ],
     );
     check(&[("PREFLIGHT_VERDICT_TAGS", "never")], expect!["To Slack:"]);
