@@ -3,6 +3,8 @@
 mod host;
 mod shebang;
 mod execve;
+mod refusal;
+mod process_user;
 mod working_directory;
 mod start;
 mod file_format;
@@ -12,6 +14,8 @@ pub use cause::{Defect, FileRole, StartFailure, diagnose_failure};
 pub use execve::{ExecOutcome, predict_execve};
 pub use file_format::FileFormat;
 pub use host::{Host, Processor};
+pub use process_user::resolve_user;
+pub use refusal::{AccountKind, Refusal, SetupError};
 pub(crate) use shebang::parse_shebang;
 pub(crate) use start::DEFAULT_PATH;
 pub use start::{StartPrediction, predict_start};

@@ -1,6 +1,6 @@
 //! The result of an inspection of one image on one kind of host.
 
-use crate::exec::{ExecOutcome, Processor, StartFailure};
+use crate::exec::{ExecOutcome, Processor, Refusal, StartFailure};
 use crate::launch::Launch;
 use crate::name::Digest;
 use crate::oci::PlatformImage;
@@ -51,6 +51,8 @@ pub struct Inspection {
 pub enum InspectionOutcome {
     /// The chain of programs that are started, at least one, and why the last one fails if it does.
     Launches(Vec<Launch>, Option<StartFailure>),
+    /// The container runtime refuses to create the process.
+    Refused(Refusal),
     /// Unknown, for this reason.
     Undetermined(String),
     /// Unknown, because a part of the image is unavailable, also to everyone who pulls it.
@@ -65,7 +67,7 @@ impl InspectionOutcome {
     /// Returns why it is unknown what is started, or `None` if it is known.
     pub fn unknown_reason(&self) -> Option<&str> {
         match self {
-            Self::Launches(..) => None,
+            Self::Launches(..) | Self::Refused(_) => None,
             Self::Undetermined(reason) | Self::Unavailable(reason) | Self::Unreadable(reason) => Some(reason),
             Self::TimedOut => Some("the layers could not be read within the time limit"),
         }
@@ -88,6 +90,9 @@ impl Inspection {
 
     /// Returns whether all known launches of the image start on the target, or `None` if no launch is known.
     pub fn starts(&self) -> Option<bool> {
+        if matches!(self.outcome, InspectionOutcome::Refused(_)) {
+            return Some(false);
+        }
         let fails = |launch: &Launch| matches!(launch.start.outcome, ExecOutcome::Fails { .. });
         (!self.launches().is_empty()).then(|| !self.launches().iter().any(fails))
     }

@@ -8,7 +8,7 @@ use super::deadline;
 use super::inspection::{Inspection, InspectionOutcome, InspectionTarget};
 use super::layers::{LayerFetcher, LayerReader};
 use super::plan::{plan_inspections, plan_program_inspections};
-use super::probe::{EntrypointProbe, ProbeResult};
+use super::probe::{EntrypointProbe, InspectionGoal, ProbeResult};
 use crate::layers::LayerStack;
 use crate::oci::{Image, PlatformImage};
 use crate::registry::{Registry, RegistryError};
@@ -49,8 +49,7 @@ impl Inspector {
         let planned = plan_inspections(runtimes, image).into_iter().enumerate();
         let inspections = planned.map(async |(index, (single, targets))| {
             let outcomes = if index < MAX_INSPECTED {
-                // No image or service declares whether its hosts start 32-bit programs.
-                self.inspect_single(registry, single, &targets, None, deadline).await?
+                self.inspect_single(registry, single, &targets, InspectionGoal::Start, deadline).await?
             } else {
                 let reason = format!("only {MAX_INSPECTED} images of an index are inspected");
                 targets.iter().map(|_| InspectionOutcome::Undetermined(reason.clone())).collect()
@@ -74,7 +73,8 @@ impl Inspector {
         deadline: Option<Instant>,
     ) -> Result<Vec<Inspection>, RegistryError> {
         let inspections = plan_program_inspections(image).into_iter().map(async |(single, target)| {
-            let outcome = self.inspect_single(registry, single, &[target], Some(true), deadline).await?.pop();
+            let outcome =
+                self.inspect_single(registry, single, &[target], InspectionGoal::Program, deadline).await?.pop();
             Ok(outcome.map(|outcome| Inspection::new(single, target, outcome)))
         });
         let inspections: Vec<_> = stream::iter(inspections).buffered(IMAGE_CONCURRENCY).try_collect().await?;
@@ -97,7 +97,7 @@ impl Inspector {
         registry: &impl Registry,
         single: &PlatformImage,
         targets: &[InspectionTarget],
-        runs_32_bit: Option<bool>,
+        goal: InspectionGoal,
         deadline: Option<Instant>,
     ) -> Result<Vec<InspectionOutcome>, RegistryError> {
         let limits = self.reader.limits;
@@ -116,8 +116,7 @@ impl Inspector {
             if deadline::is_past(deadline) {
                 return for_all(InspectionOutcome::TimedOut);
             }
-            let results: Vec<ProbeResult> =
-                targets.iter().map(|target| probe.run(&stack, *target, runs_32_bit)).collect();
+            let results: Vec<ProbeResult> = targets.iter().map(|target| probe.run(&stack, *target, goal)).collect();
             // A probe that ran until the deadline may be unsettled only because it made no more lookups.
             let is_known =
                 |result: &ProbeResult| matches!(result, ProbeResult::Settled(InspectionOutcome::Launches(..)));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::deadline;
 use super::inspection::{InspectionOutcome, InspectionTarget};
-use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
+use crate::exec::{ExecOutcome, Host, SetupError, diagnose_failure, resolve_user, resolve_working_directory};
 use crate::launch::predict_launches;
 use crate::oci::ProcessConfig;
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
@@ -22,8 +22,16 @@ const MAX_LOOKUPS: u64 = 1_000_000;
 pub(super) struct EntrypointProbe<'a> {
     process: &'a ProcessConfig,
     argv: Vec<Vec<u8>>,
-    user: User,
     budget: LookupBudget,
+}
+
+/// What an inspection finds out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InspectionGoal {
+    /// Whether the image starts on its hosts.
+    Start,
+    /// What the image's program is built for, on a host that also starts 32-bit programs, whoever may start it.
+    Program,
 }
 
 pub(super) enum ProbeResult {
@@ -37,12 +45,11 @@ impl<'a> EntrypointProbe<'a> {
     pub(super) fn new(process: &'a ProcessConfig, deadline: Option<Instant>) -> Self {
         let argv = process.argv.iter().map(|word| word.clone().into_bytes()).collect();
         let budget = LookupBudget { deadline, remaining: Cell::new(MAX_LOOKUPS) };
-        Self { process, argv, user: User::from_config(&process.user), budget }
+        Self { process, argv, budget }
     }
 
-    /// Predicts what starts on a target with these files. `runs_32_bit` is whether the host starts 32-bit programs, if
-    /// known.
-    pub(super) fn run(&self, files: &dyn FileTree, target: InspectionTarget, runs_32_bit: Option<bool>) -> ProbeResult {
+    /// Predicts what starts on a target with these files.
+    pub(super) fn run(&self, files: &dyn FileTree, target: InspectionTarget, goal: InspectionGoal) -> ProbeResult {
         let files = &BudgetedFiles { files, budget: &self.budget };
         let (mounts, unread_volume) = self.resolve_mounts(files);
         let working_directory = self.process.working_directory.as_bytes();
@@ -57,8 +64,22 @@ impl<'a> EntrypointProbe<'a> {
                 return ProbeResult::Settled(InspectionOutcome::Undetermined(reason));
             }
         };
-        let user = if target.is_lambda { User::NonRoot } else { self.user.clone() };
+        let (user, unknown_user) = match resolve_user(files, &mounts, &self.process.user) {
+            Ok(user) => (user, None),
+            Err(_) if goal == InspectionGoal::Program => (User::from_config(&self.process.user), None),
+            Err(SetupError::Unknown(reason)) => (User::from_config(&self.process.user), Some(reason)),
+            // Lambda has a default user: developer guide, "Create a Lambda function using a container image".
+            Err(SetupError::Refused(refusal)) if target.is_lambda => {
+                let reason =
+                    format!("whether Lambda ignores the image's user is not documented: {}", refusal.describe());
+                return ProbeResult::Settled(InspectionOutcome::Undetermined(reason));
+            }
+            Err(SetupError::Refused(refusal)) => return ProbeResult::Settled(InspectionOutcome::Refused(refusal)),
+        };
+        let user = if target.is_lambda { User::NonRoot } else { user };
         let view = FilesystemView { files, working_directory, user, mounts };
+        // No image or service declares whether its hosts start 32-bit programs.
+        let runs_32_bit = (goal == InspectionGoal::Program).then_some(true);
         let host = Host { processor: target.processor, runs_32_bit };
         let search_path = self.process.path.as_deref().map(str::as_bytes);
         let mut launches = predict_launches(&view, host, &self.argv, search_path);
@@ -80,6 +101,11 @@ impl<'a> EntrypointProbe<'a> {
             ExecOutcome::Fails { .. } if unread_volume.is_some() => {
                 ProbeResult::NeedsLowerLayer(unread_volume.map_or_else(String::new, |reason| reason.to_string()))
             }
+            ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } if let Some(reason) = unknown_user => match reason
+            {
+                UnknownReason::LayerNotRead(_) => ProbeResult::NeedsLowerLayer(reason.to_string()),
+                _ => ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string())),
+            },
             outcome => {
                 let cause = diagnose_failure(&view, host, outcome);
                 ProbeResult::Settled(InspectionOutcome::Launches(launches, cause))

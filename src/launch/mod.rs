@@ -17,7 +17,7 @@ use self::message::{format_message, to_gosu_message};
 use self::program_kind::{LauncherKind, Wrapper};
 use self::search::search_program;
 use crate::exec::{DEFAULT_PATH, DetectedProgram, ExecOutcome, Host, StartPrediction, detect_program, predict_start};
-use crate::rootfs::FilesystemView;
+use crate::rootfs::{FilesystemView, Node};
 
 /// The maximum number of launches that are followed. Wrappers may start themselves endlessly.
 pub const MAX_LAUNCHES: usize = 8;
@@ -47,6 +47,9 @@ pub fn predict_launches(view: &FilesystemView<'_>, host: Host, argv: &[Vec<u8>],
         let Some(ExecOutcome::Starts { chain }) = launches.last().map(|launch| &launch.start.outcome) else {
             break;
         };
+        if launches.len() == 1 && !is_privileged(&process.view, chain) {
+            process.view.user = std::mem::take(&mut process.view.user).after_execve();
+        }
         let Some(next) = predict_next(&process, chain) else { break };
         let Some(start) = predict_next_start(host, &next) else { break };
         let program = detect_program(&next.process.view, &start.outcome);
@@ -57,6 +60,13 @@ pub fn predict_launches(view: &FilesystemView<'_>, host: Host, argv: &[Vec<u8>],
         process = next.process;
     }
     launches
+}
+
+/// Returns whether a program may give its process other rights than its user has, by a set-user-ID or set-group-ID bit.
+fn is_privileged(view: &FilesystemView<'_>, chain: &[Vec<u8>]) -> bool {
+    const S_ISUID_OR_S_ISGID: u32 = 0o6000;
+    let is_set = |node: &Node| matches!(node, Node::File(file, _) if file.mode & S_ISUID_OR_S_ISGID != 0);
+    chain.iter().any(|path| view.resolve(path).map_or(true, |found| is_set(found.node)))
 }
 
 /// Predicts the result of a launch, or returns `None` if it is not certain.
@@ -94,7 +104,7 @@ mod tests {
     use crate::elf::sample::program;
     use crate::elf::{EM_AARCH64, EM_X86_64};
     use crate::exec::Processor;
-    use crate::rootfs::{FileTree, Node, Rootfs, UnknownReason};
+    use crate::rootfs::{FileContents, FileTree, Permissions, Rootfs, UnknownReason, User};
 
     const HOST: Host = Host { processor: Processor::Amd64, runs_32_bit: None };
 
@@ -189,6 +199,24 @@ mod tests {
                 let starts = |launch: &Launch| matches!(launch.start.outcome, ExecOutcome::Starts { .. });
                 assert!(chain.len() == count && chain.iter().all(starts), "{line}: {chain:?}");
             }
+        }
+    }
+
+    #[test]
+    fn capabilities_end_with_the_first_launch() {
+        let mut rootfs = rootfs();
+        let closed = Permissions { mode: 0o700, uid: 0, gid: 0 };
+        let program = program(EM_X86_64, "");
+        rootfs.insert(b"closed".to_vec(), Node::File(closed, FileContents::from_bytes(&program)));
+        let setuid = Permissions { mode: 0o4755, uid: 0, gid: 0 };
+        rootfs.insert(b"sbin/tini".to_vec(), Node::File(setuid, FileContents::from_bytes(&program)));
+        rootfs.insert(b"sbin".to_vec(), Node::directory(0o755));
+        for (line, outcome) in [("/closed", "Unknown"), ("tini,/closed", "Fails"), ("/sbin/tini,/closed", "Unknown")] {
+            let view = FilesystemView { user: User::Uid(7), ..FilesystemView::new(&rootfs) };
+            let argv: Vec<Vec<u8>> = line.split(',').map(Vec::from).collect();
+            let launches = predict_launches(&view, HOST, &argv, Some(b"/bin"));
+            let last = format!("{:?}", launches.last().unwrap().start.outcome);
+            assert!(last.starts_with(outcome), "{line}: {last}");
         }
     }
 

@@ -10,7 +10,7 @@ use super::hashing_reader::HashingReader;
 use super::tar::{TarEntry, TarEntryKind, TarReader};
 use crate::name::Digest;
 use crate::path::{clean_archive_path, push_component, split_parent};
-use crate::rootfs::{FileContents, Node};
+use crate::rootfs::{ContentsCollector, FileContents, Node};
 use crate::settings::{LayerLimits, LimitExceeded};
 
 /// The changes that a layer makes.
@@ -32,6 +32,9 @@ const EXECUTE_BITS: u32 = 0o111;
 const WHITEOUT_PREFIX: &[u8] = b".wh.";
 const AUFS_PREFIX: &[u8] = b".wh..wh.";
 const OPAQUE_WHITEOUT: &[u8] = b".wh..wh..opq";
+
+/// The files in which container runtimes look up the image's user. They are kept although they are not executable.
+const ACCOUNT_FILES: [&[u8]; 2] = [b"etc/passwd", b"etc/group"];
 
 /// Reads a layer to its end.
 ///
@@ -106,10 +109,15 @@ fn push_entry<R: Read>(
         TarEntryKind::Symlink => Node::Symlink(entry.link_target.clone()),
         TarEntryKind::Directory => Node::Directory(entry.permissions),
         TarEntryKind::Special => Node::Special(entry.permissions),
+        TarEntryKind::File if ACCOUNT_FILES.contains(&path.as_slice()) => {
+            Node::File(entry.permissions, archive.read_contents(entry, ContentsCollector::for_account_file())?)
+        }
         TarEntryKind::File if entry.permissions.mode & EXECUTE_BITS == 0 => {
             Node::File(entry.permissions, FileContents::with_size(entry.size))
         }
-        TarEntryKind::File => Node::File(entry.permissions, archive.read_contents(entry)?),
+        TarEntryKind::File => {
+            Node::File(entry.permissions, archive.read_contents(entry, ContentsCollector::default())?)
+        }
     };
     Ok(changes.push(LayerChange::Insert(&path, &node), limits)?)
 }

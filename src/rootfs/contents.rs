@@ -15,7 +15,7 @@ pub struct FileContents {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct KeptBytes {
-    /// The first bytes, at most [`super::HEAD_SIZE`].
+    /// The first bytes, at most [`super::HEAD_SIZE`], or all bytes of an account file.
     pub(super) head: Vec<u8>,
     /// Later ranges by offset: at most the program headers (64 KiB) and the path of the loader (4 KiB).
     pub(super) ranges: Vec<(u64, Vec<u8>)>,
@@ -51,6 +51,11 @@ impl FileContents {
     /// Returns the retained first bytes.
     pub fn head(&self) -> &[u8] {
         self.kept_bytes.as_ref().map_or(&[], |kept| &kept.head)
+    }
+
+    /// Returns all bytes of the file, if they were retained.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        Some(self.head()).filter(|head| head.len() as u64 == self.size)
     }
 
     /// Returns whether the file begins with the ELF magic number.

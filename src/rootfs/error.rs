@@ -15,6 +15,12 @@ pub enum UnknownReason {
     /// The bytes had already been streamed when they turned out to be needed.
     #[error("the loader path of {} was not retained", display_path(.0))]
     ContentsNotKept(Vec<u8>),
+    /// The file is too large, or is stored under another name.
+    #[error("the contents of {} were not retained", display_path(.0))]
+    FileNotKept(Vec<u8>),
+    /// Container engines look up the user in different ways.
+    #[error("container engines interpret the user {} differently", display_path(.0))]
+    User(Vec<u8>),
     /// The image has neither an entrypoint nor a command.
     #[error("neither an entrypoint nor a command is set")]
     NoCommand,

@@ -1,7 +1,7 @@
 //! Faults of programs that do not start: the fault code for a cause, and the evidence as a sentence.
 
 use super::fault::{FailedProgram, Fault, FaultCode};
-use crate::exec::{Defect, ExecOutcome, FileFormat, FileRole, StartFailure};
+use crate::exec::{Defect, ExecOutcome, FileFormat, FileRole, Refusal, StartFailure};
 use crate::inspect::{Inspection, InspectionOutcome, InspectionTarget};
 use crate::launch::{Launch, Launcher};
 use crate::oci::{BuildHint, PlatformImage};
@@ -19,7 +19,11 @@ pub(super) fn find_inspection<'a>(
 
 /// Returns the fault that an inspection found, if any. `platform` is the image's declared platform.
 pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hints: &[BuildHint]) -> Option<Fault> {
-    let InspectionOutcome::Launches(launches, cause) = &inspection.outcome else { return None };
+    let (launches, cause) = match &inspection.outcome {
+        InspectionOutcome::Launches(launches, cause) => (launches, cause),
+        InspectionOutcome::Refused(refusal) => return Some(describe_refusal(refusal, platform)),
+        _ => return None,
+    };
     let last = launches.last()?;
     let ExecOutcome::Fails { chain, .. } = &last.start.outcome else { return None };
     let script = find_env_script(launches);
@@ -40,7 +44,17 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
         FaultCode::WrongArchitecture => format!("{defect}, but the runtime is {host}"),
         _ => defect,
     };
-    Some(Fault { code, platform: Some(platform.clone()), evidence, failed_program: Some(Box::new(program)) })
+    let platform = Some(platform.clone());
+    Some(Fault { code, platform, evidence, failed_program: Some(Box::new(program)), message: None })
+}
+
+/// Returns the fault of an image that the container runtime refuses.
+fn describe_refusal(refusal: &Refusal, platform: &Platform) -> Fault {
+    let code = match refusal {
+        Refusal::UnknownAccount { .. } => FaultCode::UserNotFound,
+    };
+    let (evidence, message) = (refusal.describe(), sanitize_quoted(&refusal.message()));
+    Fault { code, platform: Some(platform.clone()), evidence, failed_program: None, message: Some(message) }
 }
 
 /// Returns whether an image that only carries data may have this fault: such an image needs a command to be valid, but

@@ -122,6 +122,12 @@ fault_codes! {
         fix: "Link the program statically, or use a base image with the C library that it was built against: a program for \
               glibc does not start on Alpine, which has musl.",
     }
+    UserNotFound("user-not-found") {
+        title: "user or group that the image does not define",
+        explanation: "USER is a name that is not in the image's `/etc/passwd`, or its group is not in `/etc/group`",
+        fix: "Create the user in the last stage of the Dockerfile, or name it by its number: `USER 1000:1000`. A number needs \
+              no entry in `/etc/passwd`.",
+    }
     InvalidDeclaration("invalid-declaration") {
         title: "declared runtime is unknown",
         explanation: "a declaration that does not name a known runtime",
@@ -145,9 +151,9 @@ impl FaultCode {
         format!("{docs_url}#{}", self.as_str())
     }
 
-    /// Returns whether the fault is in the image's own entrypoint and command, which services may override.
+    /// Returns whether the fault is in what the image itself starts, and how, which services may override.
     pub fn is_exec(self) -> bool {
-        self.as_str().starts_with("exec-")
+        matches!(self, Self::UserNotFound) || self.as_str().starts_with("exec-")
     }
 }
 
@@ -162,6 +168,8 @@ pub struct Fault {
     pub evidence: String,
     /// The program that does not start, if one was inspected.
     pub failed_program: Option<Box<FailedProgram>>,
+    /// The message of a container runtime that refuses the image before it starts a program.
+    pub message: Option<String>,
 }
 
 /// A program that does not start.

@@ -137,8 +137,11 @@ impl<R: Read> TarReader<R> {
         SparseMap::new(&numbers, size, self.data_remaining).map(Some)
     }
 
-    pub(super) fn read_contents(&mut self, entry: &TarEntry) -> Result<FileContents, LayerError> {
-        let mut collector = ContentsCollector::default();
+    pub(super) fn read_contents(
+        &mut self,
+        entry: &TarEntry,
+        mut collector: ContentsCollector,
+    ) -> Result<FileContents, LayerError> {
         let Some(map) = &entry.sparse_map else {
             self.read_data(self.data_remaining, |bytes| collector.push(bytes))?;
             return Ok(collector.finish());

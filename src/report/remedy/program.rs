@@ -5,7 +5,7 @@ use crate::exec::{Defect, FileFormat, FileRole};
 use crate::oci::BuildHint;
 use crate::platform::Platform;
 use crate::report::model::{FaultCase, Remedy};
-use crate::verdict::FailedProgram;
+use crate::verdict::{FailedProgram, FaultCode};
 
 impl FaultCase<'_> {
     /// Suggests what fixes a program that does not start, the most likely remedy first.
@@ -130,6 +130,17 @@ impl FaultCase<'_> {
             Remedy::advice_only(format!("Build the program as part of the image's own build, not on {system}")),
             Remedy::with_command("Or build it for Linux there, for example in Go", command),
         ]
+    }
+}
+
+/// Suggests what fixes an image that the container runtime refuses before it starts a program.
+pub(super) fn setup_remedies(code: FaultCode) -> Vec<Remedy> {
+    match code {
+        FaultCode::UserNotFound => vec![
+            Remedy::with_command("Name the user by its number, which needs no entry in /etc/passwd", "USER 1000:1000"),
+            Remedy::advice_only("Or create the user and the group in the last stage of the Dockerfile"),
+        ],
+        _ => Vec::new(),
     }
 }
 

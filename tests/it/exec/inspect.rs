@@ -350,6 +350,91 @@ fn platform_is_compared_with_the_program() {
 }
 
 #[test]
+fn user_must_be_defined_in_the_image() {
+    let layout = Builder::new();
+    let accounts = || {
+        let text = Fields { mode: 0o644, ..Fields::default() };
+        let closed = Fields { mode: 0o750, user: 0, group: 77, ..Fields::default() };
+        Archive::default()
+            .directory("etc")
+            .entry(b"etc/passwd", text, b"root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n")
+            .entry(b"etc/group", text, b"app:x:1000:\nextra:x:77:app\n")
+            .file("app", &elf::program("arm64"))
+            .entry(b"member", closed, &elf::program("arm64"))
+    };
+    let bare = || Archive::default().file("app", &elf::program("arm64"));
+    let mut cases = Cases::default();
+    for (user, command, layer, name) in [
+        ("app", "/app", accounts(), "accounts"),
+        ("app", "/member", accounts(), "accounts"),
+        ("1000", "/member", accounts(), "accounts"),
+        ("root", "/app", accounts(), "accounts"),
+        ("ghost", "/app", accounts(), "accounts"),
+        ("app:ghosts", "/app", accounts(), "accounts"),
+        ("${UID}", "/app", accounts(), "accounts"),
+        ("a:b:c", "/app", accounts(), "accounts"),
+        ("nobody", "/app", bare(), "no accounts"),
+        ("root", "/app", bare(), "no accounts"),
+        ("65532:65532", "/app", bare(), "no accounts"),
+    ] {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!([command]);
+        config["config"]["User"] = json!(user);
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer))]);
+        for runtime in [Runtime::EcsArm64, Runtime::LambdaArm64] {
+            let name = format!("user `{user}`, {command}, {name}, {runtime}");
+            cases.add(name, summary(&report(&layout, &image, &[runtime])));
+        }
+    }
+    expect![[r#"
+        user `app`, /app, accounts, ecs/arm64
+            runs [] starts
+        user `app`, /app, accounts, lambda/arm64
+            runs [] starts
+        user `app`, /member, accounts, ecs/arm64
+            runs [] starts
+        user `app`, /member, accounts, lambda/arm64
+            runs [] unknown access to /member depends on the user's identity, its groups and the host
+        user `1000`, /member, accounts, ecs/arm64
+            runs [] unknown access to /member depends on the user's identity, its groups and the host
+        user `1000`, /member, accounts, lambda/arm64
+            runs [] unknown access to /member depends on the user's identity, its groups and the host
+        user `root`, /app, accounts, ecs/arm64
+            runs [] starts
+        user `root`, /app, accounts, lambda/arm64
+            runs [] starts
+        user `ghost`, /app, accounts, ecs/arm64
+            fails [user-not-found] fails the image's user `ghost` is not in /etc/passwd
+        user `ghost`, /app, accounts, lambda/arm64
+            runs [] unknown whether Lambda ignores the image's user is not documented: the image's user `ghost` is not in /etc/passwd
+        user `app:ghosts`, /app, accounts, ecs/arm64
+            fails [user-not-found] fails the image's group `ghosts` is not in /etc/group
+        user `app:ghosts`, /app, accounts, lambda/arm64
+            runs [] unknown whether Lambda ignores the image's user is not documented: the image's group `ghosts` is not in /etc/group
+        user `${UID}`, /app, accounts, ecs/arm64
+            fails [user-not-found] fails the image's user `${UID}` is not in /etc/passwd, and variables are not expanded
+        user `${UID}`, /app, accounts, lambda/arm64
+            runs [] unknown whether Lambda ignores the image's user is not documented: the image's user `${UID}` is not in /etc/passwd, and variables are not expanded
+        user `a:b:c`, /app, accounts, ecs/arm64
+            runs [] unknown container engines interpret the user a:b:c differently
+        user `a:b:c`, /app, accounts, lambda/arm64
+            runs [] unknown container engines interpret the user a:b:c differently
+        user `nobody`, /app, no accounts, ecs/arm64
+            fails [user-not-found] fails the image's user `nobody` is a name, and the image has no /etc/passwd
+        user `nobody`, /app, no accounts, lambda/arm64
+            runs [] unknown whether Lambda ignores the image's user is not documented: the image's user `nobody` is a name, and the image has no /etc/passwd
+        user `root`, /app, no accounts, ecs/arm64
+            fails [user-not-found] fails the image's user `root` is a name, and the image has no /etc/passwd
+        user `root`, /app, no accounts, lambda/arm64
+            runs [] unknown whether Lambda ignores the image's user is not documented: the image's user `root` is a name, and the image has no /etc/passwd
+        user `65532:65532`, /app, no accounts, ecs/arm64
+            runs [] starts
+        user `65532:65532`, /app, no accounts, lambda/arm64
+            runs [] starts
+    "#]].assert_eq(cases.as_str());
+}
+
+#[test]
 fn lambda_does_not_start_root_only_programs() {
     let layout = Builder::new();
     let app = |mode| {
