@@ -19,7 +19,7 @@ pub use refusal::{AccountKind, Refusal, SetupError};
 pub(crate) use shebang::parse_shebang;
 pub(crate) use start::DEFAULT_PATH;
 pub use start::{StartPrediction, predict_start};
-pub use working_directory::resolve_working_directory;
+pub use working_directory::{enter_working_directory, resolve_working_directory};
 
 use crate::elf::{ElfIdent, ElfMachine};
 use crate::rootfs::{FilesystemView, Node};

@@ -16,6 +16,13 @@ pub enum Refusal {
         /// Whether the image has the file.
         has_file: bool,
     },
+    /// The working directory cannot be created, because a part of its path is not a directory.
+    WorkingDirectory {
+        /// The working directory.
+        directory: Vec<u8>,
+        /// The part that is not a directory.
+        blocked_at: Vec<u8>,
+    },
 }
 
 /// A kind of name that container runtimes look up.
@@ -51,6 +58,10 @@ impl Refusal {
                 let place = if *has_file { "is not in" } else { "is a name, and the image has no" };
                 format!("the image's {kind_name} `{name}` {place} {}{variable}", kind.file())
             }
+            Self::WorkingDirectory { directory, blocked_at } => {
+                let [directory, part] = [directory, blocked_at].map(|path| sanitize_quoted(&display_path(path)));
+                format!("the working directory {directory} cannot be entered: {part} is not a directory")
+            }
         }
     }
 
@@ -63,6 +74,7 @@ impl Refusal {
             Self::UnknownAccount { kind, has_file: false, .. } => {
                 format!("open …{}: no such file or directory", kind.file())
             }
+            Self::WorkingDirectory { blocked_at, .. } => format!("mkdir {}: not a directory", display_path(blocked_at)),
         }
     }
 }

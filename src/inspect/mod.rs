@@ -8,6 +8,7 @@ mod inspection;
 mod plan;
 mod cache;
 mod layers;
+mod setup;
 mod probe;
 mod inspector;
 

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::deadline;
 use super::inspection::{InspectionOutcome, InspectionTarget};
-use crate::exec::{ExecOutcome, Host, SetupError, diagnose_failure, resolve_user, resolve_working_directory};
+use super::setup::ProcessSetup;
+use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
 use crate::launch::predict_launches;
 use crate::oci::ProcessConfig;
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
@@ -52,31 +53,19 @@ impl<'a> EntrypointProbe<'a> {
     pub(super) fn run(&self, files: &dyn FileTree, target: InspectionTarget, goal: InspectionGoal) -> ProbeResult {
         let files = &BudgetedFiles { files, budget: &self.budget };
         let (mounts, unread_volume) = self.resolve_mounts(files);
-        let working_directory = self.process.working_directory.as_bytes();
-        let resolved = resolve_working_directory(files, &mounts, working_directory);
-        let (working_directory, unknown_directory) = match resolved {
-            Ok(path) => (Some(path), None),
-            // The working directory does not matter if only absolute paths are looked up.
-            Err(ExecError::Unknown(reason)) => (None, Some(reason)),
-            Err(ExecError::Errno(errno)) => {
-                let reason =
-                    format!("the working directory {} cannot be entered: {errno}", self.process.working_directory);
-                return ProbeResult::Settled(InspectionOutcome::Undetermined(reason));
-            }
-        };
-        let (user, unknown_user) = match resolve_user(files, &mounts, &self.process.user) {
-            Ok(user) => (user, None),
-            Err(_) if goal == InspectionGoal::Program => (User::from_config(&self.process.user), None),
-            Err(SetupError::Unknown(reason)) => (User::from_config(&self.process.user), Some(reason)),
-            // Lambda has a default user: developer guide, "Create a Lambda function using a container image".
-            Err(SetupError::Refused(refusal)) if target.is_lambda => {
-                let reason =
-                    format!("whether Lambda ignores the image's user is not documented: {}", refusal.describe());
-                return ProbeResult::Settled(InspectionOutcome::Undetermined(reason));
-            }
-            Err(SetupError::Refused(refusal)) => return ProbeResult::Settled(InspectionOutcome::Refused(refusal)),
-        };
-        let user = if target.is_lambda { User::NonRoot } else { user };
+        let setup = ProcessSetup::new(self.process, files, &mounts, target.is_lambda);
+        if let (Some(refusal), InspectionGoal::Start) = (setup.refusal, goal) {
+            return ProbeResult::Settled(if target.is_lambda {
+                // Lambda has a default user: developer guide, "Create a Lambda function using a container image".
+                let reason = format!("{}, and Lambda is not documented to refuse that", refusal.describe());
+                InspectionOutcome::Undetermined(reason)
+            } else {
+                InspectionOutcome::Refused(refusal)
+            });
+        }
+        let user = if target.is_lambda { User::NonRoot } else { setup.user };
+        let working_directory = setup.working_directory;
+        let unknown_setup = setup.unknown.filter(|_| goal == InspectionGoal::Start);
         let view = FilesystemView { files, working_directory, user, mounts };
         // No image or service declares whether its hosts start 32-bit programs.
         let runs_32_bit = (goal == InspectionGoal::Program).then_some(true);
@@ -90,7 +79,7 @@ impl<'a> EntrypointProbe<'a> {
         let last = launches.last().expect("there is at least one launch");
         match &last.start.outcome {
             ExecOutcome::Unknown { reason: reason @ UnknownReason::LayerNotRead(_), .. } => {
-                ProbeResult::NeedsLowerLayer(unknown_directory.as_ref().unwrap_or(reason).to_string())
+                ProbeResult::NeedsLowerLayer(unknown_setup.as_ref().unwrap_or(reason).to_string())
             }
             ExecOutcome::Unknown { reason, .. } if launches.len() == 1 => {
                 let is_limit = matches!(reason, UnknownReason::TooManyLookups(_));
@@ -101,11 +90,12 @@ impl<'a> EntrypointProbe<'a> {
             ExecOutcome::Fails { .. } if unread_volume.is_some() => {
                 ProbeResult::NeedsLowerLayer(unread_volume.map_or_else(String::new, |reason| reason.to_string()))
             }
-            ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } if let Some(reason) = unknown_user => match reason
-            {
-                UnknownReason::LayerNotRead(_) => ProbeResult::NeedsLowerLayer(reason.to_string()),
-                _ => ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string())),
-            },
+            ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } if let Some(reason) = unknown_setup => {
+                match reason {
+                    UnknownReason::LayerNotRead(_) => ProbeResult::NeedsLowerLayer(reason.to_string()),
+                    _ => ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string())),
+                }
+            }
             outcome => {
                 let cause = diagnose_failure(&view, host, outcome);
                 ProbeResult::Settled(InspectionOutcome::Launches(launches, cause))

@@ -27,6 +27,12 @@ pub enum UnknownReason {
     /// The working directory does not exist, and container runtimes may differ in creating it.
     #[error("the working directory {} could not be determined", display_path(.0))]
     WorkingDirectory(Vec<u8>),
+    /// runc refuses a relative working directory, and Docker Engine may make it absolute.
+    #[error("container engines treat the relative working directory {} differently", display_path(.0))]
+    RelativeWorkingDirectory(Vec<u8>),
+    /// The working directory is not in the image, and not every runtime is known to create it.
+    #[error("the working directory {} is not in the image, and Lambda is not documented to create it", display_path(.0))]
+    MissingWorkingDirectory(Vec<u8>),
     /// The result depends on which of several possible identities the user has.
     #[error("access to {} depends on the user's identity, its groups and the host", display_path(.0))]
     UserPermission(Vec<u8>),

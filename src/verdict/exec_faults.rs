@@ -52,6 +52,7 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
 fn describe_refusal(refusal: &Refusal, platform: &Platform) -> Fault {
     let code = match refusal {
         Refusal::UnknownAccount { .. } => FaultCode::UserNotFound,
+        Refusal::WorkingDirectory { .. } => FaultCode::WorkingDirectoryRefused,
     };
     let (evidence, message) = (refusal.describe(), sanitize_quoted(&refusal.message()));
     Fault { code, platform: Some(platform.clone()), evidence, failed_program: None, message: Some(message) }

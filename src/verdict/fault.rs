@@ -128,6 +128,11 @@ fault_codes! {
         fix: "Create the user in the last stage of the Dockerfile, or name it by its number: `USER 1000:1000`. A number needs \
               no entry in `/etc/passwd`.",
     }
+    WorkingDirectoryRefused("working-directory-refused") {
+        title: "working directory that cannot be entered",
+        explanation: "WORKDIR is a file, or is below a file",
+        fix: "Correct WORKDIR in the Dockerfile. Container runtimes create it if it is missing, but not below a file.",
+    }
     InvalidDeclaration("invalid-declaration") {
         title: "declared runtime is unknown",
         explanation: "a declaration that does not name a known runtime",
@@ -153,7 +158,7 @@ impl FaultCode {
 
     /// Returns whether the fault is in what the image itself starts, and how, which services may override.
     pub fn is_exec(self) -> bool {
-        matches!(self, Self::UserNotFound) || self.as_str().starts_with("exec-")
+        matches!(self, Self::UserNotFound | Self::WorkingDirectoryRefused) || self.as_str().starts_with("exec-")
     }
 }
 

@@ -140,6 +140,7 @@ pub(super) fn setup_remedies(code: FaultCode) -> Vec<Remedy> {
             Remedy::with_command("Name the user by its number, which needs no entry in /etc/passwd", "USER 1000:1000"),
             Remedy::advice_only("Or create the user and the group in the last stage of the Dockerfile"),
         ],
+        FaultCode::WorkingDirectoryRefused => vec![Remedy::advice_only("Name a directory in WORKDIR, not a file")],
         _ => Vec::new(),
     }
 }
