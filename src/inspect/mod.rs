@@ -9,6 +9,7 @@ mod plan;
 mod cache;
 mod layers;
 mod setup;
+mod extensions;
 mod probe;
 mod inspector;
 

@@ -1,9 +1,11 @@
 //! Predicts what the entrypoint and command of an image start, from the files that are known so far.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::deadline;
+use super::extensions::find_failing_extension;
 use super::inspection::{InspectionOutcome, InspectionTarget};
 use super::setup::ProcessSetup;
 use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
@@ -96,6 +98,11 @@ impl<'a> EntrypointProbe<'a> {
                     _ => ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string())),
                 }
             }
+            ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. }
+                if let Some(settled) = probe_extensions(&view, host, target, goal) =>
+            {
+                settled
+            }
             outcome => {
                 let cause = diagnose_failure(&view, host, outcome);
                 ProbeResult::Settled(InspectionOutcome::Launches(launches, cause))
@@ -120,6 +127,29 @@ impl<'a> EntrypointProbe<'a> {
     }
 }
 
+/// Returns the result for the extensions of a Lambda image, or `None` if they do not matter or all start.
+fn probe_extensions(
+    view: &FilesystemView<'_>,
+    host: Host,
+    target: InspectionTarget,
+    goal: InspectionGoal,
+) -> Option<ProbeResult> {
+    if !target.is_lambda || goal == InspectionGoal::Program {
+        return None;
+    }
+    Some(match find_failing_extension(view, host) {
+        Ok(None) => return None,
+        Ok(Some(launch)) => {
+            let cause = diagnose_failure(view, host, &launch.start.outcome);
+            ProbeResult::Settled(InspectionOutcome::Launches(vec![launch], cause))
+        }
+        Err(reason @ UnknownReason::LayerNotRead(_)) => ProbeResult::NeedsLowerLayer(reason.to_string()),
+        Err(reason) => {
+            ProbeResult::Settled(InspectionOutcome::Undetermined(format!("the extensions of Lambda: {reason}")))
+        }
+    })
+}
+
 /// The number of remaining lookups, and their deadline.
 #[derive(Debug)]
 struct LookupBudget {
@@ -142,6 +172,10 @@ impl FileTree for BudgetedFiles<'_> {
         }
         remaining.set(remaining.get() - 1);
         self.files.get(path)
+    }
+
+    fn list(&self, directory: &[u8], limit: usize) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
+        self.files.list(directory, limit)
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Launcher {
     Wrapper(&'static str),
     /// A shell with a command string.
     Shell,
+    /// AWS Lambda, which starts the image's extensions.
+    LambdaExtensions,
     /// A shell that runs this script.
     Script(Vec<u8>),
 }

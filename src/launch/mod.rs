@@ -100,6 +100,8 @@ fn predict_next_start(host: Host, next: &NextLaunch<'_>) -> Option<StartPredicti
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::elf::sample::program;
     use crate::elf::{EM_AARCH64, EM_X86_64};
@@ -231,6 +233,10 @@ mod tests {
             } else {
                 Ok(self.0.get(path))
             }
+        }
+
+        fn list(&self, directory: &[u8], limit: usize) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
+            self.0.list(directory, limit)
         }
     }
 

@@ -1,15 +1,17 @@
 //! Looks up paths in a stack of layers from the top, without merging them. Answers never change when lower layers are
 //! added.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::apply::apply_layer_within_budget;
 use super::budget::ApplyBudget;
+use super::changes::LayerChange;
 use super::error::ApplyError;
 use super::layer::LayerChangeset;
 use super::self_contained::LayerLookup;
 use crate::path::to_absolute;
-use crate::rootfs::{DIRECTORY_755, FileTree, Node, Rootfs, UnknownReason};
+use crate::rootfs::{DIRECTORY_755, FileTree, Node, Rootfs, UnknownReason, collect_names};
 use crate::settings::{LayerLimits, LimitExceeded};
 
 /// The layers of an image that were read so far, the highest first.
@@ -93,12 +95,23 @@ impl FileTree for LayerStack {
         }
         if self.is_complete { Ok(None) } else { Err(UnknownReason::LayerNotRead(to_absolute(path))) }
     }
+
+    fn list(&self, directory: &[u8], limit: usize) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
+        if let Some(rootfs) = &self.merged {
+            return rootfs.list(directory, limit);
+        }
+        if !self.is_complete {
+            return Err(UnknownReason::LayerNotRead(to_absolute(directory)));
+        }
+        let inserted = |change| if let LayerChange::Insert(path, _) = change { Some(path) } else { None };
+        collect_names(directory, self.layers.iter().flat_map(|layer| layer.changes.iter()).filter_map(inserted), limit)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::changes::{LayerChange, PackedChanges};
+    use crate::layers::changes::PackedChanges;
     use crate::rootfs::{FileContents, Permissions};
 
     /// Builds a layer from comma-separated changes: `d a` adds a directory, `f a` a file, `l a` a link, `h a b` a hard
@@ -183,6 +196,22 @@ mod tests {
         }
         stack.complete(&LayerLimits::default()).unwrap();
         assert_eq!(kinds(&stack, &["l", "l/x", "elsewhere/x", "none"]), "l-f-");
+    }
+
+    #[test]
+    fn names_are_listed_when_all_layers_are_read() {
+        let limits = LayerLimits::default();
+        for upper in ["d a,f a/z,f ab", "f a/z,f ab"] {
+            let mut stack = LayerStack::new();
+            stack.push(layer(upper), &limits).unwrap();
+            stack.push(layer("d a,f a/x,d a/d,f a/d/y"), &limits).unwrap();
+            assert!(stack.list(b"a", 9).is_err());
+            stack.complete(&limits).unwrap();
+            let names: Vec<_> = stack.list(b"a", 9).unwrap().into_iter().collect();
+            assert_eq!(names, [b"d", b"x", b"z"], "{upper}");
+            assert_eq!(stack.list(b"a", 2), Err(UnknownReason::TooManyNames(b"/a".to_vec())));
+            assert_eq!(stack.list(b"none", 9), Ok(BTreeSet::new()));
+        }
     }
 
     #[test]

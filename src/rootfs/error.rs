@@ -36,6 +36,9 @@ pub enum UnknownReason {
     /// The result depends on which of several possible identities the user has.
     #[error("access to {} depends on the user's identity, its groups and the host", display_path(.0))]
     UserPermission(Vec<u8>),
+    /// A directory has more files than are inspected.
+    #[error("{} has too many files", display_path(.0))]
+    TooManyNames(Vec<u8>),
     /// Following the symbolic links or `PATH` exceeds the lookup limit or the deadline.
     #[error("resolving {} takes too many lookups", display_path(.0))]
     TooManyLookups(Vec<u8>),

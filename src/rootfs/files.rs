@@ -1,10 +1,11 @@
 //! A root filesystem in memory, with only those bytes of each file that decide whether it starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use super::contents::FileContents;
 use super::error::UnknownReason;
+use crate::path::to_absolute;
 
 /// A node of a filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,11 +59,42 @@ pub trait FileTree: Debug {
     /// # Errors
     /// The node is not known yet.
     fn get(&self, path: &[u8]) -> Result<Option<&Node>, UnknownReason>;
+
+    /// Returns the sorted names in a directory, among them perhaps some that a higher layer removed.
+    ///
+    /// # Errors
+    /// Not all names are known yet, or there are more than `limit`.
+    fn list(&self, directory: &[u8], limit: usize) -> Result<BTreeSet<Vec<u8>>, UnknownReason>;
+}
+
+/// Collects the names in a directory from the paths below it.
+///
+/// # Errors
+/// There are more than `limit` names.
+pub(crate) fn collect_names<'a>(
+    directory: &[u8],
+    paths: impl Iterator<Item = &'a [u8]>,
+    limit: usize,
+) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
+    let mut names = BTreeSet::new();
+    for path in paths {
+        let below = path.strip_prefix(directory).and_then(|rest| rest.strip_prefix(b"/"));
+        let name = below.and_then(|rest| rest.split(|byte| *byte == b'/').next()).filter(|name| !name.is_empty());
+        names.extend(name.map(<[u8]>::to_vec));
+        if names.len() > limit {
+            return Err(UnknownReason::TooManyNames(to_absolute(directory)));
+        }
+    }
+    Ok(names)
 }
 
 impl FileTree for Rootfs {
     fn get(&self, path: &[u8]) -> Result<Option<&Node>, UnknownReason> {
         Ok(Self::get(self, path))
+    }
+
+    fn list(&self, directory: &[u8], limit: usize) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
+        collect_names(directory, self.descendants(directory).map(|(path, _)| path), limit)
     }
 }
 

@@ -13,7 +13,7 @@ pub use contents::FileContents;
 pub(crate) use contents::{BINPRM_BUF_SIZE, RangeContents};
 pub use contents_collector::{ContentsCollector, HEAD_SIZE};
 pub use error::{ExecError, UnknownReason};
-pub(crate) use files::DIRECTORY_755;
+pub(crate) use files::{DIRECTORY_755, collect_names};
 pub use files::{FileTree, Node, Permissions, Rootfs};
 pub use user::User;
 pub use view::FilesystemView;

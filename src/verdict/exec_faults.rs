@@ -33,7 +33,7 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
     let program = FailedProgram {
         path: quote_path(&cause.path),
         referrer: chain.last().or(script).map(|path| quote_path(path)),
-        is_entrypoint: launches.len() == 1,
+        is_entrypoint: launches.len() == 1 && last.launcher == Launcher::ContainerRuntime,
         message: last.start.message.as_deref().map(sanitize_quoted),
         cause,
         build_hints: build_hints.to_vec(),
@@ -145,6 +145,7 @@ impl FailedProgram {
             Launcher::Wrapper("env") if role == FileRole::Interpreter => description,
             Launcher::ContainerRuntime => description,
             Launcher::Wrapper(name) => format!("{description} (started by {name})"),
+            Launcher::LambdaExtensions => format!("{description} (started as a Lambda extension)"),
             Launcher::Shell => format!("{description} (started by a shell)"),
             Launcher::Script(path) => format!("{description} (started by {})", quote_path(path)),
         }
