@@ -2,8 +2,8 @@
 
 mod host;
 mod shebang;
-mod execve;
 mod refusal;
+mod execve;
 mod process_user;
 mod working_directory;
 mod start;
@@ -11,7 +11,7 @@ mod file_format;
 mod cause;
 
 pub use cause::{Defect, FileRole, StartFailure, diagnose_failure};
-pub use execve::{ExecOutcome, predict_execve};
+pub use execve::{ExecOutcome, ExitReason, predict_execve};
 pub use file_format::FileFormat;
 pub use host::{Host, Processor};
 pub use process_user::resolve_user;
@@ -37,6 +37,7 @@ pub struct DetectedProgram {
 pub(crate) fn detect_program(view: &FilesystemView<'_>, outcome: &ExecOutcome) -> Option<DetectedProgram> {
     let (chain, last) = match outcome {
         ExecOutcome::Starts { chain } | ExecOutcome::Unknown { chain, .. } => (chain, None),
+        ExecOutcome::Exits { .. } => return None,
         // A name that was not found in `PATH` may exist in the working directory, which is not searched.
         ExecOutcome::Fails { path, chain, .. } if chain.is_empty() && !path.contains(&b'/') => return None,
         ExecOutcome::Fails { path, chain, .. } => (chain, Some(path)),

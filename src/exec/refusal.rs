@@ -34,6 +34,14 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
+    /// Returns the kind and the file as Go programs name them.
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::User => ("user", "passwd"),
+            Self::Group => ("group", "group"),
+        }
+    }
+
     /// Returns the file that contains the names.
     pub fn file(self) -> &'static str {
         match self {

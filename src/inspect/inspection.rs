@@ -1,6 +1,6 @@
 //! The result of an inspection of one image on one kind of host.
 
-use crate::exec::{ExecOutcome, Processor, Refusal, StartFailure};
+use crate::exec::{Processor, Refusal, StartFailure};
 use crate::launch::Launch;
 use crate::name::Digest;
 use crate::oci::PlatformImage;
@@ -93,7 +93,7 @@ impl Inspection {
         if matches!(self.outcome, InspectionOutcome::Refused(_)) {
             return Some(false);
         }
-        let fails = |launch: &Launch| matches!(launch.start.outcome, ExecOutcome::Fails { .. });
+        let fails = |launch: &Launch| launch.start.outcome.is_failure();
         (!self.launches().is_empty()).then(|| !self.launches().iter().any(fails))
     }
 }

@@ -89,7 +89,7 @@ impl<'a> EntrypointProbe<'a> {
                 ProbeResult::Settled(outcome(reason.to_string()))
             }
             // The path may turn out to be in a volume.
-            ExecOutcome::Fails { .. } if unread_volume.is_some() => {
+            ExecOutcome::Fails { .. } | ExecOutcome::Exits { .. } if unread_volume.is_some() => {
                 ProbeResult::NeedsLowerLayer(unread_volume.map_or_else(String::new, |reason| reason.to_string()))
             }
             ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } if let Some(reason) = unknown_setup => {

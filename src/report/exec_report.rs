@@ -90,6 +90,11 @@ impl ExecReport {
                 self.path = Some(text(path));
                 chain
             }
+            ExecOutcome::Exits { path, chain, .. } => {
+                self.outcome = ExecReportOutcome::Fails;
+                self.path = Some(text(path));
+                chain
+            }
             // The outcome stays that of the previous program: it starts, but what it starts next is unknown.
             ExecOutcome::Unknown { reason, chain } => {
                 self.reason = Some(sanitize(&reason.to_string(), MAX_REASON));
@@ -148,7 +153,7 @@ impl ProgramReport {
         }
         let unknown = last.and_then(|launch| match &launch.start.outcome {
             ExecOutcome::Unknown { reason, .. } => Some(reason.to_string()),
-            ExecOutcome::Starts { .. } | ExecOutcome::Fails { .. } => None,
+            _ => None,
         });
         let fault = || detect_exec_fault(inspection, &inspection.platform, &[]).map(|fault| fault.evidence);
         Self::unknown(&unknown.or_else(fault).unwrap_or_else(|| "no known program is started".to_owned()))

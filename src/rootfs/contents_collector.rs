@@ -127,7 +127,7 @@ impl ContentsCollector {
             return FileContents::with_size(self.size);
         }
         let head_size = if self.is_account_file { MAX_ACCOUNT_FILE_BYTES } else { self.needed_head_size() };
-        self.kept_bytes.execs_arguments = self.script_scanner.finish();
+        self.kept_bytes.script_ending = self.script_scanner.finish();
         self.kept_bytes.head.truncate(head_size);
         self.kept_bytes.head.shrink_to_fit();
         self.kept_bytes.ranges.iter_mut().for_each(|(_, range)| range.shrink_to_fit());
@@ -232,8 +232,8 @@ mod tests {
         let script = format!("#!/bin/sh\n{}exec \"$@\"\n", "# more\n".repeat(1000));
         for step in [1, 4096, 10_000] {
             let contents = collect(script.as_bytes(), step);
-            assert!(contents.execs_arguments() && contents.head().len() == BINPRM_BUF_SIZE, "{step}");
+            assert!(contents.script_ending().is_some() && contents.head().len() == BINPRM_BUF_SIZE, "{step}");
         }
-        assert!(!collect(&script.as_bytes()[..7000], 512).execs_arguments());
+        assert_eq!(collect(&script.as_bytes()[..7000], 512).script_ending(), None);
     }
 }

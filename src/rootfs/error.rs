@@ -36,6 +36,9 @@ pub enum UnknownReason {
     /// The result depends on which of several possible identities the user has.
     #[error("access to {} depends on the user's identity, its groups and the host", display_path(.0))]
     UserPermission(Vec<u8>),
+    /// Only containers with additional capabilities may start the program.
+    #[error("{} sets a file capability that containers do not have by default", display_path(.0))]
+    Capabilities(Vec<u8>),
     /// A directory has more files than are inspected.
     #[error("{} has too many files", display_path(.0))]
     TooManyNames(Vec<u8>),

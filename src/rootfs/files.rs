@@ -23,7 +23,7 @@ pub enum Node {
 /// The owner and the permission bits of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Permissions {
-    /// The permission bits. Only the lower twelve count.
+    /// The permission bits. Only the lower twelve count, and [`Self::HAS_CAPABILITIES`].
     pub mode: u32,
     /// The user ID.
     pub uid: u32,
@@ -32,6 +32,23 @@ pub struct Permissions {
 }
 
 impl Permissions {
+    /// The permission bits in [`Self::mode`].
+    pub(crate) const BITS: u32 = 0o7777;
+
+    /// The bit of [`Self::mode`] of a file with capabilities (`security.capability`).
+    pub(crate) const HAS_CAPABILITIES: u32 = 1 << 31;
+
+    /// The bit of [`Self::mode`] of a file that sets a capability which containers do not have by default. Without it in
+    /// the bounding set, execve(2) returns EPERM (`bprm_caps_from_vfs_caps` in `security/commoncap.c`).
+    pub(crate) const NEEDS_CAPABILITIES: u32 = 1 << 30;
+
+    /// Returns whether a program may give its process other rights than its user has: by capabilities, or by a
+    /// set-user-ID or set-group-ID bit.
+    pub(crate) fn is_privileged(self) -> bool {
+        const S_ISUID_OR_S_ISGID: u32 = 0o6000;
+        self.mode & (S_ISUID_OR_S_ISGID | Self::HAS_CAPABILITIES) != 0
+    }
+
     /// Returns these permission bits for user 0 and group 0.
     pub const fn owned_by_root(mode: u32) -> Self {
         Self { mode, uid: 0, gid: 0 }

@@ -89,6 +89,22 @@ impl User {
         if file.mode & 0o111 == 0 { Some(false) } else { self.may_search(file) }
     }
 
+    /// Returns whether the user may read a file, or `None` if that is unknown. Root may read any.
+    pub(crate) fn may_read(&self, file: Permissions) -> Option<bool> {
+        /// The distance from an execute bit to the read bit of the same class.
+        const READ_SHIFT: u32 = 2;
+        self.may_search(Permissions { mode: file.mode >> READ_SHIFT, ..file })
+    }
+
+    /// Returns whether the user is certainly not root and has no capabilities.
+    pub(crate) fn is_unprivileged(&self) -> bool {
+        match self {
+            Self::Exact { uid, .. } | Self::UnprivilegedUid(uid) => *uid != 0,
+            Self::NonRoot => true,
+            _ => false,
+        }
+    }
+
     /// Returns the execute bit of the first class that the user belongs to, even if a later class would grant more.
     fn has_execute_bit(&self, permissions: Permissions) -> Option<bool> {
         let [owner, group, others] = [6, 3, 0].map(|shift| permissions.mode >> shift & 0o1 != 0);

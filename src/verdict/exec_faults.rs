@@ -25,7 +25,9 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
         _ => return None,
     };
     let last = launches.last()?;
-    let ExecOutcome::Fails { chain, .. } = &last.start.outcome else { return None };
+    let (ExecOutcome::Fails { chain, .. } | ExecOutcome::Exits { chain, .. }) = &last.start.outcome else {
+        return None;
+    };
     let script = find_env_script(launches);
     let cause = reclassify_as_interpreter(cause.clone()?, script);
     let host = inspection.target.processor.architecture();
@@ -94,12 +96,15 @@ fn classify_cause(cause: &StartFailure, is_declared_architecture: bool) -> Fault
         (_, FileRole::Loader) => FaultCode::ExecLoader,
         _ if is_foreign && is_declared_architecture => FaultCode::PlatformMismatch,
         _ if is_foreign => FaultCode::WrongArchitecture,
+        (Defect::UnknownAccount(_), _) => FaultCode::UserNotFound,
+        (Defect::CarriageReturn, _) => FaultCode::ExecInterpreterMissing,
+        (Defect::NotReadable { .. } | Defect::NotRoot, _) => FaultCode::ExecPermission,
         (Defect::Format(_) | Defect::TooManyInterpreters, _) => FaultCode::ExecFormat,
         (Defect::NotExecutable { .. } | Defect::Directory | Defect::SpecialFile | Defect::NotSearchable, _) => {
             FaultCode::ExecPermission
         }
         (_, FileRole::Interpreter) => FaultCode::ExecInterpreterMissing,
-        (_, FileRole::Program) => FaultCode::ExecNotFound,
+        (_, FileRole::Program | FileRole::Argument) => FaultCode::ExecNotFound,
     }
 }
 
@@ -112,7 +117,7 @@ impl FailedProgram {
         let (path, file, role) = (&self.path, self.describe_path(), self.cause.role);
         let description = match &self.cause.defect {
             Defect::Format(format) => format!("{file} is {}", describe_format(*format, role)),
-            Defect::Missing if role != FileRole::Loader && !path.contains('/') => {
+            Defect::Missing if matches!(role, FileRole::Program | FileRole::Interpreter) && !path.contains('/') => {
                 format!("{file} was not found as an executable in PATH")
             }
             Defect::Missing => format!("{file} is not in the image"),
@@ -121,9 +126,10 @@ impl FailedProgram {
             }
             Defect::CarriageReturn => {
                 let script = self.referrer.as_deref().unwrap_or(path);
+                let part = if role == FileRole::Argument { "option" } else { "name" };
                 format!(
                     "the first line of {script} ends with a carriage return (CRLF), which becomes part of the \
-                         interpreter's name"
+                         interpreter's {part}"
                 )
             }
             Defect::OtherLibc => format!("{file} is not in the image, which has the loader of another C library"),
@@ -134,6 +140,11 @@ impl FailedProgram {
                 let user = if is_lambda { "the user that Lambda starts images as" } else { "the image's user" };
                 format!("{file} may not be executed by {user} (mode {:o})", mode & 0o7777)
             }
+            Defect::NotReadable { mode } => {
+                format!("{file} may not be read by the image's user (mode {:o})", mode & 0o7777)
+            }
+            Defect::UnknownAccount(kind) => format!("{path} is not in the image's {}", kind.file()),
+            Defect::NotRoot => format!("only root may change the user to {path}, but the image's user is not root"),
             Defect::Directory => format!("{file} is a directory"),
             Defect::SpecialFile => format!("{file} is not a regular file"),
             Defect::NotSearchable => format!("a parent directory of {file} may not be entered by the user"),
@@ -141,6 +152,13 @@ impl FailedProgram {
                 format!("{file} is a script, and its interpreters are scripts that are nested too deep")
             }
         };
+        if role == FileRole::Argument {
+            return match (started_by, &self.cause.defect) {
+                (_, Defect::CarriageReturn) => description,
+                (Launcher::Wrapper(name), _) => format!("{description} (an argument of {name})"),
+                _ => format!("{description} (an argument of a shell)"),
+            };
+        }
         match started_by {
             Launcher::Wrapper("env") if role == FileRole::Interpreter => description,
             Launcher::ContainerRuntime => description,

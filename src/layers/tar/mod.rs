@@ -108,7 +108,7 @@ impl<R: Read> TarReader<R> {
         let number =
             |number: u64| u32::try_from(number).map_err(|_| LayerError::Archive("a user or group ID is too large"));
         let permissions = Permissions {
-            mode: header.mode()?,
+            mode: header.mode()? & Permissions::BITS | records.capabilities,
             uid: number(records.uid.map_or_else(|| header.uid(), Ok)?)?,
             gid: number(records.gid.map_or_else(|| header.gid(), Ok)?)?,
         };

@@ -32,10 +32,16 @@ impl FaultCase<'_> {
             Defect::NotExecutable { .. } => {
                 let command = match role {
                     FileRole::Program => format!("COPY --chmod=755 {} {path}", file_name(path)),
-                    FileRole::Interpreter | FileRole::Loader => format!("RUN chmod a+x {path}"),
+                    FileRole::Interpreter | FileRole::Loader | FileRole::Argument => format!("RUN chmod a+x {path}"),
                 };
                 return vec![Remedy::with_command("Make it executable for all users, in the Dockerfile", command)];
             }
+            Defect::NotReadable { .. } => {
+                let command = format!("RUN chmod a+r {path}");
+                return vec![Remedy::with_command("Let all users read it, in the Dockerfile", command)];
+            }
+            Defect::UnknownAccount(_) => return setup_remedies(FaultCode::UserNotFound),
+            Defect::NotRoot => "Start the image as root, without USER, or start the program without changing the user",
             Defect::NotSearchable => "Let all users enter the file's parent directories: `chmod a+x`",
             Defect::Directory | Defect::SpecialFile => "Name the program itself in ENTRYPOINT or CMD",
             Defect::TooManyInterpreters => "Use a program as the script's interpreter, not another script",
@@ -45,6 +51,7 @@ impl FaultCase<'_> {
             | Defect::TooManyLinks
             | Defect::NameTooLong => match role {
                 FileRole::Loader => "Link the program statically, or use a base image that has its C library",
+                FileRole::Argument => "Copy it to the path that the command names, or correct that path",
                 FileRole::Interpreter => "Install the interpreter in the image, or use one that is there",
                 FileRole::Program if !program.is_entrypoint => {
                     "Install the program in the image, or start one that is there"

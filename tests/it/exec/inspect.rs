@@ -406,15 +406,15 @@ fn user_must_be_defined_in_the_image() {
         user `ghost`, /app, accounts, ecs/arm64
             fails [user-not-found] fails the image's user `ghost` is not in /etc/passwd
         user `ghost`, /app, accounts, lambda/arm64
-            runs [] unknown whether Lambda ignores the image's user is not documented: the image's user `ghost` is not in /etc/passwd
+            runs [] unknown the image's user `ghost` is not in /etc/passwd, and Lambda is not documented to refuse that
         user `app:ghosts`, /app, accounts, ecs/arm64
             fails [user-not-found] fails the image's group `ghosts` is not in /etc/group
         user `app:ghosts`, /app, accounts, lambda/arm64
-            runs [] unknown whether Lambda ignores the image's user is not documented: the image's group `ghosts` is not in /etc/group
+            runs [] unknown the image's group `ghosts` is not in /etc/group, and Lambda is not documented to refuse that
         user `${UID}`, /app, accounts, ecs/arm64
             fails [user-not-found] fails the image's user `${UID}` is not in /etc/passwd, and variables are not expanded
         user `${UID}`, /app, accounts, lambda/arm64
-            runs [] unknown whether Lambda ignores the image's user is not documented: the image's user `${UID}` is not in /etc/passwd, and variables are not expanded
+            runs [] unknown the image's user `${UID}` is not in /etc/passwd, and variables are not expanded, and Lambda is not documented to refuse that
         user `a:b:c`, /app, accounts, ecs/arm64
             runs [] unknown container engines interpret the user a:b:c differently
         user `a:b:c`, /app, accounts, lambda/arm64
@@ -422,16 +422,125 @@ fn user_must_be_defined_in_the_image() {
         user `nobody`, /app, no accounts, ecs/arm64
             fails [user-not-found] fails the image's user `nobody` is a name, and the image has no /etc/passwd
         user `nobody`, /app, no accounts, lambda/arm64
-            runs [] unknown whether Lambda ignores the image's user is not documented: the image's user `nobody` is a name, and the image has no /etc/passwd
+            runs [] unknown the image's user `nobody` is a name, and the image has no /etc/passwd, and Lambda is not documented to refuse that
         user `root`, /app, no accounts, ecs/arm64
             fails [user-not-found] fails the image's user `root` is a name, and the image has no /etc/passwd
         user `root`, /app, no accounts, lambda/arm64
-            runs [] unknown whether Lambda ignores the image's user is not documented: the image's user `root` is a name, and the image has no /etc/passwd
+            runs [] unknown the image's user `root` is a name, and the image has no /etc/passwd, and Lambda is not documented to refuse that
         user `65532:65532`, /app, no accounts, ecs/arm64
             runs [] starts
         user `65532:65532`, /app, no accounts, lambda/arm64
             runs [] starts
     "#]].assert_eq(cases.as_str());
+}
+
+#[test]
+fn working_directory_must_be_a_directory() {
+    let layout = Builder::new();
+    let layer = || {
+        let app = Archive::default().directory("srv").file("app", &elf::program("arm64")).file("file", b"x");
+        app.link("dangling", "nowhere").link("link", "/file")
+    };
+    let mut cases = Cases::default();
+    for directory in ["/srv", "/new/$X", "/file", "/file/x", "/link", "/dangling", "app", "$HOME", "/tmp/x"] {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!(["/app"]);
+        config["config"]["WorkingDir"] = json!(directory);
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer()))]);
+        for runtime in [Runtime::EcsArm64, Runtime::LambdaArm64] {
+            cases.add(format!("{directory}, {runtime}"), summary(&report(&layout, &image, &[runtime])));
+        }
+    }
+    expect![[r#"
+        /srv, ecs/arm64
+            runs [] starts
+        /srv, lambda/arm64
+            runs [] starts
+        /new/$X, ecs/arm64
+            runs [] starts
+        /new/$X, lambda/arm64
+            runs [] unknown the working directory /new/$X is not in the image, and Lambda is not documented to create it
+        /file, ecs/arm64
+            fails [working-directory-refused] fails the working directory /file cannot be entered: /file is not a directory
+        /file, lambda/arm64
+            runs [] unknown the working directory /file cannot be entered: /file is not a directory, and Lambda is not documented to refuse that
+        /file/x, ecs/arm64
+            fails [working-directory-refused] fails the working directory /file/x cannot be entered: /file is not a directory
+        /file/x, lambda/arm64
+            runs [] unknown the working directory /file/x cannot be entered: /file is not a directory, and Lambda is not documented to refuse that
+        /link, ecs/arm64
+            fails [working-directory-refused] fails the working directory /link cannot be entered: /link is not a directory
+        /link, lambda/arm64
+            runs [] unknown the working directory /link cannot be entered: /link is not a directory, and Lambda is not documented to refuse that
+        /dangling, ecs/arm64
+            runs [] unknown the working directory /dangling could not be determined
+        /dangling, lambda/arm64
+            runs [] unknown the working directory /dangling could not be determined
+        app, ecs/arm64
+            runs [] unknown container engines treat the relative working directory app differently
+        app, lambda/arm64
+            runs [] unknown container engines treat the relative working directory app differently
+        $HOME, ecs/arm64
+            runs [] unknown container engines treat the relative working directory $HOME differently
+        $HOME, lambda/arm64
+            runs [] unknown container engines treat the relative working directory $HOME differently
+        /tmp/x, ecs/arm64
+            runs [] starts
+        /tmp/x, lambda/arm64
+            runs [] starts
+    "#]].assert_eq(cases.as_str());
+}
+
+#[test]
+fn lambda_starts_every_extension() {
+    let layout = Builder::new();
+    let base = || Archive::default().directory("opt").directory("opt/extensions").file("app", &elf::program("arm64"));
+    let extension = |bytes: &[u8]| base().file("opt/extensions/adapter", bytes);
+    let not_executable = Fields { mode: 0o644, ..Fields::default() };
+    let below = || base().file("opt/extensions/below", &elf::program("arm64"));
+    let mut cases = Cases::default();
+    for (name, layer) in [
+        ("sound", extension(&elf::program("arm64"))),
+        ("another architecture", extension(&elf::program("amd64"))),
+        ("a missing interpreter", extension(b"#!/bin/bash\n")),
+        ("a carriage return", extension(b"#!/app\r\n")),
+        ("a directory", base().directory("opt/extensions/dir")),
+        ("a link to a directory", base().link("opt/extensions/dir", "/opt")),
+        ("a text", base().entry(b"opt/extensions/readme.md", not_executable, b"x")),
+        ("removed", base().file("opt/extensions/.wh.below", b"")),
+        (
+            "removed and foreign",
+            base().file("opt/extensions/.wh.below", b"").file("opt/extensions/z", &elf::program("amd64")),
+        ),
+        ("too many", (0..40).fold(base(), |layer, at| layer.directory(&format!("opt/extensions/{at}")))),
+    ] {
+        let image = image(&layout, "arm64", &["/app"], vec![below(), layer]);
+        let runtimes = [Runtime::LambdaArm64, Runtime::EcsArm64];
+        cases.add(name, summary(&report(&layout, &image, &runtimes)));
+    }
+    expect![[r#"
+        none
+            runs [] starts; starts
+        sound
+            runs [] starts; starts
+        another architecture
+            fails [platform-mismatch] fails ENOEXEC; starts
+        a missing interpreter
+            fails [exec-interpreter-missing] fails ENOENT; starts
+        a carriage return
+            fails [exec-interpreter-missing] fails ENOENT; starts
+        a directory
+            runs [] starts; starts
+        a link to a directory
+            fails [exec-permission] fails EACCES; starts
+        a text
+            fails [exec-permission] fails EACCES; starts
+        removed
+            fails [platform-mismatch] fails ENOEXEC; starts
+        too many
+            runs [] unknown the extensions of Lambda: /opt/extensions has too many files; starts
+    "#]]
+    .assert_eq(cases.as_str());
 }
 
 #[test]
