@@ -16,6 +16,11 @@ pub enum Refusal {
         /// Whether the image has the file.
         has_file: bool,
     },
+    /// A variable of the environment has no name, or contains a NUL byte.
+    Environment {
+        /// Whether the name is missing.
+        is_unnamed: bool,
+    },
     /// The working directory cannot be created, because a part of its path is not a directory.
     WorkingDirectory {
         /// The working directory.
@@ -66,6 +71,8 @@ impl Refusal {
                 let place = if *has_file { "is not in" } else { "is a name, and the image has no" };
                 format!("the image's {kind_name} `{name}` {place} {}{variable}", kind.file())
             }
+            Self::Environment { is_unnamed: true } => "an environment variable has no name".to_owned(),
+            Self::Environment { is_unnamed: false } => "an environment variable contains a NUL byte".to_owned(),
             Self::WorkingDirectory { directory, blocked_at } => {
                 let [directory, part] = [directory, blocked_at].map(|path| sanitize_quoted(&display_path(path)));
                 format!("the working directory {directory} cannot be entered: {part} is not a directory")
@@ -82,6 +89,9 @@ impl Refusal {
             Self::UnknownAccount { kind, has_file: false, .. } => {
                 format!("open …{}: no such file or directory", kind.file())
             }
+            // The messages go on with the variable, which may be a secret.
+            Self::Environment { is_unnamed: true } => "environment variable name can't be empty".to_owned(),
+            Self::Environment { is_unnamed: false } => "can't contain null(\\x00)".to_owned(),
             Self::WorkingDirectory { blocked_at, .. } => format!("mkdir {}: not a directory", display_path(blocked_at)),
         }
     }
@@ -94,6 +104,12 @@ pub enum SetupError {
     Refused(Refusal),
     /// The image does not determine whether it is refused.
     Unknown(UnknownReason),
+}
+
+impl From<Refusal> for SetupError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl From<UnknownReason> for SetupError {

@@ -55,6 +55,8 @@ pub enum InspectionOutcome {
     Refused(Refusal),
     /// Unknown, for this reason.
     Undetermined(String),
+    /// Unknown, because only some hosts of the target start the program.
+    HostDependent(String),
     /// Unknown, because a part of the image is unavailable, also to everyone who pulls it.
     Unavailable(String),
     /// Unknown, because a layer is encrypted, is stored elsewhere, or exceeds a limit.
@@ -68,7 +70,10 @@ impl InspectionOutcome {
     pub fn unknown_reason(&self) -> Option<&str> {
         match self {
             Self::Launches(..) | Self::Refused(_) => None,
-            Self::Undetermined(reason) | Self::Unavailable(reason) | Self::Unreadable(reason) => Some(reason),
+            Self::HostDependent(reason)
+            | Self::Undetermined(reason)
+            | Self::Unavailable(reason)
+            | Self::Unreadable(reason) => Some(reason),
             Self::TimedOut => Some("the layers could not be read within the time limit"),
         }
     }

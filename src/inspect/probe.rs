@@ -9,7 +9,7 @@ use super::extensions::find_failing_extension;
 use super::inspection::{InspectionOutcome, InspectionTarget};
 use super::setup::ProcessSetup;
 use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
-use crate::launch::predict_launches;
+use crate::launch::{Launch, predict_launches};
 use crate::oci::ProcessConfig;
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
 
@@ -71,12 +71,38 @@ impl<'a> EntrypointProbe<'a> {
         let view = FilesystemView { files, working_directory, user, mounts };
         // No image or service declares whether its hosts start 32-bit programs.
         let runs_32_bit = (goal == InspectionGoal::Program).then_some(true);
-        let host = Host { processor: target.processor, runs_32_bit };
+        let mut host = Host { processor: target.processor, runs_32_bit };
         let search_path = self.process.path.as_deref().map(str::as_bytes);
         let mut launches = predict_launches(&view, host, &self.argv, search_path);
         // These variables name code that runs before the first program and may start any other program.
         if self.process.has_startup_variables {
             launches.truncate(1);
+        }
+        if let Some(ExecOutcome::Unknown { reason: reason @ UnknownReason::Program32Bit(_), .. }) =
+            launches.last().map(|launch| &launch.start.outcome)
+        {
+            // Whatever hosts there are, they either start 32-bit programs or not.
+            let predict = |runs_32_bit| {
+                let host = Host { runs_32_bit: Some(runs_32_bit), ..host };
+                predict_launches(&view, host, &self.argv, search_path)
+            };
+            let fails = |launches: &[Launch]| launches.last().is_some_and(|last| last.start.outcome.is_failure());
+            let supported = predict(true);
+            if !fails(&supported) || !fails(&predict(false)) {
+                let is_unread = |launch: &Launch| {
+                    matches!(launch.start.outcome, ExecOutcome::Unknown { reason: UnknownReason::LayerNotRead(_), .. })
+                };
+                let reason = reason.to_string();
+                return if supported.last().is_some_and(is_unread) {
+                    ProbeResult::NeedsLowerLayer(reason)
+                } else {
+                    ProbeResult::Settled(InspectionOutcome::HostDependent(reason))
+                };
+            }
+            launches = supported;
+            // Hosts print different messages.
+            launches.iter_mut().for_each(|launch| launch.start.message = None);
+            host.runs_32_bit = Some(true);
         }
         let last = launches.last().expect("there is at least one launch");
         match &last.start.outcome {

@@ -1,7 +1,7 @@
 //! What container runtimes do before they start the first process: they look up the user and enter the working directory.
 
 use crate::exec::{Refusal, SetupError, enter_working_directory, resolve_user};
-use crate::oci::ProcessConfig;
+use crate::oci::{EnvironmentDefect, ProcessConfig};
 use crate::rootfs::{FileTree, UnknownReason, User};
 
 /// The first process before execve(2).
@@ -38,6 +38,18 @@ impl ProcessSetup {
             // A directory in a mount exists or is created there.
             Err(SetupError::Unknown(UnknownReason::MountPoint(_))) => {}
             Err(error) => setup.add_error(error),
+        }
+        match process.environment_defect {
+            Some(EnvironmentDefect::EmptyName) => setup.add_error(Refusal::Environment { is_unnamed: true }.into()),
+            Some(EnvironmentDefect::NulByte) => setup.add_error(Refusal::Environment { is_unnamed: false }.into()),
+            Some(EnvironmentDefect::NoValue) => setup.add_error(UnknownReason::EnvironmentVariable.into()),
+            None => {}
+        }
+        if let Some(name) = process.argv.first().filter(|name| !name.contains('/'))
+            && process.has_environment
+            && process.path.is_none()
+        {
+            setup.add_error(UnknownReason::NoSearchPath(name.clone().into_bytes()).into());
         }
         setup
     }

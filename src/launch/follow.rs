@@ -133,7 +133,7 @@ fn follow_interpreter<'a>(
     let file = interpreter.find_file(arguments)?;
     // Unlike shells, interpreters do not look up a file in `PATH`.
     let path = if file.contains(&b'/') { file.to_vec() } else { [b"./", file].concat() };
-    let mut next = check_file_argument(process, MessageSource::SILENT, launcher, argv0, &path)?;
+    let mut next = check_file_argument(process, MessageSource::SILENT, &launcher, argv0, &path)?;
     if let Some(StartPrediction { outcome: ExecOutcome::Exits { reason: ExitReason::MissingFile, .. }, message }) =
         &mut next.start
     {
@@ -216,7 +216,7 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
             next.provided_that(entered.map(|path| path.is_some()))
         }
         ShellInvocation::Script(path, arguments) => {
-            if let Some(next) = check_file_argument(process, source, Launcher::Shell, argv.first()?, path) {
+            if let Some(next) = check_file_argument(process, source, &Launcher::Shell, argv.first()?, path) {
                 return Some(next);
             }
             // Shells look up a script without a slash in different places.
@@ -249,7 +249,7 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
 fn check_file_argument<'a>(
     process: &LaunchedProcess<'a>,
     source: MessageSource,
-    launcher: Launcher,
+    launcher: &Launcher,
     argv0: &[u8],
     path: &[u8],
 ) -> Option<NextLaunch<'a>> {

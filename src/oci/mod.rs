@@ -18,6 +18,6 @@ mod read_image;
 pub use image::{Image, ImageContent, IndexChild, IndexEntry, PlatformImage};
 pub use layer::{Compression, Layer, LayerAccess};
 pub use media_type::MediaTypeFamily;
-pub use process_config::{BuildHint, ProcessConfig};
+pub use process_config::{BuildHint, EnvironmentDefect, ProcessConfig};
 pub use read_image::read_image;
 pub use read_options::ImageReadOptions;

@@ -33,6 +33,12 @@ pub enum UnknownReason {
     /// The working directory is not in the image, and not every runtime is known to create it.
     #[error("the working directory {} is not in the image, and Lambda is not documented to create it", display_path(.0))]
     MissingWorkingDirectory(Vec<u8>),
+    /// runc refuses a variable without an equals sign, and Docker Engine ignores it.
+    #[error("container engines treat an environment variable without `=` differently")]
+    EnvironmentVariable,
+    /// containerd sets no `PATH` if the image sets other variables, and Docker Engine always does.
+    #[error("container engines look up {} in different directories, because the image does not set PATH", display_path(.0))]
+    NoSearchPath(Vec<u8>),
     /// The result depends on which of several possible identities the user has.
     #[error("access to {} depends on the user's identity, its groups and the host", display_path(.0))]
     UserPermission(Vec<u8>),
@@ -46,7 +52,7 @@ pub enum UnknownReason {
     #[error("resolving {} takes too many lookups", display_path(.0))]
     TooManyLookups(Vec<u8>),
     /// Only hosts with 32-bit support run this program.
-    #[error("{} is a 32-bit program, which only some hosts run", display_path(.0))]
+    #[error("{} is a 32-bit program, which only some hosts run: those whose kernel and processor support it", display_path(.0))]
     Program32Bit(Vec<u8>),
 }
 

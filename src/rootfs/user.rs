@@ -65,8 +65,8 @@ impl User {
     }
 
     /// Returns the user after the first execve(2) of a program that is not privileged itself: only root keeps its
-    /// capabilities, because container runtimes grant no ambient ones ("Transformation of capabilities during execve()"
-    /// in capabilities(7)).
+    /// capabilities, because container runtimes grant no ambient ones (capabilities(7),
+    /// "Transformation of capabilities during execve").
     pub(crate) fn after_execve(self) -> Self {
         match self {
             Self::Uid(uid) => Self::UnprivilegedUid(uid),

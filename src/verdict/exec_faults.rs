@@ -54,6 +54,7 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
 fn describe_refusal(refusal: &Refusal, platform: &Platform) -> Fault {
     let code = match refusal {
         Refusal::UnknownAccount { .. } => FaultCode::UserNotFound,
+        Refusal::Environment { .. } => FaultCode::EnvironmentRefused,
         Refusal::WorkingDirectory { .. } => FaultCode::WorkingDirectoryRefused,
     };
     let (evidence, message) = (refusal.describe(), sanitize_quoted(&refusal.message()));
@@ -97,13 +98,12 @@ fn classify_cause(cause: &StartFailure, is_declared_architecture: bool) -> Fault
         _ if is_foreign && is_declared_architecture => FaultCode::PlatformMismatch,
         _ if is_foreign => FaultCode::WrongArchitecture,
         (Defect::UnknownAccount(_), _) => FaultCode::UserNotFound,
-        (Defect::CarriageReturn, _) => FaultCode::ExecInterpreterMissing,
         (Defect::NotReadable { .. } | Defect::NotRoot, _) => FaultCode::ExecPermission,
         (Defect::Format(_) | Defect::TooManyInterpreters, _) => FaultCode::ExecFormat,
         (Defect::NotExecutable { .. } | Defect::Directory | Defect::SpecialFile | Defect::NotSearchable, _) => {
             FaultCode::ExecPermission
         }
-        (_, FileRole::Interpreter) => FaultCode::ExecInterpreterMissing,
+        (Defect::CarriageReturn, _) | (_, FileRole::Interpreter) => FaultCode::ExecInterpreterMissing,
         (_, FileRole::Program | FileRole::Argument) => FaultCode::ExecNotFound,
     }
 }
@@ -155,6 +155,9 @@ impl FailedProgram {
         if role == FileRole::Argument {
             return match (started_by, &self.cause.defect) {
                 (_, Defect::CarriageReturn) => description,
+                (Launcher::Wrapper(name), Defect::UnknownAccount(_) | Defect::NotRoot) => {
+                    format!("{name}: {description}")
+                }
                 (Launcher::Wrapper(name), _) => format!("{description} (an argument of {name})"),
                 _ => format!("{description} (an argument of a shell)"),
             };

@@ -133,6 +133,11 @@ fault_codes! {
         explanation: "WORKDIR is a file, or is below a file",
         fix: "Correct WORKDIR in the Dockerfile. Container runtimes create it if it is missing, but not below a file.",
     }
+    EnvironmentRefused("environment-refused") {
+        title: "environment variable without a name",
+        explanation: "an environment variable that has no name, or contains a NUL byte",
+        fix: "Remove the variable from ENV, or from the tool that writes the image's config.",
+    }
     InvalidDeclaration("invalid-declaration") {
         title: "declared runtime is unknown",
         explanation: "a declaration that does not name a known runtime",
@@ -158,7 +163,8 @@ impl FaultCode {
 
     /// Returns whether the fault is in what the image itself starts, and how, which services may override.
     pub fn is_exec(self) -> bool {
-        matches!(self, Self::UserNotFound | Self::WorkingDirectoryRefused) || self.as_str().starts_with("exec-")
+        matches!(self, Self::UserNotFound | Self::WorkingDirectoryRefused | Self::EnvironmentRefused)
+            || self.as_str().starts_with("exec-")
     }
 }
 

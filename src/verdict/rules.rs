@@ -60,7 +60,8 @@ impl Finding {
             self.push_fault(fault);
         }
         // An image that cannot be pulled does not start, but it may never be pulled.
-        if let Some(InspectionOutcome::Unavailable(reason)) = inspection.map(|inspection| &inspection.outcome)
+        if let Some(InspectionOutcome::Unavailable(reason) | InspectionOutcome::HostDependent(reason)) =
+            inspection.map(|inspection| &inspection.outcome)
             && self.verdict != Verdict::Fails
         {
             self.add_unknown(reason);

@@ -74,8 +74,6 @@ fn parse_record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((&record[..equals], &record[equals + 1..], &bytes[length..]))
 }
 
-/// Parses a name: `None` if it is invalid, `Some(None)` if it is empty.
-#[allow(clippy::option_option, reason = "an invalid value differs from an empty one")]
 /// Parses a file's capabilities (`struct vfs_cap_data` in `include/uapi/linux/capability.h`) to flags of
 /// [`Permissions::mode`].
 fn parse_capabilities(value: &[u8]) -> u32 {
@@ -93,6 +91,8 @@ fn parse_capabilities(value: &[u8]) -> u32 {
     }
 }
 
+/// Parses a name: `None` if it is invalid, `Some(None)` if it is empty.
+#[allow(clippy::option_option, reason = "an invalid value differs from an empty one")]
 fn parse_name(value: &[u8]) -> Option<Option<Vec<u8>>> {
     (!value.contains(&0)).then(|| (!value.is_empty()).then(|| value.to_vec()))
 }

@@ -36,6 +36,9 @@ impl FaultCase<'_> {
                 };
                 return vec![Remedy::with_command("Make it executable for all users, in the Dockerfile", command)];
             }
+            Defect::Missing if program.path.starts_with('[') => {
+                "Write ENTRYPOINT and CMD as JSON, with double quotes: otherwise a shell runs the list as a command"
+            }
             Defect::NotReadable { .. } => {
                 let command = format!("RUN chmod a+r {path}");
                 return vec![Remedy::with_command("Let all users read it, in the Dockerfile", command)];
@@ -147,6 +150,9 @@ pub(super) fn setup_remedies(code: FaultCode) -> Vec<Remedy> {
             Remedy::with_command("Name the user by its number, which needs no entry in /etc/passwd", "USER 1000:1000"),
             Remedy::advice_only("Or create the user and the group in the last stage of the Dockerfile"),
         ],
+        FaultCode::EnvironmentRefused => {
+            vec![Remedy::advice_only("Remove the variable from ENV, or from the tool that writes the image's config")]
+        }
         FaultCode::WorkingDirectoryRefused => vec![Remedy::advice_only("Name a directory in WORKDIR, not a file")],
         _ => Vec::new(),
     }

@@ -344,7 +344,7 @@ fn platform_is_compared_with_the_program() {
         platform `arm64`, program for arm64, undeclared
             undeclared [] starts
         platform `arm`, program for arm, ecs/arm64
-            unknown [] unknown /app is a 32-bit program, which only some hosts run
+            unknown [] unknown /app is a 32-bit program, which only some hosts run: those whose kernel and processor support it
     "#]]
     .assert_eq(cases.as_str());
 }
@@ -519,8 +519,6 @@ fn lambda_starts_every_extension() {
         cases.add(name, summary(&report(&layout, &image, &runtimes)));
     }
     expect![[r#"
-        none
-            runs [] starts; starts
         sound
             runs [] starts; starts
         another architecture
@@ -536,9 +534,148 @@ fn lambda_starts_every_extension() {
         a text
             fails [exec-permission] fails EACCES; starts
         removed
+            runs [] starts; starts
+        removed and foreign
             fails [platform-mismatch] fails ENOEXEC; starts
         too many
             runs [] unknown the extensions of Lambda: /opt/extensions has too many files; starts
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
+fn thirty_two_bit_programs_depend_on_the_host() {
+    let layout = Builder::new();
+    let with_loader = || {
+        let mut bytes = elf::program("arm");
+        // The only program header, of 32 bytes behind a header of 52, becomes PT_INTERP.
+        let at = u32::try_from(bytes.len()).unwrap();
+        bytes[52..56].copy_from_slice(&3_u32.to_le_bytes());
+        bytes[56..60].copy_from_slice(&at.to_le_bytes());
+        bytes[68..72].copy_from_slice(&6_u32.to_le_bytes());
+        [bytes.as_slice(), b"/none\0"].concat()
+    };
+    let sh = || Archive::default().directory("bin").file("bin/tini", &elf::program("arm64"));
+    let mut cases = Cases::default();
+    for (name, command, layer) in [
+        ("static", &["/app"][..], app("arm")),
+        ("without its loader", &["/app"], Archive::default().file("app", &with_loader())),
+        ("wrapped", &["/bin/tini", "/app"], sh().file("app", &elf::program("arm"))),
+        ("wrapped, without its loader", &["/bin/tini", "/app"], sh().file("app", &with_loader())),
+    ] {
+        let image = image(&layout, "arm64", command, vec![layer]);
+        cases.add(name, summary(&report(&layout, &image, &[Runtime::EcsArm64])));
+    }
+    expect![[r#"
+        static
+            unknown [] unknown /app is a 32-bit program, which only some hosts run: those whose kernel and processor support it
+        without its loader
+            fails [exec-loader] fails ENOENT
+        wrapped
+            unknown [] unknown /app is a 32-bit program, which only some hosts run: those whose kernel and processor support it
+        wrapped, without its loader
+            fails [exec-loader] fails ENOENT
+    "#]].assert_eq(cases.as_str());
+}
+
+#[test]
+fn environment_must_have_names() {
+    let layout = Builder::new();
+    let layer = || Archive::default().directory("bin").file("bin/app", &elf::program("arm64"));
+    let mut cases = Cases::default();
+    for (variables, command) in [
+        (&["A=b", "PATH=/bin"][..], "app"),
+        (&["=b"], "/bin/app"),
+        (&["A=\0"], "/bin/app"),
+        (&["A"], "/bin/app"),
+        (&["A=b"], "app"),
+        (&["A=b"], "/bin/app"),
+        (&[], "app"),
+    ] {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!([command]);
+        config["config"]["Env"] = json!(variables);
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer()))]);
+        cases.add(format!("{variables:?} {command}"), summary(&report(&layout, &image, &[Runtime::EcsArm64])));
+    }
+    expect![[r#"
+        ["A=b", "PATH=/bin"] app
+            runs [] starts
+        ["=b"] /bin/app
+            fails [environment-refused] fails an environment variable has no name
+        ["A=\0"] /bin/app
+            fails [environment-refused] fails an environment variable contains a NUL byte
+        ["A"] /bin/app
+            runs [] unknown container engines treat an environment variable without `=` differently
+        ["A=b"] app
+            runs [] unknown container engines look up app in different directories, because the image does not set PATH
+        ["A=b"] /bin/app
+            runs [] starts
+        [] app
+            runs [] starts
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
+fn programs_without_their_files_fail() {
+    let layout = Builder::new();
+    let closed = Fields { mode: 0o711, ..Fields::default() };
+    let layer = || {
+        let program = elf::program("arm64");
+        let layer = ["bash", "dash", "python3", "gosu"]
+            .iter()
+            .fold(Archive::default().directory("bin"), |layer, name| layer.file(&format!("bin/{name}"), &program));
+        let layer = layer.link("bin/sh", "dash").file("crlf", b"#!/bin/bash -e\r\n");
+        layer.entry(b"closed", closed, b"#!/bin/sh\n").directory("etc").file("etc/passwd", b"root:x:0:0::/:/x\n")
+    };
+    let mut cases = Cases::default();
+    for (user, command) in [
+        ("", &["/bin/sh", "/none.sh"][..]),
+        ("", &["/bin/sh", "-c", "['node', 'app.js']"]),
+        ("", &["/bin/sh", "-c", "cd /none && ./app"]),
+        ("", &["/bin/python3", "none.py"]),
+        ("", &["/crlf"]),
+        ("", &["/closed"]),
+        ("1000", &["/closed"]),
+        ("", &["/bin/gosu", "ghost", "/bin/bash"]),
+        ("1000", &["/bin/gosu", "root", "/bin/bash"]),
+    ] {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!(command);
+        config["config"]["User"] = json!(user);
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer()))]);
+        let report = report(&layout, &image, &[Runtime::EcsArm64]);
+        let evidence: Vec<&str> = report.faults().map(|fault| fault.evidence.as_str()).collect();
+        cases.add(format!("`{user}` {command:?}"), format!("{}\n{}", summary(&report), evidence.join("; ")));
+    }
+    expect![[r#"
+        `` ["/bin/sh", "/none.sh"]
+            fails [exec-not-found] fails
+            /none.sh is not in the image (an argument of a shell)
+        `` ["/bin/sh", "-c", "['node', 'app.js']"]
+            fails [exec-not-found] fails ENOENT
+            [node, was not found as an executable in PATH (started by a shell)
+        `` ["/bin/sh", "-c", "cd /none && ./app"]
+            fails [exec-not-found] fails
+            /none is not in the image (an argument of a shell)
+        `` ["/bin/python3", "none.py"]
+            fails [exec-not-found] fails
+            ./none.py is not in the image (an argument of python)
+        `` ["/crlf"]
+            fails [exec-interpreter-missing] fails
+            the first line of /crlf ends with a carriage return (CRLF), which becomes part of the interpreter's option
+        `` ["/closed"]
+            runs [] starts
+        `1000` ["/closed"]
+            fails [exec-permission] fails
+            /closed may not be read by the image's user (mode 711) (an argument of a shell)
+        `` ["/bin/gosu", "ghost", "/bin/bash"]
+            fails [user-not-found] fails
+            ghost is not in the image's /etc/passwd (an argument of gosu)
+        `1000` ["/bin/gosu", "root", "/bin/bash"]
+            fails [exec-permission] fails
+            only root may change the user to root, but the image's user is not root (an argument of gosu)
     "#]]
     .assert_eq(cases.as_str());
 }
