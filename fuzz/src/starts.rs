@@ -47,8 +47,10 @@ fn view(files: &dyn FileTree) -> FilesystemView<'_> {
 
 fn asked(rootfs: &Rootfs, host: Host, path: &[u8]) -> ExecOutcome {
     let answer = ask(&view(rootfs), host, path);
-    let (ExecOutcome::Starts { chain } | ExecOutcome::Fails { chain, .. } | ExecOutcome::Unknown { chain, .. }) =
-        &answer;
+    let (ExecOutcome::Starts { chain }
+    | ExecOutcome::Fails { chain, .. }
+    | ExecOutcome::Exits { chain, .. }
+    | ExecOutcome::Unknown { chain, .. }) = &answer;
     assert!(chain.len() <= LONGEST_CHAIN, "{chain:?}");
     let why = diagnose_failure(&view(rootfs), host, &answer);
     assert!(why.is_none() || matches!(answer, ExecOutcome::Fails { .. }));
@@ -130,7 +132,7 @@ fn check(launches: &[Launch], argv: &[Vec<u8>]) {
         before.iter().all(|launch| matches!(launch.start.outcome, ExecOutcome::Starts { .. })),
         "only the last may fail"
     );
-    assert!(last.start.message.is_none() || matches!(last.start.outcome, ExecOutcome::Fails { .. }));
+    assert!(last.start.message.is_none() || last.start.outcome.is_failure());
 }
 
 /// A command line drawn for files of any making.
@@ -148,7 +150,7 @@ pub(crate) fn check_launches(files: &dyn FileTree, draw: &mut Draw<'_>) {
         check(&found, &argv);
         let last = &found[found.len() - 1].start.outcome;
         let why = diagnose_failure(&view, host, last);
-        assert!(why.is_none() || matches!(last, ExecOutcome::Fails { .. }));
+        assert!(why.is_none() || last.is_failure());
         assert_eq!(found, predict_launches(&view, host, &argv, search.map(str::as_bytes)), "asked twice");
     }
 }

@@ -1,8 +1,9 @@
 //! Diagnoses why a program does not start.
 
-use super::execve::ExecOutcome;
+use super::execve::{ExecOutcome, ExitReason};
 use super::file_format::FileFormat;
 use super::host::Host;
+use super::setup_refusal::AccountKind;
 use crate::errno::Errno;
 use crate::path::{push_component, split_parent, to_absolute};
 use crate::rootfs::{FilesystemView, Node};
@@ -27,6 +28,8 @@ pub enum FileRole {
     Interpreter,
     /// The loader that a program requests.
     Loader,
+    /// What a started program opens or looks up because of its arguments.
+    Argument,
 }
 
 /// What is wrong with a file.
@@ -57,13 +60,32 @@ pub enum Defect {
     SpecialFile,
     /// The user may not search a directory of the path.
     NotSearchable,
+    /// The user may not read the file.
+    NotReadable { mode: u32 },
+    /// The image does not define the user or group.
+    UnknownAccount(AccountKind),
+    /// Only root may change the user.
+    NotRoot,
     /// Too many scripts are nested as interpreters.
     TooManyInterpreters,
 }
 
 /// Returns the reason of a failure, or `None` for other outcomes.
 pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, outcome: &ExecOutcome) -> Option<StartFailure> {
-    let ExecOutcome::Fails { errno, path, chain } = outcome else { return None };
+    let (errno, path, chain) = match outcome {
+        ExecOutcome::Fails { errno, path, chain } => (errno, path, chain),
+        ExecOutcome::Exits { reason, path, .. } => {
+            let defect = match reason {
+                ExitReason::MissingFile => find_dangling_link(view, path).unwrap_or(Defect::Missing),
+                ExitReason::UnreadableFile { mode } => Defect::NotReadable { mode: *mode },
+                ExitReason::CarriageReturn => Defect::CarriageReturn,
+                ExitReason::UnknownAccount(kind) => Defect::UnknownAccount(*kind),
+                ExitReason::NotRoot => Defect::NotRoot,
+            };
+            return Some(StartFailure { role: FileRole::Argument, path: path.clone(), defect });
+        }
+        ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } => return None,
+    };
     let role = chain.last().map_or(Some(FileRole::Program), |opener| detect_role(view, opener))?;
     let found = view.resolve(path);
     let defect = match (errno, found) {

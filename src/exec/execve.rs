@@ -1,11 +1,14 @@
 //! Predicts the kernel's answer to execve(2).
 
 use super::host::Host;
+use super::setup_refusal::AccountKind;
 use super::shebang::parse_shebang;
 use crate::elf::{ET_DYN, ET_EXEC, ElfHeader, FileRange};
 use crate::errno::Errno;
 use crate::path::PATH_MAX;
-use crate::rootfs::{BINPRM_BUF_SIZE, ExecError, FileContents, FilesystemView, Node, RangeContents, UnknownReason};
+use crate::rootfs::{
+    BINPRM_BUF_SIZE, ExecError, FileContents, FilesystemView, Node, Permissions, RangeContents, UnknownReason,
+};
 
 /// The maximum depth of scripts that are interpreters of scripts: `exec_binprm` in `fs/exec.c`.
 const MAX_SCRIPT_DEPTH: usize = 5;
@@ -18,8 +21,28 @@ pub enum ExecOutcome {
     Starts { chain: Vec<Vec<u8>> },
     /// Nothing starts: the kernel returns this error for this path, which is not in the chain.
     Fails { errno: Errno, path: Vec<u8>, chain: Vec<Vec<u8>> },
+    /// A program starts, and certainly exits with an error because of this path, name or option.
+    Exits { reason: ExitReason, path: Vec<u8>, chain: Vec<Vec<u8>> },
     /// The image does not determine what follows after this chain.
     Unknown { reason: UnknownReason, chain: Vec<Vec<u8>> },
+}
+
+/// Why a program certainly exits with an error as soon as it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitReason {
+    /// The file or directory that its arguments name does not exist.
+    MissingFile,
+    /// The user may not read the file, which has this mode.
+    UnreadableFile {
+        /// The permission bits.
+        mode: u32,
+    },
+    /// The option in the first line of a script ends with a carriage return.
+    CarriageReturn,
+    /// It is to change to a user or group that does not exist.
+    UnknownAccount(AccountKind),
+    /// It is to change the user, and is not started by root.
+    NotRoot,
 }
 
 /// Predicts the kernel's answer to starting a path.
@@ -30,6 +53,13 @@ pub fn predict_execve(view: &FilesystemView<'_>, host: Host, path: &[u8]) -> Exe
         Ok(()) => ExecOutcome::Starts { chain },
         Err(ExecError::Errno(errno)) => ExecOutcome::Fails { errno, path, chain },
         Err(ExecError::Unknown(reason)) => ExecOutcome::Unknown { reason, chain },
+    }
+}
+
+impl ExecOutcome {
+    /// Returns whether nothing starts, or the program certainly exits with an error.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Fails { .. } | Self::Exits { .. })
     }
 }
 
@@ -45,7 +75,7 @@ fn open_chain(
         return Err(Errno::NoEntry.into());
     }
     let mut advance = |path: &mut Vec<u8>, next: Vec<u8>| chain.push(std::mem::replace(path, next));
-    let mut file = open_executable(view, path)?;
+    let (mut permissions, mut file) = open_executable(view, path)?;
     for depth in 0.. {
         if depth > MAX_SCRIPT_DEPTH {
             return Err(Errno::Loop.into());
@@ -58,25 +88,31 @@ fn open_chain(
         }
         let script = parse_shebang(file.head()).ok_or(Errno::ExecFormat)?;
         advance(path, script.interpreter);
-        file = open_executable(view, path)?;
+        (permissions, file) = open_executable(view, path)?;
     }
     let loader = ElfFile { path, contents: file }.check_program(host)?;
+    let program = path.clone();
     if let Some(loader) = loader {
         advance(path, loader);
-        ElfFile { path, contents: open_executable(view, path)? }.check_loader(host, file)?;
+        ElfFile { path, contents: open_executable(view, path)?.1 }.check_loader(host, file)?;
     }
     advance(path, Vec::new());
+    if permissions.mode & Permissions::NEEDS_CAPABILITIES != 0 {
+        return Err(UnknownReason::Capabilities(program).into());
+    }
     Ok(())
 }
 
 /// Opens a regular file that the user may execute: `open_exec`.
-fn open_executable<'a>(view: &FilesystemView<'a>, path: &[u8]) -> Result<&'a FileContents, ExecError> {
+fn open_executable<'a>(view: &FilesystemView<'a>, path: &[u8]) -> Result<(Permissions, &'a FileContents), ExecError> {
     if path.len() >= PATH_MAX {
         return Err(Errno::NameTooLong.into());
     }
     let found = view.resolve(path)?;
     match found.node {
-        Node::File(permissions, contents) if view.may_execute(&found.path, *permissions)? => Ok(contents),
+        Node::File(permissions, contents) if view.may_execute(&found.path, *permissions)? => {
+            Ok((*permissions, contents))
+        }
         _ => Err(Errno::Access.into()),
     }
 }

@@ -2,20 +2,24 @@
 
 mod host;
 mod shebang;
+mod setup_refusal;
 mod execve;
+mod process_user;
 mod working_directory;
 mod start;
 mod file_format;
 mod cause;
 
 pub use cause::{Defect, FileRole, StartFailure, diagnose_failure};
-pub use execve::{ExecOutcome, predict_execve};
+pub use execve::{ExecOutcome, ExitReason, predict_execve};
 pub use file_format::FileFormat;
 pub use host::{Host, Processor};
+pub use process_user::resolve_user;
+pub use setup_refusal::{AccountKind, SetupError, SetupRefusal};
 pub(crate) use shebang::parse_shebang;
 pub(crate) use start::DEFAULT_PATH;
 pub use start::{StartPrediction, predict_start};
-pub use working_directory::resolve_working_directory;
+pub use working_directory::{enter_working_directory, resolve_working_directory};
 
 use crate::elf::{ElfIdent, ElfMachine};
 use crate::rootfs::{FilesystemView, Node};
@@ -33,6 +37,7 @@ pub struct DetectedProgram {
 pub(crate) fn detect_program(view: &FilesystemView<'_>, outcome: &ExecOutcome) -> Option<DetectedProgram> {
     let (chain, last) = match outcome {
         ExecOutcome::Starts { chain } | ExecOutcome::Unknown { chain, .. } => (chain, None),
+        ExecOutcome::Exits { .. } => return None,
         // A name that was not found in `PATH` may exist in the working directory, which is not searched.
         ExecOutcome::Fails { path, chain, .. } if chain.is_empty() && !path.contains(&b'/') => return None,
         ExecOutcome::Fails { path, chain, .. } => (chain, Some(path)),

@@ -219,6 +219,7 @@ mod tests {
                 ExecOutcome::Starts { .. } => "starts".to_owned(),
                 ExecOutcome::Fails { errno, .. } => errno.to_string(),
                 ExecOutcome::Unknown { reason, .. } => reason.to_string(),
+                other @ ExecOutcome::Exits { .. } => format!("{other:?}"),
             };
             assert_eq!(answer, expected, "{path}");
         }

@@ -1,9 +1,9 @@
 //! The result of an inspection of one image on one kind of host.
 
-use crate::exec::{ExecOutcome, Processor, StartFailure};
+use crate::exec::{Processor, SetupRefusal, StartFailure};
 use crate::launch::Launch;
 use crate::name::Digest;
-use crate::oci::{PlatformImage, Refusal};
+use crate::oci::{ImageRefusal, PlatformImage};
 use crate::platform::Platform;
 use crate::runtime::{Runtime, Service};
 
@@ -45,7 +45,7 @@ pub struct Inspection {
     /// The result.
     pub outcome: InspectionOutcome,
     /// Why programs refuse the image, as far as the layers that were read show. Then the outcome is that on other hosts.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<ImageRefusal>,
 }
 
 /// The result of an inspection.
@@ -53,8 +53,12 @@ pub struct Inspection {
 pub enum InspectionOutcome {
     /// The chain of programs that are started, at least one, and why the last one fails if it does.
     Launches(Vec<Launch>, Option<StartFailure>),
+    /// The container runtime refuses to create the process.
+    Refused(SetupRefusal),
     /// Unknown, for this reason.
     Undetermined(String),
+    /// Unknown, because only some hosts of the target start the program.
+    HostDependent(String),
     /// Unknown, because a part of the image is unavailable, also to everyone who pulls it.
     Unavailable(String),
     /// Unknown, because a layer is encrypted, is stored elsewhere, or exceeds a limit.
@@ -67,8 +71,11 @@ impl InspectionOutcome {
     /// Returns why it is unknown what is started, or `None` if it is known.
     pub fn unknown_reason(&self) -> Option<&str> {
         match self {
-            Self::Launches(..) => None,
-            Self::Undetermined(reason) | Self::Unavailable(reason) | Self::Unreadable(reason) => Some(reason),
+            Self::Launches(..) | Self::Refused(_) => None,
+            Self::HostDependent(reason)
+            | Self::Undetermined(reason)
+            | Self::Unavailable(reason)
+            | Self::Unreadable(reason) => Some(reason),
             Self::TimedOut => Some("the layers could not be read within the time limit"),
         }
     }
@@ -90,7 +97,10 @@ impl Inspection {
 
     /// Returns whether all known launches of the image start on the target, or `None` if no launch is known.
     pub fn starts(&self) -> Option<bool> {
-        let fails = |launch: &Launch| matches!(launch.start.outcome, ExecOutcome::Fails { .. });
+        if matches!(self.outcome, InspectionOutcome::Refused(_)) {
+            return Some(false);
+        }
+        let fails = |launch: &Launch| launch.start.outcome.is_failure();
         (!self.launches().is_empty()).then(|| !self.launches().iter().any(fails))
     }
 }

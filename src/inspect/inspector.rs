@@ -9,9 +9,9 @@ use super::inspection::{Inspection, InspectionOutcome, InspectionTarget};
 use super::layers::{LayerFetcher, LayerReader, LayerResult, find_missing_layer};
 use super::limits_met::LimitsMet;
 use super::plan::{plan_inspections, plan_program_inspections};
-use super::probe::{EntrypointProbe, ProbeResult};
+use super::probe::{EntrypointProbe, InspectionGoal, ProbeResult};
 use crate::layers::{ApplyError, LayerStack, PullRefusal};
-use crate::oci::{Image, PlatformImage, Refusal, RefusedBy};
+use crate::oci::{Image, ImageRefusal, PlatformImage, RefusedBy};
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
 use crate::settings::LayerLimits;
@@ -78,7 +78,8 @@ impl Inspector {
     ) -> Result<Vec<Inspection>, RegistryError> {
         let inspections = plan_program_inspections(image).into_iter().map(async |(single, target)| {
             let mut refusal = None;
-            let outcomes = self.inspect_single(registry, single, &[target], Some(true), deadline, &mut refusal).await?;
+            let goal = InspectionGoal::Program;
+            let outcomes = self.inspect_single(registry, single, &[target], goal, deadline, &mut refusal).await?;
             let inspection =
                 |outcome| Inspection { refusal: refusal.clone(), ..Inspection::new(single, target, outcome) };
             Ok(outcomes.into_iter().next().map(inspection))
@@ -104,7 +105,7 @@ impl Inspector {
         single: &PlatformImage,
         targets: &[InspectionTarget],
         deadline: Option<Instant>,
-        refusal: &mut Option<Refusal>,
+        refusal: &mut Option<ImageRefusal>,
     ) -> Result<Vec<InspectionOutcome>, RegistryError> {
         let known: Vec<_> = targets.iter().map(|target| self.limits_met.get(&single.digest, *target)).collect();
         let open = targets.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(target, _)| *target);
@@ -112,8 +113,8 @@ impl Inspector {
         if open.is_empty() {
             return Ok(known.into_iter().flatten().collect());
         }
-        // No image or service declares whether its hosts start 32-bit programs.
-        let outcomes = self.inspect_single(registry, single, &open, None, deadline, refusal).await?;
+        let goal = InspectionGoal::Start;
+        let outcomes = self.inspect_single(registry, single, &open, goal, deadline, refusal).await?;
         open.iter().zip(&outcomes).for_each(|(target, outcome)| {
             self.limits_met.record(&single.digest, *target, outcome);
         });
@@ -127,9 +128,9 @@ impl Inspector {
         registry: &impl Registry,
         single: &PlatformImage,
         targets: &[InspectionTarget],
-        runs_32_bit: Option<bool>,
+        goal: InspectionGoal,
         deadline: Option<Instant>,
-        refusal: &mut Option<Refusal>,
+        refusal: &mut Option<ImageRefusal>,
     ) -> Result<Vec<InspectionOutcome>, RegistryError> {
         let limits = self.reader.limits;
         *refusal = find_missing_layer(registry, &single.layers);
@@ -148,8 +149,7 @@ impl Inspector {
             if deadline::is_past(deadline) {
                 return for_all(InspectionOutcome::TimedOut);
             }
-            let results: Vec<ProbeResult> =
-                targets.iter().map(|target| probe.run(&stack, *target, runs_32_bit)).collect();
+            let results: Vec<ProbeResult> = targets.iter().map(|target| probe.run(&stack, *target, goal)).collect();
             // A probe that ran until the deadline may be unsettled only because it made no more lookups.
             let is_known =
                 |result: &ProbeResult| matches!(result, ProbeResult::Settled(InspectionOutcome::Launches(..)));
@@ -163,7 +163,7 @@ impl Inspector {
             let next = deadline::run_until(deadline, layers.next()).await;
             let next = next.unwrap_or_else(|| Ok(Some(LayerResult::unknown(InspectionOutcome::TimedOut))))?;
             let next = next.map(|LayerResult { layer, refusal: found }| {
-                *refusal = Refusal::stronger(refusal.take(), found);
+                *refusal = ImageRefusal::stronger(refusal.take(), found);
                 layer
             });
             let added = match next {
@@ -209,10 +209,10 @@ async fn complete_stack(
 }
 
 /// Returns the outcome for layers that cannot be unpacked, and stores why container runtimes refuse them, if they do.
-fn note_apply_error(error: &ApplyError, refusal: &mut Option<Refusal>) -> InspectionOutcome {
+fn note_apply_error(error: &ApplyError, refusal: &mut Option<ImageRefusal>) -> InspectionOutcome {
     if let Some(PullRefusal { by_docker, .. }) = error.refusal() {
         let refused_by = if *by_docker { RefusedBy::ContainerdAndDocker } else { RefusedBy::Containerd };
-        *refusal = Refusal::stronger(refusal.take(), Some(Refusal::new(refused_by, error.to_string())));
+        *refusal = ImageRefusal::stronger(refusal.take(), Some(ImageRefusal::new(refused_by, error.to_string())));
     }
     InspectionOutcome::Unreadable(error.to_string())
 }

@@ -16,7 +16,7 @@ use super::inspection::InspectionOutcome;
 use crate::layers;
 use crate::layers::{LayerChangeset, LayerError};
 use crate::name::Digest;
-use crate::oci::{Layer, LayerAccess, Refusal, RefusedBy};
+use crate::oci::{ImageRefusal, Layer, LayerAccess, RefusedBy};
 use crate::registry::{BlobReader, Lookup, Registry, RegistryError};
 use crate::settings::LayerLimits;
 
@@ -53,7 +53,7 @@ impl LayerReader {
 /// A layer, or the outcome of the inspection if the layer is unknown, each with the reason why programs refuse the layer.
 pub(super) struct LayerResult {
     pub(super) layer: Result<Arc<LayerChangeset>, InspectionOutcome>,
-    pub(super) refusal: Option<Refusal>,
+    pub(super) refusal: Option<ImageRefusal>,
 }
 
 impl LayerResult {
@@ -69,28 +69,28 @@ impl LayerResult {
 
     /// Creates the result for a layer that cannot be read, also not by some programs.
     fn refused(outcome: fn(String) -> InspectionOutcome, refused_by: RefusedBy, reason: String) -> Self {
-        Self { layer: Err(outcome(reason.clone())), refusal: Some(Refusal::new(refused_by, reason)) }
+        Self { layer: Err(outcome(reason.clone())), refusal: Some(ImageRefusal::new(refused_by, reason)) }
     }
 }
 
 /// Compares a layer with what manifest and config claim about it.
-fn detect_contradiction(layer: &LayerChangeset, described: &Layer) -> Option<Refusal> {
+fn detect_contradiction(layer: &LayerChangeset, described: &Layer) -> Option<ImageRefusal> {
     let name = described.digest.short();
     let own_digest = layer.decompressed_digest.as_ref().unwrap_or(&described.digest);
     if described.diff_id.as_ref().is_some_and(|diff_id| diff_id != own_digest.as_str()) {
         // `Apply` in containerd's `rootfs/apply.go`: "wrong diff id calculated on extraction".
         let reason = format!("layer {name} has another content than its config lists under `diff_ids`");
-        return Some(Refusal::new(RefusedBy::ContainerdAndDocker, reason));
+        return Some(ImageRefusal::new(RefusedBy::ContainerdAndDocker, reason));
     }
     if described.is_plain_in_containerd && layer.decompressed_digest.is_some() {
         let reason = format!("layer {name} is compressed, but its media type says that it is not");
-        return Some(Refusal::new(RefusedBy::Containerd, reason));
+        return Some(ImageRefusal::new(RefusedBy::Containerd, reason));
     }
     if described.size != 0 && described.size != layer.stored_bytes {
         // `commit` in containerd's `content/local/writer.go`: "failed size validation".
         let (size, actual) = (described.size, layer.stored_bytes);
         let reason = format!("layer {name} has {actual} bytes, but its descriptor says {size}");
-        return Some(Refusal::new(RefusedBy::Containerd, reason));
+        return Some(ImageRefusal::new(RefusedBy::Containerd, reason));
     }
     None
 }
@@ -131,11 +131,11 @@ impl<'a, R: Registry> LayerFetcher<'a, R> {
 }
 
 /// Finds a layer whose file is missing, although it may not be needed to know what starts: nothing can pull the image.
-pub(super) fn find_missing_layer(registry: &impl Registry, layers: &[Layer]) -> Option<Refusal> {
+pub(super) fn find_missing_layer(registry: &impl Registry, layers: &[Layer]) -> Option<ImageRefusal> {
     let is_missing =
         |layer: &&Layer| layer.access == LayerAccess::Readable && registry.is_blob_file_missing(&layer.digest);
     let missing = layers.iter().find(is_missing)?;
-    Some(Refusal::new(RefusedBy::Everyone, describe_missing(missing)))
+    Some(ImageRefusal::new(RefusedBy::Everyone, describe_missing(missing)))
 }
 
 fn describe_missing(layer: &Layer) -> String {

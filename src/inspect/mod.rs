@@ -9,6 +9,8 @@ mod plan;
 mod cache;
 mod limits_met;
 mod layers;
+mod setup;
+mod extensions;
 mod probe;
 mod inspector;
 

@@ -1,12 +1,15 @@
 //! Predicts what the entrypoint and command of an image start, from the files that are known so far.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::deadline;
+use super::extensions::find_failing_extension;
 use super::inspection::{InspectionOutcome, InspectionTarget};
+use super::setup::ProcessSetup;
 use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
-use crate::launch::predict_launches;
+use crate::launch::{Launch, predict_launches};
 use crate::oci::ProcessConfig;
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
 
@@ -22,8 +25,16 @@ const MAX_LOOKUPS: u64 = 1_000_000;
 pub(super) struct EntrypointProbe<'a> {
     process: &'a ProcessConfig,
     argv: Vec<Vec<u8>>,
-    user: User,
     budget: LookupBudget,
+}
+
+/// What an inspection finds out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InspectionGoal {
+    /// Whether the image starts on its hosts.
+    Start,
+    /// What the image's program is built for, on a host that also starts 32-bit programs, whoever may start it.
+    Program,
 }
 
 pub(super) enum ProbeResult {
@@ -37,39 +48,66 @@ impl<'a> EntrypointProbe<'a> {
     pub(super) fn new(process: &'a ProcessConfig, deadline: Option<Instant>) -> Self {
         let argv = process.argv.iter().map(|word| word.clone().into_bytes()).collect();
         let budget = LookupBudget { deadline, remaining: Cell::new(MAX_LOOKUPS) };
-        Self { process, argv, user: User::from_config(&process.user), budget }
+        Self { process, argv, budget }
     }
 
-    /// Predicts what starts on a target with these files. `runs_32_bit` is whether the host starts 32-bit programs, if
-    /// known.
-    pub(super) fn run(&self, files: &dyn FileTree, target: InspectionTarget, runs_32_bit: Option<bool>) -> ProbeResult {
+    /// Predicts what starts on a target with these files.
+    pub(super) fn run(&self, files: &dyn FileTree, target: InspectionTarget, goal: InspectionGoal) -> ProbeResult {
         let files = &BudgetedFiles { files, budget: &self.budget };
         let (mounts, unread_volume) = self.resolve_mounts(files);
-        let working_directory = self.process.working_directory.as_bytes();
-        let resolved = resolve_working_directory(files, &mounts, working_directory);
-        let (working_directory, unknown_directory) = match resolved {
-            Ok(path) => (Some(path), None),
-            // The working directory does not matter if only absolute paths are looked up.
-            Err(ExecError::Unknown(reason)) => (None, Some(reason)),
-            Err(ExecError::Errno(errno)) => {
-                let reason =
-                    format!("the working directory {} cannot be entered: {errno}", self.process.working_directory);
-                return ProbeResult::Settled(InspectionOutcome::Undetermined(reason));
-            }
-        };
-        let user = if target.is_lambda { User::NonRoot } else { self.user.clone() };
+        let setup = ProcessSetup::new(self.process, files, &mounts, target.is_lambda);
+        if let (Some(refusal), InspectionGoal::Start) = (setup.refusal, goal) {
+            return ProbeResult::Settled(if target.is_lambda {
+                // Lambda has a default user: developer guide, "Create a Lambda function using a container image".
+                let reason = format!("{}, and Lambda is not documented to refuse that", refusal.describe());
+                InspectionOutcome::Undetermined(reason)
+            } else {
+                InspectionOutcome::Refused(refusal)
+            });
+        }
+        let user = if target.is_lambda { User::NonRoot } else { setup.user };
+        let working_directory = setup.working_directory;
+        let unknown_setup = setup.unknown.filter(|_| goal == InspectionGoal::Start);
         let view = FilesystemView { files, working_directory, user, mounts };
-        let host = Host { processor: target.processor, runs_32_bit };
+        // No image or service declares whether its hosts start 32-bit programs.
+        let runs_32_bit = (goal == InspectionGoal::Program).then_some(true);
+        let mut host = Host { processor: target.processor, runs_32_bit };
         let search_path = self.process.path.as_deref().map(str::as_bytes);
         let mut launches = predict_launches(&view, host, &self.argv, search_path);
         // These variables name code that runs before the first program and may start any other program.
         if self.process.has_startup_variables {
             launches.truncate(1);
         }
+        if let Some(ExecOutcome::Unknown { reason: reason @ UnknownReason::Program32Bit(_), .. }) =
+            launches.last().map(|launch| &launch.start.outcome)
+        {
+            // Whatever hosts there are, they either start 32-bit programs or not.
+            let predict = |runs_32_bit| {
+                let host = Host { runs_32_bit: Some(runs_32_bit), ..host };
+                predict_launches(&view, host, &self.argv, search_path)
+            };
+            let fails = |launches: &[Launch]| launches.last().is_some_and(|last| last.start.outcome.is_failure());
+            let supported = predict(true);
+            if !fails(&supported) || !fails(&predict(false)) {
+                let is_unread = |launch: &Launch| {
+                    matches!(launch.start.outcome, ExecOutcome::Unknown { reason: UnknownReason::LayerNotRead(_), .. })
+                };
+                let reason = reason.to_string();
+                return if supported.last().is_some_and(is_unread) {
+                    ProbeResult::NeedsLowerLayer(reason)
+                } else {
+                    ProbeResult::Settled(InspectionOutcome::HostDependent(reason))
+                };
+            }
+            launches = supported;
+            // Hosts print different messages.
+            launches.iter_mut().for_each(|launch| launch.start.message = None);
+            host.runs_32_bit = Some(true);
+        }
         let last = launches.last().expect("there is at least one launch");
         match &last.start.outcome {
             ExecOutcome::Unknown { reason: reason @ UnknownReason::LayerNotRead(_), .. } => {
-                ProbeResult::NeedsLowerLayer(unknown_directory.as_ref().unwrap_or(reason).to_string())
+                ProbeResult::NeedsLowerLayer(unknown_setup.as_ref().unwrap_or(reason).to_string())
             }
             ExecOutcome::Unknown { reason, .. } if launches.len() == 1 => {
                 let is_limit = matches!(reason, UnknownReason::TooManyLookups(_));
@@ -77,8 +115,19 @@ impl<'a> EntrypointProbe<'a> {
                 ProbeResult::Settled(outcome(reason.to_string()))
             }
             // The path may turn out to be in a volume.
-            ExecOutcome::Fails { .. } if unread_volume.is_some() => {
+            ExecOutcome::Fails { .. } | ExecOutcome::Exits { .. } if unread_volume.is_some() => {
                 ProbeResult::NeedsLowerLayer(unread_volume.map_or_else(String::new, |reason| reason.to_string()))
+            }
+            ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } if let Some(reason) = unknown_setup => {
+                match reason {
+                    UnknownReason::LayerNotRead(_) => ProbeResult::NeedsLowerLayer(reason.to_string()),
+                    _ => ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string())),
+                }
+            }
+            ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. }
+                if let Some(settled) = probe_extensions(&view, host, target, goal) =>
+            {
+                settled
             }
             outcome => {
                 let cause = diagnose_failure(&view, host, outcome);
@@ -104,6 +153,29 @@ impl<'a> EntrypointProbe<'a> {
     }
 }
 
+/// Returns the result for the extensions of a Lambda image, or `None` if they do not matter or all start.
+fn probe_extensions(
+    view: &FilesystemView<'_>,
+    host: Host,
+    target: InspectionTarget,
+    goal: InspectionGoal,
+) -> Option<ProbeResult> {
+    if !target.is_lambda || goal == InspectionGoal::Program {
+        return None;
+    }
+    Some(match find_failing_extension(view, host) {
+        Ok(None) => return None,
+        Ok(Some(launch)) => {
+            let cause = diagnose_failure(view, host, &launch.start.outcome);
+            ProbeResult::Settled(InspectionOutcome::Launches(vec![launch], cause))
+        }
+        Err(reason @ UnknownReason::LayerNotRead(_)) => ProbeResult::NeedsLowerLayer(reason.to_string()),
+        Err(reason) => {
+            ProbeResult::Settled(InspectionOutcome::Undetermined(format!("the extensions of Lambda: {reason}")))
+        }
+    })
+}
+
 /// The number of remaining lookups, and their deadline.
 #[derive(Debug)]
 struct LookupBudget {
@@ -126,6 +198,10 @@ impl FileTree for BudgetedFiles<'_> {
         }
         remaining.set(remaining.get() - 1);
         self.files.get(path)
+    }
+
+    fn list(&self, directory: &[u8], limit: usize) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
+        self.files.list(directory, limit)
     }
 }
 

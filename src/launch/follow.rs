@@ -1,10 +1,12 @@
 //! Predicts which program a wrapper, `env`, a shell or a script that executes its arguments certainly launches next.
 
-use super::message::MessageSource;
+use super::interpreter::Interpreter;
+use super::message::{MessageSource, format_file_message};
 use super::program_kind::{LauncherKind, ProgramFamily, Wrapper, identify_program};
 use super::wrapper::{EnvCommand, TargetUser, parse_env_arguments, parse_wrapper_arguments};
-use crate::exec::parse_shebang;
-use crate::path::split_parent;
+use crate::errno::Errno;
+use crate::exec::{ExecOutcome, ExitReason, SetupError, SetupRefusal, StartPrediction, parse_shebang, resolve_user};
+use crate::path::{display_path, split_parent};
 use crate::rootfs::{ExecError, FilesystemView, Node, UnknownReason};
 use crate::shell::{ShellInvocation, parse_first_command, parse_shell_arguments};
 
@@ -17,6 +19,8 @@ pub enum Launcher {
     Wrapper(&'static str),
     /// A shell with a command string.
     Shell,
+    /// AWS Lambda, which starts the image's extensions.
+    LambdaExtensions,
     /// A shell that runs this script.
     Script(Vec<u8>),
 }
@@ -40,13 +44,19 @@ pub(super) struct NextLaunch<'a> {
     pub(super) is_other_user: bool,
     /// Whether all arguments are known, so that the program can be followed too.
     pub(super) is_complete: bool,
-    /// The unread layer on which the launch depends, if any.
-    pub(super) unknown: Option<UnknownReason>,
+    /// The result, if it does not depend on the program: an unread layer, or an error of the launcher.
+    pub(super) start: Option<StartPrediction>,
 }
 
 impl<'a> NextLaunch<'a> {
     fn new(launcher: Launcher, message_source: MessageSource, process: LaunchedProcess<'a>) -> Self {
-        Self { launcher, message_source, process, is_other_user: false, is_complete: true, unknown: None }
+        Self { launcher, message_source, process, is_other_user: false, is_complete: true, start: None }
+    }
+
+    /// Returns the launch with an error of the launcher instead of a start.
+    fn exiting(self, reason: ExitReason, path: Vec<u8>, message: Option<String>) -> Self {
+        let outcome = ExecOutcome::Exits { reason, path, chain: Vec::new() };
+        Self { start: Some(StartPrediction { outcome, message }), ..self }
     }
 
     /// Returns the launch if a condition holds, and marks it unknown if the condition depends on an unread layer.
@@ -54,7 +64,7 @@ impl<'a> NextLaunch<'a> {
         match condition {
             Ok(holds) => holds.then_some(self),
             Err(ExecError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => {
-                Some(Self { unknown: Some(reason), ..self })
+                Some(Self { start: Some(StartPrediction::unknown(reason)), ..self })
             }
             Err(_) => None,
         }
@@ -65,12 +75,19 @@ impl<'a> NextLaunch<'a> {
 pub(super) fn predict_next<'a>(process: &LaunchedProcess<'a>, chain: &[Vec<u8>]) -> Option<NextLaunch<'a>> {
     let (program, argv) = resolve_interpreters(&process.view, chain.first()?, &process.argv)?;
     let found = process.view.resolve(&program).ok()?;
-    let Node::File(_, contents) = found.node else { return None };
+    let Node::File(permissions, contents) = found.node else { return None };
+    if contents.is_elf()
+        && let Some(interpreter) = Interpreter::identify(argv.first()?, &found.path)
+    {
+        return follow_interpreter(process, interpreter, &argv);
+    }
     let (kind, family) = identify_program(argv.first()?, &program, &found.path, contents.size)?;
     let is_musl = split_parent(chain.last()?).1.starts_with(b"ld-musl-");
     let source = MessageSource { kind, family, is_musl, is_exec: false, is_visible: true };
     let next = match kind {
-        LauncherKind::Wrapper(wrapper) => return follow_wrapper(process, source, wrapper, &argv),
+        LauncherKind::Wrapper(wrapper) => {
+            return follow_wrapper(process, source, wrapper, &argv, permissions.is_privileged());
+        }
         LauncherKind::Shell => follow_shell(process, source, &argv)?,
         LauncherKind::Env => {
             let search = process.search_path.as_deref();
@@ -80,6 +97,9 @@ pub(super) fn predict_next<'a>(process: &LaunchedProcess<'a>, chain: &[Vec<u8>])
             NextLaunch::new(Launcher::Wrapper("env"), source, process)
         }
     };
+    if next.start.is_some() {
+        return Some(next);
+    }
     let name = next.process.argv.first()?;
     (name.contains(&b'/') || family.always_runs_file(name)).then_some(next)
 }
@@ -96,54 +116,180 @@ fn resolve_interpreters(view: &FilesystemView<'_>, path: &[u8], argv: &[Vec<u8>]
     }
 }
 
+/// Returns the exit of an interpreter that cannot read its file, or `None` if that is not certain.
+fn follow_interpreter<'a>(
+    process: &LaunchedProcess<'a>,
+    interpreter: Interpreter,
+    argv: &[Vec<u8>],
+) -> Option<NextLaunch<'a>> {
+    let (argv0, arguments) = argv.split_first()?;
+    let launcher = Launcher::Wrapper(interpreter.name());
+    if let [option, script, ..] = arguments
+        && interpreter.refuses_carriage_return(option)
+    {
+        let next = NextLaunch::new(launcher, MessageSource::SILENT, process.clone());
+        return Some(next.exiting(ExitReason::CarriageReturn, script.clone(), None));
+    }
+    let file = interpreter.find_file(arguments)?;
+    // Unlike shells, interpreters do not look up a file in `PATH`.
+    let path = if file.contains(&b'/') { file.to_vec() } else { [b"./", file].concat() };
+    let mut next = check_file_argument(process, MessageSource::SILENT, &launcher, argv0, &path)?;
+    if let Some(StartPrediction { outcome: ExecOutcome::Exits { reason: ExitReason::MissingFile, .. }, message }) =
+        &mut next.start
+    {
+        *message = interpreter.missing_message(argv0, file);
+    }
+    Some(next)
+}
+
 fn follow_wrapper<'a>(
     process: &LaunchedProcess<'a>,
     source: MessageSource,
     wrapper: Wrapper,
     argv: &[Vec<u8>],
+    is_privileged: bool,
 ) -> Option<NextLaunch<'a>> {
-    let (argv, user) = parse_wrapper_arguments(wrapper, argv)?;
-    // Only root may change the user.
-    if matches!(wrapper, Wrapper::Gosu | Wrapper::SuExec) && !process.view.user.is_root() {
+    let (command, user) = parse_wrapper_arguments(wrapper, argv)?;
+    let next_process = LaunchedProcess { argv: command.to_vec(), ..process.clone() };
+    let mut next = NextLaunch::new(Launcher::Wrapper(wrapper.name()), source, next_process);
+    if !matches!(wrapper, Wrapper::Gosu | Wrapper::SuExec) {
+        return Some(next);
+    }
+    let spec = argv.get(1)?;
+    let is_gosu = wrapper == Wrapper::Gosu;
+    let gosu_message =
+        |text: String| is_gosu.then(|| format!("error: failed switching to \"{}\": {text}", display_path(spec)));
+    if process.view.user.is_unprivileged() && !is_privileged {
+        let message = gosu_message("operation not permitted".to_owned());
+        return Some(next.exiting(ExitReason::NotRoot, spec.clone(), message));
+    }
+    if !process.view.user.is_root() {
         return None;
     }
-    let user_is_known = match user {
-        TargetUser::Root => process.view.resolve(b"/etc/passwd").map(|found| matches!(found.node, Node::File(..))),
-        TargetUser::Same | TargetUser::Other => Ok(true),
-    };
-    let process = LaunchedProcess { argv: argv.to_vec(), ..process.clone() };
-    let next = NextLaunch::new(Launcher::Wrapper(wrapper.name()), source, process);
-    NextLaunch { is_other_user: user == TargetUser::Other, ..next }.provided_that(user_is_known)
+    match resolve_user(process.view.files, &process.view.mounts, std::str::from_utf8(spec).ok()?) {
+        Ok(user) => {
+            next.process.view.user = user.after_execve();
+            Some(next)
+        }
+        Err(SetupError::Refused(SetupRefusal::UnknownAccount { kind, name, .. })) => {
+            let (noun, file) = kind.words();
+            let text = format!("unable to find {noun} {}: no matching entries in {file} file", display_path(&name));
+            Some(next.exiting(ExitReason::UnknownAccount(kind), name, gosu_message(text)))
+        }
+        Err(SetupError::Refused(_)) => None,
+        Err(SetupError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => {
+            Some(NextLaunch { start: Some(StartPrediction::unknown(reason)), ..next })
+        }
+        Err(SetupError::Unknown(_)) if user == TargetUser::Root => None,
+        Err(SetupError::Unknown(_)) => Some(NextLaunch { is_other_user: true, ..next }),
+    }
 }
 
 fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: &[Vec<u8>]) -> Option<NextLaunch<'a>> {
+    if let [_, option, script, ..] = argv
+        && option.starts_with(b"-")
+        && option.ends_with(b"\r")
+        && source.family != ProgramFamily::Unknown
+    {
+        // The shells refuse the carriage return as an option: "invalid option" (bash), "Illegal option" (dash).
+        let next = NextLaunch::new(Launcher::Shell, source, process.clone());
+        return Some(next.exiting(ExitReason::CarriageReturn, script.clone(), None));
+    }
     match parse_shell_arguments(argv, source.family == ProgramFamily::Bash)? {
         ShellInvocation::CommandString(string, arguments, is_strict) => {
             let command = parse_first_command(string, arguments, is_strict)?;
+            if may_be_expanded(&process.view, &command.argv[0]) {
+                return None;
+            }
             let process = LaunchedProcess { argv: command.argv, ..process.clone() };
             let source = MessageSource { is_exec: command.is_exec, is_visible: !command.is_redirected, ..source };
             let mut next =
                 NextLaunch { is_complete: command.is_complete, ..NextLaunch::new(Launcher::Shell, source, process) };
             let Some(directory) = command.directory else { return Some(next) };
             let entered = resolve_cd(&next.process.view, &directory);
+            if let Err(ExecError::Errno(_)) = entered {
+                return Some(next.exiting(ExitReason::MissingFile, directory, None));
+            }
             if let Ok(Some(path)) = &entered {
                 next.process.view.working_directory = Some(path.clone());
             }
             next.provided_that(entered.map(|path| path.is_some()))
         }
-        // Shells look up a script without a slash in different places.
-        ShellInvocation::Script(path, arguments) if path.contains(&b'/') => {
-            arguments.first().filter(|name| !name.starts_with(b"-"))?;
-            let execs_arguments = process
-                .view
-                .resolve(path)
-                .map(|found| matches!(found.node, Node::File(_, contents) if contents.execs_arguments()));
+        ShellInvocation::Script(path, arguments) => {
+            if let Some(next) = check_file_argument(process, source, &Launcher::Shell, argv.first()?, path) {
+                return Some(next);
+            }
+            // Shells look up a script without a slash in different places.
+            if !path.contains(&b'/') {
+                return None;
+            }
+            let ending = match process.view.resolve(path) {
+                Ok(found) => match found.node {
+                    Node::File(_, contents) => contents.script_ending()?,
+                    _ => return None,
+                },
+                Err(ExecError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => {
+                    let next = NextLaunch::new(Launcher::Script(path.to_vec()), source, process.clone());
+                    return Some(NextLaunch { start: Some(StartPrediction::unknown(reason)), ..next });
+                }
+                Err(_) => return None,
+            };
+            if !ending.runs_unchanged(arguments) {
+                return None;
+            }
             let process = LaunchedProcess { argv: arguments.to_vec(), ..process.clone() };
-            let source = MessageSource { is_exec: true, ..source };
-            NextLaunch::new(Launcher::Script(path.to_vec()), source, process).provided_that(execs_arguments)
+            let source = MessageSource { is_exec: ending.is_exec(), ..source };
+            Some(NextLaunch::new(Launcher::Script(path.to_vec()), source, process))
         }
-        ShellInvocation::Script(..) => None,
     }
+}
+
+/// Returns the exit of a program that cannot read the file that it is to run, or `None` if it can, or if that is not
+/// certain. The file is looked up in the working directory, and by shells also in `PATH`.
+fn check_file_argument<'a>(
+    process: &LaunchedProcess<'a>,
+    source: MessageSource,
+    launcher: &Launcher,
+    argv0: &[u8],
+    path: &[u8],
+) -> Option<NextLaunch<'a>> {
+    let view = &process.view;
+    let next = |path: &[u8]| {
+        NextLaunch::new(launcher.clone(), source, LaunchedProcess { argv: vec![path.to_vec()], ..process.clone() })
+    };
+    match view.resolve(path) {
+        Ok(found) => match found.node {
+            Node::File(permissions, _) if view.user.may_read(*permissions) == Some(false) => {
+                let message = format_file_message(source.family, argv0, path, "Permission denied", "Permission denied");
+                let reason = ExitReason::UnreadableFile { mode: permissions.mode };
+                Some(next(path).exiting(reason, path.to_vec(), message))
+            }
+            _ => None,
+        },
+        Err(ExecError::Errno(Errno::NoEntry)) => {
+            let is_elsewhere = |directory: &[u8]| {
+                let file = [directory, b"/", path].concat();
+                !directory.starts_with(b"/") || view.resolve(&file) != Err(Errno::NoEntry.into())
+            };
+            if !path.contains(&b'/') && process.search_path.as_ref()?.split(|byte| *byte == b':').any(is_elsewhere) {
+                return None;
+            }
+            let message = format_file_message(source.family, argv0, path, "No such file", "No such file or directory");
+            Some(next(path).exiting(ExitReason::MissingFile, path.to_vec(), message))
+        }
+        Err(ExecError::Errno(_)) => None,
+        // A file without a slash is opened in the working directory first.
+        Err(ExecError::Unknown(reason)) => {
+            Some(NextLaunch { start: Some(StartPrediction::unknown(reason)), ..next(path) })
+        }
+    }
+}
+
+/// Returns whether a name may be a pattern that matches a file: a list in brackets matches each of its characters.
+fn may_be_expanded(view: &FilesystemView<'_>, name: &[u8]) -> bool {
+    let Some(list) = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) else { return false };
+    let may_match = |byte: &u8| *byte == b'-' || view.resolve(&[*byte]) != Err(Errno::NoEntry.into());
+    !list.contains(&b'/') && list.iter().any(may_match)
 }
 
 /// Returns the directory that `cd` enters, if that is certain. It is not if the container runtime creates the working

@@ -18,6 +18,17 @@ pub(super) struct MessageSource {
     pub(super) is_visible: bool,
 }
 
+impl MessageSource {
+    /// The source of a program without known messages.
+    pub(super) const SILENT: Self = Self {
+        kind: LauncherKind::Env,
+        family: ProgramFamily::Unknown,
+        is_musl: false,
+        is_exec: false,
+        is_visible: false,
+    };
+}
+
 /// Returns the text of strerror(3) if glibc and musl agree: `sysdeps/gnu/errlist.h`, `src/errno/__strerror.h`.
 fn strerror(errno: Errno) -> Option<&'static str> {
     Some(match errno {
@@ -66,6 +77,25 @@ fn format_shell_message(source: MessageSource, name: &str, path: &str, errno: Er
         (ProgramFamily::Dash, Errno::Access) if has_slash => format!("{exec}{name}: Permission denied"),
         (ProgramFamily::Busybox, Errno::NoEntry | Errno::NotDirectory) => format!("{name}: not found"),
         (ProgramFamily::Busybox, Errno::Access) if has_slash => format!("{name}: Permission denied"),
+        _ => return None,
+    })
+}
+
+/// Formats the message of a shell that cannot read a script. dash abbreviates one of the errors.
+pub(super) fn format_file_message(
+    family: ProgramFamily,
+    argv0: &[u8],
+    path: &[u8],
+    dash_error: &str,
+    error: &str,
+) -> Option<String> {
+    let [shell, path] =
+        [argv0, path].map(|text| std::str::from_utf8(text).ok().filter(|text| !text.contains(['\'', '\n'])));
+    let (shell, path) = (shell?, path?);
+    Some(match family {
+        ProgramFamily::Dash => format!("{shell}: 0: cannot open {path}: {dash_error}"),
+        ProgramFamily::Bash => format!("{shell}: {path}: {error}"),
+        ProgramFamily::Busybox => format!("{shell}: can't open '{path}': {error}"),
         _ => return None,
     })
 }

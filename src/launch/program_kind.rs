@@ -98,7 +98,12 @@ const NEVER_APPLETS: [&[u8]; 13] = [
 impl ProgramFamily {
     /// Returns whether a name without a slash certainly runs a file. Busybox may run an applet instead.
     pub(super) fn always_runs_file(self, name: &[u8]) -> bool {
-        !matches!(self, Self::Busybox | Self::Unknown) || NEVER_APPLETS.contains(&name) || name.contains(&b'\r')
+        // No applet has such a name.
+        let is_list = name.starts_with(b"[") && name.len() > 2 && name.ends_with(b"]");
+        !matches!(self, Self::Busybox | Self::Unknown)
+            || NEVER_APPLETS.contains(&name)
+            || is_list
+            || name.iter().any(|byte| b"\r ,".contains(byte))
     }
 }
 
@@ -133,6 +138,7 @@ mod tests {
     #[test]
     fn busybox_may_run_an_applet() {
         use ProgramFamily::{Busybox, Coreutils, Dash, Unknown};
+        assert!(Busybox.always_runs_file(b"python3 -u") && Busybox.always_runs_file(b"[app]"));
         assert!(Busybox.always_runs_file(b"python3") && Unknown.always_runs_file(b"sh\r"));
         assert!(!Busybox.always_runs_file(b"true") && !Unknown.always_runs_file(b"app"));
         assert!(Dash.always_runs_file(b"app") && Coreutils.always_runs_file(b"true"));

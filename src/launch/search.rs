@@ -49,7 +49,7 @@ pub(super) fn search_program(
             ExecOutcome::Fails { .. } => return None,
             // Some callers stop at the failed program, others continue to this one.
             ExecOutcome::Starts { .. } if failed.is_some() => return None,
-            ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } => {
+            ExecOutcome::Starts { .. } | ExecOutcome::Exits { .. } | ExecOutcome::Unknown { .. } => {
                 return Some(SearchResult { outcome, is_unambiguous: true });
             }
         }
@@ -131,6 +131,7 @@ mod tests {
                 || "not certain".to_owned(),
                 |SearchResult { outcome, is_unambiguous }| match outcome {
                     ExecOutcome::Starts { .. } => "starts".to_owned(),
+                    ExecOutcome::Exits { .. } => "exits".to_owned(),
                     ExecOutcome::Unknown { .. } => "unknown".to_owned(),
                     ExecOutcome::Fails { errno, .. } if is_unambiguous => errno.to_string(),
                     ExecOutcome::Fails { errno, .. } => format!("{errno}, ambiguous"),

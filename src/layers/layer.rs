@@ -10,7 +10,7 @@ use super::tar::{TarEntry, TarEntryKind, TarReader};
 use super::unpack::{EXECUTE_BITS, EntryContent, UnpackedLayer, Unpacker};
 use crate::name::Digest;
 use crate::path::clean_archive_path;
-use crate::rootfs::{FileContents, Node};
+use crate::rootfs::{ContentsCollector, FileContents, Node};
 use crate::settings::{LayerLimits, LimitExceeded};
 
 /// A layer, unpacked in memory.
@@ -26,6 +26,9 @@ pub struct LayerChangeset {
     /// The size of names, link targets and file contents in memory, in bytes.
     pub memory_size: usize,
 }
+
+/// The files in which container runtimes look up the image's user. They are kept although they are not executable.
+const ACCOUNT_FILES: [&[u8]; 2] = [b"etc/passwd", b"etc/group"];
 
 /// Reads a layer to its end.
 ///
@@ -63,7 +66,7 @@ fn unpack_entries<R: Read>(archive: &mut TarReader<R>, limits: &LayerLimits) -> 
         }
         if result.is_ok() {
             let path = clean_archive_path(&entry.name, limits)?;
-            result = unpacker.apply_entry(&path, read_content(archive, &entry, limits)?);
+            result = unpacker.apply_entry(&path, read_content(archive, &entry, &path, limits)?);
         }
         if let Err(ApplyError::LimitExceeded(limit)) = result {
             return Err(limit.into());
@@ -74,10 +77,11 @@ fn unpack_entries<R: Read>(archive: &mut TarReader<R>, limits: &LayerLimits) -> 
     if let Some(ApplyError::LimitExceeded(limit)) = layer.error { Err(limit.into()) } else { Ok(layer) }
 }
 
-/// Reads what an entry creates.
+/// Reads what an entry with this normalized name creates.
 fn read_content<'a, R: Read>(
     archive: &mut TarReader<R>,
     entry: &'a TarEntry,
+    path: &[u8],
     limits: &LayerLimits,
 ) -> Result<EntryContent<'a>, LayerError> {
     if entry.link_target.len() > limits.path {
@@ -94,9 +98,14 @@ fn read_content<'a, R: Read>(
         TarEntryKind::Symlink => Node::Symlink(entry.link_target.clone()),
         TarEntryKind::Directory => Node::Directory(entry.permissions),
         TarEntryKind::Special => Node::Special(entry.permissions),
+        TarEntryKind::File if ACCOUNT_FILES.contains(&path) => {
+            Node::File(entry.permissions, archive.read_contents(entry, ContentsCollector::for_account_file())?)
+        }
         TarEntryKind::File if entry.permissions.mode & EXECUTE_BITS == 0 => {
             Node::File(entry.permissions, FileContents::with_size(entry.size))
         }
-        TarEntryKind::File => Node::File(entry.permissions, archive.read_contents(entry)?),
+        TarEntryKind::File => {
+            Node::File(entry.permissions, archive.read_contents(entry, ContentsCollector::default())?)
+        }
     }))
 }

@@ -1,6 +1,7 @@
 //! Looks up paths in a stack of layers from the top, as overlayfs merges them. Answers never change when lower layers
 //! are added.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::error::{ApplyError, PullRefusal};
@@ -188,5 +189,22 @@ impl FileTree for LayerStack {
             }
         }
         if self.is_complete { Ok(None) } else { Err(unread()) }
+    }
+
+    fn list(&self, directory: &[u8], limit: usize) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
+        if !self.is_complete {
+            return Err(UnknownReason::LayerNotRead(to_absolute(directory)));
+        }
+        let mut names = BTreeSet::new();
+        for layer in &self.layers {
+            let LayerEffect::Present(id) = layer.unpacked.tree.effect_on(directory) else { continue };
+            for (name, _) in layer.unpacked.tree.children(id) {
+                names.insert(name.to_vec());
+                if names.len() > limit {
+                    return Err(UnknownReason::TooManyNames(to_absolute(directory)));
+                }
+            }
+        }
+        Ok(names)
     }
 }

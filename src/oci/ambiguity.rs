@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::lenient_json::{LenientString, parse_object};
 use super::media_type::{MediaTypeKind, classify_manifest};
-use super::refusal::{Refusal, RefusedBy};
+use super::refusal::{ImageRefusal, RefusedBy};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for KeyPresence {
 
 /// Detects a document that contradicts the media type with which it was served, or itself. The media type may be empty
 /// if it is unknown.
-pub(super) fn detect_ambiguity(served_type: &str, bytes: &[u8]) -> Option<Refusal> {
+pub(super) fn detect_ambiguity(served_type: &str, bytes: &[u8]) -> Option<ImageRefusal> {
     let keys: WireKeys = parse_object(bytes).ok()?;
     let own_type = keys.media_type.0.as_str();
     let (served, own) = (classify_manifest(served_type), classify_manifest(own_type));
@@ -50,19 +50,19 @@ pub(super) fn detect_ambiguity(served_type: &str, bytes: &[u8]) -> Option<Refusa
     };
     let is_index = |kind| matches!(kind, Some(MediaTypeKind::Index));
     if foreign == KeyPresence::Present {
-        return Some(Refusal::new(RefusedBy::ContainerRuntimes, description));
+        return Some(ImageRefusal::new(RefusedBy::ContainerRuntimes, description));
     }
     if served.is_some() && own.is_some() && is_index(served) != is_index(own) {
         let reason = format!("the registry serves it as `{served_type}`, but it is marked as `{own_type}`");
-        return Some(Refusal::new(RefusedBy::ContainerRuntimes, reason));
+        return Some(ImageRefusal::new(RefusedBy::ContainerRuntimes, reason));
     }
     if foreign == KeyPresence::Null || keys.fs_layers != KeyPresence::Absent {
-        return Some(Refusal::new(RefusedBy::Containerd, "its manifest has the keys of another format"));
+        return Some(ImageRefusal::new(RefusedBy::Containerd, "its manifest has the keys of another format"));
     }
     if served.is_some() && !own_type.is_empty() && own_type != served_type {
         let shown = crate::text::sanitize_quoted(own_type);
         let reason = format!("the registry serves it as `{served_type}`, but it is marked as `{shown}`");
-        return Some(Refusal::new(RefusedBy::Docker, reason));
+        return Some(ImageRefusal::new(RefusedBy::Docker, reason));
     }
     None
 }

@@ -84,6 +84,8 @@ impl ImageConfig {
         let process = ProcessConfig {
             argv: container.entrypoint.values.into_iter().chain(container.cmd.values).collect(),
             path: container.env.path,
+            has_environment: container.env.is_set,
+            environment_defect: container.env.defect,
             has_startup_variables: container.env.has_startup_variables,
             working_directory: container.working_dir.0,
             user: container.user.0,
@@ -120,7 +122,7 @@ impl ImageConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::process_config::BuildHint;
+    use crate::oci::process_config::{BuildHint, EnvironmentDefect};
 
     #[test]
     fn platform_command_and_labels_are_read() {
@@ -145,6 +147,8 @@ mod tests {
         let expected = ProcessConfig {
             argv: vec!["/app".to_owned(), long],
             path: Some("/b:/c".to_owned()),
+            has_environment: true,
+            environment_defect: None,
             has_startup_variables: false,
             working_directory: "/srv".to_owned(),
             user: "7:8".to_owned(),
@@ -153,6 +157,20 @@ mod tests {
             invalid_reason: None,
         };
         assert_eq!(process, expected);
+    }
+
+    #[test]
+    fn defective_variables_are_found() {
+        for (variables, defect) in [
+            (r#""A=b","B="#, None),
+            (r#""A=b","PATH"#, Some(EnvironmentDefect::NoValue)),
+            (r#""","A=b"#, Some(EnvironmentDefect::NoValue)),
+            (r#""A","=x"#, Some(EnvironmentDefect::EmptyName)),
+            (r#""A=\u0000"#, Some(EnvironmentDefect::NulByte)),
+        ] {
+            let config = format!(r#"{{"config":{{"Env":[{variables}"]}}}}"#);
+            assert_eq!(ImageConfig::parse(config.as_bytes()).unwrap().process.environment_defect, defect, "{config}");
+        }
     }
 
     #[test]

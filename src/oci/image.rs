@@ -3,7 +3,7 @@
 use super::layer::Layer;
 use super::media_type::MediaTypeFamily;
 use super::process_config::ProcessConfig;
-use super::refusal::Refusal;
+use super::refusal::ImageRefusal;
 use crate::name::Digest;
 use crate::platform::Platform;
 
@@ -19,7 +19,7 @@ pub struct Image {
     /// The value of the label that declares the intended runtimes, if a config has it.
     pub runtime_label: Option<String>,
     /// Why programs refuse the manifest or index itself, if some do.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<ImageRefusal>,
 }
 
 /// The content that a manifest describes.
@@ -58,7 +58,7 @@ pub struct PlatformImage {
     /// The process that a container runtime starts; empty if unknown.
     pub process: ProcessConfig,
     /// Why programs refuse the image, as far as its manifest and config show.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<ImageRefusal>,
 }
 
 /// A child of an index.

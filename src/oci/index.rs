@@ -8,7 +8,7 @@ use super::image::{ImageContent, IndexChild, IndexEntry};
 use super::manifest::{Descriptor, MAX_CHILDREN, ManifestDocument};
 use super::platform_image::{describe_size, read_config};
 use super::read_options::ImageReadOptions;
-use super::refusal::{Refusal, RefusedBy};
+use super::refusal::{ImageRefusal, RefusedBy};
 use crate::name::Selector;
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 
@@ -185,7 +185,8 @@ async fn read_child(
         Ok(ManifestDocument::Image(document)) => {
             let unknown_layer_type = document.unknown_layer_type.clone();
             let (mut image, config) = document.into_image(digest.clone());
-            image.refusal = Refusal::stronger(detect_ambiguity(&manifest.media_type, &manifest.bytes), image.refusal);
+            image.refusal =
+                ImageRefusal::stronger(detect_ambiguity(&manifest.media_type, &manifest.bytes), image.refusal);
             let (size, actual) = (descriptor.size, manifest.bytes.len() as u64);
             if size != actual {
                 image.refuse(RefusedBy::Containerd, describe_size("its manifest", size, actual));

@@ -12,7 +12,7 @@ use super::media_type::{
     is_in_toto,
 };
 use super::platform_image::{ConfigBlob, ImageManifest, ManifestConfig};
-use super::refusal::{Refusal, RefusedBy};
+use super::refusal::{ImageRefusal, RefusedBy};
 use super::schema1::parse_schema1;
 use crate::name::Digest;
 use crate::platform::Platform;
@@ -174,10 +174,11 @@ impl WireManifest {
         });
         let has_unsized_layer = descriptors.iter().any(|layer| layer.size.0.unwrap_or(0) == 0);
         // `remotes/handlers.go` of containerd: "unable to fetch descriptor … which reports content size of zero".
-        let unsized_layer = || Refusal::new(RefusedBy::Containerd, "its manifest has a layer without a valid size");
+        let unsized_layer =
+            || ImageRefusal::new(RefusedBy::Containerd, "its manifest has a layer without a valid size");
         // "no processor for media-type" in containerd, "unsupported media type" in Docker Engine.
         let foreign_type = unknown.as_ref().filter(|_| has_foreign_type);
-        let foreign_type = foreign_type.map(|reason| Refusal::new(RefusedBy::OldVersions, reason.as_str()));
+        let foreign_type = foreign_type.map(|reason| ImageRefusal::new(RefusedBy::OldVersions, reason.as_str()));
         let layer_count = total.unwrap_or_default();
         Ok(ManifestDocument::Image(ImageManifest {
             family,

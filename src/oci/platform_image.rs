@@ -5,7 +5,7 @@ use super::image::PlatformImage;
 use super::layer::Layer;
 use super::media_type::MediaTypeFamily;
 use super::process_config::ProcessConfig;
-use super::refusal::{Refusal, RefusedBy};
+use super::refusal::{ImageRefusal, RefusedBy};
 use crate::name::Digest;
 use crate::platform::Platform;
 use crate::registry::{self, Lookup, Registry, RegistryError};
@@ -25,7 +25,7 @@ pub(super) struct ImageManifest {
     /// The type of the first layer, if no layer has a known type.
     pub(super) unknown_layer_type: Option<String>,
     /// Why programs refuse the image.
-    pub(super) refusal: Option<Refusal>,
+    pub(super) refusal: Option<ImageRefusal>,
     pub(super) config: ManifestConfig,
 }
 
@@ -97,7 +97,7 @@ impl PlatformImage {
 
     /// Records why programs refuse the image, unless more programs refuse it for another reason.
     pub(super) fn refuse(&mut self, refused_by: RefusedBy, reason: String) {
-        self.refusal = Refusal::stronger(self.refusal.take(), Some(Refusal::new(refused_by, reason)));
+        self.refusal = ImageRefusal::stronger(self.refusal.take(), Some(ImageRefusal::new(refused_by, reason)));
     }
 
     fn apply_config(&mut self, config: ImageConfig) {

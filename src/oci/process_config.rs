@@ -10,6 +10,10 @@ pub struct ProcessConfig {
     pub argv: Vec<String>,
     /// The value of the variable `PATH`, if it is set.
     pub path: Option<String>,
+    /// Whether any variable is set.
+    pub has_environment: bool,
+    /// What is wrong with the variables, if anything.
+    pub environment_defect: Option<EnvironmentDefect>,
     /// Whether a variable makes shells or the loader run or read other files before the program.
     pub has_startup_variables: bool,
     /// `WorkingDir`; empty means the root.
@@ -22,6 +26,29 @@ pub struct ProcessConfig {
     pub build_hints: Vec<BuildHint>,
     /// Why the fields above are unreliable, if they are.
     pub invalid_reason: Option<String>,
+}
+
+/// What is wrong with a variable of the environment, the most certain first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EnvironmentDefect {
+    /// Its name is empty: `=VALUE`.
+    EmptyName,
+    /// It contains a NUL byte.
+    NulByte,
+    /// It has no equals sign.
+    NoValue,
+}
+
+impl EnvironmentDefect {
+    /// Returns the defect of a variable, if it has one.
+    pub(super) fn detect(variable: &str) -> Option<Self> {
+        match variable.find('=') {
+            Some(0) => Some(Self::EmptyName),
+            _ if variable.contains('\0') => Some(Self::NulByte),
+            None => Some(Self::NoValue),
+            Some(_) => None,
+        }
+    }
 }
 
 /// The prefixes of startup variables: bash(1), "INVOCATION" and "ENVIRONMENT"; dash(1), "ENV"; ld.so(8).

@@ -5,7 +5,7 @@
 
 /// What is wrong with an image, and which programs refuse it for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ImageRefusal {
     /// What is wrong, in one sentence without a period.
     pub reason: String,
     /// The programs that refuse the image.
@@ -46,7 +46,7 @@ impl RefusedBy {
     }
 }
 
-impl Refusal {
+impl ImageRefusal {
     /// Creates a refusal.
     pub fn new(refused_by: RefusedBy, reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), refused_by }

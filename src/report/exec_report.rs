@@ -68,6 +68,10 @@ impl ExecReport {
             reason: outcome.unknown_reason().map(|reason| sanitize(reason, MAX_REASON)),
             is_layer_unread: matches!(outcome, InspectionOutcome::Unreadable(_) | InspectionOutcome::TimedOut),
         };
+        if let InspectionOutcome::Refused(refusal) = outcome {
+            (report.outcome, report.reason) =
+                (ExecReportOutcome::Fails, Some(sanitize(&refusal.describe(), MAX_REASON)));
+        }
         inspection.launches().iter().for_each(|launch| report.add_launch(launch));
         report.chain.truncate(MAX_CHAIN);
         report
@@ -83,6 +87,11 @@ impl ExecReport {
             ExecOutcome::Fails { errno, path, chain } => {
                 self.outcome = ExecReportOutcome::Fails;
                 self.errno = Some(errno.name());
+                self.path = Some(text(path));
+                chain
+            }
+            ExecOutcome::Exits { path, chain, .. } => {
+                self.outcome = ExecReportOutcome::Fails;
                 self.path = Some(text(path));
                 chain
             }
@@ -144,7 +153,7 @@ impl ProgramReport {
         }
         let unknown = last.and_then(|launch| match &launch.start.outcome {
             ExecOutcome::Unknown { reason, .. } => Some(reason.to_string()),
-            ExecOutcome::Starts { .. } | ExecOutcome::Fails { .. } => None,
+            _ => None,
         });
         let fault = || detect_exec_fault(inspection, &inspection.platform, &[]).map(|fault| fault.evidence);
         Self::unknown(&unknown.or_else(fault).unwrap_or_else(|| "no known program is started".to_owned()))

@@ -13,6 +13,9 @@ impl FaultCase<'_> {
         if let Some(program) = &self.fault.failed_program {
             return failed_program_symptom(program, service);
         }
+        if let Some(message) = &self.fault.message {
+            return Some(message.clone()).filter(|_| service != Service::Lambda);
+        }
         // Only the message about the program is shown.
         if code == FaultCode::WrongArchitecture
             && self.finding.faults.iter().any(|other| other.failed_program.is_some())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::elf::{FileRange, MAGIC};
+use crate::shell::ScriptEnding;
 
 /// The size of a file and the retained part of its bytes. The part is allocated separately because most files have
 /// none, and hard links share it.
@@ -15,11 +16,11 @@ pub struct FileContents {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct KeptBytes {
-    /// The first bytes, at most [`super::HEAD_SIZE`].
+    /// The first bytes, at most [`super::HEAD_SIZE`], or all bytes of an account file.
     pub(super) head: Vec<u8>,
     /// Later ranges by offset: at most the program headers (64 KiB) and the path of the loader (4 KiB).
     pub(super) ranges: Vec<(u64, Vec<u8>)>,
-    pub(super) execs_arguments: bool,
+    pub(super) script_ending: Option<ScriptEnding>,
 }
 
 /// The number of bytes that the kernel first reads of any file (`include/uapi/linux/binfmts.h`). For files other than
@@ -43,14 +44,19 @@ impl FileContents {
         Self { size, kept_bytes: None }
     }
 
-    /// Returns whether the file is a shell script that certainly ends by executing its arguments.
-    pub fn execs_arguments(&self) -> bool {
-        self.kept_bytes.as_ref().is_some_and(|kept| kept.execs_arguments)
+    /// Returns how the file, if it is a shell script, certainly ends by running its arguments.
+    pub(crate) fn script_ending(&self) -> Option<ScriptEnding> {
+        self.kept_bytes.as_ref()?.script_ending
     }
 
     /// Returns the retained first bytes.
     pub fn head(&self) -> &[u8] {
         self.kept_bytes.as_ref().map_or(&[], |kept| &kept.head)
+    }
+
+    /// Returns all bytes of the file, if they were retained.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        Some(self.head()).filter(|head| head.len() as u64 == self.size)
     }
 
     /// Returns whether the file begins with the ELF magic number.

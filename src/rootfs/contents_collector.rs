@@ -12,6 +12,10 @@ use crate::shell::ScriptScanner;
 /// loader's path into the first page.
 pub const HEAD_SIZE: usize = 4096;
 
+/// The number of bytes up to which `/etc/passwd` and `/etc/group` are retained. In real images they have a few
+/// kilobytes, and Go's `bufio.Scanner` refuses longer lines.
+const MAX_ACCOUNT_FILE_BYTES: usize = 64 * 1024;
+
 impl FileContents {
     /// Returns the contents of a file whose bytes are all in memory.
     pub fn from_bytes(bytes: &[u8]) -> Self {
@@ -30,6 +34,8 @@ pub struct ContentsCollector {
     /// The next range after the head to retain.
     wanted_range: Option<FileRange>,
     script_scanner: ScriptScanner,
+    /// Whether all bytes are retained, or none if the file is too large.
+    is_account_file: bool,
 }
 
 /// The part that is read next: the ELF header locates the program headers, and these locate the loader's path.
@@ -43,8 +49,19 @@ enum ElfStage {
 }
 
 impl ContentsCollector {
+    /// Creates a collector for `/etc/passwd` or `/etc/group`, which retains the whole file.
+    pub(crate) fn for_account_file() -> Self {
+        Self { is_account_file: true, ..Self::default() }
+    }
+
     /// Processes the next bytes.
     pub fn push(&mut self, mut bytes: &[u8]) {
+        if self.is_account_file {
+            let missing = MAX_ACCOUNT_FILE_BYTES.saturating_sub(self.kept_bytes.head.len());
+            self.kept_bytes.head.extend_from_slice(&bytes[..bytes.len().min(missing)]);
+            let length = bytes.len();
+            return self.advance(&mut bytes, length);
+        }
         self.script_scanner.push(bytes);
         let missing = HEAD_SIZE.saturating_sub(self.kept_bytes.head.len());
         let (head, _) = bytes.split_at(bytes.len().min(missing));
@@ -106,8 +123,11 @@ impl ContentsCollector {
 
     /// Returns the contents of the whole file.
     pub fn finish(mut self) -> FileContents {
-        let head_size = self.needed_head_size();
-        self.kept_bytes.execs_arguments = self.script_scanner.finish();
+        if self.is_account_file && self.size > self.kept_bytes.head.len() as u64 {
+            return FileContents::with_size(self.size);
+        }
+        let head_size = if self.is_account_file { MAX_ACCOUNT_FILE_BYTES } else { self.needed_head_size() };
+        self.kept_bytes.script_ending = self.script_scanner.finish();
         self.kept_bytes.head.truncate(head_size);
         self.kept_bytes.head.shrink_to_fit();
         self.kept_bytes.ranges.iter_mut().for_each(|(_, range)| range.shrink_to_fit());
@@ -176,6 +196,17 @@ mod tests {
     }
 
     #[test]
+    fn account_files_are_retained_up_to_their_limit() {
+        for (size, is_kept) in [(0, true), (5000, true), (MAX_ACCOUNT_FILE_BYTES, true), (65_537, false)] {
+            let bytes = vec![b'a'; size];
+            let mut collector = ContentsCollector::for_account_file();
+            bytes.chunks(1000).for_each(|chunk| collector.push(chunk));
+            let contents = collector.finish();
+            assert_eq!((contents.size, contents.whole()), (size as u64, is_kept.then_some(bytes.as_slice())), "{size}");
+        }
+    }
+
+    #[test]
     fn other_files_retain_256_bytes() {
         for magic in ["aa", "#!", "\x7fELF"] {
             let contents = collect(&[magic.as_bytes(), &vec![b'a'; 100_000]].concat(), 1000);
@@ -201,8 +232,8 @@ mod tests {
         let script = format!("#!/bin/sh\n{}exec \"$@\"\n", "# more\n".repeat(1000));
         for step in [1, 4096, 10_000] {
             let contents = collect(script.as_bytes(), step);
-            assert!(contents.execs_arguments() && contents.head().len() == BINPRM_BUF_SIZE, "{step}");
+            assert!(contents.script_ending().is_some() && contents.head().len() == BINPRM_BUF_SIZE, "{step}");
         }
-        assert!(!collect(&script.as_bytes()[..7000], 512).execs_arguments());
+        assert_eq!(collect(&script.as_bytes()[..7000], 512).script_ending(), None);
     }
 }

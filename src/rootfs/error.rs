@@ -15,20 +15,44 @@ pub enum UnknownReason {
     /// The bytes had already been streamed when they turned out to be needed.
     #[error("the loader path of {} was not retained", display_path(.0))]
     ContentsNotKept(Vec<u8>),
+    /// The file is too large, or is stored under another name.
+    #[error("the contents of {} were not retained", display_path(.0))]
+    FileNotKept(Vec<u8>),
+    /// Container engines look up the user in different ways.
+    #[error("container engines interpret the user {} differently", display_path(.0))]
+    User(Vec<u8>),
     /// The image has neither an entrypoint nor a command.
     #[error("neither an entrypoint nor a command is set")]
     NoCommand,
     /// The working directory does not exist, and container runtimes may differ in creating it.
     #[error("the working directory {} could not be determined", display_path(.0))]
     WorkingDirectory(Vec<u8>),
+    /// runc refuses a relative working directory, and Docker Engine may make it absolute.
+    #[error("container engines treat the relative working directory {} differently", display_path(.0))]
+    RelativeWorkingDirectory(Vec<u8>),
+    /// The working directory is not in the image, and not every runtime is known to create it.
+    #[error("the working directory {} is not in the image, and Lambda is not documented to create it", display_path(.0))]
+    MissingWorkingDirectory(Vec<u8>),
+    /// runc refuses a variable without an equals sign, and Docker Engine ignores it.
+    #[error("container engines treat an environment variable without `=` differently")]
+    EnvironmentVariable,
+    /// containerd sets no `PATH` if the image sets other variables, and Docker Engine always does.
+    #[error("container engines look up {} in different directories, because the image does not set PATH", display_path(.0))]
+    NoSearchPath(Vec<u8>),
     /// The result depends on which of several possible identities the user has.
     #[error("access to {} depends on the user's identity, its groups and the host", display_path(.0))]
     UserPermission(Vec<u8>),
+    /// Only containers with additional capabilities may start the program.
+    #[error("{} sets a file capability that containers do not have by default", display_path(.0))]
+    Capabilities(Vec<u8>),
+    /// A directory has more files than are inspected.
+    #[error("{} has too many files", display_path(.0))]
+    TooManyNames(Vec<u8>),
     /// Following the symbolic links or `PATH` exceeds the lookup limit or the deadline.
     #[error("resolving {} takes too many lookups", display_path(.0))]
     TooManyLookups(Vec<u8>),
     /// Only hosts with 32-bit support run this program.
-    #[error("{} is a 32-bit program, which only some hosts run", display_path(.0))]
+    #[error("{} is a 32-bit program, which only some hosts run: those whose kernel and processor support it", display_path(.0))]
     Program32Bit(Vec<u8>),
 }
 

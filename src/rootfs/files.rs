@@ -1,10 +1,11 @@
 //! A root filesystem in memory, with only those bytes of each file that decide whether it starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use super::contents::FileContents;
 use super::error::UnknownReason;
+use crate::path::to_absolute;
 
 /// A node of a filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum Node {
 /// The owner and the permission bits of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Permissions {
-    /// The permission bits. Only the lower twelve count.
+    /// The permission bits. Only the lower twelve count, and [`Self::HAS_CAPABILITIES`].
     pub mode: u32,
     /// The user ID.
     pub uid: u32,
@@ -31,6 +32,23 @@ pub struct Permissions {
 }
 
 impl Permissions {
+    /// The permission bits in [`Self::mode`].
+    pub(crate) const BITS: u32 = 0o7777;
+
+    /// The bit of [`Self::mode`] of a file with capabilities (`security.capability`).
+    pub(crate) const HAS_CAPABILITIES: u32 = 1 << 31;
+
+    /// The bit of [`Self::mode`] of a file that sets a capability which containers do not have by default. Without it in
+    /// the bounding set, execve(2) returns EPERM (`bprm_caps_from_vfs_caps` in `security/commoncap.c`).
+    pub(crate) const NEEDS_CAPABILITIES: u32 = 1 << 30;
+
+    /// Returns whether a program may give its process other rights than its user has: by capabilities, or by a
+    /// set-user-ID or set-group-ID bit.
+    pub(crate) fn is_privileged(self) -> bool {
+        const S_ISUID_OR_S_ISGID: u32 = 0o6000;
+        self.mode & (S_ISUID_OR_S_ISGID | Self::HAS_CAPABILITIES) != 0
+    }
+
     /// Returns these permission bits for user 0 and group 0.
     pub const fn owned_by_root(mode: u32) -> Self {
         Self { mode, uid: 0, gid: 0 }
@@ -58,11 +76,42 @@ pub trait FileTree: Debug {
     /// # Errors
     /// The node is not known yet.
     fn get(&self, path: &[u8]) -> Result<Option<&Node>, UnknownReason>;
+
+    /// Returns the sorted names in a directory, among them perhaps some that a higher layer removed.
+    ///
+    /// # Errors
+    /// Not all names are known yet, or there are more than `limit`.
+    fn list(&self, directory: &[u8], limit: usize) -> Result<BTreeSet<Vec<u8>>, UnknownReason>;
+}
+
+/// Collects the names in a directory from the paths below it.
+///
+/// # Errors
+/// There are more than `limit` names.
+pub(crate) fn collect_names<'a>(
+    directory: &[u8],
+    paths: impl Iterator<Item = &'a [u8]>,
+    limit: usize,
+) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
+    let mut names = BTreeSet::new();
+    for path in paths {
+        let below = path.strip_prefix(directory).and_then(|rest| rest.strip_prefix(b"/"));
+        let name = below.and_then(|rest| rest.split(|byte| *byte == b'/').next()).filter(|name| !name.is_empty());
+        names.extend(name.map(<[u8]>::to_vec));
+        if names.len() > limit {
+            return Err(UnknownReason::TooManyNames(to_absolute(directory)));
+        }
+    }
+    Ok(names)
 }
 
 impl FileTree for Rootfs {
     fn get(&self, path: &[u8]) -> Result<Option<&Node>, UnknownReason> {
         Ok(Self::get(self, path))
+    }
+
+    fn list(&self, directory: &[u8], limit: usize) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
+        collect_names(directory, self.descendants(directory).map(|(path, _)| path), limit)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The files of an image as the kernel sees them: paths, permissions, first bytes, and path lookup.
 
+mod accounts;
 mod contents;
 mod contents_collector;
 mod files;
@@ -8,6 +9,7 @@ mod user;
 mod view;
 mod mount_failure;
 
+pub(crate) use accounts::{parse_groups, parse_id, parse_passwd};
 pub use contents::FileContents;
 pub(crate) use contents::{BINPRM_BUF_SIZE, RangeContents};
 pub use contents_collector::{ContentsCollector, HEAD_SIZE};

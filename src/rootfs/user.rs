@@ -1,6 +1,5 @@
 //! The user of a process, and what it may access: `generic_permission` in `fs/namei.c`.
 //!
-//! `/etc/passwd` and `/etc/group` are not read: if a name or a supplementary group decides, the answer is unknown.
 //! Access control lists and a root user without capabilities are not modeled.
 
 use super::files::Permissions;
@@ -22,6 +21,18 @@ pub enum User {
     /// (`WithCapabilities` in `oci/spec_opts.go`): with `CAP_DAC_OVERRIDE`, no permission bit denies access. So access
     /// can certainly be granted, but is certainly denied only if root is denied too.
     Uid(u32),
+    /// A user whose groups are known from `/etc/passwd` and `/etc/group`. The rule of [`Self::Uid`] about root's
+    /// capabilities applies.
+    Account {
+        /// The user ID, which is not 0.
+        uid: u32,
+        /// The primary group ID.
+        gid: u32,
+        /// The supplementary group IDs.
+        supplementary_gids: Vec<u32>,
+    },
+    /// A user ID alone, after the first execve, when a user other than root has no capabilities.
+    UnprivilegedUid(u32),
     /// A user name, which may have any user ID. The rules of [`Self::Uid`] apply.
     Named,
     /// Any user except root: AWS Lambda starts images as a default user with least privileges (developer guide, "Create
@@ -53,11 +64,22 @@ impl User {
         matches!(self, Self::Exact { uid: 0, .. } | Self::Uid(0))
     }
 
+    /// Returns the user after the first execve(2) of a program that is not privileged itself: only root keeps its
+    /// capabilities, because container runtimes grant no ambient ones (capabilities(7),
+    /// "Transformation of capabilities during execve").
+    pub(crate) fn after_execve(self) -> Self {
+        match self {
+            Self::Uid(uid) => Self::UnprivilegedUid(uid),
+            Self::Account { uid, gid, supplementary_gids } => Self::Exact { uid, gid, supplementary_gids },
+            other => other,
+        }
+    }
+
     /// Returns whether the user may search a directory, or `None` if that is unknown. Root may search any.
     pub fn may_search(&self, directory: Permissions) -> Option<bool> {
         match self {
             _ if self.is_root() => Some(true),
-            Self::Uid(_) | Self::Named => self.has_execute_bit(directory).filter(|may| *may),
+            Self::Uid(_) | Self::Account { .. } | Self::Named => self.has_execute_bit(directory).filter(|may| *may),
             _ => self.has_execute_bit(directory),
         }
     }
@@ -67,19 +89,39 @@ impl User {
         if file.mode & 0o111 == 0 { Some(false) } else { self.may_search(file) }
     }
 
+    /// Returns whether the user may read a file, or `None` if that is unknown. Root may read any.
+    pub(crate) fn may_read(&self, file: Permissions) -> Option<bool> {
+        /// The distance from an execute bit to the read bit of the same class.
+        const READ_SHIFT: u32 = 2;
+        self.may_search(Permissions { mode: file.mode >> READ_SHIFT, ..file })
+    }
+
+    /// Returns whether the user is certainly not root and has no capabilities.
+    pub(crate) fn is_unprivileged(&self) -> bool {
+        match self {
+            Self::Exact { uid, .. } | Self::UnprivilegedUid(uid) => *uid != 0,
+            Self::NonRoot => true,
+            _ => false,
+        }
+    }
+
     /// Returns the execute bit of the first class that the user belongs to, even if a later class would grant more.
     fn has_execute_bit(&self, permissions: Permissions) -> Option<bool> {
         let [owner, group, others] = [6, 3, 0].map(|shift| permissions.mode >> shift & 0o1 != 0);
         match self {
-            Self::Exact { uid, .. } | Self::Uid(uid) if permissions.uid == *uid => Some(owner),
-            Self::Exact { gid, supplementary_gids, .. }
+            Self::Exact { uid, .. } | Self::Account { uid, .. } | Self::Uid(uid) | Self::UnprivilegedUid(uid)
+                if permissions.uid == *uid =>
+            {
+                Some(owner)
+            }
+            Self::Exact { gid, supplementary_gids, .. } | Self::Account { gid, supplementary_gids, .. }
                 if permissions.gid == *gid || supplementary_gids.contains(&permissions.gid) =>
             {
                 Some(group)
             }
-            Self::Exact { .. } => Some(others),
+            Self::Exact { .. } | Self::Account { .. } => Some(others),
             Self::NonRoot if permissions.uid == 0 => (group == others).then_some(others),
-            Self::Uid(_) => (group == others).then_some(others),
+            Self::Uid(_) | Self::UnprivilegedUid(_) => (group == others).then_some(others),
             Self::Named | Self::NonRoot => (owner == group && group == others).then_some(others),
         }
     }
@@ -134,7 +176,19 @@ mod tests {
     #[test]
     fn all_possible_classes_must_agree() {
         let (number, name) = (User::Uid(10), User::Named);
+        let account = User::Account { uid: 10, gid: 20, supplementary_gids: vec![0] };
+        let (later_number, later_account) = (number.clone().after_execve(), account.clone().after_execve());
         for (user, mode, owner, execute, search) in [
+            (&later_account, 0o011, 10, Some(false), Some(false)),
+            (&later_account, 0o101, 0, Some(false), Some(false)),
+            (&later_number, 0o011, 10, Some(false), Some(false)),
+            (&later_number, 0o100, 0, Some(false), Some(false)),
+            (&later_number, 0o110, 0, None, None),
+            (&account, 0o100, 10, Some(true), Some(true)),
+            (&account, 0o011, 10, None, None),
+            (&account, 0o110, 0, Some(true), Some(true)),
+            (&account, 0o101, 0, None, None),
+            (&account, 0o666, 0, Some(false), None),
             (&number, 0o100, 10, Some(true), Some(true)),
             (&number, 0o011, 10, None, None),
             (&number, 0o011, 0, Some(true), Some(true)),

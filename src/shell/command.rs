@@ -35,6 +35,11 @@ fn is_reserved(word: &[u8]) -> bool {
     word.is_empty() || is_listed(word, RESERVED_WORDS)
 }
 
+/// Returns whether a shell runs this word itself instead of a program.
+pub(crate) fn is_builtin(word: &[u8]) -> bool {
+    is_reserved(word) || is_listed(word, BUILTINS)
+}
+
 fn is_listed(word: &[u8], list: &str) -> bool {
     list.split(' ').any(|listed| listed.as_bytes() == word)
 }
@@ -50,6 +55,9 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
     if string == b"exec \"$@\"" {
         let is_name = arguments.first().is_some_and(|name| !name.starts_with(b"-"));
         return is_name.then(|| command(arguments.to_vec(), true));
+    }
+    if let Some(name) = parse_quoted_list(string) {
+        return Some(ShellCommand { is_complete: false, ..command(vec![name], false) });
     }
     let tokens = tokenize(string)?;
     let mut rest = tokens.as_slice();
@@ -82,7 +90,7 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
                 rest = after;
                 break (word.literal.clone().filter(|name| !name.starts_with(b"-"))?, true);
             }
-            name if is_reserved(name) || is_listed(name, BUILTINS) => return None,
+            name if is_builtin(name) => return None,
             name => break (name.to_vec(), false),
         }
     };
@@ -102,6 +110,22 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
     }
     let is_expanded = |token: &ShellToken| matches!(token, ShellToken::Word(ShellWord { literal: None, .. }));
     (!has_nounset || !tokens.iter().any(is_expanded)).then_some(command)
+}
+
+/// Returns the name of the command in a list with single quotes, such as `['node', 'app.js']`. Because that is not JSON,
+/// Dockerfile builders pass it to a shell, which takes `[node,` for the name (Dockerfile reference, "Exec form").
+fn parse_quoted_list(string: &[u8]) -> Option<Vec<u8>> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:@%+=, -".contains(byte);
+    let inner = string.strip_prefix(b"['")?.strip_suffix(b"']")?;
+    let items: Vec<&[u8]> = inner.split(|byte| *byte == b'\'').collect();
+    // Every second part is between two items.
+    let is_list = items.len() % 2 == 1 && items.iter().all(|item| item.iter().all(is_plain));
+    let first = items.first().filter(|item| is_list && !item.is_empty() && !item.contains(&b' '))?;
+    match items.get(1) {
+        None => Some([b"[", *first, b"]"].concat()),
+        Some(separator) if separator.starts_with(b", ") => Some([b"[", *first, b","].concat()),
+        Some(_) => None,
+    }
 }
 
 /// Returns whether the tokens after a command's name are certainly valid and cause no error before the command starts:
@@ -169,6 +193,8 @@ mod tests {
             ("exec \"$@\"", "exec given|-x"),
             ("/app\r\n", "/app\r"),
             ("/app a=b", "/app|a=b"),
+            ("['app']", "[app] ..."),
+            ("['node', 'app.js', '-x']", "[node, ..."),
         ] {
             assert_eq!(describe_command(string).as_deref(), Some(expected), "{string}");
         }
@@ -184,8 +210,9 @@ mod tests {
             "exec >/log /app", ">/log /app", "exec -a x /app", "exec $APP", "set -- x; /app", "set -n; /app",
             "set -eu; /app $X", "set -o nounset && A=$B /app", "set; /app", "set -o pipefail; /app", "/a*", "~/app",
             "/a\\pp", "\\app", "command /app", "time /app", "/app $(id)", "/app `id`", "/app\n/other", "/app # x",
-            "f() { /app; }", "/app &&", "alias x=y && x", "&& /app", "/app >/log", "/app >", "/app >&x", "/app </in",
-            "/app && }", "/app && if x", "/app && && x", "A+=1 /app",
+            "['app','x']", "['a b']", "['$x']", "['a' ; 'b']", "['']", "[ 'app' ]", "f() { /app; }", "/app &&",
+            "alias x=y && x", "&& /app", "/app >/log", "/app >", "/app >&x", "/app </in", "/app && }", "/app && if x",
+            "/app && && x", "A+=1 /app",
         ] {
             assert_eq!(describe_command(string), None, "{string}");
         }

@@ -11,7 +11,7 @@ mod lexer;
 mod command;
 
 pub(crate) use command::parse_first_command;
-pub(crate) use script::ScriptScanner;
+pub(crate) use script::{ScriptEnding, ScriptScanner};
 
 use self::options::{are_safe_options, enables_nounset};
 

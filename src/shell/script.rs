@@ -1,7 +1,8 @@
-//! Scans a shell script for `exec "$@"`, which executes the script's arguments unchanged.
+//! Scans a shell script for an end such as `exec "$@"`, which runs the script's arguments unchanged.
 //!
 //! The lines before it must be among the few that certainly change nothing. Any other line makes the result unknown.
 
+use super::command::is_builtin;
 use super::options::{are_safe_options, is_blank, is_sensitive_variable, is_variable_name};
 use crate::path::split_parent;
 
@@ -9,8 +10,44 @@ use crate::path::split_parent;
 const MAX_LINE_BYTES: usize = 1024;
 const MAX_SCRIPT_BYTES: usize = 16 * 1024;
 
-/// The line to find (POSIX XCU 2.14, "exec"). Only the end of a command may follow it.
-const EXEC_ARGUMENTS: &[u8] = b"exec \"$@\"";
+/// How a script runs its arguments at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ScriptEnding {
+    /// With `exec` (POSIX XCU 2.14), and each argument as one word.
+    Exec,
+    /// With `exec`, and split into words.
+    ExecSplit,
+    /// As the last command, and each argument as one word.
+    Call,
+}
+
+/// The lines to find. Only the end of a command may follow them.
+const ENDINGS: [(&[u8], ScriptEnding); 6] = [
+    (b"exec \"$@\"", ScriptEnding::Exec),
+    (b"exec \"${@}\"", ScriptEnding::Exec),
+    (b"exec $@", ScriptEnding::ExecSplit),
+    (b"exec $*", ScriptEnding::ExecSplit),
+    (b"\"$@\"", ScriptEnding::Call),
+    (b"\"${@}\"", ScriptEnding::Call),
+];
+
+impl ScriptEnding {
+    /// Returns whether the shell replaces itself.
+    pub(crate) fn is_exec(self) -> bool {
+        self != Self::Call
+    }
+
+    /// Returns whether these arguments certainly run unchanged as a program: the first is not an option of `exec` or a
+    /// builtin, and none is split or expanded.
+    pub(crate) fn runs_unchanged(self, arguments: &[Vec<u8>]) -> bool {
+        let is_plain = |word: &Vec<u8>| !word.is_empty() && word.iter().all(|byte| is_literal(*byte));
+        arguments.first().is_some_and(|name| match self {
+            Self::Exec => !name.starts_with(b"-"),
+            Self::ExecSplit => !name.starts_with(b"-") && arguments.iter().all(is_plain),
+            Self::Call => !is_builtin(name),
+        })
+    }
+}
 
 /// Scans a script that arrives in chunks. Only the current line is kept.
 #[derive(Debug, Default)]
@@ -29,7 +66,9 @@ enum ScriptState {
     Body {
         is_bash: bool,
     },
-    ExecsArguments,
+    Ends(ScriptEnding),
+    /// After the last command of a script, which only comments may follow.
+    AfterCall,
     Unknown,
 }
 
@@ -37,7 +76,7 @@ impl ScriptScanner {
     /// Processes the next bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            if matches!(self.state, ScriptState::ExecsArguments | ScriptState::Unknown) {
+            if matches!(self.state, ScriptState::Ends(_) | ScriptState::Unknown) {
                 return;
             }
             self.bytes_read += 1;
@@ -65,17 +104,25 @@ impl ScriptScanner {
         self.state = match self.state {
             ScriptState::Shebang => parse_shell_name(&line)
                 .map_or(ScriptState::Unknown, |name| ScriptState::Body { is_bash: name == b"bash" }),
-            ScriptState::Body { .. } if is_exec_arguments(&line) => ScriptState::ExecsArguments,
+            ScriptState::Body { .. } if let Some(ending) = find_ending(&line) => match ending {
+                ScriptEnding::Call => ScriptState::AfterCall,
+                _ => ScriptState::Ends(ending),
+            },
             ScriptState::Body { is_bash } if is_harmless_line(&line, is_bash) => self.state,
-            ScriptState::ExecsArguments => ScriptState::ExecsArguments,
+            ScriptState::AfterCall if matches!(trim_blanks(&line), [] | [b'#', ..]) => ScriptState::AfterCall,
+            ScriptState::Ends(ending) => ScriptState::Ends(ending),
             _ => ScriptState::Unknown,
         };
     }
 
-    /// Ends the file and returns whether the script certainly executes its arguments.
-    pub(crate) fn finish(mut self) -> bool {
+    /// Ends the file and returns how the script certainly runs its arguments, if it does.
+    pub(crate) fn finish(mut self) -> Option<ScriptEnding> {
         self.end_line();
-        self.state == ScriptState::ExecsArguments
+        match self.state {
+            ScriptState::Ends(ending) => Some(ending),
+            ScriptState::AfterCall => Some(ScriptEnding::Call),
+            _ => None,
+        }
     }
 }
 
@@ -100,12 +147,14 @@ fn trim_blanks(line: &[u8]) -> &[u8] {
     first.zip(last).map_or(&[], |(first, last)| &line[first..=last])
 }
 
-fn is_exec_arguments(line: &[u8]) -> bool {
-    let Some(rest) = trim_blanks(line).strip_prefix(EXEC_ARGUMENTS) else { return false };
-    match trim_blanks(rest) {
+fn find_ending(line: &[u8]) -> Option<ScriptEnding> {
+    let line = trim_blanks(line);
+    let (rest, ending) = ENDINGS.iter().find_map(|(text, ending)| Some((line.strip_prefix(*text)?, *ending)))?;
+    let is_end = match trim_blanks(rest) {
         b"" | b";" => true,
         comment => comment.starts_with(b"#") && rest.first().copied().is_some_and(is_blank),
-    }
+    };
+    is_end.then_some(ending)
 }
 
 /// Returns whether the shell certainly continues with the next line as if this one were absent.
@@ -129,16 +178,20 @@ fn is_harmless_line(line: &[u8], is_bash: bool) -> bool {
     }
 }
 
+/// Returns whether a byte stands for itself, quoted or not.
+fn is_literal(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_./:,@%+-=".contains(&byte)
+}
+
 /// Returns whether this is `NAME=value` with a literal value for a variable that affects no later command.
 fn is_harmless_assignment(word: &[u8]) -> bool {
     let Some(equals) = word.iter().position(|byte| *byte == b'=') else { return false };
     let (name, value) = (&word[..equals], &word[equals + 1..]);
-    let is_literal = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:,@%+-=".contains(byte);
     let unquoted = match value {
         [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
         _ => value,
     };
-    is_variable_name(name) && !is_sensitive_variable(name) && unquoted.iter().all(is_literal)
+    is_variable_name(name) && !is_sensitive_variable(name) && unquoted.iter().all(|byte| is_literal(*byte))
 }
 
 /// Returns whether a line is one command that ends with the line and runs nothing else. It may write to standard error.
@@ -168,10 +221,51 @@ fn is_single_command(line: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn execs_arguments(script: &str, step: usize) -> bool {
+    fn find_ending(script: &str, step: usize) -> Option<ScriptEnding> {
         let mut scanner = ScriptScanner::default();
         script.as_bytes().chunks(step).for_each(|chunk| scanner.push(chunk));
         scanner.finish()
+    }
+
+    fn execs_arguments(script: &str, step: usize) -> bool {
+        find_ending(script, step) == Some(ScriptEnding::Exec)
+    }
+
+    #[test]
+    fn other_endings_run_the_arguments_too() {
+        for (lines, ending) in [
+            ("exec \"${@}\"", Some(ScriptEnding::Exec)),
+            ("exec $@\nfi", Some(ScriptEnding::ExecSplit)),
+            ("exec $* # all", Some(ScriptEnding::ExecSplit)),
+            ("\"$@\"", Some(ScriptEnding::Call)),
+            ("set -e\n\"$@\"\n\n# end\n", Some(ScriptEnding::Call)),
+            ("\"$@\"\nexit 0", None),
+            ("\"$@\"\n:", None),
+            ("\"$@\" &", None),
+            ("$@", None),
+            ("exec $@$@", None),
+            ("exec \"$*\"", None),
+        ] {
+            assert_eq!(find_ending(&format!("#!/bin/sh\n{lines}"), 4096), ending, "{lines}");
+        }
+    }
+
+    #[test]
+    fn arguments_must_not_be_split_or_run_by_the_shell() {
+        use ScriptEnding::{Call, Exec, ExecSplit};
+        for (line, endings) in [
+            ("app", [true; 3]),
+            ("/app|-x|a=b", [true; 3]),
+            ("app|a b", [true, false, true]),
+            ("app|*", [true, false, true]),
+            ("app||x", [true, false, true]),
+            ("echo|x", [true, true, false]),
+            ("-x", [false, false, true]),
+        ] {
+            let arguments: Vec<Vec<u8>> = line.split('|').map(Vec::from).collect();
+            assert_eq!([Exec, ExecSplit, Call].map(|ending| ending.runs_unchanged(&arguments)), endings, "{line}");
+        }
+        assert!(!Exec.runs_unchanged(&[]));
     }
 
     #[test]
@@ -196,11 +290,11 @@ mod tests {
         for line in [
             "if true; then", "cd /app", ". /env", "source /env", "shift", "set --", "set -- x", "set", "set -n",
             "set -o", "set -o pipefail", "set -E", "set -", "exit 1", "exec tini \"$@\"", "exec \"$@\" || true",
-            "exec \"$@\"x", "exec \"$@\"#", "exec $@", "exec \"$*\"", "exec \"$@\"\r", "PATH=/x", "export PATH=/x",
-            "export PATH", "BASH_ENV=/x", "LD_PRELOAD=/x", "A=$(id)", "A=$B", "A=1 exit", "A=(1)", "A+=1", "1=2",
-            "export A=1 PATH=2", "echo x; exit", "echo `exit`", "echo $(exit)", "echo ${A:?}", "echo $A", "echo $1",
-            "echo x > /proc/x", "echo \"open", "echo x \\", "echo x | cat", "echo() {", "echo x &", "printf -v PATH x",
-            "printf", ": ${A:?}", "umask x", "cat <<E", "\0", "#\0", "alias x=y", "trap x EXIT", "ulimit -n 1",
+            "exec \"$@\"x", "exec \"$@\"#", "exec \"$*\"", "exec \"$@\"\r", "PATH=/x", "export PATH=/x", "export PATH",
+            "BASH_ENV=/x", "LD_PRELOAD=/x", "A=$(id)", "A=$B", "A=1 exit", "A=(1)", "A+=1", "1=2", "export A=1 PATH=2",
+            "echo x; exit", "echo `exit`", "echo $(exit)", "echo ${A:?}", "echo $A", "echo $1", "echo x > /proc/x",
+            "echo \"open", "echo x \\", "echo x | cat", "echo() {", "echo x &", "printf -v PATH x", "printf",
+            ": ${A:?}", "umask x", "cat <<E", "\0", "#\0", "alias x=y", "trap x EXIT", "ulimit -n 1",
         ] {
             assert!(!execs_arguments(&format!("#!/bin/sh\n{line}\nexec \"$@\"\n"), 4096), "{line}");
         }

@@ -1,7 +1,7 @@
 //! Faults of programs that do not start: the fault code for a cause, and the evidence as a sentence.
 
 use super::fault::{FailedProgram, Fault, FaultCode};
-use crate::exec::{Defect, ExecOutcome, FileFormat, FileRole, StartFailure};
+use crate::exec::{Defect, ExecOutcome, FileFormat, FileRole, SetupRefusal, StartFailure};
 use crate::inspect::{Inspection, InspectionOutcome, InspectionTarget};
 use crate::launch::{Launch, Launcher};
 use crate::oci::{BuildHint, PlatformImage};
@@ -19,9 +19,15 @@ pub(super) fn find_inspection<'a>(
 
 /// Returns the fault that an inspection found, if any. `platform` is the image's declared platform.
 pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hints: &[BuildHint]) -> Option<Fault> {
-    let InspectionOutcome::Launches(launches, cause) = &inspection.outcome else { return None };
+    let (launches, cause) = match &inspection.outcome {
+        InspectionOutcome::Launches(launches, cause) => (launches, cause),
+        InspectionOutcome::Refused(refusal) => return Some(describe_refusal(refusal, platform)),
+        _ => return None,
+    };
     let last = launches.last()?;
-    let ExecOutcome::Fails { chain, .. } = &last.start.outcome else { return None };
+    let (ExecOutcome::Fails { chain, .. } | ExecOutcome::Exits { chain, .. }) = &last.start.outcome else {
+        return None;
+    };
     let script = find_env_script(launches);
     let cause = reclassify_as_interpreter(cause.clone()?, script);
     let host = inspection.target.processor.architecture();
@@ -29,7 +35,7 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
     let program = FailedProgram {
         path: quote_path(&cause.path),
         referrer: chain.last().or(script).map(|path| quote_path(path)),
-        is_entrypoint: launches.len() == 1,
+        is_entrypoint: launches.len() == 1 && last.launcher == Launcher::ContainerRuntime,
         message: last.start.message.as_deref().map(sanitize_quoted),
         cause,
         build_hints: build_hints.to_vec(),
@@ -40,7 +46,19 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
         FaultCode::WrongArchitecture => format!("{defect}, but the runtime is {host}"),
         _ => defect,
     };
-    Some(Fault { code, platform: Some(platform.clone()), evidence, failed_program: Some(Box::new(program)) })
+    let platform = Some(platform.clone());
+    Some(Fault { code, platform, evidence, failed_program: Some(Box::new(program)), message: None })
+}
+
+/// Returns the fault of an image that the container runtime refuses.
+fn describe_refusal(refusal: &SetupRefusal, platform: &Platform) -> Fault {
+    let code = match refusal {
+        SetupRefusal::UnknownAccount { .. } => FaultCode::UserNotFound,
+        SetupRefusal::Environment { .. } => FaultCode::EnvironmentRefused,
+        SetupRefusal::WorkingDirectory { .. } => FaultCode::WorkingDirectoryRefused,
+    };
+    let (evidence, message) = (refusal.describe(), sanitize_quoted(&refusal.message()));
+    Fault { code, platform: Some(platform.clone()), evidence, failed_program: None, message: Some(message) }
 }
 
 /// Returns whether an image that only carries data may have this fault: such an image needs a command to be valid, but
@@ -80,12 +98,14 @@ fn classify_cause(cause: &StartFailure, is_declared_architecture: bool) -> Fault
         (_, FileRole::Loader) => FaultCode::ExecLoader,
         _ if is_foreign && is_declared_architecture => FaultCode::PlatformMismatch,
         _ if is_foreign => FaultCode::WrongArchitecture,
+        (Defect::UnknownAccount(_), _) => FaultCode::UserNotFound,
+        (Defect::NotReadable { .. } | Defect::NotRoot, _) => FaultCode::ExecPermission,
         (Defect::Format(_) | Defect::TooManyInterpreters, _) => FaultCode::ExecFormat,
         (Defect::NotExecutable { .. } | Defect::Directory | Defect::SpecialFile | Defect::NotSearchable, _) => {
             FaultCode::ExecPermission
         }
-        (_, FileRole::Interpreter) => FaultCode::ExecInterpreterMissing,
-        (_, FileRole::Program) => FaultCode::ExecNotFound,
+        (Defect::CarriageReturn, _) | (_, FileRole::Interpreter) => FaultCode::ExecInterpreterMissing,
+        (_, FileRole::Program | FileRole::Argument) => FaultCode::ExecNotFound,
     }
 }
 
@@ -98,7 +118,7 @@ impl FailedProgram {
         let (path, file, role) = (&self.path, self.describe_path(), self.cause.role);
         let description = match &self.cause.defect {
             Defect::Format(format) => format!("{file} is {}", describe_format(*format, role)),
-            Defect::Missing if role != FileRole::Loader && !path.contains('/') => {
+            Defect::Missing if matches!(role, FileRole::Program | FileRole::Interpreter) && !path.contains('/') => {
                 format!("{file} was not found as an executable in PATH")
             }
             Defect::Missing => format!("{file} is not in the image"),
@@ -107,9 +127,10 @@ impl FailedProgram {
             }
             Defect::CarriageReturn => {
                 let script = self.referrer.as_deref().unwrap_or(path);
+                let part = if role == FileRole::Argument { "option" } else { "name" };
                 format!(
                     "the first line of {script} ends with a carriage return (CRLF), which becomes part of the \
-                         interpreter's name"
+                         interpreter's {part}"
                 )
             }
             Defect::OtherLibc => format!("{file} is not in the image, which has the loader of another C library"),
@@ -120,6 +141,11 @@ impl FailedProgram {
                 let user = if is_lambda { "the user that Lambda starts images as" } else { "the image's user" };
                 format!("{file} may not be executed by {user} (mode {:o})", mode & 0o7777)
             }
+            Defect::NotReadable { mode } => {
+                format!("{file} may not be read by the image's user (mode {:o})", mode & 0o7777)
+            }
+            Defect::UnknownAccount(kind) => format!("{path} is not in the image's {}", kind.file()),
+            Defect::NotRoot => format!("only root may change the user to {path}, but the image's user is not root"),
             Defect::Directory => format!("{file} is a directory"),
             Defect::SpecialFile => format!("{file} is not a regular file"),
             Defect::NotSearchable => format!("a parent directory of {file} may not be entered by the user"),
@@ -127,10 +153,21 @@ impl FailedProgram {
                 format!("{file} is a script, and its interpreters are scripts that are nested too deep")
             }
         };
+        if role == FileRole::Argument {
+            return match (started_by, &self.cause.defect) {
+                (_, Defect::CarriageReturn) => description,
+                (Launcher::Wrapper(name), Defect::UnknownAccount(_) | Defect::NotRoot) => {
+                    format!("{name}: {description}")
+                }
+                (Launcher::Wrapper(name), _) => format!("{description} (an argument of {name})"),
+                _ => format!("{description} (an argument of a shell)"),
+            };
+        }
         match started_by {
             Launcher::Wrapper("env") if role == FileRole::Interpreter => description,
             Launcher::ContainerRuntime => description,
             Launcher::Wrapper(name) => format!("{description} (started by {name})"),
+            Launcher::LambdaExtensions => format!("{description} (started as a Lambda extension)"),
             Launcher::Shell => format!("{description} (started by a shell)"),
             Launcher::Script(path) => format!("{description} (started by {})", quote_path(path)),
         }

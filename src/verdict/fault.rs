@@ -128,6 +128,22 @@ fault_codes! {
         fix: "Link the program statically, or use a base image with the C library that it was built against: a program for \
               glibc does not start on Alpine, which has musl.",
     }
+    UserNotFound("user-not-found") {
+        title: "user or group that the image does not define",
+        explanation: "USER is a name that is not in the image's `/etc/passwd`, or its group is not in `/etc/group`",
+        fix: "Create the user in the last stage of the Dockerfile, or name it by its number: `USER 1000:1000`. A number needs \
+              no entry in `/etc/passwd`.",
+    }
+    WorkingDirectoryRefused("working-directory-refused") {
+        title: "working directory that cannot be entered",
+        explanation: "WORKDIR is a file, or is below a file",
+        fix: "Correct WORKDIR in the Dockerfile. Container runtimes create it if it is missing, but not below a file.",
+    }
+    EnvironmentRefused("environment-refused") {
+        title: "environment variable without a name",
+        explanation: "an environment variable that has no name, or contains a NUL byte",
+        fix: "Remove the variable from ENV, or from the tool that writes the image's config.",
+    }
     InvalidDeclaration("invalid-declaration") {
         title: "declared runtime is unknown",
         explanation: "a declaration that does not name a known runtime",
@@ -151,9 +167,10 @@ impl FaultCode {
         format!("{docs_url}#{}", self.as_str())
     }
 
-    /// Returns whether the fault is in the image's own entrypoint and command, which services may override.
+    /// Returns whether the fault is in what the image itself starts, and how, which services may override.
     pub fn is_exec(self) -> bool {
-        self.as_str().starts_with("exec-")
+        matches!(self, Self::UserNotFound | Self::WorkingDirectoryRefused | Self::EnvironmentRefused)
+            || self.as_str().starts_with("exec-")
     }
 }
 
@@ -168,6 +185,8 @@ pub struct Fault {
     pub evidence: String,
     /// The program that does not start, if one was inspected.
     pub failed_program: Option<Box<FailedProgram>>,
+    /// The message of a container runtime that refuses the image before it starts a program.
+    pub message: Option<String>,
 }
 
 /// A program that does not start.

@@ -86,7 +86,7 @@ impl Finding {
     }
 
     pub(super) fn add_fault(&mut self, code: FaultCode, platform: Option<&Platform>, evidence: String) {
-        self.push_fault(Fault { code, platform: platform.cloned(), evidence, failed_program: None });
+        self.push_fault(Fault { code, platform: platform.cloned(), evidence, failed_program: None, message: None });
     }
 
     pub(super) fn push_fault(&mut self, fault: Fault) {

@@ -177,7 +177,13 @@ fn judge_invalid_declaration(invalid: &InvalidDeclaration) -> Finding {
     // The verdict is not `Fails`: the declaration is wrong, and whether the image runs is unknown.
     let evidence =
         format!("{} declares `{}`, which is not a known runtime", invalid.declared_by.title(), invalid.error.word);
-    finding.faults.push(Fault { code: FaultCode::InvalidDeclaration, platform: None, evidence, failed_program: None });
+    finding.faults.push(Fault {
+        code: FaultCode::InvalidDeclaration,
+        platform: None,
+        evidence,
+        failed_program: None,
+        message: None,
+    });
     finding.add_unknown("the declared runtime is unknown");
     finding
 }

@@ -4,7 +4,7 @@ use super::exec_faults::{detect_exec_fault, find_inspection, may_be_data_image};
 use super::fault::{Fault, FaultCode};
 use super::finding::{Finding, Verdict};
 use crate::inspect::{Inspection, InspectionOutcome, InspectionTarget};
-use crate::oci::{Compression, IndexChild, IndexEntry, MediaTypeFamily, PlatformImage, Refusal, RefusedBy};
+use crate::oci::{Compression, ImageRefusal, IndexChild, IndexEntry, MediaTypeFamily, PlatformImage, RefusedBy};
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime, Service};
 
@@ -19,8 +19,13 @@ impl Finding {
 
     /// Checks why programs refuse an image: a fault if the service is known to use only such programs. Fargate uses
     /// containerd, and ECS on EC2 uses Docker Engine. It is not documented how App Runner and Lambda unpack images.
-    pub(super) fn check_refusal(&mut self, service: Service, platform: Option<&Platform>, refusal: Option<&Refusal>) {
-        let Some(Refusal { reason, refused_by }) = refusal else { return };
+    pub(super) fn check_refusal(
+        &mut self,
+        service: Service,
+        platform: Option<&Platform>,
+        refusal: Option<&ImageRefusal>,
+    ) {
+        let Some(ImageRefusal { reason, refused_by }) = refusal else { return };
         let is_certain = match service {
             Service::Ecs => *refused_by <= RefusedBy::ContainerdAndDocker,
             Service::Linux => *refused_by <= RefusedBy::ContainerRuntimes,
@@ -43,7 +48,7 @@ impl Finding {
         inspection: Option<&Inspection>,
     ) {
         let of_layers = inspection.and_then(|inspection| inspection.refusal.clone());
-        let refusal = Refusal::stronger(single.refusal.clone(), of_layers);
+        let refusal = ImageRefusal::stronger(single.refusal.clone(), of_layers);
         self.check_refusal(service, Some(platform), refusal.as_ref());
     }
 
@@ -91,7 +96,8 @@ impl Finding {
             self.push_fault(fault);
         }
         // An image that cannot be pulled does not start, but it may never be pulled.
-        if let Some(InspectionOutcome::Unavailable(reason)) = inspection.map(|inspection| &inspection.outcome)
+        if let Some(InspectionOutcome::Unavailable(reason) | InspectionOutcome::HostDependent(reason)) =
+            inspection.map(|inspection| &inspection.outcome)
             && self.verdict != Verdict::Fails
             && inspection.is_none_or(|inspection| inspection.refusal.is_none())
         {

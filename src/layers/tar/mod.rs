@@ -105,7 +105,7 @@ impl<R: Read> TarReader<R> {
         self.data_remaining = if has_data { records.size.unwrap_or(self.data_remaining) } else { 0 };
         self.padding_remaining = self.data_remaining.wrapping_neg() % BLOCK as u64;
         let permissions = Permissions {
-            mode: header.mode()?,
+            mode: header.mode()? & Permissions::BITS | records.capabilities,
             uid: owner_id(records.uid.map_or_else(|| header.uid(), Ok)?),
             gid: owner_id(records.gid.map_or_else(|| header.gid(), Ok)?),
         };
@@ -131,8 +131,11 @@ impl<R: Read> TarReader<R> {
         SparseMap::new(&numbers, size, self.data_remaining).map(Some)
     }
 
-    pub(super) fn read_contents(&mut self, entry: &TarEntry) -> Result<FileContents, LayerError> {
-        let mut collector = ContentsCollector::default();
+    pub(super) fn read_contents(
+        &mut self,
+        entry: &TarEntry,
+        mut collector: ContentsCollector,
+    ) -> Result<FileContents, LayerError> {
         let Some(map) = &entry.sparse_map else {
             self.read_data(self.data_remaining, |bytes| collector.push(bytes))?;
             return Ok(collector.finish());

@@ -2,6 +2,7 @@
 //! but archives contain other encodings.
 
 use crate::layers::error::LayerError;
+use crate::rootfs::Permissions;
 
 /// Fields that replace those of the next entry's header. Empty values replace nothing.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(super) struct PaxRecords {
     pub(super) real_size: Option<u64>,
     pub(super) sparse_map: Option<Vec<u64>>,
     sparse_major: Option<u64>,
+    /// The flags of a file with capabilities, as in [`Permissions::mode`].
+    pub(super) capabilities: u32,
 }
 
 impl PaxRecords {
@@ -59,6 +62,7 @@ impl PaxRecords {
                 let numbers = value.split(|byte| *byte == b',').filter(|number| !number.is_empty());
                 self.sparse_map = Some(numbers.map(parse_decimal).collect::<Option<_>>()?);
             }
+            b"SCHILY.xattr.security.capability" => self.capabilities = parse_capabilities(value),
             _ => {}
         }
         Some(())
@@ -86,6 +90,23 @@ fn parse_record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let is_name = matches!(key, b"path" | b"linkpath" | b"uname" | b"gname");
     let is_valid = !key.is_empty() && !(if is_name { value } else { key }).contains(&0);
     is_valid.then_some((key, value, &bytes[length..]))
+}
+
+/// Parses a file's capabilities (`struct vfs_cap_data` in `include/uapi/linux/capability.h`) to flags of
+/// [`Permissions::mode`].
+fn parse_capabilities(value: &[u8]) -> u32 {
+    const VFS_CAP_FLAGS_EFFECTIVE: u32 = 1;
+    /// `defaultUnixCaps` in containerd's `oci/spec.go`: those that containers may have by default.
+    const DEFAULT: [u32; 14] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31];
+    let word = |at: usize| value.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);
+    let default = DEFAULT.iter().fold(0, |set, number| set | 1 << number);
+    // The second half of the permitted set follows that of the inheritable one.
+    let needs_more = word(0) & VFS_CAP_FLAGS_EFFECTIVE != 0 && (word(4) & !default != 0 || word(12) != 0);
+    match value {
+        [] => 0,
+        _ if needs_more => Permissions::HAS_CAPABILITIES | Permissions::NEEDS_CAPABILITIES,
+        _ => Permissions::HAS_CAPABILITIES,
+    }
 }
 
 /// Parses a name: `None` if it is invalid, `Some(None)` if it is empty.
@@ -140,6 +161,24 @@ mod tests {
             records.ok(),
             Some(PaxRecords { uid: Some(1), gid: Some(-1), size: Some(5), ..PaxRecords::default() })
         );
+    }
+
+    #[test]
+    fn capabilities_beyond_the_default_are_flagged() {
+        let data = |effective: u8, low: u32, high: u32| {
+            [&[effective, 0, 0, 2], low.to_le_bytes().as_slice(), &[0; 4], &high.to_le_bytes(), &[0; 4]].concat()
+        };
+        let (has, needs) = (Permissions::HAS_CAPABILITIES, Permissions::NEEDS_CAPABILITIES);
+        for (value, flags) in [
+            (data(1, 1 << 10, 0), has),
+            (data(1, 1 << 12, 0), has | needs),
+            (data(0, 1 << 12, 0), has),
+            (data(1, 0, 1 << 6), has | needs),
+            (b"x".to_vec(), has),
+            (Vec::new(), 0),
+        ] {
+            assert_eq!(parse_capabilities(&value), flags, "{value:?}");
+        }
     }
 
     #[test]

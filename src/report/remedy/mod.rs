@@ -71,7 +71,7 @@ impl FaultCase<'_> {
                 let command = format!("docker buildx build{platform}{flags} --tag {uri} --push .");
                 vec![Remedy::with_command("Push the image, or its index, under this tag again", command)]
             }
-            _ => Vec::new(),
+            (code, _) => program::setup_remedies(code),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::exec::{Defect, FileFormat, FileRole};
 use crate::oci::BuildHint;
 use crate::platform::Platform;
 use crate::report::model::{FaultCase, Remedy};
-use crate::verdict::FailedProgram;
+use crate::verdict::{FailedProgram, FaultCode};
 
 impl FaultCase<'_> {
     /// Suggests what fixes a program that does not start, the most likely remedy first.
@@ -32,10 +32,19 @@ impl FaultCase<'_> {
             Defect::NotExecutable { .. } => {
                 let command = match role {
                     FileRole::Program => format!("COPY --chmod=755 {} {path}", file_name(path)),
-                    FileRole::Interpreter | FileRole::Loader => format!("RUN chmod a+x {path}"),
+                    FileRole::Interpreter | FileRole::Loader | FileRole::Argument => format!("RUN chmod a+x {path}"),
                 };
                 return vec![Remedy::with_command("Make it executable for all users, in the Dockerfile", command)];
             }
+            Defect::Missing if program.path.starts_with('[') => {
+                "Write ENTRYPOINT and CMD as JSON, with double quotes: otherwise a shell runs the list as a command"
+            }
+            Defect::NotReadable { .. } => {
+                let command = format!("RUN chmod a+r {path}");
+                return vec![Remedy::with_command("Let all users read it, in the Dockerfile", command)];
+            }
+            Defect::UnknownAccount(_) => return setup_remedies(FaultCode::UserNotFound),
+            Defect::NotRoot => "Start the image as root, without USER, or start the program without changing the user",
             Defect::NotSearchable => "Let all users enter the file's parent directories: `chmod a+x`",
             Defect::Directory | Defect::SpecialFile => "Name the program itself in ENTRYPOINT or CMD",
             Defect::TooManyInterpreters => "Use a program as the script's interpreter, not another script",
@@ -45,6 +54,7 @@ impl FaultCase<'_> {
             | Defect::TooManyLinks
             | Defect::NameTooLong => match role {
                 FileRole::Loader => "Link the program statically, or use a base image that has its C library",
+                FileRole::Argument => "Copy it to the path that the command names, or correct that path",
                 FileRole::Interpreter => "Install the interpreter in the image, or use one that is there",
                 FileRole::Program if !program.is_entrypoint => {
                     "Install the program in the image, or start one that is there"
@@ -130,6 +140,21 @@ impl FaultCase<'_> {
             Remedy::advice_only(format!("Build the program as part of the image's own build, not on {system}")),
             Remedy::with_command("Or build it for Linux there, for example in Go", command),
         ]
+    }
+}
+
+/// Suggests what fixes an image that the container runtime refuses before it starts a program.
+pub(super) fn setup_remedies(code: FaultCode) -> Vec<Remedy> {
+    match code {
+        FaultCode::UserNotFound => vec![
+            Remedy::with_command("Name the user by its number, which needs no entry in /etc/passwd", "USER 1000:1000"),
+            Remedy::advice_only("Or create the user and the group in the last stage of the Dockerfile"),
+        ],
+        FaultCode::EnvironmentRefused => {
+            vec![Remedy::advice_only("Remove the variable from ENV, or from the tool that writes the image's config")]
+        }
+        FaultCode::WorkingDirectoryRefused => vec![Remedy::advice_only("Name a directory in WORKDIR, not a file")],
+        _ => Vec::new(),
     }
 }
 

@@ -67,6 +67,10 @@ fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ),
         ("loader-missing", &["/app"], file(&program_with_loader("/lib64/ld-linux-x86-64.so.2"))),
         ("loader-foreign", &["/app"], file(&program_with_loader("/ld")).file("ld", &elf::program("arm64"))),
+        ("script-missing", &["/bin/sh", "/none.sh"], base()),
+        ("single-quotes", &["/bin/sh", "-c", "['node', 'app.js']"], base()),
+        ("python-file-missing", &["/bin/python3", "app.py"], base().file("bin/python3", &elf::program("amd64"))),
+        ("gosu-user", &["/bin/gosu", "ghost", "/bin/sh"], base().file("bin/gosu", &elf::program("amd64"))),
         ("hostile-name", &["/$(reboot)\u{1b}[31m`x`"], base()),
     ]
 }
@@ -93,6 +97,24 @@ fn program_faults_have_evidence_and_remedies() {
     let traced = image(&layout, &["/app"], base().file("app", &elf::program("arm64")), &steps);
     layout.tag("traced", &traced);
     text += &check_output(&layout, "traced", "ecs/amd64");
+    for (tag, key, value) in [
+        ("user", "User", json!("ghost")),
+        ("group", "User", json!("0:ghosts")),
+        ("working-directory", "WorkingDir", json!("/bin/sh/x")),
+        ("environment", "Env", json!(["=x"])),
+    ] {
+        let mut config = config("linux", "amd64", json!({}));
+        config["config"]["Entrypoint"] = json!(["/bin/sh"]);
+        config["config"][key] = value;
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &base().end())]);
+        layout.tag(tag, &image);
+        text += &check_output(&layout, tag, "ecs/amd64");
+    }
+    let extension =
+        || base().directory("opt").directory("opt/extensions").file("opt/extensions/x", &elf::program("arm64"));
+    let image = image(&layout, &["/bin/sh"], extension(), &[]);
+    layout.tag("extension", &image);
+    text += &check_output(&layout, "extension", "lambda/amd64");
     for tag in ["foreign", "missing", "wrapped"] {
         text += &check_output(&layout, tag, "lambda/amd64");
     }

@@ -343,7 +343,338 @@ fn platform_is_compared_with_the_program() {
         platform `arm64`, program for arm64, undeclared
             undeclared [] starts
         platform `arm`, program for arm, ecs/arm64
-            unknown [] unknown /app is a 32-bit program, which only some hosts run
+            unknown [] unknown /app is a 32-bit program, which only some hosts run: those whose kernel and processor support it
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
+fn user_must_be_defined_in_the_image() {
+    let layout = Builder::new();
+    let accounts = || {
+        let text = Fields { mode: 0o644, ..Fields::default() };
+        let closed = Fields { mode: 0o750, user: 0, group: 77, ..Fields::default() };
+        Archive::default()
+            .directory("etc")
+            .entry(b"etc/passwd", text, b"root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n")
+            .entry(b"etc/group", text, b"app:x:1000:\nextra:x:77:app\n")
+            .file("app", &elf::program("arm64"))
+            .entry(b"member", closed, &elf::program("arm64"))
+    };
+    let bare = || Archive::default().file("app", &elf::program("arm64"));
+    let mut cases = Cases::default();
+    for (user, command, layer, name) in [
+        ("app", "/app", accounts(), "accounts"),
+        ("app", "/member", accounts(), "accounts"),
+        ("1000", "/member", accounts(), "accounts"),
+        ("root", "/app", accounts(), "accounts"),
+        ("ghost", "/app", accounts(), "accounts"),
+        ("app:ghosts", "/app", accounts(), "accounts"),
+        ("${UID}", "/app", accounts(), "accounts"),
+        ("a:b:c", "/app", accounts(), "accounts"),
+        ("nobody", "/app", bare(), "no accounts"),
+        ("root", "/app", bare(), "no accounts"),
+        ("65532:65532", "/app", bare(), "no accounts"),
+    ] {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!([command]);
+        config["config"]["User"] = json!(user);
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer))]);
+        for runtime in [Runtime::EcsArm64, Runtime::LambdaArm64] {
+            let name = format!("user `{user}`, {command}, {name}, {runtime}");
+            cases.add(name, summary(&report(&layout, &image, &[runtime])));
+        }
+    }
+    expect![[r#"
+        user `app`, /app, accounts, ecs/arm64
+            runs [] starts
+        user `app`, /app, accounts, lambda/arm64
+            runs [] starts
+        user `app`, /member, accounts, ecs/arm64
+            runs [] starts
+        user `app`, /member, accounts, lambda/arm64
+            runs [] unknown access to /member depends on the user's identity, its groups and the host
+        user `1000`, /member, accounts, ecs/arm64
+            runs [] unknown access to /member depends on the user's identity, its groups and the host
+        user `1000`, /member, accounts, lambda/arm64
+            runs [] unknown access to /member depends on the user's identity, its groups and the host
+        user `root`, /app, accounts, ecs/arm64
+            runs [] starts
+        user `root`, /app, accounts, lambda/arm64
+            runs [] starts
+        user `ghost`, /app, accounts, ecs/arm64
+            fails [user-not-found] fails the image's user `ghost` is not in /etc/passwd
+        user `ghost`, /app, accounts, lambda/arm64
+            runs [] unknown the image's user `ghost` is not in /etc/passwd, and Lambda is not documented to refuse that
+        user `app:ghosts`, /app, accounts, ecs/arm64
+            fails [user-not-found] fails the image's group `ghosts` is not in /etc/group
+        user `app:ghosts`, /app, accounts, lambda/arm64
+            runs [] unknown the image's group `ghosts` is not in /etc/group, and Lambda is not documented to refuse that
+        user `${UID}`, /app, accounts, ecs/arm64
+            fails [user-not-found] fails the image's user `${UID}` is not in /etc/passwd, and variables are not expanded
+        user `${UID}`, /app, accounts, lambda/arm64
+            runs [] unknown the image's user `${UID}` is not in /etc/passwd, and variables are not expanded, and Lambda is not documented to refuse that
+        user `a:b:c`, /app, accounts, ecs/arm64
+            runs [] unknown container engines interpret the user a:b:c differently
+        user `a:b:c`, /app, accounts, lambda/arm64
+            runs [] unknown container engines interpret the user a:b:c differently
+        user `nobody`, /app, no accounts, ecs/arm64
+            fails [user-not-found] fails the image's user `nobody` is a name, and the image has no /etc/passwd
+        user `nobody`, /app, no accounts, lambda/arm64
+            runs [] unknown the image's user `nobody` is a name, and the image has no /etc/passwd, and Lambda is not documented to refuse that
+        user `root`, /app, no accounts, ecs/arm64
+            fails [user-not-found] fails the image's user `root` is a name, and the image has no /etc/passwd
+        user `root`, /app, no accounts, lambda/arm64
+            runs [] unknown the image's user `root` is a name, and the image has no /etc/passwd, and Lambda is not documented to refuse that
+        user `65532:65532`, /app, no accounts, ecs/arm64
+            runs [] starts
+        user `65532:65532`, /app, no accounts, lambda/arm64
+            runs [] starts
+    "#]].assert_eq(cases.as_str());
+}
+
+#[test]
+fn working_directory_must_be_a_directory() {
+    let layout = Builder::new();
+    let layer = || {
+        let app = Archive::default().directory("srv").file("app", &elf::program("arm64")).file("file", b"x");
+        app.link("dangling", "nowhere").link("link", "/file")
+    };
+    let mut cases = Cases::default();
+    for directory in ["/srv", "/new/$X", "/file", "/file/x", "/link", "/dangling", "app", "$HOME", "/tmp/x"] {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!(["/app"]);
+        config["config"]["WorkingDir"] = json!(directory);
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer()))]);
+        for runtime in [Runtime::EcsArm64, Runtime::LambdaArm64] {
+            cases.add(format!("{directory}, {runtime}"), summary(&report(&layout, &image, &[runtime])));
+        }
+    }
+    expect![[r#"
+        /srv, ecs/arm64
+            runs [] starts
+        /srv, lambda/arm64
+            runs [] starts
+        /new/$X, ecs/arm64
+            runs [] starts
+        /new/$X, lambda/arm64
+            runs [] unknown the working directory /new/$X is not in the image, and Lambda is not documented to create it
+        /file, ecs/arm64
+            fails [working-directory-refused] fails the working directory /file cannot be entered: /file is not a directory
+        /file, lambda/arm64
+            runs [] unknown the working directory /file cannot be entered: /file is not a directory, and Lambda is not documented to refuse that
+        /file/x, ecs/arm64
+            fails [working-directory-refused] fails the working directory /file/x cannot be entered: /file is not a directory
+        /file/x, lambda/arm64
+            runs [] unknown the working directory /file/x cannot be entered: /file is not a directory, and Lambda is not documented to refuse that
+        /link, ecs/arm64
+            fails [working-directory-refused] fails the working directory /link cannot be entered: /link is not a directory
+        /link, lambda/arm64
+            runs [] unknown the working directory /link cannot be entered: /link is not a directory, and Lambda is not documented to refuse that
+        /dangling, ecs/arm64
+            runs [] unknown the working directory /dangling could not be determined
+        /dangling, lambda/arm64
+            runs [] unknown the working directory /dangling could not be determined
+        app, ecs/arm64
+            runs [] unknown container engines treat the relative working directory app differently
+        app, lambda/arm64
+            runs [] unknown container engines treat the relative working directory app differently
+        $HOME, ecs/arm64
+            runs [] unknown container engines treat the relative working directory $HOME differently
+        $HOME, lambda/arm64
+            runs [] unknown container engines treat the relative working directory $HOME differently
+        /tmp/x, ecs/arm64
+            runs [] starts
+        /tmp/x, lambda/arm64
+            runs [] starts
+    "#]].assert_eq(cases.as_str());
+}
+
+#[test]
+fn lambda_starts_every_extension() {
+    let layout = Builder::new();
+    let base = || Archive::default().directory("opt").directory("opt/extensions").file("app", &elf::program("arm64"));
+    let extension = |bytes: &[u8]| base().file("opt/extensions/adapter", bytes);
+    let not_executable = Fields { mode: 0o644, ..Fields::default() };
+    let below = || base().file("opt/extensions/below", &elf::program("arm64"));
+    let mut cases = Cases::default();
+    for (name, layer) in [
+        ("sound", extension(&elf::program("arm64"))),
+        ("another architecture", extension(&elf::program("amd64"))),
+        ("a missing interpreter", extension(b"#!/bin/bash\n")),
+        ("a carriage return", extension(b"#!/app\r\n")),
+        ("a directory", base().directory("opt/extensions/dir")),
+        ("a link to a directory", base().link("opt/extensions/dir", "/opt")),
+        ("a text", base().entry(b"opt/extensions/readme.md", not_executable, b"x")),
+        ("removed", base().file("opt/extensions/.wh.below", b"")),
+        (
+            "removed and foreign",
+            base().file("opt/extensions/.wh.below", b"").file("opt/extensions/z", &elf::program("amd64")),
+        ),
+        ("too many", (0..40).fold(base(), |layer, at| layer.directory(&format!("opt/extensions/{at}")))),
+    ] {
+        let image = image(&layout, "arm64", &["/app"], vec![below(), layer]);
+        let runtimes = [Runtime::LambdaArm64, Runtime::EcsArm64];
+        cases.add(name, summary(&report(&layout, &image, &runtimes)));
+    }
+    expect![[r#"
+        sound
+            runs [] starts; starts
+        another architecture
+            fails [platform-mismatch] fails ENOEXEC; starts
+        a missing interpreter
+            fails [exec-interpreter-missing] fails ENOENT; starts
+        a carriage return
+            fails [exec-interpreter-missing] fails ENOENT; starts
+        a directory
+            runs [] starts; starts
+        a link to a directory
+            fails [exec-permission] fails EACCES; starts
+        a text
+            fails [exec-permission] fails EACCES; starts
+        removed
+            runs [] starts; starts
+        removed and foreign
+            fails [platform-mismatch] fails ENOEXEC; starts
+        too many
+            runs [] unknown the extensions of Lambda: /opt/extensions has too many files; starts
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
+fn thirty_two_bit_programs_depend_on_the_host() {
+    let layout = Builder::new();
+    let with_loader = || {
+        let mut bytes = elf::program("arm");
+        // The only program header, of 32 bytes behind a header of 52, becomes PT_INTERP.
+        let at = u32::try_from(bytes.len()).unwrap();
+        bytes[52..56].copy_from_slice(&3_u32.to_le_bytes());
+        bytes[56..60].copy_from_slice(&at.to_le_bytes());
+        bytes[68..72].copy_from_slice(&6_u32.to_le_bytes());
+        [bytes.as_slice(), b"/none\0"].concat()
+    };
+    let sh = || Archive::default().directory("bin").file("bin/tini", &elf::program("arm64"));
+    let mut cases = Cases::default();
+    for (name, command, layer) in [
+        ("static", &["/app"][..], app("arm")),
+        ("without its loader", &["/app"], Archive::default().file("app", &with_loader())),
+        ("wrapped", &["/bin/tini", "/app"], sh().file("app", &elf::program("arm"))),
+        ("wrapped, without its loader", &["/bin/tini", "/app"], sh().file("app", &with_loader())),
+    ] {
+        let image = image(&layout, "arm64", command, vec![layer]);
+        cases.add(name, summary(&report(&layout, &image, &[Runtime::EcsArm64])));
+    }
+    expect![[r#"
+        static
+            unknown [] unknown /app is a 32-bit program, which only some hosts run: those whose kernel and processor support it
+        without its loader
+            fails [exec-loader] fails ENOENT
+        wrapped
+            unknown [] unknown /app is a 32-bit program, which only some hosts run: those whose kernel and processor support it
+        wrapped, without its loader
+            fails [exec-loader] fails ENOENT
+    "#]].assert_eq(cases.as_str());
+}
+
+#[test]
+fn environment_must_have_names() {
+    let layout = Builder::new();
+    let layer = || Archive::default().directory("bin").file("bin/app", &elf::program("arm64"));
+    let mut cases = Cases::default();
+    for (variables, command) in [
+        (&["A=b", "PATH=/bin"][..], "app"),
+        (&["=b"], "/bin/app"),
+        (&["A=\0"], "/bin/app"),
+        (&["A"], "/bin/app"),
+        (&["A=b"], "app"),
+        (&["A=b"], "/bin/app"),
+        (&[], "app"),
+    ] {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!([command]);
+        config["config"]["Env"] = json!(variables);
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer()))]);
+        cases.add(format!("{variables:?} {command}"), summary(&report(&layout, &image, &[Runtime::EcsArm64])));
+    }
+    expect![[r#"
+        ["A=b", "PATH=/bin"] app
+            runs [] starts
+        ["=b"] /bin/app
+            fails [environment-refused] fails an environment variable has no name
+        ["A=\0"] /bin/app
+            fails [environment-refused] fails an environment variable contains a NUL byte
+        ["A"] /bin/app
+            runs [] unknown container engines treat an environment variable without `=` differently
+        ["A=b"] app
+            runs [] unknown container engines look up app in different directories, because the image does not set PATH
+        ["A=b"] /bin/app
+            runs [] starts
+        [] app
+            runs [] starts
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
+fn programs_without_their_files_fail() {
+    let layout = Builder::new();
+    let closed = Fields { mode: 0o711, ..Fields::default() };
+    let layer = || {
+        let program = elf::program("arm64");
+        let layer = ["bash", "dash", "python3", "gosu"]
+            .iter()
+            .fold(Archive::default().directory("bin"), |layer, name| layer.file(&format!("bin/{name}"), &program));
+        let layer = layer.link("bin/sh", "dash").file("crlf", b"#!/bin/bash -e\r\n");
+        layer.entry(b"closed", closed, b"#!/bin/sh\n").directory("etc").file("etc/passwd", b"root:x:0:0::/:/x\n")
+    };
+    let mut cases = Cases::default();
+    for (user, command) in [
+        ("", &["/bin/sh", "/none.sh"][..]),
+        ("", &["/bin/sh", "-c", "['node', 'app.js']"]),
+        ("", &["/bin/sh", "-c", "cd /none && ./app"]),
+        ("", &["/bin/python3", "none.py"]),
+        ("", &["/crlf"]),
+        ("", &["/closed"]),
+        ("1000", &["/closed"]),
+        ("", &["/bin/gosu", "ghost", "/bin/bash"]),
+        ("1000", &["/bin/gosu", "root", "/bin/bash"]),
+    ] {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!(command);
+        config["config"]["User"] = json!(user);
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer()))]);
+        let report = report(&layout, &image, &[Runtime::EcsArm64]);
+        let evidence: Vec<&str> = report.faults().map(|fault| fault.evidence.as_str()).collect();
+        cases.add(format!("`{user}` {command:?}"), format!("{}\n{}", summary(&report), evidence.join("; ")));
+    }
+    expect![[r#"
+        `` ["/bin/sh", "/none.sh"]
+            fails [exec-not-found] fails
+            /none.sh is not in the image (an argument of a shell)
+        `` ["/bin/sh", "-c", "['node', 'app.js']"]
+            fails [exec-not-found] fails ENOENT
+            [node, was not found as an executable in PATH (started by a shell)
+        `` ["/bin/sh", "-c", "cd /none && ./app"]
+            fails [exec-not-found] fails
+            /none is not in the image (an argument of a shell)
+        `` ["/bin/python3", "none.py"]
+            fails [exec-not-found] fails
+            ./none.py is not in the image (an argument of python)
+        `` ["/crlf"]
+            fails [exec-interpreter-missing] fails
+            the first line of /crlf ends with a carriage return (CRLF), which becomes part of the interpreter's option
+        `` ["/closed"]
+            runs [] starts
+        `1000` ["/closed"]
+            fails [exec-permission] fails
+            /closed may not be read by the image's user (mode 711) (an argument of a shell)
+        `` ["/bin/gosu", "ghost", "/bin/bash"]
+            fails [user-not-found] fails
+            ghost is not in the image's /etc/passwd (an argument of gosu)
+        `1000` ["/bin/gosu", "root", "/bin/bash"]
+            fails [exec-permission] fails
+            only root may change the user to root, but the image's user is not root (an argument of gosu)
     "#]]
     .assert_eq(cases.as_str());
 }

@@ -58,6 +58,7 @@ pub fn answer_text(answer: &ExecOutcome) -> String {
     match answer {
         ExecOutcome::Starts { .. } => "starts".to_owned(),
         ExecOutcome::Fails { errno, .. } => errno.to_string(),
+        ExecOutcome::Exits { reason, .. } => format!("{reason:?}"),
         ExecOutcome::Unknown { reason, .. } => reason.to_string(),
     }
 }

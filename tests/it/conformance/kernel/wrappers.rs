@@ -104,6 +104,14 @@ fn tree() -> Tree {
         ("entry-bb", "#!/alt/bb/sh", "exec \"$@\";\n"),
         ("entry-if", "#!/bin/sh", "if [ \"$1\" = /t/foreign ]; then exit 42; fi\nexec \"$@\"\n"),
         ("entry-gosu", "#!/bin/sh", "exec gosu root \"$@\"\n"),
+        ("entry-braces", "#!/bin/bash", "exec \"${@}\"\n"),
+        ("entry-split", "#!/bin/sh", "exec $@\n"),
+        ("entry-call", "#!/bin/dash -e", "\"$@\"\n# end"),
+        ("entry-bb-call", "#!/alt/bb/sh", "\"${@}\""),
+        ("env-cr-bash", "#!/bin/bash -e\r", "exit 42"),
+        ("env-cr-dash", "#!/bin/sh -eu\r", "exit 42"),
+        ("env-cr-bb", "#!/alt/bb/sh -x\r", "exit 42"),
+        ("env-words", "#!/alt/bb/env sh -e", "exit 42"),
         ("env-none", "#!/usr/bin/env node", ""),
         ("env-cr", "#!/usr/bin/env sh\r", "exit 42"),
         ("env-two", "#!/usr/bin/env sh -e", "exit 42"),
@@ -127,22 +135,23 @@ const TARGETS: [&str; 22] = [
 ];
 
 /// Words before the target command.
-const BEFORE: [&str; 36] = [
+const BEFORE: [&str; 41] = [
     "tini", "tini --", "/usr/bin/tini-static -g --", "tini -s -vv -e 143 -p SIGTERM -w --", "dumb-init",
     "dumb-init -c --", "dumb-init --rewrite 15:2 -v -r15:3", "catatonit", "catatonit -g --", "gosu root", "gosu 0:0",
     "gosu 1000:1000", "gosu nobody", "gosu none", "env", "env -i", "env -u A B=1", "env PATH=/u:/t", "env -u PATH --",
     "env -", "env --none", "/alt/bb/env", "/alt/bb/env -i A=1", "tini -- dumb-init env A=1",
     "tini -- gosu 0:0 catatonit", "/entry", "/entry-e", "/entry-bash", "/entry-bb", "/entry-if", "/entry-gosu",
-    "sh /entry", "bash -e /entry", "/alt/bb/sh /entry", "tini -- /entry", "busybox env",
+    "sh /entry", "bash -e /entry", "/alt/bb/sh /entry", "tini -- /entry", "busybox env", "/entry-braces",
+    "/entry-split", "/entry-call", "/entry-bb-call", "gosu nobody:none",
 ];
 
 const SHELLS: [&str; 6] =
     ["sh -c", "bash -c", "/alt/bash/sh -ec", "/alt/bb/sh -c", "bash -euo pipefail -c", "tini -- sh -ec"];
 
 /// Shell strings, with `@` for the target.
-const STRINGS: [&str; 10] = [
+const STRINGS: [&str; 13] = [
     "@", "exec @", "A=1 exec @ x >&2", "cd /t && exec @ $A", "set -e; @ x", "@ && echo x", "@ || exit 42",
-    "@; exit 42", "tini -- @", "@ 2>/dev/null",
+    "@; exit 42", "tini -- @", "@ 2>/dev/null", "['@']", "['@', '-x']", "cd /none && @",
 ];
 
 fn cases() -> Vec<Vec<String>> {
@@ -156,7 +165,16 @@ fn cases() -> Vec<Vec<String>> {
         // `-c` of bash and dash treats paths and PATH alike, so a few of each are enough.
         cases.extend(TARGETS.map(|target| [words(shell), vec![string.replace('@', target)]].concat()));
     }
-    let scripts = ["none", "cr", "two", "s", "s-none", "ran", "foreign", "bb-none", "bb-cr"];
+    for shell in ["sh", "bash", "/alt/bb/sh", "tini -- dash -e"] {
+        cases.extend(
+            ["/none.sh", "none.sh", "./none.sh x", "/t/none/x.sh", "/t/ran/x.sh"]
+                .map(|script| words(&format!("{shell} {script}"))),
+        );
+    }
+    let scripts = [
+        "cr-bash", "cr-dash", "cr-bb", "words", "none", "cr", "two", "s", "s-none", "ran", "foreign", "bb-none",
+        "bb-cr",
+    ];
     cases.extend(scripts.iter().flat_map(|name| {
         let script = format!("/env-{name}");
         [vec![script.clone()], words(&format!("tini -- {script} x"))]
@@ -194,8 +212,10 @@ fn random_scripts(seed: u64, mut tree: Tree) -> (Tree, Vec<Vec<String>>) {
         for _ in 0..random.below(4) {
             script += &format!("{}\n", random.pick(&LINES));
         }
-        script += *random
-            .pick(&["exec \"$@\"\n", "exec \"$@\"", "exec \"$@\" # x\n", " exec \"$@\";\nexit 42\n", "exec $@\n"]);
+        script += *random.pick(&[
+            "exec \"$@\"\n", "exec \"$@\"", "exec \"$@\" # x\n", " exec \"$@\";\nexit 42\n", "exec $@\n", "\"$@\"\n",
+            "exec $*",
+        ]);
         let path = format!("/random-{place}");
         tree = tree.file(&path[1..], script);
         cases.extend(["/t/foreign", "twice", "/t/ran"].map(|target| vec![path.clone(), target.to_owned()]));
@@ -233,12 +253,18 @@ fn compare_end(launches: &[Launch], code: i32, printed: &str) -> Result<&'static
         (ExecOutcome::Starts { .. }, _) if starts_wanted => Ok("runs as predicted"),
         (ExecOutcome::Starts { .. }, _) if code == RAN => Ok("not followed, runs"),
         (ExecOutcome::Starts { .. }, _) => Ok("not followed, fails"),
-        (ExecOutcome::Fails { .. }, _) if code == 0 || code == RAN => Err("predicted to fail".to_owned()),
-        (ExecOutcome::Fails { .. }, None) => Ok("fails as predicted"),
-        (ExecOutcome::Fails { .. }, Some(words)) if printed.replace("\\\"", "\"").contains(words.as_str()) => {
+        (ExecOutcome::Fails { .. } | ExecOutcome::Exits { .. }, _) if code == 0 || code == RAN => {
+            Err("predicted to fail".to_owned())
+        }
+        (ExecOutcome::Fails { .. } | ExecOutcome::Exits { .. }, None) => Ok("fails as predicted"),
+        (ExecOutcome::Fails { .. } | ExecOutcome::Exits { .. }, Some(words))
+            if printed.replace("\\\"", "\"").contains(words.as_str()) =>
+        {
             Ok("fails as predicted, word for word")
         }
-        (ExecOutcome::Fails { .. }, Some(words)) => Err(format!("predicted to print {words:?}")),
+        (ExecOutcome::Fails { .. } | ExecOutcome::Exits { .. }, Some(words)) => {
+            Err(format!("predicted to print {words:?}"))
+        }
         (ExecOutcome::Unknown { reason, .. }, _) => Err(format!("unexpectedly unknown: {reason}")),
     }
 }
