@@ -86,6 +86,17 @@ impl Inspection {
         }
     }
 
+    /// Returns why the programs were not followed to an answer, or `None` if they were: the last one certainly fails, or
+    /// starts and is not known to start another one.
+    pub fn not_verified_reason(&self) -> Option<String> {
+        let last = self.launches().last().map(|launch| &launch.start.outcome);
+        match (self.outcome.unknown_reason(), last) {
+            (Some(reason), _) => Some(reason.to_owned()),
+            (None, Some(ExecOutcome::Unknown { reason, .. })) => Some(reason.to_string()),
+            (None, _) => None,
+        }
+    }
+
     /// Returns whether all known launches of the image start on the target, or `None` if no launch is known.
     pub fn starts(&self) -> Option<bool> {
         let fails = |launch: &Launch| matches!(launch.start.outcome, ExecOutcome::Fails { .. });

@@ -95,6 +95,11 @@ fault_codes! {
         explanation: "a tag that points at an attestation, not at an image",
         fix: "Push the image, or its index, under the tag.",
     }
+    NotAnImage("not-an-image") {
+        title: "artifact instead of a container image",
+        explanation: "an artifact, for example a Helm chart, in place of the image that `--runtime` requires",
+        fix: "Check the image, not the artifact. Without `--runtime`, artifacts are not checked.",
+    }
     ExecFormat("exec-format") {
         title: "file that the kernel cannot execute",
         explanation: "a file that the kernel cannot execute: empty, no `#!` line, or built for macOS or Windows",

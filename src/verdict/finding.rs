@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fault::{Fault, FaultCode};
+use crate::inspect::Inspection;
 use crate::intent::{DeclaredRuntime, InvalidDeclaration};
 use crate::platform::Platform;
 use crate::runtime::Runtime;
@@ -78,11 +79,21 @@ pub struct Finding {
     pub faults: Vec<Fault>,
     /// Why the result is unknown.
     pub unknown: Vec<String>,
+    /// Why the program was not followed to an answer; `None` if it was. The verdict is then that of the platform alone.
+    pub not_verified: Option<String>,
 }
 
 impl Finding {
     pub(super) fn new(subject: FindingSubject) -> Self {
-        Self { subject, verdict: Verdict::Runs, faults: Vec::new(), unknown: Vec::new() }
+        let not_verified = Some("the program was not inspected".to_owned());
+        Self { subject, verdict: Verdict::Runs, faults: Vec::new(), unknown: Vec::new(), not_verified }
+    }
+
+    /// Records whether the program was followed to an answer, if it was inspected.
+    pub(super) fn record_inspection(&mut self, inspection: Option<&Inspection>) {
+        if let Some(inspection) = inspection {
+            self.not_verified = inspection.not_verified_reason();
+        }
     }
 
     pub(super) fn add_fault(&mut self, code: FaultCode, platform: Option<&Platform>, evidence: String) {

@@ -113,6 +113,7 @@ fn judge_runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspecti
     match &image.content {
         ImageContent::Single(single) => {
             let inspection = find_inspection(inspections, single, InspectionTarget::for_runtime(runtime));
+            finding.record_inspection(inspection);
             finding.check_single(runtime, single, inspection);
         }
         ImageContent::Index(entries) if !runtime.profile().service.accepts_index() => {
@@ -122,7 +123,9 @@ fn judge_runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspecti
         ImageContent::Index(entries) => finding.check_index(runtime, intended, entries, inspections),
         ImageContent::Attestation => finding.reject_attestation(),
         ImageContent::Unreadable(reason) => finding.add_unknown(reason),
-        ImageContent::Artifact(kind) => finding.add_unknown(format!("not an image: `{kind}`")),
+        ImageContent::Artifact(kind) => {
+            finding.add_fault(FaultCode::NotAnImage, None, format!("its manifest is that of an artifact: `{kind}`"));
+        }
     }
     finding
 }
@@ -143,6 +146,7 @@ fn judge_declared_platforms(image: &Image, inspections: &[Inspection]) -> Vec<Fi
             let check = |entry: &IndexEntry, finding: &mut Finding| {
                 finding.check_descriptor(entry);
                 let inspection = entry.image().and_then(|single| find(single, &entry.platform));
+                finding.record_inspection(inspection);
                 if let Some(single) = entry.image() {
                     finding.check_own_program(single, &entry.platform, inspection);
                 }
@@ -156,7 +160,11 @@ fn judge_declared_platforms(image: &Image, inspections: &[Inspection]) -> Vec<Fi
         }
         ImageContent::Single(single) => {
             let platform = &single.platform;
-            let check = |finding: &mut Finding| finding.check_own_program(single, platform, find(single, platform));
+            let check = |finding: &mut Finding| {
+                let inspection = find(single, platform);
+                finding.record_inspection(inspection);
+                finding.check_own_program(single, platform, inspection);
+            };
             vec![judge(platform, &check)]
         }
         ImageContent::Artifact(_) => Vec::new(),

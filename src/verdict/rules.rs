@@ -114,6 +114,7 @@ impl Finding {
         };
         let target = InspectionTarget::for_runtime(runtime);
         let inspection = entry.image().and_then(|single| find_inspection(inspections, single, target));
+        self.record_inspection(inspection);
         match &entry.child {
             IndexChild::NotRead => {}
             IndexChild::Unavailable(reason) => self.add_unknown(reason),

@@ -173,26 +173,26 @@ fn exceeded_limits_give_the_platform_verdict() {
     }
     expect![[r#"
         bytes=600
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: the layer is larger than 600 bytes
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: the layer is larger than 600 bytes
         ratio=2 ratio-from=512
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: the layer decompresses to more than 2 times its size
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: the layer decompresses to more than 2 times its size
         entries=5
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: the layer has more than 5 entries
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: the layer has more than 5 entries
         names=5
-            image will start on ECS on arm64
-            platform checked, program not inspected: the layers have more than 5 names
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: the layers have more than 5 names
         path=200
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: a path or a link's target is longer than 200 bytes
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: a path or a link's target is longer than 200 bytes
         depth=10
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: a path has more than 10 components
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: a path has more than 10 components
         memory=100
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: the names take more than 100 bytes
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: the names take more than 100 bytes
     "#]]
     .assert_eq(cases.as_str());
 }
@@ -548,16 +548,15 @@ fn program_of_a_wrapper_below_a_mount_is_unknown() {
     let report = report(&layout, &image, &[Runtime::EcsArm64]);
     expect!["runs [] starts /run may be mounted over at run time"].assert_eq(&summary(&report));
     expect![[r#"
-        image will start on ECS on arm64
+        image has the right architecture for ECS on arm64; start not verified
 
           image     image
           digest    sha256:DIGEST
           platform  linux/arm64
           starts    /tini
 
-        ✓ ECS on arm64
-
-        next program unknown: /run may be mounted over at run time
+        ~ ECS on arm64
+          start not verified: /run may be mounted over at run time
     "#]]
     .assert_eq(&masked(&ecr_preflight::report::format_text(&report)));
 }
