@@ -93,7 +93,7 @@ fn result_line_is_the_report_of_the_function() {
     let fixture = Fixture::with_images();
     fixture.run(&["--repository", "grafana/grafana", "--newest", "1", "--results", "DIR/all.jsonl"]);
     expect![[r#"
-        {"schema":"ecr-preflight/1","arrival":{"how":"audit","account":"123456789012","region":"us-west-2","repository":"grafana/grafana","digest":"sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89","tag":"11.5.0","pushedAt":"2026-07-25T17:20:00Z"},"image":{"reference":"123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.5.0","digest":"sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89","mediaType":"application/vnd.oci.image.index.v1+json","kind":"index","platforms":["linux/amd64","linux/arm64"]},"intended":[{"runtime":"apprunner","declaredBy":"repository-tag"}],"verdict":"runs","runtimes":[{"runtime":"apprunner","verdict":"runs","unknown":[],"faults":[]}],"exec":[{"platform":"linux/amd64","host":"linux/amd64","argv":["/app"],"outcome":"starts","chain":["/app"]}]}
+        {"schema":"ecr-preflight/1","arrival":{"how":"audit","account":"123456789012","region":"us-west-2","repository":"grafana/grafana","digest":"sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89","tag":"11.5.0","pushedAt":"2026-07-25T17:20:00Z"},"image":{"reference":"123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.5.0","digest":"sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89","mediaType":"application/vnd.oci.image.index.v1+json","kind":"index","platforms":["linux/amd64","linux/arm64"]},"intended":[{"runtime":"apprunner","declaredBy":"repository-tag"}],"verdict":"runs","runtimes":[{"runtime":"apprunner","verdict":"runs","verified":true,"unknown":[],"faults":[]}],"exec":[{"platform":"linux/amd64","host":"linux/amd64","argv":["/app"],"outcome":"starts","chain":["/app"]}]}
     "#]].assert_eq(&fs::read_to_string(fixture.path("all.jsonl")).unwrap());
 }
 
@@ -182,19 +182,19 @@ fn unwritable_files_are_errors_before_any_call() {
     }
     expect![[r#"
         --csv DIR/none/x.csv
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: cannot write DIR/none/x.csv
               caused by: No such file or directory (os error 2)
         --html DIR/none/x
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: cannot write DIR/none/x
               caused by: No such file or directory (os error 2)
         --results DIR/none/x.jsonl
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/none/x.jsonl cannot be opened or read
@@ -321,7 +321,7 @@ fn audit_help() {
         resumes with the images that are missing or could not be read.
 
         Exit code: 0 no image fails; 1 an image fails; 2 no image fails, but one is unknown or could not
-        be read; 64 the command line or a setting is wrong; 130 interrupted
+        be read; 3 an error ended the audit; 64 the command line or a setting is wrong; 130 interrupted
         --- err
     "#]]
     .assert_eq(&fixture.run(&["--help"]));
