@@ -38,7 +38,7 @@ fn unreadable_images_are_retried_by_the_next_run() {
     expect![[r#"
         success false code 2
         --- out
-        3 images in 1 repository: runs 3
+        3 images in 1 repository: runs 3 (3 not verified)
         3 images checked in TIME, N requests
         2 images could not be read
         results in DIR/x.jsonl: the same command resumes with what is missing

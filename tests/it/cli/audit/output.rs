@@ -46,6 +46,13 @@ fn all_rows_and_dates_are_shown_in_a_wide_terminal() {
         4 images checked in TIME, N requests
         --- err
     "#]].assert_eq(&fixture.format_output(&command.env("COLUMNS", "140").output().unwrap()));
+    let unverified = fixture.command(&["--all-rows", "--no-exec"]).env("COLUMNS", "140").output().unwrap();
+    let unverified = fixture.format_output(&unverified);
+    let lines = unverified.lines().filter(|line| line.contains("runs"));
+    expect![[r#"
+        runs ~      grafana/grafana:11.5.0                                  2026-07-25  apprunner     disabled by PREFLIGHT_INSPECT or --no-exec
+        4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1 (1 not verified)
+    "#]].assert_eq(&lines.map(|line| format!("{}\n", line.trim())).collect::<String>());
 }
 
 #[test]
@@ -146,7 +153,7 @@ fn audit_page_shows_time_settings_and_gaps() {
     let (code, whole) = page();
     assert_eq!(code, Some(0));
     expect![[r#"
-        Every image starts where it is meant to run
+        No image is known to fail, but the start of 4 of 4 images is not verified
         Registry: 123456789012, us-west-2
         Checked: TIME UTC
         Repositories: 2

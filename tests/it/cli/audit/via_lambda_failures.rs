@@ -101,7 +101,7 @@ fn results_are_kept_after_the_bus_denies_access() {
     expect![[r#"
         success false code 3
         --- out
-        10 images in 1 repository: runs 10
+        10 images in 1 repository: runs 10 (10 not verified)
         10 images checked in TIME, N requests
         interrupted after 12 images had been listed
         results in DIR/via.jsonl: the same command resumes with what is missing
