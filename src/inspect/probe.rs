@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::deadline;
 use super::inspection::{InspectionOutcome, InspectionTarget};
-use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
-use crate::launch::predict_launches;
+use crate::errno::Errno;
+use crate::exec::{ExecOutcome, Host, StartPrediction, diagnose_failure, resolve_working_directory};
+use crate::launch::{may_be_added_by_host, predict_launches};
 use crate::oci::ProcessConfig;
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
 
@@ -65,6 +66,14 @@ impl<'a> EntrypointProbe<'a> {
         // These variables name code that runs before the first program and may start any other program.
         if self.process.has_startup_variables {
             launches.truncate(1);
+        }
+        // A missing program is not a fault if the host adds it.
+        if let Some(last) = launches.last_mut()
+            && let ExecOutcome::Fails { errno: Errno::NoEntry, path, chain } = &last.start.outcome
+            && chain.is_empty()
+            && may_be_added_by_host(path, self.process.has_nvidia_variables)
+        {
+            last.start = StartPrediction::unknown(UnknownReason::AddedByHost(path.clone()));
         }
         let last = launches.last().expect("there is at least one launch");
         match &last.start.outcome {

@@ -74,6 +74,7 @@ impl ImageConfig {
             argv: container.entrypoint.values.into_iter().chain(container.cmd.values).collect(),
             path: container.env.path,
             has_startup_variables: container.env.has_startup_variables,
+            has_nvidia_variables: container.env.has_nvidia_variables,
             working_directory: container.working_dir.0,
             user: container.user.0,
             volumes: container.volumes.names,

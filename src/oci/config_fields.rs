@@ -3,7 +3,7 @@
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use super::lenient_json::{LenientString, LenientValue, deserialize_leniently};
-use super::process_config::is_startup_variable;
+use super::process_config::{is_nvidia_variable, is_startup_variable};
 use crate::text::sanitize;
 
 /// How many arguments and volumes are kept: many more than in real images. Without a limit, a config of a megabyte
@@ -57,11 +57,12 @@ impl LenientValue for WireArgument {
     }
 }
 
-/// `Env`: the value of `PATH`, and whether there are startup variables. In runc, the last `PATH` counts.
+/// `Env`: the value of `PATH`, and whether there are startup variables and variables of the NVIDIA container runtime. In runc, the last `PATH` counts.
 #[derive(Debug, Default)]
 pub(super) struct WireEnvironment {
     pub(super) path: Option<String>,
     pub(super) has_startup_variables: bool,
+    pub(super) has_nvidia_variables: bool,
 }
 
 impl LenientValue for WireEnvironment {
@@ -69,6 +70,7 @@ impl LenientValue for WireEnvironment {
         let mut environment = Self::default();
         while let Some(LenientString(variable)) = elements.next_element()? {
             environment.has_startup_variables |= is_startup_variable(&variable);
+            environment.has_nvidia_variables |= is_nvidia_variable(&variable);
             environment.path = variable.strip_prefix("PATH=").map(str::to_owned).or(environment.path);
         }
         Ok(environment)
