@@ -104,6 +104,15 @@ pub(super) struct StoredRuntime {
     pub(super) unknown: Vec<String>,
     #[serde(default)]
     pub(super) faults: Vec<StoredFault>,
+    #[serde(default)]
+    pub(super) warnings: Vec<StoredWarning>,
+}
+
+/// What is wrong but does not stop the image.
+#[derive(Debug, Deserialize)]
+pub(super) struct StoredWarning {
+    pub(super) code: String,
+    pub(super) evidence: String,
 }
 
 #[derive(Debug, Deserialize)]

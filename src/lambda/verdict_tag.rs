@@ -39,7 +39,8 @@ pub fn verdict_tags(report: &Report, selection: VerdictTags) -> Vec<Tag> {
     // An image must not pass only because its program could not be followed.
     let is_selected = |runtime: &&RuntimeReport| match (selection, runtime.verdict) {
         (VerdictTags::Failures | VerdictTags::All, Verdict::Fails) => true,
-        (VerdictTags::All, Verdict::Runs) => runtime.verified,
+        // Without a declared runtime, nothing passes.
+        (VerdictTags::All, Verdict::Runs) => runtime.verified && report.verdict != Verdict::Undeclared,
         _ => false,
     };
     let selected = report.runtimes().filter(is_selected);

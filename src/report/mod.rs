@@ -12,6 +12,7 @@ mod platforms;
 pub use exec_report::{ExecReport, ExecReportOutcome, ProgramOutcome, ProgramReport};
 pub use model::{
     ArrivalReport, FaultReport, ImageReport, Remedy, Report, ReportContext, ReportedImageKind, RuntimeReport, SCHEMA,
+    WarningReport,
 };
 pub use platforms::{PlatformOverview, PlatformReport};
 pub use slack::slack_card;
@@ -53,6 +54,11 @@ impl Report {
                 remedy,
             }
         };
+        let report_warning = |warning: &Fault| WarningReport {
+            code: warning.code,
+            platform: warning.platform.clone(),
+            evidence: warning.evidence.clone(),
+        };
         let describe_not_verified = |reason: &String| {
             let reason = if context.is_platform_only { INSPECTION_DISABLED } else { reason };
             sanitize(reason, MAX_REASON)
@@ -68,6 +74,7 @@ impl Report {
                 .map(describe_not_verified),
             unknown: finding.unknown.clone(),
             faults: finding.faults.iter().map(|fault| report_fault(fault, finding)).collect(),
+            warnings: finding.warnings.iter().map(report_warning).collect(),
         };
         let runtimes: Vec<RuntimeReport> = judgement.findings.iter().map(report_finding).collect();
         let is_image =

@@ -184,6 +184,9 @@ pub struct RuntimeReport {
     /// Why the result is unknown.
     pub unknown: Vec<String>,
     pub faults: Vec<FaultReport>,
+    /// What is wrong but does not stop the image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<WarningReport>,
 }
 
 impl RuntimeReport {
@@ -195,6 +198,17 @@ impl RuntimeReport {
 
 fn serialize_subject_name<S: Serializer>(subject: &FindingSubject, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&subject.name())
+}
+
+/// Wrong metadata of a program that certainly starts.
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names explain themselves")]
+pub struct WarningReport {
+    pub code: FaultCode,
+    pub platform: Option<Platform>,
+    pub evidence: String,
 }
 
 /// One fault, and what fixes it.

@@ -71,6 +71,12 @@ fn format_description(report: &Report) -> String {
             }
         }
         lines.extend(runtime.unknown.iter().map(|reason| escape_slack(reason)));
+        lines.extend(
+            runtime
+                .warnings
+                .iter()
+                .map(|warning| format!("warning: `{}` {}", warning.code.as_str(), escape_slack(&warning.evidence))),
+        );
         let not_verified = runtime.not_verified.iter();
         lines.extend(not_verified.map(|reason| format!("start not verified: {}", escape_slack(reason))));
     }

@@ -90,6 +90,10 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
             line.with_text(format!(" {}", fault.evidence))
         }));
         lines.extend(runtime.unknown.iter().map(|reason| StyledLine::wrapping(4).with_text(format!("  {reason}"))));
+        lines.extend(runtime.warnings.iter().map(|warning| {
+            let line = StyledLine::wrapping(4).with_span(SpanRole::FieldName, "  warning: ");
+            line.with_text(format!("{}: {}", warning.code.as_str(), warning.evidence))
+        }));
         lines.extend(runtime.not_verified.iter().map(|reason| {
             StyledLine::wrapping(4).with_span(SpanRole::FieldName, "  start not verified: ").with_text(reason)
         }));

@@ -77,6 +77,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What is wrong.
     pub faults: Vec<Fault>,
+    /// What is wrong but does not stop the image: wrong metadata of a program that certainly starts.
+    pub warnings: Vec<Fault>,
     /// Why the result is unknown.
     pub unknown: Vec<String>,
     /// Why the program was not followed to an answer; `None` if it was. The verdict is then that of the platform alone.
@@ -86,7 +88,19 @@ pub struct Finding {
 impl Finding {
     pub(super) fn new(subject: FindingSubject) -> Self {
         let not_verified = Some("the program was not inspected".to_owned());
-        Self { subject, verdict: Verdict::Runs, faults: Vec::new(), unknown: Vec::new(), not_verified }
+        Self {
+            subject,
+            verdict: Verdict::Runs,
+            faults: Vec::new(),
+            warnings: Vec::new(),
+            unknown: Vec::new(),
+            not_verified,
+        }
+    }
+
+    /// Returns whether the image certainly starts: every program was followed, and each of them starts.
+    pub(super) fn certainly_starts(&self, inspection: Option<&Inspection>) -> bool {
+        self.not_verified.is_none() && inspection.and_then(Inspection::starts) == Some(true)
     }
 
     /// Records whether the program was followed to an answer, if it was inspected.
@@ -98,6 +112,10 @@ impl Finding {
 
     pub(super) fn add_fault(&mut self, code: FaultCode, platform: Option<&Platform>, evidence: String) {
         self.push_fault(Fault { code, platform: platform.cloned(), evidence, failed_program: None });
+    }
+
+    pub(super) fn add_warning(&mut self, code: FaultCode, platform: &Platform, evidence: String) {
+        self.warnings.push(Fault { code, platform: Some(platform.clone()), evidence, failed_program: None });
     }
 
     pub(super) fn push_fault(&mut self, fault: Fault) {

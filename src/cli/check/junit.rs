@@ -23,8 +23,12 @@ pub(super) fn format_junit(records: &[CheckRecord<'_>], gate: GateArguments) -> 
             Err(failure) => vec![("read".to_owned(), read_error_status(failure))],
         };
         for (name, status) in cases {
+            let warnings = warnings_of(outcome.as_ref().ok().map(|checked| &checked.result), &name);
             let mut case = TestCase::new(name, status);
             case.set_classname(*reference);
+            if !warnings.is_empty() {
+                case.set_system_out(warnings.join("\n"));
+            }
             suite.add_test_case(case);
         }
         junit.add_test_suite(suite);
@@ -32,11 +36,19 @@ pub(super) fn format_junit(records: &[CheckRecord<'_>], gate: GateArguments) -> 
     Ok(junit.to_string().map_err(io::Error::other)?.trim_end().to_owned())
 }
 
+/// The warnings for a runtime, which do not change the result of its test.
+fn warnings_of(result: Option<&CheckResult>, name: &str) -> Vec<String> {
+    let Some(CheckResult::Report(report)) = result else { return Vec::new() };
+    let of_name = report.runtimes().filter(|runtime| runtime.subject.name() == name);
+    let warnings = of_name.flat_map(|runtime| &runtime.warnings);
+    warnings.map(|warning| format!("warning: {}: {}", warning.code.as_str(), warning.evidence)).collect()
+}
+
 /// The names and results of the runtimes.
 fn list_cases(report: &Report, gate: GateArguments) -> Vec<(String, TestCaseStatus)> {
     let case = |runtime: &RuntimeReport| (runtime.subject.name(), runtime_status(report, runtime, gate));
     let mut cases: Vec<_> = report.runtimes().map(case).collect();
-    if cases.is_empty() {
+    if cases.is_empty() || report.verdict == Verdict::Undeclared {
         // Without a runtime to check, the result is neither a success nor a failure.
         let mut status = if gate.stops(report) {
             TestCaseStatus::non_success(NonSuccessKind::Error)

@@ -123,6 +123,10 @@ fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<Valu
             let text = context.message_text(&runtime.unknown.join("; "));
             results.push(context.build_result(UNKNOWN_RULE.name, "warning", &json!({"text": text})));
         }
+        results.extend(runtime.warnings.iter().map(|warning| {
+            let text = context.message_text(&warning.evidence);
+            context.build_result(warning.code.as_str(), "warning", &json!({"text": text}))
+        }));
         if let Some(reason) = &runtime.not_verified {
             let text = context.message_text(&format!("right architecture, but the start is not verified: {reason}"));
             results.push(context.build_result(NOT_VERIFIED_RULE.name, "note", &json!({"text": text})));

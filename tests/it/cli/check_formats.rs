@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use ecr_preflight::verdict::FaultCode;
 use expect_test::expect;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::{check, run};
-use crate::support::layout::Builder;
+use crate::support::elf;
+use crate::support::layout::{Builder, OCI_GZIP, config};
 
 /// The images of one call: one fails, one is unknown, one is missing.
 const IMAGES: [&str; 3] = ["oci:DIR:fails", "oci:DIR:unknown", "oci:DIR:none"];
@@ -325,4 +326,43 @@ fn unverified_start_has_a_note_and_a_skipped_test() {
     assert!(undeclared.contains("errors=\"1\""), "{undeclared}");
     let chart = stdout_of(&layout, &["check", "oci:DIR:chart", "--format", "junit"]);
     assert!(chart.contains("skipped=\"1\""), "{chart}");
+}
+
+#[test]
+fn wrong_platform_of_a_sound_program_is_a_warning() {
+    let mut layout = Builder::new();
+    let image =
+        layout.manifest(&config("linux", "arm64", json!({})), &[layout.layer(OCI_GZIP, &elf::program("amd64"))]);
+    layout.tag("v1", &image);
+    let start = ["check", "oci:DIR:v1", "--runtime", "ecs/amd64", "--strict", "--format"];
+    check(&layout, &[&start[..], &["text"]].concat(), &expect![[r#"
+        success true code 0
+        --- out
+        oci:DIR:v1 will start on ECS on amd64
+
+          image     oci:DIR:v1
+          digest    sha256:e6c2dfa47ef3a3c61e8afe19a0a3a22d0a3855504fea4454e82bd7aa05056709
+          platform  linux/arm64
+          starts    /app
+
+        ✓ ECS on amd64
+          warning: platform-mismatch: the declared platform is linux/arm64, but its programs are for linux/amd64
+        --- err
+    "#]]);
+    let json: Value = serde_json::from_str(&stdout_of(&layout, &[&start[..], &["json"]].concat())).unwrap();
+    expect![[r#"{"faults":[],"runtime":"ecs/amd64","unknown":[],"verdict":"runs","verified":true,"warnings":[{"code":"platform-mismatch","evidence":"the declared platform is linux/arm64, but its programs are for linux/amd64","platform":"linux/arm64"}]}"#]].assert_eq(&json["runtimes"][0].to_string());
+    let run = sarif(&layout, &[&start[..], &["sarif"]].concat());
+    let result = &run["results"][0];
+    assert_eq!((&result["ruleId"], &result["level"]), (&"platform-mismatch".into(), &"warning".into()));
+    assert_eq!(run["results"].as_array().map(Vec::len), Some(1));
+    expect![[r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="ecr-preflight" tests="1" skipped="0" failures="0" errors="0">
+            <testsuite name="oci:DIR:v1" tests="1" skipped="0" errors="0" failures="0">
+                <testcase name="ecs/amd64" classname="oci:DIR:v1">
+                    <system-out>warning: platform-mismatch: the declared platform is linux/arm64, but its programs are for linux/amd64</system-out>
+                </testcase>
+            </testsuite>
+        </testsuites>
+    "#]].assert_eq(&stdout_of(&layout, &[&start[..], &["junit"]].concat()));
 }
