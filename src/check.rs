@@ -17,6 +17,9 @@ use crate::settings::{CheckSettings, InspectionDepth};
 use crate::text::error_chain;
 use crate::verdict::{self, Verdict};
 
+/// The media type of the layers of attestations.
+const ATTESTATION_TYPE: &str = "application/vnd.in-toto+json";
+
 /// The image to check, and its names in reports.
 #[derive(Debug, Clone)]
 pub struct ImageOrigin<'a> {
@@ -117,15 +120,20 @@ pub async fn check_image(
         platforms: (!runtimes.is_empty()).then_some(&platforms),
         label_key: &settings.declaration_key,
     };
-    let image = oci::read_image(registry, &manifest, options).await?;
+    let mut image = oci::read_image(registry, &manifest, options).await?;
     let intent = intent
         .or_declared_by(DeclarationSource::Label, image.runtime_label.as_deref())
         .or_default(&settings.default_runtimes);
+    // Registries hold many artifacts, but who names one and a runtime expects an image.
+    let is_requested = requested_runtimes.is_some() && origin.arrival.is_none();
     match &image.content {
-        ImageContent::Artifact(_) => return Ok(ignored(Some(&image), IgnoreReason::Artifact)),
+        ImageContent::Artifact(_) if !is_requested => return Ok(ignored(Some(&image), IgnoreReason::Artifact)),
         // Only a tagged attestation is a fault.
         ImageContent::Attestation if origin.selector.tag().is_none() => {
-            return Ok(ignored(Some(&image), IgnoreReason::Attestation));
+            if !is_requested {
+                return Ok(ignored(Some(&image), IgnoreReason::Attestation));
+            }
+            image.content = ImageContent::Artifact(ATTESTATION_TYPE.to_owned());
         }
         _ => {}
     }

@@ -37,7 +37,8 @@ Examples:
 Exit codes:
   0   the architecture is right for every given runtime, or none was given
   1   the architecture is wrong for a runtime
-  2   the platform is unknown, or the file cannot be read
+  2   the platform is unknown
+  3   the file cannot be read
   64  the command line is wrong";
 
 /// The length of a 64-bit ELF header. It contains the architecture.

@@ -1,5 +1,6 @@
 //! What the commands share: settings, AWS clients for the caller's profile and region, and common options.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::imds::region::ImdsRegionProvider;
@@ -14,6 +15,7 @@ use clap::Args;
 use crate::aws::{Aws, connector_with_timeouts, default_connector};
 use crate::inspect::Inspector;
 use crate::settings::{CheckSettings, InspectionDepth, Settings, SettingsError};
+use crate::verdict::Verdict;
 
 /// The version, followed by the commit if it was built in a git repository.
 pub(super) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("ECR_PREFLIGHT_COMMIT"));
@@ -21,6 +23,41 @@ pub(super) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("ECR_PR
 /// The exit code for a wrong command line or setting: `EX_USAGE` of sysexits.h. Clap's own 2 already means that a result
 /// is unknown, which a CI job may tolerate.
 pub(super) const EXIT_USAGE: u8 = 64;
+
+/// The results of commands, the one to report last. Several images or subjects have the last of their results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ExitStatus {
+    /// Nothing is wrong.
+    Success,
+    /// A result is unknown.
+    Unknown,
+    /// An image fails.
+    Fails,
+    /// An error occurred, or an image could not be read: the result is incomplete, so it may hide another image that
+    /// fails. `grep`, `diff` and `shellcheck` also report an error rather than what they found.
+    Error,
+}
+
+impl From<Verdict> for ExitStatus {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Ignored | Verdict::Undeclared | Verdict::Runs => Self::Success,
+            Verdict::Unknown => Self::Unknown,
+            Verdict::Fails => Self::Fails,
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(match status {
+            ExitStatus::Success => 0,
+            ExitStatus::Fails => 1,
+            ExitStatus::Unknown => 2,
+            ExitStatus::Error => 3,
+        })
+    }
+}
 
 /// The options that limit how far an image is inspected.
 #[derive(Debug, Args)]

@@ -33,7 +33,7 @@ Examples:
 
 Exit codes:
   0   the pages were printed or written
-  2   they could not be written
+  3   they could not be written
   64  unknown command";
 
 pub(super) fn run(arguments: &ManArguments, mut program: Command, out: &mut impl Write) -> Result<Verdict, CliError> {

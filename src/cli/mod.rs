@@ -27,7 +27,7 @@ use anstream::stream::RawStream;
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 
 pub use self::check::report_to_sarif;
-use self::context::{EXIT_USAGE, VERSION};
+use self::context::{EXIT_USAGE, ExitStatus, VERSION};
 use self::error::CliError;
 use self::terminal::StyledOutput;
 use crate::verdict::Verdict;
@@ -72,7 +72,8 @@ Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd
 Exit codes:
   0   the image runs, or no runtime is declared for it
   1   the image fails
-  2   the result is unknown, or an error occurred
+  2   the result is unknown
+  3   an error occurred, for example an image could not be read
   64  the command line or a setting is wrong; nothing was done
 
 `ecr-preflight COMMAND --help` explains each command.";
@@ -92,20 +93,21 @@ enum CliCommand {
 /// Runs the command that the arguments name, writes its output to `out` and errors to `err`, and returns the exit code.
 pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStream) -> ExitCode {
     let (mut out, mut err) = (StyledOutput::new(out, arguments.color), StyledOutput::new(err, arguments.color));
-    let verdict = match arguments.command {
+    let of_verdict = |result: Result<Verdict, CliError>| result.map(ExitStatus::from);
+    let result = match arguments.command {
         CliCommand::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
-        CliCommand::Replay(arguments) => replay::run(arguments, &mut out).await,
-        CliCommand::Binary(arguments) => binary::run(&arguments, &mut out),
-        CliCommand::Audit(arguments) => audit::run(arguments, &mut out, &mut err).await,
-        CliCommand::Declare(arguments) => declare::run(arguments, &mut out, &mut err).await,
-        CliCommand::Completions(arguments) => manual::print_completions(&arguments, CliArguments::command(), &mut out),
-        CliCommand::Man(arguments) => manual::run(&arguments, CliArguments::command(), &mut out),
-        CliCommand::Page(arguments) => page::run(&arguments, &mut out, &mut err).map(|()| Verdict::Runs),
+        CliCommand::Replay(arguments) => of_verdict(replay::run(arguments, &mut out).await),
+        CliCommand::Binary(arguments) => of_verdict(binary::run(&arguments, &mut out)),
+        CliCommand::Audit(arguments) => of_verdict(audit::run(arguments, &mut out, &mut err).await),
+        CliCommand::Declare(arguments) => of_verdict(declare::run(arguments, &mut out, &mut err).await),
+        CliCommand::Completions(arguments) => {
+            of_verdict(manual::print_completions(&arguments, CliArguments::command(), &mut out))
+        }
+        CliCommand::Man(arguments) => of_verdict(manual::run(&arguments, CliArguments::command(), &mut out)),
+        CliCommand::Page(arguments) => page::run(&arguments, &mut out, &mut err).map(|()| ExitStatus::Success),
     };
-    match verdict {
-        Ok(Verdict::Runs | Verdict::Undeclared | Verdict::Ignored) => ExitCode::SUCCESS,
-        Ok(Verdict::Fails) => ExitCode::FAILURE,
-        Ok(Verdict::Unknown) => ExitCode::from(2),
+    match result {
+        Ok(status) => status.into(),
         // The reader closed the pipe, as `| head` does. Shells report 141 for a process that SIGPIPE ended.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(141),
         // Shells report 130 for a process that SIGINT ended. The command has already printed its results.
@@ -114,7 +116,7 @@ pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStre
             let hint = suggest::find_hint(&error).await;
             // If standard error is closed, the exit code still reports the error.
             let _ = err.write_error(None, &error, hint.as_deref());
-            ExitCode::from(if error.is_usage() { EXIT_USAGE } else { 2 })
+            if error.is_usage() { ExitCode::from(EXIT_USAGE) } else { ExitStatus::Error.into() }
         }
     }
 }

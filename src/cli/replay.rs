@@ -59,7 +59,8 @@ Examples:
 Exit codes:
   0   the image runs, no runtime is declared for it, or the event is ignored
   1   the image fails
-  2   the result is unknown, or an error occurred
+  2   the result is unknown
+  3   an error occurred, for example the event or the image could not be read
   64  the command line or a setting is wrong";
 
 pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Result<Verdict, CliError> {

@@ -20,6 +20,8 @@ pub(super) struct ReportCounts {
     pub(super) images: u64,
     repositories: HashSet<[u8; 16]>,
     verdicts: BTreeMap<Verdict, u64>,
+    /// The number of images that run, but whose start is not verified.
+    pub(super) unverified: u64,
     faults: BTreeMap<String, u64>,
     /// In the order of [`RUNTIMES`].
     runtimes: [u64; RUNTIMES.len()],
@@ -31,6 +33,7 @@ impl ReportCounts {
     pub(super) fn add(&mut self, report: &StoredReport) {
         self.images += 1;
         *self.verdicts.entry(report.verdict()).or_default() += 1;
+        self.unverified += u64::from(report.is_unverified_pass());
         if !report.arrival.repository.is_empty() {
             let [account, region, repository, ..] = report.identity();
             self.repositories.insert(hash_key(&[account, region, repository]));

@@ -89,15 +89,30 @@ pub(super) struct StoredIntent {
 
 /// The result for one runtime.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct StoredRuntime {
     pub(super) runtime: String,
     #[serde(deserialize_with = "parse_verdict")]
     verdict: Option<Verdict>,
+    /// Whether the start was verified.
+    #[serde(default)]
+    verified: bool,
+    /// Why the start is not verified, if the image has a suitable platform.
+    pub(super) not_verified: Option<String>,
     /// Why the verdict is unknown.
     #[serde(default)]
     pub(super) unknown: Vec<String>,
     #[serde(default)]
     pub(super) faults: Vec<StoredFault>,
+    #[serde(default)]
+    pub(super) warnings: Vec<StoredWarning>,
+}
+
+/// What is wrong but does not stop the image.
+#[derive(Debug, Deserialize)]
+pub(super) struct StoredWarning {
+    pub(super) code: String,
+    pub(super) evidence: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -186,6 +201,11 @@ impl StoredReport {
     /// The image's name in a sentence.
     pub(super) fn subject(&self) -> String {
         format!("{}:{}", self.arrival.repository, self.arrival.tag)
+    }
+
+    /// Whether the image runs, but its start was not verified on every runtime.
+    pub(super) fn is_unverified_pass(&self) -> bool {
+        self.verdict() == Verdict::Runs && self.runtimes.iter().any(|runtime| !runtime.verified)
     }
 
     pub(super) fn faults(&self) -> impl Iterator<Item = &StoredFault> {

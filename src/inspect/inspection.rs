@@ -1,6 +1,6 @@
 //! The result of an inspection of one image on one kind of host.
 
-use crate::exec::{Processor, SetupRefusal, StartFailure};
+use crate::exec::{ExecOutcome, Processor, SetupRefusal, StartFailure};
 use crate::launch::Launch;
 use crate::name::Digest;
 use crate::oci::{ImageRefusal, PlatformImage};
@@ -92,6 +92,17 @@ impl Inspection {
         match &self.outcome {
             InspectionOutcome::Launches(launches, _) => launches,
             _ => &[],
+        }
+    }
+
+    /// Returns why the programs were not followed to an answer, or `None` if they were: the last one certainly fails, or
+    /// starts and is not known to start another one.
+    pub fn not_verified_reason(&self) -> Option<String> {
+        let last = self.launches().last().map(|launch| &launch.start.outcome);
+        match (self.outcome.unknown_reason(), last) {
+            (Some(reason), _) => Some(reason.to_owned()),
+            (None, Some(ExecOutcome::Unknown { reason, .. })) => Some(reason.to_string()),
+            (None, _) => None,
         }
     }
 

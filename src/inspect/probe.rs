@@ -8,8 +8,9 @@ use super::deadline;
 use super::extensions::find_failing_extension;
 use super::inspection::{InspectionOutcome, InspectionTarget};
 use super::setup::ProcessSetup;
-use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
-use crate::launch::{Launch, predict_launches};
+use crate::errno::Errno;
+use crate::exec::{ExecOutcome, Host, StartPrediction, diagnose_failure, resolve_working_directory};
+use crate::launch::{Launch, may_be_added_by_host, predict_launches};
 use crate::oci::ProcessConfig;
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
 
@@ -103,6 +104,14 @@ impl<'a> EntrypointProbe<'a> {
             // Hosts print different messages.
             launches.iter_mut().for_each(|launch| launch.start.message = None);
             host.runs_32_bit = Some(true);
+        }
+        // A missing program is not a fault if the host adds it.
+        if let Some(last) = launches.last_mut()
+            && let ExecOutcome::Fails { errno: Errno::NoEntry, path, chain } = &last.start.outcome
+            && chain.is_empty()
+            && may_be_added_by_host(path, self.process.has_nvidia_variables)
+        {
+            last.start = StartPrediction::unknown(UnknownReason::AddedByHost(path.clone()));
         }
         let last = launches.last().expect("there is at least one launch");
         match &last.start.outcome {

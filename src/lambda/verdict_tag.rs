@@ -10,7 +10,7 @@ use crate::event::IgnoreReason;
 use crate::name::{Repository, Tag};
 use crate::registry::Manifest;
 use crate::registry::ecr::BATCH_GET_IMAGE;
-use crate::report::Report;
+use crate::report::{Report, RuntimeReport};
 use crate::settings::VerdictTags;
 use crate::verdict::Verdict;
 
@@ -45,14 +45,14 @@ pub enum TagOutcome {
 /// Returns the verdict tags of a report: one for each runtime whose verdict is selected.
 pub fn verdict_tags(report: &Report, selection: VerdictTags) -> Vec<Tag> {
     let Some(image) = &report.image else { return Vec::new() };
-    // An image must not pass only because its layers cannot be read.
-    let is_unread = report.exec.iter().any(|started| started.is_layer_unread);
-    let is_selected = |verdict: Verdict| match selection {
-        VerdictTags::Never => false,
-        VerdictTags::Failures => verdict == Verdict::Fails,
-        VerdictTags::All => verdict == Verdict::Fails || verdict == Verdict::Runs && !is_unread,
+    // An image must not pass only because its program could not be followed.
+    let is_selected = |runtime: &&RuntimeReport| match (selection, runtime.verdict) {
+        (VerdictTags::Failures | VerdictTags::All, Verdict::Fails) => true,
+        // Without a declared runtime, nothing passes.
+        (VerdictTags::All, Verdict::Runs) => runtime.verified && report.verdict != Verdict::Undeclared,
+        _ => false,
     };
-    let selected = report.runtimes().filter(|runtime| is_selected(runtime.verdict));
+    let selected = report.runtimes().filter(is_selected);
     selected
         .map(|runtime| Tag::for_verdict(runtime.verdict == Verdict::Runs, &runtime.subject.name(), &image.digest))
         .collect()

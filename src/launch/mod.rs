@@ -10,8 +10,10 @@ mod search;
 mod message;
 mod interpreter;
 mod follow;
+mod host_programs;
 
 pub use follow::Launcher;
+pub use host_programs::may_be_added_by_host;
 
 use self::follow::{LaunchedProcess, NextLaunch, predict_next};
 use self::message::{format_message, to_gosu_message};

@@ -16,6 +16,8 @@ pub struct ProcessConfig {
     pub environment_defect: Option<EnvironmentDefect>,
     /// Whether a variable makes shells or the loader run or read other files before the program.
     pub has_startup_variables: bool,
+    /// Whether a variable of the NVIDIA container runtime is set, whose hosts add programs to the container.
+    pub has_nvidia_variables: bool,
     /// `WorkingDir`; empty means the root.
     pub working_directory: String,
     /// `User`: a name or a number, optionally followed by a colon and a group.
@@ -58,6 +60,11 @@ const STARTUP_VARIABLES: [&str; 7] =
 /// Returns whether a variable (`NAME=VALUE`) makes shells or the loader run or read other files before the program.
 pub(super) fn is_startup_variable(variable: &str) -> bool {
     STARTUP_VARIABLES.iter().any(|prefix| variable.starts_with(prefix))
+}
+
+/// Returns whether a variable (`NAME=VALUE`) asks the NVIDIA container runtime to add devices, libraries and programs.
+pub(super) fn is_nvidia_variable(variable: &str) -> bool {
+    variable.starts_with("NVIDIA_")
 }
 
 /// A build step in the history that may have built for the wrong architecture.

@@ -15,7 +15,7 @@ use crate::verdict::detect_exec_fault;
 const MAX_ARGS: usize = 16;
 const MAX_ARG_CHARS: usize = 120;
 const MAX_CHAIN: usize = 24;
-const MAX_REASON: usize = 300;
+pub(super) const MAX_REASON: usize = 300;
 
 /// What one image starts on one processor.
 #[serde_with::skip_serializing_none]
@@ -39,9 +39,6 @@ pub struct ExecReport {
     pub chain: Vec<String>,
     /// Why the result is unknown, or what the started program starts next.
     pub reason: Option<String>,
-    /// Whether layers could not be read, or not in time. Not in the JSON, which contains the reason.
-    #[serde(skip)]
-    pub is_layer_unread: bool,
 }
 
 /// The result of a start.
@@ -66,7 +63,6 @@ impl ExecReport {
             path: None,
             chain: Vec::new(),
             reason: outcome.unknown_reason().map(|reason| sanitize(reason, MAX_REASON)),
-            is_layer_unread: matches!(outcome, InspectionOutcome::Unreadable(_) | InspectionOutcome::TimedOut),
         };
         if let InspectionOutcome::Refused(refusal) = outcome {
             (report.outcome, report.reason) =

@@ -12,23 +12,27 @@ mod platforms;
 pub use exec_report::{ExecReport, ExecReportOutcome, ProgramOutcome, ProgramReport};
 pub use model::{
     ArrivalReport, FaultReport, ImageReport, Remedy, Report, ReportContext, ReportedImageKind, RuntimeReport, SCHEMA,
+    WarningReport,
 };
 pub use platforms::{PlatformOverview, PlatformReport};
 pub use slack::slack_card;
 #[cfg(feature = "cli")]
 pub(crate) use slack::{escape_slack, escape_slack_code};
 pub use styled_line::{SpanRole, StyledLine, StyledSpan};
-pub use text::{OVERRIDE_NOTE, describe_ignored, format_headline, format_lines, format_text, verdict_symbol};
+pub use text::{
+    OVERRIDE_NOTE, UNVERIFIED_SYMBOL, describe_ignored, format_headline, format_lines, format_text, verdict_symbol,
+};
 
+use self::exec_report::MAX_REASON;
 use self::model::FaultCase;
 use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::Inspection;
 use crate::oci::{Image, ImageContent};
+use crate::text::sanitize;
 use crate::verdict::{Fault, FaultCode, Finding, Judgement, Verdict};
 
-/// The remark if the inspection of programs is disabled.
-const PROGRAM_NOT_INSPECTED: &str =
-    "platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec";
+/// Why a start is not verified if the inspection of programs is disabled.
+const INSPECTION_DISABLED: &str = "disabled by PREFLIGHT_INSPECT or --no-exec";
 
 impl Report {
     /// Creates the report about a judged image. `image` is `None` if it could not be read.
@@ -50,21 +54,43 @@ impl Report {
                 remedy,
             }
         };
+        let report_warning = |warning: &Fault| WarningReport {
+            code: warning.code,
+            platform: warning.platform.clone(),
+            evidence: warning.evidence.clone(),
+        };
+        let describe_not_verified = |reason: &String| {
+            let reason = if context.is_platform_only { INSPECTION_DISABLED } else { reason };
+            sanitize(reason, MAX_REASON)
+        };
         let report_finding = |finding: &Finding| RuntimeReport {
             subject: finding.subject.clone(),
             verdict: finding.verdict,
+            verified: finding.not_verified.is_none(),
+            not_verified: finding
+                .not_verified
+                .as_ref()
+                .filter(|_| finding.verdict == Verdict::Runs)
+                .map(describe_not_verified),
             unknown: finding.unknown.clone(),
             faults: finding.faults.iter().map(|fault| report_fault(fault, finding)).collect(),
+            warnings: finding.warnings.iter().map(report_warning).collect(),
         };
+        let runtimes: Vec<RuntimeReport> = judgement.findings.iter().map(report_finding).collect();
         let is_image =
             image.is_some_and(|image| matches!(image.content, ImageContent::Single(_) | ImageContent::Index(_)));
-        let has_remark = context.is_platform_only && is_image && judgement.verdict != Verdict::Undeclared;
+        // A runtime without a verified start has the same reason.
+        let has_remark = context.is_platform_only
+            && is_image
+            && judgement.verdict != Verdict::Undeclared
+            && !runtimes.iter().any(RuntimeReport::is_unverified_pass);
+        let remark = || format!("platform checked, program not inspected: {INSPECTION_DISABLED}");
         Self {
-            remarks: has_remark.then(|| PROGRAM_NOT_INSPECTED.to_owned()).into_iter().collect(),
+            remarks: has_remark.then(remark).into_iter().collect(),
             image: image.map(|image| ImageReport::new(context.reference, image)),
             intended: Some(judgement.intended.clone()),
             verdict: judgement.verdict,
-            runtimes: Some(judgement.findings.iter().map(report_finding).collect()),
+            runtimes: Some(runtimes),
             exec: inspections.iter().map(ExecReport::new).collect(),
             ..Self::empty(context)
         }
@@ -117,6 +143,11 @@ impl Report {
     /// Returns the faults for all runtimes.
     pub fn faults(&self) -> impl Iterator<Item = &FaultReport> {
         self.runtimes().flat_map(|runtime| &runtime.faults)
+    }
+
+    /// Returns whether the image passes for a runtime only by its platform: its start there is not verified.
+    pub fn has_unverified_pass(&self) -> bool {
+        self.runtimes().any(RuntimeReport::is_unverified_pass)
     }
 
     /// Returns the name of the image in a sentence: `team/app:v1`, or the checked reference.

@@ -179,13 +179,39 @@ pub struct RuntimeReport {
     #[serde(rename = "runtime", serialize_with = "serialize_subject_name")]
     pub subject: FindingSubject,
     pub verdict: Verdict,
+    /// Whether the program was followed to an answer. Otherwise the verdict is that of the platform alone.
+    pub verified: bool,
+    /// Why the image, which has a suitable platform, may nevertheless not start; absent unless it runs and is not verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_verified: Option<String>,
     /// Why the result is unknown.
     pub unknown: Vec<String>,
     pub faults: Vec<FaultReport>,
+    /// What is wrong but does not stop the image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<WarningReport>,
+}
+
+impl RuntimeReport {
+    /// Returns whether the image has a suitable platform, but its start is not verified.
+    pub fn is_unverified_pass(&self) -> bool {
+        self.verdict == Verdict::Runs && !self.verified
+    }
 }
 
 fn serialize_subject_name<S: Serializer>(subject: &FindingSubject, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&subject.name())
+}
+
+/// Wrong metadata of a program that certainly starts.
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names explain themselves")]
+pub struct WarningReport {
+    pub code: FaultCode,
+    pub platform: Option<Platform>,
+    pub evidence: String,
 }
 
 /// One fault, and what fixes it.

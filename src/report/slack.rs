@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::model::{Remedy, Report};
-use super::text::{collect_remarks, collect_steps, format_declared_by, format_headline, verdict_symbol};
+use super::text::{collect_remarks, collect_steps, format_declared_by, format_headline, runtime_symbol};
 use crate::event::ArrivalKind;
 use crate::verdict::Verdict;
 
@@ -60,7 +60,7 @@ fn format_description(report: &Report) -> String {
     }
     for runtime in report.runtimes() {
         let title = escape_slack(&runtime.subject.title());
-        lines.push(format!("\n{} *{title}*{}", verdict_symbol(runtime.verdict), format_declared_by(report, runtime)));
+        lines.push(format!("\n{} *{title}*{}", runtime_symbol(runtime), format_declared_by(report, runtime)));
         for fault in &runtime.faults {
             let name = fault.code.as_str();
             let docs_link = |url: &String| slack_link(&fault.code.docs_link(url), name);
@@ -71,6 +71,14 @@ fn format_description(report: &Report) -> String {
             }
         }
         lines.extend(runtime.unknown.iter().map(|reason| escape_slack(reason)));
+        lines.extend(
+            runtime
+                .warnings
+                .iter()
+                .map(|warning| format!("warning: `{}` {}", warning.code.as_str(), escape_slack(&warning.evidence))),
+        );
+        let not_verified = runtime.not_verified.iter();
+        lines.extend(not_verified.map(|reason| format!("start not verified: {}", escape_slack(reason))));
     }
     let long_commands: Vec<String> = number_steps(report).into_iter().filter_map(|(_, command)| command).collect();
     if !long_commands.is_empty() {

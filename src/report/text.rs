@@ -11,15 +11,16 @@ use crate::verdict::{FaultCode, FindingSubject, Verdict};
 /// Formats the report as one line without a period.
 pub fn format_headline(report: &Report) -> String {
     let name = report.display_name();
-    let titles = |verdict: Verdict| {
+    let titles_of = |is_selected: &dyn Fn(&RuntimeReport) -> bool| {
         let is_counted = |runtime: &&RuntimeReport| {
-            runtime.verdict == verdict && !matches!(runtime.subject, FindingSubject::Declaration(_))
+            is_selected(runtime) && !matches!(runtime.subject, FindingSubject::Declaration(_))
         };
         let mut titles: Vec<String> =
             report.runtimes().filter(is_counted).map(|runtime| runtime.subject.title()).collect();
         titles.dedup();
         titles.join(", ")
     };
+    let titles = |verdict: Verdict| titles_of(&|runtime| runtime.verdict == verdict);
     let is_mismatch = |fault: &FaultReport| {
         matches!(fault.code, FaultCode::PlatformMismatch | FaultCode::DescriptorMismatch | FaultCode::IdenticalLayers)
     };
@@ -27,6 +28,9 @@ pub fn format_headline(report: &Report) -> String {
     let has_no_runtime =
         report.runtimes().all(|runtime| matches!(runtime.subject, FindingSubject::DeclaredPlatform(_)));
     match (report.verdict, report.ignored) {
+        (Verdict::Fails, _) if report.faults().all(|fault| fault.code == FaultCode::NotAnImage) => {
+            format!("{name} is not a container image")
+        }
         (Verdict::Fails, _) if has_only_mismatches => format!("{name} does not match its declared platform"),
         (Verdict::Fails, _) if has_no_runtime => format!("{name} will not start"),
         (Verdict::Fails, _) => format!("{name} will not start on {}", titles(Verdict::Fails)),
@@ -35,7 +39,17 @@ pub fn format_headline(report: &Report) -> String {
             format!("{name}: the declared runtime is unknown")
         }
         (Verdict::Unknown, _) => format!("{name} may not start on {}", titles(Verdict::Unknown)),
-        (Verdict::Runs, _) => format!("{name} will start on {}", titles(Verdict::Runs)),
+        (Verdict::Runs, _) => {
+            let verified = titles_of(&|runtime| runtime.verdict == Verdict::Runs && runtime.verified);
+            let unverified = titles_of(&RuntimeReport::is_unverified_pass);
+            match (verified.as_str(), unverified.as_str()) {
+                (verified, "") => format!("{name} will start on {verified}"),
+                ("", unverified) => format!("{name} has the right architecture for {unverified}; start not verified"),
+                (verified, unverified) => format!(
+                    "{name} will start on {verified}; it has the right architecture for {unverified}, start not verified"
+                ),
+            }
+        }
         (Verdict::Undeclared, _) => format!("{name}: no runtime is declared for it"),
         (Verdict::Ignored, reason) => format!("{name} is not checked: {}", reason.map_or("", describe_ignored)),
     }
@@ -65,7 +79,7 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
         lines.push(StyledLine::unbroken());
         lines.push(
             StyledLine::wrapping(2)
-                .with_span(SpanRole::Verdict(runtime.verdict), verdict_symbol(runtime.verdict))
+                .with_span(SpanRole::Verdict(runtime.verdict), runtime_symbol(runtime))
                 .with_text(" ")
                 .with_span(SpanRole::Heading, runtime.subject.title())
                 .with_text(format_declared_by(report, runtime)),
@@ -76,6 +90,13 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
             line.with_text(format!(" {}", fault.evidence))
         }));
         lines.extend(runtime.unknown.iter().map(|reason| StyledLine::wrapping(4).with_text(format!("  {reason}"))));
+        lines.extend(runtime.warnings.iter().map(|warning| {
+            let line = StyledLine::wrapping(4).with_span(SpanRole::FieldName, "  warning: ");
+            line.with_text(format!("{}: {}", warning.code.as_str(), warning.evidence))
+        }));
+        lines.extend(runtime.not_verified.iter().map(|reason| {
+            StyledLine::wrapping(4).with_span(SpanRole::FieldName, "  start not verified: ").with_text(reason)
+        }));
         lines.extend(runtime.faults.iter().filter_map(|fault| fault.symptom.as_ref()).map(|symptom| {
             StyledLine::wrapping(4).with_span(SpanRole::FieldName, "  expected error: ").with_text(symptom)
         }));
@@ -141,7 +162,9 @@ pub(super) fn collect_remarks(report: &Report) -> Vec<String> {
 
 /// Describes why it is unknown what an image starts, if it is.
 fn describe_unknown_start(report: &Report, exec: &ExecReport) -> Option<String> {
-    let reason = exec.reason.as_ref()?;
+    // A runtime without a verified start has the same reason.
+    let is_shown = |reason: &&String| report.runtimes().all(|runtime| runtime.not_verified.as_ref() != Some(*reason));
+    let reason = exec.reason.as_ref().filter(is_shown)?;
     let platform = if report.exec.len() > 1 { format!("{}: ", exec.platform) } else { String::new() };
     Some(if exec.outcome == ExecReportOutcome::Starts {
         format!("{platform}next program unknown: {reason}")
@@ -158,6 +181,14 @@ pub(super) fn format_declared_by(report: &Report, runtime: &RuntimeReport) -> St
         Some(DeclarationSource::CommandLine) | None => String::new(),
         Some(source) => format!(" (declared by {})", source.title()),
     }
+}
+
+/// The symbol of a runtime that the image has the right architecture for, but where its start is not verified.
+pub const UNVERIFIED_SYMBOL: &str = "~";
+
+/// Returns the result for a runtime as one character.
+pub(super) fn runtime_symbol(runtime: &RuntimeReport) -> &'static str {
+    if runtime.is_unverified_pass() { UNVERIFIED_SYMBOL } else { verdict_symbol(runtime.verdict) }
 }
 
 /// Returns the verdict as one character, so that it is visible without color.

@@ -51,6 +51,9 @@ pub enum UnknownReason {
     /// Following the symbolic links or `PATH` exceeds the lookup limit or the deadline.
     #[error("resolving {} takes too many lookups", display_path(.0))]
     TooManyLookups(Vec<u8>),
+    /// Some hosts add this program to the container when it starts.
+    #[error("{} is not in the image, but may be added by the host", display_path(.0))]
+    AddedByHost(Vec<u8>),
     /// Only hosts with 32-bit support run this program.
     #[error("{} is a 32-bit program, which only some hosts run: those whose kernel and processor support it", display_path(.0))]
     Program32Bit(Vec<u8>),

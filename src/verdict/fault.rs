@@ -101,6 +101,11 @@ fault_codes! {
         fix: "Build the image and push it again, or copy it again from where it is intact, with a tool that copies it \
               unchanged: `docker buildx imagetools create`, `skopeo copy` or `crane copy`.",
     }
+    NotAnImage("not-an-image") {
+        title: "artifact instead of a container image",
+        explanation: "an artifact, for example a Helm chart, in place of the image that `--runtime` requires",
+        fix: "Check the image, not the artifact. Without `--runtime`, artifacts are not checked.",
+    }
     ExecFormat("exec-format") {
         title: "file that the kernel cannot execute",
         explanation: "a file that the kernel cannot execute: empty, no `#!` line, or built for macOS or Windows",

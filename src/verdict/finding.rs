@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fault::{Fault, FaultCode};
+use crate::inspect::Inspection;
 use crate::intent::{DeclaredRuntime, InvalidDeclaration};
 use crate::platform::Platform;
 use crate::runtime::Runtime;
@@ -76,17 +77,46 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What is wrong.
     pub faults: Vec<Fault>,
+    /// What is wrong but does not stop the image: wrong metadata of a program that certainly starts.
+    pub warnings: Vec<Fault>,
     /// Why the result is unknown.
     pub unknown: Vec<String>,
+    /// Why the program was not followed to an answer; `None` if it was. The verdict is then that of the platform alone.
+    pub not_verified: Option<String>,
 }
 
 impl Finding {
     pub(super) fn new(subject: FindingSubject) -> Self {
-        Self { subject, verdict: Verdict::Runs, faults: Vec::new(), unknown: Vec::new() }
+        let not_verified = Some("the program was not inspected".to_owned());
+        Self {
+            subject,
+            verdict: Verdict::Runs,
+            faults: Vec::new(),
+            warnings: Vec::new(),
+            unknown: Vec::new(),
+            not_verified,
+        }
+    }
+
+    /// Returns whether the image certainly starts: every program was followed, and each of them starts.
+    pub(super) fn certainly_starts(&self, inspection: Option<&Inspection>) -> bool {
+        self.not_verified.is_none() && inspection.and_then(Inspection::starts) == Some(true)
+    }
+
+    /// Records whether the program was followed to an answer, if it was inspected.
+    pub(super) fn record_inspection(&mut self, inspection: Option<&Inspection>) {
+        if let Some(inspection) = inspection {
+            self.not_verified = inspection.not_verified_reason();
+        }
     }
 
     pub(super) fn add_fault(&mut self, code: FaultCode, platform: Option<&Platform>, evidence: String) {
         self.push_fault(Fault { code, platform: platform.cloned(), evidence, failed_program: None, message: None });
+    }
+
+    pub(super) fn add_warning(&mut self, code: FaultCode, platform: &Platform, evidence: String) {
+        let platform = Some(platform.clone());
+        self.warnings.push(Fault { code, platform, evidence, failed_program: None, message: None });
     }
 
     pub(super) fn push_fault(&mut self, fault: Fault) {

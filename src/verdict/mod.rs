@@ -29,7 +29,7 @@ pub fn judge(intent: &Intent, image: &Image, inspections: &[Inspection]) -> Judg
     let intended = resolve_intended(intent, image);
     let runtimes: Vec<Runtime> = intended.iter().map(|declared| declared.runtime).collect();
     let mut findings: Vec<Finding> =
-        runtimes.iter().map(|runtime| judge_runtime(*runtime, &runtimes, image, inspections)).collect();
+        runtimes.iter().map(|runtime| judge_runtime(*runtime, image, inspections)).collect();
     if findings.iter().any(|finding| finding.verdict == Verdict::Fails) {
         withdraw_contested_faults(&mut findings, &intent.repository_runtimes, image, inspections);
     }
@@ -37,8 +37,10 @@ pub fn judge(intent: &Intent, image: &Image, inspections: &[Inspection]) -> Judg
     if findings.is_empty() {
         findings.extend(judge_declared_platforms(image, inspections));
     }
-    let worst = findings.iter().map(|finding| finding.verdict).max();
-    Judgement { verdict: worst.unwrap_or(Verdict::Undeclared), intended, findings }
+    // Without a declared runtime, findings that do not stop the image are warnings.
+    let best = if intended.is_empty() { Verdict::Undeclared } else { Verdict::Runs };
+    let worst = findings.iter().map(|finding| finding.verdict).filter(|verdict| *verdict > Verdict::Runs).max();
+    Judgement { verdict: worst.unwrap_or(best), intended, findings }
 }
 
 /// Judges an image whose manifest is unavailable: the verdict is unknown for every intended runtime.
@@ -74,7 +76,7 @@ fn resolve_intended(intent: &Intent, image: &Image) -> Vec<DeclaredRuntime> {
             let mut runtimes: Vec<Runtime> = intent.declared.iter().map(with_hint).collect();
             runtimes.dedup();
             // Which runtimes are meant depends only on declared platforms, not on the programs.
-            let runs = |runtime: &Runtime| judge_runtime(*runtime, &runtimes, image, &[]).verdict == Verdict::Runs;
+            let runs = |runtime: &Runtime| judge_runtime(*runtime, image, &[]).verdict == Verdict::Runs;
             if !runtimes.is_empty() && runtimes.iter().all(runs) {
                 runtimes.into_iter().map(by_tag).collect()
             } else {
@@ -92,8 +94,7 @@ fn withdraw_contested_faults(
     image: &Image,
     inspections: &[Inspection],
 ) {
-    let runs =
-        |runtime: &Runtime| judge_runtime(*runtime, repository_runtimes, image, inspections).verdict == Verdict::Runs;
+    let runs = |runtime: &Runtime| judge_runtime(*runtime, image, inspections).verdict == Verdict::Runs;
     if repository_runtimes.is_empty() || !repository_runtimes.iter().all(runs) {
         return;
     }
@@ -109,7 +110,7 @@ fn withdraw_contested_faults(
     }
 }
 
-fn judge_runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspections: &[Inspection]) -> Finding {
+fn judge_runtime(runtime: Runtime, image: &Image, inspections: &[Inspection]) -> Finding {
     let mut finding = Finding::new(FindingSubject::Runtime(runtime));
     finding.check_refusal(runtime.profile().service, None, image.refusal.as_ref());
     // If the document is an index to some and a manifest to others, its contents prove nothing.
@@ -119,21 +120,24 @@ fn judge_runtime(runtime: Runtime, intended: &[Runtime], image: &Image, inspecti
     match &image.content {
         ImageContent::Single(single) => {
             let inspection = find_inspection(inspections, single, InspectionTarget::for_runtime(runtime));
+            finding.record_inspection(inspection);
             finding.check_single(runtime, single, inspection);
         }
         ImageContent::Index(entries) if !runtime.profile().service.accepts_index() => {
             let evidence = format!("it is an index ({}), not a single image", format_platforms(entries));
             finding.add_fault(FaultCode::IndexRefused, None, evidence);
         }
-        ImageContent::Index(entries) => finding.check_index(runtime, intended, entries, inspections),
+        ImageContent::Index(entries) => finding.check_index(runtime, entries, inspections),
         ImageContent::Attestation => finding.reject_attestation(),
         ImageContent::Unreadable(reason) => finding.add_unknown(reason),
-        ImageContent::Artifact(kind) => finding.add_unknown(format!("not an image: `{kind}`")),
+        ImageContent::Artifact(kind) => {
+            finding.add_fault(FaultCode::NotAnImage, None, format!("its manifest is that of an artifact: `{kind}`"));
+        }
     }
     finding
 }
 
-/// Judges an image without an intent by the platforms that it declares. Those without a fault have no finding.
+/// Judges an image without an intent by the platforms that it declares. Those without a fault or a warning have no finding.
 fn judge_declared_platforms(image: &Image, inspections: &[Inspection]) -> Vec<Finding> {
     let judge = |platform: &Platform, check: &dyn Fn(&mut Finding)| {
         let mut finding = Finding::new(FindingSubject::DeclaredPlatform(platform.clone()));
@@ -147,12 +151,13 @@ fn judge_declared_platforms(image: &Image, inspections: &[Inspection]) -> Vec<Fi
         ImageContent::Attestation => vec![judge(&Platform::default(), &Finding::reject_attestation)],
         ImageContent::Index(entries) => {
             let check = |entry: &IndexEntry, finding: &mut Finding| {
-                finding.check_descriptor(entry);
                 let inspection = entry.image().and_then(|single| find(single, &entry.platform));
+                finding.record_inspection(inspection);
+                finding.check_descriptor(entry, inspection);
                 if let Some(single) = entry.image() {
                     finding.check_own_program(single, &entry.platform, inspection);
                 }
-                finding.check_identical_layers(entry, entries, inspection, |_| true);
+                finding.check_identical_layers(entry, entries, inspection, inspections);
             };
             entries.iter().map(|entry| judge(&entry.platform, &|finding| check(entry, finding))).collect()
         }
@@ -162,12 +167,16 @@ fn judge_declared_platforms(image: &Image, inspections: &[Inspection]) -> Vec<Fi
         }
         ImageContent::Single(single) => {
             let platform = &single.platform;
-            let check = |finding: &mut Finding| finding.check_own_program(single, platform, find(single, platform));
+            let check = |finding: &mut Finding| {
+                let inspection = find(single, platform);
+                finding.record_inspection(inspection);
+                finding.check_own_program(single, platform, inspection);
+            };
             vec![judge(platform, &check)]
         }
         ImageContent::Artifact(_) => Vec::new(),
     };
-    findings.retain(|finding| finding.verdict != Verdict::Runs);
+    findings.retain(|finding| finding.verdict != Verdict::Runs || !finding.warnings.is_empty());
     findings.truncate(MAX_PLATFORM_FINDINGS);
     findings
 }

@@ -4,12 +4,19 @@ use super::exec_faults::{detect_exec_fault, find_inspection, may_be_data_image};
 use super::fault::{Fault, FaultCode};
 use super::finding::{Finding, Verdict};
 use crate::inspect::{Inspection, InspectionOutcome, InspectionTarget};
-use crate::oci::{Compression, ImageRefusal, IndexChild, IndexEntry, MediaTypeFamily, PlatformImage, RefusedBy};
+use crate::oci::{
+    Compression, ImageRefusal, IndexChild, IndexEntry, MediaTypeFamily, PlatformImage, ProcessConfig, RefusedBy,
+};
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime, Service};
 
 /// Pairs of architectures: programs for the second also start on the first, if the host supports them.
 const COMPATIBLE_ARCHITECTURES: [(&str, &str); 2] = [("amd64", "386"), ("arm64", "arm")];
+
+/// Why it is unknown whether an image for Linux starts that declares another operating system: `platformFromConfig` in
+/// Docker's `distribution/config.go` refuses it, and containerd 1.6.20 starts it. ECS uses both, and the other services
+/// are not documented.
+const OS_REFUSAL: &str = "containerd starts such an image, but Docker refuses to pull it";
 
 impl Finding {
     pub(super) fn reject_attestation(&mut self) {
@@ -59,12 +66,13 @@ impl Finding {
         let is_other = platform.is_known() && platform.architecture() != runtime.profile().architecture;
         match (runtime.compatibility_with(platform), &single.config_error) {
             (Compatibility::Compatible, _) => self.check_program(single, platform, inspection),
+            (Compatibility::WrongOs, _) if starts == Some(true) => {
+                self.add_unknown(format!("the image declares {platform}, but its program is for Linux: {OS_REFUSAL}"));
+            }
             (Compatibility::WrongOs, _) => self.add_fault(FaultCode::WrongOs, Some(platform), built_for()),
-            // A single image is started whatever it declares. If its program starts, the declared platform is wrong.
+            // The program decides, not the declared platform.
             (Compatibility::WrongArchitecture | Compatibility::Unknown(_), _) if starts == Some(true) && is_other => {
-                let evidence =
-                    format!("the declared platform is {platform}, but its programs are for {}", runtime.platform());
-                self.add_fault(FaultCode::PlatformMismatch, Some(platform), evidence);
+                self.check_wrong_platform(runtime, platform);
             }
             (Compatibility::WrongArchitecture, _) => {
                 self.add_fault(FaultCode::WrongArchitecture, Some(platform), built_for());
@@ -88,6 +96,25 @@ impl Finding {
         }
         self.check_layer_formats(runtime, platform, single);
         self.check_image_refusal(runtime.profile().service, single, platform, inspection);
+    }
+
+    /// Checks an image whose known programs start although it declares another architecture.
+    ///
+    /// containerd starts a manifest that is not in an index without comparing its config with the host (`Manifest` in
+    /// `images/image.go`; 1.6.20 starts images that declare arm64, s390x and no architecture on amd64). Docker compares
+    /// only the operating system (`platformFromConfig` in `distribution/config.go`). App Runner starts images for arm64,
+    /// as its logs with `exec format error` show. What Lambda does is not documented.
+    fn check_wrong_platform(&mut self, runtime: Runtime, platform: &Platform) {
+        let evidence = format!("the declared platform is {platform}, but its programs are for {}", runtime.platform());
+        match (&self.not_verified, runtime.profile().service) {
+            (Some(reason), _) => self.add_unknown(format!("{evidence}, as far as they are known: {reason}")),
+            (None, Service::Lambda) => {
+                self.add_unknown(format!("{evidence}, and the service is not documented to accept that"));
+            }
+            (None, Service::Ecs | Service::Linux | Service::AppRunner) => {
+                self.add_warning(FaultCode::PlatformMismatch, platform, evidence);
+            }
+        }
     }
 
     /// Checks what the image starts, if it was inspected.
@@ -146,13 +173,7 @@ impl Finding {
         }
     }
 
-    pub(super) fn check_index(
-        &mut self,
-        runtime: Runtime,
-        intended: &[Runtime],
-        entries: &[IndexEntry],
-        inspections: &[Inspection],
-    ) {
+    pub(super) fn check_index(&mut self, runtime: Runtime, entries: &[IndexEntry], inspections: &[Inspection]) {
         // Clients pull the first compatible entry.
         let is_compatible = |platform| runtime.compatibility_with(platform) == Compatibility::Compatible;
         let Some(entry) = entries.iter().find(|entry| is_compatible(&entry.platform)) else {
@@ -160,22 +181,20 @@ impl Finding {
         };
         let target = InspectionTarget::for_runtime(runtime);
         let inspection = entry.image().and_then(|single| find_inspection(inspections, single, target));
+        self.record_inspection(inspection);
         match &entry.child {
             IndexChild::NotRead => {}
             IndexChild::Unavailable(reason) => self.add_unknown(reason),
             IndexChild::Read(single) => {
                 // The index names the platform, but only the config shows that the entry is an image.
                 single.config_error.iter().for_each(|reason| self.add_unknown(reason));
-                self.check_descriptor(entry);
+                self.check_descriptor(entry, inspection);
                 self.check_layer_formats(runtime, &entry.platform, single);
                 self.check_program(single, &entry.platform, inspection);
                 self.check_image_refusal(runtime.profile().service, single, &entry.platform, inspection);
             }
         }
-        // Of two platforms with the same layers, it is unknown which one starts. If both are intended, one fails.
-        self.check_identical_layers(entry, entries, inspection, |other| {
-            intended.iter().any(|runtime| runtime.compatibility_with(other) == Compatibility::Compatible)
-        });
+        self.check_identical_layers(entry, entries, inspection, inspections);
     }
 
     /// Checks an index without an entry that certainly suits the runtime.
@@ -200,37 +219,46 @@ impl Finding {
         }
     }
 
-    /// Checks an index entry against the config of its image.
-    pub(super) fn check_descriptor(&mut self, entry: &IndexEntry) {
+    /// Checks an index entry against the config of its image. containerd and Docker select an entry by its descriptor
+    /// alone, so if the program certainly starts, only the operating system in the config may stop it.
+    pub(super) fn check_descriptor(&mut self, entry: &IndexEntry, inspection: Option<&Inspection>) {
         let Some(single) = entry.image() else { return };
         let IndexEntry { platform, digest, .. } = entry;
-        if platform.contradicts(&single.platform) {
-            let evidence = format!(
-                "the index lists {} as {platform}, but its config declares {}",
-                digest.short(),
-                single.platform
-            );
-            self.add_fault(FaultCode::DescriptorMismatch, Some(&single.platform), evidence);
+        if !platform.contradicts(&single.platform) {
+            return;
+        }
+        let declared = &single.platform;
+        let evidence = format!("the index lists {} as {platform}, but its config declares {declared}", digest.short());
+        let is_other_os = !matches!(declared.os(), "" | "linux");
+        match (self.certainly_starts(inspection), is_other_os) {
+            (true, true) => self.add_unknown(format!("{evidence}: {OS_REFUSAL}")),
+            (true, false) => self.add_warning(FaultCode::DescriptorMismatch, declared, evidence),
+            (false, _) => self.add_fault(FaultCode::DescriptorMismatch, Some(declared), evidence),
         }
     }
 
-    /// Checks for another architecture in the index with the same layers: a fault if `is_certain`, otherwise unknown.
-    /// An entry whose program was inspected is not checked, because its result is known.
+    /// Checks for another architecture in the index with the same layers and process: a fault if the program certainly
+    /// starts on one of them, or is certainly for another one than this, otherwise unknown. An entry whose program is
+    /// known to start or to fail for another reason is not checked.
     pub(super) fn check_identical_layers(
         &mut self,
         entry: &IndexEntry,
         entries: &[IndexEntry],
         inspection: Option<&Inspection>,
-        is_certain: impl Fn(&Platform) -> bool,
+        inspections: &[Inspection],
     ) {
         let is_mismatch = self.faults.iter().any(|fault| fault.code == FaultCode::PlatformMismatch);
         if inspection.is_some_and(|inspection| inspection.starts().is_some()) && !is_mismatch {
             return;
         }
         let Some(other) = entries.iter().find(|other| have_identical_layers(entry, other)) else { return };
+        let target = InspectionTarget::for_platform(&other.platform);
+        let of_other = other.image().and_then(|single| find_inspection(inspections, single, target));
+        let starts_on_other = of_other
+            .is_some_and(|inspection| inspection.starts() == Some(true) && inspection.not_verified_reason().is_none());
         let (one, other) = (&entry.platform, &other.platform);
         let evidence = format!("{one} and {other} have the same layers, and at most one of them can start");
-        if is_mismatch || is_certain(other) {
+        if is_mismatch || starts_on_other {
             self.add_fault(FaultCode::IdenticalLayers, Some(one), evidence);
         } else {
             self.add_unknown(evidence);
@@ -242,8 +270,9 @@ fn program_fault(single: &PlatformImage, platform: &Platform, inspection: Option
     detect_exec_fault(inspection?, platform, &single.process.build_hints)
 }
 
-/// Returns whether two entries of an index declare different architectures but have the same layers. Images without a
-/// command are exempt: they start nothing, and images that only carry data may be the same for all platforms.
+/// Returns whether two entries of an index declare different architectures but have the same layers and start the same
+/// command in the same way. Images without a command are exempt: they start nothing, and images that only carry data may
+/// be the same for all platforms.
 fn have_identical_layers(a: &IndexEntry, b: &IndexEntry) -> bool {
     let (one, other) = (a.platform.architecture(), b.platform.architecture());
     let differ = a.platform.is_known()
@@ -253,11 +282,19 @@ fn have_identical_layers(a: &IndexEntry, b: &IndexEntry) -> bool {
         && !COMPATIBLE_ARCHITECTURES.contains(&(one, other))
         && !COMPATIBLE_ARCHITECTURES.contains(&(other, one));
     let (Some(one), Some(other)) = (a.image(), b.image()) else { return differ && a.digest == b.digest };
-    let (one_starts, other_starts) = (!one.shown_command.is_empty(), !other.shown_command.is_empty());
-    // Two different commands may start different programs in the same layers.
-    let is_one_command = !(one_starts && other_starts) || one.process.argv == other.process.argv;
     let digests = |single: &PlatformImage| single.layers.iter().map(|layer| layer.digest.clone()).collect::<Vec<_>>();
-    differ && (one_starts || other_starts) && is_one_command && !one.layers.is_empty() && digests(one) == digests(other)
+    // Another command, `PATH`, directory or user may start another program in the same layers.
+    let start = |single: &PlatformImage| {
+        let ProcessConfig { argv, path, working_directory, user, .. } = single.process.clone();
+        (argv, path, working_directory, user)
+    };
+    let is_config_read = |single: &PlatformImage| single.platform != Platform::default();
+    let is_same_start = match (is_config_read(one), is_config_read(other)) {
+        (true, true) => !one.shown_command.is_empty() && start(one) == start(other),
+        // The configs of platforms that no runtime needs are not read.
+        _ => !one.shown_command.is_empty() || !other.shown_command.is_empty(),
+    };
+    differ && is_same_start && !one.layers.is_empty() && digests(one) == digests(other)
 }
 
 /// Formats the platforms of an index for a sentence.

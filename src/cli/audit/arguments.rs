@@ -124,7 +124,7 @@ Results are written to the results file as they arrive. After an interruption, t
 resumes with the images that are missing or could not be read.
 
 Exit code: 0 no image fails; 1 an image fails; 2 no image fails, but one is unknown or could not
-be read; 64 the command line or a setting is wrong; 130 interrupted";
+be read; 3 an error ended the audit; 64 the command line or a setting is wrong; 130 interrupted";
 
 fn parse_key_value(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());

@@ -8,9 +8,10 @@ use super::arguments::{AuditArguments, AuditFormat};
 use super::csv_output::write_csv;
 use super::results_file::ResultsFile;
 use crate::cli::error::CliError;
-use crate::cli::stored_report::StoredReport;
+use crate::cli::stored_report::{StoredReport, StoredRuntime};
 use crate::cli::terminal::StyledOutput;
 use crate::cli::{output_file, page};
+use crate::report::UNVERIFIED_SYMBOL;
 use crate::text::sanitize;
 use crate::verdict::Verdict;
 
@@ -101,8 +102,9 @@ impl AuditTable {
         let also = report.arrival.also_tagged.len();
         let also = if also == 0 { String::new() } else { format!(" +{also}") };
         let pushed = &report.arrival.pushed_at;
+        let unverified = if report.is_unverified_pass() { format!(" {UNVERIFIED_SYMBOL}") } else { String::new() };
         let cells = [
-            report.verdict().as_str().to_owned(),
+            format!("{}{unverified}", report.verdict().as_str()),
             format!("{}{also}", report.subject()),
             sanitize(pushed.get(..DATE_WIDTH).unwrap_or(pushed), DATE_WIDTH),
             affected_runtimes(report),
@@ -146,10 +148,11 @@ fn affected_runtimes(report: &StoredReport) -> String {
 }
 
 fn format_reason(report: &StoredReport) -> String {
-    let unknown = report.runtimes.iter().flat_map(|runtime| &runtime.unknown).next();
+    let reasons = |runtime: &StoredRuntime| runtime.unknown.iter().chain(&runtime.not_verified).cloned().next();
+    let unknown = report.runtimes.iter().find_map(reasons);
     match (report.faults().next(), unknown) {
         (Some(fault), _) => format!("{}: {}", report.fault_codes().join(", "), fault.evidence),
-        (None, Some(reason)) => reason.clone(),
+        (None, Some(reason)) => reason,
         (None, None) => report.ignored.clone().unwrap_or_default(),
     }
 }

@@ -7,6 +7,7 @@ use super::results_file::ResultsFile;
 use super::results_index::VERDICTS;
 use super::scope::ListingCounts;
 use crate::cli::report_counts::ReportCounts;
+use crate::verdict::Verdict;
 
 /// What was done, and what has no result. Each error was reported when it happened.
 pub(super) struct AuditSummary<'a> {
@@ -84,8 +85,14 @@ impl AuditSummary<'_> {
 
 fn write_findings(counts: &ReportCounts, out: &mut impl Write) -> io::Result<()> {
     let found = VERDICTS.into_iter().filter(|verdict| counts.of_verdict(*verdict) > 0);
-    let verdicts: Vec<String> =
-        found.map(|verdict| format!("{} {}", verdict.as_str(), counts.of_verdict(verdict))).collect();
+    let format = |verdict: Verdict| {
+        let count = format!("{} {}", verdict.as_str(), counts.of_verdict(verdict));
+        match (verdict, counts.unverified) {
+            (Verdict::Runs, 1..) => format!("{count} ({} not verified)", counts.unverified),
+            _ => count,
+        }
+    };
+    let verdicts: Vec<String> = found.map(format).collect();
     let colon = if verdicts.is_empty() { "" } else { ": " };
     let (images, repositories) = (format_count(counts.images, "image"), format_repositories(counts.repositories()));
     writeln!(out, "{images} in {repositories}{colon}{}", verdicts.join(", "))?;

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::gate::GateArguments;
 use crate::check::{ImageOrigin, InspectContext, check_image};
+use crate::cli::context::ExitStatus;
 use crate::cli::error::CliError;
 use crate::cli::image_source::ImageSource;
 use crate::event::IgnoreReason;
@@ -69,9 +71,14 @@ impl CheckResult {
 }
 
 impl CheckRecord<'_> {
-    /// The verdict; [`Verdict::Unknown`] for an image that could not be read.
-    pub(super) fn verdict(&self) -> Verdict {
-        self.outcome.as_ref().map_or(Verdict::Unknown, |checked| checked.result.verdict())
+    pub(super) fn exit_status(&self, gate: GateArguments) -> ExitStatus {
+        match self.outcome.as_ref().map(|checked| &checked.result) {
+            Err(_) => ExitStatus::Error,
+            // The registry refused to return the manifest.
+            Ok(CheckResult::Report(Report { image: None, verdict: Verdict::Unknown, .. })) => ExitStatus::Error,
+            Ok(CheckResult::Report(report)) if gate.stops(report) => ExitStatus::Unknown,
+            Ok(result) => result.verdict().into(),
+        }
     }
 }
 

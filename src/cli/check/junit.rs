@@ -7,23 +7,28 @@ use std::io;
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::checker::{CheckFailure, CheckRecord, CheckResult};
+use super::gate::GateArguments;
 use crate::report::{Report, RuntimeReport, format_headline, format_text};
 use crate::text::error_chain;
 use crate::verdict::Verdict;
 
 /// Formats the report; fails if it cannot be written as XML.
-pub(super) fn format_junit(records: &[CheckRecord<'_>]) -> io::Result<String> {
+pub(super) fn format_junit(records: &[CheckRecord<'_>], gate: GateArguments) -> io::Result<String> {
     let mut junit = Junit::new("ecr-preflight");
     for CheckRecord { reference, outcome } in records {
         let mut suite = TestSuite::new(*reference);
         let cases = match outcome.as_ref().map(|checked| &checked.result) {
-            Ok(CheckResult::Report(report)) => list_cases(report),
+            Ok(CheckResult::Report(report)) => list_cases(report, gate),
             Ok(CheckResult::Platforms(_)) => Vec::new(),
             Err(failure) => vec![("read".to_owned(), read_error_status(failure))],
         };
         for (name, status) in cases {
+            let warnings = warnings_of(outcome.as_ref().ok().map(|checked| &checked.result), &name);
             let mut case = TestCase::new(name, status);
             case.set_classname(*reference);
+            if !warnings.is_empty() {
+                case.set_system_out(warnings.join("\n"));
+            }
             suite.add_test_case(case);
         }
         junit.add_test_suite(suite);
@@ -31,21 +36,41 @@ pub(super) fn format_junit(records: &[CheckRecord<'_>]) -> io::Result<String> {
     Ok(junit.to_string().map_err(io::Error::other)?.trim_end().to_owned())
 }
 
+/// The warnings for a runtime, which do not change the result of its test.
+fn warnings_of(result: Option<&CheckResult>, name: &str) -> Vec<String> {
+    let Some(CheckResult::Report(report)) = result else { return Vec::new() };
+    let of_name = report.runtimes().filter(|runtime| runtime.subject.name() == name);
+    let warnings = of_name.flat_map(|runtime| &runtime.warnings);
+    warnings.map(|warning| format!("warning: {}: {}", warning.code.as_str(), warning.evidence)).collect()
+}
+
 /// The names and results of the runtimes.
-fn list_cases(report: &Report) -> Vec<(String, TestCaseStatus)> {
-    let case = |runtime: &RuntimeReport| (runtime.subject.name(), runtime_status(report, runtime));
+fn list_cases(report: &Report, gate: GateArguments) -> Vec<(String, TestCaseStatus)> {
+    let case = |runtime: &RuntimeReport| (runtime.subject.name(), runtime_status(report, runtime, gate));
     let mut cases: Vec<_> = report.runtimes().map(case).collect();
-    if cases.is_empty() {
+    if cases.is_empty() || report.verdict == Verdict::Undeclared {
         // Without a runtime to check, the result is neither a success nor a failure.
-        let mut skipped = TestCaseStatus::skipped();
-        skipped.set_message(format_headline(report));
-        cases.push(("runtime".to_owned(), skipped));
+        let mut status = if gate.stops(report) {
+            TestCaseStatus::non_success(NonSuccessKind::Error)
+        } else {
+            TestCaseStatus::skipped()
+        };
+        status.set_message(format_headline(report));
+        cases.push(("runtime".to_owned(), status));
     }
     cases
 }
 
-/// An unknown result is an error: CI servers show a skipped case as if nothing were wrong.
-fn runtime_status(report: &Report, runtime: &RuntimeReport) -> TestCaseStatus {
+/// An unknown result is an error: CI servers show a skipped case as if nothing were wrong. A start that is not verified is
+/// an error only with `--strict`, because servers fail a build with errors; otherwise the case is skipped.
+fn runtime_status(report: &Report, runtime: &RuntimeReport, gate: GateArguments) -> TestCaseStatus {
+    if let Some(reason) = &runtime.not_verified {
+        let mut status =
+            if gate.strict { TestCaseStatus::non_success(NonSuccessKind::Error) } else { TestCaseStatus::skipped() };
+        status.set_message(format!("{}: {reason}", format_headline(report)));
+        status.set_type("not-verified");
+        return status;
+    }
     let kind = match runtime.verdict {
         Verdict::Fails => NonSuccessKind::Failure,
         Verdict::Unknown => NonSuccessKind::Error,

@@ -1,5 +1,6 @@
 //! `ecr-preflight check IMAGE…`: checks images before or after their push.
 
+mod gate;
 mod checker;
 mod junit;
 mod sarif;
@@ -11,10 +12,11 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 
 use self::checker::{CheckFailure, CheckRecord, Checker};
+use self::gate::GateArguments;
 pub(super) use self::printer::ERROR_SCHEMA;
 use self::printer::{CheckFormat, CheckPrinter};
 pub use self::sarif::report_to_sarif;
-use super::context::{InspectArguments, build_inspector, load_settings};
+use super::context::{ExitStatus, InspectArguments, build_inspector, load_settings};
 use super::error::CliError;
 use super::image_ref::ImageArgument;
 use super::image_source::ImageOpener;
@@ -22,7 +24,6 @@ use super::scheme_check::detect_wrong_scheme;
 use super::suggest;
 use super::terminal::StyledOutput;
 use crate::runtime::Runtime;
-use crate::verdict::Verdict;
 
 /// Check whether images will start on the runtimes that they are meant for.
 ///
@@ -44,6 +45,8 @@ pub(super) struct CheckArguments {
     verbose: bool,
     #[command(flatten)]
     inspect: InspectArguments,
+    #[command(flatten)]
+    gate: GateArguments,
     /// List the platforms of each image and of the programs in it, without checking runtimes.
     #[arg(long, conflicts_with = "runtimes")]
     platforms: bool,
@@ -77,8 +80,13 @@ CLI, other registries with those of docker.
 Exit codes:
   0   every image runs, or no runtime is declared for it
   1   an image fails
-  2   no image fails, but a result is unknown or an image could not be read
-  64  the command line or a setting is wrong; no image was checked";
+  2   a result is unknown; with --strict, the start of an image is not verified; with
+      --require-declaration, no runtime is declared for an image
+  3   an image could not be read: a missing file, missing credentials, the network
+  64  the command line or a setting is wrong; no image was checked
+
+Of several images, 3 takes precedence over 1, and 1 over 2. After 3 the result is incomplete: other
+images may fail as well.";
 
 /// How many images are read at the same time: a slow registry hardly delays the others, and each still gets enough
 /// bandwidth. The inspector limits how many layers are read at the same time.
@@ -88,7 +96,7 @@ pub(super) async fn run<O: Write, E: Write>(
     arguments: CheckArguments,
     out: &mut StyledOutput<O>,
     err: &mut StyledOutput<E>,
-) -> Result<Verdict, CliError> {
+) -> Result<ExitStatus, CliError> {
     let mut settings = load_settings()?.check;
     arguments.inspect.apply(&mut settings);
     if arguments.platforms && !matches!(arguments.format, CheckFormat::Text | CheckFormat::Json) {
@@ -113,6 +121,7 @@ pub(super) async fn run<O: Write, E: Write>(
     let mut printer = CheckPrinter {
         format: arguments.format,
         is_verbose: arguments.verbose,
+        gate: arguments.gate,
         dockerfile: &arguments.dockerfile,
         is_only,
         out,

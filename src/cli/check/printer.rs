@@ -6,7 +6,9 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::checker::{CheckRecord, CheckResult, CheckedImage};
+use super::gate::GateArguments;
 use super::{junit, sarif};
+use crate::cli::context::ExitStatus;
 use crate::cli::error::CliError;
 use crate::cli::terminal::StyledOutput;
 use crate::report::{self, StyledLine};
@@ -29,6 +31,7 @@ pub(super) enum CheckFormat {
 pub(super) struct CheckPrinter<'a, O, E> {
     pub(super) format: CheckFormat,
     pub(super) is_verbose: bool,
+    pub(super) gate: GateArguments,
     /// The file that a SARIF log shows findings at.
     pub(super) dockerfile: &'a str,
     /// Whether the command line names one image only.
@@ -84,41 +87,52 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
         Ok(())
     }
 
-    /// Prints the summary or the document of all images, and returns the worst verdict.
-    pub(super) fn finish(self) -> Result<Verdict, CliError> {
+    /// Prints the summary or the document of all images, and returns the status to report.
+    pub(super) fn finish(self) -> Result<ExitStatus, CliError> {
         match self.format {
             CheckFormat::Text if self.records.len() > 1 => {
                 self.out.write_lines(&[StyledLine::wrapping(2).with_text(format_summary(&self.records))])?;
             }
             CheckFormat::Text | CheckFormat::Json => {}
             CheckFormat::Sarif => writeln!(self.out, "{}", sarif::format_sarif(&self.records, self.dockerfile))?,
-            CheckFormat::Junit => writeln!(self.out, "{}", junit::format_junit(&self.records)?)?,
+            CheckFormat::Junit => writeln!(self.out, "{}", junit::format_junit(&self.records, self.gate)?)?,
         }
-        let worst = self.records.iter().map(CheckRecord::verdict).max();
+        let worst = self.records.iter().map(|record| record.exit_status(self.gate)).max();
         Ok(worst.expect("there is at least one image"))
     }
 }
 
 /// Formats how many images have each result, the worst first.
 fn format_summary(records: &[CheckRecord<'_>]) -> String {
-    let results: Vec<Option<&CheckResult>> =
-        records.iter().map(|record| record.outcome.as_ref().ok().map(|checked| &checked.result)).collect();
-    let count = |verdict| results.iter().filter(|result| result.map(CheckResult::verdict) == verdict).count();
-    let lists_platforms = results.iter().any(|result| matches!(result, Some(CheckResult::Platforms(_))));
+    /// A verdict, and whether it is that of the platform alone; `None` if the image could not be read.
+    type Kind = Option<(Verdict, bool)>;
+    let kind_of = |record: &CheckRecord<'_>| -> Kind {
+        let result = &record.outcome.as_ref().ok()?.result;
+        let is_unverified = match result {
+            CheckResult::Report(report) => report.verdict == Verdict::Runs && report.has_unverified_pass(),
+            CheckResult::Platforms(_) => false,
+        };
+        Some((result.verdict(), is_unverified))
+    };
+    let found: Vec<Kind> = records.iter().map(kind_of).collect();
+    let is_overview = |checked: &CheckedImage| matches!(checked.result, CheckResult::Platforms(_));
+    let lists_platforms = records.iter().any(|record| record.outcome.as_ref().is_ok_and(is_overview));
     let (fails, fail, runs, run) = if lists_platforms {
         ("has a mismatch", "have a mismatch", "is consistent", "are consistent")
     } else {
         ("fails", "fail", "runs", "run")
     };
-    let kinds = [
-        (Some(Verdict::Fails), fails, fail),
+    let unverified = "right architecture only (start not verified)";
+    let kinds: [(Kind, &str, &str); 7] = [
+        (Some((Verdict::Fails, false)), fails, fail),
         (None, "could not be read", "could not be read"),
-        (Some(Verdict::Unknown), "unknown", "unknown"),
-        (Some(Verdict::Runs), runs, run),
-        (Some(Verdict::Undeclared), "has no declared runtime", "have no declared runtime"),
-        (Some(Verdict::Ignored), "is not checked", "are not checked"),
+        (Some((Verdict::Unknown, false)), "unknown", "unknown"),
+        (Some((Verdict::Runs, true)), unverified, unverified),
+        (Some((Verdict::Runs, false)), runs, run),
+        (Some((Verdict::Undeclared, false)), "has no declared runtime", "have no declared runtime"),
+        (Some((Verdict::Ignored, false)), "is not checked", "are not checked"),
     ];
-    let counts = kinds.map(|(verdict, one, many)| match count(verdict) {
+    let counts = kinds.map(|(kind, one, many)| match found.iter().filter(|found| **found == kind).count() {
         0 => None,
         1 => Some(format!("1 {one}")),
         count => Some(format!("{count} {many}")),

@@ -1,5 +1,5 @@
-//! Reports as a SARIF 2.1.0 log for GitHub code scanning: a rule for each fault code and one for unknown results, a result
-//! for each fault, and a notification for each image that could not be read.
+//! Reports as a SARIF 2.1.0 log for GitHub code scanning: a rule for each fault code, one for unknown results and one for
+//! starts that are not verified, a result for each of these, and a notification for each image that could not be read.
 //!
 //! An image has no source lines, so all results are shown at the first line of its Dockerfile. The format is that of
 //! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>.
@@ -21,6 +21,14 @@ const UNKNOWN_RULE: FaultInfo = FaultInfo {
     explanation: "the answer depends on something that could not be read, or that the image alone does not decide; this is \
                   neither a fault nor a pass",
     fix: "The message names the reason. Check the image again when it can be read, or start it once on the runtime.",
+};
+
+/// The rule of a start that is not verified.
+const NOT_VERIFIED_RULE: FaultInfo = FaultInfo {
+    name: "not-verified",
+    title: "start not verified",
+    explanation: "the image has the right architecture, but its program could not be followed to an answer",
+    fix: "The message names the reason. Start the image once on the runtime, or let `--strict` stop such images.",
 };
 
 /// The length of a fingerprint, in hexadecimal digits.
@@ -81,7 +89,8 @@ fn build_rules(docs_url: Option<&str>) -> Vec<Value> {
         let level = if *code == FaultCode::InvalidDeclaration { "warning" } else { "error" };
         build_rule(code.info(), level, docs_url.map(|url| code.docs_link(url)))
     };
-    FaultCode::ALL.iter().map(build).chain([build_rule(UNKNOWN_RULE, "warning", None)]).collect()
+    let others = [build_rule(UNKNOWN_RULE, "warning", None), build_rule(NOT_VERIFIED_RULE, "note", None)];
+    FaultCode::ALL.iter().map(build).chain(others).collect()
 }
 
 /// Builds a `reportingDescriptor`.
@@ -113,6 +122,14 @@ fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<Valu
         if runtime.faults.is_empty() && runtime.verdict == Verdict::Unknown {
             let text = context.message_text(&runtime.unknown.join("; "));
             results.push(context.build_result(UNKNOWN_RULE.name, "warning", &json!({"text": text})));
+        }
+        results.extend(runtime.warnings.iter().map(|warning| {
+            let text = context.message_text(&warning.evidence);
+            context.build_result(warning.code.as_str(), "warning", &json!({"text": text}))
+        }));
+        if let Some(reason) = &runtime.not_verified {
+            let text = context.message_text(&format!("right architecture, but the start is not verified: {reason}"));
+            results.push(context.build_result(NOT_VERIFIED_RULE.name, "note", &json!({"text": text})));
         }
         results
     };
@@ -163,12 +180,13 @@ impl SarifContext<'_> {
         let identity = format!("{reference}\n{rule}\n{runtime}");
         let identity = Digest::of(identity.as_bytes());
         let fingerprint = &identity.hex()[..FINGERPRINT_DIGITS];
+        let mut rules =
+            FaultCode::ALL.iter().map(|code| code.as_str()).chain([UNKNOWN_RULE.name, NOT_VERIFIED_RULE.name]);
         let digest = self.report.image.as_ref().map(|image| format!("@{}", image.digest)).unwrap_or_default();
         let qualified_name = format!("{reference}{digest} on {runtime}");
         json!({
             "ruleId": rule,
-            // The rule of unknown results follows the fault codes.
-            "ruleIndex": FaultCode::ALL.iter().position(|code| code.as_str() == rule).unwrap_or(FaultCode::ALL.len()),
+            "ruleIndex": rules.position(|name| name == rule),
             "level": level,
             "message": message,
             "locations": [{

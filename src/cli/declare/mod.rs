@@ -70,7 +70,8 @@ Permissions:
 
 Exit codes:
   0   the declaration is set as requested, or was only shown
-  2   the change was not written, or --list found a declaration that is invalid or unreadable
+  2   you declined the change, or --list found a declaration that is invalid or unreadable
+  3   an error occurred, or the change could not be confirmed
   64  the command line or a setting is wrong";
 
 /// The most bytes of the answer to the confirmation that are read.

@@ -42,6 +42,10 @@ pub(super) fn format_headline(counts: &ReportCounts, heading: &PageHeading<'_>) 
         (_, 0, 1.., ..) => {
             format!("No image is known to fail, but the verdict of {} of {all} is unknown", group_digits(unknown))
         }
+        (_, 0, 0, 1.., _) if counts.unverified > 0 => format!(
+            "No image is known to fail, but the start of {} of {all} is not verified",
+            group_digits(counts.unverified)
+        ),
         (_, 0, 0, 1.., 0) => "Every image starts where it is meant to run".to_owned(),
         (_, 0, 0, 1.., 1..) => "Every image with a declared runtime starts there".to_owned(),
         (_, 0, 0, 0, 1) => "The image has no declared runtime".to_owned(),

@@ -106,12 +106,15 @@ fn runtime_title(runtime: &StoredRuntime, report: &StoredReport) -> String {
 
 fn build_runtime(runtime: &StoredRuntime, report: &StoredReport) -> Value {
     let intent = report.intended.iter().find(|intent| intent.runtime == runtime.runtime);
+    let warnings = runtime.warnings.iter().map(|warning| format!("warning: {}: {}", warning.code, warning.evidence));
+    let not_verified = runtime.not_verified.iter().map(|reason| format!("start not verified: {reason}"));
+    let notes: Vec<String> = runtime.unknown.iter().cloned().chain(warnings).chain(not_verified).collect();
     json!({
         "title": runtime_title(runtime, report),
         "verdict": runtime.verdict(),
         "by": intent.map(|intent| texts::format_declaration_source(&intent.declared_by)),
         "faults": runtime.faults.iter().map(build_fault).collect::<Vec<_>>(),
-        "unknown": runtime.unknown.iter().map(|reason| sanitize_sentence(reason)).collect::<Vec<_>>(),
+        "unknown": notes.iter().map(|note| sanitize_sentence(note)).collect::<Vec<_>>(),
     })
 }
 

@@ -45,7 +45,7 @@ fn program_platform_is_read_from_its_header() {
     check(
         &["binary", "DIR/none"],
         expect![[r#"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: cannot read DIR/none

@@ -4,7 +4,8 @@ use expect_test::{Expect, expect};
 use serde_json::json;
 
 use crate::cli::{check, run};
-use crate::support::layout::{Builder, with_platform};
+use crate::support::elf;
+use crate::support::layout::{Builder, OCI_GZIP, config, with_platform};
 
 #[test]
 fn images_that_run_fail_and_are_unknown() {
@@ -151,7 +152,7 @@ fn unusable_references_are_errors_with_hints() {
     check(
         &["check", "oci:DIR:v3"],
         expect![[r#"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: oci:DIR:v3 does not exist
@@ -162,7 +163,7 @@ fn unusable_references_are_errors_with_hints() {
     check(
         &["check", "oci:DIR"],
         expect![[r#"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: oci:DIR contains several images
@@ -173,7 +174,7 @@ fn unusable_references_are_errors_with_hints() {
     check(
         &["check", "oci:DIR/blobs:v1"],
         expect![[r#"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: cannot read DIR/blobs
@@ -227,7 +228,7 @@ fn unusable_references_are_errors_with_hints() {
     check(
         &["replay", "DIR/index.json", "--layout", "DIR"],
         expect![[r#"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: cannot read DIR/index.json
@@ -237,7 +238,7 @@ fn unusable_references_are_errors_with_hints() {
     check(
         &["replay", "DIR/none.json"],
         expect![[r#"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: cannot read DIR/none.json
@@ -270,7 +271,7 @@ fn missing_credentials_are_an_error() {
     // Neither a profile nor the instance metadata service: nothing leaves the machine.
     let settings = [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:9")];
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
@@ -279,4 +280,110 @@ fn missing_credentials_are_an_error() {
         hint: log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
     "#]]
     .assert_eq(&run(&["check", uri, "--runtime", "ecs/arm64"], &settings));
+}
+
+/// An image with the right architecture whose command is this.
+fn layout_with_command(command: &[&str]) -> Builder {
+    let mut layout = Builder::new();
+    let mut config = config("linux", "arm64", json!({}));
+    config["config"]["Entrypoint"] = json!(command);
+    let image = layout.manifest(&config, &[layout.layer(OCI_GZIP, &elf::program("arm64"))]);
+    layout.tag("v1", &image);
+    layout
+}
+
+#[test]
+fn unverified_start_is_not_promised() {
+    let layout = layout_with_command(&["/run/app"]);
+    let arguments = ["check", "oci:DIR:v1", "--runtime", "ecs/arm64", "--runtime", "linux/arm64"];
+    check(
+        &layout,
+        &arguments,
+        &expect![[r#"
+        success true code 0
+        --- out
+        oci:DIR:v1 has the right architecture for ECS on arm64, Linux on arm64; start not verified
+
+          image     oci:DIR:v1
+          digest    sha256:8503c03d73ecc0c0c0c1afc6d38bce736adf2221857da26be963c5d7ab6eda41
+          platform  linux/arm64
+
+        ~ ECS on arm64
+          start not verified: /run may be mounted over at run time
+
+        ~ Linux on arm64
+          start not verified: /run may be mounted over at run time
+        --- err
+    "#]],
+    );
+    for (options, code) in [
+        (["--runtime", "ecs/arm64"].as_slice(), 0),
+        (&["--runtime", "ecs/arm64", "--strict"], 2),
+        (&["--runtime", "ecs/amd64", "--strict"], 1),
+        (&["--strict"], 0),
+        (&["--require-declaration"], 2),
+        (&["--require-declaration", "--runtime", "ecs/arm64"], 0),
+    ] {
+        for format in ["text", "json", "sarif", "junit"] {
+            let image = format!("oci:{}:v1", layout.path().display());
+            let text = run(&[&["check", &image, "--format", format], options].concat(), &[]);
+            assert!(text.contains(&format!("code {code}\n")), "{options:?} {format}: {text}");
+        }
+    }
+    // Without an inspection, nothing is verified.
+    let sound = layout_with_command(&["/app"]);
+    let image = format!("oci:{}:v1", sound.path().display());
+    let strict = ["check", image.as_str(), "--runtime", "ecs/arm64", "--strict"];
+    assert!(run(&strict, &[]).contains("code 0\n"));
+    assert!(run(&[strict.as_slice(), &["--no-exec"]].concat(), &[]).contains("code 2\n"));
+    // Of several images, those without a verified start are counted.
+    let several = ["check", "oci:DIR:v1", "oci:DIR:v1", "--runtime", "ecs/arm64", "--no-exec"];
+    check(
+        &sound,
+        &several,
+        &expect![[r#"
+        success true code 0
+        --- out
+        oci:DIR:v1 has the right architecture for ECS on arm64; start not verified
+
+          image     oci:DIR:v1
+          digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+          platform  linux/arm64
+
+        ~ ECS on arm64
+          start not verified: disabled by PREFLIGHT_INSPECT or --no-exec
+
+        oci:DIR:v1 has the right architecture for ECS on arm64; start not verified
+
+          image     oci:DIR:v1
+          digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
+          platform  linux/arm64
+
+        ~ ECS on arm64
+          start not verified: disabled by PREFLIGHT_INSPECT or --no-exec
+
+        2 images: 2 right architecture only (start not verified)
+        --- err
+    "#]],
+    );
+}
+
+#[test]
+fn unreadable_manifest_is_an_error() {
+    // The layout lists the image, but the blob of its manifest is damaged.
+    let layout = layout_with_command(&["/app"]);
+    let listed = std::fs::read_to_string(layout.path().join("index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let digest = index["manifests"][0]["digest"].as_str().unwrap().trim_start_matches("sha256:");
+    std::fs::write(layout.path().join("blobs/sha256").join(digest), "{}").unwrap();
+    check(
+        &layout,
+        &["check", "oci:DIR:v1", "--runtime", "ecs/arm64"],
+        &expect![[r#"
+        success false code 3
+        --- out
+        --- err
+        error: manifest sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63 was requested, but the registry sent sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+    "#]],
+    );
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use ecr_preflight::verdict::FaultCode;
 use expect_test::expect;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::{check, run};
-use crate::support::layout::Builder;
+use crate::support::elf;
+use crate::support::layout::{Builder, OCI_GZIP, config};
 
 /// The images of one call: one fails, one is unknown, one is missing.
 const IMAGES: [&str; 3] = ["oci:DIR:fails", "oci:DIR:unknown", "oci:DIR:none"];
@@ -45,10 +46,10 @@ fn json_of_several_images_is_one_object_per_line() {
         &layout(),
         &arguments("json"),
         &expect![[r#"
-            success false code 1
+            success false code 3
             --- out
-            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:fails","digest":"sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/amd64"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"fails","runtimes":[{"runtime":"ecs/arm64","verdict":"fails","unknown":[],"faults":[{"code":"wrong-architecture","platform":"linux/amd64","evidence":"the image is built for linux/amd64, not linux/arm64","symptom":"exec /app: exec format error","remedy":["docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .","docker pull --platform linux/arm64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails","\"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}"],"advice":["Build it for linux/arm64","Or, if it was copied from another registry, copy it for linux/arm64","Or keep the image, and set in the task definition"]}]}],"exec":[{"platform":"linux/amd64","host":"linux/arm64","argv":["/app"],"outcome":"fails","errno":"ENOEXEC","path":"/app"}]}
-            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:unknown","digest":"sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/arm/v7"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"unknown","runtimes":[{"runtime":"ecs/arm64","verdict":"unknown","unknown":["the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs"],"faults":[]}],"exec":[{"platform":"linux/arm/v7","host":"linux/arm64","argv":["/app"],"outcome":"unknown","reason":"/app is a 32-bit program, which only some hosts run"}]}
+            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:fails","digest":"sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/amd64"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"fails","runtimes":[{"runtime":"ecs/arm64","verdict":"fails","verified":true,"unknown":[],"faults":[{"code":"wrong-architecture","platform":"linux/amd64","evidence":"the image is built for linux/amd64, not linux/arm64","symptom":"exec /app: exec format error","remedy":["docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .","docker pull --platform linux/arm64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails","\"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}"],"advice":["Build it for linux/arm64","Or, if it was copied from another registry, copy it for linux/arm64","Or keep the image, and set in the task definition"]}]}],"exec":[{"platform":"linux/amd64","host":"linux/arm64","argv":["/app"],"outcome":"fails","errno":"ENOEXEC","path":"/app"}]}
+            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:unknown","digest":"sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/arm/v7"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"unknown","runtimes":[{"runtime":"ecs/arm64","verdict":"unknown","verified":false,"unknown":["the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs"],"faults":[]}],"exec":[{"platform":"linux/arm/v7","host":"linux/arm64","argv":["/app"],"outcome":"unknown","reason":"/app is a 32-bit program, which only some hosts run"}]}
             {"schema":"ecr-preflight/error/1","reference":"oci:DIR:none","verdict":"unknown","error":"oci:DIR:none does not exist","hint":"choose an image in the layout: fails, unknown, chart"}
             --- err
             error: oci:DIR:none does not exist
@@ -64,7 +65,7 @@ fn json_of_an_unreadable_image_is_empty() {
         &layout(),
         &["check", "oci:DIR:none", "--format", "json"],
         &expect![[r#"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: oci:DIR:none does not exist
@@ -82,10 +83,10 @@ fn junit_has_failures_errors_and_skipped_tests() {
         &layout,
         &arguments,
         &expect![[r#"
-            success false code 1
+            success false code 3
             --- out
             <?xml version="1.0" encoding="UTF-8"?>
-            <testsuites name="ecr-preflight" tests="4" skipped="1" failures="1" errors="2">
+            <testsuites name="ecr-preflight" tests="4" skipped="0" failures="2" errors="2">
                 <testsuite name="oci:DIR:fails" tests="1" skipped="0" errors="0" failures="1">
                     <testcase name="ecs/arm64" classname="oci:DIR:fails">
                         <failure message="the image is built for linux/amd64, not linux/arm64" type="wrong-architecture">oci:DIR:fails will not start on ECS on arm64
@@ -128,9 +129,16 @@ fn junit_has_failures_errors_and_skipped_tests() {
                         <error message="oci:DIR:none does not exist" type="unreadable">hint: choose an image in the layout: fails, unknown, chart</error>
                     </testcase>
                 </testsuite>
-                <testsuite name="oci:DIR:chart" tests="1" skipped="1" errors="0" failures="0">
-                    <testcase name="runtime" classname="oci:DIR:chart">
-                        <skipped message="oci:DIR:chart is not checked: it is not a container image"/>
+                <testsuite name="oci:DIR:chart" tests="1" skipped="0" errors="0" failures="1">
+                    <testcase name="ecs/arm64" classname="oci:DIR:chart">
+                        <failure message="its manifest is that of an artifact: `application/vnd.cncf.helm.config.v1+json`" type="not-an-image">oci:DIR:chart is not a container image
+
+              image     oci:DIR:chart
+              digest    sha256:2cb140a9f97f0eecea358cf627775a17aca9ca4d43acf26c5785638f534df16d
+
+            ✗ ECS on arm64
+              not-an-image: its manifest is that of an artifact: `application/vnd.cncf.helm.config.v1+json`
+            </failure>
                     </testcase>
                 </testsuite>
             </testsuites>
@@ -251,7 +259,7 @@ fn sarif_meets_code_scanning_requirements() {
             (&place["artifactLocation"]["uri"], &place["region"]["startLine"]),
             (&"a%20b/Dockerfile".into(), &1.into())
         );
-        assert!(matches!(result["level"].as_str(), Some("error" | "warning")));
+        assert!(matches!(result["level"].as_str(), Some("error" | "warning" | "note")));
         assert!(result["message"]["text"].is_string());
         assert!(result["partialFingerprints"]["primaryLocationLineHash"].is_string());
     }
@@ -263,7 +271,7 @@ fn every_fault_is_a_sarif_rule() {
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
     let ids: Vec<&str> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
     let codes: Vec<&str> = FaultCode::ALL.iter().map(|code| code.as_str()).collect();
-    assert_eq!(ids, [codes.as_slice(), &["unknown"]].concat());
+    assert_eq!(ids, [codes.as_slice(), &["unknown", "not-verified"]].concat());
 }
 
 #[test]
@@ -290,4 +298,75 @@ fn fingerprints_survive_rebuilds() {
     assert!(fingerprints(&layout, &["lambda/arm64"]).is_disjoint(&fingerprints(&layout, &["ecs/arm64"])));
     build("amd64");
     assert_eq!(fingerprints(&layout, &["ecs/arm64", "lambda/arm64"]), before);
+}
+
+#[test]
+fn unverified_start_has_a_note_and_a_skipped_test() {
+    let layout = layout();
+    let start = ["check", "oci:DIR:fails", "--runtime", "ecs/amd64", "--no-exec", "--format"];
+    let run = sarif(&layout, &[&start[..], &["sarif"]].concat());
+    let result = &run["results"][0];
+    let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], "not-verified");
+    assert_eq!((&result["ruleId"], &result["level"]), (&"not-verified".into(), &"note".into()));
+    expect!["oci:DIR:fails on ECS on amd64: right architecture, but the start is not verified: disabled by PREFLIGHT_INSPECT or --no-exec"].assert_eq(result["message"]["text"].as_str().unwrap());
+    expect![[r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="ecr-preflight" tests="1" skipped="1" failures="0" errors="0">
+            <testsuite name="oci:DIR:fails" tests="1" skipped="1" errors="0" failures="0">
+                <testcase name="ecs/amd64" classname="oci:DIR:fails">
+                    <skipped message="oci:DIR:fails has the right architecture for ECS on amd64; start not verified: disabled by PREFLIGHT_INSPECT or --no-exec" type="not-verified"/>
+                </testcase>
+            </testsuite>
+        </testsuites>
+    "#]].assert_eq(&stdout_of(&layout, &[&start[..], &["junit"]].concat()));
+    let strict = stdout_of(&layout, &[&start[..], &["junit", "--strict"]].concat());
+    assert!(strict.contains("errors=\"1\"") && strict.contains("type=\"not-verified\""), "{strict}");
+    let undeclared = stdout_of(&layout, &["check", "oci:DIR:fails", "--format", "junit", "--require-declaration"]);
+    assert!(undeclared.contains("errors=\"1\""), "{undeclared}");
+    let chart = stdout_of(&layout, &["check", "oci:DIR:chart", "--format", "junit"]);
+    assert!(chart.contains("skipped=\"1\""), "{chart}");
+}
+
+#[test]
+fn wrong_platform_of_a_sound_program_is_a_warning() {
+    let mut layout = Builder::new();
+    let image =
+        layout.manifest(&config("linux", "arm64", json!({})), &[layout.layer(OCI_GZIP, &elf::program("amd64"))]);
+    layout.tag("v1", &image);
+    let start = ["check", "oci:DIR:v1", "--runtime", "ecs/amd64", "--strict", "--format"];
+    check(
+        &layout,
+        &[&start[..], &["text"]].concat(),
+        &expect![[r#"
+        success true code 0
+        --- out
+        oci:DIR:v1 will start on ECS on amd64
+
+          image     oci:DIR:v1
+          digest    sha256:e6c2dfa47ef3a3c61e8afe19a0a3a22d0a3855504fea4454e82bd7aa05056709
+          platform  linux/arm64
+          starts    /app
+
+        ✓ ECS on amd64
+          warning: platform-mismatch: the declared platform is linux/arm64, but its programs are for linux/amd64
+        --- err
+    "#]],
+    );
+    let json: Value = serde_json::from_str(&stdout_of(&layout, &[&start[..], &["json"]].concat())).unwrap();
+    expect![[r#"{"faults":[],"runtime":"ecs/amd64","unknown":[],"verdict":"runs","verified":true,"warnings":[{"code":"platform-mismatch","evidence":"the declared platform is linux/arm64, but its programs are for linux/amd64","platform":"linux/arm64"}]}"#]].assert_eq(&json["runtimes"][0].to_string());
+    let run = sarif(&layout, &[&start[..], &["sarif"]].concat());
+    let result = &run["results"][0];
+    assert_eq!((&result["ruleId"], &result["level"]), (&"platform-mismatch".into(), &"warning".into()));
+    assert_eq!(run["results"].as_array().map(Vec::len), Some(1));
+    expect![[r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="ecr-preflight" tests="1" skipped="0" failures="0" errors="0">
+            <testsuite name="oci:DIR:v1" tests="1" skipped="0" errors="0" failures="0">
+                <testcase name="ecs/amd64" classname="oci:DIR:v1">
+                    <system-out>warning: platform-mismatch: the declared platform is linux/arm64, but its programs are for linux/amd64</system-out>
+                </testcase>
+            </testsuite>
+        </testsuites>
+    "#]].assert_eq(&stdout_of(&layout, &[&start[..], &["junit"]].concat()));
 }

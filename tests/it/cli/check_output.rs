@@ -74,7 +74,7 @@ fn unreadable_image_does_not_hide_others() {
             "ecs/amd64",
         ],
         &expect![[r#"
-            success false code 2
+            success false code 3
             --- out
             oci:DIR:amd64 will start on ECS on amd64
 
@@ -111,9 +111,11 @@ fn exit_code_is_the_worst_of_all_images() {
         (&["amd64", "arm64"], Some("ecs/amd64"), 1),
         (&["arm64", "amd64"], Some("ecs/amd64"), 1),
         (&["arm", "arm64"], Some("linux/arm64"), 2),
-        (&["none", "amd64"], Some("ecs/amd64"), 2),
-        (&["none", "arm64"], Some("ecs/amd64"), 1),
-        (&["arm64", "none"], Some("ecs/amd64"), 1),
+        (&["arm", "amd64"], Some("linux/arm64"), 1),
+        (&["none", "amd64"], Some("ecs/amd64"), 3),
+        (&["none", "arm64"], Some("ecs/amd64"), 3),
+        (&["arm64", "none"], Some("ecs/amd64"), 3),
+        (&["none", "arm"], Some("linux/arm64"), 3),
     ] {
         for format in ["text", "json", "sarif", "junit"] {
             let images: Vec<String> = tags.iter().map(|tag| format!("oci:{directory}:{tag}")).collect();
@@ -170,7 +172,7 @@ fn colored_output() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let text = run(&arguments, &[]).replace(&directory, "DIR").replace('\u{1b}', "␛");
     expect![[r#"
-        success false code 1
+        success false code 3
         --- out
         ␛[1m␛[31moci:DIR:arm64 will not start on App Runner␛[0m
 
@@ -451,7 +453,7 @@ fn platforms_of_an_index_with_mismatches() {
     check(
         &["check", "--platforms", "oci:DIR:attestation", "oci:DIR:none"],
         expect![[r#"
-            success false code 2
+            success false code 3
             --- out
             oci:DIR:attestation: not an image: an attestation
 

@@ -113,7 +113,7 @@ fn declaration_is_shown_and_written_once() {
 fn nothing_is_written_without_consent() {
     let aws = aws_with_repositories();
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
@@ -193,7 +193,7 @@ fn terminal_asks_and_only_yes_writes() {
             hint: run the command again to see the current declaration
         "#]]
         .assert_eq(&text);
-        assert_eq!((code, write_count(&aws)), (Some(2), 1));
+        assert_eq!((code, write_count(&aws)), (Some(3), 1));
     });
     assert_eq!(declaration(&aws).as_deref(), Some("ecs/arm64"));
 }
@@ -320,21 +320,21 @@ fn write_errors_name_action_and_resource() {
     aws.fail("UntagResource", .., Fault::Error(400, "AccessDeniedException"));
     text += &declare(&aws, &[REPOSITORY, "--remove", "--yes"]);
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app was denied: allow the caller this action on this resource
           caused by: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
           caused by: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
-        success false code 2
+        success false code 3
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
@@ -342,7 +342,7 @@ fn write_errors_name_action_and_resource() {
           caused by: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
-        success false code 2
+        success false code 3
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
@@ -350,13 +350,13 @@ fn write_errors_name_action_and_resource() {
           caused by: TooManyTagsException: service message
 
         hint: a repository has at most 50 tags: remove one that is not needed
-        success false code 2
+        success false code 3
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
         error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
           caused by: InvalidTagParameterException: service message
-        success false code 2
+        success false code 3
         --- out
         team/app: intended-runtime: "apprunner" → not set
         --- err
@@ -523,7 +523,7 @@ fn unreadable_tags_do_not_hide_other_repositories() {
     "#]].assert_eq(&declare(&aws, &["--list", "team/api", "--format", "json"]));
     aws.fail("DescribeRepositories", .., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource

@@ -57,56 +57,56 @@ fn similar_repositories_are_suggested() {
     let empty = FakeAws::start();
     text += &check(&empty, "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/appp:v1");
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
           caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `team/app` or `team/api`? They are in us-west-2 of account 123456789012
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/nginx does not exist
           caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `library/nginx`? It is in us-west-2 of account 123456789012
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/something/else does not exist
           caused by: RepositoryNotFoundException: service message
 
         hint: `something/else` is not among the repositories in us-west-2 of account 123456789012; the nearest: `tools`, `team/api` and `team/app`
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:999999999999:repository/team/app does not exist
           caused by: RepositoryNotFoundException: service message
 
         hint: check the name: `aws ecr describe-repositories --region us-west-2 --registry-id 999999999999` lists the repositories in us-west-2 of account 999999999999
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
           caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `team/app` or `team/api`? They are in us-west-2 of account 123456789012; the region of the AWS configuration is eu-central-1
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist
           caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `team/api` or `team/app`? They are in us-west-2; choose another region with AWS_REGION
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
           caused by: RepositoryNotFoundException: service message
 
         hint: check the name: `aws ecr describe-repositories --region us-west-2 --registry-id 123456789012` lists the repositories in us-west-2 of account 123456789012
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
@@ -128,35 +128,35 @@ fn similar_tags_are_suggested() {
     text += &check(&aws, &format!("{URI}:1.4.4"));
     text += &check(&aws_with_tags(&[]), &format!("{URI}:1.4.4"));
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 does not exist
 
         hint: did you mean `1.4.2` or `1.4.3`? They are in team/app
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app does not exist
 
         hint: `latest` is not among the tags in team/app; the nearest: `main`, `1.4.2` and `1.4.3`
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1@sha256:3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c does not exist
 
         hint: the tag may point to another image now: leave it out to check the image with this digest
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app@sha256:3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c does not exist
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 does not exist
 
         hint: check the name: `aws ecr list-images --repository-name team/app --region us-west-2` lists the tags in team/app
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:1.4.4 does not exist
@@ -190,35 +190,35 @@ fn authentication_errors_have_hints() {
     text += &run_against(&aws, &["check", &format!("{URI}:v1")], &profile);
     assert!(aws.calls().is_empty());
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
           caused by: AccessDeniedException: service message
 
         hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
           caused by: ExpiredTokenException: service message
 
         hint: the session has expired: get new credentials, with `aws sso login` if you use single sign-on
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
           caused by: UnrecognizedClientException: service message
 
         hint: us-west-2 does not know the access key: check the key, and that us-west-2 is the right region and is enabled for the account; `aws sts get-caller-identity` shows the caller
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
           caused by: InvalidSignatureException: service message
 
         hint: check that the secret key belongs to the access key, and that this machine's clock is right
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
@@ -235,13 +235,13 @@ fn missing_region_is_an_error() {
     text += &run_against(&aws, &["declare", "--list"], &KEYS);
     assert!(aws.calls().is_empty());
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: no AWS region is configured
 
         hint: set AWS_REGION, or `region` in the AWS profile; or use `audit --region REGION`, or `declare` with the repository's URI
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: no AWS region is configured
@@ -265,26 +265,26 @@ fn similar_tags_of_a_registry_are_suggested() {
     registry.fault("tags", 9, Refusal::Status(403, ""));
     text += &check("team/app:1.5.1");
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: AT/team/app:1.5.1 does not exist
 
         hint: did you mean `1.5.0`? It is in AT/team/app
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: AT/team/app does not exist
 
         hint: `latest` is not among the tags in AT/team/app; the nearest: `main`, `1.4.2` and `1.4.3`
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: pull: AT/team/ap does not exist
           caused by: the registry returned status 404 (NAME_UNKNOWN: service message)
 
         hint: check the repository's name
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: AT/team/app:1.5.1 does not exist
@@ -305,28 +305,28 @@ fn rate_limit_hint_states_how_long_to_wait() {
         text += &run(&["check", &reference], &[]).replace(&registry.address(), "AT");
     }
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: pull on AT/team/app failed
           caused by: the registry limits the request rate: status 429 (TOOMANYREQUESTS: service message)
 
         hint: log in with `docker login AT`, which raises the limit, or wait a second
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: pull on AT/team/app failed
           caused by: the registry limits the request rate: status 429 (TOOMANYREQUESTS: service message)
 
         hint: log in with `docker login AT`, which raises the limit, or wait 60 seconds
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: pull on AT/team/app failed
           caused by: the registry limits the request rate: status 429 (TOOMANYREQUESTS: service message)
 
         hint: log in with `docker login AT`, which raises the limit, or wait 360 minutes
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: pull on AT/team/app failed
@@ -351,14 +351,14 @@ fn throttled_and_refused_calls_have_hints() {
     let unreachable = [KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1")];
     let refused = run(&["check", &format!("{URI}:v1"), "--runtime", "ecs/arm64"], &unreachable);
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
           caused by: ThrottlingException: service message
 
         hint: AWS is throttling these calls of the account: wait a minute and run the command again
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
@@ -499,13 +499,13 @@ fn local_files_suggest_their_scheme() {
 
             hint: use `oci:layout`
         empty
-            2
+            3
             error: pull on docker.io/library/empty failed
               caused by: the registry cannot be reached: Connection refused (os error 111)
 
             hint: check the host name, the network and its proxy
         docker://layout
-            2
+            3
             error: pull on docker.io/library/layout failed
               caused by: the registry cannot be reached: Connection refused (os error 111)
 
@@ -562,20 +562,20 @@ fn errors_wrap_and_have_no_control_characters() {
     }
     assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
     expect![[r#"
-        2
+        3
         error: cannot read b�[31m.tar
           caused by: No such file or directory (os error 2)
-        2
+        3
         error: cannot read b�[31m
           caused by: No such file or directory (os error 2)
-        2
+        3
         error: cannot read �
           caused by: No such file or directory (os error 2)
         64
         error: `dir:�c` has an unsupported scheme
 
         hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
-        2
+        3
         error: oci:�[31m:v2 does not exist
 
         hint: choose an image in the layout: v1

@@ -76,7 +76,7 @@ fn every_command_has_a_manual_page() {
     "#]]
     .assert_eq(&run(&["man", "chek"], &[]));
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: cannot write /dev/null/x
@@ -179,7 +179,8 @@ fn help_of_check_and_replay() {
         Exit codes:
           0   the image runs, or no runtime is declared for it
           1   the image fails
-          2   the result is unknown, or an error occurred
+          2   the result is unknown
+          3   an error occurred, for example an image could not be read
           64  the command line or a setting is wrong; nothing was done
 
         `ecr-preflight COMMAND --help` explains each command.
@@ -212,6 +213,13 @@ fn help_of_check_and_replay() {
 
               --no-exec
                   Read manifests and configs only; do not inspect the program in the layers
+
+              --strict
+                  Exit with code 2 if an image has the right architecture but its start could not be
+                  verified, for example because the program is in a volume
+
+              --require-declaration
+                  Exit with code 2 if no runtime is declared for an image
 
               --platforms
                   List the platforms of each image and of the programs in it, without checking runtimes
@@ -263,8 +271,13 @@ fn help_of_check_and_replay() {
         Exit codes:
           0   every image runs, or no runtime is declared for it
           1   an image fails
-          2   no image fails, but a result is unknown or an image could not be read
+          2   a result is unknown; with --strict, the start of an image is not verified; with
+              --require-declaration, no runtime is declared for an image
+          3   an image could not be read: a missing file, missing credentials, the network
           64  the command line or a setting is wrong; no image was checked
+
+        Of several images, 3 takes precedence over 1, and 1 over 2. After 3 the result is incomplete: other
+        images may fail as well.
         --- err
     "#]]
     .assert_eq(&run(&["check", "--help"], &[]));
@@ -318,7 +331,8 @@ fn help_of_check_and_replay() {
         Exit codes:
           0   the image runs, no runtime is declared for it, or the event is ignored
           1   the image fails
-          2   the result is unknown, or an error occurred
+          2   the result is unknown
+          3   an error occurred, for example the event or the image could not be read
           64  the command line or a setting is wrong
         --- err
     "#]]

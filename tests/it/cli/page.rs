@@ -223,7 +223,7 @@ fn unreadable_results_are_errors_with_a_line_number() {
         ("a line of 9 MiB", format!("{good}\n{}\n", " ".repeat(9 << 20))),
     ] {
         let (output, page) = run_page(&lines);
-        assert_eq!((output.status.code(), page.is_some()), (Some(2), false), "{name}");
+        assert_eq!((output.status.code(), page.is_some()), (Some(3), false), "{name}");
         cases.add(name, String::from_utf8(output.stderr).unwrap());
     }
     let (output, _) = run_page(&good);

@@ -88,9 +88,11 @@ fn action_fails_on_a_wrong_image() {
         (WRONG, "fails", 1, "1"),
         (WRONG, "never", 0, "1"),
         (both.as_str(), "unknown", 1, "1"),
-        ("oci:events/images:none", "unknown", 2, "2"),
-        ("oci:events/images:none", "fails", 0, "2"),
-        ("oci:events/images:none", "never", 0, "2"),
+        ("oci:events/images:7.0.0", "unknown", 1, "1"),
+        ("oci:events/images:none", "unknown", 3, "3"),
+        ("oci:events/images:none", "fails", 3, "3"),
+        ("oci:events/images:none", "never", 3, "3"),
+        ("oci:events/images:none oci:events/images:11.4.0", "never", 3, "3"),
     ] {
         let (output, outputs) = run_action(&[("images", images), ("runtimes", "apprunner"), ("fail-on", fail_on)]);
         assert_eq!(output.status.code(), Some(code), "{images} {fail_on}: {output:?}");

@@ -10,7 +10,7 @@ use ecr_preflight::name::Selector;
 use ecr_preflight::registry::RegistryError;
 use ecr_preflight::registry::counting::CountingRegistry;
 use ecr_preflight::registry::oci_layout::OciLayout;
-use ecr_preflight::report::Report;
+use ecr_preflight::report::{Report, RuntimeReport};
 use ecr_preflight::runtime::Runtime;
 use ecr_preflight::settings::{CheckSettings, InspectionLimits};
 use ecr_preflight::verdict::Verdict;
@@ -172,26 +172,26 @@ fn exceeded_limits_give_the_platform_verdict() {
     }
     expect![[r#"
         bytes=600
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: the layer is larger than 600 bytes
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: the layer is larger than 600 bytes
         ratio=2 ratio-from=512
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: the layer decompresses to more than 2 times its size
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: the layer decompresses to more than 2 times its size
         entries=5
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: the layer has more than 5 entries
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: the layer has more than 5 entries
         names=5
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: the layers have more than 5 names
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: the layers have more than 5 names
         path=200
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: a path or a link's target is longer than 200 bytes
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: a path or a link's target is longer than 200 bytes
         depth=10
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: a path has more than 10 components
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: a path has more than 10 components
         memory=100
-            image will start on ECS on arm64
-            platform checked, program not inspected: layer DIGEST: the names take more than 100 bytes
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: layer DIGEST: the names take more than 100 bytes
     "#]]
     .assert_eq(cases.as_str());
 }
@@ -331,7 +331,7 @@ fn platform_is_compared_with_the_program() {
         platform `amd64`, program for arm64, undeclared
             fails [platform-mismatch] fails ENOEXEC
         platform `amd64`, program for arm64, ecs/arm64
-            fails [platform-mismatch] starts
+            runs [] starts
         platform `arm64`, program for arm64, ecs/amd64
             fails [wrong-architecture] fails ENOEXEC
         platform ``, program for arm64, ecs/arm64
@@ -879,16 +879,15 @@ fn program_of_a_wrapper_below_a_mount_is_unknown() {
     let report = report(&layout, &image, &[Runtime::EcsArm64]);
     expect!["runs [] starts /run may be mounted over at run time"].assert_eq(&summary(&report));
     expect![[r#"
-        image will start on ECS on arm64
+        image has the right architecture for ECS on arm64; start not verified
 
           image     image
           digest    sha256:DIGEST
           platform  linux/arm64
           starts    /tini
 
-        ✓ ECS on arm64
-
-        next program unknown: /run may be mounted over at run time
+        ~ ECS on arm64
+          start not verified: /run may be mounted over at run time
     "#]]
     .assert_eq(&masked(&ecr_preflight::report::format_text(&report)));
 }
@@ -926,4 +925,178 @@ fn many_unordered_layers_stay_within_the_deadline() {
     let whole = began.elapsed();
     let (late, _) = inspect_image(&layout, &image, &[Runtime::EcsArm64], &inspector_with(""), whole / 20).unwrap();
     expect!["runs [] unknown the layers could not be read within the time limit"].assert_eq(&summary(&late));
+}
+
+/// Verdict, whether it is verified, faults, warnings and reasons for each runtime.
+fn details(report: &Report) -> String {
+    let line = |runtime: &RuntimeReport| {
+        let faults = runtime.faults.iter().map(|fault| format!("{}: {}", fault.code.as_str(), fault.evidence));
+        let warnings =
+            runtime.warnings.iter().map(|warning| format!("warning: {}: {}", warning.code.as_str(), warning.evidence));
+        let texts: Vec<String> = faults.chain(warnings).chain(runtime.unknown.iter().cloned()).collect();
+        let verified = if runtime.verified { "verified" } else { "not verified" };
+        format!("{} {} ({verified}) {}", runtime.subject.name(), runtime.verdict.as_str(), texts.join("; "))
+    };
+    let lines: Vec<String> = report.runtimes().map(line).collect();
+    let notified = if report.needs_notification() { ", notified" } else { "" };
+    format!("{}{notified}\n{}", report.verdict.as_str(), lines.join("\n"))
+}
+
+#[test]
+fn program_that_starts_decides() {
+    let layout = Builder::new();
+    let declared = |os: &str, architecture: &str| {
+        let layers = [layout.blob(OCI_GZIP, &gzip(app("arm64")))];
+        layout.manifest(&config(os, architecture, json!({})), &layers)
+    };
+    let listed = |image: &Value, architecture: &str| layout.index(&[with_platform(image, "linux", architecture)]);
+    let all = [Runtime::EcsArm64, Runtime::LinuxArm64, Runtime::LambdaArm64];
+    let mut cases = Cases::default();
+    for (name, image, runtimes) in [
+        ("declares amd64", declared("linux", "amd64"), &all[..]),
+        ("declares s390x", declared("linux", "s390x"), &all[..1]),
+        ("declares darwin", declared("darwin", "arm64"), &all),
+        ("declares windows, whose layers are not read", declared("windows", "arm64"), &all[..1]),
+        ("declares no operating system", declared("", "arm64"), &all[..1]),
+        ("declares another architecture and cannot start", declared("linux", "arm64"), &[Runtime::AppRunner]),
+        ("index lists arm64, config amd64", listed(&declared("linux", "amd64"), "arm64"), &all[..2]),
+        ("index lists arm64, config amd64, undeclared", listed(&declared("linux", "amd64"), "arm64"), &[]),
+        ("index lists arm64, config darwin", listed(&declared("darwin", "arm64"), "arm64"), &all[..1]),
+        // Not selected.
+        ("index lists amd64, config arm64", listed(&declared("linux", "arm64"), "amd64"), &all[..2]),
+        ("index without a platform, config amd64", layout.index(&[declared("linux", "amd64")]), &all[..1]),
+    ] {
+        cases.add(name, details(&report(&layout, &image, runtimes)));
+    }
+    expect![[r#"
+        declares amd64
+            unknown, notified
+            ecs/arm64 runs (verified) warning: platform-mismatch: the declared platform is linux/amd64, but its programs are for linux/arm64
+            linux/arm64 runs (verified) warning: platform-mismatch: the declared platform is linux/amd64, but its programs are for linux/arm64
+            lambda/arm64 unknown (verified) the declared platform is linux/amd64, but its programs are for linux/arm64, and the service is not documented to accept that
+        declares s390x
+            runs
+            ecs/arm64 runs (verified) warning: platform-mismatch: the declared platform is linux/s390x, but its programs are for linux/arm64
+        declares darwin
+            unknown, notified
+            ecs/arm64 unknown (verified) the image declares darwin/arm64, but its program is for Linux: containerd starts such an image, but Docker refuses to pull it
+            linux/arm64 unknown (verified) the image declares darwin/arm64, but its program is for Linux: containerd starts such an image, but Docker refuses to pull it
+            lambda/arm64 unknown (verified) the image declares darwin/arm64, but its program is for Linux: containerd starts such an image, but Docker refuses to pull it
+        declares windows, whose layers are not read
+            fails, notified
+            ecs/arm64 fails (not verified) wrong-os: the image is built for windows/arm64, not linux/arm64
+        declares no operating system
+            runs
+            ecs/arm64 runs (verified) 
+        declares another architecture and cannot start
+            fails, notified
+            apprunner fails (verified) wrong-architecture: the image is built for linux/arm64, not linux/amd64
+        index lists arm64, config amd64
+            runs
+            ecs/arm64 runs (verified) warning: descriptor-mismatch: the index lists bf22d4949ca4 as linux/arm64, but its config declares linux/amd64
+            linux/arm64 runs (verified) warning: descriptor-mismatch: the index lists bf22d4949ca4 as linux/arm64, but its config declares linux/amd64
+        index lists arm64, config amd64, undeclared
+            undeclared
+            linux/arm64 runs (verified) warning: descriptor-mismatch: the index lists bf22d4949ca4 as linux/arm64, but its config declares linux/amd64
+        index lists arm64, config darwin
+            unknown, notified
+            ecs/arm64 unknown (verified) the index lists 0c0b804d7fde as linux/arm64, but its config declares darwin/arm64: containerd starts such an image, but Docker refuses to pull it
+        index lists amd64, config arm64
+            fails, notified
+            ecs/arm64 fails (not verified) platform-missing: the index has linux/amd64, but not linux/arm64
+            linux/arm64 fails (not verified) platform-missing: the index has linux/amd64, but not linux/arm64
+        index without a platform, config amd64
+            fails, notified
+            ecs/arm64 fails (not verified) platform-missing: the index has linux/amd64, but not linux/arm64
+    "#]].assert_eq(cases.as_str());
+    // The first program starts, but nothing is known about the next.
+    let wrapper = image(
+        &layout,
+        "amd64",
+        &["/sbin/tini", "/run/app"],
+        vec![Archive::default().directory("sbin").file("sbin/tini", &elf::program("arm64"))],
+    );
+    expect![[r#"
+        unknown, notified
+        ecs/arm64 unknown (not verified) the declared platform is linux/amd64, but its programs are for linux/arm64, as far as they are known: /run may be mounted over at run time"#]].assert_eq(&details(&report(&layout, &wrapper, &[Runtime::EcsArm64])));
+}
+
+#[test]
+fn identical_layers_need_the_same_start() {
+    let layout = Builder::new();
+    let both = Archive::default().file("app", &elf::program("amd64")).file("app-arm64", &elf::program("arm64"));
+    let layer = layout.blob(OCI_GZIP, &gzip(both));
+    let child = |architecture: &str, run: Value| {
+        let mut config = config("linux", architecture, json!({}));
+        config["config"] = run;
+        with_platform(&layout.manifest(&config, std::slice::from_ref(&layer)), "linux", architecture)
+    };
+    let mut cases = Cases::default();
+    for (name, amd64, arm64) in [
+        ("command per architecture", json!({"Cmd": ["/app"]}), json!({"Cmd": ["/app-arm64"]})),
+        ("data", json!({}), json!({})),
+        ("PATH", json!({"Cmd": ["/app"]}), json!({"Cmd": ["/app"], "Env": ["PATH=/arm64"]})),
+        ("WorkingDir", json!({"Cmd": ["/app"]}), json!({"Cmd": ["/app"], "WorkingDir": "/arm64"})),
+        ("User", json!({"Cmd": ["/app"]}), json!({"Cmd": ["/app"], "User": "1"})),
+        ("same", json!({"Cmd": ["/app"]}), json!({"Cmd": ["/app"]})),
+    ] {
+        let index = layout.index(&[child("amd64", amd64), child("arm64", arm64)]);
+        let found = report(&layout, &index, &[]);
+        let codes: Vec<&str> = found.faults().map(|fault| fault.code.as_str()).collect();
+        let unread = inspect_image(&layout, &index, &[], &inspector_with(""), Duration::ZERO).unwrap().0;
+        let unread = details(&unread).replace('\n', "; ");
+        cases.add(name, format!("{} {}; without inspection: {unread}", found.verdict.as_str(), codes.join(" ")));
+    }
+    expect![[r#"
+        command per architecture
+            undeclared ; without inspection: undeclared; 
+        data
+            undeclared ; without inspection: undeclared; 
+        PATH
+            fails platform-mismatch; without inspection: undeclared; 
+        WorkingDir
+            fails platform-mismatch; without inspection: undeclared; 
+        User
+            fails platform-mismatch; without inspection: undeclared; 
+        same
+            fails platform-mismatch identical-layers; without inspection: unknown; linux/amd64 unknown (not verified) linux/amd64 and linux/arm64 have the same layers, and at most one of them can start; linux/arm64 unknown (not verified) linux/arm64 and linux/amd64 have the same layers, and at most one of them can start
+    "#]].assert_eq(cases.as_str());
+}
+
+#[test]
+fn programs_of_the_host_are_not_missing() {
+    let layout = Builder::new();
+    let with = |command: &[&str], variable: &str| {
+        let mut config = config("linux", "amd64", json!({}));
+        config["config"] = json!({"Cmd": command, "Env": ["PATH=/usr/bin", variable]});
+        let files = Archive::default().directory("sbin").file("sbin/tini", &elf::program("amd64"));
+        layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(files))])
+    };
+    let mut cases = Cases::default();
+    for (command, variable) in [
+        (&["nvidia-smi"][..], "NVIDIA_VISIBLE_DEVICES=all"),
+        (&["/sbin/tini", "--", "/usr/bin/nvidia-smi"], "NVIDIA_VISIBLE_DEVICES=all"),
+        (&["nvidia-smi"], "A=B"),
+        (&["/sbin/docker-init", "--", "/app"], "A=B"),
+        (&["/usr/local/bin/aws-lambda-rie"], "A=B"),
+        (&["/app"], "NVIDIA_VISIBLE_DEVICES=all"),
+    ] {
+        let image = with(command, variable);
+        cases.add(format!("{command:?} {variable}"), summary(&report(&layout, &image, &[Runtime::EcsAmd64])));
+    }
+    expect![[r#"
+        ["nvidia-smi"] NVIDIA_VISIBLE_DEVICES=all
+            runs [] unknown nvidia-smi is not in the image, but may be added by the host
+        ["/sbin/tini", "--", "/usr/bin/nvidia-smi"] NVIDIA_VISIBLE_DEVICES=all
+            runs [] starts /usr/bin/nvidia-smi is not in the image, but may be added by the host
+        ["nvidia-smi"] A=B
+            fails [exec-not-found] fails ENOENT
+        ["/sbin/docker-init", "--", "/app"] A=B
+            runs [] unknown /sbin/docker-init is not in the image, but may be added by the host
+        ["/usr/local/bin/aws-lambda-rie"] A=B
+            runs [] unknown /usr/local/bin/aws-lambda-rie is not in the image, but may be added by the host
+        ["/app"] NVIDIA_VISIBLE_DEVICES=all
+            fails [exec-not-found] fails ENOENT
+    "#]]
+    .assert_eq(cases.as_str());
 }

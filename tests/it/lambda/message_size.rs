@@ -30,7 +30,6 @@ fn add_programs(report: &mut Report) {
         path: Some(hostile_text(120)),
         chain: vec![hostile_text(120); 24],
         reason: Some(hostile_text(300)),
-        is_layer_unread: false,
     };
     report.exec = vec![exec; 16];
 }

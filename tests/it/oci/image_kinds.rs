@@ -298,9 +298,14 @@ fn artifacts_are_ignored() {
     for (name, make) in artifacts {
         let mut layout = Builder::new();
         let image = make(&layout);
+        let digest = layout.tag("v1", &image);
+        let ignored = check(&layout, &Selector::Digest(digest), None);
+        assert_eq!(ignored.ignored.map(|why| why.as_str()), Some("artifact"), "{name}");
+        assert!(!ignored.needs_notification(), "{name}");
+        // On the command line, somebody expects an image.
         let report = report(&mut layout, &image, &[Runtime::AppRunner]);
-        assert_eq!(report.ignored.map(|why| why.as_str()), Some("artifact"), "{name}");
-        assert!(!report.needs_notification(), "{name}");
+        let codes: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
+        assert_eq!((codes.as_slice(), report.verdict.as_str()), (["not-an-image"].as_slice(), "fails"), "{name}");
     }
 }
 

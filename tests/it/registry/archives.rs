@@ -259,7 +259,7 @@ fn archive_image_is_selected_by_name() {
         directory.path(),
         "docker-archive:DIR/two.tar",
         expect![[r#"
-            2 error: docker-archive:DIR/two.tar contains several images
+            3 error: docker-archive:DIR/two.tar contains several images
 
             hint: choose an image in the archive: team/app:v1, team/app:v2, busybox:v1, localhost:5000/x:v3
         "#]],
@@ -268,7 +268,7 @@ fn archive_image_is_selected_by_name() {
         directory.path(),
         "docker-archive:DIR/two.tar:v1",
         expect![[r#"
-            2 error: docker-archive:DIR/two.tar:v1 contains several images
+            3 error: docker-archive:DIR/two.tar:v1 contains several images
 
             hint: choose an image in the archive: team/app:v1, team/app:v2, busybox:v1, localhost:5000/x:v3
         "#]],
@@ -277,7 +277,7 @@ fn archive_image_is_selected_by_name() {
         directory.path(),
         "docker-archive:DIR/two.tar:nginx:v1",
         expect![[r#"
-            2 error: docker-archive:DIR/two.tar:nginx:v1 does not exist
+            3 error: docker-archive:DIR/two.tar:nginx:v1 does not exist
 
             hint: choose an image in the archive: team/app:v1, team/app:v2, busybox:v1, localhost:5000/x:v3
         "#]],
@@ -298,7 +298,7 @@ fn archive_image_is_selected_by_name() {
         directory.path(),
         "docker-archive:DIR/unnamed.tar:v1",
         expect![[r#"
-            2 error: docker-archive:DIR/unnamed.tar:v1 does not exist
+            3 error: docker-archive:DIR/unnamed.tar:v1 does not exist
         "#]],
     );
     write(directory.path(), "none.tar", Archive::default().file("manifest.json", b"[]"));
@@ -306,7 +306,7 @@ fn archive_image_is_selected_by_name() {
         directory.path(),
         "docker-archive:DIR/none.tar",
         expect![[r#"
-            2 error: docker-archive:DIR/none.tar does not exist
+            3 error: docker-archive:DIR/none.tar does not exist
         "#]],
     );
 }
@@ -361,7 +361,7 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "oci-archive:DIR/packed.tar.gz:v1",
         expect![[r#"
-            2 error: cannot read DIR/packed.tar.gz
+            3 error: cannot read DIR/packed.tar.gz
               caused by: compressed with gzip; only uncompressed archives are supported
 
             hint: decompress it: `gunzip --stdout DIR/packed.tar.gz > image.tar`
@@ -371,7 +371,7 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "docker-archive:DIR/packed.tar.zst",
         expect![[r#"
-            2 error: cannot read DIR/packed.tar.zst
+            3 error: cannot read DIR/packed.tar.zst
               caused by: compressed with zstd; only uncompressed archives are supported
 
             hint: decompress it: `unzstd --stdout DIR/packed.tar.zst > image.tar`
@@ -381,7 +381,7 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "oci-archive:DIR/text",
         expect![[r#"
-            2 error: cannot read DIR/text
+            3 error: cannot read DIR/text
               caused by: not a tar archive
         "#]],
     );
@@ -389,7 +389,7 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "oci-archive:DIR/empty",
         expect![[r#"
-            2 error: cannot read DIR/empty
+            3 error: cannot read DIR/empty
               caused by: not an archive of an OCI image layout: `oci-layout` is missing
         "#]],
     );
@@ -397,7 +397,7 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "docker-archive:DIR/cut.tar",
         expect![[r#"
-            2 error: cannot read DIR/cut.tar
+            3 error: cannot read DIR/cut.tar
               caused by: truncated within `blobs/sha256/f97a239a25a9d07315881d254357e91e027323fab12127652eb62653641d31dc`
         "#]],
     );
@@ -405,7 +405,7 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "oci-archive:DIR/old.tar",
         expect![[r#"
-            2 error: cannot read DIR/old.tar
+            3 error: cannot read DIR/old.tar
               caused by: not an archive of an OCI image layout: `oci-layout` is missing; `docker save` wrote it, use `docker-archive:`
         "#]],
     );
@@ -413,7 +413,7 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "docker-archive:DIR/neither.tar",
         expect![[r#"
-            2 error: cannot read DIR/neither.tar
+            3 error: cannot read DIR/neither.tar
               caused by: not an archive of `docker save`: `manifest.json` is missing
         "#]],
     );
@@ -421,15 +421,15 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "docker-archive:DIR/odd.tar",
         expect![[r#"
-            2 error: cannot read DIR/odd.tar/manifest.json
-              caused by: invalid type: map, expected a sequence at line 1 column 1
+            3 error: cannot read DIR/odd.tar/manifest.json
+              caused by: invalid type: map, expected a sequence at line 1 column 0
         "#]],
     );
     expect_error(
         directory.path(),
         "oci-archive:DIR/broken.tar",
         expect![[r#"
-            2 error: cannot read DIR/broken.tar
+            3 error: cannot read DIR/broken.tar
               caused by: damaged after member 1: numeric field was not a number: xxxxxxxx when getting cksum for xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
         "#]],
     );
@@ -437,7 +437,7 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "oci-archive:DIR/index.tar",
         expect![[r#"
-            2 error: cannot read DIR/index.tar/index.json
+            3 error: cannot read DIR/index.tar/index.json
               caused by: EOF while parsing a list at line 1 column 1
         "#]],
     );
@@ -445,7 +445,7 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "oci-archive:DIR/indexless.tar",
         expect![[r#"
-            2 error: cannot read DIR/indexless.tar/index.json
+            3 error: cannot read DIR/indexless.tar/index.json
               caused by: not found
         "#]],
     );
@@ -462,7 +462,7 @@ fn invalid_archives_are_errors() {
         directory.path(),
         "docker-archive:DIR/none.tar",
         expect![[r#"
-            2 error: cannot read DIR/none.tar
+            3 error: cannot read DIR/none.tar
               caused by: No such file or directory (os error 2)
         "#]],
     );
@@ -537,7 +537,7 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "docker-archive:DIR/other.tar",
         expect![[r#"
-            2 error: download of blob sha256:f1f4650fd273cc4e99ef183ed37e65d0faf94e548500f417e01ac358cf4a7b30 failed: the received bytes have the digest sha256:26a8f44dbfd1c25d3dc5bcc0063e0b1e4f2fb9cc86877aabdece52d938c7203c
+            3 error: download of blob sha256:f1f4650fd273cc4e99ef183ed37e65d0faf94e548500f417e01ac358cf4a7b30 failed: the received bytes have the digest sha256:26a8f44dbfd1c25d3dc5bcc0063e0b1e4f2fb9cc86877aabdece52d938c7203c
         "#]],
     );
     write(directory.path(), "more.tar", old_archive(&["a", "a"]).file("a", &layer));
@@ -545,7 +545,7 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "docker-archive:DIR/more.tar",
         expect![[r#"
-            2 error: cannot read DIR/more.tar/66f115e8296f532f8c8aeda8f5d40ce675803ceb255846176a161a4a281ec8c9.json
+            3 error: cannot read DIR/more.tar/66f115e8296f532f8c8aeda8f5d40ce675803ceb255846176a161a4a281ec8c9.json
               caused by: it has 1 layers, and manifest.json lists 2
         "#]],
     );
@@ -555,7 +555,7 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "docker-archive:DIR/lost.tar",
         expect![[r#"
-            2 error: cannot read DIR/lost.tar/manifest.json
+            3 error: cannot read DIR/lost.tar/manifest.json
               caused by: its config `/x�` is not in the archive
         "#]],
     );
@@ -564,7 +564,7 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "docker-archive:DIR/long.tar",
         expect![[r#"
-            2 error: cannot read DIR/long.tar/manifest.json
+            3 error: cannot read DIR/long.tar/manifest.json
               caused by: it is larger than 4194304 bytes
         "#]],
     );
@@ -575,7 +575,7 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "docker-archive:DIR/images.tar",
         expect![[r#"
-            2 error: cannot read DIR/images.tar/manifest.json
+            3 error: cannot read DIR/images.tar/manifest.json
               caused by: it lists more than 500 images
         "#]],
     );
@@ -585,7 +585,7 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "oci-archive:DIR/members.tar",
         expect![[r#"
-            2 error: cannot read DIR/members.tar
+            3 error: cannot read DIR/members.tar
               caused by: more than 20000 members
         "#]],
     );
@@ -596,7 +596,7 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "oci-archive:DIR/name.tar",
         expect![[r#"
-            2 error: cannot read DIR/name.tar
+            3 error: cannot read DIR/name.tar
               caused by: more than 67108864 bytes of headers
         "#]],
     );
@@ -605,7 +605,7 @@ fn malicious_archives_are_rejected() {
         let sized = Archive::default().pax(&[("size", size.to_string().as_bytes())]).file("a", b"");
         let path = write(directory.path(), "size.tar", sized);
         let (code, _, err) = check(&format!("oci-archive:{path}"), &[]);
-        assert_eq!(code, 2, "{size}: {err}");
+        assert_eq!(code, 3, "{size}: {err}");
         cases.add(size, err.replace(&directory.path().display().to_string(), "DIR"));
     }
     expect![[r#"

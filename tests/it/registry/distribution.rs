@@ -57,7 +57,7 @@ fn assert_same_as_layout(layout: &Builder, registry: &Registry, end: &str, confi
 #[track_caller]
 fn expect_error(registry: &Registry, config: Option<&TempDir>, expected: Expect) {
     let (code, out, err) = check(&format!("{}/{REPOSITORY}:oci", registry.address()), config);
-    assert_eq!((code, out.as_str()), (2, ""));
+    assert_eq!((code, out.as_str()), (3, ""));
     expected.assert_eq(&err.replace(&registry.address(), "AT"));
 }
 
@@ -440,7 +440,7 @@ fn oversized_manifest_is_not_read() {
     let registry = Registry::new(&layout, Auth::None);
     registry.fault("manifests", 1, Fault::Blanks(4 * 1024 * 1024 + 1));
     let (code, out, _) = check(&format!("{}/{REPOSITORY}:oci", registry.address()), None);
-    assert_eq!(code, 2);
+    assert_eq!(code, 3);
     let report: Value = serde_json::from_str(&out).unwrap();
     expect![[r#"["its manifest is larger than 4194304 bytes"]"#]]
         .assert_eq(&report["runtimes"][0]["unknown"].to_string());
@@ -450,7 +450,7 @@ fn oversized_manifest_is_not_read() {
 fn unreachable_registry_is_an_error() {
     // Nothing listens on port 1.
     let (code, _, err) = check("127.0.0.1:1/a/b:v1", None);
-    assert_eq!(code, 2);
+    assert_eq!(code, 3);
     expect![[r#"
         error: pull on 127.0.0.1:1/a/b failed
           caused by: the registry cannot be reached: Connection refused (os error 111)
@@ -479,7 +479,7 @@ fn real_registries_give_the_same_report_as_layouts() {
         }
     }
     let (code, _, err) = check(&format!("{closed}/{REPOSITORY}:oci"), None);
-    assert_eq!(code, 2);
+    assert_eq!(code, 3);
     expect![[r#"
         error: pull on AT/team/app was denied: allow the caller this action on this resource
           caused by: the registry returned status 401 (UNAUTHORIZED: authentication required)
@@ -488,7 +488,7 @@ fn real_registries_give_the_same_report_as_layouts() {
     "#]]
     .assert_eq(&err.replace(&closed, "AT"));
     let (code, _, err) = check(&format!("{open}/{REPOSITORY}:none"), None);
-    assert_eq!(code, 2);
+    assert_eq!(code, 3);
     expect![[r#"
         error: AT/team/app:none does not exist
 

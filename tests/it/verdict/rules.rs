@@ -213,7 +213,7 @@ fn every_runtime_with_every_image() {
           descriptor-mismatch: ecs/amd64 apprunner linux/amd64
           platform-missing: ecs/arm64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64
-        index with the same files: identical-layers
+        index with the same files: unknown
           unknown: ecs/amd64 ecs/arm64 apprunner linux/amd64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         index of amd64 and 386 with the same files: undeclared
@@ -233,9 +233,10 @@ fn every_runtime_with_every_image() {
 }
 
 #[test]
-fn identical_layers_fail_for_several_runtimes() {
+fn several_runtimes_need_several_platforms() {
     let both = Intent::default().or_declared_by(DeclarationSource::RepositoryTag, Some("ecs/amd64 ecs/arm64"));
-    assert_eq!(outcome(&judge(&both, &index_with_identical_layers())), "identical-layers");
+    // At most one platform starts, but without an inspection it may be that neither has a program.
+    assert_eq!(outcome(&judge(&both, &index_with_identical_layers())), "unknown");
     assert_eq!(outcome(&judge(&both, &index(&["linux/amd64", "linux/arm64"]))), "runs");
     assert_eq!(outcome(&judge(&both, &index(&["linux/amd64"]))), "platform-missing");
     // A runtime that runs does not hide another that fails.

@@ -38,7 +38,7 @@ fn unreadable_images_are_retried_by_the_next_run() {
     expect![[r#"
         success false code 2
         --- out
-        3 images in 1 repository: runs 3
+        3 images in 1 repository: runs 3 (3 not verified)
         3 images checked in TIME, N requests
         2 images could not be read
         results in DIR/x.jsonl: the same command resumes with what is missing
@@ -85,7 +85,7 @@ fn unlistable_registry_is_an_error_with_a_hint() {
     let fixture = Fixture::with_images();
     fixture.aws.fail("DescribeRepositories", .., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource
@@ -96,7 +96,7 @@ fn unlistable_registry_is_an_error_with_a_hint() {
     let mut without_credentials = fixture.command(&[]);
     without_credentials.env_remove("AWS_ACCESS_KEY_ID").env("AWS_EC2_METADATA_DISABLED", "true");
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed

@@ -46,6 +46,13 @@ fn all_rows_and_dates_are_shown_in_a_wide_terminal() {
         4 images checked in TIME, N requests
         --- err
     "#]].assert_eq(&fixture.format_output(&command.env("COLUMNS", "140").output().unwrap()));
+    let unverified = fixture.command(&["--all-rows", "--no-exec"]).env("COLUMNS", "140").output().unwrap();
+    let unverified = fixture.format_output(&unverified);
+    let lines = unverified.lines().filter(|line| line.contains("runs"));
+    expect![[r#"
+        runs ~      grafana/grafana:11.5.0                                  2026-07-25  apprunner     disabled by PREFLIGHT_INSPECT or --no-exec
+        4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1 (1 not verified)
+    "#]].assert_eq(&lines.map(|line| format!("{}\n", line.trim())).collect::<String>());
 }
 
 #[test]
@@ -93,7 +100,7 @@ fn result_line_is_the_report_of_the_function() {
     let fixture = Fixture::with_images();
     fixture.run(&["--repository", "grafana/grafana", "--newest", "1", "--results", "DIR/all.jsonl"]);
     expect![[r#"
-        {"schema":"ecr-preflight/1","arrival":{"how":"audit","account":"123456789012","region":"us-west-2","repository":"grafana/grafana","digest":"sha256:6072ef59ad52431365443c066721a0f485a2ec3dc762325f9635106b44b7e223","tag":"11.5.0","pushedAt":"2026-07-25T17:20:00Z"},"image":{"reference":"123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.5.0","digest":"sha256:6072ef59ad52431365443c066721a0f485a2ec3dc762325f9635106b44b7e223","mediaType":"application/vnd.oci.image.index.v1+json","kind":"index","platforms":["linux/amd64","linux/arm64"]},"intended":[{"runtime":"apprunner","declaredBy":"repository-tag"}],"verdict":"runs","runtimes":[{"runtime":"apprunner","verdict":"runs","unknown":[],"faults":[]}],"exec":[{"platform":"linux/amd64","host":"linux/amd64","argv":["/app"],"outcome":"starts","chain":["/app"]}]}
+        {"schema":"ecr-preflight/1","arrival":{"how":"audit","account":"123456789012","region":"us-west-2","repository":"grafana/grafana","digest":"sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89","tag":"11.5.0","pushedAt":"2026-07-25T17:20:00Z"},"image":{"reference":"123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.5.0","digest":"sha256:cb1575aab1326289d6915a0780c7fcf663f8aa6baa094e3eefd97b97bc111b89","mediaType":"application/vnd.oci.image.index.v1+json","kind":"index","platforms":["linux/amd64","linux/arm64"]},"intended":[{"runtime":"apprunner","declaredBy":"repository-tag"}],"verdict":"runs","runtimes":[{"runtime":"apprunner","verdict":"runs","verified":true,"unknown":[],"faults":[]}],"exec":[{"platform":"linux/amd64","host":"linux/amd64","argv":["/app"],"outcome":"starts","chain":["/app"]}]}
     "#]].assert_eq(&fs::read_to_string(fixture.path("all.jsonl")).unwrap());
 }
 
@@ -146,7 +153,7 @@ fn audit_page_shows_time_settings_and_gaps() {
     let (code, whole) = page();
     assert_eq!(code, Some(0));
     expect![[r#"
-        Every image starts where it is meant to run
+        No image is known to fail, but the start of 4 of 4 images is not verified
         Registry: 123456789012, us-west-2
         Checked: TIME UTC
         Repositories: 2
@@ -182,19 +189,19 @@ fn unwritable_files_are_errors_before_any_call() {
     }
     expect![[r#"
         --csv DIR/none/x.csv
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: cannot write DIR/none/x.csv
               caused by: No such file or directory (os error 2)
         --html DIR/none/x
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: cannot write DIR/none/x
               caused by: No such file or directory (os error 2)
         --results DIR/none/x.jsonl
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/none/x.jsonl cannot be opened or read
@@ -321,7 +328,7 @@ fn audit_help() {
         resumes with the images that are missing or could not be read.
 
         Exit code: 0 no image fails; 1 an image fails; 2 no image fails, but one is unknown or could not
-        be read; 64 the command line or a setting is wrong; 130 interrupted
+        be read; 3 an error ended the audit; 64 the command line or a setting is wrong; 130 interrupted
         --- err
     "#]]
     .assert_eq(&fixture.run(&["--help"]));

@@ -172,7 +172,7 @@ fn other_files_are_not_overwritten() {
     }
     expect![[r#"
         "notes\n"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/x.jsonl is not a results file: line 1 is not a report of an audit
@@ -181,14 +181,14 @@ fn other_files_are_not_overwritten() {
 
             hint: the file was not changed; name another file
         "notes"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/x.jsonl is not a results file: its last line is not the beginning of a report
 
             hint: the file was not changed; name another file
         "{}\n"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/x.jsonl is not a results file: line 1 is not a report of an audit
@@ -197,7 +197,7 @@ fn other_files_are_not_overwritten() {
 
             hint: the file was not changed; name another file
         "{\"schema\":\"ecr-preflight/2\"}\n"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/x.jsonl is not a results file: line 1 is not a report of an audit
@@ -206,7 +206,7 @@ fn other_files_are_not_overwritten() {
 
             hint: the file was not changed; name another file
         "{\"schema\":\"ecr-preflight/1\"}\n"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/x.jsonl is not a results file: line 1 is not a report of an audit
@@ -215,35 +215,35 @@ fn other_files_are_not_overwritten() {
 
             hint: the file was not changed; name another file
         "{"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/x.jsonl is not a results file: its last line is not the beginning of a report
 
             hint: the file was not changed; name another file
         "{\"schema\":\"ecr-preflight/1\",\"image\":{},\"big\":\"important\"}"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/x.jsonl is not a results file: its last line is not the beginning of a report
 
             hint: the file was not changed; name another file
         "{\"schema\":\"ecr-preflight/1\",\"image\":"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/x.jsonl is not a results file: its last line is not the beginning of a report
 
             hint: the file was not changed; name another file
         "{\"schema\":\"ecr-preflight/1\",\"arrival\":{},\"big\":\"important\"}"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/x.jsonl is not a results file: its last line is not the beginning of a report
 
             hint: the file was not changed; name another file
         "\n"
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR/x.jsonl is not a results file: line 1 is not a report of an audit
@@ -261,7 +261,7 @@ fn audit_does_not_resume_with_other_settings() {
     let fixture = fixture_of_60_images();
     fixture.output(&RESULTS);
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: DIR/x.jsonl was written with other settings: `inspect=manifest`, now `runtime=ecs/arm64 inspect=manifest`
@@ -271,7 +271,7 @@ fn audit_does_not_resume_with_other_settings() {
     .assert_eq(&fixture.run(&["--all", "--results", "DIR/x.jsonl", "--runtime", "ecs/arm64"]));
     let output = fixture.command(&RESULTS).env("PREFLIGHT_LIMITS", "seconds=7").output().unwrap();
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: DIR/x.jsonl was written with other settings: `inspect=manifest`, now `inspect=manifest seconds=7`
@@ -295,13 +295,13 @@ fn old_results_stay_until_new_ones_exist() {
     without_credentials.env_remove("AWS_ACCESS_KEY_ID").env("AWS_EC2_METADATA_DISABLED", "true");
     let with_unknown_prefix = fixture.command(&[&fresh[..], &["--prefix", "x/"]].concat());
     for mut command in [without_region, without_credentials, with_unknown_prefix] {
-        assert_eq!(command.output().unwrap().status.code(), Some(2));
+        assert_eq!(command.output().unwrap().status.code(), Some(3));
         assert_eq!(fs::read(fixture.path("x.jsonl")).unwrap(), before);
     }
     assert_eq!(fs::read_dir(fixture.directory.path()).unwrap().count(), 1, "nothing else is left");
     // A run that fails at its start does not create a file either.
     fs::remove_file(fixture.path("x.jsonl")).unwrap();
-    assert_eq!(fixture.output(&[&fresh[..], &["--prefix", "x/"]].concat()).status.code(), Some(2));
+    assert_eq!(fixture.output(&[&fresh[..], &["--prefix", "x/"]].concat()).status.code(), Some(3));
     assert_eq!(fs::read_dir(fixture.directory.path()).unwrap().count(), 0);
 }
 
@@ -354,21 +354,21 @@ fn results_file_must_be_a_regular_file() {
     }
     expect![[r#"
         /dev/stdout
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: /dev/stdout is not a regular file, so results cannot be read back from it
 
             hint: name a regular file; `--format jsonl` prints the reports to standard output
         /dev/null
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: /dev/null is not a regular file, so results cannot be read back from it
 
             hint: name a regular file; `--format jsonl` prints the reports to standard output
         DIR
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: DIR is not a regular file, so results cannot be read back from it
@@ -389,7 +389,7 @@ fn full_disk_error_names_the_file() {
         .envs(fixture.command(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))))
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", fixture.format_output(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", fixture.format_output(&output));
     let errors = fixture.format_output(&output).split_once("--- err\n").unwrap().1.to_owned();
     expect![[r#"
         error: DIR/x.jsonl cannot be written
@@ -407,7 +407,7 @@ fn results_file_is_locked() {
     let mut file = OpenOptions::new().append(true).create(true).open(fixture.path("x.jsonl")).unwrap();
     file.try_lock().unwrap();
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: another audit is writing to DIR/x.jsonl

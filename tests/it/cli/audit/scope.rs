@@ -50,21 +50,21 @@ fn empty_selection_is_an_error() {
     cases.add("an empty registry", Fixture::new().run(&[]));
     expect![[r#"
         --prefix taem/
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: there is no repository whose name begins with `taem/` in us-west-2
 
             hint: `taem/` is not among the repositories in us-west-2; the nearest: `team/api`, `team/app` and `tools`
         --prefix team/*
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: there is no repository whose name begins with `team/*` in us-west-2
 
             hint: a prefix is not a pattern: `--prefix team/` is enough
         --prefix team/ --where env=test
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: there is no repository whose name begins with `team/` with the resource tag `env=test` in us-west-2
@@ -78,7 +78,7 @@ fn empty_selection_is_an_error() {
 
             For more information, try '--help'.
         an empty registry
-            success false code 2
+            success false code 3
             --- out
             --- err
             error: there is no repository in us-west-2
@@ -92,7 +92,7 @@ fn empty_selection_is_an_error() {
 fn missing_repository_is_an_error() {
     let fixture = Fixture::with_images();
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist
@@ -169,7 +169,7 @@ fn region_option_overrides_the_environment() {
     let other = fixture.command(&[]).env("AWS_REGION", "").env("AWS_DEFAULT_REGION", "us-west-2").output().unwrap();
     assert_eq!(other.status.code(), Some(1), "{}", fixture.format_output(&other));
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         --- err
         error: no AWS region is configured

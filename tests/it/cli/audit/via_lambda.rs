@@ -150,7 +150,7 @@ fn missing_log_group_and_denied_bus_are_errors() {
     let fixture = Fixture::with_images();
     // How many images are listed by then differs from run to run.
     let output = fixture.output(&["--via-lambda", "--stack", "another"]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(3));
     expect![[r#"
         error: the log group /aws/lambda/another does not exist
           caused by: ResourceNotFoundException: service message
@@ -161,7 +161,7 @@ fn missing_log_group_and_denied_bus_are_errors() {
     assert!(fixture.aws.calls_of("PutEvents").is_empty(), "no events are sent if results cannot be read");
     fixture.aws.fail("PutEvents", 1.., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         0 images in 0 repositories
         not checked: 1 other than images (charts, signatures)

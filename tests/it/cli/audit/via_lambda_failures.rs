@@ -59,7 +59,7 @@ fn unreadable_log_ends_the_audit_before_events() {
     fixture.aws.fail("FilterLogEvents", 1.., Fault::Dropped);
     let output = fixture.output(&ARGUMENTS);
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         0 images in 0 repositories
         0 images checked in TIME, N requests
@@ -78,7 +78,7 @@ fn log_denied_midway_lists_open_images() {
     let fixture = fixture_of(2);
     fixture.aws.fail("FilterLogEvents", 2.., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         0 images in 0 repositories
         0 images checked in TIME, N requests
@@ -99,9 +99,9 @@ fn results_are_kept_after_the_bus_denies_access() {
     let _function = Function::start(&fixture, &[("PREFLIGHT_INSPECT", "manifest")]);
     fixture.aws.fail("PutEvents", 2.., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
-        10 images in 1 repository: runs 10
+        10 images in 1 repository: runs 10 (10 not verified)
         10 images checked in TIME, N requests
         interrupted after 12 images had been listed
         results in DIR/via.jsonl: the same command resumes with what is missing
@@ -128,7 +128,7 @@ fn accepted_events_count_when_others_are_refused() {
     fixture.aws.log(json!({"how": "audit", "event_id": "event-1", "verdict": "runs"}).to_string());
     let output = fixture.output(&ARGUMENTS);
     expect![[r#"
-        success false code 2
+        success false code 3
         --- out
         0 images in 0 repositories
         0 images checked in TIME, N requests

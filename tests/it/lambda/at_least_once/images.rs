@@ -122,15 +122,14 @@ impl Pushed {
         self.answers(tag, declared).iter().any(|(_, runs)| !runs)
     }
 
-    /// The verdict tags that it must get. If the image runs on all runtimes of the repository, it is unknown whether it
-    /// fails on those of its tag.
+    /// The verdict tags that it must get: only failures, because no program is inspected. If the image runs on all
+    /// runtimes of the repository, it is unknown whether it fails on those of its tag.
     pub fn verdict_tags(&self, tag: &str, declared: &str) -> Vec<String> {
         let suits_repository = !declared.is_empty() && self.runs_on(declared).iter().all(|(_, runs)| *runs);
-        let verdict_tag = |(runtime, runs): (String, bool)| {
-            let word = if runs { "pass" } else { "fail" };
-            format!("preflight-{word}-{}-{}", runtime.replace('/', "-"), &self.digest.hex()[..16])
+        let verdict_tag = |(runtime, _): (String, bool)| {
+            format!("preflight-fail-{}-{}", runtime.replace('/', "-"), &self.digest.hex()[..16])
         };
         let answers = self.answers(tag, declared).into_iter();
-        answers.filter(|(_, runs)| *runs || !suits_repository).map(verdict_tag).collect()
+        answers.filter(|(_, runs)| !runs && !suits_repository).map(verdict_tag).collect()
     }
 }
