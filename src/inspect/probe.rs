@@ -9,7 +9,7 @@ use super::extensions::find_failing_extension;
 use super::inspection::{InspectionOutcome, InspectionTarget};
 use super::setup::ProcessSetup;
 use crate::exec::{ExecOutcome, Host, diagnose_failure, resolve_working_directory};
-use crate::launch::{Launch, predict_launches};
+use crate::launch::{Launch, Launcher, predict_launches};
 use crate::oci::ProcessConfig;
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
 
@@ -77,6 +77,10 @@ impl<'a> EntrypointProbe<'a> {
         // These variables name code that runs before the first program and may start any other program.
         if self.process.has_startup_variables {
             launches.truncate(1);
+        }
+        let runs_node = |launch: &Launch| launch.launcher == Launcher::Wrapper("node");
+        if self.process.has_node_hooks && launches.last().is_some_and(runs_node) {
+            launches.pop();
         }
         if let Some(ExecOutcome::Unknown { reason: reason @ UnknownReason::Program32Bit(_), .. }) =
             launches.last().map(|launch| &launch.start.outcome)

@@ -16,6 +16,8 @@ pub struct ProcessConfig {
     pub environment_defect: Option<EnvironmentDefect>,
     /// Whether a variable makes shells or the loader run or read other files before the program.
     pub has_startup_variables: bool,
+    /// Whether `NODE_OPTIONS` loads code that may change how Node.js finds its main file.
+    pub has_node_hooks: bool,
     /// `WorkingDir`; empty means the root.
     pub working_directory: String,
     /// `User`: a name or a number, optionally followed by a colon and a group.
@@ -58,6 +60,17 @@ const STARTUP_VARIABLES: [&str; 7] =
 /// Returns whether a variable (`NAME=VALUE`) makes shells or the loader run or read other files before the program.
 pub(super) fn is_startup_variable(variable: &str) -> bool {
     STARTUP_VARIABLES.iter().any(|prefix| variable.starts_with(prefix))
+}
+
+/// Returns whether a variable makes Node.js load code before its main file: node(1), `--require`, `--import`, `--loader`.
+pub(super) fn is_node_hook(variable: &str) -> bool {
+    let options = variable.strip_prefix("NODE_OPTIONS=").unwrap_or_default();
+    options.split_whitespace().any(|option| {
+        option.starts_with("-r")
+            || ["--require", "--import", "--loader", "--experimental-loader"]
+                .iter()
+                .any(|hook| option.starts_with(hook))
+    })
 }
 
 /// A build step in the history that may have built for the wrong architecture.
