@@ -10,7 +10,7 @@ use super::inspection::{InspectionOutcome, InspectionTarget};
 use super::setup::ProcessSetup;
 use crate::errno::Errno;
 use crate::exec::{ExecOutcome, Host, StartPrediction, diagnose_failure, resolve_working_directory};
-use crate::launch::{Launch, may_be_added_by_host, predict_launches};
+use crate::launch::{Launch, Launcher, may_be_added_by_host, predict_launches};
 use crate::oci::ProcessConfig;
 use crate::rootfs::{ExecError, FileTree, FilesystemView, Node, UnknownReason, User};
 
@@ -78,6 +78,10 @@ impl<'a> EntrypointProbe<'a> {
         // These variables name code that runs before the first program and may start any other program.
         if self.process.has_startup_variables {
             launches.truncate(1);
+        }
+        let runs_node = |launch: &Launch| launch.launcher == Launcher::Wrapper("node");
+        if self.process.has_node_hooks && launches.last().is_some_and(runs_node) {
+            launches.pop();
         }
         if let Some(ExecOutcome::Unknown { reason: reason @ UnknownReason::Program32Bit(_), .. }) =
             launches.last().map(|launch| &launch.start.outcome)

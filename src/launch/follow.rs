@@ -1,75 +1,16 @@
 //! Predicts which program a wrapper, `env`, a shell or a script that executes its arguments certainly launches next.
 
+use super::file_argument::{check_file_argument, follow_interpreter};
 use super::interpreter::Interpreter;
-use super::message::{MessageSource, format_file_message};
+use super::message::MessageSource;
+use super::next_launch::{LaunchedProcess, Launcher, NextLaunch};
 use super::program_kind::{LauncherKind, ProgramFamily, Wrapper, identify_program};
 use super::wrapper::{EnvCommand, TargetUser, parse_env_arguments, parse_wrapper_arguments};
 use crate::errno::Errno;
-use crate::exec::{ExecOutcome, ExitReason, SetupError, SetupRefusal, StartPrediction, parse_shebang, resolve_user};
+use crate::exec::{ExitReason, SetupError, SetupRefusal, StartPrediction, parse_shebang, resolve_user};
 use crate::path::{display_path, split_parent};
 use crate::rootfs::{ExecError, FilesystemView, Node, UnknownReason};
 use crate::shell::{ShellInvocation, parse_first_command, parse_shell_arguments};
-
-/// What starts a program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Launcher {
-    /// The container runtime.
-    ContainerRuntime,
-    /// A program that starts another one, by the name of its project.
-    Wrapper(&'static str),
-    /// A shell with a command string.
-    Shell,
-    /// AWS Lambda, which starts the image's extensions.
-    LambdaExtensions,
-    /// A shell that runs this script.
-    Script(Vec<u8>),
-}
-
-/// A process that may launch another program.
-#[derive(Debug, Clone)]
-pub(super) struct LaunchedProcess<'a> {
-    pub(super) view: FilesystemView<'a>,
-    /// The `PATH`.
-    pub(super) search_path: Option<Vec<u8>>,
-    pub(super) argv: Vec<Vec<u8>>,
-}
-
-/// The next launch.
-#[derive(Debug)]
-pub(super) struct NextLaunch<'a> {
-    pub(super) launcher: Launcher,
-    pub(super) message_source: MessageSource,
-    pub(super) process: LaunchedProcess<'a>,
-    /// Whether the user changes. Root may do everything that the new user may; nothing else is known about it.
-    pub(super) is_other_user: bool,
-    /// Whether all arguments are known, so that the program can be followed too.
-    pub(super) is_complete: bool,
-    /// The result, if it does not depend on the program: an unread layer, or an error of the launcher.
-    pub(super) start: Option<StartPrediction>,
-}
-
-impl<'a> NextLaunch<'a> {
-    fn new(launcher: Launcher, message_source: MessageSource, process: LaunchedProcess<'a>) -> Self {
-        Self { launcher, message_source, process, is_other_user: false, is_complete: true, start: None }
-    }
-
-    /// Returns the launch with an error of the launcher instead of a start.
-    fn exiting(self, reason: ExitReason, path: Vec<u8>, message: Option<String>) -> Self {
-        let outcome = ExecOutcome::Exits { reason, path, chain: Vec::new() };
-        Self { start: Some(StartPrediction { outcome, message }), ..self }
-    }
-
-    /// Returns the launch if a condition holds, and marks it unknown if the condition depends on an unread layer.
-    fn provided_that(self, condition: Result<bool, ExecError>) -> Option<Self> {
-        match condition {
-            Ok(holds) => holds.then_some(self),
-            Err(ExecError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => {
-                Some(Self { start: Some(StartPrediction::unknown(reason)), ..self })
-            }
-            Err(_) => None,
-        }
-    }
-}
 
 /// Predicts the next launch of a process. `chain` lists the paths that were opened to start the process.
 pub(super) fn predict_next<'a>(process: &LaunchedProcess<'a>, chain: &[Vec<u8>]) -> Option<NextLaunch<'a>> {
@@ -114,32 +55,6 @@ fn resolve_interpreters(view: &FilesystemView<'_>, path: &[u8], argv: &[Vec<u8>]
         argv = first.into_iter().flatten().chain(argv.into_iter().skip(1)).collect();
         path = script.interpreter;
     }
-}
-
-/// Returns the exit of an interpreter that cannot read its file, or `None` if that is not certain.
-fn follow_interpreter<'a>(
-    process: &LaunchedProcess<'a>,
-    interpreter: Interpreter,
-    argv: &[Vec<u8>],
-) -> Option<NextLaunch<'a>> {
-    let (argv0, arguments) = argv.split_first()?;
-    let launcher = Launcher::Wrapper(interpreter.name());
-    if let [option, script, ..] = arguments
-        && interpreter.refuses_carriage_return(option)
-    {
-        let next = NextLaunch::new(launcher, MessageSource::SILENT, process.clone());
-        return Some(next.exiting(ExitReason::CarriageReturn, script.clone(), None));
-    }
-    let file = interpreter.find_file(arguments)?;
-    // Unlike shells, interpreters do not look up a file in `PATH`.
-    let path = if file.contains(&b'/') { file.to_vec() } else { [b"./", file].concat() };
-    let mut next = check_file_argument(process, MessageSource::SILENT, &launcher, argv0, &path)?;
-    if let Some(StartPrediction { outcome: ExecOutcome::Exits { reason: ExitReason::MissingFile, .. }, message }) =
-        &mut next.start
-    {
-        *message = interpreter.missing_message(argv0, file);
-    }
-    Some(next)
 }
 
 fn follow_wrapper<'a>(
@@ -240,47 +155,6 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
             let process = LaunchedProcess { argv: arguments.to_vec(), ..process.clone() };
             let source = MessageSource { is_exec: ending.is_exec(), ..source };
             Some(NextLaunch::new(Launcher::Script(path.to_vec()), source, process))
-        }
-    }
-}
-
-/// Returns the exit of a program that cannot read the file that it is to run, or `None` if it can, or if that is not
-/// certain. The file is looked up in the working directory, and by shells also in `PATH`.
-fn check_file_argument<'a>(
-    process: &LaunchedProcess<'a>,
-    source: MessageSource,
-    launcher: &Launcher,
-    argv0: &[u8],
-    path: &[u8],
-) -> Option<NextLaunch<'a>> {
-    let view = &process.view;
-    let next = |path: &[u8]| {
-        NextLaunch::new(launcher.clone(), source, LaunchedProcess { argv: vec![path.to_vec()], ..process.clone() })
-    };
-    match view.resolve(path) {
-        Ok(found) => match found.node {
-            Node::File(permissions, _) if view.user.may_read(*permissions) == Some(false) => {
-                let message = format_file_message(source.family, argv0, path, "Permission denied", "Permission denied");
-                let reason = ExitReason::UnreadableFile { mode: permissions.mode };
-                Some(next(path).exiting(reason, path.to_vec(), message))
-            }
-            _ => None,
-        },
-        Err(ExecError::Errno(Errno::NoEntry)) => {
-            let is_elsewhere = |directory: &[u8]| {
-                let file = [directory, b"/", path].concat();
-                !directory.starts_with(b"/") || view.resolve(&file) != Err(Errno::NoEntry.into())
-            };
-            if !path.contains(&b'/') && process.search_path.as_ref()?.split(|byte| *byte == b':').any(is_elsewhere) {
-                return None;
-            }
-            let message = format_file_message(source.family, argv0, path, "No such file", "No such file or directory");
-            Some(next(path).exiting(ExitReason::MissingFile, path.to_vec(), message))
-        }
-        Err(ExecError::Errno(_)) => None,
-        // A file without a slash is opened in the working directory first.
-        Err(ExecError::Unknown(reason)) => {
-            Some(NextLaunch { start: Some(StartPrediction::unknown(reason)), ..next(path) })
         }
     }
 }

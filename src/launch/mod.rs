@@ -9,14 +9,17 @@ mod wrapper;
 mod search;
 mod message;
 mod interpreter;
+mod next_launch;
+mod file_argument;
 mod follow;
 mod host_programs;
 
-pub use follow::Launcher;
 pub use host_programs::may_be_added_by_host;
+pub use next_launch::Launcher;
 
-use self::follow::{LaunchedProcess, NextLaunch, predict_next};
+use self::follow::predict_next;
 use self::message::{format_message, to_gosu_message};
+use self::next_launch::{LaunchedProcess, NextLaunch};
 use self::program_kind::{LauncherKind, Wrapper};
 use self::search::search_program;
 use crate::errno::Errno;

@@ -3,7 +3,7 @@
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use super::lenient_json::{LenientString, LenientValue, deserialize_leniently};
-use super::process_config::{EnvironmentDefect, is_nvidia_variable, is_startup_variable};
+use super::process_config::{EnvironmentDefect, is_node_hook, is_nvidia_variable, is_startup_variable};
 use crate::text::sanitize;
 
 /// How many arguments and volumes are kept: many more than in real images. Without a limit, a config of a megabyte
@@ -64,6 +64,7 @@ pub(super) struct WireEnvironment {
     pub(super) path: Option<String>,
     pub(super) is_set: bool,
     pub(super) defect: Option<EnvironmentDefect>,
+    pub(super) has_node_hooks: bool,
     pub(super) has_startup_variables: bool,
     pub(super) has_nvidia_variables: bool,
 }
@@ -74,6 +75,7 @@ impl LenientValue for WireEnvironment {
         while let Some(LenientString(variable)) = elements.next_element()? {
             environment.is_set = true;
             environment.defect = [environment.defect, EnvironmentDefect::detect(&variable)].into_iter().flatten().min();
+            environment.has_node_hooks |= is_node_hook(&variable);
             environment.has_startup_variables |= is_startup_variable(&variable);
             environment.has_nvidia_variables |= is_nvidia_variable(&variable);
             environment.path = variable.strip_prefix("PATH=").map(str::to_owned).or(environment.path);

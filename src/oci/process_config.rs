@@ -18,6 +18,8 @@ pub struct ProcessConfig {
     pub has_startup_variables: bool,
     /// Whether a variable of the NVIDIA container runtime is set, whose hosts add programs to the container.
     pub has_nvidia_variables: bool,
+    /// Whether `NODE_OPTIONS` loads code that may change how Node.js finds its main file.
+    pub has_node_hooks: bool,
     /// `WorkingDir`; empty means the root.
     pub working_directory: String,
     /// `User`: a name or a number, optionally followed by a colon and a group.
@@ -65,6 +67,17 @@ pub(super) fn is_startup_variable(variable: &str) -> bool {
 /// Returns whether a variable (`NAME=VALUE`) asks the NVIDIA container runtime to add devices, libraries and programs.
 pub(super) fn is_nvidia_variable(variable: &str) -> bool {
     variable.starts_with("NVIDIA_")
+}
+
+/// Returns whether a variable makes Node.js load code before its main file: node(1), `--require`, `--import`, `--loader`.
+pub(super) fn is_node_hook(variable: &str) -> bool {
+    let options = variable.strip_prefix("NODE_OPTIONS=").unwrap_or_default();
+    options.split_whitespace().any(|option| {
+        option.starts_with("-r")
+            || ["--require", "--import", "--loader", "--experimental-loader"]
+                .iter()
+                .any(|hook| option.starts_with(hook))
+    })
 }
 
 /// A build step in the history that may have built for the wrong architecture.

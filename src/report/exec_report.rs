@@ -64,9 +64,8 @@ impl ExecReport {
             chain: Vec::new(),
             reason: outcome.unknown_reason().map(|reason| sanitize(reason, MAX_REASON)),
         };
-        if let InspectionOutcome::Refused(refusal) = outcome {
-            (report.outcome, report.reason) =
-                (ExecReportOutcome::Fails, Some(sanitize(&refusal.describe(), MAX_REASON)));
+        if matches!(outcome, InspectionOutcome::Refused(_)) {
+            report.outcome = ExecReportOutcome::Fails;
         }
         inspection.launches().iter().for_each(|launch| report.add_launch(launch));
         report.chain.truncate(MAX_CHAIN);

@@ -72,7 +72,7 @@ fn images_that_run_fail_and_are_unknown() {
             ? Linux on arm64
               the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
 
-            platform checked, program not inspected: /app is a 32-bit program, which only some hosts run
+            platform checked, program not inspected: /app is a 32-bit program, which only some hosts run: those whose kernel and processor support it
             --- err
         "#]],
     );

@@ -120,7 +120,7 @@ fn junit_has_failures_errors_and_skipped_tests() {
             ? ECS on arm64
               the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
 
-            platform checked, program not inspected: /app is a 32-bit program, which only some hosts run
+            platform checked, program not inspected: /app is a 32-bit program, which only some hosts run: those whose kernel and processor support it
             </error>
                     </testcase>
                 </testsuite>

@@ -224,6 +224,10 @@ fn uninspectable_images_have_a_reason() {
         config["config"][key] = value;
         layout.manifest(&config, &[layer(OCI_GZIP)])
     };
+    // CAP_NET_ADMIN, permitted and effective.
+    let capability = [&[1, 0, 0, 2][..], &(1_u32 << 12).to_le_bytes(), &[0; 12]].concat();
+    let capable = Archive::default().pax(&[("SCHILY.xattr.security.capability", &capability)]);
+    let capable = capable.file("app", &elf::program("arm64"));
     let of_layers = |layers: &[Value]| layout.manifest(&plain(), layers);
     let mut cases = Cases::default();
     for (name, image) in [
@@ -231,6 +235,7 @@ fn uninspectable_images_have_a_reason() {
         ("a string as entrypoint", with("Entrypoint", json!("/app"))),
         ("a volume at /", with("Volumes", json!({"/": {}}))),
         ("a program in /run", with("Entrypoint", json!(["/run/app"]))),
+        ("a file capability", layout.manifest(&plain(), &[layout.blob(OCI_GZIP, &gzip(capable))])),
         ("an encrypted layer", of_layers(&[layer(&format!("{OCI_GZIP}+encrypted"))])),
         (
             "a non-distributable layer",
@@ -250,6 +255,8 @@ fn uninspectable_images_have_a_reason() {
             runs [] unknown / may be mounted over at run time
         a program in /run
             runs [] unknown /run may be mounted over at run time
+        a file capability
+            runs [] unknown /app sets a file capability that containers do not have by default
         an encrypted layer
             runs [] unknown one of the layers is encrypted
         a non-distributable layer
@@ -403,15 +410,15 @@ fn user_must_be_defined_in_the_image() {
         user `root`, /app, accounts, lambda/arm64
             runs [] starts
         user `ghost`, /app, accounts, ecs/arm64
-            fails [user-not-found] fails the image's user `ghost` is not in /etc/passwd
+            fails [user-not-found] fails
         user `ghost`, /app, accounts, lambda/arm64
             runs [] unknown the image's user `ghost` is not in /etc/passwd, and Lambda is not documented to refuse that
         user `app:ghosts`, /app, accounts, ecs/arm64
-            fails [user-not-found] fails the image's group `ghosts` is not in /etc/group
+            fails [user-not-found] fails
         user `app:ghosts`, /app, accounts, lambda/arm64
             runs [] unknown the image's group `ghosts` is not in /etc/group, and Lambda is not documented to refuse that
         user `${UID}`, /app, accounts, ecs/arm64
-            fails [user-not-found] fails the image's user `${UID}` is not in /etc/passwd, and variables are not expanded
+            fails [user-not-found] fails
         user `${UID}`, /app, accounts, lambda/arm64
             runs [] unknown the image's user `${UID}` is not in /etc/passwd, and variables are not expanded, and Lambda is not documented to refuse that
         user `a:b:c`, /app, accounts, ecs/arm64
@@ -419,11 +426,11 @@ fn user_must_be_defined_in_the_image() {
         user `a:b:c`, /app, accounts, lambda/arm64
             runs [] unknown container engines interpret the user a:b:c differently
         user `nobody`, /app, no accounts, ecs/arm64
-            fails [user-not-found] fails the image's user `nobody` is a name, and the image has no /etc/passwd
+            fails [user-not-found] fails
         user `nobody`, /app, no accounts, lambda/arm64
             runs [] unknown the image's user `nobody` is a name, and the image has no /etc/passwd, and Lambda is not documented to refuse that
         user `root`, /app, no accounts, ecs/arm64
-            fails [user-not-found] fails the image's user `root` is a name, and the image has no /etc/passwd
+            fails [user-not-found] fails
         user `root`, /app, no accounts, lambda/arm64
             runs [] unknown the image's user `root` is a name, and the image has no /etc/passwd, and Lambda is not documented to refuse that
         user `65532:65532`, /app, no accounts, ecs/arm64
@@ -460,15 +467,15 @@ fn working_directory_must_be_a_directory() {
         /new/$X, lambda/arm64
             runs [] unknown the working directory /new/$X is not in the image, and Lambda is not documented to create it
         /file, ecs/arm64
-            fails [working-directory-refused] fails the working directory /file cannot be entered: /file is not a directory
+            fails [working-directory-refused] fails
         /file, lambda/arm64
             runs [] unknown the working directory /file cannot be entered: /file is not a directory, and Lambda is not documented to refuse that
         /file/x, ecs/arm64
-            fails [working-directory-refused] fails the working directory /file/x cannot be entered: /file is not a directory
+            fails [working-directory-refused] fails
         /file/x, lambda/arm64
             runs [] unknown the working directory /file/x cannot be entered: /file is not a directory, and Lambda is not documented to refuse that
         /link, ecs/arm64
-            fails [working-directory-refused] fails the working directory /link cannot be entered: /link is not a directory
+            fails [working-directory-refused] fails
         /link, lambda/arm64
             runs [] unknown the working directory /link cannot be entered: /link is not a directory, and Lambda is not documented to refuse that
         /dangling, ecs/arm64
@@ -580,7 +587,8 @@ fn thirty_two_bit_programs_depend_on_the_host() {
 #[test]
 fn environment_must_have_names() {
     let layout = Builder::new();
-    let layer = || Archive::default().directory("bin").file("bin/app", &elf::program("arm64"));
+    let program = elf::program("arm64");
+    let layer = || Archive::default().directory("bin").file("bin/app", &program).file("bin/node", &program);
     let mut cases = Cases::default();
     for (variables, command) in [
         (&["A=b", "PATH=/bin"][..], "app"),
@@ -590,9 +598,11 @@ fn environment_must_have_names() {
         (&["A=b"], "app"),
         (&["A=b"], "/bin/app"),
         (&[], "app"),
+        (&["PATH=/bin"], "node"),
+        (&["PATH=/bin", "NODE_OPTIONS=--import tsx"], "node"),
     ] {
         let mut config = config("linux", "arm64", json!({}));
-        config["config"]["Entrypoint"] = json!([command]);
+        config["config"]["Entrypoint"] = json!([command, "none.js"]);
         config["config"]["Env"] = json!(variables);
         let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer()))]);
         cases.add(format!("{variables:?} {command}"), summary(&report(&layout, &image, &[Runtime::EcsArm64])));
@@ -601,9 +611,9 @@ fn environment_must_have_names() {
         ["A=b", "PATH=/bin"] app
             runs [] starts
         ["=b"] /bin/app
-            fails [environment-refused] fails an environment variable has no name
+            fails [environment-refused] fails
         ["A=\0"] /bin/app
-            fails [environment-refused] fails an environment variable contains a NUL byte
+            fails [environment-refused] fails
         ["A"] /bin/app
             runs [] unknown container engines treat an environment variable without `=` differently
         ["A=b"] app
@@ -611,6 +621,10 @@ fn environment_must_have_names() {
         ["A=b"] /bin/app
             runs [] starts
         [] app
+            runs [] starts
+        ["PATH=/bin"] node
+            fails [exec-not-found] fails
+        ["PATH=/bin", "NODE_OPTIONS=--import tsx"] node
             runs [] starts
     "#]]
     .assert_eq(cases.as_str());
@@ -671,10 +685,10 @@ fn programs_without_their_files_fail() {
             /closed may not be read by the image's user (mode 711) (an argument of a shell)
         `` ["/bin/gosu", "ghost", "/bin/bash"]
             fails [user-not-found] fails
-            ghost is not in the image's /etc/passwd (an argument of gosu)
+            gosu: ghost is not in the image's /etc/passwd
         `1000` ["/bin/gosu", "root", "/bin/bash"]
             fails [exec-permission] fails
-            only root may change the user to root, but the image's user is not root (an argument of gosu)
+            gosu: only root may change the user to root, but the image's user is not root
     "#]]
     .assert_eq(cases.as_str());
 }
