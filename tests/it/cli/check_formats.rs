@@ -335,7 +335,10 @@ fn wrong_platform_of_a_sound_program_is_a_warning() {
         layout.manifest(&config("linux", "arm64", json!({})), &[layout.layer(OCI_GZIP, &elf::program("amd64"))]);
     layout.tag("v1", &image);
     let start = ["check", "oci:DIR:v1", "--runtime", "ecs/amd64", "--strict", "--format"];
-    check(&layout, &[&start[..], &["text"]].concat(), &expect![[r#"
+    check(
+        &layout,
+        &[&start[..], &["text"]].concat(),
+        &expect![[r#"
         success true code 0
         --- out
         oci:DIR:v1 will start on ECS on amd64
@@ -348,7 +351,8 @@ fn wrong_platform_of_a_sound_program_is_a_warning() {
         ✓ ECS on amd64
           warning: platform-mismatch: the declared platform is linux/arm64, but its programs are for linux/amd64
         --- err
-    "#]]);
+    "#]],
+    );
     let json: Value = serde_json::from_str(&stdout_of(&layout, &[&start[..], &["json"]].concat())).unwrap();
     expect![[r#"{"faults":[],"runtime":"ecs/amd64","unknown":[],"verdict":"runs","verified":true,"warnings":[{"code":"platform-mismatch","evidence":"the declared platform is linux/arm64, but its programs are for linux/amd64","platform":"linux/arm64"}]}"#]].assert_eq(&json["runtimes"][0].to_string());
     let run = sarif(&layout, &[&start[..], &["sarif"]].concat());
