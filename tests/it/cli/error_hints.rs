@@ -50,7 +50,8 @@ fn refused_manifest_is_unread_not_unknown() {
         ? ECS on arm64
           ECR refused the manifest (UpstreamAccessDenied: service message)
         --- err
-    "#]].assert_eq(&check(&aws, &format!("{URI}:v1")));
+    "#]]
+    .assert_eq(&check(&aws, &format!("{URI}:v1")));
 }
 
 #[test]
