@@ -156,7 +156,7 @@ fn assert_sarif(report: &Report) {
     for result in results {
         let rule = result["ruleIndex"].as_u64().and_then(|index| rules.get(usize::try_from(index).ok()?));
         assert_eq!(rule.map(|rule| &rule["id"]), Some(&result["ruleId"]), "{text}");
-        assert!(["error", "warning"].contains(&result["level"].as_str().unwrap_or_default()), "{text}");
+        assert!(["error", "warning", "note"].contains(&result["level"].as_str().unwrap_or_default()), "{text}");
     }
 }
 

@@ -20,7 +20,7 @@ pub fn may_be_added_by_host(path: &[u8], has_nvidia_variables: bool) -> bool {
     let name = split_parent(path).1;
     let is_in = |directory: &[u8]| path.starts_with(directory) || !path.contains(&b'/');
     let is_named = |program: &&[u8]| *program == path || !path.contains(&b'/') && split_parent(program).1 == path;
-    HOST_PROGRAMS.iter().any(|program| is_named(program))
+    HOST_PROGRAMS.iter().any(is_named)
         || HOST_DIRECTORIES.iter().any(|directory| path.starts_with(directory))
         || has_nvidia_variables && name.starts_with(b"nvidia-") && is_in(b"/usr/bin/")
 }

@@ -141,7 +141,7 @@ mod tests {
     fn the_process_is_kept_in_full() {
         let long = "x".repeat(1000);
         let config = format!(
-            r#"{{"architecture":"arm64","config":{{"Entrypoint":["/app"],"Cmd":["{long}"],"Env":["A=b","PATH=/a","PATH=/b:/c"],
+            r#"{{"architecture":"arm64","config":{{"Entrypoint":["/app"],"Cmd":["{long}"],"Env":["A=b","PATH=/a","PATH=/b:/c","NVIDIA_VISIBLE_DEVICES=all"],
             "WorkingDir":"/srv","User":"7:8","Volumes":{{"/data":{{}}}}}},
             "history":[{{"created_by":"RUN GOARCH=amd64 go build"}},{{"created_by":"RUN GOARCH=amd64 go vet"}}]}}"#
         );
@@ -152,7 +152,7 @@ mod tests {
             has_environment: true,
             environment_defect: None,
             has_startup_variables: false,
-            has_nvidia_variables: false,
+            has_nvidia_variables: true,
             has_node_hooks: false,
             working_directory: "/srv".to_owned(),
             user: "7:8".to_owned(),

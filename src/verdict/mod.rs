@@ -131,7 +131,8 @@ fn judge_runtime(runtime: Runtime, image: &Image, inspections: &[Inspection]) ->
         ImageContent::Attestation => finding.reject_attestation(),
         ImageContent::Unreadable(reason) => finding.add_unknown(reason),
         ImageContent::Artifact(kind) => {
-            finding.add_fault(FaultCode::NotAnImage, None, format!("its manifest is that of an artifact: `{kind}`"));
+            let kind = if kind.is_empty() { String::new() } else { format!(": `{kind}`") };
+            finding.add_fault(FaultCode::NotAnImage, None, format!("its manifest is that of an artifact{kind}"));
         }
     }
     finding

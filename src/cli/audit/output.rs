@@ -148,7 +148,7 @@ fn affected_runtimes(report: &StoredReport) -> String {
 }
 
 fn format_reason(report: &StoredReport) -> String {
-    let reasons = |runtime: &StoredRuntime| runtime.unknown.iter().chain(&runtime.not_verified).cloned().next();
+    let reasons = |runtime: &StoredRuntime| runtime.unknown.iter().chain(&runtime.not_verified).next().cloned();
     let unknown = report.runtimes.iter().find_map(reasons);
     match (report.faults().next(), unknown) {
         (Some(fault), _) => format!("{}: {}", report.fault_codes().join(", "), fault.evidence),

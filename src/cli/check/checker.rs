@@ -73,9 +73,10 @@ impl CheckResult {
 impl CheckRecord<'_> {
     pub(super) fn exit_status(&self, gate: GateArguments) -> ExitStatus {
         match self.outcome.as_ref().map(|checked| &checked.result) {
-            Err(_) => ExitStatus::Error,
-            // The registry refused to return the manifest.
-            Ok(CheckResult::Report(Report { image: None, verdict: Verdict::Unknown, .. })) => ExitStatus::Error,
+            // In the second case, the registry refused to return the manifest.
+            Err(_) | Ok(CheckResult::Report(Report { image: None, verdict: Verdict::Unknown, .. })) => {
+                ExitStatus::Error
+            }
             Ok(CheckResult::Report(report)) if gate.stops(report) => ExitStatus::Unknown,
             Ok(result) => result.verdict().into(),
         }

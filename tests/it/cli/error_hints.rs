@@ -39,6 +39,22 @@ fn aws_with_tags(tags: &[&str]) -> FakeAws {
 }
 
 #[test]
+fn refused_manifest_is_unread_not_unknown() {
+    let aws = aws_with_tags(&["v1"]);
+    aws.fail("BatchGetImage", .., Fault::Failure("UpstreamAccessDenied"));
+    expect![[r#"
+        success false code 3
+        --- out
+        the image may not start on ECS on arm64
+
+        ? ECS on arm64
+          ECR refused the manifest (UpstreamAccessDenied: service message)
+        --- err
+    "#]]
+    .assert_eq(&check(&aws, &format!("{URI}:v1")));
+}
+
+#[test]
 fn similar_repositories_are_suggested() {
     let aws = aws_with_tags(&["v1"]);
     let mut text = check(&aws, "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/appp:v1");

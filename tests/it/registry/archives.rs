@@ -629,7 +629,7 @@ fn malicious_archives_are_rejected() {
         directory.path(),
         "docker-archive:DIR/names.tar",
         expect![[r#"
-            2 error: docker-archive:DIR/names.tar contains several images
+            3 error: docker-archive:DIR/names.tar contains several images
 
             hint: choose an image in the archive: �[2J:a, x:b
         "#]],

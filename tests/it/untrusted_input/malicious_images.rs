@@ -224,7 +224,7 @@ fn large_and_nested_documents_are_handled() {
         a million nested lists
             unknown: its manifest has no config
         a million empty layers
-            ignored:
+            fails: its manifest is that of an artifact
         ten thousand layers
             fails: its config is not in the repository; its config is not in the repository
         ten thousand children
