@@ -19,11 +19,14 @@ pub enum Outcome {
     Ended(i32, String),
 }
 
-/// The words without what differs from run to run: directories, numbers of snapshots and processes, digests; and
-/// without bytes that are no text.
+/// The text without bytes that a terminal does not show.
+fn printable(text: &str) -> String {
+    text.chars().filter(|character| matches!(character, '\n' | ' '..='~')).collect()
+}
+
+/// The words without what differs from run to run: directories, numbers of snapshots and processes, and digests.
 fn neutralize(words: &str) -> String {
-    let is_text = |character: &char| matches!(character, '\n' | ' '..='~');
-    let words: String = words.replace("\\\"", "\"").chars().filter(is_text).collect();
+    let words = printable(&words.replace("\\\"", "\""));
     let mut result = String::new();
     for word in words.split_inclusive([' ', '\n']) {
         let path = word.find("/snapshots/").map(|at| &word[at + "/snapshots/".len()..]);
@@ -176,10 +179,11 @@ pub fn compare(prediction: &Prediction, outcome: &Outcome) -> Option<Disagreemen
         (Prediction::Fails { .. }, Outcome::Started | Outcome::Ended(0, _)) => Some(Disagreement::FalseAlarm),
         (Prediction::Fails { symptom, .. }, _) => {
             let is_printed = |symptom: &String| {
+                let symptom = printable(symptom);
                 // Debian's runc is built with Go before 1.20, which leaves the check of the user to runc, whose message
                 // has no quotes.
                 let older = symptom.replacen("exec: \"", "exec ", 1).replacen("\": ", ": ", 1);
-                outcome.message().contains(symptom.as_str()) || outcome.message().contains(&older)
+                outcome.message().contains(&symptom) || outcome.message().contains(&older)
             };
             (!symptom.as_ref().is_none_or(is_printed)).then_some(Disagreement::OtherError)
         }

@@ -207,7 +207,7 @@ fn unescape(text: &str) -> Vec<u8> {
             Some('0') => bytes.extend([b"\0", rest].concat()),
             Some('x') => {
                 bytes.push(u8::from_str_radix(&part[1..3], 16).unwrap());
-                bytes.extend(part[3..].as_bytes());
+                bytes.extend(&part.as_bytes()[3..]);
             }
             // An escaped backslash ends one part, and begins the next.
             None => {
