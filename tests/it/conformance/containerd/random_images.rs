@@ -135,8 +135,11 @@ fn change(random: &mut Random) -> Layer {
             19 if random.below(4) == 0 => EntryKind::HardLink(place(random)),
             19..=20 if !files.is_empty() => EntryKind::HardLink(random.pick(&files).clone()),
             21..=24 => EntryKind::Whiteout,
-            25 if random.below(2) == 0 && !files.is_empty() => {
-                layer = layer.opaque(random.pick(&files).as_str());
+            25 if random.below(2) == 0 => {
+                // Of what is a file below, too.
+                let path = *random.pick(&["usr/bin/sh", "app/run", "usr/local/bin/entry.sh"]);
+                layer = layer.opaque(path);
+                written.push(path.to_owned());
                 continue;
             }
             25 => EntryKind::Opaque,
