@@ -19,9 +19,9 @@ pub enum Outcome {
     Ended(i32, String),
 }
 
-/// The text without bytes that a terminal does not show.
+/// The text without bytes that a terminal does not show; a carriage return is a space, as in expected errors.
 fn printable(text: &str) -> String {
-    text.chars().filter(|character| matches!(character, '\n' | ' '..='~')).collect()
+    text.replace('\r', " ").chars().filter(|character| matches!(character, '\n' | ' '..='~')).collect()
 }
 
 /// The words without what differs from run to run: directories, numbers of snapshots and processes, and digests.
@@ -30,7 +30,8 @@ fn neutralize(words: &str) -> String {
     let mut result = String::new();
     for word in words.split_inclusive([' ', '\n']) {
         let path = word.find("/snapshots/").map(|at| &word[at + "/snapshots/".len()..]);
-        let path = path.or_else(|| word.strip_prefix("/tmp/containerd-mount"));
+        let mount = "/containerd-mount";
+        let path = path.or_else(|| word.find(mount).map(|at| &word[at + mount.len()..]));
         let is_process = word.starts_with('(') && (word.ends_with(")] ") || word.ends_with("): "));
         match path.map(|path| path.trim_start_matches(|character: char| character.is_ascii_digit())) {
             Some(path) => result.push_str(path.strip_prefix("/fs").unwrap_or(path)),
