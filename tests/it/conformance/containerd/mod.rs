@@ -141,8 +141,10 @@ impl Counts {
 impl fmt::Display for Counts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { outcomes, disagreements, missed, unknown_failures } = self;
-        let agreeing = outcomes.values().sum::<usize>() - disagreements.values().sum::<usize>();
-        writeln!(formatter, "{agreeing} agree; disagreements: {disagreements:?}")?;
+        let unknown: usize =
+            outcomes.iter().filter(|(key, _)| key.starts_with("unknown")).map(|(_, count)| count).sum();
+        let agreeing = outcomes.values().sum::<usize>() - unknown - disagreements.values().sum::<usize>();
+        writeln!(formatter, "{agreeing} agree, {unknown} unknown; disagreements: {disagreements:?}")?;
         writeln!(formatter, "predicted/happened: {outcomes:?}")?;
         write!(formatter, "failures that are unknown: {unknown_failures}; of later programs, not predicted: {missed}")
     }
