@@ -14,6 +14,7 @@ use super::outcome::Outcome;
 /// How long a started program may run before it is killed.
 const RUN_TIME: Duration = Duration::from_secs(8);
 const START_TIME: Duration = Duration::from_secs(30);
+const TRIES: usize = 10;
 const POLL: Duration = Duration::from_millis(5);
 
 /// A running containerd; it is killed, with everything that it started, when this is dropped.
@@ -87,6 +88,14 @@ impl Daemon {
 
     /// Unpacks an image with the overlayfs snapshotter and starts it as its config states.
     pub fn run(&self, image: &str) -> Outcome {
+        // If a layer of several images is refused, containerd may remove the layers below it while it unpacks them for
+        // another image.
+        let is_race = |outcome: &Outcome| matches!(outcome, Outcome::Refused(said) if said.contains("failed to prepare extraction snapshot"));
+        let mut outcomes = (0..TRIES).map(|_| self.run_once(image));
+        outcomes.find(|outcome| !is_race(outcome)).expect("layers are unpacked without a race")
+    }
+
+    fn run_once(&self, image: &str) -> Outcome {
         let container = image.replace([':', '/'], "-");
         let mut command = self.ctr();
         command.args(["run", "--rm", "--snapshotter", "overlayfs", image, &container]);

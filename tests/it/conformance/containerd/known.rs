@@ -54,29 +54,29 @@ fn has_opaque_file(image: &Image) -> bool {
 /// The causes; the first that is recognized counts.
 pub const KNOWN: &[Known] = &[
     Known {
-        cause: "pull: a hard link to a file that is not in the same layer",
+        cause: "a hard link to a file that is not in the same layer",
         recognize: |one| is_said(one, "failed to extract layer  link "),
     },
     Known {
-        cause: "pull: a directory whose times cannot be set, because the layer replaces what is above it",
+        cause: "a directory whose times cannot be set, because the layer replaces what is above it",
         recognize: |one| is_said(one, "UtimesNanoAt"),
     },
     Known {
-        cause: "pull: a whiteout of what the same layer has",
+        cause: "a whiteout of what the same layer has",
         recognize: |one| is_said(one, "failed to convert whiteout file"),
     },
-    Known { cause: "pull: another refusal", recognize: |one| is_said(one, "failed to extract layer") },
-    Known { cause: "USER that /etc/passwd does not name", recognize: |one| is_said(one, "no users found") },
     Known {
-        cause: "USER with a group that /etc/group does not name",
-        recognize: |one| is_said(one, "no groups found"),
+        cause: "an entry below what is a file in the same layer",
+        recognize: |one| is_said(one, "failed to extract layer") && is_said(one, "not a directory"),
     },
+    Known { cause: "a USER that /etc/passwd does not name", recognize: |one| is_said(one, "no users found") },
+    Known { cause: "a group that /etc/group does not name", recognize: |one| is_said(one, "no groups found") },
     Known {
         cause: "/etc/passwd or /etc/group cannot be read",
         recognize: |one| ["etc/passwd: ", "etc/group: "].iter().any(|file| is_said(one, file)),
     },
     Known { cause: "a relative WORKDIR", recognize: |one| is_said(one, "Cwd must be an absolute path") },
-    Known { cause: "WORKDIR is a file or a link", recognize: |one| is_said(one, "container init: mkdir") },
+    Known { cause: "a WORKDIR that is a file or a link", recognize: |one| is_said(one, "container init: mkdir") },
     Known { cause: "links and files at mount points", recognize: |one| is_said(one, "error mounting") },
     Known { cause: "entries without their directories", recognize: |one| has_entry_without_directory(&one.image) },
     Known { cause: "an opaque marker in what was a file", recognize: |one| has_opaque_file(&one.image) },

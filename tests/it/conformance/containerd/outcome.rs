@@ -19,15 +19,19 @@ pub enum Outcome {
     Ended(i32, String),
 }
 
-/// The words without what differs from run to run: directories, numbers of snapshots and processes, digests; and
-/// without bytes that are no text.
+/// The text without bytes that a terminal does not show; a carriage return is a space, as in expected errors.
+fn printable(text: &str) -> String {
+    text.replace('\r', " ").chars().filter(|character| matches!(character, '\n' | ' '..='~')).collect()
+}
+
+/// The words without what differs from run to run: directories, numbers of snapshots and processes, and digests.
 fn neutralize(words: &str) -> String {
-    let is_text = |character: &char| matches!(character, '\n' | ' '..='~');
-    let words: String = words.replace("\\\"", "\"").chars().filter(is_text).collect();
+    let words = printable(&words.replace("\\\"", "\""));
     let mut result = String::new();
     for word in words.split_inclusive([' ', '\n']) {
         let path = word.find("/snapshots/").map(|at| &word[at + "/snapshots/".len()..]);
-        let path = path.or_else(|| word.strip_prefix("/tmp/containerd-mount"));
+        let mount = "/containerd-mount";
+        let path = path.or_else(|| word.find(mount).map(|at| &word[at + mount.len()..]));
         let is_process = word.starts_with('(') && (word.ends_with(")] ") || word.ends_with("): "));
         match path.map(|path| path.trim_start_matches(|character: char| character.is_ascii_digit())) {
             Some(path) => result.push_str(path.strip_prefix("/fs").unwrap_or(path)),
@@ -176,10 +180,11 @@ pub fn compare(prediction: &Prediction, outcome: &Outcome) -> Option<Disagreemen
         (Prediction::Fails { .. }, Outcome::Started | Outcome::Ended(0, _)) => Some(Disagreement::FalseAlarm),
         (Prediction::Fails { symptom, .. }, _) => {
             let is_printed = |symptom: &String| {
+                let symptom = printable(symptom);
                 // Debian's runc is built with Go before 1.20, which leaves the check of the user to runc, whose message
                 // has no quotes.
                 let older = symptom.replacen("exec: \"", "exec ", 1).replacen("\": ", ": ", 1);
-                outcome.message().contains(symptom.as_str()) || outcome.message().contains(&older)
+                outcome.message().contains(&symptom) || outcome.message().contains(&older)
             };
             (!symptom.as_ref().is_none_or(is_printed)).then_some(Disagreement::OtherError)
         }

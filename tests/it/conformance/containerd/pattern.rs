@@ -4,7 +4,8 @@
 //! == NAME                             a block: layers, a config, and cases
 //! FROM BLOCK                          begins with the layers and the config of a block, in any file
 //! LAYER                               begins the next layer; blocks always begin one
-//! DIR | ELF | ARM64 | FIFO PATH       a directory; a program that prints `started`; one for arm64; a pipe
+//! DIR | ELF | ARM64 PATH              a directory; a program that prints `started`; one for arm64
+//! FIFO | DEVICE PATH                  a pipe; the character device 0/0
 //! ELF PATH LOADER                     a program that is loaded by a loader
 //! FILE PATH TEXT                      a file; `\n`, `\r`, `\t`, `\0`, `\xHH` and `\\` are escapes
 //! FILE PATH <<                        a file with the lines up to `>>`
@@ -175,6 +176,7 @@ fn add_entry(layer: &mut Layer, instruction: &str, rest: &str, text: Option<Stri
         "ELF" => EntryKind::File(elf::printing((!rest.is_empty()).then_some(rest))),
         "ARM64" => EntryKind::File(elf::program("arm64")),
         "FIFO" => EntryKind::Pipe,
+        "DEVICE" => EntryKind::Device,
         "FILE" => EntryKind::File(text.map_or_else(|| unescape(rest), String::into_bytes)),
         "LINK" => EntryKind::Link(rest.to_owned()),
         "HARDLINK" => EntryKind::HardLink(rest.trim_start_matches('/').to_owned()),
@@ -207,7 +209,7 @@ fn unescape(text: &str) -> Vec<u8> {
             Some('0') => bytes.extend([b"\0", rest].concat()),
             Some('x') => {
                 bytes.push(u8::from_str_radix(&part[1..3], 16).unwrap());
-                bytes.extend(part[3..].as_bytes());
+                bytes.extend(&part.as_bytes()[3..]);
             }
             // An escaped backslash ends one part, and begins the next.
             None => {

@@ -135,8 +135,11 @@ fn change(random: &mut Random) -> Layer {
             19 if random.below(4) == 0 => EntryKind::HardLink(place(random)),
             19..=20 if !files.is_empty() => EntryKind::HardLink(random.pick(&files).clone()),
             21..=24 => EntryKind::Whiteout,
-            25 if random.below(6) == 0 && !files.is_empty() => {
-                layer = layer.opaque(random.pick(&files).as_str());
+            25 if random.below(2) == 0 => {
+                // Of what is a file below, too.
+                let path = *random.pick(&["usr/bin/sh", "app/run", "usr/local/bin/entry.sh"]);
+                layer = layer.opaque(path);
+                written.push(path.to_owned());
                 continue;
             }
             25 => EntryKind::Opaque,
@@ -145,8 +148,9 @@ fn change(random: &mut Random) -> Layer {
             30 if random.below(3) == 0 => EntryKind::Device,
             _ => continue,
         };
-        let is_linked = matches!(what, EntryKind::HardLink(_));
-        let owner = match random.below(if is_linked { 2 } else { 8 }) {
+        let owner = match random.below(8) {
+            // The file gets the mode, too.
+            0..=3 if matches!(what, EntryKind::HardLink(_)) => Permissions { mode: 0o644, ..OPEN },
             0 => Permissions {
                 mode: *random.pick(&[0o700, 0o644, 0o711, 0o750, 0o111, 0o4755, 0o1777, 0o555]),
                 uid: *random.pick(&[0, 0, 1000]),
@@ -164,7 +168,7 @@ fn change(random: &mut Random) -> Layer {
     if random.below(40) == 0 {
         let name = *random.pick(&["proc", "dev", "sys", "etc", "dev/shm"]);
         layer = match random.below(3) {
-            0 => layer.link(name, *random.pick(&["/tmp", "app", "/none"])),
+            0 => layer.link(name, ["/tmp", "app", "/none"][random.below(3)]),
             1 => layer.file(name, "text"),
             _ => layer.directory(name),
         };
