@@ -8,6 +8,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 
 use crate::aws::service_error::{BoxError, CallError, convert_sdk_error};
 use crate::report::{self, Report, RuntimeReport};
+use crate::text::sanitize;
 use crate::verdict::FindingSubject;
 
 /// A message to publish.
@@ -30,9 +31,6 @@ pub trait Notifier {
     fn send(&self, message: &Message) -> impl Future<Output = Result<(), CallError>>;
 }
 
-/// The longest subject: SNS requires fewer than 100 characters.
-const MAX_SUBJECT: usize = 99;
-
 /// The longest text message: a single SMS, in characters.
 const MAX_SMS: usize = 160;
 
@@ -41,20 +39,15 @@ pub fn build_message(report: &Report) -> Message {
     let headline = report::format_headline(report);
     let text = report::format_text(report);
     let json = serde_json::to_string(report).expect("a report is valid JSON");
-    let ascii = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
     let bodies = vec![
-        ("default", text.clone()),
-        ("email", text),
+        ("default", text),
+        ("email", report::email_body(report)),
         ("https", report::slack_card(report).to_string()),
         ("lambda", json.clone()),
-        ("sms", headline.chars().take(MAX_SMS).collect()),
+        ("sms", sanitize(&headline, MAX_SMS)),
         ("sqs", json),
     ];
-    Message {
-        subject: headline.chars().map(ascii).take(MAX_SUBJECT).collect(),
-        bodies,
-        attributes: build_attributes(report),
-    }
+    Message { subject: report::email_subject(report), bodies, attributes: build_attributes(report) }
 }
 
 fn build_attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {

@@ -1,4 +1,5 @@
-//! The report about one image, and its output formats: JSON (schema `ecr-preflight/1`), text and Slack card.
+//! The report about one image, and its output formats: JSON (schema `ecr-preflight/1`), text, e-mail
+//! and Slack card.
 
 mod exec_report;
 mod model;
@@ -6,17 +7,18 @@ mod remedy;
 mod symptom;
 mod styled_line;
 mod text;
+mod cause;
 mod slack;
+mod email;
 mod platforms;
 
+pub use email::{email_body, email_subject};
 pub use exec_report::{ExecReport, ExecReportOutcome, ProgramOutcome, ProgramReport};
 pub use model::{
     ArrivalReport, FaultReport, ImageReport, Remedy, Report, ReportContext, ReportedImageKind, RuntimeReport, SCHEMA,
 };
 pub use platforms::{PlatformOverview, PlatformReport};
 pub use slack::slack_card;
-#[cfg(feature = "cli")]
-pub(crate) use slack::{escape_slack, escape_slack_code};
 pub use styled_line::{SpanRole, StyledLine, StyledSpan};
 pub use text::{OVERRIDE_NOTE, describe_ignored, format_headline, format_lines, format_text, verdict_symbol};
 
@@ -61,6 +63,10 @@ impl Report {
         let has_remark = context.is_platform_only && is_image && judgement.verdict != Verdict::Undeclared;
         Self {
             remarks: has_remark.then(|| PROGRAM_NOT_INSPECTED.to_owned()).into_iter().collect(),
+            console_url: context
+                .repository
+                .zip(image)
+                .and_then(|(repository, image)| repository.console_url(&image.digest)),
             image: image.map(|image| ImageReport::new(context.reference, image)),
             intended: Some(judgement.intended.clone()),
             verdict: judgement.verdict,
@@ -94,6 +100,7 @@ impl Report {
             remarks: Vec::new(),
             declaration_key: context.declaration_key.to_owned(),
             docs_url: context.docs_url.map(str::to_owned),
+            console_url: None,
         }
     }
 

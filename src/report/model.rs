@@ -43,6 +43,9 @@ pub struct Report {
     /// The URL of the page with the fault table, if it is known. Not in the JSON.
     #[serde(skip)]
     pub docs_url: Option<String>,
+    /// The URL of the image in the Amazon ECR console, if it is known. Not in the JSON.
+    #[serde(skip)]
+    pub console_url: Option<String>,
 }
 
 /// The context of a report: how people and commands name the image, and how it was checked.
@@ -110,7 +113,7 @@ pub struct ArrivalReport {
 
 impl ArrivalReport {
     pub(super) fn new(arrival: &Arrival) -> Self {
-        let Arrival { how, repository, selector, event_id, also_tagged, pushed_at } = arrival;
+        let Arrival { how, repository, selector, event_id, also_tagged, pushed_at, .. } = arrival;
         Self {
             how: *how,
             account: repository.account().to_owned(),

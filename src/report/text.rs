@@ -5,7 +5,7 @@ use super::model::{FaultReport, Remedy, Report, RuntimeReport};
 use super::styled_line::{SpanRole, StyledLine};
 use crate::event::IgnoreReason;
 use crate::intent::DeclarationSource;
-use crate::text::collect_unique;
+use crate::text::{collect_unique, sanitize};
 use crate::verdict::{FaultCode, FindingSubject, Verdict};
 
 /// Formats the report as one line without a period.
@@ -43,7 +43,7 @@ pub fn format_headline(report: &Report) -> String {
 
 /// Formats the report as plain text.
 pub fn format_text(report: &Report) -> String {
-    format_lines(report).iter().map(|line| line.text() + "\n").collect()
+    format_lines(report).iter().map(|line| sanitize(&line.text(), usize::MAX) + "\n").collect()
 }
 
 /// Formats the report as styled lines.

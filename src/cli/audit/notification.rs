@@ -9,8 +9,7 @@ use super::results_index::VERDICTS;
 use super::summary::{AuditSummary, format_count};
 use crate::cli::stored_report::{StoredReport, StoredRuntime};
 use crate::lambda::notify::Message;
-use crate::report::{escape_slack, escape_slack_code};
-use crate::text::sanitize;
+use crate::text::{escape_slack, escape_slack_code, sanitize};
 use crate::verdict::Verdict;
 
 /// How many images are named: as many as a person reads. The results file has all of them.

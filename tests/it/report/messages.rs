@@ -21,6 +21,9 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
         how: ArrivalKind::Push,
         also_tagged: Vec::new(),
         pushed_at: None,
+        sent_at: None,
+        source: None,
+        upstream: None,
         repository: Repository::new("123456789012", "us-west-2", name).unwrap(),
         selector: Selector::DigestAndTag(digest.clone(), tag),
         event_id: "13cde686-328b-6117-af20-0e5566167482".to_owned(),
@@ -66,7 +69,7 @@ fn card_and_attributes_of_a_wrong_architecture() {
     expect![[r#"
         {
           "content": {
-            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, built for *linux/arm64*\n`sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`\n\n✗ *App Runner* (declared by the repository's tag)\n`wrong-architecture` the image is built for linux/arm64, not linux/amd64\nexpected error: `exec /run.sh: exec format error`\n\n_platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_",
+            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, built for `linux/arm64`\nDigest `sha256:6105d6cc76af` in the <https://us-west-2.console.aws.amazon.com/ecr/repositories/private/123456789012/grafana/grafana/_/image/sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d/details?region=us-west-2|Amazon ECR console>\n\n✗ *App Runner*\n`wrong-architecture`: the image is built for linux/arm64, not linux/amd64\nExpected error: `exec /run.sh: exec format error`\nChecked because the repository's tag `intended-runtime` declares `apprunner`; to change that: `ecr-preflight declare grafana/grafana RUNTIME`\n\n_platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_",
             "keywords": [
               "apprunner",
               "wrong-architecture"
@@ -76,20 +79,26 @@ fn card_and_attributes_of_a_wrong_architecture() {
               "2. Or, if it was copied from another registry, copy it for linux/amd64: `docker pull --platform linux/amd64 SOURCE &amp;&amp; docker tag SOURCE 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 &amp;&amp; docker push 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`"
             ],
             "textType": "client-markdown",
-            "title": ":x: grafana/grafana:11.4.0 will not start on App Runner"
+            "title": ":x: `grafana/grafana:11.4.0` will not start on App Runner: the image is arm64, App Runner is amd64"
           },
           "id": "13cde686-328b-6117-af20-0e5566167482",
           "metadata": {
+            "additionalContext": {
+              "digest": "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d"
+            },
             "enableCustomActions": false,
             "eventType": "fails",
-            "summary": "grafana/grafana:11.4.0 will not start on App Runner",
-            "threadId": "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d"
+            "relatedResources": [
+              "arn:aws:ecr:us-west-2:123456789012:repository/grafana/grafana"
+            ],
+            "summary": "grafana/grafana:11.4.0 will not start on App Runner: the image is arm64, App Runner is amd64",
+            "threadId": "123456789012/us-west-2/grafana/grafana:11.4.0"
           },
           "source": "custom",
           "version": "1.0"
         }"#]].assert_eq(&serde_json::to_string_pretty(&card).unwrap());
     expect![[r#"
-        grafana/grafana:11.4.0 will not start on App Runner
+        [ecr-preflight] grafana/grafana:11.4.0 will not start on App Runner: the image is arm64, App Run...
         grafana/grafana:11.4.0 will not start on App Runner
         [
             (
@@ -152,12 +161,13 @@ fn image_texts_cannot_inject_markup() {
     let message = build_message(&report);
     let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
     expect![[r#"
-        Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1`, built for *linux/arm64*
-        `sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`
+        Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1`, built for `linux/arm64`
+        Digest `sha256:6105d6cc76af` in the <https://us-west-2.console.aws.amazon.com/ecr/repositories/private/123456789012/team/app/_/image/sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d/details?region=us-west-2|Amazon ECR console>
 
-        ✗ *ECS on amd64* (declared by the repository's tag)
-        `wrong-architecture` the image is built for linux/arm64, not linux/amd64
-        expected error: `exec /a'*&lt;https://evil.example|click&gt;&amp;: exec format error`
+        ✗ *ECS on amd64*
+        `wrong-architecture`: the image is built for linux/arm64, not linux/amd64
+        Expected error: `exec /a'*&lt;https://evil.example|click&gt;&amp;: exec format error`
+        Checked because the repository's tag `intended-runtime` declares `ecs/amd64`; to change that: `ecr-preflight declare team/app RUNTIME`
 
         _platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_"#]]
     .assert_eq(card["content"]["description"].as_str().unwrap());
