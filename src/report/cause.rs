@@ -1,25 +1,32 @@
-//! Explains a result in a few words for a title, and why the image was checked for a runtime.
+//! Explains a result in a few words for a title.
 
 use super::model::{FaultReport, Report, RuntimeReport};
 use super::text::format_headline;
-use crate::intent::DeclarationSource;
 use crate::verdict::{FaultCode, FindingSubject, Verdict};
 
 /// Formats the headline with the cause of the first result that is not good.
 pub(super) fn format_title(report: &Report) -> String {
     let headline = format_headline(report);
-    find_cause(report).map_or(headline.clone(), |cause| format!("{headline}: {cause}"))
+    find_cause(report).map_or(headline.clone(), |cause| format!("{headline}: {}", cause.text))
+}
+
+/// Why a result is not good.
+pub(super) struct Cause<'a> {
+    /// The cause, in one sentence without a period.
+    pub(super) text: String,
+    /// The names in it that come from the image.
+    pub(super) names: &'a [String],
 }
 
 /// Returns the first cause; `None` for images that start or are not checked.
-pub(super) fn find_cause(report: &Report) -> Option<String> {
+pub(super) fn find_cause(report: &Report) -> Option<Cause<'_>> {
     let runtime = report.runtimes().find(|runtime| runtime.verdict == report.verdict)?;
-    match report.verdict {
-        Verdict::Fails => runtime.faults.first().map(|fault| describe_fault(fault, runtime)),
-        Verdict::Unknown => {
-            runtime.faults.first().map(|fault| fault.evidence.clone()).or(runtime.unknown.first().cloned())
+    match (report.verdict, runtime.faults.first()) {
+        (Verdict::Fails | Verdict::Unknown, Some(fault)) => {
+            Some(Cause { text: describe_fault(fault, runtime), names: &fault.names })
         }
-        Verdict::Runs | Verdict::Undeclared | Verdict::Ignored => None,
+        (Verdict::Unknown, None) => runtime.unknown.first().map(|reason| Cause { text: reason.clone(), names: &[] }),
+        _ => None,
     }
 }
 
@@ -35,41 +42,5 @@ fn describe_fault(fault: &FaultReport, runtime: &RuntimeReport) -> String {
         format!("the image is {found}, not {}", profile.architecture)
     } else {
         format!("the image is {found}, {} is {}", profile.title, profile.architecture)
-    }
-}
-
-/// Explains why the image was checked for the runtime and how to change that, with names and commands between backticks;
-/// `None` if the user chose the runtime on the command line.
-pub(super) fn explain_declaration(report: &Report, runtime: &RuntimeReport) -> Option<String> {
-    let source = declaration_source(report, runtime)?;
-    let key = &report.declaration_key;
-    let repository = report.arrival.as_ref().map_or("REPOSITORY", |arrival| &arrival.repository);
-    let declare = format!("`ecr-preflight declare {repository} RUNTIME`");
-    let name = runtime.subject.name().replace('`', "'");
-    Some(match source {
-        DeclarationSource::CommandLine => return None,
-        DeclarationSource::ImageTag => {
-            format!("the image's tag declares `{name}`; to change that, push the image under another tag")
-        }
-        DeclarationSource::RepositoryTag => {
-            format!("the repository's tag `{key}` declares `{name}`; to change that: {declare}")
-        }
-        DeclarationSource::Label => {
-            format!("the image's label `{key}` declares `{name}`; to change that, change `LABEL` in the Dockerfile")
-        }
-        DeclarationSource::Default => {
-            format!("nothing is declared, and `{name}` is the default setting; to declare another runtime: {declare}")
-        }
-    })
-}
-
-fn declaration_source(report: &Report, runtime: &RuntimeReport) -> Option<DeclarationSource> {
-    match &runtime.subject {
-        FindingSubject::Runtime(subject) => {
-            let declared = report.intended.iter().flatten().find(|declared| declared.runtime == *subject);
-            declared.map(|declared| declared.declared_by)
-        }
-        FindingSubject::Declaration(invalid) => Some(invalid.declared_by),
-        FindingSubject::DeclaredPlatform(_) => None,
     }
 }

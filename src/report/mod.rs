@@ -8,6 +8,7 @@ mod symptom;
 mod styled_line;
 mod text;
 mod cause;
+mod declaration;
 mod slack;
 mod email;
 mod platforms;
@@ -22,7 +23,7 @@ pub use slack::slack_card;
 pub use styled_line::{SpanRole, StyledLine, StyledSpan};
 pub use text::{OVERRIDE_NOTE, describe_ignored, format_headline, format_lines, format_text, verdict_symbol};
 
-use self::model::FaultCase;
+use self::model::{FaultCase, FindingCase};
 use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::Inspection;
 use crate::oci::{Image, ImageContent};
@@ -40,8 +41,8 @@ impl Report {
         inspections: &[Inspection],
         judgement: &Judgement,
     ) -> Self {
-        let report_fault = |fault: &Fault, finding: &Finding| {
-            let case = FaultCase { fault, finding, judgement, image, context };
+        let report_fault = |fault: &Fault, case: FindingCase<'_>| {
+            let case = FaultCase { fault, case };
             let remedy = case.suggest_remedies();
             FaultReport {
                 code: fault.code,
@@ -50,13 +51,18 @@ impl Report {
                 symptom: case.expected_symptom(),
                 advice: remedy.iter().map(|remedy| remedy.advice.clone()).collect(),
                 remedy,
+                names: fault.failed_program.as_ref().map(|program| program.names()).unwrap_or_default(),
             }
         };
-        let report_finding = |finding: &Finding| RuntimeReport {
-            subject: finding.subject.clone(),
-            verdict: finding.verdict,
-            unknown: finding.unknown.clone(),
-            faults: finding.faults.iter().map(|fault| report_fault(fault, finding)).collect(),
+        let report_finding = |finding: &Finding| {
+            let case = FindingCase { finding, judgement, image, context };
+            RuntimeReport {
+                subject: finding.subject.clone(),
+                verdict: finding.verdict,
+                unknown: finding.unknown.clone(),
+                faults: finding.faults.iter().map(|fault| report_fault(fault, case)).collect(),
+                next_steps: case.unknown_remedies(inspections),
+            }
         };
         let is_image =
             image.is_some_and(|image| matches!(image.content, ImageContent::Single(_) | ImageContent::Index(_)));

@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::cause::{explain_declaration, find_cause, format_title};
+use super::cause::{find_cause, format_title};
+use super::declaration::explain_declaration;
 use super::model::{Remedy, Report, RuntimeReport};
 use super::text::{collect_remarks, collect_steps, format_headline, verdict_symbol};
 use crate::event::ArrivalKind;
@@ -78,7 +79,8 @@ fn format_card_title(report: &Report) -> String {
         }
         None => escape_slack(&headline),
     };
-    let cause = find_cause(report).map(|cause| format!(": {}", escape_slack(&cause))).unwrap_or_default();
+    let cause = find_cause(report).map(|cause| format!(": {}", escape_slack(&mark_names(&cause.text, cause.names))));
+    let cause = cause.unwrap_or_default();
     format!("{} {headline}{cause}", verdict_emoji(report.verdict))
 }
 
@@ -112,13 +114,27 @@ fn describe_runtime(report: &Report, runtime: &RuntimeReport) -> Vec<String> {
         let name = fault.code.as_str();
         let docs_link = |url: &String| slack_link(&fault.code.docs_link(url), name);
         let code = report.docs_url.as_ref().map_or_else(|| format!("`{name}`"), docs_link);
-        lines.push(format!("{code}: {}", escape_slack(&fault.evidence)));
+        lines.push(format!("{code}: {}", escape_slack(&mark_names(&fault.evidence, &fault.names))));
         lines.extend(fault.symptom.iter().map(|symptom| format!("Expected error: `{}`", escape_slack_code(symptom))));
     }
     lines.extend(runtime.unknown.iter().map(|reason| escape_slack(reason)));
     let reason = explain_declaration(report, runtime);
     lines.extend(reason.map(|reason| format!("Checked because {}", escape_slack(&reason))));
     lines
+}
+
+/// Puts names from the image between backticks, at their first occurrence that is a whole word.
+fn mark_names(text: &str, names: &[String]) -> String {
+    names.iter().filter(|name| !name.is_empty() && !name.contains('`')).fold(text.to_owned(), |text, name| {
+        let is_edge = |c: Option<char>| c.is_none_or(|c| c == ' ' || ",:)(".contains(c));
+        let mut found = text.match_indices(name.as_str()).map(|(at, _)| (at, at + name.len()));
+        let found = found.find(|(start, end)| {
+            is_edge(text[..*start].chars().next_back())
+                && is_edge(text[*end..].chars().next())
+                && text[..*start].matches('`').count() % 2 == 0
+        });
+        found.map_or(text.clone(), |(start, end)| format!("{}`{name}`{}", &text[..start], &text[end..]))
+    })
 }
 
 fn arrival_verb(report: &Report) -> &'static str {
@@ -172,11 +188,21 @@ fn slack_link(url: &str, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::slack_link;
+    use super::{mark_names, slack_link};
 
     #[test]
     fn link_escapes_url_and_text() {
         let link = slack_link("https://docs.example/?a=1&b=<2>|3#exec-format", "exec-format");
         assert_eq!(link, "<https://docs.example/?a=1&amp;b=&lt;2&gt;%7C3#exec-format|exec-format>");
+    }
+
+    #[test]
+    fn names_become_code() {
+        let names = ["/a b*".to_owned(), "is".to_owned(), "/run".to_owned()];
+        assert_eq!(
+            mark_names("this: /a b*, the loader of /run, is /run", &names),
+            "this: `/a b*`, the loader of `/run`, `is` /run"
+        );
+        assert_eq!(mark_names("`/run` is", &names[2..]), "`/run` is");
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::stored_report::StoredReport;
 use crate::cli::terminal::StyledOutput;
 use crate::cli::{output_file, page};
-use crate::text::sanitize;
+use crate::text::{escape_terminal, sanitize};
 use crate::verdict::Verdict;
 
 /// The width of the table if the terminal's is unknown.
@@ -156,7 +156,7 @@ fn format_reason(report: &StoredReport) -> String {
 
 /// Cuts off the end of a text that is too long.
 fn truncate_end(text: &str, width: usize) -> String {
-    let text = sanitize(text, width + 1);
+    let text = escape_terminal(&sanitize(text, width + 1));
     if text.chars().count() <= width { text } else { text.chars().take(width - 1).chain(['\u{2026}']).collect() }
 }
 
