@@ -53,7 +53,7 @@ fn is_invisible(c: char) -> bool {
 
 /// Escapes a line for a terminal whose output a CI server may read: without control characters and commands to the
 /// server. GitHub Actions and Azure Pipelines take commands from lines that begin with `::` or contain `##[` or `##vso[`,
-/// TeamCity from `##teamcity[`.
+/// `TeamCity` from `##teamcity[`.
 pub(crate) fn escape_terminal(line: &str) -> String {
     let line = sanitize(line, usize::MAX);
     let begins_command = line.trim_start().starts_with("::");

@@ -1,6 +1,7 @@
 //! Formats the report as an e-mail in plain text.
 
 use super::cause::format_title;
+use super::declaration::explain_declaration;
 use super::model::Report;
 use super::text::format_lines;
 use crate::text::{collect_unique, escape_email};
@@ -29,13 +30,16 @@ pub fn email_body(report: &Report) -> String {
         report.docs_url.as_ref().map(|url| format!("About {}: {}", code.as_str(), code.docs_link(url)))
     });
     let console = report.console_url.iter().map(|url| format!("The image in the Amazon ECR console: {url}"));
-    let links: Vec<String> = docs.chain(console).collect();
-    if !links.is_empty() {
+    let further: Vec<String> = docs.chain(console).collect();
+    if !further.is_empty() {
         lines.push(String::new());
-        lines.extend(links);
+        lines.extend(further);
+    }
+    for reason in collect_unique(report.runtimes().filter_map(|runtime| explain_declaration(report, runtime))) {
+        lines.extend([String::new(), escape_email(&format!("It was checked because {reason}"))]);
     }
     lines.push(String::new());
-    lines.push("-- ".to_owned());
+    lines.push("--".to_owned());
     lines.extend(FOOTER.map(str::to_owned));
     if let Some(arrival) = &report.arrival {
         lines.push(format!("  of this repository:  ecr-preflight declare {} --remove", arrival.repository));

@@ -4,7 +4,7 @@
 use crate::event::{Arrival, ArrivalKind};
 use crate::report::model::{FindingCase, Remedy};
 use crate::runtime::Runtime;
-use crate::text::sanitize_quoted;
+use crate::text::{collect_unique, sanitize_quoted};
 
 /// From this age on, in days, a pushed image was more likely copied than built: a build is pushed within minutes, or
 /// within hours if somebody must approve it. Only the order of two remedies depends on it.
@@ -44,13 +44,13 @@ impl FindingCase<'_> {
         }
         let source = self.context.arrival.and_then(|arrival| arrival.source.as_ref());
         let place = source
-            .map_or_else(String::new, |source| format!(", in `{}` of account `{}`", source.region(), source.account()));
+            .map_or_else(String::new, |source| format!(" (`{}`, account `{}`)", source.region(), source.account()));
         let uri = self.push_uri();
         let pushes = |remedy: &Remedy| remedy.command.as_ref().is_some_and(|command| command.contains(&uri));
-        let pushed = remedies.iter().filter(|remedy| pushes(remedy)).count();
+        let no_push = !remedies.iter().any(pushes);
         for (at, remedy) in remedies.iter_mut().enumerate() {
-            if pushes(remedy) || pushed == 0 && at == 0 {
-                remedy.advice = format!("In the repository that it is replicated from{place}: {}", remedy.advice);
+            if pushes(remedy) || no_push && at == 0 {
+                remedy.advice = format!("{}, in the repository that it is replicated from{place}", remedy.advice);
             }
         }
         remedies
@@ -58,14 +58,22 @@ impl FindingCase<'_> {
 
     /// Suggests what fixes a cached image that lacks the platform.
     pub(super) fn cached_platform_remedies(&self, runtime: Runtime) -> Vec<Remedy> {
-        let (platform, upstream) = (runtime.platform(), self.upstream());
-        let list = format!("docker buildx imagetools inspect {upstream}/IMAGE:TAG");
-        let use_other = format!("Use another tag of the upstream image that has {platform}. This lists what a tag has");
-        let copy = format!("Or copy an image that has {platform} into a repository that is not a cache, and use that");
-        vec![
-            Remedy::with_command(use_other, list),
-            Remedy::with_command(copy, copy_command(&self.own_repository_uri(), &[runtime])),
-        ]
+        let runtimes = self.all_runtimes(runtime);
+        let platforms = collect_unique(runtimes.iter().map(|runtime| runtime.platform().to_string())).join(" and ");
+        let list = format!("docker buildx imagetools inspect {}/IMAGE:TAG", self.upstream());
+        let use_other =
+            format!("Use another tag of the upstream image that has {platforms}. This lists what a tag has");
+        let copy = format!("Or copy an image that has {platforms} into a repository that is not a cache, and use that");
+        let command = copy_command("SOURCE", &self.own_repository_uri(), &runtimes);
+        vec![Remedy::with_command(use_other, list), Remedy::with_command(copy, command)]
+    }
+
+    /// Suggests copying one image of a cached index, for a service that accepts no index.
+    pub(super) fn cached_index_remedy(&self, runtime: Runtime) -> Remedy {
+        let platform = runtime.platform();
+        let advice = format!("Copy the image for {platform} into a repository that is not a cache, and use that");
+        let command = copy_command(&self.context.image_uri(), &self.own_repository_uri(), &[runtime]);
+        Remedy::with_command(advice, command)
     }
 
     /// Suggests what fixes a cached image that is wrong for every runtime.
@@ -115,13 +123,13 @@ impl FindingCase<'_> {
 /// Returns the command that copies an image. An image for several platforms is copied without pulling it: `docker push`
 /// of a pulled image pushes the platform of the host if the containerd image store has only that one (moby,
 /// `daemon/containerd/image_push.go`). Where the service accepts no index, `--platform` pushes a single image.
-pub(super) fn copy_command(uri: &str, runtimes: &[Runtime]) -> String {
+pub(super) fn copy_command(source: &str, uri: &str, runtimes: &[Runtime]) -> String {
     match runtimes.iter().find(|runtime| !runtime.profile().service.accepts_index()) {
-        None => format!("docker buildx imagetools create --tag {uri} SOURCE"),
+        None => format!("docker buildx imagetools create --tag {uri} {source}"),
         Some(single) => {
             let platform = single.platform();
             format!(
-                "docker pull --platform {platform} SOURCE && docker tag SOURCE {uri} && docker push --platform \
+                "docker pull --platform {platform} {source} && docker tag {source} {uri} && docker push --platform \
                  {platform} {uri}"
             )
         }

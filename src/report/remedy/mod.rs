@@ -38,16 +38,11 @@ impl FaultCase<'_> {
         else {
             return self.case.cached_image_remedies();
         };
-        let mut remedies = self.case.cached_platform_remedies(runtime);
         if self.fault.code == FaultCode::IndexRefused {
-            // No other tag is likely to be a single image.
-            let advice = format!(
-                "Copy the image for {} into a repository that is not a cache, and use that",
-                runtime.platform()
-            );
-            remedies = remedies.pop().map(|copy| Remedy { advice, ..copy }).into_iter().collect();
-            remedies.extend(self.case.child_digest_remedy(runtime));
+            let copy = self.case.cached_index_remedy(runtime);
+            return [copy].into_iter().chain(self.case.child_digest_remedy(runtime)).collect();
         }
+        let mut remedies = self.case.cached_platform_remedies(runtime);
         remedies.extend(self.change_runtime_remedy(runtime));
         remedies
     }
@@ -98,12 +93,16 @@ impl FaultCase<'_> {
         }
     }
 
-    /// Suggests running an image on its own architecture, if the service supports it.
+    /// Suggests running an image on its own architecture, if all services for which it is intended support it.
     fn change_runtime_remedy(&self, runtime: Runtime) -> Option<Remedy> {
         let platform = self.fault.platform.as_ref().filter(|platform| platform.os() == "linux")?;
         let service = runtime.profile().service;
+        let change = |runtime: Runtime| Runtime::for_service(runtime.profile().service, platform.architecture());
+        if self.case.judgement.runtimes().into_iter().any(|runtime| change(runtime).is_none()) {
+            return None;
+        }
         let find = |wanted| self.case.judgement.intended.iter().find(|declared| declared.runtime == wanted);
-        let other = Runtime::for_service(service, platform.architecture()).filter(|other| find(*other).is_none())?;
+        let other = change(runtime).filter(|other| find(*other).is_none())?;
         let declare = match find(runtime).map(|declared| declared.declared_by) {
             Some(DeclarationSource::ImageTag) => {
                 format!(": push it under a tag with {}", other.profile().name.replace('/', "-"))
@@ -187,7 +186,7 @@ impl FindingCase<'_> {
         let accepts_index = runtimes.iter().all(|runtime| runtime.profile().service.accepts_index());
         let what =
             if accepts_index { "all its platforms".to_owned() } else { format!("it for {}", runtime.platform()) };
-        let copy = copy_command(&self.push_uri(), &runtimes);
+        let copy = copy_command("SOURCE", &self.push_uri(), &runtimes);
         if let Some(date) = self.copied_since() {
             let advice = format!("It was created on {date}, so it was probably copied, not built: copy {what} again");
             let build_it = build.advice.replacen("Build", "Or, if you built it, build", 1);

@@ -146,10 +146,11 @@ impl FaultCase<'_> {
         let platform = platform.map_or("PLATFORM".to_owned(), ToString::to_string);
         // Built for one of its platforms only, an index would lose the others.
         let platforms = self.case.linux_platforms();
-        let platform = if platforms.len() > 1 { platforms.join(",") } else { platform };
+        let is_index = matches!(self.case.image.map(|image| &image.content), Some(ImageContent::Index(_)));
+        let platform = if is_index { platforms.join(",") } else { platform };
         let uri = self.case.push_uri();
         let rebuild = Remedy::with_command(
-            if platforms.len() > 1 { REBUILD_EACH } else { REBUILD },
+            if is_index { REBUILD_EACH } else { REBUILD },
             format!("docker buildx build --platform {platform} --no-cache --tag {uri} --push ."),
         );
         program.build_hints.iter().map(from_hint).chain([rebuild]).collect()

@@ -16,12 +16,13 @@ impl FindingCase<'_> {
         }
         let Some(image) = self.image else { return vec![self.unavailable_remedy()] };
         if is_incomplete(image, inspections) {
-            let advice = "Push the image again with all its parts: it cannot be pulled as it is";
-            return if self.is_cached() {
-                self.cached_image_remedies()
+            let otherwise = if self.is_cached() {
+                "delete it from the cache, which then fetches it again"
             } else {
-                self.at_source(vec![Remedy::advice_only(advice)])
+                "push it again"
             };
+            let advice = format!("Pull it, to see whether all its parts are there; if not, {otherwise}");
+            return vec![Remedy::with_command(advice, format!("docker pull {}", self.context.image_uri()))];
         }
         let FindingSubject::Runtime(runtime) = self.finding.subject else { return Vec::new() };
         if is_uncertain_platform(image, runtime) {

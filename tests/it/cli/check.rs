@@ -52,8 +52,8 @@ fn images_that_run_fail_and_are_unknown() {
             What to do
               1. Build it for linux/amd64:
                  docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:fails --push .
-              2. Or, if it was copied from another registry, copy it for linux/amd64:
-                 docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails
+              2. Or, if it was copied from another registry, copy all its platforms:
+                 docker buildx imagetools create --tag REGISTRY/IMAGE:fails SOURCE
             --- err
         "#]],
     );
@@ -70,6 +70,10 @@ fn images_that_run_fail_and_are_unknown() {
 
             ? Linux on arm64
               the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
+
+            What to do
+              1. Build it for linux/arm64:
+                 docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:unknown --push .
 
             platform checked, program not inspected: /app is a 32-bit program, which only some hosts run
             --- err

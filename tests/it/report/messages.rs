@@ -228,7 +228,9 @@ fn email_says_why_it_was_sent_and_how_to_stop() {
         About wrong-architecture: https://docs.example/faults#wrong-architecture
         The image in the Amazon ECR console: https://us-west-2.console.aws.amazon.com/ecr/repositories/private/123456789012/grafana/grafana/_/image/sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d/details?region=us-west-2
 
-        -- 
+        It was checked because the repository's tag `intended-runtime` declares `apprunner`; to change that: `ecr-preflight declare grafana/grafana RUNTIME`
+
+        --
         You get this e-mail because your address is subscribed to the SNS topic of ecr-preflight, which checks each
         image that arrives in Amazon ECR. To stop messages
           to your address:     the unsubscribe link below, which Amazon SNS adds
