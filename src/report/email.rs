@@ -5,12 +5,13 @@ use super::declaration::explain_declaration;
 use super::model::Report;
 use super::text::format_lines;
 use crate::text::{collect_unique, escape_email};
+use crate::verdict::Verdict;
 
 /// The longest subject: SNS requires fewer than 100 characters.
 const MAX_SUBJECT: usize = 99;
 
 /// The beginning of every subject, by which a mail program can filter.
-const SUBJECT_PREFIX: &str = "[ecr-preflight] ";
+pub const SUBJECT_PREFIX: &str = "[ecr-preflight] ";
 
 /// Formats the subject: at most 99 printable ASCII characters, as SNS requires.
 pub fn email_subject(report: &Report) -> String {
@@ -35,7 +36,8 @@ pub fn email_body(report: &Report) -> String {
         lines.push(String::new());
         lines.extend(further);
     }
-    for reason in collect_unique(report.runtimes().filter_map(|runtime| explain_declaration(report, runtime))) {
+    let others = report.runtimes().filter(|runtime| runtime.verdict != Verdict::Runs);
+    for reason in collect_unique(others.filter_map(|runtime| explain_declaration(report, runtime))) {
         lines.extend([String::new(), escape_email(&format!("It was checked because {reason}"))]);
     }
     lines.push(String::new());

@@ -239,3 +239,20 @@ fn email_says_why_it_was_sent_and_how_to_stop() {
           more ways:           "Silence a repository" in docs/troubleshooting.md
     "#]].assert_eq(&body(&build_message(&report), "email"));
 }
+
+#[test]
+fn json_has_the_date_of_creation() {
+    let json = serde_json::to_value(report("team/app", "v1", "ecs/amd64", "/app")).unwrap();
+    assert_eq!(json["image"]["created"], "2026-11-01T12:00:00Z");
+}
+
+#[test]
+fn notifications_about_one_tag_are_one_thread() {
+    let thread = |tag| {
+        let card: Value =
+            serde_json::from_str(&body(&build_message(&report("a/b", tag, "ecs/amd64", "/")), "https")).unwrap();
+        card["metadata"]["threadId"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(thread("v1"), "123456789012/us-west-2/a/b:v1");
+    assert_ne!(thread("v1"), thread("v2"));
+}
