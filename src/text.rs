@@ -54,6 +54,7 @@ fn is_invisible(c: char) -> bool {
 /// Escapes a line for a terminal whose output a CI server may read: without control characters and commands to the
 /// server. GitHub Actions and Azure Pipelines take commands from lines that begin with `::` or contain `##[` or `##vso[`,
 /// `TeamCity` from `##teamcity[`.
+#[cfg(feature = "cli")]
 pub(crate) fn escape_terminal(line: &str) -> String {
     let line = sanitize(line, usize::MAX);
     let begins_command = line.trim_start().starts_with("::");
@@ -137,6 +138,7 @@ pub(crate) fn truncate_slack(markup: &str, max_chars: usize) -> String {
 
 /// Escapes a cell of a CSV file that a spreadsheet would evaluate as a formula, by an apostrophe before it. Spreadsheets
 /// of some languages separate cells at a semicolon, even between quotation marks, so what follows one is escaped too.
+#[cfg(feature = "cli")]
 pub(crate) fn escape_csv(text: &str) -> String {
     const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
     let escape = |cell: &str| {
@@ -226,6 +228,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "cli")]
     fn terminal_gets_no_commands_of_ci_servers() {
         let escaped = escape_all(escape_terminal);
         let expected =
@@ -282,6 +285,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "cli")]
     fn csv_cell_is_no_formula() {
         let escaped = escape_all(escape_csv);
         assert_eq!(escaped[10..], ["'=1+1", "a; '=1;'-2;b=c"]);

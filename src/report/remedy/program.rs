@@ -44,7 +44,7 @@ impl FaultCase<'_> {
             }
             Defect::NotSearchable => "Let all users enter the file's parent directories: `chmod a+x`",
             Defect::Directory | Defect::SpecialFile => {
-                return vec![Remedy::advice_only(format!("Name the program itself in {}", self.instruction()))];
+                return vec![Remedy::advice_only(format!("Name the program itself in {}", self.instruction(program)))];
             }
             Defect::TooManyInterpreters => "Use a program as the script's interpreter, not another script",
             Defect::Missing
@@ -60,13 +60,15 @@ impl FaultCase<'_> {
                 FileRole::Program if !program.path.contains('/') => {
                     let advice = format!(
                         "Copy the program to a directory of PATH, executable for all users, or name it by its path in {}",
-                        self.instruction()
+                        self.instruction(program)
                     );
                     return vec![Remedy::advice_only(advice)];
                 }
                 FileRole::Program => {
-                    let advice =
-                        format!("Copy the program to the path that {} names, or correct that path", self.instruction());
+                    let advice = format!(
+                        "Copy the program to the path that {} names, or correct that path",
+                        self.instruction(program)
+                    );
                     return vec![Remedy::advice_only(advice)];
                 }
             },
@@ -74,15 +76,15 @@ impl FaultCase<'_> {
         vec![Remedy::advice_only(advice)]
     }
 
-    /// Returns the instruction of the Dockerfile that names the program.
-    fn instruction(&self) -> &'static str {
+    /// Returns the instruction of the Dockerfile that names the program. What a wrapper starts may be in either.
+    fn instruction(&self, program: &FailedProgram) -> &'static str {
         let has_platform = |single: &&PlatformImage| Some(&single.platform) == self.fault.platform.as_ref();
         let single = self.case.image.and_then(|image| match &image.content {
             ImageContent::Single(single) => Some(single),
             ImageContent::Index(entries) => entries.iter().filter_map(IndexEntry::image).find(has_platform),
             ImageContent::Artifact(_) | ImageContent::Attestation | ImageContent::Unreadable(_) => None,
         });
-        match single.map(|single| single.process.entrypoint_words) {
+        match single.filter(|_| program.is_entrypoint).map(|single| single.process.entrypoint_words) {
             None => "ENTRYPOINT or CMD",
             Some(0) => "CMD",
             Some(_) => "ENTRYPOINT",
