@@ -1,4 +1,4 @@
-//! Text for messages: sanitizes untrusted text, and formats an error with its causes.
+//! Text for messages: sanitizes untrusted text, escapes it for each output format, and formats an error with its causes.
 
 use std::error::Error;
 
@@ -7,16 +7,146 @@ pub(crate) fn sanitize_quoted(text: &str) -> String {
     sanitize(text, 100).replace('`', "\u{fffd}")
 }
 
-/// Replaces characters that could control a terminal or disguise the text: control, bidirectional and zero-width
-/// characters. Tabs and line breaks become spaces. The result has at most `max_chars` characters.
+/// Replaces characters that could control a terminal or disguise the text: control characters and invisible ones. Tabs
+/// and line breaks become spaces. The result has at most `max_chars` characters.
 pub(crate) fn sanitize(text: &str, max_chars: usize) -> String {
     let printable = |c: char| match c {
         '\t' | '\n' | '\r' => ' ',
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
+        c if c.is_control() || is_invisible(c) => '\u{fffd}',
         c => c,
     };
     text.chars().map(printable).take(max_chars).collect()
+}
+
+/// Characters that are not visible, or change the order of others: the general categories Cf, Zl and Zp of Unicode 16,
+/// and the letters that are displayed as nothing (`Default_Ignorable_Code_Point`).
+const INVISIBLE: [(char, char); 24] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fffb}'),
+    ('\u{110bd}', '\u{110bd}'),
+    ('\u{110cd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1343f}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+fn is_invisible(c: char) -> bool {
+    INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&c))
+}
+
+/// Escapes a line for a terminal whose output a CI server may read: without control characters and commands to the
+/// server. GitHub Actions and Azure Pipelines take commands from lines that begin with `::` or contain `##[` or `##vso[`,
+/// `TeamCity` from `##teamcity[`.
+#[cfg(feature = "cli")]
+pub(crate) fn escape_terminal(line: &str) -> String {
+    let line = sanitize(line, usize::MAX);
+    let begins_command = line.trim_start().starts_with("::");
+    let line = if begins_command { line.replacen("::", ":\u{fffd}", 1) } else { line };
+    let mut parts = line.split("##");
+    let mut escaped = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_command = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric()).starts_with('[');
+        escaped += if is_command { "#\u{fffd}" } else { "##" };
+        escaped += part;
+    }
+    escaped
+}
+
+/// Escapes a line for an e-mail in plain text. Mail programs make links of URLs, and names from an image must not be
+/// links, so the colon of a URL is put in brackets, as security reports write it.
+pub(crate) fn escape_email(line: &str) -> String {
+    sanitize(line, usize::MAX).replace("://", "[:]//")
+}
+
+/// Escapes a sentence for Slack's markup: its three control characters
+/// (<https://docs.slack.dev/messaging/formatting-message-text>) and, outside of code between backticks, what Slack or
+/// Amazon Q would format, link or notify people of. Such a character is replaced by one that looks alike.
+pub(crate) fn escape_slack(text: &str) -> String {
+    let mut escaped = String::new();
+    // A backtick without a partner begins no code.
+    let mut backticks = text.matches('`').count();
+    let mut is_code = false;
+    let mut previous = ' ';
+    let text: Vec<char> = sanitize(text, usize::MAX).chars().collect();
+    for (at, &c) in text.iter().enumerate() {
+        let next = text.get(at + 1).copied().unwrap_or(' ');
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '`' if is_code || backticks > 1 => {
+                is_code = !is_code;
+                escaped.push('`');
+            }
+            c if is_code => escaped.push(c),
+            '`' => escaped.push('\''),
+            '*' => escaped.push('\u{2217}'),
+            '~' => escaped.push('\u{223c}'),
+            '_' if !(previous.is_alphanumeric() && next.is_alphanumeric()) => escaped.push('\u{ff3f}'),
+            '@' if next.is_alphanumeric() && !previous.is_alphanumeric() => escaped.push('\u{ff20}'),
+            '(' if previous == ']' => escaped += " (",
+            ':' if text[at..].starts_with(&[':', '/', '/']) => escaped += ": ",
+            c => escaped.push(c),
+        }
+        backticks -= usize::from(c == '`');
+        previous = c;
+    }
+    escaped
+}
+
+/// Escapes text for Slack's code between backticks, which a backtick would end.
+pub(crate) fn escape_slack_code(text: &str) -> String {
+    sanitize(&text.replace('`', "'"), usize::MAX).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Truncates Slack's markup to this many characters. The last one is then an ellipsis, and neither an escape nor a link
+/// nor code is left open.
+pub(crate) fn truncate_slack(markup: &str, max_chars: usize) -> String {
+    if markup.chars().count() <= max_chars {
+        return markup.to_owned();
+    }
+    // One character for the ellipsis, one for a backtick.
+    let mut kept: String = markup.chars().take(max_chars.saturating_sub(2)).collect();
+    for (open, close) in [('<', '>'), ('&', ';')] {
+        if let Some(at) = kept.rfind(open).filter(|at| !kept[*at..].contains(close)) {
+            kept.truncate(at);
+        }
+    }
+    kept.push('\u{2026}');
+    if kept.matches('`').count() % 2 == 1 {
+        kept.push('`');
+    }
+    kept
+}
+
+/// Escapes a cell of a CSV file that a spreadsheet would evaluate as a formula, by an apostrophe before it. Spreadsheets
+/// of some languages separate cells at a semicolon, even between quotation marks, so what follows one is escaped too.
+#[cfg(feature = "cli")]
+pub(crate) fn escape_csv(text: &str) -> String {
+    const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    let escape = |cell: &str| {
+        let word = cell.trim_start_matches(' ');
+        let spaces = &cell[..cell.len() - word.len()];
+        if word.starts_with(FORMULA) { format!("{spaces}'{word}") } else { cell.to_owned() }
+    };
+    text.split(';').map(escape).collect::<Vec<_>>().join(";")
 }
 
 /// Messages of the AWS SDK and its HTTP client that add nothing to their causes.
@@ -84,5 +214,96 @@ mod tests {
         assert_eq!(sanitize_quoted(&"é".repeat(101)).chars().count(), 100);
         assert_eq!(sanitize("a\u{1b}[31m\u{202e}\n\té", 100), "a\u{fffd}[31m\u{fffd}  é");
         assert_eq!(sanitize(&"é".repeat(1000), 3), "ééé");
+    }
+
+    /// Names as an attacker would choose them, without the characters that `sanitize` replaces.
+    const HOSTILE: [&str; 12] = [
+        "##[error]no", "##vso[task.complete]", "##teamcity[a]", "::error::no", "  ::add-mask::x",
+        "[a](https://e.example)", "<https://e.example|a>", "*a* _b_ ~c~ a_b", "@channel <!here> a@b", "`x *y*", "=1+1",
+        "a; =1;-2;b=c",
+    ];
+
+    fn escape_all(escape: impl Fn(&str) -> String) -> Vec<String> {
+        HOSTILE.iter().map(|name| escape(name)).collect()
+    }
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn terminal_gets_no_commands_of_ci_servers() {
+        let escaped = escape_all(escape_terminal);
+        let expected =
+            ["#\u{fffd}[error]no", "#\u{fffd}vso[task.complete]", "#\u{fffd}teamcity[a]", ":\u{fffd}error::no"];
+        assert_eq!(escaped[..4], expected);
+        assert_eq!(escaped[4], "  :\u{fffd}add-mask::x");
+        assert_eq!(escaped[5..], HOSTILE[5..]);
+        assert_eq!(escape_terminal("## a # ##b a::b"), "## a # ##b a::b");
+    }
+
+    #[test]
+    fn email_gets_no_links() {
+        let escaped = escape_all(escape_email);
+        assert_eq!(escaped[5], "[a](https[:]//e.example)");
+        assert_eq!(escaped[6], "<https[:]//e.example|a>");
+    }
+
+    #[test]
+    fn slack_sentence_gets_no_markup() {
+        let escaped = escape_all(escape_slack);
+        assert_eq!(
+            escaped[5..10],
+            [
+                "[a] (https: //e.example)",
+                "&lt;https: //e.example|a&gt;",
+                "\u{2217}a\u{2217} \u{ff3f}b\u{ff3f} \u{223c}c\u{223c} a_b",
+                "\u{ff20}channel &lt;!here&gt; a@b",
+                "'x \u{2217}y\u{2217}",
+            ]
+        );
+        assert_eq!(escape_slack("`*a*` *b* `<`"), "`*a*` \u{2217}b\u{2217} `&lt;`");
+    }
+
+    #[test]
+    fn slack_code_stays_code() {
+        let escaped = escape_all(escape_slack_code);
+        assert_eq!(
+            escaped[6..10],
+            ["&lt;https://e.example|a&gt;", "*a* _b_ ~c~ a_b", "@channel &lt;!here&gt; a@b", "'x *y*"]
+        );
+    }
+
+    #[test]
+    fn truncated_markup_is_closed() {
+        for (markup, max, truncated) in [
+            ("short", 5, "short"),
+            ("a `long code`", 8, "a `lon\u{2026}`"),
+            ("abc &amp; d", 8, "abc \u{2026}"),
+            ("ab <https://x|y>", 9, "ab \u{2026}"),
+            ("ab &lt; cdefgh", 10, "ab &lt; \u{2026}"),
+        ] {
+            assert_eq!(truncate_slack(markup, max), truncated);
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn csv_cell_is_no_formula() {
+        let escaped = escape_all(escape_csv);
+        assert_eq!(escaped[10..], ["'=1+1", "a; '=1;'-2;b=c"]);
+        for formula in ["=HYPERLINK(\"http://x\")", "+1", "-1", "@SUM(A1)", "\t=1", "\u{ff1d}1"] {
+            assert_eq!(escape_csv(formula), format!("'{formula}"));
+        }
+        for text in ["team/app", "a=b", "", "docker a --b; c"] {
+            assert_eq!(escape_csv(text), text);
+        }
+    }
+
+    #[test]
+    fn invisible_characters_are_replaced() {
+        for c in
+            ['\u{ad}', '\u{61c}', '\u{200d}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}', '\u{3164}']
+        {
+            assert_eq!(sanitize(&format!("a{c}b"), 9), "a\u{fffd}b", "{c:?}");
+        }
+        assert_eq!(sanitize("東京 é ✗ …", 99), "東京 é ✗ …");
     }
 }

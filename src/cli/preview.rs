@@ -1,4 +1,4 @@
-//! Collects messages and verdict tags as text instead of sending them, for `replay` and `audit --notify`.
+//! Collects messages and verdict tags instead of sending them, for `replay` and `audit --notify`.
 
 use std::cell::RefCell;
 
@@ -10,14 +10,41 @@ use crate::lambda::verdict_tag::{TagOutcome, VerdictTagger};
 use crate::name::Tag;
 use crate::registry::Manifest;
 
-/// What would have been sent, in order.
+/// What would have been sent and written.
 #[derive(Debug, Default)]
-pub(super) struct NotificationPreview(RefCell<Vec<String>>);
+pub(super) struct NotificationPreview {
+    /// The texts about verdict tags and messages, in order.
+    texts: RefCell<Vec<String>>,
+    messages: RefCell<Vec<Message>>,
+}
 
 impl NotificationPreview {
     /// The paragraphs, separated by blank lines; empty if nothing would have been sent.
     pub(super) fn text(&self) -> String {
-        self.0.borrow().join("\n\n")
+        self.texts.borrow().join("\n\n")
+    }
+
+    /// The card as JSON; `None` if no message would have been sent.
+    pub(super) fn card(&self) -> Option<String> {
+        let card: Value = serde_json::from_str(&self.body("https")?).unwrap_or_default();
+        Some(format!("{card:#}"))
+    }
+
+    /// The subject and the body of the e-mail.
+    pub(super) fn email(&self) -> Option<String> {
+        let body = self.body("email")?;
+        self.messages.borrow().first().map(|message| format!("Subject: {}\n\n{}", message.subject, body.trim_end()))
+    }
+
+    /// The text message.
+    pub(super) fn sms(&self) -> Option<String> {
+        self.body("sms")
+    }
+
+    fn body(&self, protocol: &str) -> Option<String> {
+        let messages = self.messages.borrow();
+        let body = messages.first()?.bodies.iter().find(|(name, _)| *name == protocol);
+        body.map(|(_, body)| body.clone())
     }
 }
 
@@ -27,14 +54,15 @@ impl Notifier for &NotificationPreview {
         let attribute = |(name, values): &(&str, Vec<String>)| format!("{name}={}", values.join(","));
         let attributes: Vec<String> = message.attributes.iter().map(attribute).collect();
         let text = format!("To Slack:\n\n{}\n\n  message attributes: {}", render_card(card), attributes.join("  "));
-        self.0.borrow_mut().push(text);
+        self.texts.borrow_mut().push(text);
+        self.messages.borrow_mut().push(message.clone());
         Ok(())
     }
 }
 
 impl VerdictTagger for &NotificationPreview {
     async fn write_tag(&self, manifest: &Manifest, _: Option<&Tag>, tag: &Tag) -> Result<TagOutcome, CallError> {
-        self.0.borrow_mut().push(format!("Verdict tag on {}: {tag}", manifest.digest));
+        self.texts.borrow_mut().push(format!("Verdict tag on {}: {tag}", manifest.digest));
         Ok(TagOutcome::Written)
     }
 }

@@ -46,6 +46,12 @@ pub(super) struct ReplayArguments {
 enum ReplayFormat {
     /// The message as it appears in Slack, and the verdict tags.
     Text,
+    /// The message to Slack, as JSON.
+    Card,
+    /// The e-mail.
+    Email,
+    /// The text message.
+    Sms,
     /// The function's return value, schema `ecr-preflight/1`.
     Json,
 }
@@ -54,6 +60,7 @@ const EXAMPLES: &str = "\
 Examples:
   ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
   PREFLIGHT_VERDICT_TAGS=failures ecr-preflight replay event.json
+  ecr-preflight replay event.json --format email
   ecr-preflight replay event.json --format json
 
 Exit codes:
@@ -79,17 +86,18 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
         let ecr = EcrRegistry::new(&aws, endpoint_url("ECR"));
         build_handler(|repository| ecr.repository(repository), &preview, settings).handle(&event, None).await?
     };
-    let output = preview.text();
-    match arguments.format {
-        ReplayFormat::Json => {
-            writeln!(out, "{}", serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?)?;
-        }
-        ReplayFormat::Text if output.is_empty() => {
-            let kind = if is_audit(&event) { " for an audit event" } else { "" };
-            writeln!(out, "Nothing to send{kind}: {}", report::format_headline(&report))?;
-        }
-        ReplayFormat::Text => writeln!(out, "{output}")?,
-    }
+    let output = match arguments.format {
+        ReplayFormat::Json => Some(serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?),
+        ReplayFormat::Text => Some(preview.text()).filter(|text| !text.is_empty()),
+        ReplayFormat::Card => preview.card(),
+        ReplayFormat::Email => preview.email(),
+        ReplayFormat::Sms => preview.sms(),
+    };
+    let explain_nothing = || {
+        let kind = if is_audit(&event) { " for an audit event" } else { "" };
+        format!("Nothing to send{kind}: {}", report::format_headline(&report))
+    };
+    writeln!(out, "{}", output.unwrap_or_else(explain_nothing))?;
     Ok(report.verdict)
 }
 

@@ -13,7 +13,7 @@ use textwrap::{Options, WordSeparator, WordSplitter};
 
 use super::error::CliError;
 use crate::report::{SpanRole, StyledLine};
-use crate::text::{error_messages, sanitize};
+use crate::text::{error_messages, escape_terminal, sanitize};
 use crate::verdict::Verdict;
 
 /// The longest lines, in columns, even if the terminal is wider: longer lines are hard to read.
@@ -64,7 +64,7 @@ impl<W: Write> StyledOutput<W> {
     pub(super) fn write_lines(&mut self, lines: &[StyledLine]) -> io::Result<()> {
         let width = self.width.unwrap_or(usize::MAX);
         for line in lines.iter().flat_map(|line| wrap_line(line, width)) {
-            for (role, text) in line {
+            for (role, text) in neutralize_commands(line) {
                 let style = if self.uses_color && !text.trim().is_empty() { role_style(role) } else { Style::new() };
                 write!(self, "{style}{text}{style:#}")?;
             }
@@ -110,6 +110,19 @@ fn role_style(role: SpanRole) -> Style {
         SpanRole::FieldName => Style::new().dimmed(),
         SpanRole::Plain => Style::new(),
     }
+}
+
+/// Replaces what a CI server would take for a command in a line that begins with a command. The parts of a line are
+/// joined for this, because a command may extend over several.
+fn neutralize_commands(line: Vec<(SpanRole, String)>) -> Vec<(SpanRole, String)> {
+    let text: String = line.iter().map(|(_, text)| text.as_str()).collect();
+    let escaped = escape_terminal(&text);
+    if escaped == text {
+        return line;
+    }
+    // Each character is replaced by one.
+    let mut characters = escaped.chars();
+    line.into_iter().map(|(role, text)| (role, characters.by_ref().take(text.chars().count()).collect())).collect()
 }
 
 /// Breaks text between words so that each line has at most `width` columns. A longer word stays whole.
@@ -179,6 +192,17 @@ mod tests {
         assert_eq!(wrap(&line, 40), ["see".to_owned(), format!("  {digest}"), "  there".to_owned()]);
         let command = "     docker buildx build --platform linux/amd64 --tag a:b --push .";
         assert_eq!(wrap(&StyledLine::unbroken().with_text(command), 20), [command]);
+    }
+
+    #[test]
+    fn commands_to_ci_servers_are_replaced() {
+        let mut out = StyledOutput { inner: Vec::new(), uses_color: false, width: Some(40) };
+        let name = "a-long-name-before-the-command-in-the-next";
+        let line =
+            StyledLine::wrapping(2).with_text(format!("{name} ::error::x #")).with_span(SpanRole::Code, "#[group]y");
+        out.write_lines(&[line]).unwrap();
+        let text = String::from_utf8(out.inner).unwrap();
+        assert_eq!(text, format!("{name}\n  :\u{fffd}error::x #\u{fffd}[group]y\n"));
     }
 
     #[test]

@@ -33,6 +33,12 @@ pub struct Arrival {
     pub also_tagged: Vec<Tag>,
     /// Only for an audit: when the image was pushed, as an RFC 3339 date in UTC.
     pub pushed_at: Option<String>,
+    /// When the event was sent, as an RFC 3339 date in UTC.
+    pub sent_at: Option<String>,
+    /// Only for a replica: the repository that it was replicated from, if the event names it.
+    pub source: Option<Repository>,
+    /// Only for a pull-through cache: the host of the upstream registry, if the event names it.
+    pub upstream: Option<String>,
 }
 
 impl Arrival {

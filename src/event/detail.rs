@@ -35,6 +35,11 @@ pub(super) struct EventDetail {
     image_tag: Option<String>,
     manifest_media_type: Option<String>,
     artifact_media_type: Option<String>,
+    // Only in replication events:
+    source_account: Option<String>,
+    source_region: Option<String>,
+    // Only in events of pull-through caches:
+    upstream_registry_url: Option<String>,
     // Only in audit events:
     also_tagged: Option<Vec<String>>,
     pushed_at: Option<String>,
@@ -54,6 +59,13 @@ impl EventDetail {
         let digest = non_empty(self.image_digest.as_ref()).map(str::parse).transpose()?;
         let tag = non_empty(self.image_tag.as_ref()).map(str::parse).transpose()?;
         let pushed_at = non_empty(self.pushed_at.as_ref()).filter(|date| has_date_characters(date));
+        // Only remedies name the source: without it, or if it is malformed, they are less specific.
+        let source = || {
+            let (account, region) = (non_empty(self.source_account.as_ref())?, non_empty(self.source_region.as_ref())?);
+            Repository::new(account, region, name).ok()
+        };
+        let upstream =
+            || non_empty(self.upstream_registry_url.as_ref()).filter(|host| is_host(host)).map(str::to_owned);
         Ok(Arrival {
             how,
             repository: Repository::new(account, region, name)?,
@@ -61,6 +73,9 @@ impl EventDetail {
             event_id: event.id.clone().unwrap_or_default(),
             also_tagged: self.also_tagged.iter().flatten().map(|tag| tag.parse()).collect::<Result<_, TagError>>()?,
             pushed_at: pushed_at.map(str::to_owned),
+            sent_at: event.time.map(|time| time.to_rfc3339()),
+            source: if how == ArrivalKind::Replica { source() } else { None },
+            upstream: if how == ArrivalKind::PullThroughCache { upstream() } else { None },
         })
     }
 
@@ -116,4 +131,13 @@ fn non_empty(text: Option<&String>) -> Option<&str> {
 /// Returns whether the text consists of characters of RFC 3339 dates. It is printed unchanged and never parsed.
 fn has_date_characters(text: &str) -> bool {
     text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_digit() || b"-+:.TZ".contains(&byte))
+}
+
+/// Returns whether the text consists of characters of a host and a path. Commands contain it.
+fn is_host(text: &str) -> bool {
+    /// The longest host name: RFC 1035, section 2.3.4.
+    const MAX_HOST_BYTES: usize = 253;
+    text.len() <= MAX_HOST_BYTES
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/:".contains(&byte))
 }

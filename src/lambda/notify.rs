@@ -9,6 +9,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use super::shorten::{SHORTENINGS, Shortening};
 use crate::aws::service_error::{BoxError, CallError, convert_sdk_error};
 use crate::report::{self, Report, RuntimeReport};
+use crate::text::sanitize;
 use crate::verdict::FindingSubject;
 
 /// A message to publish.
@@ -48,9 +49,6 @@ pub trait Notifier {
     /// Returns an error if it is unknown whether the message was sent; the event is then retried.
     fn send(&self, message: &Message) -> impl Future<Output = Result<(), CallError>>;
 }
-
-/// The longest subject: SNS requires fewer than 100 characters.
-const MAX_SUBJECT: usize = 99;
 
 /// The longest headline in a message that has nothing else, in characters.
 const MAX_HEADLINE: usize = 10_000;
@@ -94,20 +92,15 @@ fn format_message(report: &Report) -> Message {
     let headline = report::format_headline(report);
     let text = report::format_text(report);
     let json = serde_json::to_string(report).expect("a report is valid JSON");
-    let ascii = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
     let bodies = vec![
-        ("default", text.clone()),
-        ("email", text),
+        ("default", text),
+        ("email", report::email_body(report)),
         ("https", report::slack_card(report).to_string()),
         ("lambda", json.clone()),
-        ("sms", headline.chars().take(MAX_SMS).collect()),
+        ("sms", sanitize(&headline, MAX_SMS)),
         ("sqs", json),
     ];
-    Message {
-        subject: headline.chars().map(ascii).take(MAX_SUBJECT).collect(),
-        bodies,
-        attributes: build_attributes(report),
-    }
+    Message { subject: report::email_subject(report), bodies, attributes: build_attributes(report) }
 }
 
 fn build_attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {

@@ -37,6 +37,7 @@ pub(super) const SHORTENINGS: [Shortening; 5] = [
                 fault.remedy.clear();
                 fault.advice.clear();
             });
+            report.runtimes.iter_mut().flatten().for_each(|runtime| runtime.next_steps.clear());
         },
     },
     Shortening {
@@ -46,7 +47,10 @@ pub(super) const SHORTENINGS: [Shortening; 5] = [
                 fault.evidence.clear();
                 fault.symptom = None;
             });
-            report.runtimes.iter_mut().flatten().for_each(|runtime| runtime.unknown.clear());
+            for runtime in report.runtimes.iter_mut().flatten() {
+                runtime.unknown.clear();
+                runtime.warnings.clear();
+            }
             report.remarks.clear();
         },
     },
@@ -58,6 +62,8 @@ fn shorten_texts(report: &mut Report) {
         shorten(&mut fault.evidence);
         fault.symptom.iter_mut().for_each(shorten);
     });
+    let warnings = report.runtimes.iter_mut().flatten().flat_map(|runtime| &mut runtime.warnings);
+    warnings.for_each(|warning| shorten(&mut warning.evidence));
     let reasons = report.runtimes.iter_mut().flatten().map(|runtime| &mut runtime.unknown);
     for texts in reasons.chain([&mut report.remarks]) {
         texts.truncate(MAX_LISTED);

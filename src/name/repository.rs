@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::digest::Digest;
 use super::tag::Tag;
 use crate::text::sanitize_quoted;
 
@@ -88,11 +89,29 @@ impl Repository {
         repository_arn(Some(&self.account), &self.region, &self.name)
     }
 
+    /// Returns the URL of an image in the Amazon ECR console; `None` if the partition's console is unknown. AWS does not
+    /// document the path; it is the one in the console's own links.
+    pub fn console_url(&self, digest: &Digest) -> Option<String> {
+        let Self { account, region, name } = self;
+        let (_, host) = CONSOLES.iter().find(|(name, _)| *name == partition(region).0)?;
+        Some(format!(
+            "https://{region}.{host}/ecr/repositories/private/{account}/{name}/_/image/{digest}/details?region={region}"
+        ))
+    }
+
     /// Returns the URI with the tag, if there is one, as `docker push` accepts it.
     pub fn uri_with_tag(&self, tag: Option<&Tag>) -> String {
         tag.map_or_else(|| self.to_string(), |tag| format!("{self}:{tag}"))
     }
 }
+
+/// The hosts of the AWS Management Console, by partition: "AWS Management Console" in the user guides of the partitions.
+/// Other partitions have no public documentation of theirs.
+const CONSOLES: [(&str, &str); 3] = [
+    ("aws", "console.aws.amazon.com"),
+    ("aws-cn", "console.amazonaws.cn"),
+    ("aws-us-gov", "console.amazonaws-us-gov.com"),
+];
 
 /// Returns the ARN of a repository. `name` may be a pattern, as in IAM policies; without an account, any account
 /// matches.
@@ -166,6 +185,22 @@ mod tests {
             assert_eq!(repository.to_string(), format!("12345678901{uri}"));
             assert_eq!(repository.to_string().parse().as_ref(), Ok(&repository));
             assert_eq!(Repository::from_arn(&repository.arn()), Ok(repository));
+        }
+    }
+
+    #[test]
+    fn console_url_follows_the_region_partition() {
+        let digest = Digest::of(b"");
+        for (region, host) in [
+            ("us-west-2", Some("us-west-2.console.aws.amazon.com")),
+            ("cn-north-1", Some("cn-north-1.console.amazonaws.cn")),
+            ("us-gov-west-1", Some("us-gov-west-1.console.amazonaws-us-gov.com")),
+            ("us-iso-east-1", None),
+        ] {
+            let url = Repository::new("123456789012", region, "a/b").unwrap().console_url(&digest);
+            let path = format!("a/b/_/image/{digest}/details?region={region}");
+            let expected = host.map(|host| format!("https://{host}/ecr/repositories/private/123456789012/{path}"));
+            assert_eq!(url, expected);
         }
     }
 

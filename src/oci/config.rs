@@ -19,6 +19,7 @@ pub(super) struct ImageConfig {
     /// The digests of the uncompressed layers, at most [`MAX_LAYERS`], and their number in the document.
     pub(super) diff_ids: Vec<String>,
     pub(super) diff_id_count: usize,
+    pub(super) created: Option<String>,
     labels: Vec<(String, String)>,
 }
 
@@ -38,6 +39,7 @@ struct WireConfig {
     os: LenientString,
     architecture: LenientString,
     variant: LenientString,
+    created: LenientString,
     config: LenientObject<WireContainerConfig>,
     rootfs: LenientObject<WireRootfs>,
     history: LenientList<WireHistoryEntry, MAX_HISTORY_ENTRIES>,
@@ -82,6 +84,7 @@ impl ImageConfig {
         build_hints.dedup();
         build_hints.truncate(MAX_BUILD_HINTS);
         let process = ProcessConfig {
+            entrypoint_words: container.entrypoint.values.len(),
             argv: container.entrypoint.values.into_iter().chain(container.cmd.values).collect(),
             path: container.env.path,
             has_environment: container.env.is_set,
@@ -105,6 +108,7 @@ impl ImageConfig {
             process,
             diff_id_count: diff_ids.total.unwrap_or_default(),
             diff_ids: diff_ids.items.into_iter().map(|diff_id| diff_id.0).collect(),
+            created: Some(wire.created.0).filter(|date| is_date(date)),
             labels: container.labels.0,
         })
     }
@@ -119,6 +123,14 @@ impl ImageConfig {
     pub(super) fn is_blank(&self) -> bool {
         self.platform == Platform::default() && self.shown_command.is_empty()
     }
+}
+
+/// Returns whether the text consists of characters of an RFC 3339 date. It is printed unchanged.
+fn is_date(text: &str) -> bool {
+    /// The length of a date with nanoseconds and a time zone.
+    const MAX_DATE_BYTES: usize = 35;
+    let is_date_byte = |byte: u8| byte.is_ascii_digit() || b"-+:.TZtz".contains(&byte);
+    (1..=MAX_DATE_BYTES).contains(&text.len()) && text.bytes().all(is_date_byte)
 }
 
 #[cfg(test)]
@@ -138,6 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn only_dates_are_kept_as_creation() {
+        for (created, kept) in [
+            (r#""2026-11-20T10:11:12.123456789Z""#, true),
+            (r#""2026-11-20T10:11:12+01:00""#, true),
+            (r#""<b>""#, false),
+            (r#""""#, false),
+            ("7", false),
+        ] {
+            let config = ImageConfig::parse(format!(r#"{{"created":{created}}}"#).as_bytes()).unwrap();
+            assert_eq!(config.created.is_some(), kept, "{created}");
+        }
+    }
+
+    #[test]
     fn the_process_is_kept_in_full() {
         let long = "x".repeat(1000);
         let config = format!(
@@ -147,6 +173,7 @@ mod tests {
         );
         let process = ImageConfig::parse(config.as_bytes()).unwrap().process;
         let expected = ProcessConfig {
+            entrypoint_words: 1,
             argv: vec!["/app".to_owned(), long],
             path: Some("/b:/c".to_owned()),
             has_environment: true,

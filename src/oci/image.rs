@@ -45,6 +45,8 @@ pub struct PlatformImage {
     pub digest: Digest,
     /// The platform in its config; unknown if the config could not be read.
     pub platform: Platform,
+    /// When it was created according to its config, in characters of an RFC 3339 date.
+    pub created: Option<String>,
     /// Why the config could not be read.
     pub config_error: Option<String>,
     /// The family of the media types in the manifest.
@@ -109,6 +111,17 @@ impl Image {
             ImageContent::Artifact(_) | ImageContent::Attestation | ImageContent::Unreadable(_) => {}
         }
         platforms
+    }
+
+    /// Returns when the image was created, according to the first config that was read.
+    pub fn created(&self) -> Option<&str> {
+        match &self.content {
+            ImageContent::Single(image) => image.created.as_deref(),
+            ImageContent::Index(entries) => {
+                entries.iter().filter_map(IndexEntry::image).find_map(|image| image.created.as_deref())
+            }
+            ImageContent::Artifact(_) | ImageContent::Attestation | ImageContent::Unreadable(_) => None,
+        }
     }
 
     /// Returns whether a required manifest or config is missing or unreadable.

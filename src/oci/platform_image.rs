@@ -61,6 +61,7 @@ impl ImageManifest {
         let mut image = PlatformImage {
             digest,
             platform: Platform::default(),
+            created: None,
             config_error: None,
             family: self.family,
             layers: self.layers,
@@ -104,6 +105,7 @@ impl PlatformImage {
         self.platform = config.platform;
         self.shown_command = config.shown_command;
         self.process = config.process;
+        self.created = config.created;
     }
 }
 

@@ -8,6 +8,8 @@ use crate::text::sanitize_quoted;
 pub struct ProcessConfig {
     /// `Entrypoint` followed by `Cmd`.
     pub argv: Vec<String>,
+    /// How many words of `argv` are from `Entrypoint`.
+    pub entrypoint_words: usize,
     /// The value of the variable `PATH`, if it is set.
     pub path: Option<String>,
     /// Whether any variable is set.

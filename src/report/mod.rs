@@ -1,4 +1,5 @@
-//! The report about one image, and its output formats: JSON (schema `ecr-preflight/1`), text and Slack card.
+//! The report about one image, and its output formats: JSON (schema `ecr-preflight/1`), text, e-mail
+//! and Slack card.
 
 mod exec_report;
 mod model;
@@ -6,9 +7,13 @@ mod remedy;
 mod symptom;
 mod styled_line;
 mod text;
+mod cause;
+mod declaration;
 mod slack;
+mod email;
 mod platforms;
 
+pub use email::{SUBJECT_PREFIX, email_body, email_subject};
 pub use exec_report::{ExecReport, ExecReportOutcome, ProgramOutcome, ProgramReport};
 pub use model::{
     ArrivalReport, FaultReport, ImageReport, Remedy, Report, ReportContext, ReportedImageKind, RuntimeReport, SCHEMA,
@@ -16,15 +21,13 @@ pub use model::{
 };
 pub use platforms::{PlatformOverview, PlatformReport};
 pub use slack::slack_card;
-#[cfg(feature = "cli")]
-pub(crate) use slack::{escape_slack, escape_slack_code};
 pub use styled_line::{SpanRole, StyledLine, StyledSpan};
 pub use text::{
     OVERRIDE_NOTE, UNVERIFIED_SYMBOL, describe_ignored, format_headline, format_lines, format_text, verdict_symbol,
 };
 
 use self::exec_report::MAX_REASON;
-use self::model::FaultCase;
+use self::model::{FaultCase, FindingCase};
 use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::Inspection;
 use crate::oci::{Image, ImageContent};
@@ -42,8 +45,8 @@ impl Report {
         inspections: &[Inspection],
         judgement: &Judgement,
     ) -> Self {
-        let report_fault = |fault: &Fault, finding: &Finding| {
-            let case = FaultCase { fault, finding, judgement, image, context };
+        let report_fault = |fault: &Fault, case: FindingCase<'_>| {
+            let case = FaultCase { fault, case };
             let remedy = case.suggest_remedies();
             FaultReport {
                 code: fault.code,
@@ -52,6 +55,7 @@ impl Report {
                 symptom: case.expected_symptom(),
                 advice: remedy.iter().map(|remedy| remedy.advice.clone()).collect(),
                 remedy,
+                names: fault.failed_program.as_ref().map(|program| program.names()).unwrap_or_default(),
             }
         };
         let report_warning = |warning: &Fault| WarningReport {
@@ -63,18 +67,19 @@ impl Report {
             let reason = if context.is_platform_only { INSPECTION_DISABLED } else { reason };
             sanitize(reason, MAX_REASON)
         };
-        let report_finding = |finding: &Finding| RuntimeReport {
-            subject: finding.subject.clone(),
-            verdict: finding.verdict,
-            verified: finding.not_verified.is_none(),
-            not_verified: finding
-                .not_verified
-                .as_ref()
-                .filter(|_| finding.verdict == Verdict::Runs)
-                .map(describe_not_verified),
-            unknown: finding.unknown.clone(),
-            faults: finding.faults.iter().map(|fault| report_fault(fault, finding)).collect(),
-            warnings: finding.warnings.iter().map(report_warning).collect(),
+        let report_finding = |finding: &Finding| {
+            let case = FindingCase { finding, judgement, image, context };
+            let not_verified = finding.not_verified.as_ref().filter(|_| finding.verdict == Verdict::Runs);
+            RuntimeReport {
+                subject: finding.subject.clone(),
+                verdict: finding.verdict,
+                verified: finding.not_verified.is_none(),
+                not_verified: not_verified.map(describe_not_verified),
+                unknown: finding.unknown.clone(),
+                faults: finding.faults.iter().map(|fault| report_fault(fault, case)).collect(),
+                warnings: finding.warnings.iter().map(report_warning).collect(),
+                next_steps: case.unknown_remedies(inspections),
+            }
         };
         let runtimes: Vec<RuntimeReport> = judgement.findings.iter().map(report_finding).collect();
         let is_image =
@@ -87,6 +92,10 @@ impl Report {
         let remark = || format!("platform checked, program not inspected: {INSPECTION_DISABLED}");
         Self {
             remarks: has_remark.then(remark).into_iter().collect(),
+            console_url: context
+                .repository
+                .zip(image)
+                .and_then(|(repository, image)| repository.console_url(&image.digest)),
             image: image.map(|image| ImageReport::new(context.reference, image)),
             intended: Some(judgement.intended.clone()),
             verdict: judgement.verdict,
@@ -121,6 +130,7 @@ impl Report {
             remarks: Vec::new(),
             declaration_key: context.declaration_key.to_owned(),
             docs_url: context.docs_url.map(str::to_owned),
+            console_url: None,
         }
     }
 

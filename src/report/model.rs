@@ -46,6 +46,9 @@ pub struct Report {
     /// The URL of the page with the fault table, if it is known. Not in the JSON.
     #[serde(skip)]
     pub docs_url: Option<String>,
+    /// The URL of the image in the Amazon ECR console, if it is known. Not in the JSON.
+    #[serde(skip)]
+    pub console_url: Option<String>,
 }
 
 /// The context of a report: how people and commands name the image, and how it was checked.
@@ -83,6 +86,12 @@ impl ReportContext<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FaultCase<'a> {
     pub(super) fault: &'a Fault,
+    pub(super) case: FindingCase<'a>,
+}
+
+/// A finding, and what remedies depend on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FindingCase<'a> {
     pub(super) finding: &'a Finding,
     pub(super) judgement: &'a Judgement,
     /// `None` if the image could not be read.
@@ -113,7 +122,7 @@ pub struct ArrivalReport {
 
 impl ArrivalReport {
     pub(super) fn new(arrival: &Arrival) -> Self {
-        let Arrival { how, repository, selector, event_id, also_tagged, pushed_at } = arrival;
+        let Arrival { how, repository, selector, event_id, also_tagged, pushed_at, .. } = arrival;
         Self {
             how: *how,
             account: repository.account().to_owned(),
@@ -129,6 +138,7 @@ impl ArrivalReport {
 }
 
 /// The image, as described by its manifest and config.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names explain themselves")]
@@ -138,6 +148,8 @@ pub struct ImageReport {
     pub media_type: String,
     pub kind: ReportedImageKind,
     pub platforms: Vec<Platform>,
+    /// When the image was created, according to the first config that was read: an RFC 3339 date.
+    pub created: Option<String>,
 }
 
 /// The kind of content that a manifest describes.
@@ -166,6 +178,7 @@ impl ImageReport {
             media_type: image.media_type.clone(),
             kind,
             platforms: image.platforms().into_iter().cloned().collect(),
+            created: image.created().map(str::to_owned),
         }
     }
 }
@@ -190,6 +203,9 @@ pub struct RuntimeReport {
     /// What is wrong but does not stop the image.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<WarningReport>,
+    /// What to do about an unknown result, the most likely step first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub next_steps: Vec<Remedy>,
 }
 
 impl RuntimeReport {
@@ -231,6 +247,9 @@ pub struct FaultReport {
     pub remedy: Vec<Remedy>,
     /// What each remedy does, in words. The same text as the remedy if that has no command.
     pub advice: Vec<String>,
+    /// The names in `evidence` that come from the image. Not in the JSON.
+    #[serde(skip)]
+    pub names: Vec<String>,
 }
 
 /// One way to fix a fault. Its JSON is the command, or the advice if there is no command.

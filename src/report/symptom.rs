@@ -8,7 +8,7 @@ use crate::verdict::{FailedProgram, FaultCode, FindingSubject};
 impl FaultCase<'_> {
     /// Returns the message that the runtime shows for the fault, or `None` if it is unknown.
     pub(super) fn expected_symptom(&self) -> Option<String> {
-        let FindingSubject::Runtime(runtime) = self.finding.subject else { return None };
+        let FindingSubject::Runtime(runtime) = self.case.finding.subject else { return None };
         let (code, service) = (self.fault.code, runtime.profile().service);
         if let Some(program) = &self.fault.failed_program {
             return failed_program_symptom(program, service);
@@ -18,7 +18,7 @@ impl FaultCase<'_> {
         }
         // Only the message about the program is shown.
         if code == FaultCode::WrongArchitecture
-            && self.finding.faults.iter().any(|other| other.failed_program.is_some())
+            && self.case.finding.faults.iter().any(|other| other.failed_program.is_some())
         {
             return None;
         }
@@ -36,7 +36,7 @@ impl FaultCase<'_> {
             (FaultCode::PlatformMissing, Service::Linux) => "no match for platform in manifest".to_owned(),
             (FaultCode::IndexRefused, _) => format!(
                 "The image manifest, config or layer media type for the source image {} is not supported.",
-                self.context.image_uri()
+                self.case.context.image_uri()
             ),
             (FaultCode::LayerFormatRefused, Service::Lambda) => "UnsupportedImageLayerDetected".to_owned(),
             _ => return None,
@@ -46,7 +46,9 @@ impl FaultCase<'_> {
     /// Returns the start of the message, which names the program. It is empty for a bare name, because the message
     /// names the path at which it is found.
     fn program_prefix(&self, verb: &str) -> String {
-        let Some(ImageContent::Single(single)) = self.image.map(|image| &image.content) else { return String::new() };
+        let Some(ImageContent::Single(single)) = self.case.image.map(|image| &image.content) else {
+            return String::new();
+        };
         let program = single.shown_command.first().filter(|word| word.starts_with('/'));
         program.map(|path| format!("{verb} {path}: ")).unwrap_or_default()
     }

@@ -1,11 +1,12 @@
 //! Formats the report as text for a terminal or an email, in lines whose spans have roles.
 
+use super::declaration::suggest_declaration;
 use super::exec_report::{ExecReport, ExecReportOutcome};
 use super::model::{FaultReport, Remedy, Report, RuntimeReport};
 use super::styled_line::{SpanRole, StyledLine};
 use crate::event::IgnoreReason;
 use crate::intent::DeclarationSource;
-use crate::text::collect_unique;
+use crate::text::{collect_unique, sanitize};
 use crate::verdict::{FaultCode, FindingSubject, Verdict};
 
 /// Formats the report as one line without a period.
@@ -57,7 +58,7 @@ pub fn format_headline(report: &Report) -> String {
 
 /// Formats the report as plain text.
 pub fn format_text(report: &Report) -> String {
-    format_lines(report).iter().map(|line| line.text() + "\n").collect()
+    format_lines(report).iter().map(|line| sanitize(&line.text(), usize::MAX) + "\n").collect()
 }
 
 /// Formats the report as styled lines.
@@ -136,7 +137,8 @@ fn describe_starts(report: &Report) -> Vec<String> {
 
 /// Collects what to do, each step once, in the order of the runtimes.
 pub(super) fn collect_steps(report: &Report) -> Vec<&Remedy> {
-    collect_unique(report.faults().flat_map(|fault| &fault.remedy))
+    let faults = report.faults().flat_map(|fault| &fault.remedy);
+    collect_unique(faults.chain(report.runtimes().flat_map(|runtime| &runtime.next_steps)))
 }
 
 /// The note on faults of an image's own program, which do not matter if a service starts another one.
@@ -150,11 +152,7 @@ pub(super) fn collect_remarks(report: &Report) -> Vec<String> {
         remarks.push(OVERRIDE_NOTE.to_owned());
     }
     if report.verdict == Verdict::Undeclared {
-        remarks.push(format!(
-            "Pass `--runtime`, or declare where the image runs: tag the repository or label the image, for example with \
-             `{}=ecs/arm64`",
-            report.declaration_key
-        ));
+        remarks.push(suggest_declaration(report));
     }
     remarks.extend(report.remarks.iter().cloned());
     remarks

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::exec::StartFailure;
+use crate::exec::{Defect, StartFailure};
 use crate::oci::BuildHint;
 use crate::platform::Platform;
+use crate::text::sanitize_quoted;
 
 /// The documentation of a fault code. The texts are Markdown, in lower case and without a period, except for the fix,
 /// which consists of full sentences.
@@ -209,4 +210,16 @@ pub struct FailedProgram {
     pub cause: StartFailure,
     /// What the image's history shows about its build.
     pub build_hints: Vec<BuildHint>,
+}
+
+impl FailedProgram {
+    /// Returns the names from the image that the evidence may contain.
+    pub fn names(&self) -> Vec<String> {
+        let link = match &self.cause.defect {
+            Defect::DanglingLink { link, target } => vec![link, target],
+            _ => Vec::new(),
+        };
+        let link = link.into_iter().map(|path| sanitize_quoted(&String::from_utf8_lossy(path)));
+        [self.path.clone()].into_iter().chain(self.referrer.clone()).chain(link).collect()
+    }
 }

@@ -41,7 +41,7 @@ def arm64_image_for_app_runner_fails(stage):
     pushed = stage.push(ARM64, APP_RUNNER, "11.4.0", docker=True)
     stage.expect_invocations("fails")
     stage.card = stage.expect_notification(pushed, "apprunner", "wrong-architecture")
-    holds("the card's title", stage.card["content"]["title"], "grafana/grafana:11.4.0 will not start on App Runner")
+    holds("the card's title", stage.card["content"]["title"], "`grafana/grafana:11.4.0` will not start on App Runner")
     stage.expect_verdict_tags(pushed, ("fail", "apprunner"))
 
 

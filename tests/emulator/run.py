@@ -54,8 +54,9 @@ def arm64_image_for_app_runner_fails(stage):
     card = json.loads(stage.notification()["Message"])
     equal("the card's source", (card["version"], card["source"]), ("1.0", "custom"))
     equal("the card's id", card["id"], event["id"])
-    equal("the card's thread", card["metadata"]["threadId"], event["detail"]["image-digest"])
-    holds("the card's title", card["content"]["title"], "grafana/grafana:11.4.0 will not start on App Runner")
+    holds("the card's thread", card["metadata"]["threadId"], "grafana/grafana:11.4.0")
+    equal("the card's digest", card["metadata"]["additionalContext"]["digest"], event["detail"]["image-digest"])
+    holds("the card's title", card["content"]["title"], "`grafana/grafana:11.4.0` will not start on App Runner")
     holds("the card's steps", "".join(card["content"]["nextSteps"]), "linux/amd64")
     equal("the tags", stage.tags(APP_RUNNER, event), {"11.4.0", stage.verdict_tag(event, "fail", "apprunner")})
     stage.card = card

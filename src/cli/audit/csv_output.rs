@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::results_file::ResultsFile;
 use crate::cli::stored_report::{StoredFault, StoredReport, StoredRuntime};
+use crate::text::escape_csv;
 
 const COLUMNS: [&str; 17] = [
     "image_verdict", "account", "region", "repository", "tag", "also_tagged", "digest", "pushed_at", "platforms",
@@ -56,25 +57,5 @@ fn format_row(report: &StoredReport, runtime: Option<&StoredRuntime>) -> [String
         runtime.map(|runtime| runtime.unknown.join("; ")).unwrap_or_default(),
         report.ignored.clone().unwrap_or_default(),
     ];
-    cells.map(escape_formula)
-}
-
-/// Puts an apostrophe before a text that a spreadsheet would evaluate as a formula; spreadsheets take the rest as text.
-fn escape_formula(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formulas_become_text() {
-        for formula in ["=HYPERLINK(\"http://x\")", "+1", "-1", "@SUM(A1)", "\t=1"] {
-            assert_eq!(escape_formula(formula.to_owned()), format!("'{formula}"));
-        }
-        for text in ["team/app", "a=b", ""] {
-            assert_eq!(escape_formula(text.to_owned()), text);
-        }
-    }
+    cells.map(|cell| escape_csv(&cell))
 }

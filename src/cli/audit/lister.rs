@@ -152,6 +152,9 @@ impl ImageLister<'_> {
                     event_id: String::new(),
                     also_tagged,
                     pushed_at: pushed_at.clone(),
+                    sent_at: None,
+                    source: None,
+                    upstream: None,
                 };
                 increment(&self.counts.images_found);
                 if to.send(Ok(AuditTarget { arrival, tags: Rc::clone(tags) })).await.is_err() {

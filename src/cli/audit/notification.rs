@@ -9,8 +9,8 @@ use super::results_index::VERDICTS;
 use super::summary::{AuditSummary, format_count};
 use crate::cli::stored_report::{StoredReport, StoredRuntime};
 use crate::lambda::notify::Message;
-use crate::report::{escape_slack, escape_slack_code};
-use crate::text::sanitize;
+use crate::report::SUBJECT_PREFIX;
+use crate::text::{escape_email, escape_slack, escape_slack_code, sanitize};
 use crate::verdict::Verdict;
 
 /// How many images are named: as many as a person reads. The results file has all of them.
@@ -49,7 +49,7 @@ pub(super) fn build_message(results: &mut ResultsFile, summary: &AuditSummary<'_
         0 => String::new(),
         more => format!("and {more} more"),
     };
-    let plain = |report: &StoredReport| format_image(report, &report.subject(), str::to_owned);
+    let plain = |report: &StoredReport| format_image(report, &report.subject(), escape_email);
     let slack = |report: &StoredReport| {
         let subject = escape_slack_code(&sanitize(&report.subject(), MAX_LINE_CHARS));
         format_image(report, &format!("`{subject}`"), escape_slack)
@@ -74,7 +74,8 @@ pub(super) fn build_message(results: &mut ResultsFile, summary: &AuditSummary<'_
         ("sms", headline.clone()),
         ("sqs", json),
     ];
-    Ok(Some(Message { subject: headline, bodies, attributes }))
+    let subject = format!("{SUBJECT_PREFIX}{headline}");
+    Ok(Some(Message { subject, bodies, attributes }))
 }
 
 /// Formats one image as one line.

@@ -12,7 +12,7 @@ use crate::cli::stored_report::{StoredReport, StoredRuntime};
 use crate::cli::terminal::StyledOutput;
 use crate::cli::{output_file, page};
 use crate::report::UNVERIFIED_SYMBOL;
-use crate::text::sanitize;
+use crate::text::{escape_terminal, sanitize};
 use crate::verdict::Verdict;
 
 /// The width of the table if the terminal's is unknown.
@@ -159,7 +159,7 @@ fn format_reason(report: &StoredReport) -> String {
 
 /// Cuts off the end of a text that is too long.
 fn truncate_end(text: &str, width: usize) -> String {
-    let text = sanitize(text, width + 1);
+    let text = escape_terminal(&sanitize(text, width + 1));
     if text.chars().count() <= width { text } else { text.chars().take(width - 1).chain(['\u{2026}']).collect() }
 }
 

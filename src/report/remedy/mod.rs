@@ -1,9 +1,12 @@
 //! Remedies: what fixes a fault, as commands with the real names filled in. Every name in a command was parsed by its
 //! own grammar, so that no name can inject another command.
 
+mod arrival;
 mod program;
+mod unknown;
 
-use super::model::{FaultCase, Remedy};
+use self::arrival::copy_command;
+use super::model::{FaultCase, FindingCase, Remedy};
 use crate::intent::{DeclarationSource, InvalidDeclaration};
 use crate::oci::{Image, ImageContent};
 use crate::runtime::{Compatibility, Runtime, Service};
@@ -17,44 +20,66 @@ const MAX_PLATFORMS: usize = 32;
 impl FaultCase<'_> {
     /// Suggests what fixes the fault, the most likely remedy first.
     pub(super) fn suggest_remedies(&self) -> Vec<Remedy> {
+        if self.fault.code == FaultCode::InvalidDeclaration {
+            return match &self.case.finding.subject {
+                FindingSubject::Declaration(invalid) => self.case.declaration_remedies(invalid),
+                _ => Vec::new(),
+            };
+        }
+        if self.case.is_cached() { self.cached_remedies() } else { self.case.at_source(self.pushed_remedies()) }
+    }
+
+    /// Suggests what fixes an image in a pull-through cache, to which nobody pushes.
+    fn cached_remedies(&self) -> Vec<Remedy> {
+        let (
+            FaultCode::WrongArchitecture | FaultCode::PlatformMissing | FaultCode::WrongOs | FaultCode::IndexRefused,
+            &FindingSubject::Runtime(runtime),
+        ) = (self.fault.code, &self.case.finding.subject)
+        else {
+            return self.case.cached_image_remedies();
+        };
+        if self.fault.code == FaultCode::IndexRefused {
+            let copy = self.case.cached_index_remedy(runtime);
+            return [copy].into_iter().chain(self.case.child_digest_remedy(runtime)).collect();
+        }
+        let mut remedies = self.case.cached_platform_remedies(runtime);
+        remedies.extend(self.change_runtime_remedy(runtime));
+        remedies
+    }
+
+    /// Suggests what fixes an image that somebody pushes.
+    fn pushed_remedies(&self) -> Vec<Remedy> {
+        let case = &self.case;
         if let (Some(program), false) = (&self.fault.failed_program, self.fault.code == FaultCode::WrongArchitecture) {
             return self.program_remedies(program);
         }
-        let uri = self.context.image_uri();
-        match (self.fault.code, &self.finding.subject) {
-            (FaultCode::InvalidDeclaration, FindingSubject::Declaration(invalid)) => self.declaration_remedies(invalid),
+        let uri = case.push_uri();
+        match (self.fault.code, &case.finding.subject) {
             (
                 FaultCode::WrongArchitecture | FaultCode::PlatformMissing | FaultCode::WrongOs,
                 FindingSubject::Runtime(runtime),
             ) => {
-                let build = || vec![self.build_remedy(*runtime), self.copy_remedy(*runtime)];
-                let mut remedies = self.separate_images_remedy().unwrap_or_else(build);
+                let mut remedies =
+                    case.separate_images_remedy().unwrap_or_else(|| case.build_or_copy_remedies(*runtime));
                 remedies.extend(self.change_runtime_remedy(*runtime));
                 remedies
             }
             (FaultCode::IndexRefused, FindingSubject::Runtime(runtime)) => {
                 let advice = "Build it as a single image, without attestations".to_owned();
-                let build = || vec![Remedy { advice, ..self.build_remedy(*runtime) }];
-                let mut remedies = self.separate_images_remedy().unwrap_or_else(build);
-                remedies.extend(self.child_digest_remedy(*runtime));
+                let build = || vec![Remedy { advice, ..case.build_remedy(*runtime) }];
+                let mut remedies = case.separate_images_remedy().unwrap_or_else(build);
+                remedies.extend(case.child_digest_remedy(*runtime));
                 remedies
             }
-            (FaultCode::LayerFormatRefused, FindingSubject::Runtime(runtime)) => {
-                let output = format!("type=image,name={uri},push=true,compression=gzip,force-compression=true");
-                let (platform, flags) = (runtime.platform(), attestation_flags(&[*runtime]));
-                let command = format!("docker buildx build --platform {platform}{flags} --output {output} .");
-                vec![Remedy::with_command("Build it with gzip layers", command)]
-            }
+            (FaultCode::LayerFormatRefused, FindingSubject::Runtime(runtime)) => vec![gzip_remedy(*runtime, &uri)],
             (FaultCode::DescriptorMismatch | FaultCode::IdenticalLayers, _) => {
-                let advice = "Build each platform separately, without `FROM --platform=$BUILDPLATFORM` in the last stage, \
-                              a fixed GOARCH, or a base image pinned to one platform";
-                let platforms = self.linux_platforms().join(",");
-                let command = format!("docker buildx build --platform {platforms} --tag {uri} --push .");
-                vec![Remedy::with_command(advice, command)]
+                let platforms = case.linux_platforms().join(",");
+                let command = format!("docker buildx build --platform {platforms} --no-cache --tag {uri} --push .");
+                vec![Remedy::with_command(program::REBUILD_EACH, command)]
             }
             (FaultCode::PlatformMismatch, FindingSubject::Runtime(runtime)) => {
                 let advice = format!("Correct the declared platform: build it for {}", runtime.platform());
-                vec![Remedy { advice, ..self.build_remedy(*runtime) }]
+                vec![Remedy { advice, ..case.build_remedy(*runtime) }]
             }
             (FaultCode::ImageDamaged, _) => {
                 let command = format!("docker buildx imagetools create --tag {uri} SOURCE");
@@ -64,7 +89,7 @@ impl FaultCase<'_> {
                 ]
             }
             (FaultCode::AttestationTagged, _) => {
-                let runtimes = self.judgement.runtimes();
+                let runtimes = case.judgement.runtimes();
                 let platforms = collect_unique(runtimes.iter().map(|runtime| runtime.platform().to_string())).join(",");
                 let platform = if platforms.is_empty() { platforms } else { format!(" --platform {platforms}") };
                 let flags = attestation_flags(&runtimes);
@@ -75,6 +100,47 @@ impl FaultCase<'_> {
         }
     }
 
+    /// Suggests running an image on its own architecture, if all services for which it is intended support it.
+    fn change_runtime_remedy(&self, runtime: Runtime) -> Option<Remedy> {
+        let platform = self.fault.platform.as_ref().filter(|platform| platform.os() == "linux")?;
+        let service = runtime.profile().service;
+        let change = |runtime: Runtime| Runtime::for_service(runtime.profile().service, platform.architecture());
+        if self.case.judgement.runtimes().into_iter().any(|runtime| change(runtime).is_none()) {
+            return None;
+        }
+        let find = |wanted| self.case.judgement.intended.iter().find(|declared| declared.runtime == wanted);
+        let other = change(runtime).filter(|other| find(*other).is_none())?;
+        let declare = match find(runtime).map(|declared| declared.declared_by) {
+            Some(DeclarationSource::ImageTag) => {
+                format!(": push it under a tag with {}", other.profile().name.replace('/', "-"))
+            }
+            Some(DeclarationSource::Label) => format!(": label it {other}"),
+            Some(DeclarationSource::RepositoryTag | DeclarationSource::Default) => {
+                format!(": declare {other} for the repository")
+            }
+            Some(DeclarationSource::CommandLine) | None => String::new(),
+        };
+        let name = if platform.architecture() == "amd64" { "X86_64" } else { "ARM64" };
+        let (change, command) = match service {
+            Service::Ecs => (
+                "set in the task definition",
+                format!(r#""runtimePlatform": {{"cpuArchitecture": "{name}", "operatingSystemFamily": "LINUX"}}"#),
+            ),
+            Service::Lambda => (
+                "change the function's architecture",
+                format!(
+                    "aws lambda update-function-code --function-name NAME --image-uri {} --architectures {}",
+                    self.case.context.image_uri(),
+                    name.to_lowercase()
+                ),
+            ),
+            Service::AppRunner | Service::Linux => return None,
+        };
+        Some(Remedy::with_command(format!("Or keep the image{declare}, and {change}"), command))
+    }
+}
+
+impl FindingCase<'_> {
     /// Suggests separate images if no image suits every declared runtime, because one service does not accept an index
     /// and another runtime needs another platform.
     fn separate_images_remedy(&self) -> Option<Vec<Remedy>> {
@@ -88,17 +154,23 @@ impl FaultCase<'_> {
         ))])
     }
 
-    /// Returns the platforms that an image for this runtime needs: that of the runtime and, if the service accepts an
-    /// index, those of the other intended runtimes and of an existing index.
+    /// Returns the runtime and the other intended ones. All need the same platform if one of them accepts no index.
+    fn all_runtimes(&self, runtime: Runtime) -> Vec<Runtime> {
+        let intended = self.judgement.runtimes();
+        if intended.contains(&runtime) { intended } else { [runtime].into_iter().chain(intended).collect() }
+    }
+
+    /// Returns the platforms that an image for this runtime needs: those of all intended runtimes and, unless a service
+    /// accepts no index, those of an existing index.
     fn required_platforms(&self, runtime: Runtime) -> Vec<String> {
-        let own = runtime.platform().to_string();
-        if !runtime.profile().service.accepts_index() {
-            return vec![own];
+        let runtimes = self.all_runtimes(runtime);
+        if !runtimes.iter().all(|runtime| runtime.profile().service.accepts_index()) {
+            return vec![runtime.platform().to_string()];
         }
-        let intended = self.judgement.runtimes().into_iter().map(|other| other.platform().to_string());
+        let intended = runtimes.into_iter().map(|runtime| runtime.platform().to_string());
         let is_index = matches!(self.image.map(|image| &image.content), Some(ImageContent::Index(_)));
         let present = if is_index { self.linux_platforms() } else { Vec::new() };
-        collect_unique([own].into_iter().chain(intended).chain(present))
+        collect_unique(intended.chain(present))
     }
 
     fn linux_platforms(&self) -> Vec<String> {
@@ -108,23 +180,27 @@ impl FaultCase<'_> {
     }
 
     fn build_remedy(&self, runtime: Runtime) -> Remedy {
-        let (platforms, uri) = (self.required_platforms(runtime).join(","), self.context.image_uri());
-        let flags = attestation_flags(&[runtime]);
-        let command = format!("docker buildx build --platform {platforms}{flags} --tag {uri} --push .");
-        Remedy::with_command(format!("Build it for {}", runtime.platform()), command)
+        let (platforms, uri) = (self.required_platforms(runtime), self.push_uri());
+        let flags = attestation_flags(&self.all_runtimes(runtime));
+        let command = format!("docker buildx build --platform {}{flags} --tag {uri} --push .", platforms.join(","));
+        Remedy::with_command(format!("Build it for {}", platforms.join(" and ")), command)
     }
 
-    /// Suggests copying the image again. The source is unknown, so the command contains `SOURCE`.
-    fn copy_remedy(&self, runtime: Runtime) -> Remedy {
-        let copied = "Or, if it was copied from another registry, copy";
-        let (platform, uri) = (runtime.platform(), self.context.image_uri());
-        if self.required_platforms(runtime).len() > 1 {
-            let command = format!("skopeo copy --all docker://SOURCE docker://{uri}");
-            return Remedy::with_command(format!("{copied} all its platforms"), command);
+    /// Suggests building the image or copying it again, in the order of their likelihood. The source of a copy is
+    /// unknown, so the command contains `SOURCE`.
+    fn build_or_copy_remedies(&self, runtime: Runtime) -> Vec<Remedy> {
+        let (build, runtimes) = (self.build_remedy(runtime), self.all_runtimes(runtime));
+        let accepts_index = runtimes.iter().all(|runtime| runtime.profile().service.accepts_index());
+        let what =
+            if accepts_index { "all its platforms".to_owned() } else { format!("it for {}", runtime.platform()) };
+        let copy = copy_command("SOURCE", &self.push_uri(), &runtimes);
+        if let Some(date) = self.copied_since() {
+            let advice = format!("It was created on {date}, so it was probably copied, not built: copy {what} again");
+            let build_it = build.advice.replacen("Build", "Or, if you built it, build", 1);
+            return vec![Remedy::with_command(advice, copy), Remedy { advice: build_it, ..build }];
         }
-        let command =
-            format!("docker pull --platform {platform} SOURCE && docker tag SOURCE {uri} && docker push {uri}");
-        Remedy::with_command(format!("{copied} it for {platform}"), command)
+        let advice = format!("Or, if it was copied from another registry, copy {what}");
+        vec![build, Remedy::with_command(advice, copy)]
     }
 
     /// Suggests using the image of an index that Lambda accepts, by its digest.
@@ -170,41 +246,14 @@ impl FaultCase<'_> {
             _ => Remedy::advice_only(format!("{meant}, declare `{value}`")),
         }
     }
+}
 
-    /// Suggests running an image on its own architecture, if the service supports it.
-    fn change_runtime_remedy(&self, runtime: Runtime) -> Option<Remedy> {
-        let platform = self.fault.platform.as_ref().filter(|platform| platform.os() == "linux")?;
-        let service = runtime.profile().service;
-        let find = |wanted| self.judgement.intended.iter().find(|declared| declared.runtime == wanted);
-        let other = Runtime::for_service(service, platform.architecture()).filter(|other| find(*other).is_none())?;
-        let declare = match find(runtime).map(|declared| declared.declared_by) {
-            Some(DeclarationSource::ImageTag) => {
-                format!(": push it under a tag with {}", other.profile().name.replace('/', "-"))
-            }
-            Some(DeclarationSource::Label) => format!(": label it {other}"),
-            Some(DeclarationSource::RepositoryTag | DeclarationSource::Default) => {
-                format!(": declare {other} for the repository")
-            }
-            Some(DeclarationSource::CommandLine) | None => String::new(),
-        };
-        let name = if platform.architecture() == "amd64" { "X86_64" } else { "ARM64" };
-        let (change, command) = match service {
-            Service::Ecs => (
-                "set in the task definition",
-                format!(r#""runtimePlatform": {{"cpuArchitecture": "{name}", "operatingSystemFamily": "LINUX"}}"#),
-            ),
-            Service::Lambda => (
-                "change the function's architecture",
-                format!(
-                    "aws lambda update-function-code --function-name NAME --image-uri {} --architectures {}",
-                    self.context.image_uri(),
-                    name.to_lowercase()
-                ),
-            ),
-            Service::AppRunner | Service::Linux => return None,
-        };
-        Some(Remedy::with_command(format!("Or keep the image{declare}, and {change}"), command))
-    }
+/// Suggests building an image whose layers every service accepts.
+fn gzip_remedy(runtime: Runtime, uri: &str) -> Remedy {
+    let output = format!("type=image,name={uri},push=true,compression=gzip,force-compression=true");
+    let (platform, flags) = (runtime.platform(), attestation_flags(&[runtime]));
+    let command = format!("docker buildx build --platform {platform}{flags} --output {output} .");
+    Remedy::with_command("Build it with gzip layers", command)
 }
 
 /// Returns the flags against attestations, which turn a single image into an index, if a service does not accept one.

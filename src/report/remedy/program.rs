@@ -2,10 +2,16 @@
 //! command only if it cannot be mistaken for anything else there.
 
 use crate::exec::{Defect, FileFormat, FileRole};
-use crate::oci::BuildHint;
+use crate::oci::{BuildHint, ImageContent, IndexEntry, PlatformImage};
 use crate::platform::Platform;
 use crate::report::model::{FaultCase, Remedy};
 use crate::verdict::{FailedProgram, FaultCode};
+
+/// What to look for in a Dockerfile that builds a program for the wrong platform.
+const REBUILD: &str = "Build it for its declared platform, without `FROM --platform=$BUILDPLATFORM` in the last stage, a \
+                       fixed GOARCH, or a base image pinned to one platform";
+pub(super) const REBUILD_EACH: &str = "Build each platform separately, without `FROM --platform=$BUILDPLATFORM` in the \
+                                       last stage, a fixed GOARCH, or a base image pinned to one platform";
 
 impl FaultCase<'_> {
     /// Suggests what fixes a program that does not start, the most likely remedy first.
@@ -46,7 +52,9 @@ impl FaultCase<'_> {
             Defect::UnknownAccount(_) => return setup_remedies(FaultCode::UserNotFound),
             Defect::NotRoot => "Start the image as root, without USER, or start the program without changing the user",
             Defect::NotSearchable => "Let all users enter the file's parent directories: `chmod a+x`",
-            Defect::Directory | Defect::SpecialFile => "Name the program itself in ENTRYPOINT or CMD",
+            Defect::Directory | Defect::SpecialFile => {
+                return vec![Remedy::advice_only(format!("Name the program itself in {}", self.instruction(program)))];
+            }
             Defect::TooManyInterpreters => "Use a program as the script's interpreter, not another script",
             Defect::Missing
             | Defect::DanglingLink { .. }
@@ -60,12 +68,37 @@ impl FaultCase<'_> {
                     "Install the program in the image, or start one that is there"
                 }
                 FileRole::Program if !program.path.contains('/') => {
-                    "Copy the program to a directory of PATH, executable for all users, or name it by its path"
+                    let advice = format!(
+                        "Copy the program to a directory of PATH, executable for all users, or name it by its path in {}",
+                        self.instruction(program)
+                    );
+                    return vec![Remedy::advice_only(advice)];
                 }
-                FileRole::Program => "Copy the program to the path that ENTRYPOINT or CMD names, or correct that path",
+                FileRole::Program => {
+                    let advice = format!(
+                        "Copy the program to the path that {} names, or correct that path",
+                        self.instruction(program)
+                    );
+                    return vec![Remedy::advice_only(advice)];
+                }
             },
         };
         vec![Remedy::advice_only(advice)]
+    }
+
+    /// Returns the instruction of the Dockerfile that names the program. What a wrapper starts may be in either.
+    fn instruction(&self, program: &FailedProgram) -> &'static str {
+        let has_platform = |single: &&PlatformImage| Some(&single.platform) == self.fault.platform.as_ref();
+        let single = self.case.image.and_then(|image| match &image.content {
+            ImageContent::Single(single) => Some(single),
+            ImageContent::Index(entries) => entries.iter().filter_map(IndexEntry::image).find(has_platform),
+            ImageContent::Artifact(_) | ImageContent::Attestation | ImageContent::Unreadable(_) => None,
+        });
+        match single.filter(|_| program.is_entrypoint).map(|single| single.process.entrypoint_words) {
+            None => "ENTRYPOINT or CMD",
+            Some(0) => "CMD",
+            Some(_) => "ENTRYPOINT",
+        }
     }
 
     /// Suggests what fixes a file that the kernel cannot execute or load.
@@ -123,10 +156,13 @@ impl FaultCase<'_> {
         };
         let platform = self.fault.platform.as_ref().filter(|platform| platform.is_known());
         let platform = platform.map_or("PLATFORM".to_owned(), ToString::to_string);
-        let uri = self.context.image_uri();
+        // Built for one of its platforms only, an index would lose the others.
+        let platforms = self.case.linux_platforms();
+        let is_index = matches!(self.case.image.map(|image| &image.content), Some(ImageContent::Index(_)));
+        let platform = if is_index { platforms.join(",") } else { platform };
+        let uri = self.case.push_uri();
         let rebuild = Remedy::with_command(
-            "Build it for its declared platform, without `FROM --platform=$BUILDPLATFORM` in the last stage, a fixed \
-             GOARCH, or a base image pinned to one platform",
+            if is_index { REBUILD_EACH } else { REBUILD },
             format!("docker buildx build --platform {platform} --no-cache --tag {uri} --push ."),
         );
         program.build_hints.iter().map(from_hint).chain([rebuild]).collect()

@@ -53,8 +53,8 @@ fn images_that_run_fail_and_are_unknown() {
             What to do
               1. Build it for linux/amd64:
                  docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:fails --push .
-              2. Or, if it was copied from another registry, copy it for linux/amd64:
-                 docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails
+              2. Or, if it was copied from another registry, copy all its platforms:
+                 docker buildx imagetools create --tag REGISTRY/IMAGE:fails SOURCE
             --- err
         "#]],
     );
@@ -71,6 +71,10 @@ fn images_that_run_fail_and_are_unknown() {
 
             ? Linux on arm64
               the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
+
+            What to do
+              1. Build it for linux/arm64:
+                 docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:unknown --push .
 
             platform checked, program not inspected: /app is a 32-bit program, which only some hosts run: those whose kernel and processor support it
             --- err
@@ -300,21 +304,21 @@ fn unverified_start_is_not_promised() {
         &layout,
         &arguments,
         &expect![[r#"
-        success true code 0
-        --- out
-        oci:DIR:v1 has the right architecture for ECS on arm64, Linux on arm64; start not verified
+            success true code 0
+            --- out
+            oci:DIR:v1 has the right architecture for ECS on arm64, Linux on arm64; start not verified
 
-          image     oci:DIR:v1
-          digest    sha256:8503c03d73ecc0c0c0c1afc6d38bce736adf2221857da26be963c5d7ab6eda41
-          platform  linux/arm64
+              image     oci:DIR:v1
+              digest    sha256:6e8c772938e223383abc7093a50dff1ce3b86a9706de94f31c627677ed60d076
+              platform  linux/arm64
 
-        ~ ECS on arm64
-          start not verified: /run may be mounted over at run time
+            ~ ECS on arm64
+              start not verified: /run may be mounted over at run time
 
-        ~ Linux on arm64
-          start not verified: /run may be mounted over at run time
-        --- err
-    "#]],
+            ~ Linux on arm64
+              start not verified: /run may be mounted over at run time
+            --- err
+        "#]],
     );
     for (options, code) in [
         (["--runtime", "ecs/arm64"].as_slice(), 0),
@@ -342,29 +346,29 @@ fn unverified_start_is_not_promised() {
         &sound,
         &several,
         &expect![[r#"
-        success true code 0
-        --- out
-        oci:DIR:v1 has the right architecture for ECS on arm64; start not verified
+            success true code 0
+            --- out
+            oci:DIR:v1 has the right architecture for ECS on arm64; start not verified
 
-          image     oci:DIR:v1
-          digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
-          platform  linux/arm64
+              image     oci:DIR:v1
+              digest    sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8
+              platform  linux/arm64
 
-        ~ ECS on arm64
-          start not verified: disabled by PREFLIGHT_INSPECT or --no-exec
+            ~ ECS on arm64
+              start not verified: disabled by PREFLIGHT_INSPECT or --no-exec
 
-        oci:DIR:v1 has the right architecture for ECS on arm64; start not verified
+            oci:DIR:v1 has the right architecture for ECS on arm64; start not verified
 
-          image     oci:DIR:v1
-          digest    sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63
-          platform  linux/arm64
+              image     oci:DIR:v1
+              digest    sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8
+              platform  linux/arm64
 
-        ~ ECS on arm64
-          start not verified: disabled by PREFLIGHT_INSPECT or --no-exec
+            ~ ECS on arm64
+              start not verified: disabled by PREFLIGHT_INSPECT or --no-exec
 
-        2 images: 2 right architecture only (start not verified)
-        --- err
-    "#]],
+            2 images: 2 right architecture only (start not verified)
+            --- err
+        "#]],
     );
 }
 
@@ -380,10 +384,10 @@ fn unreadable_manifest_is_an_error() {
         &layout,
         &["check", "oci:DIR:v1", "--runtime", "ecs/arm64"],
         &expect![[r#"
-        success false code 3
-        --- out
-        --- err
-        error: manifest sha256:4ee3cf81acdf23abea5d997f18087f74e67b05373f7661e3a18f7cc1138ced63 was requested, but the registry sent sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
-    "#]],
+            success false code 3
+            --- out
+            --- err
+            error: manifest sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8 was requested, but the registry sent sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+        "#]],
     );
 }

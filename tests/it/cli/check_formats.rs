@@ -48,8 +48,8 @@ fn json_of_several_images_is_one_object_per_line() {
         &expect![[r#"
             success false code 3
             --- out
-            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:fails","digest":"sha256:437bb3504e14e7dd58220cf0c7f637e66915450dd7b3f1883b00e903955f5504","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/amd64"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"fails","runtimes":[{"runtime":"ecs/arm64","verdict":"fails","verified":true,"unknown":[],"faults":[{"code":"wrong-architecture","platform":"linux/amd64","evidence":"the image is built for linux/amd64, not linux/arm64","symptom":"exec /app: exec format error","remedy":["docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .","docker pull --platform linux/arm64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails","\"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}"],"advice":["Build it for linux/arm64","Or, if it was copied from another registry, copy it for linux/arm64","Or keep the image, and set in the task definition"]}]}],"exec":[{"platform":"linux/amd64","host":"linux/arm64","argv":["/app"],"outcome":"fails","errno":"ENOEXEC","path":"/app"}]}
-            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:unknown","digest":"sha256:7e13a64d366720176887305c1f7b7e2271f296c3ec33aa6d75ed1bac662af278","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/arm/v7"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"unknown","runtimes":[{"runtime":"ecs/arm64","verdict":"unknown","verified":false,"unknown":["the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs"],"faults":[]}],"exec":[{"platform":"linux/arm/v7","host":"linux/arm64","argv":["/app"],"outcome":"unknown","reason":"/app is a 32-bit program, which only some hosts run"}]}
+            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:fails","digest":"sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/amd64"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"fails","runtimes":[{"runtime":"ecs/arm64","verdict":"fails","verified":true,"unknown":[],"faults":[{"code":"wrong-architecture","platform":"linux/amd64","evidence":"the image is built for linux/amd64, not linux/arm64","symptom":"exec /app: exec format error","remedy":["docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .","docker buildx imagetools create --tag REGISTRY/IMAGE:fails SOURCE","\"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}"],"advice":["Build it for linux/arm64","Or, if it was copied from another registry, copy all its platforms","Or keep the image, and set in the task definition"]}]}],"exec":[{"platform":"linux/amd64","host":"linux/arm64","argv":["/app"],"outcome":"fails","errno":"ENOEXEC","path":"/app"}]}
+            {"schema":"ecr-preflight/1","image":{"reference":"oci:DIR:unknown","digest":"sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0","mediaType":"application/vnd.oci.image.manifest.v1+json","kind":"image","platforms":["linux/arm/v7"]},"intended":[{"runtime":"ecs/arm64","declaredBy":"command-line"}],"verdict":"unknown","runtimes":[{"runtime":"ecs/arm64","verdict":"unknown","verified":false,"unknown":["the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs"],"faults":[],"nextSteps":["docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:unknown --push ."]}],"exec":[{"platform":"linux/arm/v7","host":"linux/arm64","argv":["/app"],"outcome":"unknown","reason":"/app is a 32-bit program, which only some hosts run: those whose kernel and processor support it"}]}
             {"schema":"ecr-preflight/error/1","reference":"oci:DIR:none","verdict":"unknown","error":"oci:DIR:none does not exist","hint":"choose an image in the layout: fails, unknown, chart"}
             --- err
             error: oci:DIR:none does not exist
@@ -102,8 +102,8 @@ fn junit_has_failures_errors_and_skipped_tests() {
             What to do
               1. Build it for linux/arm64:
                  docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .
-              2. Or, if it was copied from another registry, copy it for linux/arm64:
-                 docker pull --platform linux/arm64 SOURCE &amp;&amp; docker tag SOURCE REGISTRY/IMAGE:fails &amp;&amp; docker push REGISTRY/IMAGE:fails
+              2. Or, if it was copied from another registry, copy all its platforms:
+                 docker buildx imagetools create --tag REGISTRY/IMAGE:fails SOURCE
               3. Or keep the image, and set in the task definition:
                  &quot;runtimePlatform&quot;: {&quot;cpuArchitecture&quot;: &quot;X86_64&quot;, &quot;operatingSystemFamily&quot;: &quot;LINUX&quot;}
             </failure>
@@ -119,6 +119,10 @@ fn junit_has_failures_errors_and_skipped_tests() {
 
             ? ECS on arm64
               the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs
+
+            What to do
+              1. Build it for linux/arm64:
+                 docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:unknown --push .
 
             platform checked, program not inspected: /app is a 32-bit program, which only some hosts run: those whose kernel and processor support it
             </error>
@@ -181,8 +185,8 @@ fn sarif_has_results_and_notifications() {
               }
             ],
             "message": {
-              "markdown": "oci:DIR:fails on ECS on arm64: the image is built for linux/amd64, not linux/arm64\n\nExpected error: `exec /app: exec format error`\n\nWhat to do:\n\n1. Build it for linux/arm64:\n\n   ```\n   docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .\n   ```\n2. Or, if it was copied from another registry, copy it for linux/arm64:\n\n   ```\n   docker pull --platform linux/arm64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails\n   ```\n3. Or keep the image, and set in the task definition:\n\n   ```\n   \"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}\n   ```",
-              "text": "oci:DIR:fails on ECS on arm64: the image is built for linux/amd64, not linux/arm64\nExpected error: exec /app: exec format error\nWhat to do:\n1. Build it for linux/arm64:\n   docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .\n2. Or, if it was copied from another registry, copy it for linux/arm64:\n   docker pull --platform linux/arm64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:fails && docker push REGISTRY/IMAGE:fails\n3. Or keep the image, and set in the task definition:\n   \"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}"
+              "markdown": "oci:DIR:fails on ECS on arm64: the image is built for linux/amd64, not linux/arm64\n\nExpected error: `exec /app: exec format error`\n\nWhat to do:\n\n1. Build it for linux/arm64:\n\n   ```\n   docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .\n   ```\n2. Or, if it was copied from another registry, copy all its platforms:\n\n   ```\n   docker buildx imagetools create --tag REGISTRY/IMAGE:fails SOURCE\n   ```\n3. Or keep the image, and set in the task definition:\n\n   ```\n   \"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}\n   ```",
+              "text": "oci:DIR:fails on ECS on arm64: the image is built for linux/amd64, not linux/arm64\nExpected error: exec /app: exec format error\nWhat to do:\n1. Build it for linux/arm64:\n   docker buildx build --platform linux/arm64 --tag REGISTRY/IMAGE:fails --push .\n2. Or, if it was copied from another registry, copy all its platforms:\n   docker buildx imagetools create --tag REGISTRY/IMAGE:fails SOURCE\n3. Or keep the image, and set in the task definition:\n   \"runtimePlatform\": {\"cpuArchitecture\": \"X86_64\", \"operatingSystemFamily\": \"LINUX\"}"
             },
             "partialFingerprints": "FINGERPRINTS",
             "ruleId": "wrong-architecture",
@@ -214,7 +218,7 @@ fn sarif_has_results_and_notifications() {
             },
             "partialFingerprints": "FINGERPRINTS",
             "ruleId": "unknown",
-            "ruleIndex": 16
+            "ruleIndex": 20
           }
         ]"#]].assert_eq(&serde_json::to_string_pretty(&run["results"]).unwrap());
     expect![[r#"
@@ -339,19 +343,19 @@ fn wrong_platform_of_a_sound_program_is_a_warning() {
         &layout,
         &[&start[..], &["text"]].concat(),
         &expect![[r#"
-        success true code 0
-        --- out
-        oci:DIR:v1 will start on ECS on amd64
+            success true code 0
+            --- out
+            oci:DIR:v1 will start on ECS on amd64
 
-          image     oci:DIR:v1
-          digest    sha256:e6c2dfa47ef3a3c61e8afe19a0a3a22d0a3855504fea4454e82bd7aa05056709
-          platform  linux/arm64
-          starts    /app
+              image     oci:DIR:v1
+              digest    sha256:74b3a3483e5368a623570a938aa4d5a2298943f87748f4d1db1b8c7b8dbc14f4
+              platform  linux/arm64
+              starts    /app
 
-        ✓ ECS on amd64
-          warning: platform-mismatch: the declared platform is linux/arm64, but its programs are for linux/amd64
-        --- err
-    "#]],
+            ✓ ECS on amd64
+              warning: platform-mismatch: the declared platform is linux/arm64, but its programs are for linux/amd64
+            --- err
+        "#]],
     );
     let json: Value = serde_json::from_str(&stdout_of(&layout, &[&start[..], &["json"]].concat())).unwrap();
     expect![[r#"{"faults":[],"runtime":"ecs/amd64","unknown":[],"verdict":"runs","verified":true,"warnings":[{"code":"platform-mismatch","evidence":"the declared platform is linux/arm64, but its programs are for linux/amd64","platform":"linux/arm64"}]}"#]].assert_eq(&json["runtimes"][0].to_string());

@@ -56,8 +56,8 @@ fn two_images_one_failing() {
             What to do
               1. Build it for linux/amd64:
                  docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:arm64 --push .
-              2. Or, if it was copied from another registry, copy it for linux/amd64:
-                 docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:arm64 && docker push REGISTRY/IMAGE:arm64
+              2. Or, if it was copied from another registry, copy all its platforms:
+                 docker buildx imagetools create --tag REGISTRY/IMAGE:arm64 SOURCE
 
             2 images: 1 fails, 1 runs
             --- err
@@ -187,8 +187,8 @@ fn colored_output() {
         ␛[1mWhat to do␛[0m
           1. Build it for linux/amd64:
              docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:arm64 --push .
-          2. Or, if it was copied from another registry, copy it for linux/amd64:
-             docker pull --platform linux/amd64 SOURCE && docker tag SOURCE REGISTRY/IMAGE:arm64 && docker push REGISTRY/IMAGE:arm64
+          2. Or, if it was copied from another registry, copy all its platforms:
+             docker buildx imagetools create --tag REGISTRY/IMAGE:arm64 SOURCE
 
         2 images: 1 fails, 1 could not be read
         --- err
@@ -196,7 +196,8 @@ fn colored_output() {
 
         ␛[1m␛[32mhint:␛[0m choose an image in the layout: amd64, arm64, arm
 
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]

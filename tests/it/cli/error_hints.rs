@@ -49,6 +49,10 @@ fn refused_manifest_is_unread_not_unknown() {
 
         ? ECS on arm64
           ECR refused the manifest (UpstreamAccessDenied: service message)
+
+        What to do
+          1. See the state of the image: restore it if it is archived, and check the permissions of its repository and its KMS key:
+             aws ecr describe-images --region us-west-2 --registry-id 123456789012 --repository-name team/app --image-ids imageTag=v1
         --- err
     "#]]
     .assert_eq(&check(&aws, &format!("{URI}:v1")));

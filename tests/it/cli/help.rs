@@ -309,8 +309,11 @@ fn help_of_check_and_replay() {
                   The output format
 
                   Possible values:
-                  - text: The message as it appears in Slack, and the verdict tags
-                  - json: The function's return value, schema `ecr-preflight/1`
+                  - text:  The message as it appears in Slack, and the verdict tags
+                  - card:  The message to Slack, as JSON
+                  - email: The e-mail
+                  - sms:   The text message
+                  - json:  The function's return value, schema `ecr-preflight/1`
 
                   [default: text]
 
@@ -326,6 +329,7 @@ fn help_of_check_and_replay() {
         Examples:
           ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
           PREFLIGHT_VERDICT_TAGS=failures ecr-preflight replay event.json
+          ecr-preflight replay event.json --format email
           ecr-preflight replay event.json --format json
 
         Exit codes:

@@ -121,3 +121,21 @@ fn program_faults_have_evidence_and_remedies() {
     assert!(!text.contains('\u{1b}'), "a control character reached the output: {text}");
     expect_file!["faults.txt"].assert_eq(&text);
 }
+
+#[test]
+fn missing_program_names_its_instruction() {
+    let mut layout = Builder::new();
+    for (tag, entrypoint, cmd, instruction) in [
+        ("entrypoint", json!(["/none"]), json!(["serve"]), "that ENTRYPOINT names"),
+        ("cmd", Value::Null, json!(["/none"]), "that CMD names"),
+        ("either", json!(["/bin/tini", "--"]), json!(["/none"]), "Install the program in the image"),
+    ] {
+        let mut config = config("linux", "amd64", json!({}));
+        config["config"]["Entrypoint"] = entrypoint;
+        config["config"]["Cmd"] = cmd;
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &base().end())]);
+        layout.tag(tag, &image);
+        let text = check_output(&layout, tag, "ecs/amd64");
+        assert!(text.contains("exec-not-found") && text.contains(instruction), "{text}");
+    }
+}

@@ -182,7 +182,7 @@ fn exceeded_limits_give_the_platform_verdict() {
               start not verified: layer DIGEST: the layer has more than 5 entries
         names=5
             image has the right architecture for ECS on arm64; start not verified
-              start not verified: the layers have more than 5 names
+              start not verified: layer DIGEST: the layers have more than 5 names
         path=200
             image has the right architecture for ECS on arm64; start not verified
               start not verified: layer DIGEST: a path or a link's target is longer than 200 bytes
@@ -1007,14 +1007,14 @@ fn program_that_starts_decides() {
             apprunner fails (verified) wrong-architecture: the image is built for linux/arm64, not linux/amd64
         index lists arm64, config amd64
             runs
-            ecs/arm64 runs (verified) warning: descriptor-mismatch: the index lists bf22d4949ca4 as linux/arm64, but its config declares linux/amd64
-            linux/arm64 runs (verified) warning: descriptor-mismatch: the index lists bf22d4949ca4 as linux/arm64, but its config declares linux/amd64
+            ecs/arm64 runs (verified) warning: descriptor-mismatch: the index lists 28e789462a06 as linux/arm64, but its config declares linux/amd64
+            linux/arm64 runs (verified) warning: descriptor-mismatch: the index lists 28e789462a06 as linux/arm64, but its config declares linux/amd64
         index lists arm64, config amd64, undeclared
             undeclared
-            linux/arm64 runs (verified) warning: descriptor-mismatch: the index lists bf22d4949ca4 as linux/arm64, but its config declares linux/amd64
+            linux/arm64 runs (verified) warning: descriptor-mismatch: the index lists 28e789462a06 as linux/arm64, but its config declares linux/amd64
         index lists arm64, config darwin
             unknown, notified
-            ecs/arm64 unknown (verified) the index lists 0c0b804d7fde as linux/arm64, but its config declares darwin/arm64: containerd starts such an image, but Docker refuses to pull it
+            ecs/arm64 unknown (verified) the index lists 5b5c2f0593e6 as linux/arm64, but its config declares darwin/arm64: containerd starts such an image, but Docker refuses to pull it
         index lists amd64, config arm64
             fails, notified
             ecs/arm64 fails (not verified) platform-missing: the index has linux/amd64, but not linux/arm64

@@ -61,6 +61,33 @@ fn event_files_give_the_recorded_output() {
 }
 
 #[test]
+fn replay_previews_every_format() {
+    let replay = |event: &str, format: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
+        command.args(["replay", &format!("events/{event}"), "--layout", "events/images", "--declared=apprunner"]);
+        String::from_utf8(command.args(["--format", format]).output().unwrap().stdout).unwrap()
+    };
+    let card: serde_json::Value = serde_json::from_str(&replay("push-arm64.json", "card")).unwrap();
+    assert_eq!((&card["version"], &card["source"]), (&"1.0".into(), &"custom".into()));
+    let email = replay("push-arm64.json", "email");
+    let (subject, body) = email.split_once("\n\n").unwrap();
+    expect![
+        "Subject: [ecr-preflight] grafana/grafana:11.4.0 will not start on App Runner: the image is arm64, App Run..."
+    ]
+    .assert_eq(subject);
+    assert!(body.starts_with("grafana/grafana:11.4.0 will not start") && body.contains("To stop messages"), "{body}");
+    let sms = replay("push-arm64.json", "sms");
+    expect![[r#"
+        grafana/grafana:11.4.0 will not start on App Runner
+    "#]]
+    .assert_eq(&sms);
+    for format in ["card", "email", "sms"] {
+        let nothing = replay("push-untagged.json", format);
+        assert!(nothing.starts_with("Nothing to send: "), "{nothing}");
+    }
+}
+
+#[test]
 fn sample_images_are_up_to_date() {
     let built = TempDir::new().unwrap();
     sample_images::build(built.path());

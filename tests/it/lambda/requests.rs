@@ -170,7 +170,8 @@ async fn message_has_a_subject_and_a_body_per_protocol() {
     let [message] = bodies(&aws, "Publish").try_into().unwrap();
     let subject = message["Subject"].as_str().unwrap();
     assert!(subject.len() < 100 && subject.bytes().all(|c| c.is_ascii_graphic() || c == b' '), "{subject}");
-    expect!["team/app:v1 will not start on App Runner, ECS on amd64"].assert_eq(subject);
+    expect!["[ecr-preflight] team/app:v1 will not start on App Runner, ECS on amd64: the image is arm64, App ..."]
+        .assert_eq(subject);
     assert_eq!((&message["TopicArn"], &message["MessageStructure"]), (&json!(TOPIC), &json!("json")));
     let bodies: serde_json::Map<String, Value> = serde_json::from_str(message["Message"].as_str().unwrap()).unwrap();
     assert_eq!(bodies.keys().collect::<Vec<_>>(), ["default", "email", "https", "lambda", "sms", "sqs"]);
@@ -221,7 +222,8 @@ async fn empty_declaration_is_reported() {
         subjects.push(message["Subject"].as_str().unwrap().to_owned());
     }
     assert_eq!(subjects[0], subjects[1]);
-    expect!["team/app:v1: the declared runtime is unknown"].assert_eq(&subjects[0]);
+    expect!["[ecr-preflight] team/app:v1: the declared runtime is unknown: the repository's tag declares ``, ..."]
+        .assert_eq(&subjects[0]);
 }
 
 /// The fake SNS refuses messages larger than 256 KiB, as the real one does.

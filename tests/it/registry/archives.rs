@@ -422,7 +422,7 @@ fn invalid_archives_are_errors() {
         "docker-archive:DIR/odd.tar",
         expect![[r#"
             3 error: cannot read DIR/odd.tar/manifest.json
-              caused by: invalid type: map, expected a sequence at line 1 column 0
+              caused by: invalid type: map, expected a sequence at line 1 column 1
         "#]],
     );
     expect_error(

@@ -3,7 +3,7 @@
 use ecr_preflight::event::{Arrival, ArrivalKind};
 use ecr_preflight::intent::{DeclarationSource, Intent};
 use ecr_preflight::lambda::notify::{Message, build_message};
-use ecr_preflight::name::{Digest, Repository, Selector, Tag};
+use ecr_preflight::name::{Digest, Repository, Selector};
 use ecr_preflight::oci::{
     Compression, Image, ImageContent, Layer, LayerAccess, MediaTypeFamily, PlatformImage, ProcessConfig,
 };
@@ -13,25 +13,32 @@ use ecr_preflight::verdict::judge;
 use expect_test::expect;
 use serde_json::Value;
 
-/// The report on a push of an arm64 image that starts this command.
-pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
-    let digest = Digest::of(b"image");
-    let tag: Tag = tag.parse().unwrap();
-    let arrival = Arrival {
+/// The push of an image to a repository.
+pub fn push_arrival(name: &str, tag: &str) -> Arrival {
+    Arrival {
         how: ArrivalKind::Push,
         also_tagged: Vec::new(),
         pushed_at: None,
+        sent_at: None,
+        source: None,
+        upstream: None,
         repository: Repository::new("123456789012", "us-west-2", name).unwrap(),
-        selector: Selector::DigestAndTag(digest.clone(), tag),
+        selector: Selector::DigestAndTag(Digest::of(b"image"), tag.parse().unwrap()),
         event_id: "13cde686-328b-6117-af20-0e5566167482".to_owned(),
-    };
-    let single = PlatformImage {
+    }
+}
+
+/// An image for one architecture that starts this command.
+pub fn single_image(architecture: &str, command: &str) -> PlatformImage {
+    let digest = Digest::of(b"image");
+    PlatformImage {
         digest: digest.clone(),
-        platform: Platform::linux("arm64"),
+        platform: Platform::linux(architecture),
+        created: Some("2026-11-01T12:00:00Z".to_owned()),
         config_error: None,
         family: MediaTypeFamily::Oci,
         layers: vec![Layer {
-            digest: digest.clone(),
+            digest,
             compression: Compression::Gzip,
             size: 9,
             access: LayerAccess::Readable,
@@ -42,11 +49,16 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
         shown_command: vec![command.to_owned()],
         process: ProcessConfig::default(),
         refusal: None,
-    };
+    }
+}
+
+/// The report on a push of an arm64 image that starts this command.
+pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
+    let arrival = push_arrival(name, tag);
     let image = Image {
-        digest,
+        digest: Digest::of(b"image"),
         media_type: "m".to_owned(),
-        content: ImageContent::Single(single),
+        content: ImageContent::Single(single_image("arm64", command)),
         runtime_label: None,
         refusal: None,
     };
@@ -74,30 +86,36 @@ fn card_and_attributes_of_a_wrong_architecture() {
     expect![[r#"
         {
           "content": {
-            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, built for *linux/arm64*\n`sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`\n\n✗ *App Runner* (declared by the repository's tag)\n`wrong-architecture` the image is built for linux/arm64, not linux/amd64\nexpected error: `exec /run.sh: exec format error`\n\n_platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_",
+            "description": "Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`, built for `linux/arm64`\nDigest `sha256:6105d6cc76af` in the <https://us-west-2.console.aws.amazon.com/ecr/repositories/private/123456789012/grafana/grafana/_/image/sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d/details?region=us-west-2|Amazon ECR console>\n\n✗ *App Runner*\n`wrong-architecture`: the image is built for linux/arm64, not linux/amd64\nExpected error: `exec /run.sh: exec format error`\nChecked because the repository's tag `intended-runtime` declares `apprunner`; to change that: `ecr-preflight declare grafana/grafana RUNTIME`\n\n_platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_",
             "keywords": [
               "apprunner",
               "wrong-architecture"
             ],
             "nextSteps": [
               "1. Build it for linux/amd64: `docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 --push .`",
-              "2. Or, if it was copied from another registry, copy it for linux/amd64: `docker pull --platform linux/amd64 SOURCE &amp;&amp; docker tag SOURCE 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 &amp;&amp; docker push 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0`"
+              "2. Or, if it was copied from another registry, copy all its platforms: `docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 SOURCE`"
             ],
             "textType": "client-markdown",
-            "title": ":x: grafana/grafana:11.4.0 will not start on App Runner"
+            "title": ":x: `grafana/grafana:11.4.0` will not start on App Runner: the image is arm64, App Runner is amd64"
           },
           "id": "13cde686-328b-6117-af20-0e5566167482",
           "metadata": {
+            "additionalContext": {
+              "digest": "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d"
+            },
             "enableCustomActions": false,
             "eventType": "fails",
-            "summary": "grafana/grafana:11.4.0 will not start on App Runner",
-            "threadId": "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d"
+            "relatedResources": [
+              "arn:aws:ecr:us-west-2:123456789012:repository/grafana/grafana"
+            ],
+            "summary": "grafana/grafana:11.4.0 will not start on App Runner: the image is arm64, App Runner is amd64",
+            "threadId": "123456789012/us-west-2/grafana/grafana:11.4.0"
           },
           "source": "custom",
           "version": "1.0"
         }"#]].assert_eq(&serde_json::to_string_pretty(&card).unwrap());
     expect![[r#"
-        grafana/grafana:11.4.0 will not start on App Runner
+        [ecr-preflight] grafana/grafana:11.4.0 will not start on App Runner: the image is arm64, App Run...
         grafana/grafana:11.4.0 will not start on App Runner
         [
             (
@@ -145,6 +163,7 @@ fn texts_stay_within_the_limits_of_receivers() {
         let length = |value: &Value| value.as_str().unwrap().chars().count();
         assert!(length(&content["title"]) <= 250);
         assert!(length(&content["description"]) <= 8000);
+        assert!(content["nextSteps"].as_array().unwrap().len() <= 3);
         assert!(content["nextSteps"].as_array().unwrap().iter().all(|step| length(step) <= 350));
         assert!(content["keywords"].as_array().unwrap().iter().all(|word| length(word) <= 75));
         assert!(message.subject.len() < 100 && message.subject.bytes().all(|c| c.is_ascii_graphic() || c == b' '));
@@ -160,13 +179,89 @@ fn image_texts_cannot_inject_markup() {
     let message = build_message(&report);
     let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
     expect![[r#"
-        Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1`, built for *linux/arm64*
-        `sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d`
+        Pushed: `123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1`, built for `linux/arm64`
+        Digest `sha256:6105d6cc76af` in the <https://us-west-2.console.aws.amazon.com/ecr/repositories/private/123456789012/team/app/_/image/sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d/details?region=us-west-2|Amazon ECR console>
 
-        ✗ *ECS on amd64* (declared by the repository's tag)
-        `wrong-architecture` the image is built for linux/arm64, not linux/amd64
-        expected error: `exec /a'*&lt;https://evil.example|click&gt;&amp;: exec format error`
+        ✗ *ECS on amd64*
+        `wrong-architecture`: the image is built for linux/arm64, not linux/amd64
+        Expected error: `exec /a'*&lt;https://evil.example|click&gt;&amp;: exec format error`
+        Checked because the repository's tag `intended-runtime` declares `ecs/amd64`; to change that: `ecr-preflight declare team/app RUNTIME`
 
         _platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec_"#]]
     .assert_eq(card["content"]["description"].as_str().unwrap());
+}
+
+/// Commands as an image could name them, and what each format may not contain.
+#[test]
+fn hostile_names_are_harmless_in_every_format() {
+    for (command, in_text, in_card) in [
+        ("/a\u{202e}b", "\u{202e}", "\u{202e}"),
+        ("/a\u{200b}\u{feff}\u{e0041}b", "\u{e0041}", "\u{feff}"),
+        ("/a\u{1b}[31m\n::error::x", "\u{1b}", "\n::error"),
+        ("/<https://evil.example|click>", "https://evil", "<https://evil"),
+        ("/<!channel>", "\r", "<!channel>"),
+        ("/`*bold*`", "\r", "`*bold*`"),
+    ] {
+        let message = build_message(&report("team/app", "v1", "ecs/amd64", command));
+        let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
+        let card = format!("{}{}", card["content"]["title"], card["content"]["description"]);
+        let shown = |text: &str| text.contains(in_text);
+        assert!(!shown(&body(&message, "email")) && !shown(&body(&message, "sms")), "{command:?}");
+        assert!(!card.contains(in_card), "{command:?}: {card}");
+    }
+}
+
+#[test]
+fn email_says_why_it_was_sent_and_how_to_stop() {
+    let mut report = report("grafana/grafana", "11.4.0", "apprunner", "/run.sh");
+    report.docs_url = Some("https://docs.example/faults".to_owned());
+    expect![[r#"
+        grafana/grafana:11.4.0 will not start on App Runner
+
+          image     123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0
+          digest    sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d
+          platform  linux/arm64
+
+        ✗ App Runner (declared by the repository's tag)
+          wrong-architecture: the image is built for linux/arm64, not linux/amd64
+          expected error: exec /run.sh: exec format error
+
+        What to do
+          1. Build it for linux/amd64:
+             docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 --push .
+          2. Or, if it was copied from another registry, copy all its platforms:
+             docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 SOURCE
+
+        platform checked, program not inspected: disabled by PREFLIGHT_INSPECT or --no-exec
+
+        About wrong-architecture: https://docs.example/faults#wrong-architecture
+        The image in the Amazon ECR console: https://us-west-2.console.aws.amazon.com/ecr/repositories/private/123456789012/grafana/grafana/_/image/sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d/details?region=us-west-2
+
+        It was checked because the repository's tag `intended-runtime` declares `apprunner`; to change that: `ecr-preflight declare grafana/grafana RUNTIME`
+
+        --
+        You get this e-mail because your address is subscribed to the SNS topic of ecr-preflight, which checks each
+        image that arrives in Amazon ECR. To stop messages
+          to your address:     the unsubscribe link below, which Amazon SNS adds
+          for the whole stack: `make deploy` with an empty EmailAddress
+          of this repository:  ecr-preflight declare grafana/grafana --remove
+          more ways:           "Silence a repository" in docs/troubleshooting.md
+    "#]].assert_eq(&body(&build_message(&report), "email"));
+}
+
+#[test]
+fn json_has_the_date_of_creation() {
+    let json = serde_json::to_value(report("team/app", "v1", "ecs/amd64", "/app")).unwrap();
+    assert_eq!(json["image"]["created"], "2026-11-01T12:00:00Z");
+}
+
+#[test]
+fn notifications_about_one_tag_are_one_thread() {
+    let thread = |tag| {
+        let card: Value =
+            serde_json::from_str(&body(&build_message(&report("a/b", tag, "ecs/amd64", "/")), "https")).unwrap();
+        card["metadata"]["threadId"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(thread("v1"), "123456789012/us-west-2/a/b:v1");
+    assert_ne!(thread("v1"), thread("v2"));
 }

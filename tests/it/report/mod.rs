@@ -2,3 +2,4 @@
 
 mod matrix;
 pub mod messages;
+mod remedies;

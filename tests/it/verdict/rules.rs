@@ -35,6 +35,7 @@ fn single(claimed: &str, family: MediaTypeFamily, compression: Compression, file
     PlatformImage {
         digest,
         platform: platform(claimed),
+        created: None,
         config_error: None,
         family,
         layers,

@@ -165,6 +165,9 @@ pub(super) fn sample_arrival() -> Arrival {
         event_id: String::new(),
         also_tagged: Vec::new(),
         pushed_at: None,
+        sent_at: None,
+        source: None,
+        upstream: None,
     }
 }
 

@@ -89,7 +89,8 @@ fn audit_sends_one_message_after_printing() {
           ]
         }"#]]
     .assert_eq(&format!("{document:#}"));
-    assert_eq!(bodies["sms"], sent[0].body["Subject"]);
+    let sms = bodies["sms"].as_str().unwrap();
+    assert_eq!(sent[0].body["Subject"], format!("[ecr-preflight] {sms}"));
 }
 
 #[test]
