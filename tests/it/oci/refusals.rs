@@ -222,6 +222,7 @@ fn image_with_layers_of_unknown_types_is_unknown() {
 fn index_of_artifacts_is_an_artifact() {
     let mut layout = Builder::new();
     let index = layout.index(&[layout.helm(), layout.helm()]);
-    let report = report(&mut layout, &index, &[Runtime::EcsAmd64]);
-    assert_eq!(report.ignored.map(|reason| reason.as_str()), Some("artifact"));
+    assert_eq!(report(&mut layout, &index, &[]).ignored.map(|reason| reason.as_str()), Some("artifact"));
+    let required = report(&mut layout, &index, &[Runtime::EcsAmd64]);
+    assert_eq!(required.faults().map(|fault| fault.code.as_str()).collect::<Vec<_>>(), ["not-an-image"]);
 }

@@ -36,9 +36,9 @@ fn image_of_a_layout_is_selected_by_its_full_name() {
     assert_eq!(code(&format!("@{}", digest(&amd64))), (0, false));
     assert_eq!(code(&format!("@{}", digest(&arm64))), (1, false));
     let (failure, has_hint) = code(":v1");
-    assert!(failure == 2 && has_hint, "two images have this tag: {failure}");
+    assert!(failure == 3 && has_hint, "two images have this tag: {failure}");
     let (failure, has_hint) = code(":docker.io/library/other:v1");
-    assert!(failure == 2 && has_hint, "no image has this name: {failure}");
+    assert!(failure == 3 && has_hint, "no image has this name: {failure}");
 }
 
 #[test]
