@@ -41,7 +41,7 @@ impl ProcessSetup {
         }
         match process.environment_defect {
             Some(EnvironmentDefect::EmptyName) => {
-                setup.add_error(SetupRefusal::Environment { is_unnamed: true }.into())
+                setup.add_error(SetupRefusal::Environment { is_unnamed: true }.into());
             }
             Some(EnvironmentDefect::NulByte) => setup.add_error(SetupRefusal::Environment { is_unnamed: false }.into()),
             Some(EnvironmentDefect::NoValue) => setup.add_error(UnknownReason::EnvironmentVariable.into()),

@@ -60,6 +60,7 @@ impl LenientValue for WireArgument {
 /// `Env`: the value of `PATH`, and whether there are any, defective or startup variables, or variables of the NVIDIA
 /// container runtime. In runc, the last `PATH` counts.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about the environment")]
 pub(super) struct WireEnvironment {
     pub(super) path: Option<String>,
     pub(super) is_set: bool,

@@ -5,6 +5,7 @@ use crate::text::sanitize_quoted;
 
 /// The first process of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about the environment")]
 pub struct ProcessConfig {
     /// `Entrypoint` followed by `Cmd`.
     pub argv: Vec<String>,
