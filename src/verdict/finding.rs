@@ -81,6 +81,8 @@ pub struct Finding {
     pub warnings: Vec<Fault>,
     /// Why the result is unknown.
     pub unknown: Vec<String>,
+    /// Whether the image tag and the repository declare different runtimes, and the image runs on the repository's.
+    pub is_contested: bool,
     /// Why the program was not followed to an answer; `None` if it was. The verdict is then that of the platform alone.
     pub not_verified: Option<String>,
 }
@@ -94,6 +96,7 @@ impl Finding {
             faults: Vec::new(),
             warnings: Vec::new(),
             unknown: Vec::new(),
+            is_contested: false,
             not_verified,
         }
     }

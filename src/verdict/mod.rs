@@ -105,6 +105,7 @@ fn withdraw_contested_faults(
     );
     for finding in findings.iter_mut().filter(|finding| finding.verdict == Verdict::Fails) {
         finding.verdict = Verdict::Unknown;
+        finding.is_contested = true;
         finding.unknown.extend(finding.faults.drain(..).map(|fault| fault.evidence));
         finding.unknown.push(reason.clone());
     }

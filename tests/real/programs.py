@@ -139,10 +139,12 @@ def directory(mode=0o755):
     return File(kind=tarfile.DIRTYPE, mode=mode)
 
 
+MERGED = ("bin", "sbin", "lib", "lib64")
+
 # A base layer: /usr is merged, as in Debian.
 BASE = {
     **{path: directory() for path in ("usr", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "etc", "srv", "srv/app")},
-    **{name: link(f"usr/{name}") for name in ("bin", "sbin", "lib", "lib64")},
+    **{name: link(f"usr/{name}") for name in MERGED},
     "tmp": directory(0o1777),
     "etc/passwd": File("root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n", 0o644),
     "etc/group": File("root:x:0:\napp:x:1000:\n", 0o644),
@@ -165,13 +167,11 @@ class Layers:
         self.count = 0
 
     def part(self, name, architecture):
-        """Unpacks packages over the base layer, and archives only what they add."""
+        """Unpacks packages, and archives what they add to the base layer. As on a system with a merged /usr, the files of
+        `/bin` are in `/usr/bin`: an entry `bin/sh` would replace the link `/bin`."""
         tree = self.work / f"{name}-{architecture}"
         packed = tree.with_suffix(".tar")
-        base = self.files(BASE)
         tree.mkdir()
-        with tarfile.open(base) as archive:
-            archive.extractall(tree)
         for package in PARTS[name]:
             run("dpkg", "-x", next(self.packages[architecture].glob(f"{package}_*.deb")), tree)
 
@@ -182,7 +182,9 @@ class Layers:
         with tarfile.open(packed, "w") as archive:
             # `filter` omits a directory together with its content, so each member is added separately.
             for path in sorted(tree.rglob("*")):
-                archive.add(path, path.relative_to(tree), recursive=False, filter=wanted)
+                inside = path.relative_to(tree)
+                merged = pathlib.Path("usr") / inside if inside.parts[0] in MERGED else inside
+                archive.add(path, merged, recursive=False, filter=wanted)
         return packed
 
     def files(self, files):
@@ -268,8 +270,10 @@ def sound(made, layers, programs, cache, architecture):
     image("bash-by-path", "shells", ["bash", "-c", STARTED])
     image("busybox-alone", "busybox", busybox)
     image("applet", "busybox", ["/bin/sh", "-c", STARTED])
+    with tarfile.open(layers.work / f"busybox-{architecture}.tar") as archive:
+        copy = File(archive.extractfile("usr/bin/busybox").read())
     image("applet-hard", "busybox", ["echo", "started"], {"usr/local": directory(), "usr/local/bin": directory(),
-          "usr/local/bin/echo": hard("usr/bin/busybox")})
+          "usr/local/bin/busybox": copy, "usr/local/bin/echo": hard("usr/local/bin/busybox")})
     image("shell-form", "wrappers+app", ["/bin/sh", "-c", "exec /app --version"])
     image("shell-form-busybox", "busybox+app", ["/bin/sh", "-c", "exec /app --version"])
     plain = {"plain": File(f"{STARTED}\n")}
@@ -309,8 +313,9 @@ def sound(made, layers, programs, cache, architecture):
     run_file = {"srv/app/run": File(f"#!/bin/sh\n{STARTED}\n")}
     image("directory-made", "shells", ["../app/run"], run_file, workingdir="/srv/new")
     image("directory-there", "shells", ["./run"], run_file, workingdir="/srv/app")
-    # umoci writes `bin/inserted` literally, although `bin` is a link in a lower layer.
-    image("through-link", "busybox", ["/usr/bin/inserted"])
+    # umoci writes `bin/inserted` literally, although `bin` is a link in a lower layer. Its own unpacker follows the link,
+    # and container runtimes replace it by a directory.
+    image("through-link", "busybox", ["/bin/inserted"])
     inserted = layers.work / f"inserted-{architecture}"
     inserted.write_bytes(app.content)
     inserted.chmod(0o755)

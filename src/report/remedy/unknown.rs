@@ -25,6 +25,12 @@ impl FindingCase<'_> {
             return vec![Remedy::with_command(advice, format!("docker pull {}", self.context.image_uri()))];
         }
         let FindingSubject::Runtime(runtime) = self.finding.subject else { return Vec::new() };
+        if self.finding.is_contested {
+            return vec![Remedy::advice_only(format!(
+                "Correct the declaration that is outdated: the image's tag, or the repository's tag `{}`",
+                self.context.declaration_key
+            ))];
+        }
         if is_uncertain_platform(image, runtime) {
             return if self.is_cached() {
                 self.cached_platform_remedies(runtime)
@@ -36,10 +42,7 @@ impl FindingCase<'_> {
             let remedy = || self.at_source(vec![gzip_remedy(runtime, &self.push_uri())]);
             return if self.is_cached() { self.cached_image_remedies() } else { remedy() };
         }
-        vec![Remedy::advice_only(format!(
-            "Correct the declaration that is outdated: the image's tag, or the repository's tag `{}`",
-            self.context.declaration_key
-        ))]
+        if self.is_cached() { self.cached_image_remedies() } else { self.at_source(vec![self.build_remedy(runtime)]) }
     }
 
     /// Suggests finding out why the registry does not return an image.

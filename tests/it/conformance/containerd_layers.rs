@@ -179,7 +179,7 @@ fn rules_match_containerd() {
                 lines.sort_by(|a, b| a.split(' ').nth(1).cmp(&b.split(' ').nth(1)));
                 lines.join("\n")
             }
-            Err(message) => format!("container runtimes fail to pull the image: failed to extract layer: {message}"),
+            Err(message) => format!("a layer cannot be unpacked: {message}"),
         };
         cases.add(format!("{title}: {rule}"), result);
     }
