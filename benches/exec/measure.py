@@ -28,12 +28,12 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-# The limits of `--check`. The goal is 1.1 times the time of decompression. The digest alone takes 0.08 to 0.2, depending on
-# the processor's SHA instructions and memory: with the same binary, machines differ between 1.05 and 1.27. The limit is
-# for the fastest run of each side, because other load only adds time.
+# The limits of `--check`. Decompression alone is 1.0. The digests of the compressed and of the decompressed bytes, which
+# container runtimes verify too, take 0.35 to 0.6 more, depending on the processor's SHA instructions and memory: with the
+# same binary, machines differ. The limit is for the fastest run of each side, because other load only adds time.
 MAX_SHARE_A = 0.05
-MAX_TO_INFLATE_C = 1.4
-MIN_TAR_TO_TOOL_C = 4.0
+MAX_TO_INFLATE_C = 1.9
+MIN_TAR_TO_TOOL_C = 2.7
 MAX_PEAK_MIB = 64
 
 GIB = 1 << 30
