@@ -34,7 +34,7 @@ pub(super) struct EntrypointProbe<'a> {
 pub(super) enum InspectionGoal {
     /// Whether the image starts on its hosts.
     Start,
-    /// What the image's program is built for, on a host that also starts 32-bit programs, whoever may start it.
+    /// What the image's program is built for, on a host that also starts 32-bit programs. Permissions do not matter.
     Program,
 }
 

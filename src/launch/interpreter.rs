@@ -57,7 +57,7 @@ impl Interpreter {
                 let is_flag = |word: &[u8]| word.len() > 1 && word[1..].iter().all(|c| b"uBEIOSsbdqv".contains(c));
                 skip(is_flag).next().filter(|word| !word.starts_with(b"-"))
             }
-            // node(1). An option such as `--require` may change how the file is found.
+            // node(1). Options, for example `--require`, may change how the file is found.
             Self::Node => {
                 let is_flag = |word: &[u8]| {
                     word.starts_with(b"--max-old-space-size=")

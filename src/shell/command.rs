@@ -112,7 +112,7 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
     (!has_nounset || !tokens.iter().any(is_expanded)).then_some(command)
 }
 
-/// Returns the name of the command in a list with single quotes, such as `['node', 'app.js']`. Because that is not JSON,
+/// Returns the name of the command in a list with single quotes: `['node', 'app.js']`. Because that is not JSON,
 /// Dockerfile builders pass it to a shell, which takes `[node,` for the name (Dockerfile reference, "Exec form").
 fn parse_quoted_list(string: &[u8]) -> Option<Vec<u8>> {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:@%+=, -".contains(byte);

@@ -1,4 +1,4 @@
-//! Scans a shell script for an end such as `exec "$@"`, which runs the script's arguments unchanged.
+//! Scans a shell script for an end like `exec "$@"`, which runs the script's arguments unchanged.
 //!
 //! The lines before it must be among the few that certainly change nothing. Any other line makes the result unknown.
 

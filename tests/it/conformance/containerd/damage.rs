@@ -16,7 +16,7 @@ use crate::support::random::Random;
 /// Stores an image with this damage under a tag.
 ///
 /// # Panics
-/// If there is no such damage.
+/// If the damage is unknown.
 pub fn store(image: &Image, damage: &str, layout: &mut Builder, tag: &str) {
     // No other image has these layers: containerd reads what it knows from no other archive.
     let archive = |layer: &Layer| layer.clone().file("damage", damage).archive(&mut Random(1));
@@ -38,7 +38,7 @@ pub fn store(image: &Image, damage: &str, layout: &mut Builder, tag: &str) {
         "no diff_ids" => sums.clear(),
         "a wrong diff_id" => sums[last] = json!(Digest::of(b"x").to_string()),
         "diff_ids in another order" => sums.reverse(),
-        "a diff_id that is no digest" => sums[last] = json!("x"),
+        "a diff_id that is not a digest" => sums[last] = json!("x"),
         "a layer size that is too small" => layers[last]["size"] = json!(20),
         "a wrong layer size" => layers[last]["size"] = json!(layers[last]["size"].as_u64().unwrap() + 1),
         "a wrong config size" => config_size = 1,

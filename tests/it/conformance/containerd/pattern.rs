@@ -155,7 +155,7 @@ fn configure(config: &mut Value, instruction: &str, rest: &str) -> bool {
     true
 }
 
-/// Adds an entry to a layer; `false` if there is no such instruction.
+/// Adds an entry to a layer; `false` if the instruction is unknown.
 fn add_entry(layer: &mut Layer, instruction: &str, rest: &str, text: Option<String>) -> bool {
     let (mut owner, mut is_bare, mut rest) = (OPEN, false, rest);
     while let Some((flag, more)) = rest.split_once(' ').filter(|(word, _)| word.starts_with("--")) {
