@@ -43,7 +43,16 @@ fn neutralize(words: &str) -> String {
             None => result.push_str(word),
         }
     }
-    result.replace("mount callback failed on : ", "")
+    hide_digests(&result.replace("mount callback failed on : ", ""))
+}
+
+/// The text with a word for each digest: those of layers with a program depend on the machine's programs.
+fn hide_digests(text: &str) -> String {
+    let mut parts = text.split("sha256:");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |hidden, part| {
+        hidden + "sha256:DIGEST" + part.trim_start_matches(|one: char| one.is_ascii_hexdigit())
+    })
 }
 
 /// The longest error that is compared.
