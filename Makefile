@@ -1,4 +1,4 @@
-.PHONY: help test test-faults test-page test-real test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete
+.PHONY: help test test-faults test-page test-real test-remedies test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete
 
 CARGO ?= cargo
 # How the Lambda function is built; everything else is built with the default features.
@@ -40,6 +40,10 @@ test-real: ## check images of real programs, from umoci, skopeo and Debian's reg
 	TEST_REAL_IMAGES="$(abspath $(TARGET))/real-images/layout" TEST_REAL_PROGRAMS="$(abspath $(TARGET))/real-programs/layout" \
 		python3 -B tests/real/registry.py --images $(TARGET)/real-images/layout --work $(TARGET)/real-registry -- \
 		$(CARGO) test --locked --test it real_ -- --ignored
+
+test-remedies: ## run the remedies of reports with Docker and a registry: the images must start afterwards; needs Debian and root
+	$(CARGO) build --locked --bin ecr-preflight
+	python3 -B tests/real/remedies.py --tool $(TARGET)/debug/ecr-preflight --work $(TARGET)/real-remedies
 
 EVENTS ?= 100000
 load: ## send 100,000 events (EVENTS=n) to one release-build process: throughput, memory, latency

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::{Inspection, InspectionOutcome, Inspector};
 use crate::intent::{DeclarationSource, Intent};
-use crate::name::{Repository, Selector};
+use crate::name::{RemoteRepository, Repository, Selector};
 use crate::oci::{self, Image, ImageContent, ImageReadOptions};
 use crate::platform::Platform;
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
@@ -29,6 +29,8 @@ pub struct ImageOrigin<'a> {
     pub reference: Cow<'a, str>,
     /// The ECR repository; `None` if the image is read from somewhere else.
     pub repository: Option<&'a Repository>,
+    /// The repository, if it is in another registry.
+    pub remote_repository: Option<&'a RemoteRepository>,
     /// Selects the image in its repository, layout or archive.
     pub selector: &'a Selector,
 }
@@ -39,6 +41,7 @@ impl<'a> From<&'a Arrival> for ImageOrigin<'a> {
             arrival: Some(arrival),
             reference: arrival.reference().into(),
             repository: Some(&arrival.repository),
+            remote_repository: None,
             selector: &arrival.selector,
         }
     }
@@ -47,7 +50,7 @@ impl<'a> From<&'a Arrival> for ImageOrigin<'a> {
 impl<'a> ImageOrigin<'a> {
     /// Creates the origin of an image outside Amazon ECR.
     pub fn from_reference(reference: &'a str, selector: &'a Selector) -> Self {
-        Self { arrival: None, reference: reference.into(), repository: None, selector }
+        Self { arrival: None, reference: reference.into(), repository: None, remote_repository: None, selector }
     }
 }
 
@@ -89,6 +92,7 @@ pub async fn check_image(
         arrival: origin.arrival,
         reference: &origin.reference,
         repository: origin.repository,
+        remote_repository: origin.remote_repository,
         tag: origin.selector.tag(),
         declaration_key: &settings.declaration_key,
         docs_url: settings.docs_url.as_deref(),

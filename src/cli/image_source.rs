@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::image_ref::{ImageArgument, SavedImageName};
 use super::suggest::TAG_MOVED_HINT;
 use crate::aws::Aws;
-use crate::name::{Digest, Repository, Selector};
+use crate::name::{Digest, RemoteRepository, Repository, Selector};
 use crate::registry::archive::ImageArchive;
 use crate::registry::distribution::DistributionRepository;
 use crate::registry::ecr::{EcrRegistry, EcrRepository};
@@ -112,6 +112,14 @@ impl ImageOpener {
 }
 
 impl ImageSource {
+    /// Returns the repository, if it is in a registry other than Amazon ECR.
+    pub(super) fn remote_repository(&self) -> Option<&RemoteRepository> {
+        match &self.registry {
+            AnyRegistry::Distribution(registry) => Some(registry.name()),
+            _ => None,
+        }
+    }
+
     pub(super) fn not_found_error(&self) -> CliError {
         CliError::ImageNotFound { reference: self.reference.clone(), hint: self.hint.clone() }
     }

@@ -33,6 +33,11 @@ impl RemoteRepository {
     pub fn is_docker_hub(&self) -> bool {
         self.host == DOCKER_HUB.0
     }
+
+    /// Returns whether this is one of Docker Hub's official images.
+    pub fn is_official(&self) -> bool {
+        self.is_docker_hub() && self.path.starts_with(DOCKER_HUB.1)
+    }
 }
 
 impl fmt::Display for RemoteRepository {

@@ -99,8 +99,12 @@ impl Checker<'_> {
 
     async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<CheckResult, CliError> {
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
-        let repository = source.repository.as_ref();
-        let origin = ImageOrigin { repository, ..ImageOrigin::from_reference(&source.reference, &source.selector) };
+        let (repository, remote_repository) = (source.repository.as_ref(), source.remote_repository());
+        let origin = ImageOrigin {
+            repository,
+            remote_repository,
+            ..ImageOrigin::from_reference(&source.reference, &source.selector)
+        };
         let report = check_image(registry, &origin, self.runtimes, self.settings, context).await?.report;
         if matches!(report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded)) {
             return Err(source.not_found_error());

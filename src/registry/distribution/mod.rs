@@ -56,6 +56,11 @@ impl DistributionRepository {
         Self(DistributionClient::new(repository, http))
     }
 
+    /// Returns the name of the repository.
+    pub fn name(&self) -> &RemoteRepository {
+        &self.0.repository
+    }
+
     /// Lists the valid tags, at most `pages` pages, in the order of the registry.
     pub(crate) async fn list_tags(&self, pages: usize) -> Result<Vec<String>, RegistryError> {
         with_timeout(self.fetch_tag_pages(pages)).await.map_err(|error| self.to_registry_error(error, None))

@@ -66,6 +66,7 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
         arrival: Some(&arrival),
         reference: &arrival.reference(),
         repository: Some(&arrival.repository),
+        remote_repository: None,
         tag: arrival.selector.tag(),
         declaration_key: "intended-runtime",
         docs_url: None,

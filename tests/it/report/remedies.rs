@@ -85,6 +85,7 @@ fn report(arrival: Option<&Arrival>, content: &ImageContent, declared: &str) -> 
         arrival,
         reference: "oci:image:v1",
         repository: arrival.map(|arrival| &arrival.repository),
+        remote_repository: None,
         tag: arrival.and_then(|arrival| arrival.selector.tag()),
         declaration_key: "intended-runtime",
         docs_url: None,
