@@ -81,7 +81,7 @@ fn format_card_title(report: &Report) -> String {
     };
     let cause = find_cause(report).map(|cause| format!(": {}", escape_slack(&mark_names(&cause.text, cause.names))));
     let cause = cause.unwrap_or_default();
-    format!("{} {headline}{cause}", verdict_emoji(report.verdict))
+    format!("{} {headline}{cause}", title_emoji(report))
 }
 
 fn format_description(report: &Report) -> String {
@@ -176,10 +176,11 @@ fn collect_keywords(report: &Report) -> Vec<String> {
     keywords
 }
 
-fn verdict_emoji(verdict: Verdict) -> &'static str {
-    match verdict {
+fn title_emoji(report: &Report) -> &'static str {
+    match report.verdict {
         Verdict::Fails => ":x:",
         Verdict::Unknown => ":grey_question:",
+        Verdict::Runs if report.has_unverified_pass() => ":white_circle:",
         Verdict::Runs => ":white_check_mark:",
         Verdict::Undeclared | Verdict::Ignored => ":information_source:",
     }

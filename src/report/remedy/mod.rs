@@ -96,6 +96,9 @@ impl FaultCase<'_> {
                 let command = format!("docker buildx build{platform}{flags} --tag {uri} --push .");
                 vec![Remedy::with_command("Push the image, or its index, under this tag again", command)]
             }
+            (FaultCode::NotAnImage, _) => vec![Remedy::advice_only(
+                "Name the tag or digest of a container image; without `--runtime`, artifacts are skipped",
+            )],
             (code, _) => program::setup_remedies(code),
         }
     }

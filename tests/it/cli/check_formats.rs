@@ -142,6 +142,9 @@ fn junit_has_failures_errors_and_skipped_tests() {
 
             ✗ ECS on arm64
               not-an-image: its manifest is that of an artifact: `application/vnd.cncf.helm.config.v1+json`
+
+            What to do
+              1. Name the tag or digest of a container image; without `--runtime`, artifacts are skipped
             </failure>
                     </testcase>
                 </testsuite>

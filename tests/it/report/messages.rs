@@ -81,6 +81,14 @@ fn body(message: &Message, protocol: &str) -> String {
 }
 
 #[test]
+fn card_of_an_unverified_start_has_no_check_mark() {
+    let message = build_message(&report("team/app", "v1", "ecs/arm64", "/run.sh"));
+    let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
+    expect![":white_circle: `team/app:v1` has the right architecture for ECS on arm64; start not verified"]
+        .assert_eq(card["content"]["title"].as_str().unwrap());
+}
+
+#[test]
 fn card_and_attributes_of_a_wrong_architecture() {
     let message = build_message(&report("grafana/grafana", "11.4.0", "apprunner", "/run.sh"));
     let card: Value = serde_json::from_str(&body(&message, "https")).unwrap();
