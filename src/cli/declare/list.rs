@@ -39,6 +39,8 @@ pub(super) enum DeclareListFormat {
     Text,
     /// One JSON object, schema `ecr-preflight-declarations/1`.
     Json,
+    /// A repository and its runtimes in each line, separated by a tab: what `--from` reads.
+    Tsv,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,6 +85,18 @@ impl DeclarationEntry {
     }
 }
 
+impl DeclarationEntry {
+    /// Formats the line for `declare --from`. What could not be read is a comment.
+    fn to_tsv(&self) -> String {
+        match (&self.error, &self.declared) {
+            (Some(_), _) => format!("# {}\tits tags could not be read", self.name),
+            (None, declared) => {
+                format!("{}\t{}", self.name, sanitize(declared.as_deref().unwrap_or_default(), usize::MAX))
+            }
+        }
+    }
+}
+
 pub(super) async fn run<E: Write>(
     key: &str,
     prefix: &str,
@@ -116,6 +130,7 @@ pub(super) async fn run<E: Write>(
             };
             writeln!(out, "There are no repositories in {region}{prefix}.")?;
         }
+        DeclareListFormat::Tsv => entries.iter().try_for_each(|entry| writeln!(out, "{}", entry.to_tsv()))?,
         DeclareListFormat::Text => write!(out, "{}", format_table(&entries, region, key))?,
         DeclareListFormat::Json => {
             let list = DeclarationList { schema: "ecr-preflight-declarations/1", region, key, repositories: &entries };

@@ -1,5 +1,7 @@
 //! `ecr-preflight declare REPOSITORY RUNTIME…`: declares runtimes by a repository's resource tag, after confirmation.
 
+mod bulk;
+mod declaration_file;
 mod list;
 
 use std::io::{BufRead, IsTerminal, Read, Write, stdin};
@@ -29,11 +31,21 @@ use crate::verdict::Verdict;
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub(super) struct DeclareArguments {
     /// The name, URI or ARN of a repository in Amazon ECR. A name refers to the account and region of the AWS CLI.
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present_any = ["list", "from", "prefix"])]
     repository: Option<String>,
     /// All runtimes that the images are meant for. They replace the previous declaration.
-    #[arg(value_name = "RUNTIME", required_unless_present_any = ["list", "remove"])]
+    #[arg(value_name = "RUNTIME", required_unless_present_any = ["list", "from", "prefix", "remove"])]
     runtimes: Vec<Runtime>,
+    /// Declare what FILE lists: in each line a repository and its runtimes. `-` reads standard input.
+    ///
+    /// `-` in place of the runtimes removes the declaration. A repository without runtimes is left as it is, and `#` begins
+    /// a comment. All changes are shown and confirmed together. If the command is interrupted, run it again: what is
+    /// written already is skipped.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["repository", "runtimes", "remove", "prefix"])]
+    from: Option<String>,
+    /// Declare the same runtimes for all repositories of the region whose names begin with PREFIX.
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Option<String>,
     /// Remove the declaration.
     #[arg(long, conflicts_with = "runtimes")]
     remove: bool,
@@ -44,15 +56,17 @@ pub(super) struct DeclareArguments {
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
     /// List the declarations of the region's repositories, or of those whose names begin with PREFIX.
-    #[arg(long, value_name = "PREFIX", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["repository", "runtimes", "remove", "yes", "dry_run"])]
+    #[arg(long, value_name = "PREFIX", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["repository", "runtimes", "from", "prefix", "remove", "yes", "dry_run"])]
     list: Option<String>,
     /// The output format of the list.
-    #[arg(long, value_enum, default_value_t = DeclareListFormat::Text, conflicts_with = "repository")]
+    #[arg(long, value_enum, default_value_t = DeclareListFormat::Text, conflicts_with_all = ["repository", "from", "prefix"])]
     format: DeclareListFormat,
 }
 
 const USAGE: &str = "ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
        ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+       ecr-preflight declare --from <FILE> [--yes | --dry-run]
+       ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
        ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]";
 
 const EXAMPLES: &str = "\
@@ -61,15 +75,18 @@ Examples:
   ecr-preflight declare 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app lambda/arm64 --yes
   ecr-preflight declare team/app --remove --dry-run
   ecr-preflight declare --list team/ --format json
+  ecr-preflight declare --list --format tsv > runtimes.tsv     # edit the file, then:
+  ecr-preflight declare --from runtimes.tsv
+  ecr-preflight declare --prefix team/ ecs/amd64 --dry-run
 
 Permissions:
   ecr:ListTagsForResource   to read the declaration
   ecr:TagResource           to write it
   ecr:UntagResource         with --remove
-  ecr:DescribeRepositories  to find a repository by its name, and with --list
+  ecr:DescribeRepositories  to find a repository by its name, with --list, --from and --prefix
 
 Exit codes:
-  0   the declaration is set as requested, or was only shown
+  0   the declarations are set as requested, or were only shown
   2   you declined the change, or --list found a declaration that is invalid or unreadable
   3   an error occurred, or the change could not be confirmed
   64  the command line or a setting is wrong";
@@ -92,17 +109,14 @@ pub(super) async fn run<E: Write>(
     if key.to_ascii_lowercase().starts_with(RESERVED_KEY_PREFIX) {
         return Err(CliError::ReservedTagKey(key));
     }
+    if arguments.from.is_some() || arguments.prefix.is_some() {
+        return bulk::run(&arguments, &key, out, err).await;
+    }
     let (aws, repository) = find_repository(arguments.repository.as_deref().unwrap_or_default()).await?;
     let registry = EcrRegistry::new(&aws, endpoint_url("ECR")).repository(&repository);
     let before = registry.fetch_resource_tag(&key).await?;
     let after = (!arguments.remove).then(|| declaration_value(&arguments.runtimes));
-    if let Some((one, other)) = find_conflict(&arguments.runtimes) {
-        let note = format!(
-            "note: no image runs on both {one} and {other}, because Lambda does not accept an index and a single image has \
-             one architecture; every image of this repository will fail, unless its own tag declares a runtime"
-        );
-        err.write_lines(&[StyledLine::wrapping(2).with_text(note)])?;
-    }
+    err.write_lines(&conflict_note(&arguments.runtimes).into_iter().collect::<Vec<_>>())?;
     let (name, shown_after) = (repository.name(), format_tag_value(after.as_deref()));
     if before == after {
         writeln!(out, "{name}: {key}: {shown_after}: nothing to change")?;
@@ -113,14 +127,7 @@ pub(super) async fn run<E: Write>(
         return Ok(Verdict::Runs);
     }
     if !arguments.yes {
-        if !stdin().is_terminal() {
-            return Err(CliError::NoTerminal);
-        }
-        out.flush()?;
-        write!(err, "Write this to {}? [y/N] ", repository.arn())?;
-        err.flush()?;
-        if !read_confirmation(&mut stdin().lock())? {
-            writeln!(err, "nothing was written")?;
+        if !confirm(&format!("Write this to {}?", repository.arn()), out, err)? {
             return Ok(Verdict::Unknown);
         }
         // The user confirmed the change that was shown, and the tag may have changed since then.
@@ -132,6 +139,46 @@ pub(super) async fn run<E: Write>(
     write_declaration(&client, &repository, &key, after.as_deref()).await?;
     writeln!(out, "written")?;
     Ok(Verdict::Runs)
+}
+
+impl DeclareArguments {
+    /// Returns the runtimes of a command without REPOSITORY: the first one is in its place.
+    fn all_runtimes(&self) -> Result<Vec<Runtime>, CliError> {
+        let first = self.repository.as_deref().map(str::parse::<Runtime>).transpose();
+        let usage = |message: String| CliError::Command { source: message.into(), hint: None, is_usage: true };
+        let first = first.map_err(|error| usage(error.to_string()))?;
+        let runtimes: Vec<Runtime> = first.into_iter().chain(self.runtimes.iter().copied()).collect();
+        match (runtimes.is_empty(), self.remove) {
+            (true, false) => Err(usage("--prefix needs at least one runtime, or --remove".to_owned())),
+            (false, true) => Err(usage("--remove takes no runtimes".to_owned())),
+            _ => Ok(runtimes),
+        }
+    }
+}
+
+/// Asks the question, and returns whether the answer is yes. Fails without a terminal.
+fn confirm<E: Write>(question: &str, out: &mut impl Write, err: &mut StyledOutput<E>) -> Result<bool, CliError> {
+    if !stdin().is_terminal() {
+        return Err(CliError::NoTerminal);
+    }
+    out.flush()?;
+    write!(err, "{question} [y/N] ")?;
+    err.flush()?;
+    let is_confirmed = read_confirmation(&mut stdin().lock())?;
+    if !is_confirmed {
+        writeln!(err, "nothing was written")?;
+    }
+    Ok(is_confirmed)
+}
+
+/// Returns a note if no image can satisfy all these runtimes.
+fn conflict_note(runtimes: &[Runtime]) -> Option<StyledLine> {
+    let (one, other) = find_conflict(runtimes)?;
+    let note = format!(
+        "note: no image runs on both {one} and {other}, because Lambda does not accept an index and a single image has \
+         one architecture; every image of this repository will fail, unless its own tag declares a runtime"
+    );
+    Some(StyledLine::wrapping(2).with_text(note))
 }
 
 /// Quotes and sanitizes a tag's value.

@@ -230,6 +230,8 @@ fn invalid_arguments_are_errors_before_any_call() {
 
         Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --from <FILE> [--yes | --dry-run]
+               ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
@@ -242,6 +244,8 @@ fn invalid_arguments_are_errors_before_any_call() {
 
         Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --from <FILE> [--yes | --dry-run]
+               ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
@@ -270,6 +274,8 @@ fn invalid_arguments_are_errors_before_any_call() {
 
         Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --from <FILE> [--yes | --dry-run]
+               ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
@@ -280,6 +286,8 @@ fn invalid_arguments_are_errors_before_any_call() {
 
         Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --from <FILE> [--yes | --dry-run]
+               ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
 
         For more information, try '--help'.
@@ -531,4 +539,169 @@ fn unreadable_tags_do_not_hide_other_repositories() {
 
         hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
     "#]].assert_eq(&declare(&aws, &["--list"]));
+}
+
+/// The declarations of the repositories, by name.
+fn declarations(aws: &FakeAws, names: &[String]) -> Vec<Option<String>> {
+    names
+        .iter()
+        .map(|name| aws.resource_tags(name).into_iter().find(|(key, _)| key == KEY).map(|(_, value)| value))
+        .collect()
+}
+
+#[test]
+fn file_declares_many_repositories_and_can_be_resumed() {
+    let aws = FakeAws::start();
+    let names: Vec<String> = (0..300).map(|number| format!("team/service-{number:03}")).collect();
+    aws.create_repositories(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    aws.tag_resource(&names[1], KEY, "ecs/arm64");
+    aws.tag_resource(&names[2], KEY, "apprunner");
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("runtimes.tsv");
+    let lines: Vec<String> = names.iter().map(|name| format!("{name}\tecs/arm64\n")).collect();
+    let text = lines
+        .concat()
+        .replace("service-002\tecs/arm64", "service-002\t-")
+        .replace("service-299\tecs/arm64", "service-299");
+    std::fs::write(&file, text).unwrap();
+    let from = ["--from", file.to_str().unwrap()];
+
+    let shown = declare(&aws, &[&from[..], &["--dry-run"]].concat());
+    assert!(shown.ends_with("298 of 299 to write, 1 already as requested\n--- err\n"), "{shown}");
+    assert!(shown.contains("team/service-002: intended-runtime: \"apprunner\" → not set\n"), "{shown}");
+    assert_eq!(write_count(&aws), 0);
+    let refused = declare(&aws, &from);
+    assert!(refused.starts_with("success false code 3") && refused.contains("`--yes`"), "{refused}");
+    assert_eq!(write_count(&aws), 0);
+
+    // The hundredth write is refused: the command stops, and says where.
+    aws.fail("TagResource", 100..101, Fault::Error(400, "AccessDeniedException"));
+    let stopped = declare(&aws, &[&from[..], &["--yes"]].concat());
+    assert!(
+        stopped.contains("written: 100 of 298; team/service-101 was not; run the command again to go on\n"),
+        "{stopped}"
+    );
+    let resumed = declare(&aws, &[&from[..], &["--yes"]].concat());
+    assert!(resumed.contains("198 of 299 to write, 101 already as requested\nwritten: 198\n"), "{resumed}");
+    let expected: Vec<Option<String>> =
+        (0..300).map(|number| (![2, 299].contains(&number)).then(|| "ecs/arm64".to_owned())).collect();
+    assert_eq!(declarations(&aws, &names), expected);
+
+    // The list is such a file, and asks for what is there.
+    let listed = declare(&aws, &["--list", "--format", "tsv"]);
+    let (_, listed) = listed.split_once("--- out\n").unwrap();
+    std::fs::write(&file, listed.split_once("--- err").unwrap().0).unwrap();
+    let again = declare(&aws, &[&from[..], &["--yes"]].concat());
+    assert!(again.contains("0 of 298 to write, 298 already as requested\n"), "{again}");
+}
+
+#[test]
+fn prefix_declares_all_its_repositories() {
+    let aws = aws_with_repositories();
+    aws.create_repositories(&["other/app"]);
+    expect![[r#"
+        success true code 0
+        --- out
+        team/api: intended-runtime: not set → "ecs/amd64 apprunner"
+        team/app: intended-runtime: not set → "ecs/amd64 apprunner"
+        2 of 2 to write, 0 already as requested
+        written: 2
+        --- err
+    "#]]
+    .assert_eq(&declare(&aws, &["--prefix", "team/", "ecs/amd64", "apprunner", "--yes"]));
+    let names = ["team/api", REPOSITORY, "other/app"].map(str::to_owned);
+    let value = Some("ecs/amd64 apprunner".to_owned());
+    assert_eq!(declarations(&aws, &names), [value.clone(), value, None]);
+    expect![[r#"
+        success true code 0
+        --- out
+        team/api: intended-runtime: "ecs/amd64 apprunner" → not set
+        team/app: intended-runtime: "ecs/amd64 apprunner" → not set
+        2 of 2 to write, 0 already as requested
+        written: 2
+        --- err
+    "#]]
+    .assert_eq(&declare(&aws, &["--prefix", "team/", "--remove", "--yes"]));
+    assert_eq!(declarations(&aws, &names), [None, None, None]);
+}
+
+#[test]
+fn bulk_declarations_with_errors_write_nothing() {
+    let aws = aws_with_repositories();
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("runtimes.tsv");
+    let mut text = String::new();
+    for content in [
+        "team/app esc/arm64\nteam/app:v1 ecs/arm64\n",
+        "team/app ecs/arm64\nteam/none ecs/arm64\nno ecs/arm64\n",
+        "# nothing\n",
+    ] {
+        std::fs::write(&file, content).unwrap();
+        text += &declare(&aws, &["--from", file.to_str().unwrap(), "--yes"]).replace(file.to_str().unwrap(), "FILE");
+    }
+    for arguments in [
+        &["--from", "/nonexistent"][..],
+        &["--prefix", "team/"],
+        &["--prefix", "team/", "esc/arm64"],
+        &["--prefix", "team/", "ecs/arm64", "--remove"],
+        &["--prefix", "nobody/", "ecs/arm64"],
+        &["--from", "FILE", "ecs/arm64"],
+    ] {
+        text += &declare(&aws, arguments);
+    }
+    assert_eq!(write_count(&aws), 0);
+    expect![[r#"
+        success false code 64
+        --- out
+        --- err
+        error: nothing was written: FILE has invalid lines
+            FILE:1: unknown runtime `esc/arm64`; did you mean `ecs/arm64`?
+            FILE:2: `team/app:v1` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `-` or `/`
+
+        hint: each line is a repository and its runtimes, for example `team/app ecs/arm64 apprunner`; `-` in place of the runtimes removes the declaration, and `#` begins a comment
+        success false code 3
+        --- out
+        --- err
+        error: nothing was written: repositories do not exist in us-west-2: team/none, no
+
+        hint: a name refers to the account and region of the AWS CLI; use URIs or ARNs for others
+        success false code 3
+        --- out
+        --- err
+        error: nothing was written: no repository is selected
+        success false code 3
+        --- out
+        --- err
+        error: cannot read /nonexistent
+          caused by: No such file or directory (os error 2)
+        success false code 64
+        --- out
+        --- err
+        error: --prefix needs at least one runtime, or --remove
+        success false code 64
+        --- out
+        --- err
+        error: unknown runtime `esc/arm64`; did you mean `ecs/arm64`?
+        success false code 64
+        --- out
+        --- err
+        error: --remove takes no runtimes
+        success false code 3
+        --- out
+        --- err
+        error: nothing was written: no repository is selected
+        success false code 64
+        --- out
+        --- err
+        error: the argument '--from <FILE>' cannot be used with '[REPOSITORY]'
+
+        Usage: ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --dry-run]
+               ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
+               ecr-preflight declare --from <FILE> [--yes | --dry-run]
+               ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
+               ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+
+        For more information, try '--help'.
+    "#]]
+    .assert_eq(&text);
 }
