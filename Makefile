@@ -100,7 +100,7 @@ $(TARGET)/template-venv/installed:
 
 # The architecture of the function: of the build, and of the template's parameter.
 ARCHITECTURE ?= arm64
-PARAMETERS = --parameter-overrides Architecture=$(ARCHITECTURE)
+PARAMETERS = --parameter-overrides FunctionArchitecture=$(ARCHITECTURE)
 
 vet: ## check licenses, sources and duplicates of dependencies, and advisories if available; needs cargo-deny
 	$(CARGO) fetch --locked --quiet

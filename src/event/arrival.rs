@@ -70,6 +70,8 @@ pub enum IgnoreReason {
     Deleted,
     /// The image is in another account than the function.
     OtherAccount,
+    /// The setting `PREFLIGHT_EXCLUDED_REPOSITORIES` excludes its repository.
+    ExcludedRepository,
 }
 
 impl IgnoreReason {
@@ -84,6 +86,7 @@ impl IgnoreReason {
             Self::Superseded => "superseded",
             Self::Deleted => "deleted",
             Self::OtherAccount => "other-account",
+            Self::ExcludedRepository => "excluded-repository",
         }
     }
 }

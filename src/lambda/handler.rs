@@ -104,7 +104,8 @@ where
     ) -> Result<Report, HandlerError> {
         let started = Instant::now();
         let event_id = event.id.as_deref().unwrap_or_default();
-        let mut record = EventRecord { event_id, is_audit: event::is_audit(event), ..EventRecord::default() };
+        let stack = self.settings.stack.as_deref();
+        let mut record = EventRecord { event_id, stack, is_audit: event::is_audit(event), ..EventRecord::default() };
 
         let arrival = match self.parse(event)? {
             Event::Arrival(arrival) => arrival,
@@ -135,8 +136,8 @@ where
         Ok(report)
     }
 
-    /// Parses the event, and ignores one of another account: the function may read only repositories of its own. The
-    /// event of a replica has the account of the destination ("Amazon ECR events and EventBridge" in the Amazon ECR user
+    /// Parses the event, and ignores one of another account or an excluded repository. The function may read only
+    /// repositories of its own account. The event of a replica has the account of the destination ("Amazon ECR events and EventBridge" in the Amazon ECR user
     /// guide), so an event of another account is here only because an event bus forwarded it.
     fn parse(&self, event: &EventBridgeEvent<Value>) -> Result<Event, EventError> {
         let parsed = Event::parse(event)?;
@@ -145,8 +146,16 @@ where
                 let detail = format!("the image is in the account {}", arrival.repository.account());
                 Ok(Event::Ignored(IgnoreReason::OtherAccount, detail, Some(arrival)))
             }
+            (Event::Arrival(arrival), _) if self.excludes(&arrival.repository) => {
+                let detail = "the setting PREFLIGHT_EXCLUDED_REPOSITORIES excludes its repository".to_owned();
+                Ok(Event::Ignored(IgnoreReason::ExcludedRepository, detail, Some(arrival)))
+            }
             (parsed, _) => Ok(parsed),
         }
+    }
+
+    fn excludes(&self, repository: &Repository) -> bool {
+        self.settings.excluded_repositories.iter().any(|prefix| repository.name().starts_with(prefix.as_str()))
     }
 
     fn require_own_region(&self, repository: &Repository) -> Result<(), HandlerError> {

@@ -50,6 +50,8 @@ pub const NAMESPACE: &str = "ecr-preflight";
 /// The contents of an event's log line in addition to its report.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventRecord<'a> {
+    /// The name of the stack, a dimension of the metrics.
+    pub stack: Option<&'a str>,
     /// The ID of the event.
     pub event_id: &'a str,
     /// Whether `audit --via-lambda` sent the event.
@@ -68,23 +70,27 @@ pub struct EventRecord<'a> {
     pub ended_at_ms: u64,
 }
 
-/// Builds a directive, which names metrics and their dimensions.
-fn directive(keys: &[&str], metrics: &Value) -> Value {
-    json!({"Namespace": NAMESPACE, "Dimensions": [keys], "Metrics": metrics})
+/// Builds a directive, which names metrics and their dimensions: that of the stack, if its name is known, and one more.
+fn directive(stack: Option<&str>, dimension: Option<&str>, metrics: &Value) -> Value {
+    let dimensions: Vec<&str> = stack.map(|_| "stack").into_iter().chain(dimension).collect();
+    json!({"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics})
 }
 
 /// Builds the log line of a message that failed, which is received again or moved to the failure queue. It counts in a
 /// metric of its own, because Lambda does not count a failed message of a batch as an error of the function.
-pub fn failure_line(message: &QueueMessage, event_id: Option<&str>, error: &str) -> Value {
+pub fn failure_line(stack: Option<&str>, message: &QueueMessage, event_id: Option<&str>, error: &str) -> Value {
     let metrics = json!([{"Name": "FailedEvents", "Unit": "Count"}]);
     let mut line = json!({
-        "_aws": {"Timestamp": milliseconds(unix_time()), "CloudWatchMetrics": [directive(&[], &metrics)]},
+        "_aws": {"Timestamp": milliseconds(unix_time()), "CloudWatchMetrics": [directive(stack, None, &metrics)]},
         "level": "ERROR",
         "message": "failed; the event stays in the queue",
         "error": error,
         "message_id": message.id,
         "FailedEvents": 1,
     });
+    if let Some(stack) = stack {
+        line["stack"] = stack.into();
+    }
     if let Some(event_id) = event_id {
         line["event_id"] = event_id.into();
     }
@@ -111,14 +117,16 @@ pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
     let digest = digest.or(arrival.and_then(|arrival| arrival.digest.as_ref()));
     let totals = json!([{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "BytesRead", "Unit": "Bytes"}]);
     let arrivals = json!([{"Name": "Arrivals", "Unit": "Count"}]);
-    let mut directives = vec![directive(&["verdict"], &arrivals), directive(&[], &totals)];
+    let directive = |dimension, metrics| directive(record.stack, dimension, metrics);
+    let mut directives = vec![directive(Some("verdict"), &arrivals), directive(None, &totals)];
     if !faults.is_empty() {
-        directives.push(directive(&["fault"], &json!([{"Name": "Faults", "Unit": "Count"}])));
+        directives.push(directive(Some("fault"), &json!([{"Name": "Faults", "Unit": "Count"}])));
     }
     let mut line = json!({
         "_aws": {"Timestamp": record.ended_at_ms, "CloudWatchMetrics": directives},
         "level": "INFO",
         "message": report::format_headline(report),
+        "stack": record.stack,
         "event_id": record.event_id,
         "how": arrival.map(|arrival| arrival.how),
         "repository": arrival.map(|arrival| &arrival.repository),

@@ -57,7 +57,12 @@ where
         let count = u32::try_from(messages.len()).unwrap_or(u32::MAX);
         for (message, remaining) in messages.iter().zip((1..=count).rev()) {
             if let Err((event_id, error)) = self.handle_message(message, time_left() / remaining).await {
-                (self.write_metrics)(&failure_line(message, event_id.as_deref(), &error));
+                (self.write_metrics)(&failure_line(
+                    self.settings.stack.as_deref(),
+                    message,
+                    event_id.as_deref(),
+                    &error,
+                ));
                 response.add_failure(&message.id);
             }
         }

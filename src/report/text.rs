@@ -210,5 +210,6 @@ pub fn describe_ignored(reason: IgnoreReason) -> &'static str {
         IgnoreReason::Superseded => "the tag points at another image now",
         IgnoreReason::Deleted => "it is no longer in the repository",
         IgnoreReason::OtherAccount => "it is in another account",
+        IgnoreReason::ExcludedRepository => "its repository is excluded",
     }
 }

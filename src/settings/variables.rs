@@ -16,6 +16,10 @@ pub struct Settings {
     pub verdict_tags: VerdictTags,
     /// How images are checked.
     pub check: CheckSettings,
+    /// Images in repositories whose names begin with one of these are ignored.
+    pub excluded_repositories: Vec<String>,
+    /// The name of the CloudFormation stack, a dimension of the metrics.
+    pub stack: Option<String>,
     /// The lowest level of log lines that are written. The line with the result of an event is always written.
     pub log_level: tracing::Level,
 }
@@ -65,7 +69,7 @@ type Setter = fn(&mut Settings, &str) -> Result<(), String>;
 const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 
 /// Every variable.
-pub const VARIABLES: [SettingVariable; 9] = [
+pub const VARIABLES: [SettingVariable; 11] = [
     variable("PREFLIGHT_TOPIC_ARN", |to, text| parse_topic_arn(text).map(|arn| to.topic_arn = Some(arn))),
     variable("PREFLIGHT_VERDICT_TAGS", |to, text| parse_choice(text, &VERDICT_TAGS).map(|tags| to.verdict_tags = tags)),
     variable("PREFLIGHT_DEFAULT_RUNTIME", |to, text| parse_runtimes(text).map(|list| to.check.default_runtimes = list)),
@@ -76,6 +80,10 @@ pub const VARIABLES: [SettingVariable; 9] = [
     variable("PREFLIGHT_INSPECT", |to, text| parse_choice(text, &DEPTHS).map(|depth| to.check.depth = depth)),
     variable("PREFLIGHT_LIMITS", |to, text| InspectionLimits::parse(text).map(|limits| to.check.limits = limits)),
     variable("PREFLIGHT_DOCS_URL", |to, text| parse_docs_url(text).map(|url| to.check.docs_url = Some(url))),
+    variable("PREFLIGHT_EXCLUDED_REPOSITORIES", |to, text| {
+        parse_prefixes(text).map(|list| to.excluded_repositories = list)
+    }),
+    variable("PREFLIGHT_STACK", |to, text| parse_stack_name(text).map(|name| to.stack = Some(name))),
     variable("PREFLIGHT_LOG_LEVEL", |to, text| parse_choice(text, &LOG_LEVELS).map(|level| to.log_level = level)),
 ];
 
@@ -107,6 +115,8 @@ impl Settings {
             topic_arn: None,
             verdict_tags: VerdictTags::Never,
             check: CheckSettings::default(),
+            excluded_repositories: Vec::new(),
+            stack: None,
             log_level: tracing::Level::INFO,
         };
         for (name, value) in variables {
@@ -149,6 +159,20 @@ impl Settings {
 fn parse_runtimes(value: &str) -> Result<Vec<Runtime>, String> {
     let allowed = |error: RuntimeError| format!("{} ({error})", RUNTIMES.map(|profile| profile.name).join(", "));
     value.split([' ', ',']).filter(|word| !word.is_empty()).map(|word| word.parse().map_err(allowed)).collect()
+}
+
+/// Parses beginnings of repository names, separated by spaces or commas.
+fn parse_prefixes(value: &str) -> Result<Vec<String>, String> {
+    let is_valid = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"._/-".contains(&c);
+    let prefixes = value.split([' ', ',']).filter(|prefix| !prefix.is_empty());
+    let parse = |prefix: &str| prefix.bytes().all(is_valid).then(|| prefix.to_owned());
+    prefixes.map(parse).collect::<Option<_>>().ok_or_else(|| "the beginnings of repository names".to_owned())
+}
+
+/// Parses the name of a stack: `StackName` of `CreateStack` in the AWS CloudFormation API reference.
+fn parse_stack_name(value: &str) -> Result<String, String> {
+    let is_valid = value.len() <= 128 && value.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+    if is_valid { Ok(value.to_owned()) } else { Err("the name of a CloudFormation stack".to_owned()) }
 }
 
 /// Parses the ARN of a standard topic. Amazon Q Developer cannot subscribe to a FIFO topic.
@@ -212,6 +236,8 @@ mod tests {
             ("PREFLIGHT_INSPECT", "manifest"),
             ("PREFLIGHT_LIMITS", "seconds=7"),
             ("PREFLIGHT_DOCS_URL", "https://example.com/faults?v=1"),
+            ("PREFLIGHT_EXCLUDED_REPOSITORIES", "sandbox/,cache/"),
+            ("PREFLIGHT_STACK", "preflight-2"),
             ("PREFLIGHT_LOG_LEVEL", "warn"),
         ]);
         let check = CheckSettings {
@@ -223,7 +249,14 @@ mod tests {
             docs_url: Some("https://example.com/faults?v=1".to_owned()),
         };
         let topic_arn = Some("arn:aws-cn:sns:cn-north-1:123456789012:alerts_1".to_owned());
-        let expected = Settings { topic_arn, verdict_tags: VerdictTags::All, check, log_level: tracing::Level::WARN };
+        let expected = Settings {
+            topic_arn,
+            verdict_tags: VerdictTags::All,
+            check,
+            excluded_repositories: vec!["sandbox/".to_owned(), "cache/".to_owned()],
+            stack: Some("preflight-2".to_owned()),
+            log_level: tracing::Level::WARN,
+        };
         assert_eq!(settings.and_then(Settings::require_output), Ok(expected));
     }
 
@@ -233,6 +266,8 @@ mod tests {
             ("VERDICT_TAGS", "yes", "never, failures or all"),
             ("INSPECT", "deep", "manifest, config or program"),
             ("IMAGE_TAGS", "1", "read or ignore"),
+            ("EXCLUDED_REPOSITORIES", "team/ *", "the beginnings of repository names"),
+            ("STACK", "a b", "the name of a CloudFormation stack"),
             ("LOG_LEVEL", "loud", "error, warn or info"),
             ("DECLARATION_KEY", "a b", "1 to 128 letters, digits and _ . : / = + - @"),
             ("TOPIC_ARN", "arn:aws:sns:us-west-2:123456789012:x.fifo", "the ARN of a standard SNS topic"),

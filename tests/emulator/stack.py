@@ -39,12 +39,12 @@ class Sam:
         self._run(
             "build",
             *("--template-file", str(self.root / "template.yaml"), "--build-dir", str(self.work / "build")),
-            *("--parameter-overrides", f"Architecture={architecture()}"),
+            *("--parameter-overrides", f"FunctionArchitecture={architecture()}"),
         )
 
     def deploy(self, stack, **parameters):
         """Creates the stack, or updates it with these parameters."""
-        overrides = [f"{name}={value}" for name, value in {"Architecture": architecture(), **parameters}.items()]
+        overrides = [f"{name}={value}" for name, value in {"FunctionArchitecture": architecture(), **parameters}.items()]
         self._run(
             "deploy",
             *("--template-file", str(self.work / "build" / "template.yaml")),

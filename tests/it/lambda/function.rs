@@ -239,6 +239,20 @@ fn push_in_another_account_is_ignored() {
 }
 
 #[test]
+fn excluded_repositories_are_ignored_without_a_call() {
+    let (aws, digest) = aws_with_image("apprunner");
+    let settings =
+        [TOPIC_SETTING, ("PREFLIGHT_EXCLUDED_REPOSITORIES", "sandbox/,team"), ("PREFLIGHT_STACK", "preflight")];
+    let function = Function::start(&aws, &settings);
+    let (outcome, report) = invoke(&aws, &push_event(&digest, "v1").to_string());
+    assert_eq!((outcome.as_str(), &report["ignored"]), ("response", &json!("excluded-repository")));
+    assert!(aws.calls().is_empty());
+    let log = function.log();
+    let directive = &log[0]["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!((&log[0]["stack"], &directive["Dimensions"]), (&json!("preflight"), &json!([["stack", "verdict"]])));
+}
+
+#[test]
 fn broken_connections_are_replaced() {
     let (aws, digest) = aws_with_image("apprunner");
     let function = Function::start(&aws, &[TOPIC_SETTING]);

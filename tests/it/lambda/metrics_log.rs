@@ -13,6 +13,7 @@ use crate::report::messages::report;
 fn context(notified: bool) -> EventRecord<'static> {
     EventRecord {
         event_id: "13cde686",
+        stack: Some("ecr-preflight"),
         is_audit: false,
         ignored_detail: "",
         notified,
@@ -38,6 +39,7 @@ fn line_of_a_failing_image() {
               {
                 "Dimensions": [
                   [
+                    "stack",
                     "verdict"
                   ]
                 ],
@@ -51,7 +53,9 @@ fn line_of_a_failing_image() {
               },
               {
                 "Dimensions": [
-                  []
+                  [
+                    "stack"
+                  ]
                 ],
                 "Metrics": [
                   {
@@ -68,6 +72,7 @@ fn line_of_a_failing_image() {
               {
                 "Dimensions": [
                   [
+                    "stack",
                     "fault"
                   ]
                 ],
@@ -92,6 +97,7 @@ fn line_of_a_failing_image() {
           "notified": true,
           "repository": "team/app",
           "runtimes": "ecs/amd64 lambda/arm64 apprunr",
+          "stack": "ecr-preflight",
           "tag": "v1",
           "verdict": "fails"
         }"#]]
@@ -107,7 +113,7 @@ fn line_of_an_ignored_event() {
     assert_eq!(why, IgnoreReason::Untagged);
     let report = Report::from_ignored_event(arrival.as_ref(), why);
     let line = metrics_line(&report, EventRecord { ignored_detail: &said, ..context(false) });
-    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[[]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"detail":"sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8","digest":"sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8","event_id":"13cde686","faults":"","how":"push","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","notified":false,"repository":"team/app","runtimes":"","verdict":"ignored"}"#]].assert_eq(&line.to_string());
+    expect![[r#"{"Arrivals":1,"BytesRead":1234,"Duration":87,"Faults":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["stack","verdict"]],"Metrics":[{"Name":"Arrivals","Unit":"Count"}],"Namespace":"ecr-preflight"},{"Dimensions":[["stack"]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"BytesRead","Unit":"Bytes"}],"Namespace":"ecr-preflight"}],"Timestamp":1794794074000},"detail":"sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8","digest":"sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8","event_id":"13cde686","faults":"","how":"push","ignored":"untagged","level":"INFO","message":"team/app is not checked: it has no tag","notified":false,"repository":"team/app","runtimes":"","stack":"ecr-preflight","verdict":"ignored"}"#]].assert_eq(&line.to_string());
 }
 
 #[test]

@@ -97,7 +97,7 @@ async fn round_trips_per_kind_of_image() {
 /// never merges sequential ones.
 async fn with_longer_delays(expected: usize, push: impl AsyncFn(Duration) -> Vec<Call>) -> Vec<Call> {
     let mut calls = push(DELAY).await;
-    for factor in [4, 16] {
+    for factor in [4, 16, 40] {
         if longest_chain(&calls) > expected {
             calls = push(DELAY * factor).await;
         }

@@ -162,7 +162,11 @@ fn template_uses_the_tag_prefix_and_metric_names() {
     let text = fs::read_to_string("template.yaml").unwrap();
     assert_eq!(text.matches("anything-but: { prefix:").count(), 2);
     assert_eq!(text.matches(&format!("anything-but: {{ prefix: {VERDICT_TAG_PREFIX} }}")).count(), 2);
-    assert!(text.contains(&format!("[[\"{NAMESPACE}\", \"Arrivals\", \"verdict\"")));
-    assert!(text.contains(&format!("[[\"{NAMESPACE}\", \"Duration\"")));
-    assert!(text.contains(&format!("Namespace: {NAMESPACE}\n      MetricName: FailedEvents\n")));
+    assert!(
+        text.contains(&format!("[[\"{NAMESPACE}\", \"Arrivals\", \"stack\", \"${{AWS::StackName}}\", \"verdict\""))
+    );
+    assert!(text.contains(&format!("[[\"{NAMESPACE}\", \"Duration\", \"stack\"")));
+    assert!(text.contains(&format!(
+        "Namespace: {NAMESPACE}\n      MetricName: FailedEvents\n      Dimensions: [{{ Name: stack,"
+    )));
 }
