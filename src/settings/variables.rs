@@ -18,7 +18,7 @@ pub struct Settings {
     pub check: CheckSettings,
     /// Images in repositories whose names begin with one of these are ignored.
     pub excluded_repositories: Vec<String>,
-    /// The name of the CloudFormation stack, a dimension of the metrics.
+    /// The name of the stack, a dimension of the metrics.
     pub stack: Option<String>,
     /// The lowest level of log lines that are written. The line with the result of an event is always written.
     pub log_level: tracing::Level,
@@ -169,7 +169,7 @@ fn parse_prefixes(value: &str) -> Result<Vec<String>, String> {
     prefixes.map(parse).collect::<Option<_>>().ok_or_else(|| "the beginnings of repository names".to_owned())
 }
 
-/// Parses the name of a stack: `StackName` of `CreateStack` in the AWS CloudFormation API reference.
+/// Parses the name of a stack: `StackName` of `CreateStack` in the AWS `CloudFormation` API reference.
 fn parse_stack_name(value: &str) -> Result<String, String> {
     let is_valid = value.len() <= 128 && value.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
     if is_valid { Ok(value.to_owned()) } else { Err("the name of a CloudFormation stack".to_owned()) }

@@ -239,7 +239,7 @@ def audited(results):
 
 
 def stack_with_prefix_and_without_verdict_tags_is_restricted(stage):
-    stage.sam.deploy(STACK, VerdictTags="never", RepositoryPrefixes="team/", InspectionDepth="manifest")
+    stage.sam.deploy(STACK, VerdictTags="never", RepositoryPrefixes="web/,team/", InspectionDepth="manifest")
     outside = stage.push(ARM64, APP_RUNNER, "11.6.0")
     stage.expect_invocations()
     stage.expect_no_notification()
