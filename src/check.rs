@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::{Inspection, InspectionOutcome, Inspector};
 use crate::intent::{DeclarationSource, Intent};
-use crate::name::{RemoteRepository, Repository, Selector};
+use crate::name::{Repository, Selector};
 use crate::oci::{self, Image, ImageContent, ImageReadOptions};
 use crate::platform::Platform;
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
@@ -29,8 +29,8 @@ pub struct ImageOrigin<'a> {
     pub reference: Cow<'a, str>,
     /// The ECR repository; `None` if the image is read from somewhere else.
     pub repository: Option<&'a Repository>,
-    /// The repository, if it is in another registry.
-    pub remote_repository: Option<&'a RemoteRepository>,
+    /// The repository in another registry, if the user may push to it.
+    pub remote_repository: Option<&'a str>,
     /// Selects the image in its repository, layout or archive.
     pub selector: &'a Selector,
 }

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use super::exec_report::ExecReport;
 use crate::event::{Arrival, ArrivalKind, IgnoreReason};
 use crate::intent::DeclaredRuntime;
-use crate::name::{Digest, RemoteRepository, Repository, Tag};
+use crate::name::{Digest, Repository, Tag};
 use crate::oci::{Image, ImageContent};
 use crate::platform::Platform;
 use crate::verdict::{Fault, FaultCode, Finding, FindingSubject, Judgement, Verdict};
@@ -60,8 +60,8 @@ pub struct ReportContext<'a> {
     pub reference: &'a str,
     /// The repository, if it is in Amazon ECR.
     pub repository: Option<&'a Repository>,
-    /// The repository, if it is in another registry.
-    pub remote_repository: Option<&'a RemoteRepository>,
+    /// The repository in another registry, if the user may push to it.
+    pub remote_repository: Option<&'a str>,
     /// The tag, if the image has one.
     pub tag: Option<&'a Tag>,
     /// The key under which runtimes are declared.
@@ -73,11 +73,10 @@ pub struct ReportContext<'a> {
 }
 
 impl ReportContext<'_> {
-    /// Returns the repository for commands: a placeholder if it is unknown, or one of Docker Hub's official images, to
-    /// which users cannot push.
+    /// Returns the repository for commands, or a placeholder.
     pub(super) fn repository_uri(&self) -> String {
-        let remote = self.remote_repository.filter(|remote| !remote.is_official()).map(ToString::to_string);
-        self.repository.map(ToString::to_string).or(remote).unwrap_or_else(|| "REGISTRY/IMAGE".to_owned())
+        let remote = self.remote_repository.unwrap_or("REGISTRY/IMAGE");
+        self.repository.map_or_else(|| remote.to_owned(), ToString::to_string)
     }
 
     /// Returns the image for commands, always with a tag, because a name without one means `latest`.

@@ -99,7 +99,10 @@ impl Checker<'_> {
 
     async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<CheckResult, CliError> {
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
-        let (repository, remote_repository) = (source.repository.as_ref(), source.remote_repository());
+        let repository = source.repository.as_ref();
+        // Users cannot push to Docker Hub's official images.
+        let remote = source.remote_repository().filter(|remote| !remote.is_official()).map(ToString::to_string);
+        let remote_repository = remote.as_deref();
         let origin = ImageOrigin {
             repository,
             remote_repository,
