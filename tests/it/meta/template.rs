@@ -170,3 +170,43 @@ fn template_uses_the_tag_prefix_and_metric_names() {
         "Namespace: {NAMESPACE}\n      MetricName: FailedEvents\n      Dimensions: [{{ Name: stack,"
     )));
 }
+
+/// The parameters in the example of a configuration, whether they are set or commented out, with their values.
+fn example_parameters() -> Vec<(String, String)> {
+    let text = fs::read_to_string("samconfig.example.toml").unwrap();
+    let quoted = |line: &str| {
+        Some(line.trim_start().trim_start_matches("# ").strip_prefix('"')?.strip_suffix("\",")?.to_owned())
+    };
+    let pairs = text.lines().filter_map(quoted);
+    pairs.map(|pair| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap()).collect()
+}
+
+#[test]
+fn example_sets_every_parameter_in_the_order_of_the_template() {
+    let template = template();
+    let parameters = template["Parameters"].as_mapping().unwrap();
+    let names: Vec<&str> = parameters.keys().map(|name| name.as_str().unwrap()).collect();
+    let examples = example_parameters();
+    assert_eq!(examples.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), names);
+    for (name, value) in &examples {
+        let parameter = &parameters[name.as_str()];
+        if let Some(allowed) = parameter["AllowedValues"].as_sequence() {
+            let allowed: Vec<String> = allowed
+                .iter()
+                .map(|one| one.as_str().map_or_else(|| one.as_i64().unwrap().to_string(), str::to_owned))
+                .collect();
+            assert!(allowed.contains(value), "{name}={value}");
+        }
+    }
+    assert_eq!(names[0], "SlackWorkspaceId", "`sam deploy --guided` asks in this order");
+    // Every parameter is in a group and has a label, which the console shows.
+    let interface = &template["Metadata"]["AWS::CloudFormation::Interface"];
+    let groups = interface["ParameterGroups"].as_sequence().unwrap();
+    let grouped: Vec<&str> = groups
+        .iter()
+        .flat_map(|group| group["Parameters"].as_sequence().unwrap())
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    assert_eq!(grouped, names);
+    assert!(names.iter().all(|name| interface["ParameterLabels"][*name]["default"].is_string()));
+}
