@@ -15,6 +15,8 @@ pub(super) enum ImageArgument {
     OciArchive { file: PathBuf, selector: Option<Selector> },
     /// `docker-archive:FILE[:[REPOSITORY:]TAG]`. Without a name: the only image of the archive.
     DockerArchive { file: PathBuf, name: Option<SavedImageName> },
+    /// `docker-daemon:NAME`: an image of the Docker engine, by the name that Docker knows.
+    DockerDaemon { name: String },
     /// The URI of an image in Amazon ECR. The tag defaults to `latest`, as in other container tools.
     Ecr { repository: Repository, selector: Selector },
     /// An image in any other registry.
@@ -53,6 +55,11 @@ impl FromStr for ImageArgument {
             let invalid_name = || ReferenceError::InvalidArchiveName(text.to_owned());
             let name = name.map(|name| parse_saved_name(name).ok_or_else(invalid_name)).transpose()?;
             return Ok(Self::DockerArchive { file, name });
+        }
+        if let Some(name) = text.strip_prefix("docker-daemon:") {
+            let is_valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+            let invalid = || ReferenceError::InvalidDockerName(text.to_owned());
+            return if is_valid { Ok(Self::DockerDaemon { name: name.to_owned() }) } else { Err(invalid()) };
         }
         // Skopeo's form of a registry reference.
         let text = text.strip_prefix("docker://").unwrap_or(text);

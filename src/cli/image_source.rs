@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use tempfile::NamedTempFile;
 use tokio::sync::Mutex;
 
 use super::context::{endpoint_url, load_aws, registry_connector};
 use super::error::CliError;
 use super::image_ref::{ImageArgument, SavedImageName};
 use super::suggest::TAG_MOVED_HINT;
+use super::temporary_archive::{STANDARD_INPUT, copy_standard_input, save_docker_image};
 use crate::aws::Aws;
 use crate::name::{Digest, RemoteRepository, Repository, Selector};
 use crate::registry::archive::ImageArchive;
@@ -43,19 +46,23 @@ pub(super) struct ImageSource {
     pub(super) repository: Option<Repository>,
     /// The hint if the image does not exist.
     hint: Option<String>,
+    /// The file of the archive, if it was created for this check. It is deleted with the source.
+    _temporary_file: Option<NamedTempFile>,
 }
 
 /// Opens images. The clients of a region, and with them its credentials, are loaded once and shared.
 #[derive(Debug, Default)]
 pub(super) struct ImageOpener {
     clients_by_region: Mutex<HashMap<String, Aws>>,
+    /// Whether standard input was read, which is possible once.
+    is_input_read: AtomicBool,
 }
 
 impl ImageOpener {
     /// Opens the registry that holds the image. Whether the image exists is only known when its manifest is read. Fails
     /// if a layout or archive cannot be read, or the reference may mean several images.
     pub(super) async fn open(&self, reference: &str, argument: ImageArgument) -> Result<ImageSource, CliError> {
-        let mut ecr_repository = None;
+        let (mut ecr_repository, mut temporary_file) = (None, None);
         let (registry, selector, hint) = match argument {
             ImageArgument::OciLayout { directory, selector } => {
                 let (directory, repository) = split_repository(directory);
@@ -67,6 +74,7 @@ impl ImageOpener {
             }
             ImageArgument::OciArchive { file, selector } => {
                 let (file, repository) = split_repository(file);
+                let file = self.find_file(file, &mut temporary_file)?;
                 let archive = ImageArchive::open_oci(&file)?;
                 let hint = list_names("archive", archive.index().tags());
                 let selector =
@@ -74,6 +82,7 @@ impl ImageOpener {
                 (AnyRegistry::Archive(archive), selector, hint)
             }
             ImageArgument::DockerArchive { file, name } => {
+                let file = self.find_file(file, &mut temporary_file)?;
                 let archive = ImageArchive::open_docker(&file)?;
                 let hint = list_names("archive", archive.index().display_names());
                 let selector = match name {
@@ -87,6 +96,12 @@ impl ImageOpener {
                 };
                 (AnyRegistry::Archive(archive), selector, hint)
             }
+            ImageArgument::DockerDaemon { name } => {
+                let file = temporary_file.insert(save_docker_image(&name).await?);
+                let archive = ImageArchive::open_docker(file.path())?;
+                let selector = choose_image(reference, archive.index(), None, None)?;
+                (AnyRegistry::Archive(archive), selector, None)
+            }
             ImageArgument::Ecr { repository, selector } => {
                 let registry = self.open_ecr(&repository).await;
                 ecr_repository = Some(repository);
@@ -98,7 +113,20 @@ impl ImageOpener {
                 (AnyRegistry::Distribution(registry), selector, hint)
             }
         };
-        Ok(ImageSource { reference: reference.to_owned(), registry, selector, repository: ecr_repository, hint })
+        let (reference, repository) = (reference.to_owned(), ecr_repository);
+        Ok(ImageSource { reference, registry, selector, repository, hint, _temporary_file: temporary_file })
+    }
+
+    /// Returns the file of an archive: for `-`, a copy of standard input.
+    fn find_file(&self, file: PathBuf, temporary: &mut Option<NamedTempFile>) -> Result<PathBuf, CliError> {
+        if file.as_os_str() != STANDARD_INPUT {
+            return Ok(file);
+        }
+        if self.is_input_read.swap(true, Ordering::Relaxed) {
+            let source = "standard input can be only one of the images".into();
+            return Err(CliError::Command { source, hint: None, is_usage: true });
+        }
+        Ok(temporary.insert(copy_standard_input()?).path().to_owned())
     }
 
     async fn open_ecr(&self, repository: &Repository) -> EcrRepository {

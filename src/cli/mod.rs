@@ -4,6 +4,7 @@ mod context;
 mod registry_ref;
 mod image_ref;
 mod error;
+mod temporary_archive;
 mod scheme_check;
 mod hint;
 mod suggest;

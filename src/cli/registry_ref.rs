@@ -22,6 +22,8 @@ pub(super) enum ReferenceError {
     MissingFile(String),
     #[error("`{0}` has no valid tag: expected `docker-archive:FILE[:[REPOSITORY:]TAG]`")]
     InvalidArchiveName(String),
+    #[error("`{0}` has no valid name: expected `docker-daemon:NAME[:TAG]`")]
+    InvalidDockerName(String),
     #[error("`{0}` has an unsupported scheme")]
     UnsupportedTransport(String),
     #[error("`{0}` is a page of Docker Hub's web site, not an image")]
@@ -42,7 +44,7 @@ pub(super) enum ReferenceError {
 impl ReferenceError {
     pub(super) fn hint(&self) -> Option<String> {
         let Self::InvalidRegistryReference { nearest, .. } = self else { return None };
-        let forms = "use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for \
+        let forms = "use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, `docker-daemon:NAME:TAG`, or `HOST/REPOSITORY:TAG`, for \
                      example `public.ecr.aws/docker/library/busybox:1.37`";
         Some(nearest.as_ref().map_or_else(|| forms.to_owned(), |nearest| format!("did you mean `{nearest}`?")))
     }

@@ -6,6 +6,10 @@ pub mod layout_index;
 #[cfg(feature = "cli")]
 pub mod archive;
 #[cfg(feature = "cli")]
+pub mod docker_endpoint;
+#[cfg(feature = "cli")]
+pub mod docker_engine;
+#[cfg(feature = "cli")]
 pub mod distribution;
 pub mod counting;
 pub(crate) mod media_types;

@@ -63,6 +63,8 @@ Examples:
   ecr-preflight check oci-archive:image.tar --runtime ecs/arm64
   ecr-preflight check oci:image:v1 --runtime ecs/arm64 --runtime apprunner
   ecr-preflight check docker-archive:image.tar --runtime lambda/amd64 --format json
+  ecr-preflight check docker-daemon:app:v1 --runtime apprunner
+  docker save app:v1 | ecr-preflight check docker-archive:- --runtime apprunner
   ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
   ecr-preflight check public.ecr.aws/docker/library/busybox:1.37 --runtime ecs/arm64
   ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
@@ -72,9 +74,10 @@ Image references:
   oci:DIR[:TAG|@DIGEST]                    an OCI image layout
   oci-archive:FILE[:TAG|@DIGEST]           a tar archive of an OCI image layout
   docker-archive:FILE[:[REPOSITORY:]TAG]   the output of `docker save`
+  docker-daemon:NAME[:TAG]                 an image of the Docker engine (DOCKER_HOST, DOCKER_CONTEXT)
   [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]  an image in a registry
 
-HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the credentials of the AWS
+`-` as FILE is standard input. HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the credentials of the AWS
 CLI, other registries with those of docker.
 
 Exit codes:

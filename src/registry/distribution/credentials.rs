@@ -3,13 +3,13 @@
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
-use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 
 use super::error::DistributionError;
 use crate::name::RemoteRepository;
 use crate::registry::display_path;
+use crate::registry::docker_endpoint::config_directory;
 
 /// The keys of credentials for Docker Hub: that of Docker, and that of other tools.
 const HUB_CREDENTIAL_KEYS: [&str; 2] = ["https://index.docker.io/v1/", "docker.io"];
@@ -28,7 +28,7 @@ pub(super) async fn find_credential(
 }
 
 fn read_credential(keys: &[String]) -> Result<Option<DockerCredential>, DistributionError> {
-    let Some(path) = docker_config_path() else { return Ok(None) };
+    let Some(path) = config_directory().map(|directory| directory.join("config.json")) else { return Ok(None) };
     let failure = |problem: &str| Err(DistributionError::failure(format!("{} {problem}", display_path(&path))));
     for key in keys {
         let file = match File::open(&path) {
@@ -46,13 +46,6 @@ fn read_credential(keys: &[String]) -> Result<Option<DockerCredential>, Distribu
         }
     }
     Ok(None)
-}
-
-/// Returns the path of Docker's configuration: Docker's command-line reference, "Configuration files".
-fn docker_config_path() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let directory = variable("DOCKER_CONFIG").or_else(|| variable("HOME").map(|home| home.join(".docker")));
-    directory.map(|directory| directory.join("config.json"))
 }
 
 /// Describes an error without its text, which may quote the output of a helper.
