@@ -278,10 +278,9 @@ fn missing_credentials_are_an_error() {
         success false code 3
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: no AWS credentials found
+        error: no AWS credentials found
 
-        hint: log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
+        hint: sign in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
     "#]]
     .assert_eq(&run(&["check", uri, "--runtime", "ecs/arm64"], &settings));
 }

@@ -148,6 +148,10 @@ fn help_of_check_and_replay() {
                   [default: auto]
                   [possible values: auto, always, never]
 
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
+
           -h, --help
                   Print help (see a summary with '-h')
 
@@ -208,9 +212,6 @@ fn help_of_check_and_replay() {
                   A runtime that the images are meant for, for example `ecs/arm64`; `ecr-preflight --help`
                   lists all of them. May be given several times
 
-          -v, --verbose
-                  Print how much was read and how long it took, to standard error
-
               --no-exec
                   Read manifests and configs only; do not inspect the program in the layers
 
@@ -246,6 +247,10 @@ fn help_of_check_and_replay() {
 
                   [default: auto]
                   [possible values: auto, always, never]
+
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -322,6 +327,10 @@ fn help_of_check_and_replay() {
 
                   [default: auto]
                   [possible values: auto, always, never]
+
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
 
           -h, --help
                   Print help (see a summary with '-h')

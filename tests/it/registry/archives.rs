@@ -490,16 +490,8 @@ fn pipes_and_devices_are_errors() {
     }
     let mut cases = Cases::default();
     for reference in [
-        "oci-archive:DIR/pipe",
-        "docker-archive:DIR/pipe:app:v1",
-        "oci-archive:/dev/null",
-        "docker-archive:/dev/zero",
-        "oci:DIR/pipe",
-        "oci:/dev/null",
-        "oci:DIR/marker:v1",
-        "oci:DIR/index:v1",
-        "oci:DIR/blob:v1",
-        "DIR/pipe",
+        "oci-archive:DIR/pipe", "docker-archive:DIR/pipe:app:v1", "oci-archive:/dev/null", "docker-archive:/dev/zero",
+        "oci:DIR/pipe", "oci:/dev/null", "oci:DIR/marker:v1", "oci:DIR/index:v1", "oci:DIR/blob:v1", "DIR/pipe",
     ] {
         let argument = reference.replace("DIR", &directory.path().display().to_string());
         let (code, out, err) = check(&argument, &["--runtime", "ecs/amd64"]);

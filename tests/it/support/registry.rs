@@ -213,9 +213,10 @@ impl State {
         let form = String::from_utf8(request.body.clone()).unwrap();
         let query = if request.method == "POST" { &form } else { &request.target };
         let fields: Vec<&str> = query.split_once('?').map_or(query.as_str(), |(_, query)| query).split('&').collect();
+        let scopes: Vec<&str> = fields.iter().filter_map(|field| field.strip_prefix("scope=")).collect();
+        // The repository of the request, which may not exist, and nothing else.
         let is_for_this = fields.contains(&"service=small%20registry")
-            && fields.contains(&"scope=repository%3Ateam%2Fapp%3Apull")
-            && fields.iter().filter(|field| field.starts_with("scope=")).count() == 1;
+            && matches!(scopes.as_slice(), ["repository%3Ateam%2Fapp%3Apull" | "repository%3Ateam%2Fap%3Apull"]);
         let is_me = match request.method.as_str() {
             "POST" => form.contains("grant_type=refresh_token") && form.contains(IDENTITY),
             _ => request.header("authorization") == Some(&format!("Basic {BASIC}")),

@@ -264,6 +264,10 @@ fn audit_help() {
               --fresh
                   Overwrite the results file
 
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
+
               --csv <FILE>
                   Write all results as CSV, a row for each image and runtime
 

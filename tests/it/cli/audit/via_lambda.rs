@@ -170,7 +170,8 @@ fn missing_log_group_and_denied_bus_are_errors() {
         with `--results FILE` the next run would resume from here
         --- err
         error: events:PutEvents was denied: allow the caller this action on the event bus in the function's region
-          caused by: AccessDeniedException: service message
+
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]]
     .assert_eq(&fixture.run(&["--via-lambda"]));
     expect![[r#"

@@ -67,7 +67,7 @@ fn unreadable_log_ends_the_audit_before_events() {
         results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
         error: logs:FilterLogEvents on /aws/lambda/ecr-preflight failed repeatedly
-          caused by: connection closed before message completed
+          caused by: there is no valid reply from AWS; `--verbose` shows the details
     "#]]
     .assert_eq(&fixture.format_output(&output));
     assert!(fixture.aws.calls_of("PutEvents").is_empty());
@@ -89,7 +89,8 @@ fn log_denied_midway_lists_open_images() {
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: the function's log cannot be read any more
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1 could not be read: the function's log cannot be read any more
         error: logs:FilterLogEvents on /aws/lambda/ecr-preflight was denied: allow the caller this action on this log group
-          caused by: AccessDeniedException: service message
+
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]].assert_eq(&fixture.run(&ARGUMENTS));
 }
 
@@ -107,7 +108,8 @@ fn results_are_kept_after_the_bus_denies_access() {
         results in DIR/via.jsonl: the same command resumes with what is missing
         --- err
         error: events:PutEvents was denied: allow the caller this action on the event bus in the function's region
-          caused by: AccessDeniedException: service message
+
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]]
     .assert_eq(&fixture.run(&ARGUMENTS));
     assert_eq!(fixture.lines("via.jsonl").len(), 10);
