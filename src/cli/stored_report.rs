@@ -10,6 +10,7 @@ use serde::de::value::Error as ValueError;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 
+use crate::name::Repository;
 use crate::report::SCHEMA;
 use crate::verdict::Verdict;
 
@@ -196,6 +197,12 @@ impl StoredReport {
         let [account, region, repository, digest, tag] = self.identity();
         let parts = [account, region, repository, digest, tag, &self.settings];
         (!digest.is_empty() && !tag.is_empty()).then(|| hash_key(&parts))
+    }
+
+    /// The repository; `None` if the report does not name it validly.
+    pub(super) fn repository(&self) -> Option<Repository> {
+        let StoredArrival { account, region, repository, .. } = &self.arrival;
+        Repository::new(account, region, repository).ok()
     }
 
     /// The image's name in a sentence.

@@ -31,6 +31,8 @@ pub(super) struct StyledOutput<W> {
     pub(super) is_verbose: bool,
     /// In columns; `None` if lines are not wrapped.
     width: Option<usize>,
+    /// The width of the terminal in columns, however wide; `None` if lines are not wrapped.
+    pub(super) table_width: Option<usize>,
 }
 
 impl<W: RawStream> StyledOutput<W> {
@@ -48,7 +50,13 @@ impl<W: RawStream> StyledOutput<W> {
         };
         // A terminal reports 0 if it does not know its width.
         let width = configured.or_else(measured).filter(|columns| *columns > 0);
-        Self { uses_color, is_verbose, width: width.map(|columns| columns.clamp(MIN_WIDTH, MAX_WIDTH)), inner }
+        Self {
+            uses_color,
+            is_verbose,
+            width: width.map(|columns| columns.clamp(MIN_WIDTH, MAX_WIDTH)),
+            table_width: width,
+            inner,
+        }
     }
 }
 
@@ -205,7 +213,13 @@ mod tests {
 
     #[test]
     fn commands_to_ci_servers_are_replaced() {
-        let mut out = StyledOutput { inner: Vec::new(), uses_color: false, is_verbose: false, width: Some(40) };
+        let mut out = StyledOutput {
+            inner: Vec::new(),
+            uses_color: false,
+            is_verbose: false,
+            width: Some(40),
+            table_width: None,
+        };
         let name = "a-long-name-before-the-command-in-the-next";
         let line =
             StyledLine::wrapping(2).with_text(format!("{name} ::error::x #")).with_span(SpanRole::Code, "#[group]y");

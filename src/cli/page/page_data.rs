@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 use super::texts::{self, sanitize_command, sanitize_name, sanitize_sentence};
 use crate::cli::report_counts::sanitize_code;
 use crate::cli::stored_report::{StoredArrival, StoredFault, StoredReport, StoredRuntime, StoredStart};
-use crate::name::Repository;
 use crate::report::OVERRIDE_NOTE;
 use crate::runtime::RUNTIMES;
 
@@ -80,8 +79,8 @@ fn build_row(report: &StoredReport) -> Value {
 
 /// Builds what else is shown of an image.
 fn build_details(report: &StoredReport) -> Value {
-    let StoredArrival { account, region, repository, tag, .. } = &report.arrival;
-    let address = Repository::new(account, region, repository).ok().map(|repository| format!("{repository}:{tag}"));
+    let StoredArrival { tag, .. } = &report.arrival;
+    let address = report.repository().map(|repository| format!("{repository}:{tag}"));
     let is_about_program = report.faults().any(|fault| fault.code.starts_with("exec-"));
     json!({
         "address": address.filter(|_| !tag.is_empty()).map(|address| sanitize_name(&address)),

@@ -7,6 +7,7 @@ use expect_test::expect;
 use super::Fixture;
 use crate::support::aws::Fault;
 use crate::support::cases::Cases;
+use crate::support::layout::Builder;
 
 #[test]
 fn table_shows_failures_first_and_counts_the_rest() {
@@ -14,9 +15,9 @@ fn table_shows_failures_first_and_counts_the_rest() {
     expect![[r#"
         success false code 1
         --- out
-        VERDICT     IMAGE                         RUNTIME       REASON
-        fails       grafana/grafana:11.4.0 +1     apprunner     wrong-architecture: the…
-        unknown     team/app:0.9-ecs-arm64        ecs/arm64     the image declares linu…
+        VERDICT  REPOSITORY       TAGS           PUSHED      RUNTIME    CAUSE
+        fails    grafana/grafana  11.4.0,latest  2026-05-28  apprunner  wrong-architecture: linux/arm64
+        unknown  team/app         0.9-ecs-arm64  2026-09-21  ecs/arm64  the image declares linux/arm/v7
 
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1
           wrong-architecture  1
@@ -28,31 +29,75 @@ fn table_shows_failures_first_and_counts_the_rest() {
 }
 
 #[test]
+fn table_is_grouped_and_cut_in_a_terminal() {
+    let fixture = Fixture::with_images();
+    let mut layout = Builder::new();
+    let arm64 = layout.image("arm64");
+    layout.tag("a-tag-that-is-longer-than-a-third-of-the-terminal-ecs-amd64", &arm64);
+    layout.tag("v2-ecs-amd64", &arm64);
+    let name = "team/a-repository-with-a-long-name-that-fills-more-than-the-whole-width-of-a-terminal/app";
+    fixture.aws.push(name, &layout);
+    for columns in ["80", "60"] {
+        let output = fixture.command(&["--all-rows"]).env("COLUMNS", columns).output().unwrap();
+        let text = fixture.format_output(&output);
+        let table = text.split_once("--- out\n").unwrap().1.split_once(" images in ").unwrap().0;
+        let width = columns.parse().unwrap();
+        assert!(table.lines().all(|line| line.chars().count() <= width), "{table}");
+        if columns == "80" {
+            expect![[r#"
+                grafana/grafana  2 images: fails 1, runs 1
+                  ✗ 11.4.0 +1                   apprunner  wrong-architecture: linux/arm64
+                  ✓ 11.5.0                      apprunner
+
+                …ls-more-than-the-whole-width-of-a-terminal/app  2 images: fails 1, undeclared 1
+                  ✗ v2-ecs-amd64                ecs/amd64  wrong-architecture: linux/arm64
+                  - …of-the-terminal-ecs-amd64
+
+                team/app  1 image: unknown 1
+                  ? 0.9-ecs-arm64               ecs/arm64  the image declares linux/arm/v7
+
+                team/tools  1 image: undeclared 1
+                  - v1
+
+                6"#]]
+            .assert_eq(table);
+        }
+    }
+}
+
+#[test]
 fn all_rows_and_dates_are_shown_in_a_wide_terminal() {
     let fixture = Fixture::with_images();
     let mut command = fixture.command(&["--all-rows"]);
     expect![[r#"
         success false code 1
         --- out
-        VERDICT     IMAGE                                                   PUSHED      RUNTIME       REASON
-        fails       grafana/grafana:11.4.0 +1                               2026-05-28  apprunner     wrong-architecture: the image is built for li…
-        unknown     team/app:0.9-ecs-arm64                                  2026-09-21  ecs/arm64     the image declares linux/arm/v7: a 32-bit arm…
-        undeclared  team/tools:v1                                           2026-09-21
-        runs        grafana/grafana:11.5.0                                  2026-07-25  apprunner
+        grafana/grafana  2 images: fails 1, runs 1
+          ✗ 11.4.0 +1      2026-05-28  apprunner  wrong-architecture: linux/arm64
+          ✓ 11.5.0         2026-07-25  apprunner
+
+        team/app  1 image: unknown 1
+          ? 0.9-ecs-arm64  2026-09-21  ecs/arm64  the image declares linux/arm/v7
+
+        team/tools  1 image: undeclared 1
+          - v1             2026-09-21
 
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1
           wrong-architecture  1
         not checked: 1 other than images (charts, signatures)
         4 images checked in TIME, N requests
         --- err
-    "#]].assert_eq(&fixture.format_output(&command.env("COLUMNS", "140").output().unwrap()));
+    "#]]
+    .assert_eq(&fixture.format_output(&command.env("COLUMNS", "140").output().unwrap()));
     let unverified = fixture.command(&["--all-rows", "--no-exec"]).env("COLUMNS", "140").output().unwrap();
     let unverified = fixture.format_output(&unverified);
-    let lines = unverified.lines().filter(|line| line.contains("runs"));
+    let lines = unverified.lines().filter(|line| line.contains("runs") || line.contains('~'));
     expect![[r#"
-        runs ~      grafana/grafana:11.5.0                                  2026-07-25  apprunner     disabled by PREFLIGHT_INSPECT or --no-exec
+        grafana/grafana  2 images: fails 1, runs 1
+        ~ 11.5.0         2026-07-25  apprunner  not verified: disabled by PREFLIGHT_INSPECT or --no-exec
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1 (1 not verified)
-    "#]].assert_eq(&lines.map(|line| format!("{}\n", line.trim())).collect::<String>());
+    "#]]
+    .assert_eq(&lines.map(|line| format!("{}\n", line.trim())).collect::<String>());
 }
 
 #[test]

@@ -98,7 +98,8 @@ fn interrupted_audit_explains_how_to_resume() {
           platform-missing  N
         N image checked in TIME, N requests
         interrupted after N image had been listed
-        results in DIR/x.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
+        wrote DIR/x.jsonl
         --- err
 
     "#]]

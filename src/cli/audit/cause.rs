@@ -1,0 +1,66 @@
+//! Why an image has its verdict, in a few words: for the table.
+
+use crate::cli::stored_report::StoredReport;
+use crate::text::sanitize;
+
+/// How many platforms a cause names. An index has up to dozens.
+const MAX_CAUSE_PLATFORMS: usize = 2;
+
+/// The longest cause, in characters.
+const MAX_CAUSE_CHARS: usize = 120;
+
+/// The cause in a few words: the fault and the platform or the program, or the beginning of the reason. The evidence is in
+/// the results, the CSV file and the page.
+pub(super) fn describe_cause(report: &StoredReport) -> String {
+    let codes = report.fault_codes();
+    let text = match codes.as_slice() {
+        [code] if code.starts_with("exec-") => {
+            let path = report.exec.iter().filter(|start| start.errno.is_some()).find_map(|start| start.path.as_ref());
+            path.map_or_else(|| (*code).to_owned(), |path| format!("{code}: {path}"))
+        }
+        [code @ ("wrong-architecture" | "wrong-os")] => {
+            let platforms = &report.image.platforms;
+            let named = platforms.iter().take(MAX_CAUSE_PLATFORMS).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = if platforms.len() > MAX_CAUSE_PLATFORMS { ", \u{2026}" } else { "" };
+            if named.is_empty() { (*code).to_owned() } else { format!("{code}: {named}{more}") }
+        }
+        [] => {
+            let runtimes = || report.runtimes.iter();
+            let unknown = runtimes().flat_map(|runtime| &runtime.unknown).next();
+            let not_verified = runtimes().find_map(|runtime| runtime.not_verified.as_deref());
+            match (unknown, not_verified) {
+                (Some(reason), _) => first_clause(reason).to_owned(),
+                (None, Some(reason)) => format!("not verified: {}", first_clause(reason)),
+                (None, None) => report.ignored.clone().unwrap_or_default(),
+            }
+        }
+        codes => codes.join(", "),
+    };
+    sanitize(&text, MAX_CAUSE_CHARS)
+}
+
+/// The part of a sentence before a colon or semicolon that is not in parentheses.
+fn first_clause(sentence: &str) -> &str {
+    let ends = [": ", "; "].into_iter().filter_map(|separator| sentence.find(separator));
+    match ends.min() {
+        Some(end) if !sentence[..end].contains('(') => &sentence[..end],
+        _ => sentence,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cause_ends_before_the_details() {
+        for (sentence, clause) in [
+            ("the image declares linux/arm/v7: a 32-bit arm image starts only", "the image declares linux/arm/v7"),
+            ("ECR refused the manifest (Denied: message)", "ECR refused the manifest (Denied: message)"),
+            ("a volume hides /app; start it once", "a volume hides /app"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(first_clause(sentence), clause);
+        }
+    }
+}
