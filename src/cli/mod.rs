@@ -14,6 +14,8 @@ mod terminal;
 mod output_file;
 mod stored_report;
 mod report_counts;
+mod cause;
+mod export;
 mod preview;
 mod check;
 mod replay;

@@ -3,10 +3,11 @@
 use std::io::{self, BufWriter, Write};
 
 use super::arguments::{AuditArguments, AuditFormat};
-use super::csv_output::write_csv;
 use super::results_file::ResultsFile;
 use super::table::AuditTable;
 use crate::cli::error::CliError;
+use crate::cli::export::csv::CsvExport;
+use crate::cli::export::markdown::MarkdownExport;
 use crate::cli::terminal::StyledOutput;
 use crate::cli::{output_file, page};
 use crate::text::sanitize;
@@ -57,6 +58,13 @@ pub(super) fn print_results<O: Write>(
                 out.write_all(&results.read_line(offset)?)?;
             }
         }
+        AuditFormat::Markdown => {
+            let mut markdown = MarkdownExport::new(arguments.all_rows);
+            for offset in results.index.offsets_worst_first(|_| true) {
+                markdown.add(&results.read_report(offset)?);
+            }
+            markdown.write(&mut out)?;
+        }
         AuditFormat::Table => {
             let is_shown = |verdict| arguments.all_rows || matches!(verdict, Verdict::Fails | Verdict::Unknown);
             let groups = results.index.group_by_repository(is_shown);
@@ -64,4 +72,13 @@ pub(super) fn print_results<O: Write>(
         }
     }
     out.flush()
+}
+
+/// Writes all results as CSV, the worst first.
+fn write_csv(results: &mut ResultsFile, out: impl Write) -> io::Result<()> {
+    let mut csv = CsvExport::new(out)?;
+    for offset in results.index.offsets_worst_first(|_| true) {
+        csv.add(&results.read_report(offset)?)?;
+    }
+    csv.finish()
 }

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::cause::describe_cause;
 use super::results_file::ResultsFile;
 use super::results_index::RepositoryGroup;
 use super::summary::{format_count, format_verdict_counts};
+use crate::cli::cause::describe_cause;
 use crate::cli::stored_report::StoredReport;
 use crate::report::{UNVERIFIED_SYMBOL, verdict_symbol};
 use crate::text::{escape_terminal, sanitize};

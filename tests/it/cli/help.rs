@@ -134,7 +134,8 @@ fn help_of_check_and_replay() {
         Commands:
           check        Check whether images will start on the runtimes that they are meant for
           audit        Check the images that a registry of Amazon ECR already contains
-          page         Make an HTML page of the results of an audit, to read, filter and share
+          page         Make an HTML page of the results of an audit, to read, filter and share; or CSV or
+                       Markdown
           declare      Declare where the images of a repository run, or list the declarations
           replay       Run an event through the function's handler, and print what it would send
           binary       Show the platform that a program file is built for

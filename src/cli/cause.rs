@@ -1,6 +1,6 @@
-//! Why an image has its verdict, in a few words: for the table.
+//! Why an image has its verdict, in a few words: for tables.
 
-use crate::cli::stored_report::StoredReport;
+use super::stored_report::StoredReport;
 use crate::text::sanitize;
 
 /// How many platforms a cause names. An index has up to dozens.
