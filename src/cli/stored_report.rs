@@ -212,7 +212,7 @@ impl StoredReport {
 
     /// Whether the image runs, but its start was not verified on every runtime.
     pub(super) fn is_unverified_pass(&self) -> bool {
-        self.verdict() == Verdict::Runs && self.runtimes.iter().any(|runtime| !runtime.verified)
+        self.verdict() == Verdict::Runs && self.runtimes.iter().any(StoredRuntime::is_unverified_pass)
     }
 
     pub(super) fn faults(&self) -> impl Iterator<Item = &StoredFault> {
@@ -232,6 +232,11 @@ impl StoredReport {
 }
 
 impl StoredRuntime {
+    /// Whether the image runs there, but its start was not verified.
+    pub(super) fn is_unverified_pass(&self) -> bool {
+        self.verdict() == Verdict::Runs && !self.verified
+    }
+
     /// The verdict; one of a later version is unknown.
     pub(super) fn verdict(&self) -> Verdict {
         self.verdict.unwrap_or(Verdict::Unknown)

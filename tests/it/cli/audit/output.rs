@@ -153,7 +153,8 @@ fn markdown_lists_problems() {
         |---|---|---|---|
         | ✗ fails | `grafana/grafana:11.4.0`, `latest` | `apprunner` | `wrong-architecture: linux/arm64` |
         | ? unknown | `team/app:0.9-ecs-arm64` | `ecs/arm64` | `the image declares linux/arm/v7` |
-    "#]].assert_eq(&printed);
+    "#]]
+    .assert_eq(&printed);
     // The same from the stored results, without AWS.
     let (results, csv) = (fixture.path("all.jsonl"), fixture.path("page.csv"));
     let page = |format: &str, output: &str| {
