@@ -6,6 +6,9 @@ use crate::text::sanitize;
 /// How many platforms a cause names. An index has up to dozens.
 const MAX_CAUSE_PLATFORMS: usize = 2;
 
+/// How many hexadecimal digits of a digest are shown.
+const SHORT_DIGEST: usize = 12;
+
 /// The longest cause, in characters.
 const MAX_CAUSE_CHARS: usize = 120;
 
@@ -36,7 +39,7 @@ pub(super) fn describe_cause(report: &StoredReport) -> String {
         }
         codes => codes.join(", "),
     };
-    sanitize(&text, MAX_CAUSE_CHARS)
+    sanitize(&shorten_digests(&text), MAX_CAUSE_CHARS)
 }
 
 /// The part of a sentence before a colon or semicolon that is not in parentheses.
@@ -46,6 +49,19 @@ fn first_clause(sentence: &str) -> &str {
         Some(end) if !sentence[..end].contains('(') => &sentence[..end],
         _ => sentence,
     }
+}
+
+/// Shortens digests to their first characters, as `docker images` does.
+fn shorten_digests(text: &str) -> String {
+    let mut parts = text.split("sha256:");
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(part.len());
+        let (hex, rest) = part.split_at(end);
+        let more = if hex.len() > SHORT_DIGEST { "\u{2026}" } else { "" };
+        short += &format!("sha256:{}{more}{rest}", &hex[..hex.len().min(SHORT_DIGEST)]);
+    }
+    short
 }
 
 #[cfg(test)]
@@ -61,6 +77,18 @@ mod tests {
             ("plain", "plain"),
         ] {
             assert_eq!(first_clause(sentence), clause);
+        }
+    }
+
+    #[test]
+    fn digests_are_shortened() {
+        let digest = format!("sha256:{}", "3c".repeat(32));
+        for (text, short) in [
+            (format!("{digest} is not in the repository"), "sha256:3c3c3c3c3c3c\u{2026} is not in the repository"),
+            (format!("a {digest}: {digest}"), "a sha256:3c3c3c3c3c3c\u{2026}: sha256:3c3c3c3c3c3c\u{2026}"),
+            ("sha256:é sha256:12".to_owned(), "sha256:é sha256:12"),
+        ] {
+            assert_eq!(shorten_digests(&text), short);
         }
     }
 }

@@ -11,8 +11,8 @@ use clap::ColorChoice;
 use textwrap::core::display_width;
 use textwrap::{Options, WordSeparator, WordSplitter};
 
-use super::aws_failure::describe_error;
 use super::error::CliError;
+use super::error_text::describe_error;
 use crate::report::{SpanRole, StyledLine};
 use crate::text::{error_messages, escape_terminal, sanitize};
 use crate::verdict::Verdict;
@@ -21,6 +21,9 @@ use crate::verdict::Verdict;
 const MAX_WIDTH: usize = 100;
 /// The shortest lines, in columns; a narrower terminal wraps them itself.
 const MIN_WIDTH: usize = 40;
+
+/// The width of a table, in columns, in a terminal that does not know its own.
+const DEFAULT_TABLE_WIDTH: usize = 80;
 
 /// An output stream that writes styled lines.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ pub(super) struct StyledOutput<W> {
     pub(super) is_verbose: bool,
     /// In columns; `None` if lines are not wrapped.
     width: Option<usize>,
-    /// The width of the terminal in columns, however wide; `None` if lines are not wrapped.
+    /// The width of tables in columns, however wide the terminal is; `None` in a file or a pipe.
     pub(super) table_width: Option<usize>,
 }
 
@@ -54,7 +57,7 @@ impl<W: RawStream> StyledOutput<W> {
             uses_color,
             is_verbose,
             width: width.map(|columns| columns.clamp(MIN_WIDTH, MAX_WIDTH)),
-            table_width: width,
+            table_width,
             inner,
         }
     }

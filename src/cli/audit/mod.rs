@@ -10,6 +10,7 @@ mod throttle;
 mod error;
 mod lister;
 mod results_index;
+mod result_line;
 mod results_file;
 mod progress;
 mod runner;

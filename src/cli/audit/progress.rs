@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::scope::ListingCounts;
-use crate::cli::aws_failure::describe_error_in_line;
+use crate::cli::error_text::describe_error_in_line;
 use crate::cli::hint;
 use crate::cli::terminal::StyledOutput;
 use crate::registry::RegistryError;

@@ -8,7 +8,7 @@ use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, Tes
 
 use super::checker::{CheckFailure, CheckRecord, CheckResult};
 use super::gate::GateArguments;
-use crate::cli::aws_failure::describe_error_in_line;
+use crate::cli::error_text::describe_error_in_line;
 use crate::report::{Report, RuntimeReport, format_headline, format_text};
 use crate::verdict::Verdict;
 

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::checker::{CheckRecord, CheckResult};
-use crate::cli::aws_failure::describe_error_in_line;
+use crate::cli::error_text::describe_error_in_line;
 use crate::name::Digest;
 use crate::report::{FaultReport, Remedy, Report, RuntimeReport, format_headline};
 use crate::verdict::{FaultCode, FaultInfo, Verdict};

@@ -9,9 +9,9 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 use textwrap::core::display_width;
 
-use crate::cli::aws_failure::describe_error_in_line;
 use crate::cli::context::{endpoint_url, load_aws};
 use crate::cli::error::CliError;
+use crate::cli::error_text::describe_error_in_line;
 use crate::cli::hint::hint_for_registry_error;
 use crate::cli::terminal::{StyledOutput, wrap_text};
 use crate::intent::{DeclarationSource, Intent};

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::cli::stored_report::{StoredFault, StoredReport, StoredRuntime};
+use crate::cli::stored_report::StoredReport;
+use crate::cli::stored_runtime::{StoredFault, StoredRuntime};
 use crate::text::escape_csv;
 
 const COLUMNS: [&str; 18] = [

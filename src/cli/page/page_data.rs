@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 use super::texts::{self, sanitize_command, sanitize_name, sanitize_sentence, state_name};
 use crate::cli::report_counts::sanitize_code;
-use crate::cli::stored_report::{StoredArrival, StoredFault, StoredReport, StoredRuntime, StoredStart};
+use crate::cli::stored_report::{StoredArrival, StoredReport};
+use crate::cli::stored_runtime::{StoredFault, StoredRuntime, StoredStart};
 use crate::report::OVERRIDE_NOTE;
 use crate::runtime::RUNTIMES;
 
