@@ -54,14 +54,14 @@ fn first_clause(sentence: &str) -> &str {
 /// Shortens digests to their first characters, as `docker images` does.
 fn shorten_digests(text: &str) -> String {
     let mut parts = text.split("sha256:");
-    let mut short = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
+    let before = parts.next().unwrap_or_default();
+    let shorten = |part: &str| {
         let end = part.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(part.len());
         let (hex, rest) = part.split_at(end);
         let more = if hex.len() > SHORT_DIGEST { "\u{2026}" } else { "" };
-        short += &format!("sha256:{}{more}{rest}", &hex[..hex.len().min(SHORT_DIGEST)]);
-    }
-    short
+        format!("{}{more}{rest}", &hex[..hex.len().min(SHORT_DIGEST)])
+    };
+    [before.to_owned()].into_iter().chain(parts.map(shorten)).collect::<Vec<_>>().join("sha256:")
 }
 
 #[cfg(test)]

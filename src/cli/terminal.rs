@@ -53,6 +53,7 @@ impl<W: RawStream> StyledOutput<W> {
         };
         // A terminal reports 0 if it does not know its width.
         let width = configured.or_else(measured).filter(|columns| *columns > 0);
+        let table_width = width.or(inner.is_terminal().then_some(DEFAULT_TABLE_WIDTH));
         Self {
             uses_color,
             is_verbose,

@@ -115,7 +115,7 @@ impl<'a, E: Write> AuditProgress<'a, E> {
     /// Prints a label in the color of a verdict, and a text.
     fn print_line(&mut self, color: Verdict, label: &str, text: &str) {
         let line = StyledLine::wrapping(2).with_span(SpanRole::Verdict(color), label).with_text(format!(" {text}"));
-        let err = &mut self.err;
+        let err = &mut *self.err;
         let mut print = || {
             // If standard error is closed, the exit code is all that is left.
             let _ = err.write_lines(std::slice::from_ref(&line));

@@ -122,7 +122,7 @@ pub(super) async fn run<O: Write, E: Write>(
             Err(error) => {
                 let hint = suggest::find_hint(&error).await;
                 let hint = hint.map(|hint| if is_hub { format!("{hint}; {HUB_HINT}") } else { hint });
-                Err(CheckFailure { hint, error })
+                Err(CheckFailure { error, hint })
             }
         };
         CheckRecord { reference, outcome }

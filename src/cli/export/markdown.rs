@@ -71,10 +71,11 @@ fn format_row(report: &StoredReport) -> String {
     let symbol = if report.is_unverified_pass() { UNVERIFIED_SYMBOL } else { verdict_symbol(report.verdict()) };
     let affected = report.runtimes.iter().filter(|runtime| runtime.verdict() == report.verdict());
     let runtimes: Vec<String> = affected.map(|runtime| code_span(&runtime.runtime)).collect();
-    let also: String = report.arrival.also_tagged.iter().map(|tag| format!(", {}", code_span(tag))).collect();
     let name = if report.arrival.repository.is_empty() { report.image.reference.clone() } else { report.subject() };
-    let (verdict, image, runtimes) = (report.verdict().as_str(), code_span(&name), runtimes.join(", "));
-    format!("| {symbol} {verdict} | {image}{also} | {runtimes} | {} |", code_span(&describe_cause(report)))
+    let names: Vec<String> =
+        [&name].into_iter().chain(&report.arrival.also_tagged).map(|name| code_span(name)).collect();
+    let (verdict, names, runtimes) = (report.verdict().as_str(), names.join(", "), runtimes.join(", "));
+    format!("| {symbol} {verdict} | {names} | {runtimes} | {} |", code_span(&describe_cause(report)))
 }
 
 /// Formats untrusted text as code: there, nothing is a link, a mention of a person, or markup. GitHub's tables end a cell
