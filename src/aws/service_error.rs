@@ -53,12 +53,25 @@ enum UnexpectedResponse {
     Malformed(u16),
 }
 
-/// Converts an SDK error to the error of the service, if it responded, otherwise to that of the client.
+/// A call that has no valid reply: the request was not sent, or its answer is missing, late or malformed.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no valid reply from AWS")]
+pub(crate) struct UnansweredCallError {
+    /// Whether the time limit of the call or of an attempt was exceeded.
+    pub(crate) is_timeout: bool,
+    /// The error of the client.
+    pub(crate) source: BoxError,
+}
+
+/// Converts an SDK error to the error of the service, if it responded, otherwise to [`UnansweredCallError`].
 pub(crate) fn convert_sdk_error<E>(error: SdkError<E, HttpResponse>) -> BoxError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let SdkError::ServiceError(context) = &error else { return error.into() };
+    let SdkError::ServiceError(context) = &error else {
+        let is_timeout = matches!(error, SdkError::TimeoutError(_));
+        return UnansweredCallError { is_timeout, source: error.into() }.into();
+    };
     if let Some(code) = context.err().code() {
         let message = context.err().message().unwrap_or_default().to_owned();
         return ServiceError { code: code.to_owned(), message }.into();

@@ -69,6 +69,7 @@ impl CliError {
             | Self::Repository(_)
             | Self::Settings(_)
             | Self::UnsupportedFormat
+            | Self::NoRegion
             | Self::SameFile { .. }
             | Self::UnknownCommand(_)
             | Self::ReservedTagKey(_) => true,

@@ -6,6 +6,9 @@ use std::str::FromStr;
 use super::registry_ref::{ReferenceError, is_ecr_uri, latest_tag, parse_registry_reference, suggest_reference};
 use crate::name::{Digest, RemoteRepository, Repository, Selector, Tag};
 
+/// In place of the file of an archive: standard input.
+pub(super) const STANDARD_INPUT: &str = "-";
+
 /// An image, as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ImageArgument {
@@ -72,6 +75,13 @@ impl FromStr for ImageArgument {
             ReferenceError::InvalidRegistryReference { error: Box::new(error), nearest }
         })?;
         Ok(Self::OtherRegistry { repository, selector })
+    }
+}
+
+impl ImageArgument {
+    /// Returns whether the image is an archive from standard input.
+    pub(super) fn is_standard_input(&self) -> bool {
+        matches!(self, Self::OciArchive { file, .. } | Self::DockerArchive { file, .. } if file.as_os_str() == STANDARD_INPUT)
     }
 }
 

@@ -1,17 +1,16 @@
 //! Opens images in OCI layouts, archives, Amazon ECR and other registries.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 use tokio::sync::Mutex;
 
 use super::context::{endpoint_url, load_aws, registry_connector};
 use super::error::CliError;
-use super::image_ref::{ImageArgument, SavedImageName};
+use super::image_ref::{ImageArgument, STANDARD_INPUT, SavedImageName};
 use super::suggest::TAG_MOVED_HINT;
-use super::temporary_archive::{STANDARD_INPUT, copy_standard_input, save_docker_image};
+use super::temporary_archive::{copy_standard_input, save_docker_image};
 use crate::aws::Aws;
 use crate::name::{Digest, RemoteRepository, Repository, Selector};
 use crate::registry::archive::ImageArchive;
@@ -54,8 +53,6 @@ pub(super) struct ImageSource {
 #[derive(Debug, Default)]
 pub(super) struct ImageOpener {
     clients_by_region: Mutex<HashMap<String, Aws>>,
-    /// Whether standard input was read, which is possible once.
-    is_input_read: AtomicBool,
 }
 
 impl ImageOpener {
@@ -74,16 +71,14 @@ impl ImageOpener {
             }
             ImageArgument::OciArchive { file, selector } => {
                 let (file, repository) = split_repository(file);
-                let file = self.find_file(file, &mut temporary_file)?;
-                let archive = ImageArchive::open_oci(&file)?;
+                let archive = open_archive(file, &mut temporary_file, ImageArchive::open_oci)?;
                 let hint = list_names("archive", archive.index().tags());
                 let selector =
                     choose_image_in(reference, archive.index(), repository.as_deref(), selector, hint.as_ref())?;
                 (AnyRegistry::Archive(archive), selector, hint)
             }
             ImageArgument::DockerArchive { file, name } => {
-                let file = self.find_file(file, &mut temporary_file)?;
-                let archive = ImageArchive::open_docker(&file)?;
+                let archive = open_archive(file, &mut temporary_file, ImageArchive::open_docker)?;
                 let hint = list_names("archive", archive.index().display_names());
                 let selector = match name {
                     None => choose_image(reference, archive.index(), None, hint.as_ref())?,
@@ -117,18 +112,6 @@ impl ImageOpener {
         Ok(ImageSource { reference, registry, selector, repository, hint, _temporary_file: temporary_file })
     }
 
-    /// Returns the file of an archive: for `-`, a copy of standard input.
-    fn find_file(&self, file: PathBuf, temporary: &mut Option<NamedTempFile>) -> Result<PathBuf, CliError> {
-        if file.as_os_str() != STANDARD_INPUT {
-            return Ok(file);
-        }
-        if self.is_input_read.swap(true, Ordering::Relaxed) {
-            let source = "standard input can be only one of the images".into();
-            return Err(CliError::Command { source, hint: None, is_usage: true });
-        }
-        Ok(temporary.insert(copy_standard_input()?).path().to_owned())
-    }
-
     async fn open_ecr(&self, repository: &Repository) -> EcrRepository {
         let mut regions = self.clients_by_region.lock().await;
         let region = repository.region();
@@ -137,6 +120,22 @@ impl ImageOpener {
         }
         EcrRegistry::new(&regions[region], endpoint_url("ECR")).repository(repository)
     }
+}
+
+/// Opens an archive: for `-`, a copy of standard input.
+fn open_archive(
+    file: PathBuf,
+    temporary: &mut Option<NamedTempFile>,
+    open: impl Fn(&Path) -> Result<ImageArchive, RegistryError>,
+) -> Result<ImageArchive, CliError> {
+    if file.as_os_str() != STANDARD_INPUT {
+        return Ok(open(&file)?);
+    }
+    let file = temporary.insert(copy_standard_input()?);
+    open(file.path()).map_err(|error| match error {
+        RegistryError::File { source, .. } => RegistryError::File { path: "standard input".to_owned(), source }.into(),
+        error => error.into(),
+    })
 }
 
 impl ImageSource {

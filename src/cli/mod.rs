@@ -4,15 +4,21 @@ mod context;
 mod registry_ref;
 mod image_ref;
 mod error;
+mod aws_failure;
+mod error_text;
 mod temporary_archive;
 mod scheme_check;
+mod hub_note;
 mod hint;
 mod suggest;
 mod image_source;
 mod terminal;
 mod output_file;
+mod stored_runtime;
 mod stored_report;
 mod report_counts;
+mod cause;
+mod export;
 mod preview;
 mod check;
 mod replay;
@@ -45,6 +51,9 @@ pub struct CliArguments {
     /// When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set.
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     color: ColorChoice,
+    /// Show all causes of errors, and how much `check` read and how long it took, on standard error.
+    #[arg(long, short, global = true)]
+    verbose: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -93,9 +102,10 @@ enum CliCommand {
 
 /// Runs the command that the arguments name, writes its output to `out` and errors to `err`, and returns the exit code.
 pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStream) -> ExitCode {
-    let (mut out, mut err) = (StyledOutput::new(out, arguments.color), StyledOutput::new(err, arguments.color));
+    let CliArguments { command, color, verbose } = arguments;
+    let (mut out, mut err) = (StyledOutput::new(out, color, verbose), StyledOutput::new(err, color, verbose));
     let of_verdict = |result: Result<Verdict, CliError>| result.map(ExitStatus::from);
-    let result = match arguments.command {
+    let result = match command {
         CliCommand::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
         CliCommand::Replay(arguments) => of_verdict(replay::run(arguments, &mut out).await),
         CliCommand::Binary(arguments) => of_verdict(binary::run(&arguments, &mut out)),

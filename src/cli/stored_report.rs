@@ -5,11 +5,11 @@
 
 use std::io::{self, BufRead, Read};
 
-use serde::de::IntoDeserializer;
-use serde::de::value::Error as ValueError;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::stored_runtime::{StoredFault, StoredRuntime, StoredStart, parse_verdict};
+use crate::name::Repository;
 use crate::report::SCHEMA;
 use crate::verdict::Verdict;
 
@@ -87,69 +87,6 @@ pub(super) struct StoredIntent {
     pub(super) declared_by: String,
 }
 
-/// The result for one runtime.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct StoredRuntime {
-    pub(super) runtime: String,
-    #[serde(deserialize_with = "parse_verdict")]
-    verdict: Option<Verdict>,
-    /// Whether the start was verified.
-    #[serde(default)]
-    verified: bool,
-    /// Why the start is not verified, if the image has a suitable platform.
-    pub(super) not_verified: Option<String>,
-    /// Why the verdict is unknown.
-    #[serde(default)]
-    pub(super) unknown: Vec<String>,
-    #[serde(default)]
-    pub(super) faults: Vec<StoredFault>,
-    #[serde(default)]
-    pub(super) warnings: Vec<StoredWarning>,
-}
-
-/// What is wrong but does not stop the image.
-#[derive(Debug, Deserialize)]
-pub(super) struct StoredWarning {
-    pub(super) code: String,
-    pub(super) evidence: String,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct StoredFault {
-    pub(super) code: String,
-    pub(super) evidence: String,
-    pub(super) symptom: Option<String>,
-    /// The steps that fix it: a command each, or the advice if there is no command.
-    #[serde(default)]
-    pub(super) remedy: Vec<String>,
-    /// A sentence for each step.
-    #[serde(default)]
-    pub(super) advice: Vec<String>,
-}
-
-/// What happens when the image is started on one platform.
-#[derive(Debug, Deserialize)]
-pub(super) struct StoredStart {
-    pub(super) platform: String,
-    pub(super) host: String,
-    #[serde(default)]
-    pub(super) argv: Vec<String>,
-    pub(super) outcome: String,
-    pub(super) errno: Option<String>,
-    pub(super) path: Option<String>,
-    #[serde(default)]
-    pub(super) chain: Vec<String>,
-    pub(super) reason: Option<String>,
-}
-
-/// Reads a verdict; `None` is a spelling of a later version.
-fn parse_verdict<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Verdict>, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    let known: Result<Verdict, ValueError> = Verdict::deserialize(name.into_deserializer());
-    Ok(known.ok())
-}
-
 impl StoredReport {
     /// Parses one line.
     ///
@@ -172,7 +109,7 @@ impl StoredReport {
         let missing = [
             (!report.arrival.digest.is_empty(), "the digest"),
             (!report.arrival.tag.is_empty(), "the tag"),
-            (report.verdict.is_some() && report.runtimes.iter().all(|runtime| runtime.verdict.is_some()), "a verdict"),
+            (report.verdict.is_some() && report.runtimes.iter().all(StoredRuntime::has_known_verdict), "a verdict"),
         ];
         match missing.iter().find(|(is_known, _)| !is_known) {
             Some((_, member)) => Err(StoredReportError::NotAudited(member)),
@@ -198,6 +135,12 @@ impl StoredReport {
         (!digest.is_empty() && !tag.is_empty()).then(|| hash_key(&parts))
     }
 
+    /// The repository; `None` if the report does not name it validly.
+    pub(super) fn repository(&self) -> Option<Repository> {
+        let StoredArrival { account, region, repository, .. } = &self.arrival;
+        Repository::new(account, region, repository).ok()
+    }
+
     /// The image's name in a sentence.
     pub(super) fn subject(&self) -> String {
         format!("{}:{}", self.arrival.repository, self.arrival.tag)
@@ -205,7 +148,7 @@ impl StoredReport {
 
     /// Whether the image runs, but its start was not verified on every runtime.
     pub(super) fn is_unverified_pass(&self) -> bool {
-        self.verdict() == Verdict::Runs && self.runtimes.iter().any(|runtime| !runtime.verified)
+        self.verdict() == Verdict::Runs && self.runtimes.iter().any(StoredRuntime::is_unverified_pass)
     }
 
     pub(super) fn faults(&self) -> impl Iterator<Item = &StoredFault> {
@@ -221,13 +164,6 @@ impl StoredReport {
             }
         }
         codes
-    }
-}
-
-impl StoredRuntime {
-    /// The verdict; one of a later version is unknown.
-    pub(super) fn verdict(&self) -> Verdict {
-        self.verdict.unwrap_or(Verdict::Unknown)
     }
 }
 

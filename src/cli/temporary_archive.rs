@@ -10,9 +10,6 @@ use crate::registry::docker_endpoint::{DockerEndpoint, DockerEndpointError};
 use crate::registry::docker_engine::{DockerEngineError, MAX_ARCHIVE_BYTES, has_image, save_image};
 use crate::text::sanitize_quoted;
 
-/// In place of the file of an archive: standard input.
-pub(super) const STANDARD_INPUT: &str = "-";
-
 /// Copies standard input to a temporary file.
 pub(super) fn copy_standard_input() -> Result<NamedTempFile, CliError> {
     let input = io::stdin();

@@ -12,6 +12,7 @@ use textwrap::core::display_width;
 use textwrap::{Options, WordSeparator, WordSplitter};
 
 use super::error::CliError;
+use super::error_text::describe_error;
 use crate::report::{SpanRole, StyledLine};
 use crate::text::{error_messages, escape_terminal, sanitize};
 use crate::verdict::Verdict;
@@ -21,18 +22,25 @@ const MAX_WIDTH: usize = 100;
 /// The shortest lines, in columns; a narrower terminal wraps them itself.
 const MIN_WIDTH: usize = 40;
 
+/// The width of a table, in columns, in a terminal that does not know its own.
+const DEFAULT_TABLE_WIDTH: usize = 80;
+
 /// An output stream that writes styled lines.
 #[derive(Debug)]
 pub(super) struct StyledOutput<W> {
     inner: W,
     pub(super) uses_color: bool,
+    /// Whether errors are shown with all their causes, in the words of the libraries.
+    pub(super) is_verbose: bool,
     /// In columns; `None` if lines are not wrapped.
     width: Option<usize>,
+    /// The width of tables in columns, however wide the terminal is; `None` in a file or a pipe.
+    pub(super) table_width: Option<usize>,
 }
 
 impl<W: RawStream> StyledOutput<W> {
     /// Wraps lines at `COLUMNS` if it is set, or else at the width of the terminal.
-    pub(super) fn new(inner: W, color: ColorChoice) -> Self {
+    pub(super) fn new(inner: W, color: ColorChoice, is_verbose: bool) -> Self {
         let uses_color = match color {
             ColorChoice::Auto => AutoStream::choice(&inner) != anstream::ColorChoice::Never,
             ColorChoice::Always => true,
@@ -45,7 +53,14 @@ impl<W: RawStream> StyledOutput<W> {
         };
         // A terminal reports 0 if it does not know its width.
         let width = configured.or_else(measured).filter(|columns| *columns > 0);
-        Self { uses_color, width: width.map(|columns| columns.clamp(MIN_WIDTH, MAX_WIDTH)), inner }
+        let table_width = width.or(inner.is_terminal().then_some(DEFAULT_TABLE_WIDTH));
+        Self {
+            uses_color,
+            is_verbose,
+            width: width.map(|columns| columns.clamp(MIN_WIDTH, MAX_WIDTH)),
+            table_width,
+            inner,
+        }
     }
 }
 
@@ -73,9 +88,15 @@ impl<W: Write> StyledOutput<W> {
         Ok(())
     }
 
+    /// Writes a note: a fact that the user may not expect.
+    pub(super) fn write_note(&mut self, note: &str) -> io::Result<()> {
+        let label = StyledLine::wrapping(2).with_span(SpanRole::Heading, "note:");
+        self.write_lines(&[label.with_text(format!(" {note}"))])
+    }
+
     /// Writes an error, its causes and the hint. `image` is the reference that failed, if there are several.
     pub(super) fn write_error(&mut self, image: Option<&str>, error: &CliError, hint: Option<&str>) -> io::Result<()> {
-        let mut messages = error_messages(error);
+        let mut messages = if self.is_verbose { error_messages(error) } else { describe_error(error) };
         if let Some(image) = image.filter(|image| !messages.iter().any(|text| text.contains(image))) {
             messages[0] = format!("{image}: {}", messages[0]);
         }
@@ -196,7 +217,13 @@ mod tests {
 
     #[test]
     fn commands_to_ci_servers_are_replaced() {
-        let mut out = StyledOutput { inner: Vec::new(), uses_color: false, width: Some(40) };
+        let mut out = StyledOutput {
+            inner: Vec::new(),
+            uses_color: false,
+            is_verbose: false,
+            width: Some(40),
+            table_width: None,
+        };
         let name = "a-long-name-before-the-command-in-the-next";
         let line =
             StyledLine::wrapping(2).with_text(format!("{name} ::error::x #")).with_span(SpanRole::Code, "#[group]y");

@@ -17,6 +17,7 @@ mod transfer;
 mod url_policy;
 pub(crate) mod schema1_payload;
 
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -180,6 +181,12 @@ fn read_at_most(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes")));
     }
     Ok(bytes)
+}
+
+/// Opens a regular file, and refuses anything else before it is opened: opening a named pipe waits for a writer
+/// (`fifo(7)`), and opening a device can have effects.
+pub(crate) fn open_regular_file(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() { File::open(path) } else { Err(io::Error::other("not a regular file")) }
 }
 
 fn file_error(path: &Path, source: io::Error) -> RegistryError {

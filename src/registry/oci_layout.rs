@@ -1,11 +1,12 @@
 //! Reads images from an OCI image layout: a directory or, in `archive`, a tar file.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::layout_index::LayoutIndex;
-use super::{BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError, file_error, read_at_most};
+use super::{
+    BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError, file_error, open_regular_file, read_at_most,
+};
 use crate::name::{Digest, Selector};
 
 /// The file that marks a layout.
@@ -42,7 +43,7 @@ pub struct LayoutDirectory(PathBuf);
 
 impl LayoutFiles for LayoutDirectory {
     fn open(&self, name: &str) -> io::Result<Option<BlobReader>> {
-        match File::open(self.0.join(name)) {
+        match open_regular_file(&self.0.join(name)) {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -60,9 +61,13 @@ impl OciLayout {
     /// # Errors
     /// Returns [`RegistryError::File`] if the directory is not a layout or its index cannot be read.
     pub fn open(directory: &Path, resource_tag: Option<String>) -> Result<Self, RegistryError> {
-        if let Err(error) = File::open(directory.join(LAYOUT_FILE)) {
+        if let Err(error) = open_regular_file(&directory.join(LAYOUT_FILE)) {
             directory.metadata().map_err(|error| file_error(directory, error))?;
-            let message = format!("not an OCI image layout: `{LAYOUT_FILE}` is missing");
+            let problem = match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "is missing".to_owned(),
+                _ => format!("cannot be read: {error}"),
+            };
+            let message = format!("not an OCI image layout: `{LAYOUT_FILE}` {problem}");
             return Err(file_error(directory, io::Error::new(error.kind(), message)));
         }
         let files = LayoutDirectory(directory.to_owned());

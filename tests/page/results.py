@@ -32,12 +32,13 @@ SAMPLE = [
     ("team/signed", "3.0.0", [], "apprunner", "2026-03-03T15:15:15Z"),
 ]
 
-# Programs that do not start: the command, and the files of the image.
+# Programs that do not start, and one start that is not verified, because there is no command: the command, and the files of the image.
 PROGRAMS = {
     "windows-lines": ("/run.sh", {"run.sh": (b"#!/bin/sh\r\nexec /app\r\n", 0o755)}),
     "no-first-line": ("/run.sh", {"run.sh": (b"echo hello\n", 0o755)}),
     "made-on-a-mac": ("/app", {"app": (b"\xcf\xfa\xed\xfe" + bytes(60), 0o755)}),
     "not-executable": ("/app.sh", {"app.sh": (b"#!/bin/sh\n", 0o644)}),
+    "no-command": (None, {"etc/os-release": (b"ID=debian\n", 0o644)}),
     "missing": ("server", {"etc/os-release": (b"ID=debian\n", 0o644)}),
 }
 
@@ -83,7 +84,7 @@ def layout_of(directory):
                 member.size, member.mode = len(data), mode
                 tar.addfile(member, io.BytesIO(data))
         rootfs = {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"]}
-        config = {"os": "linux", "architecture": "amd64", "config": {"Entrypoint": [command]}, "rootfs": rootfs}
+        config = {"os": "linux", "architecture": "amd64", "config": {"Entrypoint": [command]} if command else {}, "rootfs": rootfs}
         config = blob("application/vnd.oci.image.config.v1+json", json.dumps(config).encode())
         layer = blob("application/vnd.oci.image.layer.v1.tar", layer.getvalue())
         media_type = "application/vnd.oci.image.manifest.v1+json"

@@ -8,6 +8,7 @@ Each case opens its own page. Screenshots are written to the work directory, and
 import argparse
 import base64
 import contextlib
+import csv
 import json
 import re
 import shutil
@@ -20,7 +21,7 @@ from pathlib import Path
 import results
 from browser import chromium, wait_until
 
-RANKS = ["fails", "unknown", "runs", "undeclared", "ignored"]
+RANKS = ["fails", "unknown", "unverified", "runs", "undeclared", "ignored"]
 ROWS = """return [...document.querySelectorAll("tr.row")].map((row) => ({
   name: row.querySelector(".name").textContent, verdict: row.querySelector(".badge").classList[1],
   platforms: [...row.querySelectorAll(".c-platforms li")].map((item) => item.textContent),
@@ -46,7 +47,10 @@ class Stage:
         self.render_seconds = time.monotonic() - began
         return file
 
-    def open(self, file, address="", width=1280, height=900, dark=False, scripts=True):
+    def open(self, file, address="", width=1280, height=900, dark=False, scripts=True, grouped=False):
+        """Opens a page. Unless it is grouped, the list shows every row, as the cases expect."""
+        if not grouped and (not address or "=" in address):
+            address = f"{address or '#'}{'&' if address else ''}group=none"
         self.browser.size(width, height, dark, mobile=width < 700)
         # A URL with another fragment would not reload the page.
         self.browser.open("about:blank")
@@ -74,7 +78,7 @@ class Stage:
         messages = [json.loads(entry["message"])["message"] for entry in self.browser.log("performance")]
         asked = [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]
         equal("the page is among the recorded requests", any(url.startswith("file:") for url in asked), True)
-        equal("the requests", [url for url in asked if not url.startswith(("file:", "data:"))], [])
+        equal("the requests", [url for url in asked if not url.startswith(("file:", "data:", "blob:"))], [])
 
     def accessible(self, what):
         """Checks that axe finds no violation and that each control has a name."""
@@ -110,6 +114,12 @@ def name(report):
     return f"{arrival['repository']}:{arrival['tag']}"
 
 
+def state(report):
+    """The verdict as the page shows it."""
+    verified = all(answer["verified"] for answer in report.get("runtimes", []))
+    return report["verdict"] if report["verdict"] != "runs" or verified else "unverified"
+
+
 def codes(report):
     return {fault["code"] for answer in report.get("runtimes", []) for fault in answer["faults"]}
 
@@ -131,7 +141,7 @@ def all_rows_are_shown_and_the_worst_first(stage):
     ranks = [RANKS.index(row["verdict"]) for row in stage.rows()]
     equal("the verdicts", ranks, sorted(ranks))
     for rank in RANKS:
-        count = sum(report["verdict"] == rank for report in stage.reports)
+        count = sum(state(report) == rank for report in stage.reports)
         shown = stage.browser.run("return document.querySelector(`.tile.${arguments[0]} .count`).textContent", rank)
         equal(f"the tile {rank}", shown, str(count))
     counted = stage.browser.run("return [...document.querySelectorAll('.fault')].map((fault) => [fault.dataset.fault, Number(fault.querySelector('.count').textContent)])")
@@ -143,7 +153,7 @@ def filters_show_exactly_the_matching_rows(stage):
     stage.open(stage.sample)
     for rank in RANKS:
         stage.browser.click(f".tile.{rank}")
-        equal(f"only {rank}", stage.names(), stage.expected(lambda report: report["verdict"] == rank))
+        equal(f"only {rank}", stage.names(), stage.expected(lambda report: state(report) == rank))
         stage.browser.click(f".tile.{rank}")
     for code in set().union(*map(codes, stage.reports)):
         stage.browser.click(f"[data-fault={code}]")
@@ -151,7 +161,7 @@ def filters_show_exactly_the_matching_rows(stage):
         stage.browser.click(f"[data-fault={code}]")
     for verdicts in [["fails", "unknown"], ["runs", "ignored"]]:
         [stage.browser.click(f".tile.{rank}") for rank in verdicts]
-        equal(f"{verdicts}", stage.names(), stage.expected(lambda report: report["verdict"] in verdicts))
+        equal(f"{verdicts}", stage.names(), stage.expected(lambda report: state(report) in verdicts))
         stage.browser.click("#clear")
     for runtime in set().union(*map(meant, stage.reports)):
         stage.open(stage.sample, f"#runtime={runtime}")
@@ -213,7 +223,7 @@ def a_link_restores_filters_and_order(stage):
     stage.browser.click("#search")
     stage.browser.press(*"team")
     address = stage.browser.run("return location.hash")
-    equal("the address", address, "#verdict=fails&fault=wrong-architecture&q=team&sort=pushed")
+    equal("the address", address, "#verdict=fails&fault=wrong-architecture&q=team&sort=pushed&group=none")
     before = stage.rows()
     for again in (lambda: stage.browser.call("POST", "/refresh", {}), lambda: stage.open(stage.sample, address)):
         again()
@@ -240,7 +250,7 @@ def the_keyboard_reaches_everything(stage):
         outline = stage.browser.run("return getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).outlineWidth")
         equal(f"the focus on {met[-1]} is seen", outline, "solid2px")
     faults = stage.browser.run("return [...document.querySelectorAll('.fault')].map((fault) => fault.dataset.fault)")
-    equal("the order of Tab", met, ["skip", "theme", *RANKS, *faults, "search", "runtime", "Verdict↑", "Image", "Platforms", "Meant for", "What is wrong", "Pushed", "name"])
+    equal("the order of Tab", met, ["skip", "theme", *RANKS, *faults, "search", "runtime", "group", "save-csv", "save-markdown", "Verdict↑", "Image", "Platforms", "Meant for", "What is wrong", "Pushed", "name"])
     stage.browser.press("Enter")
     expanded = "const button = document.querySelector('.name'); return [button.ariaExpanded, Boolean(document.getElementById(button.getAttribute('aria-controls')))]"
     equal("Enter opens", stage.browser.run(expanded), ["true", True])
@@ -301,10 +311,72 @@ def a_row_shows_expected_error_and_fix(stage):
     stage.quiet()
 
 
+GROUPS = """return [...document.querySelectorAll("tr.group")].map((group) => [group.querySelector(".theirs").textContent,
+  group.querySelector(".toggle").ariaExpanded, [...group.querySelectorAll(".counts li")].map((item) => [item.className, Number(item.childNodes[1].textContent)])])"""
+
+
+def rows_are_grouped_by_repository(stage):
+    stage.open(stage.sample, grouped=True)
+    by_repository = {}
+    for report in stage.reports:
+        by_repository.setdefault(report["arrival"]["repository"], []).append(state(report))
+    bad = {"fails", "unknown"}
+    counts = lambda states: [[rank, states.count(rank)] for rank in RANKS if rank in states]
+    found = stage.browser.run(GROUPS)
+    expected = [[name_, "true" if bad & set(states) else "false", counts(states)] for name_, states in by_repository.items()]
+    equal("the groups", sorted(found), sorted(expected))
+    equal("those with problems come first", [opened for _, opened, _ in found], sorted((opened for _, opened, _ in found), reverse=True))
+    rows = lambda: len(stage.rows())
+    visible = sum(len(states) for states in by_repository.values() if bad & set(states))
+    equal("the rows of open groups", rows(), visible)
+    stage.browser.click("tr.row .name")
+    stage.browser.run("[...document.querySelectorAll('.toggle')].pop().focus()")
+    stage.browser.press("Enter")
+    equal("the last group opens", rows() > visible, True)
+    equal("and keeps the focus", stage.browser.run("return document.activeElement === [...document.querySelectorAll('.toggle')].pop()"), True)
+    equal("an open row stays open", stage.browser.run("return document.querySelectorAll('tr.detail').length"), 1)
+    stage.browser.press("Space")
+    equal("and closes", rows(), visible)
+    # The header of the table covers the top of the window.
+    stage.browser.run("document.querySelector('tr.group .dim').click()")
+    equal("the first group closes", rows(), visible - len(by_repository[found[0][0]]))
+    stage.browser.click("#search")
+    stage.browser.press(*"signed")
+    equal("a search opens", (rows(), [name_ for name_, *_ in stage.browser.run(GROUPS)]), (1, ["team/signed"]))
+    stage.browser.run("const group = document.querySelector('#group'); group.value = 'none'; group.dispatchEvent(new Event('change'))")
+    equal("without groups", (len(stage.browser.run(GROUPS)), stage.browser.run("return location.hash")), (0, "#q=signed&group=none"))
+    # Two regions.
+    other = json.loads(json.dumps(stage.reports[0]).replace("us-west-2", "eu-central-1"))
+    stage.open(stage.page("regions", [stage.reports[0], other]), grouped=True)
+    equal("the regions", stage.browser.run("return [...document.querySelectorAll('.toggle .dim')].map((text) => text.textContent.trim())"), [f"123456789012, {region}, 1 image" for region in ("us-west-2", "eu-central-1")])
+    stage.browser.click("tr.row .name")
+    link = stage.browser.run("return document.querySelector('.about a').href")
+    equal("the console", link.startswith("https://us-west-2.console.aws.amazon.com/ecr/repositories/private/123456789012/grafana/grafana/_/image/sha256:"), True)
+    stage.quiet()
+
+
+def matching_rows_are_saved(stage):
+    directory = stage.work / "saved"
+    directory.mkdir()
+    stage.browser.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(directory))
+    evil = json.loads(json.dumps(stage.reports[0]).replace("grafana/grafana", "=1+1;-2|`@team/all").replace("11.4.0", "@x"))
+    fine = next(report for report in stage.reports if state(report) == "runs")
+    stage.open(stage.page("saved", [fine, stage.reports[0], evil]), "#verdict=fails", grouped=True)
+    for button, file in (("#save-csv", "audit.csv"), ("#save-markdown", "audit.md")):
+        stage.browser.click(button)
+        wait_until(file, lambda: (directory / file).is_file())
+    cells = [*csv.reader((directory / "audit.csv").open(newline=""))]
+    equal("the columns", cells[0][:4], ["verdict", "registry", "repository", "tag"])
+    equal("the rows", [row[:4] for row in cells[1:]], [
+        ["fails", "123456789012, us-west-2", "'=1+1;'-2|`@team/all", "'@x"], ["fails", "123456789012, us-west-2", "grafana/grafana", "11.4.0"]])
+    markdown = (directory / "audit.md").read_text().splitlines()
+    equal("the lines of Markdown", [line.split(" | ")[1] for line in markdown[2:]], ["`=1+1;-2\\|\ufffd@team/all:@x`, `11.4`, `11`", "`grafana/grafana:11.4.0`, `11.4`, `11`"])
+
+
 def accessible_at_every_width(stage):
     for width in WIDTHS:
         for dark in (False, True):
-            stage.open(stage.sample, "", width, 844 if width < 700 else 900, dark)
+            stage.open(stage.sample, "", width, 844 if width < 700 else 900, dark, grouped=True)
             look = f"{width}-{'dark' if dark else 'light'}"
             scroll = lambda: stage.browser.run("return [document.documentElement.scrollWidth, innerWidth]")
             equal(f"{look} scrolls sideways", *scroll())
@@ -322,7 +394,7 @@ def accessible_at_every_width(stage):
 
 def the_screenshot_for_the_readme(stage):
     # Copied to docs/audit-desktop.png by hand; not compared, because fonts differ between machines.
-    stage.open(stage.sample, width=1120, height=1150)
+    stage.open(stage.sample, width=1120, height=1150, grouped=True)
     stage.browser.run("document.querySelector('.name').click(); document.activeElement.blur()")
     stage.picture("readme")
 
@@ -373,7 +445,7 @@ def the_content_security_policy_is_enforced(stage):
 
 
 def the_headline_without_faults(stage):
-    fine = [report for report in stage.reports if report["verdict"] == "runs"]
+    fine = [report for report in stage.reports if state(report) == "runs"]
     for name_, reports, title in [
         ("all-well", fine, "Every image starts where it is meant to run"),
         ("nothing", [], "There was no image to check"),
@@ -443,6 +515,8 @@ CASES = [
     a_link_restores_filters_and_order,
     the_keyboard_reaches_everything,
     a_row_shows_expected_error_and_fix,
+    rows_are_grouped_by_repository,
+    matching_rows_are_saved,
     the_screenshot_for_the_readme,
     light_and_dark_can_be_selected,
     hostile_texts_are_escaped,

@@ -54,7 +54,7 @@ pub(in crate::cli) struct AuditArguments {
     /// The output format.
     #[arg(long, value_enum, default_value_t = AuditFormat::Table)]
     pub(super) format: AuditFormat,
-    /// Show images without problems in the table, too.
+    /// Show images without problems in the table or in Markdown, too.
     #[arg(long)]
     pub(super) all_rows: bool,
     /// How many images to check at once; fewer while AWS throttles.
@@ -104,6 +104,8 @@ pub(super) enum AuditFormat {
     Jsonl,
     /// For spreadsheets: every image and runtime.
     Csv,
+    /// For issues and pull requests: failing and unknown images.
+    Markdown,
 }
 
 impl AuditArguments {

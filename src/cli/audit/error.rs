@@ -8,6 +8,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::throttle::is_throttling_code;
 use crate::aws::service_error::{BoxError, CallError};
+use crate::cli::aws_failure::AwsFailure;
 use crate::cli::error::CliError;
 use crate::cli::hint;
 use crate::cli::stored_report::StoredReportError;
@@ -115,6 +116,8 @@ impl AuditError {
                 "check the function's log and alarms; `--timeout` waits longer, and a lower `--rate` sends fewer events a second"
             }
             Self::NoTopic => "set it to the ARN of the topic that the function notifies",
+            Self::Notify(error) => return AwsFailure::find(error)?.hint(error),
+            Self::ViaLambda(error) => return AwsFailure::find(error)?.hint(error),
             _ => return None,
         };
         Some(hint.to_owned())

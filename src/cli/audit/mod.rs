@@ -10,13 +10,14 @@ mod throttle;
 mod error;
 mod lister;
 mod results_index;
+mod result_line;
 mod results_file;
 mod progress;
 mod runner;
 mod via_lambda;
-mod csv_output;
-mod output;
 mod summary;
+mod table;
+mod output;
 mod notification;
 
 use std::io::{self, ErrorKind, Write};
@@ -127,6 +128,11 @@ pub(super) async fn run<O: Write, E: Write>(
         docs_url: settings.check.docs_url.as_deref(),
     };
     output::write_files(&mut results, &arguments, &heading)?;
+    let wrote = output::format_written_files(&results, &arguments);
+    if !wrote.is_empty() {
+        let shown = if has_table { &mut *out as &mut dyn Write } else { &mut *err };
+        defer_broken_pipe(writeln!(shown, "wrote {wrote}"), &mut broken_pipe)?;
+    }
     if let Some(error) = early {
         return Err(error.into());
     }

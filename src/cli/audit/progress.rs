@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::scope::ListingCounts;
+use crate::cli::error_text::describe_error_in_line;
 use crate::cli::hint;
+use crate::cli::terminal::StyledOutput;
 use crate::registry::RegistryError;
+use crate::report::{SpanRole, StyledLine};
 use crate::text::error_chain;
+use crate::verdict::Verdict;
 
 /// How often a line is written without a terminal: logs are read afterwards.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -20,7 +24,7 @@ const MAX_NAMED_ERRORS: u64 = 20;
 /// The progress, and the errors of single images.
 pub(super) struct AuditProgress<'a, E> {
     counts: &'a ListingCounts,
-    err: E,
+    err: &'a mut StyledOutput<E>,
     bar: Option<ProgressBar>,
     started_at: Instant,
     last_logged: Instant,
@@ -44,7 +48,7 @@ pub(super) struct AuditTotals {
 }
 
 impl<'a, E: Write> AuditProgress<'a, E> {
-    pub(super) fn new(counts: &'a ListingCounts, err: E) -> Self {
+    pub(super) fn new(counts: &'a ListingCounts, err: &'a mut StyledOutput<E>) -> Self {
         let style = ProgressStyle::with_template("{bar:12} {msg}").expect("the template is valid");
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
@@ -68,23 +72,28 @@ impl<'a, E: Write> AuditProgress<'a, E> {
 
     /// Reports an image that the registry did not let us read.
     pub(super) fn report_registry_error(&mut self, image: &str, error: &RegistryError) {
-        self.report_unread(image, &error_chain(error));
+        self.report_unread(image, &self.describe(error));
         self.show_hint(error);
     }
 
     /// Reports a repository whose images could not be listed.
     pub(super) fn report_listing_error(&mut self, repository: &str, error: &RegistryError) {
         self.totals.unlisted_repositories += 1;
-        let text = format!("the images of {repository} could not be listed: {}", error_chain(error));
+        let text = format!("the images of {repository} could not be listed: {}", self.describe(error));
         self.print_error(self.totals.unlisted_repositories, &text);
         self.show_hint(error);
+    }
+
+    /// Describes an error in one line, if verbose with all causes in the words of the libraries.
+    pub(super) fn describe(&self, error: &RegistryError) -> String {
+        if self.err.is_verbose { error_chain(error) } else { describe_error_in_line(error) }
     }
 
     fn show_hint(&mut self, error: &RegistryError) {
         if let Some(hint) = hint::hint_for_registry_error(error)
             && self.shown_hints.insert(hint.clone())
         {
-            self.print_line(&format!("hint: {hint}"));
+            self.print_line(Verdict::Runs, "hint:", &hint);
         }
     }
 
@@ -96,18 +105,20 @@ impl<'a, E: Write> AuditProgress<'a, E> {
 
     fn print_error(&mut self, number: u64, error: &str) {
         match number.checked_sub(MAX_NAMED_ERRORS) {
-            None | Some(0) => self.print_line(&format!("error: {error}")),
-            Some(1) => self.print_line("error: further errors are only counted"),
+            None | Some(0) => self.print_line(Verdict::Fails, "error:", error),
+            Some(1) => self.print_line(Verdict::Fails, "error:", "further errors are only counted"),
             Some(_) => {}
         }
         self.refresh();
     }
 
-    fn print_line(&mut self, text: &str) {
-        let err = &mut self.err;
+    /// Prints a label in the color of a verdict, and a text.
+    fn print_line(&mut self, color: Verdict, label: &str, text: &str) {
+        let line = StyledLine::wrapping(2).with_span(SpanRole::Verdict(color), label).with_text(format!(" {text}"));
+        let err = &mut *self.err;
         let mut print = || {
             // If standard error is closed, the exit code is all that is left.
-            let _ = writeln!(err, "{text}");
+            let _ = err.write_lines(std::slice::from_ref(&line));
         };
         match &self.bar {
             Some(bar) => bar.suspend(print),

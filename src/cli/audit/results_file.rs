@@ -4,21 +4,14 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use tempfile::TempPath;
 
 use super::error::ResultsError;
+use super::result_line;
 use super::results_index::ResultsIndex;
 use crate::cli::stored_report::{self, StoredReport, StoredReportError};
 use crate::report::Report;
-
-/// How the first line begins. The output of other commands begins differently.
-const FIRST_LINE_PREFIX: &[u8] = b"{\"schema\":\"ecr-preflight/1\",\"arrival\":";
-
-/// How every line begins.
-const LINE_PREFIX: &[u8] = b"{\"schema\":\"ecr-preflight/1\",";
 
 /// A results file, and the index of its reports.
 #[derive(Debug)]
@@ -45,15 +38,6 @@ enum PendingRepair {
     Truncate,
     /// End the last line.
     AppendNewline,
-}
-
-/// A line: the report, and the settings unless they are the defaults.
-#[derive(Debug, Serialize)]
-struct ResultLine<'a> {
-    #[serde(flatten)]
-    report: &'a Report,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    settings: &'a str,
 }
 
 impl ResultsFile {
@@ -114,23 +98,15 @@ impl ResultsFile {
     /// # Errors
     /// It cannot be written.
     pub(super) fn append(&mut self, report: &Report) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&ResultLine { report, settings: &self.settings })?;
-        line.push(b'\n');
-        self.write_line(&line)
+        self.write_line(&result_line::format_report(report, &self.settings)?)
     }
 
     /// Appends a report that the function made: the members of its JSON.
     ///
     /// # Errors
     /// It cannot be written, or is not a report of an audit.
-    pub(super) fn append_json(&mut self, mut report: Map<String, Value>) -> io::Result<()> {
-        // Every line begins with the schema, in whatever order another version writes members.
-        let schema = report.remove("schema").unwrap_or_default();
-        if !self.settings.is_empty() {
-            report.insert("settings".to_owned(), self.settings.as_str().into());
-        }
-        let rest = serde_json::to_string(&report)?;
-        self.write_line(format!("{{\"schema\":{schema},{}\n", &rest[1..]).as_bytes())
+    pub(super) fn append_json(&mut self, report: Map<String, Value>) -> io::Result<()> {
+        self.write_line(&result_line::format_members(report, &self.settings)?)
     }
 
     /// Writes a line, unless there is one of the same image and tag.
@@ -200,7 +176,7 @@ impl ResultsFile {
                 Err(source @ StoredReportError::TooLong) => {
                     return Err(ResultsError::InvalidLine { path, line: number, source });
                 }
-                Err(_) if !is_ended && is_truncated(&line, number == 1) => {
+                Err(_) if !is_ended && result_line::is_truncated(&line, number == 1) => {
                     self.pending_repair = Some(PendingRepair::Truncate);
                     break;
                 }
@@ -223,16 +199,6 @@ impl ResultsFile {
         }
         Ok(())
     }
-}
-
-/// Whether a last line that is not a report is the beginning of one, whose writer was killed. Complete JSON comes from
-/// another program; and a first line must be long enough to be recognized as a result.
-fn is_truncated(line: &[u8], is_first: bool) -> bool {
-    let is_incomplete = serde_json::from_slice::<IgnoredAny>(line).is_err();
-    let length = line.len().min(LINE_PREFIX.len());
-    let has_prefix =
-        if is_first { line.starts_with(FIRST_LINE_PREFIX) } else { line[..length] == LINE_PREFIX[..length] };
-    is_incomplete && has_prefix
 }
 
 impl Drop for ResultsFile {

@@ -2,7 +2,7 @@
 //! dozen bytes of memory.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 use aws_smithy_types::DateTime;
@@ -17,6 +17,11 @@ use crate::verdict::Verdict;
 /// The verdicts, the most urgent first: an undeclared image may hide a problem, one that runs does not.
 pub(super) const VERDICTS: [Verdict; 5] =
     [Verdict::Fails, Verdict::Unknown, Verdict::Undeclared, Verdict::Runs, Verdict::Ignored];
+
+/// The position of a verdict in [`VERDICTS`].
+fn urgency(verdict: Verdict) -> usize {
+    VERDICTS.iter().position(|listed| *listed == verdict).expect("every verdict is listed")
+}
 
 /// The reports so far.
 #[derive(Debug, Default)]
@@ -57,16 +62,51 @@ impl ResultsIndex {
         self.known_keys.contains(&hash_key(&identity))
     }
 
+    /// Returns the repositories that have images with these verdicts: those with the worst images first, then by name.
+    pub(super) fn group_by_repository(&mut self, is_selected: impl Fn(Verdict) -> bool) -> Vec<RepositoryGroup> {
+        let mut by_name: BTreeMap<Rc<str>, [Vec<u64>; VERDICTS.len()]> = BTreeMap::new();
+        self.sort_worst_first();
+        for entry in &self.entries {
+            by_name.entry(Rc::clone(&entry.repository)).or_default()[urgency(entry.verdict)].push(entry.offset);
+        }
+        let mut groups: Vec<(Option<usize>, RepositoryGroup)> = Vec::new();
+        for by_verdict in by_name.into_values() {
+            let worst = by_verdict.iter().position(|offsets| !offsets.is_empty());
+            let counts = VERDICTS.into_iter().zip(by_verdict.iter().map(|offsets| offsets.len() as u64));
+            let counts = counts.filter(|(_, count)| *count > 0).collect();
+            let selected = VERDICTS.into_iter().zip(by_verdict).filter(|(verdict, _)| is_selected(*verdict));
+            let offsets: Vec<u64> = selected.flat_map(|(_, offsets)| offsets).collect();
+            if !offsets.is_empty() {
+                groups.push((worst, RepositoryGroup { counts, offsets }));
+            }
+        }
+        // Stable, so that names stay in their order.
+        groups.sort_by_key(|(worst, _)| *worst);
+        groups.into_iter().map(|(_, group)| group).collect()
+    }
+
     /// Returns the offsets of the reports with these verdicts: the worst first, then by repository, then the last pushed
     /// first.
     pub(super) fn offsets_worst_first(&mut self, is_selected: impl Fn(Verdict) -> bool) -> Vec<u64> {
-        fn rank(entry: &ResultsIndexEntry) -> impl Ord {
-            let urgency = VERDICTS.iter().position(|verdict| *verdict == entry.verdict);
-            (urgency, &entry.repository, Reverse(entry.pushed_seconds), entry.offset)
-        }
-        self.entries.sort_unstable_by(|one, other| rank(one).cmp(&rank(other)));
+        self.sort_worst_first();
         self.entries.iter().filter(|entry| is_selected(entry.verdict)).map(|entry| entry.offset).collect()
     }
+
+    fn sort_worst_first(&mut self) {
+        fn rank(entry: &ResultsIndexEntry) -> impl Ord {
+            (urgency(entry.verdict), &entry.repository, Reverse(entry.pushed_seconds), entry.offset)
+        }
+        self.entries.sort_unstable_by(|one, other| rank(one).cmp(&rank(other)));
+    }
+}
+
+/// Images of one repository.
+#[derive(Debug, Default)]
+pub(super) struct RepositoryGroup {
+    /// How many images of the repository have each verdict, also those that are not selected; the most urgent first.
+    pub(super) counts: Vec<(Verdict, u64)>,
+    /// Where the reports of the selected images are: the worst first, then the last pushed first.
+    pub(super) offsets: Vec<u64>,
 }
 
 /// The account, region, repository, digest and tag that the report of an arrival has.

@@ -54,12 +54,9 @@ impl AuditSummary<'_> {
         }
         let is_partial = unread_images + unlisted_repositories > 0 || self.was_interrupted;
         match results.permanent_path() {
-            Some(path) if is_partial => {
-                writeln!(out, "results in {}: the same command resumes with what is missing", path.display())
-            }
-            Some(path) => writeln!(out, "results in {}", path.display()),
+            Some(_) if is_partial => writeln!(out, "the same command resumes with what is missing"),
             None if self.was_interrupted => writeln!(out, "with `--results FILE` the next run would resume from here"),
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -84,21 +81,24 @@ impl AuditSummary<'_> {
 }
 
 fn write_findings(counts: &ReportCounts, out: &mut impl Write) -> io::Result<()> {
-    let found = VERDICTS.into_iter().filter(|verdict| counts.of_verdict(*verdict) > 0);
-    let format = |verdict: Verdict| {
-        let count = format!("{} {}", verdict.as_str(), counts.of_verdict(verdict));
-        match (verdict, counts.unverified) {
-            (Verdict::Runs, 1..) => format!("{count} ({} not verified)", counts.unverified),
-            _ => count,
-        }
-    };
-    let verdicts: Vec<String> = found.map(format).collect();
+    let verdicts = VERDICTS.map(|verdict| (verdict, counts.of_verdict(verdict)));
+    let verdicts = format_verdict_counts(&verdicts, counts.unverified);
     let colon = if verdicts.is_empty() { "" } else { ": " };
     let (images, repositories) = (format_count(counts.images, "image"), format_repositories(counts.repositories()));
-    writeln!(out, "{images} in {repositories}{colon}{}", verdicts.join(", "))?;
+    writeln!(out, "{images} in {repositories}{colon}{verdicts}")?;
     let faults = counts.faults();
     let width = faults.iter().map(|(code, _)| code.chars().count()).max().unwrap_or_default();
     faults.iter().try_for_each(|(code, count)| writeln!(out, "  {code:width$}  {count}"))
+}
+
+/// Formats how many images have each verdict, if there are any: `fails 1, runs 2`. `unverified` of those that run are not
+/// verified.
+pub(super) fn format_verdict_counts(counts: &[(Verdict, u64)], unverified: u64) -> String {
+    let format = |(verdict, count): &(Verdict, u64)| match (verdict, unverified) {
+        (Verdict::Runs, 1..) => format!("{} {count} ({unverified} not verified)", verdict.as_str()),
+        _ => format!("{} {count}", verdict.as_str()),
+    };
+    counts.iter().filter(|(_, count)| *count > 0).map(format).collect::<Vec<_>>().join(", ")
 }
 
 /// Says how far an interrupted audit came.

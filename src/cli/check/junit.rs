@@ -8,8 +8,8 @@ use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, Tes
 
 use super::checker::{CheckFailure, CheckRecord, CheckResult};
 use super::gate::GateArguments;
+use crate::cli::error_text::describe_error_in_line;
 use crate::report::{Report, RuntimeReport, format_headline, format_text};
-use crate::text::error_chain;
 use crate::verdict::Verdict;
 
 /// Formats the report; fails if it cannot be written as XML.
@@ -87,7 +87,7 @@ fn runtime_status(report: &Report, runtime: &RuntimeReport, gate: GateArguments)
 
 fn read_error_status(failure: &CheckFailure) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_message(error_chain(&failure.error));
+    status.set_message(describe_error_in_line(&failure.error));
     status.set_type("unreadable");
     if let Some(hint) = &failure.hint {
         status.set_description(format!("hint: {hint}"));

@@ -18,12 +18,15 @@ use self::printer::{CheckFormat, CheckPrinter};
 pub use self::sarif::report_to_sarif;
 use super::context::{ExitStatus, InspectArguments, build_inspector, load_settings};
 use super::error::CliError;
+use super::hub_note::{HUB_HINT, docker_hub_note, means_docker_hub};
 use super::image_ref::ImageArgument;
 use super::image_source::ImageOpener;
 use super::scheme_check::detect_wrong_scheme;
-use super::suggest;
+use super::suggest::find_hint;
+use super::temporary_archive::is_in_docker_engine;
 use super::terminal::StyledOutput;
 use crate::runtime::Runtime;
+use crate::text::sanitize_quoted;
 
 /// Check whether images will start on the runtimes that they are meant for.
 ///
@@ -40,9 +43,6 @@ pub(super) struct CheckArguments {
     /// given several times.
     #[arg(long = "runtime", value_name = "RUNTIME")]
     runtimes: Vec<Runtime>,
-    /// Print how much was read and how long it took, to standard error.
-    #[arg(long, short)]
-    verbose: bool,
     #[command(flatten)]
     inspect: InspectArguments,
     #[command(flatten)]
@@ -109,21 +109,35 @@ pub(super) async fn run<O: Write, E: Write>(
     // All references are parsed before the first image is read: a typing error is not a verdict.
     let parse = |reference: &String| parse_image_argument(reference, is_only);
     let parsed = arguments.images.iter().map(parse).collect::<Result<Vec<ImageArgument>, CliError>>()?;
+    if parsed.iter().filter(|argument| argument.is_standard_input()).count() > 1 {
+        let source = "standard input (`-`) can be only one of the images".into();
+        return Err(CliError::Command { source, hint: None, is_usage: true });
+    }
+    for (reference, argument) in arguments.images.iter().zip(&parsed) {
+        if means_docker_hub(reference, argument)
+            && let Some(note) = docker_hub_note(reference)
+        {
+            err.write_note(&note)?;
+        }
+    }
     let (opener, inspector) = (ImageOpener::default(), build_inspector(&settings));
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let checker = Checker { inspector: &inspector, settings: &settings, runtimes };
     let records = arguments.images.iter().zip(parsed).map(async |(reference, argument)| {
+        let is_hub = means_docker_hub(reference, &argument);
         let result = async { checker.check(&opener.open(reference, argument).await?, arguments.platforms).await };
         let outcome = match result.await {
             Ok(image) => Ok(image),
-            Err(error) => Err(CheckFailure { hint: suggest::find_hint(&error).await, error }),
+            Err(error) => {
+                let hint = if is_hub { find_hub_hint(reference, &error).await } else { find_hint(&error).await };
+                Err(CheckFailure { error, hint })
+            }
         };
         CheckRecord { reference, outcome }
     });
     let mut records = std::pin::pin!(stream::iter(records).buffered(MAX_CONCURRENT_IMAGES));
     let mut printer = CheckPrinter {
         format: arguments.format,
-        is_verbose: arguments.verbose,
         gate: arguments.gate,
         dockerfile: &arguments.dockerfile,
         is_only,
@@ -135,6 +149,14 @@ pub(super) async fn run<O: Write, E: Write>(
         printer.add(record)?;
     }
     printer.finish()
+}
+
+/// Returns the hint for a name without a registry, which may be that of an image of the Docker engine.
+async fn find_hub_hint(reference: &str, error: &CliError) -> Option<String> {
+    if is_in_docker_engine(reference).await {
+        return Some(format!("`docker-daemon:{}` is the image of the Docker engine", sanitize_quoted(reference)));
+    }
+    find_hint(error).await.map(|hint| format!("{hint}; {HUB_HINT}"))
 }
 
 /// Parses a reference without contacting a registry. If there are several, the error names the one that is wrong.

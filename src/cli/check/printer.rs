@@ -10,9 +10,9 @@ use super::gate::GateArguments;
 use super::{junit, sarif};
 use crate::cli::context::ExitStatus;
 use crate::cli::error::CliError;
+use crate::cli::error_text::describe_error_in_line;
 use crate::cli::terminal::StyledOutput;
 use crate::report::{self, StyledLine};
-use crate::text::error_chain;
 use crate::verdict::Verdict;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,7 +30,6 @@ pub(super) enum CheckFormat {
 /// Prints results, and keeps them for the summary or the document at the end.
 pub(super) struct CheckPrinter<'a, O, E> {
     pub(super) format: CheckFormat,
-    pub(super) is_verbose: bool,
     pub(super) gate: GateArguments,
     /// The file that a SARIF log shows findings at.
     pub(super) dockerfile: &'a str,
@@ -44,7 +43,7 @@ pub(super) struct CheckPrinter<'a, O, E> {
 impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
     /// Adds the next record, and prints it if the format prints images one by one.
     pub(super) fn add(&mut self, record: CheckRecord<'a>) -> Result<(), CliError> {
-        let Self { format, is_only, is_verbose, .. } = *self;
+        let Self { format, is_only, .. } = *self;
         match (&record.outcome, format) {
             (Ok(checked), CheckFormat::Text) => {
                 self.out.write_lines(&match &checked.result {
@@ -60,7 +59,8 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
             }
             // The error of a single image goes to standard error only.
             (Err(failure), CheckFormat::Json) if !is_only => {
-                let (reference, error, hint) = (record.reference, error_chain(&failure.error), failure.hint.as_deref());
+                let (reference, error, hint) =
+                    (record.reference, describe_error_in_line(&failure.error), failure.hint.as_deref());
                 let json = CheckErrorJson { schema: ERROR_SCHEMA, reference, verdict: Verdict::Unknown, error, hint };
                 writeln!(self.out, "{}", to_json(&json, false)?)?;
             }
@@ -77,7 +77,7 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
                     let _ = writeln!(self.err);
                 }
             }
-            Ok(CheckedImage { bytes_read, elapsed, .. }) if is_verbose => {
+            Ok(CheckedImage { bytes_read, elapsed, .. }) if self.err.is_verbose => {
                 let prefix = reference.map(|reference| format!("{reference}: ")).unwrap_or_default();
                 writeln!(self.err, "{prefix}read {bytes_read} bytes in {:.2} s", elapsed.as_secs_f64())?;
             }

@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::checker::{CheckRecord, CheckResult};
+use crate::cli::error_text::describe_error_in_line;
 use crate::name::Digest;
 use crate::report::{FaultReport, Remedy, Report, RuntimeReport, format_headline};
-use crate::text::error_chain;
 use crate::verdict::{FaultCode, FaultInfo, Verdict};
 
 /// The rule of an unknown result.
@@ -53,7 +53,7 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> Str
             }
             Ok(CheckResult::Platforms(_)) => {}
             Err(unread) => {
-                let error = error_chain(&unread.error);
+                let error = describe_error_in_line(&unread.error);
                 let image = if error.contains(reference) { String::new() } else { format!("{reference}: ") };
                 let hint = unread.hint.as_ref().map(|hint| format!(". Hint: {hint}")).unwrap_or_default();
                 notify("error", format!("{image}{error}{hint}"));

@@ -11,6 +11,7 @@ use textwrap::core::display_width;
 
 use crate::cli::context::{endpoint_url, load_aws};
 use crate::cli::error::CliError;
+use crate::cli::error_text::describe_error_in_line;
 use crate::cli::hint::hint_for_registry_error;
 use crate::cli::terminal::{StyledOutput, wrap_text};
 use crate::intent::{DeclarationSource, Intent};
@@ -19,7 +20,7 @@ use crate::registry::ecr::EcrRegistry;
 use crate::registry::ecr::listing::list_repositories;
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::{Runtime, RuntimeError};
-use crate::text::{error_chain, sanitize, sanitize_quoted};
+use crate::text::{sanitize, sanitize_quoted};
 use crate::verdict::Verdict;
 
 /// How many repositories' tags are read at the same time. ECR does not publish a rate limit for `ListTagsForResource`:
@@ -80,7 +81,7 @@ impl DeclarationEntry {
             declared: value.map(str::to_owned),
             runtimes: intent.candidates(),
             unreadable: intent.invalid.into_iter().map(|invalid| invalid.error).collect(),
-            error: declared.as_ref().err().map(|error| error_chain(error)),
+            error: declared.as_ref().err().map(|error| describe_error_in_line(error)),
         }
     }
 }

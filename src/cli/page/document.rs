@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::header::{self, PageHeading};
-use super::texts::{VERDICTS, escape_html, fault_links, replace_characters};
+use super::texts::{escape_html, fault_links, page_states, replace_characters};
 use crate::cli::report_counts::ReportCounts;
-use crate::report::verdict_symbol;
 
 const DOCUMENT: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -44,9 +43,8 @@ pub(super) fn render_frame(counts: &ReportCounts, heading: &PageHeading<'_>) -> 
 
 /// Builds the texts that the script needs.
 fn build_script_texts(heading: &PageHeading<'_>) -> Value {
-    let verdicts = VERDICTS.map(
-        |(verdict, phrase, _)| json!({"name": verdict.as_str(), "symbol": verdict_symbol(verdict), "phrase": phrase}),
-    );
+    let verdicts =
+        page_states().map(|state| json!({"name": state.name, "symbol": state.symbol, "phrase": state.phrase}));
     let key = if heading.declaration_key.is_empty() { "intended-runtime" } else { heading.declaration_key };
     let advice = format!(
         "Declare where it runs: add the resource tag `{key}=ecs/arm64`, for example, to the repository, or the same label to \

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::texts::{VERDICTS, escape_html, fault_meaning, group_digits};
+use super::texts::{PageState, escape_html, fault_meaning, group_digits, page_states};
 use crate::cli::report_counts::ReportCounts;
-use crate::report::verdict_symbol;
 use crate::verdict::Verdict;
 
 /// What the header shows in addition to the results.
@@ -105,7 +104,7 @@ pub(super) fn render_verdict_bar(counts: &ReportCounts) -> String {
     const WIDTH: f64 = 1000.0;
     const GAP: f64 = 3.0;
     const MIN_WIDTH: f64 = 5.0;
-    let all = VERDICTS.map(|(verdict, phrase, _)| (verdict.as_str(), phrase, counts.of_verdict(verdict)));
+    let all = page_states().map(|state| (state.name, state.phrase, state.count(counts)));
     let used: Vec<_> = all.into_iter().filter(|(.., count)| *count > 0).collect();
     if used.is_empty() {
         return String::new();
@@ -136,20 +135,20 @@ pub(super) fn render_verdict_filters(counts: &ReportCounts) -> String {
     if counts.images == 0 {
         return String::new();
     }
-    let tile = |(verdict, phrase, explanation): (Verdict, &str, &str)| {
-        let (name, count) = (verdict.as_str(), counts.of_verdict(verdict));
+    let tile = |state: PageState| {
+        let (name, count) = (state.name, state.count(counts));
         let disabled = if count == 0 { " disabled" } else { "" };
         format!(
             "<li><button type=\"button\" class=\"tile {name}\" data-verdict=\"{name}\" aria-pressed=\"false\" title=\"{}\"{disabled}>\
              <span class=\"count\">{}</span> <span class=\"says\"><span class=\"sign\" aria-hidden=\"true\">{}</span> {}</span>\
              </button></li>",
-            escape_html(explanation),
+            escape_html(state.explanation),
             group_digits(count),
-            verdict_symbol(verdict),
-            escape_html(phrase),
+            state.symbol,
+            escape_html(state.phrase),
         )
     };
-    format!("<ul class=\"tiles\">{}</ul>", VERDICTS.map(tile).concat())
+    format!("<ul class=\"tiles\">{}</ul>", page_states().map(tile).concat())
 }
 
 /// Renders the faults as buttons that filter, the most frequent first; empty without faults.

@@ -12,16 +12,19 @@ use std::collections::HashSet;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 pub(super) use self::header::PageHeading;
 use self::page_data::{encode_rows, write_row};
 use self::report_lines::for_each_report;
 use super::error::CliError;
+use super::export::csv::CsvExport;
+use super::export::markdown::MarkdownExport;
 use super::report_counts::ReportCounts;
+use super::stored_report::StoredReport;
 use super::{context, output_file};
 
-/// Make an HTML page of the results of an audit, to read, filter and share.
+/// Make an HTML page of the results of an audit, to read, filter and share; or CSV or Markdown.
 ///
 /// RESULTS contains one report a line, schema `ecr-preflight/1`: the results file of `audit`, or the output of `check --format
 /// json` with each report on one line. The page is one file that loads nothing else.
@@ -30,28 +33,83 @@ use super::{context, output_file};
 pub(super) struct PageArguments {
     /// The results, a file of JSON lines.
     results: PathBuf,
-    /// The page; `-` is standard output.
+    /// The file to write; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
+    /// The format of the file.
+    #[arg(long, value_enum, default_value_t = PageFormat::Html)]
+    format: PageFormat,
+}
+
+/// What is made of the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PageFormat {
+    /// A page for browsers: every image.
+    Html,
+    /// For spreadsheets: every image and runtime.
+    Csv,
+    /// For issues and pull requests: failing and unknown images.
+    Markdown,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  ecr-preflight page results.jsonl --output audit.html";
+  ecr-preflight page results.jsonl --output audit.html
+  ecr-preflight page results.jsonl --output audit.csv --format csv
+  ecr-preflight page results.jsonl --output - --format markdown | gh issue create --title Audit --body-file -";
 
 pub(super) fn run(arguments: &PageArguments, out: &mut impl Write, err: &mut impl Write) -> Result<(), CliError> {
     let settings = context::load_settings()?.check;
     let (declaration_key, docs_url) = (&settings.declaration_key, settings.docs_url.as_deref());
     let heading = PageHeading { declaration_key, docs_url, ..PageHeading::default() };
+    let mut write = |out: &mut dyn Write| match arguments.format {
+        PageFormat::Html => write_page(&arguments.results, &heading, &mut &mut *out),
+        PageFormat::Csv => write_csv(&arguments.results, out, &mut *err),
+        PageFormat::Markdown => write_markdown(&arguments.results, out, &mut *err),
+    };
     if arguments.output.as_os_str() == "-" {
         let mut out = BufWriter::new(out);
-        write_page(&arguments.results, &heading, &mut out)?;
+        write(&mut out)?;
         return Ok(out.flush()?);
     }
     output_file::ensure_distinct(&[("the results", Some(&arguments.results)), ("--output", Some(&arguments.output))])?;
-    write_page_file(&arguments.results, &heading, &arguments.output)?;
+    output_file::write_atomically(&arguments.output, write)?;
     writeln!(err, "wrote {}", arguments.output.display())?;
     Ok(())
+}
+
+/// Writes all reports of a file as CSV, in their order.
+fn write_csv(results: &Path, out: &mut dyn Write, err: &mut impl Write) -> Result<(), CliError> {
+    let mut csv = CsvExport::new(out)?;
+    let skipped_lines = for_each_distinct_report(results, |report| Ok(csv.add(report)?))?;
+    csv.finish()?;
+    write_notes(&skipped_lines, err)
+}
+
+/// Writes the failing and unknown images of a file as Markdown.
+fn write_markdown(results: &Path, out: &mut dyn Write, err: &mut impl Write) -> Result<(), CliError> {
+    let mut markdown = MarkdownExport::new(false);
+    let skipped_lines = for_each_distinct_report(results, |report| {
+        markdown.add(report);
+        Ok(())
+    })?;
+    markdown.write(out)?;
+    write_notes(&skipped_lines, err)
+}
+
+/// Calls `take` for the first report of each image. Returns the notes of [`for_each_report`].
+fn for_each_distinct_report(
+    results: &Path,
+    mut take: impl FnMut(&StoredReport) -> Result<(), CliError>,
+) -> Result<Vec<String>, CliError> {
+    let mut seen = HashSet::new();
+    for_each_report(results, |report| {
+        if report.identity_key().is_none_or(|key| seen.insert(key)) { take(&report) } else { Ok(()) }
+    })
+}
+
+fn write_notes(notes: &[String], err: &mut impl Write) -> Result<(), CliError> {
+    Ok(notes.iter().try_for_each(|note| writeln!(err, "{note}"))?)
 }
 
 /// Writes the page of these results to a file, completely or not at all.

@@ -88,7 +88,7 @@
   ];
 
   // The query is kept in the address, so that it can be shared and bookmarked.
-  const EMPTY_QUERY = () => ({ verdict: new Set(), fault: new Set(), runtime: "", q: "", sort: "verdict", reverse: false });
+  const EMPTY_QUERY = () => ({ verdict: new Set(), fault: new Set(), runtime: "", q: "", sort: "verdict", reverse: false, group: "repository" });
   let query = EMPTY_QUERY();
   const choose = (params, name, allowed) =>
     new Set((params.get(name) ?? "").split(",").filter((value) => allowed.includes(value)));
@@ -107,9 +107,11 @@
       q: (params.get("q") ?? "").slice(0, 500),
       sort: known ? sort : "verdict",
       reverse: known && params.get("sort").startsWith("-"),
+      group: params.get("group") === "none" ? "none" : "repository",
     };
     byId("search").value = query.q;
     byId("runtime").value = query.runtime;
+    byId("group").value = query.group;
   };
   const writeAddress = () => {
     const params = new URLSearchParams();
@@ -119,6 +121,7 @@
     if (query.q.trim()) params.set("q", query.q.trim());
     const sort = (query.reverse ? "-" : "") + query.sort;
     if (sort !== "verdict") params.set("sort", sort);
+    if (query.group === "none") params.set("group", "none");
     const hash = params.toString().replaceAll("%2C", ",").replaceAll("%2F", "/").replaceAll("%3A", ":");
     history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
   };
@@ -152,6 +155,36 @@
       && parts.every((part) => searchText(row).includes(part)));
   };
 
+  // What the list shows: rows, and before those of each repository its group. Repositories are in the order of their first
+  // row. Those without a problem are closed, unless a filter is set.
+  const isFiltered = () => Boolean(query.verdict.size || query.fault.size || query.runtime || query.q.trim());
+  const hasRegistries = once(() => new Set(rows.map((row) => row.registry)).size > 1);
+  const toggled = new Map();
+  const opened = new Set();
+  let items = [];
+  let groupCount = 0;
+  const arrange = () => {
+    if (query.group === "none") {
+      items = shown;
+      return;
+    }
+    const groups = new Map();
+    for (const row of shown) {
+      const key = `${row.registry}\n${row.repository}`;
+      const group = groups.get(key) ?? { key, rows: [] };
+      groups.set(key, group);
+      group.rows.push(row);
+    }
+    groupCount = groups.size;
+    items = [];
+    for (const group of groups.values()) {
+      const hasProblem = group.rows.some(({ verdict }) => verdict === "fails" || verdict === "unknown");
+      group.isOpen = toggled.get(group.key) ?? (hasProblem || isFiltered());
+      items.push({ group });
+      if (group.isOpen) for (const row of group.rows) items.push(row);
+    }
+  };
+
   // Rows.
   const theirs = (text, name = "span") => make(name, { class: "theirs" }, text);
   // A sentence with code between backticks.
@@ -175,9 +208,23 @@
     return ignored ? [make("span", { class: "dim" }, ignored)] : [];
   };
 
+  const groupOf = ({ isOpen, rows: members }) => {
+    const counts = new Map();
+    for (const { verdict } of members) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+    const count = ({ name, phrase }) => make("li", { class: name }, symbol(name), ` ${number.format(counts.get(name))}`,
+      make("span", { class: "unseen" }, ` ${phrase}`));
+    const { repository, registry } = members[0];
+    return make("tr", { role: "row", class: "group" }, make("td", { role: "cell", colspan: String(COLUMNS.length) },
+      make("button", { type: "button", class: "toggle", "aria-expanded": String(isOpen) }, theirs(repository),
+        make("span", { class: "dim" }, ` ${hasRegistries() ? `${registry}, ` : ""}${plural(members.length, "image", "images")}`)),
+      list({ class: "counts" }, texts.verdicts.filter(({ name }) => counts.has(name)).map(count))));
+  };
+
   const rowOf = (row, at) => {
+    const isGrouped = query.group !== "none" && row.tag;
     const name = make("button", { type: "button", class: "name", "aria-expanded": "false", "aria-controls": `detail-${at}` },
-      theirs(row.repository), row.tag ? make("span", { class: "tag theirs" }, `:${row.tag}`) : "");
+      isGrouped ? theirs(row.tag) : theirs(row.repository),
+      row.tag && !isGrouped ? make("span", { class: "tag theirs" }, `:${row.tag}`) : "");
     const details = detailsOf(row);
     const runtimes = details.runtimes.map((runtime) =>
       make("li", { class: runtime.verdict }, symbol(runtime.verdict),
@@ -234,6 +281,7 @@
     const fact = (name, value, mono = true, copied = "") =>
       about.append(make("div", {}, make("dt", {}, name, copied), make("dd", { class: mono ? "mono" : false }, value)));
     if (details.address) fact("Pull it as", theirs(details.address), true, copyButton(details.address, "the image's name"));
+    if (details.console) fact("AWS", make("a", { href: details.console, rel: "noreferrer" }, "Amazon ECR console"), false);
     if (row.digest) fact("Digest", theirs(row.digest), true, copyButton(row.digest, "the digest"));
     if (row.also.length) fact("Also tagged", theirs(row.also.join(", ")));
     if (row.pushed) fact("Pushed", make("time", { datetime: row.pushed }, row.pushed.replace("T", " ").replace("Z", " UTC")), false);
@@ -269,31 +317,52 @@
     const tr = button.closest("tr");
     button.setAttribute("aria-expanded", String(open));
     tr.classList.toggle("open", open);
-    if (open) tr.after(detailOf(shown[Number(tr.dataset.at)], tr.dataset.at));
-    else tr.nextElementSibling.remove();
+    const row = items[Number(tr.dataset.at)];
+    if (open) {
+      opened.add(row);
+      tr.after(detailOf(row, tr.dataset.at));
+    } else {
+      opened.delete(row);
+      tr.nextElementSibling.remove();
+    }
   };
 
   let drawn = 0;
   const draw = () => {
     const part = document.createDocumentFragment();
-    const until = Math.min(drawn + PAGE_ROWS, shown.length);
+    const until = Math.min(drawn + PAGE_ROWS, items.length);
     for (; drawn < until; drawn += 1) {
-      const tr = rowOf(shown[drawn], drawn);
+      const item = items[drawn];
+      const tr = item.group ? groupOf(item.group) : rowOf(item, drawn);
       tr.dataset.at = String(drawn);
       part.append(tr);
+      if (opened.has(item)) toggle(tr.querySelector(".name"), true);
     }
     body.append(part);
-    const left = shown.length - drawn;
+    const left = items.length - drawn;
     byId("more").hidden = left === 0;
-    byId("more").textContent = `Show ${number.format(Math.min(PAGE_ROWS, left))} more of ${number.format(left)}`;
+    byId("more").textContent = query.group === "none" ? `Show ${number.format(Math.min(PAGE_ROWS, left))} more of ${number.format(left)}` : "Show more";
     const all = shown.length === rows.length ? plural(rows.length, "image", "images")
       : `${number.format(shown.length)} of ${plural(rows.length, "image", "images")}`;
-    byId("shown").textContent = drawn < shown.length ? `${all}, the first ${number.format(drawn)} shown` : all;
+    byId("shown").textContent = query.group !== "none" ? `${all} in ${plural(groupCount, "repository", "repositories")}`
+      : drawn < shown.length ? `${all}, the first ${number.format(drawn)} shown` : all;
+  };
+  const redraw = (until = 1) => {
+    arrange();
+    drawn = 0;
+    body.replaceChildren();
+    do draw(); while (drawn < Math.min(until, items.length));
+  };
+  const toggleGroup = (tr) => {
+    const { group } = items[Number(tr.dataset.at)];
+    toggled.set(group.key, !group.isOpen);
+    redraw(drawn);
+    const at = items.findIndex((item) => item.group?.key === group.key);
+    body.querySelector(`tr[data-at="${at}"] .toggle`)?.focus();
   };
 
   const press = (buttons, key, set) => buttons.forEach((button) =>
     button.setAttribute("aria-pressed", String(set.has(button.dataset[key]))));
-  const isFiltered = () => Boolean(query.verdict.size || query.fault.size || query.runtime || query.q.trim());
   const update = () => {
     const began = performance.now();
     order();
@@ -311,12 +380,13 @@
     byId("clear").hidden = !isFiltered();
     byId("none").hidden = shown.length > 0 || rows.length === 0;
     byId("table").hidden = shown.length === 0;
-    drawn = 0;
-    body.replaceChildren();
-    draw();
+    opened.clear();
+    redraw();
     performance.measure("update", { start: began });
   };
   const apply = (change) => {
+    // What another filter finds is not hidden in closed groups.
+    if (!("sort" in change)) toggled.clear();
     Object.assign(query, change);
     writeAddress();
     update();
@@ -324,7 +394,7 @@
   const clear = () => {
     byId("search").value = "";
     byId("runtime").value = "";
-    apply({ ...EMPTY_QUERY(), sort: query.sort, reverse: query.reverse });
+    apply({ ...EMPTY_QUERY(), sort: query.sort, reverse: query.reverse, group: query.group });
   };
 
   // Controls.
@@ -350,13 +420,14 @@
   byId("search").setAttribute("placeholder", " ");
   byId("search").addEventListener("input", ({ target }) => apply({ q: target.value }));
   byId("runtime").addEventListener("change", ({ target }) => apply({ runtime: target.value }));
+  byId("group").addEventListener("change", ({ target }) => apply({ group: target.value }));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("clear").addEventListener("click", () => { clear(); byId("search").focus(); });
   byId("reset").addEventListener("click", () => { clear(); byId("search").focus(); });
   byId("more").addEventListener("click", () => {
     const next = drawn;
     draw();
-    body.querySelector(`tr[data-at="${next}"] .name`)?.focus();
+    body.querySelector(`tr[data-at="${next}"] :is(.name, .toggle)`)?.focus();
   });
   byId("skip").addEventListener("click", (event) => {
     // The address is used for the query.
@@ -365,6 +436,44 @@
     byId("images").scrollIntoView();
   });
   addEventListener("hashchange", () => { readAddress(); update(); });
+
+  // Files of the rows that match the filters.
+  const save = (name, type, text) => {
+    const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  };
+  const problemsOf = (row) => {
+    const faults = detailsOf(row).runtimes.flatMap((runtime) => runtime.faults);
+    return faults.length ? [...new Set(faults.map(({ code, evidence }) => `${code}: ${evidence}`))] : row.reason ? [row.reason] : [];
+  };
+  // No cell is a formula to a spreadsheet. Some separate cells at a semicolon, even between quotation marks.
+  const csvCell = (text) => {
+    const parts = text.split(";").map((part) => part.replace(/^( *)([=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])/, "$1'$2"));
+    return `"${parts.join(";").replaceAll('"', '""')}"`;
+  };
+  byId("save-csv").addEventListener("click", () => {
+    const header = ["verdict", "registry", "repository", "tag", "also_tagged", "digest", "pushed_at", "platforms", "intended", "faults", "reasons", "remedy"];
+    const lines = shown.map((row) => {
+      const steps = detailsOf(row).runtimes.flatMap((runtime) => runtime.faults).flatMap((fault) => fault.steps);
+      const remedy = [...new Set(steps.map((step) => step.at(-1)))].join("; ");
+      return [row.verdict, row.registry, row.repository, row.tag, row.also.join(" "), row.digest, row.pushed, row.platforms.join(" "),
+        row.intended.join(" "), row.codes.join(" "), problemsOf(row).join("; "), remedy];
+    });
+    save("audit.csv", "text/csv", [header, ...lines].map((cells) => `${cells.map(csvCell).join(",")}\r\n`).join(""));
+  });
+  // As code, where nothing is a link, a mention of a person, or markup.
+  const markdownCell = (text) => (text.trim() ? `\`${text.replaceAll("`", "\ufffd").replaceAll("|", "\\|")}\`` : "");
+  byId("save-markdown").addEventListener("click", () => {
+    const lines = shown.map((row) => {
+      const { symbol: sign, phrase } = verdicts.get(row.verdict);
+      const name = row.tag ? `${row.repository}:${row.tag}` : row.repository;
+      const cells = [`${sign} ${phrase}`, [name, ...row.also].map(markdownCell).join(", "), row.intended.map(markdownCell).join(", "),
+        problemsOf(row).map(markdownCell).join(", ")];
+      return `| ${cells.join(" | ")} |\n`;
+    });
+    save("audit.md", "text/markdown", `| Verdict | Image | Meant for | Reason |\n|---|---|---|---|\n${lines.join("")}`);
+  });
 
   const announce = (text) => { byId("said").textContent = text; };
   const copy = async (button) => {
@@ -391,6 +500,7 @@
     const button = target.closest("button");
     if (button?.matches(".copy")) copy(button);
     else if (button?.matches(".name")) toggle(button);
+    else if (target.closest("tr.group")) toggleGroup(target.closest("tr.group"));
     else if (target.closest("tr.row") && !String(getSelection())) toggle(target.closest("tr.row").querySelector(".name"));
   });
   addEventListener("keydown", (event) => {

@@ -14,10 +14,10 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Value, json};
 
-use super::texts::{self, sanitize_command, sanitize_name, sanitize_sentence};
+use super::texts::{self, sanitize_command, sanitize_name, sanitize_sentence, state_name};
 use crate::cli::report_counts::sanitize_code;
-use crate::cli::stored_report::{StoredArrival, StoredFault, StoredReport, StoredRuntime, StoredStart};
-use crate::name::Repository;
+use crate::cli::stored_report::{StoredArrival, StoredReport};
+use crate::cli::stored_runtime::{StoredFault, StoredRuntime, StoredStart};
 use crate::report::OVERRIDE_NOTE;
 use crate::runtime::RUNTIMES;
 
@@ -62,14 +62,16 @@ fn build_row(report: &StoredReport) -> Value {
         .filter(|name| report.intended.iter().any(|intent| intent.runtime == *name))
         .collect();
     let titles: Vec<String> = report.runtimes.iter().map(|runtime| runtime_title(runtime, report)).collect();
-    let reason = report.runtimes.iter().flat_map(|runtime| &runtime.unknown).next();
+    let reason = report.runtimes.iter().flat_map(|runtime| runtime.unknown.iter().chain(&runtime.not_verified)).next();
+    let registry = sanitize_name(&format!("{}, {}", arrival.account, arrival.region));
     json!({
+        "registry": registry.trim_matches([',', ' ']),
         "repository": sanitize_name(if arrival.repository.is_empty() { &image.reference } else { &arrival.repository }),
         "tag": sanitize_name(&arrival.tag),
         "also": arrival.also_tagged.iter().map(|tag| sanitize_name(tag)).collect::<Vec<_>>(),
         "digest": sanitize_name(if image.digest.is_empty() { &arrival.digest } else { &image.digest }),
         "pushed": sanitize_name(&arrival.pushed_at),
-        "verdict": report.verdict(),
+        "verdict": state_name(report.verdict(), report.is_unverified_pass()),
         "platforms": image.platforms.iter().map(|platform| sanitize_name(platform)).collect::<Vec<_>>(),
         "intended": intended,
         "titles": titles.join(", "),
@@ -80,10 +82,13 @@ fn build_row(report: &StoredReport) -> Value {
 
 /// Builds what else is shown of an image.
 fn build_details(report: &StoredReport) -> Value {
-    let StoredArrival { account, region, repository, tag, .. } = &report.arrival;
-    let address = Repository::new(account, region, repository).ok().map(|repository| format!("{repository}:{tag}"));
+    let StoredArrival { tag, .. } = &report.arrival;
+    let address = report.repository().map(|repository| format!("{repository}:{tag}"));
+    let digest = if report.image.digest.is_empty() { &report.arrival.digest } else { &report.image.digest };
+    let console_url = report.repository().and_then(|repository| repository.console_url(&digest.parse().ok()?));
     let is_about_program = report.faults().any(|fault| fault.code.starts_with("exec-"));
     json!({
+        "console": console_url,
         "address": address.filter(|_| !tag.is_empty()).map(|address| sanitize_name(&address)),
         "runtimes": report.runtimes.iter().map(|runtime| build_runtime(runtime, report)).collect::<Vec<_>>(),
         "exec": report.exec.iter().map(build_start).collect::<Vec<_>>(),
@@ -111,7 +116,7 @@ fn build_runtime(runtime: &StoredRuntime, report: &StoredReport) -> Value {
     let notes: Vec<String> = runtime.unknown.iter().cloned().chain(warnings).chain(not_verified).collect();
     json!({
         "title": runtime_title(runtime, report),
-        "verdict": runtime.verdict(),
+        "verdict": state_name(runtime.verdict(), runtime.is_unverified_pass()),
         "by": intent.map(|intent| texts::format_declaration_source(&intent.declared_by)),
         "faults": runtime.faults.iter().map(build_fault).collect::<Vec<_>>(),
         "unknown": notes.iter().map(|note| sanitize_sentence(note)).collect::<Vec<_>>(),

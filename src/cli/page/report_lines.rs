@@ -1,6 +1,5 @@
 //! The reports of a results file, one after the other.
 
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use serde::Deserialize;
 use crate::cli::check::ERROR_SCHEMA;
 use crate::cli::error::CliError;
 use crate::cli::stored_report::{MAX_LINE_BYTES, StoredReport, StoredReportError, read_line};
+use crate::registry::open_regular_file;
 use crate::text::error_chain;
 
 /// Calls `take` for each report of a file, and returns sentences about lines that are not reports: errors in place of
@@ -25,7 +25,7 @@ pub(super) fn for_each_report(
         path: file.display().to_string(),
         source,
     };
-    let mut reader = BufReader::new(File::open(file).map_err(|error| unreadable(error.into()))?);
+    let mut reader = BufReader::new(open_regular_file(file).map_err(|error| unreadable(error.into()))?);
     let (mut errors, mut truncated, mut is_first) = (0_u64, None, true);
     for number in 1_u64.. {
         let line = read_line(&mut reader).map_err(|error| unreadable(error.into()))?;

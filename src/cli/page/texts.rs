@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::cli::report_counts::ReportCounts;
 use crate::event::IgnoreReason;
 use crate::intent::DeclarationSource;
+use crate::report::{UNVERIFIED_SYMBOL, verdict_symbol};
 use crate::text::sanitize;
 use crate::verdict::{FaultCode, Verdict};
 
@@ -16,14 +18,65 @@ const MAX_SENTENCE_CHARS: usize = 2_000;
 /// The longest command, in characters. It names up to 32 platforms, and must not be truncated.
 const MAX_COMMAND_CHARS: usize = 8_000;
 
-/// Every verdict, the worst first, with a phrase and an explanation.
-pub(super) const VERDICTS: [(Verdict, &str, &str); 5] = [
-    (Verdict::Fails, "will not start", "It does not start where it is meant to run."),
-    (Verdict::Unknown, "unknown", "It is unknown whether it starts; each image shows the reason."),
-    (Verdict::Runs, "will start", "Nothing that was checked keeps it from starting where it is meant to run."),
-    (Verdict::Undeclared, "not declared", "No runtime is declared for it."),
-    (Verdict::Ignored, "not checked", "It is not a container image, or not one to check."),
-];
+/// A verdict as the page shows it; a pass that is not verified is a state of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PageState {
+    pub(super) name: &'static str,
+    pub(super) symbol: &'static str,
+    /// The end of a sentence about an image or a runtime.
+    pub(super) phrase: &'static str,
+    pub(super) explanation: &'static str,
+    verdict: Verdict,
+    is_unverified: bool,
+}
+
+/// Every state, the worst first.
+pub(super) fn page_states() -> [PageState; 6] {
+    let of = |verdict: Verdict, phrase, explanation| PageState {
+        name: verdict.as_str(),
+        symbol: verdict_symbol(verdict),
+        phrase,
+        explanation,
+        verdict,
+        is_unverified: false,
+    };
+    [
+        of(Verdict::Fails, "will not start", "It does not start where it is meant to run."),
+        of(Verdict::Unknown, "unknown", "It is unknown whether it starts; each image shows the reason."),
+        PageState {
+            name: UNVERIFIED,
+            symbol: UNVERIFIED_SYMBOL,
+            is_unverified: true,
+            ..of(
+                Verdict::Runs,
+                "not verified",
+                "It has the right architecture; whether its program starts is not verified.",
+            )
+        },
+        of(Verdict::Runs, "will start", "Nothing that was checked keeps it from starting where it is meant to run."),
+        of(Verdict::Undeclared, "not declared", "No runtime is declared for it."),
+        of(Verdict::Ignored, "not checked", "It is not a container image, or not one to check."),
+    ]
+}
+
+/// The name of the state of a pass that is not verified. It is not a verdict.
+const UNVERIFIED: &str = "unverified";
+
+/// The name of the state of an image or a runtime.
+pub(super) fn state_name(verdict: Verdict, is_unverified_pass: bool) -> &'static str {
+    if is_unverified_pass { UNVERIFIED } else { verdict.as_str() }
+}
+
+impl PageState {
+    /// The number of images in this state.
+    pub(super) fn count(self, counts: &ReportCounts) -> u64 {
+        match (self.is_unverified, self.verdict) {
+            (true, _) => counts.unverified,
+            (false, Verdict::Runs) => counts.of_verdict(Verdict::Runs) - counts.unverified,
+            (false, verdict) => counts.of_verdict(verdict),
+        }
+    }
+}
 
 /// What a fault is; empty for a code of a later version.
 pub(super) fn fault_meaning(code: &str) -> &'static str {

@@ -10,7 +10,7 @@ use tar::EntryType;
 
 use super::compression::{CompressedArchiveError, MAGIC_LENGTH};
 use crate::registry::oci_layout::LayoutFiles;
-use crate::registry::{BlobReader, RegistryError, file_error, read_at_most};
+use crate::registry::{BlobReader, RegistryError, file_error, open_regular_file, read_at_most};
 use crate::text::sanitize_quoted;
 
 /// How many members are read: enough for ten images of 500 layers, the maximum of overlayfs, with four members per
@@ -60,11 +60,8 @@ impl Member {
 impl ArchiveMembers {
     /// Reads the headers of an archive. If several members have the same name, the last counts, as in tar.
     pub(super) fn read(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        let mut file = open_regular_file(path)?;
         let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
         let mut first = Vec::new();
         Read::take(&mut file, MAGIC_LENGTH as u64).read_to_end(&mut first)?;
         if let Some(compressed) = CompressedArchiveError::detect(&first) {
@@ -126,7 +123,7 @@ impl ArchiveMembers {
     pub(super) fn open_member(&self, member: &Member) -> io::Result<BlobReader> {
         Ok(match member {
             Member::Stored { offset, length } => {
-                let mut file = File::open(&self.path)?;
+                let mut file = open_regular_file(&self.path)?;
                 file.seek(SeekFrom::Start(*offset))?;
                 Box::new(file.take(*length))
             }

@@ -108,7 +108,9 @@ async fn fetch_token(
     if !is_redirect_allowed(repository.host(), &realm) {
         return Err(DistributionError::failure("refusing the registry's token service: it has a private address"));
     }
-    let scope = parameter("scope").unwrap_or_else(|| format!("repository:{}:pull", repository.path()));
+    // Never the scope of the challenge, which may ask for more: Docker's client does not use it either
+    // (`registry/client/auth/session.go` of the distribution project).
+    let scope = format!("repository:{}:pull", repository.path());
     let mut fields = vec![("scope", scope)];
     fields.extend(parameter("service").map(|service| ("service", service)));
     // Not every token service reads `+` as a space.

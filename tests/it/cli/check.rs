@@ -204,7 +204,7 @@ fn unusable_references_are_errors_with_hints() {
             --- err
             error: `dir:image` has an unsupported scheme
 
-            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, `docker-daemon:NAME:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
         "#]],
     );
     check(
@@ -215,7 +215,7 @@ fn unusable_references_are_errors_with_hints() {
             --- err
             error: `v1` is not a valid digest: expected `sha256:` and 64 lower-case hexadecimal digits
 
-            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, `docker-daemon:NAME:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
         "#]],
     );
     check(
@@ -278,10 +278,9 @@ fn missing_credentials_are_an_error() {
         success false code 3
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: no AWS credentials found
+        error: no AWS credentials found
 
-        hint: log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
+        hint: sign in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
     "#]]
     .assert_eq(&run(&["check", uri, "--runtime", "ecs/arm64"], &settings));
 }

@@ -332,30 +332,27 @@ fn write_errors_name_action_and_resource() {
         --- out
         --- err
         error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/team/app was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
         success false code 3
         --- out
         --- err
         error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
         success false code 3
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
         error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
         success false code 3
         --- out
         team/app: intended-runtime: not set → "ecs/arm64"
         --- err
         error: ecr:TagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: TooManyTagsException: service message
+          caused by: the repository has too many tags
 
         hint: a repository has at most 50 tags: remove one that is not needed
         success false code 3
@@ -369,9 +366,8 @@ fn write_errors_name_action_and_resource() {
         team/app: intended-runtime: "apprunner" → not set
         --- err
         error: ecr:UntagResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]].assert_eq(&text);
 }
 
@@ -483,9 +479,8 @@ fn unreadable_tags_do_not_hide_other_repositories() {
         1 repository in us-west-2: 1 whose tags could not be read
         --- err
         error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]].assert_eq(&declare(&aws, &["--list", "team/api"]));
     aws.fail("ListTagsForResource", 2.., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
@@ -498,11 +493,9 @@ fn unreadable_tags_do_not_hide_other_repositories() {
         2 repositories in us-west-2: 2 whose tags could not be read
         --- err
         error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
         error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]].assert_eq(&declare(&aws, &["--list"]));
     expect![[r#"
         success false code 2
@@ -519,15 +512,14 @@ fn unreadable_tags_do_not_hide_other_repositories() {
               "declared": null,
               "runtimes": [],
               "unreadable": [],
-              "error": "ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource: AccessDeniedException: service message"
+              "error": "ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource"
             }
           ]
         }
         --- err
         error: ecr:ListTagsForResource on arn:aws:ecr:us-west-2:123456789012:repository/team/api was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]].assert_eq(&declare(&aws, &["--list", "team/api", "--format", "json"]));
     aws.fail("DescribeRepositories", .., Fault::Error(400, "AccessDeniedException"));
     expect![[r#"
@@ -535,9 +527,8 @@ fn unreadable_tags_do_not_hide_other_repositories() {
         --- out
         --- err
         error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]].assert_eq(&declare(&aws, &["--list"]));
 }
 

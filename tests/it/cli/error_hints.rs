@@ -81,56 +81,48 @@ fn similar_repositories_are_suggested() {
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
-          caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `team/app` or `team/api`? They are in us-west-2 of account 123456789012
         success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/nginx does not exist
-          caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `library/nginx`? It is in us-west-2 of account 123456789012
         success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/something/else does not exist
-          caused by: RepositoryNotFoundException: service message
 
         hint: `something/else` is not among the repositories in us-west-2 of account 123456789012; the nearest: `tools`, `team/api` and `team/app`
         success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:999999999999:repository/team/app does not exist
-          caused by: RepositoryNotFoundException: service message
 
         hint: check the name: `aws ecr describe-repositories --region us-west-2 --registry-id 999999999999` lists the repositories in us-west-2 of account 999999999999
         success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
-          caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `team/app` or `team/api`? They are in us-west-2 of account 123456789012; the region of the AWS configuration is eu-central-1
         success false code 3
         --- out
         --- err
         error: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist
-          caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `team/api` or `team/app`? They are in us-west-2; choose another region with AWS_REGION
         success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
-          caused by: RepositoryNotFoundException: service message
 
         hint: check the name: `aws ecr describe-repositories --region us-west-2 --registry-id 123456789012` lists the repositories in us-west-2 of account 123456789012
         success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage: arn:aws:ecr:us-west-2:123456789012:repository/team/appp does not exist
-          caused by: RepositoryNotFoundException: service message
 
         hint: there are no repositories in us-west-2 of account 123456789012
     "#]].assert_eq(&text);
@@ -208,43 +200,72 @@ fn authentication_errors_have_hints() {
     let config = config.display().to_string();
     let profile = [("AWS_PROFILE", "dev"), ("AWS_CONFIG_FILE", &config)];
     text += &run_against(&aws, &["check", &format!("{URI}:v1")], &profile);
+    text += &run_against(&aws, &["check", &format!("{URI}:v1"), "--verbose"], &profile);
+    // A profile that does not exist, one whose program fails, and no profile.
+    let profile = [("AWS_PROFILE", "none"), ("AWS_CONFIG_FILE", &config)];
+    text += &run_against(&aws, &["check", &format!("{URI}:v1")], &profile);
+    let failing = home.path().join("failing").display().to_string();
+    fs::write(&failing, "[default]\ncredential_process = /bin/false\n").unwrap();
+    text += &run_against(&aws, &["check", &format!("{URI}:v1")], &[("AWS_CONFIG_FILE", &failing)]);
+    text += &run_against(&aws, &["check", &format!("{URI}:v1")], &[]);
     assert!(aws.calls().is_empty());
     expect![[r#"
         success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
         success false code 3
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: ExpiredTokenException: service message
+        error: the AWS session has expired
 
-        hint: the session has expired: get new credentials, with `aws sso login` if you use single sign-on
+        hint: get new credentials, with `aws sso login` if you use single sign-on
         success false code 3
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: UnrecognizedClientException: service message
+        error: AWS does not know the access key
 
-        hint: us-west-2 does not know the access key: check the key, and that us-west-2 is the right region and is enabled for the account; `aws sts get-caller-identity` shows the caller
+        hint: check the key, and that us-west-2 is the right region and is enabled for the account; `aws sts get-caller-identity` shows the caller
         success false code 3
         --- out
         --- err
-        error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: InvalidSignatureException: service message
+        error: AWS rejects the signature that was made with the secret key
 
         hint: check that the secret key belongs to the access key, and that this machine's clock is right
         success false code 3
         --- out
         --- err
+        error: the AWS single sign-on session has expired or has not started
+
+        hint: sign in with `aws sso login --profile dev`
+        success false code 3
+        --- out
+        --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
+          caused by: there is no valid reply from AWS
           caused by: failed to load the cached SSO token
 
-        hint: the single sign-on session has expired or has not started: run `aws sso login --profile dev`
+        hint: sign in with `aws sso login --profile dev`
+        success false code 3
+        --- out
+        --- err
+        error: no AWS credentials found in profile `none`
+
+        hint: sign in with `aws sso login --profile none`, or choose another profile with AWS_PROFILE: `aws configure list-profiles` lists them
+        success false code 3
+        --- out
+        --- err
+        error: the AWS credentials could not be loaded
+
+        hint: sign in with `aws sso login`, or choose a profile with AWS_PROFILE; `aws sts get-caller-identity` and `--verbose` show more
+        success false code 3
+        --- out
+        --- err
+        error: no AWS credentials found
+
+        hint: sign in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
     "#]].assert_eq(&text.replace(&config, "CONFIG"));
 }
 
@@ -255,13 +276,13 @@ fn missing_region_is_an_error() {
     text += &run_against(&aws, &["declare", "--list"], &KEYS);
     assert!(aws.calls().is_empty());
     expect![[r#"
-        success false code 3
+        success false code 64
         --- out
         --- err
         error: no AWS region is configured
 
         hint: set AWS_REGION, or `region` in the AWS profile; or use `audit --region REGION`, or `declare` with the repository's URI
-        success false code 3
+        success false code 64
         --- out
         --- err
         error: no AWS region is configured
@@ -375,14 +396,14 @@ fn throttled_and_refused_calls_have_hints() {
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: ThrottlingException: service message
+          caused by: AWS throttles these calls
 
-        hint: AWS is throttling these calls of the account: wait a minute and run the command again
+        hint: wait a minute and run the command again: other calls of the account count too
         success false code 3
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: Connection refused (os error 111)
+          caused by: AWS cannot be reached: Connection refused (os error 111)
 
         hint: check the network and its proxy, and that `us-west-2` is a region
     "#]]
@@ -446,6 +467,11 @@ fn local_files_suggest_their_scheme() {
     let unreachable = [("HTTPS_PROXY", "http://127.0.0.1:1")];
     for reference in ["empty", "docker://layout"] {
         cases.add(reference, check_in(directory.path(), &[reference], &unreachable));
+    }
+    // Who uses AWS may mean Amazon ECR.
+    for reference in ["team/app:v1", "docker.io/team/app:v1"] {
+        let settings = [unreachable[0], ("AWS_REGION", "eu-west-1")];
+        cases.add(format!("{reference} with a region"), check_in(directory.path(), &[reference], &settings));
     }
     expect![[r#"
         o.tar
@@ -523,10 +549,23 @@ fn local_files_suggest_their_scheme() {
             error: pull on docker.io/library/empty failed
               caused by: the registry cannot be reached: Connection refused (os error 111)
 
-            hint: check the host name, the network and its proxy
+            hint: check the host name, the network and its proxy; a name without a registry means Docker Hub
         docker://layout
             3
             error: pull on docker.io/library/layout failed
+              caused by: the registry cannot be reached: Connection refused (os error 111)
+
+            hint: check the host name, the network and its proxy
+        team/app:v1 with a region
+            3
+            note: `team/app:v1` names no registry, so it is read from Docker Hub; an image in Amazon ECR is `ACCOUNT.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1`
+            error: pull on docker.io/team/app failed
+              caused by: the registry cannot be reached: Connection refused (os error 111)
+
+            hint: check the host name, the network and its proxy; a name without a registry means Docker Hub
+        docker.io/team/app:v1 with a region
+            3
+            error: pull on docker.io/team/app failed
               caused by: the registry cannot be reached: Connection refused (os error 111)
 
             hint: check the host name, the network and its proxy
@@ -563,7 +602,7 @@ fn web_pages_and_typos_are_usage_errors() {
         64
         error: ghcr.io/team/app@v1: `v1` is not a valid digest: expected `sha256:` and 64 lower-case hexadecimal digits
 
-        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
+        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, `docker-daemon:NAME:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
         64
         error: `oci:` has no directory: expected `oci:DIR[:TAG|@DIGEST]`
     "#]].assert_eq(&text);
@@ -594,7 +633,7 @@ fn errors_wrap_and_have_no_control_characters() {
         64
         error: `dir:�c` has an unsupported scheme
 
-        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
+        hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, `docker-daemon:NAME:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
         3
         error: oci:�[31m:v2 does not exist
 

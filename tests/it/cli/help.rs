@@ -134,7 +134,8 @@ fn help_of_check_and_replay() {
         Commands:
           check        Check whether images will start on the runtimes that they are meant for
           audit        Check the images that a registry of Amazon ECR already contains
-          page         Make an HTML page of the results of an audit, to read, filter and share
+          page         Make an HTML page of the results of an audit, to read, filter and share; or CSV or
+                       Markdown
           declare      Declare where the images of a repository run, or list the declarations
           replay       Run an event through the function's handler, and print what it would send
           binary       Show the platform that a program file is built for
@@ -147,6 +148,10 @@ fn help_of_check_and_replay() {
 
                   [default: auto]
                   [possible values: auto, always, never]
+
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -208,9 +213,6 @@ fn help_of_check_and_replay() {
                   A runtime that the images are meant for, for example `ecs/arm64`; `ecr-preflight --help`
                   lists all of them. May be given several times
 
-          -v, --verbose
-                  Print how much was read and how long it took, to standard error
-
               --no-exec
                   Read manifests and configs only; do not inspect the program in the layers
 
@@ -247,6 +249,10 @@ fn help_of_check_and_replay() {
                   [default: auto]
                   [possible values: auto, always, never]
 
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
+
           -h, --help
                   Print help (see a summary with '-h')
 
@@ -254,6 +260,8 @@ fn help_of_check_and_replay() {
           ecr-preflight check oci-archive:image.tar --runtime ecs/arm64
           ecr-preflight check oci:image:v1 --runtime ecs/arm64 --runtime apprunner
           ecr-preflight check docker-archive:image.tar --runtime lambda/amd64 --format json
+          ecr-preflight check docker-daemon:app:v1 --runtime apprunner
+          docker save app:v1 | ecr-preflight check docker-archive:- --runtime apprunner
           ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
           ecr-preflight check public.ecr.aws/docker/library/busybox:1.37 --runtime ecs/arm64
           ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
@@ -263,9 +271,12 @@ fn help_of_check_and_replay() {
           oci:DIR[:TAG|@DIGEST]                    an OCI image layout
           oci-archive:FILE[:TAG|@DIGEST]           a tar archive of an OCI image layout
           docker-archive:FILE[:[REPOSITORY:]TAG]   the output of `docker save`
+          docker-daemon:NAME[:TAG]                 an image of the Docker engine (DOCKER_HOST,
+          DOCKER_CONTEXT)
           [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]  an image in a registry
 
-        HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the credentials of the AWS
+        `-` as FILE is standard input. HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with
+        the credentials of the AWS
         CLI, other registries with those of docker.
 
         Exit codes:
@@ -322,6 +333,10 @@ fn help_of_check_and_replay() {
 
                   [default: auto]
                   [possible values: auto, always, never]
+
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
 
           -h, --help
                   Print help (see a summary with '-h')

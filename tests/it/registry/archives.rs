@@ -70,7 +70,7 @@ fn layout_archive(layout: &Path, but: &str) -> Archive {
 
 /// A layout as `docker save` writes it since version 25: listed images have full names, and `manifest.json` is next to
 /// `index.json`. For an index, Docker lists the image of one platform there.
-pub(super) fn docker_archive(layout: &Path, repository: &str) -> Archive {
+pub fn docker_archive(layout: &Path, repository: &str) -> Archive {
     let document = |digest: &str| -> Value {
         let bytes = fs::read(layout.join("blobs/sha256").join(&digest[7..])).unwrap();
         serde_json::from_slice(&bytes).unwrap()
@@ -466,6 +466,78 @@ fn invalid_archives_are_errors() {
               caused by: No such file or directory (os error 2)
         "#]],
     );
+}
+
+/// Opening a pipe without a writer would never end.
+#[test]
+fn pipes_and_devices_are_errors() {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let make_pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    make_pipe(&at("pipe"));
+    fs::create_dir(at("marker")).unwrap();
+    make_pipe(&at("marker/oci-layout"));
+    let layouts = ["index", "blob"].map(|name| {
+        let mut layout = Builder::at(&at(name));
+        let image = layout.image("amd64");
+        (name, layout.tag("v1", &image).to_string())
+    });
+    for (name, digest) in layouts {
+        let digest = digest.strip_prefix("sha256:").unwrap();
+        let file = if name == "index" { at("index/index.json") } else { at("blob/blobs/sha256").join(digest) };
+        fs::remove_file(&file).unwrap();
+        make_pipe(&file);
+    }
+    let mut cases = Cases::default();
+    for reference in [
+        "oci-archive:DIR/pipe", "docker-archive:DIR/pipe:app:v1", "oci-archive:/dev/null", "docker-archive:/dev/zero",
+        "oci:DIR/pipe", "oci:/dev/null", "oci:DIR/marker:v1", "oci:DIR/index:v1", "oci:DIR/blob:v1", "DIR/pipe",
+    ] {
+        let argument = reference.replace("DIR", &directory.path().display().to_string());
+        let (code, out, err) = check(&argument, &["--runtime", "ecs/amd64"]);
+        cases.add(reference, format!("{code} {out}{err}"));
+    }
+    let text = cases.as_str().replace(&directory.path().display().to_string(), "DIR");
+    expect![[r#"
+        oci-archive:DIR/pipe
+            3 error: cannot read DIR/pipe
+              caused by: not a regular file
+        docker-archive:DIR/pipe:app:v1
+            3 error: cannot read DIR/pipe
+              caused by: not a regular file
+        oci-archive:/dev/null
+            3 error: cannot read /dev/null
+              caused by: not a regular file
+        docker-archive:/dev/zero
+            3 error: cannot read /dev/zero
+              caused by: not a regular file
+        oci:DIR/pipe
+            3 error: cannot read DIR/pipe
+              caused by: not an OCI image layout: `oci-layout` is missing
+        oci:/dev/null
+            3 error: cannot read /dev/null
+              caused by: not an OCI image layout: `oci-layout` is missing
+        oci:DIR/marker:v1
+            3 error: cannot read DIR/marker
+              caused by: not an OCI image layout: `oci-layout` cannot be read: not a regular file
+        oci:DIR/index:v1
+            3 error: cannot read DIR/index/index.json
+              caused by: not a regular file
+        oci:DIR/blob:v1
+            3 error: cannot read DIR/blob/blobs/sha256/DIGEST
+              caused by: not a regular file
+        DIR/pipe
+            64 error: `DIR/pipe` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `__`, `-` or `/`
+
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
+    "#]].assert_eq(&mask_digests(&text));
+}
+
+/// Masks the digests of a text.
+fn mask_digests(text: &str) -> String {
+    let parts: Vec<&str> = text.split("blobs/sha256/").collect();
+    let rest = parts[1..].iter().map(|part| format!("blobs/sha256/DIGEST{}", &part[64..]));
+    [parts[0].to_owned()].into_iter().chain(rest).collect()
 }
 
 #[test]

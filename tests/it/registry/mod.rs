@@ -1,6 +1,6 @@
 //! Where images are read from: archives, registries with the distribution API, and Amazon ECR.
 
-mod archives;
+pub mod archives;
 mod image_names;
 mod distribution;
 mod ecr_listing;

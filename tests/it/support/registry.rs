@@ -199,7 +199,8 @@ impl State {
     }
 
     fn challenge(&self, at: SocketAddr) -> Reply {
-        let scope = format!("repository:{REPOSITORY}:pull");
+        // More than the client needs, which asks only to pull from this repository.
+        let scope = format!("repository:{REPOSITORY}:pull,push repository:other/app:*");
         let challenge = match self.auth {
             Auth::None | Auth::Basic => r#"Basic realm="small""#.to_owned(),
             _ => format!(r#"Bearer realm="http://{at}/token",service="small registry",scope="{scope}""#),
@@ -211,8 +212,11 @@ impl State {
     fn token(&self, request: &Request) -> Reply {
         let form = String::from_utf8(request.body.clone()).unwrap();
         let query = if request.method == "POST" { &form } else { &request.target };
-        let is_for_this =
-            query.contains("service=small%20registry") && query.contains("repository%3Ateam%2Fapp%3Apull");
+        let fields: Vec<&str> = query.split_once('?').map_or(query.as_str(), |(_, query)| query).split('&').collect();
+        let scopes: Vec<&str> = fields.iter().filter_map(|field| field.strip_prefix("scope=")).collect();
+        // The repository of the request, which may not exist, and nothing else.
+        let is_for_this = fields.contains(&"service=small%20registry")
+            && matches!(scopes.as_slice(), ["repository%3Ateam%2Fapp%3Apull" | "repository%3Ateam%2Fap%3Apull"]);
         let is_me = match request.method.as_str() {
             "POST" => form.contains("grant_type=refresh_token") && form.contains(IDENTITY),
             _ => request.header("authorization") == Some(&format!("Basic {BASIC}")),

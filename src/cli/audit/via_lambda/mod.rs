@@ -27,7 +27,6 @@ use crate::aws::Aws;
 use crate::backoff::Backoff;
 use crate::cli::context::endpoint_url;
 use crate::registry::RegistryError;
-use crate::text::error_chain;
 
 /// How often the end of the audit and the timeout are checked, and the progress is refreshed.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(250);
@@ -114,7 +113,9 @@ fn end_audit<E: Write>(
 ) -> AuditEnd {
     let Some(error) = lambda_error else { return listing_error.map_or(AuditEnd::Complete, AuditEnd::ListingFailed) };
     if let Some(listing_error) = listing_error {
-        shared.borrow_mut().1.report_unread("the list of repositories", &error_chain(&listing_error));
+        let progress = &mut *shared.borrow_mut().1;
+        let error = progress.describe(&listing_error);
+        progress.report_unread("the list of repositories", &error);
     }
     AuditEnd::ViaLambdaFailed(error)
 }

@@ -41,11 +41,12 @@ fn unreadable_images_are_retried_by_the_next_run() {
         3 images in 1 repository: runs 3 (3 not verified)
         3 images checked in TIME, N requests
         2 images could not be read
-        results in DIR/x.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
+        wrote DIR/x.jsonl
         --- err
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v3 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
-        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource: AccessDeniedException: service message
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v3 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
+        error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app was denied: allow the caller this action on this resource
     "#]].assert_eq(&fixture.run(&arguments));
     assert_eq!(fixture.lines("x.jsonl").len(), 3);
     let output = fixture.output(&arguments);
@@ -74,9 +75,10 @@ fn unlistable_repository_does_not_stop_others() {
         2 images in 2 repositories: undeclared 2
         2 images checked in TIME, N requests
         the images of 1 repository could not be listed
-        results in DIR/x.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
+        wrote DIR/x.jsonl
         --- err
-        error: the images of NAME could not be listed: ecr:DescribeImages: arn:aws:ecr:us-west-2:123456789012:repository/NAME does not exist: RepositoryNotFoundException: service message
+        error: the images of NAME could not be listed: ecr:DescribeImages: arn:aws:ecr:us-west-2:123456789012:repository/NAME does not exist
     "#]].assert_eq(&fixture.format_output(&output).replace(&resource, "repository/NAME").replace(&name, "images of NAME could"));
 }
 
@@ -89,9 +91,8 @@ fn unlistable_registry_is_an_error_with_a_hint() {
         --- out
         --- err
         error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* was denied: allow the caller this action on this resource
-          caused by: AccessDeniedException: service message
 
-        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]].assert_eq(&fixture.run(&[]));
     let mut without_credentials = fixture.command(&[]);
     without_credentials.env_remove("AWS_ACCESS_KEY_ID").env("AWS_EC2_METADATA_DISABLED", "true");
@@ -99,10 +100,9 @@ fn unlistable_registry_is_an_error_with_a_hint() {
         success false code 3
         --- out
         --- err
-        error: ecr:DescribeRepositories on arn:aws:ecr:us-west-2:*:repository/* failed
-          caused by: no AWS credentials found
+        error: no AWS credentials found
 
-        hint: log in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
+        hint: sign in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
     "#]]
     .assert_eq(&fixture.format_output(&without_credentials.output().unwrap()));
 }
@@ -121,7 +121,8 @@ fn many_unreadable_images_are_counted() {
         0 images in 0 repositories
         0 images checked in TIME, N requests
         30 images could not be read
-        results in DIR/x.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
+        wrote DIR/x.jsonl
     "#]]
     .assert_eq(format_output.split_once("--- err\n").unwrap().0);
     expect!["error: further errors are only counted"].assert_eq(format_output.lines().last().unwrap());

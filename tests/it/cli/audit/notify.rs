@@ -145,7 +145,8 @@ fn failed_notification_keeps_the_exit_code() {
     assert_eq!(output.status.code(), Some(1), "{format_output}");
     expect![[r#"
         error: sns:Publish on arn:aws:sns:us-west-2:123456789012:alerts was denied: allow the function this action on this resource
-          caused by: AuthorizationError: service message
+
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]].assert_eq(format_output.split_once("--- err\n").unwrap().1);
 }
 

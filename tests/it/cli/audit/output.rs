@@ -1,12 +1,14 @@
 //! What an audit prints, and the CSV, JSON Lines and HTML files that it writes.
 
 use std::fs;
+use std::process::Command;
 
 use expect_test::expect;
 
 use super::Fixture;
 use crate::support::aws::Fault;
 use crate::support::cases::Cases;
+use crate::support::layout::Builder;
 
 #[test]
 fn table_shows_failures_first_and_counts_the_rest() {
@@ -14,9 +16,9 @@ fn table_shows_failures_first_and_counts_the_rest() {
     expect![[r#"
         success false code 1
         --- out
-        VERDICT     IMAGE                         RUNTIME       REASON
-        fails       grafana/grafana:11.4.0 +1     apprunner     wrong-architecture: the…
-        unknown     team/app:0.9-ecs-arm64        ecs/arm64     the image declares linu…
+        VERDICT  REPOSITORY       TAGS           PUSHED      RUNTIME    CAUSE
+        fails    grafana/grafana  11.4.0,latest  2026-05-28  apprunner  wrong-architecture: linux/arm64
+        unknown  team/app         0.9-ecs-arm64  2026-09-21  ecs/arm64  the image declares linux/arm/v7
 
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1
           wrong-architecture  1
@@ -28,31 +30,75 @@ fn table_shows_failures_first_and_counts_the_rest() {
 }
 
 #[test]
+fn table_is_grouped_and_cut_in_a_terminal() {
+    let fixture = Fixture::with_images();
+    let mut layout = Builder::new();
+    let arm64 = layout.image("arm64");
+    layout.tag("a-tag-that-is-longer-than-a-third-of-the-terminal-ecs-amd64", &arm64);
+    layout.tag("v2-ecs-amd64", &arm64);
+    let name = "team/a-repository-with-a-long-name-that-fills-more-than-the-whole-width-of-a-terminal/app";
+    fixture.aws.push(name, &layout);
+    for columns in ["80", "60"] {
+        let output = fixture.command(&["--all-rows"]).env("COLUMNS", columns).output().unwrap();
+        let text = fixture.format_output(&output);
+        let table = text.split_once("--- out\n").unwrap().1.split_once(" images in ").unwrap().0;
+        let width = columns.parse().unwrap();
+        assert!(table.lines().all(|line| line.chars().count() <= width), "{table}");
+        if columns == "80" {
+            expect![[r#"
+                grafana/grafana  2 images: fails 1, runs 1
+                  ✗ 11.4.0 +1                   apprunner  wrong-architecture: linux/arm64
+                  ✓ 11.5.0                      apprunner
+
+                …ls-more-than-the-whole-width-of-a-terminal/app  2 images: fails 1, undeclared 1
+                  ✗ v2-ecs-amd64                ecs/amd64  wrong-architecture: linux/arm64
+                  - …of-the-terminal-ecs-amd64
+
+                team/app  1 image: unknown 1
+                  ? 0.9-ecs-arm64               ecs/arm64  the image declares linux/arm/v7
+
+                team/tools  1 image: undeclared 1
+                  - v1
+
+                6"#]]
+            .assert_eq(table);
+        }
+    }
+}
+
+#[test]
 fn all_rows_and_dates_are_shown_in_a_wide_terminal() {
     let fixture = Fixture::with_images();
     let mut command = fixture.command(&["--all-rows"]);
     expect![[r#"
         success false code 1
         --- out
-        VERDICT     IMAGE                                                   PUSHED      RUNTIME       REASON
-        fails       grafana/grafana:11.4.0 +1                               2026-05-28  apprunner     wrong-architecture: the image is built for li…
-        unknown     team/app:0.9-ecs-arm64                                  2026-09-21  ecs/arm64     the image declares linux/arm/v7: a 32-bit arm…
-        undeclared  team/tools:v1                                           2026-09-21
-        runs        grafana/grafana:11.5.0                                  2026-07-25  apprunner
+        grafana/grafana  2 images: fails 1, runs 1
+          ✗ 11.4.0 +1      2026-05-28  apprunner  wrong-architecture: linux/arm64
+          ✓ 11.5.0         2026-07-25  apprunner
+
+        team/app  1 image: unknown 1
+          ? 0.9-ecs-arm64  2026-09-21  ecs/arm64  the image declares linux/arm/v7
+
+        team/tools  1 image: undeclared 1
+          - v1             2026-09-21
 
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1
           wrong-architecture  1
         not checked: 1 other than images (charts, signatures)
         4 images checked in TIME, N requests
         --- err
-    "#]].assert_eq(&fixture.format_output(&command.env("COLUMNS", "140").output().unwrap()));
+    "#]]
+    .assert_eq(&fixture.format_output(&command.env("COLUMNS", "140").output().unwrap()));
     let unverified = fixture.command(&["--all-rows", "--no-exec"]).env("COLUMNS", "140").output().unwrap();
     let unverified = fixture.format_output(&unverified);
-    let lines = unverified.lines().filter(|line| line.contains("runs"));
+    let lines = unverified.lines().filter(|line| line.contains("runs") || line.contains('~'));
     expect![[r#"
-        runs ~      grafana/grafana:11.5.0                                  2026-07-25  apprunner     disabled by PREFLIGHT_INSPECT or --no-exec
+        grafana/grafana  2 images: fails 1, runs 1
+        ~ 11.5.0         2026-07-25  apprunner  not verified: disabled by PREFLIGHT_INSPECT or --no-exec
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1 (1 not verified)
-    "#]].assert_eq(&lines.map(|line| format!("{}\n", line.trim())).collect::<String>());
+    "#]]
+    .assert_eq(&lines.map(|line| format!("{}\n", line.trim())).collect::<String>());
 }
 
 #[test]
@@ -80,11 +126,11 @@ fn jsonl_and_csv_are_printed_to_stdout() {
     expect![[r#"
         success false code 1
         --- out
-        image_verdict,account,region,repository,tag,also_tagged,digest,pushed_at,platforms,runtime,verdict,faults,evidence,symptom,remedy,unknown,ignored
-        fails,123456789012,us-west-2,grafana/grafana,11.4.0,latest,sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8,2026-05-28T20:26:40Z,linux/arm64,apprunner,fails,wrong-architecture,"the image is built for linux/arm64, not linux/amd64",exec /app: exec format error,docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 --push .; docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 SOURCE,,
-        unknown,123456789012,us-west-2,team/app,0.9-ecs-arm64,,sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0,2026-09-21T14:13:20Z,linux/arm/v7,ecs/arm64,unknown,,,,,the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs,
-        undeclared,123456789012,us-west-2,team/tools,v1,,sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b,2026-09-21T14:13:20Z,linux/amd64,,,,,,,,
-        runs,123456789012,us-west-2,grafana/grafana,11.5.0,,sha256:6072ef59ad52431365443c066721a0f485a2ec3dc762325f9635106b44b7e223,2026-07-25T17:20:00Z,linux/amd64 linux/arm64,apprunner,runs,,,,,,
+        image_verdict,account,region,repository,tag,also_tagged,digest,pushed_at,platforms,runtime,verdict,faults,evidence,symptom,remedy,unknown,not_verified,ignored
+        fails,123456789012,us-west-2,grafana/grafana,11.4.0,latest,sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8,2026-05-28T20:26:40Z,linux/arm64,apprunner,fails,wrong-architecture,"the image is built for linux/arm64, not linux/amd64",exec /app: exec format error,docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 --push .; docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 SOURCE,,,
+        unknown,123456789012,us-west-2,team/app,0.9-ecs-arm64,,sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0,2026-09-21T14:13:20Z,linux/arm/v7,ecs/arm64,unknown,,,,,the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs,,
+        undeclared,123456789012,us-west-2,team/tools,v1,,sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b,2026-09-21T14:13:20Z,linux/amd64,,,,,,,,,
+        runs,123456789012,us-west-2,grafana/grafana,11.5.0,,sha256:6072ef59ad52431365443c066721a0f485a2ec3dc762325f9635106b44b7e223,2026-07-25T17:20:00Z,linux/amd64 linux/arm64,apprunner,runs,,,,,,,
         --- err
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1
           wrong-architecture  1
@@ -93,6 +139,37 @@ fn jsonl_and_csv_are_printed_to_stdout() {
     "#]].assert_eq(&fixture.run(&["--format", "csv"]));
     // A run without a results file leaves no file behind.
     assert_eq!(fs::read_dir(fixture.directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn markdown_lists_problems() {
+    let fixture = Fixture::with_images();
+    let output = fixture.output(&["--format", "markdown", "--results", "DIR/all.jsonl"]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    expect![[r#"
+        1 of 4 images will not start, 1 unknown.
+
+        | Verdict | Image | Runtime | Cause |
+        |---|---|---|---|
+        | ✗ fails | `grafana/grafana:11.4.0`, `latest` | `apprunner` | `wrong-architecture: linux/arm64` |
+        | ? unknown | `team/app:0.9-ecs-arm64` | `ecs/arm64` | `the image declares linux/arm/v7` |
+    "#]]
+    .assert_eq(&printed);
+    // The same from the stored results, without AWS.
+    let (results, csv) = (fixture.path("all.jsonl"), fixture.path("page.csv"));
+    let page = |format: &str, output: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
+        command.env_clear().arg("page").arg(&results).args(["--format", format, "--output", output]).output().unwrap()
+    };
+    assert_eq!(String::from_utf8(page("markdown", "-").stdout).unwrap(), printed);
+    assert!(page("csv", &csv.display().to_string()).status.success());
+    let sorted = |text: String| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let from_audit = String::from_utf8(fixture.output(&["--format", "csv"]).stdout).unwrap();
+    assert_eq!(sorted(fs::read_to_string(csv).unwrap()), sorted(from_audit));
 }
 
 #[test]
@@ -264,6 +341,10 @@ fn audit_help() {
               --fresh
                   Overwrite the results file
 
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
+
               --csv <FILE>
                   Write all results as CSV, a row for each image and runtime
 
@@ -274,14 +355,15 @@ fn audit_help() {
                   The output format
 
                   Possible values:
-                  - table: For people: failing and unknown images, and a summary
-                  - jsonl: For programs: every report, one a line
-                  - csv:   For spreadsheets: every image and runtime
+                  - table:    For people: failing and unknown images, and a summary
+                  - jsonl:    For programs: every report, one a line
+                  - csv:      For spreadsheets: every image and runtime
+                  - markdown: For issues and pull requests: failing and unknown images
 
                   [default: table]
 
               --all-rows
-                  Show images without problems in the table, too
+                  Show images without problems in the table or in Markdown, too
 
               --concurrency <N>
                   How many images to check at once; fewer while AWS throttles

@@ -96,7 +96,6 @@ fn missing_repository_is_an_error() {
         --- out
         --- err
         error: ecr:DescribeRepositories: arn:aws:ecr:us-west-2:*:repository/team/ap does not exist
-          caused by: RepositoryNotFoundException: service message
 
         hint: did you mean `team/app`? It is in us-west-2; choose another region with AWS_REGION
     "#]]
@@ -169,7 +168,7 @@ fn region_option_overrides_the_environment() {
     let other = fixture.command(&[]).env("AWS_REGION", "").env("AWS_DEFAULT_REGION", "us-west-2").output().unwrap();
     assert_eq!(other.status.code(), Some(1), "{}", fixture.format_output(&other));
     expect![[r#"
-        success false code 3
+        success false code 64
         --- out
         --- err
         error: no AWS region is configured

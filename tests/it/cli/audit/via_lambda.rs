@@ -56,15 +56,15 @@ fn function_gives_the_results_of_a_local_audit() {
     expect![[r#"
         success false code 1
         --- out
-        VERDICT     IMAGE                         RUNTIME       REASON
-        fails       grafana/grafana:11.4.0 +1     apprunner     wrong-architecture: the…
-        unknown     team/app:0.9-ecs-arm64        ecs/arm64     the image declares linu…
+        VERDICT  REPOSITORY       TAGS           PUSHED      RUNTIME    CAUSE
+        fails    grafana/grafana  11.4.0,latest  2026-05-28  apprunner  wrong-architecture: linux/arm64
+        unknown  team/app         0.9-ecs-arm64  2026-09-21  ecs/arm64  the image declares linux/arm/v7
 
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1
           wrong-architecture  1
         not checked: 1 other than images (charts, signatures)
         4 images checked in TIME, N requests
-        results in DIR/via.jsonl
+        wrote DIR/via.jsonl
         --- err
     "#]]
     .assert_eq(&fixture.run(&["--via-lambda", "--results", "DIR/via.jsonl"]));
@@ -113,7 +113,8 @@ fn failed_and_missing_results_are_retried_next_time() {
         not checked: 1 other than images (charts, signatures)
         0 images checked in TIME, N requests
         2 images could not be read
-        results in DIR/via.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
+        wrote DIR/via.jsonl
         --- err
         error: IMAGE could not be read: the function failed: ecr:BatchGetImage was denied
         error: IMAGE could not be read: its report was too large for the function's log
@@ -170,7 +171,8 @@ fn missing_log_group_and_denied_bus_are_errors() {
         with `--results FILE` the next run would resume from here
         --- err
         error: events:PutEvents was denied: allow the caller this action on the event bus in the function's region
-          caused by: AccessDeniedException: service message
+
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]]
     .assert_eq(&fixture.run(&["--via-lambda"]));
     expect![[r#"

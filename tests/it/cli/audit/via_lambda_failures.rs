@@ -64,10 +64,10 @@ fn unreadable_log_ends_the_audit_before_events() {
         0 images in 0 repositories
         0 images checked in TIME, N requests
         interrupted after 2 images had been listed
-        results in DIR/via.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
         --- err
         error: logs:FilterLogEvents on /aws/lambda/ecr-preflight failed repeatedly
-          caused by: connection closed before message completed
+          caused by: there is no valid reply from AWS; `--verbose` shows the details
     "#]]
     .assert_eq(&fixture.format_output(&output));
     assert!(fixture.aws.calls_of("PutEvents").is_empty());
@@ -84,12 +84,13 @@ fn log_denied_midway_lists_open_images() {
         0 images checked in TIME, N requests
         2 images could not be read
         interrupted after 2 images had been listed
-        results in DIR/via.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: the function's log cannot be read any more
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1 could not be read: the function's log cannot be read any more
         error: logs:FilterLogEvents on /aws/lambda/ecr-preflight was denied: allow the caller this action on this log group
-          caused by: AccessDeniedException: service message
+
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]].assert_eq(&fixture.run(&ARGUMENTS));
 }
 
@@ -104,10 +105,12 @@ fn results_are_kept_after_the_bus_denies_access() {
         10 images in 1 repository: runs 10 (10 not verified)
         10 images checked in TIME, N requests
         interrupted after 12 images had been listed
-        results in DIR/via.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
+        wrote DIR/via.jsonl
         --- err
         error: events:PutEvents was denied: allow the caller this action on the event bus in the function's region
-          caused by: AccessDeniedException: service message
+
+        hint: `aws sts get-caller-identity` shows the caller; choose another profile with AWS_PROFILE; `--verbose` shows the reason that AWS states
     "#]]
     .assert_eq(&fixture.run(&ARGUMENTS));
     assert_eq!(fixture.lines("via.jsonl").len(), 10);
@@ -134,7 +137,7 @@ fn accepted_events_count_when_others_are_refused() {
         0 images checked in TIME, N requests
         1 image could not be read
         interrupted after 3 images had been listed
-        results in DIR/via.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: its report was too large for the function's log
         error: the event bus rejected an event repeatedly: the response has no result for it
@@ -160,7 +163,8 @@ fn invalid_and_foreign_reports_are_rejected() {
         0 images in 0 repositories
         0 images checked in TIME, N requests
         3 images could not be read
-        results in DIR/via.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
+        wrote DIR/via.jsonl
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v2 could not be read: the function's report cannot be parsed (does the function have another version?): it is not a report of an audit: the digest is missing or unknown
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1 could not be read: the function reported about another image: team/app:�[2Jv9 (sha256:0000000000000000000000000000000000000000000000000000000000000000) in us-west-2 of 123456789012
@@ -180,7 +184,8 @@ fn repeated_log_page_token_ends() {
         0 images in 0 repositories
         0 images checked in TIME, N requests
         1 image could not be read
-        results in DIR/via.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
+        wrote DIR/via.jsonl
         --- err
         error: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v0 could not be read: no report within 3 s: check that the function's rule covers this repository, and that --stack names its stack
     "#]].assert_eq(&fixture.format_output(&output));
@@ -202,7 +207,7 @@ fn interrupt_works_while_the_log_is_read() {
         0 images in 0 repositories
         0 images checked in TIME, N requests
         interrupted after 2 images had been listed
-        results in DIR/via.jsonl: the same command resumes with what is missing
+        the same command resumes with what is missing
         --- err
     "#]]
     .assert_eq(&fixture.format_output(&output));

@@ -2,32 +2,50 @@
 
 use std::io::{self, Write};
 
-use super::results_file::ResultsFile;
-use crate::cli::stored_report::{StoredFault, StoredReport, StoredRuntime};
+use crate::cli::stored_report::StoredReport;
+use crate::cli::stored_runtime::{StoredFault, StoredRuntime};
 use crate::text::escape_csv;
 
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "image_verdict", "account", "region", "repository", "tag", "also_tagged", "digest", "pushed_at", "platforms",
-    "runtime", "verdict", "faults", "evidence", "symptom", "remedy", "unknown", "ignored",
+    "runtime", "verdict", "faults", "evidence", "symptom", "remedy", "unknown", "not_verified", "ignored",
 ];
 
-/// Writes all results, the worst first. No cell is a formula to a spreadsheet.
-///
-/// # Errors
-/// The results cannot be read, or the output cannot be written.
-pub(super) fn write_csv(results: &mut ResultsFile, out: impl Write) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    csv.write_record(COLUMNS)?;
-    for offset in results.index.offsets_worst_first(|_| true) {
-        let report = results.read_report(offset)?;
+/// Writes rows. No cell is a formula to a spreadsheet.
+pub(in crate::cli) struct CsvExport<W: Write>(::csv::Writer<W>);
+
+impl<W: Write> CsvExport<W> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub(in crate::cli) fn new(out: W) -> io::Result<Self> {
+        let mut csv = ::csv::Writer::from_writer(out);
+        csv.write_record(COLUMNS)?;
+        Ok(Self(csv))
+    }
+
+    /// Writes a row for each runtime, or one without a runtime.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub(in crate::cli) fn add(&mut self, report: &StoredReport) -> io::Result<()> {
         if report.runtimes.is_empty() {
-            csv.write_record(format_row(&report, None))?;
+            self.0.write_record(format_row(report, None))?;
         }
         for runtime in &report.runtimes {
-            csv.write_record(format_row(&report, Some(runtime)))?;
+            self.0.write_record(format_row(report, Some(runtime)))?;
         }
+        Ok(())
     }
-    csv.flush()
+
+    /// Writes what is left. Without it, rows may be missing.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub(in crate::cli) fn finish(mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn format_row(report: &StoredReport, runtime: Option<&StoredRuntime>) -> [String; COLUMNS.len()] {
@@ -55,6 +73,7 @@ fn format_row(report: &StoredReport, runtime: Option<&StoredRuntime>) -> [String
         join_faults(|fault| fault.symptom.as_deref().into_iter().collect(), "; "),
         join_faults(|fault| fault.remedy.iter().map(String::as_str).collect(), "; "),
         runtime.map(|runtime| runtime.unknown.join("; ")).unwrap_or_default(),
+        runtime.and_then(|runtime| runtime.not_verified.clone()).unwrap_or_default(),
         report.ignored.clone().unwrap_or_default(),
     ];
     cells.map(|cell| escape_csv(&cell))
