@@ -53,9 +53,10 @@ enum UnexpectedResponse {
     Malformed(u16),
 }
 
-/// A call that has no valid reply: the request was not sent, or its answer is missing, late or malformed.
+/// A call that has no valid reply: the request was not sent, or its answer is missing, late or malformed. Displays the
+/// error of the client.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no valid reply from AWS")]
+#[error("{source}")]
 pub(crate) struct UnansweredCallError {
     /// Whether the time limit of the call or of an attempt was exceeded.
     pub(crate) is_timeout: bool,

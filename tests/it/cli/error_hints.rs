@@ -244,7 +244,6 @@ fn authentication_errors_have_hints() {
         --- out
         --- err
         error: ecr:BatchGetImage on arn:aws:ecr:us-west-2:123456789012:repository/team/app failed
-          caused by: there is no valid reply from AWS
           caused by: failed to load the cached SSO token
 
         hint: sign in with `aws sso login --profile dev`
