@@ -71,14 +71,14 @@ impl ImageOpener {
             }
             ImageArgument::OciArchive { file, selector } => {
                 let (file, repository) = split_repository(file);
-                let archive = open_archive(file, &mut temporary_file, ImageArchive::open_oci)?;
+                let archive = open_archive(&file, &mut temporary_file, ImageArchive::open_oci)?;
                 let hint = list_names("archive", archive.index().tags());
                 let selector =
                     choose_image_in(reference, archive.index(), repository.as_deref(), selector, hint.as_ref())?;
                 (AnyRegistry::Archive(archive), selector, hint)
             }
             ImageArgument::DockerArchive { file, name } => {
-                let archive = open_archive(file, &mut temporary_file, ImageArchive::open_docker)?;
+                let archive = open_archive(&file, &mut temporary_file, ImageArchive::open_docker)?;
                 let hint = list_names("archive", archive.index().display_names());
                 let selector = match name {
                     None => choose_image(reference, archive.index(), None, hint.as_ref())?,
@@ -124,12 +124,12 @@ impl ImageOpener {
 
 /// Opens an archive: for `-`, a copy of standard input.
 fn open_archive(
-    file: PathBuf,
+    file: &Path,
     temporary: &mut Option<NamedTempFile>,
     open: impl Fn(&Path) -> Result<ImageArchive, RegistryError>,
 ) -> Result<ImageArchive, CliError> {
     if file.as_os_str() != STANDARD_INPUT {
-        return Ok(open(&file)?);
+        return Ok(open(file)?);
     }
     let file = temporary.insert(copy_standard_input()?);
     open(file.path()).map_err(|error| match error {

@@ -6,7 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
+
+use crate::name::Digest;
 
 /// Where the engine listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +94,8 @@ impl DockerEndpoint {
         let Some(context) = context else { return Ok(Self::Unix(PathBuf::from(DEFAULT_SOCKET))) };
         let metadata = directory.and_then(|directory| {
             // The directory of a context is named by the digest of its name.
-            let name: String = Sha256::digest(&context).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = Digest::of(context.as_bytes());
+            let name = digest.as_str().trim_start_matches("sha256:");
             read_json::<ContextMetadata>(&directory.join("contexts/meta").join(name).join("meta.json"))
         });
         let host = metadata.map(|metadata| metadata.endpoints.docker.host).filter(|host| !host.is_empty());

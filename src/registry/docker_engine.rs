@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use form_urlencoded::Serializer;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Collected, Empty, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::HOST;
@@ -145,7 +145,7 @@ async fn read_refusal(name: &str, response: Response<Incoming>) -> DockerEngineE
     }
     let body = match timeout(CHUNK_TIMEOUT, Limited::new(response.into_body(), MAX_ERROR_BYTES).collect()).await {
         Err(_) => return DockerEngineError::TimedOut,
-        Ok(body) => body.map(|body| body.to_bytes()).unwrap_or_default(),
+        Ok(body) => body.map(Collected::to_bytes).unwrap_or_default(),
     };
     let message = match serde_json::from_slice::<ErrorBody>(&body) {
         Ok(body) => sanitize(&body.message, MAX_SHOWN_ERROR),
