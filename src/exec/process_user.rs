@@ -121,7 +121,7 @@ mod tests {
             Ok(User::Uid(uid)) => format!("{uid}"),
             Ok(User::Account { uid, gid, supplementary_gids }) => format!("{uid}:{gid} {supplementary_gids:?}"),
             Ok(other) => format!("{other:?}"),
-            Err(SetupError::Refused(refusal)) => refusal.message(),
+            Err(SetupError::Refused(refusal)) => refusal.message().unwrap_or_default(),
             Err(SetupError::Unknown(_)) => "unknown".to_owned(),
         }
     }

@@ -1,7 +1,7 @@
 //! What container runtimes refuse before they call execve(2).
 
 use crate::path::display_path;
-use crate::rootfs::UnknownReason;
+use crate::rootfs::{MountFailure, UnknownReason};
 use crate::text::sanitize_quoted;
 
 /// Why a container runtime refuses to create the first process.
@@ -28,6 +28,8 @@ pub enum SetupRefusal {
         /// The part that is not a directory.
         blocked_at: Vec<u8>,
     },
+    /// The image has something in a place where the container runtime mounts something else.
+    Mount(MountFailure),
 }
 
 /// A kind of name that container runtimes look up.
@@ -77,13 +79,14 @@ impl SetupRefusal {
                 let [directory, part] = [directory, blocked_at].map(|path| sanitize_quoted(&display_path(path)));
                 format!("the working directory {directory} cannot be entered: {part} is not a directory")
             }
+            Self::Mount(failure) => failure.describe(),
         }
     }
 
-    /// Returns the message of containerd (1.6.20) or runc (1.1.5). Docker Engine has its own for accounts: "unable to
-    /// find user NAME: no matching entries in passwd file".
-    pub fn message(&self) -> String {
-        match self {
+    /// Returns the message of containerd (1.6.20) or runc (1.1.5), or `None` if it contains paths of the host. Docker
+    /// Engine has its own for accounts: "unable to find user NAME: no matching entries in passwd file".
+    pub fn message(&self) -> Option<String> {
+        Some(match self {
             Self::UnknownAccount { kind: AccountKind::User, has_file: true, .. } => "no users found".to_owned(),
             Self::UnknownAccount { kind: AccountKind::Group, has_file: true, .. } => "no groups found".to_owned(),
             Self::UnknownAccount { kind, has_file: false, .. } => {
@@ -93,7 +96,8 @@ impl SetupRefusal {
             Self::Environment { is_unnamed: true } => "environment variable name can't be empty".to_owned(),
             Self::Environment { is_unnamed: false } => "can't contain null(\\x00)".to_owned(),
             Self::WorkingDirectory { blocked_at, .. } => format!("mkdir {}: not a directory", display_path(blocked_at)),
-        }
+            Self::Mount(failure) => return failure.message(),
+        })
     }
 }
 

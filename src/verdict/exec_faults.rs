@@ -56,9 +56,10 @@ fn describe_refusal(refusal: &SetupRefusal, platform: &Platform) -> Fault {
         SetupRefusal::UnknownAccount { .. } => FaultCode::UserNotFound,
         SetupRefusal::Environment { .. } => FaultCode::EnvironmentRefused,
         SetupRefusal::WorkingDirectory { .. } => FaultCode::WorkingDirectoryRefused,
+        SetupRefusal::Mount(_) => FaultCode::MountRefused,
     };
-    let (evidence, message) = (refusal.describe(), sanitize_quoted(&refusal.message()));
-    Fault { code, platform: Some(platform.clone()), evidence, failed_program: None, message: Some(message) }
+    let (evidence, message) = (refusal.describe(), refusal.message().as_deref().map(sanitize_quoted));
+    Fault { code, platform: Some(platform.clone()), evidence, failed_program: None, message }
 }
 
 /// Returns whether an image that only carries data may have this fault: such an image needs a command to be valid, but

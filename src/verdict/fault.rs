@@ -150,6 +150,12 @@ fault_codes! {
         explanation: "an environment variable that has no name, or contains a NUL byte",
         fix: "Remove the variable from ENV, or from the tool that writes the image's config.",
     }
+    MountRefused("mount-refused") {
+        title: "file where container runtimes mount a filesystem",
+        explanation: "a file or link where container runtimes mount a filesystem, for example `/proc`, or a directory where \
+                      they mount a file, for example `/etc/hosts`",
+        fix: "Remove it from the image. Container runtimes create what is missing.",
+    }
     InvalidDeclaration("invalid-declaration") {
         title: "declared runtime is unknown",
         explanation: "a declaration that does not name a known runtime",
@@ -175,8 +181,10 @@ impl FaultCode {
 
     /// Returns whether the fault is in what the image itself starts, and how, which services may override.
     pub fn is_exec(self) -> bool {
-        matches!(self, Self::UserNotFound | Self::WorkingDirectoryRefused | Self::EnvironmentRefused)
-            || self.as_str().starts_with("exec-")
+        matches!(
+            self,
+            Self::UserNotFound | Self::WorkingDirectoryRefused | Self::EnvironmentRefused | Self::MountRefused
+        ) || self.as_str().starts_with("exec-")
     }
 }
 

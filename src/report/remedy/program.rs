@@ -190,6 +190,11 @@ pub(super) fn setup_remedies(code: FaultCode) -> Vec<Remedy> {
             vec![Remedy::advice_only("Remove the variable from ENV, or from the tool that writes the image's config")]
         }
         FaultCode::WorkingDirectoryRefused => vec![Remedy::advice_only("Name a directory in WORKDIR, not a file")],
+        FaultCode::MountRefused => {
+            vec![Remedy::advice_only(
+                "Remove it in the last stage of the Dockerfile; container runtimes create what is missing",
+            )]
+        }
         _ => Vec::new(),
     }
 }

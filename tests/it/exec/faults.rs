@@ -110,6 +110,14 @@ fn program_faults_have_evidence_and_remedies() {
         layout.tag(tag, &image);
         text += &check_output(&layout, tag, "ecs/amd64");
     }
+    for (tag, layer) in [
+        ("mount", base().link("proc", "bin")),
+        ("mount-dev", base().file("dev", b"")),
+        ("mount-file", base().directory("etc").directory("etc/hosts")),
+    ] {
+        layout.tag(tag, &image(&layout, &["/bin/sh"], layer, &[]));
+        text += &check_output(&layout, tag, "ecs/amd64");
+    }
     let extension =
         || base().directory("opt").directory("opt/extensions").file("opt/extensions/x", &elf::program("arm64"));
     let image = image(&layout, &["/bin/sh"], extension(), &[]);

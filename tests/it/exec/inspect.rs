@@ -441,6 +441,53 @@ fn user_must_be_defined_in_the_image() {
 }
 
 #[test]
+fn mounts_must_not_fail() {
+    let layout = Builder::new();
+    let lower = || Archive::default().file("proc", b"").file("lib", b"");
+    let mut cases = Cases::default();
+    for (name, command, layers) in [
+        ("a file at a mount point", "/app", vec![app("arm64").file("sys", b"")]),
+        ("a link at /dev", "/app", vec![app("arm64").directory("tmp").link("dev", "tmp")]),
+        ("directories", "/app", vec![app("arm64").directory("proc").directory("dev").directory("etc")]),
+        ("in a lower layer", "/app", vec![lower(), app("arm64")]),
+        ("in a lower layer that is read", "/none", vec![lower(), app("arm64")]),
+        ("removed", "/none", vec![lower(), app("arm64").file(".wh.proc", b"")]),
+    ] {
+        let image = image(&layout, "arm64", &[command], layers);
+        for runtime in [Runtime::EcsArm64, Runtime::LambdaArm64] {
+            cases.add(format!("{name}, {runtime}"), summary(&report(&layout, &image, &[runtime])));
+        }
+    }
+    expect![[r#"
+        a file at a mount point, ecs/arm64
+            fails [mount-refused] fails
+        a file at a mount point, lambda/arm64
+            runs [] starts
+        a link at /dev, ecs/arm64
+            runs [] unknown /dev may be mounted over at run time
+        a link at /dev, lambda/arm64
+            runs [] starts
+        directories, ecs/arm64
+            runs [] starts
+        directories, lambda/arm64
+            runs [] starts
+        in a lower layer, ecs/arm64
+            runs [] starts
+        in a lower layer, lambda/arm64
+            runs [] starts
+        in a lower layer that is read, ecs/arm64
+            fails [mount-refused] fails
+        in a lower layer that is read, lambda/arm64
+            fails [exec-not-found] fails ENOENT
+        removed, ecs/arm64
+            fails [exec-not-found] fails ENOENT
+        removed, lambda/arm64
+            fails [exec-not-found] fails ENOENT
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
 fn working_directory_must_be_a_directory() {
     let layout = Builder::new();
     let layer = || {
