@@ -5,10 +5,11 @@ use super::interpreter::Interpreter;
 use super::message::MessageSource;
 use super::next_launch::{LaunchedProcess, Launcher, NextLaunch};
 use super::program_kind::{LauncherKind, ProgramFamily, Wrapper, identify_program};
-use super::wrapper::{EnvCommand, TargetUser, parse_env_arguments, parse_wrapper_arguments};
+use super::switch_user::{follow_gosu, follow_setpriv};
+use super::wrapper::{EnvCommand, parse_env_arguments, parse_init_arguments};
 use crate::errno::Errno;
-use crate::exec::{ExitReason, SetupError, SetupRefusal, StartPrediction, parse_shebang, resolve_user};
-use crate::path::{display_path, split_parent};
+use crate::exec::{ExitReason, StartPrediction, parse_shebang};
+use crate::path::split_parent;
 use crate::rootfs::{ExecError, FilesystemView, Node, UnknownReason};
 use crate::shell::{ShellInvocation, parse_first_command, parse_shell_arguments};
 
@@ -46,7 +47,11 @@ pub(super) fn predict_next<'a>(process: &LaunchedProcess<'a>, chain: &[Vec<u8>])
 }
 
 /// Resolves scripts as `load_script` does. Returns the program that starts and its arguments, including `argv[0]`.
-fn resolve_interpreters(view: &FilesystemView<'_>, path: &[u8], argv: &[Vec<u8>]) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
+pub(super) fn resolve_interpreters(
+    view: &FilesystemView<'_>,
+    path: &[u8],
+    argv: &[Vec<u8>],
+) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
     let (mut path, mut argv) = (path.to_vec(), argv.to_vec());
     loop {
         let Node::File(_, contents) = view.resolve(&path).ok()?.node else { return None };
@@ -64,39 +69,14 @@ fn follow_wrapper<'a>(
     argv: &[Vec<u8>],
     is_privileged: bool,
 ) -> Option<NextLaunch<'a>> {
-    let (command, user) = parse_wrapper_arguments(wrapper, argv)?;
-    let next_process = LaunchedProcess { argv: command.to_vec(), ..process.clone() };
-    let mut next = NextLaunch::new(Launcher::Wrapper(wrapper.name()), source, next_process);
-    if !matches!(wrapper, Wrapper::Gosu | Wrapper::SuExec) {
-        return Some(next);
-    }
-    let spec = argv.get(1)?;
-    let is_gosu = wrapper == Wrapper::Gosu;
-    let gosu_message =
-        |text: String| is_gosu.then(|| format!("error: failed switching to \"{}\": {text}", display_path(spec)));
-    if process.view.user.is_unprivileged() && !is_privileged {
-        let message = gosu_message("operation not permitted".to_owned());
-        return Some(next.exiting(ExitReason::NotRoot, spec.clone(), message));
-    }
-    if !process.view.user.is_root() {
-        return None;
-    }
-    match resolve_user(process.view.files, &process.view.mounts, std::str::from_utf8(spec).ok()?) {
-        Ok(user) => {
-            next.process.view.user = user.after_execve();
-            Some(next)
+    match wrapper {
+        Wrapper::Gosu | Wrapper::SuExec => follow_gosu(process, source, wrapper, argv, is_privileged),
+        Wrapper::Setpriv => follow_setpriv(process, source, argv, is_privileged),
+        Wrapper::Tini | Wrapper::DumbInit | Wrapper::Catatonit => {
+            let argv = parse_init_arguments(wrapper, argv)?.to_vec();
+            let next_process = LaunchedProcess { argv, ..process.clone() };
+            Some(NextLaunch::new(Launcher::Wrapper(wrapper.name()), source, next_process))
         }
-        Err(SetupError::Refused(SetupRefusal::UnknownAccount { kind, name, .. })) => {
-            let (noun, file) = kind.words();
-            let text = format!("unable to find {noun} {}: no matching entries in {file} file", display_path(&name));
-            Some(next.exiting(ExitReason::UnknownAccount(kind), name, gosu_message(text)))
-        }
-        Err(SetupError::Refused(_)) => None,
-        Err(SetupError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => {
-            Some(NextLaunch { start: Some(StartPrediction::unknown(reason)), ..next })
-        }
-        Err(SetupError::Unknown(_)) if user == TargetUser::Root => None,
-        Err(SetupError::Unknown(_)) => Some(NextLaunch { is_other_user: true, ..next }),
     }
 }
 
@@ -118,8 +98,9 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
             }
             let process = LaunchedProcess { argv: command.argv, ..process.clone() };
             let source = MessageSource { is_exec: command.is_exec, is_visible: !command.is_redirected, ..source };
+            let (is_complete, has_more_commands) = (command.is_complete, command.has_more_commands);
             let mut next =
-                NextLaunch { is_complete: command.is_complete, ..NextLaunch::new(Launcher::Shell, source, process) };
+                NextLaunch { is_complete, has_more_commands, ..NextLaunch::new(Launcher::Shell, source, process) };
             let Some(directory) = command.directory else { return Some(next) };
             let entered = resolve_cd(&next.process.view, &directory);
             if let Err(ExecError::Errno(_)) = entered {

@@ -41,19 +41,22 @@ pub(super) enum TargetUser {
     Other,
 }
 
-/// Parses the arguments of a wrapper, including `argv[0]`. Returns what it starts as which user, if that is certain.
-pub(super) fn parse_wrapper_arguments(wrapper: Wrapper, argv: &[Vec<u8>]) -> Option<(&[Vec<u8>], TargetUser)> {
-    let arguments = argv.get(1..)?;
-    let (argv, user) = match wrapper {
-        Wrapper::Tini => (skip_options(&TINI, arguments)?, TargetUser::Same),
-        Wrapper::DumbInit => (skip_options(&DUMB_INIT, arguments)?, TargetUser::Same),
-        Wrapper::Catatonit => (skip_options(&CATATONIT, arguments)?, TargetUser::Same),
-        Wrapper::Gosu | Wrapper::SuExec => {
-            let (user, argv) = arguments.split_first()?;
-            (argv, parse_target_user(user)?)
-        }
+/// Parses the arguments of an init, including `argv[0]`. Returns what it starts, if that is certain.
+pub(super) fn parse_init_arguments(wrapper: Wrapper, argv: &[Vec<u8>]) -> Option<&[Vec<u8>]> {
+    let options = match wrapper {
+        Wrapper::Tini => &TINI,
+        Wrapper::DumbInit => &DUMB_INIT,
+        Wrapper::Catatonit => &CATATONIT,
+        Wrapper::Gosu | Wrapper::SuExec | Wrapper::Setpriv => return None,
     };
-    (!argv.is_empty()).then_some((argv, user))
+    skip_options(options, argv.get(1..)?).filter(|command| !command.is_empty())
+}
+
+/// Parses the arguments of gosu or su-exec, including `argv[0]`. Returns what it starts as which user.
+pub(super) fn parse_gosu_arguments(argv: &[Vec<u8>]) -> Option<(&[Vec<u8>], TargetUser)> {
+    let (user, command) = argv.get(1..)?.split_first()?;
+    let user = parse_target_user(user)?;
+    (!command.is_empty()).then_some((command, user))
 }
 
 /// Parses `USER[:GROUP]`: `SetupUser` of gosu, `main` of su-exec.
@@ -156,25 +159,40 @@ mod tests {
 
     #[test]
     fn known_options_are_skipped() {
-        use TargetUser::{Other, Root, Same};
-        use Wrapper::{Catatonit, DumbInit, Gosu, SuExec, Tini};
-        for (wrapper, line, expected, user) in [
-            (Tini, "tini app", "app", Same),
-            (Tini, "tini -- app -x --", "app -x --", Same),
-            (Tini, "tini -g -vvv -sw -p SIGKILL -e 143 -e0 -pSIGTERM -- app", "app", Same),
-            (Tini, "tini -gp SIGKILL app x -", "app x -", Same),
-            (DumbInit, "dumb-init app -x --y", "app -x --y", Same),
-            (DumbInit, "dumb-init -cv -r 15:2 -r15:3 --rewrite 1:2 --rewrite=3:4 --verbose app", "app", Same),
-            (DumbInit, "dumb-init --single-child -- app", "app", Same),
-            (Catatonit, "catatonit -g -- app -x", "app -x", Same),
-            (Catatonit, "catatonit app", "app", Same),
-            (Gosu, "gosu 0:0 app -x", "app -x", Same),
-            (Gosu, "gosu root app", "app", Root),
-            (SuExec, "su-exec nobody:nogroup app", "app", Other),
-            (SuExec, "su-exec 1000 app", "app", Other),
+        use Wrapper::{Catatonit, DumbInit, Tini};
+        for (wrapper, line, expected) in [
+            (Tini, "tini app", "app"),
+            (Tini, "tini -- app -x --", "app -x --"),
+            (Tini, "tini -g -vvv -sw -p SIGKILL -e 143 -e0 -pSIGTERM -- app", "app"),
+            (Tini, "tini -gp SIGKILL app x -", "app x -"),
+            (DumbInit, "dumb-init app -x --y", "app -x --y"),
+            (DumbInit, "dumb-init -cv -r 15:2 -r15:3 --rewrite 1:2 --rewrite=3:4 --verbose app", "app"),
+            (DumbInit, "dumb-init --single-child -- app", "app"),
+            (Catatonit, "catatonit -g -- app -x", "app -x"),
+            (Catatonit, "catatonit app", "app"),
         ] {
             let (argv, expected) = (words(line), words(expected));
-            assert_eq!(parse_wrapper_arguments(wrapper, &argv), Some((expected.as_slice(), user)), "{line}");
+            assert_eq!(parse_init_arguments(wrapper, &argv), Some(expected.as_slice()), "{line}");
+        }
+    }
+
+    #[test]
+    fn user_precedes_the_command() {
+        use TargetUser::{Other, Root, Same};
+        for (line, expected) in [
+            ("gosu 0:0 app -x", Some(("app -x", Same))),
+            ("gosu root app", Some(("app", Root))),
+            ("su-exec nobody:nogroup app", Some(("app", Other))),
+            ("su-exec 1000 app", Some(("app", Other))),
+            ("gosu", None),
+            ("gosu root", None),
+            ("gosu --version app", None),
+            ("su-exec :1 app", None),
+            ("su-exec  app", None),
+        ] {
+            let (argv, expected) = (words(line), expected.map(|(command, user)| (words(command), user)));
+            let expected = expected.as_ref().map(|(command, user)| (command.as_slice(), *user));
+            assert_eq!(parse_gosu_arguments(&argv), expected, "{line}");
         }
     }
 
@@ -188,11 +206,9 @@ mod tests {
             (Wrapper::Tini, &["", " app -- -x"]),
             (Wrapper::DumbInit, &[" -h", " -V app", " --verb app", " --verbose=1 app", " -r"]),
             (Wrapper::Catatonit, &[" -P", " --version app", " app -x"]),
-            (Wrapper::Gosu, &["", " root", " --version app"]),
-            (Wrapper::SuExec, &[" :1 app", "  app"]),
         ] {
             for line in arguments.iter().map(|arguments| wrapper.name().to_owned() + arguments) {
-                assert_eq!(parse_wrapper_arguments(wrapper, &words(&line)), None, "{line}");
+                assert_eq!(parse_init_arguments(wrapper, &words(&line)), None, "{line}");
             }
         }
     }

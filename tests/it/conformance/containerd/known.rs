@@ -29,5 +29,4 @@ pub const KNOWN: &[Known] = &[
         recognize: |one| ["/passwd: ", "/group: "].iter().any(|file| is_said(one, file)),
     },
     Known { cause: "a relative WORKDIR", recognize: |one| is_said(one, "Cwd must be an absolute path") },
-    Known { cause: "links and files at mount points", recognize: |one| is_said(one, "error mounting") },
 ];
