@@ -66,6 +66,10 @@ pub enum Defect {
     UnknownAccount(AccountKind),
     /// Only root may change the user.
     NotRoot,
+    /// The script has syntax of bash, but its shell is dash.
+    BashSyntax,
+    /// The script runs this command of bash, but its shell is dash.
+    BashCommand(&'static str),
     /// Too many scripts are nested as interpreters.
     TooManyInterpreters,
 }
@@ -81,6 +85,8 @@ pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, outcome: &ExecOut
                 ExitReason::CarriageReturn => Defect::CarriageReturn,
                 ExitReason::UnknownAccount(kind) => Defect::UnknownAccount(*kind),
                 ExitReason::NotRoot => Defect::NotRoot,
+                ExitReason::BashSyntax => Defect::BashSyntax,
+                ExitReason::BashCommand(command) => Defect::BashCommand(command),
             };
             return Some(StartFailure { role: FileRole::Argument, path: path.clone(), defect });
         }

@@ -11,7 +11,7 @@ use crate::errno::Errno;
 use crate::exec::{ExitReason, StartPrediction, parse_shebang};
 use crate::path::split_parent;
 use crate::rootfs::{ExecError, FilesystemView, Node, UnknownReason};
-use crate::shell::{ShellInvocation, parse_first_command, parse_shell_arguments};
+use crate::shell::{BashFeature, ScriptEnding, ShellInvocation, parse_first_command, parse_shell_arguments};
 
 /// Predicts the next launch of a process. `chain` lists the paths that were opened to start the process.
 pub(super) fn predict_next<'a>(process: &LaunchedProcess<'a>, chain: &[Vec<u8>]) -> Option<NextLaunch<'a>> {
@@ -130,6 +130,9 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
                 }
                 Err(_) => return None,
             };
+            if let ScriptEnding::StopsInDash(feature) = ending {
+                return follow_bash_script(process, source, feature, path);
+            }
             if !ending.runs_unchanged(arguments) {
                 return None;
             }
@@ -138,6 +141,39 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
             Some(NextLaunch::new(Launcher::Script(path.to_vec()), source, process))
         }
     }
+}
+
+/// Returns the exit of a script with a feature of bash, or `None` if it is not certain that dash runs the script, and that
+/// the image does not have a program with the name of the command.
+fn follow_bash_script<'a>(
+    process: &LaunchedProcess<'a>,
+    source: MessageSource,
+    feature: BashFeature,
+    path: &[u8],
+) -> Option<NextLaunch<'a>> {
+    if source.family != ProgramFamily::Dash {
+        return None;
+    }
+    let next = NextLaunch::new(Launcher::Shell, source, process.clone());
+    let name = feature.name();
+    let (reason, message) = match feature {
+        BashFeature::Parenthesis => (ExitReason::BashSyntax, "Syntax error: \"(\" unexpected".to_owned()),
+        BashFeature::Command(_) => (ExitReason::BashCommand(name), format!("{name}: not found")),
+    };
+    let mut directories = process.search_path.as_deref()?.split(|byte| *byte == b':');
+    let is_missing = |directory: &[u8]| {
+        let file = [directory, b"/", name.as_bytes()].concat();
+        match process.view.resolve(&file) {
+            Err(ExecError::Errno(Errno::NoEntry | Errno::NotDirectory)) => Ok(directory.starts_with(b"/")),
+            Ok(_) | Err(ExecError::Errno(_)) => Ok(false),
+            Err(unknown) => Err(unknown),
+        }
+    };
+    let is_certain = match feature {
+        BashFeature::Parenthesis => Ok(true),
+        BashFeature::Command(_) => directories.try_fold(true, |all, directory| Ok(all && is_missing(directory)?)),
+    };
+    next.exiting(reason, path.to_vec(), Some(message)).provided_that(is_certain)
 }
 
 /// Returns whether a name may be a pattern that matches a file: a list in brackets matches each of its characters.

@@ -100,6 +100,7 @@ fn classify_cause(cause: &StartFailure, is_declared_architecture: bool) -> Fault
         _ if is_foreign && is_declared_architecture => FaultCode::PlatformMismatch,
         _ if is_foreign => FaultCode::WrongArchitecture,
         (Defect::UnknownAccount(_), _) => FaultCode::UserNotFound,
+        (Defect::BashSyntax | Defect::BashCommand(_), _) => FaultCode::ExecBashScript,
         (Defect::NotReadable { .. } | Defect::NotRoot, _) => FaultCode::ExecPermission,
         (Defect::Format(_) | Defect::TooManyInterpreters, _) => FaultCode::ExecFormat,
         (Defect::NotExecutable { .. } | Defect::Directory | Defect::SpecialFile | Defect::NotSearchable, _) => {
@@ -147,6 +148,12 @@ impl FailedProgram {
             }
             Defect::UnknownAccount(kind) => format!("{path} is not in the image's {}", kind.file()),
             Defect::NotRoot => format!("only root may change the user to {path}, but the image's user is not root"),
+            Defect::BashSyntax => {
+                format!("{file} has an array or a function in the syntax of bash, but its shell is dash")
+            }
+            Defect::BashCommand(command) => {
+                format!("{file} runs `{command}`, a command of bash, with `set -e`, but its shell is dash")
+            }
             Defect::Directory => format!("{file} is a directory"),
             Defect::SpecialFile => format!("{file} is not a regular file"),
             Defect::NotSearchable => format!("a parent directory of {file} may not be entered by the user"),
@@ -156,7 +163,7 @@ impl FailedProgram {
         };
         if role == FileRole::Argument {
             return match (started_by, &self.cause.defect) {
-                (_, Defect::CarriageReturn) => description,
+                (_, Defect::CarriageReturn | Defect::BashSyntax | Defect::BashCommand(_)) => description,
                 (Launcher::Wrapper(name), Defect::UnknownAccount(_) | Defect::NotRoot) => {
                     format!("{name}: {description}")
                 }

@@ -123,6 +123,11 @@ fault_codes! {
         fix: "Install the interpreter. If the line ends with a carriage return (CRLF), save the script with Unix line \
               endings: `sed -i 's/\\r$//' FILE`.",
     }
+    ExecBashScript("exec-bash-script") {
+        title: "script for bash that dash runs",
+        explanation: "a script with syntax or commands of bash that `/bin/sh` runs, which is dash",
+        fix: "Begin the script with `#!/bin/bash`, and install bash. Or write it for every POSIX shell.",
+    }
     ExecPermission("exec-permission") {
         title: "file not executable by the image's user",
         explanation: "the image's user may not execute the file, its interpreter or its loader",

@@ -35,6 +35,11 @@ fn program_with_loader(loader: &str) -> Vec<u8> {
     [bytes, name].concat()
 }
 
+/// A base image with dash, as Debian's.
+fn dash() -> Archive {
+    Archive::default().directory("bin").file("bin/dash", &elf::program("amd64")).link("bin/sh", "dash")
+}
+
 fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
     let file = |bytes: &[u8]| base().file("app", bytes);
     let not_executable = Fields { mode: 0o644, ..Fields::default() };
@@ -68,6 +73,8 @@ fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ("loader-missing", &["/app"], file(&program_with_loader("/lib64/ld-linux-x86-64.so.2"))),
         ("loader-foreign", &["/app"], file(&program_with_loader("/ld")).file("ld", &elf::program("arm64"))),
         ("script-missing", &["/bin/sh", "/none.sh"], base()),
+        ("bash-syntax", &["/app"], dash().file("app", b"#!/bin/sh\necho start\nHOSTS=(a b)\nexec /bin/sh\n")),
+        ("bash-command", &["/app"], dash().file("app", b"#!/bin/sh\nset -e\nsource /etc/profile\nexec /bin/sh\n")),
         ("single-quotes", &["/bin/sh", "-c", "['node', 'app.js']"], base()),
         ("python-file-missing", &["/bin/python3", "app.py"], base().file("bin/python3", &elf::program("amd64"))),
         ("gosu-user", &["/bin/gosu", "ghost", "/bin/sh"], base().file("bin/gosu", &elf::program("amd64"))),

@@ -108,6 +108,13 @@ fn tree() -> Tree {
         ("entry-split", "#!/bin/sh", "exec $@\n"),
         ("entry-call", "#!/bin/dash -e", "\"$@\"\n# end"),
         ("entry-bb-call", "#!/alt/bb/sh", "\"${@}\""),
+        ("bash-array", "#!/bin/sh", "echo x\nA=(1 2)\nexec /t/ran\n"),
+        ("bash-function", "#!/bin/sh", "function f() {\n  exit 42\n}\nexec /t/ran\n"),
+        ("bash-source", "#!/bin/sh", "set -e\nsource /none\nexec /t/ran\n"),
+        ("bash-test", "#!/bin/sh", "set -eu\n# x\n[[ -x /t/ran ]]\nexec /t/ran\n"),
+        ("bash-goes-on", "#!/bin/sh", "source /none\nexec /t/ran\n"),
+        ("bash-words", "#!/bin/dash", "set -e\nfunction f {\nexit 42\n}\nexec /t/ran\n"),
+        ("bash-bb", "#!/alt/bb/sh", "set -e\n[[ -x /t/ran ]]\nexec /t/ran\n"),
         ("env-cr-bash", "#!/bin/bash -e\r", "exit 42"),
         ("env-cr-dash", "#!/bin/sh -eu\r", "exit 42"),
         ("env-cr-bb", "#!/alt/bb/sh -x\r", "exit 42"),
@@ -221,6 +228,11 @@ fn cases() -> Vec<Vec<String>> {
         let script = format!("/env-{name}");
         [vec![script.clone()], words(&format!("tini -- {script} x"))]
     }));
+    let scripts = ["array", "function", "source", "test", "goes-on", "words", "bb"];
+    cases.extend(scripts.iter().flat_map(|name| {
+        let script = format!("/bash-{name}");
+        [vec![script.clone()], words(&format!("sh {script}")), words(&format!("bash {script}"))]
+    }));
     let odd =
         ["sh -c 'echo'", "tini -v -- true", "sh /t/text", "env", "tini", "sh -c :", "gosu", "/entry", "/entry -x"];
     cases.extend(odd.map(words));
@@ -236,13 +248,14 @@ const PIECES: [&str; 52] = [
 ];
 
 /// Lines of scripts; some start another program or swallow the next line.
-const LINES: [&str; 48] = [
+const LINES: [&str; 55] = [
     "", "# x", "# x \\", "  # 'x", "set -e", "set -eu", "set -x", "set +e", "set -o pipefail", "set -- /t/ran",
     "set -n", "A=1", "export A=1", "A='x'", "A='x", "'", "\"", "A=\"x\"", "A=x\\", "export A", "echo x", "echo 'x",
     "echo \"x", "echo x\\", "echo \"$@\" >&2", "echo $1", "echo $B", "echo x; exit 42", "echo x && exit 42",
     "echo x | cat", "printf '%s' x", "printf -v PATH /u", "umask 022", ":", ": x", "true", "exit 42", "if true; then",
     "fi", "exec /t/ran", "shift", "PATH=/u", "cat <<E", "E", "f() {", "}", "exec \"$@\" || exit 42",
-    "trap 'exit 42' EXIT",
+    "trap 'exit 42' EXIT", "A=(1 2)", "function f() {", "function f {", "source /none", "[[ -x /t/ran ]]",
+    "declare A=1", "shopt -s nullglob",
 ];
 
 /// Random scripts that all reach their arguments, and random strings.
