@@ -8,6 +8,8 @@ mod process_user;
 mod working_directory;
 mod start;
 mod file_format;
+mod missing_file;
+mod similar_file;
 mod cause;
 
 pub use cause::{Defect, FileRole, StartFailure, diagnose_failure};

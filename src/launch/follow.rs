@@ -1,12 +1,13 @@
 //! Predicts which program a wrapper, `env`, a shell or a script that executes its arguments certainly launches next.
 
+use super::env_arguments::{EnvCommand, parse_env_arguments};
 use super::file_argument::{check_file_argument, follow_interpreter};
 use super::interpreter::Interpreter;
 use super::message::MessageSource;
 use super::next_launch::{LaunchedProcess, Launcher, NextLaunch};
 use super::program_kind::{LauncherKind, ProgramFamily, Wrapper, identify_program};
 use super::switch_user::{follow_gosu, follow_setpriv};
-use super::wrapper::{EnvCommand, parse_env_arguments, parse_init_arguments};
+use super::wrapper::parse_init_arguments;
 use crate::errno::Errno;
 use crate::exec::{ExitReason, StartPrediction, parse_shebang};
 use crate::path::split_parent;

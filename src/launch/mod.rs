@@ -6,6 +6,7 @@
 
 mod program_kind;
 mod wrapper;
+mod env_arguments;
 mod search;
 mod message;
 mod interpreter;

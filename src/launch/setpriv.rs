@@ -38,13 +38,12 @@ pub(super) fn parse_setpriv_arguments(argv: &[Vec<u8>]) -> Option<SetprivArgumen
         };
         match (name, value) {
             (b"--reuid" | b"--regid", _) => {
-                let value = match value {
-                    Some(value) => value,
-                    None => {
-                        let (value, after) = rest.split_first()?;
-                        rest = after;
-                        value
-                    }
+                let value = if let Some(value) = value {
+                    value
+                } else {
+                    let (value, after) = rest.split_first()?;
+                    rest = after;
+                    value
                 };
                 let target = if name == b"--reuid" { &mut user } else { &mut group };
                 // Container runtimes take a colon for the beginning of a group.

@@ -88,7 +88,6 @@ pub(super) fn follow_setpriv<'a>(
         }
         // The groups of the process are not modeled.
         Ok((User::Account { uid, .. } | User::Uid(uid), _)) => next.process.view.user = User::Uid(uid),
-        Ok(_) => return None,
         Err(SetupError::Refused(SetupRefusal::UnknownAccount { kind, name, .. })) => {
             return match is_certainly_missing(view, &name) {
                 Ok(true) => Some(next.exiting(ExitReason::UnknownAccount(kind), name, None)),
@@ -99,7 +98,7 @@ pub(super) fn follow_setpriv<'a>(
         Err(SetupError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => {
             return Some(NextLaunch { start: Some(StartPrediction::unknown(reason)), ..next });
         }
-        Err(SetupError::Refused(_) | SetupError::Unknown(_)) => return None,
+        Ok(_) | Err(SetupError::Refused(_) | SetupError::Unknown(_)) => return None,
     }
     Some(next)
 }

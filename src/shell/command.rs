@@ -7,6 +7,7 @@ use super::options::{are_safe_options, enables_nounset, is_sensitive_variable};
 
 /// The first command of a string.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about the command")]
 pub(crate) struct ShellCommand {
     /// The absolute path of a preceding `cd`.
     pub(crate) directory: Option<Vec<u8>>,

@@ -121,9 +121,14 @@ impl FailedProgram {
         let description = match &self.cause.defect {
             Defect::Format(format) => format!("{file} is {}", describe_format(*format, role)),
             Defect::Missing if matches!(role, FileRole::Program | FileRole::Interpreter) && !path.contains('/') => {
-                format!("{file} was not found as an executable in PATH")
+                let similar = self.cause.similar.as_ref();
+                let similar = similar.map(|path| format!("; the image has {}", quote_path(path))).unwrap_or_default();
+                format!("{file} was not found as an executable in PATH{similar}")
             }
-            Defect::Missing => format!("{file} is not in the image"),
+            Defect::Missing => match &self.cause.similar {
+                Some(similar) => format!("{file} is not in the image, which has {}", quote_path(similar)),
+                None => format!("{file} is not in the image"),
+            },
             Defect::DanglingLink { link, target } => {
                 format!("{file} is not in the image: {} is a link to {}", quote_path(link), quote_path(target))
             }

@@ -229,10 +229,13 @@ impl FailedProgram {
     /// Returns the names from the image that the evidence may contain.
     pub fn names(&self) -> Vec<String> {
         let link = match &self.cause.defect {
-            Defect::DanglingLink { link, target } => vec![link, target],
+            Defect::DanglingLink { link, target } => vec![link.as_slice(), target],
             _ => Vec::new(),
         };
-        let link = link.into_iter().map(|path| sanitize_quoted(&String::from_utf8_lossy(path)));
+        let link = link
+            .into_iter()
+            .chain(self.cause.similar.as_deref())
+            .map(|path| sanitize_quoted(&String::from_utf8_lossy(path)));
         [self.path.clone()].into_iter().chain(self.referrer.clone()).chain(link).collect()
     }
 }

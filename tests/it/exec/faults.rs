@@ -60,6 +60,8 @@ fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ("env-interpreter-missing", &["/app"], file(b"#!/bin/env python3\n")),
         ("missing", &["/none"], base()),
         ("not-in-path", &["server", "--port", "80"], base()),
+        ("elsewhere", &["server"], base().directory("srv").file("srv/server", &elf::program("amd64"))),
+        ("other-suffix", &["/entrypoint"], base().file("entrypoint.sh", b"#!/bin/sh\n")),
         ("dangling", &["/link"], base().link("link", "opt/none")),
         ("not-executable", &["/app"], base().entry(b"app", not_executable, b"#!/bin/sh\n")),
         ("directory", &["/bin"], base()),
