@@ -3,8 +3,10 @@
 use crate::path::{push_component, split_parent, to_absolute};
 use crate::rootfs::{FilesystemView, Node};
 
-/// The maximum number of names that are searched, and the depth of the deepest directory. Programs are seldom deeper.
+/// The maximum number of names that are searched, of names in a directory whose subdirectories are searched, and of
+/// directories above a file. Programs are seldom deeper.
 const MAX_NAMES: usize = 10_000;
+const MAX_NAMES_IN_DIRECTORY: usize = 1_000;
 const MAX_DEPTH: usize = 5;
 
 /// The directories that container runtimes mount over.
@@ -52,9 +54,10 @@ fn find_name(view: &FilesystemView<'_>, name: &[u8], is_program: bool) -> Option
         }
         let mut next = Vec::new();
         for directory in level {
-            // A directory with more names than that is skipped.
-            let Ok(names) = view.files.list(&directory, remaining) else { continue };
-            remaining -= names.len();
+            let limit = remaining.min(MAX_NAMES_IN_DIRECTORY);
+            let listed = view.files.list(&directory, limit);
+            remaining -= listed.as_ref().map_or(limit, |names| names.len().min(limit));
+            let Ok(names) = listed else { continue };
             let paths = names.into_iter().map(|name| join(&directory, &name));
             next.extend(paths.filter(|path| {
                 !SKIPPED.contains(&path.as_slice()) && matches!(view.files.get(path), Ok(Some(Node::Directory(_))))

@@ -197,3 +197,42 @@ fn resolve_cd(view: &FilesystemView<'_>, path: &[u8]) -> Result<Option<Vec<u8>>,
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::exec::{ExecOutcome, ExitReason};
+    use crate::launch::sample::{chain, file, rootfs};
+
+    #[test]
+    fn scripts_for_bash_exit_in_dash() {
+        let mut plain = rootfs();
+        for (path, text) in [
+            ("array", "#!/bin/sh\nA=(1 2)\n"),
+            ("source", "#!/bin/sh\nset -e\nsource /env\n"),
+            ("bash-array", "#!/bin/bash\nA=(1 2)\n"),
+            ("ash-array", "#!/bin/ash\nA=(1 2)\n"),
+        ] {
+            plain.insert(path.into(), file(text.as_bytes()));
+        }
+        let mut with_program = plain.clone();
+        with_program.insert(b"bin/source".to_vec(), file(b"#!/bin/sh\n"));
+        let (syntax, command) = (ExitReason::BashSyntax, ExitReason::BashCommand("source"));
+        for (files, line, expected) in [
+            (&plain, "/array", Some(syntax)),
+            (&plain, "sh,/bash-array", Some(syntax)),
+            (&plain, "/source", Some(command)),
+            (&plain, "/bash-array", None),
+            (&plain, "/ash-array", None),
+            (&plain, "bash,/array", None),
+            (&with_program, "/source", None),
+            (&with_program, "/array", Some(syntax)),
+        ] {
+            let launches = chain(files, &line.split(',').collect::<Vec<_>>());
+            let found = match &launches.last().unwrap().start.outcome {
+                ExecOutcome::Exits { reason, .. } => Some(*reason),
+                _ => None,
+            };
+            assert_eq!(found, expected, "{line}");
+        }
+    }
+}

@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn programs_that_may_start_others_are_named() {
         let mut rootfs = rootfs();
-        for name in ["timeout", "setpriv", "python3"] {
+        for name in ["timeout", "python3"] {
             rootfs.insert(format!("bin/{name}").into(), file(&program(EM_X86_64, "")));
         }
         let script = |path: &str| format!("it is unknown what the script {path} starts");

@@ -18,7 +18,9 @@ pub(super) fn rootfs() -> Rootfs {
         rootfs.insert(path.into(), Node::directory(0o755));
     }
     let (own, foreign) = (program(EM_X86_64, ""), program(EM_AARCH64, ""));
-    for name in ["tini", "dumb-init", "catatonit", "gosu", "env", "bash", "dash", "busybox", "own", "private"] {
+    for name in
+        ["tini", "dumb-init", "catatonit", "gosu", "setpriv", "env", "bash", "dash", "busybox", "own", "private"]
+    {
         rootfs.insert(format!("bin/{name}").into(), file(&own));
     }
     rootfs.insert(b"bin/sh".to_vec(), Node::Symlink(b"dash".to_vec()));

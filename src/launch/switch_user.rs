@@ -112,3 +112,34 @@ fn is_certainly_missing(view: &FilesystemView<'_>, name: &[u8]) -> Result<bool, 
     }
     Ok(!SYNTHETIC_NAMES.contains(&name))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::launch::sample::{app_user, launch_as, rootfs};
+    use crate::rootfs::{Node, User};
+
+    #[test]
+    fn setpriv_exits_if_certainly_nothing_defines_the_account() {
+        let (plain, mut extra) = (rootfs(), rootfs());
+        extra.insert(b"usr".to_vec(), Node::directory(0o755));
+        extra.insert(b"usr/lib".to_vec(), Node::directory(0o755));
+        extra.insert(b"usr/lib/passwd".to_vec(), Node::file(0o644, b"ghost:x:5:5::/:/bin/sh\n"));
+        let root = User::default();
+        for (files, user, arguments, expected) in [
+            (&plain, &root, "--reuid=ghost,--clear-groups", "Exits { reason: UnknownAccount(User)"),
+            (&plain, &root, "--reuid=app,--regid=ghosts,--clear-groups", "Exits { reason: UnknownAccount(Group)"),
+            (&plain, &root, "--reuid=app,--clear-groups", "Starts"),
+            (&plain, &root, "--reuid=5", "Starts"),
+            (&plain, &root, "--reuid=nobody", "not followed"),
+            (&extra, &root, "--reuid=ghost", "not followed"),
+            (&plain, &app_user(), "--reuid=ghost", "not followed"),
+        ] {
+            let launches = launch_as(files, user, &format!("setpriv,{arguments},own"));
+            let found = match launches.as_slice() {
+                [_, last] => format!("{:?}", last.start.outcome),
+                _ => "not followed".to_owned(),
+            };
+            assert!(found.starts_with(expected), "{arguments}: {found}");
+        }
+    }
+}
