@@ -3,9 +3,10 @@
 use super::execve::{ExecOutcome, ExitReason};
 use super::file_format::FileFormat;
 use super::host::Host;
+use super::missing_file::{find_dangling_link, has_other_libc_loader};
 use super::setup_refusal::AccountKind;
+use super::similar_file::find_similar_file;
 use crate::errno::Errno;
-use crate::path::{push_component, split_parent, to_absolute};
 use crate::rootfs::{FilesystemView, Node};
 
 /// The file that prevents a start, and what is wrong with it.
@@ -17,6 +18,21 @@ pub struct StartFailure {
     pub path: Vec<u8>,
     /// What is wrong with it.
     pub defect: Defect,
+    /// A file that the path may mean instead, if the file is missing.
+    pub similar: Option<Box<[u8]>>,
+}
+
+impl StartFailure {
+    fn new(view: &FilesystemView<'_>, role: FileRole, path: &[u8], defect: Defect) -> Self {
+        let similar = match (&defect, role) {
+            // The loader of another C library is no substitute.
+            (Defect::Missing, FileRole::Program | FileRole::Interpreter | FileRole::Argument) => {
+                find_similar_file(view, path, role != FileRole::Argument).map(Vec::into_boxed_slice)
+            }
+            _ => None,
+        };
+        Self { role, path: path.to_vec(), defect, similar }
+    }
 }
 
 /// The role in which the kernel opens a file.
@@ -66,6 +82,10 @@ pub enum Defect {
     UnknownAccount(AccountKind),
     /// Only root may change the user.
     NotRoot,
+    /// The script has syntax of bash, but its shell is dash.
+    BashSyntax,
+    /// The script runs this command of bash, but its shell is dash.
+    BashCommand(&'static str),
     /// Too many scripts are nested as interpreters.
     TooManyInterpreters,
 }
@@ -76,13 +96,15 @@ pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, outcome: &ExecOut
         ExecOutcome::Fails { errno, path, chain } => (errno, path, chain),
         ExecOutcome::Exits { reason, path, .. } => {
             let defect = match reason {
-                ExitReason::MissingFile => find_dangling_link(view, path).unwrap_or(Defect::Missing),
+                ExitReason::MissingFile => find_dangling_defect(view, path).unwrap_or(Defect::Missing),
                 ExitReason::UnreadableFile { mode } => Defect::NotReadable { mode: *mode },
                 ExitReason::CarriageReturn => Defect::CarriageReturn,
                 ExitReason::UnknownAccount(kind) => Defect::UnknownAccount(*kind),
                 ExitReason::NotRoot => Defect::NotRoot,
+                ExitReason::BashSyntax => Defect::BashSyntax,
+                ExitReason::BashCommand(command) => Defect::BashCommand(command),
             };
-            return Some(StartFailure { role: FileRole::Argument, path: path.clone(), defect });
+            return Some(StartFailure::new(view, FileRole::Argument, path, defect));
         }
         ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } => return None,
     };
@@ -105,7 +127,7 @@ pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, outcome: &ExecOut
             Defect::Format(FileFormat::detect(host, contents))
         }
     };
-    Some(StartFailure { role, path: path.clone(), defect })
+    Some(StartFailure::new(view, role, path, defect))
 }
 
 /// Returns the role of a file that `opener` names.
@@ -122,41 +144,11 @@ fn classify_missing(view: &FilesystemView<'_>, role: FileRole, path: &[u8]) -> D
         FileRole::Loader if has_other_libc_loader(view, path) => return Defect::OtherLibc,
         _ => {}
     }
-    find_dangling_link(view, path).unwrap_or(Defect::Missing)
+    find_dangling_defect(view, path).unwrap_or(Defect::Missing)
 }
 
-/// The loaders of musl and glibc, by the paths that programs for amd64, arm64 and their 32-bit variants request.
-const MUSL_LOADERS: (&[u8], &[&str]) = (
-    b"ld-musl-",
-    &["/lib/ld-musl-x86_64.so.1", "/lib/ld-musl-aarch64.so.1", "/lib/ld-musl-i386.so.1", "/lib/ld-musl-armhf.so.1"],
-);
-const GLIBC_LOADERS: (&[u8], &[&str]) = (
-    b"ld-linux",
-    &["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-linux.so.2", "/lib/ld-linux-armhf.so.3"],
-);
-
-fn has_other_libc_loader(view: &FilesystemView<'_>, loader: &[u8]) -> bool {
-    let name = split_parent(loader).1;
-    let exists =
-        |path: &&str| matches!(view.resolve(path.as_bytes()), Ok(found) if matches!(found.node, Node::File(..)));
-    [(MUSL_LOADERS, GLIBC_LOADERS), (GLIBC_LOADERS, MUSL_LOADERS)]
-        .iter()
-        .any(|((prefix, _), (_, others))| name.starts_with(prefix) && others.iter().any(exists))
-}
-
-/// Returns the dangling link in a path, if there is one.
-fn find_dangling_link(view: &FilesystemView<'_>, path: &[u8]) -> Option<Defect> {
-    let is_end = |at: &usize| path[*at - 1] != b'/' && path.get(*at).is_none_or(|byte| *byte == b'/');
-    let ends: Vec<usize> = (1..=path.len()).filter(is_end).collect();
-    // Everything below a missing path is missing too, so a binary search finds the first one.
-    let end = *ends.get(ends.partition_point(|end| view.resolve(&path[..*end]).is_ok()))?;
-    let name = split_parent(&path[..end]).1;
-    let mut link = view.resolve(&path[..end - name.len()]).ok()?.path;
-    push_component(&mut link, name);
-    match view.files.get(&link).ok()? {
-        Some(Node::Symlink(target)) => Some(Defect::DanglingLink { link: to_absolute(&link), target: target.clone() }),
-        _ => None,
-    }
+fn find_dangling_defect(view: &FilesystemView<'_>, path: &[u8]) -> Option<Defect> {
+    find_dangling_link(view, path).map(|(link, target)| Defect::DanglingLink { link, target })
 }
 
 #[cfg(test)]
@@ -247,8 +239,8 @@ mod tests {
             let user = User::Exact { uid, gid: 7, supplementary_gids: Vec::new() };
             let view = FilesystemView { user, ..FilesystemView::new(&rootfs) };
             let outcome = predict_execve(&view, HOST, path.as_bytes());
-            let expected = StartFailure { role, path: file.into(), defect };
-            assert_eq!(diagnose_failure(&view, HOST, &outcome), Some(expected), "{path}: {outcome:?}");
+            let found = diagnose_failure(&view, HOST, &outcome).map(|cause| (cause.role, cause.path, cause.defect));
+            assert_eq!(found, Some((role, file.into(), defect)), "{path}: {outcome:?}");
         }
     }
 

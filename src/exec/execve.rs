@@ -43,6 +43,10 @@ pub enum ExitReason {
     UnknownAccount(AccountKind),
     /// It is to change the user, and is not started by root.
     NotRoot,
+    /// It is dash, and a script has a parenthesis of an array or a function of bash.
+    BashSyntax,
+    /// It is dash, and a script with option `errexit` runs this command of bash.
+    BashCommand(&'static str),
 }
 
 /// Predicts the kernel's answer to starting a path.

@@ -8,6 +8,8 @@ mod process_user;
 mod working_directory;
 mod start;
 mod file_format;
+mod missing_file;
+mod similar_file;
 mod cause;
 
 pub use cause::{Defect, FileRole, StartFailure, diagnose_failure};
@@ -15,7 +17,7 @@ pub use execve::{ExecOutcome, ExitReason, predict_execve};
 pub use file_format::FileFormat;
 pub use host::{Host, Processor};
 pub use process_user::resolve_user;
-pub use setup_refusal::{AccountKind, SetupError, SetupRefusal};
+pub use setup_refusal::{AccountFile, AccountKind, SetupError, SetupRefusal};
 pub(crate) use shebang::parse_shebang;
 pub(crate) use start::DEFAULT_PATH;
 pub use start::{StartPrediction, predict_start};

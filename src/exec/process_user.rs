@@ -1,7 +1,8 @@
 //! Looks up the user of an image's config in the root filesystem: `WithUser` in containerd's `oci/spec_opts.go`, and
 //! `GetExecUser` of runc's `libcontainer/user`, which Docker Engine uses. Where the two differ, the result is unknown.
 
-use super::setup_refusal::{AccountKind, SetupError, SetupRefusal};
+use super::setup_refusal::{AccountFile, AccountKind, SetupError, SetupRefusal};
+use crate::errno::Errno;
 use crate::rootfs::{
     ExecError, FileTree, FilesystemView, Node, UnknownReason, User, parse_groups, parse_id, parse_passwd,
 };
@@ -55,7 +56,7 @@ fn find_user(view: &FilesystemView<'_>, name: &str) -> Result<(u32, u32), SetupE
     if is_number(name) && entries().any(|entry| entry.uid.is_none()) {
         return Err(unknown());
     }
-    Err(refuse(AccountKind::User, name, file))
+    Err(refuse(view, AccountKind::User, name, file))
 }
 
 /// Returns the ID of a group, which is a number or a name.
@@ -71,11 +72,21 @@ fn find_group(view: &FilesystemView<'_>, group: &str) -> Result<u32, SetupError>
     if is_number(group) && parse_groups(file.unwrap_or_default()).any(|entry| entry.gid.is_none()) {
         return Err(unknown());
     }
-    Err(refuse(AccountKind::Group, group, file))
+    Err(refuse(view, AccountKind::Group, group, file))
 }
 
-fn refuse(kind: AccountKind, name: &str, file: Option<&[u8]>) -> SetupError {
-    SetupError::Refused(SetupRefusal::UnknownAccount { kind, name: name.into(), has_file: file.is_some() })
+fn refuse(view: &FilesystemView<'_>, kind: AccountKind, name: &str, contents: Option<&[u8]>) -> SetupError {
+    let path = kind.file().as_bytes();
+    let is_missing = || {
+        let is_not_found = view.resolve(path) == Err(Errno::NoEntry.into());
+        is_not_found && matches!(view.files.get(&path[1..]), Ok(None))
+    };
+    let file = match contents {
+        Some(_) => AccountFile::Present,
+        None if is_missing() => AccountFile::Missing,
+        None => AccountFile::Unreachable,
+    };
+    SetupError::Refused(SetupRefusal::UnknownAccount { kind, name: name.into(), file })
 }
 
 fn is_number(text: &str) -> bool {
@@ -121,7 +132,7 @@ mod tests {
             Ok(User::Uid(uid)) => format!("{uid}"),
             Ok(User::Account { uid, gid, supplementary_gids }) => format!("{uid}:{gid} {supplementary_gids:?}"),
             Ok(other) => format!("{other:?}"),
-            Err(SetupError::Refused(refusal)) => refusal.message(),
+            Err(SetupError::Refused(refusal)) => refusal.message().unwrap_or_default(),
             Err(SetupError::Unknown(_)) => "unknown".to_owned(),
         }
     }
@@ -181,7 +192,8 @@ mod tests {
     fn links_are_followed_and_unread_files_are_unknown() {
         let mut rootfs = rootfs(&["etc/group"]);
         rootfs.insert(b"etc/passwd".to_vec(), Node::Symlink(b"/dangling".to_vec()));
-        assert_eq!(describe(&rootfs, "root"), "open …/etc/passwd: no such file or directory");
+        // containerd's message names the target of the link.
+        assert_eq!(describe(&rootfs, "root"), "");
         rootfs.insert(b"accounts".to_vec(), Node::file(0o644, PASSWD));
         rootfs.insert(b"etc/passwd".to_vec(), Node::Symlink(b"/accounts".to_vec()));
         assert_eq!(describe(&rootfs, "app"), "1000:50 [77]");

@@ -1,7 +1,7 @@
 //! What container runtimes refuse before they call execve(2).
 
 use crate::path::display_path;
-use crate::rootfs::UnknownReason;
+use crate::rootfs::{MountFailure, UnknownReason};
 use crate::text::sanitize_quoted;
 
 /// Why a container runtime refuses to create the first process.
@@ -13,8 +13,8 @@ pub enum SetupRefusal {
         kind: AccountKind,
         /// The name.
         name: Vec<u8>,
-        /// Whether the image has the file.
-        has_file: bool,
+        /// The file that lacks it.
+        file: AccountFile,
     },
     /// A variable of the environment has no name, or contains a NUL byte.
     Environment {
@@ -28,6 +28,19 @@ pub enum SetupRefusal {
         /// The part that is not a directory.
         blocked_at: Vec<u8>,
     },
+    /// The image has something in a place where the container runtime mounts something else.
+    Mount(MountFailure),
+}
+
+/// What is at the path of the file of users or groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountFile {
+    /// A file.
+    Present,
+    /// Nothing.
+    Missing,
+    /// A link or a parent that leads to no file.
+    Unreachable,
 }
 
 /// A kind of name that container runtimes look up.
@@ -60,7 +73,7 @@ impl SetupRefusal {
     /// Returns what is wrong with the image, as a part of a sentence.
     pub fn describe(&self) -> String {
         match self {
-            Self::UnknownAccount { kind, name, has_file } => {
+            Self::UnknownAccount { kind, name, file } => {
                 let kind_name = match kind {
                     AccountKind::User => "user",
                     AccountKind::Group => "group",
@@ -68,7 +81,10 @@ impl SetupRefusal {
                 let name = sanitize_quoted(&display_path(name));
                 // A frequent cause: `USER ${UID}` with a variable that is unset in the last stage.
                 let variable = if name.contains('$') { ", and variables are not expanded" } else { "" };
-                let place = if *has_file { "is not in" } else { "is a name, and the image has no" };
+                let place = match file {
+                    AccountFile::Present => "is not in",
+                    AccountFile::Missing | AccountFile::Unreachable => "is a name, and the image has no",
+                };
                 format!("the image's {kind_name} `{name}` {place} {}{variable}", kind.file())
             }
             Self::Environment { is_unnamed: true } => "an environment variable has no name".to_owned(),
@@ -77,23 +93,31 @@ impl SetupRefusal {
                 let [directory, part] = [directory, blocked_at].map(|path| sanitize_quoted(&display_path(path)));
                 format!("the working directory {directory} cannot be entered: {part} is not a directory")
             }
+            Self::Mount(failure) => failure.describe(),
         }
     }
 
-    /// Returns the message of containerd (1.6.20) or runc (1.1.5). Docker Engine has its own for accounts: "unable to
-    /// find user NAME: no matching entries in passwd file".
-    pub fn message(&self) -> String {
-        match self {
-            Self::UnknownAccount { kind: AccountKind::User, has_file: true, .. } => "no users found".to_owned(),
-            Self::UnknownAccount { kind: AccountKind::Group, has_file: true, .. } => "no groups found".to_owned(),
-            Self::UnknownAccount { kind, has_file: false, .. } => {
+    /// Returns the message of containerd (1.6.20) or runc (1.1.5), or `None` if it contains
+    /// other paths. Docker
+    /// Engine has its own for accounts: "unable to find user NAME: no matching entries in passwd file".
+    pub fn message(&self) -> Option<String> {
+        Some(match self {
+            Self::UnknownAccount { kind: AccountKind::User, file: AccountFile::Present, .. } => {
+                "no users found".to_owned()
+            }
+            Self::UnknownAccount { kind: AccountKind::Group, file: AccountFile::Present, .. } => {
+                "no groups found".to_owned()
+            }
+            Self::UnknownAccount { kind, file: AccountFile::Missing, .. } => {
                 format!("open …{}: no such file or directory", kind.file())
             }
+            Self::UnknownAccount { file: AccountFile::Unreachable, .. } => return None,
             // The messages go on with the variable, which may be a secret.
             Self::Environment { is_unnamed: true } => "environment variable name can't be empty".to_owned(),
             Self::Environment { is_unnamed: false } => "can't contain null(\\x00)".to_owned(),
             Self::WorkingDirectory { blocked_at, .. } => format!("mkdir {}: not a directory", display_path(blocked_at)),
-        }
+            Self::Mount(failure) => return failure.message(),
+        })
     }
 }
 

@@ -117,7 +117,7 @@ mod tests {
         ] {
             let found = match enter_working_directory(&rootfs, &[], path.as_bytes()) {
                 Ok(_) => "entered".to_owned(),
-                Err(SetupError::Refused(refusal)) => refusal.message(),
+                Err(SetupError::Refused(refusal)) => refusal.message().unwrap_or_default(),
                 Err(SetupError::Unknown(reason)) => reason.to_string(),
             };
             assert_eq!(found, expected, "{path}");

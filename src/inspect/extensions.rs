@@ -38,7 +38,8 @@ pub(super) fn find_failing_extension(view: &FilesystemView<'_>, host: Host) -> R
                 let message = format!("fork/exec {}: {} (Extension.LaunchError)", display_path(&path), errno.message());
                 let start = StartPrediction { outcome, message: Some(message) };
                 let program = detect_program(view, &start.outcome);
-                return Ok(Some(Launch { launcher: Launcher::LambdaExtensions, argv: vec![path], start, program }));
+                let launcher = Launcher::LambdaExtensions;
+                return Ok(Some(Launch { launcher, argv: vec![path], start, program, not_followed: None }));
             }
         }
     }

@@ -95,15 +95,21 @@ impl Inspection {
         }
     }
 
-    /// Returns why the programs were not followed to an answer, or `None` if they were: the last one certainly fails, or
-    /// starts and is not known to start another one.
-    pub fn not_verified_reason(&self) -> Option<String> {
+    /// Returns why it is unknown what is started, or `None` if the last known program certainly fails, or starts.
+    pub fn unknown_reason(&self) -> Option<String> {
         let last = self.launches().last().map(|launch| &launch.start.outcome);
         match (self.outcome.unknown_reason(), last) {
             (Some(reason), _) => Some(reason.to_owned()),
             (None, Some(ExecOutcome::Unknown { reason, .. })) => Some(reason.to_string()),
             (None, _) => None,
         }
+    }
+
+    /// Returns why the programs were not followed to an answer, or `None` if they were: the last one certainly fails, or
+    /// starts and is not known to start another one.
+    pub fn not_verified_reason(&self) -> Option<String> {
+        let not_followed = || self.launches().iter().find_map(|launch| launch.not_followed.clone());
+        self.unknown_reason().or_else(|| not_followed().filter(|_| self.starts() == Some(true)))
     }
 
     /// Returns whether all known launches of the image start on the target, or `None` if no launch is known.

@@ -77,11 +77,20 @@ impl<'a> EntrypointProbe<'a> {
         let mut launches = predict_launches(&view, host, &self.argv, search_path);
         // These variables name code that runs before the first program and may start any other program.
         if self.process.has_startup_variables {
+            let is_wrapper = launches.len() > 1;
             launches.truncate(1);
+            let reason = match (self.process.has_preload, is_wrapper) {
+                (true, _) => Some("LD_PRELOAD or LD_AUDIT loads other code into the program"),
+                (false, true) => Some("a variable, for example BASH_ENV, may make shells run other commands first"),
+                (false, false) => None,
+            };
+            launches[0].not_followed = reason.map(str::to_owned).or(launches[0].not_followed.take());
         }
         let runs_node = |launch: &Launch| launch.launcher == Launcher::Wrapper("node");
         if self.process.has_node_hooks && launches.last().is_some_and(runs_node) {
             launches.pop();
+            let node = launches.last_mut().expect("Node.js itself was started");
+            node.not_followed = Some("NODE_OPTIONS loads other code into Node.js".to_owned());
         }
         if let Some(ExecOutcome::Unknown { reason: reason @ UnknownReason::Program32Bit(_), .. }) =
             launches.last().map(|launch| &launch.start.outcome)

@@ -1,8 +1,9 @@
-//! What container runtimes do before they start the first process: they look up the user and enter the working directory.
+//! What container runtimes do before they start the first process: they look up the user, mount filesystems and enter
+//! the working directory.
 
 use crate::exec::{SetupError, SetupRefusal, enter_working_directory, resolve_user};
 use crate::oci::{EnvironmentDefect, ProcessConfig};
-use crate::rootfs::{FileTree, UnknownReason, User};
+use crate::rootfs::{FileTree, UnknownReason, User, find_mount_failure};
 
 /// The first process before execve(2).
 #[derive(Debug)]
@@ -27,6 +28,17 @@ impl ProcessSetup {
             Ok(user) => setup.user = user,
             Err(error) => setup.add_error(error),
         }
+        match process.environment_defect {
+            Some(EnvironmentDefect::EmptyName) => {
+                setup.add_error(SetupRefusal::Environment { is_unnamed: true }.into());
+            }
+            Some(EnvironmentDefect::NulByte) => setup.add_error(SetupRefusal::Environment { is_unnamed: false }.into()),
+            Some(EnvironmentDefect::NoValue) => setup.add_error(UnknownReason::EnvironmentVariable.into()),
+            None => {}
+        }
+        if !is_lambda {
+            setup.check_mounts(files);
+        }
         match enter_working_directory(files, mounts, path) {
             Ok(directory) => {
                 // Lambda is not documented to create the directory, as runc does.
@@ -39,14 +51,6 @@ impl ProcessSetup {
             Err(SetupError::Unknown(UnknownReason::MountPoint(_))) => {}
             Err(error) => setup.add_error(error),
         }
-        match process.environment_defect {
-            Some(EnvironmentDefect::EmptyName) => {
-                setup.add_error(SetupRefusal::Environment { is_unnamed: true }.into());
-            }
-            Some(EnvironmentDefect::NulByte) => setup.add_error(SetupRefusal::Environment { is_unnamed: false }.into()),
-            Some(EnvironmentDefect::NoValue) => setup.add_error(UnknownReason::EnvironmentVariable.into()),
-            None => {}
-        }
         if let Some(name) = process.argv.first().filter(|name| !name.contains('/'))
             && process.has_environment
             && process.path.is_none()
@@ -54,6 +58,16 @@ impl ProcessSetup {
             setup.add_error(UnknownReason::NoSearchPath(name.clone().into_bytes()).into());
         }
         setup
+    }
+
+    /// Checks what container runtimes mount. A lower layer that was not read does not matter: hardly any image has
+    /// something at the mount points, and most programs are found without reading everything.
+    fn check_mounts(&mut self, files: &dyn FileTree) {
+        match find_mount_failure(files) {
+            Ok(Some(failure)) => self.add_error(SetupRefusal::Mount(failure).into()),
+            Ok(None) | Err(UnknownReason::LayerNotRead(_)) => {}
+            Err(reason) => self.add_error(reason.into()),
+        }
     }
 
     fn add_error(&mut self, error: SetupError) {

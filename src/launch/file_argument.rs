@@ -73,3 +73,104 @@ pub(super) fn check_file_argument<'a>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::exec::{AccountKind, ExecOutcome, ExitReason, StartPrediction};
+    use crate::launch::Launch;
+    use crate::launch::sample::{app_user, launch_as, rootfs_with_scripts};
+    use crate::rootfs::User;
+
+    #[test]
+    fn programs_exit_without_what_their_arguments_name() {
+        let rootfs = rootfs_with_scripts();
+        let (missing, closed) = (ExitReason::MissingFile, |mode| ExitReason::UnreadableFile { mode });
+        let (user, group) =
+            (ExitReason::UnknownAccount(AccountKind::User), ExitReason::UnknownAccount(AccountKind::Group));
+        let root = User::default();
+        let app = app_user();
+        let cases: [(&User, &str, ExitReason, &str, Option<&str>); 21] = [
+            (&root, "sh,/none.sh", missing, "/none.sh", Some("sh: 0: cannot open /none.sh: No such file")),
+            (&root, "bash,/none.sh", missing, "/none.sh", Some("bash: /none.sh: No such file or directory")),
+            (&root, "ash,/none.sh", missing, "/none.sh", Some("ash: can't open '/none.sh': No such file or directory")),
+            (&root, "sh,none.sh", missing, "none.sh", Some("sh: 0: cannot open none.sh: No such file")),
+            (&root, "tini,--,sh,/none.sh", missing, "/none.sh", Some("sh: 0: cannot open /none.sh: No such file")),
+            (&root, "sh,-c,cd /none && ./app", missing, "/none", None),
+            (&root, "sh,-c,exec python3 none.py", missing, "./none.py", None),
+            (
+                &root,
+                "python3,-u,/none.py",
+                missing,
+                "/none.py",
+                Some("python3: can't open file '/none.py': [Errno 2] No such file or directory"),
+            ),
+            (&root, "node,none.js", missing, "./none.js", None),
+            (&root, "java,-jar,none.jar", missing, "./none.jar", Some("Error: Unable to access jarfile none.jar")),
+            (&root, "/crlf", ExitReason::CarriageReturn, "/crlf", None),
+            (&root, "/crlf-python", ExitReason::CarriageReturn, "/crlf-python", None),
+            (&app, "/closed", closed(0o711), "/closed", Some("/bin/sh: 0: cannot open /closed: Permission denied")),
+            (&app, "bash,/closed", closed(0o711), "/closed", Some("bash: /closed: Permission denied")),
+            (&app, "python3,/private.py", closed(0o700), "/private.py", None),
+            (
+                &root,
+                "gosu,ghost,own",
+                user,
+                "ghost",
+                Some(
+                    "error: failed switching to \"ghost\": unable to find user ghost: no matching entries in passwd file",
+                ),
+            ),
+            (
+                &root,
+                "gosu,app:ghosts,own",
+                group,
+                "ghosts",
+                Some(
+                    "error: failed switching to \"app:ghosts\": unable to find group ghosts: no matching entries in \
+                     group file",
+                ),
+            ),
+            (&root, "su-exec,ghost,own", user, "ghost", None),
+            (
+                &app,
+                "gosu,app,own",
+                ExitReason::NotRoot,
+                "app",
+                Some("error: failed switching to \"app\": operation not permitted"),
+            ),
+            (&app, "su-exec,root,own", ExitReason::NotRoot, "root", None),
+            (
+                &root,
+                "gosu,app,/closed",
+                closed(0o711),
+                "/closed",
+                Some("/bin/sh: 0: cannot open /closed: Permission denied"),
+            ),
+        ];
+        for (user, line, reason, path, message) in cases {
+            let launches = launch_as(&rootfs, user, line);
+            let StartPrediction { outcome, message: found } = &launches.last().unwrap().start;
+            let expected = ExecOutcome::Exits { reason, path: path.into(), chain: Vec::new() };
+            assert_eq!((outcome, found.as_deref()), (&expected, message), "{line}");
+        }
+    }
+
+    #[test]
+    fn programs_that_find_their_files_start() {
+        let rootfs = rootfs_with_scripts();
+        let root = User::default();
+        for (user, line, count) in [
+            (&root, "python3,app.py", 1),
+            (&root, "python3,-m,app", 1),
+            (&root, "/closed", 1),
+            (&root, "sh,app.py", 1),
+            (&root, "gosu,app,own", 2),
+            (&root, "sh,-c,python3 app.py", 2),
+            (&root, "sh,-c,['x']", 1),
+        ] {
+            let launches = launch_as(&rootfs, user, line);
+            let starts = |launch: &Launch| matches!(launch.start.outcome, ExecOutcome::Starts { .. });
+            assert!(launches.len() == count && launches.iter().all(starts), "{line}: {launches:?}");
+        }
+    }
+}

@@ -1,16 +1,18 @@
 //! Predicts which program a wrapper, `env`, a shell or a script that executes its arguments certainly launches next.
 
+use super::env_arguments::{EnvCommand, parse_env_arguments};
 use super::file_argument::{check_file_argument, follow_interpreter};
 use super::interpreter::Interpreter;
 use super::message::MessageSource;
 use super::next_launch::{LaunchedProcess, Launcher, NextLaunch};
 use super::program_kind::{LauncherKind, ProgramFamily, Wrapper, identify_program};
-use super::wrapper::{EnvCommand, TargetUser, parse_env_arguments, parse_wrapper_arguments};
+use super::switch_user::{follow_gosu, follow_setpriv};
+use super::wrapper::parse_init_arguments;
 use crate::errno::Errno;
-use crate::exec::{ExitReason, SetupError, SetupRefusal, StartPrediction, parse_shebang, resolve_user};
-use crate::path::{display_path, split_parent};
+use crate::exec::{ExitReason, StartPrediction, parse_shebang};
+use crate::path::split_parent;
 use crate::rootfs::{ExecError, FilesystemView, Node, UnknownReason};
-use crate::shell::{ShellInvocation, parse_first_command, parse_shell_arguments};
+use crate::shell::{BashFeature, ScriptEnding, ShellInvocation, parse_first_command, parse_shell_arguments};
 
 /// Predicts the next launch of a process. `chain` lists the paths that were opened to start the process.
 pub(super) fn predict_next<'a>(process: &LaunchedProcess<'a>, chain: &[Vec<u8>]) -> Option<NextLaunch<'a>> {
@@ -46,7 +48,11 @@ pub(super) fn predict_next<'a>(process: &LaunchedProcess<'a>, chain: &[Vec<u8>])
 }
 
 /// Resolves scripts as `load_script` does. Returns the program that starts and its arguments, including `argv[0]`.
-fn resolve_interpreters(view: &FilesystemView<'_>, path: &[u8], argv: &[Vec<u8>]) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
+pub(super) fn resolve_interpreters(
+    view: &FilesystemView<'_>,
+    path: &[u8],
+    argv: &[Vec<u8>],
+) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
     let (mut path, mut argv) = (path.to_vec(), argv.to_vec());
     loop {
         let Node::File(_, contents) = view.resolve(&path).ok()?.node else { return None };
@@ -64,39 +70,14 @@ fn follow_wrapper<'a>(
     argv: &[Vec<u8>],
     is_privileged: bool,
 ) -> Option<NextLaunch<'a>> {
-    let (command, user) = parse_wrapper_arguments(wrapper, argv)?;
-    let next_process = LaunchedProcess { argv: command.to_vec(), ..process.clone() };
-    let mut next = NextLaunch::new(Launcher::Wrapper(wrapper.name()), source, next_process);
-    if !matches!(wrapper, Wrapper::Gosu | Wrapper::SuExec) {
-        return Some(next);
-    }
-    let spec = argv.get(1)?;
-    let is_gosu = wrapper == Wrapper::Gosu;
-    let gosu_message =
-        |text: String| is_gosu.then(|| format!("error: failed switching to \"{}\": {text}", display_path(spec)));
-    if process.view.user.is_unprivileged() && !is_privileged {
-        let message = gosu_message("operation not permitted".to_owned());
-        return Some(next.exiting(ExitReason::NotRoot, spec.clone(), message));
-    }
-    if !process.view.user.is_root() {
-        return None;
-    }
-    match resolve_user(process.view.files, &process.view.mounts, std::str::from_utf8(spec).ok()?) {
-        Ok(user) => {
-            next.process.view.user = user.after_execve();
-            Some(next)
+    match wrapper {
+        Wrapper::Gosu | Wrapper::SuExec => follow_gosu(process, source, wrapper, argv, is_privileged),
+        Wrapper::Setpriv => follow_setpriv(process, source, argv, is_privileged),
+        Wrapper::Tini | Wrapper::DumbInit | Wrapper::Catatonit => {
+            let argv = parse_init_arguments(wrapper, argv)?.to_vec();
+            let next_process = LaunchedProcess { argv, ..process.clone() };
+            Some(NextLaunch::new(Launcher::Wrapper(wrapper.name()), source, next_process))
         }
-        Err(SetupError::Refused(SetupRefusal::UnknownAccount { kind, name, .. })) => {
-            let (noun, file) = kind.words();
-            let text = format!("unable to find {noun} {}: no matching entries in {file} file", display_path(&name));
-            Some(next.exiting(ExitReason::UnknownAccount(kind), name, gosu_message(text)))
-        }
-        Err(SetupError::Refused(_)) => None,
-        Err(SetupError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => {
-            Some(NextLaunch { start: Some(StartPrediction::unknown(reason)), ..next })
-        }
-        Err(SetupError::Unknown(_)) if user == TargetUser::Root => None,
-        Err(SetupError::Unknown(_)) => Some(NextLaunch { is_other_user: true, ..next }),
     }
 }
 
@@ -118,8 +99,9 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
             }
             let process = LaunchedProcess { argv: command.argv, ..process.clone() };
             let source = MessageSource { is_exec: command.is_exec, is_visible: !command.is_redirected, ..source };
+            let (is_complete, has_more_commands) = (command.is_complete, command.has_more_commands);
             let mut next =
-                NextLaunch { is_complete: command.is_complete, ..NextLaunch::new(Launcher::Shell, source, process) };
+                NextLaunch { is_complete, has_more_commands, ..NextLaunch::new(Launcher::Shell, source, process) };
             let Some(directory) = command.directory else { return Some(next) };
             let entered = resolve_cd(&next.process.view, &directory);
             if let Err(ExecError::Errno(_)) = entered {
@@ -149,6 +131,9 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
                 }
                 Err(_) => return None,
             };
+            if let ScriptEnding::StopsInDash(feature) = ending {
+                return follow_bash_script(process, source, feature, path);
+            }
             if !ending.runs_unchanged(arguments) {
                 return None;
             }
@@ -157,6 +142,39 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
             Some(NextLaunch::new(Launcher::Script(path.to_vec()), source, process))
         }
     }
+}
+
+/// Returns the exit of a script with a feature of bash, or `None` if it is not certain that dash runs the script, and that
+/// the image does not have a program with the name of the command.
+fn follow_bash_script<'a>(
+    process: &LaunchedProcess<'a>,
+    source: MessageSource,
+    feature: BashFeature,
+    path: &[u8],
+) -> Option<NextLaunch<'a>> {
+    if source.family != ProgramFamily::Dash {
+        return None;
+    }
+    let next = NextLaunch::new(Launcher::Shell, source, process.clone());
+    let name = feature.name();
+    let (reason, message) = match feature {
+        BashFeature::Parenthesis => (ExitReason::BashSyntax, "Syntax error: \"(\" unexpected".to_owned()),
+        BashFeature::Command(_) => (ExitReason::BashCommand(name), format!("{name}: not found")),
+    };
+    let mut directories = process.search_path.as_deref()?.split(|byte| *byte == b':');
+    let is_missing = |directory: &[u8]| {
+        let file = [directory, b"/", name.as_bytes()].concat();
+        match process.view.resolve(&file) {
+            Err(ExecError::Errno(Errno::NoEntry | Errno::NotDirectory)) => Ok(directory.starts_with(b"/")),
+            Ok(_) | Err(ExecError::Errno(_)) => Ok(false),
+            Err(unknown) => Err(unknown),
+        }
+    };
+    let is_certain = match feature {
+        BashFeature::Parenthesis => Ok(true),
+        BashFeature::Command(_) => directories.try_fold(true, |all, directory| Ok(all && is_missing(directory)?)),
+    };
+    next.exiting(reason, path.to_vec(), Some(message)).provided_that(is_certain)
 }
 
 /// Returns whether a name may be a pattern that matches a file: a list in brackets matches each of its characters.
@@ -178,4 +196,43 @@ fn resolve_cd(view: &FilesystemView<'_>, path: &[u8]) -> Result<Option<Vec<u8>>,
         Node::Directory(permissions) if view.user.may_search(*permissions) == Some(true) => Some(found.path),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::exec::{ExecOutcome, ExitReason};
+    use crate::launch::sample::{chain, file, rootfs};
+
+    #[test]
+    fn scripts_for_bash_exit_in_dash() {
+        let mut plain = rootfs();
+        for (path, text) in [
+            ("array", "#!/bin/sh\nA=(1 2)\n"),
+            ("source", "#!/bin/sh\nset -e\nsource /env\n"),
+            ("bash-array", "#!/bin/bash\nA=(1 2)\n"),
+            ("ash-array", "#!/bin/ash\nA=(1 2)\n"),
+        ] {
+            plain.insert(path.into(), file(text.as_bytes()));
+        }
+        let mut with_program = plain.clone();
+        with_program.insert(b"bin/source".to_vec(), file(b"#!/bin/sh\n"));
+        let (syntax, command) = (ExitReason::BashSyntax, ExitReason::BashCommand("source"));
+        for (files, line, expected) in [
+            (&plain, "/array", Some(syntax)),
+            (&plain, "sh,/bash-array", Some(syntax)),
+            (&plain, "/source", Some(command)),
+            (&plain, "/bash-array", None),
+            (&plain, "/ash-array", None),
+            (&plain, "bash,/array", None),
+            (&with_program, "/source", None),
+            (&with_program, "/array", Some(syntax)),
+        ] {
+            let launches = chain(files, &line.split(',').collect::<Vec<_>>());
+            let found = match &launches.last().unwrap().start.outcome {
+                ExecOutcome::Exits { reason, .. } => Some(*reason),
+                _ => None,
+            };
+            assert_eq!(found, expected, "{line}");
+        }
+    }
 }

@@ -57,6 +57,7 @@ pub(super) fn format_message(source: MessageSource, name: &[u8], outcome: &ExecO
         (LauncherKind::Wrapper(Wrapper::DumbInit), _) => format!("[dumb-init] {name}: {error}"),
         (LauncherKind::Wrapper(Wrapper::Catatonit), _) => format!("failed to exec pid1: {error}"),
         (LauncherKind::Wrapper(Wrapper::SuExec), _) => format!("su-exec: {name}: {error}"),
+        (LauncherKind::Wrapper(Wrapper::Setpriv), _) => format!("setpriv: failed to execute {name}: {error}"),
         // With the quotes of a locale without UTF-8.
         (LauncherKind::Env, ProgramFamily::Coreutils) => format!("env: '{}': {error}", name.replace('\r', "\\r")),
         (LauncherKind::Env, ProgramFamily::Busybox) => format!("env: can't execute '{name}': {error}"),

@@ -38,13 +38,23 @@ pub(super) struct NextLaunch<'a> {
     pub(super) is_other_user: bool,
     /// Whether all arguments are known, so that the program can be followed too.
     pub(super) is_complete: bool,
+    /// Whether the launcher runs further commands afterwards.
+    pub(super) has_more_commands: bool,
     /// The result, if it does not depend on the program: an unread layer, or an error of the launcher.
     pub(super) start: Option<StartPrediction>,
 }
 
 impl<'a> NextLaunch<'a> {
     pub(super) fn new(launcher: Launcher, message_source: MessageSource, process: LaunchedProcess<'a>) -> Self {
-        Self { launcher, message_source, process, is_other_user: false, is_complete: true, start: None }
+        Self {
+            launcher,
+            message_source,
+            process,
+            is_other_user: false,
+            is_complete: true,
+            has_more_commands: false,
+            start: None,
+        }
     }
 
     /// Returns the launch with an error of the launcher instead of a start.

@@ -19,6 +19,7 @@ pub(super) enum Wrapper {
     Catatonit,
     Gosu,
     SuExec,
+    Setpriv,
 }
 
 impl Wrapper {
@@ -29,6 +30,7 @@ impl Wrapper {
             Self::Catatonit => "catatonit",
             Self::Gosu => "gosu",
             Self::SuExec => "su-exec",
+            Self::Setpriv => "setpriv",
         }
     }
 }
@@ -45,7 +47,7 @@ pub(super) enum ProgramFamily {
 
 /// File names of programs, including those of tini's (krallin/tini) and gosu's releases. docker-init is Docker's name
 /// for tini.
-const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 8] = [
+const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 9] = [
     (
         LauncherKind::Wrapper(Wrapper::Tini),
         &[b"tini", b"tini-static", b"tini-amd64", b"tini-arm64", b"tini-static-amd64", b"tini-static-arm64"],
@@ -55,6 +57,7 @@ const PROGRAM_NAMES: [(LauncherKind, &[&[u8]]); 8] = [
     (LauncherKind::Wrapper(Wrapper::Catatonit), &[b"catatonit"]),
     (LauncherKind::Wrapper(Wrapper::Gosu), &[b"gosu", b"gosu-amd64", b"gosu-arm64"]),
     (LauncherKind::Wrapper(Wrapper::SuExec), &[b"su-exec"]),
+    (LauncherKind::Wrapper(Wrapper::Setpriv), &[b"setpriv"]),
     (LauncherKind::Env, &[b"env"]),
     (LauncherKind::Shell, &[b"sh", b"bash", b"dash", b"ash"]),
 ];
@@ -85,8 +88,22 @@ pub(super) fn identify_program(
     is_same(opened).then_some((kind, family))
 }
 
-fn kind_by_name(name: &[u8]) -> Option<LauncherKind> {
+/// Returns the kind of the programs with a file name.
+pub(super) fn kind_by_name(name: &[u8]) -> Option<LauncherKind> {
     PROGRAM_NAMES.iter().find(|(_, names)| names.contains(&name)).map(|(kind, _)| *kind)
+}
+
+/// Names of other programs that start a command from their arguments or their configuration.
+const COMMAND_STARTERS: [&[u8]; 35] = [
+    b"busybox", b"toybox", b"capsh", b"chpst", b"chroot", b"chrt", b"doas", b"flock", b"ionice", b"linux32",
+    b"linux64", b"nice", b"nohup", b"nsenter", b"numactl", b"prlimit", b"runsvdir", b"runuser", b"s6-setuidgid",
+    b"s6-svscan", b"setarch", b"setsid", b"setuidgid", b"start-stop-daemon", b"stdbuf", b"strace", b"su", b"sudo",
+    b"supervisord", b"taskset", b"time", b"timeout", b"unshare", b"watch", b"xargs",
+];
+
+/// Returns whether programs with a file name start a command, but are not followed.
+pub(super) fn is_command_starter(name: &[u8]) -> bool {
+    COMMAND_STARTERS.contains(&name)
 }
 
 /// Names for which busybox has no applet, or only one that needs a link of that name: `include/applets.src.h`.

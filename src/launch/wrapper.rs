@@ -1,5 +1,5 @@
-//! Parses the arguments of wrappers and of env(1) as their sources do. A program with an option that is not listed here,
-//! or with which it starts nothing, is not followed.
+//! Parses the arguments of wrappers as their sources do. A program with an option that is not listed here, or with which
+//! it starts nothing, is not followed.
 
 use super::program_kind::Wrapper;
 
@@ -41,19 +41,22 @@ pub(super) enum TargetUser {
     Other,
 }
 
-/// Parses the arguments of a wrapper, including `argv[0]`. Returns what it starts as which user, if that is certain.
-pub(super) fn parse_wrapper_arguments(wrapper: Wrapper, argv: &[Vec<u8>]) -> Option<(&[Vec<u8>], TargetUser)> {
-    let arguments = argv.get(1..)?;
-    let (argv, user) = match wrapper {
-        Wrapper::Tini => (skip_options(&TINI, arguments)?, TargetUser::Same),
-        Wrapper::DumbInit => (skip_options(&DUMB_INIT, arguments)?, TargetUser::Same),
-        Wrapper::Catatonit => (skip_options(&CATATONIT, arguments)?, TargetUser::Same),
-        Wrapper::Gosu | Wrapper::SuExec => {
-            let (user, argv) = arguments.split_first()?;
-            (argv, parse_target_user(user)?)
-        }
+/// Parses the arguments of an init, including `argv[0]`. Returns what it starts, if that is certain.
+pub(super) fn parse_init_arguments(wrapper: Wrapper, argv: &[Vec<u8>]) -> Option<&[Vec<u8>]> {
+    let options = match wrapper {
+        Wrapper::Tini => &TINI,
+        Wrapper::DumbInit => &DUMB_INIT,
+        Wrapper::Catatonit => &CATATONIT,
+        Wrapper::Gosu | Wrapper::SuExec | Wrapper::Setpriv => return None,
     };
-    (!argv.is_empty()).then_some((argv, user))
+    skip_options(options, argv.get(1..)?).filter(|command| !command.is_empty())
+}
+
+/// Parses the arguments of gosu or su-exec, including `argv[0]`. Returns what it starts as which user.
+pub(super) fn parse_gosu_arguments(argv: &[Vec<u8>]) -> Option<(&[Vec<u8>], TargetUser)> {
+    let (user, command) = argv.get(1..)?.split_first()?;
+    let user = parse_target_user(user)?;
+    (!command.is_empty()).then_some((command, user))
 }
 
 /// Parses `USER[:GROUP]`: `SetupUser` of gosu, `main` of su-exec.
@@ -93,59 +96,6 @@ fn count_flag_values(options: &WrapperOptions, letters: &[u8]) -> Option<usize> 
     flags.iter().all(|letter| options.flags.contains(letter)).then_some(count)
 }
 
-/// The command that env starts.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct EnvCommand {
-    pub(super) argv: Vec<Vec<u8>>,
-    /// The new `PATH`; `None` if it is unset, for which each libc has its own default.
-    pub(super) search_path: Option<Vec<u8>>,
-}
-
-/// Parses the arguments of env(1), including `argv[0]`: `src/env.c` of coreutils, and the options that
-/// `coreutils/env.c` of busybox shares. Returns `None` if it is not certain what it starts, or for options that change
-/// the directory (`-C`) or signals. `has_split` is whether it supports `-S`, as only env of coreutils does.
-pub(super) fn parse_env_arguments(argv: &[Vec<u8>], search: Option<&[u8]>, has_split: bool) -> Option<EnvCommand> {
-    let mut rest: Vec<Vec<u8>> = argv.get(1..)?.to_vec();
-    let mut search = search.map(<[u8]>::to_vec);
-    while rest.first().is_some_and(|first| first.starts_with(b"-")) {
-        let first = rest.remove(0);
-        let (option, value) = first.split_at(first.len().min(2));
-        let mut take_value = || match value {
-            b"" => (!rest.is_empty()).then(|| rest.remove(0)),
-            _ => Some(value.to_vec()),
-        };
-        match (option, first.as_slice()) {
-            (_, b"--") => break,
-            (_, b"-" | b"-i" | b"--ignore-environment") => search = None,
-            (b"-u", _) => {
-                let name = take_value()?;
-                search = search.filter(|_| name != b"PATH");
-            }
-            (b"-S", _) if has_split => {
-                let words = split_string(&take_value()?)?;
-                rest.splice(..0, words);
-            }
-            _ => return None,
-        }
-    }
-    let operands = rest.iter().take_while(|word| word.contains(&b'=')).count();
-    for assignment in rest.drain(..operands) {
-        if let Some(value) = assignment.strip_prefix(b"PATH=") {
-            search = Some(value.to_vec());
-        }
-    }
-    (!rest.is_empty()).then_some(EnvCommand { argv: rest, search_path: search })
-}
-
-/// Splits a string as `build_argv` does, unless it contains quotes, escapes, variables or comments.
-fn split_string(string: &[u8]) -> Option<Vec<Vec<u8>>> {
-    if string.iter().any(|byte| b"\"'\\$#\r\x0b\x0c".contains(byte)) {
-        return None;
-    }
-    let words = string.split(|byte| b" \t\n".contains(byte)).filter(|word| !word.is_empty());
-    Some(words.map(<[u8]>::to_vec).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,25 +106,40 @@ mod tests {
 
     #[test]
     fn known_options_are_skipped() {
-        use TargetUser::{Other, Root, Same};
-        use Wrapper::{Catatonit, DumbInit, Gosu, SuExec, Tini};
-        for (wrapper, line, expected, user) in [
-            (Tini, "tini app", "app", Same),
-            (Tini, "tini -- app -x --", "app -x --", Same),
-            (Tini, "tini -g -vvv -sw -p SIGKILL -e 143 -e0 -pSIGTERM -- app", "app", Same),
-            (Tini, "tini -gp SIGKILL app x -", "app x -", Same),
-            (DumbInit, "dumb-init app -x --y", "app -x --y", Same),
-            (DumbInit, "dumb-init -cv -r 15:2 -r15:3 --rewrite 1:2 --rewrite=3:4 --verbose app", "app", Same),
-            (DumbInit, "dumb-init --single-child -- app", "app", Same),
-            (Catatonit, "catatonit -g -- app -x", "app -x", Same),
-            (Catatonit, "catatonit app", "app", Same),
-            (Gosu, "gosu 0:0 app -x", "app -x", Same),
-            (Gosu, "gosu root app", "app", Root),
-            (SuExec, "su-exec nobody:nogroup app", "app", Other),
-            (SuExec, "su-exec 1000 app", "app", Other),
+        use Wrapper::{Catatonit, DumbInit, Tini};
+        for (wrapper, line, expected) in [
+            (Tini, "tini app", "app"),
+            (Tini, "tini -- app -x --", "app -x --"),
+            (Tini, "tini -g -vvv -sw -p SIGKILL -e 143 -e0 -pSIGTERM -- app", "app"),
+            (Tini, "tini -gp SIGKILL app x -", "app x -"),
+            (DumbInit, "dumb-init app -x --y", "app -x --y"),
+            (DumbInit, "dumb-init -cv -r 15:2 -r15:3 --rewrite 1:2 --rewrite=3:4 --verbose app", "app"),
+            (DumbInit, "dumb-init --single-child -- app", "app"),
+            (Catatonit, "catatonit -g -- app -x", "app -x"),
+            (Catatonit, "catatonit app", "app"),
         ] {
             let (argv, expected) = (words(line), words(expected));
-            assert_eq!(parse_wrapper_arguments(wrapper, &argv), Some((expected.as_slice(), user)), "{line}");
+            assert_eq!(parse_init_arguments(wrapper, &argv), Some(expected.as_slice()), "{line}");
+        }
+    }
+
+    #[test]
+    fn user_precedes_the_command() {
+        use TargetUser::{Other, Root, Same};
+        for (line, expected) in [
+            ("gosu 0:0 app -x", Some(("app -x", Same))),
+            ("gosu root app", Some(("app", Root))),
+            ("su-exec nobody:nogroup app", Some(("app", Other))),
+            ("su-exec 1000 app", Some(("app", Other))),
+            ("gosu", None),
+            ("gosu root", None),
+            ("gosu --version app", None),
+            ("su-exec :1 app", None),
+            ("su-exec  app", None),
+        ] {
+            let (argv, expected) = (words(line), expected.map(|(command, user)| (words(command), user)));
+            let expected = expected.as_ref().map(|(command, user)| (command.as_slice(), *user));
+            assert_eq!(parse_gosu_arguments(&argv), expected, "{line}");
         }
     }
 
@@ -188,50 +153,10 @@ mod tests {
             (Wrapper::Tini, &["", " app -- -x"]),
             (Wrapper::DumbInit, &[" -h", " -V app", " --verb app", " --verbose=1 app", " -r"]),
             (Wrapper::Catatonit, &[" -P", " --version app", " app -x"]),
-            (Wrapper::Gosu, &["", " root", " --version app"]),
-            (Wrapper::SuExec, &[" :1 app", "  app"]),
         ] {
             for line in arguments.iter().map(|arguments| wrapper.name().to_owned() + arguments) {
-                assert_eq!(parse_wrapper_arguments(wrapper, &words(&line)), None, "{line}");
+                assert_eq!(parse_init_arguments(wrapper, &words(&line)), None, "{line}");
             }
         }
-    }
-
-    /// Splits a line at commas, and parses it as the arguments of env with `PATH=/bin`.
-    fn parse_env(line: &str, has_split: bool) -> Option<EnvCommand> {
-        let argv: Vec<Vec<u8>> = ["env"].into_iter().chain(line.split_terminator(',')).map(Vec::from).collect();
-        parse_env_arguments(&argv, Some(b"/bin"), has_split)
-    }
-
-    #[test]
-    fn command_of_env_follows_options_and_variables() {
-        for (line, expected, search) in [
-            ("app,-x,A=1", "app,-x,A=1", Some("/bin")),
-            ("A=1,B=,app", "app", Some("/bin")),
-            ("--,A=1,app", "app", Some("/bin")),
-            ("PATH=/x,app", "app", Some("/x")),
-            ("-i,app", "app", None),
-            ("-,PATH=/x,app", "app", Some("/x")),
-            ("-u,A,-uB,app", "app", Some("/bin")),
-            ("-u,PATH,app", "app", None),
-            ("-S node  --flag,/script", "node,--flag,/script", Some("/bin")),
-            ("-S,-i PATH=/y node,/script", "node,/script", Some("/y")),
-            ("node --flag,/script", "node --flag,/script", Some("/bin")),
-        ] {
-            let argv = expected.split(',').map(Vec::from).collect();
-            let search_path = search.map(Vec::from);
-            assert_eq!(parse_env(line, true), Some(EnvCommand { argv, search_path }), "{line}");
-        }
-    }
-
-    #[test]
-    fn other_options_of_env_are_not_followed() {
-        for line in [
-            "", "A=1", "-u", "-C,/,app", "-0,app", "-iu,A,app", "--unset=A,app", "-S,node '--flag'", "-S,node ${A}",
-            "-S,node \\c", "-S", "--version",
-        ] {
-            assert_eq!(parse_env(line, true), None, "{line}");
-        }
-        assert_eq!(parse_env("-S,node", false), None);
     }
 }

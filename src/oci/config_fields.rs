@@ -3,7 +3,9 @@
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use super::lenient_json::{LenientString, LenientValue, deserialize_leniently};
-use super::process_config::{EnvironmentDefect, is_node_hook, is_nvidia_variable, is_startup_variable};
+use super::process_config::{
+    EnvironmentDefect, is_node_hook, is_nvidia_variable, is_preload_variable, is_startup_variable,
+};
 use crate::text::sanitize;
 
 /// How many arguments and volumes are kept: many more than in real images. Without a limit, a config of a megabyte
@@ -67,6 +69,7 @@ pub(super) struct WireEnvironment {
     pub(super) defect: Option<EnvironmentDefect>,
     pub(super) has_node_hooks: bool,
     pub(super) has_startup_variables: bool,
+    pub(super) has_preload: bool,
     pub(super) has_nvidia_variables: bool,
 }
 
@@ -78,6 +81,7 @@ impl LenientValue for WireEnvironment {
             environment.defect = [environment.defect, EnvironmentDefect::detect(&variable)].into_iter().flatten().min();
             environment.has_node_hooks |= is_node_hook(&variable);
             environment.has_startup_variables |= is_startup_variable(&variable);
+            environment.has_preload |= is_preload_variable(&variable);
             environment.has_nvidia_variables |= is_nvidia_variable(&variable);
             environment.path = variable.strip_prefix("PATH=").map(str::to_owned).or(environment.path);
         }

@@ -19,6 +19,8 @@ pub struct ProcessConfig {
     pub environment_defect: Option<EnvironmentDefect>,
     /// Whether a variable makes shells or the loader run or read other files before the program.
     pub has_startup_variables: bool,
+    /// Whether one of them is `LD_PRELOAD` or `LD_AUDIT`, so that other code is loaded into every program.
+    pub has_preload: bool,
     /// Whether a variable of the NVIDIA container runtime is set, whose hosts add programs to the container.
     pub has_nvidia_variables: bool,
     /// Whether `NODE_OPTIONS` loads code that may change how Node.js finds its main file.
@@ -58,13 +60,23 @@ impl EnvironmentDefect {
     }
 }
 
-/// The prefixes of startup variables: bash(1), "INVOCATION" and "ENVIRONMENT"; dash(1), "ENV"; ld.so(8).
-const STARTUP_VARIABLES: [&str; 7] =
-    ["BASH_ENV=", "ENV=", "BASH_FUNC_", "SHELLOPTS=", "BASHOPTS=", "LD_PRELOAD=", "LD_AUDIT="];
+/// The prefixes of startup variables of shells: bash(1), "INVOCATION" and "ENVIRONMENT"; dash(1), "ENV".
+const SHELL_STARTUP_VARIABLES: [&str; 5] = ["BASH_ENV=", "ENV=", "BASH_FUNC_", "SHELLOPTS=", "BASHOPTS="];
+
+/// The prefixes of startup variables of the loader: ld.so(8).
+const PRELOAD_VARIABLES: [&str; 2] = ["LD_PRELOAD=", "LD_AUDIT="];
 
 /// Returns whether a variable (`NAME=VALUE`) makes shells or the loader run or read other files before the program.
 pub(super) fn is_startup_variable(variable: &str) -> bool {
-    STARTUP_VARIABLES.iter().any(|prefix| variable.starts_with(prefix))
+    // Many images set `ENV=production`, which is not the path of a file.
+    let is_word = variable.strip_prefix("ENV=").is_some_and(|value| !value.contains(['/', '$', '`']));
+    let is_shells = SHELL_STARTUP_VARIABLES.iter().any(|prefix| variable.starts_with(prefix));
+    is_shells && !is_word || is_preload_variable(variable)
+}
+
+/// Returns whether a variable (`NAME=VALUE`) makes the loader load other code into every program.
+pub(super) fn is_preload_variable(variable: &str) -> bool {
+    PRELOAD_VARIABLES.iter().any(|name| variable.strip_prefix(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// Returns whether a variable (`NAME=VALUE`) asks the NVIDIA container runtime to add devices, libraries and programs.
@@ -123,6 +135,28 @@ pub(super) fn find_build_hints(step: &str, architecture: &str) -> Vec<BuildHint>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn startup_variables_name_files() {
+        for (variable, is_startup, is_preload) in [
+            ("LD_PRELOAD=/lib/x.so", true, true),
+            ("LD_AUDIT=x.so", true, true),
+            ("LD_PRELOAD=", false, false),
+            ("LD_LIBRARY_PATH=/lib", false, false),
+            ("BASH_ENV=/etc/profile", true, false),
+            ("BASH_FUNC_x%%=() { :; }", true, false),
+            ("ENV=/etc/profile", true, false),
+            ("ENV=$HOME/.profile", true, false),
+            ("ENV=production", false, false),
+            ("ENVIRONMENT=/x", false, false),
+        ] {
+            assert_eq!(
+                (is_startup_variable(variable), is_preload_variable(variable)),
+                (is_startup, is_preload),
+                "{variable}"
+            );
+        }
+    }
 
     #[test]
     fn build_steps_give_hints() {

@@ -95,7 +95,10 @@ pub(crate) fn collect_names<'a>(
 ) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
     let mut names = BTreeSet::new();
     for path in paths {
-        let below = path.strip_prefix(directory).and_then(|rest| rest.strip_prefix(b"/"));
+        let below = match directory {
+            b"" => Some(path),
+            _ => path.strip_prefix(directory).and_then(|rest| rest.strip_prefix(b"/")),
+        };
         let name = below.and_then(|rest| rest.split(|byte| *byte == b'/').next()).filter(|name| !name.is_empty());
         names.extend(name.map(<[u8]>::to_vec));
         if names.len() > limit {

@@ -8,59 +8,112 @@ use crate::errno::Errno;
 use crate::path::to_absolute;
 
 /// A mount that fails when the container is created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("error mounting {source_name:?} to rootfs at {path:?}: {reason}")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MountFailure {
     /// The mount point in the image.
     pub path: &'static str,
-    /// What is mounted: a filesystem type, or a file of the host.
-    pub source_name: &'static str,
-    /// The error of the container runtime.
-    pub reason: &'static str,
+    /// What the container runtime mounts there.
+    pub mount: Mount,
 }
 
-/// Filesystems that runc mounts only on a directory, not on a link to one (`mountToRootfs` in runc's
-/// `libcontainer/rootfs_linux.go`).
-const STRICT_MOUNTS: [(&str, &str, &str); 2] = [
-    ("/proc", "proc", "filesystem \"proc\" must be mounted on ordinary directory"),
-    ("/sys", "sysfs", "filesystem \"sysfs\" must be mounted on ordinary directory"),
-];
+/// What container runtimes mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mount {
+    /// A filesystem of this type, on a directory but not on a link to one: `mountToRootfs` in runc's
+    /// `libcontainer/rootfs_linux.go`.
+    OrdinaryDirectory(&'static str),
+    /// A filesystem of this type, on a directory or a link to one.
+    Directory(&'static str),
+    /// Files of the host, in this directory.
+    FilesIn,
+    /// A file of the host.
+    File,
+}
+
+const STRICT_MOUNTS: [(&str, &str); 2] = [("/proc", "proc"), ("/sys", "sysfs")];
 
 /// The files of the host that Docker, Kubernetes and Amazon ECS mount, and their directory, in which containerd also looks
 /// up groups. Missing files are created.
 const ETC: &str = "/etc";
 const MOUNTED_FILES: [&str; 3] = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
 
-const NOT_A_DIRECTORY: &str = "not a directory";
+impl MountFailure {
+    /// Returns what is wrong with the image, as a part of a sentence.
+    pub fn describe(self) -> String {
+        let path = self.path;
+        match self.mount {
+            Mount::OrdinaryDirectory(filesystem) | Mount::Directory(filesystem) => {
+                format!("{path} is not a directory, and container runtimes mount {filesystem} there")
+            }
+            Mount::FilesIn => format!("{path} is not a directory, and container runtimes mount files in it"),
+            Mount::File => format!("{path} is a directory, and container runtimes mount a file there"),
+        }
+    }
+
+    /// Returns the beginning of runc's message, or `None` if it contains paths of the host.
+    pub fn message(self) -> Option<String> {
+        let path = self.path;
+        match self.mount {
+            Mount::OrdinaryDirectory(filesystem) => Some(format!(
+                "error mounting {filesystem:?} to rootfs at {path:?}: filesystem {filesystem:?} must be mounted on \
+                 ordinary directory"
+            )),
+            Mount::Directory(filesystem) => Some(format!("error mounting {filesystem:?} to rootfs at {path:?}")),
+            Mount::FilesIn | Mount::File => None,
+        }
+    }
+}
 
 /// Finds the first mount that certainly fails in a container of this image. Not for Lambda, which mounts otherwise.
 ///
 /// # Errors
-/// Whether a mount fails is not known yet, or depends on the release of the container runtime.
+/// No mount is known to fail, and whether one does is not known yet, or depends on the release of the container runtime.
 pub fn find_mount_failure(files: &dyn FileTree) -> Result<Option<MountFailure>, UnknownReason> {
-    for (path, source_name, reason) in STRICT_MOUNTS {
-        if files.get(&path.as_bytes()[1..])?.is_some_and(|node| !matches!(node, Node::Directory(_))) {
-            return Ok(Some(MountFailure { path, source_name, reason }));
+    let checks = STRICT_MOUNTS
+        .map(|(path, filesystem)| check_strict_mount(files, path, filesystem))
+        .into_iter()
+        .chain([check_dev(files)])
+        .chain([check_kind(files, ETC, Kind::Other, Mount::FilesIn)])
+        .chain(MOUNTED_FILES.map(|path| check_kind(files, path, Kind::Directory, Mount::File)));
+    let mut unknown = None;
+    for check in checks {
+        match check {
+            Ok(None) => {}
+            Ok(failure) => return Ok(failure),
+            // An unread layer is the weakest reason: it seldom has something there.
+            Err(reason @ UnknownReason::LayerNotRead(_)) => drop(unknown.get_or_insert(reason)),
+            Err(reason) => unknown = Some(reason),
         }
     }
-    let failure = |path, source_name| Ok(Some(MountFailure { path, source_name, reason: NOT_A_DIRECTORY }));
-    // A link at /dev is followed, but what its target hides and lacks is not modeled.
-    let dev = resolve_kind(files, "/dev")?;
-    if dev == Some(Kind::Other) {
-        return failure("/dev", "tmpfs");
-    }
-    if matches!(files.get(b"dev")?, Some(Node::Symlink(_))) {
+    unknown.map_or(Ok(None), Err)
+}
+
+fn check_strict_mount(
+    files: &dyn FileTree,
+    path: &'static str,
+    filesystem: &'static str,
+) -> Result<Option<MountFailure>, UnknownReason> {
+    let is_other = files.get(&path.as_bytes()[1..])?.is_some_and(|node| !matches!(node, Node::Directory(_)));
+    Ok(is_other.then_some(MountFailure { path, mount: Mount::OrdinaryDirectory(filesystem) }))
+}
+
+/// Checks `/dev`. A link is followed, but what its target hides and lacks is not modeled.
+fn check_dev(files: &dyn FileTree) -> Result<Option<MountFailure>, UnknownReason> {
+    let failure = check_kind(files, "/dev", Kind::Other, Mount::Directory("tmpfs"))?;
+    if failure.is_none() && matches!(files.get(b"dev")?, Some(Node::Symlink(_))) {
         return Err(UnknownReason::MountPoint(b"/dev".to_vec()));
     }
-    if resolve_kind(files, ETC)? == Some(Kind::Other) {
-        return failure(ETC, MOUNTED_FILES[0]);
-    }
-    for path in MOUNTED_FILES {
-        if resolve_kind(files, path)? == Some(Kind::Directory) {
-            return failure(path, path);
-        }
-    }
-    Ok(None)
+    Ok(failure)
+}
+
+/// Returns the failure of a mount if a path leads to a node of this kind.
+fn check_kind(
+    files: &dyn FileTree,
+    path: &'static str,
+    refused: Kind,
+    mount: Mount,
+) -> Result<Option<MountFailure>, UnknownReason> {
+    Ok((resolve_kind(files, path)? == Some(refused)).then_some(MountFailure { path, mount }))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

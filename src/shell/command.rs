@@ -7,6 +7,7 @@ use super::options::{are_safe_options, enables_nounset, is_sensitive_variable};
 
 /// The first command of a string.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about the command")]
 pub(crate) struct ShellCommand {
     /// The absolute path of a preceding `cd`.
     pub(crate) directory: Option<Vec<u8>>,
@@ -14,6 +15,8 @@ pub(crate) struct ShellCommand {
     pub(crate) argv: Vec<Vec<u8>>,
     /// Whether `argv` contains all arguments.
     pub(crate) is_complete: bool,
+    /// Whether the shell runs further commands afterwards.
+    pub(crate) has_more_commands: bool,
     /// Whether a stream is redirected, which may hide error messages.
     pub(crate) is_redirected: bool,
     /// Whether the shell replaces itself with the program.
@@ -50,8 +53,14 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
     // Surrounding blanks and newlines have no meaning. A carriage return is part of a word.
     let is_text = |byte: &u8| !b" \t\n".contains(byte);
     let string = &string[string.iter().position(is_text)?..=string.iter().rposition(is_text)?];
-    let command =
-        |argv, is_exec| ShellCommand { directory: None, argv, is_complete: true, is_redirected: false, is_exec };
+    let command = |argv, is_exec| ShellCommand {
+        directory: None,
+        argv,
+        is_complete: true,
+        has_more_commands: false,
+        is_redirected: false,
+        is_exec,
+    };
     if string == b"exec \"$@\"" {
         let is_name = arguments.first().is_some_and(|name| !name.starts_with(b"-"));
         return is_name.then(|| command(arguments.to_vec(), true));
@@ -98,7 +107,8 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
     if name.contains(&b'=') || !is_safe_remainder(rest) {
         return None;
     }
-    let mut command = ShellCommand { directory, ..command(vec![name], is_exec) };
+    let has_more_commands = !is_exec && rest.contains(&ShellToken::And);
+    let mut command = ShellCommand { directory, has_more_commands, ..command(vec![name], is_exec) };
     for token in rest.iter().take_while(|token| **token != ShellToken::And) {
         match token {
             ShellToken::Word(ShellWord { literal: Some(word), .. }) if command.is_complete => {

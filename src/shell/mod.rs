@@ -6,12 +6,17 @@
 //! rules answer it while the file is streamed, and anything that they do not cover is unknown.
 
 mod options;
-mod script;
+mod harmless_line;
 mod lexer;
 mod command;
+mod bash_feature;
+mod script_ending;
+mod script;
 
+pub(crate) use bash_feature::BashFeature;
 pub(crate) use command::parse_first_command;
-pub(crate) use script::{ScriptEnding, ScriptScanner};
+pub(crate) use script::ScriptScanner;
+pub(crate) use script_ending::ScriptEnding;
 
 use self::options::{are_safe_options, enables_nounset};
 

@@ -34,6 +34,22 @@ pub(super) fn enables_nounset(words: &[&[u8]]) -> bool {
     words.iter().any(|word| *word == b"nounset" || (word.starts_with(b"-") && word.contains(&b'u')))
 }
 
+/// Returns whether a line that sets options turns `errexit` on or off, `None` if it does neither.
+pub(super) fn sets_errexit(line: &[u8]) -> Option<bool> {
+    let mut words = line.split(|byte| is_blank(*byte)).filter(|word| !word.is_empty());
+    words.next().filter(|word| *word == b"set")?;
+    let (mut result, mut is_on) = (None, false);
+    for word in words {
+        if let Some(sign @ (b'-' | b'+')) = word.first() {
+            is_on = *sign == b'-';
+        }
+        if word == b"errexit" || (word.contains(&b'e') && matches!(word.first(), Some(b'-' | b'+'))) {
+            result = Some(is_on);
+        }
+    }
+    result
+}
+
 /// Returns whether a variable affects how later commands are found or run.
 pub(super) fn is_sensitive_variable(name: &[u8]) -> bool {
     SENSITIVE_VARIABLES.contains(&name) || SENSITIVE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))

@@ -1,59 +1,25 @@
 //! Scans a shell script for an end like `exec "$@"`, which runs the script's arguments unchanged.
 //!
-//! The lines before it must be among the few that certainly change nothing. Any other line makes the result unknown.
+//! The lines before it must be among the few that certainly change nothing. Any other line makes the result unknown,
+//! except one at which dash stops.
 
-use super::command::is_builtin;
-use super::options::{are_safe_options, is_blank, is_sensitive_variable, is_variable_name};
+use super::bash_feature::BashFeature;
+use super::harmless_line::{is_harmless_line, split_words, trim_blanks};
+use super::options::sets_errexit;
+use super::script_ending::{ScriptEnding, find_ending};
 use crate::path::split_parent;
 
 /// Scripts that are longer or have longer lines are not followed.
 const MAX_LINE_BYTES: usize = 1024;
 const MAX_SCRIPT_BYTES: usize = 16 * 1024;
 
-/// How a script runs its arguments at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ScriptEnding {
-    /// With `exec` (POSIX XCU 2.14), and each argument as one word.
-    Exec,
-    /// With `exec`, and split into words.
-    ExecSplit,
-    /// As the last command, and each argument as one word.
-    Call,
-}
-
-/// The lines to find. Only the end of a command may follow them.
-const ENDINGS: [(&[u8], ScriptEnding); 6] = [
-    (b"exec \"$@\"", ScriptEnding::Exec),
-    (b"exec \"${@}\"", ScriptEnding::Exec),
-    (b"exec $@", ScriptEnding::ExecSplit),
-    (b"exec $*", ScriptEnding::ExecSplit),
-    (b"\"$@\"", ScriptEnding::Call),
-    (b"\"${@}\"", ScriptEnding::Call),
-];
-
-impl ScriptEnding {
-    /// Returns whether the shell replaces itself.
-    pub(crate) fn is_exec(self) -> bool {
-        self != Self::Call
-    }
-
-    /// Returns whether these arguments certainly run unchanged as a program: the first is not an option of `exec` or a
-    /// builtin, and none is split or expanded.
-    pub(crate) fn runs_unchanged(self, arguments: &[Vec<u8>]) -> bool {
-        let is_plain = |word: &Vec<u8>| !word.is_empty() && word.iter().all(|byte| is_literal(*byte));
-        arguments.first().is_some_and(|name| match self {
-            Self::Exec => !name.starts_with(b"-"),
-            Self::ExecSplit => !name.starts_with(b"-") && arguments.iter().all(is_plain),
-            Self::Call => !is_builtin(name),
-        })
-    }
-}
-
 /// Scans a script that arrives in chunks. Only the current line is kept.
 #[derive(Debug, Default)]
 pub(crate) struct ScriptScanner {
     line: Vec<u8>,
     bytes_read: usize,
+    /// Whether option `errexit` is on.
+    has_errexit: bool,
     state: ScriptState,
 }
 
@@ -108,7 +74,13 @@ impl ScriptScanner {
                 ScriptEnding::Call => ScriptState::AfterCall,
                 _ => ScriptState::Ends(ending),
             },
-            ScriptState::Body { is_bash } if is_harmless_line(&line, is_bash) => self.state,
+            ScriptState::Body { is_bash } if is_harmless_line(&line, is_bash) => {
+                self.has_errexit = sets_errexit(&line).unwrap_or(self.has_errexit);
+                self.state
+            }
+            ScriptState::Body { .. } if let Some(feature) = BashFeature::find(&line, self.has_errexit) => {
+                ScriptState::Ends(ScriptEnding::StopsInDash(feature))
+            }
             ScriptState::AfterCall if matches!(trim_blanks(&line), [] | [b'#', ..]) => ScriptState::AfterCall,
             ScriptState::Ends(ending) => ScriptState::Ends(ending),
             _ => ScriptState::Unknown,
@@ -135,86 +107,6 @@ fn parse_shell_name(line: &[u8]) -> Option<&[u8]> {
         [] => return None,
     };
     [b"sh".as_slice(), b"bash", b"dash", b"ash"].contains(&name).then_some(name)
-}
-
-fn split_words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|byte| is_blank(*byte)).filter(|word| !word.is_empty())
-}
-
-fn trim_blanks(line: &[u8]) -> &[u8] {
-    let is_text = |byte: &u8| !is_blank(*byte);
-    let (first, last) = (line.iter().position(is_text), line.iter().rposition(is_text));
-    first.zip(last).map_or(&[], |(first, last)| &line[first..=last])
-}
-
-fn find_ending(line: &[u8]) -> Option<ScriptEnding> {
-    let line = trim_blanks(line);
-    let (rest, ending) = ENDINGS.iter().find_map(|(text, ending)| Some((line.strip_prefix(*text)?, *ending)))?;
-    let is_end = match trim_blanks(rest) {
-        b"" | b";" => true,
-        comment => comment.starts_with(b"#") && rest.first().copied().is_some_and(is_blank),
-    };
-    is_end.then_some(ending)
-}
-
-/// Returns whether the shell certainly continues with the next line as if this one were absent.
-fn is_harmless_line(line: &[u8], is_bash: bool) -> bool {
-    let line = trim_blanks(line);
-    // A carriage return would be part of the last word, a backslash may join lines, a backtick runs a command.
-    if line.iter().any(|byte| b"\r\0\\`".contains(byte)) {
-        return line.starts_with(b"#") && !line.contains(&0);
-    }
-    let words: Vec<&[u8]> = split_words(line).collect();
-    match words.as_slice() {
-        [] | [b":"] => true,
-        [first, ..] if first.starts_with(b"#") => true,
-        [b"set", options @ ..] => !options.is_empty() && are_safe_options(options, is_bash),
-        [b"umask", mask] => mask.len() <= 4 && mask.iter().all(|digit| (b'0'..=b'7').contains(digit)),
-        // The option `-v` of printf sets a variable.
-        [b"echo", ..] => is_single_command(line),
-        [b"printf", format, ..] => !format.starts_with(b"-") && is_single_command(line),
-        [b"export", assignment] | [assignment] => is_harmless_assignment(assignment),
-        _ => false,
-    }
-}
-
-/// Returns whether a byte stands for itself, quoted or not.
-fn is_literal(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_./:,@%+-=".contains(&byte)
-}
-
-/// Returns whether this is `NAME=value` with a literal value for a variable that affects no later command.
-fn is_harmless_assignment(word: &[u8]) -> bool {
-    let Some(equals) = word.iter().position(|byte| *byte == b'=') else { return false };
-    let (name, value) = (&word[..equals], &word[equals + 1..]);
-    let unquoted = match value {
-        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
-        _ => value,
-    };
-    is_variable_name(name) && !is_sensitive_variable(name) && unquoted.iter().all(|byte| is_literal(*byte))
-}
-
-/// Returns whether a line is one command that ends with the line and runs nothing else. It may write to standard error.
-fn is_single_command(line: &[u8]) -> bool {
-    let line = line.strip_suffix(b">&2").unwrap_or(line);
-    let mut quote = None;
-    for (at, byte) in line.iter().enumerate() {
-        match (quote, byte) {
-            (Some(b'\''), b'$') => {}
-            (_, b'$') => {
-                let next = line.get(at + 1).copied().unwrap_or(b' ');
-                // With `-u` an unset variable ends the script. These are always set.
-                if !b"0*@#?".contains(&next) {
-                    return false;
-                }
-            }
-            (None, b'\'' | b'"') => quote = Some(*byte),
-            (Some(open), close) if open == *close => quote = None,
-            (None, b';' | b'|' | b'&' | b'<' | b'>' | b'(' | b')') => return false,
-            _ => {}
-        }
-    }
-    quote.is_none()
 }
 
 #[cfg(test)]
@@ -248,24 +140,6 @@ mod tests {
         ] {
             assert_eq!(find_ending(&format!("#!/bin/sh\n{lines}"), 4096), ending, "{lines}");
         }
-    }
-
-    #[test]
-    fn arguments_must_not_be_split_or_run_by_the_shell() {
-        use ScriptEnding::{Call, Exec, ExecSplit};
-        for (line, endings) in [
-            ("app", [true; 3]),
-            ("/app|-x|a=b", [true; 3]),
-            ("app|a b", [true, false, true]),
-            ("app|*", [true, false, true]),
-            ("app||x", [true, false, true]),
-            ("echo|x", [true, true, false]),
-            ("-x", [false, false, true]),
-        ] {
-            let arguments: Vec<Vec<u8>> = line.split('|').map(Vec::from).collect();
-            assert_eq!([Exec, ExecSplit, Call].map(|ending| ending.runs_unchanged(&arguments)), endings, "{line}");
-        }
-        assert!(!Exec.runs_unchanged(&[]));
     }
 
     #[test]
@@ -318,6 +192,35 @@ mod tests {
         }
         for script in ["", "#!/bin/sh", "#!/bin/sh\n"] {
             assert!(!execs_arguments(script, 4096), "{script}");
+        }
+    }
+
+    #[test]
+    fn bash_features_stop_dash() {
+        let feature = |lines: &str| match find_ending(&format!("#!/bin/sh\n{lines}\nexec \"$@\"\n"), 4096) {
+            Some(ScriptEnding::StopsInDash(feature)) => Some(feature.name()),
+            _ => None,
+        };
+        for (lines, expected) in [
+            ("echo x\nA=(1 2)", Some("(")),
+            ("function f() {", Some("(")),
+            ("set -e\nsource /env", Some("source")),
+            ("set -o errexit -u\n# x\n[[ -f /x ]]", Some("[[")),
+            ("set -e\nfunction f {", Some("function")),
+            ("source /env", None),
+            ("set -e\nset +e\nsource /env", None),
+            ("set -e\nsource /env || true", None),
+            ("set -e\n[[ -f /x ]] && echo x", None),
+            ("if true; then\nA=(1)", None),
+            ("exec \"$@\"\nA=(1)", None),
+            (". /env\nA=(1)", None),
+            ("cat <<E\nA=(1)", None),
+            ("f() {", None),
+            ("A=$(id)", None),
+            ("echo (", None),
+            ("function_x (1)", None),
+        ] {
+            assert_eq!(feature(lines), expected, "{lines}");
         }
     }
 }

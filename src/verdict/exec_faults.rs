@@ -56,9 +56,10 @@ fn describe_refusal(refusal: &SetupRefusal, platform: &Platform) -> Fault {
         SetupRefusal::UnknownAccount { .. } => FaultCode::UserNotFound,
         SetupRefusal::Environment { .. } => FaultCode::EnvironmentRefused,
         SetupRefusal::WorkingDirectory { .. } => FaultCode::WorkingDirectoryRefused,
+        SetupRefusal::Mount(_) => FaultCode::MountRefused,
     };
-    let (evidence, message) = (refusal.describe(), sanitize_quoted(&refusal.message()));
-    Fault { code, platform: Some(platform.clone()), evidence, failed_program: None, message: Some(message) }
+    let (evidence, message) = (refusal.describe(), refusal.message().as_deref().map(sanitize_quoted));
+    Fault { code, platform: Some(platform.clone()), evidence, failed_program: None, message }
 }
 
 /// Returns whether an image that only carries data may have this fault: such an image needs a command to be valid, but
@@ -99,6 +100,7 @@ fn classify_cause(cause: &StartFailure, is_declared_architecture: bool) -> Fault
         _ if is_foreign && is_declared_architecture => FaultCode::PlatformMismatch,
         _ if is_foreign => FaultCode::WrongArchitecture,
         (Defect::UnknownAccount(_), _) => FaultCode::UserNotFound,
+        (Defect::BashSyntax | Defect::BashCommand(_), _) => FaultCode::ExecBashScript,
         (Defect::NotReadable { .. } | Defect::NotRoot, _) => FaultCode::ExecPermission,
         (Defect::Format(_) | Defect::TooManyInterpreters, _) => FaultCode::ExecFormat,
         (Defect::NotExecutable { .. } | Defect::Directory | Defect::SpecialFile | Defect::NotSearchable, _) => {
@@ -119,9 +121,14 @@ impl FailedProgram {
         let description = match &self.cause.defect {
             Defect::Format(format) => format!("{file} is {}", describe_format(*format, role)),
             Defect::Missing if matches!(role, FileRole::Program | FileRole::Interpreter) && !path.contains('/') => {
-                format!("{file} was not found as an executable in PATH")
+                let similar = self.cause.similar.as_ref();
+                let similar = similar.map(|path| format!("; the image has {}", quote_path(path))).unwrap_or_default();
+                format!("{file} was not found as an executable in PATH{similar}")
             }
-            Defect::Missing => format!("{file} is not in the image"),
+            Defect::Missing => match &self.cause.similar {
+                Some(similar) => format!("{file} is not in the image, which has {}", quote_path(similar)),
+                None => format!("{file} is not in the image"),
+            },
             Defect::DanglingLink { link, target } => {
                 format!("{file} is not in the image: {} is a link to {}", quote_path(link), quote_path(target))
             }
@@ -146,6 +153,12 @@ impl FailedProgram {
             }
             Defect::UnknownAccount(kind) => format!("{path} is not in the image's {}", kind.file()),
             Defect::NotRoot => format!("only root may change the user to {path}, but the image's user is not root"),
+            Defect::BashSyntax => {
+                format!("{file} has an array or a function in the syntax of bash, but its shell is dash")
+            }
+            Defect::BashCommand(command) => {
+                format!("{file} runs `{command}`, a command of bash, with `set -e`, but its shell is dash")
+            }
             Defect::Directory => format!("{file} is a directory"),
             Defect::SpecialFile => format!("{file} is not a regular file"),
             Defect::NotSearchable => format!("a parent directory of {file} may not be entered by the user"),
@@ -155,7 +168,7 @@ impl FailedProgram {
         };
         if role == FileRole::Argument {
             return match (started_by, &self.cause.defect) {
-                (_, Defect::CarriageReturn) => description,
+                (_, Defect::CarriageReturn | Defect::BashSyntax | Defect::BashCommand(_)) => description,
                 (Launcher::Wrapper(name), Defect::UnknownAccount(_) | Defect::NotRoot) => {
                     format!("{name}: {description}")
                 }

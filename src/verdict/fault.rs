@@ -123,6 +123,11 @@ fault_codes! {
         fix: "Install the interpreter. If the line ends with a carriage return (CRLF), save the script with Unix line \
               endings: `sed -i 's/\\r$//' FILE`.",
     }
+    ExecBashScript("exec-bash-script") {
+        title: "script for bash that dash runs",
+        explanation: "a script with syntax or commands of bash that `/bin/sh` runs, which is dash",
+        fix: "Begin the script with `#!/bin/bash`, and install bash. Or write it for every POSIX shell.",
+    }
     ExecPermission("exec-permission") {
         title: "file not executable by the image's user",
         explanation: "the image's user may not execute the file, its interpreter or its loader",
@@ -150,6 +155,12 @@ fault_codes! {
         explanation: "an environment variable that has no name, or contains a NUL byte",
         fix: "Remove the variable from ENV, or from the tool that writes the image's config.",
     }
+    MountRefused("mount-refused") {
+        title: "file where container runtimes mount a filesystem",
+        explanation: "a file or link where container runtimes mount a filesystem, for example `/proc`, or a directory where \
+                      they mount a file, for example `/etc/hosts`",
+        fix: "Remove it from the image. Container runtimes create what is missing.",
+    }
     InvalidDeclaration("invalid-declaration") {
         title: "declared runtime is unknown",
         explanation: "a declaration that does not name a known runtime",
@@ -175,8 +186,10 @@ impl FaultCode {
 
     /// Returns whether the fault is in what the image itself starts, and how, which services may override.
     pub fn is_exec(self) -> bool {
-        matches!(self, Self::UserNotFound | Self::WorkingDirectoryRefused | Self::EnvironmentRefused)
-            || self.as_str().starts_with("exec-")
+        matches!(
+            self,
+            Self::UserNotFound | Self::WorkingDirectoryRefused | Self::EnvironmentRefused | Self::MountRefused
+        ) || self.as_str().starts_with("exec-")
     }
 }
 
@@ -216,10 +229,13 @@ impl FailedProgram {
     /// Returns the names from the image that the evidence may contain.
     pub fn names(&self) -> Vec<String> {
         let link = match &self.cause.defect {
-            Defect::DanglingLink { link, target } => vec![link, target],
+            Defect::DanglingLink { link, target } => vec![link.as_slice(), target],
             _ => Vec::new(),
         };
-        let link = link.into_iter().map(|path| sanitize_quoted(&String::from_utf8_lossy(path)));
+        let link = link
+            .into_iter()
+            .chain(self.cause.similar.as_deref())
+            .map(|path| sanitize_quoted(&String::from_utf8_lossy(path)));
         [self.path.clone()].into_iter().chain(self.referrer.clone()).chain(link).collect()
     }
 }

@@ -101,9 +101,10 @@ impl Finding {
         }
     }
 
-    /// Returns whether the image certainly starts: every program was followed, and each of them starts.
-    pub(super) fn certainly_starts(&self, inspection: Option<&Inspection>) -> bool {
-        self.not_verified.is_none() && inspection.and_then(Inspection::starts) == Some(true)
+    /// Returns whether the image certainly starts: every program is known, and each of them starts. They may start further
+    /// programs.
+    pub(super) fn certainly_starts(inspection: Option<&Inspection>) -> bool {
+        inspection.is_some_and(|inspection| inspection.starts() == Some(true) && inspection.unknown_reason().is_none())
     }
 
     /// Records whether the program was followed to an answer, if it was inspected.

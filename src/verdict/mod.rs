@@ -6,13 +6,14 @@ mod fault;
 mod finding;
 mod exec_faults;
 mod rules;
+mod index_rules;
 
 pub use exec_faults::detect_exec_fault;
 pub use fault::{FailedProgram, Fault, FaultCode, FaultInfo};
 pub use finding::{Finding, FindingSubject, Judgement, Verdict};
 
 use self::exec_faults::find_inspection;
-use self::rules::format_platforms;
+use self::index_rules::format_platforms;
 use crate::inspect::{Inspection, InspectionTarget};
 use crate::intent::{DeclarationSource, DeclaredRuntime, Intent, InvalidDeclaration};
 use crate::name::Digest;

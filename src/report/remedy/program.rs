@@ -51,6 +51,17 @@ impl FaultCase<'_> {
             }
             Defect::UnknownAccount(_) => return setup_remedies(FaultCode::UserNotFound),
             Defect::NotRoot => "Start the image as root, without USER, or start the program without changing the user",
+            Defect::BashSyntax | Defect::BashCommand(_) => {
+                return vec![
+                    Remedy::with_command(
+                        "Begin the script with a line for bash, and install bash in the image",
+                        "#!/bin/bash",
+                    ),
+                    Remedy::advice_only(
+                        "Or write it for every POSIX shell: `.` instead of `source`, `[` instead of `[[`",
+                    ),
+                ];
+            }
             Defect::NotSearchable => "Let all users enter the file's parent directories: `chmod a+x`",
             Defect::Directory | Defect::SpecialFile => {
                 return vec![Remedy::advice_only(format!("Name the program itself in {}", self.instruction(program)))];
@@ -190,6 +201,11 @@ pub(super) fn setup_remedies(code: FaultCode) -> Vec<Remedy> {
             vec![Remedy::advice_only("Remove the variable from ENV, or from the tool that writes the image's config")]
         }
         FaultCode::WorkingDirectoryRefused => vec![Remedy::advice_only("Name a directory in WORKDIR, not a file")],
+        FaultCode::MountRefused => {
+            vec![Remedy::advice_only(
+                "Remove it in the last stage of the Dockerfile; container runtimes create what is missing",
+            )]
+        }
         _ => Vec::new(),
     }
 }

@@ -35,6 +35,11 @@ fn program_with_loader(loader: &str) -> Vec<u8> {
     [bytes, name].concat()
 }
 
+/// A base image with dash, as Debian's.
+fn dash() -> Archive {
+    Archive::default().directory("bin").file("bin/dash", &elf::program("amd64")).link("bin/sh", "dash")
+}
+
 fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
     let file = |bytes: &[u8]| base().file("app", bytes);
     let not_executable = Fields { mode: 0o644, ..Fields::default() };
@@ -55,6 +60,8 @@ fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ("env-interpreter-missing", &["/app"], file(b"#!/bin/env python3\n")),
         ("missing", &["/none"], base()),
         ("not-in-path", &["server", "--port", "80"], base()),
+        ("elsewhere", &["server"], base().directory("srv").file("srv/server", &elf::program("amd64"))),
+        ("other-suffix", &["/entrypoint"], base().file("entrypoint.sh", b"#!/bin/sh\n")),
         ("dangling", &["/link"], base().link("link", "opt/none")),
         ("not-executable", &["/app"], base().entry(b"app", not_executable, b"#!/bin/sh\n")),
         ("directory", &["/bin"], base()),
@@ -68,6 +75,8 @@ fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ("loader-missing", &["/app"], file(&program_with_loader("/lib64/ld-linux-x86-64.so.2"))),
         ("loader-foreign", &["/app"], file(&program_with_loader("/ld")).file("ld", &elf::program("arm64"))),
         ("script-missing", &["/bin/sh", "/none.sh"], base()),
+        ("bash-syntax", &["/app"], dash().file("app", b"#!/bin/sh\necho start\nHOSTS=(a b)\nexec /bin/sh\n")),
+        ("bash-command", &["/app"], dash().file("app", b"#!/bin/sh\nset -e\nsource /etc/profile\nexec /bin/sh\n")),
         ("single-quotes", &["/bin/sh", "-c", "['node', 'app.js']"], base()),
         ("python-file-missing", &["/bin/python3", "app.py"], base().file("bin/python3", &elf::program("amd64"))),
         ("gosu-user", &["/bin/gosu", "ghost", "/bin/sh"], base().file("bin/gosu", &elf::program("amd64"))),
@@ -108,6 +117,14 @@ fn program_faults_have_evidence_and_remedies() {
         config["config"][key] = value;
         let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &base().end())]);
         layout.tag(tag, &image);
+        text += &check_output(&layout, tag, "ecs/amd64");
+    }
+    for (tag, layer) in [
+        ("mount", base().link("proc", "bin")),
+        ("mount-dev", base().file("dev", b"")),
+        ("mount-file", base().directory("etc").directory("etc/hosts")),
+    ] {
+        layout.tag(tag, &image(&layout, &["/bin/sh"], layer, &[]));
         text += &check_output(&layout, tag, "ecs/amd64");
     }
     let extension =

@@ -441,6 +441,119 @@ fn user_must_be_defined_in_the_image() {
 }
 
 #[test]
+fn start_is_verified_only_if_everything_is_followed() {
+    let layout = Builder::new();
+    let program = elf::program("arm64");
+    let layer = || {
+        let bin = ["app", "sh", "gosu", "node", "setpriv", "tini"];
+        let archive = bin
+            .iter()
+            .fold(Archive::default().directory("bin"), |archive, name| archive.file(&format!("bin/{name}"), &program));
+        let archive = archive.directory("etc").file("etc/passwd", b"root:x:0:0::/:/x\napp:x:7:7::/:/x\n");
+        archive.file("entry.sh", b"#!/bin/sh\n. /env\nexec \"$@\"\n").file("exec.sh", b"#!/bin/sh\nexec \"$@\"\n")
+    };
+    let mut cases = Cases::default();
+    for (variables, command) in [
+        (&["PATH=/bin"][..], &["/bin/app"][..]),
+        (&["PATH=/bin"], &["/exec.sh", "/bin/app"]),
+        (&["PATH=/bin"], &["/entry.sh", "/bin/app"]),
+        (&["PATH=/bin"], &["gosu", "app", "/bin/app"]),
+        (&["PATH=/bin"], &["setpriv", "--reuid=app", "--clear-groups", "/bin/app"]),
+        (&["PATH=/bin"], &["setpriv", "--inh-caps=-all", "/bin/app"]),
+        (&["PATH=/bin"], &["tini", "-x", "/bin/app"]),
+        (&["PATH=/bin", "LD_PRELOAD=/lib/jemalloc.so"], &["/bin/app"]),
+        (&["PATH=/bin", "LD_LIBRARY_PATH=/lib"], &["/bin/app"]),
+        (&["PATH=/bin", "BASH_ENV=/env"], &["/exec.sh", "/bin/app"]),
+        (&["PATH=/bin", "ENV=production"], &["/exec.sh", "/bin/app"]),
+        (&["PATH=/bin", "NODE_OPTIONS=--require /x"], &["node", "none.js"]),
+    ] {
+        let mut config = config("linux", "arm64", json!({}));
+        config["config"]["Entrypoint"] = json!(command);
+        config["config"]["Env"] = json!(variables);
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer()))]);
+        let report = report(&layout, &image, &[Runtime::EcsArm64]);
+        let runtime = report.runtimes().next().unwrap();
+        let reason = runtime.not_verified.clone().unwrap_or_default();
+        let shown = format!("{} {}", variables[1..].join(" "), command.join(" "));
+        cases.add(shown.trim(), format!("{}, verified {}; {reason}", summary(&report), runtime.verified));
+    }
+    expect![[r#"
+        /bin/app
+            runs [] starts, verified true; 
+        /exec.sh /bin/app
+            runs [] starts, verified true; 
+        /entry.sh /bin/app
+            runs [] starts, verified false; it is unknown what the script /entry.sh starts
+        gosu app /bin/app
+            runs [] starts, verified true; 
+        setpriv --reuid=app --clear-groups /bin/app
+            runs [] starts, verified true; 
+        setpriv --inh-caps=-all /bin/app
+            runs [] starts, verified false; it is unknown what setpriv starts
+        tini -x /bin/app
+            runs [] starts, verified false; it is unknown what tini starts
+        LD_PRELOAD=/lib/jemalloc.so /bin/app
+            runs [] starts, verified false; LD_PRELOAD or LD_AUDIT loads other code into the program
+        LD_LIBRARY_PATH=/lib /bin/app
+            runs [] starts, verified true; 
+        BASH_ENV=/env /exec.sh /bin/app
+            runs [] starts, verified false; a variable, for example BASH_ENV, may make shells run other commands first
+        ENV=production /exec.sh /bin/app
+            runs [] starts, verified true; 
+        NODE_OPTIONS=--require /x node none.js
+            runs [] starts, verified false; NODE_OPTIONS loads other code into Node.js
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
+fn mounts_must_not_fail() {
+    let layout = Builder::new();
+    let lower = || Archive::default().file("proc", b"").file("lib", b"");
+    let mut cases = Cases::default();
+    for (name, command, layers) in [
+        ("a file at a mount point", "/app", vec![app("arm64").file("sys", b"")]),
+        ("a link at /dev", "/app", vec![app("arm64").directory("tmp").link("dev", "tmp")]),
+        ("directories", "/app", vec![app("arm64").directory("proc").directory("dev").directory("etc")]),
+        ("in a lower layer", "/app", vec![lower(), app("arm64")]),
+        ("in a lower layer that is read", "/none", vec![lower(), app("arm64")]),
+        ("removed", "/none", vec![lower(), app("arm64").file(".wh.proc", b"")]),
+    ] {
+        let image = image(&layout, "arm64", &[command], layers);
+        for runtime in [Runtime::EcsArm64, Runtime::LambdaArm64] {
+            cases.add(format!("{name}, {runtime}"), summary(&report(&layout, &image, &[runtime])));
+        }
+    }
+    expect![[r#"
+        a file at a mount point, ecs/arm64
+            fails [mount-refused] fails
+        a file at a mount point, lambda/arm64
+            runs [] starts
+        a link at /dev, ecs/arm64
+            runs [] unknown /dev may be mounted over at run time
+        a link at /dev, lambda/arm64
+            runs [] starts
+        directories, ecs/arm64
+            runs [] starts
+        directories, lambda/arm64
+            runs [] starts
+        in a lower layer, ecs/arm64
+            runs [] starts
+        in a lower layer, lambda/arm64
+            runs [] starts
+        in a lower layer that is read, ecs/arm64
+            fails [mount-refused] fails
+        in a lower layer that is read, lambda/arm64
+            fails [exec-not-found] fails ENOENT
+        removed, ecs/arm64
+            fails [exec-not-found] fails ENOENT
+        removed, lambda/arm64
+            fails [exec-not-found] fails ENOENT
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
 fn working_directory_must_be_a_directory() {
     let layout = Builder::new();
     let layer = || {

@@ -150,7 +150,7 @@ fn nested_links_stop_at_their_limit() {
         30 entries behind 250 links
             runs: layer DIGEST: the links on the paths of the layer's entries visit more than 720000 names
         60,000 directories of PATH behind 39 links
-            runs: resolving /d takes too many lookups
+            runs: resolving / takes too many lookups
     "#]]
     .assert_eq(cases.as_str());
 }

@@ -29,5 +29,34 @@ pub const KNOWN: &[Known] = &[
         recognize: |one| ["/passwd: ", "/group: "].iter().any(|file| is_said(one, file)),
     },
     Known { cause: "a relative WORKDIR", recognize: |one| is_said(one, "Cwd must be an absolute path") },
-    Known { cause: "links and files at mount points", recognize: |one| is_said(one, "error mounting") },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::KNOWN;
+
+    /// The causes in the tables of realistic images.
+    fn causes_in_tables(root: &Path) -> BTreeSet<String> {
+        let files = fs::read_dir(root.join("tests/it/conformance/containerd/patterns")).unwrap();
+        let texts: Vec<String> = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+        let lines = texts.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("? "));
+        let causes = lines.filter_map(|line| line.split_once(" !! ")?.1.split_once("; predicted "));
+        causes.map(|(cause, _)| cause.to_owned()).collect()
+    }
+
+    #[test]
+    fn causes_are_documented() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let page = fs::read_to_string(root.join("docs/how-it-works.md")).unwrap();
+        let section = page.split("\n## ").find(|section| section.starts_with("Known disagreements")).unwrap();
+        let documented: BTreeSet<String> =
+            section.split("**").skip(1).step_by(2).map(|cause| cause.replace('\n', " ").replace("  ", " ")).collect();
+        let mut causes = causes_in_tables(root);
+        causes.extend(KNOWN.iter().map(|known| known.cause.to_owned()));
+        assert_eq!(documented, causes);
+    }
+}

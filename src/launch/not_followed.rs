@@ -1,0 +1,81 @@
+//! Describes programs that certainly or probably start another one, if it is unknown which.
+
+use super::follow::resolve_interpreters;
+use super::next_launch::LaunchedProcess;
+use super::program_kind::{LauncherKind, is_command_starter, kind_by_name};
+use crate::path::{display_path, split_parent};
+use crate::shell::{ShellInvocation, parse_shell_arguments};
+use crate::text::sanitize_quoted;
+
+/// Options with which a shell reads commands from its standard input.
+const INTERACTIVE_OPTIONS: [&[u8]; 5] = [b"-i", b"-l", b"-il", b"-li", b"--login"];
+
+/// Returns why it is unknown what a started process starts next, or `None` if it is not known to start anything.
+/// `chain` lists the paths that were opened to start the process.
+pub(super) fn describe_not_followed(process: &LaunchedProcess<'_>, chain: &[Vec<u8>]) -> Option<String> {
+    let (program, argv) = resolve_interpreters(&process.view, chain.first()?, &process.argv)?;
+    let found = process.view.resolve(&program).ok()?;
+    let names = [argv.first()?, &program, &found.path].map(|path| split_parent(path).1);
+    let describe = |what: &str| Some(format!("it is unknown what {what} starts"));
+    match names.iter().find_map(|name| kind_by_name(name)) {
+        Some(LauncherKind::Wrapper(wrapper)) => describe(wrapper.name()),
+        Some(LauncherKind::Env) => describe("env"),
+        Some(LauncherKind::Shell) => match parse_shell_arguments(&argv, true) {
+            Some(ShellInvocation::Script(path, _)) => {
+                describe(&format!("the script {}", sanitize_quoted(&display_path(path))))
+            }
+            Some(ShellInvocation::CommandString(..)) => describe("the shell command"),
+            None if argv[1..].iter().all(|word| INTERACTIVE_OPTIONS.contains(&word.as_slice())) => None,
+            None => describe("the shell"),
+        },
+        None => describe(&display_path(names.into_iter().find(|name| is_command_starter(name))?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::elf::EM_X86_64;
+    use crate::elf::sample::program;
+    use crate::launch::sample::{chain, file, rootfs};
+
+    #[test]
+    fn programs_that_may_start_others_are_named() {
+        let mut rootfs = rootfs();
+        for name in ["timeout", "python3"] {
+            rootfs.insert(format!("bin/{name}").into(), file(&program(EM_X86_64, "")));
+        }
+        let script = |path: &str| format!("it is unknown what the script {path} starts");
+        let unknown = |name: &str| format!("it is unknown what {name} starts");
+        for (line, expected) in [
+            ("own", None),
+            ("bash", None),
+            ("sh,-l", None),
+            ("python3,-m,app", None),
+            ("tini,own", None),
+            ("gosu,app,own", None),
+            ("setpriv,--reuid=app,--regid=7,--init-groups,own", None),
+            ("/entry,own", None),
+            ("sh,-c,exec own", None),
+            ("sh,-c,own $PORT", None),
+            ("/other,own", Some(script("/other"))),
+            ("/entry", Some(script("/entry"))),
+            ("sh,/other", Some(script("/other"))),
+            ("tini,/other", Some(script("/other"))),
+            ("sh,-c,own || own", Some(unknown("the shell command"))),
+            ("sh,-c,own && own", Some("only the first command of the shell was followed".to_owned())),
+            ("bash,-s,x", Some(unknown("the shell"))),
+            ("sh,-c,tini $A own", Some(unknown("tini"))),
+            ("tini,-x,own", Some(unknown("tini"))),
+            ("env,-C,/,own", Some(unknown("env"))),
+            ("setpriv,--dump", Some(unknown("setpriv"))),
+            ("timeout,9,own", Some(unknown("timeout"))),
+            ("ash,-c,own", Some(unknown("the shell command"))),
+            ("busybox,ash", Some(unknown("busybox"))),
+            ("/loop", Some("more than 8 programs start one another".to_owned())),
+        ] {
+            let launches = chain(&rootfs, &line.split(',').collect::<Vec<_>>());
+            let found: Vec<String> = launches.into_iter().filter_map(|launch| launch.not_followed).collect();
+            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{line}");
+        }
+    }
+}
