@@ -529,7 +529,7 @@ fn pipes_and_devices_are_errors() {
         DIR/pipe
             64 error: `DIR/pipe` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `__`, `-` or `/`
 
-            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
+            hint: use `oci:DIR:TAG`, `oci-archive:FILE:TAG`, `docker-archive:FILE:TAG`, `docker-daemon:NAME:TAG`, or `HOST/REPOSITORY:TAG`, for example `public.ecr.aws/docker/library/busybox:1.37`
     "#]].assert_eq(&mask_digests(&text));
 }
 
