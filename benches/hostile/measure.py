@@ -2,7 +2,7 @@
 """Measures what malicious images cost: verdict, peak memory and time of each.
 
 The images are written once to the work directory. Each is then checked by `ecr-preflight check … --runtime ecs/amd64`
-with the default limits. With --check, the exit code is 1 if a verdict or its reason differs from the expectation in
+with the default limits, in a control group that the kernel limits to the peak. With --check, the exit code is 1 if a verdict or its reason differs from the expectation in
 `images.py`, or if a limit of memory or time is exceeded. Needs Python 3.11.
 """
 
@@ -34,10 +34,47 @@ def make(directory, maker):
         sys.exit(f"error: {directory.name} could not be written")
 
 
-def check(tool, directory, seconds):
-    command = [tool, "check", f"oci:{directory}", "--runtime", "ecs/amd64", "--format", "json"]
+class MemoryGroup:
+    """A control group that limits the memory of one process, so that the kernel kills it if it needs more. Without the
+    right to create one, memory is only measured."""
+
+    # The directory of the memory controller, the file with its limit, and the value that forbids swap: v2 and v1.
+    VERSIONS = [("/sys/fs/cgroup", "memory.max", "memory.swap.max", "0"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.swappiness", "0")]
+
+    def __init__(self, mebibytes):
+        self.path = None
+        for root, limit, swap, none in self.VERSIONS:
+            path = pathlib.Path(root) / f"ecr-preflight-hostile-{os.getpid()}"
+            if not (pathlib.Path(root) / "cgroup.procs").exists() or not os.access(root, os.W_OK):
+                continue
+            path.mkdir()
+            if not (path / limit).exists():
+                path.rmdir()
+                continue
+            (path / limit).write_text(str(int(mebibytes * 1024 * 1024)))
+            if (path / swap).exists():
+                (path / swap).write_text(none)
+            self.path = path
+            return
+
+    def enter(self):
+        if self.path:
+            (self.path / "cgroup.procs").write_text(str(os.getpid()))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.path:
+            self.path.rmdir()
+
+
+def check(tool, directory, seconds, runtime, group):
+    command = [tool, "check", f"oci:{directory}", "--format", "json", *(["--runtime", runtime] if runtime else [])]
     began = time.monotonic()
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=group.enter
+    )
     timer = subprocess.Popen(["sleep", str(seconds)])
     while process.returncode is None:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -86,12 +123,14 @@ def main():
     work.mkdir(parents=True, exist_ok=True)
     wrong = []
     print("| image | verdict | reason | peak MiB | s |\n|---|---|---|--:|--:|", flush=True)
-    for name, maker, verdict, words in images.IMAGES:
+    for name, maker, verdict, words, *other in images.IMAGES:
         if arguments.only not in name + maker.__name__:
             continue
         directory = work / maker.__name__
         make(directory, maker)
-        code, out, err, peak, took = check(arguments.tool, directory, arguments.seconds)
+        runtime = other[0] if other else "ecs/amd64"
+        with MemoryGroup(arguments.peak) as group:
+            code, out, err, peak, took = check(arguments.tool, directory, arguments.seconds, runtime, group)
         outcome, why = explain(code, out, err)
         short = re.sub(r"^layer [0-9a-f]{12}: ", "", why)
         short = short if len(short) <= 100 else f"{short[:99]}\u2026"

@@ -64,6 +64,9 @@ type Setter = fn(&mut Settings, &str) -> Result<(), String>;
 /// The prefix of all variables. An unknown variable with this prefix is an error.
 const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 
+/// The variable with the function's memory in MiB, which Lambda sets.
+const FUNCTION_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+
 /// Every variable.
 pub const VARIABLES: [SettingVariable; 9] = [
     variable("PREFLIGHT_TOPIC_ARN", |to, text| parse_topic_arn(text).map(|arn| to.topic_arn = Some(arn))),
@@ -74,7 +77,7 @@ pub const VARIABLES: [SettingVariable; 9] = [
         parse_choice(text, &IMAGE_TAGS).map(|read| to.check.read_image_tags = read)
     }),
     variable("PREFLIGHT_INSPECT", |to, text| parse_choice(text, &DEPTHS).map(|depth| to.check.depth = depth)),
-    variable("PREFLIGHT_LIMITS", |to, text| InspectionLimits::parse(text).map(|limits| to.check.limits = limits)),
+    variable("PREFLIGHT_LIMITS", |to, text| to.check.limits.with(text).map(|limits| to.check.limits = limits)),
     variable("PREFLIGHT_DOCS_URL", |to, text| parse_docs_url(text).map(|url| to.check.docs_url = Some(url))),
     variable("PREFLIGHT_LOG_LEVEL", |to, text| parse_choice(text, &LOG_LEVELS).map(|level| to.log_level = level)),
 ];
@@ -109,7 +112,13 @@ impl Settings {
             check: CheckSettings::default(),
             log_level: tracing::Level::INFO,
         };
-        for (name, value) in variables {
+        let variables: Vec<_> = variables.collect();
+        let is_memory = |(name, _): &&(_, _)| AsRef::<OsStr>::as_ref(name) == FUNCTION_MEMORY;
+        let memory = variables.iter().find(is_memory).and_then(|(_, value)| value.as_ref().to_str()?.parse().ok());
+        if let Some(mebibytes) = memory {
+            settings.check.limits = InspectionLimits::for_function_memory(mebibytes);
+        }
+        for (name, value) in &variables {
             let (name, value) = (name.as_ref().to_string_lossy(), value.as_ref().to_string_lossy());
             if !name.starts_with(VARIABLE_PREFIX) {
                 continue;
@@ -191,6 +200,16 @@ mod tests {
 
     fn parse(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         Settings::from_variables(pairs.iter().copied())
+    }
+
+    #[test]
+    fn function_memory_determines_the_budget_unless_it_is_set() {
+        let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024");
+        let total = |pairs: &[(&str, &str)]| parse(pairs).unwrap().check.limits.total_memory >> 20;
+        assert_eq!((total(&[]), total(&[memory])), (192, 384));
+        assert_eq!(total(&[("PREFLIGHT_LIMITS", "cache=1M"), memory]), 384);
+        assert_eq!(total(&[("PREFLIGHT_LIMITS", "total-memory=100M"), memory]), 100);
+        assert_eq!(total(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much")]), 192);
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Checker<'_> {
     }
 
     async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<CheckResult, CliError> {
-        let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
+        let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX, is_repeated: false };
         let repository = source.repository.as_ref();
         let origin = ImageOrigin { repository, ..ImageOrigin::from_reference(&source.reference, &source.selector) };
         let report = check_image(registry, &origin, self.runtimes, self.settings, context).await?.report;

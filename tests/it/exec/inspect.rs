@@ -55,7 +55,7 @@ fn inspect_image(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let declared = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
     let rules = CheckSettings::default();
-    let by = InspectContext { inspector, time_left: left };
+    let by = InspectContext { inspector, time_left: left, is_repeated: false };
     let selector = Selector::Digest(digest(image));
     let origin = ImageOrigin::from_reference("image", &selector);
     let found = runtime.block_on(check_image(&registry, &origin, declared, &rules, by))?;
@@ -64,7 +64,7 @@ fn inspect_image(
 
 fn inspector_with(bounds: &str) -> Inspector {
     let bounds = InspectionLimits::parse(bounds).unwrap();
-    Inspector::new(bounds.layers, bounds.cache_bytes)
+    Inspector::new(&bounds)
 }
 
 fn report(layout: &Builder, image: &Value, runtimes: &[Runtime]) -> Report {
