@@ -188,8 +188,8 @@ def names_at_the_bound(layout):
 
 
 def names_of_platforms(layout):
-    """Images for several platforms, each with ten layers that are as large in memory as a layer can be."""
-    names = b"".join(numbered(b"%s/f" % (b"n" * 60), 550_000))
+    """Images for several platforms, each with ten layers that take half of the memory that an image can have."""
+    names = b"".join(numbered(b"n/%s" % (b"f" * 60), 270_000))
     # The names are compressed and hashed once.
     compressed, hashed = gzip.compress(names, 6, mtime=0), hashlib.sha256(names)
     children = []
@@ -394,7 +394,7 @@ IMAGES = [
     ("ten million entries", ten_million_entries, "unknown", "more than 1000000 entries"),
     ("a million names in a directory without an entry of its own", million_names, "fails", "/app is not in the image"),
     ("ten layers, each with as many names as are kept in memory", names_at_the_bound, "unknown", "names"),
-    ("an index of four platforms with ten such layers each", names_of_platforms, "undeclared", "names", None),
+    ("an index of four platforms with ten layers of 270,000 names each", names_of_platforms, "undeclared", "names", None),
     ("300 layers with 10,000 names each", many_names_in_layers, "unknown", "names"),
     ("2,000 paths of 250 directories without entries of their own", implied_directories, "unknown", "names"),
     ("2,000 programs with 64 KiB of program headers", program_headers, "unknown", "names"),

@@ -61,6 +61,13 @@ class MemoryGroup:
         if self.path:
             (self.path / "cgroup.procs").write_text(str(os.getpid()))
 
+    def has_killed(self):
+        """Returns whether the kernel killed a process because of its memory."""
+        for name in ("memory.events", "memory.oom_control"):
+            if self.path and (self.path / name).exists():
+                return re.search(r"^oom_kill [1-9]", (self.path / name).read_text(), re.MULTILINE) is not None
+        return False
+
     def __enter__(self):
         return self
 
@@ -131,7 +138,7 @@ def main():
         runtime = other[0] if other else "ecs/amd64"
         with MemoryGroup(arguments.peak) as group:
             code, out, err, peak, took = check(arguments.tool, directory, arguments.seconds, runtime, group)
-        outcome, why = explain(code, out, err)
+            outcome, why = ("out of memory", "") if group.has_killed() else explain(code, out, err)
         short = re.sub(r"^layer [0-9a-f]{12}: ", "", why)
         short = short if len(short) <= 100 else f"{short[:99]}\u2026"
         print(f"| {name} | {outcome} | {short} | {peak:.0f} | {took:.2f} |", flush=True)

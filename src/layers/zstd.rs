@@ -127,3 +127,45 @@ impl<R: BufRead> Read for ZstdReader<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    /// A frame of 128 zeros with these bytes after the magic number, up to the first block.
+    fn frame(header: &[u8]) -> Vec<u8> {
+        // A last block (1) that repeats (1 << 1) a byte 128 times: RFC 8878, 3.1.1.2.
+        let block = [(128 << 3 | 1 << 1 | 1_u16).to_le_bytes().as_slice(), &[0, 0]].concat();
+        [b"\x28\xb5\x2f\xfd", header, &block].concat()
+    }
+
+    fn read(stream: &[u8], max_bytes: usize) -> Result<usize, Option<LimitExceeded>> {
+        let mut zstd = ZstdReader::new(stream, u64::MAX, &MemoryBudget::new(max_bytes, || false));
+        let result = io::copy(&mut zstd, &mut io::sink());
+        result.map(|count| usize::try_from(count).unwrap()).map_err(|error| error.downcast().ok())
+    }
+
+    #[test]
+    fn windows_are_charged_to_the_budget() {
+        // 8 MiB and 7/8 of that, which needs a buffer of 16 MiB; and the size of the content.
+        for (header, window) in [
+            ([0, 13 << 3].as_slice(), 8 * MIB),
+            (&[0, 13 << 3 | 7], 16 * MIB),
+            (&[SINGLE_SEGMENT_FLAG, 128], 128),
+            (&[SINGLE_SEGMENT_FLAG | 2 << 6, 0, 0, 0x80, 0], 8 * MIB),
+        ] {
+            let needed = window + DECODER_OVERHEAD;
+            assert_eq!(read(&frame(header), needed.next_multiple_of(MIB / 4)), Ok(128), "{header:?}");
+            assert_eq!(read(&frame(header), needed - 1), Err(Some(LimitExceeded::TotalMemory(needed - 1))));
+        }
+    }
+
+    #[test]
+    fn later_frames_are_charged_only_if_they_are_larger() {
+        let [small, large] = [[0, 3 << 3], [0, 13 << 3]].map(|header| frame(&header));
+        let stream = [small.as_slice(), &large, &small, &large].concat();
+        assert_eq!(read(&stream, 8 * MIB + DECODER_OVERHEAD), Ok(4 * 128));
+    }
+}

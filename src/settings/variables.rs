@@ -206,10 +206,10 @@ mod tests {
     fn function_memory_determines_the_budget_unless_it_is_set() {
         let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024");
         let total = |pairs: &[(&str, &str)]| parse(pairs).unwrap().check.limits.total_memory >> 20;
-        assert_eq!((total(&[]), total(&[memory])), (192, 384));
-        assert_eq!(total(&[("PREFLIGHT_LIMITS", "cache=1M"), memory]), 384);
+        assert_eq!((total(&[]), total(&[memory])), (160, 320));
+        assert_eq!(total(&[("PREFLIGHT_LIMITS", "cache=1M"), memory]), 320);
         assert_eq!(total(&[("PREFLIGHT_LIMITS", "total-memory=100M"), memory]), 100);
-        assert_eq!(total(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much")]), 192);
+        assert_eq!(total(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much")]), 160);
     }
 
     #[test]
