@@ -24,6 +24,15 @@ const MAX_INSPECTED: usize = 8;
 /// The number of images of one index that are inspected at the same time.
 const IMAGE_CONCURRENCY: usize = 2;
 
+/// One image, the targets on which it is inspected, what is found out, and until when.
+#[derive(Debug, Clone, Copy)]
+struct InspectionTask<'a> {
+    single: &'a PlatformImage,
+    targets: &'a [InspectionTarget],
+    goal: InspectionGoal,
+    deadline: Option<Instant>,
+}
+
 /// Inspector of images with a cache of layers.
 #[derive(Debug)]
 pub struct Inspector {
@@ -82,7 +91,8 @@ impl Inspector {
         let inspections = plan_program_inspections(image).into_iter().map(async |(single, target)| {
             let mut refusal = None;
             let goal = InspectionGoal::Program;
-            let outcomes = self.inspect_single(registry, single, &[target], goal, deadline, &mut refusal).await?;
+            let task = InspectionTask { single, targets: &[target], goal, deadline };
+            let outcomes = self.inspect_single(registry, task, &mut refusal).await?;
             let inspection =
                 |outcome| Inspection { refusal: refusal.clone(), ..Inspection::new(single, target, outcome) };
             Ok(outcomes.into_iter().next().map(inspection))
@@ -116,8 +126,8 @@ impl Inspector {
         if open.is_empty() {
             return Ok(known.into_iter().flatten().collect());
         }
-        let goal = InspectionGoal::Start;
-        let outcomes = self.inspect_single(registry, single, &open, goal, deadline, refusal).await?;
+        let task = InspectionTask { single, targets: &open, goal: InspectionGoal::Start, deadline };
+        let outcomes = self.inspect_single(registry, task, refusal).await?;
         open.iter().zip(&outcomes).for_each(|(target, outcome)| {
             self.limits_met.record(&single.digest, *target, outcome);
         });
@@ -125,23 +135,20 @@ impl Inspector {
         Ok(known.into_iter().filter_map(|known| known.or_else(|| outcomes.next())).collect())
     }
 
-    /// Inspects one image on several targets. Stores why programs refuse the layers.
+    /// Inspects one image. Stores why programs refuse the layers.
     ///
     /// If the memory budget is used up, everything that was read for the image is dropped, and the image is inspected
     /// again when no other one is. So the result does not depend on what else is inspected.
     async fn inspect_single(
         &self,
         registry: &impl Registry,
-        single: &PlatformImage,
-        targets: &[InspectionTarget],
-        goal: InspectionGoal,
-        deadline: Option<Instant>,
+        task: InspectionTask<'_>,
         refusal: &mut Option<ImageRefusal>,
     ) -> Result<Vec<InspectionOutcome>, RegistryError> {
-        let timed_out = || Ok(vec![InspectionOutcome::TimedOut; targets.len()]);
+        let deadline = task.deadline;
+        let timed_out = || Ok(vec![InspectionOutcome::TimedOut; task.targets.len()]);
         let Some(shared) = deadline::run_until(deadline, self.sharing.read()).await else { return timed_out() };
-        let mode = ReadMode::Concurrent;
-        let outcomes = self.inspect_layers(registry, single, targets, goal, mode, deadline, refusal).await?;
+        let outcomes = self.inspect_layers(registry, task, ReadMode::Concurrent, refusal).await?;
         drop(shared);
         if let Some(outcomes) = outcomes {
             return Ok(outcomes);
@@ -153,21 +160,17 @@ impl Inspector {
             alone
         };
         let Some(_alone) = deadline::run_until(deadline, alone).await else { return timed_out() };
-        let mode = ReadMode::Alone;
-        let outcomes = self.inspect_layers(registry, single, targets, goal, mode, deadline, refusal).await?;
+        let outcomes = self.inspect_layers(registry, task, ReadMode::Alone, refusal).await?;
         Ok(outcomes.expect("an inspection that is alone has an outcome"))
     }
 
-    /// Inspects one image on several targets, and reads its layers only once. Stores why programs refuse the layers.
-    /// Returns `None` if layers do not fit in the memory budget, unless they are read alone.
+    /// Inspects one image, and reads its layers only once. Stores why programs refuse the layers. Returns `None` if
+    /// layers do not fit in the memory budget, unless they are read alone.
     async fn inspect_layers(
         &self,
         registry: &impl Registry,
-        single: &PlatformImage,
-        targets: &[InspectionTarget],
-        goal: InspectionGoal,
+        InspectionTask { single, targets, goal, deadline }: InspectionTask<'_>,
         mode: ReadMode,
-        deadline: Option<Instant>,
         refusal: &mut Option<ImageRefusal>,
     ) -> Result<Option<Vec<InspectionOutcome>>, RegistryError> {
         let limits = self.reader.limits;
