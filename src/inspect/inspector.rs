@@ -7,7 +7,8 @@ use tokio::sync::RwLock;
 
 use super::deadline;
 use super::inspection::{Inspection, InspectionOutcome, InspectionTarget};
-use super::layers::{LayerFetcher, LayerReader, LayerResult, ReadMode, find_missing_layer};
+use super::layer_fetcher::{LayerFetcher, ReadMode, find_missing_layer};
+use super::layer_reader::{LayerReader, LayerResult};
 use super::limits_met::LimitsMet;
 use super::plan::{plan_inspections, plan_program_inspections};
 use super::probe::{EntrypointProbe, InspectionGoal, ProbeResult};
