@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures what malicious images cost: verdict, peak memory and time of each.
+"""Measures what malicious images cost: verdict, peak memory and processor time of each.
 
 The images are written once to the work directory. Each is then checked by `ecr-preflight check … --runtime ecs/amd64`
 with the default limits, in a control group that the kernel limits to the peak. With --check, the exit code is 1 if a verdict or its reason differs from the expectation in
@@ -94,7 +94,7 @@ def check(tool, directory, seconds, runtime, group):
     took = time.monotonic() - began
     timer.kill()
     timer.wait()
-    return process.returncode, process.stdout.read().decode(), process.stderr.read().decode(), usage.ru_maxrss / 1024, took
+    return process.returncode, process.stdout.read().decode(), process.stderr.read().decode(), usage, took
 
 
 def explain(code, out, err):
@@ -129,7 +129,7 @@ def main():
     work = arguments.work or target / "hostile"
     work.mkdir(parents=True, exist_ok=True)
     wrong = []
-    print("| image | verdict | reason | peak MiB | s |\n|---|---|---|--:|--:|", flush=True)
+    print("| image | verdict | reason | peak MiB | CPU s |\n|---|---|---|--:|--:|", flush=True)
     for name, maker, verdict, words, *other in images.IMAGES:
         if arguments.only not in name + maker.__name__:
             continue
@@ -137,11 +137,12 @@ def main():
         make(directory, maker)
         runtime = other[0] if other else "ecs/amd64"
         with MemoryGroup(arguments.peak) as group:
-            code, out, err, peak, took = check(arguments.tool, directory, arguments.seconds, runtime, group)
+            code, out, err, usage, took = check(arguments.tool, directory, arguments.seconds, runtime, group)
             outcome, why = ("out of memory", "") if group.has_killed() else explain(code, out, err)
+        peak = usage.ru_maxrss / 1024
         short = re.sub(r"^layer [0-9a-f]{12}: ", "", why)
         short = short if len(short) <= 100 else f"{short[:99]}\u2026"
-        print(f"| {name} | {outcome} | {short} | {peak:.0f} | {took:.2f} |", flush=True)
+        print(f"| {name} | {outcome} | {short} | {peak:.0f} | {usage.ru_utime + usage.ru_stime:.2f} |", flush=True)
         if outcome != verdict or words not in why or peak > arguments.peak or took > arguments.seconds:
             wrong.append(f"{name}: expected `{verdict}` and `{words}`, at most {arguments.peak:.0f} MiB and {arguments.seconds:.0f} s")
     for line in wrong:
