@@ -195,7 +195,7 @@ async fn inspect_programs(
     if depth < InspectionDepth::Program || candidates.is_empty() && intent.is_declared() {
         return Ok(Vec::new());
     }
-    // The verdict that every inspection leaves possible, however it ends.
+    // Known before layers are read, so that it is reported however the inspection ends.
     let fails_by_platform = verdict::judge(intent, image, &[]).verdict == Verdict::Fails;
     if is_repeated && fails_by_platform {
         return Ok(Inspector::undetermined_inspections(image, &candidates, NOT_INSPECTED_AGAIN));
