@@ -61,7 +61,12 @@ pub struct InspectContext<'a> {
     pub inspector: &'a Inspector,
     /// The time limit, unless `seconds` in `PREFLIGHT_LIMITS` is shorter.
     pub time_left: Duration,
+    /// Whether an earlier check of the image did not end, maybe because its process was killed.
+    pub is_repeated: bool,
 }
+
+/// Why an image that fails by its declared platform is not inspected again.
+const NOT_INSPECTED_AGAIN: &str = "an earlier check of the image did not end";
 
 /// The result of a check.
 #[derive(Debug)]
@@ -142,8 +147,7 @@ pub async fn check_image(
         _ => {}
     }
 
-    let inspections =
-        inspect_programs(registry, &image, &intent, settings.depth, inspection.inspector, deadline).await?;
+    let inspections = inspect_programs(registry, &image, &intent, settings.depth, inspection, deadline).await?;
     let judgement = verdict::judge(&intent, &image, &inspections);
     let is_missing = |inspection: &Inspection| matches!(inspection.outcome, InspectionOutcome::Unavailable(_));
     let has_missing_part = image.is_incomplete() || inspections.iter().any(is_missing);
@@ -187,7 +191,7 @@ async fn inspect_programs(
     image: &Image,
     intent: &Intent,
     depth: InspectionDepth,
-    inspector: &Inspector,
+    InspectContext { inspector, is_repeated, .. }: InspectContext<'_>,
     deadline: Option<Instant>,
 ) -> Result<Vec<Inspection>, RegistryError> {
     let candidates = intent.candidates();
@@ -195,12 +199,14 @@ async fn inspect_programs(
     if depth < InspectionDepth::Program || candidates.is_empty() && intent.is_declared() {
         return Ok(Vec::new());
     }
+    // Known before layers are read, so that it is reported however the inspection ends.
+    let fails_by_platform = verdict::judge(intent, image, &[]).verdict == Verdict::Fails;
+    if is_repeated && fails_by_platform {
+        return Ok(Inspector::undetermined_inspections(image, &candidates, NOT_INSPECTED_AGAIN));
+    }
     match inspector.inspect(registry, image, &candidates, deadline).await {
         // An image that already fails by its declared platform is reported now: a retry may not find out more.
-        Err(error)
-            if !matches!(error, RegistryError::RepositoryNotFound { .. })
-                && verdict::judge(intent, image, &[]).verdict == Verdict::Fails =>
-        {
+        Err(error) if fails_by_platform && !matches!(error, RegistryError::RepositoryNotFound { .. }) => {
             Ok(Inspector::undetermined_inspections(image, &candidates, &error_chain(&error)))
         }
         inspected => inspected,

@@ -55,14 +55,23 @@ class Layout:
 
     def image(self, layers, run=None, config=None, **manifest):
         """Writes an image of these layers, the lowest first; each is bytes, or a pair of media type and bytes."""
+        self.only(self.child(layers, run, config, **manifest))
+
+    def child(self, layers, run=None, config=None, architecture="amd64", diff_ids=None, **manifest):
+        """Writes an image without listing it, and returns its descriptor."""
         typed = [layer if isinstance(layer, tuple) else (LAYER, layer) for layer in layers]
         if config is None:
-            rootfs = {"type": "layers", "diff_ids": [diff_id(content) for _, content in typed]}
-            config = {"os": "linux", "architecture": "amd64", "config": run or {"Cmd": ["/app"]}, "rootfs": rootfs}
+            rootfs = {"type": "layers", "diff_ids": diff_ids or [diff_id(content) for _, content in typed]}
+            config = {"os": "linux", "architecture": architecture, "config": run or {"Cmd": ["/app"]}, "rootfs": rootfs}
             config = json.dumps(config).encode()
         document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": self.blob(CONFIG, config)}
         document["layers"] = [self.blob(*layer) for layer in typed]
-        self.only(self.blob(MANIFEST, json.dumps(document | manifest).encode()))
+        return self.blob(MANIFEST, json.dumps(document | manifest).encode())
+
+    def index(self, children):
+        """Writes an index of these descriptors."""
+        document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": children}
+        self.only(self.blob(INDEX, json.dumps(document).encode()))
 
 
 def header(name, kind=b"0", size=0, mode=0o755, target=b"", magic=b"ustar\x0000"):
@@ -116,11 +125,13 @@ def deflated(*parts):
     return b"".join([*out, b"\x03\0", bytes(8)])
 
 
-def rle(first, times):
-    """Returns a zstd frame with a window of 128 KiB: some bytes, then blocks of zeros, four bytes for each 128 KiB."""
+def rle(first, times, window_log=17):
+    """Returns a zstd frame with a window of 128 KiB by default: some bytes, then blocks of zeros, four bytes for each
+    128 KiB."""
     block = lambda kind, size, last=0: struct.pack("<I", size << 3 | kind << 1 | last)[:3]
     zeros = block(1, 128 * 1024) + b"\0"
-    return b"\x28\xb5\x2f\xfd\x00\x38" + block(0, len(first)) + first + zeros * times + block(0, 0, 1)
+    head = b"\x28\xb5\x2f\xfd\x00" + bytes([window_log - 10 << 3])
+    return head + block(0, len(first)) + first + zeros * times + block(0, 0, 1)
 
 
 def numbered(prefix, count, kind=b"0", suffix=b""):
@@ -174,6 +185,61 @@ def names_at_the_bound(layout):
     """Ten layers, each as large in memory as a layer can be."""
     names = b"".join(numbered(b"%s/f" % (b"n" * 60), 550_000))
     layout.image([packed(names, entry(b"%d" % number)) for number in range(10)])
+
+
+def names_of_platforms(layout):
+    """Images for several platforms, each with ten layers that take half of the memory that an image can have."""
+    names = b"".join(numbered(b"n/%s" % (b"f" * 60), 270_000))
+    # The names are compressed and hashed once.
+    compressed, hashed = gzip.compress(names, 6, mtime=0), hashlib.sha256(names)
+    children = []
+    for number, (architecture, variant) in enumerate(PLATFORMS):
+        layers, diff_ids = [], []
+        for layer in range(10):
+            last = entry(b"%d-%d" % (number, layer)) + bytes(1024)
+            layers.append(compressed + gzip.compress(last, mtime=0))
+            digest = hashed.copy()
+            digest.update(last)
+            diff_ids.append(f"sha256:{digest.hexdigest()}")
+        platform = {"os": "linux", "architecture": architecture} | ({"variant": variant} if variant else {})
+        child = layout.child(layers, architecture=architecture, diff_ids=diff_ids)
+        children.append(child | {"platform": platform})
+    layout.index(children)
+
+
+PLATFORMS = [("amd64", None), ("arm64", None), ("amd64", "v2"), ("amd64", "v3")]
+
+
+def zstd_windows(layout):
+    """Ten layers of 64 MiB of zeros, each with the largest window that is accepted."""
+    layers, diff_ids = [], []
+    for number in range(10):
+        first = header(b"zeros%d" % number, size=64 * MIB)
+        layers.append((ZSTD, rle(first, 64 * 8, window_log=25)))
+        diff_ids.append("sha256:" + hashlib.sha256(first + bytes(64 * MIB)).hexdigest())
+    layout.image(layers, diff_ids=diff_ids)
+
+
+def many_names_in_layers(layout):
+    """300 layers with 10,000 names each: as many as are kept of an image are in 30 layers."""
+    layout.image([packed(*numbered(b"%s%d/f" % (b"n" * 60, layer), 10_000)) for layer in range(300)])
+
+
+def program_headers(layout):
+    """Programs of which as much as possible is kept: 64 KiB of program headers at the end."""
+    def elf(number):
+        count = 1170
+        head = b"\x7fELF\x02\x01\x01" + bytes(9)
+        head += struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0x400078, 8192, 0, 0, 64, 56, count, 64, 0, 0)
+        return head.ljust(8192, b"%d" % (number % 10)) + struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, 64, 64, 4096) * count
+
+    layout.image([packed(*[entry(b"p%d" % number, elf(number)) for number in range(2000)])])
+
+
+def implied_directories(layout):
+    """Long paths of directories without entries of their own: 250 for each of 2,000 names."""
+    paths = (b"%d/" % number + b"dddddddddddd/" * 250 + b"f" for number in range(2000))
+    layout.image([packed(*[long(b"L", path) + entry(path[:99]) for path in paths])])
 
 
 def deep_name(layout):
@@ -320,7 +386,7 @@ def duplicate_keys(layout):
     layout.image([packed(entry(b"app", program()))], config=config)
 
 
-# Name, generator, expected verdict, and a part of its reason.
+# Name, generator, expected verdict, and a part of its reason. The runtime is ecs/amd64, unless another or `None` is last.
 IMAGES = [
     ("10 GiB of zeros in 10 MB of gzip", gzip_bomb, "unknown", "decompresses to more than 200 times its size"),
     ("10 GiB of zeros in 330 kB of zstd", zstd_bomb, "unknown", "decompresses to more than 200 times its size"),
@@ -328,6 +394,11 @@ IMAGES = [
     ("ten million entries", ten_million_entries, "unknown", "more than 1000000 entries"),
     ("a million names in a directory without an entry of its own", million_names, "fails", "/app is not in the image"),
     ("ten layers, each with as many names as are kept in memory", names_at_the_bound, "unknown", "names"),
+    ("an index of four platforms with ten layers of 270,000 names each", names_of_platforms, "undeclared", "names", None),
+    ("300 layers with 10,000 names each", many_names_in_layers, "unknown", "names"),
+    ("2,000 paths of 250 directories without entries of their own", implied_directories, "unknown", "names"),
+    ("2,000 programs with 64 KiB of program headers", program_headers, "unknown", "names"),
+    ("ten layers with zstd windows of 32 MiB", zstd_windows, "fails", "/app is not in the image"),
     ("a path of 100,000 components", deep_name, "unknown", "longer than 4095 bytes"),
     ("a working directory of 100,000 components", deep_directory, "unknown", "the working directory"),
     ("a working directory of 100,000 `..`", deep_dots, "unknown", "the working directory"),

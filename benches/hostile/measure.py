@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measures what malicious images cost: verdict, peak memory and time of each.
+"""Measures what malicious images cost: verdict, peak memory and processor time of each.
 
 The images are written once to the work directory. Each is then checked by `ecr-preflight check … --runtime ecs/amd64`
-with the default limits. With --check, the exit code is 1 if a verdict or its reason differs from the expectation in
+with the default limits, in a control group that the kernel limits to the peak. With --check, the exit code is 1 if a verdict or its reason differs from the expectation in
 `images.py`, or if a limit of memory or time is exceeded. Needs Python 3.11.
 """
 
@@ -34,10 +34,54 @@ def make(directory, maker):
         sys.exit(f"error: {directory.name} could not be written")
 
 
-def check(tool, directory, seconds):
-    command = [tool, "check", f"oci:{directory}", "--runtime", "ecs/amd64", "--format", "json"]
+class MemoryGroup:
+    """A control group that limits the memory of one process, so that the kernel kills it if it needs more. Without the
+    right to create one, memory is only measured."""
+
+    # The directory of the memory controller, the file with its limit, and the value that forbids swap: v2 and v1.
+    VERSIONS = [("/sys/fs/cgroup", "memory.max", "memory.swap.max", "0"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.swappiness", "0")]
+
+    def __init__(self, mebibytes):
+        self.path = None
+        for root, limit, swap, none in self.VERSIONS:
+            path = pathlib.Path(root) / f"ecr-preflight-hostile-{os.getpid()}"
+            if not (pathlib.Path(root) / "cgroup.procs").exists() or not os.access(root, os.W_OK):
+                continue
+            path.mkdir()
+            if not (path / limit).exists():
+                path.rmdir()
+                continue
+            (path / limit).write_text(str(int(mebibytes * 1024 * 1024)))
+            if (path / swap).exists():
+                (path / swap).write_text(none)
+            self.path = path
+            return
+
+    def enter(self):
+        if self.path:
+            (self.path / "cgroup.procs").write_text(str(os.getpid()))
+
+    def has_killed(self):
+        """Returns whether the kernel killed a process because of its memory."""
+        for name in ("memory.events", "memory.oom_control"):
+            if self.path and (self.path / name).exists():
+                return re.search(r"^oom_kill [1-9]", (self.path / name).read_text(), re.MULTILINE) is not None
+        return False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.path:
+            self.path.rmdir()
+
+
+def check(tool, directory, seconds, runtime, group):
+    command = [tool, "check", f"oci:{directory}", "--format", "json", *(["--runtime", runtime] if runtime else [])]
     began = time.monotonic()
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=group.enter
+    )
     timer = subprocess.Popen(["sleep", str(seconds)])
     while process.returncode is None:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -50,7 +94,7 @@ def check(tool, directory, seconds):
     took = time.monotonic() - began
     timer.kill()
     timer.wait()
-    return process.returncode, process.stdout.read().decode(), process.stderr.read().decode(), usage.ru_maxrss / 1024, took
+    return process.returncode, process.stdout.read().decode(), process.stderr.read().decode(), usage, took
 
 
 def explain(code, out, err):
@@ -85,17 +129,20 @@ def main():
     work = arguments.work or target / "hostile"
     work.mkdir(parents=True, exist_ok=True)
     wrong = []
-    print("| image | verdict | reason | peak MiB | s |\n|---|---|---|--:|--:|", flush=True)
-    for name, maker, verdict, words in images.IMAGES:
+    print("| image | verdict | reason | peak MiB | CPU s |\n|---|---|---|--:|--:|", flush=True)
+    for name, maker, verdict, words, *other in images.IMAGES:
         if arguments.only not in name + maker.__name__:
             continue
         directory = work / maker.__name__
         make(directory, maker)
-        code, out, err, peak, took = check(arguments.tool, directory, arguments.seconds)
-        outcome, why = explain(code, out, err)
+        runtime = other[0] if other else "ecs/amd64"
+        with MemoryGroup(arguments.peak) as group:
+            code, out, err, usage, took = check(arguments.tool, directory, arguments.seconds, runtime, group)
+            outcome, why = ("out of memory", "") if group.has_killed() else explain(code, out, err)
+        peak = usage.ru_maxrss / 1024
         short = re.sub(r"^layer [0-9a-f]{12}: ", "", why)
         short = short if len(short) <= 100 else f"{short[:99]}\u2026"
-        print(f"| {name} | {outcome} | {short} | {peak:.0f} | {took:.2f} |", flush=True)
+        print(f"| {name} | {outcome} | {short} | {peak:.0f} | {usage.ru_utime + usage.ru_stime:.2f} |", flush=True)
         if outcome != verdict or words not in why or peak > arguments.peak or took > arguments.seconds:
             wrong.append(f"{name}: expected `{verdict}` and `{words}`, at most {arguments.peak:.0f} MiB and {arguments.seconds:.0f} s")
     for line in wrong:

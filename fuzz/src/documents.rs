@@ -115,12 +115,18 @@ const LIMITS: LayerLimits = LayerLimits {
 
 fn report_of(parts: &Parts) {
     let rules = CheckSettings {
-        limits: InspectionLimits { layers: LIMITS, ..InspectionLimits::default() },
+        // One transfer fits, but not always two.
+        limits: InspectionLimits {
+            layers: LIMITS,
+            cache_bytes: 64 * 1024,
+            total_memory: 6 * 1024 * 1024,
+            ..InspectionLimits::default()
+        },
         ..CheckSettings::default()
     };
     for asked in [Some([Runtime::EcsAmd64, Runtime::LambdaArm64].as_slice()), None] {
-        let inspector = Inspector::new(LIMITS, 64 * 1024);
-        let by = InspectContext { inspector: &inspector, time_left: Duration::MAX };
+        let inspector = Inspector::new(&rules.limits);
+        let by = InspectContext { inspector: &inspector, time_left: Duration::MAX, is_repeated: false };
         let selector = parts.selector();
         let origin = ImageOrigin::from_reference("oci:image:v1", &selector);
         let found = match wait(check_image(parts, &origin, asked, &rules, by)) {

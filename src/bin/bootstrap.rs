@@ -36,7 +36,7 @@ async fn main() -> Result<(), Error> {
         EventHandler {
             open_registry: move |repository: &Repository| registry.repository(repository),
             open_tagger: move |repository: &Repository| EcrVerdictTagger::new(ecr.clone(), repository),
-            inspector: Inspector::new(settings.check.limits.layers, settings.check.limits.cache_bytes),
+            inspector: Inspector::new(&settings.check.limits),
             notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(sns, topic)),
             region: aws.region().map(str::to_owned),
             // arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME

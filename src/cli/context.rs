@@ -76,7 +76,7 @@ impl InspectArguments {
 }
 
 pub(super) fn build_inspector(settings: &CheckSettings) -> Inspector {
-    Inspector::new(settings.limits.layers, settings.limits.cache_bytes)
+    Inspector::new(&settings.limits)
 }
 
 /// Returns an HTTP connector for registries outside AWS. Its timeouts are longer than those of [`default_connector`]:

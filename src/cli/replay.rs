@@ -11,7 +11,7 @@ use super::context::{InspectArguments, build_inspector, endpoint_url, load_aws, 
 use super::error::CliError;
 use super::preview::NotificationPreview;
 use crate::event::is_audit;
-use crate::lambda::handler::EventHandler;
+use crate::lambda::handler::{DeliveryContext, EventHandler};
 use crate::lambda::recent::RecentMessages;
 use crate::name::Repository;
 use crate::registry::ecr::EcrRegistry;
@@ -80,11 +80,13 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
     let preview = NotificationPreview::default();
     let report = if let Some(directory) = &arguments.layout {
         let layout = OciLayout::open(directory, arguments.declared.clone())?;
-        build_handler(|_| layout.clone(), &preview, settings).handle(&event, None).await?
+        build_handler(|_| layout.clone(), &preview, settings).handle(&event, DeliveryContext::default()).await?
     } else {
         let aws = load_aws(event.region.clone()).await;
         let ecr = EcrRegistry::new(&aws, endpoint_url("ECR"));
-        build_handler(|repository| ecr.repository(repository), &preview, settings).handle(&event, None).await?
+        build_handler(|repository| ecr.repository(repository), &preview, settings)
+            .handle(&event, DeliveryContext::default())
+            .await?
     };
     let output = match arguments.format {
         ReplayFormat::Json => Some(serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?),

@@ -49,6 +49,15 @@ impl LayerCache {
         lock.lock_owned().await
     }
 
+    /// Removes the least recently used layer, and returns whether there was one. Its memory is free when no image uses it.
+    pub(super) fn evict_oldest(&self) -> bool {
+        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = (!layers.is_empty()).then(|| layers.remove(0));
+        // Dropped without the lock, because that takes long.
+        drop(layers);
+        oldest.is_some()
+    }
+
     /// Inserts a layer, unless it alone exceeds the size of the cache.
     pub(super) fn insert(&self, digest: &Digest, layer: &Arc<LayerChangeset>) {
         if layer.memory_size > self.max_bytes {

@@ -3,10 +3,12 @@
 use std::time::Instant;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::sync::RwLock;
 
 use super::deadline;
 use super::inspection::{Inspection, InspectionOutcome, InspectionTarget};
-use super::layers::{LayerFetcher, LayerReader, LayerResult, find_missing_layer};
+use super::layer_fetcher::{LayerFetcher, ReadMode, find_missing_layer};
+use super::layer_reader::{LayerReader, LayerResult};
 use super::limits_met::LimitsMet;
 use super::plan::{plan_inspections, plan_program_inspections};
 use super::probe::{EntrypointProbe, InspectionGoal, ProbeResult};
@@ -14,7 +16,7 @@ use crate::layers::{ApplyError, LayerStack, PullRefusal};
 use crate::oci::{Image, ImageRefusal, PlatformImage, RefusedBy};
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
-use crate::settings::LayerLimits;
+use crate::settings::{InspectionLimits, LayerLimits};
 
 /// The maximum number of images of one index that are inspected. One declared runtime needs one; without any, every
 /// Linux platform of the two processors is inspected.
@@ -23,17 +25,28 @@ const MAX_INSPECTED: usize = 8;
 /// The number of images of one index that are inspected at the same time.
 const IMAGE_CONCURRENCY: usize = 2;
 
+/// One image, the targets on which it is inspected, what is found out, and until when.
+#[derive(Debug, Clone, Copy)]
+struct InspectionTask<'a> {
+    single: &'a PlatformImage,
+    targets: &'a [InspectionTarget],
+    goal: InspectionGoal,
+    deadline: Option<Instant>,
+}
+
 /// Inspector of images with a cache of layers.
 #[derive(Debug)]
 pub struct Inspector {
     reader: LayerReader,
     limits_met: LimitsMet,
+    /// Locked for reading by inspections that share the memory budget, and for writing by one that needs all of it.
+    sharing: RwLock<()>,
 }
 
 impl Inspector {
-    /// Creates an inspector with these limits and a cache of this many bytes.
-    pub fn new(limits: LayerLimits, cache_bytes: usize) -> Self {
-        Self { reader: LayerReader::new(limits, cache_bytes), limits_met: LimitsMet::default() }
+    /// Creates an inspector with these limits and an empty cache.
+    pub fn new(limits: &InspectionLimits) -> Self {
+        Self { reader: LayerReader::new(limits), limits_met: LimitsMet::default(), sharing: RwLock::default() }
     }
 
     /// Inspects the images that a verdict on these runtimes depends on or, without runtimes, each on its declared
@@ -79,7 +92,8 @@ impl Inspector {
         let inspections = plan_program_inspections(image).into_iter().map(async |(single, target)| {
             let mut refusal = None;
             let goal = InspectionGoal::Program;
-            let outcomes = self.inspect_single(registry, single, &[target], goal, deadline, &mut refusal).await?;
+            let task = InspectionTask { single, targets: &[target], goal, deadline };
+            let outcomes = self.inspect_single(registry, task, &mut refusal).await?;
             let inspection =
                 |outcome| Inspection { refusal: refusal.clone(), ..Inspection::new(single, target, outcome) };
             Ok(outcomes.into_iter().next().map(inspection))
@@ -113,8 +127,8 @@ impl Inspector {
         if open.is_empty() {
             return Ok(known.into_iter().flatten().collect());
         }
-        let goal = InspectionGoal::Start;
-        let outcomes = self.inspect_single(registry, single, &open, goal, deadline, refusal).await?;
+        let task = InspectionTask { single, targets: &open, goal: InspectionGoal::Start, deadline };
+        let outcomes = self.inspect_single(registry, task, refusal).await?;
         open.iter().zip(&outcomes).for_each(|(target, outcome)| {
             self.limits_met.record(&single.digest, *target, outcome);
         });
@@ -122,19 +136,47 @@ impl Inspector {
         Ok(known.into_iter().filter_map(|known| known.or_else(|| outcomes.next())).collect())
     }
 
-    /// Inspects one image on several targets, and reads its layers only once. Stores why programs refuse the layers.
+    /// Inspects one image. Stores why programs refuse the layers.
+    ///
+    /// If the memory budget is used up, everything that was read for the image is dropped, and the image is inspected
+    /// again when no other one is. So the result does not depend on what else is inspected.
     async fn inspect_single(
         &self,
         registry: &impl Registry,
-        single: &PlatformImage,
-        targets: &[InspectionTarget],
-        goal: InspectionGoal,
-        deadline: Option<Instant>,
+        task: InspectionTask<'_>,
         refusal: &mut Option<ImageRefusal>,
     ) -> Result<Vec<InspectionOutcome>, RegistryError> {
+        let deadline = task.deadline;
+        let timed_out = || Ok(vec![InspectionOutcome::TimedOut; task.targets.len()]);
+        let Some(shared) = deadline::run_until(deadline, self.sharing.read()).await else { return timed_out() };
+        let outcomes = self.inspect_layers(registry, task, ReadMode::Concurrent, refusal).await?;
+        drop(shared);
+        if let Some(outcomes) = outcomes {
+            return Ok(outcomes);
+        }
+        let alone = async {
+            let alone = self.sharing.write().await;
+            // Threads whose inspection ended may still use memory.
+            self.reader.budget.wait_until_unused().await;
+            alone
+        };
+        let Some(_alone) = deadline::run_until(deadline, alone).await else { return timed_out() };
+        let outcomes = self.inspect_layers(registry, task, ReadMode::Alone, refusal).await?;
+        Ok(outcomes.expect("an inspection that is alone has an outcome"))
+    }
+
+    /// Inspects one image, and reads its layers only once. Stores why programs refuse the layers. Returns `None` if
+    /// layers do not fit in the memory budget, unless they are read alone.
+    async fn inspect_layers(
+        &self,
+        registry: &impl Registry,
+        InspectionTask { single, targets, goal, deadline }: InspectionTask<'_>,
+        mode: ReadMode,
+        refusal: &mut Option<ImageRefusal>,
+    ) -> Result<Option<Vec<InspectionOutcome>>, RegistryError> {
         let limits = self.reader.limits;
         *refusal = find_missing_layer(registry, &single.layers);
-        let for_all = |outcome: InspectionOutcome| Ok(vec![outcome; targets.len()]);
+        let for_all = |outcome: InspectionOutcome| Ok(Some(vec![outcome; targets.len()]));
         if let Some(reason) = single.config_error.as_ref().or(single.layers_error.as_ref()) {
             return for_all(InspectionOutcome::Unreadable(reason.clone()));
         }
@@ -142,7 +184,7 @@ impl Inspector {
             return for_all(InspectionOutcome::Undetermined(reason.clone()));
         }
         let probe = EntrypointProbe::new(&single.process, deadline);
-        let mut layers = LayerFetcher::new(registry, &self.reader, &single.layers, deadline);
+        let mut layers = LayerFetcher::new(registry, &self.reader, &single.layers, mode, deadline);
         let mut stack = LayerStack::default();
         let mut is_complete = false;
         loop {
@@ -158,11 +200,14 @@ impl Inspector {
             }
             let is_settled = |result: &ProbeResult| matches!(result, ProbeResult::Settled(_));
             if is_complete || results.iter().all(is_settled) {
-                return Ok(results.into_iter().map(|result| result.into_outcome(None)).collect());
+                return Ok(Some(results.into_iter().map(|result| result.into_outcome(None)).collect()));
             }
             let next = deadline::run_until(deadline, layers.next()).await;
             let next = next.unwrap_or_else(|| Ok(Some(LayerResult::unknown(InspectionOutcome::TimedOut))))?;
-            let next = next.map(|LayerResult { layer, refusal: found }| {
+            if mode == ReadMode::Concurrent && next.as_ref().is_some_and(|next| next.is_out_of_memory) {
+                return Ok(None);
+            }
+            let next = next.map(|LayerResult { layer, refusal: found, .. }| {
                 *refusal = ImageRefusal::stronger(refusal.take(), found);
                 layer
             });
@@ -178,7 +223,7 @@ impl Inspector {
                 }
             };
             if let Err(outcome) = added {
-                return Ok(results.into_iter().map(|result| result.into_outcome(Some(&outcome))).collect());
+                return Ok(Some(results.into_iter().map(|result| result.into_outcome(Some(&outcome))).collect()));
             }
         }
     }

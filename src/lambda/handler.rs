@@ -44,6 +44,17 @@ pub struct EventHandler<OpenRegistry, N, OpenTagger> {
     pub write_metrics: fn(&Value),
 }
 
+/// How an event is delivered.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::exhaustive_structs, reason = "callers create it")]
+pub struct DeliveryContext {
+    /// The rest of the invocation's time, if it is limited.
+    pub time_left: Option<Duration>,
+    /// Whether the event was delivered before. Then it failed, or Lambda killed the function because of its time or
+    /// memory.
+    pub is_repeated: bool,
+}
+
 /// What became of the message about an image.
 enum Notification {
     NotNeeded,
@@ -93,14 +104,14 @@ where
     OpenRegistry: Fn(&Repository) -> R,
     OpenTagger: Fn(&Repository) -> T,
 {
-    /// Handles an event. `time_left` is the rest of the invocation's time, if it is limited.
+    /// Handles an event.
     ///
     /// # Errors
     /// Returns an error if a retry may succeed.
     pub async fn handle(
         &self,
         event: &EventBridgeEvent<Value>,
-        time_left: Option<Duration>,
+        delivery: DeliveryContext,
     ) -> Result<Report, HandlerError> {
         let started = Instant::now();
         let event_id = event.id.as_deref().unwrap_or_default();
@@ -119,7 +130,7 @@ where
 
         let registry = (self.open_registry)(&arrival.repository);
         let registry = CountingRegistry::new(&registry);
-        let ImageCheck { mut report, manifest, .. } = self.check(&registry, &arrival, event, time_left).await?;
+        let ImageCheck { mut report, manifest, .. } = self.check(&registry, &arrival, event, delivery).await?;
         record.bytes_read = registry.bytes_read();
 
         // An audit of thousands of images reads the results from the log.
@@ -172,18 +183,20 @@ where
         registry: &impl Registry,
         arrival: &Arrival,
         event: &EventBridgeEvent<Value>,
-        time_left: Option<Duration>,
+        DeliveryContext { time_left, is_repeated }: DeliveryContext,
     ) -> Result<ImageCheck, RegistryError> {
-        let inspection_time = time_left.map_or(Duration::MAX, |left| left.saturating_sub(REPORTING_RESERVE));
+        let time_left = time_left.map_or(Duration::MAX, |left| left.saturating_sub(REPORTING_RESERVE));
         let started = Instant::now();
         let is_new = is_within_grace_period(event);
-        let check = self.check_once(registry, arrival, is_new, inspection_time).await?;
+        let context = InspectContext { inspector: &self.inspector, time_left, is_repeated };
+        let check = self.check_once(registry, arrival, is_new, context).await?;
         let is_gone = matches!(check.report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded));
         if !is_gone && !check.has_missing_part {
             return Ok(check);
         }
         tokio::time::sleep(RECHECK_DELAY).await;
-        self.check_once(registry, arrival, is_new, inspection_time.saturating_sub(started.elapsed())).await
+        let time_left = time_left.saturating_sub(started.elapsed());
+        self.check_once(registry, arrival, is_new, InspectContext { time_left, ..context }).await
     }
 
     /// Checks the image. If its repository was deleted, the image was deleted too.
@@ -192,9 +205,8 @@ where
         registry: &impl Registry,
         arrival: &Arrival,
         is_new: bool,
-        time_left: Duration,
+        context: InspectContext<'_>,
     ) -> Result<ImageCheck, RegistryError> {
-        let context = InspectContext { inspector: &self.inspector, time_left };
         match check_image(registry, &ImageOrigin::from(arrival), None, &self.settings.check, context).await {
             Err(RegistryError::RepositoryNotFound { action, .. }) if !is_new && action == BATCH_GET_IMAGE => {
                 let report = Report::from_ignored_event(Some(arrival), IgnoreReason::Deleted);

@@ -6,7 +6,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use serde_json::Value;
 
-use super::handler::EventHandler;
+use super::handler::{DeliveryContext, EventHandler};
 use super::log::failure_line;
 use super::notify::Notifier;
 use super::payload::{Payload, QueueMessage, Response};
@@ -37,7 +37,8 @@ where
     }
 
     async fn respond_to_event(&self, event: &EventBridgeEvent<Value>, time_left: Duration) -> Result<Response, String> {
-        let error = match self.handle(event, Some(time_left)).await {
+        let delivery = DeliveryContext { time_left: Some(time_left), is_repeated: false };
+        let error = match self.handle(event, delivery).await {
             Ok(report) => return Ok(Response::Event(Some(Box::new(report)))),
             Err(error) => error_chain(&error),
         };
@@ -76,7 +77,8 @@ where
         time_left: Duration,
     ) -> Result<(), (Option<String>, String)> {
         let event = message.parse_event().map_err(|error| (None, format!("not an EventBridge event: {error}")))?;
-        let result = self.handle(&event, Some(time_left)).await;
+        let is_repeated = message.attempt.is_some_and(|attempt| attempt > 1);
+        let result = self.handle(&event, DeliveryContext { time_left: Some(time_left), is_repeated }).await;
         result.map(drop).map_err(|error| (event.id, error_chain(&error)))
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, BufReader, Chain, Cursor, Read};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
+use super::budget::MemoryBudget;
 use super::hashing_reader::HashingReader;
 use super::zstd::ZstdReader;
 use crate::name::Digest;
@@ -42,7 +43,7 @@ pub(super) struct DecompressReader<R: Read> {
 
 impl<R: Read> DecompressReader<R> {
     /// Detects the compression from the first bytes. Fails if the transfer fails.
-    pub(super) fn new(source: HashingReader<R>, limits: &LayerLimits) -> io::Result<Self> {
+    pub(super) fn new(source: HashingReader<R>, limits: &LayerLimits, budget: &MemoryBudget) -> io::Result<Self> {
         let mut source = BufReader::with_capacity(READ_SIZE, source);
         let mut magic = Vec::new();
         Read::take(&mut source, ZSTD_MAGIC.len() as u64).read_to_end(&mut magic)?;
@@ -52,7 +53,7 @@ impl<R: Read> DecompressReader<R> {
         let whole = Cursor::new(magic).chain(source);
         let decoder = match (is_gzip, is_zstd) {
             (true, _) => LayerDecoder::Gzip(Box::new(MultiGzDecoder::new(whole))),
-            (_, true) => LayerDecoder::Zstd(Box::new(ZstdReader::new(whole, limits.window))),
+            (_, true) => LayerDecoder::Zstd(Box::new(ZstdReader::new(whole, limits.window, budget))),
             _ => LayerDecoder::Plain(whole),
         };
         let hasher = (is_gzip || is_zstd).then(Sha256::new);

@@ -2,7 +2,9 @@
 //! that contains the layer.
 
 use std::io::Read;
+use std::sync::Arc;
 
+use super::budget::{MemoryBudget, MemoryCharge};
 use super::decompress::DecompressReader;
 use super::error::{ApplyError, LayerError};
 use super::hashing_reader::HashingReader;
@@ -14,7 +16,7 @@ use crate::rootfs::{ContentsCollector, FileContents, Node};
 use crate::settings::{LayerLimits, LimitExceeded};
 
 /// A layer, unpacked in memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct LayerChangeset {
     pub(super) unpacked: UnpackedLayer,
     /// The size of the blob in bytes.
@@ -25,19 +27,51 @@ pub struct LayerChangeset {
     pub decompressed_digest: Option<Digest>,
     /// The size of names, link targets and file contents in memory, in bytes.
     pub memory_size: usize,
+    /// The memory that is charged to the budget as long as the layer exists.
+    _charge: Arc<MemoryCharge>,
 }
+
+/// Compares layers, but not where their memory is charged.
+impl PartialEq for LayerChangeset {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { unpacked, stored_bytes, decompressed_bytes, decompressed_digest, memory_size, _charge: _ } = self;
+        *unpacked == other.unpacked
+            && *stored_bytes == other.stored_bytes
+            && *decompressed_bytes == other.decompressed_bytes
+            && *decompressed_digest == other.decompressed_digest
+            && *memory_size == other.memory_size
+    }
+}
+
+impl Eq for LayerChangeset {}
 
 /// The files in which container runtimes look up the image's user. They are kept although they are not executable.
 const ACCOUNT_FILES: [&[u8]; 2] = [b"etc/passwd", b"etc/group"];
 
-/// Reads a layer to its end.
+/// Reads a layer to its end, with a memory budget of its own. For tests and fuzzing; inspection uses
+/// [`read_layer_within`].
 ///
 /// # Errors
 /// The transfer failed, the content has another digest, the layer is damaged, or it exceeds a limit.
 pub fn read_layer(layer: impl Read, digest: &Digest, limits: &LayerLimits) -> Result<LayerChangeset, LayerError> {
-    let tar = DecompressReader::new(HashingReader::new(layer), limits).map_err(LayerError::Transfer)?;
+    read_layer_within(layer, digest, limits, &MemoryBudget::unlimited())
+}
+
+/// Reads a layer to its end, with the memory for its names and for the decoder's window from a budget. The caller
+/// charges the buffers of the transfer.
+///
+/// # Errors
+/// Same as [`read_layer`]; [`LimitExceeded::TotalMemory`] if the budget is used up.
+pub fn read_layer_within(
+    layer: impl Read,
+    digest: &Digest,
+    limits: &LayerLimits,
+    budget: &MemoryBudget,
+) -> Result<LayerChangeset, LayerError> {
+    let tar = DecompressReader::new(HashingReader::new(layer), limits, budget).map_err(LayerError::Transfer)?;
     let mut archive = TarReader::new(tar, limits);
-    let unpacked = unpack_entries(&mut archive, limits);
+    let mut charge = budget.start_charge();
+    let unpacked = unpack_entries(&mut archive, limits, &mut charge);
     let tar = archive.into_inner();
     let (decompressed_bytes, decompressed_digest) = (tar.decompressed_bytes(), tar.decompressed_digest());
     if let Err(error @ LayerError::LimitExceeded(_)) = unpacked {
@@ -51,11 +85,23 @@ pub fn read_layer(layer: impl Read, digest: &Digest, limits: &LayerLimits) -> Re
     };
     let unpacked = unpacked?;
     let memory_size = unpacked.tree.memory_size();
-    Ok(LayerChangeset { unpacked, stored_bytes, decompressed_bytes, decompressed_digest, memory_size })
+    charge.set(unpacked.tree.resident_size())?;
+    Ok(LayerChangeset {
+        unpacked,
+        stored_bytes,
+        decompressed_bytes,
+        decompressed_digest,
+        memory_size,
+        _charge: Arc::new(charge),
+    })
 }
 
 /// Unpacks all entries up to the first that cannot be unpacked, and reads the others.
-fn unpack_entries<R: Read>(archive: &mut TarReader<R>, limits: &LayerLimits) -> Result<UnpackedLayer, LayerError> {
+fn unpack_entries<R: Read>(
+    archive: &mut TarReader<R>,
+    limits: &LayerLimits,
+    charge: &mut MemoryCharge,
+) -> Result<UnpackedLayer, LayerError> {
     let mut unpacker = Unpacker::new(limits);
     let mut result = Ok(());
     let mut count = 0;
@@ -71,6 +117,7 @@ fn unpack_entries<R: Read>(archive: &mut TarReader<R>, limits: &LayerLimits) -> 
         if let Err(ApplyError::LimitExceeded(limit)) = result {
             return Err(limit.into());
         }
+        charge.grow_to(unpacker.resident_size())?;
     }
     archive.drain()?;
     let layer = unpacker.finish(result);

@@ -10,6 +10,7 @@
 //! values with a newline, and rejects blank numbers.
 
 mod error;
+mod budget;
 mod hashing_reader;
 mod zstd;
 mod decompress;
@@ -20,6 +21,7 @@ mod unpack;
 mod layer;
 mod stack;
 
+pub use budget::{MemoryBudget, MemoryCharge};
 pub use error::{ApplyError, LayerError, PullRefusal};
-pub use layer::{LayerChangeset, read_layer};
+pub use layer::{LayerChangeset, read_layer, read_layer_within};
 pub use stack::LayerStack;

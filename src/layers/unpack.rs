@@ -79,6 +79,11 @@ impl<'a> Unpacker<'a> {
         }
     }
 
+    /// Returns the memory that is in use, as [`LayerTree::resident_size`].
+    pub(super) fn resident_size(&self) -> usize {
+        self.tree.resident_size()
+    }
+
     /// Unpacks an entry. `written` is its normalized name.
     pub(super) fn apply_entry(&mut self, written: &[u8], content: EntryContent<'_>) -> Result<(), ApplyError> {
         let (parent, name) = split_parent(written);

@@ -76,6 +76,8 @@ pub enum LimitExceeded {
     Depth(usize),
     #[error("the names take more than {0} bytes")]
     Memory(usize),
+    #[error("reading the layers takes more than {0} bytes of memory")]
+    TotalMemory(usize),
     #[error("a record of the archive is longer than {0} bytes")]
     Record(u64),
     #[error("the links on the paths of the layer's entries visit more than {0} names")]
@@ -90,6 +92,9 @@ pub struct InspectionLimits {
     pub layers: LayerLimits,
     /// The size of the layer cache in bytes.
     pub cache_bytes: usize,
+    /// The memory for all layers that are read or kept at the same time, in bytes: their names, decoders and transfers,
+    /// and the cache. By default, [`InspectionLimits::for_function_memory`] of the function.
+    pub total_memory: usize,
     /// How long an inspection may take, in seconds. The function also ends it 30 seconds before its own timeout.
     pub timeout_seconds: u64,
 }
@@ -98,8 +103,9 @@ impl Default for InspectionLimits {
     fn default() -> Self {
         Self {
             layers: LayerLimits::default(),
-            // With two layers and the names of an image, all at their limits, half of 512 MB is left.
             cache_bytes: 64 * 1024 * 1024,
+            // That of a function of 512 MB. An image at its limits needs 150 MiB.
+            total_memory: 160 * 1024 * 1024,
             // Lambda's limit for an invocation.
             timeout_seconds: 900,
         }
@@ -135,7 +141,7 @@ impl LimitValue for usize {
 /// The name of a limit in the setting, and its field.
 type LimitSetting = (&'static str, fn(&mut InspectionLimits) -> &mut dyn LimitValue);
 
-const LIMIT_SETTINGS: [LimitSetting; 11] = [
+const LIMIT_SETTINGS: [LimitSetting; 12] = [
     ("bytes", |limits| &mut limits.layers.bytes),
     ("ratio", |limits| &mut limits.layers.ratio),
     ("ratio-from", |limits| &mut limits.layers.ratio_from),
@@ -146,6 +152,7 @@ const LIMIT_SETTINGS: [LimitSetting; 11] = [
     ("depth", |limits| &mut limits.layers.depth),
     ("memory", |limits| &mut limits.layers.memory),
     ("cache", |limits| &mut limits.cache_bytes),
+    ("total-memory", |limits| &mut limits.total_memory),
     ("seconds", |limits| &mut limits.timeout_seconds),
 ];
 
@@ -158,7 +165,21 @@ impl InspectionLimits {
     /// # Errors
     /// Returns the allowed form and the word if a word is invalid.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut limits = Self::default();
+        Self::default().with(text)
+    }
+
+    /// Returns the default limits of a function with this much memory, in the unit of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`
+    /// ("Defined runtime environment variables" in the AWS Lambda developer guide): 1 MiB.
+    pub(super) fn for_function_memory(mebibytes: usize) -> Self {
+        // The rest is for the program, the manifests (16 of 4 MiB, in several representations), and the memory that the
+        // allocator keeps after threads freed it: up to 80 MiB with 160 MiB in use (`make bench-hostile`).
+        let total_memory = mebibytes.saturating_mul(1024 * 1024) / 16 * 5;
+        Self { total_memory, ..Self::default() }
+    }
+
+    /// Changes the limits that are named in a text of the form that [`Self::parse`] takes.
+    pub(super) fn with(self, text: &str) -> Result<Self, String> {
+        let mut limits = self;
         for word in text.split([' ', ',']).filter(|word| !word.is_empty()) {
             let setting = word.split_once('=').and_then(|(name, number)| {
                 let (_, field) = LIMIT_SETTINGS.iter().find(|(known, _)| *known == name)?;

@@ -68,6 +68,9 @@ type Setter = fn(&mut Settings, &str) -> Result<(), String>;
 /// The prefix of all variables. An unknown variable with this prefix is an error.
 const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 
+/// The variable with the function's memory in MiB, which Lambda sets.
+const FUNCTION_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+
 /// Every variable.
 pub const VARIABLES: [SettingVariable; 11] = [
     variable("PREFLIGHT_TOPIC_ARN", |to, text| parse_topic_arn(text).map(|arn| to.topic_arn = Some(arn))),
@@ -78,7 +81,7 @@ pub const VARIABLES: [SettingVariable; 11] = [
         parse_choice(text, &IMAGE_TAGS).map(|read| to.check.read_image_tags = read)
     }),
     variable("PREFLIGHT_INSPECT", |to, text| parse_choice(text, &DEPTHS).map(|depth| to.check.depth = depth)),
-    variable("PREFLIGHT_LIMITS", |to, text| InspectionLimits::parse(text).map(|limits| to.check.limits = limits)),
+    variable("PREFLIGHT_LIMITS", |to, text| to.check.limits.with(text).map(|limits| to.check.limits = limits)),
     variable("PREFLIGHT_DOCS_URL", |to, text| parse_docs_url(text).map(|url| to.check.docs_url = Some(url))),
     variable("PREFLIGHT_EXCLUDED_REPOSITORIES", |to, text| {
         parse_prefixes(text).map(|list| to.excluded_repositories = list)
@@ -119,7 +122,13 @@ impl Settings {
             stack: None,
             log_level: tracing::Level::INFO,
         };
-        for (name, value) in variables {
+        let variables: Vec<_> = variables.collect();
+        let is_memory = |(name, _): &&(_, _)| AsRef::<OsStr>::as_ref(name) == FUNCTION_MEMORY;
+        let memory = variables.iter().find(is_memory).and_then(|(_, value)| value.as_ref().to_str()?.parse().ok());
+        if let Some(mebibytes) = memory {
+            settings.check.limits = InspectionLimits::for_function_memory(mebibytes);
+        }
+        for (name, value) in &variables {
             let (name, value) = (name.as_ref().to_string_lossy(), value.as_ref().to_string_lossy());
             if !name.starts_with(VARIABLE_PREFIX) {
                 continue;
@@ -215,6 +224,16 @@ mod tests {
 
     fn parse(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         Settings::from_variables(pairs.iter().copied())
+    }
+
+    #[test]
+    fn function_memory_determines_the_budget_unless_it_is_set() {
+        let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024");
+        let total = |pairs: &[(&str, &str)]| parse(pairs).unwrap().check.limits.total_memory >> 20;
+        assert_eq!((total(&[]), total(&[memory])), (160, 320));
+        assert_eq!(total(&[("PREFLIGHT_LIMITS", "cache=1M"), memory]), 320);
+        assert_eq!(total(&[("PREFLIGHT_LIMITS", "total-memory=100M"), memory]), 100);
+        assert_eq!(total(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much")]), 160);
     }
 
     #[test]

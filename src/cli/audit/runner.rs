@@ -84,7 +84,7 @@ impl AuditRunner<'_> {
         let AuditTarget { arrival, tags } = target;
         let ImageLister { ecr, limiter, .. } = self.lister;
         let registry = ThrottledRegistry { repository: ecr.repository(&arrival.repository), tags, limiter };
-        let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
+        let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX, is_repeated: false };
         let origin = ImageOrigin::from(&arrival);
         let checked = check_image(&registry, &origin, self.runtimes, self.settings, context).await;
         let (results, progress) = &mut *shared.borrow_mut();

@@ -98,7 +98,7 @@ impl Checker<'_> {
     }
 
     async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<CheckResult, CliError> {
-        let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX };
+        let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX, is_repeated: false };
         let repository = source.repository.as_ref();
         // Users cannot push to Docker Hub's official images.
         let remote = source.remote_repository().filter(|remote| !remote.is_official()).map(ToString::to_string);

@@ -55,7 +55,7 @@ fn inspect_image(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let declared = Some(runtimes).filter(|runtimes| !runtimes.is_empty());
     let rules = CheckSettings::default();
-    let by = InspectContext { inspector, time_left: left };
+    let by = InspectContext { inspector, time_left: left, is_repeated: false };
     let selector = Selector::Digest(digest(image));
     let origin = ImageOrigin::from_reference("image", &selector);
     let found = runtime.block_on(check_image(&registry, &origin, declared, &rules, by))?;
@@ -64,7 +64,7 @@ fn inspect_image(
 
 fn inspector_with(bounds: &str) -> Inspector {
     let bounds = InspectionLimits::parse(bounds).unwrap();
-    Inspector::new(bounds.layers, bounds.cache_bytes)
+    Inspector::new(&bounds)
 }
 
 fn report(layout: &Builder, image: &Value, runtimes: &[Runtime]) -> Report {
@@ -160,6 +160,7 @@ fn exceeded_limits_give_the_platform_verdict() {
         ("path=200", long.clone()),
         ("depth=10", Archive::default().file(&deep, b"x")),
         ("memory=100", files),
+        ("total-memory=1M", app("arm64")),
     ] {
         let image = image(&layout, "arm64", &["none"], vec![layer]);
         let (report, _) =
@@ -192,6 +193,40 @@ fn exceeded_limits_give_the_platform_verdict() {
         memory=100
             image has the right architecture for ECS on arm64; start not verified
               start not verified: layer DIGEST: the names take more than 100 bytes
+        total-memory=1M
+            image has the right architecture for ECS on arm64; start not verified
+              start not verified: reading the layers takes more than 1048576 bytes of memory
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
+fn images_that_exceed_the_budget_together_are_all_inspected() {
+    let layout = Builder::new();
+    let names = |layer: usize| {
+        (0..5000).fold(Archive::default(), |files, at| files.file(&format!("layer-{layer}/file-{at}"), b""))
+    };
+    let child = |architecture: &str| {
+        let layers = (0..4).map(names).collect();
+        with_platform(&image(&layout, architecture, &["/none"], layers), "linux", architecture)
+    };
+    let index = layout.index(&[child("amd64"), child("arm64")]);
+    let runtimes = [Runtime::EcsAmd64, Runtime::EcsArm64];
+    // The layers of an image take 2.5 MiB, and a transfer is charged with 4 MiB.
+    let mut cases = Cases::default();
+    for bounds in ["total-memory=100M", "total-memory=10M", "total-memory=7M", "total-memory=5M"] {
+        let (report, _) = inspect_image(&layout, &index, &runtimes, &inspector_with(bounds), Duration::MAX).unwrap();
+        cases.add(bounds, summary(&report));
+    }
+    expect![[r#"
+        total-memory=100M
+            fails [exec-not-found exec-not-found] fails ENOENT; fails ENOENT
+        total-memory=10M
+            fails [exec-not-found exec-not-found] fails ENOENT; fails ENOENT
+        total-memory=7M
+            fails [exec-not-found exec-not-found] fails ENOENT; fails ENOENT
+        total-memory=5M
+            unknown [] unknown reading the layers takes more than 5242880 bytes of memory; unknown reading the layers takes more than 5242880 bytes of memory
     "#]]
     .assert_eq(cases.as_str());
 }

@@ -15,6 +15,30 @@ thread_local! {
     static LINES: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
 }
 
+/// A second delivery follows an invocation that failed or was killed.
+#[tokio::test]
+async fn repeated_event_of_a_failing_image_reads_no_layers() {
+    let (aws, mut layout) = (FakeAws::start(), Builder::new());
+    let digest = layout.tag("v1", &layout.image("arm64"));
+    aws.push(REPOSITORY, &layout);
+    for (runtime, attempt, blobs, messages) in
+        [("apprunner", 1, 2, 1), ("apprunner", 2, 1, 1), ("linux/arm64", 1, 2, 0), ("linux/arm64", 2, 2, 0)]
+    {
+        aws.tag_resource(REPOSITORY, "intended-runtime", runtime);
+        let before = (aws.calls_of("Blob").len(), aws.calls_of("Publish").len());
+        let record = json!({"messageId": "1", "body": push_event(&digest, "v1").to_string(), "eventSource": "aws:sqs",
+            "attributes": {"ApproximateReceiveCount": attempt.to_string()}});
+        let payload = serde_json::from_value(json!({"Records": [record]})).unwrap();
+        let handler = build_handler(default_connector(), &aws, settings(&[]), |_| {});
+        let response = handler.respond(payload, || Duration::from_secs(300)).await.unwrap();
+        let Response::Batch(response) = response else { panic!("{response:?}") };
+        assert!(response.batch_item_failures.is_empty(), "{response:?}");
+        let after = (aws.calls_of("Blob").len() - before.0, aws.calls_of("Publish").len() - before.1);
+        // The config, and the layer unless the verdict is known without it.
+        assert_eq!(after, (blobs, messages), "{runtime} {attempt}");
+    }
+}
+
 #[tokio::test]
 async fn each_message_gets_its_share_of_the_time() {
     let (aws, mut layout) = (FakeAws::start(), Builder::new());

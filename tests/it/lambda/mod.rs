@@ -27,7 +27,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use ecr_preflight::aws::{Aws, default_connector};
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::lambda::handler::{EventHandler, HandlerError};
+use ecr_preflight::lambda::handler::{DeliveryContext, EventHandler, HandlerError};
 use ecr_preflight::lambda::notify::SnsTopic;
 use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
@@ -91,7 +91,7 @@ pub async fn handle_with(
     event: Value,
 ) -> Result<Report, HandlerError> {
     let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
-    build_handler(http, aws, settings, |_| {}).handle(&event, None).await
+    build_handler(http, aws, settings, |_| {}).handle(&event, DeliveryContext::default()).await
 }
 
 /// Builds the handler as the function does, for any region and account.
@@ -111,7 +111,7 @@ pub fn build_handler(
         account: None,
         recent_messages: RecentMessages::default(),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
-        inspector: Inspector::new(settings.check.limits.layers, settings.check.limits.cache_bytes),
+        inspector: Inspector::new(&settings.check.limits),
         settings,
         write_metrics,
     }

@@ -28,8 +28,8 @@ pub(super) fn report(layout: &mut Builder, image: &Value, runtimes: &[Runtime]) 
 fn check(layout: &Builder, selector: &Selector, asked: Option<&[Runtime]>) -> Report {
     let registry = OciLayout::open(layout.path(), None).unwrap();
     let rules = CheckSettings::default();
-    let inspector = Inspector::new(rules.limits.layers, rules.limits.cache_bytes);
-    let by = InspectContext { inspector: &inspector, time_left: Duration::MAX };
+    let inspector = Inspector::new(&rules.limits);
+    let by = InspectContext { inspector: &inspector, time_left: Duration::MAX, is_repeated: false };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let origin = ImageOrigin::from_reference("image", selector);
     runtime.block_on(check_image(&registry, &origin, asked, &rules, by)).unwrap().report

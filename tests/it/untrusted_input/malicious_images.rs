@@ -15,7 +15,8 @@ use crate::support::layout::{Builder, OCI_CONFIG, OCI_GZIP, OCI_MANIFEST};
 /// The data segment limit of the program in KiB: its own data, and three times the memory limit for names. Exceeding it
 /// ends the program without a message.
 const DATA: u32 = 160 * 1024;
-const LIMITS: &str = "bytes=200M ratio-from=8M entries=30000 names=45000 memory=8M cache=8M seconds=600";
+const LIMITS: &str =
+    "bytes=200M ratio-from=8M entries=30000 names=45000 memory=8M cache=8M total-memory=24M seconds=600";
 
 /// The verdict for the first runtime, and all reasons.
 fn summary(layout: &mut Builder, image: &Value) -> String {

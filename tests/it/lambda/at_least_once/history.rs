@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::lambda::handler::{EventHandler, HandlerError};
+use ecr_preflight::lambda::handler::{DeliveryContext, EventHandler, HandlerError};
 use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::report::Report;
@@ -117,14 +117,14 @@ pub async fn simulate(seed: u64, images: Rc<Images>) -> History {
         region: None,
         account: None,
         recent_messages: RecentMessages::default(),
-        inspector: Inspector::new(settings.check.limits.layers, 0),
+        inspector: Inspector::new(&settings.check.limits),
         settings,
         write_metrics: |_| {},
     });
     let deliver = move |event: &Event| -> Working {
         let event: EventBridgeEvent<Value> = serde_json::from_value(push_event(&event.digest, &event.tag)).unwrap();
         let handler = Rc::clone(&handler);
-        Box::pin(async move { handler.handle(&event, None).await })
+        Box::pin(async move { handler.handle(&event, DeliveryContext::default()).await })
     };
     let (deliveries, pushed) = (Vec::new(), Vec::new());
     let history = History {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::lambda::handler::EventHandler;
+use ecr_preflight::lambda::handler::{DeliveryContext, EventHandler};
 use ecr_preflight::lambda::notify::SnsTopic;
 use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
@@ -102,7 +102,7 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
         account: None,
         recent_messages: RecentMessages::default(),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(of_sns.sns_client(endpoint), topic)),
-        inspector: Inspector::new(settings.check.limits.layers, settings.check.limits.cache_bytes),
+        inspector: Inspector::new(&settings.check.limits),
         settings,
         write_metrics: |_| {},
     };
@@ -112,7 +112,8 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
     let outcome = tracing::subscriber::with_default(subscriber, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let left = MARGIN + TIME_LEFT / if takes_time(failure.fault) { speed } else { 1 };
-        runtime.block_on(async { tokio::time::timeout(DEADLOCK, handler.handle(&event, Some(left))).await })
+        let delivery = DeliveryContext { time_left: Some(left), is_repeated: false };
+        runtime.block_on(async { tokio::time::timeout(DEADLOCK, handler.handle(&event, delivery)).await })
     });
     let outcome = outcome.unwrap_or_else(|_| panic!("{}: {:?} did not end", section.title, failure.fault));
     let messages = aws.calls_of("Publish");

@@ -1,52 +1,50 @@
-//! Fetches the layers of one image from the top down: several at once, and each is parsed while it arrives. When a
-//! [`LayerFetcher`] is dropped, its transfers end.
+//! Reads one layer within the memory budget, or takes it from the cache. It is parsed while it arrives.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use futures_util::StreamExt;
-use futures_util::future::LocalBoxFuture;
-use futures_util::stream::FuturesOrdered;
 use tokio::sync::Semaphore;
 
 use super::cache::LayerCache;
 use super::deadline;
 use super::inspection::InspectionOutcome;
 use crate::layers;
-use crate::layers::{LayerChangeset, LayerError};
+use crate::layers::{LayerChangeset, LayerError, MemoryBudget, MemoryCharge};
 use crate::name::Digest;
 use crate::oci::{ImageRefusal, Layer, LayerAccess, RefusedBy};
 use crate::registry::{BlobReader, Lookup, Registry, RegistryError};
-use crate::settings::LayerLimits;
+use crate::settings::{InspectionLimits, LayerLimits, LimitExceeded};
 
 /// The number of attempts to fetch a layer. Then only a retry of the whole event helps.
 const MAX_FETCH_ATTEMPTS: usize = 2;
 
-/// The size of the top layer in bytes above which lower layers are fetched at the same time. Most small top layers
-/// contain the program, so that the lower layers need not be read.
-const PREFETCH_THRESHOLD: u64 = 8 * 1024 * 1024;
+/// The memory that the transfer of a layer takes at most, in bytes: eight queued chunks of 400 KiB
+/// (`MAX_QUEUED_CHUNKS` in `registry::transfer`), and the buffers of the connection, the decoder and the archive reader.
+const TRANSFER_BYTES: usize = 4 * 1024 * 1024;
 
-/// The number of requested layers per layer that is read at a time, so that a slow layer does not delay the others.
-const PREFETCH_FACTOR: usize = 2;
-
-/// The limits, cache and concurrency of layer reads, shared by all images.
+/// The limits, memory budget, cache and concurrency of layer reads, shared by all images.
 #[derive(Debug)]
 pub(super) struct LayerReader {
     pub(super) limits: LayerLimits,
-    cache: LayerCache,
+    pub(super) budget: MemoryBudget,
+    cache: Arc<LayerCache>,
     /// The number of layers that are read at the same time.
-    concurrency: usize,
+    pub(super) concurrency: usize,
     /// One permit for each.
     permits: Semaphore,
 }
 
 impl LayerReader {
-    pub(super) fn new(limits: LayerLimits, cache_bytes: usize) -> Self {
+    pub(super) fn new(limits: &InspectionLimits) -> Self {
         // Decompression takes most of the time, with one thread per layer. More than four would need too much memory
         // for network buffers and decoder windows.
         let concurrency = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).clamp(1, 4);
-        Self { limits, cache: LayerCache::new(cache_bytes), concurrency, permits: Semaphore::new(concurrency) }
+        let cache = Arc::new(LayerCache::new(limits.cache_bytes));
+        let evictable = Arc::downgrade(&cache);
+        let evict = move || evictable.upgrade().is_some_and(|cache| cache.evict_oldest());
+        let budget = MemoryBudget::new(limits.total_memory, evict);
+        Self { limits: limits.layers, budget, cache, concurrency, permits: Semaphore::new(concurrency) }
     }
 }
 
@@ -54,22 +52,30 @@ impl LayerReader {
 pub(super) struct LayerResult {
     pub(super) layer: Result<Arc<LayerChangeset>, InspectionOutcome>,
     pub(super) refusal: Option<ImageRefusal>,
+    /// Whether the layer is unknown because the memory budget was used up. It may be known if nothing else is read.
+    pub(super) is_out_of_memory: bool,
 }
 
 impl LayerResult {
     pub(super) fn unknown(outcome: InspectionOutcome) -> Self {
-        Self { layer: Err(outcome), refusal: None }
+        Self { layer: Err(outcome), refusal: None, is_out_of_memory: false }
+    }
+
+    /// Creates the result for a layer that exceeds the memory budget.
+    fn out_of_memory(limit: LimitExceeded) -> Self {
+        Self { is_out_of_memory: true, ..Self::unknown(InspectionOutcome::Unreadable(limit.to_string())) }
     }
 
     /// Creates the result for a layer that was read, which may contradict the image's documents.
     fn read(layer: Arc<LayerChangeset>, described: &Layer) -> Self {
         let refusal = detect_contradiction(&layer, described);
-        Self { layer: Ok(layer), refusal }
+        Self { layer: Ok(layer), refusal, is_out_of_memory: false }
     }
 
     /// Creates the result for a layer that cannot be read, also not by some programs.
     fn refused(outcome: fn(String) -> InspectionOutcome, refused_by: RefusedBy, reason: String) -> Self {
-        Self { layer: Err(outcome(reason.clone())), refusal: Some(ImageRefusal::new(refused_by, reason)) }
+        let refusal = Some(ImageRefusal::new(refused_by, reason.clone()));
+        Self { refusal, ..Self::unknown(outcome(reason)) }
     }
 }
 
@@ -95,55 +101,12 @@ fn detect_contradiction(layer: &LayerChangeset, described: &Layer) -> Option<Ima
     None
 }
 
-/// Fetcher of the layers of one image.
-pub(super) struct LayerFetcher<'a, R> {
-    registry: &'a R,
-    reader: &'a LayerReader,
-    deadline: Option<Instant>,
-    remaining: std::iter::Rev<std::slice::Iter<'a, Layer>>,
-    in_flight: FuturesOrdered<LocalBoxFuture<'a, Result<LayerResult, RegistryError>>>,
-    /// Whether more than one layer is expected to be needed.
-    is_prefetching: bool,
-}
-
-impl<'a, R: Registry> LayerFetcher<'a, R> {
-    pub(super) fn new(
-        registry: &'a R,
-        reader: &'a LayerReader,
-        layers: &'a [Layer],
-        deadline: Option<Instant>,
-    ) -> Self {
-        let is_prefetching = layers.last().is_some_and(|layer| layer.size > PREFETCH_THRESHOLD);
-        let (remaining, in_flight) = (layers.iter().rev(), FuturesOrdered::new());
-        Self { registry, reader, deadline, remaining, in_flight, is_prefetching }
-    }
-
-    /// Returns the next lower layer, or `None` after the lowest. Fails if the registry fails and a retry may succeed.
-    pub(super) async fn next(&mut self) -> Result<Option<LayerResult>, RegistryError> {
-        let width = if self.is_prefetching { PREFETCH_FACTOR * self.reader.concurrency } else { 1 };
-        while self.in_flight.len() < width {
-            let Some(layer) = self.remaining.next() else { break };
-            self.in_flight.push_back(Box::pin(load_layer(self.registry, self.reader, layer, self.deadline)));
-        }
-        self.is_prefetching = true;
-        self.in_flight.next().await.transpose()
-    }
-}
-
-/// Finds a layer whose file is missing, although it may not be needed to know what starts: nothing can pull the image.
-pub(super) fn find_missing_layer(registry: &impl Registry, layers: &[Layer]) -> Option<ImageRefusal> {
-    let is_missing =
-        |layer: &&Layer| layer.access == LayerAccess::Readable && registry.is_blob_file_missing(&layer.digest);
-    let missing = layers.iter().find(is_missing)?;
-    Some(ImageRefusal::new(RefusedBy::Everyone, describe_missing(missing)))
-}
-
-fn describe_missing(layer: &Layer) -> String {
+pub(super) fn describe_missing(layer: &Layer) -> String {
     format!("layer {} is not in the repository", layer.digest.short())
 }
 
 /// Reads one layer, unless it is in the cache.
-async fn load_layer<R: Registry>(
+pub(super) async fn load_layer<R: Registry>(
     registry: &R,
     reader: &LayerReader,
     layer: &Layer,
@@ -175,6 +138,10 @@ async fn load_layer<R: Registry>(
     }
     let mut failure = None;
     for _ in 0..MAX_FETCH_ATTEMPTS {
+        let charge = match reader.budget.charge(TRANSFER_BYTES) {
+            Ok(charge) => charge,
+            Err(limit) => return Ok(LayerResult::out_of_memory(limit)),
+        };
         let stream = match registry.open_blob(digest).await {
             Ok(Lookup::Found(stream)) => stream,
             Ok(Lookup::Unavailable(reason)) => return unavailable(format!("is unavailable: {reason}")),
@@ -186,7 +153,7 @@ async fn load_layer<R: Registry>(
             Err(error) => return Err(error),
         };
         let transfer_error = |reason| RegistryError::Transfer { digest: digest.clone(), reason };
-        match read_layer(stream, digest, reader.limits, deadline).await {
+        match read_layer(stream, digest, reader, charge, deadline).await {
             Ok(read) => {
                 let read = Arc::new(read);
                 reader.cache.insert(digest, &read);
@@ -198,6 +165,9 @@ async fn load_layer<R: Registry>(
             Err(LayerError::Transfer(error)) => failure = Some(transfer_error(error.to_string())),
             Err(LayerError::DigestMismatch(actual)) => {
                 failure = Some(transfer_error(format!("the received bytes have the digest {actual}")));
+            }
+            Err(LayerError::LimitExceeded(limit @ LimitExceeded::TotalMemory(_))) => {
+                return Ok(LayerResult::out_of_memory(limit));
             }
             Err(error) => {
                 let reason = format!("layer {}: {error}", digest.short());
@@ -218,15 +188,29 @@ async fn load_layer<R: Registry>(
 async fn read_layer(
     stream: BlobReader,
     digest: &Digest,
-    limits: LayerLimits,
+    reader: &LayerReader,
+    charge: MemoryCharge,
     deadline: Option<Instant>,
 ) -> Result<LayerChangeset, LayerError> {
     // Dropped with this future, which cancels the thread.
     let owner = Arc::new(());
-    let digest = digest.clone();
+    let (digest, limits, budget) = (digest.clone(), reader.limits, reader.budget.clone());
     let stream = CancellableStream { stream, owner: Arc::downgrade(&owner), deadline };
-    let thread = tokio::task::spawn_blocking(move || layers::read_layer(stream, &digest, &limits));
-    let layer = thread.await.unwrap_or_else(|error| Err(LayerError::Transfer(io::Error::other(error))));
+    let thread = tokio::task::spawn_blocking(move || {
+        let layer = layers::read_layer_within(stream, &digest, &limits, &budget);
+        // A canceled thread still uses its memory.
+        drop(charge);
+        layer
+    });
+    let layer = thread.await.unwrap_or_else(|error| {
+        // A decoder that panics does so every time. The event must not fail, so that the declared platform is reported.
+        let defect = "ecr-preflight failed on it; please report this defect";
+        Err(if error.is_panic() {
+            LayerError::Unsupported(defect)
+        } else {
+            LayerError::Transfer(io::Error::other(error))
+        })
+    });
     drop(owner);
     layer
 }
