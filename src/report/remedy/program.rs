@@ -1,6 +1,7 @@
 //! Remedies for a program that does not start, by cause. A path in an image may have any name, so it is put into a
 //! command only if it cannot be mistaken for anything else there.
 
+use super::attestation_flags;
 use crate::exec::{Defect, FileFormat, FileRole};
 use crate::oci::{BuildHint, ImageContent, IndexEntry, PlatformImage};
 use crate::platform::Platform;
@@ -172,9 +173,10 @@ impl FaultCase<'_> {
         let is_index = matches!(self.case.image.map(|image| &image.content), Some(ImageContent::Index(_)));
         let platform = if is_index { platforms.join(",") } else { platform };
         let uri = self.case.push_uri();
+        let flags = attestation_flags(&self.case.judgement.runtimes());
         let rebuild = Remedy::with_command(
             if is_index { REBUILD_EACH } else { REBUILD },
-            format!("docker buildx build --platform {platform} --no-cache --tag {uri} --push ."),
+            format!("docker buildx build --platform {platform}{flags} --no-cache --tag {uri} --push ."),
         );
         program.build_hints.iter().map(from_hint).chain([rebuild]).collect()
     }

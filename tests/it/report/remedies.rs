@@ -1,11 +1,19 @@
 //! The steps for each way in which an image arrives, each runtime and some faults, in one table.
 
+use ecr_preflight::errno::Errno;
 use ecr_preflight::event::{Arrival, ArrivalKind};
+use ecr_preflight::exec::{
+    AccountFile, AccountKind, Defect, ExecOutcome, FileFormat, FileRole, SetupRefusal, StartFailure, StartPrediction,
+};
+use ecr_preflight::inspect::{Inspection, InspectionOutcome, InspectionTarget};
 use ecr_preflight::intent::{DeclarationSource, Intent};
+use ecr_preflight::launch::{Launch, Launcher};
 use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::oci::{Compression, Image, ImageContent, IndexChild, IndexEntry, LayerAccess, MediaTypeFamily};
 use ecr_preflight::platform::Platform;
 use ecr_preflight::report::{Report, ReportContext, format_text};
+use ecr_preflight::rootfs::{Mount, MountFailure};
+use ecr_preflight::runtime::Runtime;
 use ecr_preflight::verdict::judge;
 use expect_test::expect_file;
 
@@ -72,7 +80,43 @@ fn images() -> Vec<(&'static str, ImageContent, &'static [&'static str])> {
     ]
 }
 
-fn report(arrival: Option<&Arrival>, content: &ImageContent, declared: &str) -> Report {
+/// Programs that do not start, by what is wrong with a file.
+fn program_failures() -> Vec<(&'static str, InspectionOutcome)> {
+    let fails = |role, path: &str, defect, errno| {
+        let (argv, path) = (vec![b"/app".to_vec()], path.as_bytes().to_vec());
+        // A script that has another interpreter.
+        let chain = if role == FileRole::Program { Vec::new() } else { vec![b"/app".to_vec()] };
+        let outcome = ExecOutcome::Fails { errno, path: path.clone(), chain };
+        let start = StartPrediction { outcome, message: None };
+        let launcher = Launcher::ContainerRuntime;
+        let launch = Launch { launcher, argv, start, program: None, not_followed: None };
+        InspectionOutcome::Launches(vec![launch], Some(StartFailure { role, path, defect, similar: None }))
+    };
+    let program = |defect, errno| fails(FileRole::Program, "/app", defect, errno);
+    let unknown_user =
+        SetupRefusal::UnknownAccount { kind: AccountKind::User, name: b"app".to_vec(), file: AccountFile::Present };
+    let mount = MountFailure { path: "/sys", mount: Mount::OrdinaryDirectory("sysfs") };
+    vec![
+        (
+            "a program of another platform",
+            program(Defect::Format(FileFormat::OtherArchitecture("arm64")), Errno::ExecFormat),
+        ),
+        ("a program for macOS", program(Defect::Format(FileFormat::MachO), Errno::ExecFormat)),
+        ("a script without a first line", program(Defect::Format(FileFormat::NoShebang), Errno::ExecFormat)),
+        ("a missing program", program(Defect::Missing, Errno::NoEntry)),
+        ("a program that is not executable", program(Defect::NotExecutable { mode: 0o644 }, Errno::Access)),
+        ("carriage returns", fails(FileRole::Interpreter, "/bin/sh\r", Defect::CarriageReturn, Errno::NoEntry)),
+        ("a missing interpreter", fails(FileRole::Interpreter, "/bin/bash", Defect::Missing, Errno::NoEntry)),
+        (
+            "a loader of the other C library",
+            fails(FileRole::Loader, "/lib/ld-musl-x86_64.so.1", Defect::OtherLibc, Errno::NoEntry),
+        ),
+        ("an unknown user", InspectionOutcome::Refused(unknown_user)),
+        ("a file at a mount point", InspectionOutcome::Refused(SetupRefusal::Mount(mount))),
+    ]
+}
+
+fn report(arrival: Option<&Arrival>, content: &ImageContent, declared: &str, inspections: &[Inspection]) -> Report {
     let image = Image {
         digest: Digest::of(b"image"),
         media_type: "m".to_owned(),
@@ -91,7 +135,14 @@ fn report(arrival: Option<&Arrival>, content: &ImageContent, declared: &str) -> 
         docs_url: None,
         is_platform_only: false,
     };
-    Report::from_judgement(context, Some(&image), &[], &judge(&intent, &image, &[]))
+    Report::from_judgement(context, Some(&image), inspections, &judge(&intent, &image, inspections))
+}
+
+/// What to do about an image, as the text report says it.
+fn steps(report: &Report) -> String {
+    let text = format_text(report);
+    let steps = text.split_once("What to do\n").map_or("  (none)", |(_, steps)| steps);
+    steps.split("\n\nThis is what the image's own").next().unwrap_or(steps).trim_end().to_owned()
 }
 
 #[test]
@@ -101,9 +152,25 @@ fn steps_of_every_arrival_and_runtime() {
         table += &format!("# {how}\n\n");
         for (name, content, declarations) in images() {
             for declared in declarations {
-                let text = format_text(&report(arrival.as_ref(), &content, declared));
-                let steps = text.split_once("What to do\n").map_or("  (none)\n", |(_, steps)| steps);
-                table += &format!("{name} for {declared}\n{}\n\n", steps.trim_end());
+                let steps = steps(&report(arrival.as_ref(), &content, declared, &[]));
+                table += &format!("{name} for {declared}\n{steps}\n\n");
+            }
+        }
+        let image = single_image("amd64", "/app");
+        for runtime in [Runtime::EcsAmd64, Runtime::LambdaAmd64] {
+            let target = InspectionTarget::for_runtime(runtime).unwrap();
+            for (name, outcome) in program_failures() {
+                let inspection = Inspection {
+                    digest: image.digest.clone(),
+                    platform: image.platform.clone(),
+                    target,
+                    argv: vec!["/app".to_owned()],
+                    outcome,
+                    refusal: None,
+                };
+                let (content, declared) = (ImageContent::Single(image.clone()), runtime.profile().name);
+                let steps = steps(&report(arrival.as_ref(), &content, declared, &[inspection]));
+                table += &format!("{name} for {declared}\n{steps}\n\n");
             }
         }
     }
