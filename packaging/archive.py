@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Packs files into a .tar.gz or .zip archive. The same files always give the same bytes.
+"""Packs files into a .tar, .tar.gz or .zip archive. The same files always give the same bytes.
 
     packaging/archive.py ARCHIVE FILE[=NAME]...
 
@@ -24,7 +24,7 @@ EARLIEST = 315532800
 def main(archive, *arguments):
     entries = [(Path(file), name or Path(file).name) for file, _, name in (one.partition("=") for one in arguments)]
     moment = max(int(os.environ.get("SOURCE_DATE_EPOCH", EARLIEST)), EARLIEST)
-    {".gz": pack_tar, ".zip": pack_zip}[Path(archive).suffix](archive, entries, moment)
+    {".tar": pack_tar, ".gz": pack_gzip, ".zip": pack_zip}[Path(archive).suffix](archive, entries, moment)
 
 
 def mode(file):
@@ -32,12 +32,21 @@ def mode(file):
 
 
 def pack_tar(archive, entries, moment):
+    with open(archive, "wb") as out:
+        write_tar(out, entries, moment)
+
+
+def pack_gzip(archive, entries, moment):
     with open(archive, "wb") as out, gzip.GzipFile("", "wb", 9, out, mtime=moment) as zipped:
-        with tarfile.open(fileobj=zipped, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-            for file, name in entries:
-                entry = tarfile.TarInfo(name)
-                entry.mode, entry.mtime, entry.size = mode(file), moment, file.stat().st_size
-                tar.addfile(entry, io.BytesIO(file.read_bytes()))
+        write_tar(zipped, entries, moment)
+
+
+def write_tar(out, entries, moment):
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for file, name in entries:
+            entry = tarfile.TarInfo(name)
+            entry.mode, entry.mtime, entry.size = mode(file), moment, file.stat().st_size
+            tar.addfile(entry, io.BytesIO(file.read_bytes()))
 
 
 def pack_zip(archive, entries, moment):

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # Variables that the scripts of this directory share. They run in the root of the repository.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 export PATH="$CARGO_TARGET_DIR/release-venv/bin:$PATH"

@@ -82,12 +82,8 @@ def layer(archive, certificates, moment):
     }
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        # Unlike other directories, everyone may write files here: the working directory of most commands is a mount.
-        directories = {"tmp": 0o1777}
-        for name in files:
-            directories |= {str(parent): 0o755 for parent in Path(name).parents if str(parent) != "."}
-        for name in sorted(directories):
-            add(tar, name, moment, directories[name])
+        for name in sorted({str(parent) for name in files for parent in Path(name).parents} - {"."}):
+            add(tar, name, moment, 0o755)
         for name, (data, mode) in files.items():
             add(tar, name, moment, mode, data)
     return out.getvalue()

@@ -29,9 +29,10 @@ version=latest to="${HOME:-}/.local/bin" from=
 while [ $# -gt 0 ]; do
   case $1 in
     --help) usage && exit 0 ;;
-    --version | --to | --from) [ $# -ge 2 ] && [ -n "$2" ] || fail "$1 needs a value" ;;
+    --version | --to | --from) ;;
     *) fail "unknown option $1; see --help" ;;
   esac
+  [ -n "${2:-}" ] || fail "$1 needs a value"
   case $1 in
     --version) version=${2#v} ;;
     --to) to=$2 ;;
