@@ -10,6 +10,11 @@ directory=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 . packaging/environment.sh
 REPOSITORY=${REPOSITORY:-OWNER/ecr-preflight}
+# In the workflow of a release, the tag is the version.
+case ${GITHUB_REF_TYPE:-}:${GITHUB_REF_NAME:-} in
+  tag:v"$VERSION" | branch:* | :*) ;;
+  *) echo "error: the tag is $GITHUB_REF_NAME, but Cargo.toml has version $VERSION" >&2 && exit 1 ;;
+esac
 
 # The container image: one for each static build of Linux.
 layout=$CARGO_TARGET_DIR/release-image

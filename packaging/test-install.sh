@@ -47,7 +47,7 @@ expect 0 "is not in PATH" as_user "$path" sh "$work/release/install.sh" --from "
 program=$home/.local/bin/ecr-preflight
 cp -r events/images "$work/images"
 chmod -R a+rX "$work/images"
-expect 0 "starts on ECS on arm64" as_user "$program" check "oci:$work/images:11.4.0" --runtime ecs/arm64
+expect 0 "will start on ECS on arm64" as_user "$program" check "oci:$work/images:11.4.0" --runtime ecs/arm64
 expect 1 "will not start on ECS on amd64" as_user "$program" check "oci:$work/images:11.4.0" --runtime ecs/amd64
 expect 0 "" "$program" completions bash
 expect 0 "" "$program" man --dir "$work/man"
@@ -120,12 +120,12 @@ for file in sorted(Path(sys.argv[1]).glob("ecr-preflight-*-*-*")):
     assert own["bin-dir"].replace("{ bin }", "ecr-preflight").replace("{ binary-ext }", extension) in names, names
 PYTHON
 
-step "the builds of Linux are static, and those for another architecture start too"
+step "the builds for Linux start, also those for another architecture"
 for file in "$release"/ecr-preflight-*-unknown-linux-musl.tar.gz; do
   other=${file##*/ecr-preflight-} && other=${other%%-*}
   mkdir "$work/$other" && tar -xzf "$file" -C "$work/$other"
   case $other in x86_64) architecture=amd64 ;; *) architecture=arm64 ;; esac
-  expect 0 "static" "$program" binary "$work/$other/ecr-preflight" --runtime "linux/$architecture"
+  expect 0 "has the right architecture" "$program" binary "$work/$other/ecr-preflight" --runtime "linux/$architecture"
   # env runs a program directly.
   if [ "$other" = "$machine" ]; then run="env"; else run="qemu-$other-static"; fi
   expect 0 "ecr-preflight $VERSION" "$run" "$work/$other/ecr-preflight" --version
@@ -137,8 +137,8 @@ set --
 for file in "$release"/ecr-preflight-*-unknown-linux-musl.tar.gz; do
   case $file in *x86_64*) set -- "$@" --runtime linux/amd64 ;; *) set -- "$@" --runtime linux/arm64 ;; esac
 done
-expect 0 "starts" "$program" check "oci-archive:$release/ecr-preflight-image.oci.tar" "$@"
-expect 0 "starts" "$program" check "oci:$layout:$VERSION" "$@"
+expect 0 "will start on" "$program" check "oci-archive:$release/ecr-preflight-image.oci.tar" "$@"
+expect 0 "will start on" "$program" check "oci:$layout:$VERSION" "$@"
 
 step "runc runs the container image"
 umoci unpack --image "$layout:$VERSION" "$work/bundle" >/dev/null 2>&1 || fail "umoci cannot unpack $layout"
@@ -181,7 +181,7 @@ for name, has, has_not in [("ecr-preflight", "clap", None), ("ecr-preflight-lamb
 PYTHON
 
 step "the packaged template passes cfn-lint, and the Terraform module fits it"
-cfn-lint "$release/ecr-preflight.cfn.yaml"
+cfn-lint "$release/ecr-preflight.cfn.yaml" packaging/organization.yaml
 "$CARGO_TARGET_DIR/release-venv/bin/python" packaging/terraform/check.py "$release/ecr-preflight.cfn.yaml"
 
 echo "all installed"

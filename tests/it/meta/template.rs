@@ -166,3 +166,10 @@ fn template_uses_the_tag_prefix_and_metric_names() {
     assert!(text.contains(&format!("[[\"{NAMESPACE}\", \"Duration\"")));
     assert!(text.contains(&format!("Namespace: {NAMESPACE}\n      MetricName: FailedEvents\n")));
 }
+
+#[test]
+fn template_and_tool_have_one_version() {
+    let application = template()["Metadata"]["AWS::ServerlessRepo::Application"].clone();
+    assert_eq!(application["SemanticVersion"].as_str(), Some(env!("CARGO_PKG_VERSION")));
+    assert_eq!(application["SourceCodeUrl"].as_str(), Some(env!("CARGO_PKG_REPOSITORY")));
+}
