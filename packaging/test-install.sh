@@ -110,7 +110,7 @@ for file in sorted(Path(sys.argv[1]).glob("ecr-preflight-*-*-*")):
     target = file.name.removeprefix("ecr-preflight-").removesuffix(".tar.gz").removesuffix(".zip")
     own = settings | settings.get("overrides", {}).get(target, {})
     suffix = {"tgz": ".tar.gz", "zip": ".zip"}[own["pkg-fmt"]]
-    values = {"repo": package["repository"], "version": package["version"], "target": target, "archive-suffix": suffix}
+    values = {"version": package["version"], "target": target, "archive-suffix": suffix}
     address = own["pkg-url"]
     for name, value in values.items():
         address = address.replace("{ %s }" % name, value)

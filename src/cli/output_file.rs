@@ -110,7 +110,8 @@ fn resolve_links(path: &Path) -> io::Result<PathBuf> {
 }
 
 // Symbolic links need a privilege on Windows.
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
 
