@@ -118,12 +118,12 @@ deploy: build ## build and deploy the stack; asks for its parameters; needs AWS 
 delete: ## delete the stack and everything in it
 	sam delete
 
-# What is built here of a release; the workflow also builds the tool for macOS and Windows. PROFILE=dev builds faster.
+# What is built here of a release; the workflow also builds the tool for macOS. PROFILE=dev builds faster.
 RELEASE := $(TARGET)/release-artifacts
-TARGETS ?= x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+TARGETS ?= x86_64-unknown-linux-musl aarch64-unknown-linux-musl x86_64-pc-windows-gnu
 ARCHITECTURES ?= arm64 x86_64
 
-release: package ## build what a release contains for Linux, in target/release-artifacts; needs Python 3.11 and gcc
+release: package ## build what a release contains, except for macOS, in target/release-artifacts; needs Python 3.11 and gcc
 	$(foreach target,$(TARGETS),packaging/build-cli.sh $(target) $(RELEASE) &&) packaging/assemble.sh $(RELEASE)
 
 package: $(TARGET)/release-venv/installed ## build the zips of the function, and the template without SAM; needs Python 3.11 and gcc
