@@ -1,4 +1,4 @@
-.PHONY: help test test-faults test-page test-real test-remedies test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete
+.PHONY: help test test-faults test-page test-real test-remedies test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete release package check-platforms test-install
 
 CARGO ?= cargo
 # How the Lambda function is built; everything else is built with the default features.
@@ -121,6 +121,31 @@ deploy: build ## build and deploy the stack; asks for its parameters; needs AWS 
 
 delete: ## delete the stack and everything in it
 	sam delete
+
+# What is built here of a release; the workflow also builds the tool for macOS. PROFILE=dev builds faster.
+RELEASE := $(TARGET)/release-artifacts
+TARGETS ?= x86_64-unknown-linux-musl aarch64-unknown-linux-musl x86_64-pc-windows-gnu
+ARCHITECTURES ?= arm64 x86_64
+
+release: package ## build what a release contains, except for macOS, in target/release-artifacts; needs Python 3.11 and gcc
+	$(foreach target,$(TARGETS),packaging/build-cli.sh $(target) $(RELEASE) &&) packaging/assemble.sh $(RELEASE)
+
+package: $(TARGET)/release-venv/installed ## build the zips of the function, and the template without SAM; needs Python 3.11 and gcc
+	rm -rf $(RELEASE)
+	$(foreach architecture,$(ARCHITECTURES),packaging/build-function.sh $(architecture) $(RELEASE) &&) true
+	$(<D)/bin/python packaging/template.py $(RELEASE)/ecr-preflight.cfn.yaml
+	$(<D)/bin/cfn-lint $(RELEASE)/ecr-preflight.cfn.yaml
+
+test-install: ## install what `make release` built, and use it, as a new user would; needs Debian and root
+	packaging/test-install.sh $(RELEASE)
+
+check-platforms: $(TARGET)/release-venv/installed ## type-check the tool for macOS and Windows
+	packaging/check-platforms.sh
+
+$(TARGET)/release-venv/installed: packaging/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 bench: ## run all benchmarks and write a page with a plot; ARGS="--help" lists the options
 	python3 -B benches/page.py $(ARGS)

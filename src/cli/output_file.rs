@@ -1,8 +1,9 @@
 //! Files that the command line names for output: compared with each other, checked in advance, and written completely or
 //! not at all.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
+#[cfg(unix)]
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -23,11 +24,15 @@ pub(super) fn ensure_distinct(paths: &[(&'static str, Option<&Path>)]) -> Result
     Ok(())
 }
 
+/// Compares inodes, which also recognizes hard links. Windows has none in std: hard links are not recognized there.
 fn is_same_file(one: &Path, other: &Path) -> bool {
+    let is_same_path = || matches!((resolve_links(one), resolve_links(other)), (Ok(one), Ok(other)) if one == other);
     match (fs::metadata(one), fs::metadata(other)) {
         // Devices, `/dev/null` for example, can take both.
-        (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),
-        _ => matches!((resolve_links(one), resolve_links(other)), (Ok(one), Ok(other)) if one == other),
+        (Ok(found), Ok(_)) if !found.is_file() => false,
+        #[cfg(unix)]
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => is_same_path(),
     }
 }
 
@@ -67,8 +72,10 @@ pub(super) fn write_atomically(
     }
     let path = resolve_links(path).map_err(unwritable)?;
     let mut builder = tempfile::Builder::new();
+    builder.prefix(".ecr-preflight-");
     // The permissions of a new file, from which the umask is subtracted.
-    builder.prefix(".ecr-preflight-").permissions(Permissions::from_mode(0o666));
+    #[cfg(unix)]
+    builder.permissions(fs::Permissions::from_mode(0o666));
     let temporary = match builder.tempfile_in(path.parent().unwrap_or(Path::new("/"))) {
         // A file in a directory without write permission may be writable.
         Err(error) if error.kind() == ErrorKind::PermissionDenied && existing.is_some() => {
@@ -102,6 +109,8 @@ fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many symbolic links"))
 }
 
+// Symbolic links need a privilege on Windows.
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;

@@ -2,8 +2,9 @@
 
     make e2e
 
-`stack.py` deploys the stack, `world.py` emulates AWS, and `deployed.py` queries the deployed stack. Each case pushes
-images with a real client. Cases run in order and depend on the images of earlier ones. IAM policies are enforced, so that
+Everything is done twice: with the SAM template and the SAM CLI, as in `stack.py`, and with the packaged template and
+CloudFormation alone, as in `packaged.py`. `world.py` emulates AWS, and `deployed.py` queries the deployed stack. Each
+case pushes images with a real client. Cases run in order and depend on the images of earlier ones. IAM policies are enforced, so that
 the function can do only what the template allows. Logs are kept in the work directory.
 """
 
@@ -17,6 +18,7 @@ import aws
 from aws import drain
 from check import bounded, equal, fresh, holds, passes, tail
 from deployed import APP_RUNNER, ECS_ARM64, LAMBDA, ROOT, STACK, UNTAGGED, Stage
+from packaged import Packaged
 from stack import Sam, what_is_there
 from world import Subscriber, Unusable, emulator, require_tools
 
@@ -312,24 +314,35 @@ def main():
 
 
 def run(tools, tool, layout, work):
-    """Starts the emulated AWS and runs every case; returns the number of failures."""
+    """Builds the function once, and deploys it in both ways; returns the number of failures."""
     require_tools()
-    run_in = fresh(work)
+    fresh(work)
     bounded(BUILD_TIMEOUT, work)
     Sam(tools, ROOT, work).build()
-    bounded(TIMEOUT, work)
+    Packaged(work).build()
+    deployers = {"sam": lambda address: Sam(tools, ROOT, work, address), "packaged": lambda address: Packaged(work, address)}
+    failed = 0
+    for name, deployer in deployers.items():
+        print(f"\nThe {name} template:\n", flush=True)
+        bounded(TIMEOUT, work)
+        failed += run_cases(deployer, tool, layout, fresh(work / name))
+    print(f"\n{len(deployers) * len(CASES) - failed} passed, {failed} failed")
+    return failed
+
+
+def run_cases(deployer, tool, layout, work):
+    """Starts the emulated AWS and runs every case; returns the number of failures."""
     with contextlib.ExitStack() as world:
         subscriber = Subscriber()
-        endpoint = world.enter_context(subscriber.start(run_in))
-        address = world.enter_context(emulator(run_in, EMULATOR))
-        stage = Stage(address, Sam(tools, ROOT, work, address), layout, subscriber, tool, run_in)
+        endpoint = world.enter_context(subscriber.start(work))
+        address = world.enter_context(emulator(work, EMULATOR))
+        stage = Stage(address, deployer(address), layout, subscriber, tool, work)
         aws.subscribe(stage.sns, stage.topic, endpoint)
         failed = sum(not passes(case, stage) for case in CASES)
     if stage.card is not None:
         aws.show("The first case in Slack:", stage.card)
     if failed:
-        tail(run_in / "emulator.log")
-    print(f"\n{len(CASES) - failed} passed, {failed} failed")
+        tail(work / "emulator.log")
     return failed
 
 

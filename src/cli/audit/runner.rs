@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{FutureExt, Stream, StreamExt, stream};
+#[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -126,10 +127,20 @@ pub(super) fn open_targets<E: Write>(
 ///
 /// # Errors
 /// Signal handlers cannot be installed.
+#[cfg(unix)]
 pub(super) async fn wait_for_stop_signal() -> io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         stop = tokio::signal::ctrl_c() => stop,
         _ = terminated.recv() => Ok(()),
     }
+}
+
+/// Waits for Ctrl-C. Windows has no SIGTERM.
+///
+/// # Errors
+/// The handler cannot be installed.
+#[cfg(not(unix))]
+pub(super) async fn wait_for_stop_signal() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
 }

@@ -210,3 +210,9 @@ fn example_sets_every_parameter_in_the_order_of_the_template() {
     assert_eq!(grouped, names);
     assert!(names.iter().all(|name| interface["ParameterLabels"][*name]["default"].is_string()));
 }
+
+#[test]
+fn template_and_tool_have_one_version() {
+    let application = template()["Metadata"]["AWS::ServerlessRepo::Application"].clone();
+    assert_eq!(application["SemanticVersion"].as_str(), Some(env!("CARGO_PKG_VERSION")));
+}

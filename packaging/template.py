@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Writes the template without SAM: CloudFormation deploys it without a macro, a build or an upload by a tool.
+
+    packaging/template.py OUTPUT
+
+AWS's own translator expands the SAM resources of `template.yaml`. The result has two more parameters, `CodeBucket` and
+`CodeKey`, which say where the function's zip is. References to parameters stay references. Before it is written, the
+result is compared with what the translator makes of `template.yaml` at a deployment with default parameters, as AWS does
+it. Needs the package aws-sam-translator.
+"""
+
+import copy
+import json
+import os
+import sys
+from pathlib import Path
+
+import yaml
+from samtranslator.public.translator import ManagedPolicyLoader
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+SOURCE = Path(__file__).parent.parent / "template.yaml"
+# Of the translator; the output does not depend on it.
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+
+PARAMETERS = {
+    "CodeBucket": {
+        "Type": "String",
+        "Description": "The S3 bucket, in the region of the stack, that holds the zip of the function.",
+        "AllowedPattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        "ConstraintDescription": "the name of a bucket",
+    },
+    "CodeKey": {
+        "Type": "String",
+        "Description": (
+            "The key of the zip in that bucket. It must be of the architecture of the function. A stack notices a new zip "
+            "only by a new key."
+        ),
+        "MinLength": 1,
+        "MaxLength": 1024,
+    },
+}
+# What only `sam build` and `sam publish` read.
+BUILD_METADATA = ("BuildMethod", "BuildProperties", "SamResourceId")
+HEADING = """\
+# Generated from template.yaml by packaging/template.py. It needs no SAM: upload the zip of the function to a bucket, and
+# give the bucket and the key as parameters.
+"""
+
+
+def main(output):
+    source = yaml_parse(SOURCE.read_text())
+    packaged = package(source)
+    check(packaged, source)
+    Path(output).write_text(HEADING + yaml.dump(packaged, Dumper=Dumper, sort_keys=False, width=120))
+
+
+def package(source):
+    """Returns the packaged template."""
+    prepared = with_code(source, {"Bucket": {"Ref": "CodeBucket"}, "Key": {"Ref": "CodeKey"}})
+    # Without defaults, the translator cannot replace a reference by the default.
+    for parameter in prepared["Parameters"].values():
+        parameter.pop("Default", None)
+    prepared["Parameters"] |= copy.deepcopy(PARAMETERS)
+    packaged = translate(prepared, {})
+    packaged["Parameters"] = PARAMETERS | source["Parameters"]
+    groups = packaged["Metadata"]["AWS::CloudFormation::Interface"]
+    groups["ParameterGroups"].insert(0, {"Label": {"default": "Code"}, "Parameters": list(PARAMETERS)})
+    groups["ParameterLabels"] |= {"CodeBucket": {"default": "Bucket of the zip"}, "CodeKey": {"default": "Key of the zip"}}
+    # Only for the repository of SAM applications.
+    packaged["Metadata"].pop("AWS::ServerlessRepo::Application", None)
+    order = list(source)
+    return {name: packaged[name] for name in sorted(packaged, key=lambda name: order.index(name))}
+
+
+def with_code(source, code):
+    """Returns a copy of the SAM template whose function has this code."""
+    source = copy.deepcopy(source)
+    for resource in source["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = code
+            for name in BUILD_METADATA:
+                resource.get("Metadata", {}).pop(name, None)
+    return source
+
+
+def translate(source, parameters):
+    """Expands the SAM resources."""
+    # The template names no managed policy of AWS, so that none has to be looked up.
+    translated = transform(source, parameters, Policies(None), passthrough_metadata=True)
+    # The translator copies metadata to the resources that it creates.
+    for name, resource in translated["Resources"].items():
+        metadata = resource.pop("Metadata", {})
+        metadata.pop("SamResourceId", None)
+        if metadata and name in source["Resources"]:
+            resource["Metadata"] = metadata
+    return json.loads(json.dumps(translated))
+
+
+class Policies(ManagedPolicyLoader):
+    def load(self):
+        return {}
+
+
+def check(packaged, source):
+    """Compares the packaged template with what AWS makes of the SAM template at a deployment with default parameters."""
+    if "Transform" in packaged:
+        sys.exit("error: the packaged template still has a transform")
+    if any(resource["Type"].startswith("AWS::Serverless") for resource in packaged["Resources"].values()):
+        sys.exit("error: the packaged template still has a resource of SAM")
+    defaults = {name: str(one["Default"]) for name, one in source["Parameters"].items()}
+    deployed = translate(with_code(source, "s3://bucket/key"), defaults)
+    values = defaults | {"CodeBucket": "bucket", "CodeKey": "key"}
+    for section in ("Resources", "Outputs", "Conditions", "Rules"):
+        ours, theirs = (resolve(one[section], values) for one in (packaged, deployed))
+        for name in sorted(set(ours) | set(theirs)):
+            if ours.get(name) != theirs.get(name):
+                sys.exit(f"error: {section}.{name} differs\npackaged: {ours.get(name)}\nfrom SAM: {theirs.get(name)}")
+    print(f"{len(packaged['Resources'])} resources, the same as those of the SAM template")
+
+
+def resolve(value, values):
+    """Replaces references to parameters by their values. Numbers become text, as in a reference."""
+    if isinstance(value, dict):
+        if list(value) == ["Ref"] and value["Ref"] in values:
+            return values[value["Ref"]]
+        return {name: resolve(inner, values) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [resolve(inner, values) for inner in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes long texts as blocks, and no aliases."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
+def text(dumper, value):
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+Dumper.add_representer(str, text)
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
