@@ -62,7 +62,11 @@ pub const RUNTIMES: [RuntimeProfile; 7] = [
 ];
 
 /// Aliases of services; the name of a service is the first part of [`RuntimeProfile::name`].
-const SERVICE_ALIASES: [(&str, Service); 2] = [("fargate", Service::Ecs), ("ecs-express", Service::Ecs)];
+const SERVICE_ALIASES: [(&str, Service); 4] =
+    [("fargate", Service::Ecs), ("ecs-express", Service::Ecs), ("eks", Service::Linux), ("kubernetes", Service::Linux)];
+
+/// The variant that every arm64 platform has, and that some tools write: `NormalizePlatform` in containerd's platforms.
+const ARM64_VARIANT: &str = "/v8";
 
 const fn profile(
     runtime: Runtime,
@@ -173,6 +177,8 @@ impl FromStr for Runtime {
     /// Parses `service/architecture`, with `/`, `:` or `-` as the separator and in any case, or `apprunner` alone.
     fn from_str(text: &str) -> Result<Self, RuntimeError> {
         let word = text.to_ascii_lowercase();
+        let is_arm64 = |name: &&str| name.ends_with("arm64") || name.ends_with("aarch64");
+        let word = word.strip_suffix(ARM64_VARIANT).filter(is_arm64).unwrap_or(&word);
         let parse_at = |(at, separator): (usize, char)| {
             let service = Service::from_name(&word[..at])?;
             Self::for_service(service, normalize_architecture(&word[at + separator.len_utf8()..])?)
@@ -228,7 +234,7 @@ mod tests {
             ("ecs/arm64", "ECS/ARM64 ecs:aarch64 ecs-arm64 fargate/arm64 ecs-express-arm64"),
             ("apprunner", "apprunner/amd64 apprunner:x86_64"),
             ("lambda/amd64", "lambda-x86_64"),
-            ("linux/arm64", "linux/aarch64"),
+            ("linux/arm64", "linux/aarch64 linux/arm64/v8 eks/arm64 kubernetes/aarch64/v8"),
         ] {
             for text in spellings.split(' ') {
                 assert_eq!(text.parse::<Runtime>().map(|r| r.to_string()), Ok(name.to_owned()), "{text}");

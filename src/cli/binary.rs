@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::error::CliError;
+use super::runtime_argument::RuntimeParser;
 use crate::elf;
 use crate::platform::Platform;
 use crate::runtime::{Compatibility, Runtime};
@@ -25,7 +26,7 @@ pub(super) struct BinaryArguments {
     /// The program file.
     file: PathBuf,
     /// A runtime that the program is meant for. May be given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME")]
+    #[arg(long = "runtime", visible_alias = "platform", value_name = "RUNTIME", value_delimiter = ',', value_parser = RuntimeParser)]
     runtimes: Vec<Runtime>,
 }
 

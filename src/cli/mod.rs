@@ -1,6 +1,7 @@
 //! The command-line tool: arguments, commands, output and exit codes.
 
 mod context;
+mod runtime_argument;
 mod registry_ref;
 mod image_ref;
 mod error;

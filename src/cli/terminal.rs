@@ -64,6 +64,13 @@ impl<W: RawStream> StyledOutput<W> {
     }
 }
 
+impl<W> StyledOutput<W> {
+    /// For a file: without color and without a width.
+    pub(super) fn plain(inner: W) -> Self {
+        Self { inner, uses_color: false, is_verbose: false, width: None, table_width: None }
+    }
+}
+
 impl<W: Write> Write for StyledOutput<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.inner.write(bytes)

@@ -6,6 +6,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::cli::context::InspectArguments;
+use crate::cli::runtime_argument::RuntimeParser;
 use crate::runtime::Runtime;
 
 /// Check the images that a registry of Amazon ECR already contains.
@@ -35,7 +36,7 @@ pub(in crate::cli) struct AuditArguments {
     #[arg(long)]
     pub(super) region: Option<String>,
     /// The runtime of all images, whatever they declare; can be repeated.
-    #[arg(long = "runtime", value_name = "RUNTIME")]
+    #[arg(long = "runtime", visible_alias = "platform", value_name = "RUNTIME", value_delimiter = ',', value_parser = RuntimeParser)]
     pub(super) runtimes: Vec<Runtime>,
     #[command(flatten)]
     pub(super) inspect: InspectArguments,

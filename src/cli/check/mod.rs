@@ -1,26 +1,31 @@
 //! `ecr-preflight check IMAGE…`: checks images before or after their push.
 
 mod gate;
+mod format_argument;
 mod checker;
 mod junit;
 mod sarif;
 mod printer;
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
 use self::checker::{CheckFailure, CheckRecord, Checker};
+use self::format_argument::{CheckFormat, FormatArgument, FormatParser};
 use self::gate::GateArguments;
 pub(super) use self::printer::ERROR_SCHEMA;
-use self::printer::{CheckFormat, CheckPrinter};
+use self::printer::{CheckDocument, CheckPrinter};
 pub use self::sarif::report_to_sarif;
 use super::context::{ExitStatus, InspectArguments, build_inspector, load_settings};
 use super::error::CliError;
 use super::hub_note::{HUB_HINT, docker_hub_note, means_docker_hub};
 use super::image_ref::ImageArgument;
 use super::image_source::ImageOpener;
+use super::output_file::{check_writable, ensure_distinct};
+use super::runtime_argument::RuntimeParser;
 use super::scheme_check::detect_wrong_scheme;
 use super::suggest::find_hint;
 use super::temporary_archive::is_in_docker_engine;
@@ -39,9 +44,9 @@ pub(super) struct CheckArguments {
     /// The images: local, or in a registry. See "Image references" below.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
-    /// A runtime that the images are meant for, for example `ecs/arm64`; `ecr-preflight --help` lists all of them. May be
-    /// given several times.
-    #[arg(long = "runtime", value_name = "RUNTIME")]
+    /// A runtime that the images are meant for, for example `ecs/arm64`. May be given several times, or as a list with
+    /// commas.
+    #[arg(long = "runtime", visible_alias = "platform", value_name = "RUNTIME", value_delimiter = ',', value_parser = RuntimeParser)]
     runtimes: Vec<Runtime>,
     #[command(flatten)]
     inspect: InspectArguments,
@@ -50,12 +55,41 @@ pub(super) struct CheckArguments {
     /// List the platforms of each image and of the programs in it, without checking runtimes.
     #[arg(long, conflicts_with = "runtimes")]
     platforms: bool,
-    /// The output format.
-    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
-    format: CheckFormat,
+    /// The output format; `FORMAT=FILE` also writes a file. May be given several times, but only once without a file.
+    #[arg(long = "format", value_name = "FORMAT[=FILE]", value_parser = FormatParser, default_value = "text")]
+    formats: Vec<FormatArgument>,
+    /// Write to FILE instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// The file at which `--format sarif` shows findings, relative to the root of the git repository.
     #[arg(long, value_name = "FILE", default_value = "Dockerfile")]
     dockerfile: String,
+}
+
+impl CheckArguments {
+    /// Returns the format of standard output, which is text if none is given, and the files to write. Before anything is
+    /// read, checks that the files can be written and are different ones.
+    fn outputs(&self) -> Result<(Option<CheckFormat>, Vec<FormatArgument>), CliError> {
+        let usage = |message: &str| CliError::Command { source: message.into(), hint: None, is_usage: true };
+        let (mut files, others): (Vec<_>, Vec<_>) = self.formats.iter().cloned().partition(|one| one.file.is_some());
+        let format = match others[..] {
+            [] => CheckFormat::Text,
+            [FormatArgument { format, .. }] => format,
+            _ => {
+                return Err(usage(
+                    "only one `--format` can be without a file: use `--format FORMAT=FILE` for the others",
+                ));
+            }
+        };
+        files.extend(self.output.iter().map(|file| FormatArgument { format, file: Some(file.clone()) }));
+        let paths: Vec<(&'static str, Option<&Path>)> =
+            files.iter().map(|one| (one.format.title(), one.file.as_deref())).collect();
+        ensure_distinct(&paths)?;
+        for path in paths.iter().filter_map(|(_, path)| *path) {
+            check_writable(path).map_err(|source| CliError::FileWrite { path: path.display().to_string(), source })?;
+        }
+        Ok((Some(format).filter(|_| self.output.is_none()), files))
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -68,6 +102,7 @@ Examples:
   ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
   ecr-preflight check public.ecr.aws/docker/library/busybox:1.37 --runtime ecs/arm64
   ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
+  ecr-preflight check oci-archive:api.tar --runtime ecs/arm64 --format text --format sarif=api.sarif
   ecr-preflight check --platforms grafana/grafana:11.4.0
 
 Image references:
@@ -102,7 +137,9 @@ pub(super) async fn run<O: Write, E: Write>(
 ) -> Result<ExitStatus, CliError> {
     let mut settings = load_settings()?.check;
     arguments.inspect.apply(&mut settings);
-    if arguments.platforms && !matches!(arguments.format, CheckFormat::Text | CheckFormat::Json) {
+    let (format, files) = arguments.outputs()?;
+    let lists_platforms = |format| matches!(format, CheckFormat::Text | CheckFormat::Json);
+    if arguments.platforms && !files.iter().map(|file| file.format).chain(format).all(lists_platforms) {
         return Err(CliError::UnsupportedFormat);
     }
     let is_only = arguments.images.len() == 1;
@@ -137,10 +174,8 @@ pub(super) async fn run<O: Write, E: Write>(
     });
     let mut records = std::pin::pin!(stream::iter(records).buffered(MAX_CONCURRENT_IMAGES));
     let mut printer = CheckPrinter {
-        format: arguments.format,
-        gate: arguments.gate,
-        dockerfile: &arguments.dockerfile,
-        is_only,
+        format,
+        document: CheckDocument { gate: arguments.gate, dockerfile: &arguments.dockerfile, is_only },
         out,
         err,
         records: Vec::new(),
@@ -148,7 +183,7 @@ pub(super) async fn run<O: Write, E: Write>(
     while let Some(record) = records.next().await {
         printer.add(record)?;
     }
-    printer.finish()
+    printer.finish(&files)
 }
 
 /// Returns the hint for a name without a registry, which may be that of an image of the Docker engine.

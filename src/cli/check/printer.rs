@@ -2,39 +2,35 @@
 
 use std::io::{self, Write};
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 use super::checker::{CheckRecord, CheckResult, CheckedImage};
+use super::format_argument::{CheckFormat, FormatArgument};
 use super::gate::GateArguments;
 use super::{junit, sarif};
 use crate::cli::context::ExitStatus;
 use crate::cli::error::CliError;
 use crate::cli::error_text::describe_error_in_line;
+use crate::cli::output_file::write_atomically;
 use crate::cli::terminal::StyledOutput;
 use crate::report::{self, StyledLine};
 use crate::verdict::Verdict;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum CheckFormat {
-    /// A report for people.
-    Text,
-    /// One JSON object, schema `ecr-preflight/1`; for several images, one per line.
-    Json,
-    /// One SARIF 2.1.0 log, for code scanning.
-    Sarif,
-    /// One JUnit report, for CI servers.
-    Junit,
-}
-
-/// Prints results, and keeps them for the summary or the document at the end.
-pub(super) struct CheckPrinter<'a, O, E> {
-    pub(super) format: CheckFormat,
+/// What all formats need to know.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CheckDocument<'a> {
     pub(super) gate: GateArguments,
     /// The file that a SARIF log shows findings at.
     pub(super) dockerfile: &'a str,
     /// Whether the command line names one image only.
     pub(super) is_only: bool,
+}
+
+/// Prints results, and keeps them for the summary or the document at the end.
+pub(super) struct CheckPrinter<'a, O, E> {
+    /// The format of standard output; `None` if nothing is printed there.
+    pub(super) format: Option<CheckFormat>,
+    pub(super) document: CheckDocument<'a>,
     pub(super) out: &'a mut StyledOutput<O>,
     pub(super) err: &'a mut StyledOutput<E>,
     pub(super) records: Vec<CheckRecord<'a>>,
@@ -43,37 +39,18 @@ pub(super) struct CheckPrinter<'a, O, E> {
 impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
     /// Adds the next record, and prints it if the format prints images one by one.
     pub(super) fn add(&mut self, record: CheckRecord<'a>) -> Result<(), CliError> {
-        let Self { format, is_only, .. } = *self;
-        match (&record.outcome, format) {
-            (Ok(checked), CheckFormat::Text) => {
-                self.out.write_lines(&match &checked.result {
-                    CheckResult::Report(report) => report::format_lines(report),
-                    CheckResult::Platforms(platforms) => platforms.lines(),
-                })?;
-                if !is_only {
-                    writeln!(self.out)?;
-                }
-            }
-            (Ok(checked), CheckFormat::Json) => {
-                writeln!(self.out, "{}", to_json(&checked.result, is_only)?)?;
-            }
-            // The error of a single image goes to standard error only.
-            (Err(failure), CheckFormat::Json) if !is_only => {
-                let (reference, error, hint) =
-                    (record.reference, describe_error_in_line(&failure.error), failure.hint.as_deref());
-                let json = CheckErrorJson { schema: ERROR_SCHEMA, reference, verdict: Verdict::Unknown, error, hint };
-                writeln!(self.out, "{}", to_json(&json, false)?)?;
-            }
-            (Err(_), CheckFormat::Text | CheckFormat::Json) | (_, CheckFormat::Sarif | CheckFormat::Junit) => {}
+        if let Some(format) = self.format {
+            self.document.write_record(format, &record, self.out)?;
         }
         // Both outputs may be the same terminal, so this one is flushed first.
         self.out.flush()?;
+        let is_only = self.document.is_only;
         let reference = (!is_only).then_some(record.reference);
         match &record.outcome {
             Err(failure) => {
                 // If standard error is closed, the exit code still reports the error.
                 let _ = self.err.write_error(reference, &failure.error, failure.hint.as_deref());
-                if !is_only && format == CheckFormat::Text {
+                if !is_only && self.format == Some(CheckFormat::Text) {
                     let _ = writeln!(self.err);
                 }
             }
@@ -87,18 +64,74 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
         Ok(())
     }
 
-    /// Prints the summary or the document of all images, and returns the status to report.
-    pub(super) fn finish(self) -> Result<ExitStatus, CliError> {
-        match self.format {
-            CheckFormat::Text if self.records.len() > 1 => {
-                self.out.write_lines(&[StyledLine::wrapping(2).with_text(format_summary(&self.records))])?;
+    /// Prints the summary or the document of all images, writes the files, and returns the status to report.
+    pub(super) fn finish(self, files: &[FormatArgument]) -> Result<ExitStatus, CliError> {
+        if let Some(format) = self.format {
+            self.document.write_end(format, &self.records, self.out)?;
+        }
+        for FormatArgument { format, file } in files {
+            let Some(file) = file else { continue };
+            write_atomically(file, |out| {
+                let mut out = StyledOutput::plain(out);
+                for record in &self.records {
+                    self.document.write_record(*format, record, &mut out)?;
+                }
+                self.document.write_end(*format, &self.records, &mut out)
+            })?;
+        }
+        let worst = self.records.iter().map(|record| record.exit_status(self.document.gate)).max();
+        Ok(worst.expect("there is at least one image"))
+    }
+}
+
+impl CheckDocument<'_> {
+    /// Writes a record, if the format prints images one by one.
+    fn write_record<W: Write>(
+        &self,
+        format: CheckFormat,
+        record: &CheckRecord<'_>,
+        out: &mut StyledOutput<W>,
+    ) -> Result<(), CliError> {
+        let is_only = self.is_only;
+        match (&record.outcome, format) {
+            (Ok(checked), CheckFormat::Text) => {
+                out.write_lines(&match &checked.result {
+                    CheckResult::Report(report) => report::format_lines(report),
+                    CheckResult::Platforms(platforms) => platforms.lines(),
+                })?;
+                if !is_only {
+                    writeln!(out)?;
+                }
+            }
+            (Ok(checked), CheckFormat::Json) => writeln!(out, "{}", to_json(&checked.result, is_only)?)?,
+            // The error of a single image goes to standard error only.
+            (Err(failure), CheckFormat::Json) if !is_only => {
+                let (reference, error, hint) =
+                    (record.reference, describe_error_in_line(&failure.error), failure.hint.as_deref());
+                let json = CheckErrorJson { schema: ERROR_SCHEMA, reference, verdict: Verdict::Unknown, error, hint };
+                writeln!(out, "{}", to_json(&json, false)?)?;
+            }
+            (Err(_), CheckFormat::Text | CheckFormat::Json) | (_, CheckFormat::Sarif | CheckFormat::Junit) => {}
+        }
+        Ok(())
+    }
+
+    /// Writes the summary, or the document of all images.
+    fn write_end<W: Write>(
+        &self,
+        format: CheckFormat,
+        records: &[CheckRecord<'_>],
+        out: &mut StyledOutput<W>,
+    ) -> Result<(), CliError> {
+        match format {
+            CheckFormat::Text if records.len() > 1 => {
+                out.write_lines(&[StyledLine::wrapping(2).with_text(format_summary(records))])?;
             }
             CheckFormat::Text | CheckFormat::Json => {}
-            CheckFormat::Sarif => writeln!(self.out, "{}", sarif::format_sarif(&self.records, self.dockerfile))?,
-            CheckFormat::Junit => writeln!(self.out, "{}", junit::format_junit(&self.records, self.gate)?)?,
+            CheckFormat::Sarif => writeln!(out, "{}", sarif::format_sarif(records, self.dockerfile))?,
+            CheckFormat::Junit => writeln!(out, "{}", junit::format_junit(records, self.gate)?)?,
         }
-        let worst = self.records.iter().map(|record| record.exit_status(self.gate)).max();
-        Ok(worst.expect("there is at least one image"))
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use self::list::DeclareListFormat;
 use super::context::{endpoint_url, load_aws, load_settings};
 use super::error::CliError;
 use super::registry_ref::is_ecr_uri;
+use super::runtime_argument::RuntimeParser;
 use super::terminal::StyledOutput;
 use crate::aws::Aws;
 use crate::declare::{declaration_value, find_conflict, write_declaration};
@@ -34,7 +35,7 @@ pub(super) struct DeclareArguments {
     #[arg(required_unless_present_any = ["list", "from", "prefix"])]
     repository: Option<String>,
     /// All runtimes that the images are meant for. They replace the previous declaration.
-    #[arg(value_name = "RUNTIME", required_unless_present_any = ["list", "from", "prefix", "remove"])]
+    #[arg(value_name = "RUNTIME", value_delimiter = ',', value_parser = RuntimeParser, required_unless_present_any = ["list", "from", "prefix", "remove"])]
     runtimes: Vec<Runtime>,
     /// Declare what FILE lists: in each line a repository and its runtimes. `-` reads standard input.
     ///

@@ -225,8 +225,6 @@ fn unusable_references_are_errors_with_hints() {
             --- out
             --- err
             error: invalid value 'ecs' for '--runtime <RUNTIME>': unknown runtime `ecs`; did you mean `ecs/amd64` or `ecs/arm64`?
-
-            For more information, try '--help'.
         "#]],
     );
     check(

@@ -220,8 +220,6 @@ fn invalid_arguments_are_errors_before_any_call() {
         --- out
         --- err
         error: invalid value 'esc/arm64' for '[RUNTIME]...': unknown runtime `esc/arm64`; did you mean `ecs/arm64`?
-
-        For more information, try '--help'.
         success false code 64
         --- out
         --- err

@@ -210,8 +210,12 @@ fn help_of_check_and_replay() {
 
         Options:
               --runtime <RUNTIME>
-                  A runtime that the images are meant for, for example `ecs/arm64`; `ecr-preflight --help`
-                  lists all of them. May be given several times
+                  A runtime that the images are meant for, for example `ecs/arm64`. May be given several
+                  times, or as a list with commas
+
+                  [alias: --platform]
+                  [possible values: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64,
+                  linux/amd64, linux/arm64]
 
               --no-exec
                   Read manifests and configs only; do not inspect the program in the layers
@@ -226,8 +230,9 @@ fn help_of_check_and_replay() {
               --platforms
                   List the platforms of each image and of the programs in it, without checking runtimes
 
-              --format <FORMAT>
-                  The output format
+              --format <FORMAT[=FILE]>
+                  The output format; `FORMAT=FILE` also writes a file. May be given several times, but only
+                  once without a file
 
                   Possible values:
                   - text:  A report for people
@@ -236,6 +241,9 @@ fn help_of_check_and_replay() {
                   - junit: One JUnit report, for CI servers
 
                   [default: text]
+
+          -o, --output <FILE>
+                  Write to FILE instead of standard output
 
               --dockerfile <FILE>
                   The file at which `--format sarif` shows findings, relative to the root of the git
@@ -265,6 +273,7 @@ fn help_of_check_and_replay() {
           ecr-preflight check 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1
           ecr-preflight check public.ecr.aws/docker/library/busybox:1.37 --runtime ecs/arm64
           ecr-preflight check oci-archive:api.tar oci-archive:worker.tar --runtime ecs/arm64 --format sarif
+          ecr-preflight check oci-archive:api.tar --runtime ecs/arm64 --format text --format sarif=api.sarif
           ecr-preflight check --platforms grafana/grafana:11.4.0
 
         Image references:

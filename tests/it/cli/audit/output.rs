@@ -325,6 +325,10 @@ fn audit_help() {
               --runtime <RUNTIME>
                   The runtime of all images, whatever they declare; can be repeated
 
+                  [alias: --platform]
+                  [possible values: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64,
+                  linux/amd64, linux/arm64]
+
               --no-exec
                   Read manifests and configs only; do not inspect the program in the layers
 
