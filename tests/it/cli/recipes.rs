@@ -39,6 +39,12 @@ fn run_action(inputs: &[(&str, &str)]) -> (Output, String) {
 
 /// Same as `run_action`, with environment variables.
 fn run_action_with(inputs: &[(&str, &str)], settings: &[(&str, &str)]) -> (Output, String) {
+    let (output, outputs, _) = run_action_with_summary(inputs, settings);
+    (output, outputs)
+}
+
+/// Same as `run_action_with`; also returns the summary of the step.
+fn run_action_with_summary(inputs: &[(&str, &str)], settings: &[(&str, &str)]) -> (Output, String, String) {
     let action = action();
     let step = steps(&action).into_iter().find(|step| step["id"] == "check").unwrap();
     let directory = TempDir::new().unwrap();
@@ -52,8 +58,11 @@ fn run_action_with(inputs: &[(&str, &str)], settings: &[(&str, &str)]) -> (Outpu
         let default = action["inputs"][name.as_str()]["default"].as_str().unwrap_or_default().to_owned();
         bash.env(variable.as_str().unwrap(), given.unwrap_or(default));
     }
-    let output = bash.env("GITHUB_OUTPUT", &outputs).envs(settings.iter().copied()).output().unwrap();
-    (output, fs::read_to_string(outputs).unwrap_or_default())
+    let summary = directory.path().join("summary");
+    bash.env("GITHUB_OUTPUT", &outputs).env("GITHUB_STEP_SUMMARY", &summary);
+    let output = bash.envs(settings.iter().copied()).output().unwrap();
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    (output, read(outputs), read(summary))
 }
 
 #[test]
@@ -82,6 +91,7 @@ fn action_inputs_are_used_and_scripts_are_bash() {
 #[test]
 fn action_fails_on_a_wrong_image() {
     let both = format!("{GOOD}\n  {WRONG}\n");
+    let verdicts = ["runs", "fails", "unknown", "error"];
     for (images, fail_on, code, exit_code) in [
         (GOOD, "unknown", 0, "0"),
         (WRONG, "unknown", 1, "1"),
@@ -96,7 +106,8 @@ fn action_fails_on_a_wrong_image() {
     ] {
         let (output, outputs) = run_action(&[("images", images), ("runtimes", "apprunner"), ("fail-on", fail_on)]);
         assert_eq!(output.status.code(), Some(code), "{images} {fail_on}: {output:?}");
-        assert_eq!(outputs, format!("exit-code={exit_code}\n"), "{images} {fail_on}");
+        let verdict = verdicts[exit_code.parse::<usize>().unwrap()];
+        assert_eq!(outputs, format!("exit-code={exit_code}\nverdict={verdict}\n"), "{images} {fail_on}");
     }
     let (output, _) = run_action(&[("images", WRONG), ("fail-on", "fail")]);
     assert_eq!(output.status.code(), Some(64), "{output:?}");
@@ -119,7 +130,7 @@ fn action_fails_when_nothing_was_checked() {
             let inputs = [("images", images), ("runtimes", runtimes), ("fail-on", fail_on), ("sarif-file", log)];
             let (output, outputs) = run_action_with(&inputs, settings);
             assert_eq!(output.status.code(), Some(64), "{images} {runtimes} {fail_on}: {output:?}");
-            assert_eq!(outputs, "exit-code=64\n");
+            assert_eq!(outputs, "exit-code=64\nverdict=error\n");
         }
     }
 }
@@ -129,22 +140,39 @@ fn action_fails_when_the_log_cannot_be_written() {
     let directory = TempDir::new().unwrap();
     let missing_directory = directory.path().join("none/log.sarif");
     // The first cannot be opened; the second opens but rejects writes.
-    for (file, code) in [(missing_directory.to_str().unwrap(), 73), ("/dev/full", 74)] {
-        let (output, _) =
-            run_action(&[("images", GOOD), ("runtimes", "ecs/arm64"), ("sarif-file", file), ("fail-on", "never")]);
-        assert_eq!(output.status.code(), Some(code), "{file}: {output:?}");
+    for file in [missing_directory.to_str().unwrap(), "/dev/full"] {
+        for input in ["sarif-file", "json-file"] {
+            let (output, _) =
+                run_action(&[("images", GOOD), ("runtimes", "ecs/arm64"), (input, file), ("fail-on", "never")]);
+            assert_eq!(output.status.code(), Some(3), "{file}: {output:?}");
+        }
     }
 }
 
 #[test]
-fn action_writes_a_sarif_log() {
+fn action_writes_logs_a_summary_and_annotations_in_one_run() {
     let directory = TempDir::new().unwrap();
-    let file = directory.path().join("log.sarif");
-    let inputs = [("images", WRONG), ("runtimes", "apprunner ecs/amd64"), ("sarif-file", file.to_str().unwrap())];
-    let (output, _) = run_action(&inputs);
+    let [sarif, json] = ["log.sarif", "report.json"].map(|name| directory.path().join(name));
+    let both = format!("{GOOD}\n{WRONG}");
+    let inputs = [
+        ("images", both.as_str()),
+        ("runtimes", "apprunner ecs/amd64"),
+        ("sarif-file", sarif.to_str().unwrap()),
+        ("json-file", json.to_str().unwrap()),
+    ];
+    let (output, _, summary) = run_action_with_summary(&inputs, &[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let log: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let log: serde_json::Value = serde_json::from_slice(&fs::read(&sarif).unwrap()).unwrap();
     assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), 2);
+    let reports = fs::read_to_string(&json).unwrap();
+    let verdicts =
+        reports.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["verdict"].clone());
+    assert_eq!(verdicts.collect::<Vec<_>>(), ["runs", "fails"]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let annotation = "::error title=ecr-preflight::oci:events/images:11.4.0 will not start on App Runner, ECS on amd64";
+    assert_eq!(printed.lines().filter(|line| line.starts_with("::")).collect::<Vec<_>>(), [annotation]);
+    let code = printed.lines().take_while(|line| !line.starts_with("::")).map(|line| format!("    {line}\n"));
+    assert_eq!(summary, format!("### ecr-preflight: fails\n\n{}", code.collect::<String>()));
 }
 
 #[test]
@@ -169,12 +197,14 @@ fn action_uses_an_installed_tool_of_its_version() {
                 script("ecr-preflight", &format!("echo 'ecr-preflight {version}{commit}'"));
             }
             let log = directory.path().join("log");
+            script("curl", "exit 22");
             script("cargo", &format!("echo \"$PWD $*\" > {}", log.display()));
             let source = fs::canonicalize(".").unwrap();
             let mut bash = command("bash");
             // The workflow runs in another repository, which may have its own toolchain.
             bash.args(["-eo", "pipefail", "-c", install["run"].as_str().unwrap()]).current_dir(directory.path());
             bash.env("PATH", format!("{}:/usr/bin:/bin", tools.display())).env("CARGO_HOME", directory.path());
+            bash.env("ECR_PREFLIGHT_REPOSITORY", "owner/ecr-preflight").env("RUNNER_TEMP", directory.path());
             let output = bash.env("SOURCE", &source).env("GITHUB_PATH", &path).output().unwrap();
             assert!(output.status.success(), "{output:?}");
             let called = fs::read_to_string(&log).unwrap_or_default();
@@ -186,6 +216,42 @@ fn action_uses_an_installed_tool_of_its_version() {
             }
         }
     }
+}
+
+#[test]
+fn action_installs_the_release_of_its_version() {
+    let install = steps(&action()).into_iter().find(|step| step["id"] == "install").unwrap();
+    let directory = TempDir::new().unwrap();
+    let [tools, release, path] = ["tools", "release", "path"].map(|name| directory.path().join(name));
+    fs::create_dir_all(&tools).unwrap();
+    fs::create_dir_all(&release).unwrap();
+    let script = |path: &Path, script: &str| {
+        fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    script(&release.join("ecr-preflight"), &format!("echo 'ecr-preflight {version}'"));
+    let archive = format!("ecr-preflight-{}-unknown-linux-musl.tar.gz", std::env::consts::ARCH);
+    let pack = format!("tar -czf {archive} ecr-preflight && sha256sum {archive} > SHA256SUMS");
+    assert!(command("sh").args(["-c", &pack]).current_dir(&release).status().unwrap().success());
+    // Copies the file of the release that the last argument names, to that of `--output`.
+    let fetch = format!(
+        "while [ $# -gt 1 ]; do [ \"$1\" != --output ] || to=$2; shift; done; echo \"$1\" >> {0}/urls; cp {0}/\"${{1##*/}}\" \"$to\"",
+        release.display()
+    );
+    script(&tools.join("curl"), &fetch);
+    script(&tools.join("cargo"), "exit 1");
+    let mut bash = command("bash");
+    bash.args(["-eo", "pipefail", "-c", install["run"].as_str().unwrap()]).current_dir(directory.path());
+    bash.env("PATH", format!("{}:/usr/bin:/bin", tools.display())).env("RUNNER_TEMP", directory.path());
+    bash.env("SOURCE", fs::canonicalize(".").unwrap()).env("ECR_PREFLIGHT_REPOSITORY", "owner/ecr-preflight");
+    let output = bash.env("GITHUB_PATH", &path).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let installed = fs::read_to_string(&path).unwrap();
+    assert!(Path::new(installed.trim_end()).join("ecr-preflight").is_file(), "{installed}");
+    let urls = fs::read_to_string(release.join("urls")).unwrap();
+    let base = format!("https://github.com/owner/ecr-preflight/releases/download/v{version}");
+    assert_eq!(urls, format!("{base}/SHA256SUMS\n{base}/{archive}\n"));
 }
 
 #[test]
