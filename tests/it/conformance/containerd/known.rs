@@ -23,7 +23,11 @@ pub const KNOWN: &[Known] = &[
     // What starts is often known before the lower layers are read.
     Known { cause: "a layer that was not read is refused", recognize: |one| is_said(one, "failed to extract layer") },
     // The container runtime reports these first, and the prediction is an error that comes later.
-    Known { cause: "a group that /etc/group does not name", recognize: |one| is_said(one, "no groups found") },
+    Known {
+        cause: "a user or group that is not defined",
+        recognize: |one| ["no users found", "no groups found"].iter().any(|words| is_said(one, words)),
+    },
+    Known { cause: "a file at a mount point", recognize: |one| is_said(one, "error mounting") },
     Known {
         cause: "/etc/passwd or /etc/group cannot be read",
         recognize: |one| ["/passwd: ", "/group: "].iter().any(|file| is_said(one, file)),
