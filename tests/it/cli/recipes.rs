@@ -322,31 +322,96 @@ fn pre_push_hook_stops_a_push() {
     assert_eq!(names, ["blanks", "nothing-configured", "right"]);
 }
 
+/// Runs a shell script in a directory with `built.tar`, an image for this architecture that `docker` copies to `image.tar`,
+/// and a stand-in for skopeo, which writes its arguments to `pushed`.
+fn run_recipe(architecture: &str, script: &str) -> (TempDir, Output) {
+    let directory = TempDir::new().unwrap();
+    let mut layout = Builder::at(&directory.path().join("built"));
+    let image = layout.image(architecture);
+    layout.tag("v1", &image);
+    let mut archive = tar::Builder::new(fs::File::create(directory.path().join("built.tar")).unwrap());
+    archive.append_dir_all(".", layout.path()).unwrap();
+    archive.finish().unwrap();
+    let tools = directory.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    for (name, script) in [("docker", "cp built.tar image.tar"), ("skopeo", "echo \"$@\" > pushed")] {
+        fs::write(tools.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(tools.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut shell = command("sh");
+    let path = shell.get_envs().find(|(name, _)| *name == "PATH").unwrap().1.unwrap().to_owned();
+    shell.env("PATH", format!("{}:{}", tools.display(), path.display())).current_dir(directory.path());
+    let output = shell.args(["-c", script]).output().unwrap();
+    (directory, output)
+}
+
 #[test]
 fn recipe_pushes_only_checked_images() {
     let page = fs::read_to_string("docs/ci.md").unwrap();
     let recipe = page.split("```sh\n").find(|block| block.starts_with("docker buildx build --output")).unwrap();
     let recipe = recipe.split("```").next().unwrap();
     for (architecture, is_pushed) in [("arm64", true), ("amd64", false)] {
-        let directory = TempDir::new().unwrap();
-        let mut layout = Builder::at(&directory.path().join("built"));
-        let image = layout.image(architecture);
-        layout.tag("v1", &image);
-        let mut archive = tar::Builder::new(fs::File::create(directory.path().join("built.tar")).unwrap());
-        archive.append_dir_all(".", layout.path()).unwrap();
-        archive.finish().unwrap();
-        // Stand-ins for a builder and a registry.
-        let tools = directory.path().join("tools");
-        fs::create_dir(&tools).unwrap();
-        for (name, script) in [("docker", "cp built.tar image.tar"), ("skopeo", "echo \"$@\" > pushed")] {
-            fs::write(tools.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
-            fs::set_permissions(tools.join(name), fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        let mut shell = command("sh");
-        let path = shell.get_envs().find(|(name, _)| *name == "PATH").unwrap().1.unwrap().to_owned();
-        shell.env("PATH", format!("{}:{}", tools.display(), path.display())).current_dir(directory.path());
-        let output = shell.args(["-c", recipe]).output().unwrap();
+        let (directory, output) = run_recipe(architecture, recipe);
         let pushed = fs::read_to_string(directory.path().join("pushed")).unwrap_or_default();
         assert_eq!((output.status.success(), pushed.starts_with("copy oci-archive:image.tar")), (is_pushed, is_pushed));
+    }
+}
+
+/// The strings of a list in YAML.
+fn commands(list: &Yaml) -> Vec<String> {
+    list.as_sequence().unwrap().iter().map(|command| command.as_str().unwrap().to_owned()).collect()
+}
+
+/// The shell commands of a recipe for a CI server that build and check an image, in their order.
+fn recipe_commands(name: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new("recipes").join(name)).unwrap();
+    let yaml = || serde_yaml_ng::from_str::<Yaml>(&text).unwrap();
+    match name {
+        "gitlab-ci.yml" => {
+            [vec!["cp built.tar image.tar".to_owned()], commands(&yaml()["ecr-preflight"]["script"])].concat()
+        }
+        "buildspec.yml" => commands(&yaml()["phases"]["build"]["commands"]),
+        "Jenkinsfile" => {
+            let quoted = |line: &str| line.trim().strip_prefix("sh '")?.strip_suffix('\'').map(str::to_owned);
+            text.lines().filter_map(quoted).collect()
+        }
+        _ => vec![
+            "cp built.tar image.tar".to_owned(),
+            format!("make --file {}/recipes/{name} preflight", fs::canonicalize(".").unwrap().display()),
+        ],
+    }
+}
+
+#[test]
+fn recipes_of_ci_servers_stop_a_wrong_image() {
+    let page = fs::read_to_string("docs/ci.md").unwrap();
+    for name in ["gitlab-ci.yml", "buildspec.yml", "Jenkinsfile", "preflight.mk"] {
+        assert!(page.contains(&format!("(../recipes/{name})")), "{name} is not in docs/ci.md");
+        let script = recipe_commands(name);
+        assert!(script.iter().any(|line| line.contains("preflight")), "{name}: {script:?}");
+        // CodeBuild passes variables to commands; so do GitLab and Jenkins.
+        let set = "set -e; export RUNTIMES=ecs/arm64 CHECKED_IMAGES=oci-archive:image.tar";
+        let script = [&[set.to_owned()], &script[..]].concat().join("\n");
+        for (architecture, is_right) in [("arm64", true), ("amd64", false)] {
+            let (directory, output) = run_recipe(architecture, &script);
+            assert_eq!(output.status.success(), is_right, "{name}: {output:?}");
+            if name != "preflight.mk" {
+                let report = fs::read_to_string(directory.path().join("preflight.xml")).unwrap();
+                assert_eq!(report.contains("wrong-architecture"), !is_right, "{name}: {report}");
+            }
+        }
+    }
+}
+
+#[test]
+fn pre_commit_hook_stops_a_wrong_image() {
+    let hooks: Yaml = serde_yaml_ng::from_str(&fs::read_to_string(".pre-commit-hooks.yaml").unwrap()).unwrap();
+    let hook = &hooks.as_sequence().unwrap()[0];
+    assert_eq!((hook["id"].as_str(), hook["pass_filenames"].as_bool()), (Some("ecr-preflight"), Some(false)));
+    let page = fs::read_to_string("docs/ci.md").unwrap();
+    let arguments = page.lines().find_map(|line| line.trim().strip_prefix("args: [")?.strip_suffix(']')).unwrap();
+    let script = format!("cp built.tar image.tar; {} {}", hook["entry"].as_str().unwrap(), arguments.replace(',', ""));
+    for (architecture, is_right) in [("arm64", true), ("amd64", false)] {
+        assert_eq!(run_recipe(architecture, &script).1.status.success(), is_right);
     }
 }
