@@ -13,9 +13,12 @@ help: ## list the targets
 test: ## run all hermetic tests; needs Rust, git and bash
 	$(CARGO) test --locked
 
+# Rows of the largest page.
+ROWS ?= 100000
+
 test-page: $(TARGET)/page-venv/installed ## test the audit's HTML page in a browser, with screenshots; needs Debian's chromium and chromium-driver
 	$(CARGO) build --locked --bin ecr-preflight
-	python3 -B tests/page/run.py --tool $(TARGET)/debug/ecr-preflight --axe $(TARGET)/page-venv --work $(TARGET)/page
+	python3 -B tests/page/run.py --tool $(TARGET)/debug/ecr-preflight --axe $(TARGET)/page-venv --work $(TARGET)/page --rows $(ROWS)
 
 test-faults: ## inject every failure into every call of the function, with its real timeouts (half a minute)
 	$(CARGO) test --locked --test it lambda::failures -- --ignored
