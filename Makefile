@@ -1,4 +1,4 @@
-.PHONY: help test test-faults test-page test-real test-remedies test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete release package check-platforms test-install
+.PHONY: help test test-faults test-page test-real test-remedies test-docker test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete release package check-platforms test-install
 
 CARGO ?= cargo
 # How the Lambda function is built; everything else is built with the default features.
@@ -35,7 +35,10 @@ IMAGES ?= 1000
 SEED ?= 0
 
 test-containerd: ## compare IMAGES (1000) random images and hundreds of realistic ones with containerd and runc; needs Debian and root
-	SEED=$(SEED) IMAGES=$(IMAGES) $(CARGO) test --locked --test it conformance::containerd:: -- --ignored --nocapture --test-threads 1
+	SEED=$(SEED) IMAGES=$(IMAGES) $(CARGO) test --locked --test it conformance::containerd:: -- --ignored --nocapture --test-threads 1 --skip docker
+
+test-docker: ## compare hundreds of realistic images with Docker Engine; needs Debian's docker.io and root (some minutes)
+	$(CARGO) test --locked --test it realistic_images_start_alike_in_docker -- --ignored --nocapture
 
 test-real: ## check images of real programs, from umoci, skopeo and Debian's registry, against runc; needs Debian, root and runc
 	python3 tests/real/images.py $(TARGET)/real-images

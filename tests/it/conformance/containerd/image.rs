@@ -33,11 +33,17 @@ pub struct Images {
     pub layout: Builder,
     /// The descriptors of layers, by the digest of their archive.
     stored: BTreeMap<Digest, Value>,
+    has_zstd: bool,
 }
 
 impl Images {
     pub fn new() -> Self {
-        Self { layout: Builder::new(), stored: BTreeMap::new() }
+        Self { layout: Builder::new(), stored: BTreeMap::new(), has_zstd: true }
+    }
+
+    /// For Docker Engine before 23.0, which does not know zstd.
+    pub fn without_zstd() -> Self {
+        Self { has_zstd: false, ..Self::new() }
     }
 
     /// Stores an image under a tag.
@@ -55,7 +61,7 @@ impl Images {
             let layout = &self.layout;
             let store = || match random.below(4) {
                 0 => layout.blob(PLAIN, &tar),
-                1 => layout.blob(ZSTD, &zstd(&tar)),
+                1 if self.has_zstd => layout.blob(ZSTD, &zstd(&tar)),
                 _ => layout.blob(OCI_GZIP, &gzip(&tar)),
             };
             layers.push(self.stored.entry(sum).or_insert_with(store).clone());

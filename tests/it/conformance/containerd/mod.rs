@@ -8,6 +8,7 @@
 
 mod damage;
 mod daemon;
+mod docker;
 mod image;
 mod known;
 mod outcome;
@@ -19,6 +20,8 @@ use std::sync::Mutex;
 use std::{env, fmt, thread};
 
 use daemon::Daemon;
+use docker::Docker;
+use expect_test::expect_file;
 use image::{Image, Images};
 use known::KNOWN;
 use outcome::{Disagreement, Outcome, Prediction, compare, is_missed, predict};
@@ -73,7 +76,7 @@ fn compare_images(daemon: &Daemon, name: &str, images: Vec<Image>) -> Vec<Compar
     let layout = stored.layout.path();
     let predictions = predict(layout, &tags);
     daemon.import(layout, name).unwrap();
-    let outcomes = run_images(daemon, name, &tags);
+    let outcomes = run_images(&tags, |tag| daemon.run(&format!("{name}:{tag}")));
     let compared = images.into_iter().zip(predictions).zip(outcomes).map(|((image, prediction), outcome)| {
         let disagreement = compare(&prediction, &outcome);
         Compared { image, prediction, outcome, disagreement }
@@ -96,13 +99,13 @@ fn compare_damaged(daemon: &Daemon, image: Image) -> Compared {
     Compared { image, prediction, outcome, disagreement }
 }
 
-fn run_images(daemon: &Daemon, name: &str, tags: &[String]) -> Vec<Outcome> {
+fn run_images(tags: &[String], run: impl Fn(&str) -> Outcome + Sync) -> Vec<Outcome> {
     let left = Mutex::new(tags.iter().enumerate());
     let outcomes = Mutex::new(vec![None; tags.len()]);
     let work = || {
         let next = || left.lock().unwrap().next();
         while let Some((place, tag)) = next() {
-            let outcome = daemon.run(&format!("{name}:{tag}"));
+            let outcome = run(tag);
             outcomes.lock().unwrap()[place] = Some(outcome);
         }
     };
@@ -232,5 +235,57 @@ fn realistic_images_start_as_predicted() {
         pattern::write(patterns.iter().zip(&measured));
     } else {
         assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), patterns.len(), wrong.join("\n"));
+    }
+}
+
+/// Docker Engine unpacks with its overlay2 driver and has rules of its own for a config.
+#[test]
+#[ignore = "needs docker.io, tini and root: make test-docker"]
+fn realistic_images_start_alike_in_docker() {
+    let docker = Docker::start();
+    let mut patterns = pattern::read();
+    let only = env::var("ONLY").unwrap_or_default();
+    patterns.retain(|pattern| pattern.image.name.contains(&only));
+    let is_batch = |one: &Pattern, next: &Pattern| one.image.damage.is_none() && next.image.damage.is_none();
+    let (mut differences, mut false_alarms, mut false_passes, mut agreeing) = (String::new(), 0, 0, 0);
+    for batch in patterns.chunk_by(is_batch).flat_map(|patterns| patterns.chunks(BATCH)) {
+        let mut stored = Images::without_zstd();
+        let tags: Vec<String> = (0..batch.len()).map(|number| format!("i{number}")).collect();
+        batch.iter().zip(&tags).for_each(|(pattern, tag)| stored.add(&pattern.image, tag));
+        let predictions = predict(stored.layout.path(), &tags);
+        let registry = Registry::new(&stored.layout, Auth::None);
+        let outcomes = run_images(&tags, |tag| docker.run(&format!("{}/{REPOSITORY}:{tag}", registry.address())));
+        for ((pattern, prediction), outcome) in batch.iter().zip(predictions).zip(outcomes) {
+            let starts = matches!(outcome, Outcome::Started | Outcome::Ended(..));
+            let starts_in_containerd = pattern.result == "started" || pattern.result.starts_with("ended");
+            let disagreement = compare(&prediction, &outcome);
+            let is_false_alarm = disagreement == Some(Disagreement::FalseAlarm);
+            let is_false_pass = disagreement == Some(Disagreement::FalsePass);
+            false_alarms += usize::from(is_false_alarm);
+            false_passes += usize::from(is_false_pass);
+            agreeing += usize::from(!matches!(prediction, Prediction::Unknown(_)) && !is_false_alarm && !is_false_pass);
+            if starts != starts_in_containerd || is_false_alarm || is_false_pass {
+                let file = pattern.file.file_name().unwrap().to_string_lossy();
+                let predicted = match prediction {
+                    Prediction::Starts => "starts".to_owned(),
+                    Prediction::Fails { fault, .. } => fault,
+                    Prediction::Unknown(_) => "unknown".to_owned(),
+                };
+                let word = |starts: bool| if starts { "starts" } else { "does not start" };
+                let (here, there) = (word(starts), word(starts_in_containerd));
+                differences += &format!(
+                    "{file}: {}: Docker: {here}; containerd: {there}; predicted: {predicted}\n",
+                    pattern.image.name
+                );
+                println!("{}: Docker: {outcome}; containerd: {}", pattern.image.name, pattern.result);
+            }
+        }
+    }
+    println!(
+        "{} realistic images: {agreeing} agree, {false_alarms} false alarms, {false_passes} false passes",
+        patterns.len()
+    );
+    if only.is_empty() {
+        expect_file!["docker_differences.txt"].assert_eq(&differences);
     }
 }
