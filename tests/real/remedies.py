@@ -29,15 +29,15 @@ PACKAGES = {"dockerd": "docker.io", "docker-registry": "docker-registry", "skope
             "busybox": "busybox-static"}
 # The client of the same package as the daemon: others build with buildx only.
 DOCKER = "/usr/bin/docker"
-SCRIPT = b"#!/bin/sh\necho started\n"
-BASE = "FROM scratch\nCOPY busybox /bin/sh\nCOPY busybox /bin/chmod\nCOPY --chmod=755 app /app\n"
+SCRIPT = b"#!/bin/sh\nexec echo started\n"
+BASE = "FROM scratch\nCOPY busybox /bin/sh\nCOPY busybox /bin/chmod\nCOPY busybox /bin/echo\nCOPY --chmod=755 app /app\n"
 START = 'ENTRYPOINT ["/app"]\n'
 
 # Images: fault, Dockerfile, and the content of `app`.
 PROGRAMS = {
     "not executable": ("exec-permission", BASE.replace(" --chmod=755", "") + START, SCRIPT),
     "carriage returns": ("exec-interpreter-missing", BASE + START, SCRIPT.replace(b"\n", b"\r\n")),
-    "no first line": ("exec-format", BASE + START, b"echo started\n"),
+    "no first line": ("exec-format", BASE + START, b"exec echo started\n"),
     "a byte order mark": ("exec-format", BASE + START, b"\xef\xbb\xbf" + SCRIPT),
     "a blank line first": ("exec-format", BASE + START, b"\n" + SCRIPT),
     "UTF-16": ("exec-format", BASE + START, SCRIPT.decode().encode("utf-16")),

@@ -27,6 +27,10 @@ pub const KNOWN: &[Known] = &[
         cause: "a user or group that is not defined",
         recognize: |one| ["no users found", "no groups found"].iter().any(|words| is_said(one, words)),
     },
+    Known {
+        cause: "a working directory that cannot be created",
+        recognize: |one| is_said(one, "container init: mkdir "),
+    },
     Known { cause: "a file at a mount point", recognize: |one| is_said(one, "error mounting") },
     Known {
         cause: "/etc/passwd or /etc/group cannot be read",
