@@ -260,7 +260,7 @@ class Images:
 
     def _image(self, architecture, root):
         image = f"{self.layout}:{architecture}"
-        config = ["--architecture", architecture, "--os", "linux", "--config.entrypoint", "/bin/busybox"]
+        config = ["--architecture", architecture, "--os", "linux", "--config.entrypoint", "/bin/app"]
         shell(["umoci", "new", "--image", image])
         shell(["umoci", "config", "--image", image, *config])
         shell(["umoci", "insert", "--rootless", "--image", image, str(root), "/"])
@@ -302,7 +302,8 @@ def busybox(directory, packages, architecture):
     (root / "bin").mkdir(parents=True)
     # Its path differs between releases of Debian.
     (found, *_) = [path for path in unpacked.rglob("bin/busybox") if path.is_file()]
-    shutil.copy(found, root / "bin" / "busybox")
+    # Under its own name, it would start what its arguments name.
+    shutil.copy(found, root / "bin" / "app")
     return root
 
 
