@@ -224,7 +224,7 @@ def audit_via_lambda_equals_audit_and_notifies_nobody(stage):
     equal("the exit code", stage.tool("audit", "--all", "--via-lambda", "--stack", STACK, "--results", via)[0], 1)
     answers = audited(own)
     equal("the answers", audited(via), answers)
-    holds("the output", printed, "grafana/grafana:11.4.0", "wrong-architecture")
+    holds("the output", printed, "grafana/grafana  11.4.0 ", "wrong-architecture")
     verdicts = [" ".join(filter(None, (one["verdict"], one.get("ignored")))) for one in answers]
     stage.expect_invocations(*verdicts)
     stage.expect_no_notification()
