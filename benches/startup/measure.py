@@ -105,7 +105,8 @@ def event(number):
             "result": "SUCCESS",
             "repository-name": NAME,
             "image-digest": DIGEST,
-            "image-tag": TAG,
+            # A tag of its own, because the same message about a tag is not sent again.
+            "image-tag": f"{TAG}-{number}",
             "manifest-media-type": MANIFEST_TYPE,
         },
     }
@@ -232,7 +233,7 @@ class Aws:
         self.blobs = Server(self.blob_answer, tls())
         self.sns = Server(self.sns_answer, tls())
 
-    def ecr_answer(self, _method, _path, headers, _body):
+    def ecr_answer(self, _method, _path, headers, body):
         action = headers["x-amz-target"].rsplit(".", 1)[1]
         self.calls[action] += 1
         answers = {
@@ -241,7 +242,7 @@ class Aws:
                     {
                         "registryId": ACCOUNT,
                         "repositoryName": NAME,
-                        "imageId": {"imageDigest": DIGEST, "imageTag": TAG},
+                        "imageId": {"imageDigest": DIGEST} | json.loads(body).get("imageIds", [{}])[0],
                         "imageManifest": MANIFEST,
                         "imageManifestMediaType": MANIFEST_TYPE,
                     }
