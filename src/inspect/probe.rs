@@ -143,6 +143,9 @@ impl<'a> EntrypointProbe<'a> {
             ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } if let Some(reason) = unknown_setup => {
                 match reason {
                     UnknownReason::LayerNotRead(_) => ProbeResult::NeedsLowerLayer(reason.to_string()),
+                    UnknownReason::MountRefusedByContainerd { .. } => {
+                        ProbeResult::Settled(InspectionOutcome::HostDependent(reason.to_string()))
+                    }
                     _ => ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string())),
                 }
             }

@@ -66,6 +66,12 @@ impl ProcessSetup {
         match find_mount_failure(files) {
             Ok(Some(failure)) => self.add_error(SetupRefusal::Mount(failure).into()),
             Ok(None) | Err(UnknownReason::LayerNotRead(_)) => {}
+            // Outweighs what only makes the answer less certain.
+            Err(reason @ UnknownReason::MountRefusedByContainerd { .. })
+                if !matches!(self.unknown, Some(UnknownReason::LayerNotRead(_))) =>
+            {
+                self.unknown = Some(reason);
+            }
             Err(reason) => self.add_error(reason.into()),
         }
     }

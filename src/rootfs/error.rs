@@ -9,6 +9,17 @@ pub enum UnknownReason {
     /// Something may be mounted over this path when the container runs.
     #[error("{} may be mounted over at run time", display_path(.0))]
     MountPoint(Vec<u8>),
+    /// containerd refuses to mount something here, and Docker Engine replaces what the image has here.
+    #[error("{path} {found}: containerd refuses that, Docker Engine replaces it")]
+    MountRefusedByContainerd {
+        /// The path.
+        path: &'static str,
+        /// What the image has there, as a predicate.
+        found: &'static str,
+    },
+    /// containerd follows a link, and Docker Engine replaces it with an empty directory.
+    #[error("{0} is a link, which containerd follows, and which Docker Engine replaces with an empty directory")]
+    LinkReplacedByDocker(&'static str),
     /// A layer that was not read yet decides what this path is.
     #[error("{} depends on a layer that was not read", display_path(.0))]
     LayerNotRead(Vec<u8>),

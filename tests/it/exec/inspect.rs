@@ -548,6 +548,9 @@ fn mounts_must_not_fail() {
     let mut cases = Cases::default();
     for (name, command, layers) in [
         ("a file at a mount point", "/app", vec![app("arm64").file("sys", b"")]),
+        ("a directory for a file", "/app", vec![app("arm64").directory("etc").directory("etc/hosts")]),
+        ("a link to a directory", "/app", vec![app("arm64").directory("etc").link("etc/hosts", "/")]),
+        ("a link at /etc", "/app", vec![app("arm64").directory("usr/etc").link("etc", "usr/etc")]),
         ("a link at /dev", "/app", vec![app("arm64").directory("tmp").link("dev", "tmp")]),
         ("directories", "/app", vec![app("arm64").directory("proc").directory("dev").directory("etc")]),
         ("in a lower layer", "/app", vec![lower(), app("arm64")]),
@@ -561,8 +564,20 @@ fn mounts_must_not_fail() {
     }
     expect![[r#"
         a file at a mount point, ecs/arm64
-            fails [mount-refused] fails
+            unknown [] unknown /sys is not a directory: containerd refuses that, Docker Engine replaces it
         a file at a mount point, lambda/arm64
+            runs [] starts
+        a directory for a file, ecs/arm64
+            fails [mount-refused] fails
+        a directory for a file, lambda/arm64
+            runs [] starts
+        a link to a directory, ecs/arm64
+            unknown [] unknown /etc/hosts leads to a directory: containerd refuses that, Docker Engine replaces it
+        a link to a directory, lambda/arm64
+            runs [] starts
+        a link at /etc, ecs/arm64
+            runs [] unknown /etc is a link, which containerd follows, and which Docker Engine replaces with an empty directory
+        a link at /etc, lambda/arm64
             runs [] starts
         a link at /dev, ecs/arm64
             runs [] unknown /dev may be mounted over at run time
@@ -577,7 +592,7 @@ fn mounts_must_not_fail() {
         in a lower layer, lambda/arm64
             runs [] starts
         in a lower layer that is read, ecs/arm64
-            fails [mount-refused] fails
+            fails [exec-not-found] fails ENOENT
         in a lower layer that is read, lambda/arm64
             fails [exec-not-found] fails ENOENT
         removed, ecs/arm64
