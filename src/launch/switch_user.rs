@@ -36,6 +36,8 @@ pub(super) fn follow_gosu<'a>(
             next.process.view.user = user.after_execve();
             Some(next)
         }
+        // su-exec accepts every number that strtol(3) reads.
+        Err(SetupError::Refused(SetupRefusal::UnknownAccount { name, .. })) if !is_gosu && may_be_number(&name) => None,
         Err(SetupError::Refused(SetupRefusal::UnknownAccount { kind, name, .. })) => {
             let (noun, file) = kind.words();
             let text = format!("unable to find {noun} {}: no matching entries in {file} file", display_path(&name));
@@ -110,7 +112,14 @@ fn is_certainly_missing(view: &FilesystemView<'_>, name: &[u8]) -> Result<bool, 
             return Ok(false);
         }
     }
-    Ok(!SYNTHETIC_NAMES.contains(&name))
+    Ok(!SYNTHETIC_NAMES.contains(&name) && !may_be_number(name))
+}
+
+/// Returns whether strtol(3) may read a number from this text. `get_user` in setpriv.c and `main` in su-exec.c accept
+/// numbers that container runtimes do not, for example negative ones.
+fn may_be_number(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text).first().is_some_and(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -130,6 +139,9 @@ mod tests {
             (&plain, &root, "--reuid=app,--regid=ghosts,--clear-groups", "Exits { reason: UnknownAccount(Group)"),
             (&plain, &root, "--reuid=app,--clear-groups", "Starts"),
             (&plain, &root, "--reuid=5", "Starts"),
+            (&plain, &root, "--reuid=3000000000,--clear-groups", "not followed"),
+            (&plain, &root, "--reuid=-5,--clear-groups", "not followed"),
+            (&plain, &root, "--reuid=5,--regid=4294967294,--clear-groups", "not followed"),
             (&plain, &root, "--reuid=nobody", "not followed"),
             (&extra, &root, "--reuid=ghost", "not followed"),
             (&plain, &app_user(), "--reuid=ghost", "not followed"),
@@ -140,6 +152,18 @@ mod tests {
                 _ => "not followed".to_owned(),
             };
             assert!(found.starts_with(expected), "{arguments}: {found}");
+        }
+    }
+    #[test]
+    fn su_exec_accepts_numbers_that_container_runtimes_refuse() {
+        for (line, is_followed) in [
+            ("su-exec,3000000000,own", false),
+            ("su-exec,-5,own", false),
+            ("su-exec,5:4294967294,own", false),
+            ("su-exec,ghost,own", true),
+            ("gosu,3000000000,own", true),
+        ] {
+            assert_eq!(launch_as(&rootfs(), &User::default(), line).len() == 2, is_followed, "{line}");
         }
     }
 }
