@@ -5,9 +5,7 @@ use super::next_launch::{LaunchedProcess, Launcher, NextLaunch};
 use super::program_kind::Wrapper;
 use super::setpriv::{GroupChange, parse_setpriv_arguments};
 use super::wrapper::{TargetUser, parse_gosu_arguments};
-use crate::exec::{
-    AccountKind, ExitReason, SetupError, SetupRefusal, StartPrediction, has_passwd_entry, resolve_user,
-};
+use crate::exec::{AccountKind, ExitReason, SetupError, SetupRefusal, StartPrediction, has_passwd_entry, resolve_user};
 use crate::path::display_path;
 use crate::rootfs::{FilesystemView, UnknownReason, User, parse_id};
 

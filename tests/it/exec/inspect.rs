@@ -604,6 +604,44 @@ fn mounts_must_not_fail() {
 }
 
 #[test]
+fn duplicate_names_are_refused_by_docker_only() {
+    let layout = Builder::new();
+    let mut cases = Cases::default();
+    for (name, layer) in [
+        ("two files", app("amd64").file("x", b"").file("x", b"1")),
+        ("two directories", app("amd64").directory("d").directory("d")),
+        ("file and directory", app("amd64").file("d", b"").directory("d")),
+        ("with a dot", app("amd64").directory("d").directory("./d")),
+        ("a missing parent", app("amd64").file("d/x", b"").directory("d")),
+        ("with a slash", app("amd64").file("x", b"").file("/x", b"")),
+        ("through a link", app("amd64").directory("d").file("d/x", b"").link("l", "d").file("l/x", b"")),
+        ("a whiteout", app("amd64").file(".wh.x", b"").file("x", b"")),
+    ] {
+        let image = image(&layout, "amd64", &["/app"], vec![layer]);
+        cases.add(name.to_owned(), summary(&report(&layout, &image, &[Runtime::EcsAmd64])));
+    }
+    expect![[r#"
+        two files
+            unknown [] starts
+        two directories
+            unknown [] starts
+        file and directory
+            unknown [] starts
+        with a dot
+            unknown [] starts
+        a missing parent
+            runs [] starts
+        with a slash
+            runs [] starts
+        through a link
+            runs [] starts
+        a whiteout
+            runs [] starts
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
 fn working_directory_must_be_a_directory() {
     let layout = Builder::new();
     let layer = || {
