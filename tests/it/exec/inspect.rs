@@ -642,6 +642,56 @@ fn duplicate_names_are_refused_by_docker_only() {
 }
 
 #[test]
+fn volumes_that_docker_refuses_are_unknown() {
+    let layout = Builder::new();
+    let mut cases = Cases::default();
+    for volume in ["/etc/file", "/etc/file/data", "/etc", "/new", "/proc", "/proc/x", "etc/file", "/sys"] {
+        let mut config = config("linux", "amd64", json!({}));
+        config["config"]["Entrypoint"] = json!(["/app"]);
+        config["config"]["Volumes"] = json!({volume: {}});
+        let layer = app("amd64").directory("etc").file("etc/file", b"");
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer))]);
+        for runtime in [Runtime::EcsAmd64, Runtime::LambdaAmd64] {
+            cases.add(format!("{volume}, {runtime}"), summary(&report(&layout, &image, &[runtime])));
+        }
+    }
+    expect![[r#"
+        /etc/file, ecs/amd64
+            unknown [] unknown Docker Engine refuses a volume at /etc/file
+        /etc/file, lambda/amd64
+            runs [] starts
+        /etc/file/data, ecs/amd64
+            unknown [] unknown Docker Engine refuses a volume at /etc/file/data
+        /etc/file/data, lambda/amd64
+            runs [] starts
+        /etc, ecs/amd64
+            runs [] starts
+        /etc, lambda/amd64
+            runs [] starts
+        /new, ecs/amd64
+            runs [] starts
+        /new, lambda/amd64
+            runs [] starts
+        /proc, ecs/amd64
+            unknown [] unknown Docker Engine refuses a volume at /proc
+        /proc, lambda/amd64
+            runs [] starts
+        /proc/x, ecs/amd64
+            unknown [] unknown Docker Engine refuses a volume at /proc/x
+        /proc/x, lambda/amd64
+            runs [] starts
+        etc/file, ecs/amd64
+            unknown [] unknown Docker Engine refuses a volume at etc/file
+        etc/file, lambda/amd64
+            runs [] starts
+        /sys, ecs/amd64
+            runs [] starts
+        /sys, lambda/amd64
+            runs [] starts
+    "#]].assert_eq(cases.as_str());
+}
+
+#[test]
 fn working_directory_must_be_a_directory() {
     let layout = Builder::new();
     let layer = || {
