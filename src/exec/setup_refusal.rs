@@ -111,13 +111,12 @@ impl SetupRefusal {
             Self::UnknownAccount { kind, file: AccountFile::Missing, .. } => {
                 format!("open …{}: no such file or directory", kind.file())
             }
-            Self::UnknownAccount { file: AccountFile::Unreachable, .. } => return None,
+            // The messages about mounts contain paths of the host.
+            Self::UnknownAccount { file: AccountFile::Unreachable, .. } | Self::Mount(_) => return None,
             // The messages go on with the variable, which may be a secret.
             Self::Environment { is_unnamed: true } => "environment variable name can't be empty".to_owned(),
             Self::Environment { is_unnamed: false } => "can't contain null(\\x00)".to_owned(),
             Self::WorkingDirectory { blocked_at, .. } => format!("mkdir {}: not a directory", display_path(blocked_at)),
-            // The messages contain paths of the host.
-            Self::Mount(_) => return None,
         })
     }
 }

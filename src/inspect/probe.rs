@@ -45,6 +45,19 @@ pub(super) enum ProbeResult {
     NeedsLowerLayer(String),
 }
 
+impl ProbeResult {
+    /// Creates the result for a process of which it is unknown whether the container runtime refuses it.
+    fn for_unknown_setup(reason: &UnknownReason) -> Self {
+        match reason {
+            UnknownReason::LayerNotRead(_) => Self::NeedsLowerLayer(reason.to_string()),
+            UnknownReason::MountRefusedByContainerd { .. } | UnknownReason::VolumeRefusedByDocker(_) => {
+                Self::Settled(InspectionOutcome::HostDependent(reason.to_string()))
+            }
+            _ => Self::Settled(InspectionOutcome::Undetermined(reason.to_string())),
+        }
+    }
+}
+
 impl<'a> EntrypointProbe<'a> {
     pub(super) fn new(process: &'a ProcessConfig, deadline: Option<Instant>) -> Self {
         let argv = process.argv.iter().map(|word| word.clone().into_bytes()).collect();
@@ -148,13 +161,7 @@ impl<'a> EntrypointProbe<'a> {
                 ProbeResult::NeedsLowerLayer(unread_volume.map_or_else(String::new, |reason| reason.to_string()))
             }
             ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } if let Some(reason) = unknown_setup => {
-                match reason {
-                    UnknownReason::LayerNotRead(_) => ProbeResult::NeedsLowerLayer(reason.to_string()),
-                    UnknownReason::MountRefusedByContainerd { .. } | UnknownReason::VolumeRefusedByDocker(_) => {
-                        ProbeResult::Settled(InspectionOutcome::HostDependent(reason.to_string()))
-                    }
-                    _ => ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string())),
-                }
+                ProbeResult::for_unknown_setup(&reason)
             }
             ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. }
                 if let Some(settled) = probe_extensions(&view, host, target, goal) =>

@@ -54,6 +54,7 @@ pub(super) struct UnpackedLayer {
 }
 
 /// Unpacker of one layer.
+#[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about the entries")]
 pub(super) struct Unpacker<'a> {
     limits: &'a LayerLimits,
     tree: LayerTree,

@@ -688,7 +688,8 @@ fn volumes_that_docker_refuses_are_unknown() {
             runs [] starts
         /sys, lambda/amd64
             runs [] starts
-    "#]].assert_eq(cases.as_str());
+    "#]]
+    .assert_eq(cases.as_str());
 }
 
 #[test]
