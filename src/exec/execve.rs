@@ -96,11 +96,17 @@ fn open_chain(
     }
     let loader = ElfFile { path, contents: file }.check_program(host)?;
     let program = path.clone();
+    let mut truncated = ElfFile { path, contents: file }.is_truncated().then(|| program.clone());
     if let Some(loader) = loader {
         advance(path, loader);
-        ElfFile { path, contents: open_executable(view, path)?.1 }.check_loader(host, file)?;
+        let loader = ElfFile { path, contents: open_executable(view, path)?.1 };
+        loader.check_loader(host, file)?;
+        truncated = truncated.or_else(|| loader.is_truncated().then(|| path.clone()));
     }
     advance(path, Vec::new());
+    if let Some(path) = truncated {
+        return Err(UnknownReason::TruncatedProgram(path).into());
+    }
     if permissions.mode & Permissions::NEEDS_CAPABILITIES != 0 {
         return Err(UnknownReason::Capabilities(program).into());
     }
@@ -130,6 +136,13 @@ struct ElfFile<'a> {
 }
 
 impl ElfFile<'_> {
+    /// Returns whether the kernel starts the program, but maps parts that the file lacks.
+    fn is_truncated(&self) -> bool {
+        let header = ElfHeader::parse(self.contents.head());
+        let table = header.and_then(|header| self.read_range(header.program_headers()?).ok());
+        header.zip(table).is_some_and(|(header, table)| header.is_truncated(&table, self.contents.size))
+    }
+
     /// Checks the file as a program, and returns the path of the loader that it requests, if any.
     fn check_program(&self, host: Host) -> Result<Option<Vec<u8>>, ExecError> {
         let header = ElfHeader::parse(self.contents.head()).ok_or(Errno::ExecFormat)?;

@@ -16,6 +16,7 @@ pub use cause::{Defect, FileRole, StartFailure, diagnose_failure};
 pub use execve::{ExecOutcome, ExitReason, predict_execve};
 pub use file_format::FileFormat;
 pub use host::{Host, Processor};
+pub(crate) use process_user::has_passwd_entry;
 pub use process_user::resolve_user;
 pub use setup_refusal::{AccountFile, AccountKind, SetupError, SetupRefusal};
 pub(crate) use shebang::parse_shebang;

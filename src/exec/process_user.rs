@@ -44,6 +44,24 @@ pub fn resolve_user(files: &dyn FileTree, mounts: &[Vec<u8>], text: &str) -> Res
     Ok(User::Account { uid, gid, supplementary_gids })
 }
 
+/// Returns whether `/etc/passwd` has an entry with this user ID.
+///
+/// # Errors
+/// The file or the ID of one of its entries is unknown.
+pub(crate) fn has_passwd_entry(files: &dyn FileTree, mounts: &[Vec<u8>], uid: u32) -> Result<bool, UnknownReason> {
+    let view = FilesystemView { mounts: mounts.to_vec(), ..FilesystemView::new(files) };
+    let file = match read_account_file(&view, AccountKind::User) {
+        Ok(file) => file.unwrap_or_default(),
+        Err(SetupError::Unknown(reason)) => return Err(reason),
+        Err(SetupError::Refused(_)) => b"",
+    };
+    let is_entry = |found: Option<u32>| found.is_none_or(|found| found == uid);
+    match parse_passwd(file).find(|entry| is_entry(entry.uid)) {
+        Some(entry) if entry.uid.is_none() => Err(UnknownReason::User(entry.name.to_vec())),
+        entry => Ok(entry.is_some()),
+    }
+}
+
 /// Returns the IDs of the user with a name, and of its primary group.
 fn find_user(view: &FilesystemView<'_>, name: &str) -> Result<(u32, u32), SetupError> {
     let file = read_account_file(view, AccountKind::User)?;

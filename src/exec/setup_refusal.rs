@@ -28,7 +28,7 @@ pub enum SetupRefusal {
         /// The part that is not a directory.
         blocked_at: Vec<u8>,
     },
-    /// The image has something in a place where the container runtime mounts something else.
+    /// The image has a directory where the container runtime mounts a file.
     Mount(MountFailure),
 }
 
@@ -111,12 +111,12 @@ impl SetupRefusal {
             Self::UnknownAccount { kind, file: AccountFile::Missing, .. } => {
                 format!("open …{}: no such file or directory", kind.file())
             }
-            Self::UnknownAccount { file: AccountFile::Unreachable, .. } => return None,
+            // The messages about mounts contain paths of the host.
+            Self::UnknownAccount { file: AccountFile::Unreachable, .. } | Self::Mount(_) => return None,
             // The messages go on with the variable, which may be a secret.
             Self::Environment { is_unnamed: true } => "environment variable name can't be empty".to_owned(),
             Self::Environment { is_unnamed: false } => "can't contain null(\\x00)".to_owned(),
             Self::WorkingDirectory { blocked_at, .. } => format!("mkdir {}: not a directory", display_path(blocked_at)),
-            Self::Mount(failure) => return failure.message(),
         })
     }
 }

@@ -13,8 +13,10 @@ use crate::layers;
 use crate::layers::{LayerChangeset, LayerError, MemoryBudget, MemoryCharge};
 use crate::name::Digest;
 use crate::oci::{ImageRefusal, Layer, LayerAccess, RefusedBy};
+use crate::path::display_path;
 use crate::registry::{BlobReader, Lookup, Registry, RegistryError};
 use crate::settings::{InspectionLimits, LayerLimits, LimitExceeded};
+use crate::text::sanitize_quoted;
 
 /// The number of attempts to fetch a layer. Then only a retry of the whole event helps.
 const MAX_FETCH_ATTEMPTS: usize = 2;
@@ -98,7 +100,9 @@ fn detect_contradiction(layer: &LayerChangeset, described: &Layer) -> Option<Ima
         let reason = format!("layer {name} has {actual} bytes, but its descriptor says {size}");
         return Some(ImageRefusal::new(RefusedBy::Containerd, reason));
     }
-    None
+    let duplicate = layer.duplicate_path()?;
+    let path = sanitize_quoted(&format!("/{}", display_path(duplicate)));
+    Some(ImageRefusal::new(RefusedBy::Docker, format!("layer {name} has two entries for {path}")))
 }
 
 pub(super) fn describe_missing(layer: &Layer) -> String {

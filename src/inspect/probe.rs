@@ -45,6 +45,19 @@ pub(super) enum ProbeResult {
     NeedsLowerLayer(String),
 }
 
+impl ProbeResult {
+    /// Creates the result for a process of which it is unknown whether the container runtime refuses it.
+    fn for_unknown_setup(reason: &UnknownReason) -> Self {
+        match reason {
+            UnknownReason::LayerNotRead(_) => Self::NeedsLowerLayer(reason.to_string()),
+            UnknownReason::MountRefusedByContainerd { .. } | UnknownReason::VolumeRefusedByDocker(_) => {
+                Self::Settled(InspectionOutcome::HostDependent(reason.to_string()))
+            }
+            _ => Self::Settled(InspectionOutcome::Undetermined(reason.to_string())),
+        }
+    }
+}
+
 impl<'a> EntrypointProbe<'a> {
     pub(super) fn new(process: &'a ProcessConfig, deadline: Option<Instant>) -> Self {
         let argv = process.argv.iter().map(|word| word.clone().into_bytes()).collect();
@@ -69,6 +82,11 @@ impl<'a> EntrypointProbe<'a> {
         let user = if target.is_lambda { User::NonRoot } else { setup.user };
         let working_directory = setup.working_directory;
         let unknown_setup = setup.unknown.filter(|_| goal == InspectionGoal::Start);
+        let unknown_setup = match unknown_setup {
+            Some(UnknownReason::LayerNotRead(_) | UnknownReason::MountRefusedByContainerd { .. }) => unknown_setup,
+            _ if target.is_lambda || goal == InspectionGoal::Program => unknown_setup,
+            _ => self.find_refused_volume(files).or(unknown_setup),
+        };
         let view = FilesystemView { files, working_directory, user, mounts };
         // No image or service declares whether its hosts start 32-bit programs.
         let runs_32_bit = (goal == InspectionGoal::Program).then_some(true);
@@ -129,7 +147,9 @@ impl<'a> EntrypointProbe<'a> {
         let last = launches.last().expect("there is at least one launch");
         match &last.start.outcome {
             ExecOutcome::Unknown { reason: reason @ UnknownReason::LayerNotRead(_), .. } => {
-                ProbeResult::NeedsLowerLayer(unknown_setup.as_ref().unwrap_or(reason).to_string())
+                // A relative path in a mount is unknown whatever the layers have.
+                let reason = unknown_setup.as_ref().or(setup.mounted_directory.as_ref()).unwrap_or(reason);
+                ProbeResult::NeedsLowerLayer(reason.to_string())
             }
             ExecOutcome::Unknown { reason, .. } if launches.len() == 1 => {
                 let is_limit = matches!(reason, UnknownReason::TooManyLookups(_));
@@ -141,10 +161,7 @@ impl<'a> EntrypointProbe<'a> {
                 ProbeResult::NeedsLowerLayer(unread_volume.map_or_else(String::new, |reason| reason.to_string()))
             }
             ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } if let Some(reason) = unknown_setup => {
-                match reason {
-                    UnknownReason::LayerNotRead(_) => ProbeResult::NeedsLowerLayer(reason.to_string()),
-                    _ => ProbeResult::Settled(InspectionOutcome::Undetermined(reason.to_string())),
-                }
+                ProbeResult::for_unknown_setup(&reason)
             }
             ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. }
                 if let Some(settled) = probe_extensions(&view, host, target, goal) =>
@@ -156,6 +173,22 @@ impl<'a> EntrypointProbe<'a> {
                 ProbeResult::Settled(InspectionOutcome::Launches(launches, cause))
             }
         }
+    }
+
+    /// Returns the first volume that Docker Engine 20.10 certainly refuses: at a file ("not a directory"), below one, or
+    /// in `/proc` ("cannot be mounted because it is inside /proc" of runc).
+    fn find_refused_volume(&self, files: &dyn FileTree) -> Option<UnknownReason> {
+        let view = FilesystemView::new(files);
+        let is_refused = |volume: &&String| {
+            let path = format!("/{}", volume.trim_start_matches('/'));
+            path.split('/').find(|part| !part.is_empty()) == Some("proc")
+                || match view.resolve(path.as_bytes()) {
+                    Ok(found) => !matches!(found.node, Node::Directory(_)),
+                    Err(error) => error == ExecError::Errno(Errno::NotDirectory),
+                }
+        };
+        let volume = self.process.volumes.iter().find(is_refused)?;
+        Some(UnknownReason::VolumeRefusedByDocker(volume.clone().into_bytes()))
     }
 
     /// Returns the resolved paths of all mounts, and the reason if the path of a volume depends on an unread layer.

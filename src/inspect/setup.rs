@@ -12,6 +12,8 @@ pub(super) struct ProcessSetup {
     pub(super) user: User,
     /// The working directory; `None` if it is unknown.
     pub(super) working_directory: Option<Vec<u8>>,
+    /// The mount that the working directory is in, if that is why it is unknown.
+    pub(super) mounted_directory: Option<UnknownReason>,
     /// Why every container runtime except Lambda refuses the process.
     pub(super) refusal: Option<SetupRefusal>,
     /// Why it is unknown whether the process is refused. An unread layer takes precedence over other reasons.
@@ -22,8 +24,13 @@ impl ProcessSetup {
     /// Sets up a process with these files and mounts.
     pub(super) fn new(process: &ProcessConfig, files: &dyn FileTree, mounts: &[Vec<u8>], is_lambda: bool) -> Self {
         let path = process.working_directory.as_bytes();
-        let mut setup =
-            Self { user: User::from_config(&process.user), working_directory: None, refusal: None, unknown: None };
+        let mut setup = Self {
+            user: User::from_config(&process.user),
+            working_directory: None,
+            mounted_directory: None,
+            refusal: None,
+            unknown: None,
+        };
         match resolve_user(files, mounts, &process.user) {
             Ok(user) => setup.user = user,
             Err(error) => setup.add_error(error),
@@ -48,7 +55,7 @@ impl ProcessSetup {
                 setup.working_directory = Some(directory);
             }
             // A directory in a mount exists or is created there.
-            Err(SetupError::Unknown(UnknownReason::MountPoint(_))) => {}
+            Err(SetupError::Unknown(reason @ UnknownReason::MountPoint(_))) => setup.mounted_directory = Some(reason),
             Err(error) => setup.add_error(error),
         }
         if let Some(name) = process.argv.first().filter(|name| !name.contains('/'))
@@ -66,6 +73,12 @@ impl ProcessSetup {
         match find_mount_failure(files) {
             Ok(Some(failure)) => self.add_error(SetupRefusal::Mount(failure).into()),
             Ok(None) | Err(UnknownReason::LayerNotRead(_)) => {}
+            // Outweighs what only makes the answer less certain.
+            Err(reason @ UnknownReason::MountRefusedByContainerd { .. })
+                if !matches!(self.unknown, Some(UnknownReason::LayerNotRead(_))) =>
+            {
+                self.unknown = Some(reason);
+            }
             Err(reason) => self.add_error(reason.into()),
         }
     }

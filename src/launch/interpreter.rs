@@ -11,6 +11,14 @@ pub(super) enum Interpreter {
     Java,
 }
 
+/// Names of interpreters whose arguments are not checked.
+const UNCHECKED_INTERPRETERS: [&[u8]; 4] = [b"perl", b"php", b"ruby", b"dotnet"];
+
+/// Returns whether the arguments of interpreters with a file name are not checked.
+pub(super) fn is_unchecked_interpreter(name: &[u8]) -> bool {
+    UNCHECKED_INTERPRETERS.contains(&name)
+}
+
 /// Names of Node.js files that it does not complete with a suffix or look up as a module.
 const NODE_SUFFIXES: [&[u8]; 3] = [b".js", b".mjs", b".cjs"];
 
@@ -44,6 +52,13 @@ impl Interpreter {
     pub(super) fn refuses_carriage_return(self, option: &[u8]) -> bool {
         let letters = option.strip_prefix(b"-").and_then(|rest| rest.strip_suffix(b"\r"));
         self == Self::Python && letters.is_some_and(|letters| letters.iter().all(|letter| b"uEsIBO".contains(letter)))
+    }
+
+    /// Returns whether it runs a module of Python, which is looked up in directories that are not checked.
+    /// `arguments` excludes `argv[0]`.
+    pub(super) fn runs_module(self, arguments: &[Vec<u8>]) -> bool {
+        let is_option = |word: &&Vec<u8>| word.starts_with(b"-");
+        self == Self::Python && arguments.iter().take_while(is_option).any(|word| word.starts_with(b"-m"))
     }
 
     /// Returns the file that it runs: `python FILE`, `node FILE.js`, `java -jar FILE`. `arguments` excludes `argv[0]`.

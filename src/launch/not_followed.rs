@@ -1,9 +1,11 @@
 //! Describes programs that certainly or probably start another one, if it is unknown which.
 
 use super::follow::resolve_interpreters;
+use super::interpreter::{Interpreter, is_unchecked_interpreter};
 use super::next_launch::LaunchedProcess;
 use super::program_kind::{LauncherKind, is_command_starter, kind_by_name};
 use crate::path::{display_path, split_parent};
+use crate::rootfs::Node;
 use crate::shell::{ShellInvocation, parse_shell_arguments};
 use crate::text::sanitize_quoted;
 
@@ -28,7 +30,31 @@ pub(super) fn describe_not_followed(process: &LaunchedProcess<'_>, chain: &[Vec<
             None if argv[1..].iter().all(|word| INTERACTIVE_OPTIONS.contains(&word.as_slice())) => None,
             None => describe("the shell"),
         },
-        None => describe(&display_path(names.into_iter().find(|name| is_command_starter(name))?)),
+        // The program may be a script, for example supervisord, whose interpreter is not known to start anything.
+        None => {
+            let interpreter = Interpreter::identify(argv.first()?, &found.path);
+            let is_unchecked = |name: &&[u8]| is_unchecked_interpreter(name);
+            let unchecked = names.into_iter().find(is_unchecked);
+            // The script that an interpreter runs, also if `env` started the interpreter.
+            let argument = argv[1..].iter().find(|word| !word.starts_with(b"-"));
+            let file = argument.filter(|_| interpreter.is_some() || unchecked.is_some());
+            let scripts = chain.iter().chain(file).map(|path| split_parent(path).1);
+            let starter = names.into_iter().chain(scripts).find(|name| is_command_starter(name));
+            match (starter, interpreter) {
+                (Some(name), _) => describe(&display_path(name)),
+                (None, Some(interpreter)) if interpreter.runs_module(&argv[1..]) => {
+                    Some(format!("the modules of {} were not checked", interpreter.name()))
+                }
+                (None, _) => {
+                    let is_file = |path: &Vec<u8>| {
+                        process.view.resolve(path).is_ok_and(|found| matches!(found.node, Node::File(..)))
+                    };
+                    let is_known = argv.get(1).is_none_or(is_file);
+                    let name = unchecked.filter(|_| !is_known)?;
+                    Some(format!("the arguments of {} were not checked", display_path(name)))
+                }
+            }
+        }
     }
 }
 
@@ -41,7 +67,10 @@ mod tests {
     #[test]
     fn programs_that_may_start_others_are_named() {
         let mut rootfs = rootfs();
-        for name in ["timeout", "python3"] {
+        rootfs.insert(b"bin/supervisord".to_vec(), file(b"#!/bin/python3\n"));
+        rootfs.insert(b"bin/script.pl".to_vec(), file(b"#!/bin/perl\n"));
+        rootfs.insert(b"bin/pm2".to_vec(), file(b"#!/bin/env node\n"));
+        for name in ["timeout", "python3", "node", "perl"] {
             rootfs.insert(format!("bin/{name}").into(), file(&program(EM_X86_64, "")));
         }
         let script = |path: &str| format!("it is unknown what the script {path} starts");
@@ -50,7 +79,7 @@ mod tests {
             ("own", None),
             ("bash", None),
             ("sh,-l", None),
-            ("python3,-m,app", None),
+            ("python3,-m,app", Some("the modules of python were not checked".to_owned())),
             ("tini,own", None),
             ("gosu,app,own", None),
             ("setpriv,--reuid=app,--regid=7,--init-groups,own", None),
@@ -68,6 +97,16 @@ mod tests {
             ("tini,-x,own", Some(unknown("tini"))),
             ("env,-C,/,own", Some(unknown("env"))),
             ("setpriv,--dump", Some(unknown("setpriv"))),
+            ("supervisord,-n", Some(unknown("supervisord"))),
+            ("/bin/supervisord", Some(unknown("supervisord"))),
+            ("tini,supervisord", Some(unknown("supervisord"))),
+            ("python3,/bin/supervisord,-n", Some(unknown("supervisord"))),
+            ("perl,/none.pl", Some("the arguments of perl were not checked".to_owned())),
+            ("perl", None),
+            ("script.pl", None),
+            ("perl,/bin/script.pl", None),
+            ("perl,-w,x.pl", Some("the arguments of perl were not checked".to_owned())),
+            ("pm2,start,x.js", Some(unknown("pm2"))),
             ("timeout,9,own", Some(unknown("timeout"))),
             ("ash,-c,own", Some(unknown("the shell command"))),
             ("busybox,ash", Some(unknown("busybox"))),

@@ -5,9 +5,9 @@ use super::next_launch::{LaunchedProcess, Launcher, NextLaunch};
 use super::program_kind::Wrapper;
 use super::setpriv::{GroupChange, parse_setpriv_arguments};
 use super::wrapper::{TargetUser, parse_gosu_arguments};
-use crate::exec::{ExitReason, SetupError, SetupRefusal, StartPrediction, resolve_user};
+use crate::exec::{AccountKind, ExitReason, SetupError, SetupRefusal, StartPrediction, has_passwd_entry, resolve_user};
 use crate::path::display_path;
-use crate::rootfs::{FilesystemView, UnknownReason, User};
+use crate::rootfs::{FilesystemView, UnknownReason, User, parse_id};
 
 /// Follows gosu or su-exec, which look up the user as container runtimes do.
 pub(super) fn follow_gosu<'a>(
@@ -36,6 +36,8 @@ pub(super) fn follow_gosu<'a>(
             next.process.view.user = user.after_execve();
             Some(next)
         }
+        // su-exec accepts every number that strtol(3) reads.
+        Err(SetupError::Refused(SetupRefusal::UnknownAccount { name, .. })) if !is_gosu && may_be_number(&name) => None,
         Err(SetupError::Refused(SetupRefusal::UnknownAccount { kind, name, .. })) => {
             let (noun, file) = kind.words();
             let text = format!("unable to find {noun} {}: no matching entries in {file} file", display_path(&name));
@@ -58,6 +60,9 @@ const OTHER_ACCOUNT_FILES: [&[u8]; 4] =
 /// Names that the module `systemd` of nsswitch.conf(5) adds.
 const SYNTHETIC_NAMES: [&[u8]; 4] = [b"root", b"nobody", b"nogroup", b"systemd-network"];
 
+/// The IDs of the users among them.
+const SYNTHETIC_IDS: [u32; 2] = [0, 65534];
+
 /// Follows setpriv of util-linux, which looks up the user with getpwnam(3) and the group with getgrnam(3). It
 /// keeps its capabilities until execve(2), as containerd does for the first process.
 pub(super) fn follow_setpriv<'a>(
@@ -78,6 +83,19 @@ pub(super) fn follow_setpriv<'a>(
     let resolve = |text: &str| resolve_user(view.files, &view.mounts, text);
     // The user is looked up first.
     let found = resolve(&user).and_then(|account| Ok((account, resolve(&format!("{user}:{group}"))?)));
+    if let (Some(GroupChange::Initialize), Some(uid)) = (arguments.groups, parse_id(user.as_bytes())) {
+        // `main` in setpriv.c: "--init-groups requires an user that can be found on the system".
+        match has_passwd_entry(view.files, &view.mounts, uid) {
+            Ok(true) => {}
+            Ok(false) if !SYNTHETIC_IDS.contains(&uid) && is_certainly_missing(view, b"") == Ok(true) => {
+                return Some(next.exiting(ExitReason::UnknownAccount(AccountKind::User), user.into_bytes(), None));
+            }
+            Err(reason @ UnknownReason::LayerNotRead(_)) => {
+                return Some(NextLaunch { start: Some(StartPrediction::unknown(reason)), ..next });
+            }
+            Ok(false) | Err(_) => return None,
+        }
+    }
     match found {
         Ok((User::Exact { uid: 0, .. } | User::Uid(0), _)) => {}
         Ok((User::Account { uid, gid, supplementary_gids }, account))
@@ -110,7 +128,14 @@ fn is_certainly_missing(view: &FilesystemView<'_>, name: &[u8]) -> Result<bool, 
             return Ok(false);
         }
     }
-    Ok(!SYNTHETIC_NAMES.contains(&name))
+    Ok(!SYNTHETIC_NAMES.contains(&name) && !may_be_number(name))
+}
+
+/// Returns whether strtol(3) may read a number from this text. `get_user` in setpriv.c and `main` in su-exec.c accept
+/// numbers that container runtimes do not, for example negative ones.
+fn may_be_number(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text).first().is_some_and(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -130,6 +155,13 @@ mod tests {
             (&plain, &root, "--reuid=app,--regid=ghosts,--clear-groups", "Exits { reason: UnknownAccount(Group)"),
             (&plain, &root, "--reuid=app,--clear-groups", "Starts"),
             (&plain, &root, "--reuid=5", "Starts"),
+            (&plain, &root, "--reuid=5,--init-groups", "Exits { reason: UnknownAccount(User)"),
+            (&plain, &root, "--reuid=7,--regid=5,--init-groups", "Starts"),
+            (&plain, &root, "--reuid=65534,--init-groups", "not followed"),
+            (&extra, &root, "--reuid=5,--init-groups", "not followed"),
+            (&plain, &root, "--reuid=3000000000,--clear-groups", "not followed"),
+            (&plain, &root, "--reuid=-5,--clear-groups", "not followed"),
+            (&plain, &root, "--reuid=5,--regid=4294967294,--clear-groups", "not followed"),
             (&plain, &root, "--reuid=nobody", "not followed"),
             (&extra, &root, "--reuid=ghost", "not followed"),
             (&plain, &app_user(), "--reuid=ghost", "not followed"),
@@ -140,6 +172,18 @@ mod tests {
                 _ => "not followed".to_owned(),
             };
             assert!(found.starts_with(expected), "{arguments}: {found}");
+        }
+    }
+    #[test]
+    fn su_exec_accepts_numbers_that_container_runtimes_refuse() {
+        for (line, is_followed) in [
+            ("su-exec,3000000000,own", false),
+            ("su-exec,-5,own", false),
+            ("su-exec,5:4294967294,own", false),
+            ("su-exec,ghost,own", true),
+            ("gosu,3000000000,own", true),
+        ] {
+            assert_eq!(launch_as(&rootfs(), &User::default(), line).len() == 2, is_followed, "{line}");
         }
     }
 }

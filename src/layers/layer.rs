@@ -31,6 +31,14 @@ pub struct LayerChangeset {
     _charge: Arc<MemoryCharge>,
 }
 
+impl LayerChangeset {
+    /// Returns a path that two entries have, so that Docker Engine refuses the layer: `ErrDuplicatePath` in tar-split's
+    /// `tar/storage/packer.go`. The path of the root is empty.
+    pub fn duplicate_path(&self) -> Option<&[u8]> {
+        self.unpacked.duplicate.as_deref()
+    }
+}
+
 /// Compares layers, but not where their memory is charged.
 impl PartialEq for LayerChangeset {
     fn eq(&self, other: &Self) -> bool {
@@ -112,6 +120,7 @@ fn unpack_entries<R: Read>(
         }
         if result.is_ok() {
             let path = clean_archive_path(&entry.name, limits)?;
+            unpacker.note_name(&entry.name);
             result = unpacker.apply_entry(&path, read_content(archive, &entry, &path, limits)?);
         }
         if let Err(ApplyError::LimitExceeded(limit)) = result {

@@ -49,9 +49,12 @@ pub(super) struct UnpackedLayer {
     pub(super) error: Option<ApplyError>,
     /// Whether runtimes differ in unpacking it as the lowest layer of an image.
     pub(super) is_uncertain_as_lowest: bool,
+    /// The first name that certainly belongs to two entries.
+    pub(super) duplicate: Option<Box<[u8]>>,
 }
 
 /// Unpacker of one layer.
+#[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about the entries")]
 pub(super) struct Unpacker<'a> {
     limits: &'a LayerLimits,
     tree: LayerTree,
@@ -60,6 +63,10 @@ pub(super) struct Unpacker<'a> {
     /// The names of directory entries, whose times are set at the end, and whether a directory or link was removed.
     directories: Vec<Box<[u8]>>,
     has_removed_path: bool,
+    duplicate: Option<Box<[u8]>>,
+    has_root_entry: bool,
+    /// Whether an entry may have the path of another one, but not its name.
+    has_alias: bool,
     is_uncertain_as_lowest: bool,
     /// The parent directory of the last entry, as written and as resolved. The next entry usually has the same.
     last_directory: Option<(Vec<u8>, Vec<u8>, InodeId)>,
@@ -74,6 +81,9 @@ impl<'a> Unpacker<'a> {
             implied: Vec::new(),
             directories: Vec::new(),
             has_removed_path: false,
+            duplicate: None,
+            has_root_entry: false,
+            has_alias: false,
             is_uncertain_as_lowest: false,
             last_directory: None,
         }
@@ -84,14 +94,31 @@ impl<'a> Unpacker<'a> {
         self.tree.resident_size()
     }
 
+    /// Notes the name of an entry as it is in the archive. `filepath.Clean` of Go, with which Docker Engine compares
+    /// names, keeps a leading slash and `..` at the beginning.
+    pub(super) fn note_name(&mut self, name: &[u8]) {
+        self.has_alias |= name.starts_with(b"/") || components(name).any(|part| part == b"..");
+    }
+
+    /// Notes an entry for a path that another entry created.
+    fn note_duplicate(&mut self, written: &[u8]) {
+        if !self.has_alias {
+            self.duplicate.get_or_insert_with(|| written.into());
+        }
+    }
+
     /// Unpacks an entry. `written` is its normalized name.
     pub(super) fn apply_entry(&mut self, written: &[u8], content: EntryContent<'_>) -> Result<(), ApplyError> {
         let (parent, name) = split_parent(written);
+        if name.is_empty() && std::mem::replace(&mut self.has_root_entry, true) {
+            self.note_duplicate(written);
+        }
         // containerd ignores an entry for the root itself ("file ignored: resolved to root").
         if name.is_empty() {
             return Ok(());
         }
         let (mut path, directory) = self.prepare_directory(parent)?;
+        self.has_alias |= path != parent;
         if name == OPAQUE_WHITEOUT {
             // In the lowest layer, this removes directories without entries.
             self.is_uncertain_as_lowest |= !self.implied.is_empty();
@@ -120,6 +147,10 @@ impl<'a> Unpacker<'a> {
             self.directories.push(written.into());
         }
         if let Some(existing) = self.tree.child(directory, name) {
+            // The name of a whiteout is another one.
+            if !matches!(self.tree.inode(existing), Inode::Whiteout | Inode::ImpliedDirectory) {
+                self.note_duplicate(written);
+            }
             match content {
                 // The directories are merged.
                 EntryContent::Node(node @ Node::Directory(_)) if self.tree.inode(existing).is_directory() => {
@@ -246,6 +277,7 @@ impl<'a> Unpacker<'a> {
             is_uncertain_as_lowest: self.is_uncertain_as_lowest || self.resolver.met_whiteout,
             tree: self.tree,
             implied: self.implied,
+            duplicate: self.duplicate,
             error: result.err(),
         }
     }

@@ -9,6 +9,20 @@ pub enum UnknownReason {
     /// Something may be mounted over this path when the container runs.
     #[error("{} may be mounted over at run time", display_path(.0))]
     MountPoint(Vec<u8>),
+    /// containerd refuses to mount something here, and Docker Engine replaces what the image has here.
+    #[error("{path} {found}: containerd refuses that, Docker Engine replaces it")]
+    MountRefusedByContainerd {
+        /// The path.
+        path: &'static str,
+        /// What the image has there, as a predicate.
+        found: &'static str,
+    },
+    /// Docker Engine refuses a volume at a file, below one, or in `/proc`.
+    #[error("Docker Engine refuses a volume at {}", display_path(.0))]
+    VolumeRefusedByDocker(Vec<u8>),
+    /// containerd follows a link, and Docker Engine replaces it with an empty directory.
+    #[error("{0} is a link, which containerd follows, and which Docker Engine replaces with an empty directory")]
+    LinkReplacedByDocker(&'static str),
     /// A layer that was not read yet decides what this path is.
     #[error("{} depends on a layer that was not read", display_path(.0))]
     LayerNotRead(Vec<u8>),
@@ -42,6 +56,9 @@ pub enum UnknownReason {
     /// The result depends on which of several possible identities the user has.
     #[error("access to {} depends on the user's identity, its groups and the host", display_path(.0))]
     UserPermission(Vec<u8>),
+    /// A segment of the program ends beyond its file. Whether the program uses that part is unknown.
+    #[error("{} is truncated: its segments end beyond the file", display_path(.0))]
+    TruncatedProgram(Vec<u8>),
     /// Only containers with additional capabilities may start the program.
     #[error("{} sets a file capability that containers do not have by default", display_path(.0))]
     Capabilities(Vec<u8>),

@@ -16,6 +16,6 @@ pub use contents_collector::{ContentsCollector, HEAD_SIZE};
 pub use error::{ExecError, UnknownReason};
 pub(crate) use files::DIRECTORY_755;
 pub use files::{FileTree, Node, Permissions, Rootfs};
-pub use mount_failure::{Mount, MountFailure, find_mount_failure};
+pub use mount_failure::{MountFailure, find_mount_failure};
 pub use user::User;
 pub use view::FilesystemView;

@@ -1,5 +1,5 @@
-//! Files in places where container runtimes mount something, so that no container starts. Measured with runc 1.1.5 and
-//! containerd 1.6.
+//! Files in places where container runtimes mount something, so that no container starts, or only with some runtimes.
+//! Measured with runc 1.1.5, containerd 1.6.20 and Docker Engine 20.10.24.
 
 use super::error::{ExecError, UnknownReason};
 use super::files::{FileTree, Node};
@@ -7,113 +7,92 @@ use super::view::FilesystemView;
 use crate::errno::Errno;
 use crate::path::to_absolute;
 
-/// A mount that fails when the container is created.
+/// A directory of the image at a path where every container runtime mounts a file of the host. Docker Engine replaces
+/// files and links there, but not directories: `Setup` in moby's `daemon/initlayer/setup_unix.go`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MountFailure {
-    /// The mount point in the image.
+    /// The path.
     pub path: &'static str,
-    /// What the container runtime mounts there.
-    pub mount: Mount,
 }
 
-/// What container runtimes mount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mount {
-    /// A filesystem of this type, on a directory but not on a link to one: `mountToRootfs` in runc's
-    /// `libcontainer/rootfs_linux.go`.
-    OrdinaryDirectory(&'static str),
-    /// A filesystem of this type, on a directory or a link to one.
-    Directory(&'static str),
-    /// Files of the host, in this directory.
-    FilesIn,
-    /// A file of the host.
-    File,
-}
+/// The mount points that must be directories and not links to one: `mountToRootfs` in runc's
+/// `libcontainer/rootfs_linux.go`.
+const STRICT_MOUNTS: [&str; 2] = ["/proc", "/sys"];
 
-const STRICT_MOUNTS: [(&str, &str); 2] = [("/proc", "proc"), ("/sys", "sysfs")];
-
-/// The files of the host that Docker, Kubernetes and Amazon ECS mount, and their directory, in which containerd also looks
-/// up groups. Missing files are created.
+/// The directory of the mounted files, in which container engines also look up groups.
 const ETC: &str = "/etc";
+
+/// The files of the host that Docker, Kubernetes and Amazon ECS mount. Missing files are created.
 const MOUNTED_FILES: [&str; 3] = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
 
 impl MountFailure {
     /// Returns what is wrong with the image, as a part of a sentence.
     pub fn describe(self) -> String {
-        let path = self.path;
-        match self.mount {
-            Mount::OrdinaryDirectory(filesystem) | Mount::Directory(filesystem) => {
-                format!("{path} is not a directory, and container runtimes mount {filesystem} there")
-            }
-            Mount::FilesIn => format!("{path} is not a directory, and container runtimes mount files in it"),
-            Mount::File => format!("{path} is a directory, and container runtimes mount a file there"),
-        }
-    }
-
-    /// Returns the beginning of runc's message, or `None` if it contains paths of the host.
-    pub fn message(self) -> Option<String> {
-        let path = self.path;
-        match self.mount {
-            Mount::OrdinaryDirectory(filesystem) => Some(format!(
-                "error mounting {filesystem:?} to rootfs at {path:?}: filesystem {filesystem:?} must be mounted on \
-                 ordinary directory"
-            )),
-            Mount::Directory(filesystem) => Some(format!("error mounting {filesystem:?} to rootfs at {path:?}")),
-            Mount::FilesIn | Mount::File => None,
-        }
+        format!("{} is a directory, and container runtimes mount a file there", self.path)
     }
 }
 
 /// Finds the first mount that certainly fails in a container of this image. Not for Lambda, which mounts otherwise.
 ///
 /// # Errors
-/// No mount is known to fail, and whether one does is not known yet, or depends on the release of the container runtime.
+/// No mount is known to fail, and whether one does is not known yet, or depends on the container runtime or its release.
 pub fn find_mount_failure(files: &dyn FileTree) -> Result<Option<MountFailure>, UnknownReason> {
-    let checks = STRICT_MOUNTS
-        .map(|(path, filesystem)| check_strict_mount(files, path, filesystem))
-        .into_iter()
-        .chain([check_dev(files)])
-        .chain([check_kind(files, ETC, Kind::Other, Mount::FilesIn)])
-        .chain(MOUNTED_FILES.map(|path| check_kind(files, path, Kind::Directory, Mount::File)));
     let mut unknown = None;
-    for check in checks {
-        match check {
-            Ok(None) => {}
-            Ok(failure) => return Ok(failure),
-            // An unread layer is the weakest reason: it seldom has something there.
-            Err(reason @ UnknownReason::LayerNotRead(_)) => drop(unknown.get_or_insert(reason)),
-            Err(reason) => unknown = Some(reason),
+    let mut note = |reason| match reason {
+        // An unread layer is the weakest reason: it seldom has something there.
+        UnknownReason::LayerNotRead(_) => drop(unknown.get_or_insert(reason)),
+        _ if matches!(unknown, Some(UnknownReason::MountRefusedByContainerd { .. })) => {}
+        _ => unknown = Some(reason),
+    };
+    for path in MOUNTED_FILES {
+        match files.get(&path.as_bytes()[1..]) {
+            Ok(Some(Node::Directory(_))) => return Ok(Some(MountFailure { path })),
+            Ok(_) => {}
+            Err(reason) => note(reason),
         }
     }
+    let checks = STRICT_MOUNTS.map(|path| check_strict_mount(files, path));
+    let checks = checks.into_iter().chain([check_dev(files), check_etc(files)]);
+    let checks = checks.chain(MOUNTED_FILES.map(|path| check_kind(files, path, Kind::Directory)));
+    checks.filter_map(Result::err).for_each(note);
     unknown.map_or(Ok(None), Err)
 }
 
-fn check_strict_mount(
-    files: &dyn FileTree,
-    path: &'static str,
-    filesystem: &'static str,
-) -> Result<Option<MountFailure>, UnknownReason> {
-    let is_other = files.get(&path.as_bytes()[1..])?.is_some_and(|node| !matches!(node, Node::Directory(_)));
-    Ok(is_other.then_some(MountFailure { path, mount: Mount::OrdinaryDirectory(filesystem) }))
+/// Checks a mount point that containerd refuses unless it is a directory. Docker Engine replaces it.
+fn check_strict_mount(files: &dyn FileTree, path: &'static str) -> Result<(), UnknownReason> {
+    match files.get(&path.as_bytes()[1..])? {
+        None | Some(Node::Directory(_)) => Ok(()),
+        Some(_) => Err(UnknownReason::MountRefusedByContainerd { path, found: "is not a directory" }),
+    }
 }
 
 /// Checks `/dev`. A link is followed, but what its target hides and lacks is not modeled.
-fn check_dev(files: &dyn FileTree) -> Result<Option<MountFailure>, UnknownReason> {
-    let failure = check_kind(files, "/dev", Kind::Other, Mount::Directory("tmpfs"))?;
-    if failure.is_none() && matches!(files.get(b"dev")?, Some(Node::Symlink(_))) {
-        return Err(UnknownReason::MountPoint(b"/dev".to_vec()));
+fn check_dev(files: &dyn FileTree) -> Result<(), UnknownReason> {
+    check_kind(files, "/dev", Kind::Other)?;
+    match files.get(b"dev")? {
+        Some(Node::Symlink(_)) => Err(UnknownReason::MountPoint(b"/dev".to_vec())),
+        _ => Ok(()),
     }
-    Ok(failure)
 }
 
-/// Returns the failure of a mount if a path leads to a node of this kind.
-fn check_kind(
-    files: &dyn FileTree,
-    path: &'static str,
-    refused: Kind,
-    mount: Mount,
-) -> Result<Option<MountFailure>, UnknownReason> {
-    Ok((resolve_kind(files, path)? == Some(refused)).then_some(MountFailure { path, mount }))
+/// Checks `/etc`. containerd follows a link, and Docker Engine replaces it with a directory without the image's files.
+fn check_etc(files: &dyn FileTree) -> Result<(), UnknownReason> {
+    let checked = check_kind(files, ETC, Kind::Other);
+    match files.get(&ETC.as_bytes()[1..])? {
+        Some(Node::Symlink(_)) if !matches!(checked, Err(UnknownReason::MountRefusedByContainerd { .. })) => {
+            Err(UnknownReason::LinkReplacedByDocker(ETC))
+        }
+        _ => checked,
+    }
+}
+
+/// Checks that a path does not lead to a node of a kind that containerd refuses. Docker Engine replaces files and links.
+fn check_kind(files: &dyn FileTree, path: &'static str, refused: Kind) -> Result<(), UnknownReason> {
+    if resolve_kind(files, path)? != Some(refused) {
+        return Ok(());
+    }
+    let found = if refused == Kind::Directory { "leads to a directory" } else { "is not a directory" };
+    Err(UnknownReason::MountRefusedByContainerd { path, found })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,9 +118,9 @@ mod tests {
     use super::*;
     use crate::rootfs::files::Rootfs;
 
-    /// Returns the path that cannot be mounted, `-` if all can, and `?` if that is unknown. A node without a target is a
-    /// file, or a directory if its path ends with a slash.
-    fn find(nodes: &[(&str, &str)]) -> &'static str {
+    /// Returns the path at which no runtime mounts, the path and `?` if the answer depends on the runtime, and `-` if all
+    /// mount everything. A node without a target is a file, or a directory if its path ends with a slash.
+    fn find(nodes: &[(&str, &str)]) -> String {
         let mut rootfs = Rootfs::default();
         for (path, target) in nodes {
             let node = match (path.strip_suffix('/'), *target) {
@@ -151,28 +130,35 @@ mod tests {
             };
             rootfs.insert(path.trim_end_matches('/').into(), node);
         }
-        find_mount_failure(&rootfs).map_or("?", |failure| failure.map_or("-", |failure| failure.path))
+        match find_mount_failure(&rootfs) {
+            Ok(failure) => failure.map_or("-", |failure| failure.path).to_owned(),
+            Err(UnknownReason::MountRefusedByContainerd { path, .. }) => format!("{path} containerd"),
+            Err(UnknownReason::LinkReplacedByDocker(path)) => format!("{path} link"),
+            Err(_) => "?".to_owned(),
+        }
     }
 
     #[test]
-    fn mounts_fail_as_in_runc() {
+    fn mounts_fail_as_in_runc_and_docker() {
         for (nodes, path) in [
             ([("app", ""), ("tmp/", "")], "-"),
             ([("proc/", ""), ("dev/", "")], "-"),
-            ([("proc", ""), ("dev", "")], "/proc"),
-            ([("proc", "tmp"), ("tmp/", "")], "/proc"),
-            ([("sys", "none"), ("etc", "")], "/sys"),
-            ([("dev", ""), ("etc", "")], "/dev"),
-            ([("dev", "app"), ("app", "")], "/dev"),
-            ([("dev", "app/x"), ("app", "")], "/dev"),
+            ([("proc", ""), ("dev", "")], "/proc containerd"),
+            ([("proc", "tmp"), ("tmp/", "")], "/proc containerd"),
+            ([("sys", "none"), ("etc", "")], "/sys containerd"),
+            ([("dev", ""), ("etc", "")], "/dev containerd"),
+            ([("dev", "app"), ("app", "")], "/dev containerd"),
+            ([("dev", "app/x"), ("app", "")], "/dev containerd"),
             ([("dev", "tmp"), ("tmp/", "")], "?"),
             ([("dev", "dev"), ("tmp/", "")], "?"),
-            ([("etc", ""), ("tmp", "")], "/etc"),
-            ([("etc", "app"), ("app", "")], "/etc"),
-            ([("etc", "none"), ("run", "")], "-"),
+            ([("dev", "tmp"), ("sys", "")], "/sys containerd"),
+            ([("etc", ""), ("tmp", "")], "/etc containerd"),
+            ([("etc", "app"), ("app", "")], "/etc containerd"),
+            ([("etc", "none"), ("run", "")], "/etc link"),
             ([("etc/", ""), ("etc/hosts/", "")], "/etc/hosts"),
+            ([("proc", ""), ("etc/hosts/", "")], "/etc/hosts"),
             ([("etc/", ""), ("etc/resolv.conf", "../run/resolv.conf")], "-"),
-            ([("etc/", ""), ("etc/hostname", "..")], "/etc/hostname"),
+            ([("etc/", ""), ("etc/hostname", "..")], "/etc/hostname containerd"),
         ] {
             assert_eq!(find(&nodes), path, "{nodes:?}");
         }

@@ -156,10 +156,11 @@ fault_codes! {
         fix: "Remove the variable from ENV, or from the tool that writes the image's config.",
     }
     MountRefused("mount-refused") {
-        title: "file where container runtimes mount a filesystem",
-        explanation: "a file or link where container runtimes mount a filesystem, for example `/proc`, or a directory where \
-                      they mount a file, for example `/etc/hosts`",
-        fix: "Remove it from the image. Container runtimes create what is missing.",
+        title: "directory where container runtimes mount a file",
+        explanation: "a directory where container runtimes mount a file: `/etc/hosts`, `/etc/hostname` or \
+                      `/etc/resolv.conf`",
+        fix: "Remove it where it is added: in the source of COPY or ADD, or in an earlier stage. RUN cannot remove it, \
+              because the build mounts a file there itself.",
     }
     InvalidDeclaration("invalid-declaration") {
         title: "declared runtime is unknown",

@@ -205,7 +205,8 @@ pub(super) fn setup_remedies(code: FaultCode) -> Vec<Remedy> {
         FaultCode::WorkingDirectoryRefused => vec![Remedy::advice_only("Name a directory in WORKDIR, not a file")],
         FaultCode::MountRefused => {
             vec![Remedy::advice_only(
-                "Remove it in the last stage of the Dockerfile; container runtimes create what is missing",
+                "Remove it where it is added (COPY or ADD source, or an earlier stage): RUN cannot, because it mounts there \
+                 itself",
             )]
         }
         _ => Vec::new(),

@@ -548,6 +548,9 @@ fn mounts_must_not_fail() {
     let mut cases = Cases::default();
     for (name, command, layers) in [
         ("a file at a mount point", "/app", vec![app("arm64").file("sys", b"")]),
+        ("a directory for a file", "/app", vec![app("arm64").directory("etc").directory("etc/hosts")]),
+        ("a link to a directory", "/app", vec![app("arm64").directory("etc").link("etc/hosts", "/")]),
+        ("a link at /etc", "/app", vec![app("arm64").directory("usr/etc").link("etc", "usr/etc")]),
         ("a link at /dev", "/app", vec![app("arm64").directory("tmp").link("dev", "tmp")]),
         ("directories", "/app", vec![app("arm64").directory("proc").directory("dev").directory("etc")]),
         ("in a lower layer", "/app", vec![lower(), app("arm64")]),
@@ -561,8 +564,20 @@ fn mounts_must_not_fail() {
     }
     expect![[r#"
         a file at a mount point, ecs/arm64
-            fails [mount-refused] fails
+            unknown [] unknown /sys is not a directory: containerd refuses that, Docker Engine replaces it
         a file at a mount point, lambda/arm64
+            runs [] starts
+        a directory for a file, ecs/arm64
+            fails [mount-refused] fails
+        a directory for a file, lambda/arm64
+            runs [] starts
+        a link to a directory, ecs/arm64
+            unknown [] unknown /etc/hosts leads to a directory: containerd refuses that, Docker Engine replaces it
+        a link to a directory, lambda/arm64
+            runs [] starts
+        a link at /etc, ecs/arm64
+            runs [] unknown /etc is a link, which containerd follows, and which Docker Engine replaces with an empty directory
+        a link at /etc, lambda/arm64
             runs [] starts
         a link at /dev, ecs/arm64
             runs [] unknown /dev may be mounted over at run time
@@ -577,13 +592,102 @@ fn mounts_must_not_fail() {
         in a lower layer, lambda/arm64
             runs [] starts
         in a lower layer that is read, ecs/arm64
-            fails [mount-refused] fails
+            fails [exec-not-found] fails ENOENT
         in a lower layer that is read, lambda/arm64
             fails [exec-not-found] fails ENOENT
         removed, ecs/arm64
             fails [exec-not-found] fails ENOENT
         removed, lambda/arm64
             fails [exec-not-found] fails ENOENT
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
+fn duplicate_names_are_refused_by_docker_only() {
+    let layout = Builder::new();
+    let mut cases = Cases::default();
+    for (name, layer) in [
+        ("two files", app("amd64").file("x", b"").file("x", b"1")),
+        ("two directories", app("amd64").directory("d").directory("d")),
+        ("file and directory", app("amd64").file("d", b"").directory("d")),
+        ("with a dot", app("amd64").directory("d").directory("./d")),
+        ("a missing parent", app("amd64").file("d/x", b"").directory("d")),
+        ("with a slash", app("amd64").file("x", b"").file("/x", b"")),
+        ("through a link", app("amd64").directory("d").file("d/x", b"").link("l", "d").file("l/x", b"")),
+        ("a whiteout", app("amd64").file(".wh.x", b"").file("x", b"")),
+    ] {
+        let image = image(&layout, "amd64", &["/app"], vec![layer]);
+        cases.add(name.to_owned(), summary(&report(&layout, &image, &[Runtime::EcsAmd64])));
+    }
+    expect![[r#"
+        two files
+            unknown [] starts
+        two directories
+            unknown [] starts
+        file and directory
+            unknown [] starts
+        with a dot
+            unknown [] starts
+        a missing parent
+            runs [] starts
+        with a slash
+            runs [] starts
+        through a link
+            runs [] starts
+        a whiteout
+            runs [] starts
+    "#]]
+    .assert_eq(cases.as_str());
+}
+
+#[test]
+fn volumes_that_docker_refuses_are_unknown() {
+    let layout = Builder::new();
+    let mut cases = Cases::default();
+    for volume in ["/etc/file", "/etc/file/data", "/etc", "/new", "/proc", "/proc/x", "etc/file", "/sys"] {
+        let mut config = config("linux", "amd64", json!({}));
+        config["config"]["Entrypoint"] = json!(["/app"]);
+        config["config"]["Volumes"] = json!({volume: {}});
+        let layer = app("amd64").directory("etc").file("etc/file", b"");
+        let image = layout.manifest(&config, &[layout.blob(OCI_GZIP, &gzip(layer))]);
+        for runtime in [Runtime::EcsAmd64, Runtime::LambdaAmd64] {
+            cases.add(format!("{volume}, {runtime}"), summary(&report(&layout, &image, &[runtime])));
+        }
+    }
+    expect![[r#"
+        /etc/file, ecs/amd64
+            unknown [] unknown Docker Engine refuses a volume at /etc/file
+        /etc/file, lambda/amd64
+            runs [] starts
+        /etc/file/data, ecs/amd64
+            unknown [] unknown Docker Engine refuses a volume at /etc/file/data
+        /etc/file/data, lambda/amd64
+            runs [] starts
+        /etc, ecs/amd64
+            runs [] starts
+        /etc, lambda/amd64
+            runs [] starts
+        /new, ecs/amd64
+            runs [] starts
+        /new, lambda/amd64
+            runs [] starts
+        /proc, ecs/amd64
+            unknown [] unknown Docker Engine refuses a volume at /proc
+        /proc, lambda/amd64
+            runs [] starts
+        /proc/x, ecs/amd64
+            unknown [] unknown Docker Engine refuses a volume at /proc/x
+        /proc/x, lambda/amd64
+            runs [] starts
+        etc/file, ecs/amd64
+            unknown [] unknown Docker Engine refuses a volume at etc/file
+        etc/file, lambda/amd64
+            runs [] starts
+        /sys, ecs/amd64
+            runs [] starts
+        /sys, lambda/amd64
+            runs [] starts
     "#]]
     .assert_eq(cases.as_str());
 }

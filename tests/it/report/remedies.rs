@@ -12,7 +12,7 @@ use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::oci::{Compression, Image, ImageContent, IndexChild, IndexEntry, LayerAccess, MediaTypeFamily};
 use ecr_preflight::platform::Platform;
 use ecr_preflight::report::{Report, ReportContext, format_text};
-use ecr_preflight::rootfs::{Mount, MountFailure};
+use ecr_preflight::rootfs::MountFailure;
 use ecr_preflight::runtime::Runtime;
 use ecr_preflight::verdict::judge;
 use expect_test::expect_file;
@@ -95,7 +95,7 @@ fn program_failures() -> Vec<(&'static str, InspectionOutcome)> {
     let program = |defect, errno| fails(FileRole::Program, "/app", defect, errno);
     let unknown_user =
         SetupRefusal::UnknownAccount { kind: AccountKind::User, name: b"app".to_vec(), file: AccountFile::Present };
-    let mount = MountFailure { path: "/sys", mount: Mount::OrdinaryDirectory("sysfs") };
+    let mount = MountFailure { path: "/etc/hosts" };
     vec![
         (
             "a program of another platform",
@@ -112,7 +112,7 @@ fn program_failures() -> Vec<(&'static str, InspectionOutcome)> {
             fails(FileRole::Loader, "/lib/ld-musl-x86_64.so.1", Defect::OtherLibc, Errno::NoEntry),
         ),
         ("an unknown user", InspectionOutcome::Refused(unknown_user)),
-        ("a file at a mount point", InspectionOutcome::Refused(SetupRefusal::Mount(mount))),
+        ("a directory at a mount point", InspectionOutcome::Refused(SetupRefusal::Mount(mount))),
     ]
 }
 
