@@ -80,6 +80,38 @@ fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ("single-quotes", &["/bin/sh", "-c", "['node', 'app.js']"], base()),
         ("python-file-missing", &["/bin/python3", "app.py"], base().file("bin/python3", &elf::program("amd64"))),
         ("gosu-user", &["/bin/gosu", "ghost", "/bin/sh"], base().file("bin/gosu", &elf::program("amd64"))),
+        (
+            "gosu-root-and-group",
+            &["/bin/gosu", "root:ghosts", "/bin/sh"],
+            base()
+                .file("bin/gosu", &elf::program("amd64"))
+                .directory("etc")
+                .file("etc/passwd", b"root:x:0:0::/:/bin/sh\n"),
+        ),
+        (
+            "setpriv-user",
+            &["/bin/setpriv", "--reuid=ghost", "--clear-groups", "/bin/sh"],
+            base().file("bin/setpriv", &elf::program("amd64")),
+        ),
+        (
+            "denied-in-path",
+            &["/bin/tini", "--", "tool"],
+            base().entry(b"bin/tool", Fields { mode: 0o644, ..Fields::default() }, &elf::program("amd64")),
+        ),
+        ("directory-in-path", &["/bin/tini", "tool"], base().directory("bin/tool")),
+        (
+            "denied-interpreter",
+            &["/app"],
+            file(b"#!/bin/env tool\n").entry(b"bin/tool", Fields { mode: 0o644, ..Fields::default() }, b""),
+        ),
+        ("env-words", &["/app"], file(b"#!/bin/env sh -e\n")),
+        ("one-string", &["/bin/sh -x"], base()),
+        ("one-string-behind-wrapper", &["/bin/tini", "--", "sh -x $A"], base()),
+        ("quoted-string", &["/bin/sh", "-c", "\"tini -- /bin/sh\""], base()),
+        ("blank-in-name", &["/opt/my app"], base()),
+        ("variable", &["$APP"], base()),
+        ("python-without-first-line", &["/app.py"], base().file("app.py", b"print(1)\n")),
+        ("hostile-words", &["/bin/sh ;`x`"], base()),
         ("hostile-name", &["/$(reboot)\u{1b}[31m`x`"], base()),
     ]
 }
@@ -109,6 +141,7 @@ fn program_faults_have_evidence_and_remedies() {
     for (tag, key, value) in [
         ("user", "User", json!("ghost")),
         ("group", "User", json!("0:ghosts")),
+        ("root", "User", json!("root")),
         ("working-directory", "WorkingDir", json!("/bin/sh/x")),
         ("environment", "Env", json!(["=x"])),
     ] {
