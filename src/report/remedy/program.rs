@@ -124,7 +124,7 @@ impl FaultCase<'_> {
             FileFormat::OtherArchitecture(_) | FileFormat::UnknownMachine(_) => return self.rebuild_remedies(program),
             FileFormat::MachO => return self.linux_build_remedies("macOS"),
             FileFormat::Pe => return self.linux_build_remedies("Windows"),
-            FileFormat::NoShebang => return script::first_line_remedies(path),
+            FileFormat::NoShebang => return script::first_line_remedies(path, name),
             FileFormat::MisplacedShebang => script::misplaced_line_remedy(name),
             FileFormat::Utf16 => Remedy::with_command(
                 "Save it as UTF-8",
@@ -214,14 +214,14 @@ impl FaultCase<'_> {
 }
 
 /// Returns the path if it is safe in a command, otherwise a placeholder.
-pub(super) fn command_safe_path(path: &str) -> &str {
+fn command_safe_path(path: &str) -> &str {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
     // A command would parse such a name as an option.
     let is_option = path.split('/').any(|name| name.starts_with('-'));
     if !path.is_empty() && !path.ends_with('/') && !is_option && path.chars().all(is_plain) { path } else { "FILE" }
 }
 
-pub(super) fn file_name(path: &str) -> &str {
+fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
