@@ -4,6 +4,7 @@
 
 use super::aws_failure::{AwsFailure, find_cause};
 use super::error::CliError;
+use super::temporary_archive::STANDARD_INPUT_NAME;
 use crate::registry::archive::CompressedArchiveError;
 use crate::registry::{RegistryError, distribution};
 
@@ -33,8 +34,19 @@ pub(super) fn hint_for_error(error: &CliError) -> Option<String> {
 
 pub(super) fn hint_for_registry_error(error: &RegistryError) -> Option<String> {
     if let RegistryError::File { path, source } = error {
+        // A shell's process substitution, `<(COMMAND)`, is a pipe, but an archive is read in any order.
+        if ["/dev/fd/", "/proc/self/fd/"].iter().any(|directory| path.starts_with(directory)) {
+            let hint = "use standard input, which is copied first: `docker-archive:-` or `oci-archive:-`, with the command \
+                        before a pipe";
+            return Some(hint.to_owned());
+        }
         let compressed = source.get_ref().and_then(|error| error.downcast_ref::<CompressedArchiveError>())?;
-        return Some(format!("decompress it: `{} --stdout {path} > image.tar`", compressed.decompress_command));
+        let command = compressed.decompress_command;
+        return Some(if path == STANDARD_INPUT_NAME {
+            format!("decompress it in the pipe: `… | {command} --stdout | ecr-preflight check …`")
+        } else {
+            format!("decompress it: `{command} --stdout {path} > image.tar`")
+        });
     }
     if let Some(error) = find_cause::<distribution::DistributionError>(error) {
         return error.hint().map(str::to_owned);

@@ -10,7 +10,7 @@ use super::context::{endpoint_url, load_aws, registry_connector};
 use super::error::CliError;
 use super::image_ref::{ImageArgument, STANDARD_INPUT, SavedImageName};
 use super::suggest::TAG_MOVED_HINT;
-use super::temporary_archive::{copy_standard_input, save_docker_image};
+use super::temporary_archive::{STANDARD_INPUT_NAME, copy_standard_input, save_docker_image};
 use crate::aws::Aws;
 use crate::name::{Digest, RemoteRepository, Repository, Selector};
 use crate::registry::archive::ImageArchive;
@@ -133,7 +133,9 @@ fn open_archive(
     }
     let file = temporary.insert(copy_standard_input()?);
     open(file.path()).map_err(|error| match error {
-        RegistryError::File { source, .. } => RegistryError::File { path: "standard input".to_owned(), source }.into(),
+        RegistryError::File { source, .. } => {
+            RegistryError::File { path: STANDARD_INPUT_NAME.to_owned(), source }.into()
+        }
         error => error.into(),
     })
 }

@@ -23,7 +23,8 @@ pub(super) fn detect_wrong_scheme(reference: &str, argument: Option<&ImageArgume
             ("is a file, but an OCI layout is a directory", schemes, strip_scheme(reference))
         }
         Some(ImageArgument::OciArchive { file, .. } | ImageArgument::DockerArchive { file, .. }) if file.is_dir() => {
-            ("is a directory, but an archive is a file", vec![OCI], strip_scheme(reference))
+            let schemes = if file.join("oci-layout").is_file() { vec![OCI] } else { Vec::new() };
+            ("is a directory, but an archive is a file", schemes, strip_scheme(reference))
         }
         Some(ImageArgument::OtherRegistry { .. }) | None if !reference.starts_with("docker://") => {
             let (path, _) = split_existing_path(reference)?;
@@ -40,7 +41,10 @@ pub(super) fn detect_wrong_scheme(reference: &str, argument: Option<&ImageArgume
     let rest = if schemes == [OCI] && rest.matches(':').count() > 1 && !rest.contains('@') { "" } else { rest };
     let sanitize = |text: &str| sanitize(text, usize::MAX);
     let suggestion = |scheme: &&str| format!("`{scheme}:{}{}`", sanitize(path), sanitize(rest));
-    let hint = format!("use {}", schemes.iter().map(suggestion).collect::<Vec<_>>().join(" or "));
+    let hint = match schemes.as_slice() {
+        [] => "name the file of the archive; the directory is not an OCI layout either".to_owned(),
+        schemes => format!("use {}", schemes.iter().map(suggestion).collect::<Vec<_>>().join(" or ")),
+    };
     Some(CliError::WrongScheme { reference: sanitize(reference), problem, hint })
 }
 

@@ -1,14 +1,23 @@
 //! Archives that are not files yet: from standard input, or saved from the Docker engine. Both become a temporary file,
 //! because reading an archive needs random access.
 
+use std::error::Error;
 use std::io::{self, IsTerminal, Read, Write};
 
 use tempfile::NamedTempFile;
 
 use super::error::CliError;
 use crate::registry::docker_endpoint::{DockerEndpoint, DockerEndpointError};
-use crate::registry::docker_engine::{DockerEngineError, MAX_ARCHIVE_BYTES, has_image, save_image};
+use crate::registry::docker_engine::{
+    DockerEngineError, MAX_ARCHIVE_BYTES, create_temporary_file, has_image, save_image, write_part,
+};
 use crate::text::sanitize_quoted;
+
+/// The name of standard input in errors.
+pub(super) const STANDARD_INPUT_NAME: &str = "standard input";
+
+/// The size of the parts in which standard input is copied, in bytes: that of a Linux pipe.
+const COPY_BUFFER_BYTES: usize = 64 << 10;
 
 /// Copies standard input to a temporary file.
 pub(super) fn copy_standard_input() -> Result<NamedTempFile, CliError> {
@@ -18,15 +27,26 @@ pub(super) fn copy_standard_input() -> Result<NamedTempFile, CliError> {
         let source = "standard input is a terminal, not an archive".into();
         return Err(CliError::Command { source, hint, is_usage: true });
     }
-    let read_error =
-        |source: io::Error| CliError::FileRead { path: "standard input".to_owned(), source: source.into() };
-    let mut file = NamedTempFile::new().map_err(read_error)?;
-    let size = io::copy(&mut input.lock().take(MAX_ARCHIVE_BYTES + 1), &mut file).map_err(read_error)?;
-    if size > MAX_ARCHIVE_BYTES {
-        return Err(CliError::FileRead {
-            path: "standard input".to_owned(),
-            source: DockerEngineError::TooLarge.into(),
-        });
+    let failed =
+        |source: Box<dyn Error + Send + Sync>| CliError::FileRead { path: STANDARD_INPUT_NAME.to_owned(), source };
+    let mut file = create_temporary_file().map_err(temporary_file_error)?;
+    let (mut input, mut buffer, mut size) = (input.lock(), vec![0; COPY_BUFFER_BYTES], 0);
+    loop {
+        let count = match input.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(failed(error.into())),
+        };
+        size += count as u64;
+        if size > MAX_ARCHIVE_BYTES {
+            return Err(failed(DockerEngineError::TooLarge.into()));
+        }
+        write_part(&mut file, &buffer[..count]).map_err(temporary_file_error)?;
+    }
+    if size == 0 {
+        let hint = "the command before the pipe wrote nothing: look at its own error".to_owned();
+        return Err(CliError::Command { source: "standard input is empty".into(), hint: Some(hint), is_usage: false });
     }
     Ok(file)
 }
@@ -37,7 +57,11 @@ pub(super) async fn save_docker_image(name: &str) -> Result<NamedTempFile, CliEr
     let err = io::stderr();
     if err.is_terminal() {
         // What cannot be written to a terminal is only the progress.
-        let _ = writeln!(err.lock(), "saving {} from the Docker engine…", sanitize_quoted(name));
+        let _ = writeln!(
+            err.lock(),
+            "waiting for the Docker engine to save {}, which may take minutes…",
+            sanitize_quoted(name)
+        );
     }
     save_image(&endpoint, name).await.map_err(|error| engine_error(name, error))
 }
@@ -65,8 +89,14 @@ fn engine_error(name: &str, error: DockerEngineError) -> CliError {
             io::ErrorKind::PermissionDenied => "add yourself to the group that owns the socket, usually `docker`",
             _ => "start Docker, or set DOCKER_HOST or DOCKER_CONTEXT; `docker context ls` shows the engines",
         },
-        DockerEngineError::Write(_) => "free space in the temporary directory, or set TMPDIR to another one",
+        DockerEngineError::CreateFile(..) | DockerEngineError::WriteFile(..) => return temporary_file_error(error),
+        DockerEngineError::TimedOut(_) => "check that the engine works, for example with `docker version`",
         _ => return CliError::Command { source: Box::new(error), hint: None, is_usage: false },
     };
     CliError::Command { source: Box::new(error), hint: Some(hint.to_owned()), is_usage: false }
+}
+
+fn temporary_file_error(error: DockerEngineError) -> CliError {
+    let hint = "free space in the directory for temporary files, or set TMPDIR to another one".to_owned();
+    CliError::Command { source: Box::new(error), hint: Some(hint), is_usage: false }
 }

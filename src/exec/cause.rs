@@ -5,7 +5,7 @@ use super::file_format::FileFormat;
 use super::host::Host;
 use super::missing_file::{find_dangling_link, has_other_libc_loader};
 use super::setup_refusal::AccountKind;
-use super::similar_file::find_similar_file;
+use super::similar_file::{find_first_word, find_similar_file};
 use crate::errno::Errno;
 use crate::rootfs::{FilesystemView, Node};
 
@@ -27,7 +27,9 @@ impl StartFailure {
         let similar = match (&defect, role) {
             // The loader of another C library is no substitute.
             (Defect::Missing, FileRole::Program | FileRole::Interpreter | FileRole::Argument) => {
-                find_similar_file(view, path, role != FileRole::Argument).map(Vec::into_boxed_slice)
+                let first_word = if role == FileRole::Program { find_first_word(view, path) } else { None };
+                let similar = || find_similar_file(view, path, role != FileRole::Argument);
+                first_word.or_else(similar).map(Vec::into_boxed_slice)
             }
             _ => None,
         };

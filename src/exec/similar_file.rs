@@ -32,6 +32,17 @@ pub(super) fn find_similar_file(view: &FilesystemView<'_>, path: &[u8], is_progr
     found.or_else(|| find_name(view, name, is_program)).map(|file| to_absolute(&file))
 }
 
+/// Returns the absolute path of the program that the first word of a path with blanks names: neither the exec form of
+/// ENTRYPOINT and CMD nor `env` without `-S` splits a word. Returns `None` if it is not in the image.
+pub(super) fn find_first_word(view: &FilesystemView<'_>, path: &[u8]) -> Option<Vec<u8>> {
+    let word = &path[..path.iter().position(|byte| *byte == b' ')?];
+    match word {
+        [b'/', ..] => is_file(view, word).then(|| word.to_vec()),
+        _ if word.contains(&b'/') => None,
+        _ => find_similar_file(view, word, true),
+    }
+}
+
 /// Returns whether two names differ only in case or in the suffix.
 fn is_similar(name: &[u8], other: &[u8]) -> bool {
     let stem = |name: &[u8]| {

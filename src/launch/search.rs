@@ -36,14 +36,21 @@ pub(super) fn search_program(
     if directories.iter().any(|directory| !directory.starts_with(b"/")) {
         return None;
     }
-    let (mut failed, mut skipped) = (None, Vec::new());
+    let (mut failed, mut denied, mut skipped) = (None, None, Vec::new());
     for directory in directories {
         let outcome = predict_execve(view, host, &[directory, b"/", name].concat());
         match &outcome {
             ExecOutcome::Fails {
-                errno: errno @ (Errno::NoEntry | Errno::NotDirectory | Errno::Access), chain, ..
+                errno: errno @ (Errno::NoEntry | Errno::NotDirectory | Errno::Access),
+                path,
+                chain,
             } if chain.is_empty() => {
                 skipped.push(*errno);
+                // A file that exists explains the failure better than a directory that may not be entered.
+                let exists = |path: &Vec<u8>| view.resolve(path).is_ok();
+                if *errno == Errno::Access && !denied.as_ref().is_some_and(exists) {
+                    denied = Some(path.clone());
+                }
             }
             ExecOutcome::Fails { .. } if is_final(view, &outcome) => drop(failed.get_or_insert(outcome)),
             ExecOutcome::Fails { .. } => return None,
@@ -55,8 +62,8 @@ pub(super) fn search_program(
         }
     }
     let is_unambiguous = skipped.iter().all(|errno| *errno == Errno::NoEntry);
-    let errno = if skipped.contains(&Errno::Access) { Errno::Access } else { Errno::NoEntry };
-    let outcome = failed.unwrap_or_else(|| ExecOutcome::Fails { errno, path: name.to_vec(), chain: Vec::new() });
+    let (errno, path) = denied.map_or_else(|| (Errno::NoEntry, name.to_vec()), |path| (Errno::Access, path));
+    let outcome = failed.unwrap_or(ExecOutcome::Fails { errno, path, chain: Vec::new() });
     Some(SearchResult { outcome, is_unambiguous })
 }
 
@@ -74,7 +81,7 @@ mod tests {
     use crate::elf::sample::program;
     use crate::elf::{EM_AARCH64, EM_X86_64};
     use crate::exec::Processor;
-    use crate::rootfs::Rootfs;
+    use crate::rootfs::{Rootfs, User};
 
     fn rootfs() -> Rootfs {
         let mut rootfs = Rootfs::default();
@@ -97,6 +104,21 @@ mod tests {
         rootfs.insert(b"a".to_vec(), Node::directory(0o755));
         rootfs.insert(b"b".to_vec(), Node::directory(0o755));
         rootfs
+    }
+
+    #[test]
+    fn denied_file_is_named_by_its_path() {
+        let mut rootfs = rootfs();
+        rootfs.insert(b"b/dir".to_vec(), Node::directory(0o755));
+        rootfs.insert(b"locked".to_vec(), Node::directory(0o700));
+        let user = User::Exact { uid: 7, gid: 7, supplementary_gids: Vec::new() };
+        let view = FilesystemView { user, ..FilesystemView::new(&rootfs) };
+        let host = Host { processor: Processor::Amd64, runs_32_bit: None };
+        for (name, path) in [("closed", "/a/closed"), ("dir", "/b/dir"), ("none", "/locked/none")] {
+            let found = search_program(&view, host, name.as_bytes(), Some(b"/locked:/b:/a"));
+            let expected = ExecOutcome::Fails { errno: Errno::Access, path: path.into(), chain: Vec::new() };
+            assert_eq!(found.map(|found| found.outcome), Some(expected));
+        }
     }
 
     #[test]

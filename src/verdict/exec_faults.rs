@@ -36,6 +36,7 @@ pub fn detect_exec_fault(inspection: &Inspection, platform: &Platform, build_hin
         path: quote_path(&cause.path),
         referrer: chain.last().or(script).map(|path| quote_path(path)),
         is_entrypoint: launches.len() == 1 && last.launcher == Launcher::ContainerRuntime,
+        launcher: last.launcher.clone(),
         message: last.start.message.as_deref().map(sanitize_quoted),
         cause,
         build_hints: build_hints.to_vec(),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::exec::{Defect, StartFailure};
+use crate::launch::Launcher;
 use crate::oci::BuildHint;
 use crate::platform::Platform;
 use crate::text::sanitize_quoted;
@@ -121,7 +122,7 @@ fault_codes! {
         title: "script interpreter not found in the image",
         explanation: "the `#!` line names a file that is not in the image",
         fix: "Install the interpreter. If the line ends with a carriage return (CRLF), save the script with Unix line \
-              endings: `sed -i 's/\\r$//' FILE`.",
+              endings: `perl -pi -e 's/\\r$//' FILE`.",
     }
     ExecBashScript("exec-bash-script") {
         title: "script for bash that dash runs",
@@ -218,6 +219,8 @@ pub struct FailedProgram {
     pub referrer: Option<String>,
     /// Whether the container runtime starts it, not another program.
     pub is_entrypoint: bool,
+    /// What starts it.
+    pub launcher: Launcher,
     /// The error message, if it is known.
     pub message: Option<String>,
     /// The cause.

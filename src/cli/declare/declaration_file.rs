@@ -40,7 +40,8 @@ pub(super) fn read_declaration_file(path: &str) -> Result<Vec<RequestedDeclarati
     };
     let length = read.map_err(failed)?;
     if length as u64 > MAX_FILE_BYTES {
-        return Err(usage_error(format!("{path} is larger than {} MiB", MAX_FILE_BYTES >> 20)));
+        let message = format!("{path} is larger than {} MiB", MAX_FILE_BYTES >> 20);
+        return Err(CliError::Command { source: message.into(), hint: None, is_usage: true });
     }
     parse_declarations(&text).map_err(|errors| {
         let (shown, more) = (errors.iter().take(MAX_ERRORS), errors.len().saturating_sub(MAX_ERRORS));

@@ -2,6 +2,8 @@
 //! own grammar, so that no name can inject another command.
 
 mod arrival;
+mod script;
+mod word;
 mod program;
 mod unknown;
 
@@ -99,7 +101,7 @@ impl FaultCase<'_> {
             (FaultCode::NotAnImage, _) => vec![Remedy::advice_only(
                 "Name the tag or digest of a container image; without `--runtime`, artifacts are skipped",
             )],
-            (code, _) => program::setup_remedies(code),
+            (code, _) => self.setup_remedies(code),
         }
     }
 

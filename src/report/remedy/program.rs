@@ -1,7 +1,7 @@
 //! Remedies for a program that does not start, by cause. A path in an image may have any name, so it is put into a
 //! command only if it cannot be mistaken for anything else there.
 
-use super::attestation_flags;
+use super::{attestation_flags, script, word};
 use crate::exec::{Defect, FileFormat, FileRole};
 use crate::oci::{BuildHint, ImageContent, IndexEntry, PlatformImage};
 use crate::platform::Platform;
@@ -19,15 +19,14 @@ impl FaultCase<'_> {
     pub(super) fn program_remedies(&self, program: &FailedProgram) -> Vec<Remedy> {
         let path = command_safe_path(&program.path);
         let role = program.cause.role;
+        if let Some(remedies) = self.word_remedies(program) {
+            return remedies;
+        }
         let advice = match &program.cause.defect {
             Defect::Format(format) => return self.format_remedies(*format, program),
             Defect::CarriageReturn => {
-                let script = file_name(command_safe_path(program.referrer.as_deref().unwrap_or_default()));
-                let command = format!("sed -i 's/\\r$//' {script}");
-                return vec![
-                    Remedy::with_command("Save the script with Unix line endings", command),
-                    Remedy::with_command("And keep git from converting them, in .gitattributes", "*.sh text eol=lf"),
-                ];
+                let script = program.referrer.as_deref().unwrap_or_default();
+                return script::line_ending_remedies(file_name(command_safe_path(script)));
             }
             Defect::OtherLibc => {
                 let advice = [
@@ -50,7 +49,7 @@ impl FaultCase<'_> {
                 let command = format!("RUN chmod a+r {path}");
                 return vec![Remedy::with_command("Let all users read it, in the Dockerfile", command)];
             }
-            Defect::UnknownAccount(_) => return setup_remedies(FaultCode::UserNotFound),
+            Defect::UnknownAccount(kind) => return word::account_remedies(*kind, program),
             Defect::NotRoot => "Start the image as root, without USER, or start the program without changing the user",
             Defect::BashSyntax | Defect::BashCommand(_) => {
                 return vec![
@@ -100,17 +99,21 @@ impl FaultCase<'_> {
 
     /// Returns the instruction of the Dockerfile that names the program. What a wrapper starts may be in either.
     fn instruction(&self, program: &FailedProgram) -> &'static str {
-        let has_platform = |single: &&PlatformImage| Some(&single.platform) == self.fault.platform.as_ref();
-        let single = self.case.image.and_then(|image| match &image.content {
-            ImageContent::Single(single) => Some(single),
-            ImageContent::Index(entries) => entries.iter().filter_map(IndexEntry::image).find(has_platform),
-            ImageContent::Artifact(_) | ImageContent::Attestation | ImageContent::Unreadable(_) => None,
-        });
-        match single.filter(|_| program.is_entrypoint).map(|single| single.process.entrypoint_words) {
+        match self.platform_image().filter(|_| program.is_entrypoint).map(|single| single.process.entrypoint_words) {
             None => "ENTRYPOINT or CMD",
             Some(0) => "CMD",
             Some(_) => "ENTRYPOINT",
         }
+    }
+
+    /// Returns the image for the fault's platform.
+    pub(super) fn platform_image(&self) -> Option<&PlatformImage> {
+        let has_platform = |single: &&PlatformImage| Some(&single.platform) == self.fault.platform.as_ref();
+        self.case.image.and_then(|image| match &image.content {
+            ImageContent::Single(single) => Some(single),
+            ImageContent::Index(entries) => entries.iter().filter_map(IndexEntry::image).find(has_platform),
+            ImageContent::Artifact(_) | ImageContent::Attestation | ImageContent::Unreadable(_) => None,
+        })
     }
 
     /// Suggests what fixes a file that the kernel cannot execute or load.
@@ -121,17 +124,8 @@ impl FaultCase<'_> {
             FileFormat::OtherArchitecture(_) | FileFormat::UnknownMachine(_) => return self.rebuild_remedies(program),
             FileFormat::MachO => return self.linux_build_remedies("macOS"),
             FileFormat::Pe => return self.linux_build_remedies("Windows"),
-            FileFormat::NoShebang => {
-                let advice = "Begin the script with a line that names its interpreter";
-                return vec![
-                    Remedy::with_command(advice, format!("sed -i '1i #!/bin/sh' {name}")),
-                    Remedy::with_command("Or start it with a shell", format!("ENTRYPOINT [\"/bin/sh\", \"{path}\"]")),
-                ];
-            }
-            FileFormat::MisplacedShebang => Remedy::with_command(
-                "Begin the file with `#!`: no byte order mark, blank line or space before it",
-                format!("sed -i -e '1s/^\\xEF\\xBB\\xBF//' -e '/./,$!d' -e '1s/^[ \\t]*#!/#!/' {name}"),
-            ),
+            FileFormat::NoShebang => return script::first_line_remedies(path, name),
+            FileFormat::MisplacedShebang => script::misplaced_line_remedy(name),
             FileFormat::Utf16 => Remedy::with_command(
                 "Save it as UTF-8",
                 format!("iconv -f UTF-16 -t UTF-8 {name} > {name}.new && mv {name}.new {name}"),
@@ -190,26 +184,33 @@ impl FaultCase<'_> {
             Remedy::with_command("Or build it for Linux there, for example in Go", command),
         ]
     }
-}
 
-/// Suggests what fixes an image that the container runtime refuses before it starts a program.
-pub(super) fn setup_remedies(code: FaultCode) -> Vec<Remedy> {
-    match code {
-        FaultCode::UserNotFound => vec![
-            Remedy::with_command("Name the user by its number, which needs no entry in /etc/passwd", "USER 1000:1000"),
-            Remedy::advice_only("Or create the user and the group in the last stage of the Dockerfile"),
-        ],
-        FaultCode::EnvironmentRefused => {
-            vec![Remedy::advice_only("Remove the variable from ENV, or from the tool that writes the image's config")]
+    /// Suggests what fixes an image that the container runtime refuses before it starts a program.
+    pub(super) fn setup_remedies(&self, code: FaultCode) -> Vec<Remedy> {
+        match code {
+            FaultCode::UserNotFound => {
+                let user = self.platform_image().map(|single| single.process.user.as_str()).unwrap_or_default();
+                let number = word::account_number(user.split(':').next().unwrap_or_default());
+                let command = format!("USER {number}:{number}");
+                vec![
+                    Remedy::with_command("Name the user by its number, which needs no entry in /etc/passwd", command),
+                    Remedy::advice_only("Or create the user and the group in the last stage of the Dockerfile"),
+                ]
+            }
+            FaultCode::EnvironmentRefused => {
+                vec![Remedy::advice_only(
+                    "Remove the variable from ENV, or from the tool that writes the image's config",
+                )]
+            }
+            FaultCode::WorkingDirectoryRefused => vec![Remedy::advice_only("Name a directory in WORKDIR, not a file")],
+            FaultCode::MountRefused => {
+                vec![Remedy::advice_only(
+                    "Remove it where it is added (COPY or ADD source, or an earlier stage): RUN cannot, because it mounts \
+                     there itself",
+                )]
+            }
+            _ => Vec::new(),
         }
-        FaultCode::WorkingDirectoryRefused => vec![Remedy::advice_only("Name a directory in WORKDIR, not a file")],
-        FaultCode::MountRefused => {
-            vec![Remedy::advice_only(
-                "Remove it where it is added (COPY or ADD source, or an earlier stage): RUN cannot, because it mounts there \
-                 itself",
-            )]
-        }
-        _ => Vec::new(),
     }
 }
 

@@ -44,7 +44,10 @@ fn start_engine(directory: &Path, answer: Answer) -> String {
             let reply =
                 |status: &str, body: &[u8]| [head(status).into_bytes(), chunk(body), b"0\r\n\r\n".to_vec()].concat();
             let has_image = target.contains("app%3Av1");
-            let bytes = if target.contains("/images/json") {
+            let is_description = target.contains("/images/app:v1/json");
+            let bytes = if is_description && matches!(answer, Answer::Archive | Answer::Truncated) {
+                reply("200 OK", b"{}")
+            } else if target.contains("/images/json") {
                 reply("200 OK", if has_image { b"[{}]" } else { b"[]" })
             } else {
                 match answer {
@@ -186,6 +189,22 @@ fn failures_of_the_engine_are_errors() {
 }
 
 #[test]
+fn engine_that_does_not_answer_is_an_error() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("docker.sock");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let settings = [("DOCKER_HOST", format!("unix://{}", socket.display()))];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    expect![[r#"
+        3
+        error: the Docker engine did not send anything for 10 seconds
+
+        hint: check that the engine works, for example with `docker version`
+    "#]]
+    .assert_eq(&run(&["check", "docker-daemon:app:v1"], &settings, directory.path(), Stdio::null()));
+}
+
+#[test]
 fn name_without_a_registry_that_the_engine_has_gets_a_hint() {
     let directory = TempDir::new().unwrap();
     let host = start_engine(directory.path(), Answer::Archive);
@@ -222,10 +241,39 @@ fn archive_is_read_from_standard_input() {
     .assert_eq(&check(&["oci-archive:-:v1", "docker-archive:-"], open()));
     expect![[r#"
         3
-        error: cannot read standard input
-          caused by: not an archive of `docker save`: `manifest.json` is missing
+        error: standard input is empty
+
+        hint: the command before the pipe wrote nothing: look at its own error
     "#]]
     .assert_eq(&check(&["docker-archive:-"], Stdio::null()));
+    let compressed = directory.path().join("image.tar.gz");
+    std::fs::write(&compressed, b"\x1f\x8b\x08\0\0\0").unwrap();
+    expect![[r#"
+        3
+        error: cannot read standard input
+          caused by: compressed with gzip; only uncompressed archives are supported
+
+        hint: decompress it in the pipe: `… | gunzip --stdout | ecr-preflight check …`
+    "#]]
+    .assert_eq(&check(&["docker-archive:-"], Stdio::from(File::open(compressed).unwrap())));
+    expect![[r#"
+        3
+        error: cannot read /dev/fd/0
+          caused by: not a regular file
+
+        hint: use standard input, which is copied first: `docker-archive:-` or `oci-archive:-`, with the command before a pipe
+    "#]].assert_eq(&check(&["docker-archive:/dev/fd/0"], Stdio::null()));
+    expect![[r#"
+        64
+        error: `docker-archive:/usr` is a directory, but an archive is a file
+
+        hint: name the file of the archive; the directory is not an OCI layout either
+    "#]]
+    .assert_eq(&check(&["docker-archive:/usr"], Stdio::null()));
+    let settings = [("TMPDIR", "/none")];
+    let text = run(&["check", "docker-archive:-"], &settings, directory.path(), open());
+    assert!(text.starts_with("3\nerror: cannot create a temporary file in /none\n"), "{text}");
+    assert!(text.contains("hint: free space in the directory for temporary files, or set TMPDIR"), "{text}");
 }
 
 #[test]

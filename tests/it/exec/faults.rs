@@ -1,9 +1,11 @@
 //! The text report of every program fault, with evidence, symptom and remedies.
 
+use std::fs;
 use std::process::Command;
 
 use expect_test::expect_file;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::archive::{Archive, Fields};
 use crate::support::elf;
@@ -80,6 +82,38 @@ fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ("single-quotes", &["/bin/sh", "-c", "['node', 'app.js']"], base()),
         ("python-file-missing", &["/bin/python3", "app.py"], base().file("bin/python3", &elf::program("amd64"))),
         ("gosu-user", &["/bin/gosu", "ghost", "/bin/sh"], base().file("bin/gosu", &elf::program("amd64"))),
+        (
+            "gosu-root-and-group",
+            &["/bin/gosu", "root:ghosts", "/bin/sh"],
+            base()
+                .file("bin/gosu", &elf::program("amd64"))
+                .directory("etc")
+                .file("etc/passwd", b"root:x:0:0::/:/bin/sh\n"),
+        ),
+        (
+            "setpriv-user",
+            &["/bin/setpriv", "--reuid=ghost", "--clear-groups", "/bin/sh"],
+            base().file("bin/setpriv", &elf::program("amd64")),
+        ),
+        (
+            "denied-in-path",
+            &["/bin/tini", "--", "tool"],
+            base().entry(b"bin/tool", Fields { mode: 0o644, ..Fields::default() }, &elf::program("amd64")),
+        ),
+        ("directory-in-path", &["/bin/tini", "tool"], base().directory("bin/tool")),
+        (
+            "denied-interpreter",
+            &["/app"],
+            file(b"#!/bin/env tool\n").entry(b"bin/tool", Fields { mode: 0o644, ..Fields::default() }, b""),
+        ),
+        ("env-words", &["/app"], file(b"#!/bin/env sh -e\n")),
+        ("one-string", &["/bin/sh -x"], base()),
+        ("one-string-behind-wrapper", &["/bin/tini", "--", "sh -x $A"], base()),
+        ("quoted-string", &["/bin/sh", "-c", "\"tini -- /bin/sh\""], base()),
+        ("blank-in-name", &["/opt/my app"], base()),
+        ("variable", &["$APP"], base()),
+        ("python-without-first-line", &["/app.py"], base().file("app.py", b"print(1)\n")),
+        ("hostile-words", &["/bin/sh ;`x`"], base()),
         ("hostile-name", &["/$(reboot)\u{1b}[31m`x`"], base()),
     ]
 }
@@ -109,6 +143,7 @@ fn program_faults_have_evidence_and_remedies() {
     for (tag, key, value) in [
         ("user", "User", json!("ghost")),
         ("group", "User", json!("0:ghosts")),
+        ("root", "User", json!("root")),
         ("working-directory", "WorkingDir", json!("/bin/sh/x")),
         ("environment", "Env", json!(["=x"])),
     ] {
@@ -137,6 +172,38 @@ fn program_faults_have_evidence_and_remedies() {
     }
     assert!(!text.contains('\u{1b}'), "a control character reached the output: {text}");
     expect_file!["faults.txt"].assert_eq(&text);
+}
+
+#[test]
+fn commands_of_remedies_repair_scripts() {
+    let mut layout = Builder::new();
+    let shell = "#!/bin/sh\necho $0 a\n";
+    for (number, (name, before, after)) in [
+        ("app", "#!/bin/sh\r\na\rb\r\n\r\n".to_owned(), "#!/bin/sh\na\rb\n\n".to_owned()),
+        ("app", "echo $0\necho b\n".to_owned(), "#!/bin/sh\necho $0\necho b\n".to_owned()),
+        ("app.py", "print(1)\nprint(2)".to_owned(), "#!/usr/bin/env python3\nprint(1)\nprint(2)".to_owned()),
+        ("app", format!("\u{feff}{shell}"), shell.to_owned()),
+        ("app", format!("\n{shell}"), shell.to_owned()),
+        ("app", format!("\r\n  \n \t {shell}"), shell.to_owned()),
+        ("app", format!("\u{feff}\n {shell}\n#!/bin/sh\n"), format!("{shell}\n#!/bin/sh\n")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let image = image(&layout, &[&format!("/{name}")], base().file(name, before.as_bytes()), &[]);
+        let tag = format!("v{number}");
+        layout.tag(&tag, &image);
+        let reference = format!("oci:{}:{tag}", layout.path().display());
+        let mut check = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
+        let output = check.args(["check", &reference, "--runtime", "ecs/amd64", "--format", "json"]).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let command = report["runtimes"][0]["faults"][0]["remedy"][0].as_str().unwrap().to_owned();
+        let directory = TempDir::new().unwrap();
+        let file = directory.path().join(name);
+        fs::write(&file, &before).unwrap();
+        assert!(Command::new("sh").args(["-c", &command]).current_dir(&directory).status().unwrap().success());
+        assert_eq!(fs::read_to_string(file).unwrap(), after, "{command}");
+    }
 }
 
 #[test]

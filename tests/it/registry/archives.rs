@@ -455,7 +455,7 @@ fn invalid_archives_are_errors() {
         expect![[r#"
             64 error: `oci-archive:DIR` is a directory, but an archive is a file
 
-            hint: use `oci:DIR`
+            hint: name the file of the archive; the directory is not an OCI layout either
         "#]],
     );
     expect_error(
