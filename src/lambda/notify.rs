@@ -41,6 +41,18 @@ impl Message {
     }
 }
 
+impl Message {
+    /// Returns whether the message is small enough without measuring it, which costs as much as building it.
+    fn fits_certainly(&self) -> bool {
+        let bodies: usize = self.bodies.iter().map(|(name, body)| name.len() + body.len()).sum();
+        let values =
+            self.attributes.iter().flat_map(|(name, values)| values.iter().map(|value| name.len() + value.len()));
+        // An escape in JSON has at most six bytes for each byte; the types and brackets of attributes have less.
+        (self.subject.len() + bodies + values.sum::<usize>() + MAX_ATTRIBUTE_OVERHEAD) * MAX_ESCAPED_BYTES
+            <= MAX_MESSAGE_BYTES
+    }
+}
+
 /// Sends messages.
 pub trait Notifier {
     /// Sends a message.
@@ -60,6 +72,12 @@ const MAX_SMS: usize = 160;
 /// attributes" in the developer guide.
 const MAX_MESSAGE_BYTES: usize = 262_144;
 
+/// The longest escape of a byte in JSON: `\u001f`.
+const MAX_ESCAPED_BYTES: usize = 6;
+
+/// More bytes than the types and punctuation of all attributes and bodies.
+const MAX_ATTRIBUTE_OVERHEAD: usize = 1024;
+
 /// The remark in a shortened message.
 const SHORTENED: &str =
     "Details are left out, because the message would be too large. `ecr-preflight check` prints them";
@@ -68,6 +86,9 @@ const SHORTENED: &str =
 /// never the headline.
 pub fn build_message(report: &Report) -> Message {
     let mut message = format_message(report);
+    if message.fits_certainly() {
+        return message;
+    }
     let mut shortened = report.clone();
     for Shortening { leaves_out, apply } in SHORTENINGS {
         if message.size() <= MAX_MESSAGE_BYTES {
