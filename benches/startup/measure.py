@@ -39,8 +39,9 @@ MAX_START_RATIO = 1.25
 MAX_PEAK_MIB = 12
 MAX_ZIP_MB = 3
 MAX_INSTRUCTIONS_M = 100
-# For an event on open connections: 3.55 at the time of writing. The limit is 10 % above it.
-MAX_WARM_INSTRUCTIONS_M = 3.9
+# For an event on open connections: 4.21 at the time of writing, of which a quarter hashes the message for its signature;
+# 3.55 before e-mail and SMS had texts of their own. The limit is 10 % above it.
+MAX_WARM_INSTRUCTIONS_M = 4.6
 
 # The number of events after the first over which it is averaged.
 WARM_EVENTS = 8
