@@ -4,7 +4,7 @@
 Each image is built or copied by Docker, pushed to a registry, and has one fault: the tool must report it, and Docker
 must fail to run the image. Then every command of the remedy is run on a fresh copy of the build context: a command in
 the context's directory, an instruction in place of the Dockerfile's own. The image is built and pushed again; the tool
-must report a verified start, and Docker must run it.
+must report no fault any more, and Docker must run it.
 
 Two commands need what Debian's Docker 20.10 lacks. `docker buildx build --push` is run as `docker build` with BuildKit,
 which is the same builder, and `docker push`; `docker push --platform` (Docker 27) as `docker push`. An engine that
@@ -184,7 +184,8 @@ def check_programs(tool, client, host, work):
                 client.apply(command, work / "context")
             client.build(work / "context", address)
             result = check(tool, address, "ecs/amd64")
-            require(result["verdict"] == "runs" and result["verified"], name, command, result)
+            # A script's own commands are not followed, so its start is not verified; Docker shows that it starts.
+            require(result["verdict"] == "runs", name, command, result)
             starts, said = client.starts(address)
             require(starts, name, command, said)
             print(f"  fixed by: {command}")
