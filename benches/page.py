@@ -127,9 +127,9 @@ Most of the time is the start of a process; `skopeo` is started twice.
 
 ## Program of an image
 
-Compared with other ways to read the same layers. "Bare inflate" decompresses them on the same number of cores, computes their digests and
-discards the output. The last three columns compare `ecr-preflight` with it, and `tar t` and umoci with
-`ecr-preflight`.
+Compared with other ways to read the same layers. "Bare inflate" decompresses them on the same number of cores,
+computes their digests and discards the output. The last three columns compare `ecr-preflight` with it, and `tar t` and
+umoci with `ecr-preflight`.
 
 {inspected}
 
