@@ -53,12 +53,12 @@ system=$(uname -s) machine=$(uname -m)
 case $system in
   Linux) suffix=unknown-linux-musl ;;
   Darwin) suffix=apple-darwin ;;
-  *) fail "there is no release for $system; see docs/install.md for other ways" ;;
+  *) fail "a release for $system is not available; docs/install.md shows other ways" ;;
 esac
 case $machine in
   x86_64 | amd64) target=x86_64-$suffix ;;
   aarch64 | arm64) target=aarch64-$suffix ;;
-  *) fail "there is no release for $machine; see docs/install.md for other ways" ;;
+  *) fail "a release for $machine is not available; docs/install.md shows other ways" ;;
 esac
 archive=ecr-preflight-$target.tar.gz
 

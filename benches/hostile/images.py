@@ -226,7 +226,7 @@ def many_names_in_layers(layout):
 
 
 def program_headers(layout):
-    """Programs of which as much as possible is kept: 64 KiB of program headers at the end."""
+    """Programs with the most data that is kept: 64 KiB of program headers at the end."""
     def elf(number):
         count = 1170
         head = b"\x7fELF\x02\x01\x01" + bytes(9)

@@ -9,7 +9,7 @@ use crate::aws::service_error::{CallError, ServiceError, UnansweredCallError};
 use crate::registry::RegistryError;
 use crate::text::{error_chain, sanitize_quoted};
 
-/// Why a call failed, as far as the user can do something about it.
+/// Why a call failed, if the user can do something about it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum AwsFailure {
     NoCredentials,
@@ -108,7 +108,7 @@ impl AwsFailure {
             Self::TooManyTags => "the repository has too many tags",
             Self::TimedOut => "AWS did not answer in time",
             Self::Unreachable(reason) => return Some(format!("AWS cannot be reached: {reason}")),
-            Self::NoReply => "there is no valid reply from AWS; `--verbose` shows the details",
+            Self::NoReply => "AWS did not send a valid reply; `--verbose` shows the details",
         };
         Some(problem.to_owned())
     }

@@ -68,7 +68,7 @@ mod tests {
             (unanswered(true, "operation timeout".into()), "AWS did not answer in time", Some(network)),
             (
                 unanswered(false, ConnectorError::user("dispatch failure".into()).into()),
-                "there is no valid reply from AWS; `--verbose` shows the details",
+                "AWS did not send a valid reply; `--verbose` shows the details",
                 None,
             ),
         ] {

@@ -25,7 +25,7 @@ pub struct StartFailure {
 impl StartFailure {
     fn new(view: &FilesystemView<'_>, role: FileRole, path: &[u8], defect: Defect) -> Self {
         let similar = match (&defect, role) {
-            // The loader of another C library is no substitute.
+            // The loader of another C library is not a substitute.
             (Defect::Missing, FileRole::Program | FileRole::Interpreter | FileRole::Argument) => {
                 let first_word = if role == FileRole::Program { find_first_word(view, path) } else { None };
                 let similar = || find_similar_file(view, path, role != FileRole::Argument);

@@ -39,9 +39,7 @@ impl Message {
         };
         self.subject.len() + self.json().len() + self.attributes.iter().map(size_of).sum::<usize>()
     }
-}
 
-impl Message {
     /// Returns whether the message is small enough without measuring it, which costs as much as building it.
     fn fits_certainly(&self) -> bool {
         let bodies: usize = self.bodies.iter().map(|(name, body)| name.len() + body.len()).sum();

@@ -5,7 +5,7 @@
 pub(super) struct SetprivArguments<'a> {
     /// The new user, real and effective: a name or a number.
     pub(super) user: Option<&'a [u8]>,
-    /// The new group, likewise.
+    /// The new group, in the same form.
     pub(super) group: Option<&'a [u8]>,
     /// What happens to the supplementary groups.
     pub(super) groups: Option<GroupChange>,

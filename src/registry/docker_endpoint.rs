@@ -39,7 +39,7 @@ const DEFAULT_CONTEXT: &str = "default";
 /// The largest configuration file, in bytes. Real ones have some kilobytes.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
-/// `config.json` of the `docker` command, as far as it names an engine.
+/// The members of `config.json` of the `docker` command that select an engine.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct DockerConfig {

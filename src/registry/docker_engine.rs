@@ -103,7 +103,7 @@ pub async fn save_image(endpoint: &DockerEndpoint, name: &str) -> Result<NamedTe
 /// Creates the file for an archive.
 ///
 /// # Errors
-/// The directory for temporary files does not exist, or must not be written.
+/// The directory for temporary files does not exist, or is not writable.
 pub fn create_temporary_file() -> Result<NamedTempFile, DockerEngineError> {
     NamedTempFile::new().map_err(|error| DockerEngineError::CreateFile(env::temp_dir(), error))
 }

@@ -33,7 +33,7 @@ pub(super) fn write_files(
 
 /// Names the files of this run: `all.jsonl, all.csv, all.html`; empty if there are none.
 pub(super) fn format_written_files(results: &ResultsFile, arguments: &AuditArguments) -> String {
-    // Without a result there is no results file.
+    // The results file does not exist yet if nothing was checked.
     let kept = results.permanent_path().filter(|path| path.exists());
     let files = [kept, arguments.csv.as_deref(), arguments.html.as_deref()];
     let names = files.into_iter().flatten().map(|path| sanitize(&path.display().to_string(), usize::MAX));

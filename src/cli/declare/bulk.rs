@@ -10,8 +10,9 @@ use std::io::{IsTerminal, Write, stderr};
 use aws_sdk_ecr::config::retry::RetryConfig;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::change::{confirm, conflict_note, format_tag_value};
 use super::declaration_file::{RequestedDeclaration, read_declaration_file};
-use super::{DeclareArguments, confirm, conflict_note, format_tag_value, parse_repository};
+use super::repository_argument::{MAX_CONCURRENT_READS, parse_repository};
 use crate::aws::Aws;
 use crate::aws::default_connector;
 use crate::cli::context::{endpoint_url, load_aws_with};
@@ -23,9 +24,6 @@ use crate::registry::ecr::{EcrRegistry, EcrRepository, listing};
 use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
 use crate::verdict::Verdict;
-
-/// How many repositories' tags are read at the same time. ECR does not publish a rate limit for `ListTagsForResource`.
-const MAX_CONCURRENT_READS: usize = 4;
 
 /// How often a throttled call is tried. With the SDK's adaptive retries, the client also slows down before its calls.
 const MAX_ATTEMPTS: u32 = 10;
@@ -48,38 +46,57 @@ struct RepositoryFinder {
     other_regions: HashMap<String, Aws>,
 }
 
-pub(super) async fn run<E: Write>(
-    arguments: &DeclareArguments,
-    key: &str,
-    out: &mut impl Write,
-    err: &mut StyledOutput<E>,
-) -> Result<Verdict, CliError> {
-    let mut finder = RepositoryFinder { default_region: load_paced_aws(None).await, other_regions: HashMap::new() };
-    let requested = match (&arguments.from, &arguments.prefix) {
-        (Some(file), _) => finder.find_repositories(read_declaration_file(file)?).await?,
-        (None, prefix) => {
-            let runtimes = arguments.all_runtimes()?;
-            let prefix = prefix.as_deref().unwrap_or_default();
-            let found = finder.list_repositories().await?.into_iter();
-            found.filter(|one| one.name().starts_with(prefix)).map(|one| (one, runtimes.clone())).collect()
+/// Which repositories get which runtimes.
+#[derive(Debug)]
+pub(super) enum BulkSelection {
+    /// What a file lists; `-` is standard input.
+    File(String),
+    /// All whose names begin with this, the same runtimes; none removes the declaration.
+    Prefix(String, Vec<Runtime>),
+}
+
+/// The declarations of many repositories.
+#[derive(Debug)]
+pub(super) struct BulkDeclaration {
+    pub(super) selection: BulkSelection,
+    /// Whether the changes are written without asking.
+    pub(super) is_confirmed: bool,
+    /// Whether the changes are only shown.
+    pub(super) is_dry_run: bool,
+}
+
+impl BulkDeclaration {
+    pub(super) async fn run<E: Write>(
+        self,
+        key: &str,
+        out: &mut impl Write,
+        err: &mut StyledOutput<E>,
+    ) -> Result<Verdict, CliError> {
+        let mut finder = RepositoryFinder { default_region: load_paced_aws(None).await, other_regions: HashMap::new() };
+        let requested: Vec<(Repository, Vec<Runtime>)> = match self.selection {
+            BulkSelection::File(file) => finder.find_repositories(read_declaration_file(&file)?).await?,
+            BulkSelection::Prefix(prefix, runtimes) => {
+                let found = finder.list_repositories().await?.into_iter();
+                found.filter(|one| one.name().starts_with(&prefix)).map(|one| (one, runtimes.clone())).collect()
+            }
+        };
+        if requested.is_empty() {
+            let message = "nothing was written: no repository is selected";
+            return Err(CliError::Command { source: message.into(), hint: None, is_usage: false });
         }
-    };
-    if requested.is_empty() {
-        let message = "nothing was written: no repository is selected";
-        return Err(CliError::Command { source: message.into(), hint: None, is_usage: false });
-    }
-    let changes = finder.read_changes(key, requested, out, err).await?;
-    if changes.is_empty() || arguments.dry_run {
-        return Ok(Verdict::Runs);
-    }
-    if !arguments.yes {
-        let noun = if changes.len() == 1 { "this declaration" } else { "these declarations" };
-        if !confirm(&format!("Write {noun}?"), out, err)? {
-            return Ok(Verdict::Unknown);
+        let changes = finder.read_changes(key, requested, out, err).await?;
+        if changes.is_empty() || self.is_dry_run {
+            return Ok(Verdict::Runs);
         }
+        if !self.is_confirmed {
+            let noun = if changes.len() == 1 { "this declaration" } else { "these declarations" };
+            if !confirm(&format!("Write {noun}?"), out, err)? {
+                return Ok(Verdict::Unknown);
+            }
+        }
+        finder.write_changes(key, &changes, !self.is_confirmed, out, err).await?;
+        Ok(Verdict::Runs)
     }
-    finder.write_changes(key, &changes, !arguments.yes, out, err).await?;
-    Ok(Verdict::Runs)
 }
 
 async fn load_paced_aws(region: Option<String>) -> Aws {
@@ -178,7 +195,7 @@ impl RepositoryFinder {
         for (written, change) in changes.iter().enumerate() {
             if let Err(error) = self.write_change(key, change, was_shown).await {
                 let (name, count) = (change.repository.name(), changes.len());
-                writeln!(err, "written: {written} of {count}; {name} was not; run the command again to go on")?;
+                writeln!(err, "written: {written} of {count}; stopped at {name}; run the command again to continue")?;
                 return Err(error);
             }
         }

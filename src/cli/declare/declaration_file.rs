@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, stdin};
 
-use super::parse_repository;
+use super::repository_argument::parse_repository;
 use crate::cli::error::CliError;
 use crate::runtime::{Runtime, RuntimeError};
 
@@ -14,7 +14,7 @@ const MAX_FILE_BYTES: u64 = 32 << 20;
 /// How many errors of a file are listed: enough to see a pattern.
 const MAX_ERRORS: usize = 20;
 
-/// In place of runtimes: the repository shall have no declaration.
+/// In place of runtimes: removes the declaration of the repository.
 pub(super) const NO_DECLARATION: &str = "-";
 
 /// What one line of the file asks for.

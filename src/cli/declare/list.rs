@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 use textwrap::core::display_width;
 
+use super::repository_argument::MAX_CONCURRENT_READS;
 use crate::cli::context::{endpoint_url, load_aws};
 use crate::cli::error::CliError;
 use crate::cli::error_text::describe_error_in_line;
@@ -22,11 +23,6 @@ use crate::registry::{Registry, RegistryError};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::text::{sanitize, sanitize_quoted};
 use crate::verdict::Verdict;
-
-/// How many repositories' tags are read at the same time. ECR does not publish a rate limit for `ListTagsForResource`:
-/// "Service quotas" of its user guide lists only those of pushes and pulls. Four at a time are fast and rarely throttled,
-/// and the client retries throttled calls.
-const MAX_CONCURRENT_READS: usize = 4;
 
 /// The width of the table, in columns: the default of most terminals.
 const TABLE_WIDTH: usize = 80;

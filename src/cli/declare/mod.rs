@@ -1,27 +1,27 @@
 //! `ecr-preflight declare REPOSITORY RUNTIME…`: declares runtimes by a repository's resource tag, after confirmation.
 
-mod bulk;
+mod change;
+mod repository_argument;
 mod declaration_file;
+mod bulk;
 mod list;
 
-use std::io::{BufRead, IsTerminal, Read, Write, stdin};
+use std::io::Write;
 
 use clap::Args;
 
+use self::bulk::{BulkDeclaration, BulkSelection};
+use self::change::{confirm, conflict_note, format_tag_value};
 use self::list::DeclareListFormat;
-use super::context::{endpoint_url, load_aws, load_settings};
+use self::repository_argument::find_repository;
+use super::context::{endpoint_url, load_settings};
 use super::error::CliError;
-use super::registry_ref::is_ecr_uri;
 use super::runtime_argument::RuntimeParser;
 use super::terminal::StyledOutput;
-use crate::aws::Aws;
-use crate::declare::{declaration_value, find_conflict, write_declaration};
-use crate::name::{Repository, RepositoryError};
+use crate::declare::{declaration_value, write_declaration};
 use crate::registry::Registry;
-use crate::registry::ecr::{EcrRegistry, listing};
-use crate::report::StyledLine;
+use crate::registry::ecr::EcrRegistry;
 use crate::runtime::Runtime;
-use crate::text::sanitize;
 use crate::verdict::Verdict;
 
 /// Declare where the images of a repository run, or list the declarations.
@@ -92,9 +92,6 @@ Exit codes:
   3   an error occurred, or the change could not be confirmed
   64  the command line or a setting is wrong";
 
-/// The most bytes of the answer to the confirmation that are read.
-const MAX_ANSWER_BYTES: u64 = 64;
-
 /// The prefix of tag keys that AWS reserves: "Tag restrictions" in the ECR user guide.
 const RESERVED_KEY_PREFIX: &str = "aws:";
 
@@ -110,8 +107,14 @@ pub(super) async fn run<E: Write>(
     if key.to_ascii_lowercase().starts_with(RESERVED_KEY_PREFIX) {
         return Err(CliError::ReservedTagKey(key));
     }
-    if arguments.from.is_some() || arguments.prefix.is_some() {
-        return bulk::run(&arguments, &key, out, err).await;
+    let selection = match (&arguments.from, &arguments.prefix) {
+        (Some(file), _) => Some(BulkSelection::File(file.clone())),
+        (None, Some(prefix)) => Some(BulkSelection::Prefix(prefix.clone(), arguments.all_runtimes()?)),
+        (None, None) => None,
+    };
+    if let Some(selection) = selection {
+        let bulk = BulkDeclaration { selection, is_confirmed: arguments.yes, is_dry_run: arguments.dry_run };
+        return bulk.run(&key, out, err).await;
     }
     let (aws, repository) = find_repository(arguments.repository.as_deref().unwrap_or_default()).await?;
     let registry = EcrRegistry::new(&aws, endpoint_url("ECR")).repository(&repository);
@@ -153,96 +156,6 @@ impl DeclareArguments {
             (true, false) => Err(usage("--prefix needs at least one runtime, or --remove".to_owned())),
             (false, true) => Err(usage("--remove takes no runtimes".to_owned())),
             _ => Ok(runtimes),
-        }
-    }
-}
-
-/// Asks the question, and returns whether the answer is yes. Fails without a terminal.
-fn confirm<E: Write>(question: &str, out: &mut impl Write, err: &mut StyledOutput<E>) -> Result<bool, CliError> {
-    if !stdin().is_terminal() {
-        return Err(CliError::NoTerminal);
-    }
-    out.flush()?;
-    write!(err, "{question} [y/N] ")?;
-    err.flush()?;
-    let is_confirmed = read_confirmation(&mut stdin().lock())?;
-    if !is_confirmed {
-        writeln!(err, "nothing was written")?;
-    }
-    Ok(is_confirmed)
-}
-
-/// Returns a note if no image can satisfy all these runtimes.
-fn conflict_note(runtimes: &[Runtime]) -> Option<StyledLine> {
-    let (one, other) = find_conflict(runtimes)?;
-    let note = format!(
-        "note: no image runs on both {one} and {other}, because Lambda does not accept an index and a single image has \
-         one architecture; every image of this repository will fail, unless its own tag declares a runtime"
-    );
-    Some(StyledLine::wrapping(2).with_text(note))
-}
-
-/// Quotes and sanitizes a tag's value.
-fn format_tag_value(value: Option<&str>) -> String {
-    value.map_or_else(|| "not set".to_owned(), |value| format!("\"{}\"", sanitize(value, usize::MAX)))
-}
-
-fn read_confirmation(input: &mut impl BufRead) -> std::io::Result<bool> {
-    let mut line = String::new();
-    input.take(MAX_ANSWER_BYTES).read_line(&mut line)?;
-    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
-}
-
-/// Returns the repository that the REPOSITORY argument names, and the AWS configuration for its region. A name refers to
-/// the account and region of the AWS configuration, and the repository has to exist there.
-async fn find_repository(text: &str) -> Result<(Aws, Repository), CliError> {
-    if let Some(repository) = parse_repository(text)? {
-        return Ok((load_aws(Some(repository.region().to_owned())).await, repository));
-    }
-    let aws = load_aws(None).await;
-    let region = aws.region().ok_or(CliError::NoRegion)?;
-    let repository = listing::find_repository(&aws.ecr_client(endpoint_url("ECR")), region, text).await?;
-    Ok((aws, repository))
-}
-
-/// Parses a URI or an ARN; `None` for the name of a repository.
-fn parse_repository(text: &str) -> Result<Option<Repository>, RepositoryError> {
-    if text.starts_with("arn:") {
-        return Repository::from_arn(text).map(Some);
-    }
-    if is_ecr_uri(text) {
-        return text.parse().map(Some);
-    }
-    // The account and region are not known yet; placeholders suffice to validate the name.
-    Repository::new("000000000000", "us-east-1", text).map(|_| None)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn repository_is_a_name_a_uri_or_an_arn() {
-        let whole = Repository::new("123456789012", "us-west-2", "team/app").unwrap();
-        for (text, repository) in [
-            ("team/app", None),
-            ("123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app", Some(&whole)),
-            ("arn:aws:ecr:us-west-2:123456789012:repository/team/app", Some(&whole)),
-        ] {
-            assert_eq!(parse_repository(text).unwrap().as_ref(), repository);
-        }
-        let image = format!("{whole}:v1");
-        for invalid in ["", "Team/App", "team/app:v1", &image, "arn:aws:ecs:us-west-2:123456789012:cluster/x"] {
-            assert!(parse_repository(invalid).is_err(), "{invalid}");
-        }
-    }
-
-    #[test]
-    fn only_yes_confirms() {
-        for (answer, yes) in
-            [("y\n", true), (" Yes \n", true), ("", false), ("\n", false), ("yep\n", false), ("n", false)]
-        {
-            assert_eq!(read_confirmation(&mut answer.as_bytes()).unwrap(), yes, "{answer:?}");
         }
     }
 }

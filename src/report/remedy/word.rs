@@ -91,7 +91,7 @@ fn split_env_remedies(words: &str) -> Vec<Remedy> {
     ]
 }
 
-/// Suggests what fixes the user or group that a program shall change to.
+/// Suggests what fixes an unknown user or group in the arguments of a program that changes the user.
 pub(super) fn account_remedies(kind: AccountKind, program: &FailedProgram) -> Vec<Remedy> {
     let ((noun, _), file, number) = (kind.words(), kind.file(), account_number(&program.path));
     let Launcher::Wrapper(wrapper) = program.launcher else { return Vec::new() };

@@ -567,7 +567,7 @@ fn file_declares_many_repositories_and_can_be_resumed() {
     aws.fail("TagResource", 100..101, Fault::Error(400, "AccessDeniedException"));
     let stopped = declare(&aws, &[&from[..], &["--yes"]].concat());
     assert!(
-        stopped.contains("written: 100 of 298; team/service-101 was not; run the command again to go on\n"),
+        stopped.contains("written: 100 of 298; stopped at team/service-101; run the command again to continue\n"),
         "{stopped}"
     );
     let resumed = declare(&aws, &[&from[..], &["--yes"]].concat());

@@ -67,7 +67,7 @@ fn unreadable_log_ends_the_audit_before_events() {
         the same command resumes with what is missing
         --- err
         error: logs:FilterLogEvents on /aws/lambda/ecr-preflight failed repeatedly
-          caused by: there is no valid reply from AWS; `--verbose` shows the details
+          caused by: AWS did not send a valid reply; `--verbose` shows the details
     "#]]
     .assert_eq(&fixture.format_output(&output));
     assert!(fixture.aws.calls_of("PutEvents").is_empty());
