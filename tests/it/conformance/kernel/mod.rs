@@ -18,7 +18,7 @@ use std::{fs, fs::File};
 
 use ecr_preflight::errno::Errno;
 use ecr_preflight::exec::{ExecOutcome, Host, Processor, predict_execve};
-use ecr_preflight::rootfs::{FilesystemView, Rootfs, User};
+use ecr_preflight::rootfs::{FilesystemView, Rootfs, UnknownReason, User};
 
 use tree::Tree;
 
@@ -59,6 +59,8 @@ pub fn answer_text(answer: &ExecOutcome) -> String {
         ExecOutcome::Starts { .. } => "starts".to_owned(),
         ExecOutcome::Fails { errno, .. } => errno.to_string(),
         ExecOutcome::Exits { reason, .. } => format!("{reason:?}"),
+        // execve(2) itself succeeds. What the program meets afterwards is unknown.
+        ExecOutcome::Unknown { reason: UnknownReason::TruncatedProgram(_), .. } => "starts".to_owned(),
         ExecOutcome::Unknown { reason, .. } => reason.to_string(),
     }
 }
