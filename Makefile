@@ -1,4 +1,4 @@
-.PHONY: help test test-faults test-page test-real test-remedies test-docker test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete release package check-platforms test-install
+.PHONY: help test test-faults test-memory test-page test-real test-remedies test-docker test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete release package check-platforms test-install
 
 CARGO ?= cargo
 # How the Lambda function is built; everything else is built with the default features.
@@ -56,6 +56,11 @@ load: ## send 100,000 events (EVENTS=n) to one release-build process: throughput
 	$(CARGO) build --release --locked $(FUNCTION)
 	EVENTS=$(EVENTS) TEST_BOOTSTRAP="$(abspath $(TARGET))/release/bootstrap" \
 		$(CARGO) test --locked --test it lambda::load -- --ignored --nocapture --test-threads 1
+
+test-memory: ## read large layers slowly with the function's memory, in a control group; needs root
+	$(CARGO) build --release --locked $(FUNCTION)
+	TEST_BOOTSTRAP="$(abspath $(TARGET))/release/bootstrap" \
+		$(CARGO) test --locked --test it lambda::memory_limit -- --ignored --nocapture --test-threads 1
 
 test-secrets: ## run all tests under strace: no secret is printed or logged; needs strace
 	$(CARGO) test --locked --no-run

@@ -9,6 +9,7 @@ mod events;
 mod failures;
 pub mod function;
 mod load;
+mod memory_limit;
 mod message_size;
 mod metrics_log;
 mod requests;

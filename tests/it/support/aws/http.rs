@@ -56,6 +56,9 @@ fn line(connection: &mut BufReader<&TcpStream>) -> io::Result<Option<String>> {
     Ok((read > 0).then(|| line.trim_end().to_owned()))
 }
 
+/// A slow body is sent in at most this many pieces.
+const PIECES: usize = 4096;
+
 /// A response.
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -66,7 +69,7 @@ pub struct Reply {
     pub beyond: isize,
     /// How many bytes of the body are sent before the response ends; all, if `None`.
     pub cut: Option<usize>,
-    /// The delay of each byte of the body.
+    /// The delay of each piece of the body.
     pub pace: Duration,
     /// What happens to the connection after a truncated response.
     pub end: End,
@@ -116,9 +119,9 @@ impl Reply {
             connection.write_all(&bytes)?;
         } else {
             connection.write_all(&bytes)?;
-            for byte in body {
+            for piece in body.chunks(body.len().div_ceil(PIECES).max(1)) {
                 std::thread::sleep(self.pace);
-                connection.write_all(&[*byte])?;
+                connection.write_all(piece)?;
             }
         }
         Ok(if self.cut.is_none() && self.beyond == 0 { End::Kept } else { self.end })

@@ -50,7 +50,7 @@ pub enum Fault {
     Reset,
     /// After half of the body nothing more is sent, and the connection stays open.
     Hung,
-    /// The body is sent byte by byte, with a delay before each.
+    /// The body is sent byte by byte, or in 4,096 pieces if it is longer, with a delay before each.
     Trickled,
     /// The response is not HTTP.
     NotHttp,
@@ -242,7 +242,7 @@ impl FakeAws {
         *self.state.delay.lock().unwrap() = delay;
     }
 
-    /// Sets the delay of each byte of a trickled body.
+    /// Sets the delay of each piece of a trickled body.
     pub fn set_trickle(&self, pace: Duration) {
         *self.state.pace.lock().unwrap() = pace;
     }
@@ -266,6 +266,11 @@ impl FakeAws {
     /// The requests of one action.
     pub fn calls_of(&self, action: &str) -> Vec<Call> {
         self.calls().into_iter().filter(|call| call.action == action).collect()
+    }
+
+    /// Sets the time that the function has for each event.
+    pub fn set_time_left(&self, left: Duration) {
+        self.state.lambda.set_time_left(left);
     }
 
     /// Hands an event to the function and waits for its result.
