@@ -1,4 +1,4 @@
-.PHONY: help test test-faults test-memory test-page test-real test-remedies test-docker test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile fuzz load prove build deploy delete release package check-platforms test-install
+.PHONY: help test test-faults test-memory test-page test-real test-remedies test-docker test-kernel test-layers test-containerd test-secrets test-emulator test-audit e2e lint lint-template vet bench bench-startup bench-exec bench-hostile bench-memory-size fuzz load prove build deploy delete release package check-platforms test-install
 
 CARGO ?= cargo
 # How the Lambda function is built; everything else is built with the default features.
@@ -176,6 +176,9 @@ bench-startup: ## measure start, memory and size against an empty function; ARGS
 
 bench-hostile: ## measure what malicious images cost; ARGS="--help" lists the options
 	python3 -B benches/hostile/measure.py $(ARGS)
+
+bench-memory-size: ## measure inspections with the processor share of Lambda's memory sizes; ARGS="--help" lists the options
+	python3 -B benches/memory_size/measure.py $(ARGS)
 
 # Time for each fuzzer; two run at a time.
 SECONDS ?= 60

@@ -95,6 +95,21 @@ fn uses(module: &ModulePath, text: &str, modules: &BTreeSet<ModulePath>) -> Vec<
     found
 }
 
+/// The paths in the code of a module, such as `child::function()` and `super::Type`, as absolute paths.
+fn inline_paths(module: &ModulePath, text: &str, modules: &BTreeSet<ModulePath>) -> Vec<ModulePath> {
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("use ")).collect();
+    let code = code.join("\n");
+    let words = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
+    let paths = words.filter(|word| word.contains("::") && !word.starts_with(':'));
+    paths
+        .filter_map(|path| {
+            let path: ModulePath =
+                path.trim_end_matches(':').split("::").filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            absolute(module, &path, modules)
+        })
+        .collect()
+}
+
 /// A path from the crate's root; none for other crates.
 fn absolute(module: &ModulePath, path: &[String], modules: &BTreeSet<ModulePath>) -> Option<ModulePath> {
     let mut base = module.clone();
@@ -152,7 +167,9 @@ fn imports() -> BTreeMap<ModulePath, BTreeSet<ModulePath>> {
     let mut imports: BTreeMap<ModulePath, BTreeSet<ModulePath>> = BTreeMap::new();
     for (module, uses) in all {
         let counted = uses.iter().filter(|(path, is_public)| !(*is_public && path.starts_with(&module)));
-        let targets = counted.filter_map(|(path, _)| owner(path, &exports, &names)).filter(|target| *target != module);
+        let inline = inline_paths(&module, &texts[&module], &names);
+        let paths = counted.map(|(path, _)| path).chain(&inline);
+        let targets = paths.filter_map(|path| owner(path, &exports, &names)).filter(|target| *target != module);
         imports.insert(module.clone(), targets.collect());
     }
     imports
