@@ -19,6 +19,10 @@ use crate::verdict::{FaultCode, FindingSubject};
 /// contains them several times.
 const MAX_PLATFORMS: usize = 32;
 
+/// What to look for in a Dockerfile that builds a program for the wrong platform.
+const REBUILD_EACH: &str = "Build each platform separately, without `FROM --platform=$BUILDPLATFORM` in the last stage, a \
+                            fixed GOARCH, or a base image pinned to one platform";
+
 impl FaultCase<'_> {
     /// Suggests what fixes the fault, the most likely remedy first.
     pub(super) fn suggest_remedies(&self) -> Vec<Remedy> {
@@ -77,7 +81,7 @@ impl FaultCase<'_> {
             (FaultCode::DescriptorMismatch | FaultCode::IdenticalLayers, _) => {
                 let platforms = case.linux_platforms().join(",");
                 let command = format!("docker buildx build --platform {platforms} --no-cache --tag {uri} --push .");
-                vec![Remedy::with_command(program::REBUILD_EACH, command)]
+                vec![Remedy::with_command(REBUILD_EACH, command)]
             }
             (FaultCode::PlatformMismatch, FindingSubject::Runtime(runtime)) => {
                 let advice = format!("Correct the declared platform: build it for {}", runtime.platform());

@@ -1,7 +1,7 @@
 //! Remedies for a program that does not start, by cause. A path in an image may have any name, so it is put into a
 //! command only if it cannot be mistaken for anything else there.
 
-use super::{attestation_flags, script, word};
+use super::{REBUILD_EACH, attestation_flags, script, word};
 use crate::exec::{Defect, FileFormat, FileRole};
 use crate::oci::{BuildHint, ImageContent, IndexEntry, PlatformImage};
 use crate::platform::Platform;
@@ -11,8 +11,6 @@ use crate::verdict::{FailedProgram, FaultCode};
 /// What to look for in a Dockerfile that builds a program for the wrong platform.
 const REBUILD: &str = "Build it for its declared platform, without `FROM --platform=$BUILDPLATFORM` in the last stage, a \
                        fixed GOARCH, or a base image pinned to one platform";
-pub(super) const REBUILD_EACH: &str = "Build each platform separately, without `FROM --platform=$BUILDPLATFORM` in the \
-                                       last stage, a fixed GOARCH, or a base image pinned to one platform";
 
 impl FaultCase<'_> {
     /// Suggests what fixes a program that does not start, the most likely remedy first.

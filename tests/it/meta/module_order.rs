@@ -97,7 +97,13 @@ fn uses(module: &ModulePath, text: &str, modules: &BTreeSet<ModulePath>) -> Vec<
 
 /// The paths in the code of a module, such as `child::function()` and `super::Type`, as absolute paths.
 fn inline_paths(module: &ModulePath, text: &str, modules: &BTreeSet<ModulePath>) -> Vec<ModulePath> {
-    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("use ")).collect();
+    // A visibility names a module, but imports nothing.
+    let is_code = |line: &&str| !line.trim_start().starts_with("use ");
+    let without_visibility = |line| match str::trim_start(line).strip_prefix("pub(in ") {
+        Some(rest) => rest.split_once(')').map_or("", |(_, item)| item),
+        None => line,
+    };
+    let code: Vec<&str> = text.lines().filter(is_code).map(without_visibility).collect();
     let code = code.join("\n");
     let words = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
     let paths = words.filter(|word| word.contains("::") && !word.starts_with(':'));
