@@ -80,6 +80,8 @@ pub enum Defect {
     NotSearchable,
     /// The user may not read the file.
     NotReadable { mode: u32 },
+    /// The program does not accept this as the value of the option with this letter.
+    RefusedOption(u8),
     /// The image does not define the user or group.
     UnknownAccount(AccountKind),
     /// Only root may change the user.
@@ -101,6 +103,7 @@ pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, outcome: &ExecOut
                 ExitReason::MissingFile => find_dangling_defect(view, path).unwrap_or(Defect::Missing),
                 ExitReason::UnreadableFile { mode } => Defect::NotReadable { mode: *mode },
                 ExitReason::CarriageReturn => Defect::CarriageReturn,
+                ExitReason::RefusedOption(letter) => Defect::RefusedOption(*letter),
                 ExitReason::UnknownAccount(kind) => Defect::UnknownAccount(*kind),
                 ExitReason::NotRoot => Defect::NotRoot,
                 ExitReason::BashSyntax => Defect::BashSyntax,

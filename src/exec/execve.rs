@@ -39,6 +39,8 @@ pub enum ExitReason {
     },
     /// The option in the first line of a script ends with a carriage return.
     CarriageReturn,
+    /// It does not accept the value of the option with this letter.
+    RefusedOption(u8),
     /// It is to change to a user or group that does not exist.
     UnknownAccount(AccountKind),
     /// It is to change the user, and is not started by root.

@@ -3,11 +3,11 @@
 use super::env_arguments::{EnvCommand, parse_env_arguments};
 use super::file_argument::{check_file_argument, follow_interpreter};
 use super::interpreter::Interpreter;
-use super::message::MessageSource;
+use super::message::{MessageSource, format_option_message};
 use super::next_launch::{LaunchedProcess, Launcher, NextLaunch};
 use super::program_kind::{LauncherKind, ProgramFamily, Wrapper, identify_program};
 use super::switch_user::{follow_gosu, follow_setpriv};
-use super::wrapper::parse_init_arguments;
+use super::wrapper::{InitAction, parse_init_arguments};
 use crate::errno::Errno;
 use crate::exec::{ExitReason, StartPrediction, parse_shebang};
 use crate::path::split_parent;
@@ -74,9 +74,18 @@ fn follow_wrapper<'a>(
         Wrapper::Gosu | Wrapper::SuExec => follow_gosu(process, source, wrapper, argv, is_privileged),
         Wrapper::Setpriv => follow_setpriv(process, source, argv, is_privileged),
         Wrapper::Tini | Wrapper::DumbInit | Wrapper::Catatonit => {
-            let argv = parse_init_arguments(wrapper, argv)?.to_vec();
-            let next_process = LaunchedProcess { argv, ..process.clone() };
-            Some(NextLaunch::new(Launcher::Wrapper(wrapper.name()), source, next_process))
+            let launcher = Launcher::Wrapper(wrapper.name());
+            Some(match parse_init_arguments(wrapper, argv)? {
+                InitAction::Start(command) => {
+                    let next_process = LaunchedProcess { argv: command.to_vec(), ..process.clone() };
+                    NextLaunch::new(launcher, source, next_process)
+                }
+                InitAction::RefuseOption(letter, value) => {
+                    let message = format_option_message(wrapper, letter, value);
+                    let next = NextLaunch::new(launcher, source, process.clone());
+                    next.exiting(ExitReason::RefusedOption(letter), value.to_vec(), message)
+                }
+            })
         }
     }
 }

@@ -50,6 +50,11 @@ impl FaultCase<'_> {
                 return vec![Remedy::with_command("Let all users read it, in the Dockerfile", command)];
             }
             Defect::UnknownAccount(kind) => return word::account_remedies(*kind, program),
+            Defect::RefusedOption(_) => {
+                let advice =
+                    format!("Correct the option's value in {}, or remove the option", self.instruction(program));
+                return vec![Remedy::advice_only(advice)];
+            }
             Defect::NotRoot => "Start the image as root, without USER, or start the program without changing the user",
             Defect::BashSyntax | Defect::BashCommand(_) => {
                 return vec![

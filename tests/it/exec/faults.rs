@@ -76,6 +76,7 @@ fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ),
         ("loader-missing", &["/app"], file(&program_with_loader("/lib64/ld-linux-x86-64.so.2"))),
         ("loader-foreign", &["/app"], file(&program_with_loader("/ld")).file("ld", &elf::program("arm64"))),
+        ("option-refused", &["/bin/tini", "-e", "999", "--", "/bin/sh"], base()),
         ("script-missing", &["/bin/sh", "/none.sh"], base()),
         ("bash-syntax", &["/app"], dash().file("app", b"#!/bin/sh\necho start\nHOSTS=(a b)\nexec /bin/sh\n")),
         ("bash-command", &["/app"], dash().file("app", b"#!/bin/sh\nset -e\nsource /etc/profile\nexec /bin/sh\n")),
