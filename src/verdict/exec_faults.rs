@@ -208,6 +208,11 @@ fn describe_format(format: FileFormat, role: FileRole) -> String {
         FileFormat::UnknownMachine(machine) => return format!("{kind} for another processor (ELF machine {machine})"),
         FileFormat::NonExecutableElf => "an ELF file that is not an executable",
         FileFormat::DamagedElf => "an ELF file that is damaged or truncated",
+        FileFormat::TruncatedElf => {
+            let part =
+                "whose file ends before its first instruction, so that the kernel kills it (exit code 135 or 139)";
+            return format!("{kind} {part}");
+        }
         FileFormat::Empty => "an empty file",
         FileFormat::NoShebang => "a text file without a first line `#!…`",
         FileFormat::InvalidShebang => {

@@ -144,6 +144,7 @@ impl FaultCase<'_> {
             FileFormat::Wasm => {
                 Remedy::advice_only("Use a WebAssembly runtime as the entrypoint, and the module as its argument")
             }
+            FileFormat::TruncatedElf => Remedy::advice_only("Copy the program again: the file is truncated"),
             FileFormat::NonExecutableElf | FileFormat::DamagedElf | FileFormat::Other => {
                 Remedy::advice_only("Copy the program again: the file is truncated, damaged, or not a program")
             }
