@@ -55,7 +55,7 @@ pub(super) fn check_rewrite(value: &[u8]) -> ValueCheck {
 
 /// Reads a decimal number as strtol(3): blanks, a sign and digits. Returns it with the rest of the text. A number that
 /// does not fit into 32 bits is `None`.
-fn read_number(text: &[u8]) -> Option<(Option<i64>, &[u8])> {
+pub(super) fn read_number(text: &[u8]) -> Option<(Option<i64>, &[u8])> {
     // `isspace` in the C locale.
     let blanks = text.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count();
     let text = &text[blanks..];
