@@ -80,6 +80,8 @@ pub enum Defect {
     NotSearchable,
     /// The user may not read the file.
     NotReadable { mode: u32 },
+    /// The program does not accept this as the value of the option with this letter.
+    RefusedOption(u8),
     /// The image does not define the user or group.
     UnknownAccount(AccountKind),
     /// Only root may change the user.
@@ -96,21 +98,27 @@ pub enum Defect {
 pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, outcome: &ExecOutcome) -> Option<StartFailure> {
     let (errno, path, chain) = match outcome {
         ExecOutcome::Fails { errno, path, chain } => (errno, path, chain),
-        ExecOutcome::Exits { reason, path, .. } => {
+        ExecOutcome::Exits { reason, path, chain } => {
+            let role = match reason {
+                ExitReason::Truncated => detect_role(view, chain)?,
+                _ => FileRole::Argument,
+            };
             let defect = match reason {
                 ExitReason::MissingFile => find_dangling_defect(view, path).unwrap_or(Defect::Missing),
                 ExitReason::UnreadableFile { mode } => Defect::NotReadable { mode: *mode },
                 ExitReason::CarriageReturn => Defect::CarriageReturn,
+                ExitReason::RefusedOption(letter) => Defect::RefusedOption(*letter),
                 ExitReason::UnknownAccount(kind) => Defect::UnknownAccount(*kind),
                 ExitReason::NotRoot => Defect::NotRoot,
+                ExitReason::Truncated => Defect::Format(FileFormat::TruncatedElf),
                 ExitReason::BashSyntax => Defect::BashSyntax,
                 ExitReason::BashCommand(command) => Defect::BashCommand(command),
             };
-            return Some(StartFailure::new(view, FileRole::Argument, path, defect));
+            return Some(StartFailure::new(view, role, path, defect));
         }
         ExecOutcome::Starts { .. } | ExecOutcome::Unknown { .. } => return None,
     };
-    let role = chain.last().map_or(Some(FileRole::Program), |opener| detect_role(view, opener))?;
+    let role = detect_role(view, chain)?;
     let found = view.resolve(path);
     let defect = match (errno, found) {
         (Errno::NameTooLong, _) => Defect::NameTooLong,
@@ -132,8 +140,9 @@ pub fn diagnose_failure(view: &FilesystemView<'_>, host: Host, outcome: &ExecOut
     Some(StartFailure::new(view, role, path, defect))
 }
 
-/// Returns the role of a file that `opener` names.
-fn detect_role(view: &FilesystemView<'_>, opener: &[u8]) -> Option<FileRole> {
+/// Returns the role of a file that is opened after the files of a chain. The last of them names it.
+fn detect_role(view: &FilesystemView<'_>, chain: &[Vec<u8>]) -> Option<FileRole> {
+    let Some(opener) = chain.last() else { return Some(FileRole::Program) };
     let Node::File(_, contents) = view.resolve(opener).ok()?.node else { return None };
     Some(if contents.is_script() { FileRole::Interpreter } else { FileRole::Loader })
 }

@@ -39,8 +39,12 @@ pub enum ExitReason {
     },
     /// The option in the first line of a script ends with a carriage return.
     CarriageReturn,
+    /// It does not accept the value of the option with this letter.
+    RefusedOption(u8),
     /// It is to change to a user or group that does not exist.
     UnknownAccount(AccountKind),
+    /// Its first instruction is beyond the end of its file, or of its loader's. The kernel kills it.
+    Truncated,
     /// It is to change the user, and is not started by root.
     NotRoot,
     /// It is dash, and a script has a parenthesis of an array or a function of bash.
@@ -54,7 +58,8 @@ pub fn predict_execve(view: &FilesystemView<'_>, host: Host, path: &[u8]) -> Exe
     let mut chain = Vec::new();
     let mut path = path.to_vec();
     match open_chain(view, host, &mut path, &mut chain) {
-        Ok(()) => ExecOutcome::Starts { chain },
+        Ok(Opened::All) => ExecOutcome::Starts { chain },
+        Ok(Opened::Truncated) => ExecOutcome::Exits { reason: ExitReason::Truncated, path, chain },
         Err(ExecError::Errno(errno)) => ExecOutcome::Fails { errno, path, chain },
         Err(ExecError::Unknown(reason)) => ExecOutcome::Unknown { reason, chain },
     }
@@ -67,13 +72,22 @@ impl ExecOutcome {
     }
 }
 
-/// Follows `do_execveat_common` and `exec_binprm`. Afterwards, `path` is the last path that was opened.
+/// What the kernel starts.
+enum Opened {
+    /// A program, and its loader if it has one.
+    All,
+    /// A program that it kills, because the last file that was opened ends before the first instruction.
+    Truncated,
+}
+
+/// Follows `do_execveat_common` and `exec_binprm`. Afterwards, `path` is the last path that was opened, or empty if all
+/// paths are in the chain.
 fn open_chain(
     view: &FilesystemView<'_>,
     host: Host,
     path: &mut Vec<u8>,
     chain: &mut Vec<Vec<u8>>,
-) -> Result<(), ExecError> {
+) -> Result<Opened, ExecError> {
     // `getname` refuses an empty path from a process, but not from a script or program.
     if path.is_empty() {
         return Err(Errno::NoEntry.into());
@@ -97,11 +111,16 @@ fn open_chain(
     let loader = ElfFile { path, contents: file }.check_program(host)?;
     let program = path.clone();
     let mut truncated = ElfFile { path, contents: file }.is_truncated().then(|| program.clone());
+    let mut first = file;
     if let Some(loader) = loader {
         advance(path, loader);
-        let loader = ElfFile { path, contents: open_executable(view, path)?.1 };
+        first = open_executable(view, path)?.1;
+        let loader = ElfFile { path, contents: first };
         loader.check_loader(host, file)?;
         truncated = truncated.or_else(|| loader.is_truncated().then(|| path.clone()));
+    }
+    if (ElfFile { path, contents: first }).begins_past_end() {
+        return Ok(Opened::Truncated);
     }
     advance(path, Vec::new());
     if let Some(path) = truncated {
@@ -110,7 +129,7 @@ fn open_chain(
     if permissions.mode & Permissions::NEEDS_CAPABILITIES != 0 {
         return Err(UnknownReason::Capabilities(program).into());
     }
-    Ok(())
+    Ok(Opened::All)
 }
 
 /// Opens a regular file that the user may execute: `open_exec`.
@@ -138,9 +157,17 @@ struct ElfFile<'a> {
 impl ElfFile<'_> {
     /// Returns whether the kernel starts the program, but maps parts that the file lacks.
     fn is_truncated(&self) -> bool {
-        let header = ElfHeader::parse(self.contents.head());
-        let table = header.and_then(|header| self.read_range(header.program_headers()?).ok());
-        header.zip(table).is_some_and(|(header, table)| header.is_truncated(&table, self.contents.size))
+        self.read_headers().is_some_and(|(header, table)| header.is_truncated(&table, self.contents.size))
+    }
+
+    /// Returns whether the file certainly ends before its first instruction.
+    fn begins_past_end(&self) -> bool {
+        self.read_headers().is_some_and(|(header, table)| header.begins_past_end(&table, self.contents.size))
+    }
+
+    fn read_headers(&self) -> Option<(ElfHeader, Vec<u8>)> {
+        let header = ElfHeader::parse(self.contents.head())?;
+        Some((header, self.read_range(header.program_headers()?).ok()?))
     }
 
     /// Checks the file as a program, and returns the path of the loader that it requests, if any.

@@ -15,6 +15,8 @@ pub enum FileFormat {
     NonExecutableElf,
     /// An ELF file with damaged or truncated headers.
     DamagedElf,
+    /// A program or a loader that ends before its first instruction.
+    TruncatedElf,
     /// An empty file.
     Empty,
     /// Text without `#!`.

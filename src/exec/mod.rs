@@ -40,6 +40,7 @@ pub struct DetectedProgram {
 pub(crate) fn detect_program(view: &FilesystemView<'_>, outcome: &ExecOutcome) -> Option<DetectedProgram> {
     let (chain, last) = match outcome {
         ExecOutcome::Starts { chain } | ExecOutcome::Unknown { chain, .. } => (chain, None),
+        ExecOutcome::Exits { reason: ExitReason::Truncated, path, chain } => (chain, Some(path)),
         ExecOutcome::Exits { .. } => return None,
         // A name that was not found in `PATH` may exist in the working directory, which is not searched.
         ExecOutcome::Fails { path, chain, .. } if chain.is_empty() && !path.contains(&b'/') => return None,

@@ -32,7 +32,8 @@ pub(super) fn find_failing_extension(view: &FilesystemView<'_>, host: Host) -> R
         }
         let path = [EXTENSIONS_DIRECTORY, b"/", &name].concat();
         match predict_execve(view, host, &path) {
-            ExecOutcome::Starts { .. } | ExecOutcome::Exits { .. } => {}
+            ExecOutcome::Starts { .. } => {}
+            ExecOutcome::Exits { path, .. } => drop(unknown.get_or_insert(UnknownReason::TruncatedProgram(path))),
             ExecOutcome::Unknown { reason, .. } => drop(unknown.get_or_insert(reason)),
             outcome @ ExecOutcome::Fails { errno, .. } => {
                 let message = format!("fork/exec {}: {} (Extension.LaunchError)", display_path(&path), errno.message());

@@ -3,11 +3,11 @@
 use super::env_arguments::{EnvCommand, parse_env_arguments};
 use super::file_argument::{check_file_argument, follow_interpreter};
 use super::interpreter::Interpreter;
-use super::message::MessageSource;
+use super::message::{MessageSource, format_option_message};
 use super::next_launch::{LaunchedProcess, Launcher, NextLaunch};
 use super::program_kind::{LauncherKind, ProgramFamily, Wrapper, identify_program};
 use super::switch_user::{follow_gosu, follow_setpriv};
-use super::wrapper::parse_init_arguments;
+use super::wrapper::{InitAction, parse_init_arguments};
 use crate::errno::Errno;
 use crate::exec::{ExitReason, StartPrediction, parse_shebang};
 use crate::path::split_parent;
@@ -74,9 +74,18 @@ fn follow_wrapper<'a>(
         Wrapper::Gosu | Wrapper::SuExec => follow_gosu(process, source, wrapper, argv, is_privileged),
         Wrapper::Setpriv => follow_setpriv(process, source, argv, is_privileged),
         Wrapper::Tini | Wrapper::DumbInit | Wrapper::Catatonit => {
-            let argv = parse_init_arguments(wrapper, argv)?.to_vec();
-            let next_process = LaunchedProcess { argv, ..process.clone() };
-            Some(NextLaunch::new(Launcher::Wrapper(wrapper.name()), source, next_process))
+            let launcher = Launcher::Wrapper(wrapper.name());
+            Some(match parse_init_arguments(wrapper, argv)? {
+                InitAction::Start(command) => {
+                    let next_process = LaunchedProcess { argv: command.to_vec(), ..process.clone() };
+                    NextLaunch::new(launcher, source, next_process)
+                }
+                InitAction::RefuseOption(letter, value) => {
+                    let message = format_option_message(wrapper, letter, value);
+                    let next = NextLaunch::new(launcher, source, process.clone());
+                    next.exiting(ExitReason::RefusedOption(letter), value.to_vec(), message)
+                }
+            })
         }
     }
 }
@@ -112,7 +121,7 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
             }
             next.provided_that(entered.map(|path| path.is_some()))
         }
-        ShellInvocation::Script(path, arguments) => {
+        ShellInvocation::Script(path, arguments, has_nounset) => {
             if let Some(next) = check_file_argument(process, source, &Launcher::Shell, argv.first()?, path) {
                 return Some(next);
             }
@@ -132,14 +141,13 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
                 Err(_) => return None,
             };
             if let ScriptEnding::StopsInDash(feature) = ending {
-                return follow_bash_script(process, source, feature, path);
+                return follow_bash_script(process, source, *feature, path);
             }
-            if !ending.runs_unchanged(arguments) {
-                return None;
-            }
-            let process = LaunchedProcess { argv: arguments.to_vec(), ..process.clone() };
-            let source = MessageSource { is_exec: ending.is_exec(), ..source };
-            Some(NextLaunch::new(Launcher::Script(path.to_vec()), source, process))
+            let command = ending.find_command(arguments, has_nounset)?;
+            let process = LaunchedProcess { argv: command.argv, ..process.clone() };
+            let source = MessageSource { is_exec: command.is_exec, is_visible: !command.is_redirected, ..source };
+            let next = NextLaunch::new(Launcher::Script(path.to_vec()), source, process);
+            Some(NextLaunch { is_complete: command.is_complete, ..next })
         }
     }
 }
@@ -202,6 +210,51 @@ fn resolve_cd(view: &FilesystemView<'_>, path: &[u8]) -> Result<Option<Vec<u8>>,
 mod tests {
     use crate::exec::{ExecOutcome, ExitReason};
     use crate::launch::sample::{chain, file, rootfs};
+
+    #[test]
+    fn script_is_followed_to_the_program_that_it_execs() {
+        let mut rootfs = rootfs();
+        for (path, text) in [
+            ("own.sh", "#!/bin/sh\nset -e\nexec own -x $PORT\n"),
+            ("none.sh", "#!/bin/sh\nexec /none 'a b'\n"),
+            ("none-bash.sh", "#!/bin/bash\nexec none\n"),
+            ("none-ash.sh", "#!/bin/ash\nexec none\n"),
+            ("gunicorn-ash.sh", "#!/bin/ash\nexec gunicorn\n"),
+            ("nounset.sh", "#!/bin/sh -u\nexec /none $PORT\n"),
+            ("tini.sh", "#!/bin/sh\nexec tini -- /srv/app\n"),
+            ("tini-more.sh", "#!/bin/sh\nexec tini -- \"$@\"\n"),
+            ("twice.sh", "#!/bin/sh\nexec /none.sh\n"),
+            ("if.sh", "#!/bin/sh\nif true; then exec own; fi\nexec /none\n"),
+            ("copy.sh", "#!/bin/sh\ncp own /none\nexec /none\n"),
+        ] {
+            rootfs.insert(path.into(), file(text.as_bytes()));
+        }
+        for (line, count, expected) in [
+            ("/own.sh", 2, "starts"),
+            ("/none.sh", 2, "exec: /none: not found"),
+            ("sh,/none.sh", 2, "exec: /none: not found"),
+            ("/none-bash.sh,x", 2, "exec: none: not found"),
+            ("/none-ash.sh", 1, "it is unknown what the script /none-ash.sh starts"),
+            ("/gunicorn-ash.sh", 2, "gunicorn: not found"),
+            ("/nounset.sh", 1, "it is unknown what the script /nounset.sh starts"),
+            ("sh,-u,/own.sh", 1, "it is unknown what the script /own.sh starts"),
+            ("/tini.sh", 3, "fails"),
+            ("/tini-more.sh,own", 2, "it is unknown what tini starts"),
+            ("/twice.sh", 3, "exec: /none: not found"),
+            ("/if.sh", 1, "it is unknown what the script /if.sh starts"),
+            ("/copy.sh", 1, "it is unknown what the script /copy.sh starts"),
+        ] {
+            let launches = chain(&rootfs, &line.split(',').collect::<Vec<_>>());
+            let last = launches.last().unwrap();
+            let found = match (&last.start.outcome, &last.start.message, &last.not_followed) {
+                (ExecOutcome::Starts { .. }, _, None) => "starts",
+                (ExecOutcome::Starts { .. }, _, Some(reason)) => reason,
+                (_, Some(message), _) => message,
+                _ => "fails",
+            };
+            assert_eq!((launches.len(), found), (count, expected), "{line}");
+        }
+    }
 
     #[test]
     fn scripts_for_bash_exit_in_dash() {

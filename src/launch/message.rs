@@ -82,6 +82,18 @@ fn format_shell_message(source: MessageSource, name: &str, path: &str, errno: Er
     })
 }
 
+/// Formats the message of an init that does not accept the value of an option.
+pub(super) fn format_option_message(wrapper: Wrapper, letter: u8, value: &[u8]) -> Option<String> {
+    let value = std::str::from_utf8(value).ok()?;
+    match wrapper {
+        Wrapper::Tini => Some(format!("Not a valid option for -{}: {value}", char::from(letter))),
+        Wrapper::DumbInit => {
+            Some("Usage: -r option takes <signum>:<signum>, where <signum> is between 1 and 31.".to_owned())
+        }
+        _ => None,
+    }
+}
+
 /// Formats the message of a shell that cannot read a script. dash abbreviates one of the errors.
 pub(super) fn format_file_message(
     family: ProgramFamily,

@@ -5,6 +5,7 @@
 //! run other code first (`BASH_ENV`, `ENV`, `LD_PRELOAD`), only the first launch is reliable.
 
 mod program_kind;
+mod option_value;
 mod wrapper;
 mod env_arguments;
 mod search;

@@ -23,7 +23,7 @@ pub(super) fn describe_not_followed(process: &LaunchedProcess<'_>, chain: &[Vec<
         Some(LauncherKind::Wrapper(wrapper)) => describe(wrapper.name()),
         Some(LauncherKind::Env) => describe("env"),
         Some(LauncherKind::Shell) => match parse_shell_arguments(&argv, true) {
-            Some(ShellInvocation::Script(path, _)) => {
+            Some(ShellInvocation::Script(path, ..)) => {
                 describe(&format!("the script {}", sanitize_quoted(&display_path(path))))
             }
             Some(ShellInvocation::CommandString(..)) => describe("the shell command"),

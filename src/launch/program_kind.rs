@@ -108,9 +108,10 @@ pub(super) fn is_command_starter(name: &[u8]) -> bool {
 }
 
 /// Names for which busybox has no applet, or only one that needs a link of that name: `include/applets.src.h`.
-const NEVER_APPLETS: [&[u8]; 13] = [
+const NEVER_APPLETS: [&[u8]; 26] = [
     b"bash", b"python", b"python2", b"python3", b"node", b"nodejs", b"ruby", b"perl", b"php", b"java", b"deno", b"bun",
-    b"pwsh",
+    b"pwsh", b"npm", b"npx", b"yarn", b"pnpm", b"gunicorn", b"uvicorn", b"celery", b"bundle", b"dotnet", b"nginx",
+    b"php-fpm", b"caddy", b"supervisord",
 ];
 
 impl ProgramFamily {

@@ -1,4 +1,5 @@
-//! Parses the arguments of setpriv(1) of util-linux (`sys-utils/setpriv.c`).
+//! Parses the arguments of setpriv(1) of util-linux (`sys-utils/setpriv.c`). Every rule was measured with util-linux
+//! 2.38.1.
 
 /// What setpriv changes before it starts a command.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub(super) enum GroupChange {
 pub(super) fn parse_setpriv_arguments(argv: &[Vec<u8>]) -> Option<SetprivArguments<'_>> {
     let mut rest = argv.get(1..)?;
     let (mut user, mut group, mut groups) = (None, None, None);
+    let mut has_no_new_privileges = false;
     while let Some((first, after)) = rest.split_first().filter(|(first, _)| first.starts_with(b"-")) {
         rest = after;
         if first == b"--" {
@@ -51,7 +53,8 @@ pub(super) fn parse_setpriv_arguments(argv: &[Vec<u8>]) -> Option<SetprivArgumen
                     return None;
                 }
             }
-            (b"--no-new-privs" | b"--nnp", None) => {}
+            // "duplicate --no-new-privs option"
+            (b"--no-new-privs" | b"--nnp", None) if !has_no_new_privileges => has_no_new_privileges = true,
             (b"--init-groups" | b"--clear-groups" | b"--keep-groups", None) => {
                 let change = match name {
                     b"--init-groups" => GroupChange::Initialize,
@@ -123,6 +126,7 @@ mod tests {
             "setpriv --reuid=1 --reuid=2 app",
             "setpriv --clear-groups --keep-groups app",
             "setpriv --nnp=1 app",
+            "setpriv --nnp --no-new-privs app",
             "setpriv --groups=1 --regid=1 app",
         ] {
             assert_eq!(parse_setpriv_arguments(&words(line)), None, "{line}");

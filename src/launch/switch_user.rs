@@ -2,6 +2,7 @@
 
 use super::message::MessageSource;
 use super::next_launch::{LaunchedProcess, Launcher, NextLaunch};
+use super::option_value::read_number;
 use super::program_kind::Wrapper;
 use super::setpriv::{GroupChange, parse_setpriv_arguments};
 use super::wrapper::{TargetUser, parse_gosu_arguments};
@@ -128,11 +129,18 @@ fn is_certainly_missing(view: &FilesystemView<'_>, name: &[u8]) -> Result<bool, 
             return Ok(false);
         }
     }
-    Ok(!SYNTHETIC_NAMES.contains(&name) && !may_be_number(name))
+    Ok(!SYNTHETIC_NAMES.contains(&name) && !is_number(name))
 }
 
-/// Returns whether strtol(3) may read a number from this text. `get_user` in setpriv.c and `main` in su-exec.c accept
-/// numbers that container runtimes do not, for example negative ones.
+/// Returns whether setpriv takes this text for a number if no account has the name: `get_user` and `get_group` in
+/// setpriv.c read it with `strtol_or_err`. Measured with util-linux 2.38.1: it accepts ` 5`, `+5`, `-5` and 4294967294,
+/// which container runtimes do not, and refuses `5x`, `0x5` and `1.0`.
+fn is_number(text: &[u8]) -> bool {
+    read_number(text).is_some_and(|(_, rest)| rest.is_empty())
+}
+
+/// Returns whether su-exec may take this text for a number, as `main` in su-exec.c does with strtol(3). Debian does not
+/// have su-exec, so this was not measured, and whatever begins with a number is not followed.
 fn may_be_number(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text).first().is_some_and(u8::is_ascii_digit)
@@ -162,6 +170,11 @@ mod tests {
             (&plain, &root, "--reuid=3000000000,--clear-groups", "not followed"),
             (&plain, &root, "--reuid=-5,--clear-groups", "not followed"),
             (&plain, &root, "--reuid=5,--regid=4294967294,--clear-groups", "not followed"),
+            (&plain, &root, "--reuid=+5,--clear-groups", "Starts"),
+            (&plain, &root, "--reuid= 5,--clear-groups", "not followed"),
+            (&plain, &root, "--reuid=5x,--clear-groups", "Exits { reason: UnknownAccount(User)"),
+            (&plain, &root, "--reuid=0x5,--clear-groups", "Exits { reason: UnknownAccount(User)"),
+            (&plain, &root, "--reuid=5,--regid=1.0,--clear-groups", "Exits { reason: UnknownAccount(Group)"),
             (&plain, &root, "--reuid=nobody", "not followed"),
             (&extra, &root, "--reuid=ghost", "not followed"),
             (&plain, &app_user(), "--reuid=ghost", "not followed"),

@@ -44,9 +44,9 @@ impl FileContents {
         Self { size, kept_bytes: None }
     }
 
-    /// Returns how the file, if it is a shell script, certainly ends by running its arguments.
-    pub(crate) fn script_ending(&self) -> Option<ScriptEnding> {
-        self.kept_bytes.as_ref()?.script_ending
+    /// Returns how the file, if it is a shell script, certainly ends by running its arguments or a program.
+    pub(crate) fn script_ending(&self) -> Option<&ScriptEnding> {
+        self.kept_bytes.as_ref()?.script_ending.as_ref()
     }
 
     /// Returns the retained first bytes.
@@ -72,7 +72,10 @@ impl FileContents {
     pub(crate) fn heap_size(&self) -> usize {
         let range_size = |(_, bytes): &(u64, Vec<u8>)| size_of::<(u64, Vec<u8>)>() + bytes.len();
         let ranges = |kept: &KeptBytes| kept.ranges.iter().map(range_size).sum::<usize>();
-        self.kept_bytes.as_ref().map_or(0, |kept| size_of::<KeptBytes>() + kept.head.len() + ranges(kept))
+        let ending = |kept: &KeptBytes| kept.script_ending.as_ref().map_or(0, ScriptEnding::heap_size);
+        self.kept_bytes
+            .as_ref()
+            .map_or(0, |kept| size_of::<KeptBytes>() + kept.head.len() + ranges(kept) + ending(kept))
     }
 
     pub(crate) fn read_range(&self, range: FileRange) -> RangeContents {

@@ -66,12 +66,16 @@ fn check_strict_mount(files: &dyn FileTree, path: &'static str) -> Result<(), Un
     }
 }
 
-/// Checks `/dev`. A link is followed, but what its target hides and lacks is not modeled.
+/// Checks `/dev`. A link is followed, but what its target hides and lacks is not modeled: without a target, runc 1.1.5
+/// ends with "error setting up ptmx".
 fn check_dev(files: &dyn FileTree) -> Result<(), UnknownReason> {
-    check_kind(files, "/dev", Kind::Other)?;
+    let checked = check_kind(files, "/dev", Kind::Other);
     match files.get(b"dev")? {
-        Some(Node::Symlink(_)) => Err(UnknownReason::MountPoint(b"/dev".to_vec())),
-        _ => Ok(()),
+        // The link matters even if a layer with its target was not read.
+        Some(Node::Symlink(_)) if !matches!(checked, Err(UnknownReason::MountRefusedByContainerd { .. })) => {
+            Err(UnknownReason::MountPoint(b"/dev".to_vec()))
+        }
+        _ => checked,
     }
 }
 
@@ -115,6 +119,8 @@ fn resolve_kind(files: &dyn FileTree, path: &str) -> Result<Option<Kind>, Unknow
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::rootfs::files::Rootfs;
 
@@ -135,6 +141,34 @@ mod tests {
             Err(UnknownReason::MountRefusedByContainerd { path, .. }) => format!("{path} containerd"),
             Err(UnknownReason::LinkReplacedByDocker(path)) => format!("{path} link"),
             Err(_) => "?".to_owned(),
+        }
+    }
+
+    /// A file tree in which one file is unknown.
+    #[derive(Debug)]
+    struct Partial(Rootfs, &'static [u8]);
+
+    impl FileTree for Partial {
+        fn get(&self, path: &[u8]) -> Result<Option<&Node>, UnknownReason> {
+            if path == self.1 { Err(UnknownReason::LayerNotRead(path.to_vec())) } else { Ok(self.0.get(path)) }
+        }
+
+        fn list(&self, directory: &[u8], limit: usize) -> Result<BTreeSet<Vec<u8>>, UnknownReason> {
+            self.0.list(directory, limit)
+        }
+    }
+
+    #[test]
+    fn link_matters_if_its_target_is_unread() {
+        for (path, expected) in [
+            ("dev", UnknownReason::MountPoint(b"/dev".to_vec())),
+            ("etc", UnknownReason::LinkReplacedByDocker("/etc")),
+            ("etc/hosts", UnknownReason::LayerNotRead(b"none".to_vec())),
+        ] {
+            let mut rootfs = Rootfs::default();
+            rootfs.insert(b"etc".to_vec(), Node::directory(0o755));
+            rootfs.insert(path.into(), Node::Symlink(b"/none".to_vec()));
+            assert_eq!(find_mount_failure(&Partial(rootfs, b"none")), Err(expected), "{path}");
         }
     }
 

@@ -23,6 +23,13 @@ pub(crate) struct ShellCommand {
     pub(crate) is_exec: bool,
 }
 
+impl ShellCommand {
+    /// Creates a command of which all arguments are known.
+    pub(super) fn new(argv: Vec<Vec<u8>>, is_exec: bool) -> Self {
+        Self { directory: None, argv, is_complete: true, has_more_commands: false, is_redirected: false, is_exec }
+    }
+}
+
 /// Words that begin or end a compound command: POSIX XCU 2.4, and those of bash.
 const RESERVED_WORDS: &str =
     "{ } ! [[ case coproc do done elif else esac fi for function if in select then time until while";
@@ -53,20 +60,12 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
     // Surrounding blanks and newlines have no meaning. A carriage return is part of a word.
     let is_text = |byte: &u8| !b" \t\n".contains(byte);
     let string = &string[string.iter().position(is_text)?..=string.iter().rposition(is_text)?];
-    let command = |argv, is_exec| ShellCommand {
-        directory: None,
-        argv,
-        is_complete: true,
-        has_more_commands: false,
-        is_redirected: false,
-        is_exec,
-    };
     if string == b"exec \"$@\"" {
         let is_name = arguments.first().is_some_and(|name| !name.starts_with(b"-"));
-        return is_name.then(|| command(arguments.to_vec(), true));
+        return is_name.then(|| ShellCommand::new(arguments.to_vec(), true));
     }
     if let Some(name) = parse_quoted_list(string) {
-        return Some(ShellCommand { is_complete: false, ..command(vec![name], false) });
+        return Some(ShellCommand { is_complete: false, ..ShellCommand::new(vec![name], false) });
     }
     let tokens = tokenize(string)?;
     let mut rest = tokens.as_slice();
@@ -108,7 +107,7 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
         return None;
     }
     let has_more_commands = !is_exec && rest.contains(&ShellToken::And);
-    let mut command = ShellCommand { directory, has_more_commands, ..command(vec![name], is_exec) };
+    let mut command = ShellCommand { directory, has_more_commands, ..ShellCommand::new(vec![name], is_exec) };
     for token in rest.iter().take_while(|token| **token != ShellToken::And) {
         match token {
             ShellToken::Word(ShellWord { literal: Some(word), .. }) if command.is_complete => {

@@ -35,6 +35,11 @@ pub(super) fn tokenize(mut rest: &[u8]) -> Option<Vec<ShellToken>> {
                 rest = &rest[1..];
                 continue;
             }
+            // A continued line: POSIX XCU 2.2.1. In a word it is unsupported.
+            (b'\\', Some(b'\n')) => {
+                rest = &rest[2..];
+                continue;
+            }
             (b'&', Some(b'&')) => (ShellToken::And, 2),
             // The end of a `case` branch, an input file that may be missing, and process substitution.
             (b';', Some(b';')) | (b'<', _) | (b'>', Some(b'(')) => return None,
@@ -145,6 +150,7 @@ mod tests {
             ("a2>x", "a2|>|x"),
             ("a&&b; c", "a|&&|b|;|c"),
             ("a#b", "a#b"),
+            ("a \\\n  b \\\n", "a|b"),
             ("", ""),
         ] {
             assert_eq!(tokens(string).as_deref(), Some(expected), "{string}");
@@ -155,7 +161,8 @@ mod tests {
     fn other_syntax_is_unsupported() {
         for string in [
             "a | b", "a || b", "a & b", "a &", "(a)", "a $(b)", "a `b`", "a \"$(b)\"", "a <<E", "a <b", "a <(b)",
-            "a \\", "a\nb", "a 'b", "a \"b", "a # b", "a ${b", "a ${b:-$(c)}", "a $'b'", "a &>b", "a ;; b", "f() b",
+            "a \\", "a\\\nb", "a 'x'\\\n", "a\nb", "a 'b", "a \"b", "a # b", "a ${b", "a ${b:-$(c)}", "a $'b'",
+            "a &>b", "a ;; b", "f() b",
         ] {
             assert_eq!(tokens(string), None, "{string}");
         }

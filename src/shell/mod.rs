@@ -1,5 +1,5 @@
 //! The subset of the shell language whose effect is certain: `sh -c` with a simple command, and scripts that end with
-//! `exec "$@"`.
+//! `exec "$@"` or `exec PROGRAM`.
 //!
 //! Crates for shell parsing build a syntax tree, but do not say how options or a failing program affect later commands.
 //! The question here is narrower: does this text certainly start this program in dash, bash and busybox alike? A few
@@ -25,8 +25,8 @@ use self::options::{are_safe_options, enables_nounset};
 pub(crate) enum ShellInvocation<'a> {
     /// The string after `-c`, its arguments, and whether option `nounset` is on.
     CommandString(&'a [u8], &'a [Vec<u8>], bool),
-    /// A script and its arguments.
-    Script(&'a [u8], &'a [Vec<u8>]),
+    /// A script, its arguments, and whether option `nounset` is on.
+    Script(&'a [u8], &'a [Vec<u8>], bool),
 }
 
 /// Parses the arguments of a shell, including `argv[0]`: options, then a command string or a script (POSIX XCU, "sh").
@@ -61,7 +61,7 @@ pub(crate) fn parse_shell_arguments(argv: &[Vec<u8>], is_bash: bool) -> Option<S
         // The first argument is `$0` in the string.
         return Some(ShellInvocation::CommandString(operand, arguments.get(1..).unwrap_or_default(), has_nounset));
     }
-    Some(ShellInvocation::Script(operand, arguments))
+    Some(ShellInvocation::Script(operand, arguments, has_nounset))
 }
 
 #[cfg(test)]
@@ -85,16 +85,14 @@ mod tests {
             ("sh -o errexit -c app", true, "app", ""),
             ("sh /entry -c app", false, "/entry", "-c app"),
             ("sh -e +x /entry", false, "/entry", ""),
+            ("sh -eu /entry", false, "/entry", ""),
             ("sh -- /entry x", false, "/entry", "x"),
         ] {
             let argv = words(line);
             let arguments = if arguments.is_empty() { Vec::new() } else { words(arguments) };
             let (expected, arguments) = (expected.as_bytes(), arguments.as_slice());
-            let expected = if is_string {
-                ShellInvocation::CommandString(expected, arguments, line.contains('u'))
-            } else {
-                ShellInvocation::Script(expected, arguments)
-            };
+            let invocation = if is_string { ShellInvocation::CommandString } else { ShellInvocation::Script };
+            let expected = invocation(expected, arguments, line.contains('u'));
             assert_eq!(parse_shell_arguments(&argv, true), Some(expected), "{line}");
         }
     }

@@ -1,29 +1,31 @@
-//! Scans a shell script for an end like `exec "$@"`, which runs the script's arguments unchanged.
+//! Scans a shell script for an end like `exec "$@"`, which runs the script's arguments unchanged, or `exec PROGRAM`.
 //!
 //! The lines before it must be among the few that certainly change nothing. Any other line makes the result unknown,
 //! except one at which dash stops.
 
 use super::bash_feature::BashFeature;
 use super::harmless_line::{is_harmless_line, split_words, trim_blanks};
-use super::options::sets_errexit;
-use super::script_ending::{ScriptEnding, find_ending};
+use super::options::{enables_nounset, sets_errexit};
+use super::script_ending::{ScriptEnding, begins_with_exec, find_ending, find_exec_of_program};
 use crate::path::split_parent;
 
 /// Scripts that are longer or have longer lines are not followed.
 const MAX_LINE_BYTES: usize = 1024;
 const MAX_SCRIPT_BYTES: usize = 16 * 1024;
 
-/// Scans a script that arrives in chunks. Only the current line is kept.
+/// Scans a script that arrives in chunks. Only the current line is kept, with the lines that it continues.
 #[derive(Debug, Default)]
 pub(crate) struct ScriptScanner {
     line: Vec<u8>,
     bytes_read: usize,
     /// Whether option `errexit` is on.
     has_errexit: bool,
+    /// Whether option `nounset` was turned on.
+    has_nounset: bool,
     state: ScriptState,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 enum ScriptState {
     /// In the first line.
     #[default]
@@ -47,6 +49,7 @@ impl ScriptScanner {
             }
             self.bytes_read += 1;
             match byte {
+                b'\n' if self.is_continued() => self.line.push(*byte),
                 b'\n' => self.end_line(),
                 // Any other file is given up at its first bytes.
                 _ if self.state == ScriptState::Shebang
@@ -65,18 +68,28 @@ impl ScriptScanner {
         (self.state, self.line) = (ScriptState::Unknown, Vec::new());
     }
 
+    /// Returns whether the next line continues a line that begins with `exec`.
+    fn is_continued(&self) -> bool {
+        matches!(self.state, ScriptState::Body { .. }) && self.line.ends_with(b"\\") && begins_with_exec(&self.line)
+    }
+
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
-        self.state = match self.state {
+        self.state = match std::mem::take(&mut self.state) {
             ScriptState::Shebang => parse_shell_name(&line)
                 .map_or(ScriptState::Unknown, |name| ScriptState::Body { is_bash: name == b"bash" }),
             ScriptState::Body { .. } if let Some(ending) = find_ending(&line) => match ending {
                 ScriptEnding::Call => ScriptState::AfterCall,
                 _ => ScriptState::Ends(ending),
             },
+            ScriptState::Body { .. } if let Some(ending) = find_exec_of_program(&line, self.has_nounset) => {
+                ScriptState::Ends(ending)
+            }
             ScriptState::Body { is_bash } if is_harmless_line(&line, is_bash) => {
                 self.has_errexit = sets_errexit(&line).unwrap_or(self.has_errexit);
-                self.state
+                let words: Vec<&[u8]> = split_words(&line).collect();
+                self.has_nounset |= matches!(words.as_slice(), [b"set", options @ ..] if enables_nounset(options));
+                ScriptState::Body { is_bash }
             }
             ScriptState::Body { .. } if let Some(feature) = BashFeature::find(&line, self.has_errexit) => {
                 ScriptState::Ends(ScriptEnding::StopsInDash(feature))

@@ -101,6 +101,7 @@ fn classify_cause(cause: &StartFailure, is_declared_architecture: bool) -> Fault
         _ if is_foreign && is_declared_architecture => FaultCode::PlatformMismatch,
         _ if is_foreign => FaultCode::WrongArchitecture,
         (Defect::UnknownAccount(_), _) => FaultCode::UserNotFound,
+        (Defect::RefusedOption(_), _) => FaultCode::ExecOptionRefused,
         (Defect::BashSyntax | Defect::BashCommand(_), _) => FaultCode::ExecBashScript,
         (Defect::NotReadable { .. } | Defect::NotRoot, _) => FaultCode::ExecPermission,
         (Defect::Format(_) | Defect::TooManyInterpreters, _) => FaultCode::ExecFormat,
@@ -153,6 +154,9 @@ impl FailedProgram {
                 format!("{file} may not be read by the image's user (mode {:o})", mode & 0o7777)
             }
             Defect::UnknownAccount(kind) => format!("{path} is not in the image's {}", kind.file()),
+            Defect::RefusedOption(letter) => {
+                format!("`{path}` is not a valid value of option -{}", char::from(*letter))
+            }
             Defect::NotRoot => format!("only root may change the user to {path}, but the image's user is not root"),
             Defect::BashSyntax => {
                 format!("{file} has an array or a function in the syntax of bash, but its shell is dash")
@@ -170,7 +174,7 @@ impl FailedProgram {
         if role == FileRole::Argument {
             return match (started_by, &self.cause.defect) {
                 (_, Defect::CarriageReturn | Defect::BashSyntax | Defect::BashCommand(_)) => description,
-                (Launcher::Wrapper(name), Defect::UnknownAccount(_) | Defect::NotRoot) => {
+                (Launcher::Wrapper(name), Defect::RefusedOption(_) | Defect::UnknownAccount(_) | Defect::NotRoot) => {
                     format!("{name}: {description}")
                 }
                 (Launcher::Wrapper(name), _) => format!("{description} (an argument of {name})"),
@@ -204,6 +208,11 @@ fn describe_format(format: FileFormat, role: FileRole) -> String {
         FileFormat::UnknownMachine(machine) => return format!("{kind} for another processor (ELF machine {machine})"),
         FileFormat::NonExecutableElf => "an ELF file that is not an executable",
         FileFormat::DamagedElf => "an ELF file that is damaged or truncated",
+        FileFormat::TruncatedElf => {
+            let part =
+                "whose file ends before its first instruction, so that the kernel kills it (exit code 135 or 139)";
+            return format!("{kind} {part}");
+        }
         FileFormat::Empty => "an empty file",
         FileFormat::NoShebang => "a text file without a first line `#!…`",
         FileFormat::InvalidShebang => {

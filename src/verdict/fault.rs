@@ -129,6 +129,12 @@ fault_codes! {
         explanation: "a script with syntax or commands of bash that `/bin/sh` runs, which is dash",
         fix: "Begin the script with `#!/bin/bash`, and install bash. Or write it for every POSIX shell.",
     }
+    ExecOptionRefused("exec-option-refused") {
+        title: "option that an init program refuses",
+        explanation: "an option of tini or dumb-init with a value that it refuses, so that it starts nothing",
+        fix: "Correct the option in ENTRYPOINT: `tini -p SIGTERM` takes the name of a signal, `tini -e 143` a number up to \
+              255, `dumb-init --rewrite 15:2` two numbers of signals.",
+    }
     ExecPermission("exec-permission") {
         title: "file not executable by the image's user",
         explanation: "the image's user may not execute the file, its interpreter or its loader",

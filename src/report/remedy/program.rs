@@ -48,6 +48,11 @@ impl FaultCase<'_> {
                 return vec![Remedy::with_command("Let all users read it, in the Dockerfile", command)];
             }
             Defect::UnknownAccount(kind) => return word::account_remedies(*kind, program),
+            Defect::RefusedOption(_) => {
+                let advice =
+                    format!("Correct the option's value in {}, or remove the option", self.instruction(program));
+                return vec![Remedy::advice_only(advice)];
+            }
             Defect::NotRoot => "Start the image as root, without USER, or start the program without changing the user",
             Defect::BashSyntax | Defect::BashCommand(_) => {
                 return vec![
@@ -137,6 +142,7 @@ impl FaultCase<'_> {
             FileFormat::Wasm => {
                 Remedy::advice_only("Use a WebAssembly runtime as the entrypoint, and the module as its argument")
             }
+            FileFormat::TruncatedElf => Remedy::advice_only("Copy the program again: the file is truncated"),
             FileFormat::NonExecutableElf | FileFormat::DamagedElf | FileFormat::Other => {
                 Remedy::advice_only("Copy the program again: the file is truncated, damaged, or not a program")
             }

@@ -37,6 +37,15 @@ fn program_with_loader(loader: &str) -> Vec<u8> {
     [bytes, name].concat()
 }
 
+/// A program whose file ends before its first instruction.
+fn program_without_code() -> Vec<u8> {
+    let mut bytes = elf::program("amd64");
+    for (at, value) in [(24, 0x40_2000_u64), (72, 0), (80, 0x40_0000), (96, 0x3000), (104, 0x3000)] {
+        bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    }
+    bytes
+}
+
 /// A base image with dash, as Debian's.
 fn dash() -> Archive {
     Archive::default().directory("bin").file("bin/dash", &elf::program("amd64")).link("bin/sh", "dash")
@@ -57,6 +66,7 @@ fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ("pe", &["/app"], file(&[b"MZ".as_slice(), &[0; 62]].concat())),
         ("wasm", &["/app"], file(b"\0asm\x01\0\0\0")),
         ("truncated", &["/app"], file(&elf::program("amd64")[..40])),
+        ("code-missing", &["/app"], file(&program_without_code())),
         ("carriage-return", &["/app"], file(b"#!/bin/sh\r\necho\r\n")),
         ("interpreter-missing", &["/app"], file(b"#!/bin/bash\n")),
         ("env-interpreter-missing", &["/app"], file(b"#!/bin/env python3\n")),
@@ -76,6 +86,7 @@ fn faulty_images() -> Vec<(&'static str, &'static [&'static str], Archive)> {
         ),
         ("loader-missing", &["/app"], file(&program_with_loader("/lib64/ld-linux-x86-64.so.2"))),
         ("loader-foreign", &["/app"], file(&program_with_loader("/ld")).file("ld", &elf::program("arm64"))),
+        ("option-refused", &["/bin/tini", "-e", "999", "--", "/bin/sh"], base()),
         ("script-missing", &["/bin/sh", "/none.sh"], base()),
         ("bash-syntax", &["/app"], dash().file("app", b"#!/bin/sh\necho start\nHOSTS=(a b)\nexec /bin/sh\n")),
         ("bash-command", &["/app"], dash().file("app", b"#!/bin/sh\nset -e\nsource /etc/profile\nexec /bin/sh\n")),

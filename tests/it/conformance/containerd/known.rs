@@ -2,7 +2,7 @@
 //! from this list.
 
 use super::Compared;
-use super::outcome::Outcome;
+use super::outcome::{Disagreement, Outcome};
 
 /// A cause, and how it is recognized.
 pub struct Known {
@@ -32,6 +32,11 @@ pub const KNOWN: &[Known] = &[
         recognize: |one| is_said(one, "container init: mkdir "),
     },
     Known { cause: "a file at a mount point", recognize: |one| is_said(one, "error mounting") },
+    // That runc starts nothing is unknown, so only another certain failure is predicted.
+    Known {
+        cause: "a link without a target at /dev",
+        recognize: |one| one.disagreement == Some(Disagreement::OtherError) && is_said(one, "error setting up ptmx"),
+    },
     Known {
         cause: "/etc/passwd or /etc/group cannot be read",
         recognize: |one| ["/passwd: ", "/group: "].iter().any(|file| is_said(one, file)),

@@ -11,6 +11,7 @@
 //! FILE PATH <<                        a file with the lines up to `>>`
 //! LINK | HARDLINK PATH TARGET         a symbolic or a hard link
 //! HOST PATH FILE                      a file of this machine
+//! HEAD PATH BYTES FILE                the beginning of a file of this machine
 //! RM | OPAQUE PATH                    a whiteout; an opaque marker
 //! ENTRYPOINT | CMD | USER | WORKDIR | ENV | VOLUME | LABEL …   as in a Dockerfile
 //! CONFIG JSON                         sets fields of the config; NOENV removes `Env`
@@ -181,6 +182,11 @@ fn add_entry(layer: &mut Layer, instruction: &str, rest: &str, text: Option<Stri
         "LINK" => EntryKind::Link(rest.to_owned()),
         "HARDLINK" => EntryKind::HardLink(rest.trim_start_matches('/').to_owned()),
         "HOST" => EntryKind::File(fs::read(rest).unwrap_or_else(|error| panic!("{rest}: {error}"))),
+        "HEAD" => {
+            let (size, file) = rest.split_once(' ').unwrap();
+            let bytes = fs::read(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+            EntryKind::File(bytes[..size.parse().unwrap()].to_vec())
+        }
         "RM" => EntryKind::Whiteout,
         "OPAQUE" => EntryKind::Opaque,
         _ => return false,

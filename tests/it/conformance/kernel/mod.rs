@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, fs::File};
 
 use ecr_preflight::errno::Errno;
-use ecr_preflight::exec::{ExecOutcome, Host, Processor, predict_execve};
+use ecr_preflight::exec::{ExecOutcome, ExitReason, Host, Processor, predict_execve};
 use ecr_preflight::rootfs::{FilesystemView, Rootfs, UnknownReason, User};
 
 use tree::Tree;
@@ -58,8 +58,9 @@ pub fn answer_text(answer: &ExecOutcome) -> String {
     match answer {
         ExecOutcome::Starts { .. } => "starts".to_owned(),
         ExecOutcome::Fails { errno, .. } => errno.to_string(),
+        // execve(2) itself succeeds.
+        ExecOutcome::Exits { reason: ExitReason::Truncated, .. } => "starts".to_owned(),
         ExecOutcome::Exits { reason, .. } => format!("{reason:?}"),
-        // execve(2) itself succeeds. What the program meets afterwards is unknown.
         ExecOutcome::Unknown { reason: UnknownReason::TruncatedProgram(_), .. } => "starts".to_owned(),
         ExecOutcome::Unknown { reason, .. } => reason.to_string(),
     }
