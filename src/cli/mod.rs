@@ -27,6 +27,8 @@ mod binary;
 mod page;
 mod audit;
 mod declare;
+mod help;
+mod completions;
 mod manual;
 
 use std::process::ExitCode;
@@ -37,7 +39,7 @@ use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 pub use self::check::report_to_sarif;
 use self::context::{EXIT_USAGE, ExitStatus, VERSION};
 use self::error::CliError;
-use self::terminal::StyledOutput;
+use self::terminal::{StyledOutput, Verbosity};
 use crate::verdict::Verdict;
 
 /// Check whether a container image will start where it is meant to run.
@@ -55,6 +57,19 @@ pub struct CliArguments {
     /// Show all causes of errors, and how much `check` read and how long it took, on standard error.
     #[arg(long, short, global = true)]
     verbose: bool,
+    /// Show only results and errors: no progress, notes or summaries. `check` reports only images that do not pass.
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+impl CliArguments {
+    fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        }
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -87,7 +102,7 @@ Exit codes:
   3   an error occurred, for example an image could not be read
   64  the command line or a setting is wrong; nothing was done
 
-`ecr-preflight COMMAND --help` explains each command.";
+`ecr-preflight help COMMAND` explains a command.";
 
 #[derive(Debug, Subcommand)]
 enum CliCommand {
@@ -97,14 +112,17 @@ enum CliCommand {
     Declare(declare::DeclareArguments),
     Replay(replay::ReplayArguments),
     Binary(binary::BinaryArguments),
-    Completions(manual::CompletionsArguments),
+    Completions(completions::CompletionsArguments),
     Man(manual::ManArguments),
+    Help(help::HelpArguments),
+    Version(help::VersionArguments),
 }
 
 /// Runs the command that the arguments name, writes its output to `out` and errors to `err`, and returns the exit code.
 pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStream) -> ExitCode {
-    let CliArguments { command, color, verbose } = arguments;
-    let (mut out, mut err) = (StyledOutput::new(out, color, verbose), StyledOutput::new(err, color, verbose));
+    let verbosity = arguments.verbosity();
+    let CliArguments { command, color, .. } = arguments;
+    let (mut out, mut err) = (StyledOutput::new(out, color, verbosity), StyledOutput::new(err, color, verbosity));
     let of_verdict = |result: Result<Verdict, CliError>| result.map(ExitStatus::from);
     let result = match command {
         CliCommand::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
@@ -113,9 +131,11 @@ pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStre
         CliCommand::Audit(arguments) => of_verdict(audit::run(arguments, &mut out, &mut err).await),
         CliCommand::Declare(arguments) => of_verdict(declare::run(arguments, &mut out, &mut err).await),
         CliCommand::Completions(arguments) => {
-            of_verdict(manual::print_completions(&arguments, CliArguments::command(), &mut out))
+            of_verdict(completions::print_completions(&arguments, CliArguments::command(), &mut out))
         }
         CliCommand::Man(arguments) => of_verdict(manual::run(&arguments, CliArguments::command(), &mut out)),
+        CliCommand::Help(arguments) => of_verdict(help::print_help(&arguments, CliArguments::command(), &mut out)),
+        CliCommand::Version(_) => of_verdict(help::print_version(&mut out)),
         CliCommand::Page(arguments) => page::run(&arguments, &mut out, &mut err).map(|()| ExitStatus::Success),
     };
     match result {

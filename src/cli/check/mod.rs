@@ -157,7 +157,7 @@ pub(super) async fn run<O: Write, E: Write>(
             err.write_note(&note)?;
         }
     }
-    let (opener, inspector) = (ImageOpener::default(), build_inspector(&settings));
+    let (opener, inspector) = (ImageOpener::new(err.is_quiet()), build_inspector(&settings));
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let checker = Checker { inspector: &inspector, settings: &settings, runtimes };
     let records = arguments.images.iter().zip(parsed).map(async |(reference, argument)| {

@@ -160,7 +160,7 @@ impl RepositoryFinder {
     ) -> Result<Vec<DeclarationChange>, CliError> {
         let count = requested.len();
         if stderr().is_terminal() {
-            writeln!(err, "reading the declarations of {count} repositories…")?;
+            err.write_status(&format!("reading the declarations of {count} repositories…"))?;
         }
         let read = async |(repository, runtimes): (Repository, Vec<Runtime>)| {
             let before = self.registry(&repository).fetch_resource_tag(key).await?;
@@ -177,7 +177,7 @@ impl RepositoryFinder {
                 changes.push(DeclarationChange { repository, before, after });
             }
         }
-        err.write_lines(&notes)?;
+        notes.iter().try_for_each(|note| err.write_note(note))?;
         let unchanged = count - changes.len();
         writeln!(out, "{} of {count} to write, {unchanged} already as requested", changes.len())?;
         Ok(changes)

@@ -120,7 +120,7 @@ pub(super) async fn run<E: Write>(
     let registry = EcrRegistry::new(&aws, endpoint_url("ECR")).repository(&repository);
     let before = registry.fetch_resource_tag(&key).await?;
     let after = (!arguments.remove).then(|| declaration_value(&arguments.runtimes));
-    err.write_lines(&conflict_note(&arguments.runtimes).into_iter().collect::<Vec<_>>())?;
+    conflict_note(&arguments.runtimes).iter().try_for_each(|note| err.write_note(note))?;
     let (name, shown_after) = (repository.name(), format_tag_value(after.as_deref()));
     if before == after {
         writeln!(out, "{name}: {key}: {shown_after}: nothing to change")?;

@@ -15,7 +15,8 @@ fn stdout_of(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const COMMANDS: [&str; 8] = ["audit", "check", "replay", "binary", "declare", "completions", "man", "page"];
+const COMMANDS: [&str; 10] =
+    ["audit", "check", "replay", "binary", "declare", "completions", "man", "page", "help", "version"];
 
 #[test]
 fn bash_completes_commands_and_options() {
@@ -119,6 +120,31 @@ fn version_names_the_commit() {
 }
 
 #[test]
+fn version_command_adds_the_target() {
+    let (version, text) = (stdout_of(&["--version"]), stdout_of(&["version"]));
+    let target = text.strip_prefix(&version).unwrap().strip_prefix("target: ").unwrap().trim_end();
+    assert!(target.starts_with(std::env::consts::ARCH), "{text}");
+}
+
+#[test]
+fn help_command_prints_the_help_of_a_command() {
+    assert_eq!(stdout_of(&["help"]), stdout_of(&["--help"]));
+    for command in COMMANDS {
+        assert_eq!(stdout_of(&["help", command]), stdout_of(&[command, "--help"]), "{command}");
+    }
+    assert!(stdout_of(&["--color=always", "help", "check"]).contains("\u{1b}[1m"));
+    expect![[r#"
+        success false code 64
+        --- out
+        --- err
+        error: unknown command `chek`
+
+        hint: `ecr-preflight --help` lists the commands
+    "#]]
+    .assert_eq(&run(&["help", "chek"], &[]));
+}
+
+#[test]
 fn help_of_check_and_replay() {
     expect![[r#"
         success true code 0
@@ -141,6 +167,8 @@ fn help_of_check_and_replay() {
           binary       Show the platform that a program file is built for
           completions  Print a script that completes commands and options in a shell
           man          Print a manual page, or write all pages to a directory
+          help         Explain a command, as `--help` does
+          version      Print the version, and the platform that this program is built for
 
         Options:
               --color <WHEN>
@@ -152,6 +180,10 @@ fn help_of_check_and_replay() {
           -v, --verbose
                   Show all causes of errors, and how much `check` read and how long it took, on standard
                   error
+
+          -q, --quiet
+                  Show only results and errors: no progress, notes or summaries. `check` reports only images
+                  that do not pass
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -188,7 +220,7 @@ fn help_of_check_and_replay() {
           3   an error occurred, for example an image could not be read
           64  the command line or a setting is wrong; nothing was done
 
-        `ecr-preflight COMMAND --help` explains each command.
+        `ecr-preflight help COMMAND` explains a command.
         --- err
     "#]]
     .assert_eq(&run(&["--help"], &[]));
@@ -260,6 +292,10 @@ fn help_of_check_and_replay() {
           -v, --verbose
                   Show all causes of errors, and how much `check` read and how long it took, on standard
                   error
+
+          -q, --quiet
+                  Show only results and errors: no progress, notes or summaries. `check` reports only images
+                  that do not pass
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -346,6 +382,10 @@ fn help_of_check_and_replay() {
           -v, --verbose
                   Show all causes of errors, and how much `check` read and how long it took, on standard
                   error
+
+          -q, --quiet
+                  Show only results and errors: no progress, notes or summaries. `check` reports only images
+                  that do not pass
 
           -h, --help
                   Print help (see a summary with '-h')

@@ -137,6 +137,9 @@ fn jsonl_and_csv_are_printed_to_stdout() {
         not checked: 1 other than images (charts, signatures)
         4 images checked in TIME, N requests
     "#]].assert_eq(&fixture.run(&["--format", "csv"]));
+    let quiet = fixture.output(&["--format", "csv", "-q"]);
+    let loud = fixture.output(&["--format", "csv"]);
+    assert_eq!((quiet.stdout, quiet.stderr, quiet.status), (loud.stdout, Vec::new(), loud.status));
     // A run without a results file leaves no file behind.
     assert_eq!(fs::read_dir(fixture.directory.path()).unwrap().count(), 0);
 }
@@ -332,12 +335,6 @@ fn audit_help() {
               --no-exec
                   Read manifests and configs only; do not inspect the program in the layers
 
-              --color <WHEN>
-                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
-
-                  [default: auto]
-                  [possible values: auto, always, never]
-
               --results <FILE>
                   Keep the results in this file, one report a line. Images that it already contains are not
                   checked again
@@ -345,15 +342,21 @@ fn audit_help() {
               --fresh
                   Overwrite the results file
 
-          -v, --verbose
-                  Show all causes of errors, and how much `check` read and how long it took, on standard
-                  error
+              --color <WHEN>
+                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
 
               --csv <FILE>
                   Write all results as CSV, a row for each image and runtime
 
               --html <FILE>
                   Write all results as an HTML page
+
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
 
               --format <FORMAT>
                   The output format
@@ -365,6 +368,10 @@ fn audit_help() {
                   - markdown: For issues and pull requests: failing and unknown images
 
                   [default: table]
+
+          -q, --quiet
+                  Show only results and errors: no progress, notes or summaries. `check` reports only images
+                  that do not pass
 
               --all-rows
                   Show images without problems in the table or in Markdown, too
