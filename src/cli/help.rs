@@ -11,10 +11,20 @@ use crate::verdict::Verdict;
 
 /// Explain a command, as `--help` does.
 #[derive(Debug, Args)]
+#[command(after_help = HELP_HELP)]
 pub(super) struct HelpArguments {
     /// The command, for example `check`. Default: ecr-preflight itself.
     command: Option<String>,
 }
+
+const HELP_HELP: &str = "\
+Examples:
+  ecr-preflight help
+  ecr-preflight help check
+
+Exit codes:
+  0   the help was printed
+  64  unknown command";
 
 /// Prints the help of a command.
 ///
@@ -42,7 +52,15 @@ pub(super) fn print_help<O: Write>(
 
 /// Print the version, and the platform that this program is built for.
 #[derive(Debug, Args)]
+#[command(after_help = VERSION_HELP)]
 pub(super) struct VersionArguments {}
+
+const VERSION_HELP: &str = "\
+Examples:
+  ecr-preflight version
+
+Exit codes:
+  0  the version was printed";
 
 /// Prints what `--version` prints, and the target.
 pub(super) fn print_version(out: &mut impl Write) -> Result<Verdict, CliError> {

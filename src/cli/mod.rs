@@ -46,6 +46,8 @@ use crate::verdict::Verdict;
 ///
 /// ecr-preflight compares an image's manifest and config with the runtimes that the image is meant for. It also follows
 /// the entrypoint through the layers to the program that starts. Nothing in the image is executed.
+///
+/// `ecr-preflight help COMMAND` explains a command.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-preflight", version = VERSION, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct CliArguments {
@@ -100,9 +102,7 @@ Exit codes:
   1   the image fails
   2   the result is unknown
   3   an error occurred, for example an image could not be read
-  64  the command line or a setting is wrong; nothing was done
-
-`ecr-preflight help COMMAND` explains a command.";
+  64  the command line or a setting is wrong; nothing was done";
 
 #[derive(Debug, Subcommand)]
 enum CliCommand {

@@ -109,11 +109,11 @@ Image references:
   oci:DIR[:TAG|@DIGEST]                    an OCI image layout
   oci-archive:FILE[:TAG|@DIGEST]           a tar archive of an OCI image layout
   docker-archive:FILE[:[REPOSITORY:]TAG]   the output of `docker save`
-  docker-daemon:NAME[:TAG]                 an image of the Docker engine (DOCKER_HOST, DOCKER_CONTEXT)
+  docker-daemon:NAME[:TAG]                 an image of the Docker engine
   [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]  an image in a registry
 
-`-` as FILE is standard input. HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the credentials of the AWS
-CLI, other registries with those of docker.
+`-` as FILE is standard input. HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the
+credentials of the AWS CLI, other registries with those of docker.
 
 Exit codes:
   0   every image runs, or no runtime is declared for it

@@ -57,7 +57,12 @@ const EXAMPLES: &str = "\
 Examples:
   ecr-preflight page results.jsonl --output audit.html
   ecr-preflight page results.jsonl --output audit.csv --format csv
-  ecr-preflight page results.jsonl --output - --format markdown | gh issue create --title Audit --body-file -";
+  ecr-preflight page results.jsonl --output - --format markdown | gh issue create -t Audit -F -
+
+Exit codes:
+  0   the file was written
+  3   an error occurred, for example the results could not be read
+  64  the command line or a setting is wrong";
 
 pub(super) fn run<E: Write>(
     arguments: &PageArguments,

@@ -302,6 +302,9 @@ fn audit_help() {
         Without --runtime, each image is checked for the runtimes that its tags, its repository's resource
         tag or its label declare. Tags of one image that declare nothing share one result.
 
+        Results are written to the results file as they arrive. After an interruption, the same command
+        resumes with the images that are missing or could not be read.
+
         Usage: ecr-preflight audit [OPTIONS]
 
         Options:
@@ -417,11 +420,13 @@ fn audit_help() {
           ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
           ecr-preflight audit --all --via-lambda --results all.jsonl --html all.html
 
-        Results are written to the results file as they arrive. After an interruption, the same command
-        resumes with the images that are missing or could not be read.
-
-        Exit code: 0 no image fails; 1 an image fails; 2 no image fails, but one is unknown or could not
-        be read; 3 an error ended the audit; 64 the command line or a setting is wrong; 130 interrupted
+        Exit codes:
+          0    no image fails
+          1    an image fails
+          2    no image fails, but one is unknown or could not be read
+          3    an error ended the audit
+          64   the command line or a setting is wrong
+          130  interrupted
         --- err
     "#]]
     .assert_eq(&fixture.run(&["--help"]));
