@@ -163,7 +163,7 @@ impl RepositoryFinder {
             err.write_status(&format!("reading the declarations of {count} repositories…"))?;
         }
         let read = async |(repository, runtimes): (Repository, Vec<Runtime>)| {
-            let before = self.registry(&repository).fetch_resource_tag(key).await?;
+            let before = self.registry(&repository).fetch_repository_tags(key).await?.declaration;
             Ok::<_, RegistryError>((repository, runtimes, before))
         };
         let mut read = stream::iter(requested).map(read).buffered(MAX_CONCURRENT_READS);
@@ -206,7 +206,7 @@ impl RepositoryFinder {
     async fn write_change(&self, key: &str, change: &DeclarationChange, was_shown: bool) -> Result<(), CliError> {
         let DeclarationChange { repository, before, after } = change;
         // The user confirmed the change that was shown, and the tag may have changed since then.
-        if was_shown && self.registry(repository).fetch_resource_tag(key).await? != *before {
+        if was_shown && self.registry(repository).fetch_repository_tags(key).await?.declaration != *before {
             return Err(CliError::DeclarationChanged);
         }
         let client = self.aws(repository).ecr_client(endpoint_url("ECR"));
