@@ -1,4 +1,5 @@
-//! Sets the commit that `ecr-preflight --version` prints; empty if git or the repository is missing.
+//! Sets the commit that `ecr-preflight --version` prints, empty if git or the repository is missing, and the target that
+//! `ecr-preflight version` prints.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +14,8 @@ fn main() {
         }
     }
     println!("cargo:rustc-env=ECR_PREFLIGHT_COMMIT={}", commit.unwrap_or_default());
+    // Cargo sets this variable for build scripts only.
+    println!("cargo:rustc-env=ECR_PREFLIGHT_TARGET={}", std::env::var("TARGET").unwrap_or_default());
 }
 
 /// Returns the commit and its date: ` (487876fc0d2e 2026-11-21)`, or with uncommitted changes `-dirty` after the hash.

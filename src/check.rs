@@ -10,7 +10,7 @@ use crate::intent::{DeclarationSource, Intent};
 use crate::name::{Repository, Selector};
 use crate::oci::{self, Image, ImageContent, ImageReadOptions};
 use crate::platform::Platform;
-use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
+use crate::registry::{self, Lookup, Manifest, Registry, RegistryError, RepositoryTags};
 use crate::report::{Report, ReportContext};
 use crate::runtime::Runtime;
 use crate::settings::{CheckSettings, InspectionDepth};
@@ -93,8 +93,11 @@ pub async fn check_image(
 ) -> Result<ImageCheck, RegistryError> {
     let timeout = Duration::from_secs(settings.limits.timeout_seconds).min(inspection.time_left);
     let deadline = Instant::now().checked_add(timeout);
+    let (lookup, intent, owner) =
+        fetch_manifest_and_intent(registry, origin.selector, requested_runtimes, settings).await?;
     let context = ReportContext {
         arrival: origin.arrival,
+        owner: owner.as_deref(),
         reference: &origin.reference,
         repository: origin.repository,
         remote_repository: origin.remote_repository,
@@ -109,7 +112,6 @@ pub async fn check_image(
         has_missing_part: false,
     };
 
-    let (lookup, intent) = fetch_manifest_and_intent(registry, origin.selector, requested_runtimes, settings).await?;
     let manifest = match lookup {
         Lookup::Found(manifest) => manifest,
         Lookup::TagMoved => return Ok(ignored(None, IgnoreReason::Superseded)),
@@ -158,31 +160,32 @@ pub async fn check_image(
     })
 }
 
-/// Reads the manifest and, unless the command line names runtimes, the repository's declaration. It is read even if the
-/// image tag declares runtimes, because the two may disagree.
+/// Reads the manifest and, unless the command line names runtimes, the repository's declaration and owner. They are read
+/// even if the image tag declares runtimes, because the two may disagree.
 async fn fetch_manifest_and_intent(
     registry: &impl Registry,
     selector: &Selector,
     requested_runtimes: Option<&[Runtime]>,
     settings: &CheckSettings,
-) -> Result<(Lookup<Manifest>, Intent), RegistryError> {
+) -> Result<(Lookup<Manifest>, Intent, Option<String>), RegistryError> {
     let intent = match (requested_runtimes, selector.tag().filter(|_| settings.read_image_tags)) {
         (Some(runtimes), _) => Intent::from_command_line(runtimes),
         (None, Some(tag)) => Intent::from_tag(tag),
         (None, None) => Intent::default(),
     };
-    let declaration = async {
+    let tags = async {
         if requested_runtimes.is_some() {
-            Ok(None)
+            Ok(RepositoryTags::default())
         } else {
-            registry.fetch_resource_tag(&settings.declaration_key).await
+            registry.fetch_repository_tags(&settings.declaration_key).await
         }
     };
     let manifests = registry::fetch_verified_manifests(registry, std::slice::from_ref(selector));
-    let (manifests, declaration) = tokio::join!(manifests, declaration);
+    let (manifests, tags) = tokio::join!(manifests, tags);
     // If both calls fail, the error of the manifest is reported.
     let lookup = manifests?.pop().unwrap_or(Lookup::NotFound);
-    Ok((lookup, intent.or_declared_by(DeclarationSource::RepositoryTag, declaration?.as_deref())))
+    let RepositoryTags { declaration, owner } = tags?;
+    Ok((lookup, intent.or_declared_by(DeclarationSource::RepositoryTag, declaration.as_deref()), owner))
 }
 
 /// Inspects the programs that the verdict depends on.

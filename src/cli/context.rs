@@ -20,6 +20,12 @@ use crate::verdict::Verdict;
 /// The version, followed by the commit if it was built in a git repository.
 pub(super) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("ECR_PREFLIGHT_COMMIT"));
 
+/// The commit and its date, ` (487876fc0d2e 2026-11-21)`; empty if it was not built in a git repository.
+pub(super) const COMMIT: &str = env!("ECR_PREFLIGHT_COMMIT");
+
+/// The target that the program is built for, for example `x86_64-unknown-linux-musl`.
+pub(super) const TARGET: &str = env!("ECR_PREFLIGHT_TARGET");
+
 /// The exit code for a wrong command line or setting: `EX_USAGE` of sysexits.h. Clap's own 2 already means that a result
 /// is unknown, which a CI job may tolerate.
 pub(super) const EXIT_USAGE: u8 = 64;

@@ -18,7 +18,7 @@ use crate::registry::distribution::DistributionRepository;
 use crate::registry::ecr::{EcrRegistry, EcrRepository};
 use crate::registry::layout_index::LayoutIndex;
 use crate::registry::oci_layout::OciLayout;
-use crate::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};
+use crate::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError, RepositoryTags};
 use crate::text::sanitize_quoted;
 
 /// How many names of images a hint lists.
@@ -50,12 +50,18 @@ pub(super) struct ImageSource {
 }
 
 /// Opens images. The clients of a region, and with them its credentials, are loaded once and shared.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ImageOpener {
     clients_by_region: Mutex<HashMap<String, Aws>>,
+    /// Whether no progress is shown.
+    is_quiet: bool,
 }
 
 impl ImageOpener {
+    pub(super) fn new(is_quiet: bool) -> Self {
+        Self { clients_by_region: Mutex::default(), is_quiet }
+    }
+
     /// Opens the registry that holds the image. Whether the image exists is only known when its manifest is read. Fails
     /// if a layout or archive cannot be read, or the reference may mean several images.
     pub(super) async fn open(&self, reference: &str, argument: ImageArgument) -> Result<ImageSource, CliError> {
@@ -92,7 +98,7 @@ impl ImageOpener {
                 (AnyRegistry::Archive(archive), selector, hint)
             }
             ImageArgument::DockerDaemon { name } => {
-                let file = temporary_file.insert(save_docker_image(&name).await?);
+                let file = temporary_file.insert(save_docker_image(&name, self.is_quiet).await?);
                 let archive = ImageArchive::open_docker(file.path())?;
                 let selector = choose_image(reference, archive.index(), None, None)?;
                 (AnyRegistry::Archive(archive), selector, None)
@@ -243,7 +249,7 @@ impl Registry for AnyRegistry {
         delegate!(self, registry => registry.is_blob_file_missing(digest))
     }
 
-    async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
-        delegate!(self, registry => registry.fetch_resource_tag(key).await)
+    async fn fetch_repository_tags(&self, declaration_key: &str) -> Result<RepositoryTags, RegistryError> {
+        delegate!(self, registry => registry.fetch_repository_tags(declaration_key).await)
     }
 }

@@ -27,6 +27,8 @@ mod binary;
 mod page;
 mod audit;
 mod declare;
+mod help;
+mod completions;
 mod manual;
 
 use std::process::ExitCode;
@@ -37,13 +39,15 @@ use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 pub use self::check::report_to_sarif;
 use self::context::{EXIT_USAGE, ExitStatus, VERSION};
 use self::error::CliError;
-use self::terminal::StyledOutput;
+use self::terminal::{StyledOutput, Verbosity};
 use crate::verdict::Verdict;
 
 /// Check whether a container image will start where it is meant to run.
 ///
 /// ecr-preflight compares an image's manifest and config with the runtimes that the image is meant for. It also follows
 /// the entrypoint through the layers to the program that starts. Nothing in the image is executed.
+///
+/// `ecr-preflight help COMMAND` explains a command.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-preflight", version = VERSION, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct CliArguments {
@@ -55,6 +59,19 @@ pub struct CliArguments {
     /// Show all causes of errors, and how much `check` read and how long it took, on standard error.
     #[arg(long, short, global = true)]
     verbose: bool,
+    /// Show only results and errors: no progress, notes or summaries. `check` reports only images that do not pass.
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+impl CliArguments {
+    fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        }
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -85,9 +102,7 @@ Exit codes:
   1   the image fails
   2   the result is unknown
   3   an error occurred, for example an image could not be read
-  64  the command line or a setting is wrong; nothing was done
-
-`ecr-preflight COMMAND --help` explains each command.";
+  64  the command line or a setting is wrong; nothing was done";
 
 #[derive(Debug, Subcommand)]
 enum CliCommand {
@@ -97,25 +112,30 @@ enum CliCommand {
     Declare(declare::DeclareArguments),
     Replay(replay::ReplayArguments),
     Binary(binary::BinaryArguments),
-    Completions(manual::CompletionsArguments),
+    Completions(completions::CompletionsArguments),
     Man(manual::ManArguments),
+    Help(help::HelpArguments),
+    Version(help::VersionArguments),
 }
 
 /// Runs the command that the arguments name, writes its output to `out` and errors to `err`, and returns the exit code.
 pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStream) -> ExitCode {
-    let CliArguments { command, color, verbose } = arguments;
-    let (mut out, mut err) = (StyledOutput::new(out, color, verbose), StyledOutput::new(err, color, verbose));
+    let verbosity = arguments.verbosity();
+    let CliArguments { command, color, .. } = arguments;
+    let (mut out, mut err) = (StyledOutput::new(out, color, verbosity), StyledOutput::new(err, color, verbosity));
     let of_verdict = |result: Result<Verdict, CliError>| result.map(ExitStatus::from);
     let result = match command {
-        CliCommand::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
+        CliCommand::Check(arguments) => Box::pin(check::run(arguments, &mut out, &mut err)).await,
         CliCommand::Replay(arguments) => of_verdict(replay::run(arguments, &mut out).await),
         CliCommand::Binary(arguments) => of_verdict(binary::run(&arguments, &mut out)),
         CliCommand::Audit(arguments) => of_verdict(audit::run(arguments, &mut out, &mut err).await),
         CliCommand::Declare(arguments) => of_verdict(declare::run(arguments, &mut out, &mut err).await),
         CliCommand::Completions(arguments) => {
-            of_verdict(manual::print_completions(&arguments, CliArguments::command(), &mut out))
+            of_verdict(completions::print_completions(&arguments, CliArguments::command(), &mut out))
         }
         CliCommand::Man(arguments) => of_verdict(manual::run(&arguments, CliArguments::command(), &mut out)),
+        CliCommand::Help(arguments) => of_verdict(help::print_help(&arguments, CliArguments::command(), &mut out)),
+        CliCommand::Version(_) => of_verdict(help::print_version(&mut out)),
         CliCommand::Page(arguments) => page::run(&arguments, &mut out, &mut err).map(|()| ExitStatus::Success),
     };
     match result {

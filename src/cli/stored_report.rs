@@ -36,6 +36,9 @@ pub(super) struct StoredReport {
     /// Empty in a report of `check`.
     #[serde(default)]
     pub(super) arrival: StoredArrival,
+    /// Who is responsible for the repository; empty if it is unknown.
+    #[serde(default)]
+    pub(super) owner: String,
     /// Empty if the image was not read.
     #[serde(default)]
     pub(super) image: StoredImage,

@@ -51,11 +51,11 @@ pub(super) fn copy_standard_input() -> Result<NamedTempFile, CliError> {
     Ok(file)
 }
 
-/// Saves an image of the Docker engine to a temporary file.
-pub(super) async fn save_docker_image(name: &str) -> Result<NamedTempFile, CliError> {
+/// Saves an image of the Docker engine to a temporary file. Unless `is_quiet`, tells a terminal that this takes time.
+pub(super) async fn save_docker_image(name: &str, is_quiet: bool) -> Result<NamedTempFile, CliError> {
     let endpoint = DockerEndpoint::find().map_err(|error| endpoint_error(&error))?;
     let err = io::stderr();
-    if err.is_terminal() {
+    if err.is_terminal() && !is_quiet {
         // What cannot be written to a terminal is only the progress.
         let _ = writeln!(
             err.lock(),

@@ -25,13 +25,23 @@ const MIN_WIDTH: usize = 40;
 /// The width of a table, in columns, in a terminal that does not know its own.
 const DEFAULT_TABLE_WIDTH: usize = 80;
 
+/// How much a command reports beside its results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verbosity {
+    /// Results and errors only.
+    Quiet,
+    /// Also progress, notes and summaries.
+    Normal,
+    /// Also all causes of errors, in the words of the libraries.
+    Verbose,
+}
+
 /// An output stream that writes styled lines.
 #[derive(Debug)]
 pub(super) struct StyledOutput<W> {
     inner: W,
     pub(super) uses_color: bool,
-    /// Whether errors are shown with all their causes, in the words of the libraries.
-    pub(super) is_verbose: bool,
+    verbosity: Verbosity,
     /// In columns; `None` if lines are not wrapped.
     width: Option<usize>,
     /// The width of tables in columns, however wide the terminal is; `None` in a file or a pipe.
@@ -40,7 +50,7 @@ pub(super) struct StyledOutput<W> {
 
 impl<W: RawStream> StyledOutput<W> {
     /// Wraps lines at `COLUMNS` if it is set, or else at the width of the terminal.
-    pub(super) fn new(inner: W, color: ColorChoice, is_verbose: bool) -> Self {
+    pub(super) fn new(inner: W, color: ColorChoice, verbosity: Verbosity) -> Self {
         let uses_color = match color {
             ColorChoice::Auto => AutoStream::choice(&inner) != anstream::ColorChoice::Never,
             ColorChoice::Always => true,
@@ -56,7 +66,7 @@ impl<W: RawStream> StyledOutput<W> {
         let table_width = width.or(inner.is_terminal().then_some(DEFAULT_TABLE_WIDTH));
         Self {
             uses_color,
-            is_verbose,
+            verbosity,
             width: width.map(|columns| columns.clamp(MIN_WIDTH, MAX_WIDTH)),
             table_width,
             inner,
@@ -67,7 +77,17 @@ impl<W: RawStream> StyledOutput<W> {
 impl<W> StyledOutput<W> {
     /// For a file: without color and without a width.
     pub(super) fn plain(inner: W) -> Self {
-        Self { inner, uses_color: false, is_verbose: false, width: None, table_width: None }
+        Self { inner, uses_color: false, verbosity: Verbosity::Normal, width: None, table_width: None }
+    }
+
+    /// Whether only results and errors are shown.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
+    /// Whether errors are shown with all their causes, in the words of the libraries.
+    pub(super) fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
     }
 }
 
@@ -95,15 +115,23 @@ impl<W: Write> StyledOutput<W> {
         Ok(())
     }
 
-    /// Writes a note: a fact that the user may not expect.
+    /// Writes a line about what the command did or is doing, unless only results and errors are shown.
+    pub(super) fn write_status(&mut self, status: &str) -> io::Result<()> {
+        if self.is_quiet() { Ok(()) } else { writeln!(self, "{status}") }
+    }
+
+    /// Writes a note, a fact that the user may not expect, unless only results and errors are shown.
     pub(super) fn write_note(&mut self, note: &str) -> io::Result<()> {
+        if self.is_quiet() {
+            return Ok(());
+        }
         let label = StyledLine::wrapping(2).with_span(SpanRole::Heading, "note:");
         self.write_lines(&[label.with_text(format!(" {note}"))])
     }
 
     /// Writes an error, its causes and the hint. `image` is the reference that failed, if there are several.
     pub(super) fn write_error(&mut self, image: Option<&str>, error: &CliError, hint: Option<&str>) -> io::Result<()> {
-        let mut messages = if self.is_verbose { error_messages(error) } else { describe_error(error) };
+        let mut messages = if self.is_verbose() { error_messages(error) } else { describe_error(error) };
         if let Some(image) = image.filter(|image| !messages.iter().any(|text| text.contains(image))) {
             messages[0] = format!("{image}: {}", messages[0]);
         }
@@ -227,7 +255,7 @@ mod tests {
         let mut out = StyledOutput {
             inner: Vec::new(),
             uses_color: false,
-            is_verbose: false,
+            verbosity: Verbosity::Normal,
             width: Some(40),
             table_width: None,
         };

@@ -102,7 +102,7 @@ pub fn build_message(report: &Report) -> Message {
         // Only far more runtimes than anyone can declare lead here.
         message.bodies.retain(|(name, _)| ["https", "sms"].contains(name));
         message.bodies.push(("default", report::format_headline(report).chars().take(MAX_HEADLINE).collect()));
-        message.attributes.retain(|(name, _)| ["verdict", "repository"].contains(name));
+        message.attributes.retain(|(name, _)| ["verdict", "repository", "owner"].contains(name));
     }
     message
 }
@@ -131,6 +131,7 @@ fn build_attributes(report: &Report) -> Vec<(&'static str, Vec<String>)> {
     let attributes = [
         ("verdict", vec![report.verdict.as_str().to_owned()]),
         ("repository", repository.into_iter().collect()),
+        ("owner", report.owner.iter().cloned().collect()),
         ("runtime", distinct(runtimes)),
         ("fault", distinct(faults)),
     ];

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::layout_index::LayoutIndex;
 use super::{
-    BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError, file_error, open_regular_file, read_at_most,
+    BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError, RepositoryTags, file_error, open_regular_file,
+    read_at_most,
 };
 use crate::name::{Digest, Selector};
 
@@ -140,7 +141,7 @@ impl<F: LayoutFiles> Registry for LayoutRegistry<F> {
         matches!(self.files.open(&blob_file(digest)), Ok(None))
     }
 
-    async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
-        Ok(self.resource_tag.clone())
+    async fn fetch_repository_tags(&self, _: &str) -> Result<RepositoryTags, RegistryError> {
+        Ok(RepositoryTags { declaration: self.resource_tag.clone(), owner: None })
     }
 }

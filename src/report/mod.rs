@@ -120,6 +120,7 @@ impl Report {
         Self {
             schema: SCHEMA,
             arrival: context.arrival.map(ArrivalReport::new),
+            owner: context.sanitize_owner(),
             image: None,
             intended: None,
             verdict: Verdict::Ignored,

@@ -8,6 +8,7 @@ use crate::intent::DeclaredRuntime;
 use crate::name::{Digest, Repository, Tag};
 use crate::oci::{Image, ImageContent};
 use crate::platform::Platform;
+use crate::text::sanitize;
 use crate::verdict::{Fault, FaultCode, Finding, FindingSubject, Judgement, Verdict};
 
 /// The schema of the JSON format, with its version.
@@ -21,6 +22,9 @@ pub struct Report {
     pub(super) schema: &'static str,
     /// The arrival that caused the check; absent for a check on the command line.
     pub arrival: Option<ArrivalReport>,
+    /// Who is responsible for the repository, by its resource tag; sanitized, because anybody who may tag the repository
+    /// chooses it.
+    pub owner: Option<String>,
     /// The image; absent if it was not read.
     pub image: Option<ImageReport>,
     /// The intended runtimes; absent if the image was ignored.
@@ -64,6 +68,8 @@ pub struct ReportContext<'a> {
     pub remote_repository: Option<&'a str>,
     /// The tag, if the image has one.
     pub tag: Option<&'a Tag>,
+    /// The value of the repository's resource tag that names who is responsible for it.
+    pub owner: Option<&'a str>,
     /// The key under which runtimes are declared.
     pub declaration_key: &'a str,
     /// The URL of the page with the fault table, if it is known.
@@ -72,7 +78,16 @@ pub struct ReportContext<'a> {
     pub is_platform_only: bool,
 }
 
+/// The longest owner, in characters: no resource tag is longer ("Tag naming limits" in the guide to tagging AWS
+/// resources).
+const MAX_OWNER: usize = 256;
+
 impl ReportContext<'_> {
+    /// Returns the owner without control characters; `None` if it is missing or blank.
+    pub(super) fn sanitize_owner(&self) -> Option<String> {
+        self.owner.map(|owner| sanitize(owner.trim(), MAX_OWNER)).filter(|owner| !owner.is_empty())
+    }
+
     /// Returns the repository for commands, or a placeholder.
     pub(super) fn repository_uri(&self) -> String {
         let remote = self.remote_repository.unwrap_or("REGISTRY/IMAGE");

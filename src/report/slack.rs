@@ -95,6 +95,7 @@ fn format_description(report: &Report) -> String {
         lines.push(format!("{} `{}`{made_for}", arrival_verb(report), escape_slack_code(&image.reference)));
         lines.push(format!("Digest `sha256:{}`{console}", image.digest.short()));
     }
+    lines.extend(report.owner.iter().map(|owner| format!("Owner: `{}`", escape_slack_code(owner))));
     for runtime in report.runtimes() {
         lines.push(String::new());
         lines.extend(describe_runtime(report, runtime));

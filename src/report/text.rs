@@ -76,6 +76,9 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
         }
     }
     lines.extend(describe_starts(report).iter().map(|start| field_line("starts", start)));
+    if let (Some(owner), Some(_)) = (&report.owner, &report.image) {
+        lines.push(field_line("owner", owner));
+    }
     for runtime in report.runtimes() {
         lines.push(StyledLine::unbroken());
         lines.push(

@@ -37,6 +37,8 @@ TIMEOUT = 110
 
 # Repositories for the runtimes that their resource tags declare.
 APP_RUNNER, ECS_ARM64, UNTAGGED = "grafana/grafana", "team/app", "team/tools"
+# The owner of the second one.
+OWNER = "team-payments"
 
 
 # The cases, in their order
@@ -80,7 +82,7 @@ def amd64_image_for_ecs_on_arm64_fails(stage):
     equal("the platform", report["image"]["platforms"], ["linux/amd64"])
     message = stage.only_message()
     expected = {"verdict": "fails", "repository": ECS_ARM64, "runtime": "ecs/arm64", "fault": "wrong-architecture"}
-    equal("the attributes", attributes(message), expected)
+    equal("the attributes", attributes(message), expected | {"owner": OWNER})
     stage.notification()
     equal("the tags", stage.tags(ECS_ARM64, event), {"1.4.2", stage.verdict_tag(event, "fail", "ecs-arm64")})
 
@@ -206,6 +208,8 @@ def message_attributes_can_be_filtered(stage):
     passed = [attributes(message)["runtime"] for message in drain(stage.sqs, stage.filtered_queue)]
     expected = ["apprunner", ["lambda/amd64", "lambda/arm64"]]
     equal("messages that passed a filter on the runtime", passed, expected)
+    passed = [attributes(message)["owner"] for message in drain(stage.sqs, stage.owner_queue)]
+    equal("messages that passed a filter on the owner", passed, [OWNER])
 
 
 def log_has_errors_and_no_presigned_url(stage):
@@ -253,6 +257,8 @@ class Stage:
         self.queue = subscribed_queue(self.sqs, self.sns, self.topic, "all")
         matched = {"runtime": ["apprunner", "lambda/arm64"]}
         self.filtered_queue = subscribed_queue(self.sqs, self.sns, self.topic, "filtered", matched)
+        matched = {"owner": [OWNER], "verdict": ["fails"]}
+        self.owner_queue = subscribed_queue(self.sqs, self.sns, self.topic, "owner", matched)
         # Set by the first case, and shown at the end.
         self.card = None
         self._repositories()
@@ -260,7 +266,9 @@ class Stage:
     def _repositories(self):
         self.ecr.create_repository(repositoryName=APP_RUNNER, tags=declared("apprunner"))
         self.ecr.create_repository(
-            repositoryName=ECS_ARM64, tags=declared("ecs/arm64"), imageTagMutability="IMMUTABLE"
+            repositoryName=ECS_ARM64,
+            tags=[*declared("ecs/arm64"), {"Key": "ecr-preflight:owner", "Value": OWNER}],
+            imageTagMutability="IMMUTABLE",
         )
         self.ecr.create_repository(repositoryName=UNTAGGED)
 

@@ -13,6 +13,9 @@ use crate::runtime::Runtime;
 ///
 /// Without --runtime, each image is checked for the runtimes that its tags, its repository's resource tag or its label
 /// declare. Tags of one image that declare nothing share one result.
+///
+/// Results are written to the results file as they arrive. After an interruption, the same command resumes with the images
+/// that are missing or could not be read.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -123,11 +126,13 @@ Examples:
   ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
   ecr-preflight audit --all --via-lambda --results all.jsonl --html all.html
 
-Results are written to the results file as they arrive. After an interruption, the same command
-resumes with the images that are missing or could not be read.
-
-Exit code: 0 no image fails; 1 an image fails; 2 no image fails, but one is unknown or could not
-be read; 3 an error ended the audit; 64 the command line or a setting is wrong; 130 interrupted";
+Exit codes:
+  0    no image fails
+  1    an image fails
+  2    no image fails, but one is unknown or could not be read
+  3    an error ended the audit
+  64   the command line or a setting is wrong
+  130  interrupted";
 
 fn parse_key_value(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());

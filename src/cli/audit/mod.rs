@@ -112,7 +112,11 @@ pub(super) async fn run<O: Write, E: Write>(
     defer_broken_pipe(output::print_results(&mut results, &arguments, out), &mut broken_pipe)?;
     let has_table = arguments.format == AuditFormat::Table;
     // Programs read the other formats from standard output.
-    let written = if has_table { summary.write(&results, out) } else { summary.write(&results, err) };
+    let written = match (has_table, err.is_quiet()) {
+        (true, _) => summary.write(&results, out),
+        (false, false) => summary.write(&results, err),
+        (false, true) => Ok(()),
+    };
     defer_broken_pipe(written, &mut broken_pipe)?;
     if results.index.counts.images == 0
         && let Some(error) = early.take()
@@ -130,8 +134,7 @@ pub(super) async fn run<O: Write, E: Write>(
     output::write_files(&mut results, &arguments, &heading)?;
     let wrote = output::format_written_files(&results, &arguments);
     if !wrote.is_empty() {
-        let shown = if has_table { &mut *out as &mut dyn Write } else { &mut *err };
-        defer_broken_pipe(writeln!(shown, "wrote {wrote}"), &mut broken_pipe)?;
+        defer_broken_pipe(write_status(has_table, out, err, &format!("wrote {wrote}")), &mut broken_pipe)?;
     }
     if let Some(error) = early {
         return Err(error.into());
@@ -140,8 +143,7 @@ pub(super) async fn run<O: Write, E: Write>(
     if let (Some(topic), Some(message)) = (topic, notification::build_message(&mut results, &summary)?) {
         let preview = NotificationPreview::default();
         (&preview).send(&message).await.map_err(AuditError::from)?;
-        let shown = if has_table { &mut *out as &mut dyn Write } else { &mut *err };
-        defer_broken_pipe(writeln!(shown, "\n{}", preview.text()), &mut broken_pipe)?;
+        defer_broken_pipe(write_status(has_table, out, err, &format!("\n{}", preview.text())), &mut broken_pipe)?;
         match (notify(&aws, topic, &message).await, verdict) {
             // A failing image matters more than a failed notification.
             (Err(error), Verdict::Fails) => {
@@ -152,6 +154,16 @@ pub(super) async fn run<O: Write, E: Write>(
     }
     broken_pipe?;
     Ok(verdict)
+}
+
+/// Writes a status beside the results: to standard output only if these are for people.
+fn write_status<O: Write, E: Write>(
+    has_table: bool,
+    out: &mut StyledOutput<O>,
+    err: &mut StyledOutput<E>,
+    status: &str,
+) -> io::Result<()> {
+    if has_table { out.write_status(status) } else { err.write_status(status) }
 }
 
 /// Opens the results file, and checks that the files that are written at the end can be written.

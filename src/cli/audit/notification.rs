@@ -112,10 +112,15 @@ fn build_json(results: &ResultsFile, summary: &AuditSummary<'_>, reports: &[Stor
     let finding = |report: &StoredReport| {
         let [account, region, repository, digest, tag] = report.identity();
         let intended: Vec<&str> = report.intended.iter().map(|intent| intent.runtime.as_str()).collect();
-        json!({
+        let owner = Some(sanitize(&report.owner, MAX_LINE_CHARS)).filter(|owner| !owner.is_empty());
+        let mut finding = json!({
             "account": account, "region": region, "repository": repository, "tag": tag, "digest": digest,
             "verdict": report.verdict(), "intended": intended, "faults": report.fault_codes(),
-        })
+        });
+        if let Some(owner) = owner {
+            finding["owner"] = owner.into();
+        }
+        finding
     };
     json!({
         "schema": "ecr-preflight/audit/1",

@@ -50,7 +50,7 @@ pub(super) struct AuditTotals {
 impl<'a, E: Write> AuditProgress<'a, E> {
     pub(super) fn new(counts: &'a ListingCounts, err: &'a mut StyledOutput<E>) -> Self {
         let style = ProgressStyle::with_template("{bar:12} {msg}").expect("the template is valid");
-        let bar = io::stderr().is_terminal().then(|| {
+        let bar = (!err.is_quiet() && io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
             bar.with_style(style)
         });
@@ -86,7 +86,7 @@ impl<'a, E: Write> AuditProgress<'a, E> {
 
     /// Describes an error in one line, if verbose with all causes in the words of the libraries.
     pub(super) fn describe(&self, error: &RegistryError) -> String {
-        if self.err.is_verbose { error_chain(error) } else { describe_error_in_line(error) }
+        if self.err.is_verbose() { error_chain(error) } else { describe_error_in_line(error) }
     }
 
     fn show_hint(&mut self, error: &RegistryError) {
@@ -135,7 +135,7 @@ impl<'a, E: Write> AuditProgress<'a, E> {
         } else if self.last_logged.elapsed() >= LOG_INTERVAL {
             self.last_logged = Instant::now();
             let text = self.status_text();
-            let _ = writeln!(self.err, "{text}");
+            let _ = self.err.write_status(&text);
         }
     }
 

@@ -109,11 +109,11 @@ Image references:
   oci:DIR[:TAG|@DIGEST]                    an OCI image layout
   oci-archive:FILE[:TAG|@DIGEST]           a tar archive of an OCI image layout
   docker-archive:FILE[:[REPOSITORY:]TAG]   the output of `docker save`
-  docker-daemon:NAME[:TAG]                 an image of the Docker engine (DOCKER_HOST, DOCKER_CONTEXT)
+  docker-daemon:NAME[:TAG]                 an image of the Docker engine
   [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]  an image in a registry
 
-`-` as FILE is standard input. HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the credentials of the AWS
-CLI, other registries with those of docker.
+`-` as FILE is standard input. HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with the
+credentials of the AWS CLI, other registries with those of docker.
 
 Exit codes:
   0   every image runs, or no runtime is declared for it
@@ -157,7 +157,7 @@ pub(super) async fn run<O: Write, E: Write>(
             err.write_note(&note)?;
         }
     }
-    let (opener, inspector) = (ImageOpener::default(), build_inspector(&settings));
+    let (opener, inspector) = (ImageOpener::new(err.is_quiet()), build_inspector(&settings));
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let checker = Checker { inspector: &inspector, settings: &settings, runtimes };
     let records = arguments.images.iter().zip(parsed).map(async |(reference, argument)| {

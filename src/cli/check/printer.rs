@@ -54,7 +54,7 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
                     let _ = writeln!(self.err);
                 }
             }
-            Ok(CheckedImage { bytes_read, elapsed, .. }) if self.err.is_verbose => {
+            Ok(CheckedImage { bytes_read, elapsed, .. }) if self.err.is_verbose() => {
                 let prefix = reference.map(|reference| format!("{reference}: ")).unwrap_or_default();
                 writeln!(self.err, "{prefix}read {bytes_read} bytes in {:.2} s", elapsed.as_secs_f64())?;
             }
@@ -94,6 +94,9 @@ impl CheckDocument<'_> {
     ) -> Result<(), CliError> {
         let is_only = self.is_only;
         match (&record.outcome, format) {
+            // As with linters, the quiet report has only what the exit code is about. Files are complete.
+            (Ok(CheckedImage { result: CheckResult::Report(_), .. }), CheckFormat::Text)
+                if out.is_quiet() && record.exit_status(self.gate) == ExitStatus::Success => {}
             (Ok(checked), CheckFormat::Text) => {
                 out.write_lines(&match &checked.result {
                     CheckResult::Report(report) => report::format_lines(report),
@@ -124,7 +127,7 @@ impl CheckDocument<'_> {
         out: &mut StyledOutput<W>,
     ) -> Result<(), CliError> {
         match format {
-            CheckFormat::Text if records.len() > 1 => {
+            CheckFormat::Text if records.len() > 1 && !out.is_quiet() => {
                 out.write_lines(&[StyledLine::wrapping(2).with_text(format_summary(records))])?;
             }
             CheckFormat::Text | CheckFormat::Json => {}

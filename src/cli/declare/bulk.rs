@@ -160,10 +160,10 @@ impl RepositoryFinder {
     ) -> Result<Vec<DeclarationChange>, CliError> {
         let count = requested.len();
         if stderr().is_terminal() {
-            writeln!(err, "reading the declarations of {count} repositories…")?;
+            err.write_status(&format!("reading the declarations of {count} repositories…"))?;
         }
         let read = async |(repository, runtimes): (Repository, Vec<Runtime>)| {
-            let before = self.registry(&repository).fetch_resource_tag(key).await?;
+            let before = self.registry(&repository).fetch_repository_tags(key).await?.declaration;
             Ok::<_, RegistryError>((repository, runtimes, before))
         };
         let mut read = stream::iter(requested).map(read).buffered(MAX_CONCURRENT_READS);
@@ -177,7 +177,7 @@ impl RepositoryFinder {
                 changes.push(DeclarationChange { repository, before, after });
             }
         }
-        err.write_lines(&notes)?;
+        notes.iter().try_for_each(|note| err.write_note(note))?;
         let unchanged = count - changes.len();
         writeln!(out, "{} of {count} to write, {unchanged} already as requested", changes.len())?;
         Ok(changes)
@@ -206,7 +206,7 @@ impl RepositoryFinder {
     async fn write_change(&self, key: &str, change: &DeclarationChange, was_shown: bool) -> Result<(), CliError> {
         let DeclarationChange { repository, before, after } = change;
         // The user confirmed the change that was shown, and the tag may have changed since then.
-        if was_shown && self.registry(repository).fetch_resource_tag(key).await? != *before {
+        if was_shown && self.registry(repository).fetch_repository_tags(key).await?.declaration != *before {
             return Err(CliError::DeclarationChanged);
         }
         let client = self.aws(repository).ecr_client(endpoint_url("ECR"));

@@ -5,7 +5,6 @@ use std::io::{BufRead, IsTerminal, Read, Write, stdin};
 use crate::cli::error::CliError;
 use crate::cli::terminal::StyledOutput;
 use crate::declare::find_conflict;
-use crate::report::StyledLine;
 use crate::runtime::Runtime;
 use crate::text::sanitize;
 
@@ -31,14 +30,13 @@ pub(super) fn confirm<E: Write>(
     Ok(is_confirmed)
 }
 
-/// Returns a note if no image can satisfy all these runtimes.
-pub(super) fn conflict_note(runtimes: &[Runtime]) -> Option<StyledLine> {
+/// Returns the text of a note if no image can satisfy all these runtimes.
+pub(super) fn conflict_note(runtimes: &[Runtime]) -> Option<String> {
     let (one, other) = find_conflict(runtimes)?;
-    let note = format!(
-        "note: no image runs on both {one} and {other}, because Lambda does not accept an index and a single image has \
+    Some(format!(
+        "no image runs on both {one} and {other}, because Lambda does not accept an index and a single image has \
          one architecture; every image of this repository will fail, unless its own tag declares a runtime"
-    );
-    Some(StyledLine::wrapping(2).with_text(note))
+    ))
 }
 
 /// Quotes and sanitizes a tag's value.

@@ -118,9 +118,9 @@ pub(super) async fn run<E: Write>(
     }
     let (aws, repository) = find_repository(arguments.repository.as_deref().unwrap_or_default()).await?;
     let registry = EcrRegistry::new(&aws, endpoint_url("ECR")).repository(&repository);
-    let before = registry.fetch_resource_tag(&key).await?;
+    let before = registry.fetch_repository_tags(&key).await?.declaration;
     let after = (!arguments.remove).then(|| declaration_value(&arguments.runtimes));
-    err.write_lines(&conflict_note(&arguments.runtimes).into_iter().collect::<Vec<_>>())?;
+    conflict_note(&arguments.runtimes).iter().try_for_each(|note| err.write_note(note))?;
     let (name, shown_after) = (repository.name(), format_tag_value(after.as_deref()));
     if before == after {
         writeln!(out, "{name}: {key}: {shown_after}: nothing to change")?;
@@ -135,7 +135,7 @@ pub(super) async fn run<E: Write>(
             return Ok(Verdict::Unknown);
         }
         // The user confirmed the change that was shown, and the tag may have changed since then.
-        if registry.fetch_resource_tag(&key).await? != before {
+        if registry.fetch_repository_tags(&key).await?.declaration != before {
             return Err(CliError::DeclarationChanged);
         }
     }

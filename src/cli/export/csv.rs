@@ -6,9 +6,9 @@ use crate::cli::stored_report::StoredReport;
 use crate::cli::stored_runtime::{StoredFault, StoredRuntime};
 use crate::text::escape_csv;
 
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "image_verdict", "account", "region", "repository", "tag", "also_tagged", "digest", "pushed_at", "platforms",
-    "runtime", "verdict", "faults", "evidence", "symptom", "remedy", "unknown", "not_verified", "ignored",
+    "runtime", "verdict", "faults", "evidence", "symptom", "remedy", "unknown", "not_verified", "ignored", "owner",
 ];
 
 /// Writes rows. No cell is a formula to a spreadsheet.
@@ -75,6 +75,7 @@ fn format_row(report: &StoredReport, runtime: Option<&StoredRuntime>) -> [String
         runtime.map(|runtime| runtime.unknown.join("; ")).unwrap_or_default(),
         runtime.and_then(|runtime| runtime.not_verified.clone()).unwrap_or_default(),
         report.ignored.clone().unwrap_or_default(),
+        report.owner.clone(),
     ];
     cells.map(|cell| escape_csv(&cell))
 }

@@ -22,6 +22,7 @@ use super::export::csv::CsvExport;
 use super::export::markdown::MarkdownExport;
 use super::report_counts::ReportCounts;
 use super::stored_report::StoredReport;
+use super::terminal::StyledOutput;
 use super::{context, output_file};
 
 /// Make an HTML page of the results of an audit, to read, filter and share; or CSV or Markdown.
@@ -56,9 +57,18 @@ const EXAMPLES: &str = "\
 Examples:
   ecr-preflight page results.jsonl --output audit.html
   ecr-preflight page results.jsonl --output audit.csv --format csv
-  ecr-preflight page results.jsonl --output - --format markdown | gh issue create --title Audit --body-file -";
+  ecr-preflight page results.jsonl --output - --format markdown | gh issue create -t Audit -F -
 
-pub(super) fn run(arguments: &PageArguments, out: &mut impl Write, err: &mut impl Write) -> Result<(), CliError> {
+Exit codes:
+  0   the file was written
+  3   an error occurred, for example the results could not be read
+  64  the command line or a setting is wrong";
+
+pub(super) fn run<E: Write>(
+    arguments: &PageArguments,
+    out: &mut impl Write,
+    err: &mut StyledOutput<E>,
+) -> Result<(), CliError> {
     let settings = context::load_settings()?.check;
     let (declaration_key, docs_url) = (&settings.declaration_key, settings.docs_url.as_deref());
     let heading = PageHeading { declaration_key, docs_url, ..PageHeading::default() };
@@ -74,7 +84,7 @@ pub(super) fn run(arguments: &PageArguments, out: &mut impl Write, err: &mut imp
     }
     output_file::ensure_distinct(&[("the results", Some(&arguments.results)), ("--output", Some(&arguments.output))])?;
     output_file::write_atomically(&arguments.output, write)?;
-    writeln!(err, "wrote {}", arguments.output.display())?;
+    err.write_status(&format!("wrote {}", arguments.output.display()))?;
     Ok(())
 }
 

@@ -283,6 +283,7 @@
     if (details.address) fact("Pull it as", theirs(details.address), true, copyButton(details.address, "the image's name"));
     if (details.console) fact("AWS", make("a", { href: details.console, rel: "noreferrer" }, "Amazon ECR console"), false);
     if (row.digest) fact("Digest", theirs(row.digest), true, copyButton(row.digest, "the digest"));
+    if (details.owner) fact("Owner", theirs(details.owner));
     if (row.also.length) fact("Also tagged", theirs(row.also.join(", ")));
     if (row.pushed) fact("Pushed", make("time", { datetime: row.pushed }, row.pushed.replace("T", " ").replace("Z", " UTC")), false);
     for (const start of details.exec) {

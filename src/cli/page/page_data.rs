@@ -89,6 +89,7 @@ fn build_details(report: &StoredReport) -> Value {
     let is_about_program = report.faults().any(|fault| fault.code.starts_with("exec-"));
     json!({
         "console": console_url,
+        "owner": Some(sanitize_name(&report.owner)).filter(|owner| !owner.is_empty()),
         "address": address.filter(|_| !tag.is_empty()).map(|address| sanitize_name(&address)),
         "runtimes": report.runtimes.iter().map(|runtime| build_runtime(runtime, report)).collect::<Vec<_>>(),
         "exec": report.exec.iter().map(build_start).collect::<Vec<_>>(),

@@ -20,7 +20,7 @@ use self::response::{EcrResponseError, interpret_failure, matches_selector, pars
 use super::media_types::MANIFEST_TYPES;
 use super::transfer::{describe_connector_error, read_body, stream_body};
 use super::url_policy::is_https_or_loopback;
-use super::{BlobReader, Lookup, Manifest, Registry, RegistryError};
+use super::{BlobReader, Lookup, Manifest, Registry, RegistryError, RepositoryTags};
 use crate::aws::{Aws, ClientTimeouts};
 use crate::name::{Digest, Repository, Selector};
 
@@ -113,9 +113,8 @@ impl Registry for EcrRepository {
         }
     }
 
-    async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
-        let tags = self.fetch_resource_tags().await?;
-        Ok(tags.into_iter().find(|(known, _)| known == key).map(|(_, value)| value))
+    async fn fetch_repository_tags(&self, declaration_key: &str) -> Result<RepositoryTags, RegistryError> {
+        Ok(RepositoryTags::find(&self.fetch_resource_tags().await?, declaration_key))
     }
 }
 

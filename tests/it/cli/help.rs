@@ -15,7 +15,8 @@ fn stdout_of(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const COMMANDS: [&str; 8] = ["audit", "check", "replay", "binary", "declare", "completions", "man", "page"];
+const COMMANDS: [&str; 10] =
+    ["audit", "check", "replay", "binary", "declare", "completions", "man", "page", "help", "version"];
 
 #[test]
 fn bash_completes_commands_and_options() {
@@ -85,21 +86,55 @@ fn every_command_has_a_manual_page() {
     .assert_eq(&run(&["man", "--dir", "/dev/null/x"], &[]));
 }
 
+/// Runs a formatter of manual pages, if it is installed, and returns its output; its standard error must be empty.
+fn format_page(program: &str, arguments: &[&str], page: &str) -> Option<String> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().ok()?;
+    running.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let output = running.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{page}");
+    assert!(output.status.success());
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
 #[test]
-fn manual_pages_pass_groff_without_warnings() {
-    // Without groff, only the sections of the pages are checked.
-    let groff = Command::new("groff").arg("--version").output().is_ok();
-    for page in [&["man"][..], &["man", "check"], &["man", "declare"], &["man", "completions"]] {
-        let page = stdout_of(page);
-        assert!(page.contains("\n.TH ") && page.contains("\n.SH NAME") && page.contains("\n.SH OPTIONS"), "{page}");
-        if groff {
-            let mut groff = Command::new("groff");
-            groff.args(["-man", "-Tutf8", "-ww", "-b", "-z", "-Kutf8"]).stdin(Stdio::piped()).stderr(Stdio::piped());
-            let mut groff = groff.spawn().unwrap();
-            groff.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
-            let output = groff.wait_with_output().unwrap();
-            assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-            assert!(output.status.success());
+fn manual_pages_have_the_usual_sections() {
+    let mut pages = vec![(stdout_of(&["man"]), stdout_of(&["--help"]))];
+    pages.extend(COMMANDS.map(|command| (stdout_of(&["man", command]), stdout_of(&[command, "--help"]))));
+    for (page, help) in pages {
+        let titles: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
+        let titles: Vec<&str> = titles.iter().map(|title| title.trim_matches('"')).collect();
+        let own = ["COMMANDS", "RUNTIMES", "IMAGE REFERENCES", "PERMISSIONS", "INSTALLATION"];
+        let usual: Vec<&str> = titles.iter().copied().filter(|title| !own.contains(title)).collect();
+        let expected =
+            ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "EXAMPLES", "SEE ALSO"];
+        assert_eq!(usual, expected.iter().filter(|title| usual.contains(title)).copied().collect::<Vec<_>>());
+        assert!(usual.len() == expected.len() || titles.contains(&"INSTALLATION"), "{titles:?}");
+        // Every section of the help is one of the page; a title that the page does not know would be lost.
+        let known = ["Usage", "Commands", "Arguments", "Options", "Examples", "Exit codes", "Image references"];
+        let known = [&known[..], &["Permissions", "To install the script", "Runtimes"]].concat();
+        for (title, rest) in help.lines().filter_map(|line| line.split_once(':')) {
+            let is_title = !title.starts_with(' ') && rest.is_empty() && title.len() < 30;
+            assert!(!is_title || known.contains(&title), "{title}");
+        }
+    }
+}
+
+#[test]
+fn manual_pages_have_no_warnings_and_examples_that_can_be_copied() {
+    for command in [None].into_iter().chain(COMMANDS.map(Some)) {
+        let page = stdout_of(&["man"].into_iter().chain(command).collect::<Vec<_>>());
+        format_page("mandoc", &["-T", "lint", "-W", "warning"], &page);
+        // Wide lines without colors and overstrikes, so that examples stay as they are.
+        let arguments = ["-man", "-Tutf8", "-ww", "-b", "-Kutf8", "-P-cbou", "-rLL=200n"];
+        let Some(text) = format_page("groff", &arguments, &page) else { continue };
+        let help = stdout_of(&["help"].into_iter().chain(command).collect::<Vec<_>>());
+        let is_code = |line: &&str| line.starts_with("  ") && (line.contains("ecr-preflight ") || line.contains("~/"));
+        let sections = ["Examples:", "To install the script:"].iter().filter_map(|title| help.split_once(title));
+        let block = sections.map(|(_, rest)| rest.split("\n\nExit codes").next().unwrap()).next().unwrap();
+        for line in block.lines().filter(is_code) {
+            assert!(text.lines().any(|shown| shown.trim() == line.trim()), "{line}\n{text}");
         }
     }
 }
@@ -119,6 +154,31 @@ fn version_names_the_commit() {
 }
 
 #[test]
+fn version_command_adds_the_target() {
+    let (version, text) = (stdout_of(&["--version"]), stdout_of(&["version"]));
+    let target = text.strip_prefix(&version).unwrap().strip_prefix("target: ").unwrap().trim_end();
+    assert!(target.starts_with(std::env::consts::ARCH), "{text}");
+}
+
+#[test]
+fn help_command_prints_the_help_of_a_command() {
+    assert_eq!(stdout_of(&["help"]), stdout_of(&["--help"]));
+    for command in COMMANDS {
+        assert_eq!(stdout_of(&["help", command]), stdout_of(&[command, "--help"]), "{command}");
+    }
+    assert!(stdout_of(&["--color=always", "help", "check"]).contains("\u{1b}[1m"));
+    expect![[r#"
+        success false code 64
+        --- out
+        --- err
+        error: unknown command `chek`
+
+        hint: `ecr-preflight --help` lists the commands
+    "#]]
+    .assert_eq(&run(&["help", "chek"], &[]));
+}
+
+#[test]
 fn help_of_check_and_replay() {
     expect![[r#"
         success true code 0
@@ -128,6 +188,8 @@ fn help_of_check_and_replay() {
         ecr-preflight compares an image's manifest and config with the runtimes that the image is meant for.
         It also follows the entrypoint through the layers to the program that starts. Nothing in the image
         is executed.
+
+        `ecr-preflight help COMMAND` explains a command.
 
         Usage: ecr-preflight [OPTIONS] <COMMAND>
 
@@ -141,6 +203,8 @@ fn help_of_check_and_replay() {
           binary       Show the platform that a program file is built for
           completions  Print a script that completes commands and options in a shell
           man          Print a manual page, or write all pages to a directory
+          help         Explain a command, as `--help` does
+          version      Print the version, and the platform that this program is built for
 
         Options:
               --color <WHEN>
@@ -152,6 +216,10 @@ fn help_of_check_and_replay() {
           -v, --verbose
                   Show all causes of errors, and how much `check` read and how long it took, on standard
                   error
+
+          -q, --quiet
+                  Show only results and errors: no progress, notes or summaries. `check` reports only images
+                  that do not pass
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -187,8 +255,6 @@ fn help_of_check_and_replay() {
           2   the result is unknown
           3   an error occurred, for example an image could not be read
           64  the command line or a setting is wrong; nothing was done
-
-        `ecr-preflight COMMAND --help` explains each command.
         --- err
     "#]]
     .assert_eq(&run(&["--help"], &[]));
@@ -261,6 +327,10 @@ fn help_of_check_and_replay() {
                   Show all causes of errors, and how much `check` read and how long it took, on standard
                   error
 
+          -q, --quiet
+                  Show only results and errors: no progress, notes or summaries. `check` reports only images
+                  that do not pass
+
           -h, --help
                   Print help (see a summary with '-h')
 
@@ -280,13 +350,12 @@ fn help_of_check_and_replay() {
           oci:DIR[:TAG|@DIGEST]                    an OCI image layout
           oci-archive:FILE[:TAG|@DIGEST]           a tar archive of an OCI image layout
           docker-archive:FILE[:[REPOSITORY:]TAG]   the output of `docker save`
-          docker-daemon:NAME[:TAG]                 an image of the Docker engine (DOCKER_HOST,
-          DOCKER_CONTEXT)
+          docker-daemon:NAME[:TAG]                 an image of the Docker engine
           [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]  an image in a registry
 
         `-` as FILE is standard input. HOST defaults to Docker Hub, TAG to `latest`. Amazon ECR is read with
-        the credentials of the AWS
-        CLI, other registries with those of docker.
+        the
+        credentials of the AWS CLI, other registries with those of docker.
 
         Exit codes:
           0   every image runs, or no runtime is declared for it
@@ -346,6 +415,10 @@ fn help_of_check_and_replay() {
           -v, --verbose
                   Show all causes of errors, and how much `check` read and how long it took, on standard
                   error
+
+          -q, --quiet
+                  Show only results and errors: no progress, notes or summaries. `check` reports only images
+                  that do not pass
 
           -h, --help
                   Print help (see a summary with '-h')

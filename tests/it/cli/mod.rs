@@ -10,6 +10,7 @@ mod docker_engine;
 mod error_hints;
 mod help;
 mod page;
+mod quiet;
 mod recipes;
 
 use std::process::Command;

@@ -7,6 +7,7 @@ mod batch;
 mod clients;
 mod events;
 mod failures;
+mod filter_policies;
 pub mod function;
 mod load;
 mod memory_limit;

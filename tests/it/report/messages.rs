@@ -63,6 +63,7 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
         refusal: None,
     };
     let place = ReportContext {
+        owner: None,
         arrival: Some(&arrival),
         reference: &arrival.reference(),
         repository: Some(&arrival.repository),

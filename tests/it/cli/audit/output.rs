@@ -126,17 +126,20 @@ fn jsonl_and_csv_are_printed_to_stdout() {
     expect![[r#"
         success false code 1
         --- out
-        image_verdict,account,region,repository,tag,also_tagged,digest,pushed_at,platforms,runtime,verdict,faults,evidence,symptom,remedy,unknown,not_verified,ignored
-        fails,123456789012,us-west-2,grafana/grafana,11.4.0,latest,sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8,2026-05-28T20:26:40Z,linux/arm64,apprunner,fails,wrong-architecture,"the image is built for linux/arm64, not linux/amd64",exec /app: exec format error,docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 --push .; docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 SOURCE,,,
-        unknown,123456789012,us-west-2,team/app,0.9-ecs-arm64,,sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0,2026-09-21T14:13:20Z,linux/arm/v7,ecs/arm64,unknown,,,,,the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs,,
-        undeclared,123456789012,us-west-2,team/tools,v1,,sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b,2026-09-21T14:13:20Z,linux/amd64,,,,,,,,,
-        runs,123456789012,us-west-2,grafana/grafana,11.5.0,,sha256:6072ef59ad52431365443c066721a0f485a2ec3dc762325f9635106b44b7e223,2026-07-25T17:20:00Z,linux/amd64 linux/arm64,apprunner,runs,,,,,,,
+        image_verdict,account,region,repository,tag,also_tagged,digest,pushed_at,platforms,runtime,verdict,faults,evidence,symptom,remedy,unknown,not_verified,ignored,owner
+        fails,123456789012,us-west-2,grafana/grafana,11.4.0,latest,sha256:cb9d8244a81cd48e416a3bbcef92915ef39e71513e9026777870e1fd23b5f6a8,2026-05-28T20:26:40Z,linux/arm64,apprunner,fails,wrong-architecture,"the image is built for linux/arm64, not linux/amd64",exec /app: exec format error,docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 --push .; docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.4.0 SOURCE,,,,
+        unknown,123456789012,us-west-2,team/app,0.9-ecs-arm64,,sha256:3e3f3a1fe765dcdc7fda7c2cb925e73195180125cc106f5b042c074545a5f5b0,2026-09-21T14:13:20Z,linux/arm/v7,ecs/arm64,unknown,,,,,the image declares linux/arm/v7: a 32-bit arm image starts only if the host runs 32-bit programs,,,
+        undeclared,123456789012,us-west-2,team/tools,v1,,sha256:7f2861b59251341fa6863066c3024d3814a61931f837a60d749013599230566b,2026-09-21T14:13:20Z,linux/amd64,,,,,,,,,,
+        runs,123456789012,us-west-2,grafana/grafana,11.5.0,,sha256:6072ef59ad52431365443c066721a0f485a2ec3dc762325f9635106b44b7e223,2026-07-25T17:20:00Z,linux/amd64 linux/arm64,apprunner,runs,,,,,,,,
         --- err
         4 images in 3 repositories: fails 1, unknown 1, undeclared 1, runs 1
           wrong-architecture  1
         not checked: 1 other than images (charts, signatures)
         4 images checked in TIME, N requests
     "#]].assert_eq(&fixture.run(&["--format", "csv"]));
+    let quiet = fixture.output(&["--format", "csv", "-q"]);
+    let loud = fixture.output(&["--format", "csv"]);
+    assert_eq!((quiet.stdout, quiet.stderr, quiet.status), (loud.stdout, Vec::new(), loud.status));
     // A run without a results file leaves no file behind.
     assert_eq!(fs::read_dir(fixture.directory.path()).unwrap().count(), 0);
 }
@@ -179,6 +182,16 @@ fn result_line_is_the_report_of_the_function() {
     expect![[r#"
         {"schema":"ecr-preflight/1","arrival":{"how":"audit","account":"123456789012","region":"us-west-2","repository":"grafana/grafana","digest":"sha256:6072ef59ad52431365443c066721a0f485a2ec3dc762325f9635106b44b7e223","tag":"11.5.0","pushedAt":"2026-07-25T17:20:00Z"},"image":{"reference":"123456789012.dkr.ecr.us-west-2.amazonaws.com/grafana/grafana:11.5.0","digest":"sha256:6072ef59ad52431365443c066721a0f485a2ec3dc762325f9635106b44b7e223","mediaType":"application/vnd.oci.image.index.v1+json","kind":"index","platforms":["linux/amd64","linux/arm64"]},"intended":[{"runtime":"apprunner","declaredBy":"repository-tag"}],"verdict":"runs","runtimes":[{"runtime":"apprunner","verdict":"runs","verified":true,"unknown":[],"faults":[]}],"exec":[{"platform":"linux/amd64","host":"linux/amd64","argv":["/app"],"outcome":"starts","chain":["/app"]}]}
     "#]].assert_eq(&fs::read_to_string(fixture.path("all.jsonl")).unwrap());
+}
+
+#[test]
+fn results_name_the_owner() {
+    let fixture = Fixture::with_images();
+    fixture.aws.tag_resource("grafana/grafana", "ecr-preflight:owner", "team-observability");
+    let arguments = ["--repository", "grafana/grafana", "--results", "DIR/all.jsonl", "--format", "csv"];
+    let csv = String::from_utf8(fixture.output(&arguments).stdout).unwrap();
+    assert!(csv.lines().skip(1).count() == 2 && csv.lines().skip(1).all(|row| row.ends_with(",team-observability")));
+    assert!(fixture.lines("all.jsonl").iter().all(|report| report["owner"] == "team-observability"));
 }
 
 #[test]
@@ -299,6 +312,9 @@ fn audit_help() {
         Without --runtime, each image is checked for the runtimes that its tags, its repository's resource
         tag or its label declare. Tags of one image that declare nothing share one result.
 
+        Results are written to the results file as they arrive. After an interruption, the same command
+        resumes with the images that are missing or could not be read.
+
         Usage: ecr-preflight audit [OPTIONS]
 
         Options:
@@ -332,12 +348,6 @@ fn audit_help() {
               --no-exec
                   Read manifests and configs only; do not inspect the program in the layers
 
-              --color <WHEN>
-                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
-
-                  [default: auto]
-                  [possible values: auto, always, never]
-
               --results <FILE>
                   Keep the results in this file, one report a line. Images that it already contains are not
                   checked again
@@ -345,15 +355,21 @@ fn audit_help() {
               --fresh
                   Overwrite the results file
 
-          -v, --verbose
-                  Show all causes of errors, and how much `check` read and how long it took, on standard
-                  error
+              --color <WHEN>
+                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
 
               --csv <FILE>
                   Write all results as CSV, a row for each image and runtime
 
               --html <FILE>
                   Write all results as an HTML page
+
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
 
               --format <FORMAT>
                   The output format
@@ -365,6 +381,10 @@ fn audit_help() {
                   - markdown: For issues and pull requests: failing and unknown images
 
                   [default: table]
+
+          -q, --quiet
+                  Show only results and errors: no progress, notes or summaries. `check` reports only images
+                  that do not pass
 
               --all-rows
                   Show images without problems in the table or in Markdown, too
@@ -410,11 +430,13 @@ fn audit_help() {
           ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
           ecr-preflight audit --all --via-lambda --results all.jsonl --html all.html
 
-        Results are written to the results file as they arrive. After an interruption, the same command
-        resumes with the images that are missing or could not be read.
-
-        Exit code: 0 no image fails; 1 an image fails; 2 no image fails, but one is unknown or could not
-        be read; 3 an error ended the audit; 64 the command line or a setting is wrong; 130 interrupted
+        Exit codes:
+          0    no image fails
+          1    an image fails
+          2    no image fails, but one is unknown or could not be read
+          3    an error ended the audit
+          64   the command line or a setting is wrong
+          130  interrupted
         --- err
     "#]]
     .assert_eq(&fixture.run(&["--help"]));
