@@ -93,7 +93,7 @@ impl Registry for Parts {
         Ok(found.map_or(Lookup::NotFound, |bytes| Lookup::Found(Box::new(Cursor::new(bytes)) as BlobReader)))
     }
 
-    async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
-        Ok(None)
+    async fn fetch_resource_tags(&self, _: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        Ok(Vec::new())
     }
 }

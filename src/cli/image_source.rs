@@ -243,7 +243,7 @@ impl Registry for AnyRegistry {
         delegate!(self, registry => registry.is_blob_file_missing(digest))
     }
 
-    async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
-        delegate!(self, registry => registry.fetch_resource_tag(key).await)
+    async fn fetch_resource_tags(&self, declaration_key: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        delegate!(self, registry => registry.fetch_resource_tags(declaration_key).await)
     }
 }

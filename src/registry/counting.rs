@@ -54,8 +54,8 @@ impl<R: Registry> Registry for CountingRegistry<'_, R> {
         self.registry.is_blob_file_missing(digest)
     }
 
-    async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
-        self.registry.fetch_resource_tag(key).await
+    async fn fetch_resource_tags(&self, declaration_key: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        self.registry.fetch_resource_tags(declaration_key).await
     }
 }
 

@@ -64,11 +64,15 @@ pub trait Registry {
         false
     }
 
-    /// Fetches the value of the repository's resource tag with this key, if it has one.
+    /// Fetches the repository's resource tags, as keys and values. If a source has only one for the declaration,
+    /// `declaration_key` is its key.
     ///
     /// # Errors
     /// Same as [`Self::fetch_manifests`].
-    fn fetch_resource_tag(&self, key: &str) -> impl Future<Output = Result<Option<String>, RegistryError>>;
+    fn fetch_resource_tags(
+        &self,
+        declaration_key: &str,
+    ) -> impl Future<Output = Result<Vec<(String, String)>, RegistryError>>;
 }
 
 /// The result of looking up a manifest or a blob.

@@ -140,7 +140,7 @@ impl<F: LayoutFiles> Registry for LayoutRegistry<F> {
         matches!(self.files.open(&blob_file(digest)), Ok(None))
     }
 
-    async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
-        Ok(self.resource_tag.clone())
+    async fn fetch_resource_tags(&self, declaration_key: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        Ok(self.resource_tag.iter().map(|value| (declaration_key.to_owned(), value.clone())).collect())
     }
 }

@@ -139,11 +139,13 @@ impl Report {
         }
     }
 
-    /// Returns whether people are notified: of failures, invalid declarations, and unknown results if one is declared.
+    /// Returns whether people are notified: of failures, invalid declarations, and unknown results if one is declared, but
+    /// not of what is waived.
     pub fn needs_notification(&self) -> bool {
         let is_declared = self.intended.as_ref().is_some_and(|intended| !intended.is_empty());
-        let is_invalid = self.faults().any(|fault| fault.code == FaultCode::InvalidDeclaration);
-        match self.verdict {
+        let is_invalid =
+            self.faults().any(|fault| fault.code == FaultCode::InvalidDeclaration && fault.waived.is_none());
+        match self.unwaived_verdict() {
             Verdict::Fails => true,
             Verdict::Unknown => is_declared || is_invalid,
             Verdict::Ignored | Verdict::Undeclared | Verdict::Runs => false,

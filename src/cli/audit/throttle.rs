@@ -158,6 +158,19 @@ fn is_throttling(error: &RegistryError) -> bool {
 pub(super) struct ResourceTags(OnceCell<Vec<(String, String)>>);
 
 impl ResourceTags {
+    /// Returns all tags; reads them at the first call.
+    ///
+    /// # Errors
+    /// The tags cannot be read. The next call tries again.
+    async fn all(
+        &self,
+        repository: &EcrRepository,
+        limiter: &AdaptiveLimiter,
+    ) -> Result<&[(String, String)], RegistryError> {
+        let tags = self.0.get_or_try_init(|| limiter.call(async || repository.list_resource_tags().await)).await?;
+        Ok(tags)
+    }
+
     /// Returns the value of a tag; reads the tags at the first call.
     ///
     /// # Errors
@@ -168,7 +181,7 @@ impl ResourceTags {
         limiter: &AdaptiveLimiter,
         key: &str,
     ) -> Result<Option<&str>, RegistryError> {
-        let tags = self.0.get_or_try_init(|| limiter.call(async || repository.fetch_resource_tags().await)).await?;
+        let tags = self.all(repository, limiter).await?;
         Ok(tags.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str()))
     }
 }
@@ -193,9 +206,8 @@ impl Registry for ThrottledRegistry<'_> {
         self.limiter.call(async || self.repository.open_blob(digest).await).await
     }
 
-    async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
-        let value = self.tags.value(&self.repository, self.limiter, key).await?;
-        Ok(value.map(str::to_owned))
+    async fn fetch_resource_tags(&self, _: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        Ok(self.tags.all(&self.repository, self.limiter).await?.to_vec())
     }
 }
 

@@ -130,7 +130,7 @@ impl Checker<'_> {
             remote_repository,
             ..ImageOrigin::from_reference(&source.reference, &source.selector)
         };
-        let report = check_image(registry, &origin, runtimes, self.settings, context).await?.report;
+        let report = check_image(registry, &origin, runtimes, self.settings, context, self.waivers.today).await?.report;
         if matches!(report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded)) {
             return Err(source.not_found_error());
         }

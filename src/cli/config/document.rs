@@ -10,9 +10,9 @@ use toml::value::Datetime;
 use super::super::error::CliError;
 use super::find::display_path;
 use crate::runtime::Runtime;
-use crate::text::{sanitize, sanitize_quoted};
+use crate::text::sanitize;
 use crate::verdict::FaultCode;
-use crate::waiver::{Date, DateError, ImagePattern, Waiver, parse_reason};
+use crate::waiver::{Date, DateError, ImagePattern, Waiver, parse_fault_name, parse_reason};
 
 /// The longest message of an error, in characters.
 const MAX_MESSAGE_CHARS: usize = 500;
@@ -79,13 +79,7 @@ fn rename_terms(message: &str) -> String {
 
 fn parse_fault<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FaultCode, D::Error> {
     let name = String::deserialize(deserializer)?;
-    FaultCode::from_name(&name).ok_or_else(|| {
-        // Favors a common beginning: `wrong-arch` is closer to `wrong-architecture` than to `wrong-os`.
-        let similarity = |code: &&FaultCode| strsim::jaro_winkler(&name, code.as_str());
-        let nearest = FaultCode::ALL.iter().max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
-        let nearest = nearest.map_or("", |code| code.as_str());
-        D::Error::custom(format!("unknown fault `{}`; did you mean `{nearest}`?", sanitize_quoted(&name)))
-    })
+    parse_fault_name(&name).map_err(D::Error::custom)
 }
 
 fn parse_runtimes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Runtime>, D::Error> {

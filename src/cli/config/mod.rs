@@ -5,7 +5,6 @@ mod find;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
@@ -15,8 +14,9 @@ pub(super) use self::find::display_path;
 use self::find::{find_file, read_file};
 use super::error::CliError;
 use super::terminal::StyledOutput;
+use crate::lambda::log::today;
 use crate::text::sanitize;
-use crate::waiver::{Date, Waiver, WaiverList};
+use crate::waiver::{Waiver, WaiverList};
 
 /// The options that choose the configuration file.
 #[derive(Debug, Args)]
@@ -72,10 +72,4 @@ impl Configuration {
         let unused = self.waivers.waivers.iter().enumerate().filter(|(at, _)| !used.contains(at));
         unused.map(|(_, waiver)| format!("unused waiver: {}", sanitize(&waiver.describe(), usize::MAX))).collect()
     }
-}
-
-/// The present day in UTC.
-pub(super) fn today() -> Date {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    Date::from_unix_seconds(seconds)
 }

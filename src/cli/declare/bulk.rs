@@ -20,8 +20,8 @@ use crate::cli::error::CliError;
 use crate::cli::terminal::StyledOutput;
 use crate::declare::{declaration_value, write_declaration};
 use crate::name::Repository;
+use crate::registry::RegistryError;
 use crate::registry::ecr::{EcrRegistry, EcrRepository, listing};
-use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
 use crate::verdict::Verdict;
 

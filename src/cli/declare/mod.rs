@@ -19,7 +19,6 @@ use super::error::CliError;
 use super::runtime_argument::RuntimeParser;
 use super::terminal::StyledOutput;
 use crate::declare::{declaration_value, write_declaration};
-use crate::registry::Registry;
 use crate::registry::ecr::EcrRegistry;
 use crate::runtime::Runtime;
 use crate::verdict::Verdict;

@@ -168,8 +168,8 @@ impl Registry for DistributionRepository {
             .map_or(Lookup::NotFound, |reply| Lookup::Found(stream_body(reply.into_body(), crate::aws::CHUNK_TIMEOUT))))
     }
 
-    async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
-        Ok(None)
+    async fn fetch_resource_tags(&self, _: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        Ok(Vec::new())
     }
 }
 

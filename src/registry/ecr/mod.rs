@@ -113,15 +113,21 @@ impl Registry for EcrRepository {
         }
     }
 
-    async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
-        let tags = self.fetch_resource_tags().await?;
-        Ok(tags.into_iter().find(|(known, _)| known == key).map(|(_, value)| value))
+    async fn fetch_resource_tags(&self, _: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        self.list_resource_tags().await
     }
 }
 
 impl EcrRepository {
+    /// Fetches the value of the resource tag with this key, if there is one.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
+        let tags = self.list_resource_tags().await?;
+        Ok(tags.into_iter().find(|(known, _)| known == key).map(|(_, value)| value))
+    }
+
     /// Fetches all resource tags of the repository, as keys and values. ECR allows 50, which fit into one reply.
-    pub(crate) async fn fetch_resource_tags(&self) -> Result<Vec<(String, String)>, RegistryError> {
+    pub(crate) async fn list_resource_tags(&self) -> Result<Vec<(String, String)>, RegistryError> {
         let request = self.registry.client.list_tags_for_resource().resource_arn(self.repository.arn());
         let reply = request.send().await;
         let reply =

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cli::run_in;
+use crate::lambda::push_event;
+use crate::support::aws::FakeAws;
 use crate::support::elf;
 use crate::support::layout::{Builder, OCI_GZIP, config};
 
@@ -327,6 +329,39 @@ fn invalid_configuration_is_a_usage_error() {
         error: `oci:` has no directory: expected `oci:DIR[:TAG|@DIGEST]`
     "#]],
     );
+}
+
+#[test]
+fn repository_tag_waives_for_check_and_replay() {
+    let (aws, mut layout) = (FakeAws::start(), Builder::new());
+    let image = layout.image("arm64");
+    let digest = layout.tag("v1", &image);
+    aws.push("team/app", &layout);
+    aws.tag_resource("team/app", "intended-runtime", "apprunner");
+    aws.tag_resource("team/app", "ecr-preflight:waive", "wrong-architecture until 2999-12-31 legacy");
+    let url = aws.url();
+    let settings = [
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("AWS_REGION", "us-west-2"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "0KEYKEY0"),
+    ];
+    let directory = TempDir::new().unwrap();
+    let uri = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:v1";
+    let run = |arguments: &[&str]| run_in(directory.path(), arguments, &settings);
+    let text = run(&["check", uri]);
+    assert!(text.starts_with("success true code 0"), "{text}");
+    assert!(text.contains("\n  waived until 2999-12-31: legacy\n"), "{text}");
+    // `--runtime` replaces what the repository's tags say.
+    assert!(run(&["check", uri, "--runtime", "apprunner"]).starts_with("success false code 1"));
+    fs::write(directory.path().join("event.json"), push_event(&digest, "v1").to_string()).unwrap();
+    expect![[r#"
+        success true code 0
+        --- out
+        Nothing to send: team/app:v1 will not start on App Runner (waived)
+        --- err
+    "#]]
+    .assert_eq(&run(&["replay", "event.json"]));
 }
 
 #[test]

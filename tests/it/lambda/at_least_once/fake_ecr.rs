@@ -186,12 +186,13 @@ impl Registry for Handle {
         unreachable!("programs are not looked at")
     }
 
-    async fn fetch_resource_tag(&self, _: &str) -> Result<Option<String>, RegistryError> {
+    async fn fetch_resource_tags(&self, key: &str) -> Result<Vec<(String, String)>, RegistryError> {
         self.0.call().await;
         if self.0.fails() {
             return Err(failed("ecr:ListTagsForResource"));
         }
-        Ok(Some(self.0.declared.to_owned()).filter(|declared| !declared.is_empty()))
+        let declared = Some(self.0.declared.to_owned()).filter(|declared| !declared.is_empty());
+        Ok(declared.map(|declared| (key.to_owned(), declared)).into_iter().collect())
     }
 }
 
