@@ -7,15 +7,19 @@ use std::time::{Duration, Instant};
 use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::{Inspection, InspectionOutcome, Inspector};
 use crate::intent::{DeclarationSource, Intent};
-use crate::name::{Repository, Selector};
+use crate::name::{Repository, Selector, Tag};
 use crate::oci::{self, Image, ImageContent, ImageReadOptions};
 use crate::platform::Platform;
-use crate::registry::{self, Lookup, Manifest, Registry, RegistryError, RepositoryTags};
+use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 use crate::report::{Report, ReportContext};
 use crate::runtime::Runtime;
 use crate::settings::{CheckSettings, InspectionDepth};
 use crate::text::error_chain;
 use crate::verdict::{self, Verdict};
+use crate::waiver::{Date, WaiverList, image_names, parse_waiver_tags};
+
+/// The key of the resource tag that names who is responsible for a repository.
+const OWNER_KEY: &str = "ecr-preflight:owner";
 
 /// The media type of the layers of attestations.
 const ATTESTATION_TYPE: &str = "application/vnd.in-toto+json";
@@ -80,7 +84,8 @@ pub struct ImageCheck {
     pub has_missing_part: bool,
 }
 
-/// Checks an image. `requested_runtimes` come from the command line and replace all declarations.
+/// Checks an image. `requested_runtimes` come from the command line and replace all declarations; the repository's tags, also
+/// its waivers, are not read then. `today` is the present day in UTC, by which waivers expire.
 ///
 /// # Errors
 /// Returns the registry's error if a retry may succeed. A permanent refusal becomes part of the report.
@@ -90,14 +95,15 @@ pub async fn check_image(
     requested_runtimes: Option<&[Runtime]>,
     settings: &CheckSettings,
     inspection: InspectContext<'_>,
+    today: Date,
 ) -> Result<ImageCheck, RegistryError> {
     let timeout = Duration::from_secs(settings.limits.timeout_seconds).min(inspection.time_left);
     let deadline = Instant::now().checked_add(timeout);
-    let (lookup, intent, owner) =
+    let (lookup, intent, resource_tags) =
         fetch_manifest_and_intent(registry, origin.selector, requested_runtimes, settings).await?;
     let context = ReportContext {
         arrival: origin.arrival,
-        owner: owner.as_deref(),
+        owner: find_tag(&resource_tags, OWNER_KEY),
         reference: &origin.reference,
         repository: origin.repository,
         remote_repository: origin.remote_repository,
@@ -153,39 +159,54 @@ pub async fn check_image(
     let judgement = verdict::judge(&intent, &image, &inspections);
     let is_missing = |inspection: &Inspection| matches!(inspection.outcome, InspectionOutcome::Unavailable(_));
     let has_missing_part = image.is_incomplete() || inspections.iter().any(is_missing);
+    let mut report = Report::from_judgement(context, Some(&image), &inspections, &judgement);
+    apply_waiver_tags(&mut report, origin, &resource_tags, today);
     Ok(ImageCheck {
-        report: Report::from_judgement(context, Some(&image), &inspections, &judgement),
+        report,
         manifest: Some(manifest),
         has_missing_part: has_missing_part && matches!(judgement.verdict, Verdict::Unknown | Verdict::Fails),
     })
 }
 
-/// Reads the manifest and, unless the command line names runtimes, the repository's declaration and owner. They are read
-/// even if the image tag declares runtimes, because the two may disagree.
+/// Returns the value of a resource tag.
+fn find_tag<'a>(tags: &'a [(String, String)], key: &str) -> Option<&'a str> {
+    tags.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+}
+
+/// Applies the waivers among the repository's resource tags. One that is malformed waives nothing and becomes a remark.
+fn apply_waiver_tags(report: &mut Report, origin: &ImageOrigin<'_>, resource_tags: &[(String, String)], today: Date) {
+    let (waivers, errors) = parse_waiver_tags(resource_tags);
+    if !waivers.is_empty() {
+        let repository = origin.repository.map_or("", Repository::name);
+        let names = image_names(&origin.reference, repository, origin.selector.tag().map_or("", Tag::as_str));
+        report.apply_waivers(&WaiverList { waivers, today }, &names);
+    }
+    report.remarks.extend(errors.iter().map(ToString::to_string));
+}
+
+/// Reads the manifest and, unless the command line names runtimes, the repository's resource tags. They are read even if
+/// the image tag declares runtimes, because the two may disagree.
 async fn fetch_manifest_and_intent(
     registry: &impl Registry,
     selector: &Selector,
     requested_runtimes: Option<&[Runtime]>,
     settings: &CheckSettings,
-) -> Result<(Lookup<Manifest>, Intent, Option<String>), RegistryError> {
+) -> Result<(Lookup<Manifest>, Intent, Vec<(String, String)>), RegistryError> {
     let intent = match (requested_runtimes, selector.tag().filter(|_| settings.read_image_tags)) {
         (Some(runtimes), _) => Intent::from_command_line(runtimes),
         (None, Some(tag)) => Intent::from_tag(tag),
         (None, None) => Intent::default(),
     };
-    let tags = async {
-        if requested_runtimes.is_some() {
-            Ok(RepositoryTags::default())
-        } else {
-            registry.fetch_repository_tags(&settings.declaration_key).await
-        }
-    };
+    let key = settings.declaration_key.as_str();
+    let resource_tags =
+        async { if requested_runtimes.is_some() { Ok(Vec::new()) } else { registry.fetch_resource_tags(key).await } };
     let manifests = registry::fetch_verified_manifests(registry, std::slice::from_ref(selector));
-    let (manifests, tags) = tokio::join!(manifests, tags);
+    let (manifests, resource_tags) = tokio::join!(manifests, resource_tags);
     // If both calls fail, the error of the manifest is reported.
     let lookup = manifests?.pop().unwrap_or(Lookup::NotFound);
-    let RepositoryTags { declaration, owner } = tags?;
-    Ok((lookup, intent.or_declared_by(DeclarationSource::RepositoryTag, declaration.as_deref()), owner))
+    let resource_tags = resource_tags?;
+    let declaration = find_tag(&resource_tags, key);
+    Ok((lookup, intent.or_declared_by(DeclarationSource::RepositoryTag, declaration), resource_tags))
 }
 
 /// Inspects the programs that the verdict depends on.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ecr_preflight::check::{ImageOrigin, InspectContext, check_image};
 use ecr_preflight::cli;
 use ecr_preflight::inspect::Inspector;
+use ecr_preflight::lambda::log::today;
 use ecr_preflight::lambda::notify;
 use ecr_preflight::oci as image;
 use ecr_preflight::oci::{Image, ImageContent, ImageReadOptions, IndexChild, PlatformImage};
@@ -129,7 +130,7 @@ fn report_of(parts: &Parts) {
         let by = InspectContext { inspector: &inspector, time_left: Duration::MAX, is_repeated: false };
         let selector = parts.selector();
         let origin = ImageOrigin::from_reference("oci:image:v1", &selector);
-        let found = match wait(check_image(parts, &origin, asked, &rules, by)) {
+        let found = match wait(check_image(parts, &origin, asked, &rules, by, today())) {
             Ok(found) => found,
             Err(error) => panic!("a registry in memory never fails: {error}"),
         };

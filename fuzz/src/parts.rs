@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::Cursor;
 
 use ecr_preflight::name::{Digest, Selector};
-use ecr_preflight::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError, RepositoryTags};
+use ecr_preflight::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 
 /// What stands between two blobs.
 const BETWEEN: &[u8] = b"\n%%\n";
@@ -93,7 +93,7 @@ impl Registry for Parts {
         Ok(found.map_or(Lookup::NotFound, |bytes| Lookup::Found(Box::new(Cursor::new(bytes)) as BlobReader)))
     }
 
-    async fn fetch_repository_tags(&self, _: &str) -> Result<RepositoryTags, RegistryError> {
-        Ok(RepositoryTags::default())
+    async fn fetch_resource_tags(&self, _: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        Ok(Vec::new())
     }
 }

@@ -43,6 +43,7 @@ async fn main() -> Result<(), Error> {
             account: function_arn.split(':').nth(4).map(str::to_owned),
             recent_messages: RecentMessages::default(),
             settings: settings.clone(),
+            today: log::today,
             write_metrics: log::write_json_line,
         }
     };

@@ -1,6 +1,6 @@
 //! Parses the IMAGE argument: the scheme of a reference selects the source of the image.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::registry_ref::{ReferenceError, is_ecr_uri, latest_tag, parse_registry_reference, suggest_reference};
@@ -79,6 +79,19 @@ impl FromStr for ImageArgument {
 }
 
 impl ImageArgument {
+    /// Makes the path of a local image relative to a directory, unless it is absolute or standard input.
+    pub(super) fn resolve_path(&mut self, directory: &Path) {
+        match self {
+            Self::OciArchive { file: path, .. } | Self::DockerArchive { file: path, .. }
+                if path.as_os_str() != STANDARD_INPUT =>
+            {
+                *path = directory.join(&path);
+            }
+            Self::OciLayout { directory: path, .. } => *path = directory.join(&path),
+            _ => {}
+        }
+    }
+
     /// Returns whether the image is an archive from standard input.
     pub(super) fn is_standard_input(&self) -> bool {
         matches!(self, Self::OciArchive { file, .. } | Self::DockerArchive { file, .. } if file.as_os_str() == STANDARD_INPUT)

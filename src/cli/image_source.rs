@@ -18,7 +18,7 @@ use crate::registry::distribution::DistributionRepository;
 use crate::registry::ecr::{EcrRegistry, EcrRepository};
 use crate::registry::layout_index::LayoutIndex;
 use crate::registry::oci_layout::OciLayout;
-use crate::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError, RepositoryTags};
+use crate::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 use crate::text::sanitize_quoted;
 
 /// How many names of images a hint lists.
@@ -249,7 +249,7 @@ impl Registry for AnyRegistry {
         delegate!(self, registry => registry.is_blob_file_missing(digest))
     }
 
-    async fn fetch_repository_tags(&self, declaration_key: &str) -> Result<RepositoryTags, RegistryError> {
-        delegate!(self, registry => registry.fetch_repository_tags(declaration_key).await)
+    async fn fetch_resource_tags(&self, declaration_key: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        delegate!(self, registry => registry.fetch_resource_tags(declaration_key).await)
     }
 }

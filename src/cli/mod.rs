@@ -14,6 +14,7 @@ mod hint;
 mod suggest;
 mod image_source;
 mod terminal;
+mod config;
 mod output_file;
 mod stored_runtime;
 mod stored_report;

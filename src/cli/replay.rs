@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::preview::NotificationPreview;
 use crate::event::is_audit;
 use crate::lambda::handler::{DeliveryContext, EventHandler};
+use crate::lambda::log::today;
 use crate::lambda::recent::RecentMessages;
 use crate::name::Repository;
 use crate::registry::ecr::EcrRegistry;
@@ -100,7 +101,7 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
         format!("Nothing to send{kind}: {}", report::format_headline(&report))
     };
     writeln!(out, "{}", output.unwrap_or_else(explain_nothing))?;
-    Ok(report.verdict)
+    Ok(report.unwaived_verdict())
 }
 
 /// Builds the function's own handler, with a preview for everything that it writes.
@@ -118,6 +119,7 @@ fn build_handler<'a, R, O: Fn(&Repository) -> R>(
         region: None,
         account: None,
         recent_messages: RecentMessages::default(),
+        today,
         write_metrics: |_| {},
     }
 }

@@ -20,6 +20,7 @@ use crate::registry::{Manifest, Registry, RegistryError};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::verdict::Verdict;
+use crate::waiver::Date;
 
 /// Handles events. Its fields are its dependencies.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct EventHandler<OpenRegistry, N, OpenTagger> {
     pub account: Option<String>,
     /// The messages that were sent last.
     pub recent_messages: RecentMessages,
+    /// Returns the present day in UTC, by which waivers expire.
+    pub today: fn() -> Date,
     /// Writes the log line with the result and the metrics of an event.
     pub write_metrics: fn(&Value),
 }
@@ -207,7 +210,9 @@ where
         is_new: bool,
         context: InspectContext<'_>,
     ) -> Result<ImageCheck, RegistryError> {
-        match check_image(registry, &ImageOrigin::from(arrival), None, &self.settings.check, context).await {
+        match check_image(registry, &ImageOrigin::from(arrival), None, &self.settings.check, context, (self.today)())
+            .await
+        {
             Err(RegistryError::RepositoryNotFound { action, .. }) if !is_new && action == BATCH_GET_IMAGE => {
                 let report = Report::from_ignored_event(Some(arrival), IgnoreReason::Deleted);
                 Ok(ImageCheck { report, manifest: None, has_missing_part: false })

@@ -11,6 +11,7 @@ use super::payload::QueueMessage;
 use crate::event::IgnoreReason;
 use crate::name::{Digest, Tag};
 use crate::report::{self, Report};
+use crate::waiver::Date;
 
 /// The target with which `lambda_runtime` logs an error of the handler, which is already logged with the event's ID.
 const DUPLICATE_ERROR_TARGET: &str = "lambda_runtime::layers::panic";
@@ -38,6 +39,11 @@ pub fn write_json_line(line: &Value) {
 /// Returns the time since 1970.
 pub fn unix_time() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Returns the present day in UTC.
+pub fn today() -> Date {
+    Date::from_unix_seconds(unix_time().as_secs())
 }
 
 pub(super) fn milliseconds(time: Duration) -> u64 {
@@ -110,6 +116,9 @@ const MAX_REPORT_BYTES: usize = 200_000;
 /// The line of an audit event has no metrics, but the full report, which `audit --via-lambda` reads.
 pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
     let faults: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
+    // Waived faults are listed, but do not count.
+    let counting: Vec<&str> =
+        report.faults().filter(|fault| fault.waived.is_none()).map(|fault| fault.code.as_str()).collect();
     let runtimes: Vec<String> = report.runtimes().map(|runtime| runtime.subject.name()).collect();
     let arrival = report.arrival.as_ref();
     // For an image that was not read, the event has the digest.
@@ -119,7 +128,7 @@ pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
     let arrivals = json!([{"Name": "Arrivals", "Unit": "Count"}]);
     let directive = |dimension, metrics| directive(record.stack, dimension, metrics);
     let mut directives = vec![directive(Some("verdict"), &arrivals), directive(None, &totals)];
-    if !faults.is_empty() {
+    if !counting.is_empty() {
         directives.push(directive(Some("fault"), &json!([{"Name": "Faults", "Unit": "Count"}])));
     }
     let mut line = json!({
@@ -133,16 +142,18 @@ pub fn metrics_line(report: &Report, record: EventRecord<'_>) -> Value {
         "digest": digest.map(Digest::as_str),
         "tag": arrival.and_then(|arrival| arrival.tag.as_ref()).map(Tag::as_str),
         "verdict": report.verdict.as_str(),
+        // Present only if it is true: the image fails, but nobody is notified.
+        "waived": report.is_waived().then_some(true),
         "ignored": report.ignored.map(IgnoreReason::as_str),
         "detail": Some(record.ignored_detail).filter(|detail| !detail.is_empty()),
         "runtimes": runtimes.join(" "),
         "faults": faults.join(" "),
         // A metric dimension can only have one value.
-        "fault": faults.first(),
+        "fault": counting.first(),
         "notified": record.notified,
         "duplicate_of": record.duplicate_of,
         "Arrivals": 1,
-        "Faults": faults.len(),
+        "Faults": counting.len(),
         "Duration": record.duration_ms,
         "BytesRead": record.bytes_read,
     });

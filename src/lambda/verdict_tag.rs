@@ -47,7 +47,8 @@ pub fn verdict_tags(report: &Report, selection: VerdictTags) -> Vec<Tag> {
     let Some(image) = &report.image else { return Vec::new() };
     // An image must not pass only because its program could not be followed.
     let is_selected = |runtime: &&RuntimeReport| match (selection, runtime.verdict) {
-        (VerdictTags::Failures | VerdictTags::All, Verdict::Fails) => true,
+        // A waived failure is accepted, but does not pass either: it gets no tag.
+        (VerdictTags::Failures | VerdictTags::All, Verdict::Fails) => runtime.unwaived_verdict() == Verdict::Fails,
         // Without a declared runtime, nothing passes.
         (VerdictTags::All, Verdict::Runs) => runtime.verified && report.verdict != Verdict::Undeclared,
         _ => false,

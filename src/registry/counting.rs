@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{BlobReader, Lookup, Manifest, Registry, RegistryError, RepositoryTags};
+use super::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 use crate::name::{Digest, Selector};
 
 /// A registry that counts the bytes that another registry returns.
@@ -54,8 +54,8 @@ impl<R: Registry> Registry for CountingRegistry<'_, R> {
         self.registry.is_blob_file_missing(digest)
     }
 
-    async fn fetch_repository_tags(&self, declaration_key: &str) -> Result<RepositoryTags, RegistryError> {
-        self.registry.fetch_repository_tags(declaration_key).await
+    async fn fetch_resource_tags(&self, declaration_key: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        self.registry.fetch_resource_tags(declaration_key).await
     }
 }
 

@@ -64,34 +64,15 @@ pub trait Registry {
         false
     }
 
-    /// Fetches the repository's resource tags that matter here; `declaration_key` is the key of its declaration.
+    /// Fetches the repository's resource tags, as keys and values. If a source has only one for the declaration,
+    /// `declaration_key` is its key.
     ///
     /// # Errors
     /// Same as [`Self::fetch_manifests`].
-    fn fetch_repository_tags(
+    fn fetch_resource_tags(
         &self,
         declaration_key: &str,
-    ) -> impl Future<Output = Result<RepositoryTags, RegistryError>>;
-}
-
-/// The key of the resource tag that names who is responsible for a repository.
-pub const OWNER_KEY: &str = "ecr-preflight:owner";
-
-/// The values of a repository's resource tags that matter here. A registry outside AWS has none.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RepositoryTags {
-    /// The runtimes that the repository declares.
-    pub declaration: Option<String>,
-    /// Who is responsible for the repository, by the tag [`OWNER_KEY`].
-    pub owner: Option<String>,
-}
-
-impl RepositoryTags {
-    /// Finds the tags among all tags of a repository, given as keys and values.
-    pub(crate) fn find(tags: &[(String, String)], declaration_key: &str) -> Self {
-        let value = |key: &str| tags.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
-        Self { declaration: value(declaration_key), owner: value(OWNER_KEY) }
-    }
+    ) -> impl Future<Output = Result<Vec<(String, String)>, RegistryError>>;
 }
 
 /// The result of looking up a manifest or a blob.

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout_index::LayoutIndex;
 use super::{
-    BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError, RepositoryTags, file_error, open_regular_file,
-    read_at_most,
+    BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError, file_error, open_regular_file, read_at_most,
 };
 use crate::name::{Digest, Selector};
 
@@ -141,7 +140,7 @@ impl<F: LayoutFiles> Registry for LayoutRegistry<F> {
         matches!(self.files.open(&blob_file(digest)), Ok(None))
     }
 
-    async fn fetch_repository_tags(&self, _: &str) -> Result<RepositoryTags, RegistryError> {
-        Ok(RepositoryTags { declaration: self.resource_tag.clone(), owner: None })
+    async fn fetch_resource_tags(&self, declaration_key: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        Ok(self.resource_tag.iter().map(|value| (declaration_key.to_owned(), value.clone())).collect())
     }
 }

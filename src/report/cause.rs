@@ -20,8 +20,11 @@ pub(super) struct Cause<'a> {
 
 /// Returns the first cause; `None` for images that start or are not checked.
 pub(super) fn find_cause(report: &Report) -> Option<Cause<'_>> {
-    let runtime = report.runtimes().find(|runtime| runtime.verdict == report.verdict)?;
-    match (report.verdict, runtime.faults.first()) {
+    let has_verdict = |runtime: &&RuntimeReport| runtime.verdict == report.verdict;
+    let counts = |runtime: &&RuntimeReport| runtime.unwaived_verdict() == report.verdict;
+    let runtime = report.runtimes().find(counts).or_else(|| report.runtimes().find(has_verdict))?;
+    let is_open = |fault: &&FaultReport| fault.waived.is_none();
+    match (report.verdict, runtime.faults.iter().find(is_open).or(runtime.faults.first())) {
         (Verdict::Fails | Verdict::Unknown, Some(fault)) => {
             Some(Cause { text: describe_fault(fault, runtime), names: &fault.names })
         }

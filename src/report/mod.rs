@@ -12,6 +12,8 @@ mod declaration;
 mod slack;
 mod email;
 mod platforms;
+mod waived;
+mod waiver_report;
 
 pub use email::{SUBJECT_PREFIX, email_body, email_subject};
 pub use exec_report::{ExecReport, ExecReportOutcome, ProgramOutcome, ProgramReport};
@@ -25,6 +27,7 @@ pub use styled_line::{SpanRole, StyledLine, StyledSpan};
 pub use text::{
     OVERRIDE_NOTE, UNVERIFIED_SYMBOL, describe_ignored, format_headline, format_lines, format_text, verdict_symbol,
 };
+pub use waiver_report::WaiverReport;
 
 use self::exec_report::MAX_REASON;
 use self::model::{FaultCase, FindingCase};
@@ -55,6 +58,8 @@ impl Report {
                 symptom: case.expected_symptom(),
                 advice: remedy.iter().map(|remedy| remedy.advice.clone()).collect(),
                 remedy,
+                waived: None,
+                expired_waiver: None,
                 names: fault.failed_program.as_ref().map(|program| program.names()).unwrap_or_default(),
             }
         };
@@ -135,11 +140,13 @@ impl Report {
         }
     }
 
-    /// Returns whether people are notified: of failures, invalid declarations, and unknown results if one is declared.
+    /// Returns whether people are notified: of failures, invalid declarations, and unknown results if one is declared, but
+    /// not of what is waived.
     pub fn needs_notification(&self) -> bool {
         let is_declared = self.intended.as_ref().is_some_and(|intended| !intended.is_empty());
-        let is_invalid = self.faults().any(|fault| fault.code == FaultCode::InvalidDeclaration);
-        match self.verdict {
+        let is_invalid =
+            self.faults().any(|fault| fault.code == FaultCode::InvalidDeclaration && fault.waived.is_none());
+        match self.unwaived_verdict() {
             Verdict::Fails => true,
             Verdict::Unknown => is_declared || is_invalid,
             Verdict::Ignored | Verdict::Undeclared | Verdict::Runs => false,

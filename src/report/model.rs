@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::exec_report::ExecReport;
+use super::waiver_report::WaiverReport;
 use crate::event::{Arrival, ArrivalKind, IgnoreReason};
 use crate::intent::DeclaredRuntime;
 use crate::name::{Digest, Repository, Tag};
@@ -265,6 +266,10 @@ pub struct FaultReport {
     pub remedy: Vec<Remedy>,
     /// What each remedy does, in words. The same text as the remedy if that has no command.
     pub advice: Vec<String>,
+    /// The waiver that accepts the fault, if one does. The fault then does not count.
+    pub waived: Option<WaiverReport>,
+    /// The waiver that accepted the fault until it expired.
+    pub expired_waiver: Option<WaiverReport>,
     /// The names in `evidence` that come from the image. Not in the JSON.
     #[serde(skip)]
     pub names: Vec<String>,

@@ -116,6 +116,8 @@ fn describe_runtime(report: &Report, runtime: &RuntimeReport) -> Vec<String> {
         let docs_link = |url: &String| slack_link(&fault.code.docs_link(url), name);
         let code = report.docs_url.as_ref().map_or_else(|| format!("`{name}`"), docs_link);
         lines.push(format!("{code}: {}", escape_slack(&mark_names(&fault.evidence, &fault.names))));
+        let waiver = fault.describe_waiver();
+        lines.extend(waiver.map(|(label, reason)| escape_slack(&format!("{label}: {reason}"))));
         lines.extend(fault.symptom.iter().map(|symptom| format!("Expected error: `{}`", escape_slack_code(symptom))));
     }
     lines.extend(runtime.unknown.iter().map(|reason| escape_slack(reason)));

@@ -9,8 +9,14 @@ use crate::intent::DeclarationSource;
 use crate::text::{collect_unique, sanitize};
 use crate::verdict::{FaultCode, FindingSubject, Verdict};
 
-/// Formats the report as one line without a period.
+/// Formats the report as one line without a period. If every fault is waived, it ends with `(waived)`.
 pub fn format_headline(report: &Report) -> String {
+    let headline = format_finding(report);
+    if report.is_waived() { format!("{headline} (waived)") } else { headline }
+}
+
+/// Formats what was found, whether it is waived or not.
+fn format_finding(report: &Report) -> String {
     let name = report.display_name();
     let titles_of = |is_selected: &dyn Fn(&RuntimeReport) -> bool| {
         let is_counted = |runtime: &&RuntimeReport| {
@@ -88,11 +94,14 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
                 .with_span(SpanRole::Heading, runtime.subject.title())
                 .with_text(format_declared_by(report, runtime)),
         );
-        lines.extend(runtime.faults.iter().map(|fault| {
+        for fault in &runtime.faults {
             let code = format!("{}:", fault.code.as_str());
             let line = StyledLine::wrapping(4).with_text("  ").with_span(SpanRole::Code, code);
-            line.with_text(format!(" {}", fault.evidence))
-        }));
+            lines.push(line.with_text(format!(" {}", fault.evidence)));
+            lines.extend(fault.describe_waiver().map(|(label, reason)| {
+                StyledLine::wrapping(4).with_span(SpanRole::FieldName, format!("  {label}: ")).with_text(reason)
+            }));
+        }
         lines.extend(runtime.unknown.iter().map(|reason| StyledLine::wrapping(4).with_text(format!("  {reason}"))));
         lines.extend(runtime.warnings.iter().map(|warning| {
             let line = StyledLine::wrapping(4).with_span(SpanRole::FieldName, "  warning: ");
@@ -138,9 +147,9 @@ fn describe_starts(report: &Report) -> Vec<String> {
     lines
 }
 
-/// Collects what to do, each step once, in the order of the runtimes.
+/// Collects what to do, each step once, in the order of the runtimes. Nothing needs to be done about a waived fault.
 pub(super) fn collect_steps(report: &Report) -> Vec<&Remedy> {
-    let faults = report.faults().flat_map(|fault| &fault.remedy);
+    let faults = report.faults().filter(|fault| fault.waived.is_none()).flat_map(|fault| &fault.remedy);
     collect_unique(faults.chain(report.runtimes().flat_map(|runtime| &runtime.next_steps)))
 }
 

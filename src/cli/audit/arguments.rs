@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
+use crate::cli::config::ConfigArguments;
 use crate::cli::context::InspectArguments;
 use crate::cli::runtime_argument::RuntimeParser;
 use crate::runtime::Runtime;
@@ -43,6 +44,8 @@ pub(in crate::cli) struct AuditArguments {
     pub(super) runtimes: Vec<Runtime>,
     #[command(flatten)]
     pub(super) inspect: InspectArguments,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
     /// Keep the results in this file, one report a line. Images that it already contains are not checked again.
     #[arg(long, value_name = "FILE")]
     pub(super) results: Option<PathBuf>,

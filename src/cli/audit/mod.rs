@@ -55,6 +55,7 @@ pub(super) async fn run<O: Write, E: Write>(
 ) -> Result<Verdict, CliError> {
     let mut settings = load_settings()?;
     arguments.inspect.apply(&mut settings.check);
+    let configuration = arguments.config.load(err)?;
     let topic = if arguments.notify { Some(settings.topic_arn.clone().ok_or(AuditError::NoTopic)?) } else { None };
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let mut results = open_outputs(&arguments, &settings, runtimes.unwrap_or_default())?;
@@ -84,6 +85,7 @@ pub(super) async fn run<O: Write, E: Write>(
             inspector: &build_inspector(&settings.check),
             settings: &settings.check,
             runtimes,
+            today: configuration.waivers.today,
             concurrency: usize::from(arguments.concurrency),
         };
         runner.run(&mut results, &mut progress).await.map_err(AuditError::ResultsIo)?

@@ -21,6 +21,7 @@ use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::inspect::Inspector;
 use crate::runtime::Runtime;
 use crate::settings::CheckSettings;
+use crate::waiver::Date;
 
 /// How often the progress is refreshed while nothing else happens.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
@@ -32,6 +33,8 @@ pub(super) struct AuditRunner<'a> {
     pub(super) settings: &'a CheckSettings,
     /// The runtimes of the command line, which replace all declarations.
     pub(super) runtimes: Option<&'a [Runtime]>,
+    /// The present day in UTC.
+    pub(super) today: Date,
     /// How many images are checked at once.
     pub(super) concurrency: usize,
 }
@@ -87,7 +90,7 @@ impl AuditRunner<'_> {
         let registry = ThrottledRegistry { repository: ecr.repository(&arrival.repository), tags, limiter };
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX, is_repeated: false };
         let origin = ImageOrigin::from(&arrival);
-        let checked = check_image(&registry, &origin, self.runtimes, self.settings, context).await;
+        let checked = check_image(&registry, &origin, self.runtimes, self.settings, context, self.today).await;
         let (results, progress) = &mut *shared.borrow_mut();
         match checked {
             Ok(found) => {

@@ -20,7 +20,7 @@ use crate::aws::service_error;
 use crate::backoff::{Aimd, Backoff};
 use crate::name::{Digest, Selector};
 use crate::registry::ecr::EcrRepository;
-use crate::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError, RepositoryTags};
+use crate::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 
 /// How fast the limit grows: by one call after eight times as many answers as there are calls at once. If it grew faster,
 /// every other call close to a quota would be throttled.
@@ -158,13 +158,16 @@ fn is_throttling(error: &RegistryError) -> bool {
 pub(super) struct ResourceTags(OnceCell<Vec<(String, String)>>);
 
 impl ResourceTags {
-    /// Returns all tags as keys and values; reads them at the first call.
-    async fn fetch(
+    /// Returns all tags; reads them at the first call.
+    ///
+    /// # Errors
+    /// The tags cannot be read. The next call tries again.
+    async fn all(
         &self,
         repository: &EcrRepository,
         limiter: &AdaptiveLimiter,
     ) -> Result<&[(String, String)], RegistryError> {
-        let tags = self.0.get_or_try_init(|| limiter.call(async || repository.fetch_resource_tags().await)).await?;
+        let tags = self.0.get_or_try_init(|| limiter.call(async || repository.list_resource_tags().await)).await?;
         Ok(tags)
     }
 
@@ -178,7 +181,7 @@ impl ResourceTags {
         limiter: &AdaptiveLimiter,
         key: &str,
     ) -> Result<Option<&str>, RegistryError> {
-        let tags = self.fetch(repository, limiter).await?;
+        let tags = self.all(repository, limiter).await?;
         Ok(tags.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str()))
     }
 }
@@ -203,8 +206,8 @@ impl Registry for ThrottledRegistry<'_> {
         self.limiter.call(async || self.repository.open_blob(digest).await).await
     }
 
-    async fn fetch_repository_tags(&self, declaration_key: &str) -> Result<RepositoryTags, RegistryError> {
-        Ok(RepositoryTags::find(self.tags.fetch(&self.repository, self.limiter).await?, declaration_key))
+    async fn fetch_resource_tags(&self, _: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        Ok(self.tags.all(&self.repository, self.limiter).await?.to_vec())
     }
 }
 

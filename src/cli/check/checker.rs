@@ -11,6 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::image_source::ImageSource;
 use crate::event::IgnoreReason;
 use crate::inspect::Inspector;
+use crate::name::{Repository, Tag};
 use crate::oci::{self, ImageReadOptions};
 use crate::registry::counting::CountingRegistry;
 use crate::registry::{self, Lookup, Registry};
@@ -18,15 +19,16 @@ use crate::report::{PlatformOverview, Report};
 use crate::runtime::Runtime;
 use crate::settings::{CheckSettings, InspectionDepth};
 use crate::verdict::Verdict;
+use crate::waiver::{WaiverList, image_names};
 
-/// Checks images against the same runtimes, with the same settings.
+/// Checks images with the same settings.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Checker<'a> {
     /// One inspector for all images, so that layers that they share are read once.
     pub(super) inspector: &'a Inspector,
     pub(super) settings: &'a CheckSettings,
-    /// The runtimes of the command line; `None` to use each image's declarations.
-    pub(super) runtimes: Option<&'a [Runtime]>,
+    /// The waivers of the configuration file.
+    pub(super) waivers: &'a WaiverList,
 }
 
 /// One image of the command line, with its result.
@@ -42,6 +44,8 @@ pub(super) struct CheckedImage {
     pub(super) result: CheckResult,
     /// The bytes that were read: manifests, configs and layers.
     pub(super) bytes_read: u64,
+    /// The positions of the waivers of the configuration file that match a fault.
+    pub(super) used_waivers: Vec<usize>,
     pub(super) elapsed: Duration,
 }
 
@@ -62,9 +66,10 @@ pub(super) enum CheckResult {
 }
 
 impl CheckResult {
+    /// The verdict that counts: without waived faults.
     pub(super) fn verdict(&self) -> Verdict {
         match self {
-            Self::Report(report) => report.verdict,
+            Self::Report(report) => report.unwaived_verdict(),
             Self::Platforms(platforms) => platforms.verdict,
         }
     }
@@ -86,18 +91,35 @@ impl CheckRecord<'_> {
 impl Checker<'_> {
     /// Checks an image against its runtimes; with `platforms_only`, reads its platforms instead. Fails if its registry
     /// fails, or the image does not exist.
-    pub(super) async fn check(&self, source: &ImageSource, platforms_only: bool) -> Result<CheckedImage, CliError> {
+    pub(super) async fn check(
+        &self,
+        source: &ImageSource,
+        runtimes: Option<&[Runtime]>,
+        platforms_only: bool,
+    ) -> Result<CheckedImage, CliError> {
         let start = Instant::now();
         let registry = CountingRegistry::new(&source.registry);
+        let mut used_waivers = Vec::new();
         let result = if platforms_only {
             self.read_platforms(&registry, source).await?
         } else {
-            self.judge(&registry, source).await?
+            let mut report = self.judge(&registry, source, runtimes).await?;
+            let repository = source.repository.as_ref().map_or("", Repository::name);
+            let tag = source.selector.tag().map_or("", Tag::as_str);
+            let names = image_names(&source.reference, repository, tag);
+            used_waivers = report.apply_waivers(self.waivers, &names);
+            CheckResult::Report(report)
         };
-        Ok(CheckedImage { result, bytes_read: registry.bytes_read(), elapsed: start.elapsed() })
+        Ok(CheckedImage { result, bytes_read: registry.bytes_read(), used_waivers, elapsed: start.elapsed() })
     }
 
-    async fn judge(&self, registry: &impl Registry, source: &ImageSource) -> Result<CheckResult, CliError> {
+    /// Checks an image. `runtimes` replaces its declarations.
+    async fn judge(
+        &self,
+        registry: &impl Registry,
+        source: &ImageSource,
+        runtimes: Option<&[Runtime]>,
+    ) -> Result<Report, CliError> {
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX, is_repeated: false };
         let repository = source.repository.as_ref();
         // Users cannot push to Docker Hub's official images.
@@ -108,11 +130,11 @@ impl Checker<'_> {
             remote_repository,
             ..ImageOrigin::from_reference(&source.reference, &source.selector)
         };
-        let report = check_image(registry, &origin, self.runtimes, self.settings, context).await?.report;
+        let report = check_image(registry, &origin, runtimes, self.settings, context, self.waivers.today).await?.report;
         if matches!(report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded)) {
             return Err(source.not_found_error());
         }
-        Ok(CheckResult::Report(report))
+        Ok(report)
     }
 
     /// Reads the platforms of an image and, within the limits, the program that starts on each.

@@ -20,7 +20,8 @@ pub(super) struct GateArguments {
 impl GateArguments {
     /// Whether an image that is not known to fail stops the pipeline.
     pub(super) fn stops(self, report: &Report) -> bool {
-        self.strict && report.verdict == Verdict::Runs && report.has_unverified_pass()
-            || self.require_declaration && report.verdict == Verdict::Undeclared
+        let verdict = report.unwaived_verdict();
+        self.strict && verdict == Verdict::Runs && report.has_unverified_pass()
+            || self.require_declaration && verdict == Verdict::Undeclared
     }
 }

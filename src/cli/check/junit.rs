@@ -71,16 +71,24 @@ fn runtime_status(report: &Report, runtime: &RuntimeReport, gate: GateArguments)
         status.set_type("not-verified");
         return status;
     }
-    let kind = match runtime.verdict {
+    if let Some(reason) = runtime.waived_reason().filter(|_| runtime.unwaived_verdict() < Verdict::Unknown) {
+        let mut status = TestCaseStatus::skipped();
+        let evidence: Vec<&str> = runtime.faults.iter().map(|fault| fault.evidence.as_str()).collect();
+        status.set_message(format!("{reason}: {}", evidence.join("; ")));
+        status.set_type("waived");
+        return status;
+    }
+    let counting = || runtime.faults.iter().filter(|fault| fault.waived.is_none());
+    let kind = match runtime.unwaived_verdict() {
         Verdict::Fails => NonSuccessKind::Failure,
         Verdict::Unknown => NonSuccessKind::Error,
         Verdict::Runs | Verdict::Undeclared | Verdict::Ignored => return TestCaseStatus::success(),
     };
     let mut status = TestCaseStatus::non_success(kind);
-    let evidence = runtime.faults.iter().map(|fault| fault.evidence.clone());
+    let evidence = counting().map(|fault| fault.evidence.clone());
     let reasons: Vec<String> = evidence.chain(runtime.unknown.iter().cloned()).collect();
     status.set_message(reasons.join("; "));
-    status.set_type(runtime.faults.first().map_or("unknown", |fault| fault.code.as_str()));
+    status.set_type(counting().next().map_or("unknown", |fault| fault.code.as_str()));
     status.set_description(format_text(report));
     status
 }

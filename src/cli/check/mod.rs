@@ -3,6 +3,7 @@
 mod gate;
 mod format_argument;
 mod checker;
+mod target;
 mod junit;
 mod sarif;
 mod printer;
@@ -19,14 +20,14 @@ use self::gate::GateArguments;
 pub(super) use self::printer::ERROR_SCHEMA;
 use self::printer::{CheckDocument, CheckPrinter};
 pub use self::sarif::report_to_sarif;
+use self::target::{CheckTarget, list_targets};
+use super::config::ConfigArguments;
 use super::context::{ExitStatus, InspectArguments, build_inspector, load_settings};
 use super::error::CliError;
 use super::hub_note::{HUB_HINT, docker_hub_note, means_docker_hub};
-use super::image_ref::ImageArgument;
 use super::image_source::ImageOpener;
 use super::output_file::{check_writable, ensure_distinct};
 use super::runtime_argument::RuntimeParser;
-use super::scheme_check::detect_wrong_scheme;
 use super::suggest::find_hint;
 use super::temporary_archive::is_in_docker_engine;
 use super::terminal::StyledOutput;
@@ -41,8 +42,8 @@ use crate::text::sanitize_quoted;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CheckArguments {
-    /// The images: local, or in a registry. See "Image references" below.
-    #[arg(required = true, value_name = "IMAGE")]
+    /// The images: local, or in a registry. See "Image references" below. Default: those in the configuration file.
+    #[arg(value_name = "IMAGE")]
     images: Vec<String>,
     /// A runtime that the images are meant for, for example `ecs/arm64`. May be given several times, or as a list with
     /// commas.
@@ -52,6 +53,8 @@ pub(super) struct CheckArguments {
     inspect: InspectArguments,
     #[command(flatten)]
     gate: GateArguments,
+    #[command(flatten)]
+    config: ConfigArguments,
     /// List the platforms of each image and of the programs in it, without checking runtimes.
     #[arg(long, conflicts_with = "runtimes")]
     platforms: bool,
@@ -142,27 +145,24 @@ pub(super) async fn run<O: Write, E: Write>(
     if arguments.platforms && !files.iter().map(|file| file.format).chain(format).all(lists_platforms) {
         return Err(CliError::UnsupportedFormat);
     }
-    let is_only = arguments.images.len() == 1;
-    // All references are parsed before the first image is read: a typing error is not a verdict.
-    let parse = |reference: &String| parse_image_argument(reference, is_only);
-    let parsed = arguments.images.iter().map(parse).collect::<Result<Vec<ImageArgument>, CliError>>()?;
-    if parsed.iter().filter(|argument| argument.is_standard_input()).count() > 1 {
-        let source = "standard input (`-`) can be only one of the images".into();
-        return Err(CliError::Command { source, hint: None, is_usage: true });
-    }
-    for (reference, argument) in arguments.images.iter().zip(&parsed) {
-        if means_docker_hub(reference, argument)
-            && let Some(note) = docker_hub_note(reference)
+    let configuration = arguments.config.load(err)?;
+    let targets = list_targets(&arguments.images, &arguments.runtimes, &configuration, err)?;
+    for target in &targets {
+        if means_docker_hub(&target.reference, &target.argument)
+            && let Some(note) = docker_hub_note(&target.reference)
         {
             err.write_note(&note)?;
         }
     }
     let (opener, inspector) = (ImageOpener::new(err.is_quiet()), build_inspector(&settings));
-    let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
-    let checker = Checker { inspector: &inspector, settings: &settings, runtimes };
-    let records = arguments.images.iter().zip(parsed).map(async |(reference, argument)| {
-        let is_hub = means_docker_hub(reference, &argument);
-        let result = async { checker.check(&opener.open(reference, argument).await?, arguments.platforms).await };
+    let checker = Checker { inspector: &inspector, settings: &settings, waivers: &configuration.waivers };
+    let records = targets.iter().map(async |target| {
+        let CheckTarget { reference, argument, runtimes } = target;
+        let is_hub = means_docker_hub(reference, argument);
+        let runtimes = Some(runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
+        let open = opener.open(reference, argument.clone());
+        // The future that reads an image is large.
+        let result = Box::pin(async { checker.check(&open.await?, runtimes, arguments.platforms).await });
         let outcome = match result.await {
             Ok(image) => Ok(image),
             Err(error) => {
@@ -175,7 +175,12 @@ pub(super) async fn run<O: Write, E: Write>(
     let mut records = std::pin::pin!(stream::iter(records).buffered(MAX_CONCURRENT_IMAGES));
     let mut printer = CheckPrinter {
         format,
-        document: CheckDocument { gate: arguments.gate, dockerfile: &arguments.dockerfile, is_only },
+        document: CheckDocument {
+            gate: arguments.gate,
+            dockerfile: &arguments.dockerfile,
+            is_only: targets.len() == 1,
+        },
+        configuration: &configuration,
         out,
         err,
         records: Vec::new(),
@@ -192,18 +197,4 @@ async fn find_hub_hint(reference: &str, error: &CliError) -> Option<String> {
         return Some(format!("`docker-daemon:{}` is the image of the Docker engine", sanitize_quoted(reference)));
     }
     find_hint(error).await.map(|hint| format!("{hint}; {HUB_HINT}"))
-}
-
-/// Parses a reference without contacting a registry. If there are several, the error names the one that is wrong.
-fn parse_image_argument(reference: &str, is_only: bool) -> Result<ImageArgument, CliError> {
-    let argument = reference.parse::<ImageArgument>();
-    let error = match (detect_wrong_scheme(reference, argument.as_ref().ok()), argument) {
-        (Some(error), _) => error,
-        (None, Ok(argument)) => return Ok(argument),
-        (None, Err(error)) => error.into(),
-    };
-    if is_only || error.to_string().contains(reference) {
-        return Err(error);
-    }
-    Err(CliError::ForReference { reference: reference.to_owned(), source: Box::new(error) })
 }

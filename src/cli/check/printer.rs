@@ -8,6 +8,7 @@ use super::checker::{CheckRecord, CheckResult, CheckedImage};
 use super::format_argument::{CheckFormat, FormatArgument};
 use super::gate::GateArguments;
 use super::{junit, sarif};
+use crate::cli::config::Configuration;
 use crate::cli::context::ExitStatus;
 use crate::cli::error::CliError;
 use crate::cli::error_text::describe_error_in_line;
@@ -31,6 +32,7 @@ pub(super) struct CheckPrinter<'a, O, E> {
     /// The format of standard output; `None` if nothing is printed there.
     pub(super) format: Option<CheckFormat>,
     pub(super) document: CheckDocument<'a>,
+    pub(super) configuration: &'a Configuration,
     pub(super) out: &'a mut StyledOutput<O>,
     pub(super) err: &'a mut StyledOutput<E>,
     pub(super) records: Vec<CheckRecord<'a>>,
@@ -78,6 +80,14 @@ impl<'a, O: Write, E: Write> CheckPrinter<'a, O, E> {
                 }
                 self.document.write_end(*format, &self.records, &mut out)
             })?;
+        }
+        let is_report = |checked: &CheckedImage| matches!(checked.result, CheckResult::Report(_));
+        if self.err.is_verbose() && self.records.iter().any(|record| record.outcome.as_ref().is_ok_and(is_report)) {
+            let checked = self.records.iter().filter_map(|record| record.outcome.as_ref().ok());
+            let used: Vec<usize> = checked.flat_map(|checked| &checked.used_waivers).copied().collect();
+            for sentence in self.configuration.describe_unused(&used) {
+                writeln!(self.err, "{sentence}")?;
+            }
         }
         let worst = self.records.iter().map(|record| record.exit_status(self.document.gate)).max();
         Ok(worst.expect("there is at least one image"))
@@ -140,15 +150,18 @@ impl CheckDocument<'_> {
 
 /// Formats how many images have each result, the worst first.
 fn format_summary(records: &[CheckRecord<'_>]) -> String {
-    /// A verdict, and whether it is that of the platform alone; `None` if the image could not be read.
+    /// A verdict, and whether it is that of the platform alone, or is waived; `None` if the image could not be read.
     type Kind = Option<(Verdict, bool)>;
     let kind_of = |record: &CheckRecord<'_>| -> Kind {
         let result = &record.outcome.as_ref().ok()?.result;
-        let is_unverified = match result {
-            CheckResult::Report(report) => report.verdict == Verdict::Runs && report.has_unverified_pass(),
-            CheckResult::Platforms(_) => false,
-        };
-        Some((result.verdict(), is_unverified))
+        Some(match result {
+            CheckResult::Report(report) if report.is_waived() => (Verdict::Fails, true),
+            CheckResult::Report(report) => {
+                let verdict = report.unwaived_verdict();
+                (verdict, verdict == Verdict::Runs && report.has_unverified_pass())
+            }
+            CheckResult::Platforms(platforms) => (platforms.verdict, false),
+        })
     };
     let found: Vec<Kind> = records.iter().map(kind_of).collect();
     let is_overview = |checked: &CheckedImage| matches!(checked.result, CheckResult::Platforms(_));
@@ -159,8 +172,9 @@ fn format_summary(records: &[CheckRecord<'_>]) -> String {
         ("fails", "fail", "runs", "run")
     };
     let unverified = "right architecture only (start not verified)";
-    let kinds: [(Kind, &str, &str); 7] = [
+    let kinds: [(Kind, &str, &str); 8] = [
         (Some((Verdict::Fails, false)), fails, fail),
+        (Some((Verdict::Fails, true)), "is waived", "are waived"),
         (None, "could not be read", "could not be read"),
         (Some((Verdict::Unknown, false)), "unknown", "unknown"),
         (Some((Verdict::Runs, true)), unverified, unverified),

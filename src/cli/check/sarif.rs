@@ -61,6 +61,12 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> Str
         }
     }
     let is_complete = records.iter().all(|record| record.outcome.is_ok());
+    // The results of a run have all or none of them suppressions: section 3.27.23 of SARIF 2.1.0.
+    if results.iter().any(|result| !result["suppressions"].is_null()) {
+        for result in results.iter_mut().filter(|result| result["suppressions"].is_null()) {
+            result["suppressions"] = json!([]);
+        }
+    }
     format_log(&results, &notifications, is_complete, docs_url)
 }
 
@@ -167,7 +173,14 @@ impl SarifContext<'_> {
             }
         }
         let level = if self.runtime.verdict == Verdict::Fails { "error" } else { "warning" };
-        self.build_result(fault.code.as_str(), level, &json!({"text": text, "markdown": markdown}))
+        let mut result = self.build_result(fault.code.as_str(), level, &json!({"text": text, "markdown": markdown}));
+        if let Some(waiver) = &fault.waived {
+            // Kept outside of the analyzed file: `suppression` in section 3.35 of SARIF 2.1.0.
+            let justification = format!("{}: {}", waiver.title(), waiver.reason);
+            let suppression = json!({"kind": "external", "status": "accepted", "justification": justification});
+            result["suppressions"] = json!([suppression]);
+        }
+        result
     }
 
     fn message_text(&self, problem: &str) -> String {

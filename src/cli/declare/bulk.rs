@@ -20,8 +20,8 @@ use crate::cli::error::CliError;
 use crate::cli::terminal::StyledOutput;
 use crate::declare::{declaration_value, write_declaration};
 use crate::name::Repository;
+use crate::registry::RegistryError;
 use crate::registry::ecr::{EcrRegistry, EcrRepository, listing};
-use crate::registry::{Registry, RegistryError};
 use crate::runtime::Runtime;
 use crate::verdict::Verdict;
 
@@ -163,7 +163,7 @@ impl RepositoryFinder {
             err.write_status(&format!("reading the declarations of {count} repositories…"))?;
         }
         let read = async |(repository, runtimes): (Repository, Vec<Runtime>)| {
-            let before = self.registry(&repository).fetch_repository_tags(key).await?.declaration;
+            let before = self.registry(&repository).fetch_resource_tag(key).await?;
             Ok::<_, RegistryError>((repository, runtimes, before))
         };
         let mut read = stream::iter(requested).map(read).buffered(MAX_CONCURRENT_READS);
@@ -206,7 +206,7 @@ impl RepositoryFinder {
     async fn write_change(&self, key: &str, change: &DeclarationChange, was_shown: bool) -> Result<(), CliError> {
         let DeclarationChange { repository, before, after } = change;
         // The user confirmed the change that was shown, and the tag may have changed since then.
-        if was_shown && self.registry(repository).fetch_repository_tags(key).await?.declaration != *before {
+        if was_shown && self.registry(repository).fetch_resource_tag(key).await? != *before {
             return Err(CliError::DeclarationChanged);
         }
         let client = self.aws(repository).ecr_client(endpoint_url("ECR"));

@@ -17,9 +17,9 @@ use crate::cli::hint::hint_for_registry_error;
 use crate::cli::terminal::{StyledOutput, wrap_text};
 use crate::intent::{DeclarationSource, Intent};
 use crate::name::Repository;
+use crate::registry::RegistryError;
 use crate::registry::ecr::EcrRegistry;
 use crate::registry::ecr::listing::list_repositories;
-use crate::registry::{Registry, RegistryError};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::text::{sanitize, sanitize_quoted};
 use crate::verdict::Verdict;
@@ -106,7 +106,7 @@ pub(super) async fn run<E: Write>(
     let (ecr, client) = (EcrRegistry::new(&aws, endpoint_url("ECR")), aws.ecr_client(endpoint_url("ECR")));
     let has_prefix = |repository: &Repository| std::future::ready(repository.name().starts_with(prefix));
     let read_entry = async |repository: Repository| {
-        let declared = ecr.repository(&repository).fetch_repository_tags(key).await.map(|tags| tags.declaration);
+        let declared = ecr.repository(&repository).fetch_resource_tag(key).await;
         Ok((DeclarationEntry::new(&repository, &declared), declared.err()))
     };
     // An error of the listing itself ends the command, because an incomplete list would look complete.

@@ -19,7 +19,6 @@ use super::error::CliError;
 use super::runtime_argument::RuntimeParser;
 use super::terminal::StyledOutput;
 use crate::declare::{declaration_value, write_declaration};
-use crate::registry::Registry;
 use crate::registry::ecr::EcrRegistry;
 use crate::runtime::Runtime;
 use crate::verdict::Verdict;
@@ -118,7 +117,7 @@ pub(super) async fn run<E: Write>(
     }
     let (aws, repository) = find_repository(arguments.repository.as_deref().unwrap_or_default()).await?;
     let registry = EcrRegistry::new(&aws, endpoint_url("ECR")).repository(&repository);
-    let before = registry.fetch_repository_tags(&key).await?.declaration;
+    let before = registry.fetch_resource_tag(&key).await?;
     let after = (!arguments.remove).then(|| declaration_value(&arguments.runtimes));
     conflict_note(&arguments.runtimes).iter().try_for_each(|note| err.write_note(note))?;
     let (name, shown_after) = (repository.name(), format_tag_value(after.as_deref()));
@@ -135,7 +134,7 @@ pub(super) async fn run<E: Write>(
             return Ok(Verdict::Unknown);
         }
         // The user confirmed the change that was shown, and the tag may have changed since then.
-        if registry.fetch_repository_tags(&key).await?.declaration != before {
+        if registry.fetch_resource_tag(&key).await? != before {
             return Err(CliError::DeclarationChanged);
         }
     }

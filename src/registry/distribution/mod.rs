@@ -24,7 +24,7 @@ use self::client::DistributionClient;
 use self::error::DistributionErrorKind;
 use super::media_types::MANIFEST_TYPES;
 use super::transfer::{read_body, stream_body};
-use super::{BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError, RepositoryTags};
+use super::{BlobReader, Lookup, MAX_MANIFEST, Manifest, Registry, RegistryError};
 use crate::name::{Digest, RemoteRepository, Selector, Tag};
 
 /// How long a manifest, config or list of tags may take, including authentication, redirects and retries.
@@ -168,8 +168,8 @@ impl Registry for DistributionRepository {
             .map_or(Lookup::NotFound, |reply| Lookup::Found(stream_body(reply.into_body(), crate::aws::CHUNK_TIMEOUT))))
     }
 
-    async fn fetch_repository_tags(&self, _: &str) -> Result<RepositoryTags, RegistryError> {
-        Ok(RepositoryTags::default())
+    async fn fetch_resource_tags(&self, _: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        Ok(Vec::new())
     }
 }
 

@@ -20,7 +20,7 @@ use self::response::{EcrResponseError, interpret_failure, matches_selector, pars
 use super::media_types::MANIFEST_TYPES;
 use super::transfer::{describe_connector_error, read_body, stream_body};
 use super::url_policy::is_https_or_loopback;
-use super::{BlobReader, Lookup, Manifest, Registry, RegistryError, RepositoryTags};
+use super::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 use crate::aws::{Aws, ClientTimeouts};
 use crate::name::{Digest, Repository, Selector};
 
@@ -113,14 +113,21 @@ impl Registry for EcrRepository {
         }
     }
 
-    async fn fetch_repository_tags(&self, declaration_key: &str) -> Result<RepositoryTags, RegistryError> {
-        Ok(RepositoryTags::find(&self.fetch_resource_tags().await?, declaration_key))
+    async fn fetch_resource_tags(&self, _: &str) -> Result<Vec<(String, String)>, RegistryError> {
+        self.list_resource_tags().await
     }
 }
 
 impl EcrRepository {
+    /// Fetches the value of the resource tag with this key, if there is one.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn fetch_resource_tag(&self, key: &str) -> Result<Option<String>, RegistryError> {
+        let tags = self.list_resource_tags().await?;
+        Ok(tags.into_iter().find(|(known, _)| known == key).map(|(_, value)| value))
+    }
+
     /// Fetches all resource tags of the repository, as keys and values. ECR allows 50, which fit into one reply.
-    pub(crate) async fn fetch_resource_tags(&self) -> Result<Vec<(String, String)>, RegistryError> {
+    pub(crate) async fn list_resource_tags(&self) -> Result<Vec<(String, String)>, RegistryError> {
         let request = self.registry.client.list_tags_for_resource().resource_arn(self.repository.arn());
         let reply = request.send().await;
         let reply =

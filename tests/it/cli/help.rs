@@ -268,11 +268,12 @@ fn help_of_check_and_replay() {
         tag or its label declares. If none is declared, the image fails only if its metadata contradicts its
         content.
 
-        Usage: ecr-preflight check [OPTIONS] <IMAGE>...
+        Usage: ecr-preflight check [OPTIONS] [IMAGE]...
 
         Arguments:
-          <IMAGE>...
-                  The images: local, or in a registry. See "Image references" below
+          [IMAGE]...
+                  The images: local, or in a registry. See "Image references" below. Default: those in the
+                  configuration file
 
         Options:
               --runtime <RUNTIME>
@@ -293,6 +294,13 @@ fn help_of_check_and_replay() {
               --require-declaration
                   Exit with code 2 if no runtime is declared for an image
 
+              --config <FILE>
+                  Read this configuration file. Default: `.ecr-preflight.toml` in the working directory or
+                  the nearest directory above it, up to the root of the git repository
+
+              --no-config
+                  Do not read a configuration file
+
               --platforms
                   List the platforms of each image and of the programs in it, without checking runtimes
 
@@ -308,6 +316,12 @@ fn help_of_check_and_replay() {
 
                   [default: text]
 
+              --color <WHEN>
+                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
+
           -o, --output <FILE>
                   Write to FILE instead of standard output
 
@@ -316,12 +330,6 @@ fn help_of_check_and_replay() {
                   repository
 
                   [default: Dockerfile]
-
-              --color <WHEN>
-                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
-
-                  [default: auto]
-                  [possible values: auto, always, never]
 
           -v, --verbose
                   Show all causes of errors, and how much `check` read and how long it took, on standard

@@ -5,6 +5,7 @@ mod binary;
 mod check;
 mod check_formats;
 mod check_output;
+mod config;
 mod declare;
 mod docker_engine;
 mod error_hints;
@@ -13,6 +14,7 @@ mod page;
 mod quiet;
 mod recipes;
 
+use std::path::Path;
 use std::process::Command;
 
 use expect_test::Expect;
@@ -21,10 +23,15 @@ use crate::support::layout::Builder;
 
 /// Exit status, standard output and standard error of a run.
 pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> String {
+    run_in(Path::new("."), arguments, settings)
+}
+
+/// Same as `run`, in this working directory.
+pub fn run_in(directory: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-preflight"));
     // The configuration of the machine must not matter.
     command.env_clear().envs([("HOME", "/nonexistent"), ("PATH", "/usr/bin")]).envs(settings.iter().copied());
-    let output = command.args(arguments).output().unwrap();
+    let output = command.args(arguments).current_dir(directory).output().unwrap();
     // Editors would remove the trailing blanks that clap writes in its help.
     let text = |bytes: &[u8]| -> String {
         String::from_utf8(bytes.to_vec()).unwrap().lines().map(|line| format!("{}\n", line.trim_end())).collect()

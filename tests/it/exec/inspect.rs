@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ecr_preflight::check::{ImageOrigin, InspectContext, check_image};
 use ecr_preflight::inspect::Inspector;
+use ecr_preflight::lambda::log::today;
 use ecr_preflight::name::Selector;
 use ecr_preflight::registry::RegistryError;
 use ecr_preflight::registry::counting::CountingRegistry;
@@ -58,7 +59,7 @@ fn inspect_image(
     let by = InspectContext { inspector, time_left: left, is_repeated: false };
     let selector = Selector::Digest(digest(image));
     let origin = ImageOrigin::from_reference("image", &selector);
-    let found = runtime.block_on(check_image(&registry, &origin, declared, &rules, by))?;
+    let found = runtime.block_on(check_image(&registry, &origin, declared, &rules, by, today()))?;
     Ok((found.report, registry.bytes_read()))
 }
 

@@ -15,6 +15,7 @@ mod message_size;
 mod metrics_log;
 mod requests;
 mod round_trips;
+mod waivers;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -30,6 +31,7 @@ use aws_types::region::Region;
 use ecr_preflight::aws::{Aws, default_connector};
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::handler::{DeliveryContext, EventHandler, HandlerError};
+use ecr_preflight::lambda::log::today;
 use ecr_preflight::lambda::notify::SnsTopic;
 use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
@@ -115,6 +117,7 @@ pub fn build_handler(
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
         inspector: Inspector::new(&settings.check.limits),
         settings,
+        today,
         write_metrics,
     }
 }

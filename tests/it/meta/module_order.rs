@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 const ALLOWED_CYCLES: [(&[&str], &str); 0] = [];
 
 /// Modules that are pure: no clock, no environment, no input or output.
-const PURE: [&str; 9] = ["text", "name", "platform", "runtime", "event", "intent", "verdict", "report", "settings"];
+const PURE: [&str; 10] =
+    ["text", "name", "platform", "runtime", "event", "intent", "verdict", "waiver", "report", "settings"];
 
 type ModulePath = Vec<String>;
 

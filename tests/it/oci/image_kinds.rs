@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ecr_preflight::check::{ImageOrigin, InspectContext, check_image};
 use ecr_preflight::inspect::Inspector;
+use ecr_preflight::lambda::log::today;
 use ecr_preflight::name::Selector;
 use ecr_preflight::registry::oci_layout::OciLayout;
 use ecr_preflight::report::Report;
@@ -32,7 +33,7 @@ fn check(layout: &Builder, selector: &Selector, asked: Option<&[Runtime]>) -> Re
     let by = InspectContext { inspector: &inspector, time_left: Duration::MAX, is_repeated: false };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let origin = ImageOrigin::from_reference("image", selector);
-    runtime.block_on(check_image(&registry, &origin, asked, &rules, by)).unwrap().report
+    runtime.block_on(check_image(&registry, &origin, asked, &rules, by, today())).unwrap().report
 }
 
 /// An image in a few words: its kind, its platforms, and the verdict for ECS on arm64 with its reasons.

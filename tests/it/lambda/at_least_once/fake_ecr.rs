@@ -11,7 +11,7 @@ use ecr_preflight::event::IgnoreReason;
 use ecr_preflight::lambda::notify::{Message, Notifier};
 use ecr_preflight::lambda::verdict_tag::{TagOutcome, VerdictTagger};
 use ecr_preflight::name::{Digest, Selector, Tag};
-use ecr_preflight::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError, RepositoryTags};
+use ecr_preflight::registry::{BlobReader, Lookup, Manifest, Registry, RegistryError};
 
 use super::images::{Images, Pushed};
 use crate::support::random::Random;
@@ -186,15 +186,13 @@ impl Registry for Handle {
         unreachable!("programs are not looked at")
     }
 
-    async fn fetch_repository_tags(&self, _: &str) -> Result<RepositoryTags, RegistryError> {
+    async fn fetch_resource_tags(&self, key: &str) -> Result<Vec<(String, String)>, RegistryError> {
         self.0.call().await;
         if self.0.fails() {
             return Err(failed("ecr:ListTagsForResource"));
         }
-        Ok(RepositoryTags {
-            declaration: Some(self.0.declared.to_owned()).filter(|declared| !declared.is_empty()),
-            owner: None,
-        })
+        let declared = Some(self.0.declared.to_owned()).filter(|declared| !declared.is_empty());
+        Ok(declared.map(|declared| (key.to_owned(), declared)).into_iter().collect())
     }
 }
 

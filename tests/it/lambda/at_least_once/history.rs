@@ -11,6 +11,7 @@ use std::task::Poll;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::handler::{DeliveryContext, EventHandler, HandlerError};
+use ecr_preflight::lambda::log::today;
 use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::report::Report;
@@ -119,6 +120,7 @@ pub async fn simulate(seed: u64, images: Rc<Images>) -> History {
         recent_messages: RecentMessages::default(),
         inspector: Inspector::new(&settings.check.limits),
         settings,
+        today,
         write_metrics: |_| {},
     });
     let deliver = move |event: &Event| -> Working {

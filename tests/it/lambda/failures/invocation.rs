@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::handler::{DeliveryContext, EventHandler};
+use ecr_preflight::lambda::log::today;
 use ecr_preflight::lambda::notify::SnsTopic;
 use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
@@ -104,6 +105,7 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(of_sns.sns_client(endpoint), topic)),
         inspector: Inspector::new(&settings.check.limits),
         settings,
+        today,
         write_metrics: |_| {},
     };
     let event: EventBridgeEvent<serde_json::Value> = serde_json::from_value(push_event(&image, "v1")).unwrap();
