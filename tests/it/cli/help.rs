@@ -316,12 +316,6 @@ fn help_of_check_and_replay() {
 
                   [default: text]
 
-              --color <WHEN>
-                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
-
-                  [default: auto]
-                  [possible values: auto, always, never]
-
           -o, --output <FILE>
                   Write to FILE instead of standard output
 
@@ -330,6 +324,12 @@ fn help_of_check_and_replay() {
                   repository
 
                   [default: Dockerfile]
+
+              --color <WHEN>
+                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
 
           -v, --verbose
                   Show all causes of errors, and how much `check` read and how long it took, on standard

@@ -348,12 +348,12 @@ fn audit_help() {
               --no-exec
                   Read manifests and configs only; do not inspect the program in the layers
 
-              --results <FILE>
-                  Keep the results in this file, one report a line. Images that it already contains are not
-                  checked again
+              --config <FILE>
+                  Read this configuration file. Default: `.ecr-preflight.toml` in the working directory or
+                  the nearest directory above it, up to the root of the git repository
 
-              --fresh
-                  Overwrite the results file
+              --no-config
+                  Do not read a configuration file
 
               --color <WHEN>
                   When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
@@ -361,15 +361,26 @@ fn audit_help() {
                   [default: auto]
                   [possible values: auto, always, never]
 
-              --csv <FILE>
-                  Write all results as CSV, a row for each image and runtime
+              --results <FILE>
+                  Keep the results in this file, one report a line. Images that it already contains are not
+                  checked again
 
-              --html <FILE>
-                  Write all results as an HTML page
+              --fresh
+                  Overwrite the results file
 
           -v, --verbose
                   Show all causes of errors, and how much `check` read and how long it took, on standard
                   error
+
+              --csv <FILE>
+                  Write all results as CSV, a row for each image and runtime
+
+          -q, --quiet
+                  Show only results and errors: no progress, notes or summaries. `check` reports only images
+                  that do not pass
+
+              --html <FILE>
+                  Write all results as an HTML page
 
               --format <FORMAT>
                   The output format
@@ -381,10 +392,6 @@ fn audit_help() {
                   - markdown: For issues and pull requests: failing and unknown images
 
                   [default: table]
-
-          -q, --quiet
-                  Show only results and errors: no progress, notes or summaries. `check` reports only images
-                  that do not pass
 
               --all-rows
                   Show images without problems in the table or in Markdown, too
