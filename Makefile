@@ -38,7 +38,7 @@ test-containerd: ## compare IMAGES (1000) random images and hundreds of realisti
 	SEED=$(SEED) IMAGES=$(IMAGES) $(CARGO) test --locked --test it conformance::containerd:: -- --ignored --nocapture --test-threads 1 --skip docker
 
 test-docker: ## compare hundreds of realistic images with Docker Engine; needs Debian's docker.io and root (some minutes)
-	$(CARGO) test --locked --test it realistic_images_start_alike_in_docker -- --ignored --nocapture
+	$(CARGO) test --locked --test it in_docker -- --ignored --nocapture
 
 test-real: ## check images of real programs, from umoci, skopeo and Debian's registry, against runc; needs Debian, root and runc
 	python3 tests/real/images.py $(TARGET)/real-images

@@ -5,6 +5,7 @@ use crate::launch::Launch;
 use crate::name::Digest;
 use crate::oci::{ImageRefusal, PlatformImage};
 use crate::platform::Platform;
+use crate::rootfs::UnknownReason;
 use crate::runtime::{Runtime, Service};
 
 /// The properties of a host that determine what starts on it.
@@ -58,7 +59,7 @@ pub enum InspectionOutcome {
     /// Unknown, for this reason.
     Undetermined(String),
     /// Unknown, because only some hosts of the target start the program.
-    HostDependent(String),
+    HostDependent(UnknownReason),
     /// Unknown, because a part of the image is unavailable, also to everyone who pulls it.
     Unavailable(String),
     /// Unknown, because a layer is encrypted, is stored elsewhere, or exceeds a limit.
@@ -69,14 +70,12 @@ pub enum InspectionOutcome {
 
 impl InspectionOutcome {
     /// Returns why it is unknown what is started, or `None` if it is known.
-    pub fn unknown_reason(&self) -> Option<&str> {
+    pub fn unknown_reason(&self) -> Option<String> {
         match self {
             Self::Launches(..) | Self::Refused(_) => None,
-            Self::HostDependent(reason)
-            | Self::Undetermined(reason)
-            | Self::Unavailable(reason)
-            | Self::Unreadable(reason) => Some(reason),
-            Self::TimedOut => Some("the layers could not be read within the time limit"),
+            Self::HostDependent(reason) => Some(reason.to_string()),
+            Self::Undetermined(reason) | Self::Unavailable(reason) | Self::Unreadable(reason) => Some(reason.clone()),
+            Self::TimedOut => Some("the layers could not be read within the time limit".to_owned()),
         }
     }
 }
@@ -99,7 +98,7 @@ impl Inspection {
     pub fn unknown_reason(&self) -> Option<String> {
         let last = self.launches().last().map(|launch| &launch.start.outcome);
         match (self.outcome.unknown_reason(), last) {
-            (Some(reason), _) => Some(reason.to_owned()),
+            (Some(reason), _) => Some(reason),
             (None, Some(ExecOutcome::Unknown { reason, .. })) => Some(reason.to_string()),
             (None, _) => None,
         }

@@ -51,7 +51,7 @@ impl ProbeResult {
         match reason {
             UnknownReason::LayerNotRead(_) => Self::NeedsLowerLayer(reason.to_string()),
             UnknownReason::MountRefusedByContainerd { .. } | UnknownReason::VolumeRefusedByDocker(_) => {
-                Self::Settled(InspectionOutcome::HostDependent(reason.to_string()))
+                Self::Settled(InspectionOutcome::HostDependent(reason.clone()))
             }
             _ => Self::Settled(InspectionOutcome::Undetermined(reason.to_string())),
         }
@@ -124,11 +124,10 @@ impl<'a> EntrypointProbe<'a> {
                 let is_unread = |launch: &Launch| {
                     matches!(launch.start.outcome, ExecOutcome::Unknown { reason: UnknownReason::LayerNotRead(_), .. })
                 };
-                let reason = reason.to_string();
                 return if supported.last().is_some_and(is_unread) {
-                    ProbeResult::NeedsLowerLayer(reason)
+                    ProbeResult::NeedsLowerLayer(reason.to_string())
                 } else {
-                    ProbeResult::Settled(InspectionOutcome::HostDependent(reason))
+                    ProbeResult::Settled(InspectionOutcome::HostDependent(reason.clone()))
                 };
             }
             launches = supported;

@@ -98,13 +98,12 @@ fn skip_options<'a>(options: &WrapperOptions, mut arguments: &'a [Vec<u8>]) -> O
             return Some(InitAction::Start(arguments));
         }
         let Some((letter, value)) = find_valued_option(options, first)? else { continue };
-        let value = match value {
-            Some(value) => value,
-            None => {
-                let (value, rest) = arguments.split_first()?;
-                arguments = rest;
-                value
-            }
+        let value = if let Some(value) = value {
+            value
+        } else {
+            let (value, rest) = arguments.split_first()?;
+            arguments = rest;
+            value
         };
         match (options.check_value)(letter, value) {
             ValueCheck::Accepted => {}

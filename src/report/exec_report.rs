@@ -62,7 +62,7 @@ impl ExecReport {
             errno: None,
             path: None,
             chain: Vec::new(),
-            reason: outcome.unknown_reason().map(|reason| sanitize(reason, MAX_REASON)),
+            reason: outcome.unknown_reason().map(|reason| sanitize(&reason, MAX_REASON)),
         };
         if matches!(outcome, InspectionOutcome::Refused(_)) {
             report.outcome = ExecReportOutcome::Fails;
@@ -129,7 +129,7 @@ pub enum ProgramOutcome {
 impl ProgramReport {
     pub(super) fn new(inspection: &Inspection) -> Self {
         if let Some(reason) = inspection.outcome.unknown_reason() {
-            return Self::unknown(reason);
+            return Self::unknown(&reason);
         }
         let last = inspection.launches().last();
         if let Some(DetectedProgram { machine, .. }) = last.and_then(|launch| launch.program.as_ref()) {

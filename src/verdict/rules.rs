@@ -123,12 +123,11 @@ impl Finding {
             self.push_fault(fault);
         }
         // An image that cannot be pulled does not start, but it may never be pulled.
-        if let Some(InspectionOutcome::Unavailable(reason) | InspectionOutcome::HostDependent(reason)) =
-            inspection.map(|inspection| &inspection.outcome)
+        if let Some(Inspection { outcome, refusal: None, .. }) = inspection
+            && matches!(outcome, InspectionOutcome::Unavailable(_) | InspectionOutcome::HostDependent(_))
             && self.verdict != Verdict::Fails
-            && inspection.is_none_or(|inspection| inspection.refusal.is_none())
         {
-            self.add_unknown(reason);
+            outcome.unknown_reason().into_iter().for_each(|reason| self.add_unknown(reason));
         }
     }
 

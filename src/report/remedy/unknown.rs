@@ -1,10 +1,13 @@
 //! The next step if the result is unknown: what makes the image one whose start can be predicted.
 
 use super::gzip_remedy;
-use crate::inspect::{Inspection, InspectionOutcome};
+use crate::inspect::{Inspection, InspectionOutcome, InspectionTarget};
 use crate::oci::{Compression, Image, ImageContent, IndexChild, PlatformImage};
+use crate::path::display_path;
 use crate::report::model::{FindingCase, Remedy};
+use crate::rootfs::UnknownReason;
 use crate::runtime::{Compatibility, Runtime};
+use crate::text::sanitize_quoted;
 use crate::verdict::FindingSubject;
 
 impl FindingCase<'_> {
@@ -38,6 +41,13 @@ impl FindingCase<'_> {
                 self.at_source(vec![self.build_remedy(runtime)])
             };
         }
+        if let Some(advice) = inspections.iter().find_map(|inspection| advise_on_mounts(inspection, runtime)) {
+            return if self.is_cached() {
+                self.cached_image_remedies()
+            } else {
+                self.at_source(vec![Remedy::advice_only(advice)])
+            };
+        }
         if single_images(image).any(|single| single.layers.iter().any(|layer| layer.compression == Compression::Zstd)) {
             let remedy = || self.at_source(vec![gzip_remedy(runtime, &self.push_uri())]);
             return if self.is_cached() { self.cached_image_remedies() } else { remedy() };
@@ -56,6 +66,28 @@ impl FindingCase<'_> {
             "aws ecr describe-images --region {region} --registry-id {account} --repository-name {name} --image-ids {id}"
         );
         Remedy::with_command(advice, command)
+    }
+}
+
+/// Suggests what to do about a path where not all hosts of the runtime mount something.
+fn advise_on_mounts(inspection: &Inspection, runtime: Runtime) -> Option<String> {
+    let InspectionOutcome::HostDependent(reason) = &inspection.outcome else { return None };
+    if InspectionTarget::for_runtime(runtime) != Some(inspection.target) {
+        return None;
+    }
+    match reason {
+        UnknownReason::MountRefusedByContainerd { path, found } => {
+            let what = if found.starts_with("leads") { "link" } else { "file or link" };
+            Some(format!(
+                "Remove the {what} at {path} where it is added (COPY or ADD source, or an earlier stage): RUN cannot, \
+                 because it mounts there itself"
+            ))
+        }
+        UnknownReason::VolumeRefusedByDocker(path) => {
+            let path = sanitize_quoted(&display_path(path));
+            Some(format!("Name a directory in VOLUME, outside of /proc, or remove the volume {path}"))
+        }
+        _ => None,
     }
 }
 

@@ -157,6 +157,7 @@ fn program_faults_have_evidence_and_remedies() {
         ("root", "User", json!("root")),
         ("working-directory", "WorkingDir", json!("/bin/sh/x")),
         ("environment", "Env", json!(["=x"])),
+        ("volume", "Volumes", json!({"/bin/sh": {}})),
     ] {
         let mut config = config("linux", "amd64", json!({}));
         config["config"]["Entrypoint"] = json!(["/bin/sh"]);
@@ -168,6 +169,7 @@ fn program_faults_have_evidence_and_remedies() {
     for (tag, layer) in [
         ("mount", base().link("proc", "bin")),
         ("mount-dev", base().file("dev", b"")),
+        ("mount-link", base().directory("etc").link("etc/hosts", "../bin")),
         ("mount-file", base().directory("etc").directory("etc/hosts")),
     ] {
         layout.tag(tag, &image(&layout, &["/bin/sh"], layer, &[]));

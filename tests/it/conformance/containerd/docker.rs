@@ -1,7 +1,7 @@
 //! A Docker engine of our own, and what it does with images of a registry on this machine.
 
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -20,6 +20,13 @@ const TIMED_OUT: i32 = 137;
 /// The exit codes of `docker run` if the daemon failed, and if the program cannot be started.
 const DAEMON_FAILED: i32 = 125;
 const NOT_STARTED: [i32; 2] = [126, 127];
+
+/// The builders of Docker Engine 20.10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builder {
+    Classic,
+    BuildKit,
+}
 
 /// A running Docker engine; it is killed, with everything that it started, when this is dropped.
 #[derive(Debug)]
@@ -59,6 +66,25 @@ impl Docker {
         let mut command = Command::new(CLIENT);
         command.env("DOCKER_HOST", format!("unix://{}", self.socket().display())).stdin(Stdio::null());
         command
+    }
+
+    /// Imports an archive as a base image, builds a context on it with a builder, and returns the file of the saved image
+    /// in that directory.
+    pub fn build(&self, base: &Path, context: &Path, builder: Builder) -> PathBuf {
+        let run = |command: &mut Command| {
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        run(self.client().arg("import").arg(base).arg("base"));
+        let buildkit = if builder == Builder::BuildKit { "1" } else { "0" };
+        run(self
+            .client()
+            .env("DOCKER_BUILDKIT", buildkit)
+            .args(["build", "--network", "none", "--tag", "built"])
+            .arg(context));
+        let saved = self.directory.path().join(format!("saved-{buildkit}.tar"));
+        run(self.client().args(["save", "built", "--output"]).arg(&saved));
+        saved
     }
 
     /// Pulls an image and starts it as its config states.

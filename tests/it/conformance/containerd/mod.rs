@@ -6,6 +6,7 @@
 //! happened into the table of realistic images.
 #![allow(clippy::print_stdout, reason = "how much was compared belongs to the result")]
 
+mod built_images;
 mod damage;
 mod daemon;
 mod docker;
