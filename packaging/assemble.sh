@@ -28,6 +28,10 @@ python3 packaging/template.py "$directory/ecr-preflight.cfn.yaml"
 packaging/sbom.sh cli "$directory/ecr-preflight.cdx.json"
 packaging/sbom.sh lambda "$directory/ecr-preflight-lambda.cdx.json"
 sed "s|OWNER/ecr-preflight|$REPOSITORY|" packaging/install.sh >"$directory/install.sh"
+# The schemas of the JSON output, with the address from which the release serves them.
+for schema in schema/*.schema.json; do
+  sed "s|OWNER/ecr-preflight|$REPOSITORY|" "$schema" >"$directory/$(basename "$schema")"
+done
 
 sums() { (cd "$directory" && find . -type f ! -name SHA256SUMS | sed 's|^\./||' | LC_ALL=C sort | xargs sha256sum); }
 sums >"$CARGO_TARGET_DIR/release-sums"

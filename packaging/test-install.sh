@@ -52,6 +52,12 @@ expect 1 "will not start on ECS on amd64" as_user "$program" check "oci:$work/im
 expect 0 "" "$program" completions bash
 expect 0 "" "$program" man --dir "$work/man"
 
+step "the schemas are those of the repository"
+for schema in schema/*.schema.json; do
+  sed "s|https://github.com/[^/]*/|https://github.com/OWNER/|" "$release/$(basename "$schema")" | cmp -s - "$schema" ||
+    fail "$schema differs, or is missing"
+done
+
 step "it is installed again, with a space in the name of the directory"
 expect 0 "Installed" as_user "$path" sh "$work/release/install.sh" --from "$work/release" --to "$home/my programs"
 expect 0 "ecr-preflight $VERSION" "$home/my programs/ecr-preflight" --version

@@ -9,7 +9,7 @@ use ecr_preflight::cli::{CliArguments, report_usage_error, run};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match CliArguments::try_parse() {
-        Ok(arguments) => run(arguments, stdout().lock(), stderr().lock()).await,
+        Ok(arguments) => Box::pin(run(arguments, stdout().lock(), stderr().lock())).await,
         Err(error) => report_usage_error(&error),
     }
 }

@@ -126,7 +126,7 @@ pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStre
     let (mut out, mut err) = (StyledOutput::new(out, color, verbosity), StyledOutput::new(err, color, verbosity));
     let of_verdict = |result: Result<Verdict, CliError>| result.map(ExitStatus::from);
     let result = match command {
-        CliCommand::Check(arguments) => Box::pin(check::run(arguments, &mut out, &mut err)).await,
+        CliCommand::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
         CliCommand::Replay(arguments) => of_verdict(replay::run(arguments, &mut out).await),
         CliCommand::Binary(arguments) => of_verdict(binary::run(&arguments, &mut out)),
         CliCommand::Audit(arguments) => of_verdict(audit::run(arguments, &mut out, &mut err).await),

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{TOPIC, clients};
 use crate::report::messages::report;
+use crate::report::schema::assert_valid;
 use crate::support::aws::FakeAws;
 
 /// The limit of SNS, in bytes: "Publish" in the Amazon SNS API reference.
@@ -119,6 +120,7 @@ async fn largest_message_fits_sns_and_has_its_headline() {
         let json: Value = serde_json::from_str(&json).unwrap();
         let found: Vec<&str> = json["omitted"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         assert_eq!(found, omitted, "{number}");
+        assert_valid(&json, "the message");
         assert_eq!(json["runtimes"].as_array().unwrap().len(), report.runtimes().count(), "{number}");
         let codes: Vec<&str> = report.faults().map(|fault| fault.code.as_str()).collect();
         let runtimes = json["runtimes"].as_array().unwrap().iter();

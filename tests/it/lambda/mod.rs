@@ -41,6 +41,7 @@ use ecr_preflight::report::Report;
 use ecr_preflight::settings::Settings;
 use serde_json::{Value, json};
 
+use crate::report::schema::assert_valid;
 use crate::support::aws::{ACCOUNT, FakeAws};
 
 pub const REPOSITORY: &str = "team/app";
@@ -95,7 +96,11 @@ pub async fn handle_with(
     event: Value,
 ) -> Result<Report, HandlerError> {
     let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
-    build_handler(http, aws, settings, |_| {}).handle(&event, DeliveryContext::default()).await
+    let result = build_handler(http, aws, settings, |_| {}).handle(&event, DeliveryContext::default()).await;
+    if let Ok(report) = &result {
+        assert_valid(&serde_json::to_value(report).unwrap(), "the function");
+    }
+    result
 }
 
 /// Builds the handler as the function does, for any region and account.

@@ -3,3 +3,4 @@
 mod matrix;
 pub mod messages;
 mod remedies;
+pub mod schema;

@@ -17,6 +17,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::report::schema::assert_valid;
 use crate::support::aws::FakeAws;
 use crate::support::layout::{Builder, with_platform};
 
@@ -100,9 +101,11 @@ impl Fixture {
         all.lines().map(|line| format!("{}\n", mask_time(line).trim_end())).collect()
     }
 
-    /// Reads a results file.
+    /// Reads a results file, whose lines are reports.
     pub fn lines(&self, name: &str) -> Vec<Value> {
-        lines(&self.path(name))
+        let lines = lines(&self.path(name));
+        lines.iter().for_each(|line| assert_valid(line, name));
+        lines
     }
 }
 
