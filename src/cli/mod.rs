@@ -16,6 +16,7 @@ mod image_source;
 mod terminal;
 mod config;
 mod output_file;
+mod image_outcome;
 mod stored_runtime;
 mod stored_report;
 mod report_counts;
@@ -126,10 +127,11 @@ pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStre
     let (mut out, mut err) = (StyledOutput::new(out, color, verbosity), StyledOutput::new(err, color, verbosity));
     let of_verdict = |result: Result<Verdict, CliError>| result.map(ExitStatus::from);
     let result = match command {
-        CliCommand::Check(arguments) => check::run(arguments, &mut out, &mut err).await,
-        CliCommand::Replay(arguments) => of_verdict(replay::run(arguments, &mut out).await),
+        // These futures are large.
+        CliCommand::Check(arguments) => Box::pin(check::run(arguments, &mut out, &mut err)).await,
+        CliCommand::Replay(arguments) => of_verdict(Box::pin(replay::run(arguments, &mut out)).await),
         CliCommand::Binary(arguments) => of_verdict(binary::run(&arguments, &mut out)),
-        CliCommand::Audit(arguments) => of_verdict(audit::run(arguments, &mut out, &mut err).await),
+        CliCommand::Audit(arguments) => of_verdict(Box::pin(audit::run(arguments, &mut out, &mut err)).await),
         CliCommand::Declare(arguments) => of_verdict(declare::run(arguments, &mut out, &mut err).await),
         CliCommand::Completions(arguments) => {
             of_verdict(completions::print_completions(&arguments, CliArguments::command(), &mut out))

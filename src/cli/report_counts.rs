@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use super::image_outcome::ImageOutcome;
 use super::stored_report::{StoredReport, hash_key};
+use super::stored_runtime::StoredRuntime;
 use crate::runtime::RUNTIMES;
 use crate::text::sanitize;
 use crate::verdict::Verdict;
@@ -20,9 +22,13 @@ pub(super) struct ReportCounts {
     pub(super) images: u64,
     repositories: HashSet<[u8; 16]>,
     verdicts: BTreeMap<Verdict, u64>,
+    outcomes: BTreeMap<ImageOutcome, u64>,
+    /// The number of findings that count, and of those that are in the baseline.
+    pub(super) findings: (u64, u64),
     /// The number of images that run, but whose start is not verified.
     pub(super) unverified: u64,
     faults: BTreeMap<String, u64>,
+    counting_faults: BTreeMap<String, u64>,
     /// In the order of [`RUNTIMES`].
     runtimes: [u64; RUNTIMES.len()],
     /// Accounts and regions.
@@ -33,6 +39,10 @@ impl ReportCounts {
     pub(super) fn add(&mut self, report: &StoredReport) {
         self.images += 1;
         *self.verdicts.entry(report.verdict()).or_default() += 1;
+        *self.outcomes.entry(report.outcome()).or_default() += 1;
+        for (new, known) in report.runtimes.iter().map(StoredRuntime::count_findings) {
+            self.findings = (self.findings.0 + new, self.findings.1 + known);
+        }
         self.unverified += u64::from(report.is_unverified_pass());
         if !report.arrival.repository.is_empty() {
             let [account, region, repository, ..] = report.identity();
@@ -43,6 +53,9 @@ impl ReportCounts {
         }
         for code in report.fault_codes() {
             *self.faults.entry(sanitize_code(code)).or_default() += 1;
+        }
+        for code in report.counting_codes() {
+            *self.counting_faults.entry(sanitize_code(code)).or_default() += 1;
         }
         for (profile, count) in RUNTIMES.iter().zip(&mut self.runtimes) {
             *count += u64::from(report.intended.iter().any(|intent| intent.runtime == profile.name));
@@ -59,11 +72,19 @@ impl ReportCounts {
         self.verdicts.get(&verdict).copied().unwrap_or_default()
     }
 
+    /// The number of images with this outcome.
+    pub(super) fn of_outcome(&self, outcome: ImageOutcome) -> u64 {
+        self.outcomes.get(&outcome).copied().unwrap_or_default()
+    }
+
     /// The number of images with each fault, the most frequent fault first.
     pub(super) fn faults(&self) -> Vec<(&str, u64)> {
-        let mut faults: Vec<(&str, u64)> = self.faults.iter().map(|(code, count)| (code.as_str(), *count)).collect();
-        faults.sort_by_key(|(_, count)| Reverse(*count));
-        faults
+        sort_by_count(&self.faults)
+    }
+
+    /// Same as [`Self::faults`], without faults that are waived or known.
+    pub(super) fn counting_faults(&self) -> Vec<(&str, u64)> {
+        sort_by_count(&self.counting_faults)
     }
 
     /// The names and titles of the runtimes that images are intended for.
@@ -71,6 +92,12 @@ impl ReportCounts {
         let used = RUNTIMES.iter().zip(self.runtimes).filter(|(_, count)| *count > 0);
         used.map(|(profile, _)| (profile.name, profile.title))
     }
+}
+
+fn sort_by_count(counts: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
+    let mut sorted: Vec<(&str, u64)> = counts.iter().map(|(code, count)| (code.as_str(), *count)).collect();
+    sorted.sort_by_key(|(_, count)| Reverse(*count));
+    sorted
 }
 
 /// A fault code, as it is counted and shown.

@@ -8,6 +8,7 @@ use std::io::{self, BufRead, Read};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::image_outcome::ImageOutcome;
 use super::stored_runtime::{StoredFault, StoredRuntime, StoredStart, parse_verdict};
 use crate::name::Repository;
 use crate::report::SCHEMA;
@@ -123,6 +124,29 @@ impl StoredReport {
     /// The verdict; one of a later version is unknown.
     pub(super) fn verdict(&self) -> Verdict {
         self.verdict.unwrap_or(Verdict::Unknown)
+    }
+
+    /// What the image counts as.
+    pub(super) fn outcome(&self) -> ImageOutcome {
+        if self.verdict() < Verdict::Unknown || self.runtimes.is_empty() {
+            return ImageOutcome::of_verdict(self.verdict());
+        }
+        match self.runtimes.iter().map(StoredRuntime::counting_verdict).max() {
+            Some(verdict) if verdict >= Verdict::Unknown => ImageOutcome::of_verdict(verdict),
+            _ if self.runtimes.iter().any(|runtime| runtime.count_findings().1 > 0) => ImageOutcome::Known,
+            _ => ImageOutcome::Waived,
+        }
+    }
+
+    /// The fault codes that count, each once, in their order.
+    pub(super) fn counting_codes(&self) -> Vec<&str> {
+        let mut codes: Vec<&str> = Vec::new();
+        for fault in self.faults().filter(|fault| fault.counts()) {
+            if !codes.contains(&fault.code.as_str()) {
+                codes.push(&fault.code);
+            }
+        }
+        codes
     }
 
     /// Account, region, repository, digest and tag of the image; empty if the report does not name them.

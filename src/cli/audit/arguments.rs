@@ -49,6 +49,10 @@ pub(in crate::cli) struct AuditArguments {
     /// Keep the results in this file, one report a line. Images that it already contains are not checked again.
     #[arg(long, value_name = "FILE")]
     pub(super) results: Option<PathBuf>,
+    /// Compare with the results file of an earlier audit: only new findings count. A finding is known if the same repository
+    /// had the same fault on the same runtime.
+    #[arg(long, value_name = "FILE")]
+    pub(super) baseline: Option<PathBuf>,
     /// Overwrite the results file.
     #[arg(long, requires = "results")]
     pub(super) fresh: bool,
@@ -78,7 +82,7 @@ pub(in crate::cli) struct AuditArguments {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_EVENTS_PER_SECOND, requires = "via_lambda", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) rate: u32,
     /// Do not wait for the reports, for --via-lambda: they stay in the function's log.
-    #[arg(long, requires = "via_lambda", conflicts_with_all = ["results", "csv", "html", "notify"])]
+    #[arg(long, requires = "via_lambda", conflicts_with_all = ["results", "baseline", "csv", "html", "notify"])]
     pub(super) no_follow: bool,
     /// How many seconds to wait for the next report, for --via-lambda.
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_TIMEOUT_SECONDS, requires = "via_lambda")]

@@ -11,6 +11,7 @@ mod error;
 mod lister;
 mod results_index;
 mod result_line;
+mod finding_filter;
 mod results_file;
 mod progress;
 mod runner;
@@ -28,6 +29,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 pub(super) use self::arguments::AuditArguments;
 use self::arguments::AuditFormat;
 use self::error::{AuditEnd, AuditError};
+use self::finding_filter::FindingFilter;
 use self::lister::ImageLister;
 use self::progress::AuditProgress;
 use self::results_file::ResultsFile;
@@ -35,8 +37,10 @@ use self::runner::AuditRunner;
 use self::scope::{AuditScope, ListingCounts};
 use self::summary::AuditSummary;
 use self::throttle::{AdaptiveLimiter, CountingConnector};
+use super::config::Configuration;
 use super::context::{build_inspector, endpoint_url, load_aws_with, load_settings};
 use super::error::CliError;
+use super::image_outcome::ImageOutcome;
 use super::page::PageHeading;
 use super::preview::NotificationPreview;
 use super::terminal::StyledOutput;
@@ -58,7 +62,9 @@ pub(super) async fn run<O: Write, E: Write>(
     let configuration = arguments.config.load(err)?;
     let topic = if arguments.notify { Some(settings.topic_arn.clone().ok_or(AuditError::NoTopic)?) } else { None };
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
-    let mut results = open_outputs(&arguments, &settings, runtimes.unwrap_or_default())?;
+    let today = configuration.waivers.today;
+    let filter = FindingFilter::new(configuration.waivers.clone(), arguments.baseline.as_deref(), err)?;
+    let mut results = open_outputs(&arguments, &settings, runtimes.unwrap_or_default(), filter)?;
 
     let requests = CountingConnector::new(default_connector());
     let retries = Some(AdaptiveLimiter::retry_config());
@@ -85,7 +91,7 @@ pub(super) async fn run<O: Write, E: Write>(
             inspector: &build_inspector(&settings.check),
             settings: &settings.check,
             runtimes,
-            today: configuration.waivers.today,
+            today,
             concurrency: usize::from(arguments.concurrency),
         };
         runner.run(&mut results, &mut progress).await.map_err(AuditError::ResultsIo)?
@@ -115,8 +121,8 @@ pub(super) async fn run<O: Write, E: Write>(
     let has_table = arguments.format == AuditFormat::Table;
     // Programs read the other formats from standard output.
     let written = match (has_table, err.is_quiet()) {
-        (true, _) => summary.write(&results, out),
-        (false, false) => summary.write(&results, err),
+        (true, _) => write_summary(&summary, &results, &configuration, &scope, out),
+        (false, false) => write_summary(&summary, &results, &configuration, &scope, err),
         (false, true) => Ok(()),
     };
     defer_broken_pipe(written, &mut broken_pipe)?;
@@ -173,17 +179,23 @@ fn open_outputs(
     arguments: &AuditArguments,
     settings: &Settings,
     runtimes: &[Runtime],
+    filter: FindingFilter,
 ) -> Result<ResultsFile, CliError> {
     let settings = if arguments.via_lambda {
         format!("function={}", arguments.stack)
     } else {
         scope::describe_settings(&settings.check, runtimes)
     };
-    let files = [("--results", &arguments.results), ("--csv", &arguments.csv), ("--html", &arguments.html)];
+    let files = [
+        ("--results", &arguments.results),
+        ("--baseline", &arguments.baseline),
+        ("--csv", &arguments.csv),
+        ("--html", &arguments.html),
+    ];
     output_file::ensure_distinct(&files.map(|(name, path)| (name, path.as_deref())))?;
     let results = match &arguments.results {
-        Some(path) => ResultsFile::open(path, arguments.fresh, settings),
-        None => ResultsFile::create_temporary(settings),
+        Some(path) => ResultsFile::open(path, arguments.fresh, settings, filter),
+        None => ResultsFile::create_temporary(settings, filter),
     }
     .map_err(AuditError::from)?;
     for path in [&arguments.csv, &arguments.html].into_iter().flatten() {
@@ -220,11 +232,28 @@ fn handle_end<E: Write>(
     }
 }
 
+/// Writes the summary and, after a complete audit of all repositories, the waivers that matched nothing: one of them may be
+/// for an image that any other audit leaves out.
+fn write_summary(
+    summary: &AuditSummary<'_>,
+    results: &ResultsFile,
+    configuration: &Configuration,
+    scope: &AuditScope,
+    mut out: &mut dyn Write,
+) -> io::Result<()> {
+    summary.write(results, &mut out)?;
+    if !summary.is_complete() || !scope.is_whole_registry() {
+        return Ok(());
+    }
+    let used: Vec<usize> = results.filter.used_waivers.iter().copied().collect();
+    configuration.describe_unused(&used).iter().try_for_each(|sentence| writeln!(out, "{sentence}"))
+}
+
 /// Returns the verdict for the exit code.
 fn overall_verdict(results: &ResultsFile, summary: &AuditSummary<'_>) -> Verdict {
-    if results.index.counts.of_verdict(Verdict::Fails) > 0 {
+    if results.index.counts.of_outcome(ImageOutcome::Fails) > 0 {
         Verdict::Fails
-    } else if results.index.counts.of_verdict(Verdict::Unknown) > 0 || !summary.is_complete() {
+    } else if results.index.counts.of_outcome(ImageOutcome::Unknown) > 0 || !summary.is_complete() {
         Verdict::Unknown
     } else {
         Verdict::Runs

@@ -5,8 +5,8 @@ use std::io;
 use serde_json::{Map, Value, json};
 
 use super::results_file::ResultsFile;
-use super::results_index::VERDICTS;
 use super::summary::{AuditSummary, format_count};
+use crate::cli::image_outcome::ImageOutcome;
 use crate::cli::stored_report::StoredReport;
 use crate::cli::stored_runtime::StoredRuntime;
 use crate::lambda::notify::Message;
@@ -25,14 +25,14 @@ const MAX_LINE_CHARS: usize = 250;
 /// # Errors
 /// The results cannot be read.
 pub(super) fn build_message(results: &mut ResultsFile, summary: &AuditSummary<'_>) -> io::Result<Option<Message>> {
-    let found = results.index.offsets_worst_first(|verdict| matches!(verdict, Verdict::Fails | Verdict::Unknown));
+    let found = results.index.offsets_worst_first(ImageOutcome::is_problem);
     if found.is_empty() && summary.is_complete() {
         return Ok(None);
     }
     let listed = found.iter().take(MAX_LISTED_IMAGES).map(|offset| results.read_report(*offset));
     let reports = listed.collect::<io::Result<Vec<StoredReport>>>()?;
     let counts = &results.index.counts;
-    let (fails, unknown) = (counts.of_verdict(Verdict::Fails), counts.of_verdict(Verdict::Unknown));
+    let (fails, unknown) = (counts.of_outcome(ImageOutcome::Fails), counts.of_outcome(ImageOutcome::Unknown));
     let failing = format!("{} will not start", format_count(fails, "image"));
     let headline = match (fails, unknown) {
         (0, 0) => "Audit: incomplete".to_owned(),
@@ -45,7 +45,7 @@ pub(super) fn build_message(results: &mut ResultsFile, summary: &AuditSummary<'_
         _ => String::new(),
     };
     let total = format!("{} checked{}", format_count(counts.images, "image"), registry);
-    let faults: Vec<String> = counts.faults().iter().map(|(code, count)| format!("{code} {count}")).collect();
+    let faults: Vec<String> = counts.counting_faults().iter().map(|(code, count)| format!("{code} {count}")).collect();
     let more = match found.len().saturating_sub(reports.len()) {
         0 => String::new(),
         more => format!("and {more} more"),
@@ -60,7 +60,7 @@ pub(super) fn build_message(results: &mut ResultsFile, summary: &AuditSummary<'_
     let text = join_paragraphs(&[vec![headline.clone()], facts].concat(), reports.iter().map(plain), &more, &faults);
     let description = join_paragraphs(&escaped, reports.iter().map(slack), &more, &faults);
     let verdict = if fails > 0 { Verdict::Fails } else { Verdict::Unknown };
-    let codes: Vec<&str> = counts.faults().into_iter().map(|(code, _)| code).collect();
+    let codes: Vec<&str> = counts.counting_faults().into_iter().map(|(code, _)| code).collect();
     let mut attributes = vec![
         ("verdict", vec![verdict.as_str().to_owned()]),
         ("fault", codes.iter().map(|code| (*code).to_owned()).collect()),
@@ -81,7 +81,7 @@ pub(super) fn build_message(results: &mut ResultsFile, summary: &AuditSummary<'_
 
 /// Formats one image as one line.
 fn format_image(report: &StoredReport, subject: &str, escape: impl Fn(&str) -> String) -> String {
-    let symbol = if report.verdict() == Verdict::Fails { '\u{2717}' } else { '?' };
+    let symbol = if report.outcome() == ImageOutcome::Fails { '\u{2717}' } else { '?' };
     let also = report.arrival.also_tagged.len();
     let also = if also == 0 { String::new() } else { format!(" +{also}") };
     let reason = |runtime: &StoredRuntime| {
@@ -107,15 +107,20 @@ fn join_paragraphs(head: &[String], lines: impl Iterator<Item = String>, more: &
 /// Builds the message for queues and functions.
 fn build_json(results: &ResultsFile, summary: &AuditSummary<'_>, reports: &[StoredReport]) -> Value {
     let counts = &results.index.counts;
-    let verdicts = VERDICTS.map(|verdict| (verdict.as_str().to_owned(), counts.of_verdict(verdict).into()));
-    let faults = counts.faults().into_iter().map(|(code, count)| (code.to_owned(), count.into()));
+    let count = |outcome: ImageOutcome| (outcome.as_str().to_owned(), counts.of_outcome(outcome).into());
+    // Most audits have neither waivers nor a baseline.
+    let is_shown = |outcome: &ImageOutcome| {
+        !matches!(outcome, ImageOutcome::Known | ImageOutcome::Waived) || counts.of_outcome(*outcome) > 0
+    };
+    let verdicts = ImageOutcome::ALL.into_iter().filter(is_shown).map(count);
+    let faults = counts.counting_faults().into_iter().map(|(code, count)| (code.to_owned(), count.into()));
     let finding = |report: &StoredReport| {
         let [account, region, repository, digest, tag] = report.identity();
         let intended: Vec<&str> = report.intended.iter().map(|intent| intent.runtime.as_str()).collect();
         let owner = Some(sanitize(&report.owner, MAX_LINE_CHARS)).filter(|owner| !owner.is_empty());
         let mut finding = json!({
             "account": account, "region": region, "repository": repository, "tag": tag, "digest": digest,
-            "verdict": report.verdict(), "intended": intended, "faults": report.fault_codes(),
+            "verdict": report.verdict(), "intended": intended, "faults": report.counting_codes(),
         });
         if let Some(owner) = owner {
             finding["owner"] = owner.into();
@@ -128,7 +133,7 @@ fn build_json(results: &ResultsFile, summary: &AuditSummary<'_>, reports: &[Stor
         "unreadImages": summary.totals.unread_images,
         "unlistedRepositories": summary.totals.unlisted_repositories,
         "complete": summary.is_complete(),
-        "verdicts": verdicts.into_iter().collect::<Map<_, _>>(),
+        "verdicts": verdicts.collect::<Map<_, _>>(),
         "faults": faults.collect::<Map<_, _>>(),
         "worst": reports.iter().map(finding).collect::<Vec<_>>(),
     })

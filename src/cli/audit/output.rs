@@ -8,10 +8,10 @@ use super::table::AuditTable;
 use crate::cli::error::CliError;
 use crate::cli::export::csv::CsvExport;
 use crate::cli::export::markdown::MarkdownExport;
+use crate::cli::image_outcome::ImageOutcome;
 use crate::cli::terminal::StyledOutput;
 use crate::cli::{output_file, page};
 use crate::text::sanitize;
-use crate::verdict::Verdict;
 
 /// Writes the CSV file and the page, if the command line names them.
 ///
@@ -26,7 +26,8 @@ pub(super) fn write_files(
         output_file::write_atomically(path, |file| Ok(write_csv(results, file)?))?;
     }
     if let Some(path) = &arguments.html {
-        page::write_page_file(&results.path, heading, path)?;
+        let ResultsFile { path: lines, filter, .. } = results;
+        page::write_page_file(lines, heading, path, |report| filter.mark(report))?;
     }
     Ok(())
 }
@@ -55,7 +56,7 @@ pub(super) fn print_results<O: Write>(
         AuditFormat::Csv => write_csv(results, &mut out)?,
         AuditFormat::Jsonl => {
             for offset in results.index.offsets_worst_first(|_| true) {
-                out.write_all(&results.read_line(offset)?)?;
+                out.write_all(&results.read_waived_line(offset)?)?;
             }
         }
         AuditFormat::Markdown => {
@@ -66,7 +67,7 @@ pub(super) fn print_results<O: Write>(
             markdown.write(&mut out)?;
         }
         AuditFormat::Table => {
-            let is_shown = |verdict| arguments.all_rows || matches!(verdict, Verdict::Fails | Verdict::Unknown);
+            let is_shown = |outcome| arguments.all_rows || outcome <= ImageOutcome::Known;
             let groups = results.index.group_by_repository(is_shown);
             table.write(results, &groups, &mut out)?;
         }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use tempfile::TempPath;
 
 use super::error::ResultsError;
+use super::finding_filter::FindingFilter;
 use super::result_line;
 use super::results_index::ResultsIndex;
 use crate::cli::stored_report::{self, StoredReport, StoredReportError};
@@ -30,6 +31,8 @@ pub(super) struct ResultsFile {
     /// The settings of all lines, as words; empty if they are the defaults.
     pub(super) settings: String,
     pub(super) index: ResultsIndex,
+    /// Which findings count.
+    pub(super) filter: FindingFilter,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +49,12 @@ impl ResultsFile {
     ///
     /// # Errors
     /// The file contains anything else than results with these settings, or another run has it open. It is not changed.
-    pub(super) fn open(path: &Path, is_fresh: bool, settings: String) -> Result<Self, ResultsError> {
+    pub(super) fn open(
+        path: &Path,
+        is_fresh: bool,
+        settings: String,
+        filter: FindingFilter,
+    ) -> Result<Self, ResultsError> {
         let shown = || path.display().to_string();
         let unusable = |source| ResultsError::Open { path: shown(), source };
         let existing = fs::metadata(path).ok();
@@ -69,6 +77,7 @@ impl ResultsFile {
             length: 0,
             settings,
             index: ResultsIndex::default(),
+            filter,
         };
         results.load(is_fresh)?;
         Ok(results)
@@ -78,12 +87,12 @@ impl ResultsFile {
     ///
     /// # Errors
     /// It cannot be created in the directory for temporary files.
-    pub(super) fn create_temporary(settings: String) -> Result<Self, ResultsError> {
+    pub(super) fn create_temporary(settings: String, filter: FindingFilter) -> Result<Self, ResultsError> {
         let created = tempfile::Builder::new().prefix("ecr-preflight-audit-").suffix(".jsonl").tempfile();
         let path = created
             .map_err(|source| ResultsError::Open { path: std::env::temp_dir().display().to_string(), source })?
             .into_temp_path();
-        let mut results = Self::open(&path, false, settings)?;
+        let mut results = Self::open(&path, false, settings, filter)?;
         results.temporary = Some(path);
         Ok(results)
     }
@@ -111,7 +120,8 @@ impl ResultsFile {
 
     /// Writes a line, unless there is one of the same image and tag.
     fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
-        let report = StoredReport::parse_audited(line).map_err(io::Error::other)?;
+        let mut report = StoredReport::parse_audited(line).map_err(io::Error::other)?;
+        self.filter.mark(&mut report);
         if self.index.contains(report.identity()) {
             return Ok(());
         }
@@ -154,12 +164,33 @@ impl ResultsFile {
         stored_report::read_line(&mut self.reader)
     }
 
-    /// Reads the report at an offset.
+    /// Reads the report at an offset, and marks the findings that do not count.
     ///
     /// # Errors
     /// The file cannot be read, or was changed by another program.
     pub(super) fn read_report(&mut self, offset: u64) -> io::Result<StoredReport> {
-        StoredReport::parse_audited(&self.read_line(offset)?).map_err(io::Error::other)
+        let mut report = StoredReport::parse_audited(&self.read_line(offset)?).map_err(io::Error::other)?;
+        self.filter.mark(&mut report);
+        Ok(report)
+    }
+
+    /// Reads the line at an offset, with its line break, and adds the waivers of the configuration file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or was changed by another program.
+    pub(super) fn read_waived_line(&mut self, offset: u64) -> io::Result<Vec<u8>> {
+        let line = self.read_line(offset)?;
+        let report = self.read_report(offset)?;
+        if report.faults().all(|fault| fault.waived.is_none()) {
+            return Ok(line);
+        }
+        let mut members: Map<String, Value> = serde_json::from_slice(&line)?;
+        for (number, runtime) in report.runtimes.iter().enumerate() {
+            for (at, fault) in runtime.faults.iter().enumerate().filter(|(_, fault)| fault.waived.is_some()) {
+                members["runtimes"][number]["faults"][at]["waived"] = serde_json::to_value(&fault.waived)?;
+            }
+        }
+        result_line::format_members(members, "")
     }
 
     fn load(&mut self, is_fresh: bool) -> Result<(), ResultsError> {
@@ -171,7 +202,7 @@ impl ResultsFile {
                 break;
             }
             let is_ended = line.ends_with(b"\n");
-            let report = match StoredReport::parse_audited(&line) {
+            let mut report = match StoredReport::parse_audited(&line) {
                 Ok(report) => report,
                 Err(source @ StoredReportError::TooLong) => {
                     return Err(ResultsError::InvalidLine { path, line: number, source });
@@ -191,6 +222,7 @@ impl ResultsFile {
                 let current = self.settings.clone();
                 return Err(ResultsError::SettingsMismatch { path, stored: report.settings, current });
             }
+            self.filter.mark(&mut report);
             self.index.add(&report, self.length);
             self.length += line.len() as u64;
             if !is_ended {
@@ -213,6 +245,13 @@ impl Drop for ResultsFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::terminal::StyledOutput;
+    use crate::waiver::{Date, WaiverList};
+
+    fn filter() -> FindingFilter {
+        let waivers = WaiverList { waivers: Vec::new(), today: Date::from_unix_seconds(0) };
+        FindingFilter::new(waivers, None, &mut StyledOutput::plain(io::sink())).unwrap()
+    }
 
     #[test]
     fn overlong_line_is_an_error_and_the_file_is_kept() {
@@ -233,14 +272,14 @@ mod tests {
         ] {
             for is_fresh in [false, number == 1] {
                 fs::write(&path, &text).unwrap();
-                let error = ResultsFile::open(&path, is_fresh, String::new()).unwrap_err();
+                let error = ResultsFile::open(&path, is_fresh, String::new(), filter()).unwrap_err();
                 let expected = matches!(error, ResultsError::InvalidLine { line, source: StoredReportError::TooLong, .. } if line == number);
                 assert!(expected, "{error:?}");
                 assert!(fs::read_to_string(&path).unwrap() == text, "the file is not changed");
             }
         }
         fs::write(&path, format!("{}{}", line("v1", 0), &line("v2", 0)[..60])).unwrap();
-        let mut results = ResultsFile::open(&path, false, String::new()).unwrap();
+        let mut results = ResultsFile::open(&path, false, String::new(), filter()).unwrap();
         results.prepare_for_append().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), line("v1", 0), "a truncated last line is removed");
     }

@@ -8,20 +8,11 @@ use std::rc::Rc;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
+use crate::cli::image_outcome::ImageOutcome;
 use crate::cli::report_counts::ReportCounts;
 use crate::cli::stored_report::{StoredReport, hash_key};
 use crate::event::Arrival;
 use crate::name::{Digest, Tag};
-use crate::verdict::Verdict;
-
-/// The verdicts, the most urgent first: an undeclared image may hide a problem, one that runs does not.
-pub(super) const VERDICTS: [Verdict; 5] =
-    [Verdict::Fails, Verdict::Unknown, Verdict::Undeclared, Verdict::Runs, Verdict::Ignored];
-
-/// The position of a verdict in [`VERDICTS`].
-fn urgency(verdict: Verdict) -> usize {
-    VERDICTS.iter().position(|listed| *listed == verdict).expect("every verdict is listed")
-}
 
 /// The reports so far.
 #[derive(Debug, Default)]
@@ -38,7 +29,7 @@ struct ResultsIndexEntry {
     /// Seconds since 1970.
     pushed_seconds: i64,
     repository: Rc<str>,
-    verdict: Verdict,
+    outcome: ImageOutcome,
 }
 
 impl ResultsIndex {
@@ -53,7 +44,7 @@ impl ResultsIndex {
         self.repositories.insert(Rc::clone(&repository));
         let pushed = DateTime::from_str(&report.arrival.pushed_at, Format::DateTime);
         let pushed_seconds = pushed.map_or(i64::MIN, |date| date.secs());
-        self.entries.push(ResultsIndexEntry { offset, pushed_seconds, repository, verdict: report.verdict() });
+        self.entries.push(ResultsIndexEntry { offset, pushed_seconds, repository, outcome: report.outcome() });
         self.counts.add(report);
     }
 
@@ -62,19 +53,19 @@ impl ResultsIndex {
         self.known_keys.contains(&hash_key(&identity))
     }
 
-    /// Returns the repositories that have images with these verdicts: those with the worst images first, then by name.
-    pub(super) fn group_by_repository(&mut self, is_selected: impl Fn(Verdict) -> bool) -> Vec<RepositoryGroup> {
-        let mut by_name: BTreeMap<Rc<str>, [Vec<u64>; VERDICTS.len()]> = BTreeMap::new();
+    /// Returns the repositories that have images with these outcomes: those with the worst images first, then by name.
+    pub(super) fn group_by_repository(&mut self, is_selected: impl Fn(ImageOutcome) -> bool) -> Vec<RepositoryGroup> {
+        let mut by_name: BTreeMap<Rc<str>, [Vec<u64>; ImageOutcome::ALL.len()]> = BTreeMap::new();
         self.sort_worst_first();
         for entry in &self.entries {
-            by_name.entry(Rc::clone(&entry.repository)).or_default()[urgency(entry.verdict)].push(entry.offset);
+            by_name.entry(Rc::clone(&entry.repository)).or_default()[entry.outcome as usize].push(entry.offset);
         }
         let mut groups: Vec<(Option<usize>, RepositoryGroup)> = Vec::new();
-        for by_verdict in by_name.into_values() {
-            let worst = by_verdict.iter().position(|offsets| !offsets.is_empty());
-            let counts = VERDICTS.into_iter().zip(by_verdict.iter().map(|offsets| offsets.len() as u64));
+        for by_outcome in by_name.into_values() {
+            let worst = by_outcome.iter().position(|offsets| !offsets.is_empty());
+            let counts = ImageOutcome::ALL.into_iter().zip(by_outcome.iter().map(|offsets| offsets.len() as u64));
             let counts = counts.filter(|(_, count)| *count > 0).collect();
-            let selected = VERDICTS.into_iter().zip(by_verdict).filter(|(verdict, _)| is_selected(*verdict));
+            let selected = ImageOutcome::ALL.into_iter().zip(by_outcome).filter(|(outcome, _)| is_selected(*outcome));
             let offsets: Vec<u64> = selected.flat_map(|(_, offsets)| offsets).collect();
             if !offsets.is_empty() {
                 groups.push((worst, RepositoryGroup { counts, offsets }));
@@ -85,16 +76,16 @@ impl ResultsIndex {
         groups.into_iter().map(|(_, group)| group).collect()
     }
 
-    /// Returns the offsets of the reports with these verdicts: the worst first, then by repository, then the last pushed
+    /// Returns the offsets of the reports with these outcomes: the worst first, then by repository, then the last pushed
     /// first.
-    pub(super) fn offsets_worst_first(&mut self, is_selected: impl Fn(Verdict) -> bool) -> Vec<u64> {
+    pub(super) fn offsets_worst_first(&mut self, is_selected: impl Fn(ImageOutcome) -> bool) -> Vec<u64> {
         self.sort_worst_first();
-        self.entries.iter().filter(|entry| is_selected(entry.verdict)).map(|entry| entry.offset).collect()
+        self.entries.iter().filter(|entry| is_selected(entry.outcome)).map(|entry| entry.offset).collect()
     }
 
     fn sort_worst_first(&mut self) {
         fn rank(entry: &ResultsIndexEntry) -> impl Ord {
-            (urgency(entry.verdict), &entry.repository, Reverse(entry.pushed_seconds), entry.offset)
+            (entry.outcome, &entry.repository, Reverse(entry.pushed_seconds), entry.offset)
         }
         self.entries.sort_unstable_by(|one, other| rank(one).cmp(&rank(other)));
     }
@@ -103,8 +94,8 @@ impl ResultsIndex {
 /// Images of one repository.
 #[derive(Debug, Default)]
 pub(super) struct RepositoryGroup {
-    /// How many images of the repository have each verdict, also those that are not selected; the most urgent first.
-    pub(super) counts: Vec<(Verdict, u64)>,
+    /// How many images of the repository have each outcome, also those that are not selected; the most urgent first.
+    pub(super) counts: Vec<(ImageOutcome, u64)>,
     /// Where the reports of the selected images are: the worst first, then the last pushed first.
     pub(super) offsets: Vec<u64>,
 }

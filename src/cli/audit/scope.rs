@@ -38,6 +38,13 @@ pub(super) struct AuditScope {
     pub(super) ignores_tag_declarations: bool,
 }
 
+impl AuditScope {
+    /// Whether all repositories of the registry are audited.
+    pub(super) fn is_whole_registry(&self) -> bool {
+        self.prefix.is_empty() && self.repositories.is_empty() && self.resource_tags.is_empty()
+    }
+}
+
 /// What is counted while images are listed.
 #[derive(Debug, Default)]
 pub(super) struct ListingCounts {

@@ -4,10 +4,9 @@ use std::io::{self, Write};
 
 use super::progress::{AuditTotals, format_duration};
 use super::results_file::ResultsFile;
-use super::results_index::VERDICTS;
 use super::scope::ListingCounts;
+use crate::cli::image_outcome::ImageOutcome;
 use crate::cli::report_counts::ReportCounts;
-use crate::verdict::Verdict;
 
 /// What was done, and what has no result. Each error was reported when it happened.
 pub(super) struct AuditSummary<'a> {
@@ -27,6 +26,11 @@ impl AuditSummary<'_> {
     /// The output cannot be written.
     pub(super) fn write(&self, results: &ResultsFile, out: &mut impl Write) -> io::Result<()> {
         write_findings(&results.index.counts, out)?;
+        if results.filter.has_baseline() {
+            let (new, known) = results.index.counts.findings;
+            writeln!(out, "compared with the baseline: {new} new, {known} known")?;
+        }
+        results.filter.describe_expired().try_for_each(|sentence| writeln!(out, "{sentence}"))?;
         let ListingCounts { artifacts, archived, .. } = self.counts;
         for (count, what) in [(artifacts, "other than images (charts, signatures)"), (archived, "archived")] {
             if count.get() > 0 {
@@ -81,22 +85,22 @@ impl AuditSummary<'_> {
 }
 
 fn write_findings(counts: &ReportCounts, out: &mut impl Write) -> io::Result<()> {
-    let verdicts = VERDICTS.map(|verdict| (verdict, counts.of_verdict(verdict)));
-    let verdicts = format_verdict_counts(&verdicts, counts.unverified);
-    let colon = if verdicts.is_empty() { "" } else { ": " };
+    let outcomes = ImageOutcome::ALL.map(|outcome| (outcome, counts.of_outcome(outcome)));
+    let outcomes = format_outcome_counts(&outcomes, counts.unverified);
+    let colon = if outcomes.is_empty() { "" } else { ": " };
     let (images, repositories) = (format_count(counts.images, "image"), format_repositories(counts.repositories()));
-    writeln!(out, "{images} in {repositories}{colon}{verdicts}")?;
-    let faults = counts.faults();
+    writeln!(out, "{images} in {repositories}{colon}{outcomes}")?;
+    let faults = counts.counting_faults();
     let width = faults.iter().map(|(code, _)| code.chars().count()).max().unwrap_or_default();
     faults.iter().try_for_each(|(code, count)| writeln!(out, "  {code:width$}  {count}"))
 }
 
-/// Formats how many images have each verdict, if there are any: `fails 1, runs 2`. `unverified` of those that run are not
+/// Formats how many images have each outcome, if there are any: `fails 1, runs 2`. `unverified` of those that run are not
 /// verified.
-pub(super) fn format_verdict_counts(counts: &[(Verdict, u64)], unverified: u64) -> String {
-    let format = |(verdict, count): &(Verdict, u64)| match (verdict, unverified) {
-        (Verdict::Runs, 1..) => format!("{} {count} ({unverified} not verified)", verdict.as_str()),
-        _ => format!("{} {count}", verdict.as_str()),
+pub(super) fn format_outcome_counts(counts: &[(ImageOutcome, u64)], unverified: u64) -> String {
+    let format = |(outcome, count): &(ImageOutcome, u64)| match (outcome, unverified) {
+        (ImageOutcome::Runs, 1..) => format!("{} {count} ({unverified} not verified)", outcome.as_str()),
+        _ => format!("{} {count}", outcome.as_str()),
     };
     counts.iter().filter(|(_, count)| *count > 0).map(format).collect::<Vec<_>>().join(", ")
 }

@@ -7,12 +7,12 @@ use anstyle::{AnsiColor, Style};
 
 use super::results_file::ResultsFile;
 use super::results_index::RepositoryGroup;
-use super::summary::{format_count, format_verdict_counts};
+use super::summary::{format_count, format_outcome_counts};
 use crate::cli::cause::describe_cause;
+use crate::cli::image_outcome::ImageOutcome;
 use crate::cli::stored_report::StoredReport;
 use crate::report::{UNVERIFIED_SYMBOL, verdict_symbol};
 use crate::text::{escape_terminal, sanitize};
-use crate::verdict::Verdict;
 
 /// From this width on, in columns, the table has a column for the date.
 const MIN_WIDTH_FOR_DATE: usize = 100;
@@ -86,7 +86,7 @@ impl AuditTable {
                 }
                 let tags = truncate_start(&short_tags(&report), tag_width);
                 let runtime = truncate_end(&affected_runtimes(&report), runtime_width);
-                let cause = truncate_end(&describe_cause(&report), cause_width);
+                let cause = truncate_end(&marked_cause(&report, results), cause_width);
                 let (symbol, style) = symbol_and_style(&report);
                 let style = if self.uses_color { style } else { Style::new() };
                 let date =
@@ -100,7 +100,7 @@ impl AuditTable {
 
     fn write_heading(self, name: &str, group: &RepositoryGroup, width: usize, out: &mut impl Write) -> io::Result<()> {
         let images = group.counts.iter().map(|(_, count)| count).sum();
-        let counts = format!("  {}: {}", format_count(images, "image"), format_verdict_counts(&group.counts, 0));
+        let counts = format!("  {}: {}", format_count(images, "image"), format_outcome_counts(&group.counts, 0));
         let name = truncate_start(name, width.saturating_sub(counts.chars().count()).max(MIN_WIDTH / 2));
         let style = if self.uses_color { Style::new().bold() } else { Style::new() };
         writeln!(out, "{style}{name}{style:#}{counts}")
@@ -141,7 +141,7 @@ fn line_cells(report: &StoredReport, results: &ResultsFile) -> [String; 6] {
     let tags = [&report.arrival.tag].into_iter().chain(&report.arrival.also_tagged);
     let runtimes: Vec<&str> = all_affected_runtimes(report).collect();
     let [verdict, repository, tags, pushed, runtimes] = [
-        format!("{}{unverified}", report.verdict().as_str()),
+        format!("{}{unverified}", report.outcome().as_str()),
         repository_name(report, results),
         tags.map(String::as_str).collect::<Vec<_>>().join(","),
         push_date(report),
@@ -151,7 +151,7 @@ fn line_cells(report: &StoredReport, results: &ResultsFile) -> [String; 6] {
         cell if cell.is_empty() => "-".to_owned(),
         cell => cell,
     });
-    let cause = escape_terminal(&describe_cause(report));
+    let cause = escape_terminal(&marked_cause(report, results));
     [verdict, repository, tags, pushed, runtimes, if cause.is_empty() { "-".to_owned() } else { cause }]
 }
 
@@ -192,13 +192,24 @@ fn affected_runtimes(report: &StoredReport) -> String {
     }
 }
 
+/// The cause, after a word that marks what is new, known or waived.
+fn marked_cause(report: &StoredReport, results: &ResultsFile) -> String {
+    let cause = describe_cause(report);
+    match report.outcome() {
+        outcome if outcome.is_problem() && results.filter.has_baseline() => format!("new: {cause}"),
+        outcome @ (ImageOutcome::Known | ImageOutcome::Waived) => format!("{}: {cause}", outcome.as_str()),
+        _ => cause,
+    }
+}
+
 fn symbol_and_style(report: &StoredReport) -> (&'static str, Style) {
-    let style = match report.verdict() {
+    let style = match report.outcome() {
         _ if report.is_unverified_pass() => return (UNVERIFIED_SYMBOL, Style::new()),
-        Verdict::Fails => AnsiColor::Red.on_default(),
-        Verdict::Unknown => AnsiColor::Yellow.on_default(),
-        Verdict::Runs => AnsiColor::Green.on_default(),
-        Verdict::Undeclared | Verdict::Ignored => Style::new(),
+        ImageOutcome::Fails => AnsiColor::Red.on_default(),
+        ImageOutcome::Unknown => AnsiColor::Yellow.on_default(),
+        ImageOutcome::Runs => AnsiColor::Green.on_default(),
+        ImageOutcome::Known | ImageOutcome::Waived => Style::new().dimmed(),
+        ImageOutcome::Undeclared | ImageOutcome::Ignored => Style::new(),
     };
     (verdict_symbol(report.verdict()), style)
 }

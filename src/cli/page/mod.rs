@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 
 pub(super) use self::header::PageHeading;
 use self::page_data::{encode_rows, write_row};
-use self::report_lines::for_each_report;
+pub(super) use self::report_lines::for_each_report;
 use super::error::CliError;
 use super::export::csv::CsvExport;
 use super::export::markdown::MarkdownExport;
@@ -73,7 +73,7 @@ pub(super) fn run<E: Write>(
     let (declaration_key, docs_url) = (&settings.declaration_key, settings.docs_url.as_deref());
     let heading = PageHeading { declaration_key, docs_url, ..PageHeading::default() };
     let mut write = |out: &mut dyn Write| match arguments.format {
-        PageFormat::Html => write_page(&arguments.results, &heading, &mut &mut *out),
+        PageFormat::Html => write_page(&arguments.results, &heading, |_| {}, &mut &mut *out),
         PageFormat::Csv => write_csv(&arguments.results, out, &mut *err),
         PageFormat::Markdown => write_markdown(&arguments.results, out, &mut *err),
     };
@@ -122,12 +122,17 @@ fn write_notes(notes: &[String], err: &mut impl Write) -> Result<(), CliError> {
     Ok(notes.iter().try_for_each(|note| writeln!(err, "{note}"))?)
 }
 
-/// Writes the page of these results to a file, completely or not at all.
+/// Writes the page of these results to a file, completely or not at all. `mark` adds waivers that the results do not contain.
 ///
 /// # Errors
 /// The results cannot be read, or the file cannot be written.
-pub(super) fn write_page_file(results: &Path, heading: &PageHeading<'_>, file: &Path) -> Result<(), CliError> {
-    output_file::write_atomically(file, |mut out| write_page(results, heading, &mut out))
+pub(super) fn write_page_file(
+    results: &Path,
+    heading: &PageHeading<'_>,
+    file: &Path,
+    mut mark: impl FnMut(&mut StoredReport),
+) -> Result<(), CliError> {
+    output_file::write_atomically(file, |mut out| write_page(results, heading, &mut mark, &mut out))
 }
 
 /// Writes the page of these results. The file is read twice, to count and to write, so that only some 16 bytes are kept in
@@ -135,7 +140,12 @@ pub(super) fn write_page_file(results: &Path, heading: &PageHeading<'_>, file: &
 ///
 /// # Errors
 /// The results cannot be read, with the number of the line, or `out` fails.
-fn write_page(results: &Path, heading: &PageHeading<'_>, out: &mut impl Write) -> Result<(), CliError> {
+fn write_page(
+    results: &Path,
+    heading: &PageHeading<'_>,
+    mut mark: impl FnMut(&mut StoredReport),
+    out: &mut impl Write,
+) -> Result<(), CliError> {
     let (mut counts, mut seen) = (ReportCounts::default(), HashSet::new());
     let skipped_lines = for_each_report(results, |report| {
         if report.identity_key().is_none_or(|key| seen.insert(key)) {
@@ -147,9 +157,10 @@ fn write_page(results: &Path, heading: &PageHeading<'_>, out: &mut impl Write) -
     let (before, after) = document::render_frame(&counts, &PageHeading { notes: &notes, ..*heading });
     out.write_all(before.as_bytes())?;
     let mut rows = encode_rows(&mut *out);
-    for_each_report(results, |report| {
+    for_each_report(results, |mut report| {
         // The first report of an image is shown; it was also the one that was counted.
         if report.identity_key().is_none_or(|key| seen.remove(&key)) {
+            mark(&mut report);
             write_row(&report, &mut rows)?;
         }
         Ok(())
@@ -174,7 +185,7 @@ mod tests {
             docs_url: Some("https://example.com/</script>"),
         };
         let mut page = Vec::new();
-        write_page(results.path(), &heading, &mut page).unwrap();
+        write_page(results.path(), &heading, |_| {}, &mut page).unwrap();
         let page = String::from_utf8(page).unwrap();
         for part in [
             "<dt>Checked</dt><dd>2026-11-21 15:21 UTC</dd>",

@@ -114,7 +114,12 @@ fn build_runtime(runtime: &StoredRuntime, report: &StoredReport) -> Value {
     let intent = report.intended.iter().find(|intent| intent.runtime == runtime.runtime);
     let warnings = runtime.warnings.iter().map(|warning| format!("warning: {}: {}", warning.code, warning.evidence));
     let not_verified = runtime.not_verified.iter().map(|reason| format!("start not verified: {reason}"));
-    let notes: Vec<String> = runtime.unknown.iter().cloned().chain(warnings).chain(not_verified).collect();
+    let waived = runtime
+        .faults
+        .iter()
+        .filter_map(|fault| fault.waived.as_ref().map(|waiver| format!("{}: {}", fault.code, waiver.describe())));
+    let notes: Vec<String> =
+        runtime.unknown.iter().cloned().chain(warnings).chain(not_verified).chain(waived).collect();
     json!({
         "title": runtime_title(runtime, report),
         "verdict": state_name(runtime.verdict(), runtime.is_unverified_pass()),

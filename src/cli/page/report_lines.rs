@@ -17,7 +17,7 @@ use crate::text::error_chain;
 ///
 /// # Errors
 /// The file or one of its lines cannot be read, or `take` fails.
-pub(super) fn for_each_report(
+pub(in crate::cli) fn for_each_report(
     file: &Path,
     mut take: impl FnMut(StoredReport) -> Result<(), CliError>,
 ) -> Result<Vec<String>, CliError> {

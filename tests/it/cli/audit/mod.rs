@@ -9,6 +9,7 @@ mod notify;
 mod scale;
 mod via_lambda;
 mod via_lambda_failures;
+mod waivers;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -361,16 +361,27 @@ fn audit_help() {
                   [default: auto]
                   [possible values: auto, always, never]
 
-              --results <FILE>
-                  Keep the results in this file, one report a line. Images that it already contains are not
-                  checked again
+              --config <FILE>
+                  Read this configuration file. Default: `.ecr-preflight.toml` in the working directory or
+                  the nearest directory above it, up to the root of the git repository
 
-              --fresh
-                  Overwrite the results file
+              --no-config
+                  Do not read a configuration file
 
           -v, --verbose
                   Show all causes of errors, and how much `check` read and how long it took, on standard
                   error
+
+              --results <FILE>
+                  Keep the results in this file, one report a line. Images that it already contains are not
+                  checked again
+
+              --baseline <FILE>
+                  Compare with the results file of an earlier audit: only new findings count. A finding is
+                  known if the same repository had the same fault on the same runtime
+
+              --fresh
+                  Overwrite the results file
 
               --csv <FILE>
                   Write all results as CSV, a row for each image and runtime
