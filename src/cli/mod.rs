@@ -44,6 +44,9 @@ use self::error::CliError;
 use self::terminal::{StyledOutput, Verbosity};
 use crate::verdict::Verdict;
 
+/// The heading of the options that every command has.
+const GLOBAL: &str = "Global options";
+
 /// Check whether a container image will start where it is meant to run.
 ///
 /// ecr-preflight compares an image's manifest and config with the runtimes that the image is meant for. It also follows
@@ -56,13 +59,13 @@ pub struct CliArguments {
     #[command(subcommand)]
     command: CliCommand,
     /// When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     color: ColorChoice,
     /// Show all causes of errors, and how much `check` read and how long it took, on standard error.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     verbose: bool,
     /// Show only results and errors: no progress, notes or summaries. `check` reports only images that do not pass.
-    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    #[arg(long, short, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     quiet: bool,
 }
 

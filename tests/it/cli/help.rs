@@ -105,7 +105,7 @@ fn manual_pages_have_the_usual_sections() {
     for (page, help) in pages {
         let titles: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
         let titles: Vec<&str> = titles.iter().map(|title| title.trim_matches('"')).collect();
-        let own = ["COMMANDS", "RUNTIMES", "IMAGE REFERENCES", "PERMISSIONS", "INSTALLATION"];
+        let own = ["COMMANDS", "GLOBAL OPTIONS", "RUNTIMES", "IMAGE REFERENCES", "PERMISSIONS", "INSTALLATION"];
         let usual: Vec<&str> = titles.iter().copied().filter(|title| !own.contains(title)).collect();
         let expected =
             ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "EXAMPLES", "SEE ALSO"];
@@ -113,7 +113,7 @@ fn manual_pages_have_the_usual_sections() {
         assert!(usual.len() == expected.len() || titles.contains(&"INSTALLATION"), "{titles:?}");
         // Every section of the help is one of the page; a title that the page does not know would be lost.
         let known = ["Usage", "Commands", "Arguments", "Options", "Examples", "Exit codes", "Image references"];
-        let known = [&known[..], &["Permissions", "To install the script", "Runtimes"]].concat();
+        let known = [&known[..], &["Global options", "Permissions", "To install the script", "Runtimes"]].concat();
         for (title, rest) in help.lines().filter_map(|line| line.split_once(':')) {
             let is_title = !title.starts_with(' ') && rest.is_empty() && title.len() < 30;
             assert!(!is_title || known.contains(&title), "{title}");
@@ -207,6 +207,13 @@ fn help_of_check_and_replay() {
           version      Print the version, and the platform that this program is built for
 
         Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+          -V, --version
+                  Print version
+
+        Global options:
               --color <WHEN>
                   When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
 
@@ -220,12 +227,6 @@ fn help_of_check_and_replay() {
           -q, --quiet
                   Show only results and errors: no progress, notes or summaries. `check` reports only images
                   that do not pass
-
-          -h, --help
-                  Print help (see a summary with '-h')
-
-          -V, --version
-                  Print version
 
         Examples:
           Check an image before it is pushed:
@@ -325,6 +326,10 @@ fn help_of_check_and_replay() {
 
                   [default: Dockerfile]
 
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Global options:
               --color <WHEN>
                   When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
 
@@ -338,9 +343,6 @@ fn help_of_check_and_replay() {
           -q, --quiet
                   Show only results and errors: no progress, notes or summaries. `check` reports only images
                   that do not pass
-
-          -h, --help
-                  Print help (see a summary with '-h')
 
         Examples:
           ecr-preflight check oci-archive:image.tar --runtime ecs/arm64
@@ -414,6 +416,10 @@ fn help_of_check_and_replay() {
 
                   [default: text]
 
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Global options:
               --color <WHEN>
                   When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
 
@@ -427,9 +433,6 @@ fn help_of_check_and_replay() {
           -q, --quiet
                   Show only results and errors: no progress, notes or summaries. `check` reports only images
                   that do not pass
-
-          -h, --help
-                  Print help (see a summary with '-h')
 
         Examples:
           ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner

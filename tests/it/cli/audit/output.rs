@@ -355,23 +355,6 @@ fn audit_help() {
               --no-config
                   Do not read a configuration file
 
-              --color <WHEN>
-                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
-
-                  [default: auto]
-                  [possible values: auto, always, never]
-
-              --config <FILE>
-                  Read this configuration file. Default: `.ecr-preflight.toml` in the working directory or
-                  the nearest directory above it, up to the root of the git repository
-
-              --no-config
-                  Do not read a configuration file
-
-          -v, --verbose
-                  Show all causes of errors, and how much `check` read and how long it took, on standard
-                  error
-
               --results <FILE>
                   Keep the results in this file, one report a line. Images that it already contains are not
                   checked again
@@ -385,10 +368,6 @@ fn audit_help() {
 
               --csv <FILE>
                   Write all results as CSV, a row for each image and runtime
-
-          -q, --quiet
-                  Show only results and errors: no progress, notes or summaries. `check` reports only images
-                  that do not pass
 
               --html <FILE>
                   Write all results as an HTML page
@@ -441,6 +420,21 @@ fn audit_help() {
 
           -h, --help
                   Print help (see a summary with '-h')
+
+        Global options:
+              --color <WHEN>
+                  When to use colors. `auto` uses them in a terminal, unless `NO_COLOR` is set
+
+                  [default: auto]
+                  [possible values: auto, always, never]
+
+          -v, --verbose
+                  Show all causes of errors, and how much `check` read and how long it took, on standard
+                  error
+
+          -q, --quiet
+                  Show only results and errors: no progress, notes or summaries. `check` reports only images
+                  that do not pass
 
         Examples:
           ecr-preflight audit --prefix team/ --results team.jsonl
