@@ -118,14 +118,13 @@ pub(super) async fn run<O: Write, E: Write>(
     }
     let mut broken_pipe = Ok(());
     defer_broken_pipe(output::print_results(&mut results, &arguments, out), &mut broken_pipe)?;
-    let has_table = arguments.format == AuditFormat::Table;
+    let (has_table, is_quiet) = (arguments.format == AuditFormat::Table, err.is_quiet());
     // Programs read the other formats from standard output.
-    let written = match (has_table, err.is_quiet()) {
-        (true, _) => write_summary(&summary, &results, &configuration, &scope, out),
-        (false, false) => write_summary(&summary, &results, &configuration, &scope, err),
-        (false, true) => Ok(()),
-    };
-    defer_broken_pipe(written, &mut broken_pipe)?;
+    let shown = if has_table { &mut *out as &mut dyn Write } else { &mut *err };
+    if has_table || !is_quiet {
+        let written = write_summary(&summary, &results, &configuration, &scope, shown);
+        defer_broken_pipe(written, &mut broken_pipe)?;
+    }
     if results.index.counts.images == 0
         && let Some(error) = early.take()
     {
