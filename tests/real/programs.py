@@ -179,12 +179,16 @@ class Layers:
             path = entry.name.removeprefix("./")
             return None if path in BASE or any(name in path for name in UNWANTED) else entry
 
+        # A directory that a package has in both places has one entry, as in any layer.
+        added = set()
         with tarfile.open(packed, "w") as archive:
             # `filter` omits a directory together with its content, so each member is added separately.
             for path in sorted(tree.rglob("*")):
                 inside = path.relative_to(tree)
                 merged = pathlib.Path("usr") / inside if inside.parts[0] in MERGED else inside
-                archive.add(path, merged, recursive=False, filter=wanted)
+                if merged not in added:
+                    added.add(merged)
+                    archive.add(path, merged, recursive=False, filter=wanted)
         return packed
 
     def files(self, files):
