@@ -48,7 +48,7 @@ pub fn predict_launches(view: &FilesystemView<'_>, host: Host, argv: &[Vec<u8>],
         let next = if is_complete { predict_next(&process, &chain) } else { None };
         let Some((next, start)) = next.and_then(|next| predict_next_start(host, &next).map(|start| (next, start)))
         else {
-            last.not_followed = describe_not_followed(&process, &chain);
+            last.not_followed = describe_not_followed(&process, &chain, is_complete);
             break;
         };
         if next.has_more_commands {

@@ -1,5 +1,7 @@
 //! Parses the arguments of env(1) as its sources do.
 
+use crate::oci::{is_node_hook, is_startup_variable};
+
 /// The command that env starts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct EnvCommand {
@@ -9,8 +11,9 @@ pub(super) struct EnvCommand {
 }
 
 /// Parses the arguments of env(1), including `argv[0]`: `src/env.c` of coreutils, and the options that
-/// `coreutils/env.c` of busybox shares. Returns `None` if it is not certain what it starts, or for options that change
-/// the directory (`-C`) or signals. `has_split` is whether it supports `-S`, as only env of coreutils does.
+/// `coreutils/env.c` of busybox shares. Returns `None` if it is not certain what it starts, for options that change the
+/// directory (`-C`) or signals, and for variables with which programs run other code first. `has_split` is whether it
+/// supports `-S`, as only env of coreutils does.
 pub(super) fn parse_env_arguments(argv: &[Vec<u8>], search: Option<&[u8]>, has_split: bool) -> Option<EnvCommand> {
     let mut rest: Vec<Vec<u8>> = argv.get(1..)?.to_vec();
     let mut search = search.map(<[u8]>::to_vec);
@@ -39,6 +42,10 @@ pub(super) fn parse_env_arguments(argv: &[Vec<u8>], search: Option<&[u8]>, has_s
     for assignment in rest.drain(..operands) {
         if let Some(value) = assignment.strip_prefix(b"PATH=") {
             search = Some(value.to_vec());
+        }
+        let loads_code = |variable: &str| is_startup_variable(variable) || is_node_hook(variable);
+        if std::str::from_utf8(&assignment).map_or(true, loads_code) {
+            return None;
         }
     }
     (!rest.is_empty()).then_some(EnvCommand { argv: rest, search_path: search })
@@ -70,6 +77,7 @@ mod tests {
             ("A=1,B=,app", "app", Some("/bin")),
             ("--,A=1,app", "app", Some("/bin")),
             ("PATH=/x,app", "app", Some("/x")),
+            ("NODE_OPTIONS=--no-warnings,ENV=test,LD_PRELOAD=,app", "app", Some("/bin")),
             ("-i,app", "app", None),
             ("-,PATH=/x,app", "app", Some("/x")),
             ("-u,A,-uB,app", "app", Some("/bin")),
@@ -88,7 +96,8 @@ mod tests {
     fn other_options_of_env_are_not_followed() {
         for line in [
             "", "A=1", "-u", "-C,/,app", "-0,app", "-iu,A,app", "--unset=A,app", "-S,node '--flag'", "-S,node ${A}",
-            "-S,node \\c", "-S", "--version",
+            "-S,node \\c", "-S", "--version", "NODE_OPTIONS=--import=tsx,node", "-S,NODE_OPTIONS=-rtsx node",
+            "LD_PRELOAD=/x.so,app", "BASH_ENV=/x,bash",
         ] {
             assert_eq!(parse_env(line, true), None, "{line}");
         }

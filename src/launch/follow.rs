@@ -12,7 +12,9 @@ use crate::errno::Errno;
 use crate::exec::{ExitReason, StartPrediction, parse_shebang};
 use crate::path::split_parent;
 use crate::rootfs::{ExecError, FilesystemView, Node, UnknownReason};
-use crate::shell::{BashFeature, ScriptEnding, ShellInvocation, parse_first_command, parse_shell_arguments};
+use crate::shell::{
+    BashFeature, ScriptEnding, ShellInvocation, names_bash, parse_first_command, parse_shell_arguments,
+};
 
 /// Predicts the next launch of a process. `chain` lists the paths that were opened to start the process.
 pub(super) fn predict_next<'a>(process: &LaunchedProcess<'a>, chain: &[Vec<u8>]) -> Option<NextLaunch<'a>> {
@@ -129,9 +131,9 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
             if !path.contains(&b'/') {
                 return None;
             }
-            let ending = match process.view.resolve(path) {
+            let (ending, is_for_bash) = match process.view.resolve(path) {
                 Ok(found) => match found.node {
-                    Node::File(_, contents) => contents.script_ending()?,
+                    Node::File(_, contents) => (contents.script_ending()?, names_bash(contents.head())),
                     _ => return None,
                 },
                 Err(ExecError::Unknown(reason @ UnknownReason::LayerNotRead(_))) => {
@@ -142,6 +144,10 @@ fn follow_shell<'a>(process: &LaunchedProcess<'a>, source: MessageSource, argv: 
             };
             if let ScriptEnding::StopsInDash(feature) = ending {
                 return follow_bash_script(process, source, *feature, path);
+            }
+            // Another shell may not have the options that the script sets.
+            if is_for_bash && source.family != ProgramFamily::Bash {
+                return None;
             }
             let command = ending.find_command(arguments, has_nounset)?;
             let process = LaunchedProcess { argv: command.argv, ..process.clone() };

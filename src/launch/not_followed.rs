@@ -13,8 +13,12 @@ use crate::text::sanitize_quoted;
 const INTERACTIVE_OPTIONS: [&[u8]; 5] = [b"-i", b"-l", b"-il", b"-li", b"--login"];
 
 /// Returns why it is unknown what a started process starts next, or `None` if it is not known to start anything.
-/// `chain` lists the paths that were opened to start the process.
-pub(super) fn describe_not_followed(process: &LaunchedProcess<'_>, chain: &[Vec<u8>]) -> Option<String> {
+/// `chain` lists the paths that were opened to start the process, and `is_complete` is whether all its arguments are known.
+pub(super) fn describe_not_followed(
+    process: &LaunchedProcess<'_>,
+    chain: &[Vec<u8>],
+    is_complete: bool,
+) -> Option<String> {
     let (program, argv) = resolve_interpreters(&process.view, chain.first()?, &process.argv)?;
     let found = process.view.resolve(&program).ok()?;
     let names = [argv.first()?, &program, &found.path].map(|path| split_parent(path).1);
@@ -22,6 +26,7 @@ pub(super) fn describe_not_followed(process: &LaunchedProcess<'_>, chain: &[Vec<
     match names.iter().find_map(|name| kind_by_name(name)) {
         Some(LauncherKind::Wrapper(wrapper)) => describe(wrapper.name()),
         Some(LauncherKind::Env) => describe("env"),
+        Some(LauncherKind::Shell) if !is_complete => describe("the shell"),
         Some(LauncherKind::Shell) => match parse_shell_arguments(&argv, true) {
             Some(ShellInvocation::Script(path, ..)) => {
                 describe(&format!("the script {}", sanitize_quoted(&display_path(path))))
@@ -42,6 +47,9 @@ pub(super) fn describe_not_followed(process: &LaunchedProcess<'_>, chain: &[Vec<
             let starter = names.into_iter().chain(scripts).find(|name| is_command_starter(name));
             match (starter, interpreter) {
                 (Some(name), _) => describe(&display_path(name)),
+                (None, Some(interpreter)) if !is_complete => {
+                    Some(format!("the arguments of {} are not all known", interpreter.name()))
+                }
                 (None, Some(interpreter)) if interpreter.runs_module(&argv[1..]) => {
                     Some(format!("the modules of {} were not checked", interpreter.name()))
                 }
@@ -49,7 +57,7 @@ pub(super) fn describe_not_followed(process: &LaunchedProcess<'_>, chain: &[Vec<
                     let is_file = |path: &Vec<u8>| {
                         process.view.resolve(path).is_ok_and(|found| matches!(found.node, Node::File(..)))
                     };
-                    let is_known = argv.get(1).is_none_or(is_file);
+                    let is_known = is_complete && argv.get(1).is_none_or(is_file);
                     let name = unchecked.filter(|_| !is_known)?;
                     Some(format!("the arguments of {} were not checked", display_path(name)))
                 }
@@ -70,6 +78,7 @@ mod tests {
         rootfs.insert(b"bin/supervisord".to_vec(), file(b"#!/bin/python3\n"));
         rootfs.insert(b"bin/script.pl".to_vec(), file(b"#!/bin/perl\n"));
         rootfs.insert(b"bin/pm2".to_vec(), file(b"#!/bin/env node\n"));
+        rootfs.insert(b"for-bash".to_vec(), file(b"#!/bin/bash\nset -eo pipefail\nexec \"$@\"\n"));
         for name in ["timeout", "python3", "node", "perl"] {
             rootfs.insert(format!("bin/{name}").into(), file(&program(EM_X86_64, "")));
         }
@@ -94,6 +103,11 @@ mod tests {
             ("sh,-c,own && own", Some("only the first command of the shell was followed".to_owned())),
             ("bash,-s,x", Some(unknown("the shell"))),
             ("sh,-c,tini $A own", Some(unknown("tini"))),
+            ("sh,-c,exec bash $A", Some(unknown("the shell"))),
+            ("sh,-c,python3 \"$A\"", Some("the arguments of python are not all known".to_owned())),
+            ("sh,-c,perl $A", Some("the arguments of perl were not checked".to_owned())),
+            ("sh,/for-bash,own", Some(script("/for-bash"))),
+            ("bash,/for-bash,own", None),
             ("tini,-x,own", Some(unknown("tini"))),
             ("env,-C,/,own", Some(unknown("env"))),
             ("setpriv,--dump", Some(unknown("setpriv"))),

@@ -94,12 +94,14 @@ pub(super) fn kind_by_name(name: &[u8]) -> Option<LauncherKind> {
 }
 
 /// Names of other programs that start a command from their arguments or their configuration.
-const COMMAND_STARTERS: [&[u8]; 45] = [
-    b"busybox", b"capsh", b"chpst", b"chroot", b"chrt", b"circusd", b"concurrently", b"doas", b"flock", b"forego",
-    b"foreman", b"goreman", b"honcho", b"ionice", b"linux32", b"linux64", b"nice", b"nohup", b"nsenter", b"numactl",
-    b"overmind", b"pm2", b"pm2-docker", b"pm2-runtime", b"prlimit", b"runsvdir", b"runuser", b"s6-setuidgid",
-    b"s6-svscan", b"setarch", b"setsid", b"setuidgid", b"start-stop-daemon", b"stdbuf", b"strace", b"su", b"sudo",
-    b"supervisord", b"taskset", b"time", b"timeout", b"toybox", b"unshare", b"watch", b"xargs",
+const COMMAND_STARTERS: [&[u8]; 60] = [
+    b"bundle", b"chamber", b"dbus-run-session", b"ddtrace-run", b"doppler", b"execlineb", b"newrelic-admin", b"npm",
+    b"npx", b"opentelemetry-instrument", b"pipenv", b"pnpm", b"poetry", b"uv", b"xvfb-run", b"busybox", b"capsh",
+    b"chpst", b"chroot", b"chrt", b"circusd", b"concurrently", b"doas", b"flock", b"forego", b"foreman", b"goreman",
+    b"honcho", b"ionice", b"linux32", b"linux64", b"nice", b"nohup", b"nsenter", b"numactl", b"overmind", b"pm2",
+    b"pm2-docker", b"pm2-runtime", b"prlimit", b"runsvdir", b"runuser", b"s6-setuidgid", b"s6-svscan", b"setarch",
+    b"setsid", b"setuidgid", b"start-stop-daemon", b"stdbuf", b"strace", b"su", b"sudo", b"supervisord", b"taskset",
+    b"time", b"timeout", b"toybox", b"unshare", b"watch", b"xargs",
 ];
 
 /// Returns whether programs with a file name start a command, but are not followed.

@@ -67,7 +67,7 @@ const SHELL_STARTUP_VARIABLES: [&str; 5] = ["BASH_ENV=", "ENV=", "BASH_FUNC_", "
 const PRELOAD_VARIABLES: [&str; 2] = ["LD_PRELOAD=", "LD_AUDIT="];
 
 /// Returns whether a variable (`NAME=VALUE`) makes shells or the loader run or read other files before the program.
-pub(super) fn is_startup_variable(variable: &str) -> bool {
+pub(crate) fn is_startup_variable(variable: &str) -> bool {
     // Many images set `ENV=production`, which is not the path of a file.
     let is_word = variable.strip_prefix("ENV=").is_some_and(|value| !value.contains(['/', '$', '`']));
     let is_shells = SHELL_STARTUP_VARIABLES.iter().any(|prefix| variable.starts_with(prefix));
@@ -85,7 +85,7 @@ pub(super) fn is_nvidia_variable(variable: &str) -> bool {
 }
 
 /// Returns whether a variable makes Node.js load code before its main file: node(1), `--require`, `--import`, `--loader`.
-pub(super) fn is_node_hook(variable: &str) -> bool {
+pub(crate) fn is_node_hook(variable: &str) -> bool {
     let options = variable.strip_prefix("NODE_OPTIONS=").unwrap_or_default();
     options.split_whitespace().any(|option| {
         option.starts_with("-r")

@@ -3,7 +3,7 @@
 //! Lists that may continue after a failed first command are not followed, nor are words that may be builtins.
 
 use super::lexer::{ShellToken, ShellWord, tokenize};
-use super::options::{are_safe_options, enables_nounset, is_sensitive_variable};
+use super::options::{are_safe_options, enables_nounset, is_sensitive_assignment};
 
 /// The first command of a string.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,7 +75,8 @@ pub(crate) fn parse_first_command(string: &[u8], arguments: &[Vec<u8>], mut has_
         rest = after;
         if let Some(name) = &word.assigned_variable {
             // An assignment affects only the command after it. Without one it persists, and is not followed.
-            if is_sensitive_variable(name) || !matches!(rest.first(), Some(ShellToken::Word(_))) {
+            let value = word.literal.as_ref().map(|assignment| &assignment[name.len() + 1..]);
+            if is_sensitive_assignment(name, value) || !matches!(rest.first(), Some(ShellToken::Word(_))) {
                 return None;
             }
             continue;
@@ -202,6 +203,7 @@ mod tests {
             ("exec \"$@\"", "exec given|-x"),
             ("/app\r\n", "/app\r"),
             ("/app a=b", "/app|a=b"),
+            ("NODE_OPTIONS='--max-old-space-size=512 --no-warnings' node x.js", "node|x.js"),
             ("['app']", "[app] ..."),
             ("['node', 'app.js', '-x']", "[node, ..."),
         ] {
@@ -224,6 +226,9 @@ mod tests {
             "/app && && x", "A+=1 /app",
         ] {
             assert_eq!(describe_command(string), None, "{string}");
+        }
+        for value in ["--import=tsx", "$X", "'--no-warnings -r tsx'"] {
+            assert_eq!(describe_command(&format!("NODE_OPTIONS={value} node x.js")), None, "{value}");
         }
     }
 }

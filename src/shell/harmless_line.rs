@@ -1,6 +1,6 @@
 //! Lines of scripts that certainly change nothing that matters.
 
-use super::options::{are_safe_options, is_blank, is_sensitive_variable, is_variable_name};
+use super::options::{are_safe_options, is_blank, is_sensitive_assignment, is_variable_name};
 
 /// Splits a line at blanks.
 pub(super) fn split_words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -26,10 +26,20 @@ pub(super) fn is_harmless_line(line: &[u8], is_bash: bool) -> bool {
         [] | [b":"] => true,
         [first, ..] if first.starts_with(b"#") => true,
         [b"set", options @ ..] => !options.is_empty() && are_safe_options(options, is_bash),
-        [b"umask", mask] => mask.len() <= 4 && mask.iter().all(|digit| (b'0'..=b'7').contains(digit)),
+        // Busybox refuses more than 0777.
+        [b"umask", mask] => {
+            let digits = mask.strip_prefix(b"0").unwrap_or(mask);
+            !mask.is_empty() && digits.len() <= 3 && digits.iter().all(|digit| (b'0'..=b'7').contains(digit))
+        }
         // The option `-v` of printf sets a variable.
         [b"echo", ..] => is_single_command(line),
-        [b"printf", format, ..] => !format.starts_with(b"-") && is_single_command(line),
+        [b"printf", format, ..] => {
+            // Other conversions fail if an argument is not a number, or in some shells.
+            let mut conversions = line.split(|byte| *byte == b'%').skip(1);
+            !format.starts_with(b"-")
+                && is_single_command(line)
+                && conversions.all(|conversion| conversion.starts_with(b"s"))
+        }
         [b"export", assignment] | [assignment] => is_harmless_assignment(assignment),
         _ => false,
     }
@@ -48,7 +58,9 @@ fn is_harmless_assignment(word: &[u8]) -> bool {
         [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
         _ => value,
     };
-    is_variable_name(name) && !is_sensitive_variable(name) && unquoted.iter().all(|byte| is_literal(*byte))
+    is_variable_name(name)
+        && !is_sensitive_assignment(name, Some(unquoted))
+        && unquoted.iter().all(|byte| is_literal(*byte))
 }
 
 /// Returns whether a line is one command that ends with the line and runs nothing else. It may write to standard error.

@@ -115,16 +115,49 @@ fn expansion_length(text: &[u8]) -> Option<usize> {
         Some(b'(' | b'\'' | b'"' | b'[') => None,
         Some(b'{') => {
             let length = text.iter().position(|byte| *byte == b'}')?;
-            let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_:-+=./,@#*".contains(byte);
-            text[1..length].iter().all(is_plain).then_some(length + 1)
+            is_known_expansion(&text[1..length]).then_some(length + 1)
         }
         _ => Some(0),
     }
 }
 
+/// Returns whether every shell expands what is between the braces, without an error: a parameter, its length, or a
+/// parameter with a plain default or replacement (POSIX XCU 2.6.2). Anything else is a bad substitution in some shell.
+fn is_known_expansion(inside: &[u8]) -> bool {
+    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let length = inside.iter().position(|byte| !is_name_byte(byte)).unwrap_or(inside.len());
+    let (parameter, rest) = inside.split_at(length);
+    let is_variable = is_variable_name(parameter);
+    if inside == b"@" || inside == b"*" || inside == b"#" || inside.strip_prefix(b"#").is_some_and(is_variable_name) {
+        return true;
+    }
+    if !is_variable && (parameter.is_empty() || !parameter.iter().all(u8::is_ascii_digit)) {
+        return false;
+    }
+    let plain = match rest.strip_prefix(b":").unwrap_or(rest) {
+        [] => return rest.is_empty(),
+        [b'-' | b'+', plain @ ..] => plain,
+        // Only a variable can be assigned.
+        [b'=', plain @ ..] if is_variable => plain,
+        _ => return false,
+    };
+    plain.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_:-+=./,@#*".contains(byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn expansions_that_every_shell_knows() {
+        for known in ["A", "_a1", "1", "10", "@", "*", "#", "#A", "A:-d", "A-", "A:=x.y", "1:-x", "A+/b:c"] {
+            assert!(is_known_expansion(known.as_bytes()), "{known}");
+        }
+        for other in ["", "=", "a.b", "A,,", "A@Q", "A/a/b", "A:0:1", "0.x", "1:=x", "A:", "1a", "A:?", "#1x", "A:-$B"]
+        {
+            assert!(!is_known_expansion(other.as_bytes()), "{other}");
+        }
+    }
 
     fn tokens(string: &str) -> Option<String> {
         let word = |token: &ShellToken| match token {

@@ -15,7 +15,7 @@ mod script;
 
 pub(crate) use bash_feature::BashFeature;
 pub(crate) use command::parse_first_command;
-pub(crate) use script::ScriptScanner;
+pub(crate) use script::{ScriptScanner, names_bash};
 pub(crate) use script_ending::ScriptEnding;
 
 use self::options::{are_safe_options, enables_nounset};

@@ -1,8 +1,10 @@
 //! Shell options and variables that do not change which program starts.
 
+use crate::oci::is_node_hook;
+
 /// Variables that affect where programs are found or which files shells read first, or that are read-only in bash.
-const SENSITIVE_VARIABLES: [&[u8]; 9] =
-    [b"PATH", b"ENV", b"IFS", b"UID", b"EUID", b"PPID", b"SHELLOPTS", b"GROUPS", b"POSIXLY_CORRECT"];
+const SENSITIVE_VARIABLES: [&[u8]; 10] =
+    [b"PATH", b"ENV", b"IFS", b"OPTIND", b"UID", b"EUID", b"PPID", b"SHELLOPTS", b"GROUPS", b"POSIXLY_CORRECT"];
 const SENSITIVE_PREFIXES: [&[u8]; 2] = [b"BASH", b"LD_"];
 
 /// Returns whether a byte separates words.
@@ -53,6 +55,13 @@ pub(super) fn sets_errexit(line: &[u8]) -> Option<bool> {
 /// Returns whether a variable affects how later commands are found or run.
 pub(super) fn is_sensitive_variable(name: &[u8]) -> bool {
     SENSITIVE_VARIABLES.contains(&name) || SENSITIVE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Returns whether an assignment affects how later commands are found or run. The value is `None` if it is not known.
+pub(super) fn is_sensitive_assignment(name: &[u8], value: Option<&[u8]>) -> bool {
+    let loads_nothing =
+        |value: &[u8]| std::str::from_utf8(value).is_ok_and(|value| !is_node_hook(&format!("NODE_OPTIONS={value}")));
+    is_sensitive_variable(name) || (name == b"NODE_OPTIONS" && !value.is_some_and(loads_nothing))
 }
 
 /// Returns whether this is a valid variable name: POSIX XBD 3.231.

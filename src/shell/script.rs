@@ -111,6 +111,12 @@ impl ScriptScanner {
     }
 }
 
+/// Returns whether the first line of a script names bash.
+pub(crate) fn names_bash(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    parse_shell_name(line) == Some(b"bash")
+}
+
 /// Returns the shell that a first line names, directly or through `env`.
 fn parse_shell_name(line: &[u8]) -> Option<&[u8]> {
     let words: Vec<&[u8]> = split_words(line.strip_prefix(b"#!")?).collect();
@@ -164,6 +170,7 @@ mod tests {
             "#!/usr/bin/env bash\nset -Eeuo pipefail\nexec \"$@\" # the command\n",
             "#!/bin/dash\nset -e -u +x\nset -o nounset\numask 0027\n:\nexec \"$@\"",
             "#!/bin/sh\nA=1\nexport B='x'\nC=\"a:b\"\nD=\nexec \"$@\"",
+            "#!/bin/sh\nexport NODE_OPTIONS=--max-old-space-size=512\nexec \"$@\"",
             "#!/bin/sh\necho \"start; of $0 with $*\" >&2\necho 'it (costs) $( | 1'\nprintf '%s' x\nexec \"$@\"",
         ] {
             for step in [1, 3, 4096] {
@@ -182,6 +189,8 @@ mod tests {
             "echo x; exit", "echo `exit`", "echo $(exit)", "echo ${A:?}", "echo $A", "echo $1", "echo x > /proc/x",
             "echo \"open", "echo x \\", "echo x | cat", "echo() {", "echo x &", "printf -v PATH x", "printf",
             ": ${A:?}", "umask x", "cat <<E", "\0", "#\0", "alias x=y", "trap x EXIT", "ulimit -n 1",
+            "export NODE_OPTIONS=--import=tsx", "NODE_OPTIONS='-r/x.js'", "OPTIND=x", "umask 1000", "umask",
+            "printf %d abc", "printf '%s %q' x y",
         ] {
             assert!(!execs_arguments(&format!("#!/bin/sh\n{line}\nexec \"$@\"\n"), 4096), "{line}");
         }
