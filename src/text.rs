@@ -73,6 +73,20 @@ pub(crate) fn escape_terminal(line: &str) -> String {
     escaped
 }
 
+/// Escapes a JSON document for output that a CI server may read, see [`escape_terminal`]: a parser reads the same values.
+/// Two number signs are always in a string, where the second one can be an escape.
+#[cfg(feature = "cli")]
+pub(crate) fn escape_json_commands(json: &str) -> String {
+    json.replace("##", "#\\u0023")
+}
+
+/// Escapes an XML document without CDATA sections and comments for output that a CI server may read, see
+/// [`escape_json_commands`].
+#[cfg(feature = "cli")]
+pub(crate) fn escape_xml_commands(xml: &str) -> String {
+    xml.replace("##", "#&#35;")
+}
+
 /// Escapes a line for an e-mail in plain text. Mail programs make links of URLs, and names from an image must not be
 /// links, so the colon of a URL is put in brackets, as security reports write it.
 pub(crate) fn escape_email(line: &str) -> String {

@@ -19,6 +19,7 @@ use crate::registry::ecr::EcrRegistry;
 use crate::registry::oci_layout::OciLayout;
 use crate::report;
 use crate::settings::Settings;
+use crate::text::{escape_json_commands, escape_terminal};
 use crate::verdict::Verdict;
 
 /// Run an event through the function's handler, and print what it would send.
@@ -90,18 +91,26 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
             .await?
     };
     let output = match arguments.format {
-        ReplayFormat::Json => Some(serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?),
-        ReplayFormat::Text => Some(preview.text()).filter(|text| !text.is_empty()),
-        ReplayFormat::Card => preview.card(),
-        ReplayFormat::Email => preview.email(),
-        ReplayFormat::Sms => preview.sms(),
+        ReplayFormat::Json => {
+            let json = serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?;
+            Some(escape_json_commands(&json))
+        }
+        ReplayFormat::Text => Some(preview.text()).filter(|text| !text.is_empty()).map(escape_lines),
+        ReplayFormat::Card => preview.card().map(|card| escape_json_commands(&card)),
+        ReplayFormat::Email => preview.email().map(escape_lines),
+        ReplayFormat::Sms => preview.sms().map(escape_lines),
     };
     let explain_nothing = || {
         let kind = if is_audit(&event) { " for an audit event" } else { "" };
-        format!("Nothing to send{kind}: {}", report::format_headline(&report))
+        escape_lines(format!("Nothing to send{kind}: {}", report::format_headline(&report)))
     };
     writeln!(out, "{}", output.unwrap_or_else(explain_nothing))?;
     Ok(report.unwaived_verdict())
+}
+
+/// Escapes each line of a text, which has names from an image.
+fn escape_lines(text: String) -> String {
+    text.split('\n').map(escape_terminal).collect::<Vec<_>>().join("\n")
 }
 
 /// Builds the function's own handler, with a preview for everything that it writes.

@@ -3,7 +3,7 @@
 use super::date::{Date, DateError};
 use super::fault_name::{FaultNameError, parse_fault_name};
 use super::rule::{Waiver, parse_reason};
-use crate::runtime::{Runtime, RuntimeError};
+use crate::runtime::{Runtime, RuntimeError, Service};
 use crate::text::sanitize_quoted;
 use crate::verdict::FaultCode;
 
@@ -16,6 +16,10 @@ const MAX_WAIVERS: usize = 50;
 
 /// The word before the last day.
 const UNTIL: &str = "until";
+
+/// The words that somebody may take for the beginning of a condition. As with names of services, a reason cannot begin with
+/// them, in any case and with any punctuation.
+const CONDITION_WORDS: [&str; 5] = ["on", "for", UNTIL, "expires", "app-runner"];
 
 /// A value that is not a waiver, and waives nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +47,10 @@ enum WaiverTagProblem {
     SecondCondition(String),
     #[error("the runtime {0} is after the date; expected `FAULT [RUNTIME] [until YYYY-MM-DD] REASON`")]
     RuntimeAfterDate(Runtime),
+    #[error(
+        "`{0}` looks like a condition, but is in the place of the reason; expected `FAULT [RUNTIME] [until YYYY-MM-DD] REASON`"
+    )]
+    ConditionInReason(String),
     #[error("the reason is missing; expected `FAULT [RUNTIME] [until YYYY-MM-DD] REASON`")]
     ReasonMissing,
 }
@@ -94,7 +102,18 @@ fn parse_waiver(text: &str) -> Result<Waiver, WaiverTagProblem> {
             return Err(WaiverTagProblem::SecondCondition((*word).to_owned()));
         }
     }
-    let reason = parse_reason(&words.collect::<Vec<_>>().join(" ")).ok_or(WaiverTagProblem::ReasonMissing)?;
+    let words: Vec<&str> = words.collect();
+    let is_condition = |(at, word): (usize, &str)| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        let begins_condition = CONDITION_WORDS.contains(&word.as_str())
+            || Service::from_name(&word).is_some()
+            || FaultCode::from_name(&word).is_some();
+        at == 0 && begins_condition || word.parse::<Date>().is_ok() || word.parse::<Runtime>().is_ok()
+    };
+    if let Some((_, word)) = words.iter().copied().enumerate().find(|entry| is_condition(*entry)) {
+        return Err(WaiverTagProblem::ConditionInReason(sanitize_quoted(word)));
+    }
+    let reason = parse_reason(&words.join(" ")).ok_or(WaiverTagProblem::ReasonMissing)?;
     Ok(Waiver { fault, image: None, runtime, reason, expires })
 }
 
@@ -115,6 +134,7 @@ mod tests {
             ("exec-loader apprunner until 2027-01-31 a", "exec-loader on apprunner | 2027-01-31 | a"),
             // Only at the beginning of the reason.
             ("exec-format legacy until we move", "exec-format | - | legacy until we move"),
+            ("exec-format moves to ecs for good", "exec-format | - | moves to ecs for good"),
             ("exec-format see https://example.com/1", "exec-format | - | see https://example.com/1"),
         ] {
             let waiver = parse_waiver(text).unwrap();
@@ -167,6 +187,39 @@ mod tests {
             ),
         ] {
             assert_eq!(parse_waiver(text).map_err(|error| error.to_string()), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn conditions_in_the_reason_waive_nothing() {
+        for (text, word) in [
+            ("on ecs/arm64 legacy", "on"),
+            ("ON: ecs/arm64 legacy", "ON:"),
+            ("for Lambda", "for"),
+            ("ecs legacy", "ecs"),
+            ("ECS: legacy", "ECS:"),
+            ("lambda legacy", "lambda"),
+            ("fargate, legacy", "fargate,"),
+            ("apprunner: moves", "apprunner:"),
+            ("app-runner moves", "app-runner"),
+            ("legacy on ecs/arm64", "ecs/arm64"),
+            ("legacy (ECS/arm64).", "(ECS/arm64)."),
+            ("legacy apprunner", "apprunner"),
+            ("legacy until 2027-01-31", "2027-01-31"),
+            ("legacy until 2027-01-31.", "2027-01-31."),
+            ("ecs/arm64 legacy lambda/amd64:", "lambda/amd64:"),
+            ("Until 2027-01-31 x", "Until"),
+            ("until: 2027-01-31 x", "until:"),
+            ("expires 2027-01-31 x", "expires"),
+            ("until 2027-01-31 until x", "until"),
+            ("until 2027-01-31 ecs: x", "ecs:"),
+        ] {
+            let expected = format!(
+                "`{word}` looks like a condition, but is in the place of the reason; expected `FAULT [RUNTIME] [until \
+                 YYYY-MM-DD] REASON`"
+            );
+            let parsed = parse_waiver(&format!("wrong-architecture {text}"));
+            assert_eq!(parsed.map_err(|error| error.to_string()), Err(expected), "{text}");
         }
     }
 

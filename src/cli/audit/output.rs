@@ -11,7 +11,7 @@ use crate::cli::export::markdown::MarkdownExport;
 use crate::cli::image_outcome::ImageOutcome;
 use crate::cli::terminal::StyledOutput;
 use crate::cli::{output_file, page};
-use crate::text::sanitize;
+use crate::text::{escape_json_commands, sanitize};
 
 /// Writes the CSV file and the page, if the command line names them.
 ///
@@ -56,7 +56,9 @@ pub(super) fn print_results<O: Write>(
         AuditFormat::Csv => write_csv(results, &mut out)?,
         AuditFormat::Jsonl => {
             for offset in results.index.offsets_worst_first(|_| true) {
-                out.write_all(&results.read_waived_line(offset)?)?;
+                // The lines were parsed as JSON, so they are UTF-8.
+                let line = results.read_waived_line(offset)?;
+                out.write_all(escape_json_commands(&String::from_utf8_lossy(&line)).as_bytes())?;
             }
         }
         AuditFormat::Markdown => {

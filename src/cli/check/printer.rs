@@ -15,6 +15,7 @@ use crate::cli::error_text::describe_error_in_line;
 use crate::cli::output_file::write_atomically;
 use crate::cli::terminal::StyledOutput;
 use crate::report::{self, StyledLine};
+use crate::text::{escape_json_commands, escape_xml_commands};
 use crate::verdict::Verdict;
 
 /// What all formats need to know.
@@ -141,8 +142,12 @@ impl CheckDocument<'_> {
                 out.write_lines(&[StyledLine::wrapping(2).with_text(format_summary(records))])?;
             }
             CheckFormat::Text | CheckFormat::Json => {}
-            CheckFormat::Sarif => writeln!(out, "{}", sarif::format_sarif(records, self.dockerfile))?,
-            CheckFormat::Junit => writeln!(out, "{}", junit::format_junit(records, self.gate)?)?,
+            CheckFormat::Sarif => {
+                writeln!(out, "{}", escape_json_commands(&sarif::format_sarif(records, self.dockerfile)))?;
+            }
+            CheckFormat::Junit => {
+                writeln!(out, "{}", escape_xml_commands(&junit::format_junit(records, self.gate)?))?;
+            }
         }
         Ok(())
     }
@@ -207,5 +212,6 @@ struct CheckErrorJson<'a> {
 /// A single object is printed on several lines. Several are printed as JSON Lines rather than as an array: each is valid
 /// as soon as it is printed, even if the command is stopped.
 fn to_json(value: &impl Serialize, is_only: bool) -> io::Result<String> {
-    Ok(if is_only { serde_json::to_string_pretty(value)? } else { serde_json::to_string(value)? })
+    let json = if is_only { serde_json::to_string_pretty(value)? } else { serde_json::to_string(value)? };
+    Ok(escape_json_commands(&json))
 }

@@ -1,5 +1,9 @@
 //! Reports as a SARIF 2.1.0 log for GitHub code scanning: a rule for each fault code, one for unknown results and one for
-//! starts that are not verified, a result for each of these, and a notification for each image that could not be read.
+//! starts that are not verified, a result for each of these, and a notification for each image that could not be read and
+//! for each waived fault.
+//!
+//! A waived fault is not a result with `suppressions` (section 3.27.23 of SARIF 2.1.0), because GitHub opens an alert for it
+//! all the same: github/codeql-action issue 1230.
 //!
 //! An image has no source lines, so all results are shown at the first line of its Dockerfile. The format is that of
 //! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>.
@@ -39,9 +43,7 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> Str
     let mut results = Vec::new();
     let mut notifications = Vec::new();
     let mut docs_url = None;
-    let mut notify = |level: &str, text: String| {
-        notifications.push(json!({"level": level, "message": {"text": text}}));
-    };
+    let mut notify = |level: &str, text: String| notifications.push(build_notification(level, &text));
     for CheckRecord { reference, outcome } in records {
         match outcome.as_ref().map(|checked| &checked.result) {
             Ok(CheckResult::Report(report)) if report.verdict == Verdict::Ignored => {
@@ -49,6 +51,7 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> Str
             }
             Ok(CheckResult::Report(report)) => {
                 docs_url = report.docs_url.as_deref();
+                list_waived(report).into_iter().for_each(|waived| notify("note", waived));
                 results.extend(build_results(report, reference, dockerfile));
             }
             Ok(CheckResult::Platforms(_)) => {}
@@ -61,18 +64,13 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> Str
         }
     }
     let is_complete = records.iter().all(|record| record.outcome.is_ok());
-    // The results of a run have all or none of them suppressions: section 3.27.23 of SARIF 2.1.0.
-    if results.iter().any(|result| !result["suppressions"].is_null()) {
-        for result in results.iter_mut().filter(|result| result["suppressions"].is_null()) {
-            result["suppressions"] = json!([]);
-        }
-    }
     format_log(&results, &notifications, is_complete, docs_url)
 }
 
 /// Formats the log of one report on the image of this reference.
 pub fn report_to_sarif(report: &Report, reference: &str, dockerfile: &str) -> String {
-    format_log(&build_results(report, reference, dockerfile), &[], true, report.docs_url.as_deref())
+    let notes: Vec<Value> = list_waived(report).into_iter().map(|waived| build_notification("note", &waived)).collect();
+    format_log(&build_results(report, reference, dockerfile), &notes, true, report.docs_url.as_deref())
 }
 
 fn format_log(results: &[Value], notifications: &[Value], is_complete: bool, docs_url: Option<&str>) -> String {
@@ -87,6 +85,10 @@ fn format_log(results: &[Value], notifications: &[Value], is_complete: bool, doc
         "runs": [{"tool": {"driver": driver}, "invocations": [invocation], "results": results}],
     });
     format!("{log:#}")
+}
+
+fn build_notification(level: &str, text: &str) -> Value {
+    json!({"level": level, "message": {"text": text}})
 }
 
 /// Every rule, in the order of the codes; `docs_url` is the address of the page with the fault table.
@@ -119,13 +121,31 @@ fn capitalize(text: &str) -> String {
     first.to_uppercase() + rest
 }
 
-/// The results of one report, in its order.
+/// A sentence for each waived fault of a report, in its order.
+fn list_waived(report: &Report) -> Vec<String> {
+    let describe = |runtime: &RuntimeReport| {
+        let waived = runtime.faults.iter().filter_map(|fault| Some((fault, fault.waived.as_ref()?)));
+        let sentence = |(fault, waiver): (&FaultReport, &AppliedWaiver)| {
+            let (code, problem) = (fault.code.as_str(), message_text(report, runtime, &fault.evidence));
+            format!("{problem} ({code}; {}: {})", waiver.title(), waiver.reason)
+        };
+        waived.map(sentence).collect::<Vec<_>>()
+    };
+    report.runtimes().flat_map(describe).collect()
+}
+
+fn message_text(report: &Report, runtime: &RuntimeReport, problem: &str) -> String {
+    format!("{} on {}: {problem}", report.display_name(), runtime.subject.title())
+}
+
+/// The results of one report, in its order, without waived faults.
 fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<Value> {
     let build = |runtime: &RuntimeReport| {
         let context = SarifContext { report, runtime, reference, dockerfile };
-        let mut results: Vec<Value> = runtime.faults.iter().map(|fault| context.build_fault_result(fault)).collect();
+        let faults: Vec<&FaultReport> = runtime.faults.iter().filter(|fault| fault.waived.is_none()).collect();
+        let mut results: Vec<Value> = faults.iter().map(|fault| context.build_fault_result(fault)).collect();
         // An invalid declaration is a fault and unknown, but one result is enough.
-        if runtime.faults.is_empty() && runtime.verdict == Verdict::Unknown {
+        if faults.is_empty() && runtime.unwaived_verdict() == Verdict::Unknown {
             let text = context.message_text(&runtime.unknown.join("; "));
             results.push(context.build_result(UNKNOWN_RULE.name, "warning", &json!({"text": text})));
         }
@@ -173,18 +193,11 @@ impl SarifContext<'_> {
             }
         }
         let level = if self.runtime.verdict == Verdict::Fails { "error" } else { "warning" };
-        let mut result = self.build_result(fault.code.as_str(), level, &json!({"text": text, "markdown": markdown}));
-        if let Some(waiver) = &fault.waived {
-            // Kept outside of the analyzed file: `suppression` in section 3.35 of SARIF 2.1.0.
-            let justification = format!("{}: {}", waiver.title(), waiver.reason);
-            let suppression = json!({"kind": "external", "status": "accepted", "justification": justification});
-            result["suppressions"] = json!([suppression]);
-        }
-        result
+        self.build_result(fault.code.as_str(), level, &json!({"text": text, "markdown": markdown}))
     }
 
     fn message_text(&self, problem: &str) -> String {
-        format!("{} on {}: {problem}", self.report.display_name(), self.runtime.subject.title())
+        message_text(self.report, self.runtime, problem)
     }
 
     fn build_result(&self, rule: &str, level: &str, message: &Value) -> Value {

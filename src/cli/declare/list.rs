@@ -131,7 +131,8 @@ pub(super) async fn run<E: Write>(
         DeclareListFormat::Text => write!(out, "{}", format_table(&entries, region, key))?,
         DeclareListFormat::Json => {
             let list = DeclarationList { schema: "ecr-preflight-declarations/1", region, key, repositories: &entries };
-            writeln!(out, "{}", serde_json::to_string_pretty(&list).map_err(std::io::Error::from)?)?;
+            let json = serde_json::to_string_pretty(&list).map_err(std::io::Error::from)?;
+            writeln!(out, "{}", escape_json_commands(&json))?;
         }
     }
     let is_valid = errors.is_empty() && entries.iter().all(|entry| entry.unreadable.is_empty());

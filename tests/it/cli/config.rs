@@ -200,18 +200,27 @@ fn waived_fault_is_skipped_in_junit() {
 }
 
 #[test]
-fn waived_fault_is_suppressed_in_sarif() {
+fn waived_fault_is_a_note_in_sarif() {
     let repository = repository(&format!("{IMAGES}{WAIVER}"));
     let sarif = |runtime: &str| {
         let text = output(&repository, "", &["check", "--runtime", runtime, "--format", "sarif"]);
         let log: Value = serde_json::from_str(stdout(&text)).unwrap();
-        let results = log["runs"][0]["results"].as_array().unwrap().clone();
-        results.iter().map(|result| result["suppressions"].to_string()).collect::<Vec<_>>()
+        assert!(!log.to_string().contains("suppressions"));
+        let run = &log["runs"][0];
+        let notes = run["invocations"][0]["toolExecutionNotifications"].as_array().cloned().unwrap_or_default();
+        let notes: Vec<String> = notes.iter().map(|note| format!("{} {}", note["level"], note["message"]["text"])).collect();
+        let results = run["results"].as_array().unwrap();
+        let runtime = |result: &Value| {
+            let name = result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"].as_str().unwrap();
+            name.rsplit(' ').next().unwrap().to_owned()
+        };
+        (notes.join("\n"), results.iter().map(runtime).collect::<Vec<_>>().join(" "))
     };
-    let suppression = r#"[{"justification":"waived until 2999-12-31: moves to arm64 with the next release","kind":"external","status":"accepted"}]"#;
-    assert_eq!(sarif("ecs/arm64"), [suppression]);
-    assert_eq!(sarif("ecs/arm64,linux/arm64"), [suppression, "[]"]);
-    assert_eq!(sarif("linux/arm64"), ["null"]);
+    let note = "\"note\" \"oci:api/image:v1 on ECS on arm64: the image is built for linux/amd64, not linux/arm64 \
+                (wrong-architecture; waived until 2999-12-31: moves to arm64 with the next release)\"";
+    assert_eq!(sarif("ecs/arm64"), (note.to_owned(), String::new()));
+    assert_eq!(sarif("ecs/arm64,linux/arm64"), (note.to_owned(), "linux/arm64".to_owned()));
+    assert_eq!(sarif("linux/arm64"), (String::new(), "linux/arm64".to_owned()));
 }
 
 #[test]
