@@ -227,6 +227,19 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(feature = "cli")]
+    fn documents_have_no_commands_of_ci_servers_and_the_same_values() {
+        for text in ["##vso[task.setvariable variable=x]y", "##[error]x", "###", "####", "a#b # c", "\\##"] {
+            let json = escape_json_commands(&serde_json::to_string(text).unwrap());
+            assert!(!json.contains("##"), "{json}");
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+            let xml = escape_xml_commands(&format!("<a>{text}</a>"));
+            assert!(!xml.contains("##"), "{xml}");
+            assert_eq!(xml.replace("&#35;", "#"), format!("<a>{text}</a>"));
+        }
+    }
+
+    #[test]
     fn text_is_sanitized_and_truncated() {
         assert_eq!(sanitize_quoted("a`\u{1b}\u{202e}\u{200b}\nb"), "a\u{fffd}\u{fffd}\u{fffd}\u{fffd} b");
         assert_eq!(sanitize_quoted(&"é".repeat(101)).chars().count(), 100);

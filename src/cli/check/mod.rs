@@ -120,7 +120,7 @@ credentials of the AWS CLI, other registries with those of docker.
 
 Exit codes:
   0   every image runs, or no runtime is declared for it
-  1   an image fails
+  1   an image fails, by a fault that is not waived
   2   a result is unknown; with --strict, the start of an image is not verified; with
       --require-declaration, no runtime is declared for an image
   3   an image could not be read: a missing file, missing credentials, the network

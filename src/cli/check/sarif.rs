@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::checker::{CheckRecord, CheckResult};
 use crate::cli::error_text::describe_error_in_line;
 use crate::name::Digest;
-use crate::report::{FaultReport, Remedy, Report, RuntimeReport, format_headline};
+use crate::report::{FaultReport, Remedy, Report, RuntimeReport, WaiverReport, format_headline};
 use crate::verdict::{FaultCode, FaultInfo, Verdict};
 
 /// The rule of an unknown result.
@@ -125,7 +125,7 @@ fn capitalize(text: &str) -> String {
 fn list_waived(report: &Report) -> Vec<String> {
     let describe = |runtime: &RuntimeReport| {
         let waived = runtime.faults.iter().filter_map(|fault| Some((fault, fault.waived.as_ref()?)));
-        let sentence = |(fault, waiver): (&FaultReport, &AppliedWaiver)| {
+        let sentence = |(fault, waiver): (&FaultReport, &WaiverReport)| {
             let (code, problem) = (fault.code.as_str(), message_text(report, runtime, &fault.evidence));
             format!("{problem} ({code}; {}: {})", waiver.title(), waiver.reason)
         };

@@ -16,20 +16,54 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Finds the file in the working directory or the nearest directory above it, up to the root of the git repository. Outside
 /// of a repository, only the working directory counts: a file in a shared directory above it may be somebody else's.
-pub(super) fn find_file() -> Option<PathBuf> {
+pub(super) fn find_file() -> FoundFile {
     let present = PathBuf::from(FILE_NAME);
     if exists(&present) {
-        return Some(present);
+        return FoundFile::Trusted(present);
     }
-    let directory = fs::canonicalize(".").ok()?;
-    find_above(&directory)
+    fs::canonicalize(".").map_or(FoundFile::None, |directory| find_above(&directory, is_own))
 }
 
-fn find_above(directory: &Path) -> Option<PathBuf> {
+/// The configuration file that was found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum FoundFile {
+    /// There is none.
+    None,
+    /// It is in the working directory, or it and its repository belong to the user.
+    Trusted(PathBuf),
+    /// It or its repository above the working directory belongs to somebody else, who could waive faults with it: git
+    /// ignores such a repository, too (`safe.directory` in git-config(1)).
+    OfAnotherUser(PathBuf),
+}
+
+fn find_above(directory: &Path, is_own: impl Fn(&Path) -> bool) -> FoundFile {
     // In an additional worktree and in a submodule, `.git` is a file.
-    let root = directory.ancestors().find(|ancestor| exists(&ancestor.join(".git")))?;
+    let Some(root) = directory.ancestors().find(|ancestor| exists(&ancestor.join(".git"))) else {
+        return FoundFile::None;
+    };
     let within = directory.ancestors().take_while(|ancestor| ancestor.starts_with(root));
-    within.map(|ancestor| ancestor.join(FILE_NAME)).find(|path| exists(path))
+    match within.map(|ancestor| ancestor.join(FILE_NAME)).find(|path| exists(path)) {
+        None => FoundFile::None,
+        Some(path) if is_own(&path) && is_own(&root.join(".git")) => FoundFile::Trusted(path),
+        Some(path) => FoundFile::OfAnotherUser(path),
+    }
+}
+
+/// Returns whether a file belongs to the user, to root, or to the user who runs the tool with sudo.
+#[cfg(unix)]
+fn is_own(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // A new file belongs to the effective user.
+    let user = tempfile::tempfile().and_then(|file| file.metadata()).map(|metadata| metadata.uid());
+    let sudo = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
+    let owner = fs::symlink_metadata(path).map(|metadata| metadata.uid());
+    let (Ok(user), Ok(owner)) = (user, owner) else { return false };
+    owner == user || owner == 0 || user == 0 && sudo == Some(owner)
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &Path) -> bool {
+    true
 }
 
 /// Whether there is an entry, also a dangling link, which is then reported and not skipped.
@@ -65,6 +99,27 @@ pub(in crate::cli) fn display_path(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn find_above(directory: &Path) -> Option<PathBuf> {
+        match super::find_above(directory, is_own) {
+            FoundFile::None => None,
+            FoundFile::Trusted(path) => Some(path),
+            FoundFile::OfAnotherUser(path) => panic!("{} is the user's", path.display()),
+        }
+    }
+
+    #[test]
+    fn file_or_repository_of_another_user_is_not_trusted() {
+        let top = tempfile::tempdir().unwrap();
+        let (git, file) = (top.path().join(".git"), top.path().join(FILE_NAME));
+        fs::create_dir_all(&git).unwrap();
+        fs::create_dir_all(top.path().join("a")).unwrap();
+        fs::write(&file, "").unwrap();
+        let find = |other: &Path| super::find_above(&top.path().join("a"), |path| path != other);
+        assert_eq!(find(Path::new("/none")), FoundFile::Trusted(file.clone()));
+        assert_eq!(find(&git), FoundFile::OfAnotherUser(file.clone()));
+        assert_eq!(find(&file), FoundFile::OfAnotherUser(file));
+    }
 
     #[test]
     fn file_is_found_up_to_the_root_of_the_repository() {

@@ -11,7 +11,7 @@ use clap::Args;
 pub(super) use self::document::ConfiguredImage;
 use self::document::parse_document;
 pub(super) use self::find::display_path;
-use self::find::{find_file, read_file};
+use self::find::{FoundFile, find_file, read_file};
 use super::error::CliError;
 use super::terminal::StyledOutput;
 use crate::lambda::log::today;
@@ -48,7 +48,17 @@ impl ConfigArguments {
         let path = match &self.config {
             Some(path) => Some(path.clone()),
             None if self.no_config => None,
-            None => find_file(),
+            None => match find_file() {
+                FoundFile::None => None,
+                FoundFile::Trusted(path) => Some(path),
+                FoundFile::OfAnotherUser(path) => {
+                    let path = display_path(&path);
+                    err.write_note(&format!(
+                        "ignored {path}: the file or its repository belongs to another user; to use it: --config {path}"
+                    ))?;
+                    None
+                }
+            },
         };
         let (mut images, mut waivers): (Vec<ConfiguredImage>, Vec<Waiver>) = (Vec::new(), Vec::new());
         if let Some(path) = &path {

@@ -21,7 +21,7 @@ use crate::registry::RegistryError;
 use crate::registry::ecr::EcrRegistry;
 use crate::registry::ecr::listing::list_repositories;
 use crate::runtime::{Runtime, RuntimeError};
-use crate::text::{sanitize, sanitize_quoted};
+use crate::text::{escape_json_commands, sanitize, sanitize_quoted};
 use crate::verdict::Verdict;
 
 /// The width of the table, in columns: the default of most terminals.

@@ -25,7 +25,7 @@ use super::stored_report::StoredReport;
 use super::terminal::StyledOutput;
 use super::{context, output_file};
 
-/// Make an HTML page of the results of an audit, to read, filter and share; or CSV or Markdown.
+/// Convert the results of an audit to an HTML page, CSV or Markdown.
 ///
 /// RESULTS contains one report a line, schema `ecr-preflight/1`: the results file of `audit`, or the output of `check --format
 /// json` with each report on one line. The page is one file that loads nothing else.

@@ -208,7 +208,8 @@ fn waived_fault_is_a_note_in_sarif() {
         assert!(!log.to_string().contains("suppressions"));
         let run = &log["runs"][0];
         let notes = run["invocations"][0]["toolExecutionNotifications"].as_array().cloned().unwrap_or_default();
-        let notes: Vec<String> = notes.iter().map(|note| format!("{} {}", note["level"], note["message"]["text"])).collect();
+        let notes: Vec<String> =
+            notes.iter().map(|note| format!("{} {}", note["level"], note["message"]["text"])).collect();
         let results = run["results"].as_array().unwrap();
         let runtime = |result: &Value| {
             let name = result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"].as_str().unwrap();

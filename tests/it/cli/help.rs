@@ -196,8 +196,7 @@ fn help_of_check_and_replay() {
         Commands:
           check        Check whether images will start on the runtimes that they are meant for
           audit        Check the images that a registry of Amazon ECR already contains
-          page         Make an HTML page of the results of an audit, to read, filter and share; or CSV or
-                       Markdown
+          page         Convert the results of an audit to an HTML page, CSV or Markdown
           declare      Declare where the images of a repository run, or list the declarations
           replay       Run an event through the function's handler, and print what it would send
           binary       Show the platform that a program file is built for
@@ -369,7 +368,7 @@ fn help_of_check_and_replay() {
 
         Exit codes:
           0   every image runs, or no runtime is declared for it
-          1   an image fails
+          1   an image fails, by a fault that is not waived
           2   a result is unknown; with --strict, the start of an image is not verified; with
               --require-declaration, no runtime is declared for an image
           3   an image could not be read: a missing file, missing credentials, the network

@@ -444,7 +444,7 @@ fn audit_help() {
 
         Exit codes:
           0    no image fails
-          1    an image fails
+          1    an image fails, by a fault that is neither waived nor in the baseline
           2    no image fails, but one is unknown or could not be read
           3    an error ended the audit
           64   the command line or a setting is wrong
