@@ -95,21 +95,21 @@ pub(super) async fn run(arguments: ReplayArguments, out: &mut impl Write) -> Res
             let json = serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?;
             Some(escape_json_commands(&json))
         }
-        ReplayFormat::Text => Some(preview.text()).filter(|text| !text.is_empty()).map(escape_lines),
+        ReplayFormat::Text => Some(preview.text()).filter(|text| !text.is_empty()).map(|text| escape_lines(&text)),
         ReplayFormat::Card => preview.card().map(|card| escape_json_commands(&card)),
-        ReplayFormat::Email => preview.email().map(escape_lines),
-        ReplayFormat::Sms => preview.sms().map(escape_lines),
+        ReplayFormat::Email => preview.email().map(|email| escape_lines(&email)),
+        ReplayFormat::Sms => preview.sms().map(|text| escape_lines(&text)),
     };
     let explain_nothing = || {
         let kind = if is_audit(&event) { " for an audit event" } else { "" };
-        escape_lines(format!("Nothing to send{kind}: {}", report::format_headline(&report)))
+        escape_lines(&format!("Nothing to send{kind}: {}", report::format_headline(&report)))
     };
     writeln!(out, "{}", output.unwrap_or_else(explain_nothing))?;
     Ok(report.unwaived_verdict())
 }
 
 /// Escapes each line of a text, which has names from an image.
-fn escape_lines(text: String) -> String {
+fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape_terminal).collect::<Vec<_>>().join("\n")
 }
 
