@@ -36,7 +36,10 @@ pub(super) fn is_harmless_line(line: &[u8], is_bash: bool) -> bool {
         [b"printf", format, ..] => {
             // Other conversions fail if an argument is not a number, or in some shells.
             let mut conversions = line.split(|byte| *byte == b'%').skip(1);
-            !format.starts_with(b"-")
+            // Bash makes words of braces.
+            let is_option = format.iter().find(|byte| !b"'\"".contains(byte)) == Some(&b'-');
+            !is_option
+                && !line.contains(&b'{')
                 && is_single_command(line)
                 && conversions.all(|conversion| conversion.starts_with(b"s"))
         }

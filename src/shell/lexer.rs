@@ -2,7 +2,7 @@
 //!
 //! Nothing is expanded. Syntax that runs another command or begins a compound command is unsupported.
 
-use super::options::is_variable_name;
+use super::options::{is_sensitive_variable, is_variable_name};
 
 /// A word or operator.
 #[derive(Debug, PartialEq, Eq)]
@@ -137,8 +137,8 @@ fn is_known_expansion(inside: &[u8]) -> bool {
     let plain = match rest.strip_prefix(b":").unwrap_or(rest) {
         [] => return rest.is_empty(),
         [b'-' | b'+', plain @ ..] => plain,
-        // Only a variable can be assigned.
-        [b'=', plain @ ..] if is_variable => plain,
+        // Only a variable can be assigned, and some affect what is run.
+        [b'=', plain @ ..] if is_variable && !is_sensitive_variable(parameter) => plain,
         _ => return false,
     };
     plain.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_:-+=./,@#*".contains(byte))
@@ -153,8 +153,10 @@ mod tests {
         for known in ["A", "_a1", "1", "10", "@", "*", "#", "#A", "A:-d", "A-", "A:=x.y", "1:-x", "A+/b:c"] {
             assert!(is_known_expansion(known.as_bytes()), "{known}");
         }
-        for other in ["", "=", "a.b", "A,,", "A@Q", "A/a/b", "A:0:1", "0.x", "1:=x", "A:", "1a", "A:?", "#1x", "A:-$B"]
-        {
+        for other in [
+            "", "=", "a.b", "A,,", "A@Q", "A/a/b", "A:0:1", "0.x", "1:=x", "A:", "1a", "PATH:=/x", "A:?", "#1x",
+            "A:-$B",
+        ] {
             assert!(!is_known_expansion(other.as_bytes()), "{other}");
         }
     }

@@ -190,7 +190,7 @@ mod tests {
             "echo \"open", "echo x \\", "echo x | cat", "echo() {", "echo x &", "printf -v PATH x", "printf",
             ": ${A:?}", "umask x", "cat <<E", "\0", "#\0", "alias x=y", "trap x EXIT", "ulimit -n 1",
             "export NODE_OPTIONS=--import=tsx", "NODE_OPTIONS='-r/x.js'", "OPTIND=x", "umask 1000", "umask",
-            "printf %d abc", "printf '%s %q' x y",
+            "printf %d abc", "printf '-v' PATH x", "printf {-v,PATH,x}", "printf '%s %q' x y",
         ] {
             assert!(!execs_arguments(&format!("#!/bin/sh\n{line}\nexec \"$@\"\n"), 4096), "{line}");
         }

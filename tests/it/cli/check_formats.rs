@@ -377,3 +377,27 @@ fn wrong_platform_of_a_sound_program_is_a_warning() {
         </testsuites>
     "#]].assert_eq(&stdout_of(&layout, &[&start[..], &["junit"]].concat()));
 }
+
+#[test]
+fn ci_commands_are_escaped_in_every_format() {
+    let mut layout = Builder::new();
+    let name = "/###[group]y ##vso[task.setvariable variable=x]y";
+    let config = config("linux", "amd64", json!({"Entrypoint": [name]}));
+    let image = layout.manifest(&config, &[layout.layer(OCI_GZIP, &elf::program("amd64"))]);
+    layout.tag("v1", &image);
+    let print = |format| stdout_of(&layout, &["check", "oci:DIR:v1", "--runtime", "ecs/amd64", "--format", format]);
+    let of_several = ["check", "oci:DIR:v1", "oci:DIR:v1", "--runtime", "ecs/amd64", "--format", "json"];
+    let (json, lines, sarif, junit) = (print("json"), stdout_of(&layout, &of_several), print("sarif"), print("junit"));
+    for text in [&json, &lines, &sarif, &junit] {
+        assert!(text.contains("vso[task") && !text.contains("##"), "{text}");
+    }
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["exec"][0]["argv"][0], name);
+    assert_eq!(serde_json::from_str::<Value>(lines.lines().next().unwrap()).unwrap()["exec"], report["exec"]);
+    let log: Value = serde_json::from_str(&sarif).unwrap();
+    let message = log["runs"][0]["results"][0]["message"]["text"].as_str().unwrap();
+    assert!(message.contains(name), "{message}");
+    let junit = quick_junit::Report::deserialize_from_str(&junit).unwrap();
+    let case = format!("{:?}", junit.test_suites[0].test_cases[0]);
+    assert!(case.contains(name), "{case}");
+}
