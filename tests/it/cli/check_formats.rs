@@ -382,7 +382,8 @@ fn wrong_platform_of_a_sound_program_is_a_warning() {
 fn ci_commands_are_escaped_in_every_format() {
     let mut layout = Builder::new();
     let name = "/###[group]y ##vso[task.setvariable variable=x]y";
-    let config = config("linux", "amd64", json!({"Entrypoint": [name]}));
+    let mut config = config("linux", "amd64", json!({}));
+    config["config"]["Entrypoint"] = json!([name]);
     let image = layout.manifest(&config, &[layout.layer(OCI_GZIP, &elf::program("amd64"))]);
     layout.tag("v1", &image);
     let print = |format| stdout_of(&layout, &["check", "oci:DIR:v1", "--runtime", "ecs/amd64", "--format", format]);
@@ -397,7 +398,8 @@ fn ci_commands_are_escaped_in_every_format() {
     let log: Value = serde_json::from_str(&sarif).unwrap();
     let message = log["runs"][0]["results"][0]["message"]["text"].as_str().unwrap();
     assert!(message.contains(name), "{message}");
-    let junit = quick_junit::Report::deserialize_from_str(&junit).unwrap();
+    // This parser does not read character references, which XML 1.0 defines.
+    let junit = quick_junit::Report::deserialize_from_str(&junit.replace("&#35;", "#")).unwrap();
     let case = format!("{:?}", junit.test_suites[0].test_cases[0]);
     assert!(case.contains(name), "{case}");
 }

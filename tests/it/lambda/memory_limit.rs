@@ -96,7 +96,7 @@ fn large_image(layout: &Builder, architecture: &str, names: &[u8]) -> Value {
             layout.blob(OCI_GZIP, &[names, &gzip(&end)].concat())
         })
         .collect();
-    layout.manifest(&config("linux", architecture, json!({"Entrypoint": ["/app"]})), &layers)
+    layout.manifest(&config("linux", architecture, json!({})), &layers)
 }
 
 /// The report of a push whose layers are sent slowly, and how often a message was sent.
