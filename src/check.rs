@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
+use crate::date::Date;
 use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::{Inspection, InspectionOutcome, Inspector};
 use crate::intent::{DeclarationSource, Intent};
@@ -16,7 +17,7 @@ use crate::runtime::Runtime;
 use crate::settings::{CheckSettings, InspectionDepth};
 use crate::text::error_chain;
 use crate::verdict::{self, Verdict};
-use crate::waiver::{Date, WaiverList, image_names, parse_waiver_tags};
+use crate::waiver::{WaiverList, image_names, parse_waiver_tags};
 
 /// The key of the resource tag that names who is responsible for a repository.
 const OWNER_KEY: &str = "ecr-preflight:owner";

@@ -29,7 +29,7 @@
 //! # Invariants
 //!
 //! - A module imports only modules above it in this file. Files do not import each other in cycles. A test checks both.
-//! - [`text`], [`name`], [`platform`], [`runtime`], [`intent`], [`event`], [`settings`], [`verdict`], [`waiver`] and
+//! - [`text`], [`date`], [`name`], [`platform`], [`runtime`], [`intent`], [`event`], [`settings`], [`verdict`], [`waiver`] and
 //!   [`report`] are pure: no clock, no environment, no input or output.
 //! - What is unknown is reported as unknown, with the reason. There is no default architecture.
 //! - An image is identified by its digest, and every manifest and blob is verified against its digest.
@@ -39,6 +39,7 @@
 //!   repository's declaration, and shows the change first.
 
 pub mod text;
+pub mod date;
 mod exact_json;
 pub mod name;
 pub mod platform;

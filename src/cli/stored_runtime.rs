@@ -4,8 +4,9 @@ use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::date::Date;
 use crate::verdict::Verdict;
-use crate::waiver::{Date, Waiver};
+use crate::waiver::Waiver;
 
 /// The result for one runtime.
 #[derive(Debug, Deserialize)]

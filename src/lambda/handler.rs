@@ -11,6 +11,7 @@ use super::recent::RecentMessages;
 use super::verdict_tag::{TagOutcome, VerdictTagger, verdict_tags};
 use crate::aws::service_error::CallError;
 use crate::check::{ImageCheck, ImageOrigin, InspectContext, check_image};
+use crate::date::Date;
 use crate::event::{self, Arrival, Event, EventError, IgnoreReason};
 use crate::inspect::Inspector;
 use crate::name::Repository;
@@ -20,7 +21,6 @@ use crate::registry::{Manifest, Registry, RegistryError};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::verdict::Verdict;
-use crate::waiver::Date;
 
 /// Handles events. Its fields are its dependencies.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tracing_subscriber::fmt::writer::MakeWriterExt as _;
 
 use super::payload::QueueMessage;
+use crate::date::Date;
 use crate::event::IgnoreReason;
 use crate::name::{Digest, Tag};
 use crate::report::{self, Report};
-use crate::waiver::Date;
 
 /// The target with which `lambda_runtime` logs an error of the handler, which is already logged with the event's ID.
 const DUPLICATE_ERROR_TARGET: &str = "lambda_runtime::layers::panic";

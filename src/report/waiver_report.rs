@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::waiver::{Date, Waiver};
+use crate::date::Date;
+use crate::waiver::Waiver;
 
 /// A waiver, as a report shows it beside the fault.
 #[serde_with::skip_serializing_none]

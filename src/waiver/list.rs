@@ -1,7 +1,7 @@
 //! Waivers together, and the answer of the first that is for a fault.
 
-use super::date::Date;
 use super::rule::{FaultPlace, Waiver};
+use crate::date::Date;
 
 /// The answer of a waiver to a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

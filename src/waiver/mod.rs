@@ -4,14 +4,12 @@
 //! The command line reads them from its configuration file, and every command and the function from a resource tag of the
 //! repository.
 
-mod date;
 mod fault_name;
 mod pattern;
 mod rule;
 mod list;
 mod repository_tag;
 
-pub use self::date::{Date, DateError};
 pub use self::fault_name::{FaultNameError, parse_fault_name};
 pub use self::list::{WaiverAnswer, WaiverList};
 pub use self::pattern::{ImagePattern, PatternError, image_names};

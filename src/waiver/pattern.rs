@@ -1,4 +1,4 @@
-//! A pattern for the names of an image, in which `*` stands for any text.
+//! A pattern for the names of an image, in which `*` matches any text.
 
 use std::str::FromStr;
 

@@ -1,8 +1,8 @@
 //! Waivers in resource tags of a repository: `FAULT [RUNTIME] [until YYYY-MM-DD] REASON`.
 
-use super::date::{Date, DateError};
 use super::fault_name::{FaultNameError, parse_fault_name};
 use super::rule::{Waiver, parse_reason};
+use crate::date::{Date, DateError};
 use crate::runtime::{Runtime, RuntimeError, Service};
 use crate::text::sanitize_quoted;
 use crate::verdict::FaultCode;

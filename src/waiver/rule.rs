@@ -1,7 +1,7 @@
 //! One waiver: what it is for, and until when.
 
-use super::date::Date;
 use super::pattern::ImagePattern;
+use crate::date::Date;
 use crate::runtime::Runtime;
 use crate::text::sanitize;
 use crate::verdict::FaultCode;

@@ -246,7 +246,8 @@ impl Drop for ResultsFile {
 mod tests {
     use super::*;
     use crate::cli::terminal::StyledOutput;
-    use crate::waiver::{Date, WaiverList};
+    use crate::date::Date;
+    use crate::waiver::WaiverList;
 
     fn filter() -> FindingFilter {
         let waivers = WaiverList { waivers: Vec::new(), today: Date::from_unix_seconds(0) };

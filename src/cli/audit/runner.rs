@@ -18,10 +18,10 @@ use super::results_file::ResultsFile;
 use super::results_index::arrival_identity;
 use super::throttle::ThrottledRegistry;
 use crate::check::{ImageOrigin, InspectContext, check_image};
+use crate::date::Date;
 use crate::inspect::Inspector;
 use crate::runtime::Runtime;
 use crate::settings::CheckSettings;
-use crate::waiver::Date;
 
 /// How often the progress is refreshed while nothing else happens.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);

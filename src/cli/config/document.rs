@@ -9,10 +9,11 @@ use toml::value::Datetime;
 
 use super::super::error::CliError;
 use super::find::display_path;
+use crate::date::{Date, DateError};
 use crate::runtime::Runtime;
 use crate::text::sanitize;
 use crate::verdict::FaultCode;
-use crate::waiver::{Date, DateError, ImagePattern, Waiver, parse_fault_name, parse_reason};
+use crate::waiver::{ImagePattern, Waiver, parse_fault_name, parse_reason};
 
 /// The longest message of an error, in characters.
 const MAX_MESSAGE_CHARS: usize = 500;

@@ -1,6 +1,7 @@
 //! How the image came into its repository, which decides where it is fixed: where it was pushed, in the repository that
 //! it is replicated from, or upstream of a pull-through cache.
 
+use crate::date::Date;
 use crate::event::{Arrival, ArrivalKind};
 use crate::report::model::{FindingCase, Remedy};
 use crate::runtime::Runtime;
@@ -11,7 +12,7 @@ use crate::text::{collect_unique, sanitize_quoted};
 const COPIED_DAYS: i64 = 2;
 
 /// The first year in which Docker made images. Earlier dates are fixed ones, which reproducible builds set.
-const FIRST_YEAR: i64 = 2013;
+const FIRST_YEAR: u16 = 2013;
 
 impl FindingCase<'_> {
     fn arrival_kind(&self) -> Option<ArrivalKind> {
@@ -114,8 +115,8 @@ impl FindingCase<'_> {
             ArrivalKind::Replica | ArrivalKind::PullThroughCache => None,
         };
         let created = self.image?.created()?;
-        let days = day_number(created).filter(|days| *days >= day_of_date(FIRST_YEAR, 1, 1))?;
-        (day_number(pushed_at?)? - days >= COPIED_DAYS)
+        let day = parse_day(created).filter(|day| Some(*day) >= Date::new(FIRST_YEAR, 1, 1))?;
+        (parse_day(pushed_at?)?.day_number() - day.day_number() >= COPIED_DAYS)
             .then(|| sanitize_quoted(&created.chars().take(10).collect::<String>()))
     }
 }
@@ -136,28 +137,14 @@ pub(super) fn copy_command(source: &str, uri: &str, runtimes: &[Runtime]) -> Str
     }
 }
 
-/// Returns the day of an RFC 3339 date in its own time zone, counted from an arbitrary day; `None` if it is malformed.
-fn day_number(date: &str) -> Option<i64> {
-    let mut parts = date.get(..10)?.split('-');
-    let mut part = |digits: usize| {
-        let text =
-            parts.next().filter(|text| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit()))?;
-        text.parse::<i64>().ok()
-    };
-    let (year, month, day) = (part(4)?, part(2)?, part(2)?);
-    ((1..=12).contains(&month) && (1..=31).contains(&day)).then(|| day_of_date(year, month, day))
-}
-
-/// Counts the days of the proleptic Gregorian calendar, with years that begin in March so that a leap day is the last.
-fn day_of_date(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month < 3 { year - 1 } else { year };
-    let days_before_month = (153 * ((month + 9) % 12) + 2) / 5;
-    365 * year + year / 4 - year / 100 + year / 400 + days_before_month + day
+/// Returns the day of an RFC 3339 date in its own time zone; `None` if it is malformed.
+fn parse_day(date: &str) -> Option<Date> {
+    date.get(..10)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::day_number;
+    use super::parse_day;
 
     #[test]
     fn days_between_dates() {
@@ -172,7 +159,8 @@ mod tests {
             ("", "2026-11-27", None),
             ("20é6-11-2", "2026-11-27", None),
         ] {
-            assert_eq!(day_number(from).zip(day_number(to)).map(|(from, to)| to - from), days, "{from} {to}");
+            let between = parse_day(from).zip(parse_day(to)).map(|(from, to)| to.day_number() - from.day_number());
+            assert_eq!(between, days, "{from} {to}");
         }
     }
 }

@@ -277,12 +277,12 @@ fn expired_and_unused_waivers_are_named() {
 #[test]
 fn strict_and_required_declarations_still_count() {
     let repository = repository("[[waivers]]\nfault = \"platform-mismatch\"\nreason = \"r\"\n");
-    let mut layout = Builder::at(&repository.path().join("lies"));
+    let mut layout = Builder::at(&repository.path().join("images"));
     let image =
         layout.manifest(&config("linux", "amd64", json!({})), &[layout.layer(OCI_GZIP, &elf::program("arm64"))]);
     layout.tag("v1", &image);
     let code = |arguments: &[&str]| {
-        let text = output(&repository, "", &[&["check", "oci:lies:v1"], arguments].concat());
+        let text = output(&repository, "", &[&["check", "oci:images:v1"], arguments].concat());
         text.lines().next().unwrap().to_owned()
     };
     assert_eq!(code(&["--no-config"]), "success false code 1");

@@ -2,12 +2,13 @@
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::aws::default_connector;
+use ecr_preflight::date::Date;
 use ecr_preflight::lambda::handler::DeliveryContext;
 use ecr_preflight::lambda::log::{EventRecord, metrics_line};
 use ecr_preflight::name::Digest;
 use ecr_preflight::report::{Report, format_text};
 use ecr_preflight::verdict::Verdict;
-use ecr_preflight::waiver::{Date, WAIVER_KEY};
+use ecr_preflight::waiver::WAIVER_KEY;
 use serde_json::{Value, json};
 
 use super::{REPOSITORY, build_handler, push_event, settings, verdict_tag};

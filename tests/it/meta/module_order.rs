@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 const ALLOWED_CYCLES: [(&[&str], &str); 0] = [];
 
 /// Modules that are pure: no clock, no environment, no input or output.
-const PURE: [&str; 10] =
-    ["text", "name", "platform", "runtime", "event", "intent", "verdict", "waiver", "report", "settings"];
+const PURE: [&str; 11] =
+    ["text", "date", "name", "platform", "runtime", "event", "intent", "verdict", "waiver", "report", "settings"];
 
 type ModulePath = Vec<String>;
 
@@ -96,7 +96,7 @@ fn uses(module: &ModulePath, text: &str, modules: &BTreeSet<ModulePath>) -> Vec<
     found
 }
 
-/// The paths in the code of a module, such as `child::function()` and `super::Type`, as absolute paths.
+/// The paths in the code of a module, for example `child::function()` and `super::Type`, as absolute paths.
 fn inline_paths(module: &ModulePath, text: &str, modules: &BTreeSet<ModulePath>) -> Vec<ModulePath> {
     // A visibility names a module, but imports nothing.
     let is_code = |line: &&str| !line.trim_start().starts_with("use ");

@@ -1,4 +1,4 @@
-//! A calendar date in UTC: the last day of a waiver.
+//! Calendar dates: the last day of a waiver, and the day on which an image was created.
 
 use std::fmt;
 use std::str::FromStr;
@@ -50,6 +50,17 @@ impl Date {
             (Ok(year), Ok(month), Ok(day)) => Self::new(year, month, day).unwrap_or(LAST),
             _ => LAST,
         }
+    }
+}
+
+impl Date {
+    /// Returns the number of days since an arbitrary day.
+    pub fn day_number(self) -> i64 {
+        let (year, month, day) = (i64::from(self.year), i64::from(self.month), i64::from(self.day));
+        // Years begin in March, so that a leap day is the last.
+        let year = if month < 3 { year - 1 } else { year };
+        let days_before_month = (153 * ((month + 9) % 12) + 2) / 5;
+        365 * year + year / 4 - year / 100 + year / 400 + days_before_month + day
     }
 }
 
