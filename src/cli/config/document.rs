@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use toml::value::Datetime;
 
 use super::super::error::CliError;
+use super::super::image_ref::ImageArgument;
 use super::find::display_path;
 use crate::date::{Date, DateError};
 use crate::runtime::Runtime;
@@ -31,7 +32,8 @@ struct Document {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::cli) struct ConfiguredImage {
-    /// A reference, as on the command line.
+    /// A valid reference, as on the command line.
+    #[serde(deserialize_with = "parse_reference")]
     pub(in crate::cli) image: String,
     /// The runtimes; empty for those that the image declares.
     #[serde(default, deserialize_with = "parse_runtimes")]
@@ -81,6 +83,12 @@ fn rename_terms(message: &str) -> String {
 fn parse_fault<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FaultCode, D::Error> {
     let name = String::deserialize(deserializer)?;
     parse_fault_name(&name).map_err(D::Error::custom)
+}
+
+fn parse_reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let reference = String::deserialize(deserializer)?;
+    reference.parse::<ImageArgument>().map_err(D::Error::custom)?;
+    Ok(reference)
 }
 
 fn parse_runtimes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Runtime>, D::Error> {
@@ -152,6 +160,10 @@ mod tests {
             (
                 "[[images]]\nimage = \"a\"\nruntimes = [\n \"ecs\"]\n".to_owned(),
                 "c.toml:3: unknown runtime `ecs`; did you mean `ecs/amd64` or `ecs/arm64`?",
+            ),
+            (
+                "[[images]]\nimage = \"oci:\"\n".to_owned(),
+                "c.toml:2: `oci:` has no directory: expected `oci:DIR[:TAG|@DIGEST]`",
             ),
             ("[[images]]\nruntimes = []\n".to_owned(), "c.toml:1: missing key `image`"),
             ("[[waivers]]\nfault = \"exec-format\"\n".to_owned(), "c.toml:1: missing key `reason`"),

@@ -336,7 +336,7 @@ fn invalid_configuration_is_a_usage_error() {
         success false code 64
         --- out
         --- err
-        error: `oci:` has no directory: expected `oci:DIR[:TAG|@DIGEST]`
+        error: .ecr-preflight.toml:2: `oci:` has no directory: expected `oci:DIR[:TAG|@DIGEST]`
     "#]],
     );
 }
