@@ -51,6 +51,7 @@ pub mod aws;
 mod backoff;
 pub mod registry;
 pub mod oci;
+pub mod consumer;
 mod path;
 pub mod errno;
 pub mod elf;

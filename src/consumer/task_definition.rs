@@ -1,0 +1,230 @@
+//! The containers of ECS task definitions in a JSON file: the input of `aws ecs register-task-definition`, the output of
+//! `describe-task-definition`, and plans and states of Terraform.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::consumer_platform::PlacementFields;
+use super::{Consumer, ConsumerPlatform, StartOverride};
+use crate::text::sanitize_quoted;
+
+/// The largest file, in bytes. A task definition has at most 64 KB ("Amazon ECS service quotas"); the state of Terraform
+/// holds many, and other resources.
+pub const MAX_FILE: usize = 64 * 1024 * 1024;
+
+/// The most containers in a file. Each is an image that is read.
+const MAX_CONTAINERS: usize = 200;
+
+/// How deep modules of Terraform may contain others.
+const MAX_MODULE_DEPTH: usize = 32;
+
+/// Variables that make shells or the loader run other code first.
+const STARTUP_VARIABLES: [&str; 5] = ["LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "NODE_OPTIONS"];
+
+/// Why a file has no task definition that can be checked.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the variants")]
+pub enum TaskDefinitionError {
+    #[error("it is not valid JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error(
+        "it has no task definition: expected `containerDefinitions`, as in the input of `aws ecs register-task-definition`, \
+         or the output of `terraform show -json`"
+    )]
+    NoTaskDefinition,
+    #[error("the container definitions of {0} are not known before `terraform apply`")]
+    NotKnownYet(String),
+    #[error("the container definitions of {name} are not valid: {source}")]
+    Containers {
+        name: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("it has more than {MAX_CONTAINERS} containers")]
+    TooManyContainers,
+}
+
+/// Parses the containers of all task definitions in a file.
+///
+/// # Errors
+/// The file is not valid JSON, it has no task definition, or one of them cannot be read: nothing is left out.
+pub fn parse_task_definitions(bytes: &[u8]) -> Result<Vec<Consumer>, TaskDefinitionError> {
+    let document: Value = serde_json::from_slice(bytes)?;
+    let mut consumers = Vec::new();
+    if let Some(definition) = document.get("taskDefinition").filter(|inner| inner.is_object()) {
+        add_definition(parse(definition, "the task definition")?, &mut consumers)?;
+    } else if document.get("containerDefinitions").is_some() {
+        add_definition(parse(&document, "the task definition")?, &mut consumers)?;
+    } else {
+        // A plan has both; what is planned is what will run.
+        let values = ["planned_values", "values"].iter().find_map(|key| document.get(key));
+        let module =
+            values.and_then(|values| values.get("root_module")).ok_or(TaskDefinitionError::NoTaskDefinition)?;
+        add_module(module, MAX_MODULE_DEPTH, &mut consumers)?;
+        if consumers.is_empty() {
+            return Err(TaskDefinitionError::NoTaskDefinition);
+        }
+    }
+    Ok(consumers)
+}
+
+fn parse<T: DeserializeOwned>(value: &Value, name: &str) -> Result<T, TaskDefinitionError> {
+    T::deserialize(value).map_err(|source| TaskDefinitionError::Containers { name: name.to_owned(), source })
+}
+
+/// Adds the task definitions of a module of Terraform ("JSON Output Format", values representation).
+fn add_module(module: &Value, depth: usize, consumers: &mut Vec<Consumer>) -> Result<(), TaskDefinitionError> {
+    let list = |key: &str| module.get(key).and_then(Value::as_array).into_iter().flatten();
+    for resource in list("resources").filter(|resource| resource["type"] == "aws_ecs_task_definition") {
+        let name = sanitize_quoted(resource["address"].as_str().unwrap_or("aws_ecs_task_definition"));
+        let values: TerraformValues = parse(&resource["values"], &name)?;
+        let Some(text) = values.container_definitions else { return Err(TaskDefinitionError::NotKnownYet(name)) };
+        let container_definitions = serde_json::from_str(&text)
+            .map_err(|source| TaskDefinitionError::Containers { name: name.clone(), source })?;
+        let definition = WireDefinition {
+            family: values.family,
+            container_definitions,
+            runtime_platform: values.runtime_platform.unwrap_or_default().into_iter().next(),
+            requires_compatibilities: values.requires_compatibilities,
+            placement_constraints: values.placement_constraints,
+        };
+        add_definition(definition, consumers)?;
+    }
+    if depth > 0 {
+        list("child_modules").try_for_each(|child| add_module(child, depth - 1, consumers))?;
+    }
+    Ok(())
+}
+
+fn add_definition(definition: WireDefinition, consumers: &mut Vec<Consumer>) -> Result<(), TaskDefinitionError> {
+    let platform = definition.runtime_platform.unwrap_or_default();
+    let constraints = definition.placement_constraints.unwrap_or_default();
+    let constraints: Vec<String> = constraints.into_iter().filter_map(|constraint| constraint.expression).collect();
+    let platform = ConsumerPlatform::of_task_definition(PlacementFields {
+        cpu_architecture: platform.cpu_architecture.as_deref(),
+        operating_system_family: platform.operating_system_family.as_deref(),
+        compatibilities: &definition.requires_compatibilities.unwrap_or_default(),
+        constraints: &constraints,
+    });
+    if consumers.len() + definition.container_definitions.len() > MAX_CONTAINERS {
+        return Err(TaskDefinitionError::TooManyContainers);
+    }
+    for container in definition.container_definitions {
+        consumers.push(Consumer {
+            definition: definition.family.clone().unwrap_or_default(),
+            container: container.name.clone().unwrap_or_default(),
+            image: container.image.clone(),
+            platform: platform.clone(),
+            start: container.into_start(),
+        });
+    }
+    Ok(())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireDefinition {
+    family: Option<String>,
+    container_definitions: Vec<WireContainer>,
+    runtime_platform: Option<WirePlatform>,
+    requires_compatibilities: Option<Vec<String>>,
+    placement_constraints: Option<Vec<WireConstraint>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct WirePlatform {
+    #[serde(alias = "cpuArchitecture")]
+    cpu_architecture: Option<String>,
+    #[serde(alias = "operatingSystemFamily")]
+    operating_system_family: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WireConstraint {
+    expression: Option<String>,
+}
+
+/// The values of `aws_ecs_task_definition` in the AWS provider.
+#[derive(Debug, Deserialize)]
+struct TerraformValues {
+    family: Option<String>,
+    /// A JSON document.
+    container_definitions: Option<String>,
+    runtime_platform: Option<Vec<WirePlatform>>,
+    requires_compatibilities: Option<Vec<String>>,
+    placement_constraints: Option<Vec<WireConstraint>>,
+}
+
+/// The fields of `ContainerDefinition` in the Amazon ECS API reference that change what starts.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireContainer {
+    name: Option<String>,
+    image: String,
+    entry_point: Option<Vec<String>>,
+    command: Option<Vec<String>>,
+    working_directory: Option<String>,
+    user: Option<String>,
+    environment: Option<Vec<WireVariable>>,
+    secrets: Option<Vec<WireVariable>>,
+    environment_files: Option<Vec<Value>>,
+    mount_points: Option<Vec<WireMount>>,
+    volumes_from: Option<Vec<Value>>,
+}
+
+/// A variable. Values other than that of `PATH` are not kept: they may be secrets.
+#[derive(Debug, Deserialize)]
+struct WireVariable {
+    name: Option<String>,
+    #[serde(default)]
+    value: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireMount {
+    container_path: Option<String>,
+}
+
+impl WireContainer {
+    fn into_start(self) -> StartOverride {
+        let unknown = self.find_unknown();
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        // Of several, the last counts, as in runc.
+        let path =
+            self.environment.into_iter().flatten().filter(|variable| variable.name.as_deref() == Some("PATH")).last();
+        StartOverride {
+            entrypoint: self.entry_point.unwrap_or_default(),
+            command: self.command.unwrap_or_default(),
+            working_directory: given(self.working_directory),
+            user: given(self.user),
+            path: path.and_then(|variable| variable.value),
+            mounts: self.mount_points.into_iter().flatten().filter_map(|mount| mount.container_path).collect(),
+            unknown,
+        }
+    }
+
+    /// Returns why it is unknown what the container starts, if it is.
+    fn find_unknown(&self) -> Option<String> {
+        let has = |list: &Option<Vec<Value>>| list.as_ref().is_some_and(|list| !list.is_empty());
+        let names = |list: &Option<Vec<WireVariable>>, matches: &dyn Fn(&str) -> bool| {
+            list.iter().flatten().filter_map(|variable| variable.name.as_deref()).any(matches)
+        };
+        let is_startup = |name: &str| STARTUP_VARIABLES.contains(&name) || name.starts_with("BASH_FUNC_");
+        let reason = if has(&self.environment_files) {
+            "its task definition reads environment variables from files"
+        } else if has(&self.volumes_from) {
+            "its task definition mounts the volumes of another container"
+        } else if names(&self.secrets, &|name| name == "PATH" || is_startup(name)) {
+            "its task definition sets PATH, or a variable that runs other code first, from a secret"
+        } else if names(&self.environment, &is_startup) {
+            "its task definition sets a variable that may run other code first"
+        } else if self.entry_point.iter().flatten().next().is_some_and(String::is_empty) {
+            "its task definition has an entry point that begins with an empty word"
+        } else {
+            return None;
+        };
+        Some(reason.to_owned())
+    }
+}
