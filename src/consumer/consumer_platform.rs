@@ -1,5 +1,7 @@
 //! The platform on which a consumer runs its image, and where it was learnt.
 
+use serde::Serialize;
+
 use crate::runtime::{Runtime, Service};
 
 /// The platform of a consumer.
@@ -14,7 +16,8 @@ pub enum ConsumerPlatform {
 }
 
 /// Where the architecture of a consumer was learnt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PlatformSource {
     /// `runtimePlatform.cpuArchitecture` of its task definition.
     RuntimePlatform,

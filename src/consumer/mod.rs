@@ -11,6 +11,8 @@ pub use start_override::StartOverride;
 #[cfg(feature = "cli")]
 pub use task_definition::{MAX_FILE, TaskDefinitionError, parse_task_definitions};
 
+use crate::runtime::Runtime;
+
 /// A container of a task definition, and the image that it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consumer {
@@ -24,4 +26,14 @@ pub struct Consumer {
     pub platform: ConsumerPlatform,
     /// What it starts.
     pub start: StartOverride,
+}
+
+impl Consumer {
+    /// Returns the runtime, if it is known.
+    pub fn runtime(&self) -> Option<Runtime> {
+        match self.platform {
+            ConsumerPlatform::Known(runtime, _) => Some(runtime),
+            ConsumerPlatform::Unknown(_) | ConsumerPlatform::Windows => None,
+        }
+    }
 }

@@ -2,8 +2,10 @@
 
 use serde::{Serialize, Serializer};
 
+use super::consumer_report::ConsumerReport;
 use super::exec_report::ExecReport;
 use super::waiver_report::WaiverReport;
+use crate::consumer::Consumer;
 use crate::event::{Arrival, ArrivalKind, IgnoreReason};
 use crate::intent::DeclaredRuntime;
 use crate::name::{Digest, Repository, Tag};
@@ -26,6 +28,8 @@ pub struct Report {
     /// Who is responsible for the repository, by its resource tag; sanitized, because anybody who may tag the repository
     /// chooses it.
     pub owner: Option<String>,
+    /// What runs the image; absent if the image itself was checked.
+    pub consumer: Option<ConsumerReport>,
     /// The image; absent if it was not read.
     pub image: Option<ImageReport>,
     /// The intended runtimes; absent if the image was ignored.
@@ -71,6 +75,8 @@ pub struct ReportContext<'a> {
     pub tag: Option<&'a Tag>,
     /// The value of the repository's resource tag that names who is responsible for it.
     pub owner: Option<&'a str>,
+    /// What runs the image, if that is known.
+    pub consumer: Option<&'a Consumer>,
     /// The key under which runtimes are declared.
     pub declaration_key: &'a str,
     /// The URL of the page with the fault table, if it is known.

@@ -85,6 +85,9 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
     if let (Some(owner), Some(_)) = (&report.owner, &report.image) {
         lines.push(field_line("owner", owner));
     }
+    if let Some(consumer) = &report.consumer {
+        lines.push(field_line("container", &consumer.describe()));
+    }
     for runtime in report.runtimes() {
         lines.push(StyledLine::unbroken());
         lines.push(
@@ -189,6 +192,10 @@ pub(super) fn format_declared_by(report: &Report, runtime: &RuntimeReport) -> St
     let declared = report.intended.iter().flatten().find(|declared| declared.runtime == subject);
     match declared.map(|declared| declared.declared_by) {
         Some(DeclarationSource::CommandLine) | None => String::new(),
+        Some(DeclarationSource::Consumer) => {
+            let reason = report.consumer.as_ref().and_then(|consumer| consumer.architecture_from);
+            reason.map(|reason| format!(" ({})", reason.describe())).unwrap_or_default()
+        }
         Some(source) => format!(" (declared by {})", source.title()),
     }
 }

@@ -127,7 +127,7 @@ impl FaultCase<'_> {
             Some(DeclarationSource::RepositoryTag | DeclarationSource::Default) => {
                 format!(": declare {other} for the repository")
             }
-            Some(DeclarationSource::CommandLine) | None => String::new(),
+            Some(DeclarationSource::CommandLine | DeclarationSource::Consumer) | None => String::new(),
         };
         let name = if platform.architecture() == "amd64" { "X86_64" } else { "ARM64" };
         let (change, command) = match service {
