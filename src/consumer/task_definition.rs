@@ -228,3 +228,114 @@ impl WireContainer {
         Some(reason.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::consumer::PlatformSource;
+    use crate::runtime::Runtime;
+
+    fn parse_value(value: &Value) -> Result<Vec<Consumer>, TaskDefinitionError> {
+        parse_task_definitions(value.to_string().as_bytes())
+    }
+
+    fn with_container(container: &Value) -> StartOverride {
+        let mut container = container.clone();
+        container["image"] = "busybox".into();
+        let definition = json!({"family": "web", "containerDefinitions": [container]});
+        parse_value(&definition).unwrap().remove(0).start
+    }
+
+    #[test]
+    fn containers_of_all_forms_are_read() {
+        let container = json!({"name": "app", "image": "team/app:v1", "command": ["serve"]});
+        let inner = json!({
+            "family": "web", "requiresCompatibilities": ["FARGATE"], "containerDefinitions": [container],
+            "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+        });
+        let resource = json!({
+            "address": "aws_ecs_task_definition.web", "type": "aws_ecs_task_definition",
+            "values": {
+                "family": "web", "container_definitions": json!([container]).to_string(),
+                "requires_compatibilities": ["FARGATE"],
+                "runtime_platform": [{"cpu_architecture": "ARM64", "operating_system_family": "LINUX"}],
+            },
+        });
+        let other = json!({"address": "aws_s3_bucket.b", "type": "aws_s3_bucket", "values": {}});
+        let state = json!({"values": {"root_module": {"resources": [other, resource]}}});
+        let module = json!({"resources": [], "child_modules": [{"resources": [resource]}]});
+        let plan = json!({"planned_values": {"root_module": module}, "values": {}});
+        for document in [inner.clone(), json!({"taskDefinition": inner, "tags": []}), state, plan] {
+            let consumers = parse_value(&document).unwrap();
+            assert_eq!(consumers.len(), 1, "{document}");
+            let Consumer { definition, container, image, platform, start } = &consumers[0];
+            assert_eq!((definition.as_str(), container.as_str(), image.as_str()), ("web", "app", "team/app:v1"));
+            assert_eq!(*platform, ConsumerPlatform::Known(Runtime::EcsArm64, PlatformSource::RuntimePlatform));
+            assert_eq!(*start, StartOverride { command: vec!["serve".to_owned()], ..StartOverride::default() });
+        }
+    }
+
+    #[test]
+    fn overrides_of_the_start_are_read() {
+        let container = json!({
+            "entryPoint": ["/e", "x"], "command": [], "workingDirectory": "/srv", "user": "1000:1000",
+            "environment": [{"name": "TOKEN", "value": "secret"}, {"name": "PATH", "value": "/bin"}],
+            "mountPoints": [{"containerPath": "/data", "sourceVolume": "data"}, {}],
+        });
+        let expected = StartOverride {
+            entrypoint: vec!["/e".to_owned(), "x".to_owned()],
+            working_directory: Some("/srv".to_owned()),
+            user: Some("1000:1000".to_owned()),
+            path: Some("/bin".to_owned()),
+            mounts: vec!["/data".to_owned()],
+            ..StartOverride::default()
+        };
+        assert_eq!(with_container(&container), expected);
+        assert!(with_container(&json!({"entryPoint": null, "environment": null, "user": ""})).is_none());
+    }
+
+    #[test]
+    fn starts_that_depend_on_more_than_the_file_are_unknown() {
+        for container in [
+            json!({"environmentFiles": [{"value": "arn:aws:s3:::bucket/env", "type": "s3"}]}),
+            json!({"volumesFrom": [{"sourceContainer": "data"}]}),
+            json!({"secrets": [{"name": "PATH", "valueFrom": "arn"}]}),
+            json!({"environment": [{"name": "LD_PRELOAD", "value": "/lib/x.so"}]}),
+            json!({"environment": [{"name": "BASH_FUNC_x%%", "value": "() { :; }"}]}),
+            json!({"entryPoint": [""]}),
+        ] {
+            assert!(with_container(&container).unknown.is_some(), "{container}");
+        }
+        for container in [
+            json!({"environmentFiles": [], "volumesFrom": [], "secrets": [{"name": "TOKEN", "valueFrom": "arn"}]}),
+            json!({"environment": [{"name": "APP_ENV", "value": "production"}, {"value": "x"}]}),
+        ] {
+            assert_eq!(with_container(&container).unknown, None, "{container}");
+        }
+    }
+
+    #[test]
+    fn other_files_are_errors() {
+        let resource = |values: Value| {
+            let resource = json!({"address": "module.a.x", "type": "aws_ecs_task_definition", "values": values});
+            json!({"planned_values": {"root_module": {"resources": [resource]}}})
+        };
+        let many = vec![json!({"image": "busybox"}); MAX_CONTAINERS + 1];
+        for (text, error) in [
+            ("{".to_owned(), "it is not valid JSON"),
+            ("[]".to_owned(), "it has no task definition"),
+            (json!({"Resources": {}}).to_string(), "it has no task definition"),
+            (json!({"values": {"root_module": {}}}).to_string(), "it has no task definition"),
+            (json!({"containerDefinitions": [{"name": "app"}]}).to_string(), "missing field `image`"),
+            (json!({"containerDefinitions": [{"image": "a", "command": "b"}]}).to_string(), "expected a sequence"),
+            (json!({"containerDefinitions": many}).to_string(), "more than 200 containers"),
+            (resource(json!({"family": "web"})).to_string(), "module.a.x are not known before"),
+            (resource(json!({"container_definitions": "["})).to_string(), "definitions of module.a.x are not valid"),
+        ] {
+            let found = parse_task_definitions(text.as_bytes()).expect_err(&text).to_string();
+            assert!(found.contains(error), "{found}");
+        }
+    }
+}

@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn shown_arguments_and_labels_are_bounded() {
         let long = format!(r#"{{"config":{{"Cmd":["{}"]}}}}"#, "é".repeat(1000));
-        assert_eq!(ImageConfig::parse(long.as_bytes()).unwrap().shown_command[0].chars().count(), MAX_SHOWN_ARGUMENT);
+        assert_eq!(ImageConfig::parse(long.as_bytes()).unwrap().shown_command[0].chars().count(), 120);
         let labels = ImageConfig::parse(br#"{"config":{"Labels":{"a":"x\ny","b":"","c":7}}}"#).unwrap();
         assert_eq!((labels.label("a"), labels.label("b"), labels.label("c")), (Some("x y"), None, None));
     }
