@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
+use crate::consumer::Consumer;
 use crate::date::Date;
 use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::{Inspection, InspectionOutcome, Inspector};
@@ -36,6 +37,9 @@ pub struct ImageOrigin<'a> {
     pub repository: Option<&'a Repository>,
     /// The repository in another registry, if the user may push to it.
     pub remote_repository: Option<&'a str>,
+    /// What runs the image, if that is known. Its runtime, if it is known, is the one that counts; declarations only help to
+    /// say which of the two is wrong.
+    pub consumer: Option<&'a Consumer>,
     /// Selects the image in its repository, layout or archive.
     pub selector: &'a Selector,
 }
@@ -47,6 +51,7 @@ impl<'a> From<&'a Arrival> for ImageOrigin<'a> {
             reference: arrival.reference().into(),
             repository: Some(&arrival.repository),
             remote_repository: None,
+            consumer: None,
             selector: &arrival.selector,
         }
     }
@@ -55,7 +60,8 @@ impl<'a> From<&'a Arrival> for ImageOrigin<'a> {
 impl<'a> ImageOrigin<'a> {
     /// Creates the origin of an image outside Amazon ECR.
     pub fn from_reference(reference: &'a str, selector: &'a Selector) -> Self {
-        Self { arrival: None, reference: reference.into(), repository: None, remote_repository: None, selector }
+        let reference = reference.into();
+        Self { arrival: None, reference, repository: None, remote_repository: None, consumer: None, selector }
     }
 }
 
@@ -100,11 +106,16 @@ pub async fn check_image(
 ) -> Result<ImageCheck, RegistryError> {
     let timeout = Duration::from_secs(settings.limits.timeout_seconds).min(inspection.time_left);
     let deadline = Instant::now().checked_add(timeout);
-    let (lookup, intent, resource_tags) =
-        fetch_manifest_and_intent(registry, origin.selector, requested_runtimes, settings).await?;
+    let of_consumer = origin.consumer.and_then(Consumer::runtime).map(Intent::from_consumer);
+    let requested = requested_runtimes.map(Intent::from_command_line);
+    let (lookup, declared, resource_tags) =
+        fetch_manifest_and_intent(registry, origin.selector, requested.as_ref(), settings).await?;
+    let intent = of_consumer.as_ref().unwrap_or(&declared);
     let context = ReportContext {
         arrival: origin.arrival,
         owner: find_tag(&resource_tags, OWNER_KEY),
+        consumer: origin.consumer,
+        suits_declaration: None,
         reference: &origin.reference,
         repository: origin.repository,
         remote_repository: origin.remote_repository,
@@ -124,7 +135,8 @@ pub async fn check_image(
         Lookup::TagMoved => return Ok(ignored(None, IgnoreReason::Superseded)),
         Lookup::NotFound => return Ok(ignored(None, IgnoreReason::Deleted)),
         Lookup::Unavailable(reason) => {
-            let judgement = verdict::judge_unread(&intent.or_default(&settings.default_runtimes), &reason);
+            let intent = intent.clone().or_default(&settings.default_runtimes);
+            let judgement = verdict::judge_unread(&intent, &reason);
             let report = Report::from_judgement(context, None, &[], &judgement);
             return Ok(ImageCheck { report, manifest: None, has_missing_part: false });
         }
@@ -139,11 +151,15 @@ pub async fn check_image(
         label_key: &settings.declaration_key,
     };
     let mut image = oci::read_image(registry, &manifest, options).await?;
-    let intent = intent
-        .or_declared_by(DeclarationSource::Label, image.runtime_label.as_deref())
-        .or_default(&settings.default_runtimes);
+    if let Some(consumer) = origin.consumer {
+        image.change_processes(|process| consumer.start.apply(process));
+    }
+    let declared = declared.or_declared_by(DeclarationSource::Label, image.runtime_label.as_deref());
+    let is_compared = of_consumer.is_some() && !declared.candidates().is_empty();
+    let suits_declaration = is_compared.then(|| verdict::judge(&declared, &image, &[]).verdict == Verdict::Runs);
+    let is_requested = (requested.is_some() || of_consumer.is_some()) && origin.arrival.is_none();
+    let intent = of_consumer.unwrap_or_else(|| declared.or_default(&settings.default_runtimes));
     // Registries hold many artifacts, but who names one and a runtime expects an image.
-    let is_requested = requested_runtimes.is_some() && origin.arrival.is_none();
     match &image.content {
         ImageContent::Artifact(_) if !is_requested => return Ok(ignored(Some(&image), IgnoreReason::Artifact)),
         // Only a tagged attestation is a fault.
@@ -160,6 +176,7 @@ pub async fn check_image(
     let judgement = verdict::judge(&intent, &image, &inspections);
     let is_missing = |inspection: &Inspection| matches!(inspection.outcome, InspectionOutcome::Unavailable(_));
     let has_missing_part = image.is_incomplete() || inspections.iter().any(is_missing);
+    let context = ReportContext { suits_declaration, ..context };
     let mut report = Report::from_judgement(context, Some(&image), &inspections, &judgement);
     apply_waiver_tags(&mut report, origin, &resource_tags, today);
     Ok(ImageCheck {
@@ -185,22 +202,22 @@ fn apply_waiver_tags(report: &mut Report, origin: &ImageOrigin<'_>, resource_tag
     report.remarks.extend(errors.iter().map(ToString::to_string));
 }
 
-/// Reads the manifest and, unless the command line names runtimes, the repository's resource tags. They are read even if
+/// Reads the manifest and, unless the runtimes are known, the repository's resource tags. They are read even if
 /// the image tag declares runtimes, because the two may disagree.
 async fn fetch_manifest_and_intent(
     registry: &impl Registry,
     selector: &Selector,
-    requested_runtimes: Option<&[Runtime]>,
+    requested: Option<&Intent>,
     settings: &CheckSettings,
 ) -> Result<(Lookup<Manifest>, Intent, Vec<(String, String)>), RegistryError> {
-    let intent = match (requested_runtimes, selector.tag().filter(|_| settings.read_image_tags)) {
-        (Some(runtimes), _) => Intent::from_command_line(runtimes),
+    let intent = match (requested, selector.tag().filter(|_| settings.read_image_tags)) {
+        (Some(requested), _) => requested.clone(),
         (None, Some(tag)) => Intent::from_tag(tag),
         (None, None) => Intent::default(),
     };
     let key = settings.declaration_key.as_str();
     let resource_tags =
-        async { if requested_runtimes.is_some() { Ok(Vec::new()) } else { registry.fetch_resource_tags(key).await } };
+        async { if requested.is_some() { Ok(Vec::new()) } else { registry.fetch_resource_tags(key).await } };
     let manifests = registry::fetch_verified_manifests(registry, std::slice::from_ref(selector));
     let (manifests, resource_tags) = tokio::join!(manifests, resource_tags);
     // If both calls fail, the error of the manifest is reported.

@@ -15,6 +15,7 @@
 //! 2. [`intent`] determines the [`runtime`]s that the image is intended for, each with its [`platform`]. [`settings`]
 //!    has the defaults and limits.
 //! 3. [`registry`] reads manifests and blobs, with the clients of [`aws`]. [`oci`] parses them.
+//!    A [`consumer`], if one is known, changes where an image runs and what it starts.
 //! 4. [`inspect`] reads the layers and predicts the start of the program. It uses [`layers`] and [`rootfs`] for the
 //!    filesystem, [`elf`], [`shell`] and [`errno`] for single files, [`exec`] for the kernel's answer to `execve`, and
 //!    [`launch`] to follow wrapper scripts to the program that they start.
@@ -29,8 +30,8 @@
 //! # Invariants
 //!
 //! - A module imports only modules above it in this file. Files do not import each other in cycles. A test checks both.
-//! - [`text`], [`date`], [`name`], [`platform`], [`runtime`], [`intent`], [`event`], [`settings`], [`verdict`], [`waiver`] and
-//!   [`report`] are pure: no clock, no environment, no input or output.
+//! - [`text`], [`date`], [`name`], [`platform`], [`runtime`], [`intent`], [`event`], [`settings`], [`consumer`],
+//!   [`verdict`], [`waiver`] and [`report`] are pure: no clock, no environment, no input or output.
 //! - What is unknown is reported as unknown, with the reason. There is no default architecture.
 //! - An image is identified by its digest, and every manifest and blob is verified against its digest.
 //! - Image content is untrusted: size, number of files, nesting, memory and time are limited.
@@ -52,6 +53,7 @@ pub mod aws;
 mod backoff;
 pub mod registry;
 pub mod oci;
+pub mod consumer;
 mod path;
 pub mod errno;
 pub mod elf;

@@ -23,6 +23,8 @@ pub enum DeclarationSource {
     Default,
     /// The command line.
     CommandLine,
+    /// A consumer: what runs the image, for example a task definition.
+    Consumer,
 }
 
 impl DeclarationSource {
@@ -34,6 +36,7 @@ impl DeclarationSource {
             Self::Label => "the image's label",
             Self::Default => "the default setting",
             Self::CommandLine => "the command line",
+            Self::Consumer => "what runs it",
         }
     }
 }
@@ -85,6 +88,11 @@ impl Intent {
     /// Creates the intent of runtimes that are named on the command line.
     pub fn from_command_line(runtimes: &[Runtime]) -> Self {
         Self::default().or_runtimes(runtimes, DeclarationSource::CommandLine)
+    }
+
+    /// Creates the intent of a consumer that runs the image on this runtime.
+    pub fn from_consumer(runtime: Runtime) -> Self {
+        Self::default().or_runtimes(&[runtime], DeclarationSource::Consumer)
     }
 
     /// Returns whether a source declares anything, valid or not. A hint is not a declaration.

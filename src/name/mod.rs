@@ -4,10 +4,12 @@ mod digest;
 mod tag;
 mod selector;
 mod repository;
+mod ecr_image;
 #[cfg(feature = "cli")]
 mod remote_repository;
 
 pub use digest::{Digest, DigestError};
+pub use ecr_image::EcrImage;
 #[cfg(feature = "cli")]
 pub use remote_repository::{RemoteRepository, RemoteRepositoryError};
 pub use repository::{Repository, RepositoryError, repository_arn};

@@ -7,7 +7,6 @@ use super::layer::MAX_LAYERS;
 use super::lenient_json::{LenientList, LenientObject, LenientString, parse_object};
 use super::process_config::{ProcessConfig, find_build_hints};
 use crate::platform::Platform;
-use crate::text::sanitize;
 
 /// The part of a config that a verdict needs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,10 +21,6 @@ pub(super) struct ImageConfig {
     pub(super) created: Option<String>,
     labels: Vec<(String, String)>,
 }
-
-/// How much of a command line messages show: characters per argument, and arguments.
-const MAX_SHOWN_ARGUMENT: usize = 120;
-const MAX_SHOWN_ARGUMENTS: usize = 16;
 
 /// How many steps of the history are read: many more than in real images.
 const MAX_HISTORY_ENTRIES: usize = 500;
@@ -100,8 +95,7 @@ impl ImageConfig {
             invalid_reason: (is_invalid || is_blank)
                 .then(|| "its config has an invalid command or invalid volumes".to_owned()),
         };
-        let arguments = process.argv.iter().take(MAX_SHOWN_ARGUMENTS);
-        let shown_command = arguments.map(|argument| sanitize(argument, MAX_SHOWN_ARGUMENT)).collect();
+        let shown_command = process.shown_command();
         let diff_ids = wire.rootfs.0.unwrap_or_default().diff_ids;
         Ok(Self {
             platform,
@@ -245,7 +239,7 @@ mod tests {
     #[test]
     fn shown_arguments_and_labels_are_bounded() {
         let long = format!(r#"{{"config":{{"Cmd":["{}"]}}}}"#, "é".repeat(1000));
-        assert_eq!(ImageConfig::parse(long.as_bytes()).unwrap().shown_command[0].chars().count(), MAX_SHOWN_ARGUMENT);
+        assert_eq!(ImageConfig::parse(long.as_bytes()).unwrap().shown_command[0].chars().count(), 120);
         let labels = ImageConfig::parse(br#"{"config":{"Labels":{"a":"x\ny","b":"","c":7}}}"#).unwrap();
         assert_eq!((labels.label("a"), labels.label("b"), labels.label("c")), (Some("x y"), None, None));
     }

@@ -96,7 +96,29 @@ impl IndexEntry {
     }
 }
 
+impl PlatformImage {
+    fn change_process(&mut self, change: &impl Fn(&ProcessConfig) -> ProcessConfig) {
+        self.process = change(&self.process);
+        self.shown_command = self.process.shown_command();
+    }
+}
+
 impl Image {
+    /// Changes the process of every image whose config was read.
+    pub fn change_processes(&mut self, change: impl Fn(&ProcessConfig) -> ProcessConfig) {
+        match &mut self.content {
+            ImageContent::Single(image) => image.change_process(&change),
+            ImageContent::Index(entries) => {
+                for entry in entries {
+                    if let IndexChild::Read(image) = &mut entry.child {
+                        image.change_process(&change);
+                    }
+                }
+            }
+            ImageContent::Artifact(_) | ImageContent::Attestation | ImageContent::Unreadable(_) => {}
+        }
+    }
+
     /// Returns the declared platforms, each once.
     pub fn platforms(&self) -> Vec<&Platform> {
         let mut platforms: Vec<&Platform> = Vec::new();

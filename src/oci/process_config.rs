@@ -1,7 +1,7 @@
 //! The process that a container runtime starts according to a config (OCI image specification, "Image Configuration"),
 //! and hints in the history about how the program was built.
 
-use crate::text::sanitize_quoted;
+use crate::text::{sanitize, sanitize_quoted};
 
 /// The first process of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,6 +35,17 @@ pub struct ProcessConfig {
     pub build_hints: Vec<BuildHint>,
     /// Why the fields above are unreliable, if they are.
     pub invalid_reason: Option<String>,
+}
+
+/// How much of a command line messages show: characters per argument, and arguments.
+const MAX_SHOWN_ARGUMENT: usize = 120;
+const MAX_SHOWN_ARGUMENTS: usize = 16;
+
+impl ProcessConfig {
+    /// Returns entrypoint and command, truncated for messages.
+    pub(super) fn shown_command(&self) -> Vec<String> {
+        self.argv.iter().take(MAX_SHOWN_ARGUMENTS).map(|argument| sanitize(argument, MAX_SHOWN_ARGUMENT)).collect()
+    }
 }
 
 /// What is wrong with a variable of the environment, the most certain first.

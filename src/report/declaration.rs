@@ -28,7 +28,7 @@ pub(super) fn explain_declaration(report: &Report, runtime: &RuntimeReport) -> O
     let declare = format!("`ecr-preflight declare {repository} RUNTIME`");
     let name = runtime.subject.name().replace('`', "'");
     Some(match source {
-        DeclarationSource::CommandLine => return None,
+        DeclarationSource::CommandLine | DeclarationSource::Consumer => return None,
         DeclarationSource::ImageTag => {
             format!("the image's tag declares `{name}`; to change that, push the image under another tag")
         }

@@ -9,12 +9,14 @@ mod styled_line;
 mod text;
 mod cause;
 mod declaration;
+mod consumer_report;
 mod slack;
 mod email;
 mod platforms;
 mod waived;
 mod waiver_report;
 
+pub use consumer_report::ConsumerReport;
 pub use email::{SUBJECT_PREFIX, email_body, email_subject};
 pub use exec_report::{ExecReport, ExecReportOutcome, ProgramOutcome, ProgramReport};
 pub use model::{
@@ -55,6 +57,7 @@ impl Report {
                 code: fault.code,
                 platform: fault.platform.clone(),
                 evidence: fault.evidence.clone(),
+                wrong: case.wrong_side(),
                 symptom: case.expected_symptom(),
                 advice: remedy.iter().map(|remedy| remedy.advice.clone()).collect(),
                 remedy,
@@ -126,6 +129,7 @@ impl Report {
             schema: SCHEMA,
             arrival: context.arrival.map(ArrivalReport::new),
             owner: context.sanitize_owner(),
+            consumer: context.consumer.map(ConsumerReport::new),
             image: None,
             intended: None,
             verdict: Verdict::Ignored,

@@ -2,15 +2,17 @@
 
 use serde::{Serialize, Serializer};
 
+use super::consumer_report::ConsumerReport;
 use super::exec_report::ExecReport;
 use super::waiver_report::WaiverReport;
+use crate::consumer::Consumer;
 use crate::event::{Arrival, ArrivalKind, IgnoreReason};
 use crate::intent::DeclaredRuntime;
 use crate::name::{Digest, Repository, Tag};
 use crate::oci::{Image, ImageContent};
 use crate::platform::Platform;
 use crate::text::sanitize;
-use crate::verdict::{Fault, FaultCode, Finding, FindingSubject, Judgement, Verdict};
+use crate::verdict::{Fault, FaultCode, Finding, FindingSubject, Judgement, Verdict, WrongSide};
 
 /// The schema of the JSON format, with its version.
 pub const SCHEMA: &str = "ecr-preflight/1";
@@ -26,6 +28,8 @@ pub struct Report {
     /// Who is responsible for the repository, by its resource tag; sanitized, because anybody who may tag the repository
     /// chooses it.
     pub owner: Option<String>,
+    /// What runs the image; absent if the image itself was checked.
+    pub consumer: Option<ConsumerReport>,
     /// The image; absent if it was not read.
     pub image: Option<ImageReport>,
     /// The intended runtimes; absent if the image was ignored.
@@ -71,6 +75,10 @@ pub struct ReportContext<'a> {
     pub tag: Option<&'a Tag>,
     /// The value of the repository's resource tag that names who is responsible for it.
     pub owner: Option<&'a str>,
+    /// What runs the image, if that is known.
+    pub consumer: Option<&'a Consumer>,
+    /// Whether the image suits what is declared for it, if a consumer runs it and anything is declared.
+    pub suits_declaration: Option<bool>,
     /// The key under which runtimes are declared.
     pub declaration_key: &'a str,
     /// The URL of the page with the fault table, if it is known.
@@ -106,6 +114,15 @@ impl ReportContext<'_> {
 pub(super) struct FaultCase<'a> {
     pub(super) fault: &'a Fault,
     pub(super) case: FindingCase<'a>,
+}
+
+impl FaultCase<'_> {
+    /// Returns which side the fault is on; `None` if it is unknown what runs the image on this runtime.
+    pub(super) fn wrong_side(&self) -> Option<WrongSide> {
+        let ReportContext { consumer, suits_declaration, .. } = self.case.context;
+        let consumer = consumer.filter(|consumer| consumer.runtime().is_some())?;
+        Some(WrongSide::of(self.fault.code, suits_declaration, consumer.start.is_none()))
+    }
 }
 
 /// A finding, and what remedies depend on.
@@ -260,6 +277,8 @@ pub struct FaultReport {
     pub platform: Option<Platform>,
     /// What was found.
     pub evidence: String,
+    /// What has to change: the image or what runs it; absent if what runs it is unknown.
+    pub wrong: Option<WrongSide>,
     /// The error that the user sees on the runtime, if it is known.
     pub symptom: Option<String>,
     /// What to do, the most likely remedy first.

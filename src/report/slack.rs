@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::cause::{find_cause, format_title};
 use super::declaration::explain_declaration;
 use super::model::{Remedy, Report, RuntimeReport, WarningReport};
-use super::text::{collect_remarks, collect_steps, format_headline, runtime_symbol};
+use super::text::{collect_remarks, collect_steps, describe_wrong_side, format_headline, runtime_symbol};
 use crate::event::ArrivalKind;
 use crate::name::repository_arn;
 use crate::text::{escape_slack, escape_slack_code, truncate_slack};
@@ -95,6 +95,7 @@ fn format_description(report: &Report) -> String {
         lines.push(format!("{} `{}`{made_for}", arrival_verb(report), escape_slack_code(&image.reference)));
         lines.push(format!("Digest `sha256:{}`{console}", image.digest.short()));
     }
+    lines.extend(report.consumer.iter().map(|consumer| format!("Run by {}", escape_slack(&consumer.describe()))));
     lines.extend(report.owner.iter().map(|owner| format!("Owner: `{}`", escape_slack_code(owner))));
     for runtime in report.runtimes() {
         lines.push(String::new());
@@ -116,6 +117,7 @@ fn describe_runtime(report: &Report, runtime: &RuntimeReport) -> Vec<String> {
         let docs_link = |url: &String| slack_link(&fault.code.docs_link(url), name);
         let code = report.docs_url.as_ref().map_or_else(|| format!("`{name}`"), docs_link);
         lines.push(format!("{code}: {}", escape_slack(&mark_names(&fault.evidence, &fault.names))));
+        lines.extend(describe_wrong_side(report, fault).map(|side| escape_slack(&format!("To change: {side}"))));
         let waiver = fault.describe_waiver();
         lines.extend(waiver.map(|(label, reason)| escape_slack(&format!("{label}: {reason}"))));
         lines.extend(fault.symptom.iter().map(|symptom| format!("Expected error: `{}`", escape_slack_code(symptom))));

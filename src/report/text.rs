@@ -85,6 +85,7 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
     if let (Some(owner), Some(_)) = (&report.owner, &report.image) {
         lines.push(field_line("owner", owner));
     }
+    lines.extend(report.consumer.iter().map(|consumer| field_line("run by", &consumer.describe())));
     for runtime in report.runtimes() {
         lines.push(StyledLine::unbroken());
         lines.push(
@@ -98,6 +99,11 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
             let code = format!("{}:", fault.code.as_str());
             let line = StyledLine::wrapping(4).with_text("  ").with_span(SpanRole::Code, code);
             lines.push(line.with_text(format!(" {}", fault.evidence)));
+            lines.extend(
+                describe_wrong_side(report, fault).map(|side| {
+                    StyledLine::wrapping(4).with_span(SpanRole::FieldName, "  to change: ").with_text(side)
+                }),
+            );
             lines.extend(fault.describe_waiver().map(|(label, reason)| {
                 StyledLine::wrapping(4).with_span(SpanRole::FieldName, format!("  {label}: ")).with_text(reason)
             }));
@@ -127,6 +133,11 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
         lines.extend([StyledLine::unbroken(), StyledLine::wrapping(0).with_text(remark)]);
     }
     lines
+}
+
+/// Says whether the image or what runs it has to change, if that is known.
+pub(super) fn describe_wrong_side(report: &Report, fault: &FaultReport) -> Option<String> {
+    Some(report.consumer.as_ref()?.describe_wrong_side(fault.wrong?))
 }
 
 /// Formats a value with its name. A value without spaces, for example a digest, is never wrapped.
@@ -160,7 +171,7 @@ pub const OVERRIDE_NOTE: &str = "This is what the image's own entrypoint and com
 pub(super) fn collect_remarks(report: &Report) -> Vec<String> {
     let mut remarks: Vec<String> = report.exec.iter().filter_map(|exec| describe_unknown_start(report, exec)).collect();
     remarks.dedup();
-    if report.faults().any(|fault| fault.code.is_exec()) {
+    if report.consumer.is_none() && report.faults().any(|fault| fault.code.is_exec()) {
         remarks.push(OVERRIDE_NOTE.to_owned());
     }
     if report.verdict == Verdict::Undeclared {
@@ -189,6 +200,10 @@ pub(super) fn format_declared_by(report: &Report, runtime: &RuntimeReport) -> St
     let declared = report.intended.iter().flatten().find(|declared| declared.runtime == subject);
     match declared.map(|declared| declared.declared_by) {
         Some(DeclarationSource::CommandLine) | None => String::new(),
+        Some(DeclarationSource::Consumer) => {
+            let reason = report.consumer.as_ref().and_then(|consumer| consumer.architecture_from);
+            reason.map(|reason| format!(" ({})", reason.describe())).unwrap_or_default()
+        }
         Some(source) => format!(" (declared by {})", source.title()),
     }
 }

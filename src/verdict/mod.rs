@@ -7,10 +7,12 @@ mod finding;
 mod exec_faults;
 mod rules;
 mod index_rules;
+mod wrong_side;
 
 pub use exec_faults::detect_exec_fault;
 pub use fault::{FailedProgram, Fault, FaultCode, FaultInfo};
 pub use finding::{Finding, FindingSubject, Judgement, Verdict};
+pub use wrong_side::WrongSide;
 
 use self::exec_faults::find_inspection;
 use self::index_rules::format_platforms;

@@ -9,6 +9,7 @@ use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::cli::context::ExitStatus;
 use crate::cli::error::CliError;
 use crate::cli::image_source::ImageSource;
+use crate::consumer::Consumer;
 use crate::event::IgnoreReason;
 use crate::inspect::Inspector;
 use crate::name::{Repository, Tag};
@@ -95,6 +96,7 @@ impl Checker<'_> {
         &self,
         source: &ImageSource,
         runtimes: Option<&[Runtime]>,
+        consumer: Option<&Consumer>,
         platforms_only: bool,
     ) -> Result<CheckedImage, CliError> {
         let start = Instant::now();
@@ -103,7 +105,7 @@ impl Checker<'_> {
         let result = if platforms_only {
             self.read_platforms(&registry, source).await?
         } else {
-            let mut report = self.judge(&registry, source, runtimes).await?;
+            let mut report = self.judge(&registry, source, runtimes, consumer).await?;
             let repository = source.repository.as_ref().map_or("", Repository::name);
             let tag = source.selector.tag().map_or("", Tag::as_str);
             let names = image_names(&source.reference, repository, tag);
@@ -119,6 +121,7 @@ impl Checker<'_> {
         registry: &impl Registry,
         source: &ImageSource,
         runtimes: Option<&[Runtime]>,
+        consumer: Option<&Consumer>,
     ) -> Result<Report, CliError> {
         let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX, is_repeated: false };
         let repository = source.repository.as_ref();
@@ -128,6 +131,7 @@ impl Checker<'_> {
         let origin = ImageOrigin {
             repository,
             remote_repository,
+            consumer,
             ..ImageOrigin::from_reference(&source.reference, &source.selector)
         };
         let report = check_image(registry, &origin, runtimes, self.settings, context, self.waivers.today).await?.report;

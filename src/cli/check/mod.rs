@@ -4,6 +4,7 @@ mod gate;
 mod format_argument;
 mod checker;
 mod target;
+mod task_definition;
 mod junit;
 mod sarif;
 mod printer;
@@ -21,6 +22,7 @@ pub(super) use self::printer::ERROR_SCHEMA;
 use self::printer::{CheckDocument, CheckPrinter};
 pub use self::sarif::report_to_sarif;
 use self::target::{CheckTarget, list_targets};
+use self::task_definition::list_containers;
 use super::config::ConfigArguments;
 use super::context::{ExitStatus, InspectArguments, build_inspector, load_settings};
 use super::error::CliError;
@@ -49,6 +51,10 @@ pub(super) struct CheckArguments {
     /// commas.
     #[arg(long = "runtime", visible_alias = "platform", value_name = "RUNTIME", value_delimiter = ',', value_parser = RuntimeParser)]
     runtimes: Vec<Runtime>,
+    /// Check the images of the containers in this ECS task definition, each on its platform and with its command: the input
+    /// of `aws ecs register-task-definition`, or the output of `terraform show -json`. May be given several times.
+    #[arg(long = "task-definition", value_name = "FILE", conflicts_with_all = ["images", "runtimes", "platforms"])]
+    task_definitions: Vec<PathBuf>,
     #[command(flatten)]
     inspect: InspectArguments,
     #[command(flatten)]
@@ -146,7 +152,11 @@ pub(super) async fn run<O: Write, E: Write>(
         return Err(CliError::UnsupportedFormat);
     }
     let configuration = arguments.config.load(err)?;
-    let targets = list_targets(&arguments.images, &arguments.runtimes, &configuration, err)?;
+    let targets = if arguments.task_definitions.is_empty() {
+        list_targets(&arguments.images, &arguments.runtimes, &configuration, err)?
+    } else {
+        list_containers(&arguments.task_definitions, err)?
+    };
     for target in &targets {
         if means_docker_hub(&target.reference, &target.argument)
             && let Some(note) = docker_hub_note(&target.reference)
@@ -157,12 +167,13 @@ pub(super) async fn run<O: Write, E: Write>(
     let (opener, inspector) = (ImageOpener::new(err.is_quiet()), build_inspector(&settings));
     let checker = Checker { inspector: &inspector, settings: &settings, waivers: &configuration.waivers };
     let records = targets.iter().map(async |target| {
-        let CheckTarget { reference, argument, runtimes } = target;
+        let CheckTarget { reference, argument, runtimes, consumer } = target;
         let is_hub = means_docker_hub(reference, argument);
         let runtimes = Some(runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
         let open = opener.open(reference, argument.clone());
         // The future that reads an image is large.
-        let result = Box::pin(async { checker.check(&open.await?, runtimes, arguments.platforms).await });
+        let result =
+            Box::pin(async { checker.check(&open.await?, runtimes, consumer.as_ref(), arguments.platforms).await });
         let outcome = match result.await {
             Ok(image) => Ok(image),
             Err(error) => {

@@ -7,6 +7,7 @@ use crate::cli::error::CliError;
 use crate::cli::image_ref::ImageArgument;
 use crate::cli::scheme_check::detect_wrong_scheme;
 use crate::cli::terminal::StyledOutput;
+use crate::consumer::Consumer;
 use crate::runtime::Runtime;
 
 /// One image to check.
@@ -17,6 +18,8 @@ pub(super) struct CheckTarget {
     pub(super) argument: ImageArgument,
     /// The runtimes of the command line, else those of the configuration file; empty for those that the image declares.
     pub(super) runtimes: Vec<Runtime>,
+    /// The container that runs the image, with `--task-definition`.
+    pub(super) consumer: Option<Consumer>,
 }
 
 /// Lists the images. All references are parsed before the first image is read: a typing error is not a verdict. If the
@@ -44,12 +47,13 @@ pub(super) fn list_targets<E: Write>(
                 argument.resolve_path(directory);
             }
             let runtimes = if runtimes.is_empty() { configured.runtimes.clone() } else { runtimes.to_vec() };
-            targets.push(CheckTarget { reference: configured.image.clone(), argument, runtimes });
+            targets.push(CheckTarget { reference: configured.image.clone(), argument, runtimes, consumer: None });
         }
     } else {
         for reference in images {
             let argument = parse_image_argument(reference, images.len() == 1)?;
-            targets.push(CheckTarget { reference: reference.clone(), argument, runtimes: runtimes.to_vec() });
+            let (reference, runtimes) = (reference.clone(), runtimes.to_vec());
+            targets.push(CheckTarget { reference, argument, runtimes, consumer: None });
         }
     }
     if targets.is_empty() {
@@ -69,7 +73,7 @@ pub(super) fn list_targets<E: Write>(
 }
 
 /// Parses a reference without contacting a registry. If there are several, the error names the one that is wrong.
-fn parse_image_argument(reference: &str, is_only: bool) -> Result<ImageArgument, CliError> {
+pub(super) fn parse_image_argument(reference: &str, is_only: bool) -> Result<ImageArgument, CliError> {
     let argument = reference.parse::<ImageArgument>();
     let error = match (detect_wrong_scheme(reference, argument.as_ref().ok()), argument) {
         (Some(error), _) => error,

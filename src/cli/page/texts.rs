@@ -98,9 +98,9 @@ pub(super) fn ignored_reason(name: &str) -> &'static str {
 
 /// Says where a runtime was declared; empty for a source of a later version.
 pub(super) fn format_declaration_source(name: &str) -> String {
-    use DeclarationSource::{CommandLine, Default, ImageTag, Label, RepositoryTag};
+    use DeclarationSource::{CommandLine, Consumer, Default, ImageTag, Label, RepositoryTag};
     let has_name = |source: &DeclarationSource| serde_json::to_value(source).is_ok_and(|value| value == name);
-    let source = [ImageTag, RepositoryTag, Label, Default, CommandLine].into_iter().find(has_name);
+    let source = [ImageTag, RepositoryTag, Label, Default, CommandLine, Consumer].into_iter().find(has_name);
     source.map(|source| format!("declared by {}", source.title())).unwrap_or_default()
 }
 

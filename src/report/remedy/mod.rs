@@ -2,6 +2,7 @@
 //! own grammar, so that no name can inject another command.
 
 mod arrival;
+mod change_runtime;
 mod script;
 mod word;
 mod program;
@@ -11,9 +12,9 @@ use self::arrival::copy_command;
 use super::model::{FaultCase, FindingCase, Remedy};
 use crate::intent::{DeclarationSource, InvalidDeclaration};
 use crate::oci::{Image, ImageContent};
-use crate::runtime::{Compatibility, Runtime, Service};
+use crate::runtime::{Compatibility, Runtime};
 use crate::text::collect_unique;
-use crate::verdict::{FaultCode, FindingSubject};
+use crate::verdict::{FaultCode, FindingSubject, WrongSide};
 
 /// The maximum number of platforms in a command: more than real images have, and few enough for a message, which
 /// contains them several times.
@@ -67,7 +68,13 @@ impl FaultCase<'_> {
             ) => {
                 let mut remedies =
                     case.separate_images_remedy().unwrap_or_else(|| case.build_or_copy_remedies(*runtime));
-                remedies.extend(self.change_runtime_remedy(*runtime));
+                match self.wrong_side() {
+                    Some(WrongSide::Image) => {}
+                    Some(WrongSide::Consumer) => {
+                        remedies.splice(..0, self.change_runtime_remedy(*runtime)).for_each(drop);
+                    }
+                    Some(WrongSide::Either) | None => remedies.extend(self.change_runtime_remedy(*runtime)),
+                }
                 remedies
             }
             (FaultCode::IndexRefused, FindingSubject::Runtime(runtime)) => {
@@ -107,45 +114,6 @@ impl FaultCase<'_> {
             )],
             (code, _) => self.setup_remedies(code),
         }
-    }
-
-    /// Suggests running an image on its own architecture, if all services for which it is intended support it.
-    fn change_runtime_remedy(&self, runtime: Runtime) -> Option<Remedy> {
-        let platform = self.fault.platform.as_ref().filter(|platform| platform.os() == "linux")?;
-        let service = runtime.profile().service;
-        let change = |runtime: Runtime| Runtime::for_service(runtime.profile().service, platform.architecture());
-        if self.case.judgement.runtimes().into_iter().any(|runtime| change(runtime).is_none()) {
-            return None;
-        }
-        let find = |wanted| self.case.judgement.intended.iter().find(|declared| declared.runtime == wanted);
-        let other = change(runtime).filter(|other| find(*other).is_none())?;
-        let declare = match find(runtime).map(|declared| declared.declared_by) {
-            Some(DeclarationSource::ImageTag) => {
-                format!(": push it under a tag with {}", other.profile().name.replace('/', "-"))
-            }
-            Some(DeclarationSource::Label) => format!(": label it {other}"),
-            Some(DeclarationSource::RepositoryTag | DeclarationSource::Default) => {
-                format!(": declare {other} for the repository")
-            }
-            Some(DeclarationSource::CommandLine) | None => String::new(),
-        };
-        let name = if platform.architecture() == "amd64" { "X86_64" } else { "ARM64" };
-        let (change, command) = match service {
-            Service::Ecs => (
-                "set in the task definition",
-                format!(r#""runtimePlatform": {{"cpuArchitecture": "{name}", "operatingSystemFamily": "LINUX"}}"#),
-            ),
-            Service::Lambda => (
-                "change the function's architecture",
-                format!(
-                    "aws lambda update-function-code --function-name NAME --image-uri {} --architectures {}",
-                    self.case.context.image_uri(),
-                    name.to_lowercase()
-                ),
-            ),
-            Service::AppRunner | Service::Linux => return None,
-        };
-        Some(Remedy::with_command(format!("Or keep the image{declare}, and {change}"), command))
     }
 }
 

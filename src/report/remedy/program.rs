@@ -100,8 +100,18 @@ impl FaultCase<'_> {
         vec![Remedy::advice_only(advice)]
     }
 
-    /// Returns the instruction of the Dockerfile that names the program. What a wrapper starts may be in either.
+    /// Returns what names the program: an instruction of the Dockerfile, or a field of the definition that overrides it. What
+    /// a wrapper starts may be in either.
     fn instruction(&self, program: &FailedProgram) -> &'static str {
+        if let Some(start) = self.case.context.consumer.map(|consumer| &consumer.start)
+            && !(start.entrypoint.is_empty() && start.command.is_empty())
+        {
+            return if start.entrypoint.is_empty() {
+                "the command of what runs the image"
+            } else {
+                "the entry point of what runs the image"
+            };
+        }
         match self.platform_image().filter(|_| program.is_entrypoint).map(|single| single.process.entrypoint_words) {
             None => "ENTRYPOINT or CMD",
             Some(0) => "CMD",

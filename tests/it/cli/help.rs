@@ -284,6 +284,11 @@ fn help_of_check_and_replay() {
                   [possible values: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64,
                   linux/amd64, linux/arm64]
 
+              --task-definition <FILE>
+                  Check the images of the containers in this ECS task definition, each on its platform and
+                  with its command: the input of `aws ecs register-task-definition`, or the output of
+                  `terraform show -json`. May be given several times
+
               --no-exec
                   Read manifests and configs only; do not inspect the program in the layers
 

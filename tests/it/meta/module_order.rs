@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 const ALLOWED_CYCLES: [(&[&str], &str); 0] = [];
 
 /// Modules that are pure: no clock, no environment, no input or output.
-const PURE: [&str; 11] =
-    ["text", "date", "name", "platform", "runtime", "event", "intent", "verdict", "waiver", "report", "settings"];
+const PURE: [&str; 12] = [
+    "text", "date", "name", "platform", "runtime", "event", "intent", "verdict", "waiver", "report", "settings",
+    "consumer",
+];
 
 type ModulePath = Vec<String>;
 

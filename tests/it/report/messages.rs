@@ -64,6 +64,8 @@ pub fn report(name: &str, tag: &str, declared: &str, command: &str) -> Report {
     };
     let place = ReportContext {
         owner: None,
+        consumer: None,
+        suits_declaration: None,
         arrival: Some(&arrival),
         reference: &arrival.reference(),
         repository: Some(&arrival.repository),

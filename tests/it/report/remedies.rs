@@ -127,6 +127,8 @@ fn report(arrival: Option<&Arrival>, content: &ImageContent, declared: &str, ins
     let intent = Intent::default().or_declared_by(DeclarationSource::RepositoryTag, Some(declared));
     let context = ReportContext {
         owner: None,
+        consumer: None,
+        suits_declaration: None,
         arrival,
         reference: "oci:image:v1",
         repository: arrival.map(|arrival| &arrival.repository),

@@ -1,0 +1,87 @@
+//! A container of a task definition of Amazon ECS or a job definition of AWS Batch, in JSON: its image and what it starts.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::start_override::StartOverride;
+
+/// Variables that make shells or the loader run other code first.
+const STARTUP_VARIABLES: [&str; 5] = ["LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "NODE_OPTIONS"];
+
+/// The fields of `ContainerDefinition` in the Amazon ECS API reference that change what starts.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ContainerDefinition {
+    pub(super) name: Option<String>,
+    pub(super) image: String,
+    entry_point: Option<Vec<String>>,
+    command: Option<Vec<String>>,
+    working_directory: Option<String>,
+    user: Option<String>,
+    environment: Option<Vec<Variable>>,
+    secrets: Option<Vec<Variable>>,
+    environment_files: Option<Vec<Value>>,
+    mount_points: Option<Vec<MountPoint>>,
+    volumes_from: Option<Vec<Value>>,
+}
+
+/// A variable. Values other than that of `PATH` are not kept: they may be secrets.
+#[derive(Debug, Deserialize)]
+struct Variable {
+    name: Option<String>,
+    #[serde(default)]
+    value: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MountPoint {
+    container_path: Option<String>,
+}
+
+/// Returns whether a variable with this name may make a shell, an interpreter or the loader run other code first.
+pub(super) fn is_startup_variable(name: &str) -> bool {
+    STARTUP_VARIABLES.contains(&name) || name.starts_with("BASH_FUNC_")
+}
+
+impl ContainerDefinition {
+    /// Returns what the container starts instead of what its image declares.
+    pub(super) fn into_start(self) -> StartOverride {
+        let unknown = self.find_unknown();
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        // Of several, the last counts, as in runc.
+        let mut environment = self.environment.into_iter().flatten();
+        let path = environment.rfind(|variable| variable.name.as_deref() == Some("PATH"));
+        StartOverride {
+            entrypoint: self.entry_point.unwrap_or_default(),
+            command: self.command.unwrap_or_default(),
+            working_directory: given(self.working_directory),
+            user: given(self.user),
+            path: path.and_then(|variable| variable.value),
+            mounts: self.mount_points.into_iter().flatten().filter_map(|mount| mount.container_path).collect(),
+            unknown,
+        }
+    }
+
+    /// Returns why it is unknown what the container starts, if it is.
+    fn find_unknown(&self) -> Option<String> {
+        let has = |list: &Option<Vec<Value>>| list.as_ref().is_some_and(|list| !list.is_empty());
+        let names = |list: &Option<Vec<Variable>>, matches: &dyn Fn(&str) -> bool| {
+            list.iter().flatten().filter_map(|variable| variable.name.as_deref()).any(matches)
+        };
+        let reason = if has(&self.environment_files) {
+            "its definition reads environment variables from files"
+        } else if has(&self.volumes_from) {
+            "its definition mounts the volumes of another container"
+        } else if names(&self.secrets, &|name| name == "PATH" || is_startup_variable(name)) {
+            "its definition sets PATH, or a variable that runs other code first, from a secret"
+        } else if names(&self.environment, &is_startup_variable) {
+            "its definition sets a variable that may run other code first"
+        } else if self.entry_point.iter().flatten().next().is_some_and(String::is_empty) {
+            "its definition has an entry point that begins with an empty word"
+        } else {
+            return None;
+        };
+        Some(reason.to_owned())
+    }
+}

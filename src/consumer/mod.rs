@@ -1,0 +1,18 @@
+//! Consumers: what runs an image, on which platform, and how it starts the image. The rules are pure; whoever reads a
+//! consumer from a file, a template or AWS creates it here.
+
+mod consumer_service;
+mod start_override;
+mod consumer_platform;
+mod model;
+#[cfg(feature = "cli")]
+mod container_definition;
+#[cfg(feature = "cli")]
+mod task_definition;
+
+pub use consumer_platform::{ConsumerPlatform, PlatformSource};
+pub use consumer_service::ConsumerService;
+pub use model::Consumer;
+pub use start_override::StartOverride;
+#[cfg(feature = "cli")]
+pub use task_definition::{MAX_FILE, TaskDefinitionError, parse_task_definitions};

@@ -1,0 +1,34 @@
+//! A consumer.
+
+use super::consumer_platform::ConsumerPlatform;
+use super::consumer_service::ConsumerService;
+use super::start_override::StartOverride;
+use crate::runtime::Runtime;
+
+/// What runs an image: a container of a task definition, a function, a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumer {
+    /// The service that runs it.
+    pub service: ConsumerService,
+    /// The name of its definition: the family of the task definition, or the name of the function or service. Empty if it has
+    /// none.
+    pub definition: String,
+    /// The name of the container in the definition. Empty if it has none.
+    pub container: String,
+    /// The image, as the definition names it.
+    pub image: String,
+    /// Where it runs.
+    pub platform: ConsumerPlatform,
+    /// What it starts.
+    pub start: StartOverride,
+}
+
+impl Consumer {
+    /// Returns the runtime, if it is known.
+    pub fn runtime(&self) -> Option<Runtime> {
+        match self.platform {
+            ConsumerPlatform::Known(runtime, _) => Some(runtime),
+            ConsumerPlatform::Unknown(_) | ConsumerPlatform::Windows => None,
+        }
+    }
+}

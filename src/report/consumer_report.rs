@@ -1,0 +1,72 @@
+//! The part of a report about what runs the image.
+
+use serde::Serialize;
+
+use crate::consumer::{Consumer, ConsumerPlatform, ConsumerService, PlatformSource};
+use crate::text::sanitize;
+use crate::verdict::WrongSide;
+
+/// The longest name, in characters: ECS allows 255 for families and containers.
+const MAX_NAME: usize = 255;
+
+/// What runs the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsumerReport {
+    /// The service that runs it.
+    pub service: ConsumerService,
+    /// The name of its definition: the family of the task definition, or the name of the function or service.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub definition: String,
+    /// The name of the container.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub container: String,
+    /// What says on which architecture it runs; absent if that is unknown.
+    pub architecture_from: Option<PlatformSource>,
+    /// Why its architecture is unknown.
+    pub unknown: Option<&'static str>,
+}
+
+impl ConsumerReport {
+    pub(super) fn new(consumer: &Consumer) -> Self {
+        let (architecture_from, unknown) = match consumer.platform {
+            ConsumerPlatform::Known(_, source) => (Some(source), None),
+            ConsumerPlatform::Unknown(reason) => (None, Some(reason)),
+            ConsumerPlatform::Windows => (None, Some("it runs Windows")),
+        };
+        Self {
+            service: consumer.service,
+            definition: sanitize(&consumer.definition, MAX_NAME),
+            container: sanitize(&consumer.container, MAX_NAME),
+            architecture_from,
+            unknown,
+        }
+    }
+
+    /// Names the consumer: `container app of task definition web`.
+    pub(super) fn name(&self) -> String {
+        let definition = format!("{} {}", self.service.definition_title(), self.definition);
+        let definition = definition.trim_end();
+        if self.container.is_empty() {
+            definition.to_owned()
+        } else {
+            format!("container {} of {definition}", self.container)
+        }
+    }
+
+    /// Names the consumer, and says why its architecture is unknown, if it is.
+    pub(super) fn describe(&self) -> String {
+        let unknown = self.unknown.map(|reason| format!("; architecture unknown: {reason}")).unwrap_or_default();
+        format!("{}{unknown}", self.name())
+    }
+
+    /// Says which side of a fault has to change.
+    pub(super) fn describe_wrong_side(&self, side: WrongSide) -> String {
+        let definition = self.service.definition_title();
+        match side {
+            WrongSide::Image => "the image".to_owned(),
+            WrongSide::Consumer => format!("the {definition}: the image suits what is declared for it"),
+            WrongSide::Either => format!("the image or the {definition}"),
+        }
+    }
+}
