@@ -40,10 +40,10 @@ impl PlatformSource {
     /// Returns the source in a sentence about the definition.
     pub fn describe(self) -> &'static str {
         match self {
-            Self::RuntimePlatform => "its runtimePlatform",
+            Self::RuntimePlatform => "from its runtimePlatform",
             Self::FargateDefault => "it has no runtimePlatform, and Fargate then uses X86_64",
-            Self::PlacementConstraint => "its placement constraint",
-            Self::Architectures => "its architectures",
+            Self::PlacementConstraint => "from its placement constraint",
+            Self::Architectures => "from its architectures",
             Self::LambdaDefault => "it has no architectures, and Lambda then uses x86_64",
             Self::Service => "its only architecture",
         }

@@ -15,4 +15,4 @@ pub use consumer_service::ConsumerService;
 pub use model::Consumer;
 pub use start_override::StartOverride;
 #[cfg(feature = "cli")]
-pub use task_definition::{MAX_FILE, TaskDefinitionError, parse_task_definitions};
+pub use task_definition::{DefinedContainer, MAX_FILE, TaskDefinitionError, TaskDefinitions, parse_task_definitions};

@@ -4,6 +4,7 @@ use super::consumer_platform::ConsumerPlatform;
 use super::consumer_service::ConsumerService;
 use super::start_override::StartOverride;
 use crate::runtime::Runtime;
+use crate::text::sanitize;
 
 /// What runs an image: a container of a task definition, a function, a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +24,20 @@ pub struct Consumer {
     pub start: StartOverride,
 }
 
+/// The longest name, in characters: ECS allows 255 for families and containers.
+const MAX_NAME: usize = 255;
+
 impl Consumer {
+    /// Names the consumer in a sentence, without control characters: `container app of task definition web`.
+    pub fn describe(&self) -> String {
+        let definition = format!("{} {}", self.service.definition_title(), sanitize(&self.definition, MAX_NAME));
+        let definition = definition.trim_end();
+        if self.container.is_empty() {
+            return definition.to_owned();
+        }
+        format!("container {} of {definition}", sanitize(&self.container, MAX_NAME))
+    }
+
     /// Returns the runtime, if it is known.
     pub fn runtime(&self) -> Option<Runtime> {
         match self.platform {

@@ -2,8 +2,7 @@
 //! `describe-task-definition`, and plans and states of Terraform.
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::consumer_platform::{ConsumerPlatform, PlacementFields};
 use super::consumer_service::ConsumerService;
@@ -32,8 +31,6 @@ pub enum TaskDefinitionError {
          or the output of `terraform show -json`"
     )]
     NoTaskDefinition,
-    #[error("the container definitions of {0} are not known before `terraform apply`")]
-    NotKnownYet(String),
     #[error("the container definitions of {name} are not valid: {source}")]
     Containers {
         name: String,
@@ -44,92 +41,117 @@ pub enum TaskDefinitionError {
     TooManyContainers,
 }
 
+/// The task definitions in a file.
+#[derive(Debug, Default)]
+pub struct TaskDefinitions {
+    /// Their containers, in the order of the file.
+    pub containers: Vec<DefinedContainer>,
+    /// The names of those whose containers are not known before `terraform apply`.
+    pub not_known_yet: Vec<String>,
+}
+
+/// A container, and where it is defined.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DefinedContainer {
+    /// The container.
+    pub consumer: Consumer,
+    /// The line of its image in the file, from 1. In Terraform's output it is that of all containers of the resource.
+    pub line: usize,
+}
+
 /// Parses the containers of all task definitions in a file.
 ///
 /// # Errors
 /// The file is not valid JSON, it has no task definition, or one of them cannot be read: nothing is left out.
-pub fn parse_task_definitions(bytes: &[u8]) -> Result<Vec<Consumer>, TaskDefinitionError> {
-    let document: Value = serde_json::from_slice(bytes)?;
-    let mut consumers = Vec::new();
-    if let Some(definition) = document.get("taskDefinition").filter(|inner| inner.is_object()) {
-        add_definition(parse(definition, "the task definition")?, &mut consumers)?;
-    } else if document.get("containerDefinitions").is_some() {
-        add_definition(parse(&document, "the task definition")?, &mut consumers)?;
-    } else {
-        // A plan has both; what is planned is what will run.
-        let values = ["planned_values", "values"].iter().find_map(|key| document.get(key));
-        let module =
-            values.and_then(|values| values.get("root_module")).ok_or(TaskDefinitionError::NoTaskDefinition)?;
-        add_module(module, MAX_MODULE_DEPTH, &mut consumers)?;
-        if consumers.is_empty() {
-            return Err(TaskDefinitionError::NoTaskDefinition);
+pub fn parse_task_definitions(file: &[u8]) -> Result<TaskDefinitions, TaskDefinitionError> {
+    let document: Document = serde_json::from_slice(file)?;
+    let mut reader = Reader { lines: LineCounter { file, offset: 0, line: 1 }, found: TaskDefinitions::default() };
+    match document {
+        Document { task_definition: Some(definition), .. } => reader.add_own(definition.get())?,
+        Document { container_definitions: Some(_), .. } => {
+            // Whoever can slice the file could parse it, so it is UTF-8.
+            reader.add_own(str::from_utf8(file).unwrap_or_default())?;
         }
+        // A plan has both; what is planned is what will run.
+        Document { planned_values: Some(values), .. } | Document { values: Some(values), .. } => {
+            let module = values.root_module.ok_or(TaskDefinitionError::NoTaskDefinition)?;
+            reader.add_module(&module, MAX_MODULE_DEPTH)?;
+        }
+        _ => {}
     }
-    Ok(consumers)
+    if reader.found.containers.is_empty() && reader.found.not_known_yet.is_empty() {
+        return Err(TaskDefinitionError::NoTaskDefinition);
+    }
+    Ok(reader.found)
 }
 
-fn parse<T: DeserializeOwned>(value: &Value, name: &str) -> Result<T, TaskDefinitionError> {
-    T::deserialize(value).map_err(|source| TaskDefinitionError::Containers { name: name.to_owned(), source })
+/// The forms of the file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    /// The output of `describe-task-definition`.
+    #[serde(borrow)]
+    task_definition: Option<&'a RawValue>,
+    #[serde(borrow)]
+    container_definitions: Option<&'a RawValue>,
+    /// The output of `terraform show -json`: "JSON Output Format" in the documentation of Terraform.
+    #[serde(borrow, rename = "planned_values")]
+    planned_values: Option<TerraformState<'a>>,
+    #[serde(borrow)]
+    values: Option<TerraformState<'a>>,
 }
 
-/// Adds the task definitions of a module of Terraform ("JSON Output Format", values representation).
-fn add_module(module: &Value, depth: usize, consumers: &mut Vec<Consumer>) -> Result<(), TaskDefinitionError> {
-    let list = |key: &str| module.get(key).and_then(Value::as_array).into_iter().flatten();
-    for resource in list("resources").filter(|resource| resource["type"] == "aws_ecs_task_definition") {
-        let name = sanitize_quoted(resource["address"].as_str().unwrap_or("aws_ecs_task_definition"));
-        let values: TerraformValues = parse(&resource["values"], &name)?;
-        let Some(text) = values.container_definitions else { return Err(TaskDefinitionError::NotKnownYet(name)) };
-        let container_definitions = serde_json::from_str(&text)
-            .map_err(|source| TaskDefinitionError::Containers { name: name.clone(), source })?;
-        let definition = WireDefinition {
-            family: values.family,
-            container_definitions,
-            runtime_platform: values.runtime_platform.unwrap_or_default().into_iter().next(),
-            requires_compatibilities: values.requires_compatibilities,
-            placement_constraints: values.placement_constraints,
-        };
-        add_definition(definition, consumers)?;
-    }
-    if depth > 0 {
-        list("child_modules").try_for_each(|child| add_module(child, depth - 1, consumers))?;
-    }
-    Ok(())
+#[derive(Debug, Deserialize)]
+struct TerraformState<'a> {
+    #[serde(borrow)]
+    root_module: Option<TerraformModule<'a>>,
 }
 
-fn add_definition(definition: WireDefinition, consumers: &mut Vec<Consumer>) -> Result<(), TaskDefinitionError> {
-    let platform = definition.runtime_platform.unwrap_or_default();
-    let constraints = definition.placement_constraints.unwrap_or_default();
-    let constraints: Vec<String> = constraints.into_iter().filter_map(|constraint| constraint.expression).collect();
-    let platform = ConsumerPlatform::of_task_definition(PlacementFields {
-        cpu_architecture: platform.cpu_architecture.as_deref(),
-        operating_system_family: platform.operating_system_family.as_deref(),
-        compatibilities: &definition.requires_compatibilities.unwrap_or_default(),
-        constraints: &constraints,
-    });
-    if consumers.len() + definition.container_definitions.len() > MAX_CONTAINERS {
-        return Err(TaskDefinitionError::TooManyContainers);
-    }
-    for container in definition.container_definitions {
-        consumers.push(Consumer {
-            service: ConsumerService::Ecs,
-            definition: definition.family.clone().unwrap_or_default(),
-            container: container.name.clone().unwrap_or_default(),
-            image: container.image.clone(),
-            platform: platform.clone(),
-            start: container.into_start(),
-        });
-    }
-    Ok(())
+#[derive(Debug, Deserialize)]
+struct TerraformModule<'a> {
+    #[serde(borrow, default)]
+    resources: Vec<TerraformResource<'a>>,
+    #[serde(borrow, default)]
+    child_modules: Vec<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TerraformResource<'a> {
+    r#type: String,
+    #[serde(default)]
+    address: String,
+    #[serde(borrow)]
+    values: Option<&'a RawValue>,
+}
+
+/// The values of `aws_ecs_task_definition` in the AWS provider.
+#[derive(Debug, Default, Deserialize)]
+struct TerraformValues<'a> {
+    family: Option<String>,
+    /// A JSON document in a string. Absent if it is not known yet.
+    #[serde(borrow)]
+    container_definitions: Option<&'a RawValue>,
+    runtime_platform: Option<Vec<WirePlatform>>,
+    requires_compatibilities: Option<Vec<String>>,
+    placement_constraints: Option<Vec<WireConstraint>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireDefinition {
+struct WireDefinition<'a> {
     family: Option<String>,
-    container_definitions: Vec<ContainerDefinition>,
+    #[serde(borrow)]
+    container_definitions: Vec<&'a RawValue>,
     runtime_platform: Option<WirePlatform>,
     requires_compatibilities: Option<Vec<String>>,
     placement_constraints: Option<Vec<WireConstraint>>,
+}
+
+/// The part of a container that SARIF points at.
+#[derive(Debug, Deserialize)]
+struct ContainerImage<'a> {
+    #[serde(borrow)]
+    image: &'a RawValue,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -145,27 +167,121 @@ struct WireConstraint {
     expression: Option<String>,
 }
 
-/// The values of `aws_ecs_task_definition` in the AWS provider.
-#[derive(Debug, Deserialize)]
-struct TerraformValues {
-    family: Option<String>,
-    /// A JSON document.
-    container_definitions: Option<String>,
-    runtime_platform: Option<Vec<WirePlatform>>,
-    requires_compatibilities: Option<Vec<String>>,
-    placement_constraints: Option<Vec<WireConstraint>>,
+/// Counts lines up to positions that only grow.
+struct LineCounter<'a> {
+    file: &'a [u8],
+    offset: usize,
+    line: usize,
+}
+
+impl LineCounter<'_> {
+    /// Returns the line of a part of the file.
+    fn line_of(&mut self, part: &str) -> usize {
+        let offset = (part.as_ptr() as usize).saturating_sub(self.file.as_ptr() as usize);
+        if let Some(between) = self.file.get(self.offset..offset) {
+            self.line += between.iter().filter(|byte| **byte == b'\n').count();
+            self.offset = offset;
+        }
+        self.line
+    }
+}
+
+struct Reader<'a> {
+    lines: LineCounter<'a>,
+    found: TaskDefinitions,
+}
+
+impl<'a> Reader<'a> {
+    /// Adds the task definition that the file consists of.
+    fn add_own(&mut self, definition: &'a str) -> Result<(), TaskDefinitionError> {
+        let definition: WireDefinition = parse(definition, "the task definition")?;
+        self.add_definition(definition, "the task definition", None)
+    }
+
+    /// Adds the task definitions of a module.
+    fn add_module(&mut self, module: &TerraformModule<'a>, depth: usize) -> Result<(), TaskDefinitionError> {
+        for resource in module.resources.iter().filter(|resource| resource.r#type == "aws_ecs_task_definition") {
+            let name = sanitize_quoted(&resource.address);
+            let values: Option<TerraformValues> =
+                resource.values.map(|values| parse(values.get(), &name)).transpose()?;
+            let values = values.unwrap_or_default();
+            let Some(raw) = values.container_definitions else {
+                self.found.not_known_yet.push(name);
+                continue;
+            };
+            let text: String = parse(raw.get(), &name)?;
+            let definition = WireDefinition {
+                family: values.family,
+                container_definitions: parse(&text, &name)?,
+                runtime_platform: values.runtime_platform.unwrap_or_default().into_iter().next(),
+                requires_compatibilities: values.requires_compatibilities,
+                placement_constraints: values.placement_constraints,
+            };
+            let line = self.lines.line_of(raw.get());
+            self.add_definition(definition, &name, Some(line))?;
+        }
+        if depth > 0 {
+            for child in &module.child_modules {
+                self.add_module(&parse(child.get(), "a module")?, depth - 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the containers of a task definition. `line` is that of all of them, if their document is not part of the file.
+    fn add_definition(
+        &mut self,
+        definition: WireDefinition<'_>,
+        name: &str,
+        line: Option<usize>,
+    ) -> Result<(), TaskDefinitionError> {
+        let platform = definition.runtime_platform.unwrap_or_default();
+        let constraints = definition.placement_constraints.unwrap_or_default();
+        let constraints: Vec<String> = constraints.into_iter().filter_map(|constraint| constraint.expression).collect();
+        let platform = ConsumerPlatform::of_task_definition(PlacementFields {
+            cpu_architecture: platform.cpu_architecture.as_deref(),
+            operating_system_family: platform.operating_system_family.as_deref(),
+            compatibilities: &definition.requires_compatibilities.unwrap_or_default(),
+            constraints: &constraints,
+        });
+        if self.found.containers.len() + definition.container_definitions.len() > MAX_CONTAINERS {
+            return Err(TaskDefinitionError::TooManyContainers);
+        }
+        for raw in definition.container_definitions {
+            let container: ContainerDefinition = parse(raw.get(), name)?;
+            let line = match line {
+                Some(line) => line,
+                None => self.lines.line_of(parse::<ContainerImage>(raw.get(), name)?.image.get()),
+            };
+            let consumer = Consumer {
+                service: ConsumerService::Ecs,
+                definition: definition.family.clone().unwrap_or_default(),
+                container: container.name.clone().unwrap_or_default(),
+                image: container.image.clone(),
+                platform: platform.clone(),
+                start: container.into_start(),
+            };
+            self.found.containers.push(DefinedContainer { consumer, line });
+        }
+        Ok(())
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(text: &'a str, name: &str) -> Result<T, TaskDefinitionError> {
+    serde_json::from_str(text).map_err(|source| TaskDefinitionError::Containers { name: name.to_owned(), source })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::consumer::{PlatformSource, StartOverride};
     use crate::runtime::Runtime;
 
     fn parse_value(value: &Value) -> Result<Vec<Consumer>, TaskDefinitionError> {
-        parse_task_definitions(value.to_string().as_bytes())
+        let found = parse_task_definitions(value.to_string().as_bytes())?;
+        Ok(found.containers.into_iter().map(|container| container.consumer).collect())
     }
 
     fn with_container(container: &Value) -> StartOverride {
@@ -244,6 +360,27 @@ mod tests {
     }
 
     #[test]
+    fn definitions_that_are_not_known_yet_are_named() {
+        let resource = json!({"address": "module.a.x", "type": "aws_ecs_task_definition", "values": {"family": "web"}});
+        let plan = json!({"planned_values": {"root_module": {"resources": [resource]}}});
+        let found = parse_task_definitions(plan.to_string().as_bytes()).unwrap();
+        assert_eq!((found.containers.len(), found.not_known_yet), (0, vec!["module.a.x".to_owned()]));
+    }
+
+    #[test]
+    fn containers_have_the_line_of_their_image() {
+        let file =
+            "{\n\"containerDefinitions\": [\n  {\"name\": \"a\",\n   \"image\": \"x\"},\n  {\"image\": \"y\"}\n]}";
+        let terraform = "{\"values\": {\"root_module\": {\"child_modules\": [{\"resources\": [\n\
+                         {\"type\": \"aws_ecs_task_definition\", \"values\": {\n\
+                         \"container_definitions\": \"[{\\\"image\\\":\\\"x\\\"},{\\\"image\\\":\\\"y\\\"}]\"}}]}]}}}";
+        for (file, expected) in [(file, [4, 5]), (terraform, [3, 3])] {
+            let found = parse_task_definitions(file.as_bytes()).unwrap().containers;
+            assert_eq!(found.iter().map(|container| container.line).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
     fn other_files_are_errors() {
         let resource = |values: Value| {
             let resource = json!({"address": "module.a.x", "type": "aws_ecs_task_definition", "values": values});
@@ -258,7 +395,6 @@ mod tests {
             (json!({"containerDefinitions": [{"name": "app"}]}).to_string(), "missing field `image`"),
             (json!({"containerDefinitions": [{"image": "a", "command": "b"}]}).to_string(), "expected a sequence"),
             (json!({"containerDefinitions": many}).to_string(), "more than 200 containers"),
-            (resource(json!({"family": "web"})).to_string(), "module.a.x are not known before"),
             (resource(json!({"container_definitions": "["})).to_string(), "definitions of module.a.x are not valid"),
         ] {
             let found = parse_task_definitions(text.as_bytes()).expect_err(&text).to_string();

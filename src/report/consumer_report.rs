@@ -10,6 +10,7 @@ use crate::verdict::WrongSide;
 const MAX_NAME: usize = 255;
 
 /// What runs the image.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsumerReport {
@@ -25,6 +26,9 @@ pub struct ConsumerReport {
     pub architecture_from: Option<PlatformSource>,
     /// Why its architecture is unknown.
     pub unknown: Option<&'static str>,
+    /// The consumer in a sentence. Not in the JSON.
+    #[serde(skip)]
+    pub title: String,
 }
 
 impl ConsumerReport {
@@ -40,24 +44,14 @@ impl ConsumerReport {
             container: sanitize(&consumer.container, MAX_NAME),
             architecture_from,
             unknown,
-        }
-    }
-
-    /// Names the consumer: `container app of task definition web`.
-    pub(super) fn name(&self) -> String {
-        let definition = format!("{} {}", self.service.definition_title(), self.definition);
-        let definition = definition.trim_end();
-        if self.container.is_empty() {
-            definition.to_owned()
-        } else {
-            format!("container {} of {definition}", self.container)
+            title: consumer.describe(),
         }
     }
 
     /// Names the consumer, and says why its architecture is unknown, if it is.
     pub(super) fn describe(&self) -> String {
         let unknown = self.unknown.map(|reason| format!("; architecture unknown: {reason}")).unwrap_or_default();
-        format!("{}{unknown}", self.name())
+        format!("{}{unknown}", self.title)
     }
 
     /// Says which side of a fault has to change.

@@ -16,7 +16,11 @@ pub(super) fn suggest_declaration(report: &Report) -> String {
     } else {
         format!(", for example with `{}={}`", report.declaration_key, names.join(" "))
     };
-    format!("Pass `--runtime`, or declare where the image runs: tag the repository or label the image{example}")
+    let first = match &report.consumer {
+        Some(consumer) => format!("Say on which architecture it runs in the {}", consumer.service.definition_title()),
+        None => "Pass `--runtime`".to_owned(),
+    };
+    format!("{first}, or declare where the image runs: tag the repository or label the image{example}")
 }
 
 /// Explains why the image was checked for the runtime and how to change that, with names and commands between backticks;

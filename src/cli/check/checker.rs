@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::gate::GateArguments;
+use super::target::ContainerTarget;
 use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::cli::context::ExitStatus;
 use crate::cli::error::CliError;
@@ -36,6 +37,8 @@ pub(super) struct Checker<'a> {
 #[derive(Debug)]
 pub(super) struct CheckRecord<'a> {
     pub(super) reference: &'a str,
+    /// The container that runs the image, with `--task-definition`.
+    pub(super) container: Option<&'a ContainerTarget>,
     pub(super) outcome: Result<CheckedImage, CheckFailure>,
 }
 

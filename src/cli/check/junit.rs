@@ -15,8 +15,10 @@ use crate::verdict::Verdict;
 /// Formats the report; fails if it cannot be written as XML.
 pub(super) fn format_junit(records: &[CheckRecord<'_>], gate: GateArguments) -> io::Result<String> {
     let mut junit = Junit::new("ecr-preflight");
-    for CheckRecord { reference, outcome } in records {
-        let mut suite = TestSuite::new(*reference);
+    for CheckRecord { reference, container, outcome } in records {
+        let container = container.map(|container| format!(" ({})", container.consumer.describe())).unwrap_or_default();
+        let suite_name = format!("{reference}{container}");
+        let mut suite = TestSuite::new(suite_name.as_str());
         let cases = match outcome.as_ref().map(|checked| &checked.result) {
             Ok(CheckResult::Report(report)) => list_cases(report, gate),
             Ok(CheckResult::Platforms(_)) => Vec::new(),
@@ -25,7 +27,7 @@ pub(super) fn format_junit(records: &[CheckRecord<'_>], gate: GateArguments) -> 
         for (name, status) in cases {
             let warnings = warnings_of(outcome.as_ref().ok().map(|checked| &checked.result), &name);
             let mut case = TestCase::new(name, status);
-            case.set_classname(*reference);
+            case.set_classname(suite_name.as_str());
             if !warnings.is_empty() {
                 case.set_system_out(warnings.join("\n"));
             }

@@ -22,7 +22,7 @@ pub(super) use self::printer::ERROR_SCHEMA;
 use self::printer::{CheckDocument, CheckPrinter};
 pub use self::sarif::report_to_sarif;
 use self::target::{CheckTarget, list_targets};
-use self::task_definition::list_containers;
+use self::task_definition::{ContainerList, list_containers};
 use super::config::ConfigArguments;
 use super::context::{ExitStatus, InspectArguments, build_inspector, load_settings};
 use super::error::CliError;
@@ -152,8 +152,9 @@ pub(super) async fn run<O: Write, E: Write>(
         return Err(CliError::UnsupportedFormat);
     }
     let configuration = arguments.config.load(err)?;
-    let targets = if arguments.task_definitions.is_empty() {
-        list_targets(&arguments.images, &arguments.runtimes, &configuration, err)?
+    let ContainerList { targets, is_incomplete } = if arguments.task_definitions.is_empty() {
+        let targets = list_targets(&arguments.images, &arguments.runtimes, &configuration, err)?;
+        ContainerList { targets, is_incomplete: false }
     } else {
         list_containers(&arguments.task_definitions, err)?
     };
@@ -167,13 +168,13 @@ pub(super) async fn run<O: Write, E: Write>(
     let (opener, inspector) = (ImageOpener::new(err.is_quiet()), build_inspector(&settings));
     let checker = Checker { inspector: &inspector, settings: &settings, waivers: &configuration.waivers };
     let records = targets.iter().map(async |target| {
-        let CheckTarget { reference, argument, runtimes, consumer } = target;
+        let CheckTarget { reference, argument, runtimes, container } = target;
+        let consumer = container.as_ref().map(|container| &container.consumer);
         let is_hub = means_docker_hub(reference, argument);
         let runtimes = Some(runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
         let open = opener.open(reference, argument.clone());
         // The future that reads an image is large.
-        let result =
-            Box::pin(async { checker.check(&open.await?, runtimes, consumer.as_ref(), arguments.platforms).await });
+        let result = Box::pin(async { checker.check(&open.await?, runtimes, consumer, arguments.platforms).await });
         let outcome = match result.await {
             Ok(image) => Ok(image),
             Err(error) => {
@@ -181,7 +182,7 @@ pub(super) async fn run<O: Write, E: Write>(
                 Err(CheckFailure { error, hint })
             }
         };
-        CheckRecord { reference, outcome }
+        CheckRecord { reference, container: container.as_ref(), outcome }
     });
     let mut records = std::pin::pin!(stream::iter(records).buffered(MAX_CONCURRENT_IMAGES));
     let mut printer = CheckPrinter {
@@ -199,7 +200,8 @@ pub(super) async fn run<O: Write, E: Write>(
     while let Some(record) = records.next().await {
         printer.add(record)?;
     }
-    printer.finish(&files)
+    let status = printer.finish(&files)?;
+    Ok(if is_incomplete { status.max(ExitStatus::Unknown) } else { status })
 }
 
 /// Returns the hint for a name without a registry, which may be that of an image of the Docker engine.

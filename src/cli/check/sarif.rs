@@ -5,7 +5,8 @@
 //! A waived fault is not a result with `suppressions` (section 3.27.23 of SARIF 2.1.0), because GitHub opens an alert for it
 //! all the same: github/codeql-action issue 1230.
 //!
-//! An image has no source lines, so all results are shown at the first line of its Dockerfile. The format is that of
+//! An image has no source lines, so its results are shown at the first line of its Dockerfile, and those of a container
+//! at its image in the task definition. The format is that of
 //! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>.
 
 use std::fmt::Write as _;
@@ -44,7 +45,11 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> Str
     let mut notifications = Vec::new();
     let mut docs_url = None;
     let mut notify = |level: &str, text: String| notifications.push(build_notification(level, &text));
-    for CheckRecord { reference, outcome } in records {
+    for CheckRecord { reference, container, outcome } in records {
+        let place = container.map_or(Place { file: dockerfile, line: 1 }, |container| Place {
+            file: &container.file,
+            line: container.line,
+        });
         match outcome.as_ref().map(|checked| &checked.result) {
             Ok(CheckResult::Report(report)) if report.verdict == Verdict::Ignored => {
                 notify("note", format_headline(report));
@@ -52,7 +57,7 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> Str
             Ok(CheckResult::Report(report)) => {
                 docs_url = report.docs_url.as_deref();
                 list_waived(report).into_iter().for_each(|waived| notify("note", waived));
-                results.extend(build_results(report, reference, dockerfile));
+                results.extend(build_results(report, reference, place));
             }
             Ok(CheckResult::Platforms(_)) => {}
             Err(unread) => {
@@ -70,7 +75,12 @@ pub(super) fn format_sarif(records: &[CheckRecord<'_>], dockerfile: &str) -> Str
 /// Formats the log of one report on the image of this reference.
 pub fn report_to_sarif(report: &Report, reference: &str, dockerfile: &str) -> String {
     let notes: Vec<Value> = list_waived(report).into_iter().map(|waived| build_notification("note", &waived)).collect();
-    format_log(&build_results(report, reference, dockerfile), &notes, true, report.docs_url.as_deref())
+    format_log(
+        &build_results(report, reference, Place { file: dockerfile, line: 1 }),
+        &notes,
+        true,
+        report.docs_url.as_deref(),
+    )
 }
 
 fn format_log(results: &[Value], notifications: &[Value], is_complete: bool, docs_url: Option<&str>) -> String {
@@ -135,13 +145,14 @@ fn list_waived(report: &Report) -> Vec<String> {
 }
 
 fn message_text(report: &Report, runtime: &RuntimeReport, problem: &str) -> String {
-    format!("{} on {}: {problem}", report.display_name(), runtime.subject.title())
+    let consumer = report.consumer.as_ref().map(|consumer| format!(" ({})", consumer.title)).unwrap_or_default();
+    format!("{} on {}{consumer}: {problem}", report.display_name(), runtime.subject.title())
 }
 
 /// The results of one report, in its order, without waived faults.
-fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<Value> {
+fn build_results(report: &Report, reference: &str, place: Place<'_>) -> Vec<Value> {
     let build = |runtime: &RuntimeReport| {
-        let context = SarifContext { report, runtime, reference, dockerfile };
+        let context = SarifContext { report, runtime, reference, place };
         let faults: Vec<&FaultReport> = runtime.faults.iter().filter(|fault| fault.waived.is_none()).collect();
         let mut results: Vec<Value> = faults.iter().map(|fault| context.build_fault_result(fault)).collect();
         // An invalid declaration is a fault and unknown, but one result is enough.
@@ -162,12 +173,20 @@ fn build_results(report: &Report, reference: &str, dockerfile: &str) -> Vec<Valu
     report.runtimes().flat_map(build).collect()
 }
 
+/// Where a result is shown.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    file: &'a str,
+    /// From 1.
+    line: usize,
+}
+
 /// The image and the runtime of a result.
 struct SarifContext<'a> {
     report: &'a Report,
     runtime: &'a RuntimeReport,
     reference: &'a str,
-    dockerfile: &'a str,
+    place: Place<'a>,
 }
 
 impl SarifContext<'_> {
@@ -202,8 +221,10 @@ impl SarifContext<'_> {
 
     fn build_result(&self, rule: &str, level: &str, message: &Value) -> Value {
         let (reference, runtime) = (self.reference, self.runtime.subject.name());
+        let consumer =
+            self.report.consumer.as_ref().map(|consumer| format!("\n{}", consumer.title)).unwrap_or_default();
         // Derived from the image's name, not its digest, so that the next build keeps the same alert or closes it.
-        let identity = format!("{reference}\n{rule}\n{runtime}");
+        let identity = format!("{reference}\n{rule}\n{runtime}{consumer}");
         let identity = Digest::of(identity.as_bytes());
         let fingerprint = &identity.hex()[..FINGERPRINT_DIGITS];
         let mut rules =
@@ -217,8 +238,8 @@ impl SarifContext<'_> {
             "message": message,
             "locations": [{
                 "physicalLocation": {
-                    "artifactLocation": {"uri": relative_uri(self.dockerfile)},
-                    "region": {"startLine": 1},
+                    "artifactLocation": {"uri": relative_uri(self.place.file)},
+                    "region": {"startLine": self.place.line},
                 },
                 "logicalLocations": [
                     {"name": reference, "fullyQualifiedName": qualified_name, "kind": "resource"},

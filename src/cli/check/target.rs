@@ -19,7 +19,17 @@ pub(super) struct CheckTarget {
     /// The runtimes of the command line, else those of the configuration file; empty for those that the image declares.
     pub(super) runtimes: Vec<Runtime>,
     /// The container that runs the image, with `--task-definition`.
-    pub(super) consumer: Option<Consumer>,
+    pub(super) container: Option<ContainerTarget>,
+}
+
+/// A container of a task definition, and where it is defined.
+#[derive(Debug)]
+pub(super) struct ContainerTarget {
+    pub(super) consumer: Consumer,
+    /// The file, as messages name it.
+    pub(super) file: String,
+    /// The line in the file, from 1.
+    pub(super) line: usize,
 }
 
 /// Lists the images. All references are parsed before the first image is read: a typing error is not a verdict. If the
@@ -47,13 +57,13 @@ pub(super) fn list_targets<E: Write>(
                 argument.resolve_path(directory);
             }
             let runtimes = if runtimes.is_empty() { configured.runtimes.clone() } else { runtimes.to_vec() };
-            targets.push(CheckTarget { reference: configured.image.clone(), argument, runtimes, consumer: None });
+            targets.push(CheckTarget { reference: configured.image.clone(), argument, runtimes, container: None });
         }
     } else {
         for reference in images {
             let argument = parse_image_argument(reference, images.len() == 1)?;
             let (reference, runtimes) = (reference.clone(), runtimes.to_vec());
-            targets.push(CheckTarget { reference, argument, runtimes, consumer: None });
+            targets.push(CheckTarget { reference, argument, runtimes, container: None });
         }
     }
     if targets.is_empty() {

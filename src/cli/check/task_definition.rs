@@ -4,48 +4,67 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::target::{CheckTarget, parse_image_argument};
+use super::target::{CheckTarget, ContainerTarget, parse_image_argument};
 use crate::cli::config::display_path;
 use crate::cli::error::CliError;
 use crate::cli::terminal::StyledOutput;
-use crate::consumer::{ConsumerPlatform, MAX_FILE, parse_task_definitions};
+use crate::consumer::{ConsumerPlatform, DefinedContainer, MAX_FILE, parse_task_definitions};
 use crate::name::EcrImage;
 use crate::text::sanitize_quoted;
 
-/// Lists the containers of these files. Containers of Windows are left out, with a note on standard error.
+/// The containers of task definitions.
+#[derive(Debug, Default)]
+pub(super) struct ContainerList {
+    pub(super) targets: Vec<CheckTarget>,
+    /// Whether a task definition has containers that are not known yet.
+    pub(super) is_incomplete: bool,
+}
+
+/// Lists the containers of these files. What is left out is named on standard error: containers of Windows, and those that
+/// are not known before `terraform apply`.
 ///
 /// # Errors
 /// A file cannot be read or has no task definition, or the image of a container is not a valid reference.
 pub(super) fn list_containers<E: Write>(
     files: &[PathBuf],
     err: &mut StyledOutput<E>,
-) -> Result<Vec<CheckTarget>, CliError> {
-    let mut targets = Vec::new();
+) -> Result<ContainerList, CliError> {
+    let mut list = ContainerList::default();
     for file in files {
+        let name = display_path(file);
         let invalid = |source: Box<dyn std::error::Error + Send + Sync>| CliError::Command {
-            source: format!("{}: {source}", display_path(file)).into(),
+            source: format!("{name}: {source}").into(),
             hint: None,
             is_usage: true,
         };
-        let consumers = parse_task_definitions(&read(file)?).map_err(|error| invalid(error.into()))?;
-        let (windows, consumers): (Vec<_>, Vec<_>) =
-            consumers.into_iter().partition(|consumer| consumer.platform == ConsumerPlatform::Windows);
-        if !windows.is_empty() {
-            let names: Vec<String> = windows.iter().map(|consumer| sanitize_quoted(&consumer.container)).collect();
-            err.write_note(&format!("{}: Windows is not checked: {}", display_path(file), names.join(", ")))?;
+        let found = parse_task_definitions(&read(file)?).map_err(|error| invalid(error.into()))?;
+        if !found.not_known_yet.is_empty() {
+            list.is_incomplete = true;
+            let definitions = found.not_known_yet.join(", ");
+            err.write_note(&format!("{name}: not checked, because not known before `terraform apply`: {definitions}"))?;
         }
-        for consumer in consumers {
+        let is_windows = |container: &DefinedContainer| container.consumer.platform == ConsumerPlatform::Windows;
+        let (windows, containers): (Vec<_>, Vec<_>) = found.containers.into_iter().partition(is_windows);
+        if !windows.is_empty() {
+            let names: Vec<String> =
+                windows.iter().map(|container| sanitize_quoted(&container.consumer.container)).collect();
+            err.write_note(&format!("{name}: Windows is not checked: {}", names.join(", ")))?;
+        }
+        for DefinedContainer { consumer, line } in containers {
             // FIPS and dual-stack endpoints have the same images.
             let uri = EcrImage::parse(&consumer.image).map(|image| {
                 let digest = image.digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
                 format!("{}{digest}", image.repository.uri_with_tag(image.tag.as_ref()))
             });
-            let argument = parse_image_argument(uri.as_ref().unwrap_or(&consumer.image), false)?;
+            let argument = parse_image_argument(uri.as_ref().unwrap_or(&consumer.image), false).map_err(|error| {
+                invalid(format!("container {}: {error}", sanitize_quoted(&consumer.container)).into())
+            })?;
             let reference = consumer.image.clone();
-            targets.push(CheckTarget { reference, argument, runtimes: Vec::new(), consumer: Some(consumer) });
+            let container = Some(ContainerTarget { consumer, file: name.clone(), line });
+            list.targets.push(CheckTarget { reference, argument, runtimes: Vec::new(), container });
         }
     }
-    Ok(targets)
+    Ok(list)
 }
 
 /// Reads a file of at most [`MAX_FILE`] bytes.

@@ -1,6 +1,8 @@
 //! Remedies for a program that does not start, by cause. A path in an image may have any name, so it is put into a
 //! command only if it cannot be mistaken for anything else there.
 
+use std::borrow::Cow;
+
 use super::{REBUILD_EACH, attestation_flags, script, word};
 use crate::exec::{Defect, FileFormat, FileRole};
 use crate::oci::{BuildHint, ImageContent, IndexEntry, PlatformImage};
@@ -102,21 +104,24 @@ impl FaultCase<'_> {
 
     /// Returns what names the program: an instruction of the Dockerfile, or a field of the definition that overrides it. What
     /// a wrapper starts may be in either.
-    fn instruction(&self, program: &FailedProgram) -> &'static str {
-        if let Some(start) = self.case.context.consumer.map(|consumer| &consumer.start)
-            && !(start.entrypoint.is_empty() && start.command.is_empty())
-        {
-            return if start.entrypoint.is_empty() {
-                "the command of what runs the image"
-            } else {
-                "the entry point of what runs the image"
+    fn instruction(&self, program: &FailedProgram) -> Cow<'static, str> {
+        let overriding = self
+            .case
+            .context
+            .consumer
+            .filter(|consumer| !(consumer.start.entrypoint.is_empty() && consumer.start.command.is_empty()));
+        if let Some(consumer) = overriding {
+            let field = if consumer.start.entrypoint.is_empty() { "command" } else { "entry point" };
+            return format!("the {field} of the {}", consumer.service.definition_title()).into();
+        }
+        let instruction =
+            match self.platform_image().filter(|_| program.is_entrypoint).map(|single| single.process.entrypoint_words)
+            {
+                None => "ENTRYPOINT or CMD",
+                Some(0) => "CMD",
+                Some(_) => "ENTRYPOINT",
             };
-        }
-        match self.platform_image().filter(|_| program.is_entrypoint).map(|single| single.process.entrypoint_words) {
-            None => "ENTRYPOINT or CMD",
-            Some(0) => "CMD",
-            Some(_) => "ENTRYPOINT",
-        }
+        instruction.into()
     }
 
     /// Returns the image for the fault's platform.

@@ -13,6 +13,7 @@ mod help;
 mod page;
 mod quiet;
 mod recipes;
+mod task_definition;
 
 use std::path::Path;
 use std::process::Command;
