@@ -18,6 +18,8 @@ pub enum Runtime {
     AppRunner,
     LambdaAmd64,
     LambdaArm64,
+    /// Amazon Bedrock AgentCore Runtime, which runs arm64 only: "Get started without the AgentCore CLI" in its developer guide.
+    AgentCore,
     LinuxAmd64,
     LinuxArm64,
 }
@@ -31,6 +33,8 @@ pub enum Service {
     AppRunner,
     /// AWS Lambda.
     Lambda,
+    /// Amazon Bedrock AgentCore Runtime.
+    AgentCore,
     /// Any container host that runs Linux. Image tags do not declare it; see [`crate::intent::Intent::from_tag`].
     Linux,
 }
@@ -51,12 +55,13 @@ pub struct RuntimeProfile {
 }
 
 /// All runtimes, in the order of the variants of [`Runtime`]. Help and suggestions use the same order.
-pub const RUNTIMES: [RuntimeProfile; 7] = [
+pub const RUNTIMES: [RuntimeProfile; 8] = [
     profile(Runtime::EcsAmd64, "ecs/amd64", "ECS on amd64", Service::Ecs, "amd64"),
     profile(Runtime::EcsArm64, "ecs/arm64", "ECS on arm64", Service::Ecs, "arm64"),
     profile(Runtime::AppRunner, "apprunner", "App Runner", Service::AppRunner, "amd64"),
     profile(Runtime::LambdaAmd64, "lambda/amd64", "Lambda on amd64", Service::Lambda, "amd64"),
     profile(Runtime::LambdaArm64, "lambda/arm64", "Lambda on arm64", Service::Lambda, "arm64"),
+    profile(Runtime::AgentCore, "agentcore", "Bedrock AgentCore", Service::AgentCore, "arm64"),
     profile(Runtime::LinuxAmd64, "linux/amd64", "Linux on amd64", Service::Linux, "amd64"),
     profile(Runtime::LinuxArm64, "linux/arm64", "Linux on arm64", Service::Linux, "arm64"),
 ];
@@ -110,9 +115,15 @@ impl Runtime {
         Platform::linux(self.profile().architecture)
     }
 
-    /// Returns the runtime of a service on an architecture, if there is one: App Runner has no arm64.
+    /// Returns the runtime of a service on an architecture, if there is one: App Runner has no arm64, AgentCore no amd64.
     pub fn for_service(service: Service, architecture: &str) -> Option<Self> {
         let matches = |profile: &&RuntimeProfile| profile.service == service && profile.architecture == architecture;
+        RUNTIMES.iter().find(matches).map(|profile| profile.runtime)
+    }
+
+    /// Returns the runtime of a service that has only one architecture, by its name in lower case.
+    pub fn from_service_alone(name: &str) -> Option<Self> {
+        let matches = |profile: &&RuntimeProfile| profile.name == name && !name.contains('/');
         RUNTIMES.iter().find(matches).map(|profile| profile.runtime)
     }
 
@@ -174,7 +185,8 @@ pub struct RuntimeError {
 impl FromStr for Runtime {
     type Err = RuntimeError;
 
-    /// Parses `service/architecture`, with `/`, `:` or `-` as the separator and in any case, or `apprunner` alone.
+    /// Parses `service/architecture`, with `/`, `:` or `-` as the separator and in any case, or the name of a service with one architecture
+    /// alone: `apprunner`, `agentcore`.
     fn from_str(text: &str) -> Result<Self, RuntimeError> {
         let word = text.to_ascii_lowercase();
         let is_arm64 = |name: &&str| name.ends_with("arm64") || name.ends_with("aarch64");
@@ -183,8 +195,8 @@ impl FromStr for Runtime {
             let service = Service::from_name(&word[..at])?;
             Self::for_service(service, normalize_architecture(&word[at + separator.len_utf8()..])?)
         };
-        if word == "apprunner" {
-            return Ok(Self::AppRunner);
+        if let Some(runtime) = Self::from_service_alone(word) {
+            return Ok(runtime);
         }
         let mut separators = word.char_indices().filter(|(_, c)| matches!(c, '/' | ':' | '-'));
         separators.find_map(parse_at).ok_or_else(|| RuntimeError {
@@ -233,6 +245,7 @@ mod tests {
             ("ecs/amd64", "ecs/x86_64 ecs/x86-64 ecs-x86-64 ecs-express/amd64"),
             ("ecs/arm64", "ECS/ARM64 ecs:aarch64 ecs-arm64 fargate/arm64 ecs-express-arm64"),
             ("apprunner", "apprunner/amd64 apprunner:x86_64"),
+            ("agentcore", "AgentCore agentcore/arm64 agentcore-aarch64"),
             ("lambda/amd64", "lambda-x86_64"),
             ("linux/arm64", "linux/aarch64 linux/arm64/v8 eks/arm64 kubernetes/aarch64/v8"),
         ] {

@@ -100,7 +100,7 @@ Examples:
   See what the deployed function would send for an event, without an AWS account:
     ecr-preflight replay events/push-arm64.json --layout events/images --declared apprunner
 
-Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64
+Runtimes: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, agentcore, linux/amd64, linux/arm64
 
 Exit codes:
   0   the image runs, or no runtime is declared for it

@@ -64,14 +64,16 @@ pub struct DefinedContainer {
 /// # Errors
 /// The file is not valid JSON, it has no task definition, or one of them cannot be read: nothing is left out.
 pub fn parse_task_definitions(file: &[u8]) -> Result<TaskDefinitions, TaskDefinitionError> {
-    let document: Document = serde_json::from_slice(file)?;
+    let text: &RawValue = serde_json::from_slice(file)?;
+    // Serde reads a struct from a list, too.
+    if !text.get().starts_with('{') {
+        return Err(TaskDefinitionError::NoTaskDefinition);
+    }
+    let document: Document = serde_json::from_str(text.get())?;
     let mut reader = Reader { lines: LineCounter { file, offset: 0, line: 1 }, found: TaskDefinitions::default() };
     match document {
         Document { task_definition: Some(definition), .. } => reader.add_own(definition.get())?,
-        Document { container_definitions: Some(_), .. } => {
-            // Whoever can slice the file could parse it, so it is UTF-8.
-            reader.add_own(str::from_utf8(file).unwrap_or_default())?;
-        }
+        Document { container_definitions: Some(_), .. } => reader.add_own(text.get())?,
         // A plan has both; what is planned is what will run.
         Document { planned_values: Some(values), .. } | Document { values: Some(values), .. } => {
             let module = values.root_module.ok_or(TaskDefinitionError::NoTaskDefinition)?;

@@ -69,13 +69,15 @@ fn split_words(tag: &str) -> Vec<&str> {
 }
 
 /// Returns the runtimes of a service at the start of these words and the architectures that follow it, and how many words
-/// they are. App Runner needs no architecture at the end of a tag. The service `linux` is ignored: in `1.4-linux-arm64`,
+/// they are. A service with one architecture needs none at the end of a tag. The service `linux` is ignored: in `1.4-linux-arm64`,
 /// it is part of a platform.
 fn parse_service(words: &[&str]) -> (Vec<Runtime>, usize) {
     let service = words.first().and_then(|word| Service::from_name(word));
     let Some(service) = service.filter(|service| *service != Service::Linux) else { return (Vec::new(), 0) };
-    if words == ["apprunner"] {
-        return (vec![Runtime::AppRunner], 1);
+    if let [only] = words
+        && let Some(runtime) = Runtime::from_service_alone(only)
+    {
+        return (vec![runtime], 1);
     }
     let name_length = if words.starts_with(&["ecs", "express"]) { 2 } else { 1 };
     let architectures = words[name_length..].iter().map_while(|word| normalize_architecture(word));
@@ -145,6 +147,7 @@ mod tests {
             ("prod-lambda-x86_64-7", "lambda/amd64"),
             ("prod_lambda_x86-64", "lambda/amd64"),
             ("v1-apprunner", "apprunner"),
+            ("v1-agentcore", "agentcore"),
             ("apprunner", "apprunner"),
             ("v1-apprunner-amd64-rc.1", "apprunner"),
             ("V1-ECS-ARM64", "ecs/arm64"),

@@ -10,11 +10,16 @@ impl FaultCase<'_> {
     pub(super) fn expected_symptom(&self) -> Option<String> {
         let FindingSubject::Runtime(runtime) = self.case.finding.subject else { return None };
         let (code, service) = (self.fault.code, runtime.profile().service);
+        if (code, service) == (FaultCode::WrongArchitecture, Service::AgentCore) {
+            // Shown when an agent runtime is created or updated: aws/bedrock-agentcore-starter-toolkit issue 20 and others.
+            let uri = self.case.context.image_uri();
+            return Some(format!("Architecture incompatible for uri '{uri}'. Supported architectures: [arm64]"));
+        }
         if let Some(program) = &self.fault.failed_program {
             return failed_program_symptom(program, service);
         }
         if let Some(message) = &self.fault.message {
-            return Some(message.clone()).filter(|_| service != Service::Lambda);
+            return Some(message.clone()).filter(|_| !matches!(service, Service::Lambda | Service::AgentCore));
         }
         // Only the message about the program is shown.
         if code == FaultCode::WrongArchitecture
@@ -57,7 +62,8 @@ impl FaultCase<'_> {
 /// Returns the message about a program that does not start. Lambda has its own messages for the entrypoint, but
 /// documents only that for ENOEXEC.
 fn failed_program_symptom(program: &FailedProgram, service: Service) -> Option<String> {
-    let message = program.message.clone()?;
+    // AgentCore's messages about programs are not documented.
+    let message = program.message.clone().filter(|_| service != Service::AgentCore)?;
     if service != Service::Lambda || !program.is_entrypoint {
         return Some(message);
     }

@@ -294,7 +294,7 @@ mod tests {
             (
                 "DEFAULT_RUNTIME",
                 "ecs",
-                "ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64 \
+                "ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, agentcore, linux/amd64, linux/arm64 \
                  (unknown runtime `ecs`; did you mean `ecs/amd64` or `ecs/arm64`?)",
             ),
         ] {

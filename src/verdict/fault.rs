@@ -172,7 +172,7 @@ fault_codes! {
     InvalidDeclaration("invalid-declaration") {
         title: "declared runtime is unknown",
         explanation: "a declaration that does not name a known runtime",
-        fix: "Declare one of: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, linux/amd64, linux/arm64.",
+        fix: "Declare one of: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, agentcore, linux/amd64, linux/arm64.",
     }
 }
 

@@ -20,7 +20,8 @@ impl Finding {
     }
 
     /// Checks why programs refuse an image: a fault if the service is known to use only such programs. Fargate uses
-    /// containerd, and ECS on EC2 uses Docker Engine. It is not documented how App Runner and Lambda unpack images.
+    /// containerd, and ECS on EC2 uses Docker Engine. It is not documented how other services unpack
+    /// images.
     pub(super) fn check_refusal(
         &mut self,
         service: Service,
@@ -31,7 +32,7 @@ impl Finding {
         let is_certain = match service {
             Service::Ecs => *refused_by <= RefusedBy::ContainerdAndDocker,
             Service::Linux => *refused_by <= RefusedBy::ContainerRuntimes,
-            Service::AppRunner | Service::Lambda => *refused_by == RefusedBy::Everyone,
+            Service::AppRunner | Service::Lambda | Service::AgentCore => *refused_by == RefusedBy::Everyone,
         };
         if is_certain {
             self.unknown.retain(|known| known != reason);
@@ -98,12 +99,12 @@ impl Finding {
     /// containerd starts a manifest that is not in an index without comparing its config with the host (`Manifest` in
     /// `images/image.go`; 1.6.20 starts images that declare arm64, s390x and no architecture on amd64). Docker compares
     /// only the operating system (`platformFromConfig` in `distribution/config.go`). App Runner starts images for arm64,
-    /// as its logs with `exec format error` show. What Lambda does is not documented.
+    /// as its logs with `exec format error` show. What Lambda and AgentCore do is not documented.
     fn check_wrong_platform(&mut self, runtime: Runtime, platform: &Platform) {
         let evidence = format!("the declared platform is {platform}, but its programs are for {}", runtime.platform());
         match (&self.not_verified, runtime.profile().service) {
             (Some(reason), _) => self.add_unknown(format!("{evidence}, as far as they are known: {reason}")),
-            (None, Service::Lambda) => {
+            (None, Service::Lambda | Service::AgentCore) => {
                 self.add_unknown(format!("{evidence}, and the service is not documented to accept that"));
             }
             (None, Service::Ecs | Service::Linux | Service::AppRunner) => {
@@ -160,7 +161,7 @@ impl Finding {
                 let evidence = "it has an uncompressed layer under Docker's media types".to_owned();
                 self.add_fault(FaultCode::LayerFormatRefused, Some(platform), evidence);
             }
-            (Service::Lambda | Service::AppRunner, _) if has(Compression::Zstd) => {
+            (Service::Lambda | Service::AppRunner | Service::AgentCore, _) if has(Compression::Zstd) => {
                 self.add_unknown("it has zstd layers, and the service is not documented to accept them");
             }
             // containerd knows Docker's type for zstd since 2.0 (containerd/containerd#9859); Podman and Docker

@@ -62,7 +62,7 @@ impl FaultCase<'_> {
                 );
                 Some(("change the function's architecture", command))
             }
-            Service::AppRunner | Service::Linux => None,
+            Service::AppRunner | Service::AgentCore | Service::Linux => None,
         }
     }
 }

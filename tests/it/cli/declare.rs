@@ -401,7 +401,8 @@ fn list_shows_repositories_and_declarations() {
             unknown runtime `ecs`; did you mean `ecs/amd64` or `ecs/arm64`?
             unknown runtime `esc/arm64�`; did you mean `ecs/arm64`?
         empty         ✗ ""
-            unknown runtime ``; did you mean `ecs/amd64` or `ecs/arm64` or `apprunner`?
+            unknown runtime ``; did you mean `ecs/amd64` or `ecs/arm64` or `apprunner`
+            or `agentcore`?
         function      lambda/arm64
         team/a-repository-whose-name-is-longer-than-a-column/of-a-table
                       ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64

@@ -147,88 +147,88 @@ fn every_runtime_with_every_image() {
     expect![[r#"
         amd64: undeclared
           runs: ecs/amd64 apprunner lambda/amd64 linux/amd64
-          wrong-architecture: ecs/arm64 lambda/arm64 linux/arm64
+          wrong-architecture: ecs/arm64 lambda/arm64 agentcore linux/arm64
         arm64: undeclared
           wrong-architecture: ecs/amd64 apprunner lambda/amd64 linux/amd64
-          runs: ecs/arm64 lambda/arm64 linux/arm64
+          runs: ecs/arm64 lambda/arm64 agentcore linux/arm64
         arm/v7: undeclared
           wrong-architecture: ecs/amd64 apprunner lambda/amd64 linux/amd64
-          unknown: ecs/arm64 lambda/arm64 linux/arm64
+          unknown: ecs/arm64 lambda/arm64 agentcore linux/arm64
         386: undeclared
           unknown: ecs/amd64 apprunner lambda/amd64 linux/amd64
-          wrong-architecture: ecs/arm64 lambda/arm64 linux/arm64
+          wrong-architecture: ecs/arm64 lambda/arm64 agentcore linux/arm64
         amd64/v3: undeclared
           unknown: ecs/amd64 apprunner lambda/amd64 linux/amd64
-          wrong-architecture: ecs/arm64 lambda/arm64 linux/arm64
+          wrong-architecture: ecs/arm64 lambda/arm64 agentcore linux/arm64
         s390x: undeclared
-          wrong-architecture: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64
+          wrong-architecture: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 agentcore linux/amd64 linux/arm64
         windows amd64: undeclared
-          wrong-os: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64
+          wrong-os: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 agentcore linux/amd64 linux/arm64
         no architecture: undeclared
-          unknown: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64
+          unknown: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 agentcore linux/amd64 linux/arm64
         no os, arm64: undeclared
           wrong-architecture: ecs/amd64 apprunner lambda/amd64 linux/amd64
-          unknown: ecs/arm64 lambda/arm64 linux/arm64
+          unknown: ecs/arm64 lambda/arm64 agentcore linux/arm64
         config not read: unknown
-          unknown: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64
+          unknown: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 agentcore linux/amd64 linux/arm64
         docker gzip: undeclared
           runs: ecs/amd64 apprunner lambda/amd64 linux/amd64
-          wrong-architecture: ecs/arm64 lambda/arm64 linux/arm64
+          wrong-architecture: ecs/arm64 lambda/arm64 agentcore linux/arm64
         docker uncompressed: undeclared
           runs: ecs/amd64 apprunner linux/amd64
-          wrong-architecture: ecs/arm64 linux/arm64
+          wrong-architecture: ecs/arm64 agentcore linux/arm64
           layer-format-refused: lambda/amd64
           wrong-architecture+layer-format-refused: lambda/arm64
         docker zstd: undeclared
           unknown: ecs/amd64 apprunner lambda/amd64 linux/amd64
-          wrong-architecture: ecs/arm64 lambda/arm64 linux/arm64
+          wrong-architecture: ecs/arm64 lambda/arm64 agentcore linux/arm64
         oci zstd: undeclared
           runs: ecs/amd64 linux/amd64
-          wrong-architecture: ecs/arm64 lambda/arm64 linux/arm64
+          wrong-architecture: ecs/arm64 lambda/arm64 agentcore linux/arm64
           unknown: apprunner lambda/amd64
         oci uncompressed: undeclared
           runs: ecs/amd64 apprunner lambda/amd64 linux/amd64
-          wrong-architecture: ecs/arm64 lambda/arm64 linux/arm64
+          wrong-architecture: ecs/arm64 lambda/arm64 agentcore linux/arm64
         index of both: undeclared
-          runs: ecs/amd64 ecs/arm64 apprunner linux/amd64 linux/arm64
+          runs: ecs/amd64 ecs/arm64 apprunner agentcore linux/amd64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         index of amd64: undeclared
           runs: ecs/amd64 apprunner linux/amd64
-          platform-missing: ecs/arm64 linux/arm64
+          platform-missing: ecs/arm64 agentcore linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         index of amd64/v3: undeclared
           unknown: ecs/amd64 apprunner linux/amd64
-          platform-missing: ecs/arm64 linux/arm64
+          platform-missing: ecs/arm64 agentcore linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         index of arm/v7, s390x: undeclared
           platform-missing: ecs/amd64 apprunner linux/amd64
-          unknown: ecs/arm64 linux/arm64
+          unknown: ecs/arm64 agentcore linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         index of windows: undeclared
-          wrong-os: ecs/amd64 ecs/arm64 apprunner linux/amd64 linux/arm64
+          wrong-os: ecs/amd64 ecs/arm64 apprunner agentcore linux/amd64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         index of nothing: undeclared
-          platform-missing: ecs/amd64 ecs/arm64 apprunner linux/amd64 linux/arm64
+          platform-missing: ecs/amd64 ecs/arm64 apprunner agentcore linux/amd64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         index that contradicts its child: descriptor-mismatch
           descriptor-mismatch: ecs/amd64 apprunner linux/amd64
-          platform-missing: ecs/arm64 linux/arm64
+          platform-missing: ecs/arm64 agentcore linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         index with the same files: unknown
-          unknown: ecs/amd64 ecs/arm64 apprunner linux/amd64 linux/arm64
+          unknown: ecs/amd64 ecs/arm64 apprunner agentcore linux/amd64 linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         index of amd64 and 386 with the same files: undeclared
           runs: ecs/amd64 apprunner linux/amd64
-          platform-missing: ecs/arm64 linux/arm64
+          platform-missing: ecs/arm64 agentcore linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         not readable: unknown
-          unknown: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64
+          unknown: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 agentcore linux/amd64 linux/arm64
         index with a lost child: undeclared
           unknown: ecs/amd64 apprunner linux/amd64
-          platform-missing: ecs/arm64 linux/arm64
+          platform-missing: ecs/arm64 agentcore linux/arm64
           index-refused: lambda/amd64 lambda/arm64
         attestation: attestation-tagged
-          attestation-tagged: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 linux/amd64 linux/arm64
+          attestation-tagged: ecs/amd64 ecs/arm64 apprunner lambda/amd64 lambda/arm64 agentcore linux/amd64 linux/arm64
     "#]]
     .assert_eq(&table);
 }

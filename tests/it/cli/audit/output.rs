@@ -342,7 +342,7 @@ fn audit_help() {
                   The runtime of all images, whatever they declare; can be repeated
 
                   [alias: --platform]
-                  [possible values: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64,
+                  [possible values: ecs/amd64, ecs/arm64, apprunner, lambda/amd64, lambda/arm64, agentcore,
                   linux/amd64, linux/arm64]
 
               --no-exec
