@@ -24,8 +24,8 @@
 //! 7. [`check`](mod@check) runs steps 2 to 6 for one image. The function and the command line share it.
 //! 8. [`lambda`] handles an event: it calls `check`, writes verdict tags, sends the message and writes the log line.
 //!
-//! The feature `cli` adds `backoff`, which paces retries, `declare`, which writes a repository's declaration, and `cli`,
-//! the command-line tool.
+//! The feature `cli` adds `backoff`, which paces retries, `census`, which reads consumers from AWS, `declare`, which writes
+//! a repository's declaration, and `cli`, the command-line tool.
 //!
 //! # Invariants
 //!
@@ -54,6 +54,8 @@ mod backoff;
 pub mod registry;
 pub mod oci;
 pub mod consumer;
+#[cfg(feature = "cli")]
+pub mod census;
 mod path;
 pub mod errno;
 pub mod elf;

@@ -146,6 +146,46 @@ impl Aws {
         aws_sdk_eventbridge::Client::from_conf(config.build())
     }
 
+    /// Creates the Amazon ECS client; `endpoint` replaces the endpoint of the region.
+    #[cfg(feature = "cli")]
+    pub fn ecs_client(&self, endpoint: Option<String>) -> aws_sdk_ecs::Client {
+        let mut config = aws_sdk_ecs::config::Builder::from(&self.config);
+        config.set_endpoint_url(endpoint);
+        aws_sdk_ecs::Client::from_conf(config.build())
+    }
+
+    /// Creates the AWS Lambda client; `endpoint` replaces the endpoint of the region.
+    #[cfg(feature = "cli")]
+    pub fn lambda_client(&self, endpoint: Option<String>) -> aws_sdk_lambda::Client {
+        let mut config = aws_sdk_lambda::config::Builder::from(&self.config);
+        config.set_endpoint_url(endpoint);
+        aws_sdk_lambda::Client::from_conf(config.build())
+    }
+
+    /// Creates the App Runner client; `endpoint` replaces the endpoint of the region.
+    #[cfg(feature = "cli")]
+    pub fn app_runner_client(&self, endpoint: Option<String>) -> aws_sdk_apprunner::Client {
+        let mut config = aws_sdk_apprunner::config::Builder::from(&self.config);
+        config.set_endpoint_url(endpoint);
+        aws_sdk_apprunner::Client::from_conf(config.build())
+    }
+
+    /// Creates the AWS Batch client; `endpoint` replaces the endpoint of the region.
+    #[cfg(feature = "cli")]
+    pub fn batch_client(&self, endpoint: Option<String>) -> aws_sdk_batch::Client {
+        let mut config = aws_sdk_batch::config::Builder::from(&self.config);
+        config.set_endpoint_url(endpoint);
+        aws_sdk_batch::Client::from_conf(config.build())
+    }
+
+    /// Creates the Bedrock `AgentCore` client; `endpoint` replaces the endpoint of the region.
+    #[cfg(feature = "cli")]
+    pub fn agent_core_client(&self, endpoint: Option<String>) -> aws_sdk_bedrockagentcorecontrol::Client {
+        let mut config = aws_sdk_bedrockagentcorecontrol::config::Builder::from(&self.config);
+        config.set_endpoint_url(endpoint);
+        aws_sdk_bedrockagentcorecontrol::Client::from_conf(config.build())
+    }
+
     /// Creates the CloudWatch Logs client; `endpoint` replaces the endpoint of the region.
     #[cfg(feature = "cli")]
     pub fn logs_client(&self, endpoint: Option<String>) -> aws_sdk_cloudwatchlogs::Client {

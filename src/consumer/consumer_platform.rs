@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::runtime::Runtime;
 #[cfg(feature = "cli")]
-use crate::runtime::Service;
+use crate::runtime::{Service, normalize_architecture};
 
 /// The platform of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,11 @@ pub enum ConsumerPlatform {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlatformSource {
+    /// What Amazon ECS chose for a revision of a service, other than the task definition (`ServiceRevisionOverrides` in the
+    /// Amazon ECS API reference).
+    Override,
+    /// The attribute `ecs.cpu-architecture` of a running task.
+    Task,
     /// `runtimePlatform.cpuArchitecture` of its task definition.
     RuntimePlatform,
     /// It is that of AWS Fargate for a task definition without one: `X86_64` ("`RuntimePlatform`" in the Amazon ECS API
@@ -32,7 +37,7 @@ pub enum PlatformSource {
     Architectures,
     /// It is that of AWS Lambda for a function without one: `x86_64` ("`CreateFunction`" in the AWS Lambda API reference).
     LambdaDefault,
-    /// The service has only one: AWS App Runner.
+    /// The service has only one: AWS App Runner, and Amazon Bedrock AgentCore without instances.
     Service,
 }
 
@@ -40,6 +45,8 @@ impl PlatformSource {
     /// Returns the source in a sentence about the definition.
     pub fn describe(self) -> &'static str {
         match self {
+            Self::Override => "chosen by Amazon ECS for its service",
+            Self::Task => "from its running task",
             Self::RuntimePlatform => "from its runtimePlatform",
             Self::FargateDefault => "it has no runtimePlatform, and Fargate then uses X86_64",
             Self::PlacementConstraint => "from its placement constraint",
@@ -53,41 +60,79 @@ impl PlatformSource {
 /// The fields of a task definition that determine its platform.
 #[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct PlacementFields<'a> {
-    pub(super) cpu_architecture: Option<&'a str>,
-    pub(super) operating_system_family: Option<&'a str>,
-    pub(super) compatibilities: &'a [String],
-    pub(super) constraints: &'a [String],
+pub(crate) struct PlacementFields<'a> {
+    pub(crate) cpu_architecture: Option<&'a str>,
+    pub(crate) operating_system_family: Option<&'a str>,
+    pub(crate) compatibilities: &'a [String],
+    pub(crate) constraints: &'a [String],
+}
+
+/// What is known about the platform of tasks of Amazon ECS, beside their task definition.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ObservedPlacement {
+    /// The architecture that Amazon ECS chose for the revision of the service, as its API names it.
+    pub(crate) override_architecture: Option<String>,
+    /// The attribute `ecs.cpu-architecture` of a running task.
+    pub(crate) task_architecture: Option<String>,
+    /// Whether Amazon ECS manages the service: Express Mode, which chooses the architecture by the image ("Amazon ECS
+    /// Express Mode services" in the Amazon ECS developer guide).
+    pub(crate) is_express: bool,
 }
 
 #[cfg(feature = "cli")]
 impl ConsumerPlatform {
     /// Determines the platform of a task definition: the first field that says it.
-    pub(super) fn of_task_definition(fields: PlacementFields<'_>) -> Self {
+    pub(crate) fn of_task_definition(fields: PlacementFields<'_>) -> Self {
         if fields.operating_system_family.is_some_and(|family| family.starts_with("WINDOWS")) {
             return Self::Windows;
         }
-        let on = |architecture, source| {
-            let runtime = Runtime::for_service(Service::Ecs, architecture).expect("ECS has both architectures");
-            Self::Known(runtime, source)
-        };
         match fields.cpu_architecture {
-            Some("X86_64") => return on("amd64", PlatformSource::RuntimePlatform),
-            Some("ARM64") => return on("arm64", PlatformSource::RuntimePlatform),
+            Some("X86_64") => return on_ecs("amd64", PlatformSource::RuntimePlatform),
+            Some("ARM64") => return on_ecs("arm64", PlatformSource::RuntimePlatform),
             Some(_) => return Self::Unknown("its cpuArchitecture is neither X86_64 nor ARM64"),
             None => {}
         }
         if let Some(architecture) =
             fields.constraints.iter().find_map(|constraint| constrained_architecture(constraint))
         {
-            return on(architecture, PlatformSource::PlacementConstraint);
+            return on_ecs(architecture, PlatformSource::PlacementConstraint);
         }
         match fields.compatibilities {
             [] => Self::Unknown("it has neither a runtimePlatform nor requiresCompatibilities"),
-            [only] if only == "FARGATE" => on("amd64", PlatformSource::FargateDefault),
+            [only] if only == "FARGATE" => on_ecs("amd64", PlatformSource::FargateDefault),
             _ => Self::Unknown("it has no runtimePlatform, and instances may have either architecture"),
         }
     }
+
+    /// Determines the platform of tasks from this platform of their task definition: what is observed counts more.
+    pub(crate) fn or_observed(self, observed: &ObservedPlacement) -> Self {
+        if self == Self::Windows {
+            return self;
+        }
+        let sources = [
+            (&observed.override_architecture, PlatformSource::Override),
+            (&observed.task_architecture, PlatformSource::Task),
+        ];
+        let known = sources.into_iter().find_map(|(name, source)| {
+            let architecture = normalize_architecture(&name.as_ref()?.to_ascii_lowercase())?;
+            Some(on_ecs(architecture, source))
+        });
+        match known {
+            Some(known) => known,
+            None if observed.is_express => {
+                Self::Unknown("Amazon ECS Express Mode chooses the architecture, and no task runs")
+            }
+            None => self,
+        }
+    }
+}
+
+/// Returns the platform of Amazon ECS with this architecture.
+#[cfg(feature = "cli")]
+fn on_ecs(architecture: &str, source: PlatformSource) -> ConsumerPlatform {
+    let runtime = Runtime::for_service(Service::Ecs, architecture).expect("ECS has both architectures");
+    ConsumerPlatform::Known(runtime, source)
 }
 
 /// Returns the architecture that a placement constraint requires: `attribute:ecs.cpu-architecture == arm64` ("Define which
@@ -157,5 +202,31 @@ mod tests {
             ..PlacementFields::default()
         };
         assert_eq!(ConsumerPlatform::of_task_definition(windows), ConsumerPlatform::Windows);
+    }
+
+    #[test]
+    fn what_is_observed_counts_more_than_the_definition() {
+        use PlatformSource::{FargateDefault, Override, Task};
+        let declared = ConsumerPlatform::Known(Runtime::EcsAmd64, FargateDefault);
+        let known = |runtime, source| Some(ConsumerPlatform::Known(runtime, source));
+        for (override_architecture, task_architecture, is_express, expected) in [
+            (None, None, false, Some(declared.clone())),
+            (None, Some("arm64"), false, known(Runtime::EcsArm64, Task)),
+            (None, Some("x86_64"), true, known(Runtime::EcsAmd64, Task)),
+            (Some("ARM64"), Some("x86_64"), true, known(Runtime::EcsArm64, Override)),
+            // A value that is not known says nothing.
+            (None, Some("riscv64"), false, Some(declared.clone())),
+            (None, None, true, None),
+        ] {
+            let observed = ObservedPlacement {
+                override_architecture: override_architecture.map(str::to_owned),
+                task_architecture: task_architecture.map(str::to_owned),
+                is_express,
+            };
+            let found = declared.clone().or_observed(&observed);
+            let found = Some(found).filter(|platform| !matches!(platform, ConsumerPlatform::Unknown(_)));
+            assert_eq!(found, expected, "{observed:?}");
+            assert_eq!(ConsumerPlatform::Windows.or_observed(&observed), ConsumerPlatform::Windows);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A container of a task definition of Amazon ECS or a job definition of AWS Batch, in JSON: its image and what it starts.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
 use super::start_override::StartOverride;
 
@@ -9,34 +9,42 @@ use super::start_override::StartOverride;
 const STARTUP_VARIABLES: [&str; 5] = ["LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "NODE_OPTIONS"];
 
 /// The fields of `ContainerDefinition` in the Amazon ECS API reference that change what starts.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ContainerDefinition {
-    pub(super) name: Option<String>,
-    pub(super) image: String,
-    entry_point: Option<Vec<String>>,
-    command: Option<Vec<String>>,
-    working_directory: Option<String>,
-    user: Option<String>,
-    environment: Option<Vec<Variable>>,
-    secrets: Option<Vec<Variable>>,
-    environment_files: Option<Vec<Value>>,
-    mount_points: Option<Vec<MountPoint>>,
-    volumes_from: Option<Vec<Value>>,
+pub(crate) struct ContainerDefinition {
+    pub(crate) name: Option<String>,
+    pub(crate) image: String,
+    pub(crate) entry_point: Option<Vec<String>>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) working_directory: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) environment: Option<Vec<Variable>>,
+    pub(crate) secrets: Option<Vec<Variable>>,
+    pub(crate) environment_files: Option<Vec<IgnoredAny>>,
+    pub(crate) mount_points: Option<Vec<MountPoint>>,
+    pub(crate) volumes_from: Option<Vec<IgnoredAny>>,
 }
 
 /// A variable. Values other than that of `PATH` are not kept: they may be secrets.
 #[derive(Debug, Deserialize)]
-struct Variable {
+pub(crate) struct Variable {
     name: Option<String>,
     #[serde(default)]
     value: Option<String>,
 }
 
+impl Variable {
+    /// Creates a variable. Keeps its value only if it is `PATH`.
+    pub(crate) fn new(name: Option<&str>, value: Option<&str>) -> Self {
+        let value = value.filter(|_| name == Some("PATH"));
+        Self { name: name.map(str::to_owned), value: value.map(str::to_owned) }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct MountPoint {
-    container_path: Option<String>,
+pub(crate) struct MountPoint {
+    pub(crate) container_path: Option<String>,
 }
 
 /// Returns whether a variable with this name may make a shell, an interpreter or the loader run other code first.
@@ -46,7 +54,7 @@ pub(super) fn is_startup_variable(name: &str) -> bool {
 
 impl ContainerDefinition {
     /// Returns what the container starts instead of what its image declares.
-    pub(super) fn into_start(self) -> StartOverride {
+    pub(crate) fn into_start(self) -> StartOverride {
         let unknown = self.find_unknown();
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         // Of several, the last counts, as in runc.
@@ -65,7 +73,7 @@ impl ContainerDefinition {
 
     /// Returns why it is unknown what the container starts, if it is.
     fn find_unknown(&self) -> Option<String> {
-        let has = |list: &Option<Vec<Value>>| list.as_ref().is_some_and(|list| !list.is_empty());
+        let has = |list: &Option<Vec<IgnoredAny>>| list.as_ref().is_some_and(|list| !list.is_empty());
         let names = |list: &Option<Vec<Variable>>, matches: &dyn Fn(&str) -> bool| {
             list.iter().flatten().filter_map(|variable| variable.name.as_deref()).any(matches)
         };

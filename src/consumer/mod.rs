@@ -11,7 +11,11 @@ mod container_definition;
 mod task_definition;
 
 pub use consumer_platform::{ConsumerPlatform, PlatformSource};
+#[cfg(feature = "cli")]
+pub(crate) use consumer_platform::{ObservedPlacement, PlacementFields};
 pub use consumer_service::ConsumerService;
+#[cfg(feature = "cli")]
+pub(crate) use container_definition::{ContainerDefinition, MountPoint, Variable};
 pub use model::Consumer;
 pub use start_override::StartOverride;
 #[cfg(feature = "cli")]

@@ -3,6 +3,7 @@
 use super::consumer_platform::ConsumerPlatform;
 use super::consumer_service::ConsumerService;
 use super::start_override::StartOverride;
+use crate::name::Digest;
 use crate::runtime::Runtime;
 use crate::text::sanitize;
 
@@ -11,6 +12,12 @@ use crate::text::sanitize;
 pub struct Consumer {
     /// The service that runs it.
     pub service: ConsumerService,
+    /// What runs it: the cluster and the service (`prod/web`), or the cluster and the family of tasks without a service
+    /// (`prod/family:job`); the name of the function, service, job definition or agent runtime. Empty if only a definition is
+    /// known.
+    pub name: String,
+    /// The ARN of what runs it. Empty if only a definition is known.
+    pub arn: String,
     /// The name of its definition: the family of the task definition, or the name of the function or service. Empty if it has
     /// none.
     pub definition: String,
@@ -18,6 +25,8 @@ pub struct Consumer {
     pub container: String,
     /// The image, as the definition names it.
     pub image: String,
+    /// The image that it runs now, if that is known: what the image's tag pointed at when it was resolved.
+    pub digest: Option<Digest>,
     /// Where it runs.
     pub platform: ConsumerPlatform,
     /// What it starts.

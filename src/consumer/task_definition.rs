@@ -257,6 +257,9 @@ impl<'a> Reader<'a> {
             };
             let consumer = Consumer {
                 service: ConsumerService::Ecs,
+                name: String::new(),
+                arn: String::new(),
+                digest: None,
                 definition: definition.family.clone().unwrap_or_default(),
                 container: container.name.clone().unwrap_or_default(),
                 image: container.image.clone(),
@@ -315,7 +318,7 @@ mod tests {
         for document in [inner.clone(), json!({"taskDefinition": inner, "tags": []}), state, plan] {
             let consumers = parse_value(&document).unwrap();
             assert_eq!(consumers.len(), 1, "{document}");
-            let Consumer { service: _, definition, container, image, platform, start } = &consumers[0];
+            let Consumer { definition, container, image, platform, start, .. } = &consumers[0];
             assert_eq!((definition.as_str(), container.as_str(), image.as_str()), ("web", "app", "team/app:v1"));
             assert_eq!(*platform, ConsumerPlatform::Known(Runtime::EcsArm64, PlatformSource::RuntimePlatform));
             assert_eq!(*start, StartOverride { command: vec!["serve".to_owned()], ..StartOverride::default() });

@@ -1,0 +1,108 @@
+//! AWS Lambda: the unpublished versions (`$LATEST`) of functions that are images.
+
+use std::collections::HashMap;
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::types::{FunctionConfiguration, PackageType};
+use futures_util::{StreamExt, stream};
+
+use super::findings::Findings;
+use super::{MAX_CONCURRENT_CALLS, NotRead};
+use crate::consumer::ConsumerService::Lambda;
+use crate::consumer::{Consumer, ConsumerPlatform, ContainerDefinition, MountPoint, PlatformSource, Variable};
+use crate::name::{Digest, EcrImage};
+use crate::runtime::{Runtime, Service, normalize_architecture};
+
+/// Reads the functions. The list has everything but the image, which takes a call for each function that is an image.
+pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
+    let mut pages = client.list_functions().max_items(50).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => {
+                findings.record(NotRead::new(Lambda, "lambda:ListFunctions", "", error));
+                return;
+            }
+        };
+        let images = page.functions.into_iter().flatten().filter(|one| one.package_type == Some(PackageType::Image));
+        // Reduced at once: a page has up to 200 KB of variables.
+        let consumers: Vec<Consumer> = images.filter_map(reduce).collect();
+        let with_images = consumers.into_iter().map(async |consumer| read_image(client, consumer, findings).await);
+        let mut with_images = stream::iter(with_images).buffer_unordered(MAX_CONCURRENT_CALLS);
+        while let Some(consumer) = with_images.next().await {
+            consumer.into_iter().for_each(|consumer| findings.add(consumer));
+        }
+    }
+}
+
+/// Adds the image to a function. The answer of `GetFunction` has a presigned URL of the code and the environment: nothing
+/// but the image leaves this function.
+async fn read_image(client: &Client, consumer: Consumer, findings: &Findings<'_>) -> Option<Consumer> {
+    match client.get_function().function_name(&consumer.arn).send().await {
+        Ok(answer) => {
+            let code = answer.code?;
+            let digest = code.resolved_image_uri().and_then(find_digest);
+            Some(Consumer { image: code.image_uri?, digest, ..consumer })
+        }
+        // It was deleted since it was listed.
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => None,
+        Err(error) => {
+            findings.record(NotRead::new(Lambda, "lambda:GetFunction", &consumer.name, error));
+            None
+        }
+    }
+}
+
+fn find_digest(uri: &str) -> Option<Digest> {
+    EcrImage::parse(uri)?.digest
+}
+
+/// Returns what affects the start of a function, without the values of its variables.
+fn reduce(function: FunctionConfiguration) -> Option<Consumer> {
+    let config = function.image_config_response.and_then(|response| response.image_config);
+    let (entry_point, command, working_directory) =
+        config.map(|config| (config.entry_point, config.command, config.working_directory)).unwrap_or_default();
+    // "Container image settings" in the AWS Lambda developer guide leaves open which command then counts.
+    let replaces_only_entry_point =
+        entry_point.as_ref().is_some_and(|words| !words.is_empty()) && command.as_ref().is_none_or(Vec::is_empty);
+    let variables = function.environment.and_then(|environment| environment.variables).unwrap_or_default();
+    let mounts = function.file_system_configs.into_iter().flatten();
+    let definition = ContainerDefinition {
+        entry_point,
+        command,
+        working_directory,
+        environment: Some(reduce_variables(&variables)),
+        mount_points: Some(mounts.map(|mount| MountPoint { container_path: Some(mount.local_mount_path) }).collect()),
+        ..ContainerDefinition::default()
+    };
+    let mut start = definition.into_start();
+    if replaces_only_entry_point && start.unknown.is_none() {
+        start.unknown = Some("its function replaces the entry point, but not the command".to_owned());
+    }
+    let platform = match function.architectures.as_deref() {
+        None | Some([]) => ConsumerPlatform::Known(Runtime::LambdaAmd64, PlatformSource::LambdaDefault),
+        Some([architecture]) => normalize_architecture(architecture.as_str())
+            .and_then(|architecture| Runtime::for_service(Service::Lambda, architecture))
+            .map_or(ConsumerPlatform::Unknown("its architecture is neither x86_64 nor arm64"), |runtime| {
+                ConsumerPlatform::Known(runtime, PlatformSource::Architectures)
+            }),
+        Some(_) => ConsumerPlatform::Unknown("it has several architectures"),
+    };
+    let name = function.function_name?;
+    Some(Consumer {
+        service: Lambda,
+        definition: name.clone(),
+        name,
+        arn: function.function_arn?,
+        container: String::new(),
+        image: String::new(),
+        digest: None,
+        platform,
+        start,
+    })
+}
+
+/// Reduces variables to their names and the value of `PATH`.
+pub(super) fn reduce_variables(variables: &HashMap<String, String>) -> Vec<Variable> {
+    variables.iter().map(|(name, value)| Variable::new(Some(name), Some(value))).collect()
+}

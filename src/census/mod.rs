@@ -1,0 +1,78 @@
+//! Reads from AWS what runs images: services and tasks of Amazon ECS, functions of AWS Lambda, services of AWS App Runner,
+//! job definitions of AWS Batch, and agent runtimes of Amazon Bedrock `AgentCore`.
+//!
+//! Answers of AWS contain environment variables and presigned URLs. Each is reduced to a [`Consumer`] where it is read and
+//! never logged. Of an environment, only `PATH` is kept, and whether a variable that affects the start is set.
+//!
+//! What could not be read is recorded with the reason ([`NotRead`]): that nothing was found there is unknown.
+
+mod not_read;
+mod token_bucket;
+mod pace;
+mod findings;
+mod ecs_tasks;
+mod ecs_services;
+mod ecs_definitions;
+mod ecs;
+mod lambda;
+mod app_runner;
+mod batch;
+mod agent_core;
+
+use futures_util::future::join_all;
+
+use self::findings::Findings;
+pub use self::not_read::NotRead;
+pub use self::pace::PacedConnector;
+use crate::aws::Aws;
+use crate::consumer::{Consumer, ConsumerService};
+
+/// All services that are read.
+pub const SERVICES: [ConsumerService; 5] = [
+    ConsumerService::Ecs,
+    ConsumerService::Lambda,
+    ConsumerService::AppRunner,
+    ConsumerService::Batch,
+    ConsumerService::AgentCore,
+];
+
+/// How many calls to one service are open at the same time: with answers after 100 ms, enough for the published rates.
+const MAX_CONCURRENT_CALLS: usize = 8;
+
+/// What was found in a region.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// What runs images, in a fixed order: by service, name, definition and container.
+    pub consumers: Vec<Consumer>,
+    /// What could not be read.
+    pub not_read: Vec<NotRead>,
+}
+
+/// How far the reading is, for people.
+pub type ProgressReport<'a> = &'a dyn Fn(usize);
+
+/// Reads what runs images from these services, all at the same time. The clients of `aws` should use a
+/// [`PacedConnector`]. `endpoint` returns the endpoint of a service, by its name in `AWS_ENDPOINT_URL_NAME`, if it is not
+/// that of the region. `progress` is called with the number of consumers that were found so far.
+pub async fn read_consumers(
+    aws: &Aws,
+    services: &[ConsumerService],
+    endpoint: impl Fn(&str) -> Option<String>,
+    progress: ProgressReport<'_>,
+) -> Census {
+    let findings = Findings::new(progress);
+    join_all(services.iter().map(async |service| match service {
+        ConsumerService::Ecs => Box::pin(ecs::read(&aws.ecs_client(endpoint("ECS")), &findings)).await,
+        ConsumerService::Lambda => Box::pin(lambda::read(&aws.lambda_client(endpoint("LAMBDA")), &findings)).await,
+        ConsumerService::AppRunner => {
+            Box::pin(app_runner::read(&aws.app_runner_client(endpoint("APPRUNNER")), &findings)).await;
+        }
+        ConsumerService::Batch => Box::pin(batch::read(&aws.batch_client(endpoint("BATCH")), &findings)).await,
+        ConsumerService::AgentCore => {
+            let client = aws.agent_core_client(endpoint("BEDROCK_AGENTCORE_CONTROL"));
+            Box::pin(agent_core::read(&client, &findings)).await;
+        }
+    }))
+    .await;
+    findings.finish()
+}
