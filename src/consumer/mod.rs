@@ -5,14 +5,16 @@ mod consumer_service;
 mod start_override;
 mod consumer_platform;
 mod model;
-#[cfg(feature = "cli")]
 mod container_definition;
+mod service_revision;
 #[cfg(feature = "cli")]
 mod task_definition;
 
 pub use consumer_platform::{ConsumerPlatform, PlatformSource};
 pub use consumer_service::ConsumerService;
+pub use container_definition::{ContainerDefinition, ContainerVariable, MountPoint};
 pub use model::Consumer;
+pub use service_revision::{RevisionContainers, RevisionImage, RevisionTaskDefinition, ServiceRevision, TaskContainer};
 pub use start_override::StartOverride;
 #[cfg(feature = "cli")]
 pub use task_definition::{MAX_FILE, TaskDefinitionError, parse_task_definitions};
