@@ -4,6 +4,14 @@
 
 mod finding;
 mod judge;
+mod decision;
+mod deployment;
+mod ecs_hook;
+mod ecs;
 
+pub use decision::{GateDecision, GateResult};
+pub use deployment::DeploymentReader;
+pub use ecs::EcsGate;
+pub use ecs_hook::{EcsHookAnswer, EcsHookPayload};
 pub use finding::{GateFinding, GateOutcome};
 pub use judge::GateJudge;
