@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use crate::runtime::Runtime;
-#[cfg(feature = "cli")]
-use crate::runtime::{Service, normalize_architecture};
+use crate::runtime::{Runtime, Service, normalize_architecture};
 
 /// The platform of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +56,6 @@ impl PlatformSource {
 }
 
 /// The fields of a task definition that determine its platform.
-#[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PlacementFields<'a> {
     pub(crate) cpu_architecture: Option<&'a str>,
@@ -68,7 +65,6 @@ pub(crate) struct PlacementFields<'a> {
 }
 
 /// What is known about the platform of tasks of Amazon ECS, beside their task definition.
-#[cfg(feature = "cli")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ObservedPlacement {
     /// The architecture that Amazon ECS chose for the revision of the service, as its API names it.
@@ -80,7 +76,6 @@ pub(crate) struct ObservedPlacement {
     pub(crate) is_express: bool,
 }
 
-#[cfg(feature = "cli")]
 impl ConsumerPlatform {
     /// Determines the platform of a task definition: the first field that says it.
     pub(crate) fn of_task_definition(fields: PlacementFields<'_>) -> Self {
@@ -129,7 +124,6 @@ impl ConsumerPlatform {
 }
 
 /// Returns the platform of Amazon ECS with this architecture.
-#[cfg(feature = "cli")]
 fn on_ecs(architecture: &str, source: PlatformSource) -> ConsumerPlatform {
     let runtime = Runtime::for_service(Service::Ecs, architecture).expect("ECS has both architectures");
     ConsumerPlatform::Known(runtime, source)
@@ -137,7 +131,6 @@ fn on_ecs(architecture: &str, source: PlatformSource) -> ConsumerPlatform {
 
 /// Returns the architecture that a placement constraint requires: `attribute:ecs.cpu-architecture == arm64` ("Define which
 /// container instances Amazon ECS uses for tasks" in the Amazon ECS developer guide).
-#[cfg(feature = "cli")]
 fn constrained_architecture(expression: &str) -> Option<&'static str> {
     let value = expression.trim().strip_prefix("attribute:ecs.cpu-architecture")?.trim_start().strip_prefix("==")?;
     match value.trim() {

@@ -1,4 +1,4 @@
-//! A container of a task definition of Amazon ECS or a job definition of AWS Batch, in JSON: its image and what it starts.
+//! A container of a task definition of Amazon ECS or a job definition of AWS Batch: its image and what it starts.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -30,7 +30,7 @@ pub(crate) struct ContainerDefinition {
 pub(crate) struct Variable {
     name: Option<String>,
     #[serde(default)]
-    value: Option<String>,
+    pub value: Option<String>,
 }
 
 impl Variable {

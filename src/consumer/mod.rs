@@ -5,18 +5,19 @@ mod consumer_service;
 mod start_override;
 mod consumer_platform;
 mod model;
-#[cfg(feature = "cli")]
 mod container_definition;
+mod service_revision;
 #[cfg(feature = "cli")]
 mod task_definition;
 
 pub use consumer_platform::{ConsumerPlatform, PlatformSource};
-#[cfg(feature = "cli")]
 pub(crate) use consumer_platform::{ObservedPlacement, PlacementFields};
 pub use consumer_service::ConsumerService;
-#[cfg(feature = "cli")]
 pub(crate) use container_definition::{ContainerDefinition, MountPoint, Variable};
 pub use model::Consumer;
+pub(crate) use service_revision::{
+    RevisionContainers, RevisionImage, RevisionTaskDefinition, ServiceRevision, TaskContainer,
+};
 pub use start_override::StartOverride;
 #[cfg(feature = "cli")]
 pub use task_definition::{DefinedContainer, MAX_FILE, TaskDefinitionError, TaskDefinitions, parse_task_definitions};

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
+use super::gate::DeploymentReader;
 use super::log::{EventRecord, metrics_line, milliseconds, unix_time};
 use super::notify::{Notifier, build_message};
 use super::recent::RecentMessages;
@@ -31,6 +32,8 @@ pub struct EventHandler<OpenRegistry, N, OpenTagger> {
     pub open_tagger: OpenTagger,
     /// Sends messages; `None` if only verdict tags are written.
     pub notifier: Option<N>,
+    /// Reads what deployments of Amazon ECS start; `None` if their hooks do not call the handler.
+    pub deployments: Option<DeploymentReader>,
     /// Inspects programs, and caches layers for later events.
     pub inspector: Inspector,
     /// The settings.
@@ -160,16 +163,12 @@ where
                 let detail = format!("the image is in the account {}", arrival.repository.account());
                 Ok(Event::Ignored(IgnoreReason::OtherAccount, detail, Some(arrival)))
             }
-            (Event::Arrival(arrival), _) if self.excludes(&arrival.repository) => {
+            (Event::Arrival(arrival), _) if self.settings.excludes(&arrival.repository) => {
                 let detail = "the setting PREFLIGHT_EXCLUDED_REPOSITORIES excludes its repository".to_owned();
                 Ok(Event::Ignored(IgnoreReason::ExcludedRepository, detail, Some(arrival)))
             }
             (parsed, _) => Ok(parsed),
         }
-    }
-
-    fn excludes(&self, repository: &Repository) -> bool {
-        self.settings.excluded_repositories.iter().any(|prefix| repository.name().starts_with(prefix.as_str()))
     }
 
     fn require_own_region(&self, repository: &Repository) -> Result<(), HandlerError> {

@@ -77,7 +77,7 @@ pub struct EventRecord<'a> {
 }
 
 /// Builds a directive, which names metrics and their dimensions: that of the stack, if its name is known, and one more.
-fn directive(stack: Option<&str>, dimension: Option<&str>, metrics: &Value) -> Value {
+pub(super) fn directive(stack: Option<&str>, dimension: Option<&str>, metrics: &Value) -> Value {
     let dimensions: Vec<&str> = stack.map(|_| "stack").into_iter().chain(dimension).collect();
     json!({"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics})
 }

@@ -1,4 +1,5 @@
-//! The payload of an invocation: one event, or a batch of messages of the queue, each of which holds an event.
+//! The payload of an invocation: one event, a batch of messages of the queue, each of which holds an event, or the call of
+//! a gate.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -15,7 +16,13 @@ pub enum Payload {
     Event(Box<EventBridgeEvent<Value>>),
     /// Messages of the queue: "Using Lambda with Amazon SQS" in the AWS Lambda developer guide.
     Batch(Vec<QueueMessage>),
+    /// The call of a lifecycle hook by a deployment of Amazon ECS. It is kept as it is, because even one that is malformed
+    /// needs an answer.
+    EcsHook(Value),
 }
+
+/// The field by which a call of a lifecycle hook is recognized. No other payload has it.
+const ECS_HOOK_FIELD: &str = "lifecycleStage";
 
 /// A message of the queue.
 #[derive(Debug)]
@@ -30,6 +37,9 @@ pub struct QueueMessage {
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
+        if value.get(ECS_HOOK_FIELD).is_some() {
+            return Ok(Self::EcsHook(value));
+        }
         if value.get("Records").is_none() {
             return serde_json::from_value(value).map(Self::Event).map_err(D::Error::custom);
         }
@@ -63,4 +73,6 @@ pub enum Response {
     /// The messages of a batch that failed. They stay in the queue, and the others are deleted: "Implementing partial
     /// batch responses" in the AWS Lambda developer guide.
     Batch(SqsBatchResponse),
+    /// The answer to a lifecycle hook.
+    EcsHook(Value),
 }

@@ -1,11 +1,13 @@
-//! Responds to an invocation: handles its event, or each event of a batch, and reports those that failed.
+//! Responds to an invocation: handles its event, or each event of a batch, and reports those that failed, or answers the
+//! call of a gate.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use serde_json::Value;
 
+use super::gate::{EcsGate, EcsHookAnswer, EcsHookPayload, GateJudge, GateResult};
 use super::handler::{DeliveryContext, EventHandler};
 use super::log::failure_line;
 use super::notify::Notifier;
@@ -14,6 +16,7 @@ use super::verdict_tag::VerdictTagger;
 use crate::event;
 use crate::name::Repository;
 use crate::registry::Registry;
+use crate::settings::GateMode;
 use crate::text::error_chain;
 
 impl<R, T, N, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger>
@@ -33,6 +36,10 @@ where
         match payload {
             Payload::Event(event) => self.respond_to_event(&event, time_left()).await,
             Payload::Batch(messages) => Ok(Response::Batch(self.respond_to_batch(&messages, time_left).await)),
+            Payload::EcsHook(payload) => {
+                let answer = self.respond_to_ecs_hook(&EcsHookPayload::from_value(&payload), time_left()).await;
+                Ok(Response::EcsHook(answer.to_value()))
+            }
         }
     }
 
@@ -49,6 +56,28 @@ where
         }
         tracing::error!(event_id = event.id, error, "failed");
         Err(error)
+    }
+
+    /// Answers the call of a lifecycle hook, and logs the decision.
+    async fn respond_to_ecs_hook(&self, payload: &EcsHookPayload, time_left: Duration) -> EcsHookAnswer {
+        let started = Instant::now();
+        let (answer, result) = match &self.deployments {
+            None => (EcsHookAnswer::SUCCEEDED, GateResult::skipped("this is not a gate".to_owned())),
+            Some(deployments) => {
+                let judge = GateJudge {
+                    open_registry: &self.open_registry,
+                    inspector: &self.inspector,
+                    settings: &self.settings,
+                    region: self.region.as_deref(),
+                    today: (self.today)(),
+                };
+                let stops = self.settings.gates == Some(GateMode::Fail);
+                EcsGate { judge, deployments, stops }.answer(payload, time_left).await
+            }
+        };
+        let stack = self.settings.stack.as_deref();
+        (self.write_metrics)(&result.log_line(stack, "ecs", &payload.service_arn, started.elapsed()));
+        answer
     }
 
     /// Handles one message after another. Each gets an equal share of the time that is left, so that a large image does

@@ -23,6 +23,15 @@ pub enum VerdictTags {
     All,
 }
 
+/// What a gate does if a fault is certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateMode {
+    /// It lets the deployment pass and logs that it would have stopped it.
+    Warn,
+    /// It stops the deployment.
+    Fail,
+}
+
 /// The values of a setting, each with its name.
 pub(super) type Choices<T, const N: usize> = [(&'static str, T); N];
 
@@ -34,6 +43,8 @@ pub(super) const DEPTHS: Choices<InspectionDepth, 3> = [
 
 pub(super) const VERDICT_TAGS: Choices<VerdictTags, 3> =
     [("never", VerdictTags::Never), ("failures", VerdictTags::Failures), ("all", VerdictTags::All)];
+
+pub(super) const GATES: Choices<GateMode, 2> = [("warn", GateMode::Warn), ("fail", GateMode::Fail)];
 
 /// Whether image tags are read for declarations.
 pub(super) const IMAGE_TAGS: Choices<bool, 2> = [("read", true), ("ignore", false)];

@@ -2,8 +2,11 @@
 
 use std::ffi::OsStr;
 
-use super::choice::{DEPTHS, IMAGE_TAGS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice};
+use super::choice::{
+    DEPTHS, GATES, GateMode, IMAGE_TAGS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice,
+};
 use super::limits::InspectionLimits;
+use crate::name::Repository;
 use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
 use crate::text::{sanitize, sanitize_quoted};
 
@@ -14,6 +17,8 @@ pub struct Settings {
     pub topic_arn: Option<String>,
     /// Which images get verdict tags.
     pub verdict_tags: VerdictTags,
+    /// What gates do; `None` if the function is not a gate.
+    pub gates: Option<GateMode>,
     /// How images are checked.
     pub check: CheckSettings,
     /// Images in repositories whose names begin with one of these are ignored.
@@ -72,9 +77,10 @@ const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 const FUNCTION_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
 /// Every variable.
-pub const VARIABLES: [SettingVariable; 11] = [
+pub const VARIABLES: [SettingVariable; 12] = [
     variable("PREFLIGHT_TOPIC_ARN", |to, text| parse_topic_arn(text).map(|arn| to.topic_arn = Some(arn))),
     variable("PREFLIGHT_VERDICT_TAGS", |to, text| parse_choice(text, &VERDICT_TAGS).map(|tags| to.verdict_tags = tags)),
+    variable("PREFLIGHT_GATES", |to, text| parse_choice(text, &GATES).map(|mode| to.gates = Some(mode))),
     variable("PREFLIGHT_DEFAULT_RUNTIME", |to, text| parse_runtimes(text).map(|list| to.check.default_runtimes = list)),
     variable("PREFLIGHT_DECLARATION_KEY", |to, text| parse_tag_key(text).map(|key| to.check.declaration_key = key)),
     variable("PREFLIGHT_IMAGE_TAGS", |to, text| {
@@ -117,6 +123,7 @@ impl Settings {
         let mut settings = Self {
             topic_arn: None,
             verdict_tags: VerdictTags::Never,
+            gates: None,
             check: CheckSettings::default(),
             excluded_repositories: Vec::new(),
             stack: None,
@@ -151,12 +158,17 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Returns the settings if they have an output for results.
+    /// Returns whether images in this repository are ignored.
+    pub fn excludes(&self, repository: &Repository) -> bool {
+        self.excluded_repositories.iter().any(|prefix| repository.name().starts_with(prefix.as_str()))
+    }
+
+    /// Returns the settings if they have an output for results. A gate answers who calls it.
     ///
     /// # Errors
-    /// Returns [`SettingsError::NoOutput`] without a topic and verdict tags.
+    /// Returns [`SettingsError::NoOutput`] without a topic, verdict tags and gates.
     pub fn require_output(self) -> Result<Self, SettingsError> {
-        if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never {
+        if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never && self.gates.is_none() {
             Err(SettingsError::NoOutput)
         } else {
             Ok(self)
@@ -242,6 +254,7 @@ mod tests {
             parse(&[("PATH", "/bin"), ("PREFLIGHT_VERDICT_TAGS", ""), ("PREFLIGHT_DEFAULT_RUNTIME", " ")]).unwrap();
         assert_eq!((settings.verdict_tags, settings.check.clone()), (VerdictTags::Never, CheckSettings::default()));
         assert_eq!(settings.require_output(), Err(SettingsError::NoOutput));
+        assert!(parse(&[("PREFLIGHT_GATES", "warn")]).and_then(Settings::require_output).is_ok());
     }
 
     #[test]
@@ -249,6 +262,7 @@ mod tests {
         let settings = parse(&[
             ("PREFLIGHT_TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"),
             ("PREFLIGHT_VERDICT_TAGS", "All"),
+            ("PREFLIGHT_GATES", "fail"),
             ("PREFLIGHT_DEFAULT_RUNTIME", "ecs/x86_64  apprunner"),
             ("PREFLIGHT_DECLARATION_KEY", "team:runs-on"),
             ("PREFLIGHT_IMAGE_TAGS", "ignore"),
@@ -271,6 +285,7 @@ mod tests {
         let expected = Settings {
             topic_arn,
             verdict_tags: VerdictTags::All,
+            gates: Some(GateMode::Fail),
             check,
             excluded_repositories: vec!["sandbox/".to_owned(), "cache/".to_owned()],
             stack: Some("preflight-2".to_owned()),
@@ -284,6 +299,7 @@ mod tests {
         for (name, value, allowed) in [
             ("VERDICT_TAGS", "yes", "never, failures or all"),
             ("INSPECT", "deep", "manifest, config or program"),
+            ("GATES", "off", "warn or fail"),
             ("IMAGE_TAGS", "1", "read or ignore"),
             ("EXCLUDED_REPOSITORIES", "team/ *", "the beginnings of repository names"),
             ("STACK", "a b", "the name of a CloudFormation stack"),
