@@ -5,6 +5,7 @@ mod consumer_service;
 mod start_override;
 mod consumer_platform;
 mod model;
+mod known;
 mod container_definition;
 mod service_revision;
 #[cfg(feature = "cli")]
@@ -14,6 +15,7 @@ pub use consumer_platform::{ConsumerPlatform, PlatformSource};
 pub(crate) use consumer_platform::{ObservedPlacement, PlacementFields};
 pub use consumer_service::ConsumerService;
 pub(crate) use container_definition::{ContainerDefinition, MountPoint, Variable};
+pub use known::{ConsumerGroup, ConsumerLookup, KnownConsumers, RelevantConsumers};
 pub use model::Consumer;
 pub(crate) use service_revision::{
     RevisionContainers, RevisionImage, RevisionTaskDefinition, ServiceRevision, TaskContainer,

@@ -37,8 +37,17 @@ pub struct Consumer {
 const MAX_NAME: usize = 255;
 
 impl Consumer {
-    /// Names the consumer in a sentence, without control characters: `container app of task definition web`.
-    pub fn describe(&self) -> String {
+    /// Names the consumer in a sentence, without control characters: `prod/web (container app of task definition web)`.
+    pub fn title(&self) -> String {
+        let definition = self.describe_definition();
+        // A function has the name of its definition.
+        if self.name.is_empty() || self.name == self.definition {
+            return definition;
+        }
+        format!("{} ({definition})", sanitize(&self.name, MAX_NAME))
+    }
+
+    fn describe_definition(&self) -> String {
         let definition = format!("{} {}", self.service.definition_title(), sanitize(&self.definition, MAX_NAME));
         let definition = definition.trim_end();
         if self.container.is_empty() {
@@ -53,5 +62,10 @@ impl Consumer {
             ConsumerPlatform::Known(runtime, _) => Some(runtime),
             ConsumerPlatform::Unknown(_) | ConsumerPlatform::Windows => None,
         }
+    }
+
+    /// Returns whether it runs Windows, which is not checked.
+    pub fn is_windows(&self) -> bool {
+        self.platform == ConsumerPlatform::Windows
     }
 }

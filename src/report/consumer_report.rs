@@ -16,6 +16,9 @@ const MAX_NAME: usize = 255;
 pub struct ConsumerReport {
     /// The service that runs it.
     pub service: ConsumerService,
+    /// What runs it: the cluster and the service, or the name of the function, service, job definition or agent runtime.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// The name of its definition: the family of the task definition, or the name of the function or service.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub definition: String,
@@ -26,6 +29,8 @@ pub struct ConsumerReport {
     pub architecture_from: Option<PlatformSource>,
     /// Why its architecture is unknown.
     pub unknown: Option<&'static str>,
+    /// Whether it names this image's tag or digest; absent if only it was checked.
+    pub bound: Option<bool>,
     /// The consumer in a sentence. Not in the JSON.
     #[serde(skip)]
     pub title: String,
@@ -40,12 +45,22 @@ impl ConsumerReport {
         };
         Self {
             service: consumer.service,
+            name: sanitize(&consumer.name, MAX_NAME),
             definition: sanitize(&consumer.definition, MAX_NAME),
             container: sanitize(&consumer.container, MAX_NAME),
             architecture_from,
             unknown,
-            title: consumer.describe(),
+            bound: None,
+            title: consumer.title(),
         }
+    }
+
+    /// Returns the name in a headline.
+    pub(super) fn short_name(&self) -> &str {
+        [&self.name, &self.definition, &self.container]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .map_or("", String::as_str)
     }
 
     /// Names the consumer, and says why its architecture is unknown, if it is.

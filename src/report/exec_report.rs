@@ -39,6 +39,8 @@ pub struct ExecReport {
     pub chain: Vec<String>,
     /// Why the result is unknown, or what the started program starts next.
     pub reason: Option<String>,
+    /// Who starts this, if it is not what the image declares.
+    pub consumer: Option<String>,
 }
 
 /// The result of a start.
@@ -63,6 +65,7 @@ impl ExecReport {
             path: None,
             chain: Vec::new(),
             reason: outcome.unknown_reason().map(|reason| sanitize(&reason, MAX_REASON)),
+            consumer: None,
         };
         if matches!(outcome, InspectionOutcome::Refused(_)) {
             report.outcome = ExecReportOutcome::Fails;

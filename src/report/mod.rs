@@ -10,6 +10,7 @@ mod text;
 mod cause;
 mod declaration;
 mod consumer_report;
+mod consumer_results;
 mod slack;
 mod email;
 mod platforms;
@@ -17,6 +18,7 @@ mod waived;
 mod waiver_report;
 
 pub use consumer_report::ConsumerReport;
+pub use consumer_results::ConsumersReport;
 pub use email::{SUBJECT_PREFIX, email_body, email_subject};
 pub use exec_report::{ExecReport, ExecReportOutcome, ProgramOutcome, ProgramReport};
 pub use model::{
@@ -87,6 +89,8 @@ impl Report {
                 faults: finding.faults.iter().map(|fault| report_fault(fault, case)).collect(),
                 warnings: finding.warnings.iter().map(report_warning).collect(),
                 next_steps: case.unknown_remedies(inspections),
+                consumers: Vec::new(),
+                more_consumers: 0,
             }
         };
         let runtimes: Vec<RuntimeReport> = judgement.findings.iter().map(report_finding).collect();
@@ -136,6 +140,7 @@ impl Report {
             ignored: None,
             runtimes: None,
             exec: Vec::new(),
+            consumers: None,
             omitted: Vec::new(),
             remarks: Vec::new(),
             declaration_key: context.declaration_key.to_owned(),

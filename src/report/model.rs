@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::consumer_report::ConsumerReport;
+use super::consumer_results::ConsumersReport;
 use super::exec_report::ExecReport;
 use super::waiver_report::WaiverReport;
 use crate::consumer::Consumer;
@@ -43,6 +44,8 @@ pub struct Report {
     /// What the relevant images start; absent if no program was inspected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exec: Vec<ExecReport>,
+    /// What is known about the consumers of the image; absent if they were not read.
+    pub consumers: Option<ConsumersReport>,
     /// What was left out, because a message would be larger than SNS accepts; absent if nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub omitted: Vec<&'static str>,
@@ -242,6 +245,17 @@ pub struct RuntimeReport {
     /// What to do about an unknown result, the most likely step first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub next_steps: Vec<Remedy>,
+    /// What runs the image there, as far as that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub consumers: Vec<ConsumerReport>,
+    /// How many more consumers there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_consumers: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "Serde calls it")]
+pub(super) fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl RuntimeReport {

@@ -112,12 +112,15 @@ fn format_description(report: &Report) -> String {
 
 fn describe_runtime(report: &Report, runtime: &RuntimeReport) -> Vec<String> {
     let mut lines = vec![format!("{} *{}*", runtime_symbol(runtime), escape_slack(&runtime.subject.title()))];
+    lines.extend(runtime.describe_consumers().map(|consumers| format!("Run by {}", escape_slack(&consumers))));
     for fault in &runtime.faults {
         let name = fault.code.as_str();
         let docs_link = |url: &String| slack_link(&fault.code.docs_link(url), name);
         let code = report.docs_url.as_ref().map_or_else(|| format!("`{name}`"), docs_link);
         lines.push(format!("{code}: {}", escape_slack(&mark_names(&fault.evidence, &fault.names))));
-        lines.extend(describe_wrong_side(report, fault).map(|side| escape_slack(&format!("To change: {side}"))));
+        lines.extend(
+            describe_wrong_side(report, runtime, fault).map(|side| escape_slack(&format!("To change: {side}"))),
+        );
         let waiver = fault.describe_waiver();
         lines.extend(waiver.map(|(label, reason)| escape_slack(&format!("{label}: {reason}"))));
         lines.extend(fault.symptom.iter().map(|symptom| format!("Expected error: `{}`", escape_slack_code(symptom))));

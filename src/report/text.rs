@@ -1,5 +1,6 @@
 //! Formats the report as text for a terminal or an email, in lines whose spans have roles.
 
+use super::consumer_results::ConsumersReport;
 use super::declaration::suggest_declaration;
 use super::exec_report::{ExecReport, ExecReportOutcome};
 use super::model::{FaultReport, Remedy, Report, RuntimeReport};
@@ -23,7 +24,7 @@ fn format_finding(report: &Report) -> String {
             is_selected(runtime) && !matches!(runtime.subject, FindingSubject::Declaration(_))
         };
         let mut titles: Vec<String> =
-            report.runtimes().filter(is_counted).map(|runtime| runtime.subject.title()).collect();
+            report.runtimes().filter(is_counted).map(RuntimeReport::title_with_consumers).collect();
         titles.dedup();
         titles.join(", ")
     };
@@ -95,12 +96,15 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
                 .with_span(SpanRole::Heading, runtime.subject.title())
                 .with_text(format_declared_by(report, runtime)),
         );
+        lines.extend(runtime.describe_consumers().map(|consumers| {
+            StyledLine::wrapping(4).with_span(SpanRole::FieldName, "  run by: ").with_text(consumers)
+        }));
         for fault in &runtime.faults {
             let code = format!("{}:", fault.code.as_str());
             let line = StyledLine::wrapping(4).with_text("  ").with_span(SpanRole::Code, code);
             lines.push(line.with_text(format!(" {}", fault.evidence)));
             lines.extend(
-                describe_wrong_side(report, fault).map(|side| {
+                describe_wrong_side(report, runtime, fault).map(|side| {
                     StyledLine::wrapping(4).with_span(SpanRole::FieldName, "  to change: ").with_text(side)
                 }),
             );
@@ -136,8 +140,9 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
 }
 
 /// Says whether the image or what runs it has to change, if that is known.
-pub(super) fn describe_wrong_side(report: &Report, fault: &FaultReport) -> Option<String> {
-    Some(report.consumer.as_ref()?.describe_wrong_side(fault.wrong?))
+pub(super) fn describe_wrong_side(report: &Report, runtime: &RuntimeReport, fault: &FaultReport) -> Option<String> {
+    let consumer = report.consumer.as_ref().or_else(|| runtime.consumers.first())?;
+    Some(consumer.describe_wrong_side(fault.wrong?))
 }
 
 /// Formats a value with its name. A value without spaces, for example a digest, is never wrapped.
@@ -171,9 +176,13 @@ pub const OVERRIDE_NOTE: &str = "This is what the image's own entrypoint and com
 pub(super) fn collect_remarks(report: &Report) -> Vec<String> {
     let mut remarks: Vec<String> = report.exec.iter().filter_map(|exec| describe_unknown_start(report, exec)).collect();
     remarks.dedup();
-    if report.consumer.is_none() && report.faults().any(|fault| fault.code.is_exec()) {
+    // A consumer is checked with what it starts.
+    let is_own = |runtime: &RuntimeReport| report.consumer.is_none() && runtime.consumers.is_empty();
+    let has_exec_fault = |runtime: &RuntimeReport| runtime.faults.iter().any(|fault| fault.code.is_exec());
+    if report.runtimes().any(|runtime| is_own(runtime) && has_exec_fault(runtime)) {
         remarks.push(OVERRIDE_NOTE.to_owned());
     }
+    remarks.extend(report.consumers.as_ref().and_then(ConsumersReport::describe_unknown));
     if report.verdict == Verdict::Undeclared {
         remarks.push(suggest_declaration(report));
     }
@@ -201,7 +210,8 @@ pub(super) fn format_declared_by(report: &Report, runtime: &RuntimeReport) -> St
     match declared.map(|declared| declared.declared_by) {
         Some(DeclarationSource::CommandLine) | None => String::new(),
         Some(DeclarationSource::Consumer) => {
-            let reason = report.consumer.as_ref().and_then(|consumer| consumer.architecture_from);
+            let consumer = report.consumer.as_ref().or_else(|| runtime.consumers.first());
+            let reason = consumer.and_then(|consumer| consumer.architecture_from);
             reason.map(|reason| format!(" ({})", reason.describe())).unwrap_or_default()
         }
         Some(source) => format!(" (declared by {})", source.title()),

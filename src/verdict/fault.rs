@@ -103,6 +103,12 @@ fault_codes! {
         fix: "Build the image and push it again, or copy it again from where it is intact, with a tool that copies it \
               unchanged: `docker buildx imagetools create`, `skopeo copy` or `crane copy`.",
     }
+    ConsumerConflict("consumer-conflict") {
+        title: "consumers that no single image suits",
+        explanation: "no single image suits everything that runs it",
+        fix: "Push one image for each, under separate tags or to separate repositories: AWS Lambda accepts no index, and the \
+              other consumer runs on another platform.",
+    }
     NotAnImage("not-an-image") {
         title: "artifact instead of a container image",
         explanation: "an artifact, for example a Helm chart, in place of the image that `--runtime` requires",

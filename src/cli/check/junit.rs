@@ -16,7 +16,7 @@ use crate::verdict::Verdict;
 pub(super) fn format_junit(records: &[CheckRecord<'_>], gate: GateArguments) -> io::Result<String> {
     let mut junit = Junit::new("ecr-preflight");
     for CheckRecord { reference, container, outcome } in records {
-        let container = container.map(|container| format!(" ({})", container.consumer.describe())).unwrap_or_default();
+        let container = container.map(|container| format!(" ({})", container.consumer.title())).unwrap_or_default();
         let suite_name = format!("{reference}{container}");
         let mut suite = TestSuite::new(suite_name.as_str());
         let cases = match outcome.as_ref().map(|checked| &checked.result) {

@@ -66,15 +66,15 @@ impl FaultCase<'_> {
                 FaultCode::WrongArchitecture | FaultCode::PlatformMissing | FaultCode::WrongOs,
                 FindingSubject::Runtime(runtime),
             ) => {
+                let change = self.change_runtime_remedy(*runtime);
+                let side = self.wrong_side();
+                // An image that is right stays as it is.
+                if let (Some(WrongSide::Consumer), Some(change)) = (side, &change) {
+                    return vec![change.clone()];
+                }
                 let mut remedies =
                     case.separate_images_remedy().unwrap_or_else(|| case.build_or_copy_remedies(*runtime));
-                match self.wrong_side() {
-                    Some(WrongSide::Image) => {}
-                    Some(WrongSide::Consumer) => {
-                        remedies.splice(..0, self.change_runtime_remedy(*runtime)).for_each(drop);
-                    }
-                    Some(WrongSide::Either) | None => remedies.extend(self.change_runtime_remedy(*runtime)),
-                }
+                remedies.extend(change.filter(|_| side != Some(WrongSide::Image)));
                 remedies
             }
             (FaultCode::IndexRefused, FindingSubject::Runtime(runtime)) => {

@@ -93,10 +93,6 @@ fn image_that_suits_its_own_declaration_is_not_what_is_wrong() {
             What to do
               1. Keep the image, and set in the task definition:
                  "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}
-              2. Build it for linux/amd64:
-                 docker buildx build --platform linux/amd64 --tag REGISTRY/IMAGE:v1-ecs-arm64 --push .
-              3. Or, if it was copied from another registry, copy all its platforms:
-                 docker buildx imagetools create --tag REGISTRY/IMAGE:v1-ecs-arm64 SOURCE
             --- err
         "#]],
     );

@@ -31,6 +31,7 @@ fn add_programs(report: &mut Report) {
         path: Some(hostile_text(120)),
         chain: vec![hostile_text(120); 24],
         reason: Some(hostile_text(300)),
+        consumer: None,
     };
     report.exec = vec![exec; 16];
 }

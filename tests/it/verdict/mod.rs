@@ -1,3 +1,4 @@
 //! Runtimes, declarations and images, and the verdict on each combination.
 
+mod consumers;
 mod rules;

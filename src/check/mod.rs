@@ -1,19 +1,22 @@
 //! Checks an image: reads it and its declared runtimes, inspects its programs, judges them and builds the report. The
 //! Lambda function, `check` and `audit` all call [`check_image`].
 
+mod consumers;
+
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use crate::consumer::Consumer;
+use self::consumers::ConsumerCheck;
+use crate::consumer::{Consumer, ConsumerLookup, RelevantConsumers};
 use crate::date::Date;
 use crate::event::{Arrival, IgnoreReason};
 use crate::inspect::{Inspection, InspectionOutcome, Inspector};
 use crate::intent::{DeclarationSource, Intent};
-use crate::name::{Repository, Selector, Tag};
+use crate::name::{Digest, Repository, Selector, Tag};
 use crate::oci::{self, Image, ImageContent, ImageReadOptions};
 use crate::platform::Platform;
 use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
-use crate::report::{Report, ReportContext};
+use crate::report::{ConsumersReport, Report, ReportContext};
 use crate::runtime::Runtime;
 use crate::settings::{CheckSettings, InspectionDepth};
 use crate::text::error_chain;
@@ -104,12 +107,31 @@ pub async fn check_image(
     inspection: InspectContext<'_>,
     today: Date,
 ) -> Result<ImageCheck, RegistryError> {
+    let consumers = std::future::ready(ConsumerLookup::NotRead);
+    check_image_and_consumers(registry, origin, requested_runtimes, settings, inspection, today, consumers).await
+}
+
+/// Checks an image, also as its consumers run it. `consumers` looks up what runs the repository's images, while the manifest
+/// is read. See [`check_image`].
+///
+/// # Errors
+/// Returns the registry's error if a retry may succeed. A permanent refusal becomes part of the report.
+pub async fn check_image_and_consumers(
+    registry: &impl Registry,
+    origin: &ImageOrigin<'_>,
+    requested_runtimes: Option<&[Runtime]>,
+    settings: &CheckSettings,
+    inspection: InspectContext<'_>,
+    today: Date,
+    consumers: impl Future<Output = ConsumerLookup>,
+) -> Result<ImageCheck, RegistryError> {
     let timeout = Duration::from_secs(settings.limits.timeout_seconds).min(inspection.time_left);
     let deadline = Instant::now().checked_add(timeout);
     let of_consumer = origin.consumer.and_then(Consumer::runtime).map(Intent::from_consumer);
     let requested = requested_runtimes.map(Intent::from_command_line);
-    let (lookup, declared, resource_tags) =
-        fetch_manifest_and_intent(registry, origin.selector, requested.as_ref(), settings).await?;
+    let manifest = fetch_manifest_and_intent(registry, origin.selector, requested.as_ref(), settings);
+    let (manifest, consumers) = tokio::join!(manifest, consumers);
+    let (lookup, declared, resource_tags) = manifest?;
     let intent = of_consumer.as_ref().unwrap_or(&declared);
     let context = ReportContext {
         arrival: origin.arrival,
@@ -142,7 +164,9 @@ pub async fn check_image(
         }
     };
 
-    let runtimes = if intent.is_declared() { intent.candidates() } else { Vec::new() };
+    let relevant = select_relevant(&consumers, origin, &manifest.digest);
+    let mut runtimes = if intent.is_declared() { intent.candidates() } else { Vec::new() };
+    runtimes.extend(relevant.bound.iter().chain(&relevant.related).map(|group| group.runtime));
     let of_indexes = runtimes.iter().filter(|runtime| runtime.profile().service.accepts_index());
     let platforms: Vec<Platform> = of_indexes.map(|runtime| runtime.platform()).collect();
     let options = ImageReadOptions {
@@ -158,7 +182,7 @@ pub async fn check_image(
     let is_compared = of_consumer.is_some() && !declared.candidates().is_empty();
     let suits_declaration = is_compared.then(|| verdict::judge(&declared, &image, &[]).verdict == Verdict::Runs);
     let is_requested = (requested.is_some() || of_consumer.is_some()) && origin.arrival.is_none();
-    let intent = of_consumer.unwrap_or_else(|| declared.or_default(&settings.default_runtimes));
+    let intent = of_consumer.unwrap_or_else(|| declared.clone().or_default(&settings.default_runtimes));
     // Registries hold many artifacts, but who names one and a runtime expects an image.
     match &image.content {
         ImageContent::Artifact(_) if !is_requested => return Ok(ignored(Some(&image), IgnoreReason::Artifact)),
@@ -178,12 +202,26 @@ pub async fn check_image(
     let has_missing_part = image.is_incomplete() || inspections.iter().any(is_missing);
     let context = ReportContext { suits_declaration, ..context };
     let mut report = Report::from_judgement(context, Some(&image), &inspections, &judgement);
+    let depth = settings.depth;
+    let check = ConsumerCheck { image: &image, declared: &declared, context, depth, inspection, deadline };
+    check.add_to(&mut report, registry, &relevant).await?;
+    report.consumers = ConsumersReport::new(&consumers, &relevant);
     apply_waiver_tags(&mut report, origin, &resource_tags, today);
     Ok(ImageCheck {
+        has_missing_part: has_missing_part && matches!(report.verdict, Verdict::Unknown | Verdict::Fails),
         report,
         manifest: Some(manifest),
-        has_missing_part: has_missing_part && matches!(judgement.verdict, Verdict::Unknown | Verdict::Fails),
     })
+}
+
+/// Selects the consumers that matter to the image.
+fn select_relevant(lookup: &ConsumerLookup, origin: &ImageOrigin<'_>, digest: &Digest) -> RelevantConsumers {
+    match (lookup, origin.repository) {
+        (ConsumerLookup::Known(known), Some(repository)) => {
+            RelevantConsumers::select(known.clone(), repository, origin.selector.tag(), digest)
+        }
+        _ => RelevantConsumers::default(),
+    }
 }
 
 /// Returns the value of a resource tag.

@@ -1,0 +1,86 @@
+//! Checks an image as each of its consumers runs it.
+
+use std::time::Instant;
+
+use super::{InspectContext, inspect_programs};
+use crate::consumer::{ConsumerGroup, RelevantConsumers};
+use crate::intent::Intent;
+use crate::oci::Image;
+use crate::registry::{Registry, RegistryError};
+use crate::report::{Report, ReportContext};
+use crate::settings::InspectionDepth;
+use crate::verdict::{self, Verdict};
+
+/// What the checks of an image for its consumers depend on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ConsumerCheck<'a> {
+    pub(super) image: &'a Image,
+    /// What is declared for the image, without its consumers.
+    pub(super) declared: &'a Intent,
+    pub(super) context: ReportContext<'a>,
+    pub(super) depth: InspectionDepth,
+    pub(super) inspection: InspectContext<'a>,
+    pub(super) deadline: Option<Instant>,
+}
+
+impl ConsumerCheck<'_> {
+    /// Adds the results for the consumers to the report. A bound consumer counts like a declaration: the image must suit
+    /// each. Related ones count only if nothing else says where the image runs, and one that it suits is enough: the others
+    /// may run images under other tags.
+    pub(super) async fn add_to(
+        &self,
+        report: &mut Report,
+        registry: &impl Registry,
+        relevant: &RelevantConsumers,
+    ) -> Result<(), RegistryError> {
+        let is_related = relevant.bound.is_empty() && !self.declared.is_declared();
+        let groups = if is_related { &relevant.related } else { &relevant.bound };
+        let mut results = Vec::new();
+        for group in groups {
+            results.push((self.check_group(registry, group, groups).await?, group));
+        }
+        if is_related {
+            let best = results.iter().map(|(result, _)| result.verdict).min();
+            results.retain(|(result, _)| Some(result.verdict) == best);
+        }
+        for (result, group) in results {
+            report.add_consumer_result(result, group, !is_related);
+        }
+        report.find_consumer_conflict();
+        Ok(())
+    }
+
+    /// Checks the image as one group of consumers runs it.
+    async fn check_group(
+        &self,
+        registry: &impl Registry,
+        group: &ConsumerGroup,
+        all: &[ConsumerGroup],
+    ) -> Result<Report, RegistryError> {
+        let mut image = self.image.clone();
+        image.change_processes(|process| group.start().apply(process));
+        let intent = Intent::from_consumer(group.runtime);
+        let inspections =
+            inspect_programs(registry, &image, &intent, self.depth, self.inspection, self.deadline).await?;
+        let judgement = verdict::judge(&intent, &image, &inspections);
+        let suits_declaration = self.suits_others(group, all);
+        let context = ReportContext { consumer: Some(group.first()), suits_declaration, ..self.context };
+        Ok(Report::from_judgement(context, Some(&image), &inspections, &judgement))
+    }
+
+    /// Returns whether the image has the platform for everything but this group: what is declared or, if nothing is, the other
+    /// consumers. `None` if there is nothing to compare with.
+    fn suits_others(&self, group: &ConsumerGroup, all: &[ConsumerGroup]) -> Option<bool> {
+        let suits = |intent: &Intent| verdict::judge(intent, self.image, &[]).verdict == Verdict::Runs;
+        if !self.declared.candidates().is_empty() {
+            return Some(suits(self.declared));
+        }
+        let mut others = all.iter().filter(|other| other.runtime != group.runtime).peekable();
+        if others.peek().is_some() {
+            return Some(others.all(|other| suits(&Intent::from_consumer(other.runtime))));
+        }
+        // Several that agree are hardly all wrong.
+        let count: usize = all.iter().map(|group| group.consumers.len()).sum();
+        (count > 1).then_some(false)
+    }
+}
