@@ -51,15 +51,20 @@ test-remedies: ## run the remedies of reports with Docker and a registry: the im
 	$(CARGO) build --locked --bin ecr-preflight
 	python3 -B tests/real/remedies.py --tool $(TARGET)/debug/ecr-preflight --work $(TARGET)/real-remedies
 
+# A release build of the function, for the targets that measure it. Without one, they build it: that takes minutes.
+BOOTSTRAP ?=
+BUILD_FUNCTION = $(if $(BOOTSTRAP),test -x $(BOOTSTRAP),$(CARGO) build --release --locked $(FUNCTION))
+RELEASE_FUNCTION = $(abspath $(or $(BOOTSTRAP),$(TARGET)/release/bootstrap))
+
 EVENTS ?= 100000
 load: ## send 100,000 events (EVENTS=n) to one release-build process: throughput, memory, latency
-	$(CARGO) build --release --locked $(FUNCTION)
-	EVENTS=$(EVENTS) TEST_BOOTSTRAP="$(abspath $(TARGET))/release/bootstrap" \
+	$(BUILD_FUNCTION)
+	EVENTS=$(EVENTS) TEST_BOOTSTRAP="$(RELEASE_FUNCTION)" \
 		$(CARGO) test --locked --test it lambda::load -- --ignored --nocapture --test-threads 1
 
 test-memory: ## read large layers slowly with the function's memory, in a control group; needs root
-	$(CARGO) build --release --locked $(FUNCTION)
-	TEST_BOOTSTRAP="$(abspath $(TARGET))/release/bootstrap" \
+	$(BUILD_FUNCTION)
+	TEST_BOOTSTRAP="$(RELEASE_FUNCTION)" \
 		$(CARGO) test --locked --test it lambda::memory_limit -- --ignored --nocapture --test-threads 1
 
 test-secrets: ## run all tests under strace: no secret is printed or logged; needs strace
@@ -159,7 +164,7 @@ $(TARGET)/release-venv/installed: packaging/requirements.txt
 	touch $@
 
 bench: ## run all benchmarks and write a page with a plot; ARGS="--help" lists the options
-	python3 -B benches/page.py $(ARGS)
+	python3 -B benches/page.py $(if $(BOOTSTRAP),--function $(BOOTSTRAP)) $(ARGS)
 
 prove: ## run short forms of test-faults, load, the benchmarks and the fuzzers (15 minutes on two cores)
 	$(MAKE) test-faults

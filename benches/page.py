@@ -143,6 +143,8 @@ def main():
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="how often each inspection runs; the "
                         "other benchmarks run ten times as often (default: 5)")
     parser.add_argument("--check", action="store_true", help="exit with code 1 if a limit is exceeded")
+    parser.add_argument("--function", type=pathlib.Path, metavar="FILE",
+                        help="measure this release build of the function instead of building one")
     parser.add_argument("--write", action="store_true", help="write the page to docs/")
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target/bench",
                         help="directory for figures and page (default: %(default)s)")
@@ -150,11 +152,12 @@ def main():
     work = arguments.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     check = ["--check"] if arguments.check else []
+    function = ["--binary", arguments.function.resolve()] if arguments.function else []
     many = str(10 * arguments.runs)
-    startup, first, failed = run("startup", work, "--runs", many, *check)
+    startup, first, failed = run("startup", work, "--runs", many, *function, *check)
     if failed:
         # The machine may have been busy: repeat with more runs.
-        startup, first, failed = run("startup", work, "--runs", str(40 * arguments.runs), *check)
+        startup, first, failed = run("startup", work, "--runs", str(40 * arguments.runs), *function, *check)
     warm, second, broken = run("warm", work, "--runs", many)
     inspected, third, slow = run("exec", work, "--runs", str(arguments.runs), *check)
     if slow:
