@@ -160,16 +160,12 @@ where
                 let detail = format!("the image is in the account {}", arrival.repository.account());
                 Ok(Event::Ignored(IgnoreReason::OtherAccount, detail, Some(arrival)))
             }
-            (Event::Arrival(arrival), _) if self.excludes(&arrival.repository) => {
+            (Event::Arrival(arrival), _) if self.settings.excludes(&arrival.repository) => {
                 let detail = "the setting PREFLIGHT_EXCLUDED_REPOSITORIES excludes its repository".to_owned();
                 Ok(Event::Ignored(IgnoreReason::ExcludedRepository, detail, Some(arrival)))
             }
             (parsed, _) => Ok(parsed),
         }
-    }
-
-    fn excludes(&self, repository: &Repository) -> bool {
-        self.settings.excluded_repositories.iter().any(|prefix| repository.name().starts_with(prefix.as_str()))
     }
 
     fn require_own_region(&self, repository: &Repository) -> Result<(), HandlerError> {

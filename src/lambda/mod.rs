@@ -6,5 +6,6 @@ pub mod verdict_tag;
 mod shorten;
 pub mod notify;
 pub mod recent;
+pub mod gate;
 pub mod handler;
 mod respond;

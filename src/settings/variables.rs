@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 
 use super::choice::{DEPTHS, IMAGE_TAGS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice};
 use super::limits::InspectionLimits;
+use crate::name::Repository;
 use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
 use crate::text::{sanitize, sanitize_quoted};
 
@@ -149,6 +150,11 @@ impl Settings {
             }
         }
         Ok(settings)
+    }
+
+    /// Returns whether images in this repository are ignored.
+    pub fn excludes(&self, repository: &Repository) -> bool {
+        self.excluded_repositories.iter().any(|prefix| repository.name().starts_with(prefix.as_str()))
     }
 
     /// Returns the settings if they have an output for results.
