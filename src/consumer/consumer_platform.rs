@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use crate::runtime::Runtime;
-#[cfg(feature = "cli")]
-use crate::runtime::Service;
+use crate::runtime::{Runtime, Service};
 
 /// The platform of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +49,6 @@ impl PlatformSource {
 }
 
 /// The fields of a task definition that determine its platform.
-#[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PlacementFields<'a> {
     pub(super) cpu_architecture: Option<&'a str>,
@@ -60,7 +57,6 @@ pub(super) struct PlacementFields<'a> {
     pub(super) constraints: &'a [String],
 }
 
-#[cfg(feature = "cli")]
 impl ConsumerPlatform {
     /// Determines the platform of a task definition: the first field that says it.
     pub(super) fn of_task_definition(fields: PlacementFields<'_>) -> Self {
@@ -92,7 +88,6 @@ impl ConsumerPlatform {
 
 /// Returns the architecture that a placement constraint requires: `attribute:ecs.cpu-architecture == arm64` ("Define which
 /// container instances Amazon ECS uses for tasks" in the Amazon ECS developer guide).
-#[cfg(feature = "cli")]
 fn constrained_architecture(expression: &str) -> Option<&'static str> {
     let value = expression.trim().strip_prefix("attribute:ecs.cpu-architecture")?.trim_start().strip_prefix("==")?;
     match value.trim() {

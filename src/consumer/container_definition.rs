@@ -59,6 +59,7 @@ impl ContainerDefinition {
             user: given(self.user),
             path: path.and_then(|variable| variable.value),
             mounts: self.mount_points.into_iter().flatten().filter_map(|mount| mount.container_path).collect(),
+            is_command_ambiguous: false,
             unknown,
         }
     }

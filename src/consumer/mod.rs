@@ -5,11 +5,12 @@ mod consumer_service;
 mod start_override;
 mod consumer_platform;
 mod model;
-#[cfg(feature = "cli")]
 mod container_definition;
+mod cloudformation;
 #[cfg(feature = "cli")]
 mod task_definition;
 
+pub use cloudformation::{ResourceConsumers, parse_resource, resource_types};
 pub use consumer_platform::{ConsumerPlatform, PlatformSource};
 pub use consumer_service::ConsumerService;
 pub use model::Consumer;
