@@ -1,4 +1,5 @@
-//! Responds to an invocation: handles its event, or each event of a batch, and reports those that failed.
+//! Responds to an invocation: handles its event, or each event of a batch, and reports those that failed, or answers a gate's
+//! question.
 
 use std::time::Duration;
 
@@ -6,10 +7,12 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use serde_json::Value;
 
+use super::gate::{GateJudge, answer_hook};
 use super::handler::{DeliveryContext, EventHandler};
 use super::log::failure_line;
 use super::notify::Notifier;
-use super::payload::{Payload, QueueMessage, Response};
+use super::payload::{Payload, QueueMessage};
+use super::response::Response;
 use super::verdict_tag::VerdictTagger;
 use crate::event;
 use crate::name::Repository;
@@ -32,7 +35,21 @@ where
     pub async fn respond(&self, payload: Payload, time_left: impl Fn() -> Duration) -> Result<Response, String> {
         match payload {
             Payload::Event(event) => self.respond_to_event(&event, time_left()).await,
+            Payload::Hook(payload) => {
+                let answer = answer_hook(&self.gate_judge(), &payload, time_left(), self.write_metrics).await;
+                Ok(Response::Hook(Box::new(answer)))
+            }
             Payload::Batch(messages) => Ok(Response::Batch(self.respond_to_batch(&messages, time_left).await)),
+        }
+    }
+
+    fn gate_judge(&self) -> GateJudge<'_, OpenRegistry> {
+        GateJudge {
+            open_registry: &self.open_registry,
+            inspector: &self.inspector,
+            settings: &self.settings,
+            region: self.region.as_deref(),
+            today: (self.today)(),
         }
     }
 

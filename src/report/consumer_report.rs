@@ -28,7 +28,8 @@ pub struct ConsumerReport {
 }
 
 impl ConsumerReport {
-    pub(super) fn new(consumer: &Consumer) -> Self {
+    /// Describes the consumer.
+    pub(crate) fn new(consumer: &Consumer) -> Self {
         let (architecture_from, unknown) = match consumer.platform {
             ConsumerPlatform::Known(_, source) => (Some(source), None),
             ConsumerPlatform::Unknown(reason) => (None, Some(reason)),
@@ -44,7 +45,7 @@ impl ConsumerReport {
     }
 
     /// Names the consumer: `container app of task definition web`.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let definition = format!("{} {}", self.service.definition_title(), self.definition);
         let definition = definition.trim_end();
         if self.container.is_empty() {

@@ -23,6 +23,15 @@ pub enum VerdictTags {
     All,
 }
 
+/// What a gate does if an image certainly does not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateMode {
+    /// It lets the deployment pass, and says that it would have stopped it.
+    Warn,
+    /// It stops the deployment.
+    Fail,
+}
+
 /// The values of a setting, each with its name.
 pub(super) type Choices<T, const N: usize> = [(&'static str, T); N];
 
@@ -37,6 +46,8 @@ pub(super) const VERDICT_TAGS: Choices<VerdictTags, 3> =
 
 /// Whether image tags are read for declarations.
 pub(super) const IMAGE_TAGS: Choices<bool, 2> = [("read", true), ("ignore", false)];
+
+pub(super) const GATES: Choices<GateMode, 2> = [("warn", GateMode::Warn), ("fail", GateMode::Fail)];
 
 pub(super) const LOG_LEVELS: Choices<tracing::Level, 3> =
     [("error", tracing::Level::ERROR), ("warn", tracing::Level::WARN), ("info", tracing::Level::INFO)];

@@ -2,7 +2,9 @@
 
 use std::ffi::OsStr;
 
-use super::choice::{DEPTHS, IMAGE_TAGS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice};
+use super::choice::{
+    DEPTHS, GATES, GateMode, IMAGE_TAGS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice,
+};
 use super::limits::InspectionLimits;
 use crate::name::Repository;
 use crate::runtime::{RUNTIMES, Runtime, RuntimeError};
@@ -15,6 +17,8 @@ pub struct Settings {
     pub topic_arn: Option<String>,
     /// Which images get verdict tags.
     pub verdict_tags: VerdictTags,
+    /// What gates do if an image certainly does not start; `None` if it is not set.
+    pub gates: Option<GateMode>,
     /// How images are checked.
     pub check: CheckSettings,
     /// Images in repositories whose names begin with one of these are ignored.
@@ -73,9 +77,10 @@ const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 const FUNCTION_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
 /// Every variable.
-pub const VARIABLES: [SettingVariable; 11] = [
+pub const VARIABLES: [SettingVariable; 12] = [
     variable("PREFLIGHT_TOPIC_ARN", |to, text| parse_topic_arn(text).map(|arn| to.topic_arn = Some(arn))),
     variable("PREFLIGHT_VERDICT_TAGS", |to, text| parse_choice(text, &VERDICT_TAGS).map(|tags| to.verdict_tags = tags)),
+    variable("PREFLIGHT_GATES", |to, text| parse_choice(text, &GATES).map(|mode| to.gates = Some(mode))),
     variable("PREFLIGHT_DEFAULT_RUNTIME", |to, text| parse_runtimes(text).map(|list| to.check.default_runtimes = list)),
     variable("PREFLIGHT_DECLARATION_KEY", |to, text| parse_tag_key(text).map(|key| to.check.declaration_key = key)),
     variable("PREFLIGHT_IMAGE_TAGS", |to, text| {
@@ -103,7 +108,10 @@ pub enum SettingsError {
     Value { name: &'static str, value: String, allowed: String },
     #[error("unknown setting {0}; did you mean {1}?")]
     Unknown(String, &'static str),
-    #[error("results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all")]
+    #[error(
+        "results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all; for a function \
+         that only answers gates, set PREFLIGHT_GATES"
+    )]
     NoOutput,
 }
 
@@ -118,6 +126,7 @@ impl Settings {
         let mut settings = Self {
             topic_arn: None,
             verdict_tags: VerdictTags::Never,
+            gates: None,
             check: CheckSettings::default(),
             excluded_repositories: Vec::new(),
             stack: None,
@@ -157,12 +166,17 @@ impl Settings {
         self.excluded_repositories.iter().any(|prefix| repository.name().starts_with(prefix.as_str()))
     }
 
-    /// Returns the settings if they have an output for results.
+    /// Returns what gates do.
+    pub fn gate_mode(&self) -> GateMode {
+        self.gates.unwrap_or(GateMode::Warn)
+    }
+
+    /// Returns the settings if they have an output for results. That of a gate is its answer.
     ///
     /// # Errors
-    /// Returns [`SettingsError::NoOutput`] without a topic and verdict tags.
+    /// Returns [`SettingsError::NoOutput`] without a topic, verdict tags and a mode of gates.
     pub fn require_output(self) -> Result<Self, SettingsError> {
-        if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never {
+        if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never && self.gates.is_none() {
             Err(SettingsError::NoOutput)
         } else {
             Ok(self)
@@ -247,7 +261,9 @@ mod tests {
         let settings =
             parse(&[("PATH", "/bin"), ("PREFLIGHT_VERDICT_TAGS", ""), ("PREFLIGHT_DEFAULT_RUNTIME", " ")]).unwrap();
         assert_eq!((settings.verdict_tags, settings.check.clone()), (VerdictTags::Never, CheckSettings::default()));
+        assert_eq!((settings.gates, settings.gate_mode()), (None, GateMode::Warn));
         assert_eq!(settings.require_output(), Err(SettingsError::NoOutput));
+        assert!(parse(&[("PREFLIGHT_GATES", "warn")]).and_then(Settings::require_output).is_ok());
     }
 
     #[test]
@@ -255,6 +271,7 @@ mod tests {
         let settings = parse(&[
             ("PREFLIGHT_TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"),
             ("PREFLIGHT_VERDICT_TAGS", "All"),
+            ("PREFLIGHT_GATES", "fail"),
             ("PREFLIGHT_DEFAULT_RUNTIME", "ecs/x86_64  apprunner"),
             ("PREFLIGHT_DECLARATION_KEY", "team:runs-on"),
             ("PREFLIGHT_IMAGE_TAGS", "ignore"),
@@ -277,6 +294,7 @@ mod tests {
         let expected = Settings {
             topic_arn,
             verdict_tags: VerdictTags::All,
+            gates: Some(GateMode::Fail),
             check,
             excluded_repositories: vec!["sandbox/".to_owned(), "cache/".to_owned()],
             stack: Some("preflight-2".to_owned()),
@@ -289,6 +307,7 @@ mod tests {
     fn invalid_values_are_rejected_with_what_is_allowed() {
         for (name, value, allowed) in [
             ("VERDICT_TAGS", "yes", "never, failures or all"),
+            ("GATES", "off", "warn or fail"),
             ("INSPECT", "deep", "manifest, config or program"),
             ("IMAGE_TAGS", "1", "read or ignore"),
             ("EXCLUDED_REPOSITORIES", "team/ *", "the beginnings of repository names"),

@@ -22,11 +22,15 @@ use crate::verdict::Verdict;
 /// quotas"); a job definition of AWS Batch may have more.
 const MAX_IMAGES: usize = 16;
 
+/// How much longer than a judgement an inspection may take. A judgement drops its inspection when its own time is over, unless
+/// the inspection computes without a pause; then this ends it.
+const INSPECTION_GRACE: Duration = Duration::from_secs(2);
+
 /// The number of images that are judged at the same time. The memory for their layers is shared.
 const CONCURRENT_IMAGES: usize = 4;
 
 /// Judge of consumers' images. Its fields are its dependencies.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct GateJudge<'a, OpenRegistry> {
     /// Opens a repository for reading.
     pub open_registry: &'a OpenRegistry,
@@ -112,12 +116,15 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
         Ok(image)
     }
 
-    /// Judges an image, and gives up at the deadline. The inspection is dropped then rather than ended by its own time limit,
-    /// whose result would be remembered for the next attempt.
+    /// Judges an image, and gives up at the deadline, at the latest [`INSPECTION_GRACE`] after it. The inspection is dropped
+    /// then rather than ended by its own time limit, because that result would be remembered, and given to the next attempt.
     async fn judge_until(&self, image: &EcrImage, consumer: &Consumer, deadline: Instant) -> GateOutcome {
-        let check = AssertUnwindSafe(Box::pin(self.check(image, consumer))).catch_unwind();
+        let check = AssertUnwindSafe(Box::pin(self.check(image, consumer, deadline + INSPECTION_GRACE))).catch_unwind();
         match tokio::time::timeout_at(deadline.into(), check).await {
             Ok(Ok(Ok(report))) => interpret(report),
+            Ok(Ok(Err(RegistryError::RepositoryNotFound { .. }))) => {
+                GateOutcome::Skipped("its repository does not exist yet".to_owned())
+            }
             Ok(Ok(Err(error))) => {
                 tracing::warn!(image = consumer.image, error = error_chain(&error), "not judged");
                 GateOutcome::Skipped(format!("it could not be read: {error}"))
@@ -130,7 +137,7 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
         }
     }
 
-    async fn check(&self, image: &EcrImage, consumer: &Consumer) -> Result<Report, RegistryError> {
+    async fn check(&self, image: &EcrImage, consumer: &Consumer, latest: Instant) -> Result<Report, RegistryError> {
         let registry = (self.open_registry)(&image.repository);
         let selector = image.selector();
         let origin = ImageOrigin {
@@ -138,7 +145,8 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
             consumer: Some(consumer),
             ..ImageOrigin::from_reference(&consumer.image, &selector)
         };
-        let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX, is_repeated: false };
+        let time_left = latest.saturating_duration_since(Instant::now());
+        let context = InspectContext { inspector: self.inspector, time_left, is_repeated: false };
         let check = check_image(&registry, &origin, None, &self.settings.check, context, self.today).await?;
         Ok(check.report)
     }

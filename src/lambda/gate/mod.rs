@@ -4,6 +4,13 @@
 
 mod finding;
 mod judge;
+mod decision;
+mod hook_request;
+mod hook_answer;
+mod cloudformation;
 
+pub use cloudformation::answer_hook;
+pub use decision::GateDecision;
 pub use finding::{GateFinding, GateOutcome};
+pub use hook_answer::HookAnswer;
 pub use judge::GateJudge;

@@ -16,18 +16,18 @@ use crate::support::cases::Cases;
 use crate::support::layout::Builder;
 
 /// A function that runs against the fake AWS until it is dropped.
-struct Function {
+pub struct Function {
     child: Child,
 }
 
 impl Function {
-    fn start(aws: &FakeAws, variables: &[(&str, &str)]) -> Self {
+    pub fn start(aws: &FakeAws, variables: &[(&str, &str)]) -> Self {
         let child = command(variables).envs(region()).envs(endpoints(aws)).spawn().unwrap();
         Self { child }
     }
 
     /// Ends the function and returns its log lines as JSON objects.
-    fn log(mut self) -> Vec<Value> {
+    pub fn log(mut self) -> Vec<Value> {
         self.child.kill().unwrap();
         let mut text = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
@@ -83,7 +83,7 @@ fn aws_with_image(runtime: &str) -> (FakeAws, Digest) {
 }
 
 /// Invokes the function and parses its response.
-fn invoke(aws: &FakeAws, event: &str) -> (String, Value) {
+pub fn invoke(aws: &FakeAws, event: &str) -> (String, Value) {
     let invocation = aws.invoke(event);
     let body = serde_json::from_str(&invocation.body).unwrap();
     (invocation.outcome, body)

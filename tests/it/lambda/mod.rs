@@ -9,6 +9,7 @@ mod events;
 mod failures;
 mod filter_policies;
 pub mod function;
+mod gate;
 mod load;
 mod memory_limit;
 mod message_size;

@@ -1,0 +1,80 @@
+//! The decision of a gate about a deployment, from what it found out about the images.
+
+use super::finding::{GateFinding, GateOutcome};
+use crate::consumer::{ConsumerPlatform, PlatformSource};
+use crate::report::{ConsumerReport, Report, format_headline};
+use crate::settings::GateMode;
+
+/// A decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateDecision {
+    /// Nothing that was judged fails.
+    Passed,
+    /// The deployment is stopped, because of a certain fault.
+    Stopped,
+    /// A fault is certain, but the gate only warns.
+    WouldStop,
+    /// Nothing was judged.
+    Skipped,
+}
+
+impl GateDecision {
+    /// Returns the name in metrics and the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Stopped => "stopped",
+            Self::WouldStop => "would-stop",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Decides about a deployment with these findings.
+    pub fn from_findings(findings: &[GateFinding], mode: GateMode) -> Self {
+        let passes = |finding: &GateFinding| matches!(finding.outcome, GateOutcome::Passes(_));
+        match mode {
+            GateMode::Fail if findings.iter().any(|finding| finding.outcome.fails()) => Self::Stopped,
+            GateMode::Warn if findings.iter().any(|finding| finding.outcome.fails()) => Self::WouldStop,
+            _ if findings.iter().any(passes) => Self::Passed,
+            _ => Self::Skipped,
+        }
+    }
+}
+
+impl GateFinding {
+    /// Names the consumers: the first, and how many others there are.
+    pub fn name(&self) -> String {
+        let first = self.consumers.first().map(|consumer| ConsumerReport::new(consumer).name());
+        let first = first.unwrap_or_else(|| "the image".to_owned());
+        match self.consumers.len() {
+            0 | 1 => first,
+            count => format!("{first} and {} more", count - 1),
+        }
+    }
+
+    /// Returns what says on which architecture the consumers run, if it is known.
+    pub fn architecture_source(&self) -> Option<PlatformSource> {
+        match self.consumers.first()?.platform {
+            ConsumerPlatform::Known(_, source) => Some(source),
+            ConsumerPlatform::Unknown(_) | ConsumerPlatform::Windows => None,
+        }
+    }
+
+    /// Returns the report about a certain fault.
+    pub fn failure(&self) -> Option<&Report> {
+        match &self.outcome {
+            GateOutcome::Fails(report) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// Describes the result in a sentence without a period, for a finding that stops nothing.
+    pub fn describe(&self) -> String {
+        let name = self.name();
+        match &self.outcome {
+            GateOutcome::Fails(report) | GateOutcome::Passes(report) => format!("{name}: {}", format_headline(report)),
+            GateOutcome::Skipped(reason) => format!("Not judged: {name}: {reason}"),
+            GateOutcome::OutOfTime => format!("Not judged: {name}: the image could not be read in time"),
+        }
+    }
+}
