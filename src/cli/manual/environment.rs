@@ -124,8 +124,9 @@ const VARIABLES: [Variables; 25] = [
         commands: &["replay"],
     },
     Variables {
-        names: &["PREFLIGHT_STACK", "PREFLIGHT_LOG_LEVEL"],
-        text: "Settings of the deployed function only: a dimension of its metrics, and its least severe log lines.",
+        names: &["PREFLIGHT_GATES", "PREFLIGHT_STACK", "PREFLIGHT_LOG_LEVEL"],
+        text: "Settings of the deployed function only: what its gates do, a dimension of its metrics, and its least severe log \
+               lines.",
         commands: &["replay"],
     },
     Variables {
