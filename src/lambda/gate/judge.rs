@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt, stream};
 
+use super::certainty::{describe_doubt, is_certain};
 use super::finding::{GateFinding, GateOutcome};
 use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::consumer::{Consumer, ConsumerPlatform};
@@ -14,7 +15,7 @@ use crate::inspect::Inspector;
 use crate::name::{EcrImage, Repository};
 use crate::registry::{Registry, RegistryError};
 use crate::report::Report;
-use crate::settings::Settings;
+use crate::settings::{InspectionDepth, Settings};
 use crate::text::{error_chain, sanitize_quoted};
 use crate::verdict::Verdict;
 
@@ -121,7 +122,7 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
     async fn judge_until(&self, image: &EcrImage, consumer: &Consumer, deadline: Instant) -> GateOutcome {
         let check = AssertUnwindSafe(Box::pin(self.check(image, consumer, deadline + INSPECTION_GRACE))).catch_unwind();
         match tokio::time::timeout_at(deadline.into(), check).await {
-            Ok(Ok(Ok(report))) => interpret(report),
+            Ok(Ok(Ok(report))) => interpret(report, self.settings.check.depth),
             Ok(Ok(Err(RegistryError::RepositoryNotFound { .. }))) => {
                 GateOutcome::Skipped("its repository does not exist yet".to_owned())
             }
@@ -153,9 +154,10 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
 }
 
 /// Decides what a report means for a gate.
-fn interpret(report: Report) -> GateOutcome {
+fn interpret(report: Report, depth: InspectionDepth) -> GateOutcome {
     match (report.unwaived_verdict(), report.ignored) {
-        (Verdict::Fails, _) => GateOutcome::Fails(Box::new(report)),
+        (Verdict::Fails, _) if is_certain(&report, depth) => GateOutcome::Fails(Box::new(report)),
+        (Verdict::Fails, _) => GateOutcome::Skipped(describe_doubt(&report)),
         (Verdict::Runs, _) => GateOutcome::Passes(Box::new(report)),
         (_, Some(IgnoreReason::Deleted)) => GateOutcome::Skipped("the image does not exist yet".to_owned()),
         (Verdict::Unknown | Verdict::Undeclared | Verdict::Ignored, _) => {

@@ -36,7 +36,7 @@ fn sample_payloads_get_the_recorded_answers() {
     assert_eq!(
         decisions,
         [
-            "stopped", "passed", "stopped", "stopped", "skipped", "stopped", "stopped", "passed", "skipped", "skipped",
+            "stopped", "passed", "stopped", "stopped", "skipped", "stopped", "skipped", "passed", "skipped", "skipped",
             "skipped"
         ]
     );
@@ -68,6 +68,24 @@ fn gate_that_warns_stops_nothing() {
         assert!(message.starts_with("ecr-preflight: The gate would have stopped this, but only warns. "), "{message}");
         assert_eq!(answer["annotations"][0]["annotationName"], "wrong-architecture");
         assert_eq!(function.log()[0]["decision"], "would-stop");
+    }
+}
+
+#[test]
+fn declared_platform_is_enough_only_if_the_settings_trust_it() {
+    let mut payload = sample("task-definition");
+    let properties = &mut payload["requestData"]["targetModel"]["resourceProperties"];
+    properties["ContainerDefinitions"][0]["EnvironmentFiles"] = json!([{"Type": "s3", "Value": "arn:aws:s3:::b/env"}]);
+    for (depth, status) in [("program", "SUCCESS"), ("config", "FAILED")] {
+        let aws = aws_with_arm64_image();
+        let function = Function::start(&aws, &[STOPPING, ("PREFLIGHT_INSPECT", depth)]);
+        let answer = ask(&aws, &payload);
+        assert_eq!(answer["hookStatus"], status, "{answer}");
+        if status == "SUCCESS" {
+            let message = answer["message"].as_str().unwrap();
+            assert!(message.contains("it is unknown what it starts: its definition reads environment"), "{message}");
+        }
+        drop(function.log());
     }
 }
 

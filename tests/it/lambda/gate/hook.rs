@@ -43,7 +43,7 @@ pub fn ask(aws: &FakeAws, payload: &Value) -> Value {
 }
 
 /// Checks an answer against the documented members and limits.
-fn assert_valid(answer: &Value, is_cloud_control: bool) {
+pub fn assert_valid(answer: &Value, is_cloud_control: bool) {
     let characters = |value: &Value| value.as_str().unwrap().chars().count();
     let names = ["hookStatus", "errorCode", "message", "clientRequestToken", "callbackDelaySeconds", "annotations"];
     assert!(answer.as_object().unwrap().keys().all(|name| names.contains(&name.as_str())), "{answer}");

@@ -1,6 +1,7 @@
 //! Gates: the function's process answers hooks of AWS CloudFormation, whose documented payloads are in `events/gates`.
 
 mod answers;
+mod call_failures;
 mod hook;
 mod malformed;
 mod random_definitions;
