@@ -14,7 +14,7 @@ pub enum Payload {
     Event(Box<EventBridgeEvent<Value>>),
     /// Messages of the queue: "Using Lambda with Amazon SQS" in the AWS Lambda developer guide.
     Batch(Vec<QueueMessage>),
-    /// A hook of AWS CloudFormation.
+    /// A hook of AWS `CloudFormation`.
     Hook(Box<Value>),
 }
 

@@ -15,6 +15,6 @@ pub enum Response {
     /// The messages of a batch that failed. They stay in the queue, and the others are deleted: "Implementing partial
     /// batch responses" in the AWS Lambda developer guide.
     Batch(SqsBatchResponse),
-    /// The answer to a hook of AWS CloudFormation.
+    /// The answer to a hook of AWS `CloudFormation`.
     Hook(Box<HookAnswer>),
 }

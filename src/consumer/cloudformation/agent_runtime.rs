@@ -29,7 +29,7 @@ pub(super) fn collect(properties: &Value, collector: &mut Collector) {
 }
 
 /// Determines the platform: arm64, unless the runtime uses instances of a capacity provider ("`CreateAgentRuntime`" in the
-/// Amazon Bedrock AgentCore API reference).
+/// Amazon Bedrock `AgentCore` API reference).
 fn determine_platform(properties: &Value) -> ConsumerPlatform {
     if !properties["CapacityProviderConfiguration"].is_null() {
         return ConsumerPlatform::Unknown("its capacity provider decides it");

@@ -1,6 +1,6 @@
-//! The consumers in a resource of AWS CloudFormation: its proposed properties, as a hook gets them.
+//! The consumers in a resource of AWS `CloudFormation`: its proposed properties, as a hook gets them.
 //!
-//! Values that CloudFormation has not resolved make that one image or start unknown. Malformed properties become notes. So
+//! Values that `CloudFormation` has not resolved make that one image or start unknown. Malformed properties become notes. So
 //! there are no errors: what cannot be read cannot be judged, and stops nothing.
 
 mod property;

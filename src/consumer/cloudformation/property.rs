@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// The beginning of a dynamic reference, which CloudFormation replaces only for the service ("Using dynamic references to
+/// The beginning of a dynamic reference, which `CloudFormation` replaces only for the service ("Using dynamic references to
 /// specify template values" in the AWS `CloudFormation` user guide).
 const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
@@ -40,7 +40,7 @@ impl<T> Property<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct UnresolvedProperty;
 
-/// Reads a text. CloudFormation converts numbers and booleans to texts.
+/// Reads a text. `CloudFormation` converts numbers and booleans to texts.
 pub(super) fn read_text(value: &Value) -> Property<String> {
     match value {
         Value::Null => Property::Missing,

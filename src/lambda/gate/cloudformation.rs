@@ -1,6 +1,6 @@
-//! The gate that AWS CloudFormation calls before it creates or updates a resource: a Lambda hook.
+//! The gate that AWS `CloudFormation` calls before it creates or updates a resource: a Lambda hook.
 //!
-//! CloudFormation stops for `FAILED`, and also if the hook fails or gives no valid answer. So everything except a certain
+//! `CloudFormation` stops for `FAILED`, and also if the hook fails or gives no valid answer. So everything except a certain
 //! fault is answered with `SUCCESS`, also an error of this program.
 
 use std::panic::AssertUnwindSafe;
@@ -18,10 +18,10 @@ use crate::consumer::{ResourceConsumers, parse_resource};
 use crate::lambda::log::{DecisionRecord, decision_line};
 use crate::name::Repository;
 use crate::registry::Registry;
-use crate::report::format_headline;
+use crate::report::{Report, format_headline};
 use crate::text::collect_unique;
 
-/// The time for judging images. CloudFormation waits 30 seconds for an answer, including the start of the function.
+/// The time for judging images. `CloudFormation` waits 30 seconds for an answer, including the start of the function.
 const JUDGING_TIME: Duration = Duration::from_secs(20);
 
 /// The part of the function's own time limit that is kept for the answer: two seconds by which a judge may exceed its time,
@@ -129,7 +129,7 @@ impl HookResult {
     }
 
     fn record<'a>(&self, request: HookRequest<'a>, message: &'a str, started: Instant) -> DecisionRecord<'a> {
-        let faults = self.findings.iter().filter_map(GateFinding::failure).flat_map(|report| report.faults());
+        let faults = self.findings.iter().filter_map(GateFinding::failure).flat_map(Report::faults);
         let faults = faults.filter(|fault| fault.waived.is_none()).map(|fault| fault.code.as_str());
         DecisionRecord {
             gate: "cloudformation",

@@ -1,4 +1,4 @@
-//! The answer to AWS CloudFormation, within the limits of its members ("Response input" in the same page as the request, and
+//! The answer to AWS `CloudFormation`, within the limits of its members ("Response input" in the same page as the request, and
 //! "Annotation" in the AWS `CloudFormation` API reference).
 
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::report::{FaultReport, Remedy, Report};
 use crate::text::sanitize;
 
-/// The longest message, in characters, for operations of CloudFormation and of the Cloud Control API. Longer ones are cut.
+/// The longest message, in characters, for operations of `CloudFormation` and of the Cloud Control API. Longer ones are cut.
 const MAX_MESSAGE: usize = 4096;
 const MAX_CLOUD_CONTROL_MESSAGE: usize = 1024;
 
@@ -55,7 +55,8 @@ pub struct HookAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Annotation {
-    annotation_name: &'static str,
+    #[serde(rename = "annotationName")]
+    name: &'static str,
     status: &'static str,
     status_message: String,
     remediation_message: Option<String>,
@@ -82,7 +83,7 @@ impl HookAnswer {
         let faults = report.faults().filter(|fault| fault.waived.is_none());
         let free = MAX_ANNOTATIONS.saturating_sub(self.annotations.len());
         self.annotations.extend(faults.take(free).map(|fault| Annotation {
-            annotation_name: fault.code.as_str(),
+            name: fault.code.as_str(),
             status: "FAILED",
             status_message: shorten(&format!("{name}: {}", describe_fault(fault)), MAX_ANNOTATION_TEXT),
             remediation_message: describe_remedies(fault).map(|text| shorten(&text, MAX_ANNOTATION_TEXT)),

@@ -1,4 +1,4 @@
-//! The payload with which AWS CloudFormation invokes a Lambda hook for a resource ("Create Lambda functions to evaluate
+//! The payload with which AWS `CloudFormation` invokes a Lambda hook for a resource ("Create Lambda functions to evaluate
 //! resources for Lambda Hooks" in the AWS `CloudFormation` Hooks user guide).
 
 use serde_json::Value;

@@ -87,12 +87,12 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
             if image.is_ok() && judged == MAX_IMAGES {
                 image = Err(format!("only {MAX_IMAGES} images of a deployment are judged"));
             }
-            match cases.iter_mut().find(|case| image.is_err() && case.image == image) {
-                Some(case) => case.consumers.push(consumer),
-                None => {
-                    judged += usize::from(image.is_ok());
-                    cases.push(GateCase { consumers: vec![consumer], image });
-                }
+            let with_reason = cases.iter_mut().find(|case| image.is_err() && case.image == image);
+            if let Some(case) = with_reason {
+                case.consumers.push(consumer);
+            } else {
+                judged += usize::from(image.is_ok());
+                cases.push(GateCase { consumers: vec![consumer], image });
             }
         }
         cases

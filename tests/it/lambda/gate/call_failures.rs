@@ -1,5 +1,5 @@
 //! Every call of the gate, and everything that can go wrong with it: the failures of `docs/failures.md`, and the answer to
-//! CloudFormation.
+//! `CloudFormation`.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

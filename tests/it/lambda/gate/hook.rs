@@ -25,7 +25,7 @@ pub fn again(payload: &Value, invocation: u64) -> Value {
     payload
 }
 
-/// How long CloudFormation waits.
+/// How long `CloudFormation` waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The answer to a hook, which must be valid.

@@ -1,4 +1,4 @@
-//! Gates: the function's process answers hooks of AWS CloudFormation, whose documented payloads are in `events/gates`.
+//! Gates: the function's process answers hooks of AWS `CloudFormation`, whose documented payloads are in `events/gates`.
 
 mod answers;
 mod call_failures;
