@@ -11,7 +11,7 @@ mod server;
 mod sns;
 mod throttle;
 
-use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -116,8 +116,19 @@ pub struct FakeAws {
     state: Arc<State>,
 }
 
+impl Drop for FakeAws {
+    /// Closes the connections and the listener: a test process may start hundreds of servers, and may have only about a
+    /// thousand open files.
+    fn drop(&mut self) {
+        self.state.is_stopped.store(true, Ordering::Relaxed);
+        self.close_connections();
+        // Wakes the thread that waits for connections. If it has ended, there is nothing to wake.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
 impl FakeAws {
-    /// Starts the server. Its threads end with the test process.
+    /// Starts the server. It ends when this value is dropped.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -125,6 +136,9 @@ impl FakeAws {
         let shared = state.clone();
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
+                if shared.is_stopped.load(Ordering::Relaxed) {
+                    break;
+                }
                 let state = shared.clone();
                 std::thread::spawn(move || {
                     match state.serve(&connection, address) {

@@ -31,6 +31,7 @@ pub(super) struct State {
     pub(super) page_size: Mutex<usize>,
     pub(super) throttles: Mutex<BTreeMap<&'static str, Throttle>>,
     pub(super) discards_requests: AtomicBool,
+    pub(super) is_stopped: AtomicBool,
 }
 
 impl Default for State {
@@ -47,6 +48,7 @@ impl Default for State {
             page_size: Mutex::new(3),
             throttles: Mutex::default(),
             discards_requests: AtomicBool::default(),
+            is_stopped: AtomicBool::default(),
         }
     }
 }
