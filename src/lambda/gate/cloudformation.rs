@@ -96,6 +96,8 @@ fn describe_findings(findings: &[GateFinding], decision: GateDecision, notes: &[
         let headline = format!("{}{}", format_headline(report), source.unwrap_or_default());
         sentences.push(format!("{}: {headline}: {}", finding.name(), faults.join("; ")));
         sentences.extend(report.faults().find_map(describe_remedies).map(|remedy| format!("What to do: {remedy}")));
+        // For example about a malformed waiver.
+        sentences.extend(report.remarks.iter().cloned());
     }
     match decision {
         GateDecision::Stopped => sentences.push(OVERRIDE.to_owned()),

@@ -94,10 +94,12 @@ impl HookAnswer {
     }
 }
 
-/// Describes a fault and the error that it leads to.
+/// Describes a fault, the error that it leads to, and the waiver that expired, if there was one.
 pub(super) fn describe_fault(fault: &FaultReport) -> String {
     let symptom = fault.symptom.as_ref().map(|symptom| format!(" (expected error: {symptom})"));
-    format!("{}{}", fault.evidence, symptom.unwrap_or_default())
+    let expired = fault.expired_waiver.as_ref().and_then(|waiver| waiver.expires);
+    let expired = expired.map(|day| format!("; its waiver expired on {day}"));
+    format!("{}{}{}", fault.evidence, symptom.unwrap_or_default(), expired.unwrap_or_default())
 }
 
 /// Describes what fixes a fault, the most likely remedy first; `None` if nothing is known.

@@ -101,6 +101,22 @@ fn waived_fault_passes() {
 }
 
 #[test]
+fn waivers_without_effect_are_explained() {
+    for (waiver, explanation) in [
+        ("wrong-architecture until 2026-01-31 moves in January", "; its waiver expired on 2026-01-31"),
+        ("wrong-arch moves in January", "the repository's tag `ecr-preflight:waive` waives nothing: unknown fault"),
+    ] {
+        let aws = aws_with_arm64_image();
+        aws.tag_resource(REPOSITORY, "ecr-preflight:waive", waiver);
+        let function = Function::start(&aws, &[STOPPING]);
+        let answer = ask(&aws, &sample("task-definition"));
+        assert_eq!(answer["hookStatus"], "FAILED");
+        assert!(answer["message"].as_str().unwrap().contains(explanation), "{answer}");
+        drop(function.log());
+    }
+}
+
+#[test]
 fn image_that_runs_in_several_containers_is_read_once() {
     let aws = aws_with_arm64_image();
     let function = Function::start(&aws, &[STOPPING]);
