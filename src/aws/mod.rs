@@ -131,6 +131,13 @@ impl Aws {
         aws_sdk_ecr::Client::from_conf(config.build())
     }
 
+    /// Creates the ECS client; `endpoint` replaces the endpoint of the region.
+    pub fn ecs_client(&self, endpoint: Option<String>) -> aws_sdk_ecs::Client {
+        let mut config = aws_sdk_ecs::config::Builder::from(&self.config);
+        config.set_endpoint_url(endpoint);
+        aws_sdk_ecs::Client::from_conf(config.build())
+    }
+
     /// Creates the SNS client; `endpoint` replaces the endpoint of the region.
     pub fn sns_client(&self, endpoint: Option<String>) -> aws_sdk_sns::Client {
         let mut config = aws_sdk_sns::config::Builder::from(&self.config);
