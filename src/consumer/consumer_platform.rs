@@ -26,6 +26,8 @@ pub enum PlatformSource {
     FargateDefault,
     /// A placement constraint on the attribute `ecs.cpu-architecture`.
     PlacementConstraint,
+    /// `overrides.runtimePlatform.cpuArchitecture` of its service revision: Amazon ECS chose it.
+    Override,
     /// `Architectures` of a Lambda function.
     Architectures,
     /// It is that of AWS Lambda for a function without one: `x86_64` ("`CreateFunction`" in the AWS Lambda API reference).
@@ -41,6 +43,7 @@ impl PlatformSource {
             Self::RuntimePlatform => "its runtimePlatform",
             Self::FargateDefault => "it has no runtimePlatform, and Fargate then uses X86_64",
             Self::PlacementConstraint => "its placement constraint",
+            Self::Override => "the override in its service revision",
             Self::Architectures => "its architectures",
             Self::LambdaDefault => "it has no architectures, and Lambda then uses x86_64",
             Self::Service => "its only architecture",

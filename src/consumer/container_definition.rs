@@ -1,7 +1,7 @@
-//! A container of a task definition of Amazon ECS or a job definition of AWS Batch, in JSON: its image and what it starts.
+//! A container of a task definition of Amazon ECS or a job definition of AWS Batch: its image and what it starts.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
 use super::start_override::StartOverride;
 
@@ -9,34 +9,40 @@ use super::start_override::StartOverride;
 const STARTUP_VARIABLES: [&str; 5] = ["LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "NODE_OPTIONS"];
 
 /// The fields of `ContainerDefinition` in the Amazon ECS API reference that change what starts.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ContainerDefinition {
-    pub(super) name: Option<String>,
-    pub(super) image: String,
-    entry_point: Option<Vec<String>>,
-    command: Option<Vec<String>>,
-    working_directory: Option<String>,
-    user: Option<String>,
-    environment: Option<Vec<Variable>>,
-    secrets: Option<Vec<Variable>>,
-    environment_files: Option<Vec<Value>>,
-    mount_points: Option<Vec<MountPoint>>,
-    volumes_from: Option<Vec<Value>>,
+#[allow(clippy::exhaustive_structs, missing_docs, reason = "callers create it; the API reference explains the fields")]
+pub struct ContainerDefinition {
+    pub name: Option<String>,
+    pub image: String,
+    pub entry_point: Option<Vec<String>>,
+    pub command: Option<Vec<String>>,
+    pub working_directory: Option<String>,
+    pub user: Option<String>,
+    pub environment: Option<Vec<ContainerVariable>>,
+    pub secrets: Option<Vec<ContainerVariable>>,
+    /// Whether there are any is enough.
+    pub environment_files: Option<Vec<IgnoredAny>>,
+    pub mount_points: Option<Vec<MountPoint>>,
+    /// Same as `environment_files`.
+    pub volumes_from: Option<Vec<IgnoredAny>>,
 }
 
 /// A variable. Values other than that of `PATH` are not kept: they may be secrets.
-#[derive(Debug, Deserialize)]
-struct Variable {
-    name: Option<String>,
+#[derive(Debug, Default, Deserialize)]
+#[allow(clippy::exhaustive_structs, missing_docs, reason = "callers create it")]
+pub struct ContainerVariable {
+    pub name: Option<String>,
     #[serde(default)]
-    value: Option<String>,
+    pub value: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A place in a container at which something is mounted.
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct MountPoint {
-    container_path: Option<String>,
+#[allow(clippy::exhaustive_structs, missing_docs, reason = "callers create it")]
+pub struct MountPoint {
+    pub container_path: Option<String>,
 }
 
 /// Returns whether a variable with this name may make a shell, an interpreter or the loader run other code first.
@@ -66,8 +72,8 @@ impl ContainerDefinition {
 
     /// Returns why it is unknown what the container starts, if it is.
     fn find_unknown(&self) -> Option<String> {
-        let has = |list: &Option<Vec<Value>>| list.as_ref().is_some_and(|list| !list.is_empty());
-        let names = |list: &Option<Vec<Variable>>, matches: &dyn Fn(&str) -> bool| {
+        let has = |list: &Option<Vec<IgnoredAny>>| list.as_ref().is_some_and(|list| !list.is_empty());
+        let names = |list: &Option<Vec<ContainerVariable>>, matches: &dyn Fn(&str) -> bool| {
             list.iter().flatten().filter_map(|variable| variable.name.as_deref()).any(matches)
         };
         let reason = if has(&self.environment_files) {

@@ -7,13 +7,16 @@ mod consumer_platform;
 mod model;
 mod container_definition;
 mod cloudformation;
+mod service_revision;
 #[cfg(feature = "cli")]
 mod task_definition;
 
 pub use cloudformation::{ResourceConsumers, parse_resource, resource_types};
 pub use consumer_platform::{ConsumerPlatform, PlatformSource};
 pub use consumer_service::ConsumerService;
+pub use container_definition::{ContainerDefinition, ContainerVariable, MountPoint};
 pub use model::Consumer;
+pub use service_revision::{RevisionContainers, RevisionImage, RevisionTaskDefinition, ServiceRevision, TaskContainer};
 pub use start_override::StartOverride;
 #[cfg(feature = "cli")]
 pub use task_definition::{MAX_FILE, TaskDefinitionError, parse_task_definitions};
