@@ -9,4 +9,4 @@ mod shorten;
 pub mod notify;
 pub mod recent;
 pub mod handler;
-mod respond;
+pub mod respond;

@@ -16,11 +16,17 @@ pub enum Payload {
     Batch(Vec<QueueMessage>),
     /// A hook of AWS `CloudFormation`.
     Hook(Box<Value>),
+    /// A lifecycle hook of a deployment of Amazon ECS. It is kept as it is, because even one that is malformed needs an answer.
+    EcsHook(Box<Value>),
 }
 
 /// The members by which the payload of a hook is recognized ("Create Lambda functions to evaluate resources for Lambda Hooks"
 /// in the AWS `CloudFormation` Hooks user guide).
 const HOOK_MEMBERS: [&str; 2] = ["hookTypeName", "actionInvocationPoint"];
+
+/// The member by which the payload of a lifecycle hook is recognized ("Lambda hooks for Amazon ECS service deployments" in the
+/// Amazon ECS developer guide).
+const ECS_HOOK_MEMBER: &str = "lifecycleStage";
 
 /// A message of the queue.
 #[derive(Debug)]
@@ -37,6 +43,9 @@ impl<'de> Deserialize<'de> for Payload {
         let value = Value::deserialize(deserializer)?;
         if HOOK_MEMBERS.iter().all(|member| value.get(member).is_some()) {
             return Ok(Self::Hook(Box::new(value)));
+        }
+        if value.get(ECS_HOOK_MEMBER).is_some() {
+            return Ok(Self::EcsHook(Box::new(value)));
         }
         if value.get("Records").is_none() {
             return serde_json::from_value(value).map(Self::Event).map_err(D::Error::custom);

@@ -3,7 +3,7 @@
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use serde::Serialize;
 
-use super::gate::HookAnswer;
+use super::gate::{EcsHookAnswer, HookAnswer};
 use crate::report::Report;
 
 /// The response to an invocation.
@@ -17,4 +17,6 @@ pub enum Response {
     Batch(SqsBatchResponse),
     /// The answer to a hook of AWS `CloudFormation`.
     Hook(Box<HookAnswer>),
+    /// The answer to a lifecycle hook of Amazon ECS.
+    EcsHook(EcsHookAnswer),
 }

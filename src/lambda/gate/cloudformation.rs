@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use serde_json::Value;
 
-use super::decision::GateDecision;
+use super::decision::{GateDecision, describe_findings};
 use super::finding::{GateFinding, GateOutcome};
-use super::hook_answer::{HookAnswer, HookStatus, describe_fault, describe_remedies};
+use super::hook_answer::{HookAnswer, HookStatus};
 use super::hook_request::HookRequest;
 use super::judge::GateJudge;
 use crate::consumer::{ResourceConsumers, parse_resource};
 use crate::lambda::log::{DecisionRecord, decision_line};
 use crate::name::Repository;
 use crate::registry::Registry;
-use crate::report::{Report, format_headline};
+use crate::report::Report;
 use crate::text::collect_unique;
 
 /// The time for judging images. `CloudFormation` waits 30 seconds for an answer, including the start of the function.
@@ -59,6 +59,11 @@ pub async fn answer_hook<R: Registry, OpenRegistry: Fn(&Repository) -> R>(
     answer
 }
 
+/// Answers a hook so that the operation goes on, for this reason.
+pub fn pass_hook(payload: &Value, reason: &str) -> HookAnswer {
+    HookResult::skipped(reason.to_owned()).answer(HookRequest(payload))
+}
+
 /// Judges the resource.
 async fn evaluate<R: Registry, OpenRegistry: Fn(&Repository) -> R>(
     judge: &GateJudge<'_, OpenRegistry>,
@@ -78,36 +83,11 @@ async fn evaluate<R: Registry, OpenRegistry: Fn(&Repository) -> R>(
     if is_late && !findings.iter().any(|finding| finding.outcome.fails()) && request.may_continue() {
         return HookResult { decision: None, findings, message: "the images are still being read".to_owned() };
     }
-    let mut message = describe_findings(&findings, decision, &notes);
+    let mut message = describe_findings(&findings, decision, &notes, OVERRIDE);
     if message.is_empty() {
         "it runs no image".clone_into(&mut message);
     }
     HookResult { decision: Some(decision), findings, message }
-}
-
-/// Describes the findings in sentences: certain faults first, with what fixes them.
-fn describe_findings(findings: &[GateFinding], decision: GateDecision, notes: &[String]) -> String {
-    let mut sentences = Vec::new();
-    for (finding, report) in findings.iter().filter_map(|finding| Some((finding, finding.failure()?))) {
-        let faults = report.faults().filter(|fault| fault.waived.is_none());
-        let faults: Vec<String> =
-            faults.map(|fault| format!("{}: {}", fault.code.as_str(), describe_fault(fault))).collect();
-        let source = finding.architecture_source().map(|source| format!(" (architecture: {})", source.describe()));
-        let headline = format!("{}{}", format_headline(report), source.unwrap_or_default());
-        sentences.push(format!("{}: {headline}: {}", finding.name(), faults.join("; ")));
-        sentences.extend(report.faults().find_map(describe_remedies).map(|remedy| format!("What to do: {remedy}")));
-        // For example about a malformed waiver.
-        sentences.extend(report.remarks.iter().cloned());
-    }
-    match decision {
-        GateDecision::Stopped => sentences.push(OVERRIDE.to_owned()),
-        GateDecision::WouldStop => sentences.insert(0, "The gate would have stopped this, but only warns".to_owned()),
-        GateDecision::Passed | GateDecision::Skipped => {}
-    }
-    let others = findings.iter().filter(|finding| !finding.outcome.fails());
-    sentences.extend(others.map(GateFinding::describe));
-    sentences.extend(notes.iter().map(|note| format!("Not judged: {note}")));
-    sentences.join(". ")
 }
 
 impl HookResult {

@@ -1,6 +1,7 @@
 //! The decision of a gate about a deployment, from what it found out about the images.
 
 use super::finding::{GateFinding, GateOutcome};
+use super::hook_answer::{describe_fault, describe_remedies};
 use crate::consumer::{ConsumerPlatform, PlatformSource};
 use crate::report::{ConsumerReport, Report, format_headline};
 use crate::settings::GateMode;
@@ -77,4 +78,35 @@ impl GateFinding {
             GateOutcome::OutOfTime => format!("Not judged: {name}: the image could not be read in time"),
         }
     }
+}
+
+/// Describes the findings in sentences: certain faults first, with what fixes them. `override_advice` says how to deploy in
+/// spite of them.
+pub(super) fn describe_findings(
+    findings: &[GateFinding],
+    decision: GateDecision,
+    notes: &[String],
+    override_advice: &str,
+) -> String {
+    let mut sentences = Vec::new();
+    for (finding, report) in findings.iter().filter_map(|finding| Some((finding, finding.failure()?))) {
+        let faults = report.faults().filter(|fault| fault.waived.is_none());
+        let faults: Vec<String> =
+            faults.map(|fault| format!("{}: {}", fault.code.as_str(), describe_fault(fault))).collect();
+        let source = finding.architecture_source().map(|source| format!(" (architecture: {})", source.describe()));
+        let headline = format!("{}{}", format_headline(report), source.unwrap_or_default());
+        sentences.push(format!("{}: {headline}: {}", finding.name(), faults.join("; ")));
+        sentences.extend(report.faults().find_map(describe_remedies).map(|remedy| format!("What to do: {remedy}")));
+        // For example about a malformed waiver.
+        sentences.extend(report.remarks.iter().cloned());
+    }
+    match decision {
+        GateDecision::Stopped => sentences.push(override_advice.to_owned()),
+        GateDecision::WouldStop => sentences.insert(0, "The gate would have stopped this, but only warns".to_owned()),
+        GateDecision::Passed | GateDecision::Skipped => {}
+    }
+    let others = findings.iter().filter(|finding| !finding.outcome.fails());
+    sentences.extend(others.map(GateFinding::describe));
+    sentences.extend(notes.iter().map(|note| format!("Not judged: {note}")));
+    sentences.join(". ")
 }

@@ -7,7 +7,7 @@ use crate::report::{FaultReport, Remedy, Report};
 use crate::text::sanitize;
 
 /// The longest message, in characters, for operations of `CloudFormation` and of the Cloud Control API. Longer ones are cut.
-const MAX_MESSAGE: usize = 4096;
+pub(super) const MAX_MESSAGE: usize = 4096;
 const MAX_CLOUD_CONTROL_MESSAGE: usize = 1024;
 
 /// The most annotations, the longest text of one, in characters, and the longest link, in bytes. The limits of the API are
@@ -114,7 +114,7 @@ pub(super) fn describe_remedies(fault: &FaultReport) -> Option<String> {
 }
 
 /// Cuts a text, with an ellipsis at the end, and replaces control characters.
-fn shorten(text: &str, max_chars: usize) -> String {
+pub(super) fn shorten(text: &str, max_chars: usize) -> String {
     let sanitized = sanitize(text, max_chars);
     if text.chars().nth(max_chars).is_none() {
         return sanitized;

@@ -119,6 +119,7 @@ pub fn build_handler(
         open_tagger: move |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
         account: None,
+        deployments: None,
         recent_messages: RecentMessages::default(),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
         inspector: Inspector::new(&settings.check.limits),

@@ -58,6 +58,7 @@ fn invoke(section: &Section, failure: Failure) -> (Value, usize) {
         open_tagger: |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
         account: None,
+        deployments: None,
         recent_messages: RecentMessages::default(),
         notifier: None::<SnsTopic>,
         inspector: Inspector::new(&settings.check.limits),
