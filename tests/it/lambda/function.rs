@@ -67,8 +67,13 @@ pub fn region() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-pub fn endpoints(aws: &FakeAws) -> [(&'static str, String); 3] {
-    [("AWS_LAMBDA_RUNTIME_API", aws.host()), ("AWS_ENDPOINT_URL_ECR", aws.url()), ("AWS_ENDPOINT_URL_SNS", aws.url())]
+pub fn endpoints(aws: &FakeAws) -> [(&'static str, String); 4] {
+    [
+        ("AWS_LAMBDA_RUNTIME_API", aws.host()),
+        ("AWS_ENDPOINT_URL_ECR", aws.url()),
+        ("AWS_ENDPOINT_URL_ECS", aws.url()),
+        ("AWS_ENDPOINT_URL_SNS", aws.url()),
+    ]
 }
 
 pub const TOPIC_SETTING: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", TOPIC);

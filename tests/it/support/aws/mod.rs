@@ -1,8 +1,9 @@
-//! A fake AWS on this machine: Amazon ECR with its blob storage, SNS, EventBridge, CloudWatch Logs and the Lambda
+//! A fake AWS on this machine: Amazon ECR with its blob storage, Amazon ECS, SNS, EventBridge, CloudWatch Logs and the Lambda
 //! runtime API, over real HTTP. It keeps every request, and delays or fails on demand.
 #![allow(clippy::unwrap_used, reason = "it is only used by tests")]
 
 mod ecr;
+mod ecs;
 mod event_bus;
 mod fault_plan;
 pub mod http;
@@ -185,6 +186,14 @@ impl FakeAws {
     /// Sets the time of a push, in seconds since 1970.
     pub fn set_pushed_at(&self, repository: &str, digest: &str, seconds: i64) {
         self.change(repository, |repository| repository.pushed.insert(digest.to_owned(), seconds));
+    }
+
+    /// Sets a service revision of Amazon ECS, and its task definition.
+    pub fn deploy(&self, revision: &Value, definition: &Value) {
+        let mut ecs = self.state.ecs.lock().unwrap();
+        let arn = |document: &Value, field: &str| document[field].as_str().unwrap_or_default().to_owned();
+        ecs.revisions.insert(arn(revision, "serviceRevisionArn"), revision.clone());
+        ecs.definitions.insert(arn(definition, "taskDefinitionArn"), definition.clone());
     }
 
     pub fn tag_resource(&self, repository: &str, key: &str, value: &str) {
