@@ -102,69 +102,70 @@ fn only_certain_faults_stop_a_deployment() {
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Dimensions"], json!([["stack", "decision"]]));
         assert_eq!((&directive["Metrics"][0]["Name"], &line["GateDecisions"]), (&json!("GateDecisions"), &json!(1)));
-        let reasons: Vec<&str> = line["reasons"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        let short = |text: &str| text.replace(images.amd64.as_str(), "AMD64").replace(images.arm64.as_str(), "ARM64");
-        cases.add(*name, format!("{answer} {}\n{}", line["decision"], short(&reasons.join("\n"))));
+        assert_eq!((&line["deployment"], &line["attempt"]), (&payload()["resourceArn"], &json!(1)));
+        assert_eq!(line["target"], payload()["executionDetails"]["serviceArn"]);
+        let message = line["message"].as_str().unwrap();
+        let message = message.replace(images.amd64.as_str(), "AMD64").replace(images.arm64.as_str(), "ARM64");
+        cases.add(*name, format!("{answer} {} {}\n{message}", line["decision"], line["faults"]));
     }
     expect![[r#"
         sound
-            {"hookStatus":"SUCCEEDED"} "passed"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will start on ECS on amd64
+            {"hookStatus":"SUCCEEDED"} "passed" ""
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will start on ECS on amd64
         wrong architecture
-            {"hookStatus":"FAILED"} "stopped"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64 will not start on ECS on amd64: the image is built for linux/arm64, not linux/amd64 (wrong-architecture)
+            {"hookStatus":"FAILED"} "stopped" "wrong-architecture"
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64 will not start on ECS on amd64 (architecture: it has no runtimePlatform, and Fargate then uses X86_64): wrong-architecture: the image is built for linux/arm64, not linux/amd64 (expected error: exec /app: exec format error). What to do: Keep the image, and set in the task definition: `"RuntimePlatform": {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"}`. Build it for linux/amd64: `docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64 --push .`. Or, if it was copied from another registry, copy all its platforms: `docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64 SOURCE`. To deploy it anyway, waive the fault by the tag ecr-preflight:waive of the repository, set the parameter EcsHook to warn, or remove the hook from the service
         index
-            {"hookStatus":"SUCCEEDED"} "passed"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:both will start on ECS on amd64
+            {"hookStatus":"SUCCEEDED"} "passed" ""
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:both will start on ECS on amd64
         sound on Graviton
-            {"hookStatus":"SUCCEEDED"} "passed"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64 will start on ECS on arm64
+            {"hookStatus":"SUCCEEDED"} "passed" ""
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64 will start on ECS on arm64
         wrong on Graviton
-            {"hookStatus":"FAILED"} "stopped"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will not start on ECS on arm64: the image is built for linux/amd64, not linux/arm64 (wrong-architecture)
+            {"hookStatus":"FAILED"} "stopped" "wrong-architecture"
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will not start on ECS on arm64 (architecture: its runtimePlatform): wrong-architecture: the image is built for linux/amd64, not linux/arm64 (expected error: exec /app: exec format error). What to do: Keep the image, and set in the task definition: `"RuntimePlatform": {"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"}`. Build it for linux/arm64: `docker buildx build --platform linux/arm64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 --push .`. Or, if it was copied from another registry, copy all its platforms: `docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 SOURCE`. To deploy it anyway, waive the fault by the tag ecr-preflight:waive of the repository, set the parameter EcsHook to warn, or remove the hook from the service
         digest of the wrong image
-            {"hookStatus":"FAILED"} "stopped"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64@ARM64 will not start on ECS on amd64: the image is built for linux/arm64, not linux/amd64 (wrong-architecture)
+            {"hookStatus":"FAILED"} "stopped" "wrong-architecture"
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64@ARM64 will not start on ECS on amd64 (architecture: it has no runtimePlatform, and Fargate then uses X86_64): wrong-architecture: the image is built for linux/arm64, not linux/amd64 (expected error: exec /app: exec format error). What to do: Build it for linux/amd64: `docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:TAG --push .`. Or, if it was copied from another registry, copy all its platforms: `docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:TAG SOURCE`. Or keep the image, and set in the task definition: `"RuntimePlatform": {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"}`. To deploy it anyway, waive the fault by the tag ecr-preflight:waive of the repository, set the parameter EcsHook to warn, or remove the hook from the service
         digest of the right image
-            {"hookStatus":"SUCCEEDED"} "passed"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64@AMD64 will start on ECS on amd64
+            {"hookStatus":"SUCCEEDED"} "passed" ""
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64@AMD64 will start on ECS on amd64
         instances
-            {"hookStatus":"SUCCEEDED"} "skipped"
-            app: its architecture is unknown: it has no runtimePlatform, and instances may have either architecture
+            {"hookStatus":"SUCCEEDED"} "skipped" ""
+            Not judged: container app of task definition web: its architecture is unknown: it has no runtimePlatform, and instances may have either architecture
         Express
-            {"hookStatus":"SUCCEEDED"} "skipped"
-            app: its architecture is unknown: Amazon ECS chooses the architecture of an Express service
+            {"hookStatus":"SUCCEEDED"} "skipped" ""
+            Not judged: container app of task definition web: its architecture is unknown: Amazon ECS chooses the architecture of an Express service
         Express with an override
-            {"hookStatus":"FAILED"} "stopped"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will not start on ECS on arm64: the image is built for linux/amd64, not linux/arm64 (wrong-architecture)
+            {"hookStatus":"FAILED"} "stopped" "wrong-architecture"
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will not start on ECS on arm64 (architecture: the override in its service revision): wrong-architecture: the image is built for linux/amd64, not linux/arm64 (expected error: exec /app: exec format error). What to do: Keep the image, and set in the task definition: `"RuntimePlatform": {"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"}`. Build it for linux/arm64: `docker buildx build --platform linux/arm64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 --push .`. Or, if it was copied from another registry, copy all its platforms: `docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 SOURCE`. To deploy it anyway, waive the fault by the tag ecr-preflight:waive of the repository, set the parameter EcsHook to warn, or remove the hook from the service
         Windows
-            {"hookStatus":"SUCCEEDED"} "skipped"
-            app: it runs Windows, which is not checked
+            {"hookStatus":"SUCCEEDED"} "skipped" ""
+            Not judged: container app of task definition web: it runs Windows, which is not checked
         tag that does not exist
-            {"hookStatus":"SUCCEEDED"} "skipped"
-            app: the image does not exist yet
+            {"hookStatus":"SUCCEEDED"} "skipped" ""
+            Not judged: container app of task definition web: the image does not exist yet
         program that is missing
-            {"hookStatus":"FAILED"} "stopped"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will not start on ECS on amd64: /serve is not in the image (exec-not-found)
+            {"hookStatus":"FAILED"} "stopped" "exec-not-found"
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will not start on ECS on amd64 (architecture: it has no runtimePlatform, and Fargate then uses X86_64): exec-not-found: /serve is not in the image (expected error: exec: "/serve": stat /serve: no such file or directory). What to do: Copy the program to the path that the entry point of what runs the image names, or correct that path. To deploy it anyway, waive the fault by the tag ecr-preflight:waive of the repository, set the parameter EcsHook to warn, or remove the hook from the service
         program that may be mounted
-            {"hookStatus":"SUCCEEDED"} "passed"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 has the right architecture for ECS on amd64; start not verified
+            {"hookStatus":"SUCCEEDED"} "passed" ""
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 has the right architecture for ECS on amd64; start not verified
         start that depends on a file
-            {"hookStatus":"SUCCEEDED"} "passed"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 has the right architecture for ECS on amd64; start not verified
+            {"hookStatus":"SUCCEEDED"} "passed" ""
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 has the right architecture for ECS on amd64; start not verified
         container that is not essential
-            {"hookStatus":"SUCCEEDED"} "passed"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will start on ECS on amd64
-            logs: its failure does not affect the task
+            {"hookStatus":"SUCCEEDED"} "passed" ""
+            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will start on ECS on amd64. Not judged: container logs: its failure does not affect the task
         container that an essential one waits for
-            {"hookStatus":"FAILED"} "stopped"
-            app: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will start on ECS on amd64
-            migrate: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64 will not start on ECS on amd64: the image is built for linux/arm64, not linux/amd64 (wrong-architecture)
+            {"hookStatus":"FAILED"} "stopped" "wrong-architecture"
+            container migrate of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64 will not start on ECS on amd64 (architecture: it has no runtimePlatform, and Fargate then uses X86_64): wrong-architecture: the image is built for linux/arm64, not linux/amd64 (expected error: exec /app: exec format error). What to do: Keep the image, and set in the task definition: `"RuntimePlatform": {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"}`. Build it for linux/amd64: `docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64 --push .`. Or, if it was copied from another registry, copy all its platforms: `docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:arm64 SOURCE`. To deploy it anyway, waive the fault by the tag ecr-preflight:waive of the repository, set the parameter EcsHook to warn, or remove the hook from the service. container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will start on ECS on amd64
         image of another registry
-            {"hookStatus":"SUCCEEDED"} "skipped"
-            app: `public.ecr.aws/docker/library/nginx:latest` is not an image in Amazon ECR
+            {"hookStatus":"SUCCEEDED"} "skipped" ""
+            Not judged: container app of task definition web: `public.ecr.aws/docker/library/nginx:latest` is not an image in Amazon ECR
         no containers
-            {"hookStatus":"SUCCEEDED"} "skipped"
+            {"hookStatus":"SUCCEEDED"} "skipped" ""
+            it runs no image
     "#]].assert_eq(cases.as_str());
 }
 
@@ -225,7 +226,7 @@ fn slow_layers_are_waited_for_three_times() {
     let log = function.log();
     let decisions: Vec<&Value> =
         log.iter().filter(|line| line["gate"] == "ecs").map(|line| &line["decision"]).collect();
-    assert_eq!(decisions, ["pending", "pending", "skipped"]);
+    assert_eq!(decisions, ["in-progress", "in-progress", "skipped"]);
 }
 
 #[test]

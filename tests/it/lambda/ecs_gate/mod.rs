@@ -8,7 +8,8 @@ mod random_deployments;
 use std::time::Duration;
 
 use ecr_preflight::aws::default_connector;
-use ecr_preflight::lambda::payload::{Payload, Response};
+use ecr_preflight::lambda::payload::Payload;
+use ecr_preflight::lambda::response::Response;
 use ecr_preflight::name::Digest;
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ const DEFINITION: &str = "arn:aws:ecs:us-west-2:123456789012:task-definition/web
 const REGISTRY: &str = "123456789012.dkr.ecr.us-west-2.amazonaws.com";
 
 /// The payload of the documentation.
-const PAYLOAD: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/events/hooks/ecs-deployment.json"));
+const PAYLOAD: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/events/gates/ecs-deployment.json"));
 
 /// An AWS with the images `amd64`, `arm64` and `both`, an index, in one repository.
 struct Images {
@@ -80,7 +81,7 @@ fn answer(aws: &FakeAws, mode: &str, payload: &Value) -> Value {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let response = runtime.block_on(handler.respond(payload, || Duration::from_secs(60))).unwrap();
     let Response::EcsHook(answer) = response else { panic!("an answer to a hook") };
-    answer
+    serde_json::to_value(answer).unwrap()
 }
 
 fn payload() -> Value {
