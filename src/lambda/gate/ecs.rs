@@ -19,9 +19,10 @@ use crate::consumer::RevisionContainers;
 use crate::lambda::log::{DecisionRecord, decision_line};
 use crate::name::Repository;
 use crate::registry::Registry;
+use crate::report::Report;
 use crate::text::{collect_unique, error_chain};
 
-/// The most time for an answer. How long Amazon ECS waits is not documented; AWS CloudFormation waits 30 seconds for the
+/// The most time for an answer. How long Amazon ECS waits is not documented; AWS `CloudFormation` waits 30 seconds for the
 /// function of a hook.
 const ANSWER_WITHIN: Duration = Duration::from_secs(25);
 
@@ -56,7 +57,7 @@ pub async fn answer_ecs_hook<R: Registry, OpenRegistry: Fn(&Repository) -> R>(
         tracing::error!(service = payload.service_arn, "the gate panicked");
         EcsHookResult::skipped("the gate ended with an internal error; see its log".to_owned())
     });
-    let faults = result.findings.iter().filter_map(GateFinding::failure).flat_map(|report| report.faults());
+    let faults = result.findings.iter().filter_map(GateFinding::failure).flat_map(Report::faults);
     let faults = faults.filter(|fault| fault.waived.is_none()).map(|fault| fault.code.as_str());
     let record = DecisionRecord {
         gate: "ecs",
@@ -97,7 +98,7 @@ async fn evaluate<R: Registry, OpenRegistry: Fn(&Repository) -> R>(
     let decision = GateDecision::from_findings(&findings, judge.settings.gate_mode());
     let has = |matches: fn(&GateOutcome) -> bool| findings.iter().any(|finding| matches(&finding.outcome));
     let is_late = has(|outcome| *outcome == GateOutcome::OutOfTime) && !has(GateOutcome::fails);
-    if let Some(answer) = Some(()).filter(|()| is_late).and_then(|()| payload.ask_again()) {
+    if is_late && let Some(answer) = payload.ask_again() {
         return EcsHookResult {
             answer,
             decision: None,

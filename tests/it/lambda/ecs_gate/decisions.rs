@@ -240,6 +240,10 @@ fn gate_with_invalid_settings_stops_nothing() {
         images.deploy(&on_fargate(), &definition("arm64"));
         let function = Function::start(&images.aws, &variables);
         assert_eq!(invoke(&images.aws, PAYLOAD), ("response".to_owned(), json!({"hookStatus": "SUCCEEDED"})));
+        let of_cloudformation = std::fs::read_to_string("events/gates/hook-task-definition.json").unwrap();
+        let (outcome, answer) = invoke(&images.aws, &of_cloudformation);
+        assert_eq!((outcome.as_str(), &answer["hookStatus"]), ("response", &json!("SUCCESS")));
+        assert!(answer["clientRequestToken"].is_string());
         assert_eq!(function.log()[0]["level"], "ERROR", "{variables:?}");
         assert!(images.aws.calls().is_empty());
     }

@@ -4,6 +4,7 @@ mod decisions;
 mod failing_calls;
 mod payloads;
 mod random_deployments;
+mod recipes;
 
 use std::time::Duration;
 

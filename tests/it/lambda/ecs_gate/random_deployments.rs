@@ -21,8 +21,10 @@ struct Container {
     is_essential: bool,
     /// The architectures of its image; `None` if it is not read.
     architectures: Option<&'static [&'static str]>,
-    /// Whether the program that it starts is certainly missing.
+    /// Whether the program that it starts is missing.
     lacks_program: bool,
+    /// Whether it is unknown which program it starts.
+    is_unknown: bool,
 }
 
 fn architectures(tag: &str) -> Option<&'static [&'static str]> {
@@ -70,7 +72,7 @@ impl Container {
         let extras = [
             ("environmentFiles", json!([{"value": "arn:aws:s3:::bucket/env", "type": "s3"}]), true),
             ("volumesFrom", json!([{"sourceContainer": "c0"}]), true),
-            ("mountPoints", json!([{"containerPath": "/srv", "sourceVolume": "v"}]), true),
+            ("mountPoints", json!([{"containerPath": "/srv", "sourceVolume": "v"}]), lacks_program),
             ("mountPoints", json!([{"containerPath": "/data", "sourceVolume": "v"}]), false),
             ("secrets", json!([{"name": "PATH", "valueFrom": "arn"}]), true),
             ("secrets", json!([{"name": "TOKEN", "valueFrom": "arn"}]), false),
@@ -78,20 +80,23 @@ impl Container {
             ("environment", json!([{"name": "APP_ENV", "value": "0SECRET0"}]), false),
             ("portMappings", json!([{"containerPort": 80}]), false),
         ];
+        let mut is_unknown = false;
         if random.below(2) == 0 {
             let (field, value, hides) = random.pick(&extras);
             definition[*field] = value.clone();
-            lacks_program &= !hides;
+            is_unknown = *hides;
         }
         let is_essential = number == 0 || random.below(3) > 0;
         if !is_essential || random.below(2) == 0 {
             definition["essential"] = is_essential.into();
         }
-        Self { definition, resolved, is_essential, architectures: read, lacks_program }
+        Self { definition, resolved, is_essential, architectures: read, lacks_program, is_unknown }
     }
 
     fn certainly_fails(&self, architecture: &str) -> bool {
-        self.architectures.is_some_and(|all| !all.contains(&architecture) || self.lacks_program)
+        // An image that declares another architecture may nevertheless have the right program.
+        let certainly = |all: &[&str]| !self.is_unknown && (!all.contains(&architecture) || self.lacks_program);
+        self.architectures.is_some_and(certainly)
     }
 }
 
