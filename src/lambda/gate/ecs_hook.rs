@@ -2,13 +2,12 @@
 //! deployments" in the Amazon ECS developer guide.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// The stage before the first task of a new revision starts. In later stages, a wrong image has already failed.
 const CHECKED_STAGE: &str = "PRE_SCALE_UP";
 
-/// The key in `hookDetails` under which the number of earlier attempts is kept. Amazon ECS passes the `hookDetails` of an
-/// answer `IN_PROGRESS` to the next invocation.
+/// The key of the number of earlier attempts in [`HookDetails`].
 const ATTEMPTS: &str = "ecr-preflight-attempts";
 
 /// The number of invocations for a stage. Most images are read in the first one. A deployment waits a minute at most for
@@ -35,8 +34,8 @@ pub(super) struct EcsHookPayload {
     pub(super) deployment_arn: String,
     /// The ARN of the revision that is deployed.
     revision_arn: Option<String>,
-    /// The parameters of the hook, and what the last answer added to them.
-    hook_details: Map<String, Value>,
+    /// The number of earlier invocations, from the `hookDetails`; `None` if they have anything else.
+    earlier_attempts: Option<u64>,
 }
 
 /// The answer to a payload.
@@ -46,7 +45,14 @@ pub(super) struct EcsHookPayload {
 pub struct EcsHookAnswer {
     hook_status: HookStatus,
     call_back_delay: Option<u64>,
-    hook_details: Option<Map<String, Value>>,
+    hook_details: Option<HookDetails>,
+}
+
+/// What Amazon ECS passes from an answer `IN_PROGRESS` to the next invocation, as `hookDetails`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct HookDetails {
+    #[serde(rename = "ecr-preflight-attempts")]
+    attempts: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -67,7 +73,7 @@ impl EcsHookPayload {
             service_arn: text(&execution["serviceArn"]).unwrap_or_default(),
             deployment_arn: text(&payload["resourceArn"]).unwrap_or_default(),
             revision_arn: text(&execution["targetServiceRevisionArn"]).filter(|arn| !arn.is_empty()),
-            hook_details: payload["hookDetails"].as_object().cloned().unwrap_or_default(),
+            earlier_attempts: count_attempts(&payload["hookDetails"]),
         }
     }
 
@@ -84,21 +90,29 @@ impl EcsHookPayload {
 
     /// Returns the number of this invocation for the deployment, from 1 on.
     pub(super) fn attempt(&self) -> u64 {
-        // If the value is not a number, it is not ours. It then counts as the last, because nothing else limits invocations.
-        let earlier = self.hook_details.get(ATTEMPTS).map_or(Some(0), Value::as_u64);
-        earlier.unwrap_or(MAX_ATTEMPTS).saturating_add(1)
+        self.earlier_attempts.unwrap_or(0).saturating_add(1)
     }
 
-    /// Returns the answer that asks for another invocation; `None` if this is the last one.
+    /// Returns the answer that asks for another invocation; `None` if this is the last one. It is if the hook has details of
+    /// its own: whether those replace the details of an answer is not documented, and nothing else limits invocations.
     pub(super) fn ask_again(&self) -> Option<EcsHookAnswer> {
+        self.earlier_attempts?;
         let attempts = Some(self.attempt()).filter(|attempts| *attempts < MAX_ATTEMPTS)?;
-        let mut hook_details = self.hook_details.clone();
-        hook_details.insert(ATTEMPTS.to_owned(), json!(attempts));
         Some(EcsHookAnswer {
             hook_status: HookStatus::InProgress,
             call_back_delay: Some(CALLBACK_DELAY),
-            hook_details: Some(hook_details),
+            hook_details: Some(HookDetails { attempts }),
         })
+    }
+}
+
+/// Returns the number of earlier invocations; `None` if the details have anything else.
+fn count_attempts(details: &Value) -> Option<u64> {
+    match details {
+        Value::Null => Some(0),
+        Value::Object(members) if members.is_empty() => Some(0),
+        Value::Object(members) if members.len() == 1 => members.get(ATTEMPTS)?.as_u64(),
+        _ => None,
     }
 }
 
@@ -112,6 +126,8 @@ impl EcsHookAnswer {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const REVISION: &str = "arn:aws:ecs:us-west-2:123456789012:service-revision/prod/web/9313423515462893900";
@@ -136,16 +152,19 @@ mod tests {
 
     #[test]
     fn invocations_are_limited() {
-        let mut details = json!({"team": "web"});
+        let mut details = json!({});
         for attempts in 1..MAX_ATTEMPTS {
             let payload = EcsHookPayload::from_value(&json!({"lifecycleStage": "", "hookDetails": details}));
             let answer = serde_json::to_value(payload.ask_again().unwrap()).unwrap();
-            let expected = json!({"team": "web", "ecr-preflight-attempts": attempts});
+            let expected = json!({"ecr-preflight-attempts": attempts});
             assert_eq!(answer, json!({"hookStatus": "IN_PROGRESS", "callBackDelay": 30, "hookDetails": expected}));
             details = answer["hookDetails"].clone();
         }
         for details in [
             details,
+            json!({"team": "web"}),
+            json!({"team": "web", "ecr-preflight-attempts": 1}),
+            json!("{\"team\": \"web\"}"),
             json!({"ecr-preflight-attempts": -1}),
             json!({"ecr-preflight-attempts": "1"}),
             json!({"ecr-preflight-attempts": u64::MAX}),
