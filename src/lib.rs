@@ -22,7 +22,8 @@
 //! 5. [`verdict`] judges the image and the inspections for each intended runtime.
 //! 6. [`report`] holds the result and formats it. A [`waiver`] accepts a fault, which then does not count.
 //! 7. [`check`](mod@check) runs steps 2 to 6 for one image. The function and the command line share it.
-//! 8. [`lambda`] handles an event: it calls `check`, writes verdict tags, sends the message and writes the log line.
+//! 8. [`lambda`] handles an event: it calls `check`, writes verdict tags, sends the message and writes the log line. Its gates
+//!    judge an image before it is deployed.
 //!
 //! The feature `cli` adds `backoff`, which paces retries, `census`, which reads consumers from AWS, `declare`, which writes
 //! a repository's declaration, and `cli`, the command-line tool.

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use ecr_preflight::aws::{Aws, endpoint_override};
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::lambda::gate::{DeploymentReader, EcsHookAnswer};
+use ecr_preflight::lambda::gate::DeploymentReader;
 use ecr_preflight::lambda::handler::EventHandler;
 use ecr_preflight::lambda::log::{self, unix_time};
 use ecr_preflight::lambda::notify::SnsTopic;
-use ecr_preflight::lambda::payload::{Payload, Response};
+use ecr_preflight::lambda::payload::Payload;
 use ecr_preflight::lambda::recent::RecentMessages;
+use ecr_preflight::lambda::respond::respond_without_settings;
 use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
 use ecr_preflight::name::Repository;
 use ecr_preflight::registry::ecr::EcrRegistry;
@@ -60,8 +61,7 @@ async fn main() -> Result<(), Error> {
         let handler = built.get_or_init(|| build_handler(&context.invoked_function_arn));
         // The deadline is in milliseconds since 1970.
         let time_left = || Duration::from_millis(context.deadline).saturating_sub(unix_time());
-        let failed = |error_message| Diagnostic { error_type: "ecr-preflight".to_owned(), error_message };
-        handler.respond(payload, time_left).await.map_err(failed)
+        handler.respond(payload, time_left).await.map_err(failure)
     };
     lambda_runtime::run(service_fn(handle)).await
 }
@@ -69,16 +69,14 @@ async fn main() -> Result<(), Error> {
 /// Runs a gate whose settings are invalid: it lets everything pass, because a gate that does not start stops deployments.
 async fn run_without_settings(error: &str) -> Result<(), Error> {
     log::init(tracing::Level::ERROR);
-    let handle = async |invocation: LambdaEvent<Payload>| {
-        tracing::error!(error, "the settings are invalid, so nothing is checked");
-        match invocation.payload {
-            Payload::EcsHook(_) => Ok(Response::EcsHook(EcsHookAnswer::SUCCEEDED.to_value())),
-            Payload::Event(_) | Payload::Batch(_) => {
-                Err(Diagnostic { error_type: "ecr-preflight".to_owned(), error_message: error.to_owned() })
-            }
-        }
-    };
+    let handle =
+        async |invocation: LambdaEvent<Payload>| respond_without_settings(&invocation.payload, error).map_err(failure);
     lambda_runtime::run(service_fn(handle)).await
+}
+
+/// Builds the response to an invocation that failed.
+fn failure(error_message: String) -> Diagnostic {
+    Diagnostic { error_type: "ecr-preflight".to_owned(), error_message }
 }
 
 /// Converts an error that prevents the start; Lambda logs its text.

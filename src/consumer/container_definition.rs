@@ -30,7 +30,7 @@ pub(crate) struct ContainerDefinition {
 pub(crate) struct Variable {
     name: Option<String>,
     #[serde(default)]
-    pub value: Option<String>,
+    value: Option<String>,
 }
 
 impl Variable {
@@ -41,7 +41,8 @@ impl Variable {
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// A place in a container at which something is mounted.
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MountPoint {
     pub(crate) container_path: Option<String>,
@@ -67,6 +68,7 @@ impl ContainerDefinition {
             user: given(self.user),
             path: path.and_then(|variable| variable.value),
             mounts: self.mount_points.into_iter().flatten().filter_map(|mount| mount.container_path).collect(),
+            is_command_ambiguous: false,
             unknown,
         }
     }

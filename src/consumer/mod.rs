@@ -7,10 +7,12 @@ mod consumer_platform;
 mod model;
 mod known;
 mod container_definition;
+mod cloudformation;
 mod service_revision;
 #[cfg(feature = "cli")]
 mod task_definition;
 
+pub use cloudformation::{ResourceConsumers, parse_resource, resource_types};
 pub use consumer_platform::{ConsumerPlatform, PlatformSource};
 pub(crate) use consumer_platform::{ObservedPlacement, PlacementFields};
 pub use consumer_service::ConsumerService;

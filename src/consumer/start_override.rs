@@ -2,6 +2,10 @@
 
 use crate::oci::ProcessConfig;
 
+/// Why a start is unknown whose arguments are.
+const COMMAND_IS_AMBIGUOUS: &str =
+    "it is not documented whether the image's command still counts if the definition sets only an entry point";
+
 /// What a consumer starts instead of what the image declares. Of its environment only `PATH` and the names that matter to
 /// a start are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +22,8 @@ pub struct StartOverride {
     pub path: Option<String>,
     /// The paths in the container at which the consumer mounts something.
     pub mounts: Vec<String>,
+    /// Whether it is unknown if the image's command counts beside an entrypoint of the consumer that comes without a command.
+    pub is_command_ambiguous: bool,
     /// Why it is unknown what starts, if it is.
     pub unknown: Option<String>,
 }
@@ -25,7 +31,7 @@ pub struct StartOverride {
 impl StartOverride {
     /// Returns whether the consumer starts exactly what the image declares.
     pub fn is_none(&self) -> bool {
-        *self == Self::default()
+        *self == Self { is_command_ambiguous: self.is_command_ambiguous, ..Self::default() }
     }
 
     /// Returns the process that the consumer starts, by the rules of Docker Engine (`merge` in `daemon/commit.go`): with an
@@ -37,6 +43,9 @@ impl StartOverride {
         let entrypoint = if keeps_entrypoint { image_entrypoint } else { &self.entrypoint };
         let keeps_command = keeps_entrypoint && self.command.is_empty();
         let command = if keeps_command { image_command } else { &self.command };
+        let is_ambiguous =
+            self.is_command_ambiguous && !keeps_entrypoint && self.command.is_empty() && !image_command.is_empty();
+        let ambiguity = || is_ambiguous.then(|| COMMAND_IS_AMBIGUOUS.to_owned());
         ProcessConfig {
             argv: [entrypoint, command].concat(),
             entrypoint_words: entrypoint.len(),
@@ -45,7 +54,7 @@ impl StartOverride {
             working_directory: self.working_directory.clone().unwrap_or_else(|| image.working_directory.clone()),
             user: self.user.clone().unwrap_or_else(|| image.user.clone()),
             volumes: image.volumes.iter().chain(&self.mounts).cloned().collect(),
-            invalid_reason: self.unknown.clone().or_else(|| image.invalid_reason.clone()),
+            invalid_reason: self.unknown.clone().or_else(ambiguity).or_else(|| image.invalid_reason.clone()),
             ..image.clone()
         }
     }
@@ -83,6 +92,26 @@ mod tests {
             let process = start.apply(&image);
             assert_eq!((process.argv, process.entrypoint_words), (words(argv), entrypoint_words), "{overrides:?}");
         }
+    }
+
+    #[test]
+    fn ambiguous_command_makes_the_start_unknown_only_if_the_image_has_one() {
+        let start = |entrypoint: &str, command: &str| StartOverride {
+            entrypoint: words(entrypoint),
+            command: words(command),
+            is_command_ambiguous: true,
+            ..StartOverride::default()
+        };
+        let image = |command: &str| ProcessConfig { argv: words(command), ..ProcessConfig::default() };
+        assert!(start("/e", "").apply(&image("c")).invalid_reason.is_some());
+        for (entrypoint, command, of_image) in [("/e", "", ""), ("/e", "d", "c"), ("", "d", "c"), ("", "", "c")] {
+            assert_eq!(
+                start(entrypoint, command).apply(&image(of_image)).invalid_reason,
+                None,
+                "{entrypoint} {command}"
+            );
+        }
+        assert!(start("", "").is_none() && !start("/e", "").is_none());
     }
 
     #[test]

@@ -106,6 +106,55 @@ pub fn failure_line(stack: Option<&str>, message: &QueueMessage, event_id: Optio
     line
 }
 
+/// The contents of the log line of a gate.
+#[derive(Debug, Clone)]
+pub(super) struct DecisionRecord<'a> {
+    /// The kind of the gate.
+    pub(super) gate: &'static str,
+    /// The decision; `None` if there is none yet.
+    pub(super) decision: Option<&'static str>,
+    /// The message to the service that called the gate.
+    pub(super) message: &'a str,
+    /// What is deployed.
+    pub(super) target: String,
+    /// The deployment that it is a part of.
+    pub(super) deployment: String,
+    /// The number of the invocation for this deployment, from 1 on.
+    pub(super) attempt: u64,
+    /// The number of images that were judged or skipped.
+    pub(super) images: usize,
+    /// The codes of the certain faults.
+    pub(super) faults: Vec<&'static str>,
+    /// How long the gate took.
+    pub(super) duration: Duration,
+}
+
+/// Builds the log line of a gate. A decision counts in the metric `GateDecisions`.
+pub(super) fn decision_line(stack: Option<&str>, record: &DecisionRecord<'_>) -> Value {
+    let mut line = json!({
+        "level": "INFO",
+        "message": record.message,
+        "gate": record.gate,
+        "decision": record.decision.unwrap_or("in-progress"),
+        "target": record.target,
+        "deployment": record.deployment,
+        "attempt": record.attempt,
+        "images": record.images,
+        "faults": record.faults.join(" "),
+        "duration_ms": milliseconds(record.duration),
+    });
+    if record.decision.is_some() {
+        let metrics = json!([{"Name": "GateDecisions", "Unit": "Count"}]);
+        let directives = [directive(stack, Some("decision"), &metrics)];
+        line["_aws"] = json!({"Timestamp": milliseconds(unix_time()), "CloudWatchMetrics": directives});
+        line["GateDecisions"] = 1.into();
+    }
+    if let Some(stack) = stack {
+        line["stack"] = stack.into();
+    }
+    line
+}
+
 /// The largest report in the log line of an audit event, in bytes of JSON. It fits into the former limit of CloudWatch
 /// Logs, 256 KiB ("Event size" in its quotas).
 const MAX_REPORT_BYTES: usize = 200_000;

@@ -2,10 +2,11 @@
 
 pub mod payload;
 pub mod log;
+pub mod gate;
+pub mod response;
 pub mod verdict_tag;
 mod shorten;
 pub mod notify;
 pub mod recent;
-pub mod gate;
 pub mod handler;
-mod respond;
+pub mod respond;

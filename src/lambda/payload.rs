@@ -1,13 +1,11 @@
-//! The payload of an invocation: one event, a batch of messages of the queue, each of which holds an event, or the call of
-//! a gate.
+//! The payload of an invocation: one event, a batch of messages of the queue, each of which holds an event, or the question
+//! of a service to a gate.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-
-use crate::report::Report;
 
 /// The payload of an invocation.
 #[derive(Debug)]
@@ -16,13 +14,19 @@ pub enum Payload {
     Event(Box<EventBridgeEvent<Value>>),
     /// Messages of the queue: "Using Lambda with Amazon SQS" in the AWS Lambda developer guide.
     Batch(Vec<QueueMessage>),
-    /// The call of a lifecycle hook by a deployment of Amazon ECS. It is kept as it is, because even one that is malformed
-    /// needs an answer.
-    EcsHook(Value),
+    /// A hook of AWS `CloudFormation`.
+    Hook(Box<Value>),
+    /// A lifecycle hook of a deployment of Amazon ECS. It is kept as it is, because even one that is malformed needs an answer.
+    EcsHook(Box<Value>),
 }
 
-/// The field by which a call of a lifecycle hook is recognized. No other payload has it.
-const ECS_HOOK_FIELD: &str = "lifecycleStage";
+/// The members by which the payload of a hook is recognized ("Create Lambda functions to evaluate resources for Lambda Hooks"
+/// in the AWS `CloudFormation` Hooks user guide).
+const HOOK_MEMBERS: [&str; 2] = ["hookTypeName", "actionInvocationPoint"];
+
+/// The member by which the payload of a lifecycle hook is recognized ("Lambda hooks for Amazon ECS service deployments" in the
+/// Amazon ECS developer guide).
+const ECS_HOOK_MEMBER: &str = "lifecycleStage";
 
 /// A message of the queue.
 #[derive(Debug)]
@@ -37,8 +41,11 @@ pub struct QueueMessage {
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        if value.get(ECS_HOOK_FIELD).is_some() {
-            return Ok(Self::EcsHook(value));
+        if HOOK_MEMBERS.iter().all(|member| value.get(member).is_some()) {
+            return Ok(Self::Hook(Box::new(value)));
+        }
+        if value.get(ECS_HOOK_MEMBER).is_some() {
+            return Ok(Self::EcsHook(Box::new(value)));
         }
         if value.get("Records").is_none() {
             return serde_json::from_value(value).map(Self::Event).map_err(D::Error::custom);
@@ -62,17 +69,4 @@ impl QueueMessage {
     pub fn parse_event(&self) -> Result<EventBridgeEvent<Value>, serde_json::Error> {
         serde_json::from_str(&self.body)
     }
-}
-
-/// The response to an invocation.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Response {
-    /// The report about the image of an event; `None` if an event of an audit failed.
-    Event(Option<Box<Report>>),
-    /// The messages of a batch that failed. They stay in the queue, and the others are deleted: "Implementing partial
-    /// batch responses" in the AWS Lambda developer guide.
-    Batch(SqsBatchResponse),
-    /// The answer to a lifecycle hook.
-    EcsHook(Value),
 }

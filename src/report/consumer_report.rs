@@ -37,7 +37,8 @@ pub struct ConsumerReport {
 }
 
 impl ConsumerReport {
-    pub(super) fn new(consumer: &Consumer) -> Self {
+    /// Describes the consumer.
+    pub(crate) fn new(consumer: &Consumer) -> Self {
         let (architecture_from, unknown) = match consumer.platform {
             ConsumerPlatform::Known(_, source) => (Some(source), None),
             ConsumerPlatform::Unknown(reason) => (None, Some(reason)),

@@ -23,10 +23,10 @@ pub enum VerdictTags {
     All,
 }
 
-/// What a gate does if a fault is certain.
+/// What a gate does if an image certainly does not start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GateMode {
-    /// It lets the deployment pass and logs that it would have stopped it.
+    /// It lets the deployment pass, and says that it would have stopped it.
     Warn,
     /// It stops the deployment.
     Fail,
@@ -44,10 +44,10 @@ pub(super) const DEPTHS: Choices<InspectionDepth, 3> = [
 pub(super) const VERDICT_TAGS: Choices<VerdictTags, 3> =
     [("never", VerdictTags::Never), ("failures", VerdictTags::Failures), ("all", VerdictTags::All)];
 
-pub(super) const GATES: Choices<GateMode, 2> = [("warn", GateMode::Warn), ("fail", GateMode::Fail)];
-
 /// Whether image tags are read for declarations.
 pub(super) const IMAGE_TAGS: Choices<bool, 2> = [("read", true), ("ignore", false)];
+
+pub(super) const GATES: Choices<GateMode, 2> = [("warn", GateMode::Warn), ("fail", GateMode::Fail)];
 
 pub(super) const LOG_LEVELS: Choices<tracing::Level, 3> =
     [("error", tracing::Level::ERROR), ("warn", tracing::Level::WARN), ("info", tracing::Level::INFO)];

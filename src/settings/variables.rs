@@ -17,7 +17,7 @@ pub struct Settings {
     pub topic_arn: Option<String>,
     /// Which images get verdict tags.
     pub verdict_tags: VerdictTags,
-    /// What gates do; `None` if the function is not a gate.
+    /// What gates do if an image certainly does not start; `None` if it is not set.
     pub gates: Option<GateMode>,
     /// How images are checked.
     pub check: CheckSettings,
@@ -108,7 +108,10 @@ pub enum SettingsError {
     Value { name: &'static str, value: String, allowed: String },
     #[error("unknown setting {0}; did you mean {1}?")]
     Unknown(String, &'static str),
-    #[error("results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all")]
+    #[error(
+        "results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all; for a function \
+         that only answers gates, set PREFLIGHT_GATES"
+    )]
     NoOutput,
 }
 
@@ -163,10 +166,15 @@ impl Settings {
         self.excluded_repositories.iter().any(|prefix| repository.name().starts_with(prefix.as_str()))
     }
 
-    /// Returns the settings if they have an output for results. A gate answers who calls it.
+    /// Returns what gates do.
+    pub fn gate_mode(&self) -> GateMode {
+        self.gates.unwrap_or(GateMode::Warn)
+    }
+
+    /// Returns the settings if they have an output for results. That of a gate is its answer.
     ///
     /// # Errors
-    /// Returns [`SettingsError::NoOutput`] without a topic, verdict tags and gates.
+    /// Returns [`SettingsError::NoOutput`] without a topic, verdict tags and a mode of gates.
     pub fn require_output(self) -> Result<Self, SettingsError> {
         if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never && self.gates.is_none() {
             Err(SettingsError::NoOutput)
@@ -253,6 +261,7 @@ mod tests {
         let settings =
             parse(&[("PATH", "/bin"), ("PREFLIGHT_VERDICT_TAGS", ""), ("PREFLIGHT_DEFAULT_RUNTIME", " ")]).unwrap();
         assert_eq!((settings.verdict_tags, settings.check.clone()), (VerdictTags::Never, CheckSettings::default()));
+        assert_eq!((settings.gates, settings.gate_mode()), (None, GateMode::Warn));
         assert_eq!(settings.require_output(), Err(SettingsError::NoOutput));
         assert!(parse(&[("PREFLIGHT_GATES", "warn")]).and_then(Settings::require_output).is_ok());
     }
@@ -298,8 +307,8 @@ mod tests {
     fn invalid_values_are_rejected_with_what_is_allowed() {
         for (name, value, allowed) in [
             ("VERDICT_TAGS", "yes", "never, failures or all"),
-            ("INSPECT", "deep", "manifest, config or program"),
             ("GATES", "off", "warn or fail"),
+            ("INSPECT", "deep", "manifest, config or program"),
             ("IMAGE_TAGS", "1", "read or ignore"),
             ("EXCLUDED_REPOSITORIES", "team/ *", "the beginnings of repository names"),
             ("STACK", "a b", "the name of a CloudFormation stack"),

@@ -120,6 +120,8 @@ class Stage:
             record = json.loads(line) if line.startswith("{") else {}
             if "verdict" in record:
                 found[stream] = " ".join(filter(None, (record["verdict"], record.get("ignored"))))
+            elif "decision" in record:
+                found[stream] = f"gate {record['decision']}"
             elif line.startswith("END "):
                 # Registers the invocation, even if it logged no verdict.
                 found[stream] = found[stream]
@@ -185,11 +187,11 @@ class Stage:
             if self.events.test_event_pattern(EventPattern=pattern, Event=event)["Result"]
         }
 
-    def allowed(self, arn, service):
-        """Returns the actions of a service that the function's role allows on a resource."""
+    def allowed(self, arn, service, function=None):
+        """Returns the actions of a service that the role of a function allows on a resource."""
         operations = client(service, self.address).meta.service_model.operation_names
         decisions = self.iam.simulate_principal_policy(
-            PolicySourceArn=self._role(),
+            PolicySourceArn=self._role(function),
             ActionNames=[f"{service}:{operation}" for operation in operations],
             ResourceArns=[arn],
         )["EvaluationResults"]
@@ -199,8 +201,8 @@ class Stage:
         answer = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
         return answer["Attributes"]["QueueArn"]
 
-    def _role(self):
-        return self.functions.get_function_configuration(FunctionName=self.function)["Role"]
+    def _role(self, function=None):
+        return self.functions.get_function_configuration(FunctionName=function or self.function)["Role"]
 
     # Failures and recovery
 
@@ -262,6 +264,12 @@ class Stage:
         payload = json.dumps(event).encode()
         answer = self.functions.invoke(FunctionName=self.function, InvocationType="Event", Payload=payload)
         equal("the response's status", answer["StatusCode"], 202)
+
+    def ask(self, function, payload):
+        """Invokes a function as CloudFormation does; returns its answer."""
+        answer = self.functions.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        equal("the function's error", answer.get("FunctionError"), None)
+        return json.loads(answer["Payload"].read())
 
     def forget(self):
         """Discards what a failed case left behind, so that the next case can pass."""

@@ -19,7 +19,7 @@ from aws import drain
 from check import bounded, equal, fresh, holds, passes, tail
 from deployed import APP_RUNNER, ECS_ARM64, LAMBDA, ROOT, STACK, UNTAGGED, Stage
 from packaged import Packaged
-from stack import Sam, what_is_there
+from stack import Sam, outputs, what_is_there
 from world import Subscriber, Unusable, emulator, require_tools
 
 # The build takes minutes, or a quarter of an hour without a cache on a busy machine.
@@ -200,6 +200,36 @@ def role_allows_only_what_the_function_does(stage):
     equal("on another queue", stage.allowed(stage.arn_of(stage.queue), "sqs"), set())
 
 
+def gate_stops_only_the_wrong_task_definition(stage):
+    """Invokes the gate with the payload of a hook, because the emulator's CloudFormation calls none."""
+    stage.sam.deploy(STACK, VerdictTags="all", Hook="fail")
+    gate = outputs(stage.address, STACK)["GateFunctionName"]
+    image = f"{stage.registry}/{ECS_ARM64}:1.4.3"
+    wrong = stage.ask(gate, hook("task-definition-arm64", image))
+    equal("the status", (wrong["hookStatus"], wrong["errorCode"]), ("FAILED", "NonCompliant"))
+    holds("the message", wrong["message"], image, "will not start on ECS on arm64", "wrong-architecture")
+    equal("the annotations", [one["annotationName"] for one in wrong["annotations"]], ["wrong-architecture"])
+    right = stage.ask(gate, hook("task-definition", image))
+    equal("the status", right["hookStatus"], "SUCCESS")
+    holds("the message", right["message"], image, "ECS on amd64")
+    absent = stage.ask(gate, hook("task-definition", f"{stage.registry}/{ECS_ARM64}:absent"))
+    equal("the status", absent["hookStatus"], "SUCCESS")
+    holds("the message", absent["message"], "does not exist yet")
+    stage.expect_invocations("gate stopped", "gate passed", "gate skipped")
+    stage.expect_no_notification()
+    equal("on a repository", stage.allowed(aws.repository_arn(ECS_ARM64), "ecr", gate), set(READ))
+    equal("on the topic", stage.allowed(stage.topic, "sns", gate), set())
+    stage.sam.deploy(STACK, VerdictTags="all", Hook="off")
+
+
+def hook(sample, image):
+    """Returns the payload of a hook for a task definition with one container."""
+    payload = json.loads((ROOT / "events" / "gates" / f"hook-{sample}.json").read_text())
+    properties = payload["requestData"]["targetModel"]["resourceProperties"]
+    properties["ContainerDefinitions"] = [{"Name": "app", "Image": image}]
+    return payload
+
+
 def registry_has_only_pushed_tags_and_verdict_tags(stage):
     stage.expect_no_other_tags()
     equal("the failure queue", drain(stage.sqs, stage.failures), [])
@@ -288,6 +318,7 @@ CASES = [
     undelivered_event_is_recovered_from_its_queue,
     each_event_matches_only_its_rule,
     role_allows_only_what_the_function_does,
+    gate_stops_only_the_wrong_task_definition,
     registry_has_only_pushed_tags_and_verdict_tags,
     check_reports_the_same_for_registry_and_layout,
     audit_via_lambda_equals_audit_and_notifies_nobody,

@@ -125,7 +125,8 @@ const VARIABLES: [Variables; 25] = [
     },
     Variables {
         names: &["PREFLIGHT_GATES", "PREFLIGHT_STACK", "PREFLIGHT_LOG_LEVEL"],
-        text: "Settings of the deployed function only: whether it stops deployments, a dimension of its metrics, and its least severe log lines.",
+        text: "Settings of the deployed function only: what its gates do, a dimension of its metrics, and its least severe log \
+               lines.",
         commands: &["replay"],
     },
     Variables {

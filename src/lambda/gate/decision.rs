@@ -1,117 +1,112 @@
-//! What a gate decided, and its log line.
+//! The decision of a gate about a deployment, from what it found out about the images.
 
-use std::time::Duration;
-
-use serde::Serialize;
-use serde_json::{Value, json};
-
-use super::super::log::{directive, milliseconds, unix_time};
 use super::finding::{GateFinding, GateOutcome};
-use crate::report::{self, Report};
-use crate::text::sanitize;
+use super::hook_answer::{describe_fault, describe_remedies};
+use crate::consumer::{ConsumerPlatform, PlatformSource};
+use crate::report::{Report, format_headline};
+use crate::settings::GateMode;
 
-/// The longest reason in a log line, in characters.
-const MAX_REASON: usize = 500;
-
-/// The most reasons in a log line. A container name and a reason need less than 1 KB, and the line then fits into an event
-/// of CloudWatch Logs.
-const MAX_REASONS: usize = 20;
-
-/// What a gate decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// A decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GateDecision {
-    /// Nothing is wrong with the images that were judged, at least one.
+    /// Nothing that was judged fails.
     Passed,
-    /// A fault is certain, and stops the deployment.
+    /// The deployment is stopped, because of a certain fault.
     Stopped,
     /// A fault is certain, but the gate only warns.
     WouldStop,
-    /// No image was judged.
+    /// Nothing was judged.
     Skipped,
-    /// The time did not suffice. The gate is called again.
-    Pending,
 }
 
-/// A decision and its reasons.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GateResult {
-    /// The decision.
-    pub decision: GateDecision,
-    /// The reasons: what is wrong, or why an image was not judged.
-    pub reasons: Vec<String>,
-}
-
-impl GateResult {
-    /// Creates the result of a gate that judged nothing.
-    pub fn skipped(reason: String) -> Self {
-        Self { decision: GateDecision::Skipped, reasons: vec![sanitize(&reason, MAX_REASON)] }
-    }
-
-    /// Decides by the findings. `stops` is whether a certain fault stops the deployment.
-    pub fn from_findings(findings: &[GateFinding], stops: bool) -> Self {
-        let has = |matches: fn(&GateOutcome) -> bool| findings.iter().any(|finding| matches(&finding.outcome));
-        let decision = if has(GateOutcome::fails) {
-            if stops { GateDecision::Stopped } else { GateDecision::WouldStop }
-        } else if has(|outcome| matches!(outcome, GateOutcome::OutOfTime)) {
-            GateDecision::Pending
-        } else if has(|outcome| matches!(outcome, GateOutcome::Passes(_))) {
-            GateDecision::Passed
-        } else {
-            GateDecision::Skipped
-        };
-        let mut result = Self { decision, reasons: Vec::new() };
-        for finding in findings {
-            let reason = describe_outcome(&finding.outcome);
-            result.add_reasons(finding.consumers.iter().map(|consumer| (consumer.container.as_str(), reason.as_str())));
+impl GateDecision {
+    /// Returns the name in metrics and the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Stopped => "stopped",
+            Self::WouldStop => "would-stop",
+            Self::Skipped => "skipped",
         }
-        result
     }
 
-    /// Adds reasons, each with the name of its container.
-    pub fn add_reasons<'a>(&mut self, reasons: impl Iterator<Item = (&'a str, &'a str)>) {
-        let room = MAX_REASONS.saturating_sub(self.reasons.len());
-        let format = |(container, reason)| sanitize(&format!("{container}: {reason}"), MAX_REASON);
-        self.reasons.extend(reasons.take(room).map(format));
-    }
-
-    /// Builds the log line, with the metric `GateDecisions`. `gate` names the gate, and `subject` what is deployed.
-    pub fn log_line(&self, stack: Option<&str>, gate: &str, subject: &str, duration: Duration) -> Value {
-        let metrics = json!([{"Name": "GateDecisions", "Unit": "Count"}]);
-        let decision = serde_json::to_value(self.decision).unwrap_or_default();
-        let mut line = json!({
-            "_aws": {
-                "Timestamp": milliseconds(unix_time()),
-                "CloudWatchMetrics": [directive(stack, Some("decision"), &metrics)],
-            },
-            "level": "INFO",
-            "message": format!("{}: {}", sanitize(subject, MAX_REASON), decision.as_str().unwrap_or_default()),
-            "gate": gate,
-            "decision": decision,
-            "reasons": self.reasons,
-            "duration_ms": milliseconds(duration),
-            "GateDecisions": 1,
-        });
-        if let Some(stack) = stack {
-            line["stack"] = stack.into();
+    /// Decides about a deployment with these findings.
+    pub fn from_findings(findings: &[GateFinding], mode: GateMode) -> Self {
+        let passes = |finding: &GateFinding| matches!(finding.outcome, GateOutcome::Passes(_));
+        match mode {
+            GateMode::Fail if findings.iter().any(|finding| finding.outcome.fails()) => Self::Stopped,
+            GateMode::Warn if findings.iter().any(|finding| finding.outcome.fails()) => Self::WouldStop,
+            _ if findings.iter().any(passes) => Self::Passed,
+            _ => Self::Skipped,
         }
-        line
     }
 }
 
-fn describe_outcome(outcome: &GateOutcome) -> String {
-    match outcome {
-        GateOutcome::Fails(report) => describe_faults(report),
-        GateOutcome::Passes(report) => report::format_headline(report),
-        GateOutcome::Skipped(reason) => reason.clone(),
-        GateOutcome::OutOfTime => "the time did not suffice to read the image".to_owned(),
+impl GateFinding {
+    /// Names the consumers: the first, and how many others there are.
+    pub fn name(&self) -> String {
+        let first = self.consumers.first().map(|consumer| consumer.title());
+        let first = first.unwrap_or_else(|| "the image".to_owned());
+        match self.consumers.len() {
+            0 | 1 => first,
+            count => format!("{first} and {} more", count - 1),
+        }
+    }
+
+    /// Returns what says on which architecture the consumers run, if it is known.
+    pub fn architecture_source(&self) -> Option<PlatformSource> {
+        match self.consumers.first()?.platform {
+            ConsumerPlatform::Known(_, source) => Some(source),
+            ConsumerPlatform::Unknown(_) | ConsumerPlatform::Windows => None,
+        }
+    }
+
+    /// Returns the report about a certain fault.
+    pub fn failure(&self) -> Option<&Report> {
+        match &self.outcome {
+            GateOutcome::Fails(report) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// Describes the result in a sentence without a period, for a finding that stops nothing.
+    pub fn describe(&self) -> String {
+        let name = self.name();
+        match &self.outcome {
+            GateOutcome::Fails(report) | GateOutcome::Passes(report) => format!("{name}: {}", format_headline(report)),
+            GateOutcome::Skipped(reason) => format!("Not judged: {name}: {reason}"),
+            GateOutcome::OutOfTime => format!("Not judged: {name}: the image could not be read in time"),
+        }
     }
 }
 
-/// Describes what is wrong: the faults that count, each with its evidence.
-fn describe_faults(report: &Report) -> String {
-    let faults = report.faults().filter(|fault| fault.waived.is_none());
-    let faults: Vec<String> =
-        faults.map(|fault| format!("{} ({})", fault.evidence.trim_end_matches('.'), fault.code.as_str())).collect();
-    format!("{}: {}", report::format_headline(report), faults.join("; "))
+/// Describes the findings in sentences: certain faults first, with what fixes them. `override_advice` says how to deploy in
+/// spite of them.
+pub(super) fn describe_findings(
+    findings: &[GateFinding],
+    decision: GateDecision,
+    notes: &[String],
+    override_advice: &str,
+) -> String {
+    let mut sentences = Vec::new();
+    for (finding, report) in findings.iter().filter_map(|finding| Some((finding, finding.failure()?))) {
+        let faults = report.faults().filter(|fault| fault.waived.is_none());
+        let faults: Vec<String> =
+            faults.map(|fault| format!("{}: {}", fault.code.as_str(), describe_fault(fault))).collect();
+        let source = finding.architecture_source().map(|source| format!(" (architecture: {})", source.describe()));
+        let headline = format!("{}{}", format_headline(report), source.unwrap_or_default());
+        sentences.push(format!("{}: {headline}: {}", finding.name(), faults.join("; ")));
+        sentences.extend(report.faults().find_map(describe_remedies).map(|remedy| format!("What to do: {remedy}")));
+        // For example about a malformed waiver.
+        sentences.extend(report.remarks.iter().cloned());
+    }
+    match decision {
+        GateDecision::Stopped => sentences.push(override_advice.to_owned()),
+        GateDecision::WouldStop => sentences.insert(0, "The gate would have stopped this, but only warns".to_owned()),
+        GateDecision::Passed | GateDecision::Skipped => {}
+    }
+    let others = findings.iter().filter(|finding| !finding.outcome.fails());
+    sentences.extend(others.map(GateFinding::describe));
+    sentences.extend(notes.iter().map(|note| format!("Not judged: {note}")));
+    sentences.join(". ")
 }

@@ -2,13 +2,12 @@
 //! deployments" in the Amazon ECS developer guide.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// The stage before the first task of a new revision starts. In later stages, a wrong image has already failed.
 const CHECKED_STAGE: &str = "PRE_SCALE_UP";
 
-/// The key in `hookDetails` under which the number of earlier attempts is kept. Amazon ECS passes the `hookDetails` of an
-/// answer `IN_PROGRESS` to the next invocation.
+/// The key of the number of earlier attempts in [`HookDetails`].
 const ATTEMPTS: &str = "ecr-preflight-attempts";
 
 /// The number of invocations for a stage. Most images are read in the first one. A deployment waits a minute at most for
@@ -26,15 +25,17 @@ const MAX_ARN: usize = 2048;
 /// A payload. Fields that are missing or have another type are as good as absent, because a deployment is rolled back if the
 /// function fails.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EcsHookPayload {
+pub(super) struct EcsHookPayload {
     /// The stage of the deployment.
-    pub stage: String,
+    stage: String,
     /// The ARN of the service, for the log; empty if it is missing.
-    pub service_arn: String,
+    pub(super) service_arn: String,
+    /// The ARN of the deployment, for the log; empty if it is missing.
+    pub(super) deployment_arn: String,
     /// The ARN of the revision that is deployed.
     revision_arn: Option<String>,
-    /// The parameters of the hook, and what the last answer added to them.
-    hook_details: Map<String, Value>,
+    /// The number of earlier invocations, from the `hookDetails`; `None` if they have anything else.
+    earlier_attempts: Option<u64>,
 }
 
 /// The answer to a payload.
@@ -44,7 +45,14 @@ pub struct EcsHookPayload {
 pub struct EcsHookAnswer {
     hook_status: HookStatus,
     call_back_delay: Option<u64>,
-    hook_details: Option<Map<String, Value>>,
+    hook_details: Option<HookDetails>,
+}
+
+/// What Amazon ECS passes from an answer `IN_PROGRESS` to the next invocation, as `hookDetails`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct HookDetails {
+    #[serde(rename = "ecr-preflight-attempts")]
+    attempts: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -57,14 +65,15 @@ enum HookStatus {
 
 impl EcsHookPayload {
     /// Reads the payload.
-    pub fn from_value(payload: &Value) -> Self {
+    pub(super) fn from_value(payload: &Value) -> Self {
         let text = |value: &Value| value.as_str().filter(|text| text.len() <= MAX_ARN).map(str::to_owned);
         let execution = &payload["executionDetails"];
         Self {
             stage: text(&payload["lifecycleStage"]).unwrap_or_default(),
             service_arn: text(&execution["serviceArn"]).unwrap_or_default(),
+            deployment_arn: text(&payload["resourceArn"]).unwrap_or_default(),
             revision_arn: text(&execution["targetServiceRevisionArn"]).filter(|arn| !arn.is_empty()),
-            hook_details: payload["hookDetails"].as_object().cloned().unwrap_or_default(),
+            earlier_attempts: count_attempts(&payload["hookDetails"]),
         }
     }
 
@@ -72,34 +81,42 @@ impl EcsHookPayload {
     ///
     /// # Errors
     /// The stage is another one, or the payload has no usable ARN.
-    pub fn revision_to_check(&self) -> Result<&str, String> {
+    pub(super) fn revision_to_check(&self) -> Result<&str, String> {
         if self.stage != CHECKED_STAGE {
             return Err(format!("only the stage {CHECKED_STAGE} is checked"));
         }
         self.revision_arn.as_deref().ok_or_else(|| "the payload has no targetServiceRevisionArn".to_owned())
     }
 
-    /// Returns the answer that asks for another invocation; `None` if this is the last one.
-    pub fn ask_again(&self) -> Option<EcsHookAnswer> {
-        // If the value is not a number, it is not ours; then there is no other way to limit the invocations.
-        let earlier = self.hook_details.get(ATTEMPTS).map_or(Some(0), Value::as_u64)?;
-        let attempts = earlier.checked_add(1).filter(|attempts| *attempts < MAX_ATTEMPTS)?;
-        let mut hook_details = self.hook_details.clone();
-        hook_details.insert(ATTEMPTS.to_owned(), json!(attempts));
+    /// Returns the number of this invocation for the deployment, from 1 on.
+    pub(super) fn attempt(&self) -> u64 {
+        self.earlier_attempts.unwrap_or(0).saturating_add(1)
+    }
+
+    /// Returns the answer that asks for another invocation; `None` if this is the last one. It is if the hook has details of
+    /// its own: whether those replace the details of an answer is not documented, and nothing else limits invocations.
+    pub(super) fn ask_again(&self) -> Option<EcsHookAnswer> {
+        self.earlier_attempts?;
+        let attempts = Some(self.attempt()).filter(|attempts| *attempts < MAX_ATTEMPTS)?;
         Some(EcsHookAnswer {
             hook_status: HookStatus::InProgress,
             call_back_delay: Some(CALLBACK_DELAY),
-            hook_details: Some(hook_details),
+            hook_details: Some(HookDetails { attempts }),
         })
     }
 }
 
-impl EcsHookAnswer {
-    /// Returns the answer as JSON.
-    pub fn to_value(&self) -> Value {
-        serde_json::to_value(self).expect("an answer is valid JSON")
+/// Returns the number of earlier invocations; `None` if the details have anything else.
+fn count_attempts(details: &Value) -> Option<u64> {
+    match details {
+        Value::Null => Some(0),
+        Value::Object(members) if members.is_empty() => Some(0),
+        Value::Object(members) if members.len() == 1 => members.get(ATTEMPTS)?.as_u64(),
+        _ => None,
     }
+}
 
+impl EcsHookAnswer {
     /// The deployment goes on.
     pub const SUCCEEDED: Self = Self { hook_status: HookStatus::Succeeded, call_back_delay: None, hook_details: None };
 
@@ -109,6 +126,8 @@ impl EcsHookAnswer {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const REVISION: &str = "arn:aws:ecs:us-west-2:123456789012:service-revision/prod/web/9313423515462893900";
@@ -133,16 +152,19 @@ mod tests {
 
     #[test]
     fn invocations_are_limited() {
-        let mut details = json!({"team": "web"});
+        let mut details = json!({});
         for attempts in 1..MAX_ATTEMPTS {
             let payload = EcsHookPayload::from_value(&json!({"lifecycleStage": "", "hookDetails": details}));
-            let answer = payload.ask_again().unwrap().to_value();
-            let expected = json!({"team": "web", "ecr-preflight-attempts": attempts});
+            let answer = serde_json::to_value(payload.ask_again().unwrap()).unwrap();
+            let expected = json!({"ecr-preflight-attempts": attempts});
             assert_eq!(answer, json!({"hookStatus": "IN_PROGRESS", "callBackDelay": 30, "hookDetails": expected}));
             details = answer["hookDetails"].clone();
         }
         for details in [
             details,
+            json!({"team": "web"}),
+            json!({"team": "web", "ecr-preflight-attempts": 1}),
+            json!("{\"team\": \"web\"}"),
             json!({"ecr-preflight-attempts": -1}),
             json!({"ecr-preflight-attempts": "1"}),
             json!({"ecr-preflight-attempts": u64::MAX}),
@@ -154,7 +176,8 @@ mod tests {
 
     #[test]
     fn final_answers_have_a_status_only() {
-        assert_eq!(EcsHookAnswer::SUCCEEDED.to_value(), json!({"hookStatus": "SUCCEEDED"}));
-        assert_eq!(EcsHookAnswer::FAILED.to_value(), json!({"hookStatus": "FAILED"}));
+        let value = |answer: EcsHookAnswer| serde_json::to_value(answer).unwrap();
+        assert_eq!(value(EcsHookAnswer::SUCCEEDED), json!({"hookStatus": "SUCCEEDED"}));
+        assert_eq!(value(EcsHookAnswer::FAILED), json!({"hookStatus": "FAILED"}));
     }
 }

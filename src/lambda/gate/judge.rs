@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt, stream};
 
+use super::certainty::{describe_doubt, is_certain};
 use super::finding::{GateFinding, GateOutcome};
 use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::consumer::{Consumer, ConsumerPlatform};
@@ -14,7 +15,7 @@ use crate::inspect::Inspector;
 use crate::name::{EcrImage, Repository};
 use crate::registry::{Registry, RegistryError};
 use crate::report::Report;
-use crate::settings::Settings;
+use crate::settings::{InspectionDepth, Settings};
 use crate::text::{error_chain, sanitize_quoted};
 use crate::verdict::Verdict;
 
@@ -22,11 +23,15 @@ use crate::verdict::Verdict;
 /// quotas"); a job definition of AWS Batch may have more.
 const MAX_IMAGES: usize = 16;
 
+/// How much longer than a judgement an inspection may take. A judgement drops its inspection when its own time is over, unless
+/// the inspection computes without a pause; then this ends it.
+const INSPECTION_GRACE: Duration = Duration::from_secs(2);
+
 /// The number of images that are judged at the same time. The memory for their layers is shared.
 const CONCURRENT_IMAGES: usize = 4;
 
 /// Judge of consumers' images. Its fields are its dependencies.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct GateJudge<'a, OpenRegistry> {
     /// Opens a repository for reading.
     pub open_registry: &'a OpenRegistry,
@@ -82,12 +87,12 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
             if image.is_ok() && judged == MAX_IMAGES {
                 image = Err(format!("only {MAX_IMAGES} images of a deployment are judged"));
             }
-            match cases.iter_mut().find(|case| image.is_err() && case.image == image) {
-                Some(case) => case.consumers.push(consumer),
-                None => {
-                    judged += usize::from(image.is_ok());
-                    cases.push(GateCase { consumers: vec![consumer], image });
-                }
+            let with_reason = cases.iter_mut().find(|case| image.is_err() && case.image == image);
+            if let Some(case) = with_reason {
+                case.consumers.push(consumer);
+            } else {
+                judged += usize::from(image.is_ok());
+                cases.push(GateCase { consumers: vec![consumer], image });
             }
         }
         cases
@@ -112,12 +117,15 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
         Ok(image)
     }
 
-    /// Judges an image, and gives up at the deadline. The inspection is dropped then rather than ended by its own time limit,
-    /// whose result would be remembered for the next attempt.
+    /// Judges an image, and gives up at the deadline, at the latest [`INSPECTION_GRACE`] after it. The inspection is dropped
+    /// then rather than ended by its own time limit, because that result would be remembered, and given to the next attempt.
     async fn judge_until(&self, image: &EcrImage, consumer: &Consumer, deadline: Instant) -> GateOutcome {
-        let check = AssertUnwindSafe(Box::pin(self.check(image, consumer))).catch_unwind();
+        let check = AssertUnwindSafe(Box::pin(self.check(image, consumer, deadline + INSPECTION_GRACE))).catch_unwind();
         match tokio::time::timeout_at(deadline.into(), check).await {
-            Ok(Ok(Ok(report))) => interpret(report),
+            Ok(Ok(Ok(report))) => interpret(report, self.settings.check.depth),
+            Ok(Ok(Err(RegistryError::RepositoryNotFound { .. }))) => {
+                GateOutcome::Skipped("its repository does not exist yet".to_owned())
+            }
             Ok(Ok(Err(error))) => {
                 tracing::warn!(image = consumer.image, error = error_chain(&error), "not judged");
                 GateOutcome::Skipped(format!("it could not be read: {error}"))
@@ -130,7 +138,7 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
         }
     }
 
-    async fn check(&self, image: &EcrImage, consumer: &Consumer) -> Result<Report, RegistryError> {
+    async fn check(&self, image: &EcrImage, consumer: &Consumer, latest: Instant) -> Result<Report, RegistryError> {
         let registry = (self.open_registry)(&image.repository);
         let selector = image.selector();
         let origin = ImageOrigin {
@@ -138,16 +146,18 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
             consumer: Some(consumer),
             ..ImageOrigin::from_reference(&consumer.image, &selector)
         };
-        let context = InspectContext { inspector: self.inspector, time_left: Duration::MAX, is_repeated: false };
+        let time_left = latest.saturating_duration_since(Instant::now());
+        let context = InspectContext { inspector: self.inspector, time_left, is_repeated: false };
         let check = check_image(&registry, &origin, None, &self.settings.check, context, self.today).await?;
         Ok(check.report)
     }
 }
 
 /// Decides what a report means for a gate.
-fn interpret(report: Report) -> GateOutcome {
+fn interpret(report: Report, depth: InspectionDepth) -> GateOutcome {
     match (report.unwaived_verdict(), report.ignored) {
-        (Verdict::Fails, _) => GateOutcome::Fails(Box::new(report)),
+        (Verdict::Fails, _) if is_certain(&report, depth) => GateOutcome::Fails(Box::new(report)),
+        (Verdict::Fails, _) => GateOutcome::Skipped(describe_doubt(&report)),
         (Verdict::Runs, _) => GateOutcome::Passes(Box::new(report)),
         (_, Some(IgnoreReason::Deleted)) => GateOutcome::Skipped("the image does not exist yet".to_owned()),
         (Verdict::Unknown | Verdict::Undeclared | Verdict::Ignored, _) => {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use ecr_preflight::aws::default_connector;
-use ecr_preflight::lambda::payload::Response;
+use ecr_preflight::lambda::response::Response;
 use serde_json::{Value, json};
 
 use super::{REPOSITORY, build_handler, push_event, settings};

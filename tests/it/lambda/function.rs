@@ -16,18 +16,18 @@ use crate::support::cases::Cases;
 use crate::support::layout::Builder;
 
 /// A function that runs against the fake AWS until it is dropped.
-struct Function {
+pub struct Function {
     child: Child,
 }
 
 impl Function {
-    fn start(aws: &FakeAws, variables: &[(&str, &str)]) -> Self {
+    pub fn start(aws: &FakeAws, variables: &[(&str, &str)]) -> Self {
         let child = command(variables).envs(region()).envs(endpoints(aws)).spawn().unwrap();
         Self { child }
     }
 
     /// Ends the function and returns its log lines as JSON objects.
-    fn log(mut self) -> Vec<Value> {
+    pub fn log(mut self) -> Vec<Value> {
         self.child.kill().unwrap();
         let mut text = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
@@ -67,8 +67,13 @@ pub fn region() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-pub fn endpoints(aws: &FakeAws) -> [(&'static str, String); 3] {
-    [("AWS_LAMBDA_RUNTIME_API", aws.host()), ("AWS_ENDPOINT_URL_ECR", aws.url()), ("AWS_ENDPOINT_URL_SNS", aws.url())]
+pub fn endpoints(aws: &FakeAws) -> [(&'static str, String); 4] {
+    [
+        ("AWS_LAMBDA_RUNTIME_API", aws.host()),
+        ("AWS_ENDPOINT_URL_ECR", aws.url()),
+        ("AWS_ENDPOINT_URL_ECS", aws.url()),
+        ("AWS_ENDPOINT_URL_SNS", aws.url()),
+    ]
 }
 
 pub const TOPIC_SETTING: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", TOPIC);
@@ -83,7 +88,7 @@ fn aws_with_image(runtime: &str) -> (FakeAws, Digest) {
 }
 
 /// Invokes the function and parses its response.
-fn invoke(aws: &FakeAws, event: &str) -> (String, Value) {
+pub fn invoke(aws: &FakeAws, event: &str) -> (String, Value) {
     let invocation = aws.invoke(event);
     let body = serde_json::from_str(&invocation.body).unwrap();
     (invocation.outcome, body)
@@ -425,7 +430,7 @@ fn function_with_invalid_settings_does_not_start() {
         an unknown variable
             Error: "unknown setting PREFLIGHT_VERDICT_TAG; did you mean PREFLIGHT_VERDICT_TAGS?"
         nothing to report to
-            Error: "results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all"
+            Error: "results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all; for a function that only answers gates, set PREFLIGHT_GATES"
         bytes that are not UTF-8
             Error: "PREFLIGHT_VERDICT_TAGS is `al�ways`; allowed: never, failures or all"
         without AWS_REGION

@@ -5,10 +5,12 @@
 mod at_least_once;
 mod batch;
 mod clients;
+mod ecs_gate;
 mod events;
 mod failures;
 mod filter_policies;
 pub mod function;
+mod gate;
 mod load;
 mod memory_limit;
 mod message_size;
@@ -30,6 +32,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use ecr_preflight::aws::{Aws, default_connector};
 use ecr_preflight::inspect::Inspector;
+use ecr_preflight::lambda::gate::DeploymentReader;
 use ecr_preflight::lambda::handler::{DeliveryContext, EventHandler, HandlerError};
 use ecr_preflight::lambda::log::today;
 use ecr_preflight::lambda::notify::SnsTopic;
@@ -118,7 +121,7 @@ pub fn build_handler(
         open_tagger: move |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
         account: None,
-        deployments: None,
+        deployments: Some(DeploymentReader::new(clients.ecs_client(endpoint.clone()))),
         recent_messages: RecentMessages::default(),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
         inspector: Inspector::new(&settings.check.limits),

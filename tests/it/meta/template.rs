@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ecr_preflight::consumer::resource_types;
 use ecr_preflight::event::Event;
 use ecr_preflight::lambda::log::NAMESPACE;
 use ecr_preflight::name::VERDICT_TAG_PREFIX;
@@ -66,10 +67,58 @@ fn operates(name: &str, operand: &Value, field: Option<&Value>) -> bool {
 
 #[test]
 fn template_sets_exactly_the_settings() {
-    let variables = function()["Environment"]["Variables"].clone();
-    let set: BTreeSet<String> =
-        variables.as_mapping().unwrap().keys().map(|name| name.as_str().unwrap().to_owned()).collect();
-    assert_eq!(set, VARIABLES.iter().map(|variable| variable.name.to_owned()).collect());
+    let names = |function: &Yaml| -> BTreeSet<String> {
+        let variables = function["Environment"]["Variables"].as_mapping().unwrap();
+        variables.keys().map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    let own = names(&function());
+    let gate = names(&template()["Resources"]["GateFunction"]["Properties"]);
+    assert_eq!(&own | &gate, VARIABLES.iter().map(|variable| variable.name.to_owned()).collect());
+    // A gate sends no message, writes no tag, and judges by what runs the image instead of a default.
+    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| (one - other).into_iter().collect::<Vec<_>>();
+    assert_eq!(only(&gate, &own), ["PREFLIGHT_GATES"]);
+    assert_eq!(only(&own, &gate), ["PREFLIGHT_DEFAULT_RUNTIME", "PREFLIGHT_TOPIC_ARN", "PREFLIGHT_VERDICT_TAGS"]);
+    assert_eq!(names(&template()["Resources"]["EcsGateFunction"]["Properties"]), gate);
+}
+
+#[test]
+fn gate_may_only_read_images_and_is_asked_about_what_runs_them() {
+    let resources = template()["Resources"].clone();
+    let policies = serde_yaml_ng::to_string(&resources["GateRole"]["Properties"]["Policies"]).unwrap();
+    let reading = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:ListTagsForResource"];
+    assert_eq!(actions(&policies), reading.map(str::to_owned).into());
+    let hook = resources["GateHook"]["Properties"].clone();
+    let targets = hook["TargetFilters"]["TargetNames"].as_sequence().unwrap();
+    let targets: Vec<&str> = targets.iter().map(|target| target.as_str().unwrap()).collect();
+    assert_eq!(targets, resource_types().collect::<Vec<_>>());
+    // CloudFormation waits 30 seconds.
+    assert!(resources["GateFunction"]["Properties"]["Timeout"].as_u64().unwrap() < 30);
+    assert_eq!(template()["Parameters"]["Hook"]["Default"], "off");
+    for (name, resource) in resources.as_mapping().unwrap() {
+        let is_gate =
+            ["GateFunction", "GateRole", "GateHook", "HookRole", "GateAlarm"].contains(&name.as_str().unwrap());
+        assert_eq!(resource["Condition"] == "HasHook", is_gate, "{name:?}");
+    }
+}
+
+#[test]
+fn gate_of_ecs_may_only_read_images_and_deployments() {
+    let resources = template()["Resources"].clone();
+    let policies = |role: &str| serde_yaml_ng::to_string(&resources[role]["Properties"]["Policies"]).unwrap();
+    let reading = [
+        "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:ListTagsForResource", "ecs:DescribeServiceRevisions",
+        "ecs:DescribeTaskDefinition",
+    ];
+    assert_eq!(actions(&policies("EcsGateRole")), reading.map(str::to_owned).into());
+    assert!(policies("EcsHookRole").contains("Action: lambda:InvokeFunction"));
+    let principal = &resources["EcsHookRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"];
+    assert_eq!(principal["Service"], "ecs.amazonaws.com");
+    assert_eq!(template()["Parameters"]["EcsHook"]["Default"], "off");
+    for (name, resource) in resources.as_mapping().unwrap() {
+        let is_gate =
+            ["EcsGateFunction", "EcsGateRole", "EcsHookRole", "EcsGateAlarm"].contains(&name.as_str().unwrap());
+        assert_eq!(resource["Condition"] == "HasEcsHook", is_gate, "{name:?}");
+    }
 }
 
 /// Every action named in a text: a service, a colon, and a name with a capital first letter.
@@ -78,7 +127,7 @@ fn actions(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !is_word(c));
     let is_action = |word: &&str| {
         word.split_once(':').is_some_and(|(service, name)| {
-            (service == "ecr" || service == "sns") && name.starts_with(|c: char| c.is_ascii_uppercase())
+            ["ecr", "ecs", "sns"].contains(&service) && name.starts_with(|c: char| c.is_ascii_uppercase())
         })
     };
     words.filter(is_action).map(str::to_owned).collect()
@@ -106,11 +155,14 @@ fn sources(directory: &Path) -> String {
 
 #[test]
 fn template_allows_exactly_the_actions_used() {
-    let role = template()["Resources"]["FunctionRole"]["Properties"]["Policies"].clone();
-    let policies = serde_yaml_ng::to_string(&role).unwrap();
+    let allowed = |role: &str| {
+        let policies = template()["Resources"][role]["Properties"]["Policies"].clone();
+        actions(&serde_yaml_ng::to_string(&policies).unwrap())
+    };
     assert_eq!(tool_modules(Path::new("src")).last().map(String::as_str), Some("cli"));
     let taken = actions(&sources(Path::new("src")));
-    assert_eq!(actions(&policies), taken);
+    assert_eq!(&allowed("FunctionRole") | &allowed("EcsGateRole"), taken);
+    assert!(allowed("FunctionRole").iter().all(|action| !action.starts_with("ecs:")), "only a gate reads deployments");
     assert!(!taken.contains("ecr:DescribeImages"), "only the command-line tool lists images");
 }
 

@@ -221,7 +221,8 @@ fn report_names_who_runs_the_image_and_what_to_change() {
         What to do
           1. Keep the image, and set in the task definition:
              "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}
-    "#]].assert_eq(&format_text(&report));
+    "#]]
+    .assert_eq(&format_text(&report));
     let mut celery = consumer("prod/worker", Runtime::EcsAmd64, "v1", "");
     celery.start.entrypoint = vec!["celery".to_owned()];
     let report = check(&mut layout, &amd64, "v1", known(vec![celery]));

@@ -4,14 +4,14 @@
 //! timeout, all timeouts are divided by the same number.
 
 mod answer_text;
-mod faults;
+pub mod faults;
 mod invariants;
-mod invocation;
+pub mod invocation;
 mod page;
-mod sections;
+pub mod sections;
 mod target;
-mod timeouts;
-mod unreachable_host;
+pub mod timeouts;
+pub mod unreachable_host;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

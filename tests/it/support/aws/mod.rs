@@ -1,8 +1,9 @@
-//! A fake AWS on this machine: Amazon ECR with its blob storage, SNS, EventBridge, CloudWatch Logs and the Lambda
+//! A fake AWS on this machine: Amazon ECR with its blob storage, Amazon ECS, SNS, EventBridge, CloudWatch Logs and the Lambda
 //! runtime API, over real HTTP. It keeps every request, and delays or fails on demand.
 #![allow(clippy::unwrap_used, reason = "it is only used by tests")]
 
 mod ecr;
+mod ecs;
 mod event_bus;
 mod fault_plan;
 pub mod http;
@@ -11,7 +12,7 @@ mod server;
 mod sns;
 mod throttle;
 
-use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -116,8 +117,19 @@ pub struct FakeAws {
     state: Arc<State>,
 }
 
+impl Drop for FakeAws {
+    /// Closes the connections and the listener: a test process may start hundreds of servers, and may have only about a
+    /// thousand open files.
+    fn drop(&mut self) {
+        self.state.is_stopped.store(true, Ordering::Relaxed);
+        self.close_connections();
+        // Wakes the thread that waits for connections. If it has ended, there is nothing to wake.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
 impl FakeAws {
-    /// Starts the server. Its threads end with the test process.
+    /// Starts the server. It ends when this value is dropped.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -125,6 +137,9 @@ impl FakeAws {
         let shared = state.clone();
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
+                if shared.is_stopped.load(Ordering::Relaxed) {
+                    break;
+                }
                 let state = shared.clone();
                 std::thread::spawn(move || {
                     match state.serve(&connection, address) {
@@ -171,6 +186,14 @@ impl FakeAws {
     /// Sets the time of a push, in seconds since 1970.
     pub fn set_pushed_at(&self, repository: &str, digest: &str, seconds: i64) {
         self.change(repository, |repository| repository.pushed.insert(digest.to_owned(), seconds));
+    }
+
+    /// Sets a service revision of Amazon ECS, and its task definition.
+    pub fn deploy(&self, revision: &Value, definition: &Value) {
+        let mut ecs = self.state.ecs.lock().unwrap();
+        let arn = |document: &Value, field: &str| document[field].as_str().unwrap_or_default().to_owned();
+        ecs.revisions.insert(arn(revision, "serviceRevisionArn"), revision.clone());
+        ecs.definitions.insert(arn(definition, "taskDefinitionArn"), definition.clone());
     }
 
     pub fn tag_resource(&self, repository: &str, key: &str, value: &str) {

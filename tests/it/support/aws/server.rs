@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::ecr::{self, Repository};
+use super::ecs::Ecs;
 use super::event_bus::Bus;
 use super::fault_plan::{Due, Plan};
 use super::http::{End, Reply, Request};
@@ -27,10 +28,12 @@ pub(super) struct State {
     pub(super) pace: Mutex<Duration>,
     pub(super) lambda: lambda::Lambda,
     pub(super) bus: Bus,
+    pub(super) ecs: Mutex<Ecs>,
     /// The entries of a page.
     pub(super) page_size: Mutex<usize>,
     pub(super) throttles: Mutex<BTreeMap<&'static str, Throttle>>,
     pub(super) discards_requests: AtomicBool,
+    pub(super) is_stopped: AtomicBool,
 }
 
 impl Default for State {
@@ -44,9 +47,11 @@ impl Default for State {
             pace: Mutex::default(),
             lambda: lambda::Lambda::default(),
             bus: Bus::default(),
+            ecs: Mutex::default(),
             page_size: Mutex::new(3),
             throttles: Mutex::default(),
             discards_requests: AtomicBool::default(),
+            is_stopped: AtomicBool::default(),
         }
     }
 }
@@ -185,7 +190,8 @@ impl State {
             },
             "Blob" => self.blob(&request.target),
             _ => {
-                let answer = self.ecr(action, body, at);
+                let of_ecs = self.ecs.lock().unwrap().answer(action, body);
+                let answer = of_ecs.unwrap_or_else(|| self.ecr(action, body, at));
                 answer.map_or_else(|code| error(action, 400, code), |value| Reply::new(200, value.to_string()))
             }
         };
