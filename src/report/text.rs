@@ -136,7 +136,7 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
 }
 
 /// Says whether the image or what runs it has to change, if that is known.
-pub(super) fn describe_wrong_side(report: &Report, fault: &FaultReport) -> Option<String> {
+pub fn describe_wrong_side(report: &Report, fault: &FaultReport) -> Option<String> {
     Some(report.consumer.as_ref()?.describe_wrong_side(fault.wrong?))
 }
 

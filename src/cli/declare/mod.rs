@@ -1,7 +1,7 @@
 //! `ecr-preflight declare REPOSITORY RUNTIME…`: declares runtimes by a repository's resource tag, after confirmation.
 
 mod change;
-mod repository_argument;
+pub(super) mod repository_argument;
 mod declaration_file;
 mod bulk;
 mod list;

@@ -15,8 +15,8 @@ fn stdout_of(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const COMMANDS: [&str; 10] =
-    ["audit", "check", "replay", "binary", "declare", "completions", "man", "page", "help", "version"];
+const COMMANDS: [&str; 11] =
+    ["audit", "check", "replay", "binary", "declare", "consumers", "completions", "man", "page", "help", "version"];
 
 #[test]
 fn bash_completes_commands_and_options() {
