@@ -7,7 +7,8 @@ use futures_util::{StreamExt, stream};
 
 use super::findings::Findings;
 use super::lambda::reduce_variables;
-use super::{MAX_CONCURRENT_CALLS, NotRead};
+use super::not_read::NotRead;
+use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::AgentCore;
 use crate::consumer::{Consumer, ConsumerPlatform, ContainerDefinition, PlatformSource};
 use crate::runtime::Runtime;

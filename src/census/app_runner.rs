@@ -5,7 +5,8 @@ use aws_sdk_apprunner::types::{ImageRepositoryType, ServiceStatus};
 use futures_util::{StreamExt, stream};
 
 use super::findings::Findings;
-use super::{MAX_CONCURRENT_CALLS, NotRead};
+use super::not_read::NotRead;
+use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::AppRunner;
 use crate::consumer::{Consumer, ConsumerPlatform, ContainerDefinition, PlatformSource, Variable};
 use crate::runtime::Runtime;

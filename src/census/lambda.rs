@@ -7,7 +7,8 @@ use aws_sdk_lambda::types::{FunctionConfiguration, PackageType};
 use futures_util::{StreamExt, stream};
 
 use super::findings::Findings;
-use super::{MAX_CONCURRENT_CALLS, NotRead};
+use super::not_read::NotRead;
+use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::Lambda;
 use crate::consumer::{Consumer, ConsumerPlatform, ContainerDefinition, MountPoint, PlatformSource, Variable};
 use crate::name::{Digest, EcrImage};

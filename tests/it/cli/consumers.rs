@@ -136,7 +136,10 @@ fn images_are_checked_where_they_run() {
             to change: the image or the task definition
           - prod/express#app         ECS         :v2               ? (Amazon ECS Express Mode chooses the architecture, and no task runs)
           ✓ prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (its running task)
-          ✓ prod/worker#app          ECS         :v1               arm64 (its runtimePlatform)
+          ✗ prod/worker#app          ECS         :v1               arm64 (its runtimePlatform)
+            exec-not-found: celery was not found as an executable in PATH
+            prod/worker#app starts `celery worker`
+            to change: the image or the task definition
           ✓ resize                   Lambda      :v1@cb9d8244a81c  arm64 (its architectures)
           ✓ site                     App Runner  :v2               amd64 (its only architecture)
           ✓ agent                    AgentCore   :v1               arm64 (its only architecture)
@@ -146,7 +149,7 @@ fn images_are_checked_where_they_run() {
             start not verified: its tasks were started with another command or environment
           - import                   Batch       :v2               ? (it has no runtimePlatform, and instances may have either architecture)
 
-        9 consumers of images of 2 repositories in us-west-2; 1 fail; 6 run; 1 consumer of images from elsewhere, not listed
+        9 consumers of images of 2 repositories in us-west-2; 2 fail; 2 without a known or declared platform; 5 run; 1 consumer of images from elsewhere, not listed
         --- err
     "#]].assert_eq(&run_on(&sample(), &["consumers", "--check"]));
 }
@@ -259,14 +262,17 @@ fn tasks_tell_their_images_without_the_definition() {
           - prod/express#app         ECS  :v2               ? (Amazon ECS Express Mode chooses the architecture, and no task runs)
           ✓ prod/web#app             ECS  :v1@cb9d8244a81c  arm64 (its running task)
             start not verified: its task definition could not be read
-          ✓ prod/worker#app          ECS  :v1               arm64 (its runtimePlatform)
+          ✗ prod/worker#app          ECS  :v1               arm64 (its runtimePlatform)
+            exec-not-found: celery was not found as an executable in PATH
+            prod/worker#app starts `celery worker`
+            to change: the image or the task definition
 
         team/job
           ✓ prod/family:nightly#app  ECS  :v2@7f2861b59251  amd64 (its running task)
             start not verified: its tasks were started with another command or environment
 
         not read: Amazon ECS: ecs:DescribeTaskDefinition of arn:aws:ecs:us-west-2:123456789012:task-definition/web:42: access denied
-        5 consumers of images of 2 repositories in us-west-2; 1 fail; 3 run; 1 consumer of images from elsewhere, not listed
+        5 consumers of images of 2 repositories in us-west-2; 2 fail; 1 without a known or declared platform; 2 run; 1 consumer of images from elsewhere, not listed
         --- err
     "#]].assert_eq(&run_on(&aws, &["consumers", "--services", "ecs", "--check"]));
 }
@@ -287,4 +293,30 @@ fn deleted_images_are_reported() {
         --- err
     "#]]
     .assert_eq(&output);
+}
+
+#[test]
+fn declarations_are_suggested_from_what_runs() {
+    let aws = sample();
+    aws.create_repositories(&["team/declared"]);
+    let mut output = run_on(&aws, &["declare", "--suggest"]);
+    aws.tag_resource("team/app", "intended-runtime", "ecs/amd64");
+    aws.fail("ListClusters", 1.., Fault::Error(400, "AccessDeniedException"));
+    output += &run_on(&aws, &["declare", "--suggest", "team/app"]);
+    expect![[r#"
+        success true code 0
+        --- out
+        # team/app: the architecture of prod/express is unknown: Amazon ECS Express Mode chooses the architecture, and no task runs
+        # team/app	ecs/amd64 ecs/arm64 apprunner lambda/arm64 linux/arm64	# agent, prod/api, prod/web, prod/worker, resize and 1 more: no image runs on both lambda/arm64 and ecs/amd64
+        # team/declared: nothing that was read runs its images
+        # team/idle: nothing that was read runs its images
+        # team/job: the architecture of import is unknown: it has no runtimePlatform, and instances may have either architecture
+        team/job	ecs/amd64	# prod/family:nightly
+        --- err
+        success false code 2
+        --- out
+        # not read: Amazon ECS: ecs:ListClusters: access denied
+        # team/app: declares "ecs/amd64" already; found: apprunner lambda/arm64 linux/arm64
+        --- err
+    "#]].assert_eq(&output);
 }
