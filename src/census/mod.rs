@@ -1,5 +1,5 @@
 //! Reads from AWS what runs images: services and tasks of Amazon ECS, functions of AWS Lambda, services of AWS App Runner,
-//! job definitions of AWS Batch, and agent runtimes of Amazon Bedrock `AgentCore`.
+//! job definitions of AWS Batch, and agent runtimes of Amazon Bedrock AgentCore.
 //!
 //! Answers of AWS contain environment variables and presigned URLs. Each is reduced to a [`Consumer`] where it is read and
 //! never logged. Of an environment, only `PATH` is kept, and whether a variable that affects the start is set.

@@ -7,7 +7,8 @@ use super::running_image::RunningImage;
 use crate::census::NotRead;
 use crate::cli::consumer_reader::{describe_not_read, describe_reason};
 use crate::consumer::{Consumer, ConsumerPlatform, ConsumerService, PlatformSource, StartOverride};
-use crate::report::Report;
+use crate::name::{Digest, Tag};
+use crate::report::{FaultReport, Report};
 use crate::runtime::Runtime;
 use crate::verdict::{FaultCode, Verdict, WrongSide};
 
@@ -164,8 +165,8 @@ impl<'a> ConsumerEntry<'a> {
             container,
             image: &consumer.image,
             repository: image.repository.to_string(),
-            tag: image.tag.as_ref().map(|tag| tag.as_str()),
-            digest: consumer.digest.as_ref().or(image.digest.as_ref()).map(|digest| digest.as_str()),
+            tag: image.tag.as_ref().map(Tag::as_str),
+            digest: consumer.digest.as_ref().or(image.digest.as_ref()).map(Digest::as_str),
             platform: match consumer.platform {
                 ConsumerPlatform::Known(runtime, from) => PlatformEntry::Known { runtime, from },
                 ConsumerPlatform::Unknown(unknown) => PlatformEntry::Unknown { unknown },
@@ -210,7 +211,7 @@ impl<'a> CheckEntry<'a> {
 }
 
 impl<'a> FaultEntry<'a> {
-    fn new(fault: &'a crate::report::FaultReport) -> Self {
+    fn new(fault: &'a FaultReport) -> Self {
         Self { code: fault.code, evidence: &fault.evidence, wrong: fault.wrong }
     }
 }
