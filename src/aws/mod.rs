@@ -177,7 +177,7 @@ impl Aws {
         aws_sdk_batch::Client::from_conf(config.build())
     }
 
-    /// Creates the Bedrock `AgentCore` client; `endpoint` replaces the endpoint of the region.
+    /// Creates the Bedrock AgentCore client; `endpoint` replaces the endpoint of the region.
     #[cfg(feature = "cli")]
     pub fn agent_core_client(&self, endpoint: Option<String>) -> aws_sdk_bedrockagentcorecontrol::Client {
         let mut config = aws_sdk_bedrockagentcorecontrol::config::Builder::from(&self.config);

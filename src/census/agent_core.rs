@@ -1,13 +1,14 @@
-//! Amazon Bedrock `AgentCore`: agent runtimes that are images.
+//! Amazon Bedrock AgentCore: agent runtimes that are images.
 
 use aws_sdk_bedrockagentcorecontrol::Client;
-use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::GetAgentRuntimeOutput;
+use aws_sdk_bedrockagentcorecontrol::operation::get_agent_runtime::{GetAgentRuntimeError, GetAgentRuntimeOutput};
 use aws_sdk_bedrockagentcorecontrol::types::AgentRuntimeArtifact;
 use futures_util::{StreamExt, stream};
 
 use super::findings::Findings;
 use super::lambda::reduce_variables;
-use super::{MAX_CONCURRENT_CALLS, NotRead};
+use super::not_read::NotRead;
+use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::AgentCore;
 use crate::consumer::{Consumer, ConsumerPlatform, ContainerDefinition, PlatformSource};
 use crate::runtime::Runtime;
@@ -29,9 +30,10 @@ pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
     let mut answers = stream::iter(calls).buffer_unordered(MAX_CONCURRENT_CALLS);
     while let Some((id, answer)) = answers.next().await {
         match answer {
-            Ok(answer) => reduce(answer).into_iter().for_each(|consumer| findings.add(consumer)),
+            Ok(answer) => reduce(answer).map_or((), |consumer| findings.add(consumer)),
             // It was deleted since it was listed.
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {}
+            Err(error)
+                if error.as_service_error().is_some_and(GetAgentRuntimeError::is_resource_not_found_exception) => {}
             Err(error) => findings.record(NotRead::new(AgentCore, "bedrock-agentcore:GetAgentRuntime", id, error)),
         }
     }

@@ -1,11 +1,13 @@
 //! AWS App Runner: services that run an image of Amazon ECR.
 
 use aws_sdk_apprunner::Client;
+use aws_sdk_apprunner::operation::describe_service::DescribeServiceError;
 use aws_sdk_apprunner::types::{ImageRepositoryType, ServiceStatus};
 use futures_util::{StreamExt, stream};
 
 use super::findings::Findings;
-use super::{MAX_CONCURRENT_CALLS, NotRead};
+use super::not_read::NotRead;
+use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::AppRunner;
 use crate::consumer::{Consumer, ConsumerPlatform, ContainerDefinition, PlatformSource, Variable};
 use crate::runtime::Runtime;
@@ -31,9 +33,10 @@ pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
     let mut answers = stream::iter(calls).buffer_unordered(MAX_CONCURRENT_CALLS);
     while let Some((arn, answer)) = answers.next().await {
         match answer {
-            Ok(answer) => answer.service.and_then(reduce).into_iter().for_each(|consumer| findings.add(consumer)),
+            Ok(answer) => answer.service.and_then(reduce).map_or((), |consumer| findings.add(consumer)),
             // It was deleted since it was listed.
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {}
+            Err(error)
+                if error.as_service_error().is_some_and(DescribeServiceError::is_resource_not_found_exception) => {}
             Err(error) => findings.record(NotRead::new(AppRunner, "apprunner:DescribeService", arn, error)),
         }
     }

@@ -6,8 +6,8 @@ use aws_sdk_batch::types::{
     PlatformCapability, RuntimePlatform, Secret,
 };
 
-use super::NotRead;
 use super::findings::Findings;
+use super::not_read::NotRead;
 use crate::consumer::ConsumerService::Batch;
 use crate::consumer::{
     Consumer, ConsumerPlatform, ContainerDefinition, MountPoint, PlacementFields, StartOverride, Variable,

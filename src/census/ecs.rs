@@ -10,7 +10,8 @@ use super::ecs_definitions::{Container, TaskDefinition, read_definitions};
 use super::ecs_services::{Service, read_revisions, read_services};
 use super::ecs_tasks::{RunningContainer, RunningTasks, TaskGroup, read_tasks};
 use super::findings::Findings;
-use super::{MAX_CONCURRENT_CALLS, NotRead};
+use super::not_read::NotRead;
+use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::Ecs;
 use crate::consumer::{Consumer, ConsumerPlatform, ObservedPlacement, StartOverride};
 

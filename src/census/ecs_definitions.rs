@@ -7,7 +7,8 @@ use futures_util::{StreamExt, stream};
 use serde::de::IgnoredAny;
 
 use super::findings::Findings;
-use super::{MAX_CONCURRENT_CALLS, NotRead};
+use super::not_read::NotRead;
+use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::Ecs;
 use crate::consumer::{ConsumerPlatform, ContainerDefinition, MountPoint, PlacementFields, StartOverride, Variable};
 

@@ -7,7 +7,8 @@ use aws_sdk_ecs::types::{CapacityProviderStrategyItem, LaunchType, ResourceManag
 use futures_util::{StreamExt, stream};
 
 use super::findings::Findings;
-use super::{MAX_CONCURRENT_CALLS, NotRead};
+use super::not_read::NotRead;
+use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::Ecs;
 
 /// How many services one call describes: the most that `DescribeServices` accepts.

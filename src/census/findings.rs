@@ -2,12 +2,24 @@
 
 use std::cell::RefCell;
 
-use super::{Census, NotRead, ProgressReport};
+use super::not_read::NotRead;
 use crate::consumer::{Consumer, ConsumerService};
 
 /// The most consumers that are kept: twenty times as many as a large account has. Each takes a few hundred bytes, unless its
 /// command is long.
 const MAX_CONSUMERS: usize = 50_000;
+
+/// What was found in a region.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// What runs images, in a fixed order: by service, name, definition and container.
+    pub consumers: Vec<Consumer>,
+    /// What could not be read.
+    pub not_read: Vec<NotRead>,
+}
+
+/// Is called with the number of consumers that were found so far.
+pub type ProgressReport<'a> = &'a dyn Fn(usize);
 
 /// What was found so far.
 pub(super) struct Findings<'a> {

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_function::GetFunctionError;
 use aws_sdk_lambda::types::{FunctionConfiguration, PackageType};
 use futures_util::{StreamExt, stream};
 
 use super::findings::Findings;
-use super::{MAX_CONCURRENT_CALLS, NotRead};
+use super::not_read::NotRead;
+use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::Lambda;
 use crate::consumer::{Consumer, ConsumerPlatform, ContainerDefinition, MountPoint, PlatformSource, Variable};
 use crate::name::{Digest, EcrImage};
@@ -30,7 +32,9 @@ pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
         let with_images = consumers.into_iter().map(async |consumer| read_image(client, consumer, findings).await);
         let mut with_images = stream::iter(with_images).buffer_unordered(MAX_CONCURRENT_CALLS);
         while let Some(consumer) = with_images.next().await {
-            consumer.into_iter().for_each(|consumer| findings.add(consumer));
+            if let Some(consumer) = consumer {
+                findings.add(consumer);
+            }
         }
     }
 }
@@ -45,7 +49,7 @@ async fn read_image(client: &Client, consumer: Consumer, findings: &Findings<'_>
             Some(Consumer { image: code.image_uri?, digest, ..consumer })
         }
         // It was deleted since it was listed.
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => None,
+        Err(error) if error.as_service_error().is_some_and(GetFunctionError::is_resource_not_found_exception) => None,
         Err(error) => {
             findings.record(NotRead::new(Lambda, "lambda:GetFunction", &consumer.name, error));
             None

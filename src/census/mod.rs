@@ -1,5 +1,5 @@
 //! Reads from AWS what runs images: services and tasks of Amazon ECS, functions of AWS Lambda, services of AWS App Runner,
-//! job definitions of AWS Batch, and agent runtimes of Amazon Bedrock `AgentCore`.
+//! job definitions of AWS Batch, and agent runtimes of Amazon Bedrock AgentCore.
 //!
 //! Answers of AWS contain environment variables and presigned URLs. Each is reduced to a [`Consumer`] where it is read and
 //! never logged. Of an environment, only `PATH` is kept, and whether a variable that affects the start is set.
@@ -22,10 +22,11 @@ mod agent_core;
 use futures_util::future::join_all;
 
 use self::findings::Findings;
+pub use self::findings::{Census, ProgressReport};
 pub use self::not_read::NotRead;
 pub use self::pace::PacedConnector;
 use crate::aws::Aws;
-use crate::consumer::{Consumer, ConsumerService};
+use crate::consumer::ConsumerService;
 
 /// All services that are read.
 pub const SERVICES: [ConsumerService; 5] = [
@@ -35,21 +36,6 @@ pub const SERVICES: [ConsumerService; 5] = [
     ConsumerService::Batch,
     ConsumerService::AgentCore,
 ];
-
-/// How many calls to one service are open at the same time: with answers after 100 ms, enough for the published rates.
-const MAX_CONCURRENT_CALLS: usize = 8;
-
-/// What was found in a region.
-#[derive(Debug, Default)]
-pub struct Census {
-    /// What runs images, in a fixed order: by service, name, definition and container.
-    pub consumers: Vec<Consumer>,
-    /// What could not be read.
-    pub not_read: Vec<NotRead>,
-}
-
-/// How far the reading is, for people.
-pub type ProgressReport<'a> = &'a dyn Fn(usize);
 
 /// Reads what runs images from these services, all at the same time. The clients of `aws` should use a
 /// [`PacedConnector`]. `endpoint` returns the endpoint of a service, by its name in `AWS_ENDPOINT_URL_NAME`, if it is not

@@ -12,6 +12,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 use super::token_bucket::TokenBucket;
 
+/// How many calls to one service are open at the same time: with answers after 100 ms, enough for the published rates.
+pub(super) const MAX_CONCURRENT_CALLS: usize = 8;
+
 /// A rate that several actions share.
 #[derive(Debug, PartialEq, Eq, Hash, Clone, Copy)]
 struct Rate {

@@ -45,7 +45,7 @@ mod tests {
         now += Duration::from_millis(250);
         assert_eq!(take(now), 50);
         // Full again.
-        now += Duration::from_secs(60);
+        now += Duration::from_mins(1);
         assert_eq!([take(now), take(now), take(now), take(now)], [0, 0, 0, 100]);
     }
 }

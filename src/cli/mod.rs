@@ -29,6 +29,8 @@ mod binary;
 mod page;
 mod audit;
 mod declare;
+mod consumer_reader;
+mod consumers;
 mod help;
 mod completions;
 mod manual;
@@ -115,6 +117,7 @@ enum CliCommand {
     Audit(audit::AuditArguments),
     Page(page::PageArguments),
     Declare(declare::DeclareArguments),
+    Consumers(consumers::ConsumersArguments),
     Replay(replay::ReplayArguments),
     Binary(binary::BinaryArguments),
     Completions(completions::CompletionsArguments),
@@ -136,6 +139,7 @@ pub async fn run(arguments: CliArguments, out: impl RawStream, err: impl RawStre
         CliCommand::Binary(arguments) => of_verdict(binary::run(&arguments, &mut out)),
         CliCommand::Audit(arguments) => of_verdict(Box::pin(audit::run(arguments, &mut out, &mut err)).await),
         CliCommand::Declare(arguments) => of_verdict(declare::run(arguments, &mut out, &mut err).await),
+        CliCommand::Consumers(arguments) => Box::pin(consumers::run(arguments, &mut out, &mut err)).await,
         CliCommand::Completions(arguments) => {
             of_verdict(completions::print_completions(&arguments, CliArguments::command(), &mut out))
         }

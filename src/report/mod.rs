@@ -29,7 +29,8 @@ pub use platforms::{PlatformOverview, PlatformReport};
 pub use slack::slack_card;
 pub use styled_line::{SpanRole, StyledLine, StyledSpan};
 pub use text::{
-    OVERRIDE_NOTE, UNVERIFIED_SYMBOL, describe_ignored, format_headline, format_lines, format_text, verdict_symbol,
+    OVERRIDE_NOTE, UNVERIFIED_SYMBOL, describe_ignored, describe_wrong_side, format_headline, format_lines,
+    format_text, verdict_symbol,
 };
 pub use waiver_report::WaiverReport;
 

@@ -140,7 +140,7 @@ pub fn format_lines(report: &Report) -> Vec<StyledLine> {
 }
 
 /// Says whether the image or what runs it has to change, if that is known.
-pub(super) fn describe_wrong_side(report: &Report, runtime: &RuntimeReport, fault: &FaultReport) -> Option<String> {
+pub fn describe_wrong_side(report: &Report, runtime: &RuntimeReport, fault: &FaultReport) -> Option<String> {
     let consumer = report.consumer.as_ref().or_else(|| runtime.consumers.first())?;
     Some(consumer.describe_wrong_side(fault.wrong?))
 }

@@ -12,6 +12,7 @@ mod verdict;
 mod report;
 mod lambda;
 mod cli;
+mod census;
 mod untrusted_input;
 mod conformance;
 mod meta;

@@ -1,10 +1,11 @@
 //! `ecr-preflight declare REPOSITORY RUNTIME…`: declares runtimes by a repository's resource tag, after confirmation.
 
 mod change;
-mod repository_argument;
+pub(super) mod repository_argument;
 mod declaration_file;
 mod bulk;
 mod list;
+mod suggest;
 
 use std::io::Write;
 
@@ -31,10 +32,10 @@ use crate::verdict::Verdict;
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub(super) struct DeclareArguments {
     /// The name, URI or ARN of a repository in Amazon ECR. A name refers to the account and region of the AWS CLI.
-    #[arg(required_unless_present_any = ["list", "from", "prefix"])]
+    #[arg(required_unless_present_any = ["list", "suggest", "from", "prefix"])]
     repository: Option<String>,
     /// All runtimes that the images are meant for. They replace the previous declaration.
-    #[arg(value_name = "RUNTIME", value_delimiter = ',', value_parser = RuntimeParser, required_unless_present_any = ["list", "from", "prefix", "remove"])]
+    #[arg(value_name = "RUNTIME", value_delimiter = ',', value_parser = RuntimeParser, required_unless_present_any = ["list", "suggest", "from", "prefix", "remove"])]
     runtimes: Vec<Runtime>,
     /// Declare what FILE lists: in each line a repository and its runtimes. `-` reads standard input.
     ///
@@ -58,8 +59,15 @@ pub(super) struct DeclareArguments {
     /// List the declarations of the region's repositories, or of those whose names begin with PREFIX.
     #[arg(long, value_name = "PREFIX", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["repository", "runtimes", "from", "prefix", "remove", "yes", "dry_run"])]
     list: Option<String>,
+    /// Print what `--from` reads, for the region's repositories, or for those whose names begin with PREFIX: the runtimes of
+    /// what runs their images.
+    ///
+    /// Reads the same as the command `consumers`, and needs its permissions. Where a declaration is not certain to suit every
+    /// image that runs, and where the repository has one, the line is a comment.
+    #[arg(long, value_name = "PREFIX", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["repository", "runtimes", "from", "prefix", "remove", "yes", "dry_run", "list"])]
+    suggest: Option<String>,
     /// The output format of the list.
-    #[arg(long, value_enum, default_value_t = DeclareListFormat::Text, conflicts_with_all = ["repository", "from", "prefix"])]
+    #[arg(long, value_enum, default_value_t = DeclareListFormat::Text, conflicts_with_all = ["repository", "from", "prefix", "suggest"])]
     format: DeclareListFormat,
 }
 
@@ -67,7 +75,8 @@ const USAGE: &str = "ecr-preflight declare <REPOSITORY> <RUNTIME>... [--yes | --
        ecr-preflight declare <REPOSITORY> --remove [--yes | --dry-run]
        ecr-preflight declare --from <FILE> [--yes | --dry-run]
        ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
-       ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]";
+       ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+       ecr-preflight declare --suggest [<PREFIX>]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,17 +86,21 @@ Examples:
   ecr-preflight declare --list team/ --format json
   ecr-preflight declare --list --format tsv > runtimes.tsv     # edit the file, then:
   ecr-preflight declare --from runtimes.tsv
+  ecr-preflight declare --suggest > runtimes.tsv               # read the file, then use --from
   ecr-preflight declare --prefix team/ ecs/amd64 --dry-run
 
 Permissions:
   ecr:ListTagsForResource   to read the declaration
   ecr:TagResource           to write it
   ecr:UntagResource         with --remove
-  ecr:DescribeRepositories  to find a repository by its name, with --list, --from and --prefix
+  ecr:DescribeRepositories  to find a repository by its name, with --list, --suggest,
+                            --from and --prefix
+  those of `consumers`      with --suggest
 
 Exit codes:
   0   the declarations are set as requested, or were only shown
-  2   you declined the change, or --list found a declaration that is invalid or unreadable
+  2   you declined the change, --list found a declaration that is invalid or unreadable, or
+      --suggest could not read everything
   3   an error occurred, or the change could not be confirmed
   64  the command line or a setting is wrong";
 
@@ -102,6 +115,10 @@ pub(super) async fn run<E: Write>(
     let key = load_settings()?.check.declaration_key;
     if let Some(prefix) = arguments.list {
         return list::run(&key, &prefix, arguments.format, out, err).await;
+    }
+    if let Some(prefix) = arguments.suggest {
+        // The future that reads all services is large.
+        return Box::pin(suggest::run(&key, &prefix, out, err)).await;
     }
     if key.to_ascii_lowercase().starts_with(RESERVED_KEY_PREFIX) {
         return Err(CliError::ReservedTagKey(key));

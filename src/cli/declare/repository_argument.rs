@@ -25,7 +25,7 @@ pub(super) async fn find_repository(text: &str) -> Result<(Aws, Repository), Cli
 }
 
 /// Parses a URI or an ARN; `None` for the name of a repository.
-pub(super) fn parse_repository(text: &str) -> Result<Option<Repository>, RepositoryError> {
+pub(in crate::cli) fn parse_repository(text: &str) -> Result<Option<Repository>, RepositoryError> {
     if text.starts_with("arn:") {
         return Repository::from_arn(text).map(Some);
     }

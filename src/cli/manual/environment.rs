@@ -11,12 +11,12 @@ struct Variables {
 }
 
 /// The commands that call AWS.
-const AWS: &[&str] = &["check", "audit", "declare", "replay"];
+const AWS: &[&str] = &["check", "audit", "consumers", "declare", "replay"];
 /// The commands that check images.
-const CHECKING: &[&str] = &["check", "audit", "replay"];
+const CHECKING: &[&str] = &["check", "audit", "consumers", "replay"];
 
 /// Every variable that a user may want to set, in the order of a page.
-const VARIABLES: [Variables; 25] = [
+const VARIABLES: [Variables; 26] = [
     Variables {
         names: &["AWS_PROFILE"],
         text: "The profile of the AWS configuration, as for the AWS CLI.",
@@ -46,6 +46,17 @@ const VARIABLES: [Variables; 25] = [
         names: &["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL_SNS"],
         text: "Another endpoint for all services, for Amazon ECR or for Amazon SNS.",
         commands: AWS,
+    },
+    Variables {
+        names: &[
+            "AWS_ENDPOINT_URL_ECS",
+            "AWS_ENDPOINT_URL_LAMBDA",
+            "AWS_ENDPOINT_URL_APPRUNNER",
+            "AWS_ENDPOINT_URL_BATCH",
+            "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL",
+        ],
+        text: "Another endpoint for one of the services that run images.",
+        commands: &["consumers", "declare"],
     },
     Variables {
         names: &["DOCKER_CONFIG"],
@@ -81,7 +92,7 @@ const VARIABLES: [Variables; 25] = [
     Variables {
         names: &["PREFLIGHT_DECLARATION_KEY"],
         text: "The key of the resource tag and the label that declare runtimes. Default: `intended-runtime`.",
-        commands: &["check", "audit", "declare", "page", "replay"],
+        commands: &["check", "audit", "consumers", "declare", "page", "replay"],
     },
     Variables {
         names: &["PREFLIGHT_DEFAULT_RUNTIME"],
@@ -147,9 +158,10 @@ const VARIABLES: [Variables; 25] = [
 ];
 
 /// The pages outside of this project that a command's page refers to.
-const OTHER_PAGES: [(&str, &[&str]); 6] = [
+const OTHER_PAGES: [(&str, &[&str]); 7] = [
     ("check", &["aws(1)", "docker(1)", "skopeo(1)"]),
     ("audit", &["aws(1)"]),
+    ("consumers", &["aws(1)"]),
     ("declare", &["aws(1)"]),
     ("replay", &["aws(1)"]),
     ("binary", &["file(1)", "readelf(1)"]),

@@ -231,6 +231,7 @@ fn invalid_arguments_are_errors_before_any_call() {
                ecr-preflight declare --from <FILE> [--yes | --dry-run]
                ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+               ecr-preflight declare --suggest [<PREFIX>]
 
         For more information, try '--help'.
         success false code 64
@@ -245,6 +246,7 @@ fn invalid_arguments_are_errors_before_any_call() {
                ecr-preflight declare --from <FILE> [--yes | --dry-run]
                ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+               ecr-preflight declare --suggest [<PREFIX>]
 
         For more information, try '--help'.
         success false code 64
@@ -275,6 +277,7 @@ fn invalid_arguments_are_errors_before_any_call() {
                ecr-preflight declare --from <FILE> [--yes | --dry-run]
                ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+               ecr-preflight declare --suggest [<PREFIX>]
 
         For more information, try '--help'.
         success false code 64
@@ -287,6 +290,7 @@ fn invalid_arguments_are_errors_before_any_call() {
                ecr-preflight declare --from <FILE> [--yes | --dry-run]
                ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+               ecr-preflight declare --suggest [<PREFIX>]
 
         For more information, try '--help'.
     "#]].assert_eq(&text);
@@ -690,6 +694,7 @@ fn bulk_declarations_with_errors_write_nothing() {
                ecr-preflight declare --from <FILE> [--yes | --dry-run]
                ecr-preflight declare --prefix <PREFIX> <RUNTIME>... [--yes | --dry-run]
                ecr-preflight declare --list [<PREFIX>] [--format <FORMAT>]
+               ecr-preflight declare --suggest [<PREFIX>]
 
         For more information, try '--help'.
     "#]]

@@ -15,8 +15,8 @@ fn stdout_of(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const COMMANDS: [&str; 10] =
-    ["audit", "check", "replay", "binary", "declare", "completions", "man", "page", "help", "version"];
+const COMMANDS: [&str; 11] =
+    ["audit", "check", "replay", "binary", "declare", "consumers", "completions", "man", "page", "help", "version"];
 
 #[test]
 fn bash_completes_commands_and_options() {
@@ -198,6 +198,8 @@ fn help_of_check_and_replay() {
           audit        Check the images that a registry of Amazon ECR already contains
           page         Convert the results of an audit to an HTML page, CSV or Markdown
           declare      Declare where the images of a repository run, or list the declarations
+          consumers    List what runs the images of Amazon ECR: services, tasks, functions, job definitions
+                       and agent runtimes
           replay       Run an event through the function's handler, and print what it would send
           binary       Show the platform that a program file is built for
           completions  Print a script that completes commands and options in a shell

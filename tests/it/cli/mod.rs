@@ -6,6 +6,7 @@ mod check;
 mod check_formats;
 mod check_output;
 mod config;
+mod consumers;
 mod declare;
 mod docker_engine;
 mod error_hints;

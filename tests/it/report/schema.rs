@@ -10,10 +10,11 @@ use ecr_preflight::verdict::FaultCode;
 use serde_json::{Value, json};
 
 /// Each schema's file.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("ecr-preflight/1", "schema/ecr-preflight-1.schema.json"),
     ("ecr-preflight/error/1", "schema/ecr-preflight-error-1.schema.json"),
     ("ecr-preflight/platforms/1", "schema/ecr-preflight-platforms-1.schema.json"),
+    ("ecr-preflight/consumers/1", "schema/ecr-preflight-consumers-1.schema.json"),
 ];
 
 fn read_schema(file: &str) -> Value {

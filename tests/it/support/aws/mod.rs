@@ -1,14 +1,15 @@
-//! A fake AWS on this machine: Amazon ECR with its blob storage, Amazon ECS, SNS, EventBridge, CloudWatch Logs and the Lambda
-//! runtime API, over real HTTP. It keeps every request, and delays or fails on demand.
+//! A fake AWS on this machine: Amazon ECR with its blob storage, what runs images, SNS, EventBridge, CloudWatch Logs and the
+//! Lambda runtime API, over real HTTP. It keeps every request, and delays or fails on demand.
 #![allow(clippy::unwrap_used, reason = "it is only used by tests")]
 
+pub mod account;
 mod ecr;
 mod ecs;
 mod event_bus;
 mod fault_plan;
 pub mod http;
 mod lambda;
-mod server;
+pub mod server;
 mod sns;
 mod throttle;
 
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use self::account::Account;
 use self::ecr::Repository;
 use self::http::End;
 use self::server::State;
@@ -164,6 +166,11 @@ impl FakeAws {
     /// Fills a repository with the contents of a layout.
     pub fn push(&self, repository: &str, layout: &Builder) {
         self.state.repositories.lock().unwrap().insert(repository.to_owned(), Repository::new(layout));
+    }
+
+    /// Sets what runs images in the account.
+    pub fn set_account(&self, account: Account) {
+        *self.state.account.lock().unwrap() = account;
     }
 
     /// Creates empty repositories.

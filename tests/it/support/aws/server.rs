@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::account::Account;
 use super::ecr::{self, Repository};
 use super::ecs::Ecs;
 use super::event_bus::Bus;
@@ -19,6 +20,7 @@ use super::{Call, Fault, SECRET, lambda, sns};
 
 #[derive(Debug)]
 pub(super) struct State {
+    pub(super) account: Mutex<Account>,
     pub(super) repositories: Mutex<BTreeMap<String, Repository>>,
     pub(super) calls: Mutex<Vec<Call>>,
     pub(super) plan: Mutex<Plan>,
@@ -39,6 +41,7 @@ pub(super) struct State {
 impl Default for State {
     fn default() -> Self {
         Self {
+            account: Mutex::default(),
             repositories: Mutex::default(),
             calls: Mutex::default(),
             plan: Mutex::default(),
@@ -191,7 +194,8 @@ impl State {
             "Blob" => self.blob(&request.target),
             _ => {
                 let of_ecs = self.ecs.lock().unwrap().answer(action, body);
-                let answer = of_ecs.unwrap_or_else(|| self.ecr(action, body, at));
+                let of_account = || self.account.lock().unwrap().answer(action, body, &request.target);
+                let answer = of_ecs.or_else(of_account).unwrap_or_else(|| self.ecr(action, body, at));
                 answer.map_or_else(|code| error(action, 400, code), |value| Reply::new(200, value.to_string()))
             }
         };
@@ -247,9 +251,11 @@ fn expired() -> Reply {
 fn action(request: &Request) -> String {
     let of_ecr = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
     match (of_ecr, request.target.as_str()) {
+        (Some(("AppRunner", action)), _) => format!("AppRunner.{action}"),
         (Some((_, action)), _) => action.to_owned(),
         (None, target) if target.starts_with("/2018-06-01/runtime/") => "Lambda".to_owned(),
         (None, target) if target.starts_with("/blob/") => "Blob".to_owned(),
+        (None, target) if rest_action(target).is_some() => rest_action(target).unwrap().to_owned(),
         _ => body(request)["Action"].as_str().unwrap_or("Elsewhere").to_owned(),
     }
 }
@@ -266,8 +272,20 @@ fn body(request: &Request) -> Value {
     serde_json::from_slice(&request.body).unwrap_or_default()
 }
 
-/// Decodes a word of a form.
-fn decoded(word: &str) -> String {
+/// The action of a service whose requests have paths.
+pub fn rest_action(target: &str) -> Option<&'static str> {
+    let path = target.split('?').next().unwrap().trim_end_matches('/');
+    let (list, get) = match path.trim_start_matches('/').split('/').collect::<Vec<_>>()[..] {
+        ["v1", "describejobdefinitions"] => return Some("DescribeJobDefinitions"),
+        ["2015-03-31", "functions", ..] => ("ListFunctions", "GetFunction"),
+        ["runtimes", ..] => ("ListAgentRuntimes", "GetAgentRuntime"),
+        _ => return None,
+    };
+    Some(if path.ends_with("functions") || path.ends_with("runtimes") { list } else { get })
+}
+
+/// Decodes a word of a form or a path.
+pub fn decoded(word: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = word.bytes();
     while let Some(byte) = rest.next() {

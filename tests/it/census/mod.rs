@@ -1,0 +1,206 @@
+//! Reading a large account: how many calls, and how fast. The clients of the SDK call a fake account in this process, and
+//! waiting advances a clock of its own.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
+use aws_smithy_async::time::TimeSource;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use ecr_preflight::aws::Aws;
+use ecr_preflight::census::{Census, PacedConnector, SERVICES, read_consumers};
+use ecr_preflight::consumer::{ConsumerPlatform, ConsumerService};
+use serde_json::{Value, json};
+
+use crate::support::aws::account::{Account, CODE_URL, REGISTRY, SECRET_VALUE, arn};
+use crate::support::aws::server::rest_action;
+
+/// A clock that only waiting advances.
+#[derive(Debug, Clone, Default)]
+struct VirtualClock(Arc<Mutex<Duration>>);
+
+impl VirtualClock {
+    fn now(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+}
+
+impl TimeSource for VirtualClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + self.now()
+    }
+}
+
+impl AsyncSleep for VirtualClock {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Sleep::new(VirtualSleep { clock: self.clone(), until: self.now() + duration, was_polled: false })
+    }
+}
+
+/// Ends when it is polled again: by then, everything else has gone as far as it can.
+struct VirtualSleep {
+    clock: VirtualClock,
+    until: Duration,
+    was_polled: bool,
+}
+
+impl Future for VirtualSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if !self.was_polled {
+            self.was_polled = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut now = self.clock.0.lock().unwrap();
+        *now = (*now).max(self.until);
+        Poll::Ready(())
+    }
+}
+
+/// Answers requests from an account, and keeps the action and the time of each.
+#[derive(Debug, Clone)]
+struct AccountConnector {
+    account: Arc<Account>,
+    clock: VirtualClock,
+    calls: Arc<Mutex<Vec<(String, Duration)>>>,
+}
+
+impl HttpConnector for AccountConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.uri().split_once("://").unwrap().1;
+        let target = &target[target.find('/').unwrap()..];
+        let named = request.headers().get("x-amz-target").map(|name| name.rsplit_once('.').unwrap());
+        let action = match named {
+            Some(("AppRunner", action)) => format!("AppRunner.{action}"),
+            Some((_, action)) => action.to_owned(),
+            None => rest_action(target).unwrap().to_owned(),
+        };
+        let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap_or_default();
+        self.calls.lock().unwrap().push((action.clone(), self.clock.now()));
+        let answer = self.account.answer(&action, &body, target).unwrap().unwrap();
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from(answer.to_string()))))
+    }
+}
+
+/// Reads an account; returns what was found, and the calls.
+async fn read(account: Account) -> (Census, Vec<(String, Duration)>) {
+    let clock = VirtualClock::default();
+    let connector = AccountConnector { account: Arc::new(account), clock: clock.clone(), calls: Arc::default() };
+    let calls = connector.calls.clone();
+    let paced = PacedConnector::with_clock(SharedHttpConnector::new(connector), clock.clone(), clock);
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-west-2"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test")))
+        .build();
+    let aws = Aws::new(config, SharedHttpConnector::new(paced));
+    let census = read_consumers(&aws, &SERVICES, |_| None, &|_| {}).await;
+    let calls = calls.lock().unwrap().clone();
+    (census, calls)
+}
+
+/// 300 services in 5 clusters with 1000 tasks, 1000 functions of which 200 are images, 20 services of App Runner, 200 job
+/// definitions and 20 agent runtimes.
+fn large_account() -> Account {
+    let mut account = Account::default();
+    for number in 0..300 {
+        let (cluster, name) = (format!("cluster-{}", number % 5), format!("service-{number}"));
+        let image = format!("{REGISTRY}/team/{name}:v1");
+        let members = json!({"requiresCompatibilities": ["FARGATE"], "runtimePlatform": {"cpuArchitecture": "ARM64"}});
+        let definition = account.add_definition(&format!("{name}:1"), &image, &json!({}), &members);
+        let revision = arn("ecs", &format!("service-revision/{cluster}/{name}/1"));
+        account.add_service(&cluster, &name, &definition, &json!({"currentServiceRevisions": [{"arn": revision}]}));
+        // A tenth of the services has no task.
+        let tasks = if number % 10 == 9 { 0 } else { 4 - usize::from(number % 10 < 3) };
+        for _ in 0..tasks {
+            let digest = format!("sha256:{number:064x}");
+            account.add_task(&cluster, &format!("service:{name}"), &definition, (&image, &digest), &json!({}));
+        }
+        account.service_revisions.push(json!({"serviceRevisionArn": revision, "taskDefinition": definition,
+            "serviceArn": arn("ecs", &format!("service/{cluster}/{name}"))}));
+    }
+    for number in 0..1000 {
+        let name = format!("function-{number}");
+        if number % 5 == 0 {
+            let image = format!("{REGISTRY}/functions:{name}");
+            account.add_function(&name, &image, &format!("sha256:{number:064x}"), &json!({"Architectures": ["arm64"]}));
+        } else {
+            account.add_zip_function(&name);
+        }
+    }
+    for number in 0..20 {
+        account.add_app_runner_service(&format!("site-{number}"), &format!("{REGISTRY}/site:v1"), &json!({}));
+        account.add_agent_runtime(&format!("agent-{number}"), &format!("{REGISTRY}/agent:v1"), &json!({}));
+    }
+    for number in 0..200 {
+        let image = format!("{REGISTRY}/job:v{number}");
+        account.add_job_definition(&format!("job-{number}"), &image, &json!({}), &json!({}));
+    }
+    account
+}
+
+#[tokio::test]
+async fn large_account_is_read_within_the_rates() {
+    let (census, calls) = read(large_account()).await;
+    assert!(census.not_read.is_empty(), "{:?}", census.not_read);
+    let mut found: BTreeMap<ConsumerService, usize> = BTreeMap::new();
+    census.consumers.iter().for_each(|consumer| *found.entry(consumer.service).or_default() += 1);
+    assert_eq!(found.values().copied().collect::<Vec<_>>(), [300, 200, 20, 200, 20]);
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    calls.iter().for_each(|(action, _)| *counts.entry(action).or_default() += 1);
+    expect_test::expect![[r#"{"AppRunner.DescribeService": 20, "AppRunner.ListServices": 1, "DescribeJobDefinitions": 2, "DescribeServiceRevisions": 2, "DescribeServices": 30, "DescribeTaskDefinition": 300, "DescribeTasks": 14, "GetAgentRuntime": 20, "GetFunction": 200, "ListAgentRuntimes": 1, "ListClusters": 1, "ListFunctions": 20, "ListServices": 5, "ListTasks": 14}"#]].assert_eq(&format!("{counts:?}"));
+    assert!(calls.len() <= 640, "{} calls", calls.len());
+
+    // The published bursts and rates: "Request throttling for the Amazon ECS API", "Lambda quotas".
+    for (actions, burst, per_second) in [
+        (&["DescribeTaskDefinition"][..], 50, 20.0),
+        (&["ListClusters"], 50, 20.0),
+        (&["ListServices", "DescribeServices"], 100, 20.0),
+        (&["DescribeServiceRevisions"], 50, 20.0),
+        (&["ListTasks", "DescribeTasks"], 100, 20.0),
+        (&["ListFunctions"], 15, 15.0),
+        (&["GetFunction"], 100, 100.0),
+    ] {
+        let times: Vec<f64> = calls
+            .iter()
+            .filter(|(action, _)| actions.contains(&action.as_str()))
+            .map(|(_, time)| time.as_secs_f64())
+            .collect();
+        for (first, start) in times.iter().enumerate() {
+            for (last, end) in times.iter().enumerate().skip(first) {
+                let allowed = f64::from(burst) + per_second * (end - start);
+                assert!((last - first + 1) as f64 <= allowed + 1e-6, "{actions:?}: {} calls", last - first + 1);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn confidential_answers_are_not_kept() {
+    let mut account = large_account();
+    let image = format!("{REGISTRY}/team/app:v1");
+    let variables =
+        json!({"Environment": {"Variables": {"TOKEN": SECRET_VALUE, "PATH": "/opt/bin", "LD_PRELOAD": "x"}}});
+    account.add_function("preloaded", &image, &format!("sha256:{:064x}", 0), &variables);
+    let (census, _) = read(account).await;
+    let kept = format!("{census:?}");
+    for secret in [SECRET_VALUE, CODE_URL, "PRESIGNED", "TOKEN"] {
+        assert!(!kept.contains(secret), "{secret} is kept");
+    }
+    let preloaded = census.consumers.iter().find(|consumer| consumer.name == "preloaded").unwrap();
+    assert_eq!(preloaded.start.path.as_deref(), Some("/opt/bin"));
+    assert!(preloaded.start.unknown.is_some() && preloaded.digest.is_some());
+    assert!(matches!(preloaded.platform, ConsumerPlatform::Known(..)));
+}
