@@ -29,6 +29,7 @@ from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.arn import parse_arn
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import ecr, eventbridge, lambda_svc, sqs
+from ministack.services.cloudformation import provisioners
 
 # Represents the signature of a presigned URL, which is a secret.
 SIGNATURE = os.environ["EMULATOR_SIGNATURE"]
@@ -262,6 +263,19 @@ def run_sqs_batch(mapping, function, event, batch, *queue):
         message["visible_at"] = time.time() + RETRY_SECONDS
 
 
+# CloudFormation
+
+
+def create_lambda_hook(_logical_id, properties, _stack):
+    """CloudFormation: creates a hook, which it calls before it creates resources. ministack refuses the type. Here a hook can
+    be created, and nothing calls it."""
+    return f"arn:aws:cloudformation:{get_region()}:{get_account_id()}:type/hook/{properties['Alias'].replace('::', '-')}", {}
+
+
+def delete_lambda_hook(_identifier, _properties):
+    """CloudFormation: deletes a hook."""
+
+
 # IAM
 
 
@@ -286,6 +300,10 @@ eventbridge._invoke_target = invoke_target
 lambda_runtime.Worker._drain_stderr_bounded = drain_output
 lambda_svc._run_sqs_batch = run_sqs_batch
 lambda_svc._sqs_esm_concurrency = sqs_esm_concurrency
+provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::LambdaHook"] = {
+    "create": create_lambda_hook,
+    "delete": delete_lambda_hook,
+}
 iam_actions.extract_resource_arn = extract_resource_arn
 # In both modules, because the application has imported the name.
 iam_evaluator.pin_request_origin = pin_request_origin
