@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{InspectContext, inspect_programs};
+use super::programs::{InspectContext, inspect_programs};
 use crate::consumer::{ConsumerGroup, RelevantConsumers};
 use crate::intent::Intent;
 use crate::oci::Image;

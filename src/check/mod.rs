@@ -1,16 +1,19 @@
 //! Checks an image: reads it and its declared runtimes, inspects its programs, judges them and builds the report. The
 //! Lambda function, `check` and `audit` all call [`check_image`].
 
+mod programs;
 mod consumers;
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use self::consumers::ConsumerCheck;
+pub use self::programs::InspectContext;
+use self::programs::inspect_programs;
 use crate::consumer::{Consumer, ConsumerLookup, RelevantConsumers};
 use crate::date::Date;
 use crate::event::{Arrival, IgnoreReason};
-use crate::inspect::{Inspection, InspectionOutcome, Inspector};
+use crate::inspect::{Inspection, InspectionOutcome};
 use crate::intent::{DeclarationSource, Intent};
 use crate::name::{Digest, Repository, Selector, Tag};
 use crate::oci::{self, Image, ImageContent, ImageReadOptions};
@@ -19,7 +22,6 @@ use crate::registry::{self, Lookup, Manifest, Registry, RegistryError};
 use crate::report::{ConsumersReport, Report, ReportContext};
 use crate::runtime::Runtime;
 use crate::settings::{CheckSettings, InspectionDepth};
-use crate::text::error_chain;
 use crate::verdict::{self, Verdict};
 use crate::waiver::{WaiverList, image_names, parse_waiver_tags};
 
@@ -67,20 +69,6 @@ impl<'a> ImageOrigin<'a> {
         Self { arrival: None, reference, repository: None, remote_repository: None, consumer: None, selector }
     }
 }
-
-/// How programs are inspected.
-#[derive(Debug, Clone, Copy)]
-pub struct InspectContext<'a> {
-    /// Reads layers, and caches them for other images.
-    pub inspector: &'a Inspector,
-    /// The time limit, unless `seconds` in `PREFLIGHT_LIMITS` is shorter.
-    pub time_left: Duration,
-    /// Whether an earlier check of the image did not end, maybe because its process was killed.
-    pub is_repeated: bool,
-}
-
-/// Why an image that fails by its declared platform is not inspected again.
-const NOT_INSPECTED_AGAIN: &str = "an earlier check of the image did not end";
 
 /// The result of a check.
 #[derive(Debug)]
@@ -263,32 +251,4 @@ async fn fetch_manifest_and_intent(
     let resource_tags = resource_tags?;
     let declaration = find_tag(&resource_tags, key);
     Ok((lookup, intent.or_declared_by(DeclarationSource::RepositoryTag, declaration), resource_tags))
-}
-
-/// Inspects the programs that the verdict depends on.
-async fn inspect_programs(
-    registry: &impl Registry,
-    image: &Image,
-    intent: &Intent,
-    depth: InspectionDepth,
-    InspectContext { inspector, is_repeated, .. }: InspectContext<'_>,
-    deadline: Option<Instant>,
-) -> Result<Vec<Inspection>, RegistryError> {
-    let candidates = intent.candidates();
-    // If no declaration is valid, the verdict does not depend on the program.
-    if depth < InspectionDepth::Program || candidates.is_empty() && intent.is_declared() {
-        return Ok(Vec::new());
-    }
-    // Known before layers are read, so that it is reported however the inspection ends.
-    let fails_by_platform = verdict::judge(intent, image, &[]).verdict == Verdict::Fails;
-    if is_repeated && fails_by_platform {
-        return Ok(Inspector::undetermined_inspections(image, &candidates, NOT_INSPECTED_AGAIN));
-    }
-    match inspector.inspect(registry, image, &candidates, deadline).await {
-        // An image that already fails by its declared platform is reported now: a retry may not find out more.
-        Err(error) if fails_by_platform && !matches!(error, RegistryError::RepositoryNotFound { .. }) => {
-            Ok(Inspector::undetermined_inspections(image, &candidates, &error_chain(&error)))
-        }
-        inspected => inspected,
-    }
 }

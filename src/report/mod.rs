@@ -11,6 +11,7 @@ mod cause;
 mod declaration;
 mod consumer_report;
 mod consumer_results;
+mod consumers_report;
 mod slack;
 mod email;
 mod platforms;
@@ -18,7 +19,7 @@ mod waived;
 mod waiver_report;
 
 pub use consumer_report::ConsumerReport;
-pub use consumer_results::ConsumersReport;
+pub use consumers_report::ConsumersReport;
 pub use email::{SUBJECT_PREFIX, email_body, email_subject};
 pub use exec_report::{ExecReport, ExecReportOutcome, ProgramOutcome, ProgramReport};
 pub use model::{

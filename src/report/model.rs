@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::consumer_report::ConsumerReport;
-use super::consumer_results::ConsumersReport;
+use super::consumers_report::{ConsumersReport, is_zero};
 use super::exec_report::ExecReport;
 use super::waiver_report::WaiverReport;
 use crate::consumer::Consumer;
@@ -251,11 +251,6 @@ pub struct RuntimeReport {
     /// How many more consumers there are.
     #[serde(skip_serializing_if = "is_zero")]
     pub more_consumers: usize,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "Serde calls it")]
-pub(super) fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 impl RuntimeReport {

@@ -1,6 +1,6 @@
 //! Formats the report as text for a terminal or an email, in lines whose spans have roles.
 
-use super::consumer_results::ConsumersReport;
+use super::consumers_report::ConsumersReport;
 use super::declaration::suggest_declaration;
 use super::exec_report::{ExecReport, ExecReportOutcome};
 use super::model::{FaultReport, Remedy, Report, RuntimeReport};

@@ -221,7 +221,7 @@ fn sarif_has_results_and_notifications() {
             },
             "partialFingerprints": "FINGERPRINTS",
             "ruleId": "unknown",
-            "ruleIndex": 23
+            "ruleIndex": 24
           }
         ]"#]].assert_eq(&serde_json::to_string_pretty(&run["results"]).unwrap());
     expect![[r#"

@@ -86,14 +86,14 @@ fn consumers_are_listed_by_repository() {
         team/app
           prod/api#app             ECS         :v1@cb9d8244a81c  amd64 (it has no runtimePlatform, and Fargate then uses X86_64)
           prod/express#app         ECS         :v2               ? (Amazon ECS Express Mode chooses the architecture, and no task runs)
-          prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (its running task)
-          prod/worker#app          ECS         :v1               arm64 (its runtimePlatform)
-          resize                   Lambda      :v1@cb9d8244a81c  arm64 (its architectures)
+          prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (from its running task)
+          prod/worker#app          ECS         :v1               arm64 (from its runtimePlatform)
+          resize                   Lambda      :v1@cb9d8244a81c  arm64 (from its architectures)
           site                     App Runner  :v2               amd64 (its only architecture)
           agent                    AgentCore   :v1               arm64 (its only architecture)
 
         team/job
-          prod/family:nightly#app  ECS         :v2@7f2861b59251  amd64 (its running task)
+          prod/family:nightly#app  ECS         :v2@7f2861b59251  amd64 (from its running task)
           import                   Batch       :v2               ? (it has no runtimePlatform, and instances may have either architecture)
 
         9 consumers of images of 2 repositories in us-west-2; 1 consumer of images from elsewhere, not listed
@@ -135,17 +135,17 @@ fn images_are_checked_where_they_run() {
             wrong-architecture: the image is built for linux/arm64, not linux/amd64
             to change: the image or the task definition
           - prod/express#app         ECS         :v2               ? (Amazon ECS Express Mode chooses the architecture, and no task runs)
-          ✓ prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (its running task)
-          ✗ prod/worker#app          ECS         :v1               arm64 (its runtimePlatform)
+          ✓ prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (from its running task)
+          ✗ prod/worker#app          ECS         :v1               arm64 (from its runtimePlatform)
             exec-not-found: celery was not found as an executable in PATH
             prod/worker#app starts `celery worker`
             to change: the image or the task definition
-          ✓ resize                   Lambda      :v1@cb9d8244a81c  arm64 (its architectures)
+          ✓ resize                   Lambda      :v1@cb9d8244a81c  arm64 (from its architectures)
           ✓ site                     App Runner  :v2               amd64 (its only architecture)
           ✓ agent                    AgentCore   :v1               arm64 (its only architecture)
 
         team/job
-          ✓ prod/family:nightly#app  ECS         :v2@7f2861b59251  amd64 (its running task)
+          ✓ prod/family:nightly#app  ECS         :v2@7f2861b59251  amd64 (from its running task)
             start not verified: its tasks were started with another command or environment
           - import                   Batch       :v2               ? (it has no runtimePlatform, and instances may have either architecture)
 
@@ -222,7 +222,7 @@ fn missing_services_of_a_region_are_not_read() {
         success false code 2
         --- out
         team/app
-          resize  Lambda  :v1@cb9d8244a81c  arm64 (its architectures)
+          resize  Lambda  :v1@cb9d8244a81c  arm64 (from its architectures)
 
         not read: AWS App Runner: apprunner:ListServices: AWS cannot be reached: Connection refused (os error 111); the service may not exist in us-west-2
         1 consumer of images of 1 repository in us-west-2
@@ -260,15 +260,15 @@ fn tasks_tell_their_images_without_the_definition() {
             wrong-architecture: the image is built for linux/arm64, not linux/amd64
             to change: the image or the task definition
           - prod/express#app         ECS  :v2               ? (Amazon ECS Express Mode chooses the architecture, and no task runs)
-          ✓ prod/web#app             ECS  :v1@cb9d8244a81c  arm64 (its running task)
+          ✓ prod/web#app             ECS  :v1@cb9d8244a81c  arm64 (from its running task)
             start not verified: its task definition could not be read
-          ✗ prod/worker#app          ECS  :v1               arm64 (its runtimePlatform)
+          ✗ prod/worker#app          ECS  :v1               arm64 (from its runtimePlatform)
             exec-not-found: celery was not found as an executable in PATH
             prod/worker#app starts `celery worker`
             to change: the image or the task definition
 
         team/job
-          ✓ prod/family:nightly#app  ECS  :v2@7f2861b59251  amd64 (its running task)
+          ✓ prod/family:nightly#app  ECS  :v2@7f2861b59251  amd64 (from its running task)
             start not verified: its tasks were started with another command or environment
 
         not read: Amazon ECS: ecs:DescribeTaskDefinition of arn:aws:ecs:us-west-2:123456789012:task-definition/web:42: access denied
@@ -286,7 +286,7 @@ fn deleted_images_are_reported() {
         success false code 2
         --- out
         team/app
-          ? resize  Lambda  :v1@cb9d8244a81c  arm64 (its architectures)
+          ? resize  Lambda  :v1@cb9d8244a81c  arm64 (from its architectures)
             its image does not exist any more, so it cannot be started again
 
         1 consumer of images of 1 repository in us-west-2; 1 unknown
