@@ -110,6 +110,10 @@ impl ConsumerPlatform {
         if self == Self::Windows {
             return self;
         }
+        // Also while a task runs: the next image may move it.
+        if observed.is_express {
+            return Self::Unknown("Amazon ECS Express Mode chooses the architecture by the image");
+        }
         let sources = [
             (&observed.override_architecture, PlatformSource::Override),
             (&observed.task_architecture, PlatformSource::Task),
@@ -118,13 +122,7 @@ impl ConsumerPlatform {
             let architecture = normalize_architecture(&name.as_ref()?.to_ascii_lowercase())?;
             Some(on_ecs(architecture, source))
         });
-        match known {
-            Some(known) => known,
-            None if observed.is_express => {
-                Self::Unknown("Amazon ECS Express Mode chooses the architecture, and no task runs")
-            }
-            None => self,
-        }
+        known.unwrap_or(self)
     }
 }
 
@@ -212,8 +210,8 @@ mod tests {
         for (override_architecture, task_architecture, is_express, expected) in [
             (None, None, false, Some(declared.clone())),
             (None, Some("arm64"), false, known(Runtime::EcsArm64, Task)),
-            (None, Some("x86_64"), true, known(Runtime::EcsAmd64, Task)),
-            (Some("ARM64"), Some("x86_64"), true, known(Runtime::EcsArm64, Override)),
+            (None, Some("x86_64"), true, None),
+            (Some("ARM64"), Some("x86_64"), false, known(Runtime::EcsArm64, Override)),
             // A value that is not known says nothing.
             (None, Some("riscv64"), false, Some(declared.clone())),
             (None, None, true, None),
