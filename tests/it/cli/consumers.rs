@@ -324,3 +324,43 @@ fn declarations_are_suggested_from_what_runs() {
         --- err
     "#]].assert_eq(&output);
 }
+
+#[test]
+fn errors_end_the_command() {
+    let metadata = [("AWS_EC2_METADATA_DISABLED", "true")];
+    let region = [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_REGION", "us-west-2")];
+    let mut output = run(&["consumers"], &metadata);
+    output += &run(&["consumers", "--services", "ecs"], &region);
+    output += &run(&["consumers", "team/app:v1"], &region);
+    output += &run(&["consumers", "--services", "eks"], &region);
+    expect![[r#"
+        success false code 64
+        --- out
+        --- err
+        error: no AWS region is configured
+
+        hint: set AWS_REGION, or `region` in the AWS profile; or use `--region REGION` with `audit` or `consumers`, or `declare` with the repository's URI
+        success false code 3
+        --- out
+        --- err
+        error: ecs:ListClusters failed
+          caused by: no AWS credentials found
+
+        hint: sign in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
+        success false code 64
+        --- out
+        --- err
+        error: `team/app:v1` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `-` or `/`
+
+        hint: name the repository without a tag: `team/app`, its URI, or its ARN
+        success false code 64
+        --- out
+        --- err
+        error: invalid value 'eks' for '--services <SERVICE>'
+          [possible values: ecs, lambda, apprunner, batch, agentcore]
+
+          tip: a similar value exists: 'ecs'
+
+        For more information, try '--help'.
+    "#]].assert_eq(&output);
+}
