@@ -21,7 +21,7 @@ pub enum ConsumerPlatform {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlatformSource {
-    /// What Amazon ECS chose for a revision of a service, other than the task definition (`ServiceRevisionOverrides` in the
+    /// What Amazon ECS chose for a revision of a service, other than the task definition (`RuntimePlatformOverride` in the
     /// Amazon ECS API reference).
     Override,
     /// The attribute `ecs.cpu-architecture` of a running task.
@@ -75,8 +75,8 @@ pub(crate) struct ObservedPlacement {
     pub(crate) override_architecture: Option<String>,
     /// The attribute `ecs.cpu-architecture` of a running task.
     pub(crate) task_architecture: Option<String>,
-    /// Whether Amazon ECS manages the service: Express Mode, which chooses the architecture by the image ("Amazon ECS
-    /// Express Mode services" in the Amazon ECS developer guide).
+    /// Whether Amazon ECS manages the service: Express Mode, which chooses the architecture by the image ("when
+    /// Amazon ECS detects an architecture mismatch", `RuntimePlatformOverride` in the Amazon ECS API reference).
     pub(crate) is_express: bool,
 }
 
