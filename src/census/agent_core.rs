@@ -48,8 +48,8 @@ fn reduce(runtime: GetAgentRuntimeOutput) -> Option<Consumer> {
         environment: runtime.environment_variables.as_ref().map(reduce_variables),
         ..ContainerDefinition::default()
     };
-    // Without a capacity provider, it runs in a microVM, which takes arm64 only: "Getting started without the starter
-    // toolkit" in the Amazon Bedrock AgentCore developer guide.
+    // Without a capacity provider, it runs in a microVM. `CreateAgentRuntime` refuses other images for it:
+    // "Architecture incompatible for uri … Supported architectures: [arm64]".
     let platform = match runtime.capacity_provider_configuration {
         None => ConsumerPlatform::Known(Runtime::LinuxArm64, PlatformSource::Service),
         Some(_) => ConsumerPlatform::Unknown("it runs on a capacity provider, which may have either architecture"),

@@ -66,7 +66,7 @@ fn reduce(function: FunctionConfiguration) -> Option<Consumer> {
     let config = function.image_config_response.and_then(|response| response.image_config);
     let (entry_point, command, working_directory) =
         config.map(|config| (config.entry_point, config.command, config.working_directory)).unwrap_or_default();
-    // "Container image settings" in the AWS Lambda developer guide leaves open which command then counts.
+    // `ImageConfig` in the AWS Lambda API reference leaves open which command then counts.
     let replaces_only_entry_point =
         entry_point.as_ref().is_some_and(|words| !words.is_empty()) && command.as_ref().is_none_or(Vec::is_empty);
     let variables = function.environment.and_then(|environment| environment.variables).unwrap_or_default();

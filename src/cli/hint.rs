@@ -21,8 +21,8 @@ pub(super) fn hint_for_error(error: &CliError) -> Option<String> {
         CliError::SameFile { .. } => "the second would overwrite the first: name two different files",
         CliError::UnsupportedFormat => "add `--format json`, or leave out `--platforms`",
         CliError::NoRegion => {
-            "set AWS_REGION, or `region` in the AWS profile; or use `audit --region REGION`, or `declare` with the \
-             repository's URI"
+            "set AWS_REGION, or `region` in the AWS profile; or use `--region REGION` with `audit` or `consumers`, or \
+             `declare` with the repository's URI"
         }
         CliError::NoTerminal => "use `--yes` to write without confirmation, or `--dry-run` to only show the change",
         CliError::DeclarationChanged => "run the command again to see the current declaration",

@@ -19,7 +19,7 @@ pub enum ConsumerPlatform {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlatformSource {
-    /// What Amazon ECS chose for a revision of a service, other than the task definition (`ServiceRevisionOverrides` in the
+    /// What Amazon ECS chose for a revision of a service, other than the task definition (`RuntimePlatformOverride` in the
     /// Amazon ECS API reference).
     Override,
     /// The attribute `ecs.cpu-architecture` of a running task.
@@ -71,8 +71,8 @@ pub(crate) struct ObservedPlacement {
     pub(crate) override_architecture: Option<String>,
     /// The attribute `ecs.cpu-architecture` of a running task.
     pub(crate) task_architecture: Option<String>,
-    /// Whether Amazon ECS manages the service: Express Mode, which chooses the architecture by the image ("Amazon ECS
-    /// Express Mode services" in the Amazon ECS developer guide).
+    /// Whether Amazon ECS manages the service: Express Mode, which chooses the architecture by the image ("when
+    /// Amazon ECS detects an architecture mismatch", `RuntimePlatformOverride` in the Amazon ECS API reference).
     pub(crate) is_express: bool,
 }
 
@@ -105,6 +105,10 @@ impl ConsumerPlatform {
         if self == Self::Windows {
             return self;
         }
+        // Also while a task runs: the next image may move it.
+        if observed.is_express {
+            return Self::Unknown("Amazon ECS Express Mode chooses the architecture by the image");
+        }
         let sources = [
             (&observed.override_architecture, PlatformSource::Override),
             (&observed.task_architecture, PlatformSource::Task),
@@ -113,13 +117,7 @@ impl ConsumerPlatform {
             let architecture = normalize_architecture(&name.as_ref()?.to_ascii_lowercase())?;
             Some(on_ecs(architecture, source))
         });
-        match known {
-            Some(known) => known,
-            None if observed.is_express => {
-                Self::Unknown("Amazon ECS Express Mode chooses the architecture, and no task runs")
-            }
-            None => self,
-        }
+        known.unwrap_or(self)
     }
 }
 
@@ -205,8 +203,8 @@ mod tests {
         for (override_architecture, task_architecture, is_express, expected) in [
             (None, None, false, Some(declared.clone())),
             (None, Some("arm64"), false, known(Runtime::EcsArm64, Task)),
-            (None, Some("x86_64"), true, known(Runtime::EcsAmd64, Task)),
-            (Some("ARM64"), Some("x86_64"), true, known(Runtime::EcsArm64, Override)),
+            (None, Some("x86_64"), true, None),
+            (Some("ARM64"), Some("x86_64"), false, known(Runtime::EcsArm64, Override)),
             // A value that is not known says nothing.
             (None, Some("riscv64"), false, Some(declared.clone())),
             (None, None, true, None),

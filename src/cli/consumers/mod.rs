@@ -93,13 +93,13 @@ Examples:
   ecr-preflight consumers --services ecs,lambda --region us-west-2 --format json
 
 Permissions:
-  ecs:ListClusters, ecs:ListServices, ecs:DescribeServices, ecs:DescribeServiceRevisions, ecs:ListTasks,
-      ecs:DescribeTasks, ecs:DescribeTaskDefinition  for Amazon ECS
-  lambda:ListFunctions, lambda:GetFunction  for AWS Lambda
-  apprunner:ListServices, apprunner:DescribeService  for AWS App Runner
-  batch:DescribeJobDefinitions  for AWS Batch
-  bedrock-agentcore:ListAgentRuntimes, bedrock-agentcore:GetAgentRuntime  for Amazon Bedrock AgentCore
-  ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:ListTagsForResource  with --check
+  Amazon ECS      ecs:ListClusters, ecs:ListServices, ecs:DescribeServices, ecs:ListTasks,
+                  ecs:DescribeTasks, ecs:DescribeServiceRevisions, ecs:DescribeTaskDefinition
+  AWS Lambda      lambda:ListFunctions, lambda:GetFunction
+  AWS App Runner  apprunner:ListServices, apprunner:DescribeService
+  AWS Batch       batch:DescribeJobDefinitions
+  AgentCore       bedrock-agentcore:ListAgentRuntimes, bedrock-agentcore:GetAgentRuntime
+  --check         ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:ListTagsForResource
 
 Exit codes:
   0   everything was read, and with --check, every image runs

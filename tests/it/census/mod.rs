@@ -89,8 +89,11 @@ impl HttpConnector for AccountConnector {
         };
         let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap_or_default();
         self.calls.lock().unwrap().push((action.clone(), self.clock.now()));
-        let answer = self.account.answer(&action, &body, target).unwrap().unwrap();
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from(answer.to_string()))))
+        let (status, answer) = match self.account.answer(&action, &body, target).unwrap() {
+            Ok(answer) => (200, answer),
+            Err(code) => (400, json!({"__type": code})),
+        };
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(answer.to_string()))))
     }
 }
 
@@ -203,4 +206,124 @@ async fn confidential_answers_are_not_kept() {
     assert_eq!(preloaded.start.path.as_deref(), Some("/opt/bin"));
     assert!(preloaded.start.unknown.is_some() && preloaded.digest.is_some());
     assert!(matches!(preloaded.platform, ConsumerPlatform::Known(..)));
+}
+
+/// An account with what is unusual in each service.
+fn unusual_account() -> Account {
+    let mut account = Account::default();
+    let image = format!("{REGISTRY}/team/app:v1");
+    let none = json!({});
+    let (fargate, either) =
+        (json!({"requiresCompatibilities": ["FARGATE"]}), json!({"requiresCompatibilities": ["EC2", "FARGATE"]}));
+    let digest = |number: u32| format!("sha256:{number:064x}");
+    let task_on = |name: &str| json!({"attributes": [{"name": "ecs.cpu-architecture", "value": name}]});
+
+    let (old, new) = (
+        account.add_definition("web:1", &image, &none, &fargate),
+        account.add_definition("web:2", &image, &none, &fargate),
+    );
+    let deployments = json!({"deployments": [{"taskDefinition": new}, {"taskDefinition": old}]});
+    account.add_service("prod", "deploying", &new, &deployments);
+    account.add_task("prod", "service:deploying", &old, (&image, &digest(1)), &task_on("x86_64"));
+    account.add_service("prod", "task-sets", &old, &json!({"taskSets": [{"taskDefinition": new}]}));
+    let mixed = account.add_definition("mixed:1", &image, &none, &either);
+    account.add_service("prod", "mixed", &mixed, &none);
+    account.add_task("prod", "service:mixed", &mixed, (&image, &digest(2)), &task_on("x86_64"));
+    account.add_task("prod", "service:mixed", &mixed, (&image, &digest(3)), &task_on("arm64"));
+    account.add_service("prod", "on-fargate", &mixed, &json!({"launchType": "FARGATE"}));
+    let spot = json!({"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]});
+    account.add_service("prod", "on-spot", &mixed, &spot);
+    account.add_service("prod", "on-either", &mixed, &none);
+    let windows = json!({"runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}});
+    let windows = account.add_definition("windows:1", &image, &none, &windows);
+    account.add_service("prod", "windows", &windows, &none);
+    let revision = arn("ecs", "service-revision/prod/moved/1");
+    let express = json!({"resourceManagementType": "ECS"});
+    account.add_service("prod", "express", &old, &express);
+    account.add_task("prod", "service:express", &old, (&image, &digest(6)), &task_on("arm64"));
+    account.add_service("prod", "moved", &old, &json!({"currentServiceRevisions": [{"arn": revision}]}));
+    account.service_revisions.push(json!({"serviceRevisionArn": revision, "taskDefinition": old,
+        "serviceArn": arn("ecs", "service/prod/moved"), "overrides": {"runtimePlatform": {"cpuArchitecture": "ARM64"}}}));
+    account.add_task(
+        "prod",
+        "family:gone",
+        &arn("ecs", "task-definition/gone:1"),
+        (&image, &digest(4)),
+        &task_on("arm64"),
+    );
+
+    let replaced = json!({"ImageConfigResponse": {"ImageConfig": {"EntryPoint": ["/other"]}}});
+    account.add_function("entry-point", &image, &digest(5), &replaced);
+    let command = json!({"ImageConfigResponse": {"ImageConfig": {"Command": ["app.main"]}},
+        "FileSystemConfigs": [{"Arn": "arn", "LocalMountPath": "/mnt/data"}]});
+    account.add_function("command", &image, &digest(5), &command);
+    account.add_app_runner_service("start-command", &image, &json!({"StartCommand": "run"}));
+    let mut source =
+        json!({"ImageRepository": {"ImageIdentifier": "public.ecr.aws/a/b:1", "ImageRepositoryType": "ECR_PUBLIC"}});
+    account.app_runner_services.push(json!({"ServiceName": "public", "ServiceArn": "arn:public", "Status": "RUNNING",
+        "SourceConfiguration": source.take()}));
+    let on_arm64 = json!({"runtimePlatform": {"cpuArchitecture": "ARM64"}, "command": ["run", "Ref::mode"]});
+    let on_fargate = json!({"platformCapabilities": ["FARGATE"]});
+    account.add_job_definition("fargate-arm64", &image, &on_arm64, &on_fargate);
+    account.add_job_definition("fargate", &image, &none, &on_fargate);
+    let tasks = json!({"containerProperties": null, "platformCapabilities": ["FARGATE"],
+        "ecsProperties": {"taskProperties": [{"containers": [{"name": "one", "image": image, "command": ["a"]}]}]}});
+    account.add_job_definition("tasks", &image, &none, &tasks);
+    let nodes = json!({"containerProperties": null,
+        "nodeProperties": {"numNodes": 1, "mainNode": 0, "nodeRangeProperties": [{"targetNodes": "0:", "container": {"image": image}}]}});
+    account.add_job_definition("nodes", &image, &none, &nodes);
+    let pod = json!({"containerProperties": null,
+        "eksProperties": {"podProperties": {"containers": [{"name": "main", "image": image}]}}});
+    account.add_job_definition("pod", &image, &none, &pod);
+    let provider = json!({"capacityProviderConfiguration": {"capacityProviderArn": "arn"}});
+    account.add_agent_runtime("instances", &image, &provider);
+    let code = json!({"agentRuntimeArtifact": {"codeConfiguration": {"code": {"s3": {"bucket": "b", "prefix": "p"}}, "runtime": "PYTHON_3_13", "entryPoint": ["main.py"]}}});
+    account.add_agent_runtime("code", &image, &code);
+    account
+}
+
+#[tokio::test]
+async fn platform_and_start_are_those_of_the_definitions() {
+    let (census, _) = read(unusual_account()).await;
+    let mut lines = String::new();
+    for consumer in &census.consumers {
+        let ecr_preflight::consumer::Consumer { name, definition, container, digest, platform, start, .. } = consumer;
+        let platform = match platform {
+            ConsumerPlatform::Known(runtime, source) => format!("{runtime} by {source:?}"),
+            ConsumerPlatform::Unknown(reason) => format!("? {reason}"),
+            ConsumerPlatform::Windows => "Windows".to_owned(),
+        };
+        let digest = digest.as_ref().map_or(String::new(), |digest| format!(" @{}", &digest.as_str()[70..]));
+        lines += &format!("{name} {definition} {container}{digest}: {platform}");
+        if !start.command.is_empty() || !start.entrypoint.is_empty() || !start.mounts.is_empty() {
+            lines += &format!(", starts {:?} {:?} {:?}", start.entrypoint, start.command, start.mounts);
+        }
+        lines += &start.unknown.as_ref().map_or(String::new(), |reason| format!(", start unknown: {reason}"));
+        lines += "\n";
+    }
+    lines += &census.not_read.iter().map(|one| format!("not read: {} {}", one.action, one.source)).collect::<String>();
+    expect_test::expect![[r#"
+        prod/deploying web:1 app @1: ecs/amd64 by Task
+        prod/deploying web:2 app: ecs/amd64 by FargateDefault
+        prod/express web:1 app @6: ? Amazon ECS Express Mode chooses the architecture by the image
+        prod/family:gone gone:1 app @4: ecs/arm64 by Task, start unknown: its task definition could not be read
+        prod/mixed mixed:1 app @3: ecs/arm64 by Task
+        prod/mixed mixed:1 app @2: ecs/amd64 by Task
+        prod/moved web:1 app: ecs/arm64 by Override
+        prod/on-either mixed:1 app: ? it has no runtimePlatform, and instances may have either architecture
+        prod/on-fargate mixed:1 app: ecs/amd64 by FargateDefault
+        prod/on-spot mixed:1 app: ecs/amd64 by FargateDefault
+        prod/task-sets web:1 app: ecs/amd64 by FargateDefault
+        prod/task-sets web:2 app: ecs/amd64 by FargateDefault
+        prod/windows windows:1 app: Windows
+        command command  @5: lambda/amd64 by LambdaDefault, starts [] ["app.main"] ["/mnt/data"]
+        entry-point entry-point  @5: lambda/amd64 by LambdaDefault, starts ["/other"] [] [], start unknown: its function replaces the entry point, but not the command
+        start-command start-command : apprunner by Service, start unknown: its service has a start command of its own
+        fargate fargate:1 : ecs/amd64 by FargateDefault
+        fargate-arm64 fargate-arm64:1 : ecs/arm64 by RuntimePlatform, starts [] ["run", "Ref::mode"] [], start unknown: its command contains parameters of the job
+        nodes nodes:1 : ? it has no runtimePlatform, and instances may have either architecture
+        pod pod:1 main: ? nodes of Amazon EKS may have either architecture, start unknown: it runs in a pod of Kubernetes
+        tasks tasks:1 one: ecs/amd64 by FargateDefault, starts [] ["a"] []
+        instances instances : ? it runs on a capacity provider, which may have either architecture
+        not read: ecs:DescribeTaskDefinition ClientException"#]].assert_eq(&lines);
 }

@@ -85,10 +85,10 @@ fn consumers_are_listed_by_repository() {
         --- out
         team/app
           prod/api#app             ECS         :v1@cb9d8244a81c  amd64 (it has no runtimePlatform, and Fargate then uses X86_64)
-          prod/express#app         ECS         :v2               ? (Amazon ECS Express Mode chooses the architecture, and no task runs)
-          prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (from its running task)
-          prod/worker#app          ECS         :v1               arm64 (from its runtimePlatform)
-          resize                   Lambda      :v1@cb9d8244a81c  arm64 (from its architectures)
+          prod/express#app         ECS         :v2               ? (Amazon ECS Express Mode chooses the architecture by the image)
+          prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (its running task)
+          prod/worker#app          ECS         :v1               arm64 (its runtimePlatform)
+          resize                   Lambda      :v1@cb9d8244a81c  arm64 (its architectures)
           site                     App Runner  :v2               amd64 (its only architecture)
           agent                    AgentCore   :v1               arm64 (its only architecture)
 
@@ -134,9 +134,9 @@ fn images_are_checked_where_they_run() {
           ✗ prod/api#app             ECS         :v1@cb9d8244a81c  amd64 (it has no runtimePlatform, and Fargate then uses X86_64)
             wrong-architecture: the image is built for linux/arm64, not linux/amd64
             to change: the image or the task definition
-          - prod/express#app         ECS         :v2               ? (Amazon ECS Express Mode chooses the architecture, and no task runs)
-          ✓ prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (from its running task)
-          ✗ prod/worker#app          ECS         :v1               arm64 (from its runtimePlatform)
+          - prod/express#app         ECS         :v2               ? (Amazon ECS Express Mode chooses the architecture by the image)
+          ✓ prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (its running task)
+          ✗ prod/worker#app          ECS         :v1               arm64 (its runtimePlatform)
             exec-not-found: celery was not found as an executable in PATH
             prod/worker#app starts `celery worker`
             to change: the image or the task definition
@@ -172,36 +172,40 @@ fn document_has_its_schema() {
 
 #[test]
 fn what_could_not_be_read_is_listed() {
-    for (action, fault) in [
-        ("ListClusters", Fault::Error(400, "AccessDeniedException")),
-        ("ListTasks", Fault::Error(400, "AccessDeniedException")),
+    const DENIED: Fault = Fault::Error(400, "AccessDeniedException");
+    let faults = [
+        ("ListClusters", DENIED),
+        ("ListTasks", DENIED),
         ("DescribeTasks", Fault::Error(400, "ThrottlingException")),
-        ("ListServices", Fault::Error(400, "AccessDeniedException")),
-        ("DescribeServices", Fault::Error(400, "AccessDeniedException")),
-        ("DescribeServiceRevisions", Fault::Error(400, "AccessDeniedException")),
-        ("DescribeTaskDefinition", Fault::Error(400, "AccessDeniedException")),
+        ("ListServices", DENIED),
+        ("DescribeServices", DENIED),
+        ("DescribeServiceRevisions", DENIED),
+        ("DescribeTaskDefinition", DENIED),
         ("ListFunctions", Fault::Error(403, "UnrecognizedClientException")),
-        ("GetFunction", Fault::Error(403, "AccessDeniedException")),
+        ("GetFunction", DENIED),
         ("AppRunner.ListServices", Fault::Dropped),
-        ("AppRunner.DescribeService", Fault::Error(400, "AccessDeniedException")),
+        ("AppRunner.DescribeService", DENIED),
         ("DescribeJobDefinitions", Fault::Status(502, "<html>")),
-        ("ListAgentRuntimes", Fault::Error(403, "AccessDeniedException")),
-        ("GetAgentRuntime", Fault::Error(403, "AccessDeniedException")),
-    ] {
-        let aws = sample();
-        aws.fail(action, 1.., fault);
-        let output = run_on(&aws, &["consumers"]);
-        let not_read: Vec<&str> = output.lines().filter(|line| line.starts_with("not read:")).collect();
-        let name = action.rsplit('.').next().unwrap();
-        assert_eq!(not_read.len(), 1, "{action}: {output}");
-        assert!(not_read[0].contains(name), "{action}: {output}");
-        assert!(output.starts_with("success false code 2"), "{action}: {output}");
-        // Throttled calls are repeated.
-        let is_retried = matches!(fault, Fault::Error(_, "ThrottlingException") | Fault::Status(..) | Fault::Dropped);
-        if is_retried {
-            assert_eq!(aws.calls_of(action).len() % 4, 0, "{action}");
+        ("ListAgentRuntimes", DENIED),
+        ("GetAgentRuntime", DENIED),
+    ];
+    // Repeated calls wait, so all cases run at the same time.
+    std::thread::scope(|scope| {
+        for (action, fault) in faults {
+            scope.spawn(move || {
+                let aws = sample();
+                aws.fail(action, 1.., fault);
+                let output = run_on(&aws, &["consumers"]);
+                let not_read: Vec<&str> = output.lines().filter(|line| line.starts_with("not read:")).collect();
+                assert_eq!(not_read.len(), 1, "{action}: {output}");
+                assert!(not_read[0].contains(action.rsplit('.').next().unwrap()), "{action}: {output}");
+                assert!(output.starts_with("success false code 2"), "{action}: {output}");
+                if !matches!(fault, Fault::Error(_, "AccessDeniedException" | "UnrecognizedClientException")) {
+                    assert_eq!(aws.calls_of(action).len() % 4, 0, "{action} is tried four times");
+                }
+            });
         }
-    }
+    });
 }
 
 #[test]
@@ -259,8 +263,8 @@ fn tasks_tell_their_images_without_the_definition() {
           ✗ prod/api#app             ECS  :v1@cb9d8244a81c  amd64 (it has no runtimePlatform, and Fargate then uses X86_64)
             wrong-architecture: the image is built for linux/arm64, not linux/amd64
             to change: the image or the task definition
-          - prod/express#app         ECS  :v2               ? (Amazon ECS Express Mode chooses the architecture, and no task runs)
-          ✓ prod/web#app             ECS  :v1@cb9d8244a81c  arm64 (from its running task)
+          - prod/express#app         ECS  :v2               ? (Amazon ECS Express Mode chooses the architecture by the image)
+          ✓ prod/web#app             ECS  :v1@cb9d8244a81c  arm64 (its running task)
             start not verified: its task definition could not be read
           ✗ prod/worker#app          ECS  :v1               arm64 (from its runtimePlatform)
             exec-not-found: celery was not found as an executable in PATH
@@ -306,7 +310,7 @@ fn declarations_are_suggested_from_what_runs() {
     expect![[r#"
         success true code 0
         --- out
-        # team/app: the architecture of prod/express is unknown: Amazon ECS Express Mode chooses the architecture, and no task runs
+        # team/app: the architecture of prod/express is unknown: Amazon ECS Express Mode chooses the architecture by the image
         # team/app	ecs/amd64 ecs/arm64 apprunner lambda/arm64 linux/arm64	# agent, prod/api, prod/web, prod/worker, resize and 1 more: no image runs on both lambda/arm64 and ecs/amd64
         # team/declared: nothing that was read runs its images
         # team/idle: nothing that was read runs its images
@@ -318,5 +322,45 @@ fn declarations_are_suggested_from_what_runs() {
         # not read: Amazon ECS: ecs:ListClusters: access denied
         # team/app: declares "ecs/amd64" already; found: apprunner lambda/arm64 linux/arm64
         --- err
+    "#]].assert_eq(&output);
+}
+
+#[test]
+fn errors_end_the_command() {
+    let metadata = [("AWS_EC2_METADATA_DISABLED", "true")];
+    let region = [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_REGION", "us-west-2")];
+    let mut output = run(&["consumers"], &metadata);
+    output += &run(&["consumers", "--services", "ecs"], &region);
+    output += &run(&["consumers", "team/app:v1"], &region);
+    output += &run(&["consumers", "--services", "eks"], &region);
+    expect![[r#"
+        success false code 64
+        --- out
+        --- err
+        error: no AWS region is configured
+
+        hint: set AWS_REGION, or `region` in the AWS profile; or use `--region REGION` with `audit` or `consumers`, or `declare` with the repository's URI
+        success false code 3
+        --- out
+        --- err
+        error: ecs:ListClusters failed
+          caused by: no AWS credentials found
+
+        hint: sign in with `aws sso login`, set up access keys with `aws configure`, or choose a profile with AWS_PROFILE
+        success false code 64
+        --- out
+        --- err
+        error: `team/app:v1` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `-` or `/`
+
+        hint: name the repository without a tag: `team/app`, its URI, or its ARN
+        success false code 64
+        --- out
+        --- err
+        error: invalid value 'eks' for '--services <SERVICE>'
+          [possible values: ecs, lambda, apprunner, batch, agentcore]
+
+          tip: a similar value exists: 'ecs'
+
+        For more information, try '--help'.
     "#]].assert_eq(&output);
 }

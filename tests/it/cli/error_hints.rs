@@ -280,13 +280,13 @@ fn missing_region_is_an_error() {
         --- err
         error: no AWS region is configured
 
-        hint: set AWS_REGION, or `region` in the AWS profile; or use `audit --region REGION`, or `declare` with the repository's URI
+        hint: set AWS_REGION, or `region` in the AWS profile; or use `--region REGION` with `audit` or `consumers`, or `declare` with the repository's URI
         success false code 64
         --- out
         --- err
         error: no AWS region is configured
 
-        hint: set AWS_REGION, or `region` in the AWS profile; or use `audit --region REGION`, or `declare` with the repository's URI
+        hint: set AWS_REGION, or `region` in the AWS profile; or use `--region REGION` with `audit` or `consumers`, or `declare` with the repository's URI
     "#]]
     .assert_eq(&text);
 }

@@ -173,6 +173,6 @@ fn region_option_overrides_the_environment() {
         --- err
         error: no AWS region is configured
 
-        hint: set AWS_REGION, or `region` in the AWS profile; or use `audit --region REGION`, or `declare` with the repository's URI
+        hint: set AWS_REGION, or `region` in the AWS profile; or use `--region REGION` with `audit` or `consumers`, or `declare` with the repository's URI
     "#]].assert_eq(&fixture.format_output(&output));
 }
