@@ -86,9 +86,9 @@ fn consumers_are_listed_by_repository() {
         team/app
           prod/api#app             ECS         :v1@cb9d8244a81c  amd64 (it has no runtimePlatform, and Fargate then uses X86_64)
           prod/express#app         ECS         :v2               ? (Amazon ECS Express Mode chooses the architecture by the image)
-          prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (its running task)
-          prod/worker#app          ECS         :v1               arm64 (its runtimePlatform)
-          resize                   Lambda      :v1@cb9d8244a81c  arm64 (its architectures)
+          prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (from its running task)
+          prod/worker#app          ECS         :v1               arm64 (from its runtimePlatform)
+          resize                   Lambda      :v1@cb9d8244a81c  arm64 (from its architectures)
           site                     App Runner  :v2               amd64 (its only architecture)
           agent                    AgentCore   :v1               arm64 (its only architecture)
 
@@ -135,8 +135,8 @@ fn images_are_checked_where_they_run() {
             wrong-architecture: the image is built for linux/arm64, not linux/amd64
             to change: the image or the task definition
           - prod/express#app         ECS         :v2               ? (Amazon ECS Express Mode chooses the architecture by the image)
-          ✓ prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (its running task)
-          ✗ prod/worker#app          ECS         :v1               arm64 (its runtimePlatform)
+          ✓ prod/web#app             ECS         :v1@cb9d8244a81c  arm64 (from its running task)
+          ✗ prod/worker#app          ECS         :v1               arm64 (from its runtimePlatform)
             exec-not-found: celery was not found as an executable in PATH
             prod/worker#app starts `celery worker`
             to change: the image or the task definition
@@ -264,7 +264,7 @@ fn tasks_tell_their_images_without_the_definition() {
             wrong-architecture: the image is built for linux/arm64, not linux/amd64
             to change: the image or the task definition
           - prod/express#app         ECS  :v2               ? (Amazon ECS Express Mode chooses the architecture by the image)
-          ✓ prod/web#app             ECS  :v1@cb9d8244a81c  arm64 (its running task)
+          ✓ prod/web#app             ECS  :v1@cb9d8244a81c  arm64 (from its running task)
             start not verified: its task definition could not be read
           ✗ prod/worker#app          ECS  :v1               arm64 (from its runtimePlatform)
             exec-not-found: celery was not found as an executable in PATH
