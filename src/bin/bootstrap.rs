@@ -63,7 +63,8 @@ async fn main() -> Result<(), Error> {
         let time_left = || Duration::from_millis(context.deadline).saturating_sub(unix_time());
         handler.respond(payload, time_left).await.map_err(failure)
     };
-    lambda_runtime::run(service_fn(handle)).await
+    // The future of an invocation is large.
+    Box::pin(lambda_runtime::run(service_fn(handle))).await
 }
 
 /// Runs a gate whose settings are invalid: it lets everything pass, because a gate that does not start stops deployments.

@@ -51,7 +51,7 @@ fn reduce(runtime: GetAgentRuntimeOutput) -> Option<Consumer> {
     // Without a capacity provider, it runs in a microVM. `CreateAgentRuntime` refuses other images for it:
     // "Architecture incompatible for uri … Supported architectures: [arm64]".
     let platform = match runtime.capacity_provider_configuration {
-        None => ConsumerPlatform::Known(Runtime::LinuxArm64, PlatformSource::Service),
+        None => ConsumerPlatform::Known(Runtime::AgentCore, PlatformSource::Service),
         Some(_) => ConsumerPlatform::Unknown("it runs on a capacity provider, which may have either architecture"),
     };
     Some(Consumer {

@@ -37,7 +37,8 @@ impl ConsumerCheck<'_> {
         let groups = if is_related { &relevant.related } else { &relevant.bound };
         let mut results = Vec::new();
         for group in groups {
-            results.push((self.check_group(registry, group, groups).await?, group));
+            // The future that inspects an image is large.
+            results.push((Box::pin(self.check_group(registry, group, groups)).await?, group));
         }
         if is_related {
             let best = results.iter().map(|(result, _)| result.verdict).min();

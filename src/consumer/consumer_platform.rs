@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::runtime::{Runtime, Service, normalize_architecture};
+#[cfg(feature = "cli")]
+use crate::runtime::normalize_architecture;
+use crate::runtime::{Runtime, Service};
 
 /// The platform of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,7 @@ pub(crate) struct PlacementFields<'a> {
 }
 
 /// What is known about the platform of tasks of Amazon ECS, beside their task definition.
+#[cfg(feature = "cli")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ObservedPlacement {
     /// The architecture that Amazon ECS chose for the revision of the service, as its API names it.
@@ -101,6 +104,7 @@ impl ConsumerPlatform {
     }
 
     /// Determines the platform of tasks from this platform of their task definition: what is observed counts more.
+    #[cfg(feature = "cli")]
     pub(crate) fn or_observed(self, observed: &ObservedPlacement) -> Self {
         if self == Self::Windows {
             return self;

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::environment_effects::EnvironmentEffects;
 use super::start_override::StartOverride;
 
 /// Variables that make shells or the loader run other code first.
@@ -25,19 +26,33 @@ pub(crate) struct ContainerDefinition {
     pub(crate) volumes_from: Option<Vec<IgnoredAny>>,
 }
 
-/// A variable. Values other than that of `PATH` are not kept: they may be secrets.
+/// A variable. Of its value only that of `PATH` and what it does to the start are kept: it may be a secret.
 #[derive(Debug, Deserialize)]
+#[serde(from = "WireVariable")]
 pub(crate) struct Variable {
     name: Option<String>,
-    #[serde(default)]
+    path: Option<String>,
+    effects: EnvironmentEffects,
+}
+
+#[derive(Debug, Deserialize)]
+struct WireVariable {
+    name: Option<String>,
     value: Option<String>,
 }
 
+impl From<WireVariable> for Variable {
+    fn from(WireVariable { name, value }: WireVariable) -> Self {
+        Self::new(name.as_deref(), value.as_deref())
+    }
+}
+
 impl Variable {
-    /// Creates a variable. Keeps its value only if it is `PATH`.
+    /// Creates a variable.
     pub(crate) fn new(name: Option<&str>, value: Option<&str>) -> Self {
-        let value = value.filter(|_| name == Some("PATH"));
-        Self { name: name.map(str::to_owned), value: value.map(str::to_owned) }
+        let path = value.filter(|_| name == Some("PATH")).map(str::to_owned);
+        let effects = EnvironmentEffects::of(name.unwrap_or_default(), value.unwrap_or_default());
+        Self { name: name.map(str::to_owned), path, effects }
     }
 }
 
@@ -59,14 +74,15 @@ impl ContainerDefinition {
         let unknown = self.find_unknown();
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         // Of several, the last counts, as in runc.
-        let mut environment = self.environment.into_iter().flatten();
-        let path = environment.rfind(|variable| variable.name.as_deref() == Some("PATH"));
+        let environment = self.environment.unwrap_or_default();
+        let path = environment.iter().rfind(|variable| variable.name.as_deref() == Some("PATH"));
         StartOverride {
             entrypoint: self.entry_point.unwrap_or_default(),
             command: self.command.unwrap_or_default(),
             working_directory: given(self.working_directory),
             user: given(self.user),
-            path: path.and_then(|variable| variable.value),
+            path: path.and_then(|variable| variable.path.clone()),
+            effects: environment.iter().fold(EnvironmentEffects::default(), |all, variable| all.and(variable.effects)),
             mounts: self.mount_points.into_iter().flatten().filter_map(|mount| mount.container_path).collect(),
             is_command_ambiguous: false,
             unknown,
@@ -85,8 +101,6 @@ impl ContainerDefinition {
             "its definition mounts the volumes of another container"
         } else if names(&self.secrets, &|name| name == "PATH" || is_startup_variable(name)) {
             "its definition sets PATH, or a variable that runs other code first, from a secret"
-        } else if names(&self.environment, &is_startup_variable) {
-            "its definition sets a variable that may run other code first"
         } else if self.entry_point.iter().flatten().next().is_some_and(String::is_empty) {
             "its definition has an entry point that begins with an empty word"
         } else {

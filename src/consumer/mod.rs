@@ -2,6 +2,7 @@
 //! consumer from a file, a template or AWS creates it here.
 
 mod consumer_service;
+mod environment_effects;
 mod start_override;
 mod consumer_platform;
 mod model;
@@ -14,9 +15,11 @@ mod task_definition;
 
 pub use cloudformation::{ResourceConsumers, parse_resource, resource_types};
 pub use consumer_platform::{ConsumerPlatform, PlatformSource};
+#[cfg(feature = "cli")]
 pub(crate) use consumer_platform::{ObservedPlacement, PlacementFields};
 pub use consumer_service::ConsumerService;
 pub(crate) use container_definition::{ContainerDefinition, MountPoint, Variable};
+pub use environment_effects::EnvironmentEffects;
 pub use known::{ConsumerGroup, ConsumerLookup, KnownConsumers, RelevantConsumers};
 pub use model::Consumer;
 pub(crate) use service_revision::{

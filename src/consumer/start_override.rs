@@ -1,13 +1,14 @@
 //! What a consumer changes in the process that an image starts.
 
+use super::environment_effects::EnvironmentEffects;
 use crate::oci::ProcessConfig;
 
 /// Why a start is unknown whose arguments are.
 const COMMAND_IS_AMBIGUOUS: &str =
     "it is not documented whether the image's command still counts if the definition sets only an entry point";
 
-/// What a consumer starts instead of what the image declares. Of its environment only `PATH` and the names that matter to
-/// a start are kept.
+/// What a consumer starts instead of what the image declares. Of its environment only `PATH` and what the variables do
+/// to the start are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StartOverride {
     /// The entrypoint; empty to keep that of the image.
@@ -20,6 +21,8 @@ pub struct StartOverride {
     pub user: Option<String>,
     /// The value of `PATH`, if it is set.
     pub path: Option<String>,
+    /// What its other variables do.
+    pub effects: EnvironmentEffects,
     /// The paths in the container at which the consumer mounts something.
     pub mounts: Vec<String>,
     /// Whether it is unknown if the image's command counts beside an entrypoint of the consumer that comes without a command.
@@ -46,7 +49,7 @@ impl StartOverride {
         let is_ambiguous =
             self.is_command_ambiguous && !keeps_entrypoint && self.command.is_empty() && !image_command.is_empty();
         let ambiguity = || is_ambiguous.then(|| COMMAND_IS_AMBIGUOUS.to_owned());
-        ProcessConfig {
+        self.effects.apply(ProcessConfig {
             argv: [entrypoint, command].concat(),
             entrypoint_words: entrypoint.len(),
             path: self.path.clone().or_else(|| image.path.clone()),
@@ -56,7 +59,7 @@ impl StartOverride {
             volumes: image.volumes.iter().chain(&self.mounts).cloned().collect(),
             invalid_reason: self.unknown.clone().or_else(ambiguity).or_else(|| image.invalid_reason.clone()),
             ..image.clone()
-        }
+        })
     }
 }
 

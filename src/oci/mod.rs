@@ -21,7 +21,7 @@ pub use image::{Image, ImageContent, IndexChild, IndexEntry, PlatformImage};
 pub use layer::{Compression, Layer, LayerAccess};
 pub use media_type::MediaTypeFamily;
 pub use process_config::{BuildHint, EnvironmentDefect, ProcessConfig};
-pub(crate) use process_config::{is_node_hook, is_startup_variable};
+pub(crate) use process_config::{is_node_hook, is_nvidia_variable, is_preload_variable, is_startup_variable};
 pub use read_image::read_image;
 pub use read_options::ImageReadOptions;
 pub use refusal::{ImageRefusal, RefusedBy};

@@ -86,12 +86,12 @@ pub(crate) fn is_startup_variable(variable: &str) -> bool {
 }
 
 /// Returns whether a variable (`NAME=VALUE`) makes the loader load other code into every program.
-pub(super) fn is_preload_variable(variable: &str) -> bool {
+pub(crate) fn is_preload_variable(variable: &str) -> bool {
     PRELOAD_VARIABLES.iter().any(|name| variable.strip_prefix(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// Returns whether a variable (`NAME=VALUE`) asks the NVIDIA container runtime to add devices, libraries and programs.
-pub(super) fn is_nvidia_variable(variable: &str) -> bool {
+pub(crate) fn is_nvidia_variable(variable: &str) -> bool {
     variable.starts_with("NVIDIA_")
 }
 

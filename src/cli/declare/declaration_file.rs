@@ -114,11 +114,11 @@ mod tests {
     #[test]
     fn every_invalid_line_is_named() {
         let text = "team/app:v1 ecs/arm64\nteam/app esc/arm64\nteam/app ecs/arm64\nteam/api - ecs/arm64";
-        expect_test::expect![[r#"
+        expect_test::expect![[r"
             1: `team/app:v1` is not a valid repository name: expected lower-case letters and digits, separated by `.`, `_`, `-` or `/`
             2: unknown runtime `esc/arm64`; did you mean `ecs/arm64`?
             3: team/app is in line 2, too
-            4: unknown runtime `-`; did you mean `ecs/amd64` or `ecs/arm64` or `apprunner` or `agentcore`?"#]]
+            4: unknown runtime `-`; did you mean `ecs/amd64` or `ecs/arm64` or `apprunner` or `agentcore`?"]]
         .assert_eq(&parse_declarations(text).unwrap_err().join("\n"));
     }
 }

@@ -8,7 +8,7 @@ use super::property::is_intrinsic;
 use crate::consumer::consumer_platform::{ConsumerPlatform, PlatformSource};
 use crate::consumer::consumer_service::ConsumerService;
 use crate::consumer::start_override::StartOverride;
-use crate::runtime::{Runtime, Service};
+use crate::runtime::Runtime;
 
 pub(super) fn collect(properties: &Value, collector: &mut Collector) {
     let container = &properties["AgentRuntimeArtifact"]["ContainerConfiguration"];
@@ -34,8 +34,7 @@ fn determine_platform(properties: &Value) -> ConsumerPlatform {
     if !properties["CapacityProviderConfiguration"].is_null() {
         return ConsumerPlatform::Unknown("its capacity provider decides it");
     }
-    let runtime = Runtime::for_service(Service::Linux, "arm64").expect("Linux has this architecture");
-    ConsumerPlatform::Known(runtime, PlatformSource::Service)
+    ConsumerPlatform::Known(Runtime::AgentCore, PlatformSource::Service)
 }
 
 #[cfg(test)]

@@ -59,7 +59,8 @@ fn read_variables(value: &Value) -> Result<Option<Value>, UnresolvedProperty> {
     let Some(variables) = read_list(value).resolved()? else { return Ok(None) };
     let read = |variable: &Value| {
         let name = read_text(&variable["Name"]).resolved()?.ok_or(UnresolvedProperty)?;
-        let value = if name == "PATH" { read_text(&variable["Value"]).resolved()? } else { None };
+        let value =
+            if name == "PATH" || is_startup_variable(&name) { read_text(&variable["Value"]).resolved()? } else { None };
         Ok(json!({"name": name, "value": value}))
     };
     variables.iter().map(read).collect::<Result<Vec<_>, _>>().map(|variables| Some(variables.into()))

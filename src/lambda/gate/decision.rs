@@ -2,7 +2,7 @@
 
 use super::finding::{GateFinding, GateOutcome};
 use super::hook_answer::{describe_fault, describe_remedies};
-use crate::consumer::{ConsumerPlatform, PlatformSource};
+use crate::consumer::{Consumer, ConsumerPlatform, PlatformSource};
 use crate::report::{Report, format_headline};
 use crate::settings::GateMode;
 
@@ -45,7 +45,7 @@ impl GateDecision {
 impl GateFinding {
     /// Names the consumers: the first, and how many others there are.
     pub fn name(&self) -> String {
-        let first = self.consumers.first().map(|consumer| consumer.title());
+        let first = self.consumers.first().map(Consumer::title);
         let first = first.unwrap_or_else(|| "the image".to_owned());
         match self.consumers.len() {
             0 | 1 => first,

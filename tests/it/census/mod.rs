@@ -204,7 +204,7 @@ async fn confidential_answers_are_not_kept() {
     }
     let preloaded = census.consumers.iter().find(|consumer| consumer.name == "preloaded").unwrap();
     assert_eq!(preloaded.start.path.as_deref(), Some("/opt/bin"));
-    assert!(preloaded.start.unknown.is_some() && preloaded.digest.is_some());
+    assert!(!preloaded.start.effects.is_none() && preloaded.digest.is_some());
     assert!(matches!(preloaded.platform, ConsumerPlatform::Known(..)));
 }
 

@@ -311,7 +311,7 @@ fn declarations_are_suggested_from_what_runs() {
         success true code 0
         --- out
         # team/app: the architecture of prod/express is unknown: Amazon ECS Express Mode chooses the architecture by the image
-        # team/app	ecs/amd64 ecs/arm64 apprunner lambda/arm64 linux/arm64	# agent, prod/api, prod/web, prod/worker, resize and 1 more: no image runs on both lambda/arm64 and ecs/amd64
+        # team/app	ecs/amd64 ecs/arm64 apprunner lambda/arm64 agentcore	# agent, prod/api, prod/web, prod/worker, resize and 1 more: no image runs on both lambda/arm64 and ecs/amd64
         # team/declared: nothing that was read runs its images
         # team/idle: nothing that was read runs its images
         # team/job: the architecture of import is unknown: it has no runtimePlatform, and instances may have either architecture
@@ -320,7 +320,7 @@ fn declarations_are_suggested_from_what_runs() {
         success false code 2
         --- out
         # not read: Amazon ECS: ecs:ListClusters: access denied
-        # team/app: declares "ecs/amd64" already; found: apprunner lambda/arm64 linux/arm64
+        # team/app: declares "ecs/amd64" already; found: apprunner lambda/arm64 agentcore
         --- err
     "#]].assert_eq(&output);
 }

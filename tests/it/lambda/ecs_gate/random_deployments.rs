@@ -76,7 +76,7 @@ impl Container {
             ("mountPoints", json!([{"containerPath": "/data", "sourceVolume": "v"}]), false),
             ("secrets", json!([{"name": "PATH", "valueFrom": "arn"}]), true),
             ("secrets", json!([{"name": "TOKEN", "valueFrom": "arn"}]), false),
-            ("environment", json!([{"name": "LD_PRELOAD", "value": "/x.so"}]), true),
+            ("secrets", json!([{"name": "LD_PRELOAD", "valueFrom": "arn:aws:ssm:::parameter/x"}]), true),
             ("environment", json!([{"name": "APP_ENV", "value": "0SECRET0"}]), false),
             ("portMappings", json!([{"containerPort": 80}]), false),
         ];
