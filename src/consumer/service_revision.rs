@@ -107,7 +107,8 @@ impl ServiceRevision {
         if families.into_iter().flatten().any(is_windows) {
             return ConsumerPlatform::Windows;
         }
-        if self.cpu_architecture.is_none() && self.is_express {
+        // Also with an override, which Amazon ECS chose and may correct.
+        if self.is_express {
             return ConsumerPlatform::Unknown("Amazon ECS chooses the architecture of an Express service");
         }
         let fields = PlacementFields {
@@ -180,7 +181,8 @@ mod tests {
         use PlatformSource::{FargateDefault, Override, PlacementConstraint, RuntimePlatform};
         let constraint = "attribute:ecs.cpu-architecture == arm64";
         for (overridden, defined, launch_type, providers, constraint, express, expected) in [
-            ("ARM64", "X86_64", "FARGATE", "", "", true, Some((Runtime::EcsArm64, Override))),
+            ("ARM64", "X86_64", "FARGATE", "", "", true, None),
+            ("ARM64", "X86_64", "FARGATE", "", "", false, Some((Runtime::EcsArm64, Override))),
             ("ARM64", "", "FARGATE", "", "", false, Some((Runtime::EcsArm64, Override))),
             ("", "ARM64", "FARGATE", "", "", false, Some((Runtime::EcsArm64, RuntimePlatform))),
             ("", "", "FARGATE", "", "", false, Some((Runtime::EcsAmd64, FargateDefault))),

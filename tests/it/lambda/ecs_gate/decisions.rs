@@ -137,8 +137,8 @@ fn only_certain_faults_stop_a_deployment() {
             {"hookStatus":"SUCCEEDED"} "skipped" ""
             Not judged: container app of task definition web: its architecture is unknown: Amazon ECS chooses the architecture of an Express service
         Express with an override
-            {"hookStatus":"FAILED"} "stopped" "wrong-architecture"
-            container app of task definition web: 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:amd64 will not start on ECS on arm64 (architecture: chosen by Amazon ECS for its service): wrong-architecture: the image is built for linux/amd64, not linux/arm64 (expected error: exec /app: exec format error). What to do: Keep the image, and set in the task definition: `"RuntimePlatform": {"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"}`. To deploy it anyway, waive the fault by the tag ecr-preflight:waive of the repository, set the parameter EcsHook to warn, or remove the hook from the service
+            {"hookStatus":"SUCCEEDED"} "skipped" ""
+            Not judged: container app of task definition web: its architecture is unknown: Amazon ECS chooses the architecture of an Express service
         Windows
             {"hookStatus":"SUCCEEDED"} "skipped" ""
             Not judged: container app of task definition web: it runs Windows, which is not checked

@@ -152,10 +152,9 @@ fn place(revision: &mut Value, definition: &mut Value, random: &mut Random) -> O
         revision["overrides"] = json!({"runtimePlatform": {"cpuArchitecture": overridden}});
     }
     match (overridden, declared) {
-        _ if windows => None,
+        _ if windows || express => None,
         ("ARM64", _) => Some("arm64"),
         ("X86_64", _) => Some("amd64"),
-        _ if express => None,
         (_, "ARM64") => Some("arm64"),
         (_, "X86_64") => Some("amd64"),
         (_, "RISCV64") => None,
