@@ -1,4 +1,5 @@
-//! Every call of the gate, and everything that can go wrong with it: the deployment goes on.
+//! Every call of the gate, and everything that can go wrong with it: the deployment goes on. The answers are in
+//! `call_failures.txt`.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +10,10 @@ use ecr_preflight::lambda::gate::{DeploymentReader, GateJudge, answer_ecs_hook};
 use ecr_preflight::lambda::log::today;
 use ecr_preflight::name::Repository;
 use ecr_preflight::registry::ecr::{EcrRegistry, EcrRepository};
+use expect_test::expect_file;
 use serde_json::Value;
 
-use super::super::failures::faults::{CONNECTION, JSON, PASSING, STORAGE, takes_time};
+use super::super::failures::faults::{CONNECTION, Failure, JSON, PASSING, STORAGE, describe, takes_time};
 use super::super::failures::timeouts::clients;
 use super::super::failures::unreachable_host::Diversion;
 use super::super::settings;
@@ -94,11 +96,14 @@ fn answer(tag: &str, (action, first): (&'static str, usize), fault: Fault, is_la
 fn failing_calls_stop_no_deployment() {
     let rows: Vec<_> =
         CALLS.iter().flat_map(|call| faults(call.0).into_iter().map(move |fault| (*call, fault))).collect();
-    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let (next, wrong, answers) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
-                while let Some((call, (fault, is_lasting))) = rows.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
+                while let Some((at, (call, (fault, is_lasting)))) = {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    rows.get(at).map(|row| (at, *row))
+                } {
                     let sound = answer("amd64", call, fault, is_lasting)["hookStatus"].clone();
                     let faulty = answer("arm64", call, fault, is_lasting)["hookStatus"].clone();
                     // Without the layer, the architecture in the config is no proof. What takes long is tried again.
@@ -110,11 +115,34 @@ fn failing_calls_stop_no_deployment() {
                     if !is_sound_right || !is_faulty_right {
                         wrong.lock().unwrap().push(format!("{call:?} {fault:?} {is_lasting}: {sound} {faulty}"));
                     }
+                    // Whether there is time to ask again depends on the speed of the machine.
+                    let text = |status: &Value| match status.as_str() {
+                        Some(status) if !may_wait => status.to_owned(),
+                        _ => "not FAILED".to_owned(),
+                    };
+                    let row = format!(
+                        "    {}: {} for a sound image, {} for a wrong one\n",
+                        describe(Failure { fault, is_lasting }),
+                        text(&sound),
+                        text(&faulty)
+                    );
+                    answers.lock().unwrap().push((at, call, row));
                 }
             });
         }
     });
     assert_eq!(wrong.into_inner().unwrap(), Vec::<String>::new());
+    let mut answers = answers.into_inner().unwrap();
+    answers.sort_by_key(|(at, ..)| *at);
+    let (mut table, mut last) = (String::new(), None);
+    for (_, (action, first), row) in answers {
+        if last != Some((action, first)) {
+            last = Some((action, first));
+            table += &format!("{action}, call {first}\n");
+        }
+        table += &row;
+    }
+    expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/lambda/ecs_gate/call_failures.txt")].assert_eq(&table);
 }
 
 #[test]
