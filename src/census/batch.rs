@@ -128,7 +128,7 @@ fn determine_platform(platform: Option<&RuntimePlatform>, compatibilities: &[Str
 
 /// Returns what a job starts, unless its parameters are part of the command.
 fn into_start(definition: ContainerDefinition) -> StartOverride {
-    let has_parameters = definition.command.iter().flatten().any(|word| word.starts_with(PARAMETER));
+    let has_parameters = definition.command.iter().flatten().any(|word| word.contains(PARAMETER));
     let mut start = definition.into_start();
     if has_parameters && start.unknown.is_none() {
         start.unknown = Some("its command contains parameters of the job".to_owned());

@@ -61,7 +61,7 @@ pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
         match definitions.get(&group.definition) {
             Some(definition) => {
                 let owner = Owner::of_group(group, service, &definition.name);
-                let platform = definition.platform(service.is_some_and(|service| service.is_fargate));
+                let platform = definition.platform(service.and_then(|service| service.is_fargate));
                 let platform = platform.or_observed(&observed);
                 for container in &definition.containers {
                     let running = containers.get(&container.name);

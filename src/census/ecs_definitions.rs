@@ -10,7 +10,9 @@ use super::findings::Findings;
 use super::not_read::NotRead;
 use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::Ecs;
-use crate::consumer::{ConsumerPlatform, ContainerDefinition, MountPoint, PlacementFields, StartOverride, Variable};
+use crate::consumer::{
+    ConsumerPlatform, ContainerDefinition, MountPoint, PlacementFields, ResourceRequirement, StartOverride, Variable,
+};
 
 /// The most task definitions that are read, at 15 a second in more than ten minutes. Only those that run are.
 const MAX_DEFINITIONS: usize = 10_000;
@@ -37,13 +39,17 @@ pub(super) struct Container {
 
 impl TaskDefinition {
     /// Returns where its tasks run, as far as the definition says. `is_fargate` is whether their service runs them only on
-    /// AWS Fargate, which the definition may leave open.
-    pub(super) fn platform(&self, is_fargate: bool) -> ConsumerPlatform {
-        let fargate = [String::from("FARGATE")];
+    /// AWS Fargate; `None` without a service. A task definition for Fargate may also run on instances.
+    pub(super) fn platform(&self, is_fargate: Option<bool>) -> ConsumerPlatform {
+        let (fargate, instances) = ([String::from("FARGATE")], [String::from("EC2")]);
         ConsumerPlatform::of_task_definition(PlacementFields {
             cpu_architecture: self.cpu_architecture.as_deref(),
             operating_system_family: self.operating_system_family.as_deref(),
-            compatibilities: if is_fargate { &fargate } else { &self.compatibilities },
+            compatibilities: match is_fargate {
+                Some(true) => &fargate,
+                Some(false) => &instances,
+                None => &self.compatibilities,
+            },
             constraints: &self.constraints,
         })
     }
@@ -92,7 +98,12 @@ fn reduce(definition: aws_sdk_ecs::types::TaskDefinition) -> TaskDefinition {
 /// Returns what affects the start of a container, without the values of its variables.
 fn reduce_container(container: aws_sdk_ecs::types::ContainerDefinition) -> Option<Container> {
     let variables = |pair: &aws_sdk_ecs::types::KeyValuePair| Variable::new(pair.name(), pair.value());
+    let requirements = container.resource_requirements().iter();
+    let requirement = |one: &aws_sdk_ecs::types::ResourceRequirement| ResourceRequirement {
+        r#type: Some(one.r#type().as_str().to_owned()),
+    };
     let definition = ContainerDefinition {
+        resource_requirements: Some(requirements.map(requirement).collect()),
         environment: Some(container.environment().iter().map(variables).collect()),
         secrets: Some(container.secrets().iter().map(|secret| Variable::new(Some(secret.name()), None)).collect()),
         environment_files: Some(vec![IgnoredAny; container.environment_files().len()]),

@@ -25,7 +25,7 @@ pub(super) struct Service {
     /// The ARN of the cluster.
     pub(super) cluster: String,
     /// Whether it runs on AWS Fargate only.
-    pub(super) is_fargate: bool,
+    pub(super) is_fargate: Option<bool>,
     /// Whether Amazon ECS manages it: Express Mode.
     pub(super) is_express: bool,
     /// The ARNs of its task definitions: several during a deployment.
@@ -84,7 +84,9 @@ fn parse_service(service: aws_sdk_ecs::types::Service, cluster: &str) -> Option<
     let strategy = |items: &[CapacityProviderStrategyItem]| {
         !items.is_empty() && items.iter().all(|item| item.capacity_provider.starts_with("FARGATE"))
     };
-    let is_fargate = service.launch_type == Some(LaunchType::Fargate) || strategy(service.capacity_provider_strategy());
+    let is_known = service.launch_type.is_some() || !service.capacity_provider_strategy().is_empty();
+    let is_fargate = is_known
+        .then(|| service.launch_type == Some(LaunchType::Fargate) || strategy(service.capacity_provider_strategy()));
     let of_deployments = service.deployments.into_iter().flatten().map(|deployment| deployment.task_definition);
     let of_task_sets = service.task_sets.into_iter().flatten().map(|set| set.task_definition);
     let definitions = of_deployments.chain(of_task_sets).chain([service.task_definition]).flatten().collect();

@@ -1,5 +1,6 @@
 //! Checks an image as each of its consumers runs it.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::programs::{InspectContext, inspect_programs};
@@ -33,7 +34,8 @@ impl ConsumerCheck<'_> {
         registry: &impl Registry,
         relevant: &RelevantConsumers,
     ) -> Result<(), RegistryError> {
-        let is_related = relevant.bound.is_empty() && !self.declared.is_declared();
+        // If what runs this tag is not known well enough, the others prove nothing.
+        let is_related = relevant.bound.is_empty() && !relevant.is_bound_unknown && !self.declared.is_declared();
         let groups = if is_related { &relevant.related } else { &relevant.bound };
         let mut results = Vec::new();
         for group in groups {
@@ -43,6 +45,10 @@ impl ConsumerCheck<'_> {
         if is_related {
             let best = results.iter().map(|(result, _)| result.verdict).min();
             results.retain(|(result, _)| Some(result.verdict) == best);
+            // One of those that were left out may suit.
+            if best == Some(Verdict::Fails) && relevant.omitted > 0 {
+                return Ok(());
+            }
         }
         for (result, group) in results {
             report.add_consumer_result(result, group, !is_related);
@@ -72,16 +78,20 @@ impl ConsumerCheck<'_> {
     /// Returns whether the image has the platform for everything but this group: what is declared or, if nothing is, the other
     /// consumers. `None` if there is nothing to compare with.
     fn suits_others(&self, group: &ConsumerGroup, all: &[ConsumerGroup]) -> Option<bool> {
-        let suits = |intent: &Intent| verdict::judge(intent, self.image, &[]).verdict == Verdict::Runs;
+        let suits = |intent: &Intent| verdict::has_platform_for(intent, self.image);
         if !self.declared.candidates().is_empty() {
             return Some(suits(self.declared));
         }
         let mut others = all.iter().filter(|other| other.runtime != group.runtime).peekable();
         if others.peek().is_some() {
-            return Some(others.all(|other| suits(&Intent::from_consumer(other.runtime))));
+            let suited: Vec<bool> = others.map(|other| suits(&Intent::from_consumer(other.runtime))).collect();
+            // If it suits only some of them, nothing shows which are right.
+            return suited.iter().all(|suits| *suits == suited[0]).then_some(suited[0]);
         }
-        // Several that agree are hardly all wrong.
-        let count: usize = all.iter().map(|group| group.consumers.len()).sum();
-        (count > 1).then_some(false)
+        // Several that agree are hardly all wrong. The containers of one definition are one opinion.
+        let consumers = all.iter().flat_map(|group| &group.consumers);
+        let opinions: BTreeSet<(&str, &str)> =
+            consumers.map(|consumer| (consumer.name.as_str(), consumer.definition.as_str())).collect();
+        (opinions.len() > 1).then_some(false)
     }
 }

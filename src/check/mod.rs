@@ -168,7 +168,7 @@ pub async fn check_image_and_consumers(
     }
     let declared = declared.or_declared_by(DeclarationSource::Label, image.runtime_label.as_deref());
     let is_compared = of_consumer.is_some() && !declared.candidates().is_empty();
-    let suits_declaration = is_compared.then(|| verdict::judge(&declared, &image, &[]).verdict == Verdict::Runs);
+    let suits_declaration = is_compared.then(|| verdict::has_platform_for(&declared, &image));
     let is_requested = (requested.is_some() || of_consumer.is_some()) && origin.arrival.is_none();
     let intent = of_consumer.unwrap_or_else(|| declared.clone().or_default(&settings.default_runtimes));
     // Registries hold many artifacts, but who names one and a runtime expects an image.

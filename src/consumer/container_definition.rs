@@ -24,6 +24,13 @@ pub(crate) struct ContainerDefinition {
     pub(crate) environment_files: Option<Vec<IgnoredAny>>,
     pub(crate) mount_points: Option<Vec<MountPoint>>,
     pub(crate) volumes_from: Option<Vec<IgnoredAny>>,
+    pub(crate) resource_requirements: Option<Vec<ResourceRequirement>>,
+}
+
+/// A resource of the host that a container needs.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ResourceRequirement {
+    pub(crate) r#type: Option<String>,
 }
 
 /// A variable. Of its value only that of `PATH` and what it does to the start are kept: it may be a secret.
@@ -76,15 +83,23 @@ impl ContainerDefinition {
         // Of several, the last counts, as in runc.
         let environment = self.environment.unwrap_or_default();
         let path = environment.iter().rfind(|variable| variable.name.as_deref() == Some("PATH"));
+        let mut effects = environment.iter().fold(EnvironmentEffects::default(), |all, one| all.and(one.effects));
+        let mut requirements = self.resource_requirements.iter().flatten();
+        // The agent of Amazon ECS sets this variable for containers with GPUs ("Amazon ECS task definitions for GPU
+        // workloads" in the Amazon ECS developer guide).
+        if requirements.any(|one| one.r#type.as_deref() == Some("GPU")) {
+            effects = effects.and(EnvironmentEffects::of("NVIDIA_VISIBLE_DEVICES", "0"));
+        }
         StartOverride {
             entrypoint: self.entry_point.unwrap_or_default(),
             command: self.command.unwrap_or_default(),
             working_directory: given(self.working_directory),
             user: given(self.user),
             path: path.and_then(|variable| variable.path.clone()),
-            effects: environment.iter().fold(EnvironmentEffects::default(), |all, variable| all.and(variable.effects)),
+            effects,
             mounts: self.mount_points.into_iter().flatten().filter_map(|mount| mount.container_path).collect(),
             is_command_ambiguous: false,
+            is_command_replaceable: false,
             unknown,
         }
     }

@@ -43,6 +43,8 @@ pub struct RelevantConsumers {
     pub related: Vec<ConsumerGroup>,
     /// How many consumers there are whose architecture is unknown.
     pub unknown: usize,
+    /// Whether one of those that name the tag or digest has an unknown architecture, or runs Windows.
+    pub is_bound_unknown: bool,
     /// How many consumers are left out, because there are more ways to run the image than are checked.
     pub omitted: usize,
 }
@@ -83,10 +85,11 @@ impl RelevantConsumers {
             };
             let Some(runtime) = consumer.runtime() else {
                 relevant.unknown += usize::from(!consumer.is_windows());
+                relevant.is_bound_unknown |= is_bound;
                 continue;
             };
-            let is_full = relevant.bound.len() + relevant.related.len() >= MAX_GROUPS;
             let groups = if is_bound { &mut relevant.bound } else { &mut relevant.related };
+            let is_full = groups.len() >= MAX_GROUPS;
             let is_same = |group: &&mut ConsumerGroup| group.runtime == runtime && *group.start() == consumer.start;
             match groups.iter_mut().find(is_same) {
                 Some(group) => group.consumers.push(consumer),

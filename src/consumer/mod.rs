@@ -18,7 +18,7 @@ pub use consumer_platform::{ConsumerPlatform, PlatformSource};
 #[cfg(feature = "cli")]
 pub(crate) use consumer_platform::{ObservedPlacement, PlacementFields};
 pub use consumer_service::ConsumerService;
-pub(crate) use container_definition::{ContainerDefinition, MountPoint, Variable};
+pub(crate) use container_definition::{ContainerDefinition, MountPoint, ResourceRequirement, Variable};
 pub use environment_effects::EnvironmentEffects;
 pub use known::{ConsumerGroup, ConsumerLookup, KnownConsumers, RelevantConsumers};
 pub use model::Consumer;

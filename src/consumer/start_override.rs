@@ -27,6 +27,8 @@ pub struct StartOverride {
     pub mounts: Vec<String>,
     /// Whether it is unknown if the image's command counts beside an entrypoint of the consumer that comes without a command.
     pub is_command_ambiguous: bool,
+    /// Whether whoever starts it may replace the command each time: a job of AWS Batch, or `RunTask` of Amazon ECS.
+    pub is_command_replaceable: bool,
     /// Why it is unknown what starts, if it is.
     pub unknown: Option<String>,
 }
@@ -34,7 +36,12 @@ pub struct StartOverride {
 impl StartOverride {
     /// Returns whether the consumer starts exactly what the image declares.
     pub fn is_none(&self) -> bool {
-        *self == Self { is_command_ambiguous: self.is_command_ambiguous, ..Self::default() }
+        let flags = Self {
+            is_command_ambiguous: self.is_command_ambiguous,
+            is_command_replaceable: self.is_command_replaceable,
+            ..Self::default()
+        };
+        *self == flags
     }
 
     /// Returns the process that the consumer starts, by the rules of Docker Engine (`merge` in `daemon/commit.go`): with an
@@ -56,11 +63,23 @@ impl StartOverride {
             has_environment: image.has_environment || self.path.is_some(),
             working_directory: self.working_directory.clone().unwrap_or_else(|| image.working_directory.clone()),
             user: self.user.clone().unwrap_or_else(|| image.user.clone()),
-            volumes: image.volumes.iter().chain(&self.mounts).cloned().collect(),
+            volumes: image.volumes.iter().cloned().chain(self.mounts.iter().map(|path| clean_path(path))).collect(),
             invalid_reason: self.unknown.clone().or_else(ambiguity).or_else(|| image.invalid_reason.clone()),
             ..image.clone()
         })
     }
+}
+
+/// Removes `.` and `..` from the path of a mount, as container runtimes do (`filepath.Clean` of Go).
+fn clean_path(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        match part {
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 #[cfg(test)]
@@ -131,7 +150,7 @@ mod tests {
             path: Some("/opt/bin".to_owned()),
             user: Some("1000".to_owned()),
             working_directory: Some("/srv".to_owned()),
-            mounts: vec!["/cache".to_owned()],
+            mounts: vec!["/a/../cache/.".to_owned()],
             unknown: Some("a reason".to_owned()),
             ..StartOverride::default()
         };

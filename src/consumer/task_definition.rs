@@ -31,12 +31,10 @@ pub enum TaskDefinitionError {
          or the output of `terraform show -json`"
     )]
     NoTaskDefinition,
-    #[error("the container definitions of {name} are not valid: {source}")]
-    Containers {
-        name: String,
-        #[source]
-        source: serde_json::Error,
-    },
+    #[error("the container definitions of {name} are not valid: {problem}")]
+    Containers { name: String, problem: String },
+    #[error("its modules contain each other more than {MAX_MODULE_DEPTH} levels deep")]
+    TooManyModules,
     #[error("it has more than {MAX_CONTAINERS} containers")]
     TooManyContainers,
 }
@@ -70,12 +68,19 @@ pub fn parse_task_definitions(file: &[u8]) -> Result<TaskDefinitions, TaskDefini
         return Err(TaskDefinitionError::NoTaskDefinition);
     }
     let document: Document = serde_json::from_str(text.get())?;
-    let mut reader = Reader { lines: LineCounter { file, offset: 0, line: 1 }, found: TaskDefinitions::default() };
+    let mut reader = Reader {
+        lines: LineCounter { file, offset: 0, line: 1 },
+        unknown_platforms: Vec::new(),
+        found: TaskDefinitions::default(),
+    };
     match document {
         Document { task_definition: Some(definition), .. } => reader.add_own(definition.get())?,
         Document { container_definitions: Some(_), .. } => reader.add_own(text.get())?,
         // A plan has both; what is planned is what will run.
-        Document { planned_values: Some(values), .. } | Document { values: Some(values), .. } => {
+        Document { planned_values: Some(values), resource_changes, .. }
+        | Document { values: Some(values), resource_changes, .. } => {
+            let unknown = resource_changes.into_iter().filter(TerraformChange::has_unknown_platform);
+            reader.unknown_platforms = unknown.map(|change| change.address).collect();
             let module = values.root_module.ok_or(TaskDefinitionError::NoTaskDefinition)?;
             reader.add_module(&module, MAX_MODULE_DEPTH)?;
         }
@@ -101,6 +106,33 @@ struct Document<'a> {
     planned_values: Option<TerraformState<'a>>,
     #[serde(borrow)]
     values: Option<TerraformState<'a>>,
+    /// What a plan changes.
+    #[serde(default, rename = "resource_changes")]
+    resource_changes: Vec<TerraformChange>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TerraformChange {
+    #[serde(default)]
+    address: String,
+    #[serde(default)]
+    change: TerraformChangeValues,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct TerraformChangeValues {
+    #[serde(default)]
+    after_unknown: serde_json::Value,
+}
+
+/// The properties that determine the platform of a task definition.
+const PLATFORM_PROPERTIES: [&str; 3] = ["runtime_platform", "requires_compatibilities", "placement_constraints"];
+
+impl TerraformChange {
+    /// Returns whether Terraform does not know the platform before `apply`.
+    fn has_unknown_platform(&self) -> bool {
+        PLATFORM_PROPERTIES.iter().any(|property| self.change.after_unknown[*property].to_string().contains("true"))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,6 +152,9 @@ struct TerraformModule<'a> {
 #[derive(Debug, Deserialize)]
 struct TerraformResource<'a> {
     r#type: String,
+    /// `managed`, or `data` for what Terraform only reads.
+    #[serde(default)]
+    mode: String,
     #[serde(default)]
     address: String,
     #[serde(borrow)]
@@ -169,6 +204,15 @@ struct WireConstraint {
     expression: Option<String>,
 }
 
+/// Describes an error without the value that is wrong, which may be a secret.
+fn describe_without_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(", expected ") {
+        Some((problem, expected)) if problem.starts_with("invalid ") => format!("expected {expected}"),
+        _ => text,
+    }
+}
+
 /// Counts lines up to positions that only grow.
 struct LineCounter<'a> {
     file: &'a [u8],
@@ -190,6 +234,8 @@ impl LineCounter<'_> {
 
 struct Reader<'a> {
     lines: LineCounter<'a>,
+    /// The addresses of resources whose platform Terraform does not know yet.
+    unknown_platforms: Vec<String>,
     found: TaskDefinitions,
 }
 
@@ -197,12 +243,14 @@ impl<'a> Reader<'a> {
     /// Adds the task definition that the file consists of.
     fn add_own(&mut self, definition: &'a str) -> Result<(), TaskDefinitionError> {
         let definition: WireDefinition = parse(definition, "the task definition")?;
-        self.add_definition(definition, "the task definition", None)
+        self.add_definition(definition, "the task definition", None, false)
     }
 
     /// Adds the task definitions of a module.
     fn add_module(&mut self, module: &TerraformModule<'a>, depth: usize) -> Result<(), TaskDefinitionError> {
-        for resource in module.resources.iter().filter(|resource| resource.r#type == "aws_ecs_task_definition") {
+        let is_own =
+            |resource: &&TerraformResource| resource.r#type == "aws_ecs_task_definition" && resource.mode != "data";
+        for resource in module.resources.iter().filter(is_own) {
             let name = sanitize_quoted(&resource.address);
             let values: Option<TerraformValues> =
                 resource.values.map(|values| parse(values.get(), &name)).transpose()?;
@@ -220,12 +268,14 @@ impl<'a> Reader<'a> {
                 placement_constraints: values.placement_constraints,
             };
             let line = self.lines.line_of(raw.get());
-            self.add_definition(definition, &name, Some(line))?;
+            let is_unknown = self.unknown_platforms.contains(&resource.address);
+            self.add_definition(definition, &name, Some(line), is_unknown)?;
         }
-        if depth > 0 {
-            for child in &module.child_modules {
-                self.add_module(&parse(child.get(), "a module")?, depth - 1)?;
-            }
+        if depth == 0 && !module.child_modules.is_empty() {
+            return Err(TaskDefinitionError::TooManyModules);
+        }
+        for child in &module.child_modules {
+            self.add_module(&parse(child.get(), "a module")?, depth - 1)?;
         }
         Ok(())
     }
@@ -236,6 +286,7 @@ impl<'a> Reader<'a> {
         definition: WireDefinition<'_>,
         name: &str,
         line: Option<usize>,
+        is_platform_unknown: bool,
     ) -> Result<(), TaskDefinitionError> {
         let platform = definition.runtime_platform.unwrap_or_default();
         let constraints = definition.placement_constraints.unwrap_or_default();
@@ -246,6 +297,12 @@ impl<'a> Reader<'a> {
             compatibilities: &definition.requires_compatibilities.unwrap_or_default(),
             constraints: &constraints,
         });
+        let platform = match platform {
+            _ if is_platform_unknown => {
+                ConsumerPlatform::Unknown("its runtimePlatform is not known before `terraform apply`")
+            }
+            known => known,
+        };
         if self.found.containers.len() + definition.container_definitions.len() > MAX_CONTAINERS {
             return Err(TaskDefinitionError::TooManyContainers);
         }
@@ -273,7 +330,10 @@ impl<'a> Reader<'a> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a str, name: &str) -> Result<T, TaskDefinitionError> {
-    serde_json::from_str(text).map_err(|source| TaskDefinitionError::Containers { name: name.to_owned(), source })
+    serde_json::from_str(text).map_err(|error| TaskDefinitionError::Containers {
+        name: name.to_owned(),
+        problem: describe_without_value(&error),
+    })
 }
 
 #[cfg(test)]
@@ -368,6 +428,48 @@ mod tests {
         let plan = json!({"planned_values": {"root_module": {"resources": [resource]}}});
         let found = parse_task_definitions(plan.to_string().as_bytes()).unwrap();
         assert_eq!((found.containers.len(), found.not_known_yet), (0, vec!["module.a.x".to_owned()]));
+    }
+
+    #[test]
+    fn what_terraform_only_reads_is_left_out() {
+        let containers = json!([{"image": "a"}]).to_string();
+        let resource = |mode: &str| {
+            json!({"address": "x", "type": "aws_ecs_task_definition", "mode": mode, "values": {"family": mode,
+                "container_definitions": containers, "requires_compatibilities": ["FARGATE"]}})
+        };
+        let state = json!({"values": {"root_module": {"resources": [resource("data"), resource("managed")]}}});
+        let consumers = parse_value(&state).unwrap();
+        assert_eq!(consumers.iter().map(|one| one.definition.as_str()).collect::<Vec<_>>(), ["managed"]);
+    }
+
+    #[test]
+    fn platform_that_terraform_does_not_know_yet_is_unknown() {
+        let containers = json!([{"image": "a"}]).to_string();
+        let resource = json!({"address": "x", "type": "aws_ecs_task_definition", "values": {"family": "web",
+            "container_definitions": containers, "requires_compatibilities": ["FARGATE"]}});
+        for (unknown, is_known) in [
+            (json!({"runtime_platform": [{"cpu_architecture": true}]}), false),
+            (json!({"runtime_platform": true}), false),
+            (json!({"arn": true, "runtime_platform": []}), true),
+        ] {
+            let change = json!({"address": "x", "change": {"after_unknown": unknown}});
+            let plan =
+                json!({"planned_values": {"root_module": {"resources": [resource]}}, "resource_changes": [change]});
+            assert_eq!(parse_value(&plan).unwrap()[0].runtime().is_some(), is_known, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn errors_do_not_show_values() {
+        for container in [
+            json!({"image": "a", "environment": [{"name": "PIN", "value": 98765}]}),
+            json!({"image": "a", "environment": "98765"}),
+            json!({"image": "a", "command": "98765, expected nothing"}),
+            json!({"image": "a", "secrets": [["98765"]]}),
+        ] {
+            let error = parse_value(&json!({"containerDefinitions": [container]})).unwrap_err().to_string();
+            assert!(!error.contains("98765") && error.contains("expected"), "{error}");
+        }
     }
 
     #[test]

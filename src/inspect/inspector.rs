@@ -121,7 +121,8 @@ impl Inspector {
         deadline: Option<Instant>,
         refusal: &mut Option<ImageRefusal>,
     ) -> Result<Vec<InspectionOutcome>, RegistryError> {
-        let known: Vec<_> = targets.iter().map(|target| self.limits_met.get(&single.digest, *target)).collect();
+        let known: Vec<_> =
+            targets.iter().map(|target| self.limits_met.get((&single.digest, &single.process), *target)).collect();
         let open = targets.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(target, _)| *target);
         let open: Vec<InspectionTarget> = open.collect();
         if open.is_empty() {
@@ -130,7 +131,7 @@ impl Inspector {
         let task = InspectionTask { single, targets: &open, goal: InspectionGoal::Start, deadline };
         let outcomes = self.inspect_single(registry, task, refusal).await?;
         open.iter().zip(&outcomes).for_each(|(target, outcome)| {
-            self.limits_met.record(&single.digest, *target, outcome);
+            self.limits_met.record((&single.digest, &single.process), *target, outcome);
         });
         let mut outcomes = outcomes.into_iter();
         Ok(known.into_iter().filter_map(|known| known.or_else(|| outcomes.next())).collect())

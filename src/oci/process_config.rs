@@ -4,7 +4,7 @@
 use crate::text::{sanitize, sanitize_quoted};
 
 /// The first process of a container.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about the environment")]
 pub struct ProcessConfig {
     /// `Entrypoint` followed by `Cmd`.
@@ -49,7 +49,7 @@ impl ProcessConfig {
 }
 
 /// What is wrong with a variable of the environment, the most certain first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EnvironmentDefect {
     /// Its name is empty: `=VALUE`.
     EmptyName,
@@ -107,7 +107,7 @@ pub(crate) fn is_node_hook(variable: &str) -> bool {
 }
 
 /// A build step in the history that may have built for the wrong architecture.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BuildHint {
     /// The step uses the platform of the build machine (`BUILDPLATFORM`, `BUILDARCH`).
     BuildPlatform,

@@ -74,6 +74,7 @@ impl Report {
             waived: None,
             expired_waiver: None,
             names: Vec::new(),
+            depends_on_command: false,
         });
         let is_about_platform = |fault: &FaultReport| {
             use FaultCode::{IndexRefused, PlatformMissing, WrongArchitecture, WrongOs};

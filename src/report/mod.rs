@@ -67,6 +67,7 @@ impl Report {
                 remedy,
                 waived: None,
                 expired_waiver: None,
+                depends_on_command: case.depends_on_command(),
                 names: fault.failed_program.as_ref().map(|program| program.names()).unwrap_or_default(),
             }
         };

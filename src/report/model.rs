@@ -301,6 +301,9 @@ pub struct FaultReport {
     /// The names in `evidence` that come from the image. Not in the JSON.
     #[serde(skip)]
     pub names: Vec<String>,
+    /// Whether the fault is about a program that the command names rather than the entrypoint. Not in the JSON.
+    #[serde(skip)]
+    pub depends_on_command: bool,
 }
 
 /// One way to fix a fault. Its JSON is the command, or the advice if there is no command.

@@ -46,6 +46,24 @@ pub fn judge(intent: &Intent, image: &Image, inspections: &[Inspection]) -> Judg
     Judgement { verdict: worst.unwrap_or(best), intended, findings }
 }
 
+/// Returns whether an image has the platform of all these runtimes, whatever else they require.
+pub fn has_platform_for(intent: &Intent, image: &Image) -> bool {
+    use FaultCode::{PlatformMissing, WrongArchitecture, WrongOs};
+    let is_suitable = |finding: &Finding| {
+        let is_wrong = |fault: &Fault| matches!(fault.code, WrongArchitecture | PlatformMissing | WrongOs);
+        finding.verdict != Verdict::Unknown && !finding.faults.iter().any(is_wrong)
+    };
+    // AWS Lambda refuses an index as a whole, so its platforms are compared here.
+    let has_child = |runtime: Runtime| match &image.content {
+        ImageContent::Index(_) => {
+            image.platforms().iter().any(|platform| runtime.compatibility_with(platform) == Compatibility::Compatible)
+        }
+        _ => true,
+    };
+    let judgement = judge(intent, image, &[]);
+    judgement.findings.iter().all(is_suitable) && judgement.runtimes().into_iter().all(has_child)
+}
+
 /// Judges an image whose manifest is unavailable: the verdict is unknown for every intended runtime.
 pub fn judge_unread(intent: &Intent, reason: &str) -> Judgement {
     let image = Image {

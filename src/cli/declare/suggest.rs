@@ -81,7 +81,9 @@ pub(super) async fn run<E: Write>(
                 writeln!(out, "# {name}: its tags could not be read: {}", comment(&describe_error_in_line(&error)))?;
             }
             (None, Ok(_)) => writeln!(out, "# {name}: nothing that was read runs its images")?,
-            (Some(of_repository), Ok(declared)) => of_repository.write(name, declared.as_deref(), out)?,
+            (Some(of_repository), Ok(declared)) => {
+                of_repository.write(name, declared.as_deref(), census.not_read.is_empty(), out)?
+            }
         }
     }
     Ok(if is_complete { Verdict::Runs } else { Verdict::Unknown })
@@ -107,7 +109,13 @@ impl RepositoryUse {
     }
 
     /// Writes the line of a repository, or why there is none.
-    fn write(&self, name: &str, declared: Option<&str>, out: &mut impl Write) -> Result<(), CliError> {
+    fn write(
+        &self,
+        name: &str,
+        declared: Option<&str>,
+        is_complete: bool,
+        out: &mut impl Write,
+    ) -> Result<(), CliError> {
         let all: Vec<Runtime> = self.runtimes.values().flatten().copied().collect();
         let value = declaration_value(&all);
         if let Some(declared) = declared {
@@ -128,7 +136,8 @@ impl RepositoryUse {
         let more = self.names.len().saturating_sub(MAX_NAMES);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         let names = format!("{}{more}", shown.join(", "));
-        match self.find_problem(&all) {
+        let unread = (!is_complete).then(|| "not everything could be read".to_owned());
+        match self.find_problem(&all).or(unread) {
             None => writeln!(out, "{name}\t{value}\t# {names}")?,
             Some(problem) => writeln!(out, "# {name}\t{value}\t# {names}: {problem}")?,
         }
@@ -139,6 +148,9 @@ impl RepositoryUse {
     fn find_problem(&self, all: &[Runtime]) -> Option<String> {
         if let Some((one, other)) = find_conflict(all) {
             return Some(format!("no image runs on both {one} and {other}"));
+        }
+        if !self.unknown.is_empty() {
+            return Some("the architecture of others is unknown".to_owned());
         }
         let mut sets = self.runtimes.values().filter(|runtimes| !runtimes.is_empty());
         let first = sets.next()?;
@@ -170,7 +182,7 @@ mod tests {
             found.add(&consumer, &EcrImage::parse(&image).unwrap());
         }
         let mut out = Vec::new();
-        found.write("app", declared, &mut out).unwrap();
+        found.write("app", declared, true, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -201,7 +213,7 @@ mod tests {
             (
                 &[("a", "v1", on(EcsArm64)), ("b", "v1", unknown.clone())],
                 None,
-                "# app: the architecture of b is unknown: a reason\napp\tecs/arm64\t# a\n",
+                "# app: the architecture of b is unknown: a reason\n# app\tecs/arm64\t# a: the architecture of others is unknown\n",
             ),
             (&[("b", "v1", unknown)], None, "# app: the architecture of b is unknown: a reason\n"),
             (

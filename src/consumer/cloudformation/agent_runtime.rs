@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::collector::Collector;
-use super::container::describe_variables;
+use super::container::{describe_variables, list_variables};
 use super::property::is_intrinsic;
 use crate::consumer::consumer_platform::{ConsumerPlatform, PlatformSource};
 use crate::consumer::consumer_service::ConsumerService;
@@ -17,11 +17,10 @@ pub(super) fn collect(properties: &Value, collector: &mut Collector) {
     }
     let definition = collector.name_definition(&properties["AgentRuntimeName"]);
     let variables = &properties["EnvironmentVariables"];
-    let names = variables.as_object().into_iter().flat_map(|variables| variables.keys().map(String::as_str));
     let unknown = if is_intrinsic(variables) {
         Some("its environment variables are not resolved yet".to_owned())
     } else {
-        describe_variables(names)
+        describe_variables(list_variables(variables))
     };
     let start = StartOverride { unknown, ..StartOverride::default() };
     let (image, platform) = (&container["ContainerUri"], determine_platform(properties));

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::collector::Collector;
 use super::container::describe_variables;
-use super::property::{is_intrinsic, read_list};
+use super::property::{is_intrinsic, read_list, read_text};
 use crate::consumer::consumer_platform::{ConsumerPlatform, PlatformSource};
 use crate::consumer::consumer_service::ConsumerService;
 use crate::consumer::start_override::StartOverride;
@@ -31,7 +31,9 @@ fn read_start(configuration: &Value) -> StartOverride {
     } else if is_unresolved {
         Some("its image configuration is not resolved yet".to_owned())
     } else {
-        describe_variables(variables.filter_map(|variable| variable["Name"].as_str()))
+        describe_variables(
+            variables.filter_map(|variable| Some((variable["Name"].as_str()?, read_text(&variable["Value"])))),
+        )
     };
     StartOverride { unknown, ..StartOverride::default() }
 }

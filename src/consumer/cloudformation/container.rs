@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::property::{Property, UnresolvedProperty, read_list, read_text, read_texts};
 use crate::consumer::container_definition::{ContainerDefinition, is_startup_variable};
+use crate::consumer::environment_effects::EnvironmentEffects;
 use crate::consumer::start_override::StartOverride;
 
 /// A container, as far as it is resolved.
@@ -19,7 +20,7 @@ pub(super) struct ReadContainer {
 type FieldReader = fn(&Value) -> Result<Option<Value>, UnresolvedProperty>;
 
 /// The properties that change what starts, the same in the API, and how they are read.
-const FIELDS: [(&str, &str, FieldReader); 9] = [
+const FIELDS: [(&str, &str, FieldReader); 10] = [
     ("EntryPoint", "entryPoint", |value| Ok(read_texts(value).resolved()?.map(Value::from))),
     ("Command", "command", |value| Ok(read_texts(value).resolved()?.map(Value::from))),
     ("WorkingDirectory", "workingDirectory", |value| Ok(read_text(value).resolved()?.map(Value::from))),
@@ -29,6 +30,7 @@ const FIELDS: [(&str, &str, FieldReader); 9] = [
     ("EnvironmentFiles", "environmentFiles", |value| Ok(read_list(value).resolved()?.map(Value::from))),
     ("VolumesFrom", "volumesFrom", |value| Ok(read_list(value).resolved()?.map(Value::from))),
     ("MountPoints", "mountPoints", read_mounts),
+    ("ResourceRequirements", "resourceRequirements", read_requirements),
 ];
 
 /// Reads a container. A property that is not resolved makes the start unknown.
@@ -72,14 +74,29 @@ fn read_mounts(value: &Value) -> Result<Option<Value>, UnresolvedProperty> {
     mounts.iter().map(read).collect::<Result<Vec<_>, _>>().map(|mounts| Some(mounts.into()))
 }
 
+fn read_requirements(value: &Value) -> Result<Option<Value>, UnresolvedProperty> {
+    let Some(requirements) = read_list(value).resolved()? else { return Ok(None) };
+    let read = |requirement: &Value| Ok(json!({"type": read_text(&requirement["Type"]).resolved()?}));
+    requirements.iter().map(read).collect::<Result<Vec<_>, _>>().map(|requirements| Some(requirements.into()))
+}
+
+/// Lists the variables of an object, each with its value if that is resolved.
+pub(super) fn list_variables(variables: &Value) -> impl Iterator<Item = (&str, Property<String>)> {
+    variables.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), read_text(value)))
+}
+
 /// Returns why a variable of a service makes the start unknown, if one of these does. How the services other than Amazon
 /// ECS look for a program along a `PATH` of the definition is not documented.
-pub(super) fn describe_variables<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let matches = |name: &str| name == "PATH" || is_startup_variable(name);
-    names
-        .into_iter()
-        .any(matches)
-        .then(|| "its definition sets PATH, or a variable that may run other code first".to_owned())
+pub(super) fn describe_variables<'a>(
+    variables: impl IntoIterator<Item = (&'a str, Property<String>)>,
+) -> Option<String> {
+    let matters = |(name, value): (&str, Property<String>)| match value {
+        _ if name == "PATH" => true,
+        Property::Known(value) => !EnvironmentEffects::of(name, &value).is_none(),
+        Property::Missing | Property::Unresolved => is_startup_variable(name),
+    };
+    let reason = "its definition sets PATH, or a variable that may run other code first";
+    variables.into_iter().any(matters).then(|| reason.to_owned())
 }
 
 #[cfg(test)]

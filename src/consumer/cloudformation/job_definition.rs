@@ -78,7 +78,8 @@ fn add_pod(collector: &mut Collector, definition: &str, eks: &Value) {
 /// Marks a start as unknown whose words are parameters of a job: `Ref::name` ("Job definition parameters" in the AWS Batch
 /// user guide).
 fn find_placeholders(_: &Value, start: &mut StartOverride) {
-    if start.entrypoint.iter().chain(&start.command).any(|word| word.starts_with("Ref::")) {
+    start.is_command_replaceable = true;
+    if start.entrypoint.iter().chain(&start.command).any(|word| word.contains("Ref::")) {
         start.unknown.get_or_insert_with(|| "its command has parameters, which each job sets".to_owned());
     }
 }
@@ -173,6 +174,7 @@ mod tests {
             command: words("x"),
             user: Some("7".to_owned()),
             mounts: words("/data"),
+            is_command_replaceable: true,
             ..StartOverride::default()
         };
         assert_eq!(found, expected);

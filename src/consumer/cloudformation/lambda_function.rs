@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::collector::Collector;
-use super::container::describe_variables;
-use super::property::{Property, is_intrinsic, read_list, read_text, read_texts};
+use super::container::{describe_variables, list_variables};
+use super::property::{Property, UnresolvedProperty, is_intrinsic, read_list, read_text, read_texts};
 use super::task_definition::UNRESOLVED_PLATFORM;
 use crate::consumer::consumer_platform::{ConsumerPlatform, PlatformSource};
 use crate::consumer::consumer_service::ConsumerService;
@@ -46,19 +46,26 @@ fn read_start(properties: &Value) -> StartOverride {
     let is_unresolved = [&entrypoint, &command].contains(&&Property::Unresolved)
         || directory == Property::Unresolved
         || [config, variables, &properties["Environment"]].iter().any(|value| is_intrinsic(value));
-    let names = variables.as_object().into_iter().flat_map(|variables| variables.keys().map(String::as_str));
-    let file_systems = read_list(&properties["FileSystemConfigs"]).known().unwrap_or_default().iter();
+    let mounts = read_mounts(&properties["FileSystemConfigs"]);
     StartOverride {
         entrypoint: entrypoint.known().unwrap_or_default(),
         command: command.known().unwrap_or_default(),
         working_directory: directory.known().filter(|directory| !directory.is_empty()),
-        mounts: file_systems.filter_map(|system| read_text(&system["LocalMountPath"]).known()).collect(),
+        mounts: mounts.clone().unwrap_or_default(),
         is_command_ambiguous: true,
         unknown: is_unresolved
             .then(|| "its image configuration is not resolved yet".to_owned())
-            .or_else(|| describe_variables(names)),
+            .or_else(|| mounts.is_err().then(|| "its file systems are not resolved yet".to_owned()))
+            .or_else(|| describe_variables(list_variables(variables))),
         ..StartOverride::default()
     }
+}
+
+/// Reads where file systems are mounted.
+fn read_mounts(file_systems: &Value) -> Result<Vec<String>, UnresolvedProperty> {
+    let file_systems = read_list(file_systems).resolved()?.unwrap_or_default();
+    let read = |system: &Value| read_text(&system["LocalMountPath"]).resolved()?.ok_or(UnresolvedProperty);
+    file_systems.iter().map(read).collect()
 }
 
 #[cfg(test)]
@@ -70,6 +77,38 @@ mod tests {
 
     fn read(properties: &Value) -> Option<Consumer> {
         parse_resource("AWS::Lambda::Function", "Function", properties).unwrap().consumers.pop()
+    }
+
+    #[test]
+    fn file_systems_that_are_not_resolved_may_hold_the_program() {
+        let function = |file_systems: Value| {
+            json!({"FunctionName": "f", "PackageType": "Image", "Code": {"ImageUri": "team/f:v1"},
+                "FileSystemConfigs": file_systems})
+        };
+        for file_systems in [
+            json!({"Ref": "X"}),
+            json!([{"Ref": "X"}]),
+            json!([{"LocalMountPath": {"Fn::Sub": "/mnt/${X}"}}]),
+            json!([{"LocalMountPath": "{{resolve:ssm:/m}}"}]),
+        ] {
+            assert!(read(&function(file_systems.clone())).unwrap().start.unknown.is_some(), "{file_systems}");
+        }
+        let start = read(&function(json!([{"LocalMountPath": "/mnt/data"}]))).unwrap().start;
+        assert_eq!((start.mounts, start.unknown), (vec!["/mnt/data".to_owned()], None));
+    }
+
+    #[test]
+    fn ordinary_variables_do_not_matter() {
+        for (variables, is_unknown) in [
+            (json!({"ENV": "production", "NODE_OPTIONS": "--enable-source-maps", "TOKEN": {"Ref": "T"}}), false),
+            (json!({"ENV": {"Ref": "E"}}), true),
+            (json!({"PATH": "/bin"}), true),
+            (json!({"LD_PRELOAD": "/x.so"}), true),
+        ] {
+            let function = json!({"FunctionName": "f", "Code": {"ImageUri": "team/f:v1"},
+                "Environment": {"Variables": variables}});
+            assert_eq!(read(&function).unwrap().start.unknown.is_some(), is_unknown, "{function}");
+        }
     }
 
     #[test]

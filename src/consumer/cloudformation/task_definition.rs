@@ -11,6 +11,9 @@ use crate::consumer::consumer_service::ConsumerService;
 pub(super) const UNRESOLVED_PLATFORM: ConsumerPlatform =
     ConsumerPlatform::Unknown("the properties that determine it are not resolved yet");
 
+/// The most containers whose dependencies are followed. A task definition has at most ten ("Amazon ECS service quotas").
+const MAX_COMPARED: usize = 100;
+
 pub(super) fn collect(properties: &Value, collector: &mut Collector) {
     let definition = collector.name_definition(&properties["Family"]);
     let platform = determine_platform(properties).unwrap_or(UNRESOLVED_PLATFORM);
@@ -18,7 +21,43 @@ pub(super) fn collect(properties: &Value, collector: &mut Collector) {
     if containers.is_null() {
         collector.add_note("it has no containers".to_owned());
     }
-    collector.add_containers(ConsumerService::Ecs, &definition, containers, &platform, |_, _| {});
+    let needed = select_needed(containers);
+    let optional = list(containers).len() - needed.as_array().map_or(0, Vec::len);
+    if needed.is_array() && optional > 0 {
+        collector.add_note(format!("{optional} of its containers are not essential"));
+    }
+    collector.add_containers(ConsumerService::Ecs, &definition, &needed, &platform, |_, start| {
+        start.is_command_replaceable = true;
+    });
+}
+
+/// Returns the containers without which no task works, as a list: those that are essential, and those for which one of these
+/// waits with the condition `SUCCESS` or `HEALTHY` (`essential` and `dependsOn` of `ContainerDefinition` in the Amazon ECS
+/// API reference). What is not a list is returned as it is.
+fn select_needed(containers: &Value) -> Value {
+    let Some(all) = containers.as_array().filter(|all| all.len() <= MAX_COMPARED) else { return containers.clone() };
+    let is_essential = |container: &Value| match &container["Essential"] {
+        Value::Null => true,
+        value => read_text(value).known().as_deref() == Some("true"),
+    };
+    let mut needed: Vec<bool> = all.iter().map(is_essential).collect();
+    let mut waiting: Vec<usize> = (0..all.len()).filter(|at| needed[*at]).collect();
+    while let Some(at) = waiting.pop() {
+        for dependency in list(&all[at]["DependsOn"]) {
+            let is_waited_for = ["SUCCESS", "HEALTHY"].map(Value::from).contains(&dependency["Condition"]);
+            let found =
+                all.iter().position(|container| is_waited_for && container["Name"] == dependency["ContainerName"]);
+            if let Some(found) = found.filter(|found| !needed[*found]) {
+                needed[found] = true;
+                waiting.push(found);
+            }
+        }
+    }
+    all.iter().zip(needed).filter(|(_, is_needed)| *is_needed).map(|(container, _)| container.clone()).collect()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 fn determine_platform(properties: &Value) -> Result<ConsumerPlatform, UnresolvedProperty> {
@@ -55,6 +94,24 @@ mod tests {
     use super::*;
     use crate::consumer::{PlatformSource, parse_resource};
     use crate::runtime::Runtime;
+
+    #[test]
+    fn only_needed_containers_are_read() {
+        let properties = json!({"ContainerDefinitions": [
+            {"Name": "app", "Image": "a", "DependsOn": [{"ContainerName": "init", "Condition": "SUCCESS"},
+                {"ContainerName": "logs", "Condition": "START"}]},
+            {"Name": "init", "Image": "b", "Essential": false},
+            {"Name": "logs", "Image": "c", "Essential": "false"},
+            {"Name": "gpu", "Image": "d", "Essential": true, "ResourceRequirements": [{"Type": "GPU", "Value": "1"}]},
+        ]});
+        let found = parse_resource("AWS::ECS::TaskDefinition", "Web", &properties).unwrap();
+        let names: Vec<&str> = found.consumers.iter().map(|consumer| consumer.container.as_str()).collect();
+        assert_eq!(
+            (names, found.notes),
+            (vec!["app", "init", "gpu"], vec!["1 of its containers are not essential".to_owned()])
+        );
+        assert!(found.consumers[0].start.effects.is_none() && !found.consumers[2].start.effects.is_none());
+    }
 
     #[test]
     fn containers_and_platform_are_read() {

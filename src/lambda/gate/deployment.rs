@@ -8,8 +8,8 @@ use serde::de::IgnoredAny;
 
 use crate::aws::service_error::{CallError, convert_sdk_error};
 use crate::consumer::{
-    ContainerDefinition, MountPoint, RevisionContainers, RevisionImage, RevisionTaskDefinition, ServiceRevision,
-    TaskContainer, Variable,
+    ContainerDefinition, MountPoint, ResourceRequirement, RevisionContainers, RevisionImage, RevisionTaskDefinition,
+    ServiceRevision, TaskContainer, Variable,
 };
 
 const DESCRIBE_SERVICE_REVISIONS: &str = "ecs:DescribeServiceRevisions";
@@ -97,6 +97,8 @@ fn convert_container(container: types::ContainerDefinition) -> TaskContainer {
     let variable = |pair: &types::KeyValuePair| Variable::new(pair.name(), pair.value());
     let environment = |variables: Vec<types::KeyValuePair>| variables.iter().map(variable).collect();
     let secret = |secret: types::Secret| Variable::new(Some(&secret.name), None);
+    let requirement =
+        |one: &types::ResourceRequirement| ResourceRequirement { r#type: Some(one.r#type.as_str().to_owned()) };
     let mount = |mount: types::MountPoint| MountPoint { container_path: mount.container_path };
     TaskContainer {
         is_essential: container.essential.unwrap_or(true),
@@ -113,6 +115,7 @@ fn convert_container(container: types::ContainerDefinition) -> TaskContainer {
             environment_files: any(container.environment_files.map(|files| files.len())),
             mount_points: container.mount_points.map(|mounts| mounts.into_iter().map(mount).collect()),
             volumes_from: any(container.volumes_from.map(|volumes| volumes.len())),
+            resource_requirements: container.resource_requirements.map(|all| all.iter().map(requirement).collect()),
         },
     }
 }

@@ -122,7 +122,7 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
     async fn judge_until(&self, image: &EcrImage, consumer: &Consumer, deadline: Instant) -> GateOutcome {
         let check = AssertUnwindSafe(Box::pin(self.check(image, consumer, deadline + INSPECTION_GRACE))).catch_unwind();
         match tokio::time::timeout_at(deadline.into(), check).await {
-            Ok(Ok(Ok(report))) => interpret(report, self.settings.check.depth),
+            Ok(Ok(Ok(report))) => interpret(report, consumer, self.settings.check.depth),
             Ok(Ok(Err(RegistryError::RepositoryNotFound { .. }))) => {
                 GateOutcome::Skipped("its repository does not exist yet".to_owned())
             }
@@ -154,10 +154,10 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
 }
 
 /// Decides what a report means for a gate.
-fn interpret(report: Report, depth: InspectionDepth) -> GateOutcome {
+fn interpret(report: Report, consumer: &Consumer, depth: InspectionDepth) -> GateOutcome {
     match (report.unwaived_verdict(), report.ignored) {
-        (Verdict::Fails, _) if is_certain(&report, depth) => GateOutcome::Fails(Box::new(report)),
-        (Verdict::Fails, _) => GateOutcome::Skipped(describe_doubt(&report)),
+        (Verdict::Fails, _) if is_certain(&report, consumer, depth) => GateOutcome::Fails(Box::new(report)),
+        (Verdict::Fails, _) => GateOutcome::Skipped(describe_doubt(&report, consumer)),
         (Verdict::Runs, _) => GateOutcome::Passes(Box::new(report)),
         (_, Some(IgnoreReason::Deleted)) => GateOutcome::Skipped("the image does not exist yet".to_owned()),
         (Verdict::Unknown | Verdict::Undeclared | Verdict::Ignored, _) => {

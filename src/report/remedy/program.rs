@@ -124,6 +124,15 @@ impl FaultCase<'_> {
         instruction.into()
     }
 
+    /// Returns whether the fault is about a program that the command names rather than the entrypoint, or that either starts.
+    pub(in crate::report) fn depends_on_command(&self) -> bool {
+        let entrypoint_words = || self.platform_image().map(|single| single.process.entrypoint_words);
+        self.fault
+            .failed_program
+            .as_ref()
+            .is_some_and(|program| !program.is_entrypoint || entrypoint_words().is_none_or(|words| words == 0))
+    }
+
     /// Returns the image for the fault's platform.
     pub(super) fn platform_image(&self) -> Option<&PlatformImage> {
         let has_platform = |single: &&PlatformImage| Some(&single.platform) == self.fault.platform.as_ref();
