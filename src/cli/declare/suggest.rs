@@ -82,7 +82,7 @@ pub(super) async fn run<E: Write>(
             }
             (None, Ok(_)) => writeln!(out, "# {name}: nothing that was read runs its images")?,
             (Some(of_repository), Ok(declared)) => {
-                of_repository.write(name, declared.as_deref(), census.not_read.is_empty(), out)?
+                of_repository.write(name, declared.as_deref(), census.not_read.is_empty(), out)?;
             }
         }
     }
