@@ -10,7 +10,10 @@ use super::super::REPOSITORY;
 use super::super::function::Function;
 use super::hook::{ask, sample};
 use super::{STOPPING, aws_with_arm64_image};
+use crate::support::aws::FakeAws;
 use crate::support::cases::Cases;
+use crate::support::elf;
+use crate::support::layout::{Builder, OCI_GZIP, config};
 
 /// The sample payloads.
 const SAMPLES: [&str; 11] = [
@@ -87,6 +90,30 @@ fn declared_platform_is_enough_only_if_the_settings_trust_it() {
         }
         drop(function.log());
     }
+}
+
+#[test]
+fn program_that_only_the_command_names_stops_nothing() {
+    let (aws, mut layout) = (FakeAws::start(), Builder::new());
+    let mut config = config("linux", "arm64", json!({}));
+    config["config"] = json!({"Cmd": ["/app"]});
+    let layers = [layout.layer(OCI_GZIP, &elf::program("arm64"))];
+    let image = layout.manifest(&config, &layers);
+    layout.tag("v1", &image);
+    aws.push(REPOSITORY, &layout);
+    let function = Function::start(&aws, &[STOPPING]);
+    for (property, status, text) in [
+        ("Command", "SUCCESS", "whoever starts it may replace the command"),
+        ("EntryPoint", "FAILED", "exec-not-found: /missing is not in the image"),
+    ] {
+        let mut payload = sample("task-definition-arm64");
+        let properties = &mut payload["requestData"]["targetModel"]["resourceProperties"];
+        properties["ContainerDefinitions"][0][property] = json!(["/missing"]);
+        let answer = ask(&aws, &payload);
+        assert_eq!(answer["hookStatus"], status, "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(text), "{answer}");
+    }
+    drop(function.log());
 }
 
 #[test]
