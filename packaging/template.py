@@ -41,6 +41,8 @@ PARAMETERS = {
         "MaxLength": 1024,
     },
 }
+# The largest template that is not uploaded to a bucket first ("CloudFormation quotas" in the user guide).
+MAX_BYTES = 51_200
 # What only `sam build` and `sam publish` read.
 BUILD_METADATA = ("BuildMethod", "BuildProperties", "SamResourceId")
 HEADING = """\
@@ -53,7 +55,10 @@ def main(output):
     source = yaml_parse(SOURCE.read_text())
     packaged = package(source)
     check(packaged, source)
-    Path(output).write_text(HEADING + yaml.dump(packaged, Dumper=Dumper, sort_keys=False, width=120))
+    written = HEADING + yaml.dump(packaged, Dumper=Dumper, sort_keys=False, width=120, default_flow_style=None)
+    if len(written.encode()) > MAX_BYTES:
+        sys.exit(f"error: the template has {len(written.encode())} bytes, but CloudFormation accepts {MAX_BYTES}")
+    Path(output).write_text(written)
 
 
 def package(source):
@@ -132,7 +137,7 @@ def resolve(value, values):
 
 
 class Dumper(yaml.SafeDumper):
-    """Writes long texts as blocks, and no aliases."""
+    """Writes long texts as blocks, intrinsic functions in their short form, and no aliases."""
 
     def ignore_aliases(self, data):
         return True
@@ -143,7 +148,23 @@ def text(dumper, value):
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
+def mapping(dumper, value):
+    """Writes the call of an intrinsic function in its short form, unless its argument is another call."""
+    (name, argument), *others = value.items() or [("", None)]
+    short = name.removeprefix("Fn::")
+    if others or name not in ("Ref", "Condition") and short == name or isinstance(argument, dict):
+        return dumper.represent_dict(value.items())
+    if name == "Condition" and not isinstance(argument, str):
+        return dumper.represent_dict(value.items())
+    if name == "Fn::GetAtt" and isinstance(argument, list):
+        argument = ".".join(argument)
+    if isinstance(argument, str):
+        return dumper.represent_scalar(f"!{short}", argument)
+    return dumper.represent_sequence(f"!{short}", argument)
+
+
 Dumper.add_representer(str, text)
+Dumper.add_representer(dict, mapping)
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -13,6 +13,7 @@ use crate::date::Date;
 use crate::event::IgnoreReason;
 use crate::inspect::Inspector;
 use crate::name::{EcrImage, Repository};
+use crate::registry::counting::CountingRegistry;
 use crate::registry::{Registry, RegistryError};
 use crate::report::Report;
 use crate::settings::{InspectionDepth, Settings};
@@ -140,6 +141,8 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
 
     async fn check(&self, image: &EcrImage, consumer: &Consumer, latest: Instant) -> Result<Report, RegistryError> {
         let registry = (self.open_registry)(&image.repository);
+        // Of the same type as for pushes, so that the function contains the code of checks once.
+        let registry = CountingRegistry::new(&registry);
         let selector = image.selector();
         let origin = ImageOrigin {
             repository: Some(&image.repository),
