@@ -43,6 +43,8 @@ PARAMETERS = {
 }
 # The largest template that is not uploaded to a bucket first ("CloudFormation quotas" in the user guide).
 MAX_BYTES = 51_200
+# Functions that every reader of templates knows in their short form.
+SHORT_FORMS = ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::If", "Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or", "Fn::Join", "Fn::Select", "Fn::Split")
 # What only `sam build` and `sam publish` read.
 BUILD_METADATA = ("BuildMethod", "BuildProperties", "SamResourceId")
 HEADING = """\
@@ -152,9 +154,7 @@ def mapping(dumper, value):
     """Writes the call of an intrinsic function in its short form, unless its argument is another call."""
     (name, argument), *others = value.items() or [("", None)]
     short = name.removeprefix("Fn::")
-    if others or name not in ("Ref", "Condition") and short == name or isinstance(argument, dict):
-        return dumper.represent_dict(value.items())
-    if name == "Condition" and not isinstance(argument, str):
+    if others or name not in SHORT_FORMS or isinstance(argument, dict):
         return dumper.represent_dict(value.items())
     if name == "Fn::GetAtt" and isinstance(argument, list):
         argument = ".".join(argument)
