@@ -1,5 +1,5 @@
-//! Amazon ECS: services, and tasks without one. Tasks come first, because twenty calls for a thousand tasks tell the images
-//! and the architectures; a task definition costs a call each.
+//! Amazon ECS: services, and tasks without one. Tasks come first, because twenty calls list the images and architectures
+//! of a thousand tasks; a task definition costs a call each.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
     }
     drop(read);
 
-    // The tasks of a service already tell what a revision would.
+    // The tasks of a service already have what a revision would add.
     let has_task = |service: &Service| running.keys().any(|group| is_of(group, service));
     let without_tasks: Vec<&Service> = services.iter().filter(|service| !has_task(service)).collect();
     let revisions = read_revisions(client, &without_tasks, findings).await;
@@ -109,7 +109,7 @@ struct Owner {
     arn: String,
 }
 
-/// What running tasks or a revision tell about a container.
+/// What is known about a container from running tasks or from a revision.
 struct Found {
     digests: Vec<String>,
     is_overridden: bool,

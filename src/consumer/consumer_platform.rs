@@ -66,7 +66,7 @@ pub(crate) struct PlacementFields<'a> {
     pub(crate) constraints: &'a [String],
 }
 
-/// What is known about the platform of tasks of Amazon ECS, beside their task definition.
+/// What is known about the platform of tasks of Amazon ECS in addition to their task definition.
 #[cfg(feature = "cli")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ObservedPlacement {

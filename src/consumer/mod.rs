@@ -1,5 +1,5 @@
-//! Consumers: what runs an image, on which platform, and how it starts the image. The rules are pure; whoever reads a
-//! consumer from a file, a template or AWS creates it here.
+//! Consumers: what runs an image, on which platform, and how it starts the image. The rules are pure; code that reads
+//! consumers from a file, a template or AWS creates them here.
 
 mod consumer_service;
 mod environment_effects;

@@ -25,9 +25,9 @@ pub struct StartOverride {
     pub effects: EnvironmentEffects,
     /// The paths in the container at which the consumer mounts something.
     pub mounts: Vec<String>,
-    /// Whether it is unknown if the image's command counts beside an entrypoint of the consumer that comes without a command.
+    /// Whether it is unknown if the image's command still counts when the consumer sets only an entrypoint.
     pub is_command_ambiguous: bool,
-    /// Whether whoever starts it may replace the command each time: a job of AWS Batch, or `RunTask` of Amazon ECS.
+    /// Whether each start may replace the command: a job of AWS Batch, or `RunTask` of Amazon ECS.
     pub is_command_replaceable: bool,
     /// Why it is unknown what starts, if it is.
     pub unknown: Option<String>,

@@ -1,5 +1,5 @@
-//! The payload of an invocation: one event, a batch of messages of the queue, each of which holds an event, or the question
-//! of a service to a gate.
+//! The payload of an invocation: one event, a batch of messages of the queue, each of which holds an event, or a hook
+//! that a service sends to a gate.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};

@@ -75,7 +75,7 @@ impl ConsumerReport {
         let definition = self.service.definition_title();
         match side {
             WrongSide::Image => "the image".to_owned(),
-            WrongSide::Consumer => format!("the {definition}: the image suits what is declared for it"),
+            WrongSide::Consumer => format!("the {definition}, because the image suits what is declared for it"),
             WrongSide::Either => format!("the image or the {definition}"),
         }
     }

@@ -41,7 +41,9 @@ pub(super) fn list_containers<E: Write>(
         if !found.not_known_yet.is_empty() {
             list.is_incomplete = true;
             let definitions = found.not_known_yet.join(", ");
-            err.write_note(&format!("{name}: not checked, because not known before `terraform apply`: {definitions}"))?;
+            err.write_note(&format!(
+                "{name}: not checked, because they are not known before `terraform apply`: {definitions}"
+            ))?;
         }
         let is_windows = |container: &DefinedContainer| container.consumer.platform == ConsumerPlatform::Windows;
         let (windows, containers): (Vec<_>, Vec<_>) = found.containers.into_iter().partition(is_windows);

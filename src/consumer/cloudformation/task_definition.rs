@@ -24,7 +24,7 @@ pub(super) fn collect(properties: &Value, collector: &mut Collector) {
     let needed = select_needed(containers);
     let optional = list(containers).len() - needed.as_array().map_or(0, Vec::len);
     if needed.is_array() && optional > 0 {
-        collector.add_note(format!("{optional} of its containers are not essential"));
+        collector.add_note(format!("containers that are not essential: {optional}"));
     }
     collector.add_containers(ConsumerService::Ecs, &definition, &needed, &platform, |_, start| {
         start.is_command_replaceable = true;
@@ -108,7 +108,7 @@ mod tests {
         let names: Vec<&str> = found.consumers.iter().map(|consumer| consumer.container.as_str()).collect();
         assert_eq!(
             (names, found.notes),
-            (vec!["app", "init", "gpu"], vec!["1 of its containers are not essential".to_owned()])
+            (vec!["app", "init", "gpu"], vec!["containers that are not essential: 1".to_owned()])
         );
         assert!(found.consumers[0].start.effects.is_none() && !found.consumers[2].start.effects.is_none());
     }

@@ -39,7 +39,7 @@ pub(super) fn is_certain(report: &Report, consumer: &Consumer, depth: Inspection
 pub(super) fn describe_doubt(report: &Report, consumer: &Consumer) -> String {
     let evidence: Vec<&str> = report.faults().map(|fault| fault.evidence.as_str()).collect();
     if consumer.start.is_command_replaceable && report.runtimes().all(|runtime| runtime.verified) {
-        return format!("{}; whoever starts it may replace the command", evidence.join("; "));
+        return format!("{}; each start may use another command", evidence.join("; "));
     }
     let reason = report.exec.iter().find_map(|exec| exec.reason.as_deref());
     format!(

@@ -87,7 +87,7 @@ fn image_that_suits_its_own_declaration_is_not_what_is_wrong() {
 
             ✗ ECS on amd64 (from its runtimePlatform)
               wrong-architecture: the image is built for linux/arm64, not linux/amd64
-              to change: the task definition: the image suits what is declared for it
+              to change: the task definition, because the image suits what is declared for it
               expected error: exec /app: exec format error
 
             What to do
@@ -211,7 +211,7 @@ fn what_is_left_out_is_named() {
             ✓ ECS on arm64 (from its runtimePlatform)
             --- err
             note: DIR/windows.json: Windows is not checked: iis
-            note: DIR/plan.json: not checked, because not known before `terraform apply`: module.jobs.new
+            note: DIR/plan.json: not checked, because they are not known before `terraform apply`: module.jobs.new
         "#]],
     );
     check(

@@ -88,9 +88,9 @@ fn gate_may_only_read_images_and_is_asked_about_what_runs_them() {
     let reading = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:ListTagsForResource"];
     assert_eq!(actions(&policies), reading.map(str::to_owned).into());
     let hook = resources["GateHook"]["Properties"].clone();
-    let targets = hook["TargetFilters"]["TargetNames"].as_sequence().unwrap();
-    let targets: Vec<&str> = targets.iter().map(|target| target.as_str().unwrap()).collect();
-    assert_eq!(targets, resource_types().collect::<Vec<_>>());
+    assert_eq!(serde_yaml_ng::to_string(&hook["TargetFilters"]["TargetNames"]).unwrap().trim(), "!Ref HookTargets");
+    let targets = template()["Parameters"]["HookTargets"]["Default"].as_str().unwrap().to_owned();
+    assert_eq!(targets.split(',').collect::<Vec<_>>(), resource_types().collect::<Vec<_>>());
     // CloudFormation waits 30 seconds.
     assert!(resources["GateFunction"]["Properties"]["Timeout"].as_u64().unwrap() < 30);
     assert_eq!(template()["Parameters"]["Hook"]["Default"], "off");

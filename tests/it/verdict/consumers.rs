@@ -215,7 +215,7 @@ fn report_names_who_runs_the_image_and_what_to_change() {
         ✗ ECS on amd64 (it has no runtimePlatform, and Fargate then uses X86_64)
           run by: prod/web (container app of task definition web:42)
           wrong-architecture: the image is built for linux/arm64, not linux/amd64
-          to change: the task definition: the image suits what is declared for it
+          to change: the task definition, because the image suits what is declared for it
           expected error: exec /app: exec format error
 
         What to do

@@ -106,7 +106,7 @@ fn failing_calls_stop_no_deployment() {
                 } {
                     let sound = answer("amd64", call, fault, is_lasting)["hookStatus"].clone();
                     let faulty = answer("arm64", call, fault, is_lasting)["hookStatus"].clone();
-                    // Without the layer, the architecture in the config is no proof. What takes long is tried again.
+                    // Without the layer, the architecture in the config proves nothing. A slow call is tried again.
                     let expected = if is_lasting { "SUCCEEDED" } else { "FAILED" };
                     let may_wait = call.0 == "Blob" && takes_time(fault);
                     let is_right = |status: &Value, expected| status == expected || may_wait && status == "IN_PROGRESS";

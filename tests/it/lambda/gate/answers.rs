@@ -103,7 +103,7 @@ fn program_that_only_the_command_names_stops_nothing() {
     aws.push(REPOSITORY, &layout);
     let function = Function::start(&aws, &[STOPPING]);
     for (property, status, text) in [
-        ("Command", "SUCCESS", "whoever starts it may replace the command"),
+        ("Command", "SUCCESS", "each start may use another command"),
         ("EntryPoint", "FAILED", "exec-not-found: /missing is not in the image"),
     ] {
         let mut payload = sample("task-definition-arm64");

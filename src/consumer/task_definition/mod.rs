@@ -1,66 +1,26 @@
 //! The containers of ECS task definitions in a JSON file: the input of `aws ecs register-task-definition`, the output of
 //! `describe-task-definition`, and plans and states of Terraform.
 
+mod found;
+mod reader;
+mod terraform;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::consumer_platform::{ConsumerPlatform, PlacementFields};
-use super::consumer_service::ConsumerService;
-use super::container_definition::ContainerDefinition;
-use super::model::Consumer;
-use crate::text::sanitize_quoted;
+pub use self::found::{DefinedContainer, TaskDefinitionError, TaskDefinitions};
+
+use self::reader::Reader;
+use self::terraform::{TerraformChange, TerraformState, add_state};
 
 /// The largest file, in bytes. A task definition has at most 64 KB ("Amazon ECS service quotas"); the state of Terraform
 /// holds many, and other resources.
 pub const MAX_FILE: usize = 64 * 1024 * 1024;
 
-/// The most containers in a file. Each is an image that is read.
-const MAX_CONTAINERS: usize = 200;
-
-/// How deep modules of Terraform may contain others.
-const MAX_MODULE_DEPTH: usize = 32;
-
-/// Why a file has no task definition that can be checked.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages explain the variants")]
-pub enum TaskDefinitionError {
-    #[error("it is not valid JSON: {0}")]
-    Json(#[from] serde_json::Error),
-    #[error(
-        "it has no task definition: expected `containerDefinitions`, as in the input of `aws ecs register-task-definition`, \
-         or the output of `terraform show -json`"
-    )]
-    NoTaskDefinition,
-    #[error("the container definitions of {name} are not valid: {problem}")]
-    Containers { name: String, problem: String },
-    #[error("its modules contain each other more than {MAX_MODULE_DEPTH} levels deep")]
-    TooManyModules,
-    #[error("it has more than {MAX_CONTAINERS} containers")]
-    TooManyContainers,
-}
-
-/// The task definitions in a file.
-#[derive(Debug, Default)]
-pub struct TaskDefinitions {
-    /// Their containers, in the order of the file.
-    pub containers: Vec<DefinedContainer>,
-    /// The names of those whose containers are not known before `terraform apply`.
-    pub not_known_yet: Vec<String>,
-}
-
-/// A container, and where it is defined.
-#[derive(Debug, PartialEq, Eq)]
-pub struct DefinedContainer {
-    /// The container.
-    pub consumer: Consumer,
-    /// The line of its image in the file, from 1. In Terraform's output it is that of all containers of the resource.
-    pub line: usize,
-}
-
 /// Parses the containers of all task definitions in a file.
 ///
 /// # Errors
-/// The file is not valid JSON, it has no task definition, or one of them cannot be read: nothing is left out.
+/// The file is not valid JSON, it has no task definition, or one of them cannot be read.
 pub fn parse_task_definitions(file: &[u8]) -> Result<TaskDefinitions, TaskDefinitionError> {
     let text: &RawValue = serde_json::from_slice(file)?;
     // Serde reads a struct from a list, too.
@@ -68,21 +28,14 @@ pub fn parse_task_definitions(file: &[u8]) -> Result<TaskDefinitions, TaskDefini
         return Err(TaskDefinitionError::NoTaskDefinition);
     }
     let document: Document = serde_json::from_str(text.get())?;
-    let mut reader = Reader {
-        lines: LineCounter { file, offset: 0, line: 1 },
-        unknown_platforms: Vec::new(),
-        found: TaskDefinitions::default(),
-    };
+    let mut reader = Reader::new(file);
     match document {
         Document { task_definition: Some(definition), .. } => reader.add_own(definition.get())?,
         Document { container_definitions: Some(_), .. } => reader.add_own(text.get())?,
         // A plan has both; what is planned is what will run.
         Document { planned_values: Some(values), resource_changes, .. }
         | Document { values: Some(values), resource_changes, .. } => {
-            let unknown = resource_changes.into_iter().filter(TerraformChange::has_unknown_platform);
-            reader.unknown_platforms = unknown.map(|change| change.address).collect();
-            let module = values.root_module.ok_or(TaskDefinitionError::NoTaskDefinition)?;
-            reader.add_module(&module, MAX_MODULE_DEPTH)?;
+            add_state(&mut reader, values, resource_changes)?;
         }
         _ => {}
     }
@@ -111,237 +64,13 @@ struct Document<'a> {
     resource_changes: Vec<TerraformChange>,
 }
 
-#[derive(Debug, Deserialize)]
-struct TerraformChange {
-    #[serde(default)]
-    address: String,
-    #[serde(default)]
-    change: TerraformChangeValues,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct TerraformChangeValues {
-    #[serde(default)]
-    after_unknown: serde_json::Value,
-}
-
-/// The properties that determine the platform of a task definition.
-const PLATFORM_PROPERTIES: [&str; 3] = ["runtime_platform", "requires_compatibilities", "placement_constraints"];
-
-impl TerraformChange {
-    /// Returns whether Terraform does not know the platform before `apply`.
-    fn has_unknown_platform(&self) -> bool {
-        PLATFORM_PROPERTIES.iter().any(|property| self.change.after_unknown[*property].to_string().contains("true"))
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct TerraformState<'a> {
-    #[serde(borrow)]
-    root_module: Option<TerraformModule<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct TerraformModule<'a> {
-    #[serde(borrow, default)]
-    resources: Vec<TerraformResource<'a>>,
-    #[serde(borrow, default)]
-    child_modules: Vec<&'a RawValue>,
-}
-
-#[derive(Debug, Deserialize)]
-struct TerraformResource<'a> {
-    r#type: String,
-    /// `managed`, or `data` for what Terraform only reads.
-    #[serde(default)]
-    mode: String,
-    #[serde(default)]
-    address: String,
-    #[serde(borrow)]
-    values: Option<&'a RawValue>,
-}
-
-/// The values of `aws_ecs_task_definition` in the AWS provider.
-#[derive(Debug, Default, Deserialize)]
-struct TerraformValues<'a> {
-    family: Option<String>,
-    /// A JSON document in a string. Absent if it is not known yet.
-    #[serde(borrow)]
-    container_definitions: Option<&'a RawValue>,
-    runtime_platform: Option<Vec<WirePlatform>>,
-    requires_compatibilities: Option<Vec<String>>,
-    placement_constraints: Option<Vec<WireConstraint>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireDefinition<'a> {
-    family: Option<String>,
-    #[serde(borrow)]
-    container_definitions: Vec<&'a RawValue>,
-    runtime_platform: Option<WirePlatform>,
-    requires_compatibilities: Option<Vec<String>>,
-    placement_constraints: Option<Vec<WireConstraint>>,
-}
-
-/// The part of a container that SARIF points at.
-#[derive(Debug, Deserialize)]
-struct ContainerImage<'a> {
-    #[serde(borrow)]
-    image: &'a RawValue,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct WirePlatform {
-    #[serde(alias = "cpuArchitecture")]
-    cpu_architecture: Option<String>,
-    #[serde(alias = "operatingSystemFamily")]
-    operating_system_family: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct WireConstraint {
-    expression: Option<String>,
-}
-
-/// Describes an error without the value that is wrong, which may be a secret.
-fn describe_without_value(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(", expected ") {
-        Some((problem, expected)) if problem.starts_with("invalid ") => format!("expected {expected}"),
-        _ => text,
-    }
-}
-
-/// Counts lines up to positions that only grow.
-struct LineCounter<'a> {
-    file: &'a [u8],
-    offset: usize,
-    line: usize,
-}
-
-impl LineCounter<'_> {
-    /// Returns the line of a part of the file.
-    fn line_of(&mut self, part: &str) -> usize {
-        let offset = (part.as_ptr() as usize).saturating_sub(self.file.as_ptr() as usize);
-        if let Some(between) = self.file.get(self.offset..offset) {
-            self.line += between.split(|byte| *byte == b'\n').count() - 1;
-            self.offset = offset;
-        }
-        self.line
-    }
-}
-
-struct Reader<'a> {
-    lines: LineCounter<'a>,
-    /// The addresses of resources whose platform Terraform does not know yet.
-    unknown_platforms: Vec<String>,
-    found: TaskDefinitions,
-}
-
-impl<'a> Reader<'a> {
-    /// Adds the task definition that the file consists of.
-    fn add_own(&mut self, definition: &'a str) -> Result<(), TaskDefinitionError> {
-        let definition: WireDefinition = parse(definition, "the task definition")?;
-        self.add_definition(definition, "the task definition", None, false)
-    }
-
-    /// Adds the task definitions of a module.
-    fn add_module(&mut self, module: &TerraformModule<'a>, depth: usize) -> Result<(), TaskDefinitionError> {
-        let is_own =
-            |resource: &&TerraformResource| resource.r#type == "aws_ecs_task_definition" && resource.mode != "data";
-        for resource in module.resources.iter().filter(is_own) {
-            let name = sanitize_quoted(&resource.address);
-            let values: Option<TerraformValues> =
-                resource.values.map(|values| parse(values.get(), &name)).transpose()?;
-            let values = values.unwrap_or_default();
-            let Some(raw) = values.container_definitions else {
-                self.found.not_known_yet.push(name);
-                continue;
-            };
-            let text: String = parse(raw.get(), &name)?;
-            let definition = WireDefinition {
-                family: values.family,
-                container_definitions: parse(&text, &name)?,
-                runtime_platform: values.runtime_platform.unwrap_or_default().into_iter().next(),
-                requires_compatibilities: values.requires_compatibilities,
-                placement_constraints: values.placement_constraints,
-            };
-            let line = self.lines.line_of(raw.get());
-            let is_unknown = self.unknown_platforms.contains(&resource.address);
-            self.add_definition(definition, &name, Some(line), is_unknown)?;
-        }
-        if depth == 0 && !module.child_modules.is_empty() {
-            return Err(TaskDefinitionError::TooManyModules);
-        }
-        for child in &module.child_modules {
-            self.add_module(&parse(child.get(), "a module")?, depth - 1)?;
-        }
-        Ok(())
-    }
-
-    /// Adds the containers of a task definition. `line` is that of all of them, if their document is not part of the file.
-    fn add_definition(
-        &mut self,
-        definition: WireDefinition<'_>,
-        name: &str,
-        line: Option<usize>,
-        is_platform_unknown: bool,
-    ) -> Result<(), TaskDefinitionError> {
-        let platform = definition.runtime_platform.unwrap_or_default();
-        let constraints = definition.placement_constraints.unwrap_or_default();
-        let constraints: Vec<String> = constraints.into_iter().filter_map(|constraint| constraint.expression).collect();
-        let platform = ConsumerPlatform::of_task_definition(PlacementFields {
-            cpu_architecture: platform.cpu_architecture.as_deref(),
-            operating_system_family: platform.operating_system_family.as_deref(),
-            compatibilities: &definition.requires_compatibilities.unwrap_or_default(),
-            constraints: &constraints,
-        });
-        let platform = match platform {
-            _ if is_platform_unknown => {
-                ConsumerPlatform::Unknown("its runtimePlatform is not known before `terraform apply`")
-            }
-            known => known,
-        };
-        if self.found.containers.len() + definition.container_definitions.len() > MAX_CONTAINERS {
-            return Err(TaskDefinitionError::TooManyContainers);
-        }
-        for raw in definition.container_definitions {
-            let container: ContainerDefinition = parse(raw.get(), name)?;
-            let line = match line {
-                Some(line) => line,
-                None => self.lines.line_of(parse::<ContainerImage>(raw.get(), name)?.image.get()),
-            };
-            let consumer = Consumer {
-                service: ConsumerService::Ecs,
-                name: String::new(),
-                arn: String::new(),
-                digest: None,
-                definition: definition.family.clone().unwrap_or_default(),
-                container: container.name.clone().unwrap_or_default(),
-                image: container.image.clone(),
-                platform: platform.clone(),
-                start: container.into_start(),
-            };
-            self.found.containers.push(DefinedContainer { consumer, line });
-        }
-        Ok(())
-    }
-}
-
-fn parse<'a, T: Deserialize<'a>>(text: &'a str, name: &str) -> Result<T, TaskDefinitionError> {
-    serde_json::from_str(text).map_err(|error| TaskDefinitionError::Containers {
-        name: name.to_owned(),
-        problem: describe_without_value(&error),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
+    use super::found::MAX_CONTAINERS;
     use super::*;
-    use crate::consumer::{PlatformSource, StartOverride};
+    use crate::consumer::{Consumer, ConsumerPlatform, PlatformSource, StartOverride};
     use crate::runtime::Runtime;
 
     fn parse_value(value: &Value) -> Result<Vec<Consumer>, TaskDefinitionError> {
