@@ -4,12 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
+use serde_with::DeserializeFromStr;
 
 use crate::platform::Platform;
 use crate::text::sanitize_quoted;
 
 /// A runtime that an image can be intended for: a [`Service`] on one architecture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeserializeFromStr)]
 #[allow(missing_docs, reason = "`RUNTIMES` describes the variants")]
 pub enum Runtime {
     EcsAmd64,

@@ -52,7 +52,7 @@ fn reduce(runtime: GetAgentRuntimeOutput) -> Option<Consumer> {
     // "Architecture incompatible for uri … Supported architectures: [arm64]".
     let platform = match runtime.capacity_provider_configuration {
         None => ConsumerPlatform::Known(Runtime::AgentCore, PlatformSource::Service),
-        Some(_) => ConsumerPlatform::Unknown("it runs on a capacity provider, which may have either architecture"),
+        Some(_) => ConsumerPlatform::unknown("it runs on a capacity provider, which may have either architecture"),
     };
     Some(Consumer {
         service: AgentCore,

@@ -111,7 +111,7 @@ fn of_eks(properties: Option<EksProperties>) -> Vec<Container> {
     let of_pod = |container: aws_sdk_batch::types::EksContainer| Container {
         name: container.name.unwrap_or_default(),
         image: container.image,
-        platform: ConsumerPlatform::Unknown("nodes of Amazon EKS may have either architecture"),
+        platform: ConsumerPlatform::unknown("nodes of Amazon EKS may have either architecture"),
         start: StartOverride { unknown: Some("it runs in a pod of Kubernetes".to_owned()), ..StartOverride::default() },
     };
     containers.into_iter().flatten().map(of_pod).collect()

@@ -176,7 +176,7 @@ fn add_without_definition(
 ) {
     let definition = group.definition.rsplit('/').next().unwrap_or_default();
     let owner = Owner::of_group(group, service, definition);
-    let platform = ConsumerPlatform::Unknown(DEFINITION_NOT_READ).or_observed(observed);
+    let platform = ConsumerPlatform::unknown(DEFINITION_NOT_READ).or_observed(observed);
     for (name, running) in containers {
         let consumer = Consumer {
             service: Ecs,

@@ -87,10 +87,10 @@ fn reduce(function: FunctionConfiguration) -> Option<Consumer> {
         None | Some([]) => ConsumerPlatform::Known(Runtime::LambdaAmd64, PlatformSource::LambdaDefault),
         Some([architecture]) => normalize_architecture(architecture.as_str())
             .and_then(|architecture| Runtime::for_service(Service::Lambda, architecture))
-            .map_or(ConsumerPlatform::Unknown("its architecture is neither x86_64 nor arm64"), |runtime| {
+            .map_or(ConsumerPlatform::unknown("its architecture is neither x86_64 nor arm64"), |runtime| {
                 ConsumerPlatform::Known(runtime, PlatformSource::Architectures)
             }),
-        Some(_) => ConsumerPlatform::Unknown("it has several architectures"),
+        Some(_) => ConsumerPlatform::unknown("it has several architectures"),
     };
     let name = function.function_name?;
     Some(Consumer {

@@ -1,24 +1,27 @@
 //! The platform on which a consumer runs its image, and where it was learnt.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "cli")]
 use crate::runtime::normalize_architecture;
 use crate::runtime::{Runtime, Service};
 
 /// The platform of a consumer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ConsumerPlatform {
     /// It runs on this runtime.
     Known(Runtime, PlatformSource),
     /// Its architecture is unknown, for this reason.
-    Unknown(&'static str),
+    Unknown(Cow<'static, str>),
     /// It runs Windows, which is not checked.
     Windows,
 }
 
 /// Where the architecture of a consumer was learnt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlatformSource {
     /// What Amazon ECS chose for a revision of a service, other than the task definition (`RuntimePlatformOverride` in the
@@ -80,6 +83,11 @@ pub(crate) struct ObservedPlacement {
 }
 
 impl ConsumerPlatform {
+    /// Returns a platform that is unknown for this reason.
+    pub const fn unknown(reason: &'static str) -> Self {
+        Self::Unknown(Cow::Borrowed(reason))
+    }
+
     /// Determines the platform of a task definition: the first field that says it.
     pub(crate) fn of_task_definition(fields: PlacementFields<'_>) -> Self {
         if fields.operating_system_family.is_some_and(|family| family.starts_with("WINDOWS")) {
@@ -88,7 +96,7 @@ impl ConsumerPlatform {
         match fields.cpu_architecture {
             Some("X86_64") => return on_ecs("amd64", PlatformSource::RuntimePlatform),
             Some("ARM64") => return on_ecs("arm64", PlatformSource::RuntimePlatform),
-            Some(_) => return Self::Unknown("its cpuArchitecture is neither X86_64 nor ARM64"),
+            Some(_) => return Self::unknown("its cpuArchitecture is neither X86_64 nor ARM64"),
             None => {}
         }
         if let Some(architecture) =
@@ -97,9 +105,9 @@ impl ConsumerPlatform {
             return on_ecs(architecture, PlatformSource::PlacementConstraint);
         }
         match fields.compatibilities {
-            [] => Self::Unknown("it has neither a runtimePlatform nor requiresCompatibilities"),
+            [] => Self::unknown("it has neither a runtimePlatform nor requiresCompatibilities"),
             [only] if only == "FARGATE" => on_ecs("amd64", PlatformSource::FargateDefault),
-            _ => Self::Unknown("it has no runtimePlatform, and instances may have either architecture"),
+            _ => Self::unknown("it has no runtimePlatform, and instances may have either architecture"),
         }
     }
 
@@ -111,7 +119,7 @@ impl ConsumerPlatform {
         }
         // Also while a task runs: the next image may move it.
         if observed.is_express {
-            return Self::Unknown("Amazon ECS Express Mode chooses the architecture by the image");
+            return Self::unknown("Amazon ECS Express Mode chooses the architecture by the image");
         }
         let sources = [
             (&observed.override_architecture, PlatformSource::Override),

@@ -1,9 +1,9 @@
 //! The AWS services that run images.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A service that runs images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "`title` has the names")]
 pub enum ConsumerService {

@@ -1,9 +1,11 @@
 //! What the environment of a consumer does to the start of its image.
 
+use serde::{Deserialize, Serialize};
+
 use crate::oci::{ProcessConfig, is_node_hook, is_nvidia_variable, is_preload_variable, is_startup_variable};
 
 /// What variables do, as [`ProcessConfig`] describes it. Their values are not kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an independent fact")]
 pub struct EnvironmentEffects {
     is_startup: bool,

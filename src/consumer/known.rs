@@ -160,7 +160,7 @@ mod tests {
             consumer(image, known(Runtime::EcsArm64), ""),
             consumer(image, known(Runtime::EcsAmd64), ""),
             consumer(image, known(Runtime::EcsArm64), "worker"),
-            consumer(image, ConsumerPlatform::Unknown("a reason"), ""),
+            consumer(image, ConsumerPlatform::unknown("a reason"), ""),
             consumer(image, ConsumerPlatform::Windows, ""),
         ];
         consumers.extend((0..20).map(|number| consumer(image, known(Runtime::EcsAmd64), &number.to_string())));

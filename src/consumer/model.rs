@@ -1,5 +1,7 @@
 //! A consumer.
 
+use serde::{Deserialize, Serialize};
+
 use super::consumer_platform::ConsumerPlatform;
 use super::consumer_service::ConsumerService;
 use super::start_override::StartOverride;
@@ -8,7 +10,8 @@ use crate::runtime::Runtime;
 use crate::text::sanitize;
 
 /// What runs an image: a container of a task definition, a function, a service.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consumer {
     /// The service that runs it.
     pub service: ConsumerService,

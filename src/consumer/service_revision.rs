@@ -109,7 +109,7 @@ impl ServiceRevision {
         }
         // Also with an override, which Amazon ECS chose and may correct.
         if self.is_express {
-            return ConsumerPlatform::Unknown("Amazon ECS chooses the architecture of an Express service");
+            return ConsumerPlatform::unknown("Amazon ECS chooses the architecture of an Express service");
         }
         let fields = PlacementFields {
             cpu_architecture: self.cpu_architecture.as_deref().or(definition.cpu_architecture.as_deref()),

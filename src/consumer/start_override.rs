@@ -1,5 +1,7 @@
 //! What a consumer changes in the process that an image starts.
 
+use serde::{Deserialize, Serialize};
+
 use super::environment_effects::EnvironmentEffects;
 use crate::oci::ProcessConfig;
 
@@ -9,7 +11,9 @@ const COMMAND_IS_AMBIGUOUS: &str =
 
 /// What a consumer starts instead of what the image declares. Of its environment only `PATH` and what the variables do
 /// to the start are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StartOverride {
     /// The entrypoint; empty to keep that of the image.
     pub entrypoint: Vec<String>,

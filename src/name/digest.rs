@@ -4,12 +4,13 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use serde::Serialize;
+use serde_with::DeserializeFromStr;
 use sha2::{Digest as _, Sha256};
 
 use crate::text::sanitize_quoted;
 
 /// The digest of a manifest or a blob. Grammar: OCI image specification, "Descriptor", section "Digests".
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, DeserializeFromStr)]
 pub struct Digest(String);
 
 const PREFIX: &str = "sha256:";

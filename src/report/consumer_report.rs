@@ -1,5 +1,7 @@
 //! The part of a report about what runs the image.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::consumer::{Consumer, ConsumerPlatform, ConsumerService, PlatformSource};
@@ -28,7 +30,7 @@ pub struct ConsumerReport {
     /// What says on which architecture it runs; absent if that is unknown.
     pub architecture_from: Option<PlatformSource>,
     /// Why its architecture is unknown.
-    pub unknown: Option<&'static str>,
+    pub unknown: Option<Cow<'static, str>>,
     /// Whether it names this image's tag or digest; absent if only it was checked.
     pub bound: Option<bool>,
     /// The consumer in a sentence. Not in the JSON.
@@ -39,10 +41,10 @@ pub struct ConsumerReport {
 impl ConsumerReport {
     /// Describes the consumer.
     pub(crate) fn new(consumer: &Consumer) -> Self {
-        let (architecture_from, unknown) = match consumer.platform {
-            ConsumerPlatform::Known(_, source) => (Some(source), None),
-            ConsumerPlatform::Unknown(reason) => (None, Some(reason)),
-            ConsumerPlatform::Windows => (None, Some("it runs Windows")),
+        let (architecture_from, unknown) = match &consumer.platform {
+            ConsumerPlatform::Known(_, source) => (Some(*source), None),
+            ConsumerPlatform::Unknown(reason) => (None, Some(reason.clone())),
+            ConsumerPlatform::Windows => (None, Some(Cow::Borrowed("it runs Windows"))),
         };
         Self {
             service: consumer.service,
@@ -66,7 +68,8 @@ impl ConsumerReport {
 
     /// Names the consumer, and says why its architecture is unknown, if it is.
     pub(super) fn describe(&self) -> String {
-        let unknown = self.unknown.map(|reason| format!("; architecture unknown: {reason}")).unwrap_or_default();
+        let unknown =
+            self.unknown.as_ref().map(|reason| format!("; architecture unknown: {reason}")).unwrap_or_default();
         format!("{}{unknown}", self.title)
     }
 

@@ -41,7 +41,7 @@ struct ConsumerEntry<'a> {
     tag: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<&'a str>,
-    platform: PlatformEntry,
+    platform: PlatformEntry<'a>,
     #[serde(skip_serializing_if = "StartEntry::is_empty")]
     start: StartEntry<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,9 +51,9 @@ struct ConsumerEntry<'a> {
 /// Where a consumer runs: the runtime and what says so, or why it is unknown.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum PlatformEntry {
+enum PlatformEntry<'a> {
     Known { runtime: Runtime, from: PlatformSource },
-    Unknown { unknown: &'static str },
+    Unknown { unknown: &'a str },
 }
 
 /// What a consumer starts instead of what its image declares.
@@ -167,8 +167,8 @@ impl<'a> ConsumerEntry<'a> {
             repository: image.repository.to_string(),
             tag: image.tag.as_ref().map(Tag::as_str),
             digest: consumer.digest.as_ref().or(image.digest.as_ref()).map(Digest::as_str),
-            platform: match consumer.platform {
-                ConsumerPlatform::Known(runtime, from) => PlatformEntry::Known { runtime, from },
+            platform: match &consumer.platform {
+                ConsumerPlatform::Known(runtime, from) => PlatformEntry::Known { runtime: *runtime, from: *from },
                 ConsumerPlatform::Unknown(unknown) => PlatformEntry::Unknown { unknown },
                 ConsumerPlatform::Windows => PlatformEntry::Unknown { unknown: "it runs Windows" },
             },

@@ -89,7 +89,7 @@ fn format_row(image: &RunningImage) -> [String; 4] {
         let hexadecimal = digest.as_str().rsplit(':').next().unwrap_or_default();
         format!("@{}", hexadecimal.chars().take(DIGEST_LENGTH).collect::<String>())
     });
-    let platform = match image.consumer.platform {
+    let platform = match &image.consumer.platform {
         ConsumerPlatform::Known(runtime, source) => {
             format!("{} ({})", runtime.profile().architecture, source.describe())
         }

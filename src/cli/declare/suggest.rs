@@ -2,6 +2,7 @@
 //!
 //! A line is written only if it is certain that the declaration suits every image that runs; everything else is a comment.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
@@ -36,7 +37,7 @@ struct RepositoryUse {
     runtimes: BTreeMap<String, BTreeSet<Runtime>>,
     names: BTreeSet<String>,
     /// The consumers whose platform is unknown, and why.
-    unknown: BTreeSet<(String, &'static str)>,
+    unknown: BTreeSet<(String, Cow<'static, str>)>,
 }
 
 pub(super) async fn run<E: Write>(
@@ -98,13 +99,15 @@ impl RepositoryUse {
     fn add(&mut self, consumer: &Consumer, image: &EcrImage) {
         let name = sanitize(&consumer.name, MAX_NAME);
         let selected = self.runtimes.entry(format!("{:?}", image.selector())).or_default();
-        match consumer.platform {
+        match &consumer.platform {
             ConsumerPlatform::Known(runtime, _) => {
-                selected.insert(runtime);
+                selected.insert(*runtime);
                 self.names.insert(name);
             }
-            ConsumerPlatform::Unknown(reason) => drop(self.unknown.insert((name, reason))),
-            ConsumerPlatform::Windows => drop(self.unknown.insert((name, "it runs Windows, which is not checked"))),
+            ConsumerPlatform::Unknown(reason) => drop(self.unknown.insert((name, reason.clone()))),
+            ConsumerPlatform::Windows => {
+                self.unknown.insert((name, Cow::Borrowed("it runs Windows, which is not checked")));
+            }
         }
     }
 
@@ -190,7 +193,7 @@ mod tests {
     fn only_what_suits_every_image_is_suggested() {
         use Runtime::{EcsAmd64, EcsArm64, LambdaAmd64, LambdaArm64};
         let on = |runtime| ConsumerPlatform::Known(runtime, PlatformSource::Task);
-        let unknown = ConsumerPlatform::Unknown("a reason");
+        let unknown = ConsumerPlatform::unknown("a reason");
         for (consumers, declared, expected) in [
             (&[("a", "v1", on(EcsArm64)), ("b", "v2", on(EcsArm64))][..], None, "app\tecs/arm64\t# a, b\n"),
             // One image for both is an index.

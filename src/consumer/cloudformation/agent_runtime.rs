@@ -31,7 +31,7 @@ pub(super) fn collect(properties: &Value, collector: &mut Collector) {
 /// Amazon Bedrock `AgentCore` API reference).
 fn determine_platform(properties: &Value) -> ConsumerPlatform {
     if !properties["CapacityProviderConfiguration"].is_null() {
-        return ConsumerPlatform::Unknown("its capacity provider decides it");
+        return ConsumerPlatform::unknown("its capacity provider decides it");
     }
     ConsumerPlatform::Known(Runtime::AgentCore, PlatformSource::Service)
 }

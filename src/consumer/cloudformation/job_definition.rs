@@ -14,7 +14,7 @@ const MAX_LISTS: usize = 100;
 
 /// The platform of jobs outside AWS Fargate: their compute environment decides it.
 const INSTANCES: ConsumerPlatform =
-    ConsumerPlatform::Unknown("it runs on instances of its compute environment, which may have either architecture");
+    ConsumerPlatform::unknown("it runs on instances of its compute environment, which may have either architecture");
 
 pub(super) fn collect(properties: &Value, collector: &mut Collector) {
     let definition = collector.name_definition(&properties["JobDefinitionName"]);

@@ -32,7 +32,7 @@ fn determine_platform(architectures: &Value) -> ConsumerPlatform {
         [] => ConsumerPlatform::Known(Runtime::LambdaAmd64, PlatformSource::LambdaDefault),
         ["x86_64"] => ConsumerPlatform::Known(Runtime::LambdaAmd64, PlatformSource::Architectures),
         ["arm64"] => ConsumerPlatform::Known(Runtime::LambdaArm64, PlatformSource::Architectures),
-        _ => ConsumerPlatform::Unknown("its architectures are neither x86_64 nor arm64"),
+        _ => ConsumerPlatform::unknown("its architectures are neither x86_64 nor arm64"),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::consumer::consumer_service::ConsumerService;
 
 /// Why a platform is unknown whose properties are not resolved.
 pub(super) const UNRESOLVED_PLATFORM: ConsumerPlatform =
-    ConsumerPlatform::Unknown("the properties that determine it are not resolved yet");
+    ConsumerPlatform::unknown("the properties that determine it are not resolved yet");
 
 /// The most containers whose dependencies are followed. A task definition has at most ten ("Amazon ECS service quotas").
 const MAX_COMPARED: usize = 100;

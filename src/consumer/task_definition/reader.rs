@@ -11,7 +11,7 @@ use crate::consumer::model::Consumer;
 
 /// The platform of a task definition that Terraform knows only after `apply`.
 const NOT_KNOWN_YET: ConsumerPlatform =
-    ConsumerPlatform::Unknown("its runtimePlatform is not known before `terraform apply`");
+    ConsumerPlatform::unknown("its runtimePlatform is not known before `terraform apply`");
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

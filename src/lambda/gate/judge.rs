@@ -101,7 +101,7 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> GateJudge<'_, OpenRegistry
 
     /// Returns the image that decides about a consumer, or why none does.
     fn select(&self, consumer: &Consumer) -> Result<EcrImage, String> {
-        match consumer.platform {
+        match &consumer.platform {
             ConsumerPlatform::Known(..) => {}
             ConsumerPlatform::Unknown(reason) => return Err(format!("its architecture is unknown: {reason}")),
             ConsumerPlatform::Windows => return Err("it runs Windows, which is not checked".to_owned()),
