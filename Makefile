@@ -3,6 +3,8 @@
 CARGO ?= cargo
 # How the Lambda function is built; everything else is built with the default features.
 FUNCTION = --no-default-features --features lambda --bin bootstrap
+# The other function, which knows what runs images.
+CONSUMERS = --no-default-features --features lambda,consumers --bin consumers
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV := $(TARGET)/emulator-venv
 SAM_VENV := $(TARGET)/sam-venv

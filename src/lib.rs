@@ -55,7 +55,7 @@ mod backoff;
 pub mod registry;
 pub mod oci;
 pub mod consumer;
-#[cfg(feature = "cli")]
+#[cfg(feature = "consumers")]
 pub mod census;
 mod path;
 pub mod errno;

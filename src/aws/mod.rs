@@ -131,7 +131,15 @@ impl Aws {
         aws_sdk_ecr::Client::from_conf(config.build())
     }
 
+    /// Creates the DynamoDB client; `endpoint` replaces the endpoint of the region.
+    pub fn dynamodb_client(&self, endpoint: Option<String>) -> aws_sdk_dynamodb::Client {
+        let mut config = aws_sdk_dynamodb::config::Builder::from(&self.config);
+        config.set_endpoint_url(endpoint);
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
     /// Creates the ECS client; `endpoint` replaces the endpoint of the region.
+    #[cfg(feature = "consumers")]
     pub fn ecs_client(&self, endpoint: Option<String>) -> aws_sdk_ecs::Client {
         let mut config = aws_sdk_ecs::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);
@@ -146,7 +154,7 @@ impl Aws {
     }
 
     /// Creates the `EventBridge` client; `endpoint` replaces the endpoint of the region.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "consumers")]
     pub fn events_client(&self, endpoint: Option<String>) -> aws_sdk_eventbridge::Client {
         let mut config = aws_sdk_eventbridge::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);
@@ -154,7 +162,7 @@ impl Aws {
     }
 
     /// Creates the AWS Lambda client; `endpoint` replaces the endpoint of the region.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "consumers")]
     pub fn lambda_client(&self, endpoint: Option<String>) -> aws_sdk_lambda::Client {
         let mut config = aws_sdk_lambda::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);
@@ -162,7 +170,7 @@ impl Aws {
     }
 
     /// Creates the App Runner client; `endpoint` replaces the endpoint of the region.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "consumers")]
     pub fn app_runner_client(&self, endpoint: Option<String>) -> aws_sdk_apprunner::Client {
         let mut config = aws_sdk_apprunner::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);
@@ -170,7 +178,7 @@ impl Aws {
     }
 
     /// Creates the AWS Batch client; `endpoint` replaces the endpoint of the region.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "consumers")]
     pub fn batch_client(&self, endpoint: Option<String>) -> aws_sdk_batch::Client {
         let mut config = aws_sdk_batch::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);
@@ -178,7 +186,7 @@ impl Aws {
     }
 
     /// Creates the Bedrock AgentCore client; `endpoint` replaces the endpoint of the region.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "consumers")]
     pub fn agent_core_client(&self, endpoint: Option<String>) -> aws_sdk_bedrockagentcorecontrol::Client {
         let mut config = aws_sdk_bedrockagentcorecontrol::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);

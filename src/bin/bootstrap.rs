@@ -8,13 +8,11 @@ use std::time::Duration;
 
 use ecr_preflight::aws::{Aws, endpoint_override};
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::lambda::gate::DeploymentReader;
 use ecr_preflight::lambda::handler::EventHandler;
 use ecr_preflight::lambda::log::{self, unix_time};
 use ecr_preflight::lambda::notify::SnsTopic;
 use ecr_preflight::lambda::payload::Payload;
 use ecr_preflight::lambda::recent::RecentMessages;
-use ecr_preflight::lambda::respond::respond_without_settings;
 use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
 use ecr_preflight::name::Repository;
 use ecr_preflight::registry::ecr::EcrRegistry;
@@ -26,12 +24,7 @@ use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 async fn main() -> Result<(), Error> {
     let variable = |name: &str| std::env::var(name).ok();
     let settings = Settings::from_variables(std::env::vars_os()).and_then(Settings::require_output);
-    let settings = match settings {
-        Err(error) if variable("PREFLIGHT_GATES").is_some_and(|mode| !mode.is_empty()) => {
-            return run_without_settings(&error_chain(&error)).await;
-        }
-        settings => settings.map_err(startup_error)?,
-    };
+    let settings = settings.map_err(startup_error)?;
     log::init(settings.log_level);
     let aws = Aws::from_variables(variable).map_err(startup_error)?;
     // Built by the first invocation, so the function starts almost as fast as an empty one.
@@ -40,11 +33,9 @@ async fn main() -> Result<(), Error> {
         let registry = EcrRegistry::new(&aws, endpoint_override("ECR", variable));
         let ecr = aws.ecr_client(endpoint_override("ECR", variable));
         let sns = aws.sns_client(endpoint_override("SNS", variable));
-        let ecs = aws.ecs_client(endpoint_override("ECS", variable));
         EventHandler {
             open_registry: move |repository: &Repository| registry.repository(repository),
             open_tagger: move |repository: &Repository| EcrVerdictTagger::new(ecr.clone(), repository),
-            deployments: Some(DeploymentReader::new(ecs)),
             inspector: Inspector::new(&settings.check.limits),
             notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(sns, topic)),
             region: aws.region().map(str::to_owned),
@@ -65,14 +56,6 @@ async fn main() -> Result<(), Error> {
     };
     // The future of an invocation is large.
     Box::pin(lambda_runtime::run(service_fn(handle))).await
-}
-
-/// Runs a gate whose settings are invalid: it lets everything pass, because a gate that does not start stops deployments.
-async fn run_without_settings(error: &str) -> Result<(), Error> {
-    log::init(tracing::Level::ERROR);
-    let handle =
-        async |invocation: LambdaEvent<Payload>| respond_without_settings(&invocation.payload, error).map_err(failure);
-    lambda_runtime::run(service_fn(handle)).await
 }
 
 /// Builds the response to an invocation that failed.

@@ -127,7 +127,6 @@ fn build_handler<'a, R, O: Fn(&Repository) -> R>(
         settings,
         region: None,
         account: None,
-        deployments: None,
         recent_messages: RecentMessages::default(),
         today,
         write_metrics: |_| {},

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "consumers")]
 use crate::runtime::normalize_architecture;
 use crate::runtime::{Runtime, Service};
 
@@ -70,7 +70,7 @@ pub(crate) struct PlacementFields<'a> {
 }
 
 /// What is known about the platform of tasks of Amazon ECS in addition to their task definition.
-#[cfg(feature = "cli")]
+#[cfg(feature = "consumers")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ObservedPlacement {
     /// The architecture that Amazon ECS chose for the revision of the service, as its API names it.
@@ -112,7 +112,7 @@ impl ConsumerPlatform {
     }
 
     /// Determines the platform of tasks from this platform of their task definition: what is observed counts more.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "consumers")]
     pub(crate) fn or_observed(self, observed: &ObservedPlacement) -> Self {
         if self == Self::Windows {
             return self;

@@ -7,21 +7,27 @@ mod start_override;
 mod consumer_platform;
 mod model;
 mod known;
+#[cfg(feature = "consumers")]
 mod container_definition;
+#[cfg(feature = "consumers")]
 mod cloudformation;
+#[cfg(feature = "consumers")]
 mod service_revision;
 #[cfg(feature = "cli")]
 mod task_definition;
 
+#[cfg(feature = "consumers")]
 pub use cloudformation::{ResourceConsumers, parse_resource, resource_types};
 pub use consumer_platform::{ConsumerPlatform, PlatformSource};
-#[cfg(feature = "cli")]
+#[cfg(feature = "consumers")]
 pub(crate) use consumer_platform::{ObservedPlacement, PlacementFields};
 pub use consumer_service::ConsumerService;
+#[cfg(feature = "consumers")]
 pub(crate) use container_definition::{ContainerDefinition, MountPoint, ResourceRequirement, Variable};
 pub use environment_effects::EnvironmentEffects;
 pub use known::{ConsumerGroup, ConsumerLookup, KnownConsumers, RelevantConsumers};
 pub use model::Consumer;
+#[cfg(feature = "consumers")]
 pub(crate) use service_revision::{
     RevisionContainers, RevisionImage, RevisionTaskDefinition, ServiceRevision, TaskContainer,
 };

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
-use super::gate::DeploymentReader;
 use super::log::{EventRecord, metrics_line, milliseconds, unix_time};
 use super::notify::{Notifier, build_message};
 use super::recent::RecentMessages;
@@ -32,8 +31,6 @@ pub struct EventHandler<OpenRegistry, N, OpenTagger> {
     pub open_tagger: OpenTagger,
     /// Sends messages; `None` if only verdict tags are written.
     pub notifier: Option<N>,
-    /// Reads what deployments of Amazon ECS start; `None` if their hooks do not call the handler.
-    pub deployments: Option<DeploymentReader>,
     /// Inspects programs, and caches layers for later events.
     pub inspector: Inspector,
     /// The settings.

@@ -2,7 +2,6 @@
 
 pub mod payload;
 pub mod log;
-pub mod gate;
 pub mod response;
 pub mod verdict_tag;
 mod shorten;
@@ -10,3 +9,7 @@ pub mod notify;
 pub mod recent;
 pub mod handler;
 pub mod respond;
+#[cfg(feature = "consumers")]
+pub mod gate;
+#[cfg(feature = "consumers")]
+pub mod consumers;

@@ -1,5 +1,4 @@
-//! Responds to an invocation: handles its event, or each event of a batch, and reports those that failed, or answers a gate's
-//! question.
+//! Responds to an invocation: handles its event, or each event of a batch, and reports those that failed.
 
 use std::time::Duration;
 
@@ -7,7 +6,6 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use serde_json::Value;
 
-use super::gate::{EcsHookAnswer, GateJudge, answer_ecs_hook, answer_hook, pass_hook};
 use super::handler::{DeliveryContext, EventHandler};
 use super::log::failure_line;
 use super::notify::Notifier;
@@ -35,29 +33,7 @@ where
     pub async fn respond(&self, payload: Payload, time_left: impl Fn() -> Duration) -> Result<Response, String> {
         match payload {
             Payload::Event(event) => self.respond_to_event(&event, time_left()).await,
-            Payload::Hook(payload) => {
-                let answer = answer_hook(&self.gate_judge(), &payload, time_left(), self.write_metrics).await;
-                Ok(Response::Hook(Box::new(answer)))
-            }
-            Payload::EcsHook(payload) => {
-                let Some(deployments) = &self.deployments else {
-                    return Ok(Response::EcsHook(EcsHookAnswer::SUCCEEDED));
-                };
-                let judge = self.gate_judge();
-                let answer = answer_ecs_hook(&judge, deployments, &payload, time_left(), self.write_metrics).await;
-                Ok(Response::EcsHook(answer))
-            }
             Payload::Batch(messages) => Ok(Response::Batch(self.respond_to_batch(&messages, time_left).await)),
-        }
-    }
-
-    fn gate_judge(&self) -> GateJudge<'_, OpenRegistry> {
-        GateJudge {
-            open_registry: &self.open_registry,
-            inspector: &self.inspector,
-            settings: &self.settings,
-            region: self.region.as_deref(),
-            today: (self.today)(),
         }
     }
 
@@ -105,20 +81,5 @@ where
         let is_repeated = message.attempt.is_some_and(|attempt| attempt > 1);
         let result = self.handle(&event, DeliveryContext { time_left: Some(time_left), is_repeated }).await;
         result.map(drop).map_err(|error| (event.id, error_chain(&error)))
-    }
-}
-
-/// Responds to an invocation of a function whose settings are invalid. A gate lets everything pass.
-///
-/// # Errors
-/// Returns the error of the settings for any other payload.
-pub fn respond_without_settings(payload: &Payload, error: &str) -> Result<Response, String> {
-    tracing::error!(error, "the settings are invalid, so nothing is checked");
-    match payload {
-        Payload::EcsHook(_) => Ok(Response::EcsHook(EcsHookAnswer::SUCCEEDED)),
-        Payload::Hook(payload) => {
-            Ok(Response::Hook(Box::new(pass_hook(payload, "the settings of the gate are invalid"))))
-        }
-        Payload::Event(_) | Payload::Batch(_) => Err(error.to_owned()),
     }
 }

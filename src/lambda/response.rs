@@ -3,7 +3,6 @@
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use serde::Serialize;
 
-use super::gate::{EcsHookAnswer, HookAnswer};
 use crate::report::Report;
 
 /// The response to an invocation.
@@ -15,8 +14,4 @@ pub enum Response {
     /// The messages of a batch that failed. They stay in the queue, and the others are deleted: "Implementing partial
     /// batch responses" in the AWS Lambda developer guide.
     Batch(SqsBatchResponse),
-    /// The answer to a hook of AWS `CloudFormation`.
-    Hook(Box<HookAnswer>),
-    /// The answer to a lifecycle hook of Amazon ECS.
-    EcsHook(EcsHookAnswer),
 }

@@ -108,10 +108,7 @@ pub enum SettingsError {
     Value { name: &'static str, value: String, allowed: String },
     #[error("unknown setting {0}; did you mean {1}?")]
     Unknown(String, &'static str),
-    #[error(
-        "results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all; for a function \
-         that only answers gates, set PREFLIGHT_GATES"
-    )]
+    #[error("results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all")]
     NoOutput,
 }
 
@@ -171,12 +168,12 @@ impl Settings {
         self.gates.unwrap_or(GateMode::Warn)
     }
 
-    /// Returns the settings if they have an output for results. That of a gate is its answer.
+    /// Returns the settings if they have an output for results.
     ///
     /// # Errors
-    /// Returns [`SettingsError::NoOutput`] without a topic, verdict tags and a mode of gates.
+    /// Returns [`SettingsError::NoOutput`] without a topic and verdict tags.
     pub fn require_output(self) -> Result<Self, SettingsError> {
-        if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never && self.gates.is_none() {
+        if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never {
             Err(SettingsError::NoOutput)
         } else {
             Ok(self)

@@ -1,7 +1,7 @@
 //! The function as a process: events come from the Lambda runtime API, messages go to SNS, log lines to standard
 //! output.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
@@ -23,6 +23,13 @@ pub struct Function {
 impl Function {
     pub fn start(aws: &FakeAws, variables: &[(&str, &str)]) -> Self {
         let child = command(variables).envs(region()).envs(endpoints(aws)).spawn().unwrap();
+        Self { child }
+    }
+
+    /// Starts the function for consumers.
+    pub fn start_consumers(aws: &FakeAws, variables: &[(&str, &str)]) -> Self {
+        let program = env!("CARGO_BIN_EXE_consumers").into();
+        let child = command_of(program, variables).envs(region()).envs(endpoints(aws)).spawn().unwrap();
         Self { child }
     }
 
@@ -50,7 +57,11 @@ impl Drop for Function {
 /// The program of the function with exactly these variables; `TEST_BOOTSTRAP` may name a release build.
 pub fn command(variables: &[(&str, &str)]) -> Command {
     let built = std::env::var_os("TEST_BOOTSTRAP").unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into());
-    let mut command = Command::new(built);
+    command_of(built, variables)
+}
+
+fn command_of(program: OsString, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().envs(variables.iter().copied());
     command.env("AWS_LAMBDA_FUNCTION_NAME", "preflight").env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128");
     command.env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");

@@ -32,6 +32,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use ecr_preflight::aws::{Aws, default_connector};
 use ecr_preflight::inspect::Inspector;
+use ecr_preflight::lambda::consumers::respond::ConsumersHandler;
 use ecr_preflight::lambda::gate::DeploymentReader;
 use ecr_preflight::lambda::handler::{DeliveryContext, EventHandler, HandlerError};
 use ecr_preflight::lambda::log::today;
@@ -121,9 +122,29 @@ pub fn build_handler(
         open_tagger: move |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
         account: None,
-        deployments: Some(DeploymentReader::new(clients.ecs_client(endpoint.clone()))),
         recent_messages: RecentMessages::default(),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
+        inspector: Inspector::new(&settings.check.limits),
+        settings,
+        today,
+        write_metrics,
+    }
+}
+
+/// Builds the handler of the function for consumers as the function does, for any region.
+pub fn build_consumers_handler(
+    http: SharedHttpConnector,
+    aws: &FakeAws,
+    settings: Settings,
+    write_metrics: fn(&Value),
+) -> ConsumersHandler<impl Fn(&Repository) -> EcrRepository> {
+    let clients = clients(http);
+    let endpoint = Some(aws.url());
+    let ecr = EcrRegistry::new(&clients, endpoint.clone());
+    ConsumersHandler {
+        open_registry: move |repository: &Repository| ecr.repository(repository),
+        region: None,
+        deployments: DeploymentReader::new(clients.ecs_client(endpoint)),
         inspector: Inspector::new(&settings.check.limits),
         settings,
         today,

@@ -117,7 +117,6 @@ pub async fn simulate(seed: u64, images: Rc<Images>) -> History {
         notifier: Some(opened),
         region: None,
         account: None,
-        deployments: None,
         recent_messages: RecentMessages::default(),
         inspector: Inspector::new(&settings.check.limits),
         settings,

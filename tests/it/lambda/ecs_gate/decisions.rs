@@ -85,7 +85,7 @@ fn deployments(images: &Images) -> Vec<(&'static str, Value, Value)> {
 #[test]
 fn only_certain_faults_stop_a_deployment() {
     let images = Images::push();
-    let function = Function::start(&images.aws, &[FAIL, ("PREFLIGHT_STACK", "preflight")]);
+    let function = Function::start_consumers(&images.aws, &[FAIL, ("PREFLIGHT_STACK", "preflight")]);
     let deployments = deployments(&images);
     let mut answers = Vec::new();
     for (_, revision, definition) in &deployments {
@@ -173,7 +173,7 @@ fn only_certain_faults_stop_a_deployment() {
 fn warning_gate_stops_nothing() {
     let images = Images::push();
     images.deploy(&on_fargate(), &definition("arm64"));
-    let function = Function::start(&images.aws, &[("PREFLIGHT_GATES", "warn")]);
+    let function = Function::start_consumers(&images.aws, &[("PREFLIGHT_GATES", "warn")]);
     assert_eq!(invoke(&images.aws, PAYLOAD), ("response".to_owned(), json!({"hookStatus": "SUCCEEDED"})));
     let log = function.log();
     assert_eq!((&log[0]["decision"], log.len()), (&json!("would-stop"), 1));
@@ -210,7 +210,7 @@ fn slow_layers_are_waited_for_three_times() {
     images.aws.fail("Blob", 2.., Fault::Stalled);
     // The function reserves five seconds of its own time.
     images.aws.set_time_left(Duration::from_millis(6_500));
-    let function = Function::start(&images.aws, &[FAIL]);
+    let function = Function::start_consumers(&images.aws, &[FAIL]);
     let mut payload = payload();
     let began = Instant::now();
     for attempts in 1..=2 {
@@ -237,7 +237,7 @@ fn gate_with_invalid_settings_stops_nothing() {
     ] {
         let images = Images::push();
         images.deploy(&on_fargate(), &definition("arm64"));
-        let function = Function::start(&images.aws, &variables);
+        let function = Function::start_consumers(&images.aws, &variables);
         assert_eq!(invoke(&images.aws, PAYLOAD), ("response".to_owned(), json!({"hookStatus": "SUCCEEDED"})));
         let of_cloudformation = std::fs::read_to_string("events/gates/hook-task-definition.json").unwrap();
         let (outcome, answer) = invoke(&images.aws, &of_cloudformation);

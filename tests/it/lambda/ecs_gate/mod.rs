@@ -9,12 +9,12 @@ mod recipes;
 use std::time::Duration;
 
 use ecr_preflight::aws::default_connector;
-use ecr_preflight::lambda::payload::Payload;
-use ecr_preflight::lambda::response::Response;
+use ecr_preflight::lambda::consumers::payload::ConsumersPayload;
+use ecr_preflight::lambda::consumers::response::ConsumersResponse;
 use ecr_preflight::name::Digest;
 use serde_json::{Value, json};
 
-use super::{REPOSITORY, build_handler, settings};
+use super::{REPOSITORY, build_consumers_handler, settings};
 use crate::support::aws::FakeAws;
 use crate::support::layout::{Builder, with_platform};
 
@@ -77,11 +77,11 @@ fn on_fargate() -> Value {
 
 /// Answers a payload as the function does, with this setting of `PREFLIGHT_GATES`.
 fn answer(aws: &FakeAws, mode: &str, payload: &Value) -> Value {
-    let handler = build_handler(default_connector(), aws, settings(&[("PREFLIGHT_GATES", mode)]), |_| {});
-    let payload: Payload = serde_json::from_value(payload.clone()).unwrap();
+    let handler = build_consumers_handler(default_connector(), aws, settings(&[("PREFLIGHT_GATES", mode)]), |_| {});
+    let payload: ConsumersPayload = serde_json::from_value(payload.clone()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let response = runtime.block_on(handler.respond(payload, || Duration::from_secs(60))).unwrap();
-    let Response::EcsHook(answer) = response else { panic!("an answer to a hook") };
+    let response = runtime.block_on(handler.respond(payload, Duration::from_secs(60))).unwrap();
+    let ConsumersResponse::EcsHook(answer) = response else { panic!("an answer to a hook") };
     serde_json::to_value(answer).unwrap()
 }
 

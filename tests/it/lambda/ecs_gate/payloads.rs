@@ -47,7 +47,7 @@ fn malformed_payloads_let_the_deployment_pass() {
     for _ in 0..10 {
         let images = Images::push();
         images.deploy(&on_fargate(), &definition("arm64"));
-        let _function = Function::start(&images.aws, &[("PREFLIGHT_GATES", "fail")]);
+        let _function = Function::start_consumers(&images.aws, &[("PREFLIGHT_GATES", "fail")]);
         for _ in 0..30 {
             let mut payload = payload();
             for _ in 0..=random.below(3) {
@@ -68,7 +68,7 @@ fn malformed_payloads_let_the_deployment_pass() {
 #[test]
 fn large_payloads_and_definitions_are_answered() {
     let images = Images::push();
-    let _function = Function::start(&images.aws, &[("PREFLIGHT_GATES", "fail")]);
+    let _function = Function::start_consumers(&images.aws, &[("PREFLIGHT_GATES", "fail")]);
     images.deploy(&on_fargate(), &definition("arm64"));
     let mut large = payload();
     large["hookDetails"] = json!({"padding": "x".repeat(5_000_000)});

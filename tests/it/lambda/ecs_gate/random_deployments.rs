@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use ecr_preflight::aws::default_connector;
-use ecr_preflight::lambda::payload::Payload;
-use ecr_preflight::lambda::response::Response;
+use ecr_preflight::lambda::consumers::payload::ConsumersPayload;
+use ecr_preflight::lambda::consumers::response::ConsumersResponse;
 use serde_json::{Value, json};
 
-use super::super::{build_handler, settings};
+use super::super::{build_consumers_handler, settings};
 use super::{Images, image, payload};
 use crate::support::random::Random;
 
@@ -166,9 +166,10 @@ fn place(revision: &mut Value, definition: &mut Value, random: &mut Random) -> O
 #[test]
 fn random_deployments_are_stopped_for_certain_faults_only() {
     let images = Images::push();
-    let handler = build_handler(default_connector(), &images.aws, settings(&[("PREFLIGHT_GATES", "fail")]), |line| {
-        assert!(!line.to_string().contains("0SECRET0"), "{line}");
-    });
+    let handler =
+        build_consumers_handler(default_connector(), &images.aws, settings(&[("PREFLIGHT_GATES", "fail")]), |line| {
+            assert!(!line.to_string().contains("0SECRET0"), "{line}");
+        });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut stopped = 0;
     for seed in 1..=DEPLOYMENTS as u64 {
@@ -203,9 +204,9 @@ fn random_deployments_are_stopped_for_certain_faults_only() {
             .zip(needed)
             .any(|(container, needed)| needed && architecture.is_some_and(|on| container.certainly_fails(on)));
         images.deploy(&revision, &definition);
-        let payload: Payload = serde_json::from_value(payload()).unwrap();
-        let response = runtime.block_on(handler.respond(payload, || Duration::from_secs(60))).unwrap();
-        let Response::EcsHook(answer) = response else { panic!("an answer to a hook") };
+        let payload: ConsumersPayload = serde_json::from_value(payload()).unwrap();
+        let response = runtime.block_on(handler.respond(payload, Duration::from_secs(60))).unwrap();
+        let ConsumersResponse::EcsHook(answer) = response else { panic!("an answer to a hook") };
         let expected = if is_faulty { "FAILED" } else { "SUCCEEDED" };
         assert_eq!(
             serde_json::to_value(answer).unwrap(),

@@ -101,7 +101,6 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
         open_tagger: |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
         account: None,
-        deployments: None,
         recent_messages: RecentMessages::default(),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(of_sns.sns_client(endpoint), topic)),
         inspector: Inspector::new(&settings.check.limits),

@@ -27,7 +27,7 @@ fn sample_payloads_get_the_recorded_answers() {
     let listed: BTreeSet<String> = SAMPLES.iter().map(|name| format!("hook-{name}.json")).collect();
     assert_eq!(files.filter(|file| file.starts_with("hook-")).collect::<BTreeSet<_>>(), listed);
     let aws = aws_with_arm64_image();
-    let function = Function::start(&aws, &[STOPPING, ("PREFLIGHT_DOCS_URL", "https://example.com/faults")]);
+    let function = Function::start_consumers(&aws, &[STOPPING, ("PREFLIGHT_DOCS_URL", "https://example.com/faults")]);
     let mut cases = Cases::default();
     for name in SAMPLES {
         cases.add(name, serde_json::to_string_pretty(&ask(&aws, &sample(name))).unwrap());
@@ -50,7 +50,7 @@ fn sample_payloads_get_the_recorded_answers() {
 #[test]
 fn decision_is_one_log_line_and_metric() {
     let aws = aws_with_arm64_image();
-    let function = Function::start(&aws, &[STOPPING, ("PREFLIGHT_STACK", "preflight")]);
+    let function = Function::start_consumers(&aws, &[STOPPING, ("PREFLIGHT_STACK", "preflight")]);
     assert_eq!(ask(&aws, &sample("task-definition"))["hookStatus"], "FAILED");
     let mut line = function.log().remove(0);
     for member in ["duration_ms", "message"] {
@@ -64,7 +64,7 @@ fn decision_is_one_log_line_and_metric() {
 fn gate_that_warns_stops_nothing() {
     let aws = aws_with_arm64_image();
     for settings in [&[("PREFLIGHT_GATES", "warn")][..], &[super::super::function::TOPIC_SETTING]] {
-        let function = Function::start(&aws, settings);
+        let function = Function::start_consumers(&aws, settings);
         let answer = ask(&aws, &sample("task-definition"));
         assert_eq!(answer["hookStatus"], "SUCCESS");
         let message = answer["message"].as_str().unwrap();
@@ -81,7 +81,7 @@ fn declared_platform_is_enough_only_if_the_settings_trust_it() {
     properties["ContainerDefinitions"][0]["EnvironmentFiles"] = json!([{"Type": "s3", "Value": "arn:aws:s3:::b/env"}]);
     for (depth, status) in [("program", "SUCCESS"), ("config", "FAILED")] {
         let aws = aws_with_arm64_image();
-        let function = Function::start(&aws, &[STOPPING, ("PREFLIGHT_INSPECT", depth)]);
+        let function = Function::start_consumers(&aws, &[STOPPING, ("PREFLIGHT_INSPECT", depth)]);
         let answer = ask(&aws, &payload);
         assert_eq!(answer["hookStatus"], status, "{answer}");
         if status == "SUCCESS" {
@@ -101,7 +101,7 @@ fn program_that_only_the_command_names_stops_nothing() {
     let image = layout.manifest(&config, &layers);
     layout.tag("v1", &image);
     aws.push(REPOSITORY, &layout);
-    let function = Function::start(&aws, &[STOPPING]);
+    let function = Function::start_consumers(&aws, &[STOPPING]);
     for (property, status, text) in [
         ("Command", "SUCCESS", "each start may use another command"),
         ("EntryPoint", "FAILED", "exec-not-found: /missing is not in the image"),
@@ -120,7 +120,7 @@ fn program_that_only_the_command_names_stops_nothing() {
 fn waived_fault_passes() {
     let aws = aws_with_arm64_image();
     aws.tag_resource(REPOSITORY, "ecr-preflight:waive", "wrong-architecture the hosts emulate it");
-    let function = Function::start(&aws, &[STOPPING]);
+    let function = Function::start_consumers(&aws, &[STOPPING]);
     let answer = ask(&aws, &sample("task-definition"));
     assert_eq!((&answer["hookStatus"], answer.get("annotations")), (&json!("SUCCESS"), None));
     assert!(answer["message"].as_str().unwrap().contains("(waived)"), "{answer}");
@@ -135,7 +135,7 @@ fn waivers_without_effect_are_explained() {
     ] {
         let aws = aws_with_arm64_image();
         aws.tag_resource(REPOSITORY, "ecr-preflight:waive", waiver);
-        let function = Function::start(&aws, &[STOPPING]);
+        let function = Function::start_consumers(&aws, &[STOPPING]);
         let answer = ask(&aws, &sample("task-definition"));
         assert_eq!(answer["hookStatus"], "FAILED");
         assert!(answer["message"].as_str().unwrap().contains(explanation), "{answer}");
@@ -146,7 +146,7 @@ fn waivers_without_effect_are_explained() {
 #[test]
 fn image_that_runs_in_several_containers_is_read_once() {
     let aws = aws_with_arm64_image();
-    let function = Function::start(&aws, &[STOPPING]);
+    let function = Function::start_consumers(&aws, &[STOPPING]);
     let mut payload = sample("task-definition");
     let containers = &mut payload["requestData"]["targetModel"]["resourceProperties"]["ContainerDefinitions"];
     let app = containers[0].clone();

@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ecr_preflight::inspect::Inspector;
-use ecr_preflight::lambda::handler::EventHandler;
+use ecr_preflight::lambda::consumers::respond::ConsumersHandler;
+use ecr_preflight::lambda::gate::DeploymentReader;
 use ecr_preflight::lambda::log::today;
-use ecr_preflight::lambda::notify::SnsTopic;
-use ecr_preflight::lambda::recent::RecentMessages;
-use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
 use ecr_preflight::name::Repository;
 use ecr_preflight::registry::ecr::EcrRegistry;
 use ecr_preflight::settings::Settings;
@@ -51,16 +49,12 @@ fn invoke(section: &Section, failure: Failure) -> (Value, usize) {
     }
     let clients = clients(1, false, diversion.as_ref(), is_signed);
     let endpoint = Some(aws.url());
-    let (ecr, client) = (EcrRegistry::new(&clients, endpoint.clone()), clients.ecr_client(endpoint));
+    let ecr = EcrRegistry::new(&clients, endpoint.clone());
     let settings = Settings::from_variables([STOPPING].into_iter()).unwrap();
-    let handler = EventHandler {
+    let handler = ConsumersHandler {
         open_registry: |repository: &Repository| ecr.repository(repository),
-        open_tagger: |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
-        account: None,
-        deployments: None,
-        recent_messages: RecentMessages::default(),
-        notifier: None::<SnsTopic>,
+        deployments: DeploymentReader::new(clients.ecs_client(endpoint.clone())),
         inspector: Inspector::new(&settings.check.limits),
         settings,
         today,
@@ -72,7 +66,7 @@ fn invoke(section: &Section, failure: Failure) -> (Value, usize) {
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(log.clone()).finish();
     let answer = tracing::subscriber::with_default(subscriber, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(handler.respond(payload, || TIME_LEFT)).unwrap()
+        runtime.block_on(handler.respond(payload, TIME_LEFT)).unwrap()
     });
     let answer = serde_json::to_value(answer).unwrap();
     assert_valid(&answer, false);

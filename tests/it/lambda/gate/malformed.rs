@@ -12,7 +12,7 @@ use crate::support::cases::Cases;
 #[test]
 fn malformed_payloads_are_answered_with_success() {
     let aws = aws_with_arm64_image();
-    let function = Function::start(&aws, &[STOPPING]);
+    let function = Function::start_consumers(&aws, &[STOPPING]);
     let mut cases = Cases::default();
     for (path, value) in [
         ("/requestData", json!(null)),
@@ -75,7 +75,7 @@ fn malformed_payloads_are_answered_with_success() {
 #[test]
 fn oversized_payloads_are_answered() {
     let aws = aws_with_arm64_image();
-    let function = Function::start(&aws, &[STOPPING]);
+    let function = Function::start_consumers(&aws, &[STOPPING]);
     let image = format!("{REGISTRY}/team/app:v1");
     let fargate = |containers: Vec<Value>| {
         task_definition(
@@ -124,7 +124,7 @@ fn images_that_cannot_be_read_stop_nothing() {
         (format!("{REGISTRY}/team/app:v1"), Some(("Blob", Fault::Corrupted))),
     ] {
         let aws = aws_with_arm64_image();
-        let function = Function::start(&aws, &[STOPPING, ("PREFLIGHT_EXCLUDED_REPOSITORIES", "sandbox/")]);
+        let function = Function::start_consumers(&aws, &[STOPPING, ("PREFLIGHT_EXCLUDED_REPOSITORIES", "sandbox/")]);
         let name = fault.map(|(action, fault)| format!(" {action} {fault:?}")).unwrap_or_default();
         fault.into_iter().for_each(|(action, fault)| aws.fail(action, 1.., fault));
         let answer = ask(&aws, &task(&image));

@@ -105,7 +105,7 @@ fn random_task_definitions_are_stopped_only_for_certain_faults() {
 /// Compares random definitions with the model, and returns how many are stopped.
 fn stop_random_definitions(random: &mut Random) -> usize {
     let aws = aws_with_images();
-    let function = Function::start(&aws, &[STOPPING]);
+    let function = Function::start_consumers(&aws, &[STOPPING]);
     let mut stopped = 0;
     for _ in 0..DEFINITIONS {
         let (mut properties, host) = random_platform(random);
@@ -150,7 +150,7 @@ fn garbled_payloads_of_sound_images_are_never_stopped() {
 
 fn garble_payloads(random: &mut Random) {
     let aws = aws_with_images();
-    let function = Function::start(&aws, &[STOPPING]);
+    let function = Function::start_consumers(&aws, &[STOPPING]);
     let container = json!({"Name": "app", "Image": format!("{REGISTRY}/{REPOSITORY}:both"), "Secrets": [],
         "Environment": [{"Name": "PATH", "Value": "/bin"}], "MountPoints": [{"ContainerPath": "/data"}]});
     let properties = json!({"Family": "web", "RequiresCompatibilities": ["FARGATE"], "ContainerDefinitions": [container],

@@ -30,7 +30,7 @@ fn third_invocation_gives_up() {
     let aws = aws_with_arm64_image();
     aws.fail("BatchGetImage", 1.., Fault::Stalled);
     aws.set_time_left(TIME_LEFT);
-    let function = Function::start(&aws, &[STOPPING]);
+    let function = Function::start_consumers(&aws, &[STOPPING]);
     for (invocation, status) in [(1, "IN_PROGRESS"), (2, "IN_PROGRESS"), (3, "SUCCESS"), (4, "SUCCESS"), (0, "SUCCESS")]
     {
         let began = Instant::now();
@@ -58,7 +58,7 @@ fn next_invocation_uses_the_layers_that_were_read() {
     let base = digest(&base).to_string();
     aws.fail_naming("Blob", Box::leak(base.clone().into_boxed_str()), 1..=1, Fault::Stalled);
     aws.set_time_left(TIME_LEFT);
-    let function = Function::start(&aws, &[STOPPING]);
+    let function = Function::start_consumers(&aws, &[STOPPING]);
     let payload = sample("task-definition-arm64");
     assert_eq!(ask(&aws, &payload)["hookStatus"], "IN_PROGRESS");
     let answer = ask(&aws, &again(&payload, 2));
@@ -75,7 +75,7 @@ fn certain_fault_counts_although_another_image_is_slow() {
     aws.push("team/slow", &Builder::new());
     aws.fail_naming("BatchGetImage", "team/slow", 1.., Fault::Stalled);
     aws.set_time_left(TIME_LEFT);
-    let function = Function::start(&aws, &[STOPPING]);
+    let function = Function::start_consumers(&aws, &[STOPPING]);
     let mut payload = sample("task-definition");
     let slow = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/slow:v1";
     payload["requestData"]["targetModel"]["resourceProperties"]["ContainerDefinitions"][1]["Image"] = slow.into();

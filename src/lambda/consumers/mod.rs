@@ -1,0 +1,5 @@
+//! The Lambda function that knows what runs images. It answers gates.
+
+pub mod payload;
+pub mod response;
+pub mod respond;

@@ -1,0 +1,79 @@
+//! Responds to an invocation of the function for consumers: answers the question of a gate.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::payload::ConsumersPayload;
+use super::response::ConsumersResponse;
+use crate::date::Date;
+use crate::inspect::Inspector;
+use crate::lambda::gate::{DeploymentReader, EcsHookAnswer, GateJudge, answer_ecs_hook, answer_hook, pass_hook};
+use crate::name::Repository;
+use crate::registry::Registry;
+use crate::settings::Settings;
+
+/// Responds to invocations. Its fields are its dependencies.
+#[derive(Debug)]
+pub struct ConsumersHandler<OpenRegistry> {
+    /// Opens a repository for reading.
+    pub open_registry: OpenRegistry,
+    /// Reads what deployments of Amazon ECS start.
+    pub deployments: DeploymentReader,
+    /// Inspects programs, and caches layers for later invocations.
+    pub inspector: Inspector,
+    /// The settings.
+    pub settings: Settings,
+    /// The region whose repositories are read; `None` for any region.
+    pub region: Option<String>,
+    /// Returns the present day in UTC, by which waivers expire.
+    pub today: fn() -> Date,
+    /// Writes the log line with the result and the metrics of an invocation.
+    pub write_metrics: fn(&Value),
+}
+
+impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegistry> {
+    /// Responds to an invocation. `time_left` is the rest of its time.
+    ///
+    /// # Errors
+    /// Returns why an event could not be handled; it is then delivered again. A hook always has an answer.
+    pub async fn respond(&self, payload: ConsumersPayload, time_left: Duration) -> Result<ConsumersResponse, String> {
+        match payload {
+            ConsumersPayload::Hook(payload) => {
+                let answer = answer_hook(&self.judge(), &payload, time_left, self.write_metrics).await;
+                Ok(ConsumersResponse::Hook(Box::new(answer)))
+            }
+            ConsumersPayload::EcsHook(payload) => {
+                let judge = self.judge();
+                let answer = answer_ecs_hook(&judge, &self.deployments, &payload, time_left, self.write_metrics).await;
+                Ok(ConsumersResponse::EcsHook(answer))
+            }
+            ConsumersPayload::Event(event) => Err(format!("`{}` is not expected", event.detail_type)),
+        }
+    }
+
+    fn judge(&self) -> GateJudge<'_, OpenRegistry> {
+        GateJudge {
+            open_registry: &self.open_registry,
+            inspector: &self.inspector,
+            settings: &self.settings,
+            region: self.region.as_deref(),
+            today: (self.today)(),
+        }
+    }
+}
+
+/// Responds to an invocation of a function whose settings are invalid. A gate lets everything pass.
+///
+/// # Errors
+/// Returns the error of the settings for any other payload.
+pub fn respond_without_settings(payload: &ConsumersPayload, error: &str) -> Result<ConsumersResponse, String> {
+    tracing::error!(error, "the settings are invalid, so nothing is checked");
+    match payload {
+        ConsumersPayload::EcsHook(_) => Ok(ConsumersResponse::EcsHook(EcsHookAnswer::SUCCEEDED)),
+        ConsumersPayload::Hook(payload) => {
+            Ok(ConsumersResponse::Hook(Box::new(pass_hook(payload, "the settings of the gate are invalid"))))
+        }
+        ConsumersPayload::Event(_) => Err(error.to_owned()),
+    }
+}

@@ -1,0 +1,15 @@
+//! The response to an invocation of the function for consumers.
+
+use serde::Serialize;
+
+use crate::lambda::gate::{EcsHookAnswer, HookAnswer};
+
+/// The response to an invocation.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum ConsumersResponse {
+    /// The answer to a hook of AWS `CloudFormation`.
+    Hook(Box<HookAnswer>),
+    /// The answer to a lifecycle hook of Amazon ECS.
+    EcsHook(EcsHookAnswer),
+}
