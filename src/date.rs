@@ -96,6 +96,17 @@ impl Serialize for Date {
     }
 }
 
+/// Formats a time in seconds since 1970 as an RFC 3339 date in UTC: `2027-01-31T11:02:00Z`.
+pub fn format_rfc3339(seconds: u64) -> String {
+    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{}T{hours:02}:{minutes:02}:{:02}Z", Date::from_unix_seconds(seconds), seconds % 60)
+}
+
+/// Formats a time in seconds since 1970 for people: `2027-01-31 11:02 UTC`.
+pub fn format_minute(seconds: u64) -> String {
+    format!("{} {:02}:{:02} UTC", Date::from_unix_seconds(seconds), seconds / 3600 % 24, seconds / 60 % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +121,17 @@ mod tests {
             "0000-01-01", "31.01.2027", "2027-01-31T00:00:00Z", "2027/01/31", "+027-01-31", "2027-01-3é", "tomorrow",
         ] {
             assert_eq!(text.parse::<Date>(), Err(DateError), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_formatted_in_utc() {
+        for (seconds, expected, minute) in [
+            (0, "1970-01-01T00:00:00Z", "1970-01-01 00:00 UTC"),
+            (1_801_440_000 - 1, "2027-01-31T23:59:59Z", "2027-01-31 23:59 UTC"),
+            (1_801_483_384, "2027-02-01T12:03:04Z", "2027-02-01 12:03 UTC"),
+        ] {
+            assert_eq!((format_rfc3339(seconds).as_str(), format_minute(seconds).as_str()), (expected, minute));
         }
     }
 

@@ -55,6 +55,7 @@ mod backoff;
 pub mod registry;
 pub mod oci;
 pub mod consumer;
+pub mod table;
 #[cfg(feature = "consumers")]
 pub mod census;
 mod path;

@@ -17,6 +17,7 @@ use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
 use ecr_preflight::name::Repository;
 use ecr_preflight::registry::ecr::EcrRegistry;
 use ecr_preflight::settings::Settings;
+use ecr_preflight::table::Table;
 use ecr_preflight::text::error_chain;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 
@@ -33,10 +34,12 @@ async fn main() -> Result<(), Error> {
         let registry = EcrRegistry::new(&aws, endpoint_override("ECR", variable));
         let ecr = aws.ecr_client(endpoint_override("ECR", variable));
         let sns = aws.sns_client(endpoint_override("SNS", variable));
+        let dynamodb = aws.dynamodb_client(endpoint_override("DYNAMODB", variable));
         EventHandler {
             open_registry: move |repository: &Repository| registry.repository(repository),
             open_tagger: move |repository: &Repository| EcrVerdictTagger::new(ecr.clone(), repository),
             inspector: Inspector::new(&settings.check.limits),
+            table: settings.table.clone().map(|name| Table::new(dynamodb, name)),
             notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(sns, topic)),
             region: aws.region().map(str::to_owned),
             // arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME

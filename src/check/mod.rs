@@ -1,6 +1,7 @@
 //! Checks an image: reads it and its declared runtimes, inspects its programs, judges them and builds the report. The
 //! Lambda function, `check` and `audit` all call [`check_image`].
 
+mod ledger;
 mod programs;
 mod consumers;
 
@@ -8,6 +9,7 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use self::consumers::ConsumerCheck;
+pub use self::ledger::ImageLedger;
 pub use self::programs::InspectContext;
 use self::programs::inspect_programs;
 use crate::consumer::{Consumer, ConsumerLookup, RelevantConsumers};
@@ -95,30 +97,28 @@ pub async fn check_image(
     inspection: InspectContext<'_>,
     today: Date,
 ) -> Result<ImageCheck, RegistryError> {
-    let consumers = std::future::ready(ConsumerLookup::NotRead);
-    check_image_and_consumers(registry, origin, requested_runtimes, settings, inspection, today, consumers).await
+    check_image_with(&(), registry, origin, requested_runtimes, settings, inspection, today).await
 }
 
-/// Checks an image, also as its consumers run it. `consumers` looks up what runs the repository's images, while the manifest
-/// is read. See [`check_image`].
+/// Checks an image, also as the consumers in the ledger run it, and records it there. See [`check_image`].
 ///
 /// # Errors
 /// Returns the registry's error if a retry may succeed. A permanent refusal becomes part of the report.
-pub async fn check_image_and_consumers(
+pub async fn check_image_with(
+    ledger: &impl ImageLedger,
     registry: &impl Registry,
     origin: &ImageOrigin<'_>,
     requested_runtimes: Option<&[Runtime]>,
     settings: &CheckSettings,
     inspection: InspectContext<'_>,
     today: Date,
-    consumers: impl Future<Output = ConsumerLookup>,
 ) -> Result<ImageCheck, RegistryError> {
     let timeout = Duration::from_secs(settings.limits.timeout_seconds).min(inspection.time_left);
     let deadline = Instant::now().checked_add(timeout);
     let of_consumer = origin.consumer.and_then(Consumer::runtime).map(Intent::from_consumer);
     let requested = requested_runtimes.map(Intent::from_command_line);
     let manifest = fetch_manifest_and_intent(registry, origin.selector, requested.as_ref(), settings);
-    let (manifest, consumers) = tokio::join!(manifest, consumers);
+    let (manifest, consumers) = tokio::join!(manifest, ledger.look_up_consumers());
     let (lookup, declared, resource_tags) = manifest?;
     let intent = of_consumer.as_ref().unwrap_or(&declared);
     let context = ReportContext {
@@ -184,7 +184,9 @@ pub async fn check_image_and_consumers(
         _ => {}
     }
 
-    let inspections = inspect_programs(registry, &image, &intent, settings.depth, inspection, deadline).await?;
+    let inspections = inspect_programs(registry, &image, &intent, settings.depth, inspection, deadline);
+    let (inspections, ()) = tokio::join!(inspections, ledger.record(&image));
+    let inspections = inspections?;
     let judgement = verdict::judge(&intent, &image, &inspections);
     let is_missing = |inspection: &Inspection| matches!(inspection.outcome, InspectionOutcome::Unavailable(_));
     let has_missing_part = image.is_incomplete() || inspections.iter().any(is_missing);

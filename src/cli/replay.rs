@@ -19,6 +19,7 @@ use crate::registry::ecr::EcrRegistry;
 use crate::registry::oci_layout::OciLayout;
 use crate::report;
 use crate::settings::Settings;
+use crate::table::Table;
 use crate::text::{escape_json_commands, escape_terminal};
 use crate::verdict::Verdict;
 
@@ -118,11 +119,12 @@ fn build_handler<'a, R, O: Fn(&Repository) -> R>(
     open_registry: O,
     preview: &'a NotificationPreview,
     settings: Settings,
-) -> EventHandler<O, &'a NotificationPreview, impl Fn(&Repository) -> &'a NotificationPreview> {
+) -> EventHandler<O, &'a NotificationPreview, impl Fn(&Repository) -> &'a NotificationPreview, Table> {
     EventHandler {
         open_registry,
         open_tagger: move |_: &Repository| preview,
         notifier: Some(preview),
+        table: None,
         inspector: build_inspector(&settings.check),
         settings,
         region: None,

@@ -16,6 +16,10 @@ pub enum ArrivalKind {
     PullThroughCache,
     /// `audit --via-lambda` requests a check of an existing image. No message is sent and no tag is written.
     Audit,
+    /// What runs the image has changed.
+    Consumer,
+    /// A task that ran the image has stopped.
+    StoppedTask,
 }
 
 /// An image that came into a repository.

@@ -80,8 +80,12 @@ impl EventDetail {
     }
 
     /// Returns the reason to ignore the arrival and the text that shows it; `None` if the event alone gives no reason.
-    pub(super) fn ignore_reason(&self) -> Result<Option<(IgnoreReason, String)>, TagError> {
+    pub(super) fn ignore_reason(&self, how: ArrivalKind) -> Result<Option<(IgnoreReason, String)>, TagError> {
         let Some(tag) = non_empty(self.image_tag.as_ref()) else {
+            // What runs an image may name it by its digest.
+            if matches!(how, ArrivalKind::Consumer | ArrivalKind::StoppedTask) {
+                return Ok(None);
+            }
             return Ok(Some((IgnoreReason::Untagged, self.image_digest.clone().unwrap_or_default())));
         };
         let tag: Tag = tag.parse()?;
@@ -103,7 +107,7 @@ impl EventDetail {
             ArrivalKind::Push => &[("action-type", action, "PUSH"), ("result", result, "SUCCESS")],
             ArrivalKind::Replica => &[("action-type", action, "REPLICATE"), ("result", result, "SUCCESS")],
             ArrivalKind::PullThroughCache => &[("sync-status", status, "SUCCESS")],
-            ArrivalKind::Audit => &[],
+            ArrivalKind::Audit | ArrivalKind::Consumer | ArrivalKind::StoppedTask => &[],
         };
         let other = expected.iter().find(|(_, value, expected)| value.as_deref() != Some(*expected));
         other.map(|(name, value, _)| format!("{name} is `{}`", value.as_deref().unwrap_or_default()))

@@ -6,11 +6,17 @@ use serde_json::Value;
 use super::arrival::{Arrival, ArrivalKind, IgnoreReason};
 use super::detail::{EventDetail, EventError};
 
-/// The source of events that the command line sends.
-pub const AUDIT_SOURCE: &str = "ecr-preflight";
+/// The source of events that this program sends.
+pub const OWN_SOURCE: &str = "ecr-preflight";
 
 /// The detail type of events that the command line sends.
 pub const AUDIT_DETAIL_TYPE: &str = "ECR Preflight Audit";
+
+/// The detail type of events that the census sends about an image whose consumer has changed.
+pub const CONSUMER_DETAIL_TYPE: &str = "ECR Preflight Consumer";
+
+/// The detail type of events that the census sends about an image whose task has stopped.
+pub const STOPPED_DETAIL_TYPE: &str = "ECR Preflight Stopped Task";
 
 /// A parsed event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +29,7 @@ pub enum Event {
 
 /// Returns whether `audit --via-lambda` sent the event.
 pub fn is_audit(event: &EventBridgeEvent<Value>) -> bool {
-    event.source == AUDIT_SOURCE && event.detail_type == AUDIT_DETAIL_TYPE
+    event.source == OWN_SOURCE && event.detail_type == AUDIT_DETAIL_TYPE
 }
 
 impl Event {
@@ -36,7 +42,9 @@ impl Event {
             ("aws.ecr", "ECR Image Action") => ArrivalKind::Push,
             ("aws.ecr", "ECR Replication Action") => ArrivalKind::Replica,
             ("aws.ecr", "ECR Pull Through Cache Action") => ArrivalKind::PullThroughCache,
-            (AUDIT_SOURCE, AUDIT_DETAIL_TYPE) => ArrivalKind::Audit,
+            (OWN_SOURCE, AUDIT_DETAIL_TYPE) => ArrivalKind::Audit,
+            (OWN_SOURCE, CONSUMER_DETAIL_TYPE) => ArrivalKind::Consumer,
+            (OWN_SOURCE, STOPPED_DETAIL_TYPE) => ArrivalKind::StoppedTask,
             ("aws.ecr", "ECR Referrer Action") => {
                 return Ok(Self::Ignored(IgnoreReason::Artifact, "a referrer".to_owned(), None));
             }
@@ -49,7 +57,7 @@ impl Event {
             return Ok(Self::Ignored(IgnoreReason::NotAnArrival, other, None));
         }
         let arrival = detail.to_arrival(event, how);
-        match detail.ignore_reason()? {
+        match detail.ignore_reason(how)? {
             Some((reason, shown_by)) => Ok(Self::Ignored(reason, shown_by, arrival.ok())),
             None => arrival.map(Self::Arrival),
         }
@@ -71,7 +79,7 @@ mod tests {
         for (key, value) in changes.as_object().unwrap() {
             detail[key] = value.clone();
         }
-        let source = if detail_type == AUDIT_DETAIL_TYPE { AUDIT_SOURCE } else { "aws.ecr" };
+        let source = if detail_type == AUDIT_DETAIL_TYPE { OWN_SOURCE } else { "aws.ecr" };
         let event = json!({"id": "1", "source": source, "detail-type": detail_type, "account": "123456789012",
             "region": "us-west-2", "detail": detail});
         Event::parse(&serde_json::from_value(event).unwrap())

@@ -1,36 +1,41 @@
-//! Handles one event: parses it, checks the image, writes verdict tags, sends the message and logs the result.
+//! Handles one event: parses it, checks the image, publishes the result and logs it.
 
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
+use super::event_case::{EventCase, Notification, RECHECK_DELAY};
+use super::event_ledger::EventLedger;
+use super::image_table::ImageTable;
 use super::log::{EventRecord, metrics_line, milliseconds, unix_time};
-use super::notify::{Notifier, build_message};
+use super::notify::Notifier;
 use super::recent::RecentMessages;
-use super::verdict_tag::{TagOutcome, VerdictTagger, verdict_tags};
+use super::stopped_task::StoppedTask;
+use super::verdict_tag::VerdictTagger;
 use crate::aws::service_error::CallError;
-use crate::check::{ImageCheck, ImageOrigin, InspectContext, check_image};
+use crate::check::{ImageCheck, ImageOrigin, InspectContext, check_image_with};
 use crate::date::Date;
 use crate::event::{self, Arrival, Event, EventError, IgnoreReason};
 use crate::inspect::Inspector;
 use crate::name::Repository;
 use crate::registry::counting::CountingRegistry;
 use crate::registry::ecr::BATCH_GET_IMAGE;
-use crate::registry::{Manifest, Registry, RegistryError};
+use crate::registry::{Registry, RegistryError};
 use crate::report::Report;
-use crate::settings::Settings;
-use crate::verdict::Verdict;
+use crate::settings::{ConsumerUse, Settings};
 
 /// Handles events. Its fields are its dependencies.
 #[derive(Debug)]
-pub struct EventHandler<OpenRegistry, N, OpenTagger> {
+pub struct EventHandler<OpenRegistry, N, OpenTagger, Images> {
     /// Opens a repository for reading.
     pub open_registry: OpenRegistry,
     /// Opens a repository for writing verdict tags.
     pub open_tagger: OpenTagger,
     /// Sends messages; `None` if only verdict tags are written.
     pub notifier: Option<N>,
+    /// What runs images, and what was reported about their tags; `None` if there is no table.
+    pub table: Option<Images>,
     /// Inspects programs, and caches layers for later events.
     pub inspector: Inspector,
     /// The settings.
@@ -58,20 +63,14 @@ pub struct DeliveryContext {
     pub is_repeated: bool,
 }
 
-/// What became of the message about an image.
-enum Notification {
-    NotNeeded,
-    Sent,
-    /// The same message was sent a short time ago because of the event with this ID.
-    DuplicateOf(String),
-}
-
 /// The event failed: it is retried, then sent to the failure queue.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages explain the variants")]
 pub enum HandlerError {
     #[error(transparent)]
     Event(#[from] EventError),
+    #[error("the event does not describe the task that stopped")]
+    StoppedTask(#[from] serde_json::Error),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// A verdict tag or the message may not have been written.
@@ -85,11 +84,10 @@ pub enum HandlerError {
     /// No message is sent either, so the verdict would be lost.
     #[error("the verdict tag was not written: {0}")]
     VerdictTagRefused(String),
+    /// The settings require it.
+    #[error("it is not known what runs the image: {0}")]
+    ConsumersUnknown(String),
 }
-
-/// The delay before the second check of an image that is missing or incomplete, or has lost its tag: an event may
-/// arrive before its image can be read, and an image may be deleted while it is read.
-const RECHECK_DELAY: Duration = Duration::from_millis(500);
 
 /// The part of an invocation's time that is reserved for writing a verdict tag and sending a message. Both take tens of
 /// milliseconds, or up to 14 seconds each if a service does not respond.
@@ -99,11 +97,12 @@ const REPORTING_RESERVE: Duration = Duration::from_secs(30);
 /// A failed event stays in the queue for half an hour, so the next attempt is later.
 const GRACE_PERIOD: Duration = Duration::from_mins(2);
 
-impl<R, T, N, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger>
+impl<R, T, N, Images, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger, Images>
 where
     R: Registry,
     T: VerdictTagger,
     N: Notifier,
+    Images: ImageTable,
     OpenRegistry: Fn(&Repository) -> R,
     OpenTagger: Fn(&Repository) -> T,
 {
@@ -131,15 +130,24 @@ where
         };
         self.require_own_region(&arrival.repository)?;
 
+        let stopped = StoppedTask::from_event(event)?;
+
         let registry = (self.open_registry)(&arrival.repository);
         let registry = CountingRegistry::new(&registry);
-        let ImageCheck { mut report, manifest, .. } = self.check(&registry, &arrival, event, delivery).await?;
+        let ledger = self.open_ledger(&arrival, stopped.as_deref(), event);
+        let case = EventCase { arrival: &arrival, stopped: stopped.as_deref(), ledger: &ledger };
+        let ImageCheck { mut report, manifest, .. } = self.check(&registry, case, event, delivery).await?;
         record.bytes_read = registry.bytes_read();
+        if let (ConsumerUse::Required, Some(reason)) = (self.settings.consumers, ledger.lookup_error.take()) {
+            return Err(HandlerError::ConsumersUnknown(reason));
+        }
+        ledger.add_previous(&mut report);
+        report.stopped = stopped.as_ref().map(|stopped| stopped.report());
 
         // An audit of thousands of images reads the results from the log.
         let mut notification = Notification::NotNeeded;
         if !record.is_audit {
-            notification = self.publish(&arrival, manifest.as_ref(), &mut report).await?;
+            notification = self.publish(case, manifest.as_ref(), &mut report).await?;
         }
         match &notification {
             Notification::NotNeeded => {}
@@ -176,11 +184,27 @@ where
         }
     }
 
+    /// Opens the ledger of an event. An audit judges images by what is declared, and reports nothing.
+    fn open_ledger<'a>(
+        &'a self,
+        arrival: &'a Arrival,
+        stopped: Option<&StoppedTask>,
+        event: &EventBridgeEvent<Value>,
+    ) -> EventLedger<'a, Images> {
+        let uses_table = self.settings.consumers != ConsumerUse::Off && !event::is_audit(event);
+        let now = unix_time().as_secs();
+        let at = event.time.and_then(|time| u64::try_from(time.timestamp()).ok()).unwrap_or(now);
+        let reference = arrival.reference();
+        let key = stopped.map_or_else(|| reference.clone(), |stopped| stopped.key(&reference));
+        let table = self.table.as_ref().filter(|_| uses_table);
+        EventLedger::new(table, &arrival.repository, key, stopped.is_none(), at, now)
+    }
+
     /// Checks the image. If it is missing or incomplete, or has lost its tag, checks it again.
     async fn check(
         &self,
         registry: &impl Registry,
-        arrival: &Arrival,
+        case: EventCase<'_, Images>,
         event: &EventBridgeEvent<Value>,
         DeliveryContext { time_left, is_repeated }: DeliveryContext,
     ) -> Result<ImageCheck, RegistryError> {
@@ -188,92 +212,34 @@ where
         let started = Instant::now();
         let is_new = is_within_grace_period(event);
         let context = InspectContext { inspector: &self.inspector, time_left, is_repeated };
-        let check = self.check_once(registry, arrival, is_new, context).await?;
+        let check = self.check_once(registry, case, is_new, context).await?;
         let is_gone = matches!(check.report.ignored, Some(IgnoreReason::Deleted | IgnoreReason::Superseded));
         if !is_gone && !check.has_missing_part {
             return Ok(check);
         }
         tokio::time::sleep(RECHECK_DELAY).await;
         let time_left = time_left.saturating_sub(started.elapsed());
-        self.check_once(registry, arrival, is_new, InspectContext { time_left, ..context }).await
+        self.check_once(registry, case, is_new, InspectContext { time_left, ..context }).await
     }
 
     /// Checks the image. If its repository was deleted, the image was deleted too.
     async fn check_once(
         &self,
         registry: &impl Registry,
-        arrival: &Arrival,
+        case: EventCase<'_, Images>,
         is_new: bool,
         context: InspectContext<'_>,
     ) -> Result<ImageCheck, RegistryError> {
-        match check_image(registry, &ImageOrigin::from(arrival), None, &self.settings.check, context, (self.today)())
-            .await
-        {
+        let EventCase { arrival, stopped, ledger } = case;
+        let consumer = stopped.map(|stopped| &stopped.consumer);
+        let origin = ImageOrigin { consumer, ..ImageOrigin::from(arrival) };
+        match check_image_with(ledger, registry, &origin, None, &self.settings.check, context, (self.today)()).await {
             Err(RegistryError::RepositoryNotFound { action, .. }) if !is_new && action == BATCH_GET_IMAGE => {
                 let report = Report::from_ignored_event(Some(arrival), IgnoreReason::Deleted);
                 Ok(ImageCheck { report, manifest: None, has_missing_part: false })
             }
             result => result,
         }
-    }
-
-    /// Writes the verdict tags, then sends the message if the report needs one. In this order, a retry because of a tag
-    /// does not send the message twice. If the image is gone by now, the report says so instead.
-    async fn publish(
-        &self,
-        arrival: &Arrival,
-        manifest: Option<&Manifest>,
-        report: &mut Report,
-    ) -> Result<Notification, HandlerError> {
-        let notifier = self.notifier.as_ref().filter(|_| report.needs_notification());
-        let mut outcome = self.write_verdict_tags(arrival, manifest, report).await?;
-        if matches!(outcome, TagOutcome::ImageGone(_)) {
-            tokio::time::sleep(RECHECK_DELAY).await;
-            outcome = self.write_verdict_tags(arrival, manifest, report).await?;
-        }
-        match outcome {
-            TagOutcome::Written => {}
-            TagOutcome::ImageGone(reason) => {
-                *report = Report::from_ignored_event(Some(arrival), reason);
-                return Ok(Notification::NotNeeded);
-            }
-            TagOutcome::Refused(reason) => {
-                tracing::error!(event_id = arrival.event_id, reason, "verdict tag refused");
-                if notifier.is_none() {
-                    return Err(HandlerError::VerdictTagRefused(reason));
-                }
-                report.remarks.push(format!("The verdict tag could not be written: {reason}"));
-            }
-        }
-        if report.verdict == Verdict::Ignored {
-            return Ok(Notification::NotNeeded);
-        }
-        let duplicate_of = self.recent_messages.find_duplicate(arrival, report);
-        let Some(notifier) = notifier else { return Ok(Notification::NotNeeded) };
-        if let Some(event_id) = duplicate_of {
-            return Ok(Notification::DuplicateOf(event_id));
-        }
-        notifier.send(&build_message(report)).await?;
-        self.recent_messages.record(arrival, report);
-        Ok(Notification::Sent)
-    }
-
-    /// Writes the verdict tags of the report, if there are any, until one is not written.
-    async fn write_verdict_tags(
-        &self,
-        arrival: &Arrival,
-        manifest: Option<&Manifest>,
-        report: &Report,
-    ) -> Result<TagOutcome, CallError> {
-        let Some(manifest) = manifest else { return Ok(TagOutcome::Written) };
-        let tagger = (self.open_tagger)(&arrival.repository);
-        for tag in verdict_tags(report, self.settings.verdict_tags) {
-            match tagger.write_tag(manifest, arrival.selector.tag(), &tag).await? {
-                TagOutcome::Written => {}
-                outcome => return Ok(outcome),
-            }
-        }
-        Ok(TagOutcome::Written)
     }
 
     fn log(&self, report: &Report, started: Instant, record: EventRecord<'_>) {

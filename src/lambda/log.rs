@@ -107,6 +107,7 @@ pub fn failure_line(stack: Option<&str>, message: &QueueMessage, event_id: Optio
 }
 
 /// The contents of the log line of a gate.
+#[cfg(feature = "consumers")]
 #[derive(Debug, Clone)]
 pub(super) struct DecisionRecord<'a> {
     /// The kind of the gate.
@@ -129,6 +130,7 @@ pub(super) struct DecisionRecord<'a> {
     pub(super) duration: Duration,
 }
 
+#[cfg(feature = "consumers")]
 /// Builds the log line of a gate. A decision counts in the metric `GateDecisions`.
 pub(super) fn decision_line(stack: Option<&str>, record: &DecisionRecord<'_>) -> Value {
     let mut line = json!({

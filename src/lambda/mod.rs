@@ -5,8 +5,14 @@ pub mod log;
 pub mod response;
 pub mod verdict_tag;
 mod shorten;
+mod certainty;
 pub mod notify;
 pub mod recent;
+pub mod image_table;
+pub mod stopped_task;
+mod event_ledger;
+mod event_case;
+mod publish;
 pub mod handler;
 pub mod respond;
 #[cfg(feature = "consumers")]

@@ -7,6 +7,7 @@ use aws_lambda_events::event::sqs::SqsBatchResponse;
 use serde_json::Value;
 
 use super::handler::{DeliveryContext, EventHandler};
+use super::image_table::ImageTable;
 use super::log::failure_line;
 use super::notify::Notifier;
 use super::payload::{Payload, QueueMessage};
@@ -17,11 +18,12 @@ use crate::name::Repository;
 use crate::registry::Registry;
 use crate::text::error_chain;
 
-impl<R, T, N, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger>
+impl<R, T, N, Images, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger, Images>
 where
     R: Registry,
     T: VerdictTagger,
     N: Notifier,
+    Images: ImageTable,
     OpenRegistry: Fn(&Repository) -> R,
     OpenTagger: Fn(&Repository) -> T,
 {

@@ -12,12 +12,14 @@ mod declaration;
 mod consumer_report;
 mod consumer_results;
 mod consumers_report;
+mod circumstances;
 mod slack;
 mod email;
 mod platforms;
 mod waived;
 mod waiver_report;
 
+pub use circumstances::{PreviousImage, ResolvedReport, StoppedReport};
 pub use consumer_report::ConsumerReport;
 pub use consumers_report::ConsumersReport;
 pub use email::{SUBJECT_PREFIX, email_body, email_subject};
@@ -144,6 +146,9 @@ impl Report {
             runtimes: None,
             exec: Vec::new(),
             consumers: None,
+            previous: None,
+            resolved: None,
+            stopped: None,
             omitted: Vec::new(),
             remarks: Vec::new(),
             declaration_key: context.declaration_key.to_owned(),

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::circumstances::{PreviousImage, ResolvedReport, StoppedReport};
 use super::consumer_report::ConsumerReport;
 use super::consumers_report::{ConsumersReport, is_zero};
 use super::exec_report::ExecReport;
@@ -46,6 +47,12 @@ pub struct Report {
     pub exec: Vec<ExecReport>,
     /// What is known about the consumers of the image; absent if they were not read.
     pub consumers: Option<ConsumersReport>,
+    /// The image that the tag pointed at before; absent if that is not known.
+    pub previous: Option<PreviousImage>,
+    /// The earlier report about the tag that no longer holds; absent unless this report says so.
+    pub resolved: Option<ResolvedReport>,
+    /// The task that stopped; absent if the check has another cause.
+    pub stopped: Option<StoppedReport>,
     /// What was left out, because a message would be larger than SNS accepts; absent if nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub omitted: Vec<&'static str>,

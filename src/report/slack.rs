@@ -155,6 +155,8 @@ fn arrival_verb(report: &Report) -> &'static str {
         Some(ArrivalKind::Push) => "Pushed:",
         Some(ArrivalKind::Replica) => "Replicated:",
         Some(ArrivalKind::PullThroughCache) => "Cached from upstream:",
+        Some(ArrivalKind::Consumer) => "To be run:",
+        Some(ArrivalKind::StoppedTask) => "Was run:",
         Some(ArrivalKind::Audit) | None => "Checked:",
     }
 }

@@ -12,7 +12,13 @@ use crate::verdict::{FaultCode, FindingSubject, Verdict};
 
 /// Formats the report as one line without a period. If every fault is waived, it ends with `(waived)`.
 pub fn format_headline(report: &Report) -> String {
-    let headline = format_finding(report);
+    let mut headline = format_finding(report);
+    if let (Some(_), Some(consumer)) = (&report.stopped, &report.consumer) {
+        headline = format!("{} stopped: {headline}", consumer.short_name());
+    }
+    if report.resolved.is_some() {
+        headline = format!("{headline}, which resolves an earlier report");
+    }
     if report.is_waived() { format!("{headline} (waived)") } else { headline }
 }
 
@@ -182,6 +188,7 @@ pub(super) fn collect_remarks(report: &Report) -> Vec<String> {
     if report.runtimes().any(|runtime| is_own(runtime) && has_exec_fault(runtime)) {
         remarks.push(OVERRIDE_NOTE.to_owned());
     }
+    remarks.extend(report.describe_circumstances());
     remarks.extend(report.consumers.as_ref().and_then(ConsumersReport::describe_unknown));
     if report.verdict == Verdict::Undeclared {
         remarks.push(suggest_declaration(report));

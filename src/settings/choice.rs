@@ -32,6 +32,17 @@ pub enum GateMode {
     Fail,
 }
 
+/// Whether pushes are judged by what runs their images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsumerUse {
+    /// No. The table is not read.
+    Off,
+    /// Yes. If what runs an image cannot be read, it is judged without, and the report says so.
+    On,
+    /// Yes. If what runs an image cannot be read, the event fails and is delivered again.
+    Required,
+}
+
 /// The values of a setting, each with its name.
 pub(super) type Choices<T, const N: usize> = [(&'static str, T); N];
 
@@ -48,6 +59,9 @@ pub(super) const VERDICT_TAGS: Choices<VerdictTags, 3> =
 pub(super) const IMAGE_TAGS: Choices<bool, 2> = [("read", true), ("ignore", false)];
 
 pub(super) const GATES: Choices<GateMode, 2> = [("warn", GateMode::Warn), ("fail", GateMode::Fail)];
+
+pub(super) const CONSUMERS: Choices<ConsumerUse, 3> =
+    [("off", ConsumerUse::Off), ("on", ConsumerUse::On), ("required", ConsumerUse::Required)];
 
 pub(super) const LOG_LEVELS: Choices<tracing::Level, 3> =
     [("error", tracing::Level::ERROR), ("warn", tracing::Level::WARN), ("info", tracing::Level::INFO)];

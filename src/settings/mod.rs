@@ -4,6 +4,6 @@ mod choice;
 mod limits;
 mod variables;
 
-pub use choice::{GateMode, InspectionDepth, VerdictTags};
+pub use choice::{ConsumerUse, GateMode, InspectionDepth, VerdictTags};
 pub use limits::{InspectionLimits, LayerLimits, LimitExceeded};
 pub use variables::{CheckSettings, SettingVariable, Settings, SettingsError, VARIABLES};

@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 
 use super::choice::{
-    DEPTHS, GATES, GateMode, IMAGE_TAGS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS, VerdictTags, parse_choice,
+    CONSUMERS, ConsumerUse, DEPTHS, GATES, GateMode, IMAGE_TAGS, InspectionDepth, LOG_LEVELS, VERDICT_TAGS,
+    VerdictTags, parse_choice,
 };
 use super::limits::InspectionLimits;
 use crate::name::Repository;
@@ -19,6 +20,10 @@ pub struct Settings {
     pub verdict_tags: VerdictTags,
     /// What gates do if an image certainly does not start; `None` if it is not set.
     pub gates: Option<GateMode>,
+    /// Whether pushes are judged by what runs their images.
+    pub consumers: ConsumerUse,
+    /// The table that the census writes and pushes read; `None` if there is none.
+    pub table: Option<String>,
     /// How images are checked.
     pub check: CheckSettings,
     /// Images in repositories whose names begin with one of these are ignored.
@@ -77,10 +82,12 @@ const VARIABLE_PREFIX: &str = "PREFLIGHT_";
 const FUNCTION_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
 /// Every variable.
-pub const VARIABLES: [SettingVariable; 12] = [
+pub const VARIABLES: [SettingVariable; 14] = [
     variable("PREFLIGHT_TOPIC_ARN", |to, text| parse_topic_arn(text).map(|arn| to.topic_arn = Some(arn))),
     variable("PREFLIGHT_VERDICT_TAGS", |to, text| parse_choice(text, &VERDICT_TAGS).map(|tags| to.verdict_tags = tags)),
     variable("PREFLIGHT_GATES", |to, text| parse_choice(text, &GATES).map(|mode| to.gates = Some(mode))),
+    variable("PREFLIGHT_CONSUMERS", |to, text| parse_choice(text, &CONSUMERS).map(|how| to.consumers = how)),
+    variable("PREFLIGHT_TABLE", |to, text| parse_table_name(text).map(|name| to.table = Some(name))),
     variable("PREFLIGHT_DEFAULT_RUNTIME", |to, text| parse_runtimes(text).map(|list| to.check.default_runtimes = list)),
     variable("PREFLIGHT_DECLARATION_KEY", |to, text| parse_tag_key(text).map(|key| to.check.declaration_key = key)),
     variable("PREFLIGHT_IMAGE_TAGS", |to, text| {
@@ -110,6 +117,8 @@ pub enum SettingsError {
     Unknown(String, &'static str),
     #[error("results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all")]
     NoOutput,
+    #[error("PREFLIGHT_CONSUMERS needs PREFLIGHT_TABLE, the table that the census writes")]
+    NoTable,
 }
 
 impl Settings {
@@ -124,6 +133,8 @@ impl Settings {
             topic_arn: None,
             verdict_tags: VerdictTags::Never,
             gates: None,
+            consumers: ConsumerUse::Off,
+            table: None,
             check: CheckSettings::default(),
             excluded_repositories: Vec::new(),
             stack: None,
@@ -171,10 +182,12 @@ impl Settings {
     /// Returns the settings if they have an output for results.
     ///
     /// # Errors
-    /// Returns [`SettingsError::NoOutput`] without a topic and verdict tags.
+    /// Returns [`SettingsError::NoTable`] if consumers are used without a table, and [`SettingsError::NoOutput`] without a topic and verdict tags.
     pub fn require_output(self) -> Result<Self, SettingsError> {
         if self.topic_arn.is_none() && self.verdict_tags == VerdictTags::Never {
             Err(SettingsError::NoOutput)
+        } else if self.consumers != ConsumerUse::Off && self.table.is_none() {
+            Err(SettingsError::NoTable)
         } else {
             Ok(self)
         }
@@ -193,6 +206,13 @@ fn parse_prefixes(value: &str) -> Result<Vec<String>, String> {
     let prefixes = value.split([' ', ',']).filter(|prefix| !prefix.is_empty());
     let parse = |prefix: &str| prefix.bytes().all(is_valid).then(|| prefix.to_owned());
     prefixes.map(parse).collect::<Option<_>>().ok_or_else(|| "the beginnings of repository names".to_owned())
+}
+
+/// Parses the name of a table: `TableName` of `CreateTable` in the Amazon DynamoDB API reference.
+fn parse_table_name(value: &str) -> Result<String, String> {
+    let is_valid = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
+    let is_valid = (3..=255).contains(&value.len()) && value.bytes().all(is_valid);
+    if is_valid { Ok(value.to_owned()) } else { Err("the name of an Amazon DynamoDB table".to_owned()) }
 }
 
 /// Parses the name of a stack: `StackName` of `CreateStack` in the AWS `CloudFormation` API reference.
@@ -260,7 +280,9 @@ mod tests {
         assert_eq!((settings.verdict_tags, settings.check.clone()), (VerdictTags::Never, CheckSettings::default()));
         assert_eq!((settings.gates, settings.gate_mode()), (None, GateMode::Warn));
         assert_eq!(settings.require_output(), Err(SettingsError::NoOutput));
-        assert!(parse(&[("PREFLIGHT_GATES", "warn")]).and_then(Settings::require_output).is_ok());
+        let tags = ("PREFLIGHT_VERDICT_TAGS", "all");
+        let without_table = parse(&[tags, ("PREFLIGHT_CONSUMERS", "on")]);
+        assert_eq!(without_table.and_then(Settings::require_output), Err(SettingsError::NoTable));
     }
 
     #[test]
@@ -269,6 +291,8 @@ mod tests {
             ("PREFLIGHT_TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:alerts_1"),
             ("PREFLIGHT_VERDICT_TAGS", "All"),
             ("PREFLIGHT_GATES", "fail"),
+            ("PREFLIGHT_CONSUMERS", "required"),
+            ("PREFLIGHT_TABLE", "preflight-Table_1.x"),
             ("PREFLIGHT_DEFAULT_RUNTIME", "ecs/x86_64  apprunner"),
             ("PREFLIGHT_DECLARATION_KEY", "team:runs-on"),
             ("PREFLIGHT_IMAGE_TAGS", "ignore"),
@@ -292,6 +316,8 @@ mod tests {
             topic_arn,
             verdict_tags: VerdictTags::All,
             gates: Some(GateMode::Fail),
+            consumers: ConsumerUse::Required,
+            table: Some("preflight-Table_1.x".to_owned()),
             check,
             excluded_repositories: vec!["sandbox/".to_owned(), "cache/".to_owned()],
             stack: Some("preflight-2".to_owned()),

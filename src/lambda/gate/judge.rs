@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt, stream};
 
-use super::certainty::{describe_doubt, is_certain};
 use super::finding::{GateFinding, GateOutcome};
 use crate::check::{ImageOrigin, InspectContext, check_image};
 use crate::consumer::{Consumer, ConsumerPlatform};
 use crate::date::Date;
 use crate::event::IgnoreReason;
 use crate::inspect::Inspector;
+use crate::lambda::certainty::{describe_doubt, is_certain};
 use crate::name::{EcrImage, Repository};
 use crate::registry::counting::CountingRegistry;
 use crate::registry::{Registry, RegistryError};

@@ -2,7 +2,6 @@
 //!
 //! A gate never stops anything because of an error of its own, or because something is unknown.
 
-mod certainty;
 mod finding;
 mod judge;
 mod decision;

@@ -112,7 +112,9 @@ impl FindingCase<'_> {
         let pushed_at = match arrival.how {
             ArrivalKind::Push => arrival.sent_at.as_deref(),
             ArrivalKind::Audit => arrival.pushed_at.as_deref(),
-            ArrivalKind::Replica | ArrivalKind::PullThroughCache => None,
+            ArrivalKind::Replica | ArrivalKind::PullThroughCache | ArrivalKind::Consumer | ArrivalKind::StoppedTask => {
+                None
+            }
         };
         let created = self.image?.created()?;
         let day = parse_day(created).filter(|day| Some(*day) >= Date::new(FIRST_YEAR, 1, 1))?;

@@ -43,6 +43,7 @@ use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::registry::ecr::{EcrRegistry, EcrRepository};
 use ecr_preflight::report::Report;
 use ecr_preflight::settings::Settings;
+use ecr_preflight::table::Table;
 use serde_json::{Value, json};
 
 use crate::report::schema::assert_valid;
@@ -113,7 +114,7 @@ pub fn build_handler(
     aws: &FakeAws,
     settings: Settings,
     write_metrics: fn(&Value),
-) -> EventHandler<impl Fn(&Repository) -> EcrRepository, SnsTopic, impl Fn(&Repository) -> EcrVerdictTagger> {
+) -> EventHandler<impl Fn(&Repository) -> EcrRepository, SnsTopic, impl Fn(&Repository) -> EcrVerdictTagger, Table> {
     let clients = clients(http);
     let endpoint = Some(aws.url());
     let (ecr, client) = (EcrRegistry::new(&clients, endpoint.clone()), clients.ecr_client(endpoint.clone()));
@@ -123,6 +124,7 @@ pub fn build_handler(
         region: None,
         account: None,
         recent_messages: RecentMessages::default(),
+        table: settings.table.clone().map(|name| Table::new(clients.dynamodb_client(endpoint.clone()), name)),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(clients.sns_client(endpoint), topic)),
         inspector: Inspector::new(&settings.check.limits),
         settings,

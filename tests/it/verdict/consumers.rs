@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecr_preflight::check::{ImageOrigin, InspectContext, check_image_and_consumers};
+use ecr_preflight::check::{ImageOrigin, InspectContext, check_image_with};
 use ecr_preflight::consumer::{
     Consumer, ConsumerLookup, ConsumerPlatform, ConsumerService, KnownConsumers, PlatformSource, StartOverride,
 };
@@ -49,8 +49,7 @@ fn check(layout: &mut Builder, image: &Value, tag: &str, lookup: ConsumerLookup)
     let selector = Selector::DigestAndTag(digest(image), tag.parse().unwrap());
     let origin = ImageOrigin { repository: Some(&repository), ..ImageOrigin::from_reference("team/app:v1", &selector) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let lookup = std::future::ready(lookup);
-    let check = check_image_and_consumers(&registry, &origin, None, &settings, inspection, today(), lookup);
+    let check = check_image_with(&lookup, &registry, &origin, None, &settings, inspection, today());
     let report = runtime.block_on(check).unwrap().report;
     assert_valid(&serde_json::to_value(&report).unwrap(), "a report with consumers");
     report

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::aws::service_error::convert_sdk_error;
 use crate::backoff::{Aimd, Backoff};
 use crate::cli::audit::error::{ViaLambdaError, is_transient};
-use crate::event::{AUDIT_DETAIL_TYPE, AUDIT_SOURCE, Arrival};
+use crate::event::{AUDIT_DETAIL_TYPE, Arrival, OWN_SOURCE};
 use crate::name::{Digest, Tag};
 use crate::text::sanitize;
 
@@ -120,7 +120,7 @@ fn build_entry(arrival: &Arrival) -> PutEventsRequestEntry {
         "pushed-at": arrival.pushed_at,
     });
     PutEventsRequestEntry::builder()
-        .source(AUDIT_SOURCE)
+        .source(OWN_SOURCE)
         .detail_type(AUDIT_DETAIL_TYPE)
         .resources(arrival.repository.arn())
         .detail(detail.to_string())

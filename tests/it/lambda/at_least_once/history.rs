@@ -16,6 +16,7 @@ use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::report::Report;
 use ecr_preflight::settings::Settings;
+use ecr_preflight::table::Table;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
@@ -117,6 +118,7 @@ pub async fn simulate(seed: u64, images: Rc<Images>) -> History {
         notifier: Some(opened),
         region: None,
         account: None,
+        table: None::<Table>,
         recent_messages: RecentMessages::default(),
         inspector: Inspector::new(&settings.check.limits),
         settings,

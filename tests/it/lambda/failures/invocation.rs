@@ -13,6 +13,7 @@ use ecr_preflight::lambda::recent::RecentMessages;
 use ecr_preflight::lambda::verdict_tag::EcrVerdictTagger;
 use ecr_preflight::name::{Digest, Repository};
 use ecr_preflight::registry::ecr::EcrRegistry;
+use ecr_preflight::table::Table;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::super::{REPOSITORY, push_event, settings};
@@ -101,6 +102,7 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
         open_tagger: |repository: &Repository| EcrVerdictTagger::new(client.clone(), repository),
         region: None,
         account: None,
+        table: settings.table.clone().map(|name| Table::new(clients.dynamodb_client(endpoint.clone()), name)),
         recent_messages: RecentMessages::default(),
         notifier: settings.topic_arn.clone().map(|topic| SnsTopic::new(of_sns.sns_client(endpoint), topic)),
         inspector: Inspector::new(&settings.check.limits),

@@ -36,6 +36,7 @@ pub(super) fn is_certain(report: &Report, consumer: &Consumer, depth: Inspection
 }
 
 /// Describes a fault that is not certain, and why.
+#[cfg(feature = "consumers")]
 pub(super) fn describe_doubt(report: &Report, consumer: &Consumer) -> String {
     let evidence: Vec<&str> = report.faults().map(|fault| fault.evidence.as_str()).collect();
     if consumer.start.is_command_replaceable && report.runtimes().all(|runtime| runtime.verified) {

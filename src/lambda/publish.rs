@@ -1,0 +1,156 @@
+//! Publishes the result of a check: verdict tags and a message.
+//!
+//! With a table, a result that was reported already is not reported again, and a tag that is healthy again gets a message that
+//! says so. The table is written after the message is sent: if the function ends in between, the message is repeated, but none
+//! is lost.
+
+use super::certainty::is_certain;
+use super::event_case::{EventCase, Notification, RECHECK_DELAY};
+use super::event_ledger::EventLedger;
+use super::handler::{EventHandler, HandlerError};
+use super::image_table::ImageTable;
+use super::notify::{Notifier, build_message};
+use super::verdict_tag::{TagOutcome, VerdictTagger, verdict_tags};
+use crate::aws::service_error::CallError;
+use crate::event::ArrivalKind;
+use crate::name::{Digest, Repository};
+use crate::registry::{Manifest, Registry};
+use crate::report::{Report, ResolvedReport};
+use crate::table::{NotifiedState, TagRecord};
+use crate::text::{collect_unique, error_chain};
+use crate::verdict::Verdict;
+
+impl<R, T, N, Images, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger, Images>
+where
+    R: Registry,
+    T: VerdictTagger,
+    N: Notifier,
+    Images: ImageTable,
+    OpenRegistry: Fn(&Repository) -> R,
+    OpenTagger: Fn(&Repository) -> T,
+{
+    /// Writes the verdict tags, then sends the message if the report needs one. In this order, a retry because of a tag
+    /// does not send the message twice. If the image is gone by now, the report says so instead.
+    pub(super) async fn publish(
+        &self,
+        case: EventCase<'_, Images>,
+        manifest: Option<&Manifest>,
+        report: &mut Report,
+    ) -> Result<Notification, HandlerError> {
+        let is_resolved = resolve(report, case.ledger);
+        let needs_message = is_resolved || self.needs_message(case, report);
+        let notifier = self.notifier.as_ref().filter(|_| needs_message);
+        let mut outcome = self.write_verdict_tags(case, manifest, report).await?;
+        if matches!(outcome, TagOutcome::ImageGone(_)) {
+            tokio::time::sleep(RECHECK_DELAY).await;
+            outcome = self.write_verdict_tags(case, manifest, report).await?;
+        }
+        match outcome {
+            TagOutcome::Written => {}
+            TagOutcome::ImageGone(reason) => {
+                *report = Report::from_ignored_event(Some(case.arrival), reason);
+                return Ok(Notification::NotNeeded);
+            }
+            TagOutcome::Refused(reason) => {
+                tracing::error!(event_id = case.arrival.event_id, reason, "verdict tag refused");
+                if notifier.is_none() {
+                    return Err(HandlerError::VerdictTagRefused(reason));
+                }
+                report.remarks.push(format!("The verdict tag could not be written: {reason}"));
+            }
+        }
+        if report.verdict == Verdict::Ignored {
+            return Ok(Notification::NotNeeded);
+        }
+        let record = case.ledger.tag_record();
+        let duplicate_of = match &record {
+            Some(record) => find_reported(record, report),
+            // Without a table, this process remembers what it sent.
+            None => self.recent_messages.find_duplicate(case.arrival, report),
+        };
+        let Some(notifier) = notifier else { return Ok(Notification::NotNeeded) };
+        if let Some(event_id) = duplicate_of {
+            return Ok(Notification::DuplicateOf(event_id));
+        }
+        notifier.send(&build_message(report)).await?;
+        match record {
+            Some(_) => record_sent(case, report).await,
+            None => self.recent_messages.record(case.arrival, report),
+        }
+        Ok(Notification::Sent)
+    }
+
+    /// Returns whether people are told: about a task that stopped only if the reason is certain.
+    fn needs_message(&self, case: EventCase<'_, Images>, report: &Report) -> bool {
+        match case.stopped {
+            Some(stopped) => is_certain(report, &stopped.consumer, self.settings.check.depth),
+            None => report.needs_notification(),
+        }
+    }
+
+    /// Writes the verdict tags of the report, if there are any, until one is not written. A task that stopped says nothing
+    /// about other runtimes, and its image may have lost its tag.
+    async fn write_verdict_tags(
+        &self,
+        case: EventCase<'_, Images>,
+        manifest: Option<&Manifest>,
+        report: &Report,
+    ) -> Result<TagOutcome, CallError> {
+        let arrival = case.arrival;
+        let manifest = manifest.filter(|_| arrival.how != ArrivalKind::StoppedTask);
+        let Some(manifest) = manifest else { return Ok(TagOutcome::Written) };
+        let tagger = (self.open_tagger)(&arrival.repository);
+        for tag in verdict_tags(report, self.settings.verdict_tags) {
+            match tagger.write_tag(manifest, arrival.selector.tag(), &tag).await? {
+                TagOutcome::Written => {}
+                outcome => return Ok(outcome),
+            }
+        }
+        Ok(TagOutcome::Written)
+    }
+}
+
+/// Marks the report as one that resolves an earlier one, if it is: the tag is healthy, and something was reported about it.
+fn resolve<Images: ImageTable>(report: &mut Report, ledger: &EventLedger<'_, Images>) -> bool {
+    let is_healthy = matches!(report.verdict, Verdict::Runs | Verdict::Undeclared) && report.stopped.is_none();
+    let record = ledger.tag_record().filter(|record| is_healthy && record.is_current);
+    let Some(notified) = record.and_then(|record| record.notified) else { return false };
+    report.resolved = Some(ResolvedReport::new(notified.digest, notified.faults, notified.at));
+    true
+}
+
+/// Returns the ID of the event because of which the same was reported, if it was.
+fn find_reported(record: &TagRecord, report: &Report) -> Option<String> {
+    let notified = record.notified.as_ref()?;
+    (report.resolved.is_none() && notified.content == content(report)).then(|| notified.event_id.clone())
+}
+
+/// Records that the message about the report was sent. A failure is only logged: if the event were delivered again, so would be
+/// the message.
+async fn record_sent<Images: ImageTable>(case: EventCase<'_, Images>, report: &Report) {
+    let (Some(table), Some(image)) = (case.ledger.table(), &report.image) else { return };
+    let notified = NotifiedState {
+        digest: image.digest.to_string(),
+        content: content(report),
+        faults: collect_unique(report.faults().map(|fault| fault.code.as_str().to_owned())),
+        at: case.ledger.now(),
+        event_id: case.arrival.event_id.clone(),
+    };
+    let notified = Some(&notified).filter(|_| report.resolved.is_none());
+    if let Err(error) = table.record_notified(case.ledger.key(), image.digest.as_str(), notified).await {
+        tracing::error!(error = error_chain(&error), "it was not recorded that the message was sent");
+    }
+}
+
+/// Returns a hash of what a report says: the image, and for each runtime what runs there and what is wrong.
+fn content(report: &Report) -> String {
+    let mut text = report.image.as_ref().map(|image| image.digest.to_string()).unwrap_or_default();
+    for runtime in report.runtimes().filter(|runtime| runtime.unwaived_verdict() >= Verdict::Unknown) {
+        text += &format!("\n{} {}", runtime.subject.name(), runtime.verdict.as_str());
+        let faults = runtime.faults.iter().filter(|fault| fault.waived.is_none());
+        faults.for_each(|fault| text += &format!(" {}: {};", fault.code.as_str(), fault.evidence));
+        runtime.unknown.iter().for_each(|reason| text += &format!(" {reason};"));
+        runtime.consumers.iter().for_each(|consumer| text += &format!(" {};", consumer.title));
+    }
+    Digest::of(text.as_bytes()).hex().to_owned()
+}

@@ -1,0 +1,40 @@
+//! The table that both functions share, in Amazon DynamoDB: what runs images, and the history of their tags.
+//!
+//! | `pk` | `sk` | written by | content |
+//! |---|---|---|---|
+//! | `consumers` | repository, `#`, a hash | the census | a consumer |
+//! | `census` | `last` | the census | when each service was read last |
+//! | `cache` | the kind and the key | the census | what never changes, for example a task definition |
+//! | `changes` | an ARN | the census | when a consumer was read because it changed |
+//! | `tag#` and the image | `tag` | the function | what a tag points at, what it pointed at before, and what was reported |
+//!
+//! The consumers of all repositories are one partition, so that the census can compare them with what it finds, and those of
+//! one repository are a range of it. Every item has a time to live, `expires`.
+
+mod item;
+mod census_record;
+mod lookup;
+mod tag_state;
+#[cfg(feature = "consumers")]
+mod census_writer;
+
+use aws_sdk_dynamodb::Client;
+
+pub use self::census_record::{CENSUS_PERIOD_SECONDS, CensusRecord, ServiceRecord};
+#[cfg(feature = "consumers")]
+pub use self::census_writer::{StoredConsumer, StoredConsumers};
+pub use self::tag_state::{NotifiedState, TagMoment, TagRecord};
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// Creates the access to the table with this name.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+}

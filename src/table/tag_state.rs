@@ -1,0 +1,152 @@
+//! The history of a tag, and what was reported about it.
+//!
+//! One conditional write moves a tag to another image and returns what was there before. A delivery that is repeated, or that
+//! arrives after a later one, changes nothing and gets the present state back.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use serde::{Deserialize, Serialize};
+
+use super::Table;
+use super::item::{Item, TAG, json, number, parse_json, tag_partition, text};
+use crate::aws::service_error::{CallError, convert_sdk_error};
+
+/// How long a tag is remembered after its last push, in seconds: 180 days. Then what it pointed at is not said at its next push,
+/// and a fault that is still there is reported again.
+const KEPT_SECONDS: u64 = 180 * 86_400;
+
+const UPDATE_ITEM: &str = "dynamodb:UpdateItem";
+
+/// What a tag pointed at from a moment on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs, reason = "callers create it")]
+pub struct TagMoment {
+    /// The digest of the image.
+    pub digest: String,
+    /// Its platforms, for example `linux/amd64`.
+    pub platforms: Vec<String>,
+    /// The time of the event, in seconds since 1970.
+    pub since: u64,
+}
+
+/// What was reported about a tag last, until the tag is healthy again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs, reason = "callers create it")]
+pub struct NotifiedState {
+    /// The digest of the image.
+    pub digest: String,
+    /// A hash of what was reported. The same is not reported again.
+    pub content: String,
+    /// The codes of the faults.
+    pub faults: Vec<String>,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The ID of the event because of which it was reported.
+    pub event_id: String,
+}
+
+/// What is known about a tag.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(clippy::exhaustive_structs, reason = "callers create it")]
+pub struct TagRecord {
+    /// Whether the image of this event is what the tag points at. If it is not, a later event was recorded already.
+    pub is_current: bool,
+    /// What the tag pointed at before this image.
+    pub previous: Option<TagMoment>,
+    /// What was reported about the tag last.
+    pub notified: Option<NotifiedState>,
+}
+
+impl Table {
+    /// Records what a tag points at, and returns what is known about it. `reference` names the image by its tag, or by its
+    /// digest if it has none.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn record_tag(&self, reference: &str, moment: &TagMoment) -> Result<TagRecord, CallError> {
+        let reply = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(tag_partition(reference)))
+            .key("sk", text(TAG))
+            .update_expression(
+                "SET previous = if_not_exists(present, :none), present = :new, digest = :digest, since = :since, \
+                 expires = :expires",
+            )
+            // Events have whole seconds, so one of the same second may be later.
+            .condition_expression("attribute_not_exists(digest) OR (digest <> :digest AND since <= :since)")
+            .expression_attribute_values(":none", text(""))
+            .expression_attribute_values(":new", json(moment))
+            .expression_attribute_values(":digest", text(&moment.digest))
+            .expression_attribute_values(":since", number(moment.since))
+            .expression_attribute_values(":expires", number(moment.since.saturating_add(KEPT_SECONDS)))
+            .return_values(ReturnValue::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match reply {
+            Ok(reply) => {
+                let before = reply.attributes.unwrap_or_default();
+                Ok(TagRecord {
+                    is_current: true,
+                    previous: parse_json(&before, "present"),
+                    notified: parse_json(&before, "notified"),
+                })
+            }
+            Err(error) => match find_present(error.as_service_error()) {
+                Some(present) => Ok(TagRecord {
+                    is_current: present.get("digest").and_then(|digest| digest.as_s().ok()) == Some(&moment.digest),
+                    previous: parse_json(present, "previous"),
+                    notified: parse_json(present, "notified"),
+                }),
+                None => Err(CallError::new(UPDATE_ITEM, self.name.clone(), convert_sdk_error(error))),
+            },
+        }
+    }
+
+    /// Records what was reported about a tag, unless the tag has moved and something was reported about its new image. `None`
+    /// forgets it, because the tag is healthy again.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn record_notified(
+        &self,
+        reference: &str,
+        digest: &str,
+        notified: Option<&NotifiedState>,
+    ) -> Result<(), CallError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(tag_partition(reference)))
+            .key("sk", text(TAG))
+            .condition_expression("digest = :digest OR attribute_not_exists(notified)")
+            .expression_attribute_values(":digest", text(digest));
+        let request = match notified {
+            Some(notified) => request
+                .update_expression("SET notified = :notified, expires = :expires")
+                .expression_attribute_values(":notified", json(notified))
+                .expression_attribute_values(":expires", number(notified.at.saturating_add(KEPT_SECONDS))),
+            None => request.update_expression("REMOVE notified"),
+        };
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(CallError::new(UPDATE_ITEM, self.name.clone(), convert_sdk_error(error))),
+        }
+    }
+}
+
+/// Returns the item that made the condition fail.
+fn find_present(error: Option<&UpdateItemError>) -> Option<&Item> {
+    match error? {
+        UpdateItemError::ConditionalCheckFailedException(failure) => failure.item(),
+        _ => None,
+    }
+}
