@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "it is only used by tests")]
 
 pub mod account;
+pub mod dynamodb;
 mod ecr;
 mod ecs;
 mod event_bus;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use self::account::Account;
+use self::dynamodb::Dynamo;
 use self::ecr::Repository;
 use self::http::End;
 use self::server::State;
@@ -201,6 +203,11 @@ impl FakeAws {
         let arn = |document: &Value, field: &str| document[field].as_str().unwrap_or_default().to_owned();
         ecs.revisions.insert(arn(revision, "serviceRevisionArn"), revision.clone());
         ecs.definitions.insert(arn(definition, "taskDefinitionArn"), definition.clone());
+    }
+
+    /// Reads or changes the table.
+    pub fn table<T>(&self, change: impl FnOnce(&mut Dynamo) -> T) -> T {
+        change(&mut self.state.dynamo.lock().unwrap())
     }
 
     pub fn tag_resource(&self, repository: &str, key: &str, value: &str) {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::account::Account;
+use super::dynamodb::Dynamo;
 use super::ecr::{self, Repository};
 use super::ecs::Ecs;
 use super::event_bus::Bus;
@@ -31,6 +32,7 @@ pub(super) struct State {
     pub(super) lambda: lambda::Lambda,
     pub(super) bus: Bus,
     pub(super) ecs: Mutex<Ecs>,
+    pub(super) dynamo: Mutex<Dynamo>,
     /// The entries of a page.
     pub(super) page_size: Mutex<usize>,
     pub(super) throttles: Mutex<BTreeMap<&'static str, Throttle>>,
@@ -51,6 +53,7 @@ impl Default for State {
             lambda: lambda::Lambda::default(),
             bus: Bus::default(),
             ecs: Mutex::default(),
+            dynamo: Mutex::default(),
             page_size: Mutex::new(3),
             throttles: Mutex::default(),
             discards_requests: AtomicBool::default(),
@@ -192,6 +195,19 @@ impl State {
                 Err(code) => error(action, 400, code),
             },
             "Blob" => self.blob(&request.target),
+            "GetItem" | "PutItem" | "Query" | "UpdateItem" | "BatchWriteItem" => {
+                let answer = self.dynamo.lock().unwrap().answer(action, body).expect("an action of the table");
+                match answer {
+                    Ok(value) => Reply::new(200, value.to_string()),
+                    Err((code, item)) => {
+                        let mut body = json!({"__type": code, "message": "The conditional request failed"});
+                        if let Some(item) = item {
+                            body["Item"] = item.into();
+                        }
+                        Reply::new(400, body.to_string()).with("content-type", "application/x-amz-json-1.0")
+                    }
+                }
+            }
             _ => {
                 let of_ecs = self.ecs.lock().unwrap().answer(action, body);
                 let of_account = || self.account.lock().unwrap().answer(action, body, &request.target);
