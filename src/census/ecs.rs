@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ecs::Client;
 use futures_util::{StreamExt, future, stream};
 
+use super::cache_store::{CacheSession, CacheStore};
 use super::ecs_definitions::{Container, TaskDefinition, read_definitions};
 use super::ecs_services::{Service, read_revisions, read_services};
 use super::ecs_tasks::{RunningContainer, RunningTasks, TaskGroup, read_tasks};
@@ -19,7 +20,7 @@ use crate::consumer::{Consumer, ConsumerPlatform, ObservedPlacement, StartOverri
 const DEFINITION_NOT_READ: &str = "its task definition could not be read";
 
 /// Reads all services, and all tasks that run.
-pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
+pub(super) async fn read(client: &Client, cache: &CacheSession<'_, impl CacheStore>, findings: &Findings<'_>) {
     let mut clusters = Vec::new();
     let mut listed = client.list_clusters().max_results(100).into_paginator().items().send();
     while let Some(arn) = listed.next().await {
@@ -49,7 +50,7 @@ pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
     let of_tasks = running.keys().map(|group| group.definition.clone());
     let arns: BTreeSet<String> =
         services.iter().flat_map(|service| service.definitions.iter().cloned()).chain(of_tasks).collect();
-    let definitions = read_definitions(client, arns, findings).await;
+    let definitions = read_definitions(client, arns, cache, findings).await;
 
     for (group, containers) in &running {
         let service = services.iter().find(|service| is_of(group, service));

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::Client;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future, stream};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
+use super::cache::EntryKind;
+use super::cache_store::{CacheSession, CacheStore};
 use super::findings::Findings;
 use super::not_read::NotRead;
 use super::pace::MAX_CONCURRENT_CALLS;
@@ -17,24 +20,32 @@ use crate::consumer::{
 /// The most task definitions that are read, at 15 a second in more than ten minutes. Only those that run are.
 const MAX_DEFINITIONS: usize = 10_000;
 
-/// A task definition.
-#[derive(Debug)]
+/// A task definition. It does not change, so it is cached: another format needs another [`EntryKind`].
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TaskDefinition {
     /// Family and revision: `web:42`.
     pub(super) name: String,
     pub(super) containers: Vec<Container>,
     cpu_architecture: Option<String>,
     operating_system_family: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     compatibilities: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     constraints: Vec<String>,
 }
 
 /// A container of a task definition.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Container {
     pub(super) name: String,
     pub(super) image: String,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) start: StartOverride,
+}
+
+fn is_default(start: &StartOverride) -> bool {
+    *start == StartOverride::default()
 }
 
 impl TaskDefinition {
@@ -55,10 +66,12 @@ impl TaskDefinition {
     }
 }
 
-/// Reads these task definitions, each once. Those that cannot be read are recorded and missing in the result.
+/// Reads these task definitions, each once, unless they are cached. Those that cannot be read are recorded and missing in
+/// the result.
 pub(super) async fn read_definitions(
     client: &Client,
     arns: BTreeSet<String>,
+    cache: &CacheSession<'_, impl CacheStore>,
     findings: &Findings<'_>,
 ) -> BTreeMap<String, TaskDefinition> {
     if arns.len() > MAX_DEFINITIONS {
@@ -66,18 +79,34 @@ pub(super) async fn read_definitions(
         findings.record_limit(Ecs, "ecs:DescribeTaskDefinition", &limit);
     }
     let calls = arns.into_iter().take(MAX_DEFINITIONS).map(async |arn| {
-        let answer = client.describe_task_definition().task_definition(&arn).send().await;
-        (arn, answer)
+        let definition = read_definition(client, &arn, cache, findings).await?;
+        Some((arn, definition))
     });
-    let mut answers = stream::iter(calls).buffer_unordered(MAX_CONCURRENT_CALLS);
-    let mut definitions = BTreeMap::new();
-    while let Some((arn, answer)) = answers.next().await {
-        match answer {
-            Ok(answer) => definitions.extend(answer.task_definition.map(|definition| (arn, reduce(definition)))),
-            Err(error) => findings.record(NotRead::new(Ecs, "ecs:DescribeTaskDefinition", &arn, error)),
+    let answers = stream::iter(calls).buffer_unordered(MAX_CONCURRENT_CALLS);
+    answers.filter_map(future::ready).collect().await
+}
+
+/// Reads a task definition, unless it is cached; `None` if that fails, which is recorded.
+async fn read_definition(
+    client: &Client,
+    arn: &str,
+    cache: &CacheSession<'_, impl CacheStore>,
+    findings: &Findings<'_>,
+) -> Option<TaskDefinition> {
+    if let Some(known) = cache.find(EntryKind::TaskDefinition, arn) {
+        return Some(known);
+    }
+    match client.describe_task_definition().task_definition(arn).send().await {
+        Ok(answer) => {
+            let definition = reduce(answer.task_definition?);
+            cache.add(EntryKind::TaskDefinition, arn, &definition).await;
+            Some(definition)
+        }
+        Err(error) => {
+            findings.record(NotRead::new(Ecs, "ecs:DescribeTaskDefinition", arn, error));
+            None
         }
     }
-    definitions
 }
 
 fn reduce(definition: aws_sdk_ecs::types::TaskDefinition) -> TaskDefinition {

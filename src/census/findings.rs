@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use super::cache_store::NotStored;
 use super::not_read::NotRead;
 use crate::consumer::{Consumer, ConsumerService};
 
@@ -16,6 +17,8 @@ pub struct Census {
     pub consumers: Vec<Consumer>,
     /// What could not be read.
     pub not_read: Vec<NotRead>,
+    /// What could not be stored in the cache, if that failed.
+    pub not_stored: Option<NotStored>,
 }
 
 /// Is called with the number of consumers that were found so far.
@@ -63,8 +66,8 @@ impl<'a> Findings<'a> {
     }
 
     /// Returns everything in a fixed order.
-    pub(super) fn finish(self) -> Census {
-        let mut census = self.census.into_inner();
+    pub(super) fn finish(self, not_stored: Option<NotStored>) -> Census {
+        let mut census = Census { not_stored, ..self.census.into_inner() };
         census.consumers.sort_by(|one, other| {
             let key = |consumer: &Consumer| {
                 let Consumer { service, name, definition, container, image, .. } = consumer;

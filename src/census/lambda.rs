@@ -6,7 +6,10 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function::GetFunctionError;
 use aws_sdk_lambda::types::{FunctionConfiguration, PackageType};
 use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
 
+use super::cache::EntryKind;
+use super::cache_store::{CacheSession, CacheStore};
 use super::findings::Findings;
 use super::not_read::NotRead;
 use super::pace::MAX_CONCURRENT_CALLS;
@@ -15,8 +18,33 @@ use crate::consumer::{Consumer, ConsumerPlatform, ContainerDefinition, MountPoin
 use crate::name::{Digest, EcrImage};
 use crate::runtime::{Runtime, Service, normalize_architecture};
 
-/// Reads the functions. The list has everything but the image, which takes a call for each function that is an image.
-pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
+/// The image of a function. It is cached: another format needs another [`EntryKind`].
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct FunctionImage {
+    version: FunctionVersion,
+    image: String,
+    digest: Option<Digest>,
+}
+
+/// What changes with the image of a function. Another tag for the same image has the same `CodeSha256`, which is the digest of
+/// the image, but another `RevisionId`: every update of a function changes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct FunctionVersion {
+    code_sha256: String,
+    revision: String,
+}
+
+impl FunctionVersion {
+    /// Returns `None` if the image may have changed unnoticed.
+    fn find(function: &FunctionConfiguration) -> Option<Self> {
+        let (code_sha256, revision) = (function.code_sha256()?.to_owned(), function.revision_id()?.to_owned());
+        Some(Self { code_sha256, revision })
+    }
+}
+
+/// Reads the functions. The list has everything but the image, which takes a call for each function that is an image,
+/// unless it is cached.
+pub(super) async fn read(client: &Client, cache: &CacheSession<'_, impl CacheStore>, findings: &Findings<'_>) {
     let mut pages = client.list_functions().max_items(50).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = match page {
@@ -28,8 +56,14 @@ pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
         };
         let images = page.functions.into_iter().flatten().filter(|one| one.package_type == Some(PackageType::Image));
         // Reduced at once: a page has up to 200 KB of variables.
-        let consumers: Vec<Consumer> = images.filter_map(reduce).collect();
-        let with_images = consumers.into_iter().map(async |consumer| read_image(client, consumer, findings).await);
+        let functions: Vec<_> = images.filter_map(|one| Some((FunctionVersion::find(&one), reduce(one)?))).collect();
+        let with_images = functions.into_iter().map(async |(version, consumer)| {
+            let known = version.and_then(|version| find_image(&consumer.arn, &version, cache));
+            match known {
+                Some(known) => Some(add_image(consumer, known)),
+                None => read_image(client, consumer, cache, findings).await,
+            }
+        });
         let mut with_images = stream::iter(with_images).buffer_unordered(MAX_CONCURRENT_CALLS);
         while let Some(consumer) = with_images.next().await {
             if let Some(consumer) = consumer {
@@ -39,14 +73,39 @@ pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
     }
 }
 
-/// Adds the image to a function. The answer of `GetFunction` has a presigned URL of the code and the environment: nothing
+/// Returns the image of a function if it is cached and has not changed.
+fn find_image(
+    arn: &str,
+    version: &FunctionVersion,
+    cache: &CacheSession<'_, impl CacheStore>,
+) -> Option<FunctionImage> {
+    cache.find(EntryKind::FunctionImage, arn).filter(|known: &FunctionImage| known.version == *version)
+}
+
+fn add_image(consumer: Consumer, image: FunctionImage) -> Consumer {
+    Consumer { image: image.image, digest: image.digest, ..consumer }
+}
+
+/// Reads the image of a function. The answer of `GetFunction` has a presigned URL of the code and the environment: nothing
 /// but the image leaves this function.
-async fn read_image(client: &Client, consumer: Consumer, findings: &Findings<'_>) -> Option<Consumer> {
+async fn read_image(
+    client: &Client,
+    consumer: Consumer,
+    cache: &CacheSession<'_, impl CacheStore>,
+    findings: &Findings<'_>,
+) -> Option<Consumer> {
     match client.get_function().function_name(&consumer.arn).send().await {
         Ok(answer) => {
+            let version = answer.configuration().and_then(FunctionVersion::find);
             let code = answer.code?;
-            let digest = code.resolved_image_uri().and_then(find_digest);
-            Some(Consumer { image: code.image_uri?, digest, ..consumer })
+            let digest = code.resolved_image_uri().and_then(|uri| EcrImage::parse(uri)?.digest);
+            let image = code.image_uri?;
+            if let Some(version) = version {
+                let image = FunctionImage { version, image, digest };
+                cache.add(EntryKind::FunctionImage, &consumer.arn, &image).await;
+                return Some(add_image(consumer, image));
+            }
+            Some(Consumer { image, digest, ..consumer })
         }
         // It was deleted since it was listed.
         Err(error) if error.as_service_error().is_some_and(GetFunctionError::is_resource_not_found_exception) => None,
@@ -55,10 +114,6 @@ async fn read_image(client: &Client, consumer: Consumer, findings: &Findings<'_>
             None
         }
     }
-}
-
-fn find_digest(uri: &str) -> Option<Digest> {
-    EcrImage::parse(uri)?.digest
 }
 
 /// Returns what affects the start of a function, without the values of its variables.

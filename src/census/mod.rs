@@ -5,10 +5,15 @@
 //! never logged. Of an environment, only `PATH` is kept, and whether a variable that affects the start is set.
 //!
 //! What could not be read is recorded with the reason ([`NotRead`]): that nothing was found there is unknown.
+//!
+//! Task definitions do not change, and the images of functions do so only with their versions. A [`CensusCache`] saves the
+//! calls for those that an earlier census read.
 
 mod not_read;
 mod token_bucket;
 mod pace;
+mod cache;
+mod cache_store;
 mod findings;
 mod ecs_tasks;
 mod ecs_services;
@@ -21,6 +26,9 @@ mod agent_core;
 
 use futures_util::future::join_all;
 
+pub use self::cache::{CacheEntry, CensusCache};
+use self::cache_store::CacheSession;
+pub use self::cache_store::{CacheStore, NoStore, NotStored};
 use self::findings::Findings;
 pub use self::findings::{Census, ProgressReport};
 pub use self::not_read::NotRead;
@@ -39,17 +47,23 @@ pub const SERVICES: [ConsumerService; 5] = [
 
 /// Reads what runs images from these services, all at the same time. The clients of `aws` should use a
 /// [`PacedConnector`]. `endpoint` returns the endpoint of a service, by its name in `AWS_ENDPOINT_URL_NAME`, if it is not
-/// that of the region. `progress` is called with the number of consumers that were found so far.
+/// that of the region. What is in `cache` is not read again, and what is read is given to `store`. `progress` is called with
+/// the number of consumers that were found so far.
 pub async fn read_consumers(
     aws: &Aws,
     services: &[ConsumerService],
     endpoint: impl Fn(&str) -> Option<String>,
+    cache: &CensusCache,
+    store: &impl CacheStore,
     progress: ProgressReport<'_>,
 ) -> Census {
     let findings = Findings::new(progress);
+    let cache = CacheSession::new(cache, store);
     join_all(services.iter().map(async |service| match service {
-        ConsumerService::Ecs => Box::pin(ecs::read(&aws.ecs_client(endpoint("ECS")), &findings)).await,
-        ConsumerService::Lambda => Box::pin(lambda::read(&aws.lambda_client(endpoint("LAMBDA")), &findings)).await,
+        ConsumerService::Ecs => Box::pin(ecs::read(&aws.ecs_client(endpoint("ECS")), &cache, &findings)).await,
+        ConsumerService::Lambda => {
+            Box::pin(lambda::read(&aws.lambda_client(endpoint("LAMBDA")), &cache, &findings)).await;
+        }
         ConsumerService::AppRunner => {
             Box::pin(app_runner::read(&aws.app_runner_client(endpoint("APPRUNNER")), &findings)).await;
         }
@@ -60,5 +74,6 @@ pub async fn read_consumers(
         }
     }))
     .await;
-    findings.finish()
+    let not_stored = cache.finish().await;
+    findings.finish(not_stored)
 }

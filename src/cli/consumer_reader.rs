@@ -12,7 +12,7 @@ use super::context::{endpoint_url, load_aws_with};
 use super::error::CliError;
 use super::terminal::StyledOutput;
 use crate::aws::{Aws, default_connector};
-use crate::census::{Census, NotRead, PacedConnector, read_consumers};
+use crate::census::{Census, CensusCache, NoStore, NotRead, PacedConnector, read_consumers};
 use crate::consumer::ConsumerService;
 use crate::text::sanitize;
 
@@ -38,7 +38,7 @@ pub(super) async fn read_census<E: Write>(
     err: &mut StyledOutput<E>,
 ) -> Result<Census, CliError> {
     let progress = ReadProgress::new(err);
-    let census = read_consumers(aws, services, endpoint_url, &|count| {
+    let census = read_consumers(aws, services, endpoint_url, &CensusCache::default(), &NoStore, &|count| {
         progress.show(&format!("reading what runs images: {count} found"));
     })
     .await;

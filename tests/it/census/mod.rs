@@ -1,117 +1,21 @@
-//! Reading a large account: how many calls, and how fast. The clients of the SDK call a fake account in this process, and
-//! waiting advances a clock of its own.
+//! Reading a large account: what is found, how many calls it takes, and how fast they are.
+
+mod reader;
+mod cache;
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
-use aws_smithy_async::time::TimeSource;
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::body::SdkBody;
-use aws_types::SdkConfig;
-use aws_types::region::Region;
-use ecr_preflight::aws::Aws;
-use ecr_preflight::census::{Census, PacedConnector, SERVICES, read_consumers};
+use ecr_preflight::census::{Census, CensusCache};
 use ecr_preflight::consumer::{ConsumerPlatform, ConsumerService};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use self::reader::{Clients, MemoryStore};
 use crate::support::aws::account::{Account, CODE_URL, REGISTRY, SECRET_VALUE, arn};
-use crate::support::aws::server::rest_action;
 
-/// A clock that only waiting advances.
-#[derive(Debug, Clone, Default)]
-struct VirtualClock(Arc<Mutex<Duration>>);
-
-impl VirtualClock {
-    fn now(&self) -> Duration {
-        *self.0.lock().unwrap()
-    }
-}
-
-impl TimeSource for VirtualClock {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + self.now()
-    }
-}
-
-impl AsyncSleep for VirtualClock {
-    fn sleep(&self, duration: Duration) -> Sleep {
-        Sleep::new(VirtualSleep { clock: self.clone(), until: self.now() + duration, was_polled: false })
-    }
-}
-
-/// Ends when it is polled again: by then, everything else has gone as far as it can.
-struct VirtualSleep {
-    clock: VirtualClock,
-    until: Duration,
-    was_polled: bool,
-}
-
-impl Future for VirtualSleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if !self.was_polled {
-            self.was_polled = true;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let mut now = self.clock.0.lock().unwrap();
-        *now = (*now).max(self.until);
-        Poll::Ready(())
-    }
-}
-
-/// Answers requests from an account, and keeps the action and the time of each.
-#[derive(Debug, Clone)]
-struct AccountConnector {
-    account: Arc<Account>,
-    clock: VirtualClock,
-    calls: Arc<Mutex<Vec<(String, Duration)>>>,
-}
-
-impl HttpConnector for AccountConnector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.uri().split_once("://").unwrap().1;
-        let target = &target[target.find('/').unwrap()..];
-        let named = request.headers().get("x-amz-target").map(|name| name.rsplit_once('.').unwrap());
-        let action = match named {
-            Some(("AppRunner", action)) => format!("AppRunner.{action}"),
-            Some((_, action)) => action.to_owned(),
-            None => rest_action(target).unwrap().to_owned(),
-        };
-        let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap_or_default();
-        self.calls.lock().unwrap().push((action.clone(), self.clock.now()));
-        let (status, answer) = match self.account.answer(&action, &body, target).unwrap() {
-            Ok(answer) => (200, answer),
-            Err(code) => (400, json!({"__type": code})),
-        };
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(answer.to_string()))))
-    }
-}
-
-/// Reads an account; returns what was found, and the calls.
-async fn read(account: Account) -> (Census, Vec<(String, Duration)>) {
-    let clock = VirtualClock::default();
-    let connector = AccountConnector { account: Arc::new(account), clock: clock.clone(), calls: Arc::default() };
-    let calls = connector.calls.clone();
-    let paced = PacedConnector::with_clock(SharedHttpConnector::new(connector), clock.clone(), clock);
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-west-2"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test")))
-        .build();
-    let aws = Aws::new(config, SharedHttpConnector::new(paced));
-    let census = read_consumers(&aws, &SERVICES, |_| None, &|_| {}).await;
-    let calls = calls.lock().unwrap().clone();
-    (census, calls)
+/// Reads an account without a cache.
+async fn read(account: Account) -> Census {
+    Clients::new(&Arc::new(account)).read(&CensusCache::default(), &MemoryStore::default()).await
 }
 
 /// 300 services in 5 clusters with 1000 tasks, 1000 functions of which 200 are images, 20 services of App Runner, 200 job
@@ -156,14 +60,14 @@ fn large_account() -> Account {
 
 #[tokio::test]
 async fn large_account_is_read_within_the_rates() {
-    let (census, calls) = read(large_account()).await;
+    let clients = Clients::new(&Arc::new(large_account()));
+    let census = clients.read(&CensusCache::default(), &MemoryStore::default()).await;
+    let calls = clients.calls();
     assert!(census.not_read.is_empty(), "{:?}", census.not_read);
     let mut found: BTreeMap<ConsumerService, usize> = BTreeMap::new();
     census.consumers.iter().for_each(|consumer| *found.entry(consumer.service).or_default() += 1);
     assert_eq!(found.values().copied().collect::<Vec<_>>(), [300, 200, 20, 200, 20]);
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    calls.iter().for_each(|(action, _)| *counts.entry(action).or_default() += 1);
-    expect_test::expect![[r#"{"AppRunner.DescribeService": 20, "AppRunner.ListServices": 1, "DescribeJobDefinitions": 2, "DescribeServiceRevisions": 2, "DescribeServices": 30, "DescribeTaskDefinition": 300, "DescribeTasks": 14, "GetAgentRuntime": 20, "GetFunction": 200, "ListAgentRuntimes": 1, "ListClusters": 1, "ListFunctions": 20, "ListServices": 5, "ListTasks": 14}"#]].assert_eq(&format!("{counts:?}"));
+    expect_test::expect![[r#"{"AppRunner.DescribeService": 20, "AppRunner.ListServices": 1, "DescribeJobDefinitions": 2, "DescribeServiceRevisions": 2, "DescribeServices": 30, "DescribeTaskDefinition": 300, "DescribeTasks": 14, "GetAgentRuntime": 20, "GetFunction": 200, "ListAgentRuntimes": 1, "ListClusters": 1, "ListFunctions": 20, "ListServices": 5, "ListTasks": 14}"#]].assert_eq(&format!("{:?}", clients.count_calls()));
     assert!(calls.len() <= 640, "{} calls", calls.len());
 
     // The published bursts and rates: "Request throttling for the Amazon ECS API", "Lambda quotas".
@@ -178,8 +82,8 @@ async fn large_account_is_read_within_the_rates() {
     ] {
         let times: Vec<f64> = calls
             .iter()
-            .filter(|(action, _)| actions.contains(&action.as_str()))
-            .map(|(_, time)| time.as_secs_f64())
+            .filter(|call| actions.contains(&call.action.as_str()))
+            .map(|call| call.time.as_secs_f64())
             .collect();
         for (first, start) in times.iter().enumerate() {
             for (last, end) in times.iter().enumerate().skip(first) {
@@ -197,7 +101,7 @@ async fn confidential_answers_are_not_kept() {
     let variables =
         json!({"Environment": {"Variables": {"TOKEN": SECRET_VALUE, "PATH": "/opt/bin", "LD_PRELOAD": "x"}}});
     account.add_function("preloaded", &image, &format!("sha256:{:064x}", 0), &variables);
-    let (census, _) = read(account).await;
+    let census = read(account).await;
     let kept = format!("{census:?}");
     for secret in [SECRET_VALUE, CODE_URL, "PRESIGNED", "TOKEN"] {
         assert!(!kept.contains(secret), "{secret} is kept");
@@ -284,7 +188,7 @@ fn unusual_account() -> Account {
 
 #[tokio::test]
 async fn platform_and_start_are_those_of_the_definitions() {
-    let (census, _) = read(unusual_account()).await;
+    let census = read(unusual_account()).await;
     let mut lines = String::new();
     for consumer in &census.consumers {
         let ecr_preflight::consumer::Consumer { name, definition, container, digest, platform, start, .. } = consumer;

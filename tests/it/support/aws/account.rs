@@ -88,7 +88,8 @@ impl Account {
     /// Adds a function that is an image.
     pub fn add_function(&mut self, name: &str, image: &str, digest: &str, members: &Value) {
         let mut function = json!({"FunctionName": name, "FunctionArn": arn("lambda", &format!("function:{name}")),
-            "PackageType": "Image", "Environment": {"Variables": {"TOKEN": SECRET_VALUE}}});
+            "PackageType": "Image", "CodeSha256": digest.trim_start_matches("sha256:"), "RevisionId": "1",
+            "Environment": {"Variables": {"TOKEN": SECRET_VALUE}}});
         merge(&mut function, members);
         let repository = image.rsplit_once(':').map_or(image, |(repository, _)| repository);
         let code = json!({"RepositoryType": "ECR", "Location": CODE_URL, "ImageUri": image,
