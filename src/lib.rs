@@ -55,9 +55,9 @@ mod backoff;
 pub mod registry;
 pub mod oci;
 pub mod consumer;
-pub mod table;
 #[cfg(feature = "consumers")]
 pub mod census;
+pub mod table;
 mod path;
 pub mod errno;
 pub mod elf;

@@ -46,7 +46,7 @@ pub fn today() -> Date {
     Date::from_unix_seconds(unix_time().as_secs())
 }
 
-pub(super) fn milliseconds(time: Duration) -> u64 {
+pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -77,7 +77,7 @@ pub struct EventRecord<'a> {
 }
 
 /// Builds a directive, which names metrics and their dimensions: that of the stack, if its name is known, and one more.
-pub(super) fn directive(stack: Option<&str>, dimension: Option<&str>, metrics: &Value) -> Value {
+pub(crate) fn directive(stack: Option<&str>, dimension: Option<&str>, metrics: &Value) -> Value {
     let dimensions: Vec<&str> = stack.map(|_| "stack").into_iter().chain(dimension).collect();
     json!({"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics})
 }

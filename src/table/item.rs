@@ -20,6 +20,14 @@ pub(super) const CENSUS: &str = "census";
 /// Its sort key.
 pub(super) const LAST: &str = "last";
 
+/// The partition of what the census read and what never changes.
+#[cfg(feature = "consumers")]
+pub(super) const CACHE: &str = "cache";
+
+/// The partition of the changes that were read.
+#[cfg(feature = "consumers")]
+pub(super) const CHANGES: &str = "changes";
+
 /// The beginning of a tag's partition.
 const TAG_PREFIX: &str = "tag#";
 

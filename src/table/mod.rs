@@ -16,13 +16,19 @@ mod census_record;
 mod lookup;
 mod tag_state;
 #[cfg(feature = "consumers")]
+mod write;
+#[cfg(feature = "consumers")]
+mod census_cache;
+#[cfg(feature = "consumers")]
 mod census_writer;
 
 use aws_sdk_dynamodb::Client;
 
 pub use self::census_record::{CENSUS_PERIOD_SECONDS, CensusRecord, ServiceRecord};
 #[cfg(feature = "consumers")]
-pub use self::census_writer::{StoredConsumer, StoredConsumers};
+pub use self::census_cache::TableCache;
+#[cfg(feature = "consumers")]
+pub use self::census_writer::{ChangedConsumers, StoredConsumer, StoredConsumers};
 pub use self::tag_state::{NotifiedState, TagMoment, TagRecord};
 
 /// The table.

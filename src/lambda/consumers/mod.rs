@@ -2,4 +2,5 @@
 
 pub mod payload;
 pub mod response;
+pub mod take_census;
 pub mod respond;

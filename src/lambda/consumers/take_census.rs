@@ -1,0 +1,138 @@
+//! Takes the census: reads what runs images, and writes it to the table.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::aws::Aws;
+use crate::aws::service_error::CallError;
+use crate::census::{Census, NotRead, SERVICES, read_consumers};
+use crate::consumer::{Consumer, ConsumerService};
+use crate::lambda::log::{directive, milliseconds, unix_time};
+use crate::table::{CensusRecord, ServiceRecord, StoredConsumer, Table, TableCache};
+use crate::text::{error_chain, sanitize};
+
+/// The longest reason why a service was not read that is kept, in characters.
+const MAX_PROBLEM: usize = 300;
+
+/// Takes the census. Its fields are its dependencies.
+#[derive(Debug)]
+pub struct CensusTaker {
+    /// The clients, within the rates of the services.
+    pub aws: Aws,
+    /// Returns the endpoint of a service, by its name in `AWS_ENDPOINT_URL_NAME`, if it is not that of the region.
+    pub endpoint: fn(&str) -> Option<String>,
+    /// The table.
+    pub table: Table,
+}
+
+/// A census that did not end.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the variants")]
+pub enum CensusError {
+    #[error(transparent)]
+    Table(#[from] CallError),
+    #[error("no service could be read completely: {0}")]
+    NothingRead(String),
+}
+
+/// What a census found and wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "tests create it")]
+pub struct CensusSummary {
+    /// How many consumers were found.
+    pub found: usize,
+    /// How many of them are new or different.
+    pub changed: usize,
+    /// How many are gone.
+    pub deleted: usize,
+    /// What could not be read.
+    pub not_read: Vec<String>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl CensusTaker {
+    /// Takes a census. A service that could not be read completely keeps its consumers of before.
+    ///
+    /// # Errors
+    /// The table failed, or no service could be read completely.
+    pub async fn take(&self) -> Result<CensusSummary, CensusError> {
+        let (started, began) = (Instant::now(), unix_time().as_secs());
+        let (stored, last, cache) = tokio::try_join!(
+            self.table.read_stored_consumers(),
+            self.table.read_last_census(),
+            self.table.read_cache()
+        )?;
+        let store = TableCache { table: &self.table, now: began };
+        let census = read_consumers(&self.aws, &SERVICES, self.endpoint, &cache, &store, &|_| {}).await;
+        if let Some(error) = &census.not_stored {
+            tracing::error!(error = error_chain(error), "the cache is incomplete");
+        }
+        let Census { consumers, not_read, .. } = census;
+        let services = SERVICES.map(|service| record_service(service, &not_read, &last, began));
+        if services.iter().all(|record| record.problem.is_some()) {
+            let problems = services.into_iter().filter_map(|record| record.problem);
+            return Err(CensusError::NothingRead(problems.collect::<Vec<_>>().join("; ")));
+        }
+        let is_complete = |service: ConsumerService| {
+            services.iter().any(|record| record.service == service && record.problem.is_none())
+        };
+        // What changed in the meantime was read later than this census read it.
+        let newer: BTreeSet<String> = self.table.read_changes_since(began).await?.into_iter().collect();
+        let found: Vec<Consumer> = consumers.into_iter().filter(|consumer| !newer.contains(&consumer.arn)).collect();
+        let count = found.len();
+        let is_read = |known: &StoredConsumer| is_complete(known.service) && !newer.contains(&known.arn);
+        let changes = self.table.replace_consumers(&stored, found, is_read, began).await?;
+        let problems = services.iter().filter_map(|record| {
+            record.problem.as_ref().map(|problem| format!("{}: {problem}", record.service.title()))
+        });
+        let not_read = problems.collect();
+        let record = CensusRecord { ended: unix_time().as_secs(), services: services.to_vec() };
+        self.table.write_census_record(&record).await?;
+        Ok(CensusSummary {
+            found: count,
+            changed: changes.changed.len(),
+            deleted: changes.deleted,
+            not_read,
+            duration: started.elapsed(),
+        })
+    }
+}
+
+/// Returns what is known about a service after a census that began at this time.
+fn record_service(service: ConsumerService, not_read: &[NotRead], last: &CensusRecord, began: u64) -> ServiceRecord {
+    let problem = not_read.iter().find(|failure| failure.service == service).map(describe_problem);
+    let before = last.services.iter().find(|record| record.service == service).and_then(|record| record.read);
+    ServiceRecord { service, read: if problem.is_none() { Some(began) } else { before }, problem }
+}
+
+/// Describes a call that failed, without the answer's text, which may name what is confidential.
+fn describe_problem(failure: &NotRead) -> String {
+    sanitize(&format!("{} failed: {}", failure.action, failure.source), MAX_PROBLEM)
+}
+
+impl CensusSummary {
+    /// Builds the log line of the census, with its metrics.
+    pub fn log_line(&self, stack: Option<&str>) -> Value {
+        let metrics = json!([
+            {"Name": "Consumers", "Unit": "Count"},
+            {"Name": "ServicesNotRead", "Unit": "Count"},
+            {"Name": "CensusDuration", "Unit": "Milliseconds"},
+        ]);
+        let mut line = json!({
+            "_aws": {"Timestamp": milliseconds(unix_time()), "CloudWatchMetrics": [directive(stack, None, &metrics)]},
+            "level": if self.not_read.is_empty() { "INFO" } else { "WARN" },
+            "message": format!("{} consumers; {} changed, {} gone", self.found, self.changed, self.deleted),
+            "not_read": self.not_read,
+            "Consumers": self.found,
+            "ServicesNotRead": self.not_read.len(),
+            "CensusDuration": milliseconds(self.duration),
+        });
+        if let Some(stack) = stack {
+            line["stack"] = stack.into();
+        }
+        line
+    }
+}
