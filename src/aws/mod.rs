@@ -119,6 +119,13 @@ impl Aws {
         Self { config, timeouts, http: self.http }
     }
 
+    /// Sends all requests by this connector.
+    #[cfg(feature = "consumers")]
+    pub fn with_connector(self, http: SharedHttpConnector) -> Self {
+        let timeouts = self.timeouts;
+        Self::new(self.config, http).with_timeouts(timeouts)
+    }
+
     /// Returns the region of the clients, if it is known.
     pub fn region(&self) -> Option<&str> {
         self.config.region().map(Region::as_ref)

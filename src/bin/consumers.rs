@@ -7,21 +7,24 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use ecr_preflight::aws::{Aws, endpoint_override};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use ecr_preflight::aws::{Aws, default_connector, endpoint_override};
+use ecr_preflight::census::PacedConnector;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::consumers::payload::ConsumersPayload;
 use ecr_preflight::lambda::consumers::respond::{ConsumersHandler, respond_without_settings};
+use ecr_preflight::lambda::consumers::take_census::CensusTaker;
 use ecr_preflight::lambda::gate::DeploymentReader;
 use ecr_preflight::lambda::log::{self, unix_time};
 use ecr_preflight::name::Repository;
 use ecr_preflight::registry::ecr::EcrRegistry;
 use ecr_preflight::settings::Settings;
+use ecr_preflight::table::Table;
 use ecr_preflight::text::error_chain;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let variable = |name: &str| std::env::var(name).ok();
     let settings = match Settings::from_variables(std::env::vars_os()) {
         Ok(settings) => settings,
         Err(error) => return run_without_settings(&error_chain(&error)).await,
@@ -32,7 +35,13 @@ async fn main() -> Result<(), Error> {
     let built = OnceCell::new();
     let build_handler = || {
         let registry = EcrRegistry::new(&aws, endpoint_override("ECR", variable));
+        let census = settings.table.clone().map(|name| CensusTaker {
+            table: Table::new(aws.dynamodb_client(endpoint_override("DYNAMODB", variable)), name),
+            aws: aws.clone().with_connector(SharedHttpConnector::new(PacedConnector::new(default_connector()))),
+            endpoint: |service| endpoint_override(service, variable),
+        });
         ConsumersHandler {
+            census,
             open_registry: move |repository: &Repository| registry.repository(repository),
             deployments: DeploymentReader::new(aws.ecs_client(endpoint_override("ECS", variable))),
             inspector: Inspector::new(&settings.check.limits),
@@ -51,6 +60,11 @@ async fn main() -> Result<(), Error> {
     };
     // The future of an invocation is large.
     Box::pin(lambda_runtime::run(service_fn(handle))).await
+}
+
+/// Returns the value of an environment variable.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Runs without valid settings: a gate lets everything pass, because one that does not start stops deployments.

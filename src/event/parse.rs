@@ -12,6 +12,9 @@ pub const OWN_SOURCE: &str = "ecr-preflight";
 /// The detail type of events that the command line sends.
 pub const AUDIT_DETAIL_TYPE: &str = "ECR Preflight Audit";
 
+/// The detail type of the event that starts a census.
+pub const CENSUS_DETAIL_TYPE: &str = "ECR Preflight Census";
+
 /// The detail type of events that the census sends about an image whose consumer has changed.
 pub const CONSUMER_DETAIL_TYPE: &str = "ECR Preflight Consumer";
 

@@ -24,9 +24,9 @@ mod census_writer;
 
 use aws_sdk_dynamodb::Client;
 
-pub use self::census_record::{CENSUS_PERIOD_SECONDS, CensusRecord, ServiceRecord};
 #[cfg(feature = "consumers")]
 pub use self::census_cache::TableCache;
+pub use self::census_record::{CENSUS_PERIOD_SECONDS, CensusRecord, ServiceRecord};
 #[cfg(feature = "consumers")]
 pub use self::census_writer::{ChangedConsumers, StoredConsumer, StoredConsumers};
 pub use self::tag_state::{NotifiedState, TagMoment, TagRecord};

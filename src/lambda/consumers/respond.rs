@@ -1,17 +1,21 @@
-//! Responds to an invocation of the function for consumers: answers the question of a gate.
+//! Responds to an invocation of the function for consumers: answers the question of a gate, or handles an event.
 
 use std::time::Duration;
 
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde_json::Value;
 
 use super::payload::ConsumersPayload;
 use super::response::ConsumersResponse;
+use super::take_census::CensusTaker;
 use crate::date::Date;
+use crate::event::{CENSUS_DETAIL_TYPE, OWN_SOURCE};
 use crate::inspect::Inspector;
 use crate::lambda::gate::{DeploymentReader, EcsHookAnswer, GateJudge, answer_ecs_hook, answer_hook, pass_hook};
 use crate::name::Repository;
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::text::error_chain;
 
 /// Responds to invocations. Its fields are its dependencies.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct ConsumersHandler<OpenRegistry> {
     pub open_registry: OpenRegistry,
     /// Reads what deployments of Amazon ECS start.
     pub deployments: DeploymentReader,
+    /// Takes the census; `None` if there is no table.
+    pub census: Option<CensusTaker>,
     /// Inspects programs, and caches layers for later invocations.
     pub inspector: Inspector,
     /// The settings.
@@ -48,8 +54,28 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
                 let answer = answer_ecs_hook(&judge, &self.deployments, &payload, time_left, self.write_metrics).await;
                 Ok(ConsumersResponse::EcsHook(answer))
             }
-            ConsumersPayload::Event(event) => Err(format!("`{}` is not expected", event.detail_type)),
+            ConsumersPayload::Event(event) => {
+                let result = self.handle_event(&event).await;
+                if let Err(error) = &result {
+                    tracing::error!(event_id = event.id, error, "failed");
+                }
+                result.map(ConsumersResponse::Done)
+            }
         }
+    }
+
+    /// Handles an event, and returns its log line.
+    async fn handle_event(&self, event: &EventBridgeEvent<Value>) -> Result<Value, String> {
+        let census = self.census.as_ref().ok_or("PREFLIGHT_TABLE is not set, so there is no census")?;
+        let line = match (event.source.as_str(), event.detail_type.as_str()) {
+            (OWN_SOURCE, CENSUS_DETAIL_TYPE) => {
+                let summary = census.take().await.map_err(|error| error_chain(&error))?;
+                summary.log_line(self.settings.stack.as_deref())
+            }
+            (source, kind) => return Err(format!("`{kind}` from `{source}` is not expected")),
+        };
+        (self.write_metrics)(&line);
+        Ok(line)
     }
 
     fn judge(&self) -> GateJudge<'_, OpenRegistry> {

@@ -1,6 +1,7 @@
 //! The response to an invocation of the function for consumers.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::lambda::gate::{EcsHookAnswer, HookAnswer};
 
@@ -12,4 +13,6 @@ pub enum ConsumersResponse {
     Hook(Box<HookAnswer>),
     /// The answer to a lifecycle hook of Amazon ECS.
     EcsHook(EcsHookAnswer),
+    /// What was done because of an event: its log line.
+    Done(Value),
 }

@@ -78,13 +78,8 @@ pub fn region() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-pub fn endpoints(aws: &FakeAws) -> [(&'static str, String); 4] {
-    [
-        ("AWS_LAMBDA_RUNTIME_API", aws.host()),
-        ("AWS_ENDPOINT_URL_ECR", aws.url()),
-        ("AWS_ENDPOINT_URL_ECS", aws.url()),
-        ("AWS_ENDPOINT_URL_SNS", aws.url()),
-    ]
+pub fn endpoints(aws: &FakeAws) -> Vec<(&'static str, String)> {
+    vec![("AWS_LAMBDA_RUNTIME_API", aws.host()), ("AWS_ENDPOINT_URL", aws.url())]
 }
 
 pub const TOPIC_SETTING: (&str, &str) = ("PREFLIGHT_TOPIC_ARN", TOPIC);

@@ -17,6 +17,7 @@ mod message_size;
 mod metrics_log;
 mod requests;
 mod round_trips;
+mod table;
 mod waivers;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -146,6 +147,7 @@ pub fn build_consumers_handler(
     ConsumersHandler {
         open_registry: move |repository: &Repository| ecr.repository(repository),
         region: None,
+        census: None,
         deployments: DeploymentReader::new(clients.ecs_client(endpoint)),
         inspector: Inspector::new(&settings.check.limits),
         settings,

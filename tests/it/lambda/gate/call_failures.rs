@@ -54,6 +54,7 @@ fn invoke(section: &Section, failure: Failure) -> (Value, usize) {
     let handler = ConsumersHandler {
         open_registry: |repository: &Repository| ecr.repository(repository),
         region: None,
+        census: None,
         deployments: DeploymentReader::new(clients.ecs_client(endpoint.clone())),
         inspector: Inspector::new(&settings.check.limits),
         settings,
