@@ -2,6 +2,7 @@
 
 mod reader;
 mod cache;
+mod one_consumer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
