@@ -2,5 +2,7 @@
 
 pub mod payload;
 pub mod response;
+mod announce;
 pub mod take_census;
+pub mod handle_change;
 pub mod respond;

@@ -33,6 +33,8 @@ pub struct CensusTaker {
 pub enum CensusError {
     #[error(transparent)]
     Table(#[from] CallError),
+    #[error(transparent)]
+    NotRead(NotRead),
     #[error("no service could be read completely: {0}")]
     NothingRead(String),
 }
