@@ -9,7 +9,7 @@ use crate::consumer::ConsumerService::Ecs;
 use crate::consumer::{Consumer, ConsumerPlatform, ObservedPlacement, StartOverride};
 
 /// Why the start of a container is unknown whose task definition could not be read.
-const DEFINITION_NOT_READ: &str = "its task definition could not be read";
+pub(super) const DEFINITION_NOT_READ: &str = "its task definition could not be read";
 
 /// What was read from Amazon ECS.
 pub(super) struct EcsReading<'a> {
@@ -72,7 +72,7 @@ pub(super) fn is_of(group: &TaskGroup, service: &Service) -> bool {
 }
 
 /// Names a service or a family: `prod/web`.
-fn service_name(cluster: &str, name: &str) -> String {
+pub(super) fn service_name(cluster: &str, name: &str) -> String {
     let cluster = cluster.rsplit('/').next().unwrap_or(cluster);
     format!("{cluster}/{name}")
 }

@@ -8,6 +8,8 @@ mod consumer_platform;
 mod model;
 #[cfg(feature = "consumers")]
 mod changed_consumer;
+#[cfg(feature = "consumers")]
+mod change_event;
 mod known;
 #[cfg(feature = "consumers")]
 mod container_definition;
@@ -18,6 +20,8 @@ mod service_revision;
 #[cfg(feature = "cli")]
 mod task_definition;
 
+#[cfg(feature = "consumers")]
+pub use change_event::{ConsumerEvent, ConsumerEventError, StoppedContainer};
 #[cfg(feature = "consumers")]
 pub use changed_consumer::{ChangedConsumer, ChangedResource};
 #[cfg(feature = "consumers")]
