@@ -1,6 +1,5 @@
 //! Handles the change of what runs an image: reads it again, writes it to the table, and has its images checked again.
 
-use aws_sdk_eventbridge::Client;
 use serde_json::{Value, json};
 
 use super::announce::{Announcement, announce, is_at_home};
@@ -32,11 +31,7 @@ impl CensusTaker {
     ///
     /// # Errors
     /// It could not be read, or the table or the event bus failed.
-    pub async fn handle_change(
-        &self,
-        changed: &ChangedConsumer,
-        events: &Client,
-    ) -> Result<ChangeSummary, CensusError> {
+    pub async fn handle_change(&self, changed: &ChangedConsumer) -> Result<ChangeSummary, CensusError> {
         let now = unix_time().as_secs();
         let store = TableCache { table: &self.table, now };
         let census = read_one(&self.aws, changed, self.endpoint, &CensusCache::default(), &store).await;
@@ -51,7 +46,7 @@ impl CensusTaker {
         let found = consumers.len();
         let is_read = |known: &StoredConsumer| known.arn == changed.arn();
         let changes = self.table.replace_consumers(&stored, consumers, is_read, now).await?;
-        announce(events, &announcements).await?;
+        announce(&self.events, &announcements).await?;
         Ok(ChangeSummary {
             arn: changed.arn().to_owned(),
             found,
