@@ -26,8 +26,8 @@ pub(super) fn write_files(
         output_file::write_atomically(path, |file| Ok(write_csv(results, file)?))?;
     }
     if let Some(path) = &arguments.html {
-        let ResultsFile { path: lines, filter, .. } = results;
-        page::write_page_file(lines, heading, path, |report| filter.mark(report))?;
+        let lines = results.path.clone();
+        page::write_page_file(&lines, heading, path, |report| results.complete(report))?;
     }
     Ok(())
 }
@@ -50,14 +50,15 @@ pub(super) fn print_results<O: Write>(
     arguments: &AuditArguments,
     out: &mut StyledOutput<O>,
 ) -> io::Result<()> {
-    let table = AuditTable { width: out.table_width, uses_color: out.uses_color };
+    let has_consumers = results.consumers.is_some();
+    let table = AuditTable { has_consumers, width: out.table_width, uses_color: out.uses_color };
     let mut out = BufWriter::new(out);
     match arguments.format {
         AuditFormat::Csv => write_csv(results, &mut out)?,
         AuditFormat::Jsonl => {
             for offset in results.index.offsets_worst_first(|_| true) {
                 // The lines were parsed as JSON, so they are UTF-8.
-                let line = results.read_waived_line(offset)?;
+                let line = results.read_completed_line(offset)?;
                 out.write_all(escape_json_commands(&String::from_utf8_lossy(&line)).as_bytes())?;
             }
         }
@@ -79,7 +80,7 @@ pub(super) fn print_results<O: Write>(
 
 /// Writes all results as CSV, the worst first.
 fn write_csv(results: &mut ResultsFile, out: impl Write) -> io::Result<()> {
-    let mut csv = CsvExport::new(out)?;
+    let mut csv = CsvExport::new(out, results.consumers.is_some())?;
     for offset in results.index.offsets_worst_first(|_| true) {
         csv.add(&results.read_report(offset)?)?;
     }

@@ -55,7 +55,7 @@ fn data(page: &str) -> &str {
 }
 
 /// What the list shows of each image, and its details.
-fn rows(page: &str) -> Vec<[Value; 2]> {
+pub fn rows(page: &str) -> Vec<[Value; 2]> {
     let compressed = base64::decode(data(page)).unwrap();
     let lines = std::io::read_to_string(flate2::read::GzDecoder::new(compressed.as_slice())).unwrap();
     assert!(lines.is_ascii());
