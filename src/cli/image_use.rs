@@ -112,7 +112,7 @@ impl UnreadServices {
             let services = self.0.iter().filter(|(found, _)| found == region).map(|(_, service)| service.as_str());
             let services = services.collect::<Vec<_>>().join(", ");
             let place = if region.is_empty() { String::new() } else { format!(" in {region}") };
-            format!("Not all consumers{place} are known ({services}): an image without a consumer may be in use.")
+            format!("The consumers of {services}{place} are unknown or incomplete: an image without one may be in use.")
         };
         regions.into_iter().map(sentence).collect()
     }
@@ -149,14 +149,14 @@ mod tests {
     #[test]
     fn unread_services_are_named_by_region() {
         let mut unread = UnreadServices::default();
-        for (region, not_read) in [("us-west-2", "ecs"), ("us-west-2", "apprunner"), ("eu-west-1", "later\n")] {
+        for (region, not_read) in [("us-west-2", "ecs"), ("us-west-2", "apprunner"), ("eu-west-1", "la\nter")] {
             unread.add(region, &ImageUse { by: Vec::new(), not_read: vec![not_read.to_owned()] });
         }
         assert_eq!(
             unread.sentences(),
             [
-                "Not all consumers in eu-west-1 are known (later ): an image without a consumer may be in use.",
-                "Not all consumers in us-west-2 are known (AWS App Runner, Amazon ECS): an image without a consumer may be in use.",
+                "The consumers of la ter in eu-west-1 are unknown or incomplete: an image without one may be in use.",
+                "The consumers of AWS App Runner, Amazon ECS in us-west-2 are unknown or incomplete: an image without one may be in use.",
             ]
         );
     }

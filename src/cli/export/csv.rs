@@ -14,6 +14,9 @@ const COLUMNS: [&str; 19] = [
 /// The last column, if consumers were read.
 const USE_COLUMN: &str = "in_use_by";
 
+/// What that column contains if no consumer was found, but one may exist.
+const UNKNOWN_USE: &str = "unknown";
+
 /// Writes rows. No cell is a formula to a spreadsheet.
 pub(in crate::cli) struct CsvExport<W: Write> {
     writer: ::csv::Writer<W>,
@@ -43,8 +46,8 @@ impl<W: Write> CsvExport<W> {
     }
 
     fn write_row(&mut self, report: &StoredReport, runtime: Option<&StoredRuntime>) -> io::Result<()> {
-        let in_use = report.in_use.as_ref().map(|in_use| in_use.join_names(" ", "unknown")).unwrap_or_default();
-        let in_use = self.has_consumers.then(|| escape_csv(&in_use));
+        let in_use = report.in_use.as_ref().map(|in_use| in_use.join_names(" ", UNKNOWN_USE));
+        let in_use = self.has_consumers.then(|| escape_csv(in_use.as_deref().unwrap_or(UNKNOWN_USE)));
         self.writer.write_record(format_row(report, runtime).into_iter().chain(in_use))?;
         Ok(())
     }

@@ -60,7 +60,7 @@ impl MarkdownExport {
             repository,
             position,
             cells: format_cells(report),
-            in_use: report.in_use.as_ref().map(format_use).unwrap_or_default(),
+            in_use: format_use(report.in_use.as_ref()),
         });
     }
 
@@ -99,11 +99,12 @@ fn format_cells(report: &StoredReport) -> [String; 4] {
     [verdict, names.join(", "), runtimes.join(", "), code_span(&describe_cause(report))]
 }
 
-fn format_use(in_use: &ImageUse) -> String {
+/// Formats the consumers of an image; `unknown` if none was found, but one may exist.
+fn format_use(in_use: Option<&ImageUse>) -> String {
+    let Some(in_use) = in_use.filter(|in_use| !in_use.is_unknown()) else { return "unknown".to_owned() };
     let names = in_use.names();
     let mut cells: Vec<String> = names.iter().take(MAX_CONSUMERS).map(|name| code_span(name)).collect();
     match names.len().saturating_sub(MAX_CONSUMERS) {
-        0 if in_use.is_unknown() => cells.push("unknown".to_owned()),
         0 => {}
         more => cells.push(format!("{more} more")),
     }

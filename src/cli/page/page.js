@@ -92,6 +92,7 @@
   const inUse = byId("in-use");
   const usersText = (row) => (row.users ?? []).join(", ");
   if (inUse) COLUMNS.splice(4, 0, { name: "users", title: "In use by", keys: once(() => ranks(usersText)) });
+  byId("table").classList.toggle("with-users", Boolean(inUse));
 
   // The query is kept in the address, so that it can be shared and bookmarked.
   const EMPTY_QUERY = () => ({ verdict: new Set(), fault: new Set(), runtime: "", used: false, q: "", sort: "verdict", reverse: false, group: "repository" });

@@ -113,6 +113,8 @@ fn texts_cannot_close_their_element() {
         report["image"] = json!({"reference": text, "digest": text, "platforms": [text]});
         report["runtimes"][0] = json!({"runtime": text, "verdict": text, "unknown": [text], "faults": [{"code": text,
             "evidence": text, "symptom": text, "remedy": [text], "advice": [text]}]});
+        report["inUse"] = json!({"by": [{"service": text, "name": text, "container": text, "definition": text}],
+            "notRead": [text]});
         report["exec"] = json!([{"platform": text, "host": text, "argv": [text], "outcome": text, "errno": text,
             "path": text, "chain": [text], "reason": text}]);
         let page = page(&[report]);

@@ -1,11 +1,15 @@
 //! `audit --consumers`: who runs each image, and what is unknown about that.
 
 use std::fs;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use expect_test::expect;
 use serde_json::{Value, json};
 
 use super::Fixture;
+use super::via_lambda::Function;
 use crate::report::schema::assert_valid;
 use crate::support::aws::Fault;
 use crate::support::aws::account::{Account, REGISTRY};
@@ -25,7 +29,7 @@ fn fixture() -> Fixture {
     let grafana = format!("{REGISTRY}/grafana/grafana");
     let mut account = Account::default();
     let fargate = json!({"requiresCompatibilities": ["FARGATE"]});
-    let mut add_service = |account: &mut Account, cluster: &str, name: &str, image: &str| {
+    let add_service = |account: &mut Account, cluster: &str, name: &str, image: &str| {
         let definition = account.add_definition(&format!("{name}:1"), image, &json!({}), &fargate);
         account.add_service(cluster, name, &definition, &json!({}));
     };
@@ -215,7 +219,7 @@ fn refused_services_are_unknown() {
         in use: 1 image: fails 1
         1 consumer runs an image of Amazon ECR that has no result here
         not read: Amazon ECS: ecs:ListClusters: access denied
-        Not all consumers in us-west-2 are known (Amazon ECS): an image without a consumer may be in use.
+        The consumers of Amazon ECS in us-west-2 are unknown or incomplete: an image without one may be in use.
         not checked: 1 other than images (charts, signatures)
         4 images checked in TIME, N requests
         --- err
@@ -345,7 +349,7 @@ fn page_shows_consumers_and_a_filter() {
     assert!(crate::cli::page::rows(&plain).iter().flatten().all(|part| part.get("users").is_none()));
     let whole = page(&["--consumers", "--concurrency", "1"]);
     assert!(whole.contains("<input id=\"in-use\" type=\"checkbox\"> In use <span class=\"dim\">3</span>"));
-    assert!(!whole.contains("Not all consumers"));
+    assert!(!whole.contains("unknown or incomplete"));
     expect![[r#"
         "11.5.0" ["prod/pinned"] ["prod/pinned, container app of pinned:1 (Amazon ECS)"]
         "11.4.0" ["prod/web","resize"] ["prod/web, container app of web:1 (Amazon ECS)","resize (AWS Lambda)"]
@@ -355,8 +359,8 @@ fn page_shows_consumers_and_a_filter() {
     fixture.aws.fail("ListClusters", 1.., DENIED);
     fixture.aws.fail("ListAgentRuntimes", 1.., DENIED);
     let partial = page(&["--consumers", "--concurrency", "1"]);
-    let note = "<p class=\"note\">Not all consumers in us-west-2 are known (Amazon Bedrock AgentCore, Amazon ECS): an image \
-                without a consumer may be in use.</p>";
+    let note = "<p class=\"note\">The consumers of Amazon Bedrock AgentCore, Amazon ECS in us-west-2 are unknown or incomplete: an \
+                image without one may be in use.</p>";
     assert!(partial.contains(note));
     expect![[r#"
         "11.5.0" null []
@@ -367,6 +371,28 @@ fn page_shows_consumers_and_a_filter() {
     // Why they are unknown has nothing to do with the images.
     let headline = |page: &str| page.split_once("<h1>").unwrap().1.split_once("</h1>").unwrap().0.to_owned();
     assert_eq!(headline(&partial), headline(&plain));
+}
+
+#[test]
+fn function_checks_images_that_consumers_run() {
+    let fixture = Arc::new(fixture());
+    let _function = Function::start(&fixture, &[]);
+    let own = fixture.run(&["--consumers", "--all-rows"]);
+    assert_eq!(fixture.run(&["--consumers", "--all-rows", "--via-lambda"]), own);
+}
+
+#[test]
+fn interrupted_reading_leaves_no_file() {
+    let fixture = fixture();
+    fixture.aws.set_delay(Duration::from_secs(2));
+    let running = fixture.command(&["--consumers", "--results", "DIR/x.jsonl"]).spawn().unwrap();
+    let began = Instant::now();
+    while fixture.aws.calls_of("ListFunctions").is_empty() && began.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap().success());
+    let output = running.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), fixture.path("x.jsonl").exists()), (Some(130), false));
 }
 
 #[test]
