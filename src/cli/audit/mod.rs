@@ -51,13 +51,11 @@ use super::error::CliError;
 use super::image_outcome::ImageOutcome;
 use super::page::PageHeading;
 use super::preview::NotificationPreview;
+use super::suggest;
 use super::terminal::StyledOutput;
-use super::{output_file, suggest};
 use crate::aws::{Aws, default_connector};
 use crate::lambda::notify::{Message, Notifier, SnsTopic};
 use crate::registry::ecr::EcrRegistry;
-use crate::runtime::Runtime;
-use crate::settings::Settings;
 use crate::verdict::Verdict;
 
 pub(super) async fn run<O: Write, E: Write>(
@@ -72,7 +70,7 @@ pub(super) async fn run<O: Write, E: Write>(
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let today = configuration.waivers.today;
     let filter = FindingFilter::new(configuration.waivers.clone(), arguments.baseline.as_deref(), err)?;
-    let mut results = open_outputs(&arguments, &settings, runtimes.unwrap_or_default(), filter)?;
+    let mut results = output::open_outputs(&arguments, &settings, runtimes.unwrap_or_default(), filter)?;
 
     if arguments.consumers {
         results.consumers = Some(Rc::new(Box::pin(read_region_consumers(arguments.region.clone(), err)).await?));
@@ -84,15 +82,7 @@ pub(super) async fn run<O: Write, E: Write>(
     let ecr = EcrRegistry::new(&aws, endpoint_url("ECR"));
     let region = ecr.client().config().region().map(ToString::to_string).ok_or(CliError::NoRegion)?;
     let (counts, limiter) = (ListingCounts::default(), AdaptiveLimiter::new(arguments.concurrency));
-    let scope = AuditScope {
-        region,
-        prefix: arguments.prefix.clone().unwrap_or_default(),
-        repositories: arguments.repositories.clone(),
-        resource_tags: arguments.resource_tags.clone(),
-        newest: (!arguments.all).then_some(arguments.newest),
-        // The function has its own settings.
-        ignores_tag_declarations: runtimes.is_some() || !(settings.check.read_image_tags || arguments.via_lambda),
-    };
+    let scope = AuditScope::new(&arguments, region, &settings.check);
     let consumers = consumers.as_deref();
     let lister = ImageLister { ecr: &ecr, limiter: &limiter, scope: &scope, counts: &counts, consumers };
     let mut progress = AuditProgress::new(&counts, &mut *err);
@@ -188,37 +178,6 @@ fn write_status<O: Write, E: Write>(
     if has_table { out.write_status(status) } else { err.write_status(status) }
 }
 
-/// Opens the results file, and checks that the files that are written at the end can be written.
-fn open_outputs(
-    arguments: &AuditArguments,
-    settings: &Settings,
-    runtimes: &[Runtime],
-    filter: FindingFilter,
-) -> Result<ResultsFile, CliError> {
-    let settings = if arguments.via_lambda {
-        format!("function={}", arguments.stack)
-    } else {
-        scope::describe_settings(&settings.check, runtimes)
-    };
-    let files = [
-        ("--results", &arguments.results),
-        ("--baseline", &arguments.baseline),
-        ("--csv", &arguments.csv),
-        ("--html", &arguments.html),
-    ];
-    output_file::ensure_distinct(&files.map(|(name, path)| (name, path.as_deref())))?;
-    let results = match &arguments.results {
-        Some(path) => ResultsFile::open(path, arguments.fresh, settings, filter),
-        None => ResultsFile::create_temporary(settings, filter),
-    }
-    .map_err(AuditError::from)?;
-    for path in [&arguments.csv, &arguments.html].into_iter().flatten() {
-        let unwritable = |source| CliError::FileWrite { path: path.display().to_string(), source };
-        output_file::check_writable(path).map_err(unwritable)?;
-    }
-    Ok(results)
-}
-
 /// Returns whether the list of repositories is incomplete, and the error of an audit that ended before all images were
 /// checked.
 fn handle_end<E: Write>(
@@ -268,7 +227,10 @@ fn overall_verdict(results: &ResultsFile, summary: &AuditSummary<'_>) -> Verdict
     let has_unread_consumers = summary.in_use.as_ref().is_some_and(UseSummary::is_incomplete);
     if results.index.counts.of_outcome(ImageOutcome::Fails) > 0 {
         Verdict::Fails
-    } else if results.index.counts.of_outcome(ImageOutcome::Unknown) > 0 || !summary.is_complete() || has_unread_consumers {
+    } else if results.index.counts.of_outcome(ImageOutcome::Unknown) > 0
+        || !summary.is_complete()
+        || has_unread_consumers
+    {
         Verdict::Unknown
     } else {
         Verdict::Runs

@@ -3,7 +3,10 @@
 use std::io::{self, BufWriter, Write};
 
 use super::arguments::{AuditArguments, AuditFormat};
+use super::error::AuditError;
+use super::finding_filter::FindingFilter;
 use super::results_file::ResultsFile;
+use super::scope;
 use super::table::AuditTable;
 use crate::cli::error::CliError;
 use crate::cli::export::csv::CsvExport;
@@ -11,7 +14,43 @@ use crate::cli::export::markdown::MarkdownExport;
 use crate::cli::image_outcome::ImageOutcome;
 use crate::cli::terminal::StyledOutput;
 use crate::cli::{output_file, page};
+use crate::runtime::Runtime;
+use crate::settings::Settings;
 use crate::text::{escape_json_commands, sanitize};
+
+/// Opens the results file, and checks that the files that are written at the end can be written.
+///
+/// # Errors
+/// A file is named twice or cannot be written, or the results file contains something else.
+pub(super) fn open_outputs(
+    arguments: &AuditArguments,
+    settings: &Settings,
+    runtimes: &[Runtime],
+    filter: FindingFilter,
+) -> Result<ResultsFile, CliError> {
+    let settings = if arguments.via_lambda {
+        format!("function={}", arguments.stack)
+    } else {
+        scope::describe_settings(&settings.check, runtimes)
+    };
+    let files = [
+        ("--results", &arguments.results),
+        ("--baseline", &arguments.baseline),
+        ("--csv", &arguments.csv),
+        ("--html", &arguments.html),
+    ];
+    output_file::ensure_distinct(&files.map(|(name, path)| (name, path.as_deref())))?;
+    let results = match &arguments.results {
+        Some(path) => ResultsFile::open(path, arguments.fresh, settings, filter),
+        None => ResultsFile::create_temporary(settings, filter),
+    }
+    .map_err(AuditError::from)?;
+    for path in [&arguments.csv, &arguments.html].into_iter().flatten() {
+        let unwritable = |source| CliError::FileWrite { path: path.display().to_string(), source };
+        output_file::check_writable(path).map_err(unwritable)?;
+    }
+    Ok(results)
+}
 
 /// Writes the CSV file and the page, if the command line names them.
 ///

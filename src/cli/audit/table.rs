@@ -104,12 +104,7 @@ impl AuditTable {
         Ok(())
     }
 
-    fn measure(
-        self,
-        results: &mut ResultsFile,
-        groups: &[RepositoryGroup],
-        width: usize,
-    ) -> io::Result<ColumnWidths> {
+    fn measure(self, results: &mut ResultsFile, groups: &[RepositoryGroup], width: usize) -> io::Result<ColumnWidths> {
         let titles = if self.has_consumers { ["TAGS", "RUNTIME", USE_TITLE] } else { [""; 3] };
         let mut widest = titles.map(str::len);
         for offset in groups.iter().flat_map(|group| &group.offsets) {
@@ -176,17 +171,16 @@ impl AuditTable {
 impl ColumnWidths {
     /// Formats a line of tags, date, runtime, consumers and cause.
     fn format_line(self, [tags, date, runtime, in_use, cause]: [String; 5]) -> String {
-        let mut line = format!("{tags:width$}  ", width = self.tags);
         let columns = [
             self.has_date.then_some((date, DATE_WIDTH)),
             Some((runtime, self.runtime)),
             self.in_use.map(|width| (in_use, width)),
             Some((cause, self.cause)),
         ];
-        for (cell, width) in columns.into_iter().flatten() {
-            line.push_str(&format!("{:width$}  ", truncate_end(&cell, width)));
-        }
-        line.truncate(line.trim_end().len());
-        line
+        let cells = columns.into_iter().flatten();
+        let cells = cells.map(|(cell, width)| format!("  {:width$}", truncate_end(&cell, width)));
+        // The beginning of a tag was cut, if necessary.
+        let line = format!("{tags:width$}{}", cells.collect::<String>(), width = self.tags);
+        line.trim_end().to_owned()
     }
 }

@@ -111,14 +111,13 @@ fn build_details(report: &StoredReport) -> Value {
 /// Describes a consumer: `prod/web, container app of web (Amazon ECS)`.
 fn describe_user(user: &ImageUser) -> String {
     let ImageUser { container, definition, .. } = user;
-    let mut text = sanitize_name(user.short_name());
-    if !container.is_empty() {
-        text.push_str(&format!(", container {}", sanitize_name(container)));
-    }
-    if !definition.is_empty() && definition != user.short_name() {
-        text.push_str(&format!(" of {}", sanitize_name(definition)));
-    }
-    format!("{text} ({})", user.service_title())
+    let part = |before: &str, name: &str| match name {
+        "" => String::new(),
+        name => format!("{before}{}", sanitize_name(name)),
+    };
+    let container = part(", container ", container);
+    let definition = part(" of ", if definition == user.short_name() { "" } else { definition });
+    format!("{}{container}{definition} ({})", sanitize_name(user.short_name()), user.service_title())
 }
 
 /// Returns the title of a runtime, as `FindingSubject::title` writes it; a stored report contains only its name.

@@ -12,7 +12,7 @@ use super::Fixture;
 use super::via_lambda::Function;
 use crate::report::schema::assert_valid;
 use crate::support::aws::Fault;
-use crate::support::aws::account::{Account, REGISTRY};
+use crate::support::aws::account::{Account, CODE_URL, REGISTRY, SECRET_VALUE};
 use crate::support::layout::{Builder, with_platform};
 
 const DENIED: Fault = Fault::Error(400, "AccessDeniedException");
@@ -104,7 +104,8 @@ fn consumers_have_a_column_in_a_terminal() {
         team/tools  1 image: undeclared 1
           - v1
 
-        4"#]].assert_eq(&table("80"));
+        4"#]]
+    .assert_eq(&table("80"));
     expect![[r#"
             TAGS           RUNTIME    IN USE BY                 CAUSE
         grafana/grafana  2 images: fails 1, runs 1
@@ -117,7 +118,8 @@ fn consumers_have_a_column_in_a_terminal() {
         team/tools  1 image: undeclared 1
           - v1
 
-        4"#]].assert_eq(&table("120"));
+        4"#]]
+    .assert_eq(&table("120"));
     expect![[r#"
             TAGS           PUSHED      RUNTIME    IN USE BY                         CAUSE
         grafana/grafana  2 images: fails 1, runs 1
@@ -130,7 +132,8 @@ fn consumers_have_a_column_in_a_terminal() {
         team/tools  1 image: undeclared 1
           - v1             2026-09-21
 
-        4"#]].assert_eq(&table("160"));
+        4"#]]
+    .assert_eq(&table("160"));
     table("60");
 }
 
@@ -160,7 +163,8 @@ fn result_lines_list_consumers() {
               "service": "lambda"
             }
           ]
-        }"#]].assert_eq(&serde_json::to_string_pretty(&lines[0]["inUse"]).unwrap());
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&lines[0]["inUse"]).unwrap());
     // Verdicts and order do not depend on consumers, and without them nothing changes.
     let without = stdout_lines(&fixture, &["--format", "jsonl"]);
     let bare = lines.into_iter().map(|mut line| {
@@ -194,6 +198,13 @@ fn csv_and_markdown_have_a_column() {
         | ✓ runs | `grafana/grafana:11.5.0` | `apprunner` | `prod/pinned` |  |
         | - undeclared | `team/tools:v1` |  |  |  |
     "#]].assert_eq(&String::from_utf8(markdown).unwrap());
+    let page = crate::cli::page::rows(&{
+        fixture.output(&["--consumers", "--html", "DIR/x.html"]);
+        fs::read_to_string(fixture.path("x.html")).unwrap()
+    });
+    for secret in [SECRET_VALUE, CODE_URL, "PRESIGNED"] {
+        assert!(!csv.contains(secret) && !json!(page).to_string().contains(secret), "{secret} is written");
+    }
     // The same from the lines, without AWS.
     fs::write(fixture.path("x.jsonl"), fixture.output(&["--consumers", "--format", "jsonl"]).stdout).unwrap();
     let results = fixture.path("x.jsonl").display().to_string();
@@ -223,7 +234,8 @@ fn refused_services_are_unknown() {
         not checked: 1 other than images (charts, signatures)
         4 images checked in TIME, N requests
         --- err
-    "#]].assert_eq(&fixture.run(&["--consumers", "--all-rows"]));
+    "#]]
+    .assert_eq(&fixture.run(&["--consumers", "--all-rows"]));
     let lines = stdout_lines(&fixture, &["--consumers", "--format", "jsonl"]);
     lines.iter().for_each(|line| assert_valid(line, "audit --consumers"));
     expect![[r#"
@@ -231,7 +243,8 @@ fn refused_services_are_unknown() {
         0.9-ecs-arm64:  ["ecs"]
         v1:  ["ecs"]
         11.5.0:  ["ecs"]
-    "#]].assert_eq(&uses(&lines));
+    "#]]
+    .assert_eq(&uses(&lines));
     let csv = String::from_utf8(fixture.output(&["--consumers", "--format", "csv"]).stdout).unwrap();
     assert_eq!(csv.lines().filter(|line| line.ends_with(",unknown")).count(), 3, "{csv}");
     let markdown = String::from_utf8(fixture.output(&["--consumers", "--format", "markdown"]).stdout).unwrap();
@@ -264,7 +277,8 @@ fn callers_without_credentials_get_one_error() {
           caused by: the AWS session has expired
 
         hint: get new credentials, with `aws sso login` if you use single sign-on
-    "#]].assert_eq(&fixture.run(&["--consumers", "--results", "DIR/x.jsonl"]));
+    "#]]
+    .assert_eq(&fixture.run(&["--consumers", "--results", "DIR/x.jsonl"]));
     assert!(fixture.aws.calls_of("DescribeRepositories").is_empty() && !fixture.path("x.jsonl").exists());
 }
 
@@ -306,8 +320,7 @@ fn moved_tags_are_those_of_the_listing() {
     layout.tag("v1", &old);
     fixture.aws.push("team/app", &layout);
     let mut account = Account::default();
-    let definition =
-        account.add_definition("web:1", &format!("{REGISTRY}/team/app:v1"), &json!({}), &json!({}));
+    let definition = account.add_definition("web:1", &format!("{REGISTRY}/team/app:v1"), &json!({}), &json!({}));
     account.add_service("prod", "web", &definition, &json!({}));
     fixture.aws.set_account(account);
     let arguments = ["--consumers", "--results", "DIR/x.jsonl", "--format", "jsonl"];
@@ -367,7 +380,8 @@ fn page_shows_consumers_and_a_filter() {
         "11.4.0" ["resize"] ["resize (AWS Lambda)"]
         "0.9-ecs-arm64" null []
         "v1" null []
-    "#]].assert_eq(&shown(&partial));
+    "#]]
+    .assert_eq(&shown(&partial));
     // Why they are unknown has nothing to do with the images.
     let headline = |page: &str| page.split_once("<h1>").unwrap().1.split_once("</h1>").unwrap().0.to_owned();
     assert_eq!(headline(&partial), headline(&plain));
