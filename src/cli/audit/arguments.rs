@@ -62,8 +62,8 @@ pub(in crate::cli) struct AuditArguments {
     /// Write all results as an HTML page.
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
-    /// Also read what runs images in the region, as `consumers` does, and show it for each image. Which images are checked,
-    /// and for which runtimes, does not change; `consumers --check` checks images for what runs them.
+    /// Also show what runs each image. This reads the services that `consumers` reads, in the region of the registry, with the
+    /// same permissions. Verdicts do not change: `consumers --check` checks images for what runs them.
     #[arg(long)]
     pub(super) consumers: bool,
     /// The output format.

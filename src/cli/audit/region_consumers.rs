@@ -82,13 +82,11 @@ impl RegionConsumers {
 
     /// Returns the consumers of an image, and what is unknown.
     pub(super) fn find_use(&self, report: &StoredReport) -> ImageUse {
-        let mut by: Vec<ImageUser> = Vec::new();
-        for position in self.positions(report) {
-            // Tasks that run different images of a service have one entry each.
-            if !by.contains(&self.users[position]) {
-                by.push(self.users[position].clone());
-            }
-        }
+        let positions = self.positions(report);
+        // Tasks of a service that run different images have one entry each.
+        let mut seen = BTreeSet::new();
+        let users = positions.iter().map(|position| &self.users[*position]).filter(|user| seen.insert(*user));
+        let by = users.cloned().collect();
         let is_unread = |service| {
             report.arrival.region != self.region || self.not_read.iter().any(|failure| failure.service == service)
         };

@@ -388,6 +388,31 @@ fn page_shows_consumers_and_a_filter() {
 }
 
 #[test]
+fn consumers_of_other_regions_are_unknown() {
+    let fixture = fixture();
+    let arguments = ["--repository", "team/tools", "--consumers", "--all-rows", "--results", "DIR/x.jsonl"];
+    fixture.run(&arguments);
+    let line = fs::read_to_string(fixture.path("x.jsonl")).unwrap();
+    let elsewhere = line.replace("\"region\":\"us-west-2\"", "\"region\":\"us-east-1\"");
+    fs::write(fixture.path("x.jsonl"), elsewhere).unwrap();
+    expect![[r#"
+        success true code 0
+        --- out
+        VERDICT     REPOSITORY                                               TAGS  PUSHED      RUNTIME  IN USE BY  CAUSE
+        undeclared  123456789012.dkr.ecr.us-east-1.amazonaws.com/team/tools  v1    2026-09-21  -        ?          -
+        undeclared  123456789012.dkr.ecr.us-west-2.amazonaws.com/team/tools  v1    2026-09-21  -        -          -
+
+        2 images in 2 repositories: undeclared 2
+        in use: 0 images
+        9 consumers run images of Amazon ECR that have no result here
+        The consumers of AWS App Runner, AWS Batch, AWS Lambda, Amazon Bedrock AgentCore, Amazon ECS in us-east-1 are unknown or incomplete: an image without one may be in use.
+        1 image checked in TIME, N requests
+        wrote DIR/x.jsonl
+        --- err
+    "#]].assert_eq(&fixture.run(&arguments));
+}
+
+#[test]
 fn function_checks_images_that_consumers_run() {
     let fixture = Arc::new(fixture());
     let _function = Function::start(&fixture, &[]);
