@@ -110,9 +110,12 @@ where
     }
 }
 
-/// Marks the report as one that resolves an earlier one, if it is: the tag is healthy, and something was reported about it.
+/// Marks the report as one that resolves an earlier one, if it is: the tag is healthy, and something was reported about it. If
+/// what runs the image could not be read, it is not known whether the tag is healthy.
 fn resolve<Images: ImageTable>(report: &mut Report, ledger: &EventLedger<'_, Images>) -> bool {
-    let is_healthy = matches!(report.verdict, Verdict::Runs | Verdict::Undeclared) && report.stopped.is_none();
+    let is_unknown = report.consumers.as_ref().is_some_and(|consumers| !consumers.known);
+    let is_healthy =
+        matches!(report.verdict, Verdict::Runs | Verdict::Undeclared) && report.stopped.is_none() && !is_unknown;
     let record = ledger.tag_record().filter(|record| is_healthy && record.is_current);
     let Some(notified) = record.and_then(|record| record.notified) else { return false };
     report.resolved = Some(ResolvedReport::new(notified.digest, notified.faults, notified.at));

@@ -71,7 +71,7 @@ pub struct FakeEcr {
 
 impl FakeEcr {
     /// Takes the time of a call, during which other deliveries go on.
-    async fn call(&self) {
+    pub async fn call(&self) {
         let delivery = self.current.get();
         for _ in 0..self.below(3) {
             let mut is_over = false;
@@ -92,7 +92,7 @@ impl FakeEcr {
     }
 
     /// Whether the current call fails.
-    fn fails(&self) -> bool {
+    pub fn fails(&self) -> bool {
         let fails = self.faults.get() > 0 && self.below(self.odds) == 0;
         if fails {
             self.faults.set(self.faults.get() - 1);

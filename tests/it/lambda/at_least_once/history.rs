@@ -3,25 +3,24 @@
 //! history on every machine.
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use ecr_preflight::inspect::Inspector;
 use ecr_preflight::lambda::handler::{DeliveryContext, EventHandler, HandlerError};
 use ecr_preflight::lambda::log::today;
 use ecr_preflight::lambda::recent::RecentMessages;
-use ecr_preflight::name::{Digest, Repository};
+use ecr_preflight::name::Repository;
 use ecr_preflight::report::Report;
 use ecr_preflight::settings::Settings;
 use ecr_preflight::table::Table;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
+use super::changes::{delete_random, push_random};
 use super::fake_ecr::{Due, Event, FakeEcr, Handle};
 use super::images::{DECLARED, Images, TAGS};
+use super::polling::poll_until_wait;
 use crate::lambda::{TOPIC, push_event};
 use crate::support::random::Random;
 
@@ -203,36 +202,12 @@ impl Simulation {
     fn push_or_delete(&mut self) {
         let ecr = &self.ecr;
         if ecr.below(5) == 0 && !ecr.present.borrow().is_empty() {
-            let at = ecr.below(ecr.present.borrow().len());
-            let digest: Digest = ecr.present.borrow().iter().nth(at).unwrap().parse().unwrap();
-            // ECR does not delete images that an index lists: `ImageReferencedByManifestList`.
-            let lists = |index: &str| {
-                let index = ecr.images.all.iter().find(|image| image.digest.as_str() == index).unwrap();
-                index.children.iter().any(|child| ecr.images.all[*child].digest == digest)
-            };
-            if !ecr.present.borrow().iter().any(|index| lists(index)) {
-                ecr.present.borrow_mut().remove(digest.as_str());
-                ecr.tags.borrow_mut().retain(|_, tagged| *tagged != digest);
-                self.history.is_undisturbed = false;
-            }
+            self.history.is_undisturbed &= !delete_random(ecr);
             return;
         }
-        let (image, tag) = (ecr.below(ecr.images.tagged.len()), TAGS[ecr.below(TAGS.len())]);
-        let image = &ecr.images.all[ecr.images.tagged[image]];
-        for child in &image.children {
-            let digest = ecr.images.all[*child].digest.clone();
-            ecr.present.borrow_mut().insert(digest.to_string());
-            ecr.queue_event(&digest, "");
-        }
-        let is_new = !ecr.tags.borrow().contains_key(tag);
-        let is_moved = ecr.tags.borrow().get(tag).is_some_and(|taken| *taken != image.digest);
-        if ecr.put(&image.digest, tag) {
+        if let Some((push, is_moved)) = push_random(ecr, &ecr.images.tagged, &TAGS) {
             self.history.is_undisturbed &= !is_moved;
-            // Sometimes the event arrives before the tag is visible.
-            if is_new && ecr.below(4) == 0 {
-                ecr.hidden.borrow_mut().insert(tag.to_owned());
-            }
-            self.history.pushed.push(Event { digest: image.digest.clone(), tag: tag.to_owned() });
+            self.history.pushed.push(push);
         }
         let note_current = |delivery: &mut Delivery| delivery.was_current |= is_current(ecr, &delivery.event);
         let is_at_work = |delivery: &&mut Delivery| delivery.outcome.is_none() && !delivery.is_killed;
@@ -261,29 +236,7 @@ impl Simulation {
             at = self.working.iter().position(|(_, sleeps, _)| !sleeps).unwrap_or(at);
         }
         let (delivery, sleeps, future) = &mut self.working[at];
-        // By the end of its sleep, every pushed tag is visible.
-        if *sleeps {
-            self.ecr.hidden.borrow_mut().clear();
-        }
-        self.ecr.current.set(*delivery);
-        let ecr = Rc::clone(&self.ecr);
-        let outcome = poll_fn(|context| {
-            ecr.is_calling.set(false);
-            match Pin::new(&mut *future).poll(context) {
-                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-                Poll::Pending if ecr.is_calling.get() => {
-                    *sleeps = false;
-                    Poll::Ready(None)
-                }
-                // It sleeps from now on, and others may go on.
-                Poll::Pending if !*sleeps => {
-                    *sleeps = true;
-                    Poll::Ready(None)
-                }
-                Poll::Pending => Poll::Pending,
-            }
-        })
-        .await;
+        let outcome = poll_until_wait(&self.ecr, *delivery, sleeps, future).await;
         let Some(outcome) = outcome else { return };
         let (delivery, ..) = self.working.swap_remove(at);
         if outcome.is_err() {

@@ -95,7 +95,7 @@ pub const TAGS: [&str; 4] = ["v1", "latest", "v1-ecs-arm64", "v1-apprunner"];
 
 impl Pushed {
     /// The runtimes for which a tag in a repository is checked, and whether the image runs on each.
-    fn answers(&self, tag: &str, declared: &str) -> Vec<(String, bool)> {
+    pub fn answers(&self, tag: &str, declared: &str) -> Vec<(String, bool)> {
         let runtimes = match tag {
             "v1-ecs-arm64" => "ecs/arm64",
             "v1-apprunner" => "apprunner",
@@ -105,7 +105,7 @@ impl Pushed {
     }
 
     /// Whether an image, if it is one, runs on each of these runtimes.
-    fn runs_on(&self, runtimes: &str) -> Vec<(String, bool)> {
+    pub fn runs_on(&self, runtimes: &str) -> Vec<(String, bool)> {
         if self.architectures.is_empty() {
             return Vec::new();
         }
@@ -115,6 +115,11 @@ impl Pushed {
             !is_refused && self.architectures.contains(&architecture)
         };
         runtimes.split_whitespace().map(|runtime| (runtime.to_owned(), runs(runtime))).collect()
+    }
+
+    /// Whether it is no image, so that nothing runs it.
+    pub fn is_artifact(&self) -> bool {
+        self.architectures.is_empty()
     }
 
     /// Whether people must be notified.

@@ -1,9 +1,12 @@
 //! `EventBridge` delivers at least once and in any order, and Lambda retries failures. Whatever happens, verdict tags
 //! match what was pushed, and people are notified of wrong images and of nothing else.
 
+mod changes;
 mod fake_ecr;
 mod history;
 mod images;
+mod polling;
+mod with_table;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
