@@ -6,6 +6,7 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use ecr_preflight::consumer::{ChangedConsumer, ConsumerEvent};
 use ecr_preflight::event::Event;
 use ecr_preflight::intent::{DeclarationSource, Intent};
 use ecr_preflight::name::{Digest, RemoteRepository, Repository, Tag};
@@ -106,6 +107,21 @@ pub fn event(input: &[u8]) {
             assert!(arrival.pushed_at.is_none_or(|date| date.len() <= 40));
         }
         Ok(Event::Ignored(why, ..)) => assert!(!why.as_str().is_empty()),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    match ConsumerEvent::parse(&event) {
+        Ok(ConsumerEvent::Changed(changed)) => {
+            assert_line(changed.arn());
+            assert_eq!(ChangedConsumer::parse(changed.arn()).as_ref(), Some(&changed), "its ARN names the same");
+        }
+        Ok(ConsumerEvent::Stopped(containers)) => {
+            assert!(!containers.is_empty());
+            for reason in containers.iter().flat_map(|one| [&one.reason, &one.stopped_reason]).flatten() {
+                assert_line(reason);
+                assert!(reason.chars().count() <= 1024);
+            }
+        }
+        Ok(ConsumerEvent::Ignored(why)) => assert_line(&why),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 }

@@ -38,6 +38,7 @@ async fn main() -> Result<(), Error> {
         let census = settings.table.clone().map(|name| CensusTaker {
             table: Table::new(aws.dynamodb_client(endpoint_override("DYNAMODB", variable)), name),
             aws: aws.clone().with_connector(SharedHttpConnector::new(PacedConnector::new(default_connector()))),
+            events: aws.events_client(endpoint_override("EVENTBRIDGE", variable)),
             endpoint: |service| endpoint_override(service, variable),
         });
         ConsumersHandler {

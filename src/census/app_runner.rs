@@ -29,21 +29,24 @@ pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
             }
         }
     }
-    let calls = arns.iter().map(async |arn| (arn, client.describe_service().service_arn(arn).send().await));
-    let mut answers = stream::iter(calls).buffer_unordered(MAX_CONCURRENT_CALLS);
-    while let Some((arn, answer)) = answers.next().await {
-        match answer {
-            Ok(answer) => answer.service.and_then(reduce).map_or((), |consumer| findings.add(consumer)),
-            // It was deleted since it was listed.
-            Err(error)
-                if error.as_service_error().is_some_and(DescribeServiceError::is_resource_not_found_exception) => {}
-            Err(error) => findings.record(NotRead::new(AppRunner, "apprunner:DescribeService", arn, error)),
-        }
+    let calls = arns.iter().map(async |arn| read_service(client, arn, findings).await);
+    stream::iter(calls).buffer_unordered(MAX_CONCURRENT_CALLS).collect::<()>().await;
+}
+
+/// Reads a service by its ARN. Nothing is found if it is deleted.
+pub(super) async fn read_service(client: &Client, arn: &str, findings: &Findings<'_>) {
+    match client.describe_service().service_arn(arn).send().await {
+        Ok(answer) => answer.service.and_then(reduce).map_or((), |consumer| findings.add(consumer)),
+        Err(error) if error.as_service_error().is_some_and(DescribeServiceError::is_resource_not_found_exception) => {}
+        Err(error) => findings.record(NotRead::new(AppRunner, "apprunner:DescribeService", arn, error)),
     }
 }
 
-/// Returns what affects the start of a service; `None` if it runs source code or a public image.
+/// Returns what affects the start of a service; `None` if it runs source code or a public image, or is deleted.
 fn reduce(service: aws_sdk_apprunner::types::Service) -> Option<Consumer> {
+    if service.status == ServiceStatus::Deleted {
+        return None;
+    }
     let repository = service.source_configuration?.image_repository?;
     if repository.image_repository_type != ImageRepositoryType::Ecr {
         return None;

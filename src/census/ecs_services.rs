@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::operation::describe_services::DescribeServicesError;
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, LaunchType, ResourceManagementType};
 use futures_util::{StreamExt, stream};
 
@@ -74,6 +75,36 @@ pub(super) async fn read_services(client: &Client, cluster: &str, findings: &Fin
         }
     }
     services
+}
+
+/// Reads a service by its ARN; `None` if it is deleted, or if that fails, which is recorded.
+pub(super) async fn describe_service(
+    client: &Client,
+    cluster: &str,
+    arn: &str,
+    findings: &Findings<'_>,
+) -> Option<Service> {
+    match client.describe_services().cluster(cluster).services(arn).send().await {
+        Ok(answer) => {
+            if let Some(service) = answer.services.into_iter().flatten().next() {
+                return parse_service(service, cluster);
+            }
+            let reason = answer.failures.into_iter().flatten().find_map(|failure| failure.reason);
+            if reason.as_deref() != Some("MISSING") {
+                let reason = reason.unwrap_or_else(|| "the answer does not have the service".to_owned());
+                findings.record(NotRead::unknown(Ecs, "ecs:DescribeServices", arn, &reason));
+            }
+            None
+        }
+        // The cluster is deleted.
+        Err(error) if error.as_service_error().is_some_and(DescribeServicesError::is_cluster_not_found_exception) => {
+            None
+        }
+        Err(error) => {
+            findings.record(NotRead::new(Ecs, "ecs:DescribeServices", arn, error));
+            None
+        }
+    }
 }
 
 /// Returns the service, unless it is deleted.

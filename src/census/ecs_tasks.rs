@@ -11,6 +11,9 @@ use super::not_read::NotRead;
 use super::pace::MAX_CONCURRENT_CALLS;
 use crate::consumer::ConsumerService::Ecs;
 
+/// How many tasks one call lists: the most that `ListTasks` accepts.
+const TASKS_PER_PAGE: i32 = 100;
+
 /// How many tasks one call describes: the most that `DescribeTasks` accepts.
 const TASKS_PER_CALL: usize = 100;
 
@@ -49,7 +52,7 @@ pub(super) type RunningTasks = BTreeMap<TaskGroup, BTreeMap<String, RunningConta
 /// Reads the running tasks of a cluster, and those that are about to run.
 pub(super) async fn read_tasks(client: &Client, cluster: &str, findings: &Findings<'_>) -> RunningTasks {
     let mut arns = Vec::new();
-    let mut listed = client.list_tasks().cluster(cluster).max_results(100).into_paginator().items().send();
+    let mut listed = client.list_tasks().cluster(cluster).max_results(TASKS_PER_PAGE).into_paginator().items().send();
     while let Some(arn) = listed.next().await {
         match arn {
             Ok(arn) => arns.push(arn),
@@ -59,6 +62,33 @@ pub(super) async fn read_tasks(client: &Client, cluster: &str, findings: &Findin
             }
         }
     }
+    describe_tasks(client, cluster, &arns, findings).await
+}
+
+/// Reads the running tasks of a service, and those that are about to run: one page of them, because an event must not take
+/// many calls. If there are more, that is recorded: they may run on another architecture.
+pub(super) async fn read_tasks_of_service(
+    client: &Client,
+    cluster: &str,
+    service: &str,
+    findings: &Findings<'_>,
+) -> RunningTasks {
+    match client.list_tasks().cluster(cluster).service_name(service).max_results(TASKS_PER_PAGE).send().await {
+        Ok(page) => {
+            if page.next_token.is_some() {
+                let reason = format!("more than {TASKS_PER_PAGE} tasks");
+                findings.record(NotRead::unknown(Ecs, "ecs:ListTasks", service, &reason));
+            }
+            describe_tasks(client, cluster, &page.task_arns.unwrap_or_default(), findings).await
+        }
+        Err(error) => {
+            findings.record(NotRead::new(Ecs, "ecs:ListTasks", service, error));
+            RunningTasks::new()
+        }
+    }
+}
+
+async fn describe_tasks(client: &Client, cluster: &str, arns: &[String], findings: &Findings<'_>) -> RunningTasks {
     let calls = arns.chunks(TASKS_PER_CALL).map(|chunk| {
         // Tags may be confidential, and nothing needs them.
         client

@@ -21,7 +21,8 @@ use crate::runtime::{Runtime, Service, normalize_architecture};
 /// The image of a function. It is cached: another format needs another [`EntryKind`].
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct FunctionImage {
-    version: FunctionVersion,
+    /// It is cached only if this is known.
+    version: Option<FunctionVersion>,
     image: String,
     digest: Option<Digest>,
 }
@@ -79,38 +80,63 @@ fn find_image(
     version: &FunctionVersion,
     cache: &CacheSession<'_, impl CacheStore>,
 ) -> Option<FunctionImage> {
-    cache.find(EntryKind::FunctionImage, arn).filter(|known: &FunctionImage| known.version == *version)
+    cache.find(EntryKind::FunctionImage, arn).filter(|known: &FunctionImage| known.version.as_ref() == Some(version))
 }
 
 fn add_image(consumer: Consumer, image: FunctionImage) -> Consumer {
     Consumer { image: image.image, digest: image.digest, ..consumer }
 }
 
-/// Reads the image of a function. The answer of `GetFunction` has a presigned URL of the code and the environment: nothing
-/// but the image leaves this function.
+/// Reads the image of a function that was listed.
 async fn read_image(
     client: &Client,
     consumer: Consumer,
     cache: &CacheSession<'_, impl CacheStore>,
     findings: &Findings<'_>,
 ) -> Option<Consumer> {
-    match client.get_function().function_name(&consumer.arn).send().await {
+    let (_, image) = get_function(client, &consumer.arn, cache, findings).await?;
+    Some(add_image(consumer, image?))
+}
+
+/// Reads a function by its ARN. Nothing is found if it is deleted or is not an image.
+pub(super) async fn read_function(
+    client: &Client,
+    arn: &str,
+    cache: &CacheSession<'_, impl CacheStore>,
+    findings: &Findings<'_>,
+) {
+    if let Some((Some(function), Some(image))) = get_function(client, arn, cache, findings).await
+        && function.package_type == Some(PackageType::Image)
+        && let Some(consumer) = reduce(function)
+    {
+        findings.add(add_image(consumer, image));
+    }
+}
+
+/// Reads the configuration and the image of a function; `None` if it is deleted, or if that fails, which is recorded. The
+/// answer of `GetFunction` has a presigned URL of the code, which does not leave this function.
+async fn get_function(
+    client: &Client,
+    arn: &str,
+    cache: &CacheSession<'_, impl CacheStore>,
+    findings: &Findings<'_>,
+) -> Option<(Option<FunctionConfiguration>, Option<FunctionImage>)> {
+    match client.get_function().function_name(arn).send().await {
         Ok(answer) => {
             let version = answer.configuration().and_then(FunctionVersion::find);
-            let code = answer.code?;
-            let digest = code.resolved_image_uri().and_then(|uri| EcrImage::parse(uri)?.digest);
-            let image = code.image_uri?;
-            if let Some(version) = version {
-                let image = FunctionImage { version, image, digest };
-                cache.add(EntryKind::FunctionImage, &consumer.arn, &image).await;
-                return Some(add_image(consumer, image));
+            let image = answer.code.and_then(|code| {
+                let digest = code.resolved_image_uri().and_then(|uri| EcrImage::parse(uri)?.digest);
+                Some(FunctionImage { version, image: code.image_uri?, digest })
+            });
+            if let Some(image) = image.as_ref().filter(|image| image.version.is_some()) {
+                cache.add(EntryKind::FunctionImage, arn, image).await;
             }
-            Some(Consumer { image, digest, ..consumer })
+            Some((answer.configuration, image))
         }
-        // It was deleted since it was listed.
         Err(error) if error.as_service_error().is_some_and(GetFunctionError::is_resource_not_found_exception) => None,
         Err(error) => {
-            findings.record(NotRead::new(Lambda, "lambda:GetFunction", &consumer.name, error));
+            let name = arn.rsplit(':').next().unwrap_or(arn);
+            findings.record(NotRead::new(Lambda, "lambda:GetFunction", name, error));
             None
         }
     }

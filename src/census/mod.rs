@@ -18,20 +18,25 @@ mod findings;
 mod ecs_tasks;
 mod ecs_services;
 mod ecs_definitions;
+mod ecs_consumers;
 mod ecs;
+mod ecs_stopped;
 mod lambda;
 mod app_runner;
 mod batch;
 mod agent_core;
+mod one_consumer;
 
 use futures_util::future::join_all;
 
 pub use self::cache::{CacheEntry, CensusCache};
 use self::cache_store::CacheSession;
 pub use self::cache_store::{CacheStore, NoStore, NotStored};
+pub use self::ecs_stopped::read_stopped;
 use self::findings::Findings;
 pub use self::findings::{Census, ProgressReport};
 pub use self::not_read::NotRead;
+pub use self::one_consumer::read_one;
 pub use self::pace::PacedConnector;
 use crate::aws::Aws;
 use crate::consumer::ConsumerService;

@@ -37,9 +37,14 @@ impl NotRead {
         Self { service, action, count: 1, resource: resource.to_owned(), source: convert_sdk_error(error) }
     }
 
+    /// Creates the record of what is unknown for another reason than a call that failed.
+    pub(super) fn unknown(service: ConsumerService, action: &'static str, resource: &str, reason: &str) -> Self {
+        Self { service, action, count: 1, resource: resource.to_owned(), source: reason.into() }
+    }
+
     /// Creates the record of what exceeds a limit.
     pub(super) fn beyond_limit(service: ConsumerService, action: &'static str, limit: &str) -> Self {
-        Self { service, action, count: 1, resource: String::new(), source: format!("more than {limit}").into() }
+        Self::unknown(service, action, "", &format!("more than {limit}"))
     }
 
     /// Returns whether another call failed in the same way.

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::image_outcome::ImageOutcome;
+use super::image_use::UnreadServices;
 use super::stored_report::{StoredReport, hash_key};
 use super::stored_runtime::StoredRuntime;
 use crate::runtime::RUNTIMES;
@@ -33,6 +34,9 @@ pub(super) struct ReportCounts {
     runtimes: [u64; RUNTIMES.len()],
     /// Accounts and regions.
     pub(super) registries: BTreeSet<(String, String)>,
+    /// The number of images in use, if consumers were read.
+    pub(super) in_use: Option<u64>,
+    pub(super) unread_services: UnreadServices,
 }
 
 impl ReportCounts {
@@ -56,6 +60,10 @@ impl ReportCounts {
         }
         for code in report.counting_codes() {
             *self.counting_faults.entry(sanitize_code(code)).or_default() += 1;
+        }
+        if let Some(in_use) = &report.in_use {
+            *self.in_use.get_or_insert_default() += u64::from(!in_use.by.is_empty());
+            self.unread_services.add(&report.arrival.region, in_use);
         }
         for (profile, count) in RUNTIMES.iter().zip(&mut self.runtimes) {
             *count += u64::from(report.intended.iter().any(|intent| intent.runtime == profile.name));

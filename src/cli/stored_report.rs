@@ -9,6 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::image_outcome::ImageOutcome;
+use super::image_use::ImageUse;
 use super::stored_runtime::{StoredFault, StoredRuntime, StoredStart, parse_verdict};
 use crate::name::Repository;
 use crate::report::SCHEMA;
@@ -56,6 +57,9 @@ pub(super) struct StoredReport {
     /// The settings that differ from their defaults, as words.
     #[serde(default)]
     pub(super) settings: String,
+    /// Who runs the image; `None` if nobody asked.
+    #[serde(default, rename = "inUse")]
+    pub(super) in_use: Option<ImageUse>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,6 +6,10 @@ mod environment_effects;
 mod start_override;
 mod consumer_platform;
 mod model;
+#[cfg(feature = "consumers")]
+mod changed_consumer;
+#[cfg(feature = "consumers")]
+mod change_event;
 mod known;
 #[cfg(feature = "consumers")]
 mod container_definition;
@@ -16,6 +20,10 @@ mod service_revision;
 #[cfg(feature = "cli")]
 mod task_definition;
 
+#[cfg(feature = "consumers")]
+pub use change_event::{ConsumerEvent, ConsumerEventError, StoppedContainer};
+#[cfg(feature = "consumers")]
+pub use changed_consumer::{ChangedConsumer, ChangedResource};
 #[cfg(feature = "consumers")]
 pub use cloudformation::{ResourceConsumers, parse_resource, resource_types};
 pub use consumer_platform::{ConsumerPlatform, PlatformSource};

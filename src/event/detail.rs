@@ -133,7 +133,7 @@ fn non_empty(text: Option<&String>) -> Option<&str> {
 }
 
 /// Returns whether the text consists of characters of RFC 3339 dates. It is printed unchanged and never parsed.
-fn has_date_characters(text: &str) -> bool {
+pub(crate) fn has_date_characters(text: &str) -> bool {
     text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_digit() || b"-+:.TZ".contains(&byte))
 }
 

@@ -120,7 +120,7 @@ pub fn repository_arn(account: Option<&str>, region: &str, name: &str) -> String
 }
 
 /// Returns the partition of a region and its DNS suffix.
-fn partition(region: &str) -> (&'static str, &'static str) {
+pub(crate) fn partition(region: &str) -> (&'static str, &'static str) {
     let found = PARTITIONS.iter().find(|(prefix, ..)| region.starts_with(prefix));
     let (_, partition, suffix) = found.expect("the last prefix matches every region");
     (partition, suffix)

@@ -142,6 +142,7 @@ def hostile(report):
             answer["unknown"] = [text]
             for fault in answer["faults"]:
                 fault |= {"evidence": text, "symptom": text, "remedy": [text, text], "advice": [text, f"{number}"], "code": text}
+        copy["inUse"] = {"by": [{"service": text, "name": text, "container": text, "definition": text}], "notRead": [text]}
         for started in copy["exec"]:
             started |= {"argv": [text], "chain": [text], "reason": text, "platform": text, "path": text, "errno": text}
         yield copy

@@ -373,6 +373,68 @@ def matching_rows_are_saved(stage):
     equal("the lines of Markdown", [line.split(" | ")[1] for line in markdown[2:]], ["`=1+1;-2\\|\ufffd@team/all:@x`, `11.4`, `11`", "`grafana/grafana:11.4.0`, `11.4`, `11`"])
 
 
+def images_in_use_can_be_filtered(stage):
+    stage.open(stage.sample)
+    equal("without consumers", stage.browser.run("return [document.querySelector('#in-use'), document.querySelector('.c-users')]"), [None, None])
+    reports = json.loads(json.dumps(stage.reports))
+    used = lambda report: report["inUse"]["by"]
+    user = lambda service, name_: {"service": service, "name": name_, "container": "app", "definition": "web"}
+    for at, report in enumerate(reports):
+        users = [user("ecs", f"prod/service-{at}-{number}") for number in range(at % 3 * 2)]
+        report["inUse"] = {"by": [*users, user("lambda", "resize")] if users else []}
+    file = stage.page("in-use", reports)
+    expected = lambda fits: sorted(name(report) for report in reports if fits(report))
+    users = lambda: stage.browser.run("return [...document.querySelectorAll('tr.row .c-users')].map((cell) => cell.textContent)")
+    stage.open(file)
+    equal("the rows", stage.names(), expected(lambda report: True))
+    equal("some are not in use", "" in users(), True)
+    stage.browser.run("document.querySelector('#runtime').focus()")
+    stage.browser.press("Tab")
+    equal("Tab reaches it", stage.browser.run(FOCUS), "in-use")
+    stage.browser.press("Space")
+    equal("only those in use", stage.names(), expected(used))
+    equal("each names who", "" in users(), False)
+    equal("the first names, and how many more", any(text.endswith("+2") for text in users()), True)
+    stage.browser.click(".tile.fails")
+    both = expected(lambda report: used(report) and report["verdict"] == "fails")
+    equal("with another filter", (stage.names(), len(both) > 0), (both, True))
+    address = stage.browser.run("return location.hash")
+    equal("the address", address, "#verdict=fails&in-use=yes&group=none")
+    stage.open(file, address)
+    equal("again", (stage.names(), stage.browser.run("return document.querySelector('#in-use').checked")), (both, True))
+    stage.browser.click("th[data-column=users] button")
+    equal("it is sorted", users(), sorted(users(), key=natural))
+    stage.browser.click("tr.row .name")
+    about = stage.browser.run("return [...document.querySelectorAll('.about dt')].filter((dt) => dt.textContent === 'In use by').map((dt) => [...dt.nextElementSibling.querySelectorAll('li')].at(-1).textContent)")
+    equal("the details", about, ["resize, container app of web (AWS Lambda)"])
+    stage.browser.click("#clear")
+    equal("cleared", (stage.names(), stage.browser.run("return document.querySelector('#in-use').checked")), (expected(lambda report: True), False))
+    stage.open(file, "#in-use=yes", grouped=True)
+    groups = {report["arrival"]["repository"] for report in reports if used(report)}
+    equal("the groups", {group[0] for group in stage.browser.run(GROUPS)}, groups)
+    directory = stage.work / "saved-in-use"
+    directory.mkdir()
+    stage.browser.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(directory))
+    stage.browser.click("#save-csv")
+    wait_until("the file", lambda: (directory / "audit.csv").is_file())
+    cells = [*csv.reader((directory / "audit.csv").open(newline=""))]
+    equal("the last column", (cells[0][-1], all(row[-1].endswith("resize") for row in cells[1:])), ("in_use_by", True))
+    # What was not read is not shown as not in use.
+    for report in reports:
+        report["inUse"]["notRead"] = ["ecs"]
+    stage.open(stage.page("in-use-unknown", reports))
+    equal("unknown", ("" in users(), "unknown" in users()), (False, True))
+    notes = stage.browser.run("return [...document.querySelectorAll('header .note')].map((note) => note.textContent)")
+    equal("the note", notes, ["The consumers of Amazon ECS in us-west-2 are unknown or incomplete: an image without one may be in use."])
+    for width in WIDTHS:
+        stage.open(stage.work / "in-use-unknown.html", "", width, 844 if width < 700 else 900, grouped=True)
+        stage.browser.run("document.querySelector('.name').click()")
+        equal(f"{width} scrolls sideways", *stage.browser.run("return [document.documentElement.scrollWidth, innerWidth]"))
+        stage.accessible(f"{width}, in use")
+        stage.picture(f"in-use-{width}", whole=True)
+    stage.quiet()
+
+
 def accessible_at_every_width(stage):
     for width in WIDTHS:
         for dark in (False, True):
@@ -517,6 +579,7 @@ CASES = [
     a_row_shows_expected_error_and_fix,
     rows_are_grouped_by_repository,
     matching_rows_are_saved,
+    images_in_use_can_be_filtered,
     the_screenshot_for_the_readme,
     light_and_dark_can_be_selected,
     hostile_texts_are_escaped,

@@ -62,6 +62,10 @@ pub(in crate::cli) struct AuditArguments {
     /// Write all results as an HTML page.
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
+    /// Also show what runs each image. This reads the services that `consumers` reads, in the region of the registry, with the
+    /// same permissions. Verdicts do not change: `consumers --check` checks images for what runs them.
+    #[arg(long)]
+    pub(super) consumers: bool,
     /// The output format.
     #[arg(long, value_enum, default_value_t = AuditFormat::Table)]
     pub(super) format: AuditFormat,
@@ -82,7 +86,7 @@ pub(in crate::cli) struct AuditArguments {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_EVENTS_PER_SECOND, requires = "via_lambda", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) rate: u32,
     /// Do not wait for the reports, for --via-lambda: they stay in the function's log.
-    #[arg(long, requires = "via_lambda", conflicts_with_all = ["results", "baseline", "csv", "html", "notify"])]
+    #[arg(long, requires = "via_lambda", conflicts_with_all = ["results", "baseline", "csv", "html", "notify", "consumers"])]
     pub(super) no_follow: bool,
     /// How many seconds to wait for the next report, for --via-lambda.
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_TIMEOUT_SECONDS, requires = "via_lambda")]
@@ -132,11 +136,13 @@ Examples:
   ecr-preflight audit --all --where env=prod --results prod.jsonl --csv prod.csv
   ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
   ecr-preflight audit --all --via-lambda --results all.jsonl --html all.html
+  ecr-preflight audit --consumers --html in-use.html
 
 Exit codes:
   0    no image fails
   1    an image fails, by a fault that is neither waived nor in the baseline
-  2    no image fails, but one is unknown or could not be read
+  2    no image fails, but one is unknown or could not be read; or with --consumers, a service
+       could not be read completely
   3    an error ended the audit
   64   the command line or a setting is wrong
   130  interrupted";

@@ -7,6 +7,7 @@ use aws_smithy_types::date_time::Format;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc::Sender;
 
+use super::region_consumers::RegionConsumers;
 use super::scope::{AuditScope, ListingCounts, increment};
 use super::throttle::{AdaptiveLimiter, ResourceTags};
 use crate::event::{self, Arrival, ArrivalKind};
@@ -41,6 +42,8 @@ pub(super) struct ImageLister<'a> {
     pub(super) limiter: &'a AdaptiveLimiter,
     pub(super) scope: &'a AuditScope,
     pub(super) counts: &'a ListingCounts,
+    /// Who runs images by which tags, if this run has read that.
+    pub(super) consumers: Option<&'a RegionConsumers>,
 }
 
 impl ImageLister<'_> {
@@ -102,6 +105,10 @@ impl ImageLister<'_> {
         let (mut token, mut newest) = (None, Vec::new());
         loop {
             let page = self.limiter.call(async || ecr.fetch_image_page(token.clone()).await).await?;
+            if let Some(consumers) = self.consumers {
+                // Also of images that are not checked.
+                page.items.iter().for_each(|image| consumers.record_tags(repository, &image.digest, &image.tags));
+            }
             newest.extend(page.items.into_iter().filter_map(|image| self.select_image(image)));
             newest.sort_by(|one: &EcrImage, other| (other.pushed_at, &one.digest).cmp(&(one.pushed_at, &other.digest)));
             match self.scope.newest {

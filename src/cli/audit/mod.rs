@@ -2,12 +2,14 @@
 //!
 //! The images are listed ([`lister`]), checked here ([`runner`]) or by the deployed function ([`via_lambda`]), and written
 //! to a file ([`results_file`]) at the same time. At the end the file is read again, printed ([`output`]) and summarized
-//! ([`summary`], [`notification`]). No image gets a verdict tag.
+//! ([`summary`], [`notification`]), with what runs each image if that was read before ([`region_consumers`]). No image gets a
+//! verdict tag.
 
 mod arguments;
 mod scope;
 mod throttle;
 mod error;
+mod region_consumers;
 mod lister;
 mod results_index;
 mod result_line;
@@ -15,13 +17,17 @@ mod finding_filter;
 mod results_file;
 mod progress;
 mod runner;
+mod read_consumers;
 mod via_lambda;
+mod use_summary;
 mod summary;
+mod table_cells;
 mod table;
 mod output;
 mod notification;
 
 use std::io::{self, ErrorKind, Write};
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
@@ -32,24 +38,24 @@ use self::error::{AuditEnd, AuditError};
 use self::finding_filter::FindingFilter;
 use self::lister::ImageLister;
 use self::progress::AuditProgress;
+use self::read_consumers::read_region_consumers;
 use self::results_file::ResultsFile;
 use self::runner::AuditRunner;
 use self::scope::{AuditScope, ListingCounts};
 use self::summary::AuditSummary;
 use self::throttle::{AdaptiveLimiter, CountingConnector};
+use self::use_summary::UseSummary;
 use super::config::Configuration;
 use super::context::{build_inspector, endpoint_url, load_aws_with, load_settings};
 use super::error::CliError;
 use super::image_outcome::ImageOutcome;
 use super::page::PageHeading;
 use super::preview::NotificationPreview;
+use super::suggest;
 use super::terminal::StyledOutput;
-use super::{output_file, suggest};
 use crate::aws::{Aws, default_connector};
 use crate::lambda::notify::{Message, Notifier, SnsTopic};
 use crate::registry::ecr::EcrRegistry;
-use crate::runtime::Runtime;
-use crate::settings::Settings;
 use crate::verdict::Verdict;
 
 pub(super) async fn run<O: Write, E: Write>(
@@ -64,24 +70,21 @@ pub(super) async fn run<O: Write, E: Write>(
     let runtimes = Some(arguments.runtimes.as_slice()).filter(|runtimes| !runtimes.is_empty());
     let today = configuration.waivers.today;
     let filter = FindingFilter::new(configuration.waivers.clone(), arguments.baseline.as_deref(), err)?;
-    let mut results = open_outputs(&arguments, &settings, runtimes.unwrap_or_default(), filter)?;
+    let mut results = output::open_outputs(&arguments, &settings, runtimes.unwrap_or_default(), filter)?;
 
+    if arguments.consumers {
+        results.consumers = Some(Rc::new(Box::pin(read_region_consumers(arguments.region.clone(), err)).await?));
+    }
+    let consumers = results.consumers.clone();
     let requests = CountingConnector::new(default_connector());
     let retries = Some(AdaptiveLimiter::retry_config());
     let aws = load_aws_with(arguments.region.clone(), SharedHttpConnector::new(requests.clone()), retries).await;
     let ecr = EcrRegistry::new(&aws, endpoint_url("ECR"));
     let region = ecr.client().config().region().map(ToString::to_string).ok_or(CliError::NoRegion)?;
     let (counts, limiter) = (ListingCounts::default(), AdaptiveLimiter::new(arguments.concurrency));
-    let scope = AuditScope {
-        region,
-        prefix: arguments.prefix.clone().unwrap_or_default(),
-        repositories: arguments.repositories.clone(),
-        resource_tags: arguments.resource_tags.clone(),
-        newest: (!arguments.all).then_some(arguments.newest),
-        // The function has its own settings.
-        ignores_tag_declarations: runtimes.is_some() || !(settings.check.read_image_tags || arguments.via_lambda),
-    };
-    let lister = ImageLister { ecr: &ecr, limiter: &limiter, scope: &scope, counts: &counts };
+    let scope = AuditScope::new(&arguments, region, &settings.check);
+    let consumers = consumers.as_deref();
+    let lister = ImageLister { ecr: &ecr, limiter: &limiter, scope: &scope, counts: &counts, consumers };
     let mut progress = AuditProgress::new(&counts, &mut *err);
     let end = if arguments.via_lambda {
         Box::pin(via_lambda::run(&arguments, &aws, lister, &mut results, &mut progress)).await
@@ -101,14 +104,16 @@ pub(super) async fn run<O: Write, E: Write>(
     // In both cases the same command resumes from here.
     let was_interrupted = matches!(end, AuditEnd::Interrupted | AuditEnd::ViaLambdaFailed(_));
     let (is_listing_incomplete, mut early) = handle_end(end, &results, &scope, &counts, err)?;
+    let in_use = UseSummary::build(&mut results).map_err(AuditError::ResultsIo)?;
+    let counts = &counts;
     let summary =
-        AuditSummary { counts: &counts, totals, requests, throttle_count, is_listing_incomplete, was_interrupted };
+        AuditSummary { counts, totals, requests, throttle_count, is_listing_incomplete, was_interrupted, in_use };
 
     if arguments.no_follow {
         let images = summary::format_count(totals.checked, "image");
         writeln!(out, "{images} sent to the function; its log group is {}", arguments.log_group())?;
         if let Some(error) = early {
-            writeln!(out, "{}", summary::format_interruption(&counts))?;
+            writeln!(out, "{}", summary::format_interruption(counts))?;
             return Err(error.into());
         }
         return Ok(if summary.is_complete() { Verdict::Runs } else { Verdict::Unknown });
@@ -173,37 +178,6 @@ fn write_status<O: Write, E: Write>(
     if has_table { out.write_status(status) } else { err.write_status(status) }
 }
 
-/// Opens the results file, and checks that the files that are written at the end can be written.
-fn open_outputs(
-    arguments: &AuditArguments,
-    settings: &Settings,
-    runtimes: &[Runtime],
-    filter: FindingFilter,
-) -> Result<ResultsFile, CliError> {
-    let settings = if arguments.via_lambda {
-        format!("function={}", arguments.stack)
-    } else {
-        scope::describe_settings(&settings.check, runtimes)
-    };
-    let files = [
-        ("--results", &arguments.results),
-        ("--baseline", &arguments.baseline),
-        ("--csv", &arguments.csv),
-        ("--html", &arguments.html),
-    ];
-    output_file::ensure_distinct(&files.map(|(name, path)| (name, path.as_deref())))?;
-    let results = match &arguments.results {
-        Some(path) => ResultsFile::open(path, arguments.fresh, settings, filter),
-        None => ResultsFile::create_temporary(settings, filter),
-    }
-    .map_err(AuditError::from)?;
-    for path in [&arguments.csv, &arguments.html].into_iter().flatten() {
-        let unwritable = |source| CliError::FileWrite { path: path.display().to_string(), source };
-        output_file::check_writable(path).map_err(unwritable)?;
-    }
-    Ok(results)
-}
-
 /// Returns whether the list of repositories is incomplete, and the error of an audit that ended before all images were
 /// checked.
 fn handle_end<E: Write>(
@@ -250,9 +224,13 @@ fn write_summary(
 
 /// Returns the verdict for the exit code.
 fn overall_verdict(results: &ResultsFile, summary: &AuditSummary<'_>) -> Verdict {
+    let has_unread_consumers = summary.in_use.as_ref().is_some_and(UseSummary::is_incomplete);
     if results.index.counts.of_outcome(ImageOutcome::Fails) > 0 {
         Verdict::Fails
-    } else if results.index.counts.of_outcome(ImageOutcome::Unknown) > 0 || !summary.is_complete() {
+    } else if results.index.counts.of_outcome(ImageOutcome::Unknown) > 0
+        || !summary.is_complete()
+        || has_unread_consumers
+    {
         Verdict::Unknown
     } else {
         Verdict::Runs

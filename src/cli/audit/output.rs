@@ -3,7 +3,10 @@
 use std::io::{self, BufWriter, Write};
 
 use super::arguments::{AuditArguments, AuditFormat};
+use super::error::AuditError;
+use super::finding_filter::FindingFilter;
 use super::results_file::ResultsFile;
+use super::scope;
 use super::table::AuditTable;
 use crate::cli::error::CliError;
 use crate::cli::export::csv::CsvExport;
@@ -11,7 +14,43 @@ use crate::cli::export::markdown::MarkdownExport;
 use crate::cli::image_outcome::ImageOutcome;
 use crate::cli::terminal::StyledOutput;
 use crate::cli::{output_file, page};
+use crate::runtime::Runtime;
+use crate::settings::Settings;
 use crate::text::{escape_json_commands, sanitize};
+
+/// Opens the results file, and checks that the files that are written at the end can be written.
+///
+/// # Errors
+/// A file is named twice or cannot be written, or the results file contains something else.
+pub(super) fn open_outputs(
+    arguments: &AuditArguments,
+    settings: &Settings,
+    runtimes: &[Runtime],
+    filter: FindingFilter,
+) -> Result<ResultsFile, CliError> {
+    let settings = if arguments.via_lambda {
+        format!("function={}", arguments.stack)
+    } else {
+        scope::describe_settings(&settings.check, runtimes)
+    };
+    let files = [
+        ("--results", &arguments.results),
+        ("--baseline", &arguments.baseline),
+        ("--csv", &arguments.csv),
+        ("--html", &arguments.html),
+    ];
+    output_file::ensure_distinct(&files.map(|(name, path)| (name, path.as_deref())))?;
+    let results = match &arguments.results {
+        Some(path) => ResultsFile::open(path, arguments.fresh, settings, filter),
+        None => ResultsFile::create_temporary(settings, filter),
+    }
+    .map_err(AuditError::from)?;
+    for path in [&arguments.csv, &arguments.html].into_iter().flatten() {
+        let unwritable = |source| CliError::FileWrite { path: path.display().to_string(), source };
+        output_file::check_writable(path).map_err(unwritable)?;
+    }
+    Ok(results)
+}
 
 /// Writes the CSV file and the page, if the command line names them.
 ///
@@ -26,8 +65,8 @@ pub(super) fn write_files(
         output_file::write_atomically(path, |file| Ok(write_csv(results, file)?))?;
     }
     if let Some(path) = &arguments.html {
-        let ResultsFile { path: lines, filter, .. } = results;
-        page::write_page_file(lines, heading, path, |report| filter.mark(report))?;
+        let lines = results.path.clone();
+        page::write_page_file(&lines, heading, path, |report| results.complete(report))?;
     }
     Ok(())
 }
@@ -50,14 +89,15 @@ pub(super) fn print_results<O: Write>(
     arguments: &AuditArguments,
     out: &mut StyledOutput<O>,
 ) -> io::Result<()> {
-    let table = AuditTable { width: out.table_width, uses_color: out.uses_color };
+    let has_consumers = results.consumers.is_some();
+    let table = AuditTable { has_consumers, width: out.table_width, uses_color: out.uses_color };
     let mut out = BufWriter::new(out);
     match arguments.format {
         AuditFormat::Csv => write_csv(results, &mut out)?,
         AuditFormat::Jsonl => {
             for offset in results.index.offsets_worst_first(|_| true) {
                 // The lines were parsed as JSON, so they are UTF-8.
-                let line = results.read_waived_line(offset)?;
+                let line = results.read_completed_line(offset)?;
                 out.write_all(escape_json_commands(&String::from_utf8_lossy(&line)).as_bytes())?;
             }
         }
@@ -79,7 +119,7 @@ pub(super) fn print_results<O: Write>(
 
 /// Writes all results as CSV, the worst first.
 fn write_csv(results: &mut ResultsFile, out: impl Write) -> io::Result<()> {
-    let mut csv = CsvExport::new(out)?;
+    let mut csv = CsvExport::new(out, results.consumers.is_some())?;
     for offset in results.index.offsets_worst_first(|_| true) {
         csv.add(&results.read_report(offset)?)?;
     }

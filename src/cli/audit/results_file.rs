@@ -3,12 +3,14 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 use tempfile::TempPath;
 
 use super::error::ResultsError;
 use super::finding_filter::FindingFilter;
+use super::region_consumers::RegionConsumers;
 use super::result_line;
 use super::results_index::ResultsIndex;
 use crate::cli::stored_report::{self, StoredReport, StoredReportError};
@@ -33,6 +35,8 @@ pub(super) struct ResultsFile {
     pub(super) index: ResultsIndex,
     /// Which findings count.
     pub(super) filter: FindingFilter,
+    /// Who runs images, if this run has read that.
+    pub(super) consumers: Option<Rc<RegionConsumers>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +82,7 @@ impl ResultsFile {
             settings,
             index: ResultsIndex::default(),
             filter,
+            consumers: None,
         };
         results.load(is_fresh)?;
         Ok(results)
@@ -164,24 +169,34 @@ impl ResultsFile {
         stored_report::read_line(&mut self.reader)
     }
 
-    /// Reads the report at an offset, and marks the findings that do not count.
+    /// Reads the report at an offset, marks the findings that do not count, and adds who runs the image.
     ///
     /// # Errors
     /// The file cannot be read, or was changed by another program.
     pub(super) fn read_report(&mut self, offset: u64) -> io::Result<StoredReport> {
         let mut report = StoredReport::parse_audited(&self.read_line(offset)?).map_err(io::Error::other)?;
-        self.filter.mark(&mut report);
+        self.complete(&mut report);
         Ok(report)
     }
 
-    /// Reads the line at an offset, with its line break, and adds the waivers of the configuration file.
+    /// Adds what the file does not keep: which findings do not count, and who runs the image.
+    pub(super) fn complete(&mut self, report: &mut StoredReport) {
+        self.filter.mark(report);
+        // The file may be the output of another run, whose consumers are not those of now.
+        report.in_use = self.consumers.as_ref().map(|consumers| consumers.find_use(report));
+    }
+
+    /// Reads the line at an offset, with its line break, and adds the waivers of the configuration file and who runs the
+    /// image.
     ///
     /// # Errors
     /// The file cannot be read, or was changed by another program.
-    pub(super) fn read_waived_line(&mut self, offset: u64) -> io::Result<Vec<u8>> {
+    pub(super) fn read_completed_line(&mut self, offset: u64) -> io::Result<Vec<u8>> {
         let line = self.read_line(offset)?;
-        let report = self.read_report(offset)?;
-        if report.faults().all(|fault| fault.waived.is_none()) {
+        let mut report = StoredReport::parse_audited(&line).map_err(io::Error::other)?;
+        let had_use = report.in_use.is_some();
+        self.complete(&mut report);
+        if report.in_use.is_none() && !had_use && report.faults().all(|fault| fault.waived.is_none()) {
             return Ok(line);
         }
         let mut members: Map<String, Value> = serde_json::from_slice(&line)?;
@@ -190,6 +205,10 @@ impl ResultsFile {
                 members["runtimes"][number]["faults"][at]["waived"] = serde_json::to_value(&fault.waived)?;
             }
         }
+        match &report.in_use {
+            Some(in_use) => members.insert("inUse".to_owned(), serde_json::to_value(in_use)?),
+            None => members.remove("inUse"),
+        };
         result_line::format_members(members, "")
     }
 

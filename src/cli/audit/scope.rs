@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
+use super::arguments::AuditArguments;
 use crate::cli::suggest;
 use crate::name::Repository;
 use crate::runtime::Runtime;
@@ -39,6 +40,20 @@ pub(super) struct AuditScope {
 }
 
 impl AuditScope {
+    /// Creates the scope that the command line selects.
+    pub(super) fn new(arguments: &AuditArguments, region: String, settings: &CheckSettings) -> Self {
+        Self {
+            region,
+            prefix: arguments.prefix.clone().unwrap_or_default(),
+            repositories: arguments.repositories.clone(),
+            resource_tags: arguments.resource_tags.clone(),
+            newest: (!arguments.all).then_some(arguments.newest),
+            // The function has its own settings.
+            ignores_tag_declarations: !(arguments.runtimes.is_empty()
+                && (settings.read_image_tags || arguments.via_lambda)),
+        }
+    }
+
     /// Whether all repositories of the registry are audited.
     pub(super) fn is_whole_registry(&self) -> bool {
         self.prefix.is_empty() && self.repositories.is_empty() && self.resource_tags.is_empty()

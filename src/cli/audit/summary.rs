@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::progress::{AuditTotals, format_duration};
 use super::results_file::ResultsFile;
 use super::scope::ListingCounts;
+use super::use_summary::UseSummary;
 use crate::cli::image_outcome::ImageOutcome;
 use crate::cli::report_counts::ReportCounts;
 
@@ -17,6 +18,8 @@ pub(super) struct AuditSummary<'a> {
     /// Whether the list of repositories is incomplete.
     pub(super) is_listing_incomplete: bool,
     pub(super) was_interrupted: bool,
+    /// Who runs the images; `None` if nobody asked.
+    pub(super) in_use: Option<UseSummary>,
 }
 
 impl AuditSummary<'_> {
@@ -29,6 +32,9 @@ impl AuditSummary<'_> {
         if results.filter.has_baseline() {
             let (new, known) = results.index.counts.findings;
             writeln!(out, "compared with the baseline: {new} new, {known} known")?;
+        }
+        if let Some(in_use) = &self.in_use {
+            write_use(in_use, out)?;
         }
         results.filter.describe_expired().try_for_each(|sentence| writeln!(out, "{sentence}"))?;
         let ListingCounts { artifacts, archived, .. } = self.counts;
@@ -93,6 +99,14 @@ fn write_findings(counts: &ReportCounts, out: &mut impl Write) -> io::Result<()>
     let faults = counts.counting_faults();
     let width = faults.iter().map(|(code, _)| code.chars().count()).max().unwrap_or_default();
     faults.iter().try_for_each(|(code, count)| writeln!(out, "  {code:width$}  {count}"))
+}
+
+fn write_use(in_use: &UseSummary, out: &mut impl Write) -> io::Result<()> {
+    let images = in_use.outcomes.iter().map(|(_, count)| count).sum();
+    let outcomes = format_outcome_counts(&in_use.outcomes, 0);
+    let colon = if outcomes.is_empty() { "" } else { ": " };
+    writeln!(out, "in use: {}{colon}{outcomes}", format_count(images, "image"))?;
+    in_use.write_gaps(out)
 }
 
 /// Formats how many images have each outcome, if there are any: `fails 1, runs 2`. `unverified` of those that run are not

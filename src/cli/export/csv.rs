@@ -11,18 +11,27 @@ const COLUMNS: [&str; 19] = [
     "runtime", "verdict", "faults", "evidence", "symptom", "remedy", "unknown", "not_verified", "ignored", "owner",
 ];
 
+/// The last column, if consumers were read.
+const USE_COLUMN: &str = "in_use_by";
+
+/// What that column contains if no consumer was found, but one may exist.
+const UNKNOWN_USE: &str = "unknown";
+
 /// Writes rows. No cell is a formula to a spreadsheet.
-pub(in crate::cli) struct CsvExport<W: Write>(::csv::Writer<W>);
+pub(in crate::cli) struct CsvExport<W: Write> {
+    writer: ::csv::Writer<W>,
+    has_consumers: bool,
+}
 
 impl<W: Write> CsvExport<W> {
     /// Writes the header.
     ///
     /// # Errors
     /// The output cannot be written.
-    pub(in crate::cli) fn new(out: W) -> io::Result<Self> {
-        let mut csv = ::csv::Writer::from_writer(out);
-        csv.write_record(COLUMNS)?;
-        Ok(Self(csv))
+    pub(in crate::cli) fn new(out: W, has_consumers: bool) -> io::Result<Self> {
+        let mut writer = ::csv::Writer::from_writer(out);
+        writer.write_record(COLUMNS.into_iter().chain(has_consumers.then_some(USE_COLUMN)))?;
+        Ok(Self { writer, has_consumers })
     }
 
     /// Writes a row for each runtime, or one without a runtime.
@@ -31,11 +40,15 @@ impl<W: Write> CsvExport<W> {
     /// The output cannot be written.
     pub(in crate::cli) fn add(&mut self, report: &StoredReport) -> io::Result<()> {
         if report.runtimes.is_empty() {
-            self.0.write_record(format_row(report, None))?;
+            self.write_row(report, None)?;
         }
-        for runtime in &report.runtimes {
-            self.0.write_record(format_row(report, Some(runtime)))?;
-        }
+        report.runtimes.iter().try_for_each(|runtime| self.write_row(report, Some(runtime)))
+    }
+
+    fn write_row(&mut self, report: &StoredReport, runtime: Option<&StoredRuntime>) -> io::Result<()> {
+        let in_use = report.in_use.as_ref().map(|in_use| in_use.join_names(" ", UNKNOWN_USE));
+        let in_use = self.has_consumers.then(|| escape_csv(in_use.as_deref().unwrap_or(UNKNOWN_USE)));
+        self.writer.write_record(format_row(report, runtime).into_iter().chain(in_use))?;
         Ok(())
     }
 
@@ -44,7 +57,7 @@ impl<W: Write> CsvExport<W> {
     /// # Errors
     /// The output cannot be written.
     pub(in crate::cli) fn finish(mut self) -> io::Result<()> {
-        self.0.flush()
+        self.writer.flush()
     }
 }
 

@@ -135,9 +135,9 @@ const VARIABLES: [Variables; 26] = [
         commands: &["replay"],
     },
     Variables {
-        names: &["PREFLIGHT_GATES", "PREFLIGHT_STACK", "PREFLIGHT_LOG_LEVEL"],
-        text: "Settings of the deployed function only: what its gates do, a dimension of its metrics, and its least severe log \
-               lines.",
+        names: &["PREFLIGHT_GATES", "PREFLIGHT_CONSUMERS", "PREFLIGHT_TABLE", "PREFLIGHT_STACK", "PREFLIGHT_LOG_LEVEL"],
+        text: "Settings of the deployed functions only: what gates do, whether pushes are judged by what runs their images, \
+               the table with it, a dimension of metrics, and the least severe log lines.",
         commands: &["replay"],
     },
     Variables {

@@ -26,11 +26,12 @@ pub(super) fn render_frame(counts: &ReportCounts, heading: &PageHeading<'_>) -> 
         ("headline", headline),
         ("lead", escape_html(&header::format_lead(counts, heading))),
         ("facts", header::render_facts(counts, heading)),
-        ("notes", header::render_notes(heading)),
+        ("notes", header::render_notes(counts, heading)),
         ("bar", header::render_verdict_bar(counts)),
         ("tiles", header::render_verdict_filters(counts)),
         ("faults", header::render_fault_filters(counts)),
         ("runtimes", options),
+        ("use", header::render_use_filter(counts)),
         ("texts", escape_script_json(&build_script_texts(heading))),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
     ];

@@ -91,10 +91,22 @@ pub(super) fn render_facts(counts: &ReportCounts, heading: &PageHeading<'_>) -> 
     facts.iter().map(fact).collect()
 }
 
-/// Renders the notes, a paragraph each.
-pub(super) fn render_notes(heading: &PageHeading<'_>) -> String {
+/// Renders the notes, a paragraph each: what is missing, and which consumers are unknown.
+pub(super) fn render_notes(counts: &ReportCounts, heading: &PageHeading<'_>) -> String {
     let note = |note: &String| format!("<p class=\"note\">{}</p>", escape_html(note));
-    heading.notes.iter().map(note).collect()
+    heading.notes.iter().chain(&counts.unread_services.sentences()).map(note).collect()
+}
+
+/// Renders the filter for images in use; empty if consumers were not read.
+pub(super) fn render_use_filter(counts: &ReportCounts) -> String {
+    let field = |count| {
+        format!(
+            "<div class=\"field check\"><label for=\"in-use\"><input id=\"in-use\" type=\"checkbox\"> In use \
+             <span class=\"dim\">{}</span></label></div>\n",
+            group_digits(count)
+        )
+    };
+    counts.in_use.map(field).unwrap_or_default()
 }
 
 /// Renders a bar with a part for each verdict; empty without images. It is an SVG drawing with attributes, because the

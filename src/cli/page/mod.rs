@@ -90,7 +90,12 @@ pub(super) fn run<E: Write>(
 
 /// Writes all reports of a file as CSV, in their order.
 fn write_csv(results: &Path, out: &mut dyn Write, err: &mut impl Write) -> Result<(), CliError> {
-    let mut csv = CsvExport::new(out)?;
+    let mut has_consumers = false;
+    for_each_report(results, |report| {
+        has_consumers |= report.in_use.is_some();
+        Ok(())
+    })?;
+    let mut csv = CsvExport::new(out, has_consumers)?;
     let skipped_lines = for_each_distinct_report(results, |report| Ok(csv.add(report)?))?;
     csv.finish()?;
     write_notes(&skipped_lines, err)
@@ -122,7 +127,8 @@ fn write_notes(notes: &[String], err: &mut impl Write) -> Result<(), CliError> {
     Ok(notes.iter().try_for_each(|note| writeln!(err, "{note}"))?)
 }
 
-/// Writes the page of these results to a file, completely or not at all. `mark` adds waivers that the results do not contain.
+/// Writes the page of these results to a file, completely or not at all. `complete` adds what the results do not contain:
+/// waivers, and who runs the images.
 ///
 /// # Errors
 /// The results cannot be read, or the file cannot be written.
@@ -130,9 +136,9 @@ pub(super) fn write_page_file(
     results: &Path,
     heading: &PageHeading<'_>,
     file: &Path,
-    mut mark: impl FnMut(&mut StoredReport),
+    mut complete: impl FnMut(&mut StoredReport),
 ) -> Result<(), CliError> {
-    output_file::write_atomically(file, |mut out| write_page(results, heading, &mut mark, &mut out))
+    output_file::write_atomically(file, |mut out| write_page(results, heading, &mut complete, &mut out))
 }
 
 /// Writes the page of these results. The file is read twice, to count and to write, so that only some 16 bytes are kept in
@@ -143,12 +149,13 @@ pub(super) fn write_page_file(
 fn write_page(
     results: &Path,
     heading: &PageHeading<'_>,
-    mut mark: impl FnMut(&mut StoredReport),
+    mut complete: impl FnMut(&mut StoredReport),
     out: &mut impl Write,
 ) -> Result<(), CliError> {
     let (mut counts, mut seen) = (ReportCounts::default(), HashSet::new());
-    let skipped_lines = for_each_report(results, |report| {
+    let skipped_lines = for_each_report(results, |mut report| {
         if report.identity_key().is_none_or(|key| seen.insert(key)) {
+            complete(&mut report);
             counts.add(&report);
         }
         Ok(())
@@ -160,7 +167,7 @@ fn write_page(
     for_each_report(results, |mut report| {
         // The first report of an image is shown; it was also the one that was counted.
         if report.identity_key().is_none_or(|key| seen.remove(&key)) {
-            mark(&mut report);
+            complete(&mut report);
             write_row(&report, &mut rows)?;
         }
         Ok(())

@@ -3,6 +3,8 @@
 "use strict";
 (async () => {
   const PAGE_ROWS = 100;
+  // How many consumers the row of an image names; its details name all.
+  const SHOWN_USERS = 3;
   const byId = (id) => document.getElementById(id);
   const make = (name, attributes = {}, ...children) => {
     const element = document.createElement(name);
@@ -86,9 +88,14 @@
     { name: "wrong", title: "What is wrong", keys: once(() => ranks((row) => row.codes.join() || row.reason)) },
     { name: "pushed", title: "Pushed", keys: byTime, newestFirst: true },
   ];
+  // There is a filter for images in use if consumers were read.
+  const inUse = byId("in-use");
+  const usersText = (row) => (row.users ?? []).join(", ");
+  if (inUse) COLUMNS.splice(4, 0, { name: "users", title: "In use by", keys: once(() => ranks(usersText)) });
+  byId("table").classList.toggle("with-users", Boolean(inUse));
 
   // The query is kept in the address, so that it can be shared and bookmarked.
-  const EMPTY_QUERY = () => ({ verdict: new Set(), fault: new Set(), runtime: "", q: "", sort: "verdict", reverse: false, group: "repository" });
+  const EMPTY_QUERY = () => ({ verdict: new Set(), fault: new Set(), runtime: "", used: false, q: "", sort: "verdict", reverse: false, group: "repository" });
   let query = EMPTY_QUERY();
   const choose = (params, name, allowed) =>
     new Set((params.get(name) ?? "").split(",").filter((value) => allowed.includes(value)));
@@ -104,6 +111,7 @@
       verdict: choose(params, "verdict", values(verdictButtons, "verdict")),
       fault: choose(params, "fault", values(faultButtons, "fault")),
       runtime: runtimes.includes(params.get("runtime")) ? params.get("runtime") : "",
+      used: Boolean(inUse) && params.get("in-use") === "yes",
       q: (params.get("q") ?? "").slice(0, 500),
       sort: known ? sort : "verdict",
       reverse: known && params.get("sort").startsWith("-"),
@@ -111,6 +119,7 @@
     };
     byId("search").value = query.q;
     byId("runtime").value = query.runtime;
+    if (inUse) inUse.checked = query.used;
     byId("group").value = query.group;
   };
   const writeAddress = () => {
@@ -118,6 +127,7 @@
     if (query.verdict.size) params.set("verdict", [...query.verdict].join(","));
     if (query.fault.size) params.set("fault", [...query.fault].join(","));
     if (query.runtime) params.set("runtime", query.runtime);
+    if (query.used) params.set("in-use", "yes");
     if (query.q.trim()) params.set("q", query.q.trim());
     const sort = (query.reverse ? "-" : "") + query.sort;
     if (sort !== "verdict") params.set("sort", sort);
@@ -148,16 +158,17 @@
   const searchText = (row) => row.text ??= `${row.repository}:${row.tag} ${row.also.join(" ")} ${row.digest}`.toLowerCase();
   const filter = () => {
     const parts = query.q.toLowerCase().split(/\s+/).filter(Boolean);
-    const { verdict, fault, runtime } = query;
+    const { verdict, fault, runtime, used } = query;
     shown = ordered.filter((row) => (!verdict.size || verdict.has(row.verdict))
       && (!fault.size || row.codes.some((code) => fault.has(code)))
       && (!runtime || row.intended.includes(runtime))
+      && (!used || row.users?.length > 0)
       && parts.every((part) => searchText(row).includes(part)));
   };
 
   // What the list shows: rows, and before those of each repository its group. Repositories are in the order of their first
   // row. Those without a problem are closed, unless a filter is set.
-  const isFiltered = () => Boolean(query.verdict.size || query.fault.size || query.runtime || query.q.trim());
+  const isFiltered = () => Boolean(query.verdict.size || query.fault.size || query.runtime || query.used || query.q.trim());
   const hasRegistries = once(() => new Set(rows.map((row) => row.registry)).size > 1);
   const toggled = new Map();
   const opened = new Set();
@@ -208,6 +219,14 @@
     return ignored ? [make("span", { class: "dim" }, ignored)] : [];
   };
 
+  // What is unknown is not shown as nothing.
+  const usersOf = ({ users }) => {
+    if (!users) return [make("span", { class: "dim" }, "unknown")];
+    const more = users.length - SHOWN_USERS;
+    return users.length ? [list({}, [...users.slice(0, SHOWN_USERS).map((user) => theirs(user, "li")),
+      ...(more > 0 ? [make("li", { class: "dim" }, `+${number.format(more)}`)] : [])])] : [];
+  };
+
   const groupOf = ({ isOpen, rows: members }) => {
     const counts = new Map();
     for (const { verdict } of members) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
@@ -236,6 +255,7 @@
         row.also.length ? make("div", { class: "also theirs" }, `also ${row.also.slice(0, 5).join(", ")}${row.also.length > 5 ? ", …" : ""}`) : ""),
       cell("platforms", "Platforms", ...(row.platforms.length ? [list({}, row.platforms.map((platform) => theirs(platform, "li")))] : [])),
       cell("intended", "Meant for", ...(runtimes.length ? [list({ class: "places" }, runtimes)] : [])),
+      ...(inUse ? [cell("users", "In use by", ...usersOf(row))] : []),
       cell("wrong", "Wrong", ...wrongOf(details)),
       cell("pushed", "Pushed", ...(date ? [make("time", { datetime: row.pushed, title: row.pushed }, date)] : [])));
   };
@@ -284,6 +304,7 @@
     if (details.console) fact("AWS", make("a", { href: details.console, rel: "noreferrer" }, "Amazon ECR console"), false);
     if (row.digest) fact("Digest", theirs(row.digest), true, copyButton(row.digest, "the digest"));
     if (details.owner) fact("Owner", theirs(details.owner));
+    if (details.users?.length) fact("In use by", list({}, details.users.map((user) => theirs(user, "li"))), false);
     if (row.also.length) fact("Also tagged", theirs(row.also.join(", ")));
     if (row.pushed) fact("Pushed", make("time", { datetime: row.pushed }, row.pushed.replace("T", " ").replace("Z", " UTC")), false);
     for (const start of details.exec) {
@@ -395,6 +416,7 @@
   const clear = () => {
     byId("search").value = "";
     byId("runtime").value = "";
+    if (inUse) inUse.checked = false;
     apply({ ...EMPTY_QUERY(), sort: query.sort, reverse: query.reverse, group: query.group });
   };
 
@@ -421,6 +443,7 @@
   byId("search").setAttribute("placeholder", " ");
   byId("search").addEventListener("input", ({ target }) => apply({ q: target.value }));
   byId("runtime").addEventListener("change", ({ target }) => apply({ runtime: target.value }));
+  inUse?.addEventListener("change", () => apply({ used: inUse.checked }));
   byId("group").addEventListener("change", ({ target }) => apply({ group: target.value }));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("clear").addEventListener("click", () => { clear(); byId("search").focus(); });
@@ -454,12 +477,12 @@
     return `"${parts.join(";").replaceAll('"', '""')}"`;
   };
   byId("save-csv").addEventListener("click", () => {
-    const header = ["verdict", "registry", "repository", "tag", "also_tagged", "digest", "pushed_at", "platforms", "intended", "faults", "reasons", "remedy"];
+    const header = ["verdict", "registry", "repository", "tag", "also_tagged", "digest", "pushed_at", "platforms", "intended", "faults", "reasons", "remedy", ...(inUse ? ["in_use_by"] : [])];
     const lines = shown.map((row) => {
       const steps = detailsOf(row).runtimes.flatMap((runtime) => runtime.faults).flatMap((fault) => fault.steps);
       const remedy = [...new Set(steps.map((step) => step.at(-1)))].join("; ");
       return [row.verdict, row.registry, row.repository, row.tag, row.also.join(" "), row.digest, row.pushed, row.platforms.join(" "),
-        row.intended.join(" "), row.codes.join(" "), problemsOf(row).join("; "), remedy];
+        row.intended.join(" "), row.codes.join(" "), problemsOf(row).join("; "), remedy, ...(inUse ? [row.users ? row.users.join(" ") : "unknown"] : [])];
     });
     save("audit.csv", "text/csv", [header, ...lines].map((cells) => `${cells.map(csvCell).join(",")}\r\n`).join(""));
   });
@@ -470,10 +493,11 @@
       const { symbol: sign, phrase } = verdicts.get(row.verdict);
       const name = row.tag ? `${row.repository}:${row.tag}` : row.repository;
       const cells = [`${sign} ${phrase}`, [name, ...row.also].map(markdownCell).join(", "), row.intended.map(markdownCell).join(", "),
+        ...(inUse ? [row.users ? row.users.map(markdownCell).join(", ") : "unknown"] : []),
         problemsOf(row).map(markdownCell).join(", ")];
       return `| ${cells.join(" | ")} |\n`;
     });
-    save("audit.md", "text/markdown", `| Verdict | Image | Meant for | Reason |\n|---|---|---|---|\n${lines.join("")}`);
+    save("audit.md", "text/markdown", `| Verdict | Image | Meant for |${inUse ? " In use by |" : ""} Reason |\n|---|---|---|${inUse ? "---|" : ""}---|\n${lines.join("")}`);
   });
 
   const announce = (text) => { byId("said").textContent = text; };

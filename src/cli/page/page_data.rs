@@ -15,6 +15,7 @@ use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Value, json};
 
 use super::texts::{self, sanitize_command, sanitize_name, sanitize_sentence, state_name};
+use crate::cli::image_use::ImageUser;
 use crate::cli::report_counts::sanitize_code;
 use crate::cli::stored_report::{StoredArrival, StoredReport};
 use crate::cli::stored_runtime::{StoredFault, StoredRuntime, StoredStart};
@@ -64,7 +65,7 @@ fn build_row(report: &StoredReport) -> Value {
     let titles: Vec<String> = report.runtimes.iter().map(|runtime| runtime_title(runtime, report)).collect();
     let reason = report.runtimes.iter().flat_map(|runtime| runtime.unknown.iter().chain(&runtime.not_verified)).next();
     let registry = sanitize_name(&format!("{}, {}", arrival.account, arrival.region));
-    json!({
+    let mut row = json!({
         "registry": registry.trim_matches([',', ' ']),
         "repository": sanitize_name(if arrival.repository.is_empty() { &image.reference } else { &arrival.repository }),
         "tag": sanitize_name(&arrival.tag),
@@ -77,7 +78,12 @@ fn build_row(report: &StoredReport) -> Value {
         "titles": titles.join(", "),
         "codes": report.fault_codes().into_iter().map(sanitize_code).collect::<Vec<_>>(),
         "reason": reason.map(|reason| sanitize_sentence(reason)),
-    })
+    });
+    if let Some(in_use) = &report.in_use {
+        let names = in_use.names().into_iter().map(sanitize_name).collect::<Vec<_>>();
+        row["users"] = if in_use.is_unknown() { Value::Null } else { names.into() };
+    }
+    row
 }
 
 /// Builds what else is shown of an image.
@@ -87,7 +93,7 @@ fn build_details(report: &StoredReport) -> Value {
     let digest = if report.image.digest.is_empty() { &report.arrival.digest } else { &report.image.digest };
     let console_url = report.repository().and_then(|repository| repository.console_url(&digest.parse().ok()?));
     let is_about_program = report.faults().any(|fault| fault.code.starts_with("exec-"));
-    json!({
+    let mut details = json!({
         "console": console_url,
         "owner": Some(sanitize_name(&report.owner)).filter(|owner| !owner.is_empty()),
         "address": address.filter(|_| !tag.is_empty()).map(|address| sanitize_name(&address)),
@@ -95,7 +101,23 @@ fn build_details(report: &StoredReport) -> Value {
         "exec": report.exec.iter().map(build_start).collect::<Vec<_>>(),
         "remark": is_about_program.then_some(OVERRIDE_NOTE),
         "ignored": report.ignored.as_deref().map(texts::ignored_reason),
-    })
+    });
+    if let Some(in_use) = &report.in_use {
+        details["users"] = in_use.by.iter().map(describe_user).collect();
+    }
+    details
+}
+
+/// Describes a consumer: `prod/web, container app of web (Amazon ECS)`.
+fn describe_user(user: &ImageUser) -> String {
+    let ImageUser { container, definition, .. } = user;
+    let part = |before: &str, name: &str| match name {
+        "" => String::new(),
+        name => format!("{before}{}", sanitize_name(name)),
+    };
+    let container = part(", container ", container);
+    let definition = part(" of ", if definition == user.short_name() { "" } else { definition });
+    format!("{}{container}{definition} ({})", sanitize_name(user.short_name()), user.service_title())
 }
 
 /// Returns the title of a runtime, as `FindingSubject::title` writes it; a stored report contains only its name.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::payload::ConsumersPayload;
 use super::response::ConsumersResponse;
 use super::take_census::CensusTaker;
+use crate::consumer::ConsumerEvent;
 use crate::date::Date;
 use crate::event::{CENSUS_DETAIL_TYPE, OWN_SOURCE};
 use crate::inspect::Inspector;
@@ -72,7 +73,18 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
                 let summary = census.take().await.map_err(|error| error_chain(&error))?;
                 summary.log_line(self.settings.stack.as_deref())
             }
-            (source, kind) => return Err(format!("`{kind}` from `{source}` is not expected")),
+            _ => match ConsumerEvent::parse(event).map_err(|error| error_chain(&error))? {
+                ConsumerEvent::Changed(changed) => {
+                    let summary = census.handle_change(&changed).await.map_err(|error| error_chain(&error))?;
+                    summary.log_line()
+                }
+                ConsumerEvent::Stopped(stopped) => {
+                    census.handle_stopped(&stopped).await.map_err(|error| error_chain(&error))?
+                }
+                ConsumerEvent::Ignored(reason) => {
+                    json!({"level": "INFO", "message": format!("ignored: {reason}"), "event_id": event.id})
+                }
+            },
         };
         (self.write_metrics)(&line);
         Ok(line)

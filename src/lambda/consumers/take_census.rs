@@ -25,6 +25,8 @@ pub struct CensusTaker {
     pub endpoint: fn(&str) -> Option<String>,
     /// The table.
     pub table: Table,
+    /// Sends events to the function that checks images.
+    pub events: aws_sdk_eventbridge::Client,
 }
 
 /// A census that did not end.
@@ -33,6 +35,8 @@ pub struct CensusTaker {
 pub enum CensusError {
     #[error(transparent)]
     Table(#[from] CallError),
+    #[error(transparent)]
+    NotRead(NotRead),
     #[error("no service could be read completely: {0}")]
     NothingRead(String),
 }

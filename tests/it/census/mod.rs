@@ -2,6 +2,8 @@
 
 mod reader;
 mod cache;
+mod one_consumer;
+mod events;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -55,7 +55,7 @@ fn data(page: &str) -> &str {
 }
 
 /// What the list shows of each image, and its details.
-fn rows(page: &str) -> Vec<[Value; 2]> {
+pub fn rows(page: &str) -> Vec<[Value; 2]> {
     let compressed = base64::decode(data(page)).unwrap();
     let lines = std::io::read_to_string(flate2::read::GzDecoder::new(compressed.as_slice())).unwrap();
     assert!(lines.is_ascii());
@@ -113,6 +113,8 @@ fn texts_cannot_close_their_element() {
         report["image"] = json!({"reference": text, "digest": text, "platforms": [text]});
         report["runtimes"][0] = json!({"runtime": text, "verdict": text, "unknown": [text], "faults": [{"code": text,
             "evidence": text, "symptom": text, "remedy": [text], "advice": [text]}]});
+        report["inUse"] = json!({"by": [{"service": text, "name": text, "container": text, "definition": text}],
+            "notRead": [text]});
         report["exec"] = json!([{"platform": text, "host": text, "argv": [text], "outcome": text, "errno": text,
             "path": text, "chain": [text], "reason": text}]);
         let page = page(&[report]);

@@ -21,7 +21,7 @@ fn replay(event: &str, declared: Option<&str>, settings: &[(&str, &str)]) -> Str
 }
 
 /// Each event, and what its repository declares.
-const EVENTS: [(&str, Option<&str>); 20] = [
+const EVENTS: [(&str, Option<&str>); 24] = [
     ("audit.json", Some("apprunner")),
     ("push-arm64.json", Some("apprunner")),
     ("push-arm64-for-ecs-amd64.json", None),
@@ -42,6 +42,10 @@ const EVENTS: [(&str, Option<&str>); 20] = [
     ("replication.json", Some("lambda/amd64")),
     ("pull-through-cache.json", Some("ecs/amd64")),
     ("referrer.json", Some("apprunner")),
+    ("ecs-deployment.json", Some("apprunner")),
+    ("ecs-task-stopped.json", Some("apprunner")),
+    ("app-runner-operation.json", Some("apprunner")),
+    ("lambda-state.json", Some("apprunner")),
 ];
 
 #[test]

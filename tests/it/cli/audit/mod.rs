@@ -1,6 +1,7 @@
 //! `ecr-preflight audit` as a process, against the fake AWS over HTTP.
 #![allow(clippy::needless_raw_string_hashes, reason = "snapshots are written with them")]
 
+mod consumers;
 mod output;
 mod scope;
 mod resume;

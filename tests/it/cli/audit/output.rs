@@ -372,6 +372,11 @@ fn audit_help() {
               --html <FILE>
                   Write all results as an HTML page
 
+              --consumers
+                  Also show what runs each image. This reads the services that `consumers` reads, in the
+                  region of the registry, with the same permissions. Verdicts do not change: `consumers
+                  --check` checks images for what runs them
+
               --format <FORMAT>
                   The output format
 
@@ -441,11 +446,13 @@ fn audit_help() {
           ecr-preflight audit --all --where env=prod --results prod.jsonl --csv prod.csv
           ecr-preflight audit --repository team/app --runtime lambda/arm64 --no-exec
           ecr-preflight audit --all --via-lambda --results all.jsonl --html all.html
+          ecr-preflight audit --consumers --html in-use.html
 
         Exit codes:
           0    no image fails
           1    an image fails, by a fault that is neither waived nor in the baseline
-          2    no image fails, but one is unknown or could not be read
+          2    no image fails, but one is unknown or could not be read; or with --consumers, a service
+               could not be read completely
           3    an error ended the audit
           64   the command line or a setting is wrong
           130  interrupted

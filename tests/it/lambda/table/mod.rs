@@ -1,5 +1,6 @@
 //! Pushes with a table: what runs their images, what their tags pointed at before, and what was reported.
 
+mod changes;
 mod consumers;
 mod failing_table;
 mod notifications;

@@ -145,13 +145,21 @@ impl Account {
                 .map(|(_, value)| value)
         };
         let last = super::server::decoded(path.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
-        let cluster = || self.clusters.get(body["cluster"].as_str()?).ok_or("ClusterNotFoundException").ok();
+        let cluster = || self.clusters.get(body["cluster"].as_str()?);
+        if ["ListTasks", "DescribeTasks", "ListServices", "DescribeServices"].contains(&action) && cluster().is_none() {
+            return Some(Err("ClusterNotFoundException"));
+        }
         Some(Ok(match action {
             "ListClusters" => {
                 let arns = self.clusters.keys().map(|arn| json!(arn)).collect();
                 page(arns, "clusterArns", body, "maxResults", 100)
             }
-            "ListTasks" => page(arns(&cluster()?.tasks, "taskArn"), "taskArns", body, "maxResults", 100),
+            "ListTasks" => {
+                let group = body["serviceName"].as_str().map(|name| format!("service:{name}"));
+                let is_wanted = |task: &&Value| group.as_ref().is_none_or(|group| task["group"] == *group);
+                let tasks: Vec<Value> = cluster()?.tasks.iter().filter(is_wanted).cloned().collect();
+                page(arns(&tasks, "taskArn"), "taskArns", body, "maxResults", 100)
+            }
             "DescribeTasks" => select(&cluster()?.tasks, "taskArn", &body["tasks"], "tasks", 100),
             "ListServices" => page(arns(&cluster()?.services, "serviceArn"), "serviceArns", body, "maxResults", 100),
             "DescribeServices" => select(&cluster()?.services, "serviceArn", &body["services"], "services", 10),
@@ -182,8 +190,10 @@ impl Account {
                 answer
             }
             "AppRunner.DescribeService" => {
-                let found = self.app_runner_services.iter().find(|one| one["ServiceArn"] == body["ServiceArn"]);
-                json!({"Service": found.expect("a service that was listed")})
+                match self.app_runner_services.iter().find(|one| one["ServiceArn"] == body["ServiceArn"]) {
+                    Some(service) => json!({"Service": service}),
+                    None => return Some(Err("ResourceNotFoundException")),
+                }
             }
             "DescribeJobDefinitions" => {
                 assert_eq!(body["status"], "ACTIVE");

@@ -19,6 +19,8 @@ pub struct Bus {
 #[derive(Debug, Default)]
 struct State {
     put: usize,
+    /// Whether events are accepted, but not delivered.
+    is_held: bool,
     /// How many events are still refused before any is accepted.
     refusals: usize,
     /// Time in milliseconds since 1970, and the line.
@@ -29,6 +31,11 @@ impl Bus {
     /// Refuses the next events due to throttling.
     pub fn refuse(&self, events: usize) {
         self.state.lock().unwrap().refusals = events;
+    }
+
+    /// Delivers no event from now on.
+    pub fn hold(&self) {
+        self.state.lock().unwrap().is_held = true;
     }
 
     /// Adds a log line of the function.
@@ -54,7 +61,9 @@ impl Bus {
             let event = json!({"version": "0", "id": id, "source": entry["Source"], "detail-type": entry["DetailType"],
                 "account": ACCOUNT, "region": "us-west-2", "time": "2026-11-16T01:54:34Z",
                 "resources": entry["Resources"], "detail": detail});
-            lambda.put(&event.to_string());
+            if !state.is_held {
+                lambda.put(&event.to_string());
+            }
             results.push(json!({"EventId": id}));
         }
         let failed = results.iter().filter(|result| result.get("ErrorCode").is_some()).count();

@@ -264,6 +264,11 @@ impl FakeAws {
         self.state.bus.refuse(events);
     }
 
+    /// Makes the event bus keep the events that it accepts: no function gets them.
+    pub fn hold_events(&self) {
+        self.state.bus.hold();
+    }
+
     /// Adds a line to the function's log.
     pub fn log(&self, line: String) {
         self.state.bus.write(line);

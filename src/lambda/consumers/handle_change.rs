@@ -1,0 +1,93 @@
+//! Handles the change of what runs an image: reads it again, writes it to the table, and has its images checked again.
+
+use serde_json::{Value, json};
+
+use super::announce::{Announcement, announce, is_at_home};
+use super::take_census::{CensusError, CensusTaker};
+use crate::census::{Census, CensusCache, read_one};
+use crate::consumer::{ChangedConsumer, Consumer};
+use crate::event::CONSUMER_DETAIL_TYPE;
+use crate::lambda::log::unix_time;
+use crate::name::EcrImage;
+use crate::table::{StoredConsumer, TableCache};
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "tests create it")]
+pub struct ChangeSummary {
+    /// The ARN of what changed.
+    pub arn: String,
+    /// How many containers or functions run an image of Amazon ECR there now.
+    pub found: usize,
+    /// How many of them are new or different.
+    pub changed: usize,
+    /// How many images are checked again.
+    pub checked: usize,
+}
+
+impl CensusTaker {
+    /// Handles a change. Its images are checked again even if nothing is different from what is stored: the change may have been
+    /// read before, by an attempt that could not have them checked.
+    ///
+    /// # Errors
+    /// It could not be read, or the table or the event bus failed.
+    pub async fn handle_change(&self, changed: &ChangedConsumer) -> Result<ChangeSummary, CensusError> {
+        let now = unix_time().as_secs();
+        let store = TableCache { table: &self.table, now };
+        let census = read_one(&self.aws, changed, self.endpoint, &CensusCache::default(), &store).await;
+        let Census { consumers, not_read, .. } = census;
+        if let Some(failure) = not_read.into_iter().next() {
+            return Err(CensusError::NotRead(failure));
+        }
+        // A census that began before must not overwrite what is written now.
+        self.table.record_change(changed.arn(), now).await?;
+        let stored = self.table.read_stored_consumers().await?;
+        let announcements = announce_consumers(&consumers);
+        let found = consumers.len();
+        let is_read = |known: &StoredConsumer| known.arn == changed.arn();
+        let changes = self.table.replace_consumers(&stored, consumers, is_read, now).await?;
+        announce(&self.events, &announcements).await?;
+        Ok(ChangeSummary {
+            arn: changed.arn().to_owned(),
+            found,
+            changed: changes.changed.len(),
+            checked: announcements.len(),
+        })
+    }
+}
+
+/// Returns an event for each distinct image that consumers run. Only images of their own account and region can be checked.
+fn announce_consumers(consumers: &[Consumer]) -> Vec<Announcement> {
+    let mut announcements: Vec<Announcement> = Vec::new();
+    for consumer in consumers {
+        let Some(image) = EcrImage::parse(&consumer.image).filter(|image| is_at_home(image, &consumer.arn)) else {
+            continue;
+        };
+        let is_same = |known: &Announcement| {
+            known.image.repository == image.repository && known.image.selector() == image.selector()
+        };
+        if !announcements.iter().any(is_same) {
+            announcements.push(Announcement {
+                detail_type: CONSUMER_DETAIL_TYPE,
+                image,
+                arn: consumer.arn.clone(),
+                members: json!({"consumer": consumer.name}),
+            });
+        }
+    }
+    announcements
+}
+
+impl ChangeSummary {
+    /// Builds the log line of a change.
+    pub fn log_line(&self) -> Value {
+        json!({
+            "level": "INFO",
+            "message": format!("{} changed; {} images are checked again", self.arn, self.checked),
+            "arn": self.arn,
+            "found": self.found,
+            "changed": self.changed,
+            "checked": self.checked,
+        })
+    }
+}
