@@ -74,6 +74,11 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
                 summary.log_line(self.settings.stack.as_deref())
             }
             _ => match ConsumerEvent::parse(event).map_err(|error| error_chain(&error))? {
+                // Nothing can be read by it, and another attempt would not help.
+                ConsumerEvent::Changed(changed) if changed.is_without_cluster() => {
+                    let reason = format!("{} has the old format, which does not name the cluster", changed.arn());
+                    json!({"level": "WARN", "message": reason, "event_id": event.id})
+                }
                 ConsumerEvent::Changed(changed) => {
                     let summary = census.handle_change(&changed).await.map_err(|error| error_chain(&error))?;
                     summary.log_line()
