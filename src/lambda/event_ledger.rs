@@ -6,7 +6,6 @@ use super::image_table::ImageTable;
 use crate::check::ImageLedger;
 use crate::consumer::ConsumerLookup;
 use crate::name::{Digest, Repository};
-use crate::oci::Image;
 use crate::report::{PreviousImage, Report};
 use crate::table::{TagMoment, TagRecord};
 use crate::text::error_chain;
@@ -85,10 +84,9 @@ impl<T: ImageTable> ImageLedger for EventLedger<'_, T> {
         lookup
     }
 
-    async fn record(&self, image: &Image) {
+    async fn record(&self, digest: &Digest, platforms: Vec<String>) {
         let Some(table) = self.table else { return };
-        let platforms = image.platforms().into_iter().map(ToString::to_string).collect();
-        let moment = TagMoment { digest: image.digest.to_string(), platforms, since: self.at };
+        let moment = TagMoment { digest: digest.to_string(), platforms, since: self.at };
         match table.record_tag(&self.key, &moment).await {
             Ok(record) => *self.record.borrow_mut() = Some((record, moment)),
             // The message is sent then, even if it repeats one.

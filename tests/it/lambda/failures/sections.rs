@@ -111,7 +111,7 @@ fn table() -> Vec<Failure> {
         "InternalServerError", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
         "ResourceNotFoundException", "ReplicatedWriteConflictException",
     ];
-    [codes(400, &own), always(&[NoCredentials]), always(&JSON), always(&CONNECTION), once(&PASSING)].concat()
+    [codes(400, &own), always(&JSON), always(&CONNECTION), once(&PASSING)].concat()
 }
 
 /// Some of them: one of each kind.
