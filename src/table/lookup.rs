@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Table;
 use super::census_record::CensusRecord;
+use super::client::Table;
 use super::item::{CENSUS, CONSUMERS, Item, LAST, consumer_prefix, parse_json, text};
 use crate::aws::service_error::{CallError, convert_sdk_error};
 use crate::consumer::{Consumer, ConsumerLookup, KnownConsumers};
