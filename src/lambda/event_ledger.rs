@@ -65,7 +65,7 @@ impl<'a, T: ImageTable> EventLedger<'a, T> {
             return;
         };
         let digest = previous.digest.parse::<Digest>().ok().filter(|digest| digest.as_str() != moment.digest);
-        let describe = |digest| PreviousImage::new(digest, previous.platforms.clone(), moment.since);
+        let describe = |digest| PreviousImage::new(digest, &previous.platforms, moment.since);
         report.previous = digest.map(describe);
     }
 }
@@ -73,7 +73,7 @@ impl<'a, T: ImageTable> EventLedger<'a, T> {
 impl<T: ImageTable> ImageLedger for EventLedger<'_, T> {
     async fn look_up_consumers(&self) -> ConsumerLookup {
         let Some(table) = self.table.filter(|_| self.looks_up) else { return ConsumerLookup::NotRead };
-        let lookup = match table.look_up(self.repository, self.now).await {
+        let lookup = match Box::pin(table.look_up(self.repository, self.now)).await {
             Ok(lookup) => lookup,
             Err(error) => ConsumerLookup::Failed(error_chain(&error)),
         };
@@ -87,7 +87,7 @@ impl<T: ImageTable> ImageLedger for EventLedger<'_, T> {
     async fn record(&self, digest: &Digest, platforms: Vec<String>) {
         let Some(table) = self.table else { return };
         let moment = TagMoment { digest: digest.to_string(), platforms, since: self.at };
-        match table.record_tag(&self.key, &moment).await {
+        match Box::pin(table.record_tag(&self.key, &moment)).await {
             Ok(record) => *self.record.borrow_mut() = Some((record, moment)),
             // The message is sent then, even if it repeats one.
             Err(error) => tracing::error!(error = error_chain(&error), "the tag was not recorded"),

@@ -31,7 +31,7 @@ pub struct PreviousImage {
 
 impl PreviousImage {
     /// Describes the image that a tag pointed at until this time, in seconds since 1970.
-    pub fn new(digest: Digest, platforms: Vec<String>, until: u64) -> Self {
+    pub fn new(digest: Digest, platforms: &[String], until: u64) -> Self {
         let platforms = platforms.iter().take(MAX_PLATFORMS).map(|platform| sanitize(platform, 100)).collect();
         Self { digest, platforms, until: format_rfc3339(until), until_minute: format_minute(until) }
     }

@@ -10,7 +10,7 @@ use crate::consumer::{Consumer, ConsumerLookup, KnownConsumers};
 use crate::date::format_rfc3339;
 use crate::name::Repository;
 
-/// The most pages of consumers that are read, of 1 MB each ("Paginating table query results" in the Amazon DynamoDB developer
+/// The most pages of consumers that are read, of 1 MB each ("Paginating table query results" in the Amazon `DynamoDB` developer
 /// guide). One page has some two thousand consumers.
 const MAX_PAGES: usize = 4;
 

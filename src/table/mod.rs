@@ -1,4 +1,4 @@
-//! The table that both functions share, in Amazon DynamoDB: what runs images, and the history of their tags.
+//! The table that both functions share, in Amazon `DynamoDB`: what runs images, and the history of their tags.
 //!
 //! | `pk` | `sk` | written by | content |
 //! |---|---|---|---|

@@ -56,7 +56,7 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
                 Ok(ConsumersResponse::EcsHook(answer))
             }
             ConsumersPayload::Event(event) => {
-                let result = self.handle_event(&event).await;
+                let result = Box::pin(self.handle_event(&event)).await;
                 if let Err(error) = &result {
                     tracing::error!(event_id = event.id, error, "failed");
                 }
@@ -70,7 +70,7 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
         let census = self.census.as_ref().ok_or("PREFLIGHT_TABLE is not set, so there is no census")?;
         let line = match (event.source.as_str(), event.detail_type.as_str()) {
             (OWN_SOURCE, CENSUS_DETAIL_TYPE) => {
-                let summary = census.take().await.map_err(|error| error_chain(&error))?;
+                let summary = Box::pin(census.take()).await.map_err(|error| error_chain(&error))?;
                 summary.log_line(self.settings.stack.as_deref())
             }
             _ => match ConsumerEvent::parse(event).map_err(|error| error_chain(&error))? {
@@ -80,7 +80,8 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
                     json!({"level": "WARN", "message": reason, "event_id": event.id})
                 }
                 ConsumerEvent::Changed(changed) => {
-                    let summary = census.handle_change(&changed).await.map_err(|error| error_chain(&error))?;
+                    let summary =
+                        Box::pin(census.handle_change(&changed)).await.map_err(|error| error_chain(&error))?;
                     summary.log_line()
                 }
                 ConsumerEvent::Stopped(stopped) => {
