@@ -106,6 +106,7 @@ lint: ## check formatting and lints; warnings are errors
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) clippy --locked $(FUNCTION) -- --deny warnings
+	$(CARGO) clippy --locked $(CONSUMERS) -- --deny warnings
 
 lint-template: $(TARGET)/template-venv/installed ## check the template's schema, intrinsic functions and security; needs Python 3
 	PATH="$(abspath $(TARGET))/template-venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam validate --lint --region us-east-1

@@ -1,6 +1,6 @@
 //! The cache of the census: what it read and what never changes.
 
-use super::Table;
+use super::client::Table;
 use super::item::{CACHE, Item, number, text};
 use super::write::put;
 use crate::aws::service_error::CallError;

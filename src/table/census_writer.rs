@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Table;
 use super::census_record::CensusRecord;
+use super::client::Table;
 use super::item::{CENSUS, CHANGES, CONSUMERS, LAST, consumer_prefix, number, text};
 use super::write::{delete, put};
 use crate::aws::service_error::{CallError, convert_sdk_error};

@@ -2,15 +2,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Table;
 use super::census_record::CensusRecord;
+use super::client::Table;
 use super::item::{CENSUS, CONSUMERS, Item, LAST, consumer_prefix, parse_json, text};
 use crate::aws::service_error::{CallError, convert_sdk_error};
 use crate::consumer::{Consumer, ConsumerLookup, KnownConsumers};
 use crate::date::format_rfc3339;
 use crate::name::Repository;
 
-/// The most pages of consumers that are read, of 1 MB each ("Paginating table query results" in the Amazon DynamoDB developer
+/// The most pages of consumers that are read, of 1 MB each ("Paginating table query results" in the Amazon `DynamoDB` developer
 /// guide). One page has some two thousand consumers.
 const MAX_PAGES: usize = 4;
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::{Deserialize, Serialize};
 
-use super::Table;
+use super::client::Table;
 use super::item::{Item, TAG, json, number, parse_json, tag_partition, text};
 use crate::aws::service_error::{CallError, convert_sdk_error};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
 
-use super::Table;
+use super::client::Table;
 use super::item::{Item, text};
 use crate::aws::service_error::{CallError, convert_sdk_error};
 
