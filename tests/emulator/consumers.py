@@ -134,6 +134,9 @@ def service_that_refuses_the_census_keeps_its_consumers(stage):
     stage.expect_invocations("fails")
     stage.expect_message(pushed, verdict="fails", runtime="ecs/arm64", fault="wrong-architecture")
     stage.expect_verdict_tags(pushed, ("fail", "ecs-arm64"))
+    line = stage.ask(stage.census, CENSUS)
+    equal("what was not read", [reason.split(":")[0] for reason in line["not_read"]], NOT_READ)
+    stage.expect_census()
 
 
 def roles_allow_only_their_part_of_the_table(stage):
