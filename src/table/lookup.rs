@@ -49,6 +49,8 @@ impl Table {
                 .client
                 .query()
                 .table_name(&self.name)
+                // What the other function has just written counts.
+                .consistent_read(true)
                 .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
                 .expression_attribute_values(":pk", text(CONSUMERS))
                 .expression_attribute_values(":prefix", text(consumer_prefix(repository)))
