@@ -49,7 +49,7 @@ impl CacheStore for TableCache<'_> {
                 ("kind", text(kind)),
                 ("key", text(key)),
                 ("value", text(value)),
-                ("expires", number(expires)),
+                ("expiresAt", number(expires)),
             ])
         });
         self.table.write(items.collect()).await

@@ -9,7 +9,8 @@
 //! | `tag#` and the image | `tag` | the function | what a tag points at, what it pointed at before, and what was reported |
 //!
 //! The consumers of all repositories are one partition, so that the census can compare them with what it finds, and those of
-//! one repository are a range of it. Every item has a time to live, `expires`.
+//! one repository are a range of it. Every item has a time to live, `expiresAt`. The attributes in
+//! expressions are no reserved words of Amazon `DynamoDB`, which are all one word.
 
 mod client;
 mod item;

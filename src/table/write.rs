@@ -30,6 +30,7 @@ impl Table {
                 .client
                 .query()
                 .table_name(&self.name)
+                .consistent_read(true)
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", text(partition))
                 .set_exclusive_start_key(next.take())
