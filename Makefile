@@ -86,6 +86,7 @@ e2e: $(VENV)/installed $(SAM_VENV)/installed ## build the template, deploy it to
 	$(CARGO) build --quiet --locked --bin ecr-preflight
 	$(VENV)/bin/python -B tests/emulator/e2e.py --tools $(SAM_VENV)/bin --tool $(TARGET)/debug/ecr-preflight --images $(TARGET)/real-images/layout --work $(TARGET)/e2e
 	$(CARGO) run --quiet --locked -- binary $(TARGET)/e2e/build/Function/bootstrap --runtime lambda/$(shell uname -m)
+	$(CARGO) run --quiet --locked -- binary $(TARGET)/e2e/build/CensusFunction/bootstrap --runtime lambda/$(shell uname -m)
 
 # Only the accessibility rules of this package are used, so the dependencies with which it drives browsers are omitted.
 $(TARGET)/page-venv/installed:
@@ -105,6 +106,7 @@ lint: ## check formatting and lints; warnings are errors
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) clippy --locked $(FUNCTION) -- --deny warnings
+	$(CARGO) clippy --locked $(CONSUMERS) -- --deny warnings
 
 lint-template: $(TARGET)/template-venv/installed ## check the template's schema, intrinsic functions and security; needs Python 3
 	PATH="$(abspath $(TARGET))/template-venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam validate --lint --region us-east-1
@@ -129,10 +131,11 @@ vet: ## check licenses, sources and duplicates of dependencies, and advisories i
 	else echo "advisories: not checked, the database is unreachable"; fi
 
 # SAM passes no flags to cargo-lambda. `package.metadata.lambda.build` in Cargo.toml selects features and --locked.
-build: ## build the function for ARCHITECTURE (arm64 or x86_64) and check the binary; needs sam and cargo-lambda
+build: ## build the functions for ARCHITECTURE (arm64 or x86_64) and check the binaries; needs sam and cargo-lambda
 	$(CARGO) fetch --locked
 	sam build $(PARAMETERS)
 	$(CARGO) run --quiet --locked -- binary .aws-sam/build/Function/bootstrap --runtime lambda/$(ARCHITECTURE)
+	$(CARGO) run --quiet --locked -- binary .aws-sam/build/CensusFunction/bootstrap --runtime lambda/$(ARCHITECTURE)
 
 deploy: build ## build and deploy the stack; asks for its parameters; needs AWS credentials
 	sam deploy --guided $(PARAMETERS)
@@ -148,7 +151,7 @@ ARCHITECTURES ?= arm64 x86_64
 release: package ## build what a release contains, except for macOS, in target/release-artifacts; needs Python 3.11 and gcc
 	$(foreach target,$(TARGETS),packaging/build-cli.sh $(target) $(RELEASE) &&) packaging/assemble.sh $(RELEASE)
 
-package: $(TARGET)/release-venv/installed ## build the zips of the function, and the template without SAM; needs Python 3.11 and gcc
+package: $(TARGET)/release-venv/installed ## build the zips of the functions, and the template without SAM; needs Python 3.11 and gcc
 	rm -rf $(RELEASE)
 	$(foreach architecture,$(ARCHITECTURES),packaging/build-function.sh $(architecture) $(RELEASE) &&) true
 	$(<D)/bin/python packaging/template.py $(RELEASE)/ecr-preflight.cfn.yaml

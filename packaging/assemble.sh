@@ -27,6 +27,7 @@ python3 packaging/image.py "$layout" "$VERSION" "$(git rev-parse HEAD)" \
 python3 packaging/template.py "$directory/ecr-preflight.cfn.yaml"
 packaging/sbom.sh cli "$directory/ecr-preflight.cdx.json"
 packaging/sbom.sh lambda "$directory/ecr-preflight-lambda.cdx.json"
+packaging/sbom.sh consumers "$directory/ecr-preflight-consumers.cdx.json"
 sed "s|OWNER/ecr-preflight|$REPOSITORY|" packaging/install.sh >"$directory/install.sh"
 # The schemas of the JSON output, with the address from which the release serves them.
 for schema in schema/*.schema.json; do

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the Lambda function for one architecture, checks it with its own check, and packs it.
+# Builds the Lambda functions for one architecture, checks them with their own check, and packs each: the function that
+# checks pushes, and the one that knows what runs images.
 #
 #   packaging/build-function.sh ARCHITECTURE DIRECTORY
 #
@@ -12,13 +13,25 @@ case $1 in
   *) echo "error: unknown architecture $1; use arm64 or x86_64" >&2 && exit 1 ;;
 esac
 mkdir -p "$2"
-archive=$(cd "$2" && pwd)/ecr-preflight-lambda-$1.zip
+directory=$(cd "$2" && pwd)
 cd "$(dirname "$0")/.."
 . packaging/environment.sh
 
 rustup target add "$target"
 # Cargo.toml selects the features and --locked: package.metadata.lambda.build.
-cargo lambda build --profile "$PROFILE" --bin bootstrap "$flag"
-cargo run --quiet --locked -- binary "$CARGO_TARGET_DIR/lambda/bootstrap/bootstrap" --runtime "lambda/$1"
-python3 packaging/archive.py "$archive" "$CARGO_TARGET_DIR/lambda/bootstrap/bootstrap"
-echo "$archive"
+for program in bootstrap consumers; do
+  case $program in
+    bootstrap) archive=$directory/ecr-preflight-lambda-$1.zip ;;
+    consumers) archive=$directory/ecr-preflight-consumers-$1.zip ;;
+  esac
+  cargo lambda build --profile "$PROFILE" --bin "$program" "$flag"
+  built=$CARGO_TARGET_DIR/lambda/$program/bootstrap
+  cargo run --quiet --locked -- binary "$built" --runtime "lambda/$1"
+  python3 packaging/archive.py "$archive" "$built"
+  echo "$archive: $(wc -c <"$archive") bytes"
+done
+# Lambda downloads it before a cold start.
+bytes=$(wc -c <"$directory/ecr-preflight-lambda-$1.zip")
+[ "$PROFILE" != release ] || [ "$bytes" -le 3000000 ] || {
+  echo "error: the function that checks pushes has $bytes bytes, more than 3,000,000" >&2 && exit 1
+}

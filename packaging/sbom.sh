@@ -1,9 +1,9 @@
 #!/bin/sh
-# Writes the bill of materials of the command-line tool or of the function, in the format CycloneDX.
+# Writes the bill of materials of the command-line tool or of one of the functions, in the format CycloneDX.
 #
-#   packaging/sbom.sh cli|lambda FILE
+#   packaging/sbom.sh cli|lambda|consumers FILE
 #
-# It lists the crates of the builds for all platforms. Installs cargo-cyclonedx below the target directory, if it is
+# The first argument is the feature that the program needs. The bill lists the crates of the builds for all platforms. Installs cargo-cyclonedx below the target directory, if it is
 # missing.
 set -eu
 mkdir -p "$(dirname "$2")"

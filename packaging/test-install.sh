@@ -192,7 +192,11 @@ step "the bills of materials list the crates"
 python3 - "$release" <<'PYTHON'
 import json, sys
 from pathlib import Path
-for name, has, has_not in [("ecr-preflight", "clap", None), ("ecr-preflight-lambda", "lambda_runtime", "clap")]:
+for name, has, has_not in [
+    ("ecr-preflight", "clap", None),
+    ("ecr-preflight-lambda", "lambda_runtime", "aws-sdk-ecs"),
+    ("ecr-preflight-consumers", "aws-sdk-ecs", "clap"),
+]:
     bill = json.loads((Path(sys.argv[1]) / f"{name}.cdx.json").read_text())
     crates = {component["name"] for component in bill["components"]}
     assert bill["bomFormat"] == "CycloneDX" and has in crates and has_not not in crates and len(crates) > 50, name

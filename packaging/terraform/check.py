@@ -3,7 +3,8 @@
 
     packaging/terraform/check.py TEMPLATE
 
-`terraform validate` checks more, but downloads the AWS provider. Needs the packages python-hcl2 and PyYAML.
+`terraform validate` checks more, but downloads the AWS provider. Needs the packages python-hcl2 and
+aws-sam-translator.
 """
 
 import re
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 import hcl2
-import yaml
+from samtranslator.yaml_helper import yaml_parse
 
 MODULE = Path(__file__).parent / "main.tf"
 
@@ -33,11 +34,14 @@ def main(template):
     unknown = set(re.findall(r"\b(aws_\w+\.\w+)", text)) - resources
     if unknown:
         sys.exit(f"error: unknown resources: {sorted(unknown)}")
-    parameters = yaml.safe_load(Path(template).read_text())["Parameters"]
+    parameters = yaml_parse(Path(template).read_text())["Parameters"]
     required = {name for name, parameter in parameters.items() if "Default" not in parameter}
     given = set(re.findall(r"^ {4}(\w+) += aws_s3_object", text, re.MULTILINE))
     if required != given:
         sys.exit(f"error: the template requires {sorted(required)}, the module gives {sorted(given)}")
+    optional = set(re.findall(r'"(\w+)" =>', text))
+    if not optional <= set(parameters):
+        sys.exit(f"error: the template does not have {sorted(optional - set(parameters))}")
 
 
 if __name__ == "__main__":

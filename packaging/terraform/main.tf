@@ -1,4 +1,4 @@
-# Uploads the zip of the function, and creates the stack of the packaged template. Both files are in each release.
+# Uploads the zips of the functions, and creates the stack of the packaged template. The files are in each release.
 
 terraform {
   required_version = ">= 1.3"
@@ -26,8 +26,14 @@ variable "zip" {
   type        = string
 }
 
+variable "consumers_zip" {
+  description = "The path of ecr-preflight-consumers-arm64.zip, or of ecr-preflight-consumers-x86_64.zip. It is needed if one of the parameters Consumers, Hook and EcsHook is not off."
+  type        = string
+  default     = null
+}
+
 variable "bucket" {
-  description = "An existing bucket in the region of the stack, for the zip."
+  description = "An existing bucket in the region of the stack, for the zips."
   type        = string
 }
 
@@ -49,6 +55,17 @@ resource "aws_s3_object" "function" {
   }
 }
 
+resource "aws_s3_object" "consumers" {
+  count  = var.consumers_zip == null ? 0 : 1
+  bucket = var.bucket
+  key    = "ecr-preflight/${filesha256(var.consumers_zip)}.zip"
+  source = var.consumers_zip
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
 resource "aws_cloudformation_stack" "this" {
   name          = var.name
   template_body = file(var.template)
@@ -56,7 +73,7 @@ resource "aws_cloudformation_stack" "this" {
   parameters = merge(var.parameters, {
     CodeBucket = aws_s3_object.function.bucket
     CodeKey    = aws_s3_object.function.key
-  })
+  }, { for object in aws_s3_object.consumers : "ConsumersCodeKey" => object.key })
 }
 
 output "outputs" {

@@ -138,7 +138,7 @@ impl Aws {
         aws_sdk_ecr::Client::from_conf(config.build())
     }
 
-    /// Creates the DynamoDB client; `endpoint` replaces the endpoint of the region.
+    /// Creates the `DynamoDB` client; `endpoint` replaces the endpoint of the region.
     pub fn dynamodb_client(&self, endpoint: Option<String>) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&self.config);
         config.set_endpoint_url(endpoint);

@@ -10,7 +10,7 @@ use super::cache_store::{CacheSession, CacheStore};
 use super::ecs_consumers::{EcsReading, is_of};
 use super::ecs_definitions::read_definitions;
 use super::ecs_services::{Service, describe_service, read_revisions, read_services};
-use super::ecs_tasks::{RunningTasks, read_tasks, read_tasks_of_service};
+use super::ecs_tasks::{RunningTasks, read_tasks};
 use super::findings::Findings;
 use super::not_read::NotRead;
 use super::pace::MAX_CONCURRENT_CALLS;
@@ -31,7 +31,7 @@ pub(super) async fn read(client: &Client, cache: &CacheSession<'_, impl CacheSto
     }
     let (mut running, mut services) = (RunningTasks::new(), Vec::new());
     let read_cluster = async |cluster: &String| {
-        future::join(read_tasks(client, cluster, findings), read_services(client, cluster, findings)).await
+        future::join(read_tasks(client, cluster, None, findings), read_services(client, cluster, findings)).await
     };
     let mut read = stream::iter(&clusters).map(read_cluster).buffer_unordered(MAX_CONCURRENT_CALLS);
     while let Some((tasks, of_cluster)) = read.next().await {
@@ -43,7 +43,7 @@ pub(super) async fn read(client: &Client, cache: &CacheSession<'_, impl CacheSto
     add_consumers(client, &services, &running, cache, findings).await;
 }
 
-/// Reads one service, and the first page of its tasks. Nothing is found if it is deleted. `cluster` is the ARN of its cluster,
+/// Reads one service and its tasks. Nothing is found if it is deleted. `cluster` is the ARN of its cluster,
 /// if that is known.
 pub(super) async fn read_service(
     client: &Client,
@@ -58,7 +58,7 @@ pub(super) async fn read_service(
         return;
     };
     let Some(service) = describe_service(client, cluster, arn, findings).await else { return };
-    let running = read_tasks_of_service(client, cluster, &service.name, findings).await;
+    let running = read_tasks(client, cluster, Some(&service.name), findings).await;
     add_consumers(client, &[service], &running, cache, findings).await;
 }
 

@@ -49,43 +49,26 @@ pub(super) struct RunningContainer {
 /// The containers of all tasks, by name.
 pub(super) type RunningTasks = BTreeMap<TaskGroup, BTreeMap<String, RunningContainer>>;
 
-/// Reads the running tasks of a cluster, and those that are about to run.
-pub(super) async fn read_tasks(client: &Client, cluster: &str, findings: &Findings<'_>) -> RunningTasks {
+/// Reads the running tasks of a cluster or of one of its services, and those that are about to run.
+pub(super) async fn read_tasks(
+    client: &Client,
+    cluster: &str,
+    service: Option<&str>,
+    findings: &Findings<'_>,
+) -> RunningTasks {
     let mut arns = Vec::new();
-    let mut listed = client.list_tasks().cluster(cluster).max_results(TASKS_PER_PAGE).into_paginator().items().send();
+    let request = client.list_tasks().cluster(cluster).set_service_name(service.map(str::to_owned));
+    let mut listed = request.max_results(TASKS_PER_PAGE).into_paginator().items().send();
     while let Some(arn) = listed.next().await {
         match arn {
             Ok(arn) => arns.push(arn),
             Err(error) => {
-                findings.record(NotRead::new(Ecs, "ecs:ListTasks", cluster, error));
+                findings.record(NotRead::new(Ecs, "ecs:ListTasks", service.unwrap_or(cluster), error));
                 break;
             }
         }
     }
     describe_tasks(client, cluster, &arns, findings).await
-}
-
-/// Reads the running tasks of a service, and those that are about to run: one page of them, because an event must not take
-/// many calls. If there are more, that is recorded: they may run on another architecture.
-pub(super) async fn read_tasks_of_service(
-    client: &Client,
-    cluster: &str,
-    service: &str,
-    findings: &Findings<'_>,
-) -> RunningTasks {
-    match client.list_tasks().cluster(cluster).service_name(service).max_results(TASKS_PER_PAGE).send().await {
-        Ok(page) => {
-            if page.next_token.is_some() {
-                let reason = format!("more than {TASKS_PER_PAGE} tasks");
-                findings.record(NotRead::unknown(Ecs, "ecs:ListTasks", service, &reason));
-            }
-            describe_tasks(client, cluster, &page.task_arns.unwrap_or_default(), findings).await
-        }
-        Err(error) => {
-            findings.record(NotRead::new(Ecs, "ecs:ListTasks", service, error));
-            RunningTasks::new()
-        }
-    }
 }
 
 async fn describe_tasks(client: &Client, cluster: &str, arns: &[String], findings: &Findings<'_>) -> RunningTasks {

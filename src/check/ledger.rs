@@ -1,15 +1,16 @@
 //! What is known about images beyond their registry: what runs them, and what their tags pointed at before.
 
 use crate::consumer::ConsumerLookup;
-use crate::oci::Image;
+use crate::name::Digest;
 
 /// A ledger of images.
 pub trait ImageLedger {
     /// Looks up what runs the repository's images. It is called while the manifest is read.
     fn look_up_consumers(&self) -> impl Future<Output = ConsumerLookup>;
 
-    /// Records the image that was read. It is called while the layers are read.
-    fn record(&self, image: &Image) -> impl Future<Output = ()>;
+    /// Records the image that was read, with its platforms if they are known. It is called while layers are read or, if none
+    /// are, while the config is read: then the platforms are not known yet.
+    fn record(&self, digest: &Digest, platforms: Vec<String>) -> impl Future<Output = ()>;
 }
 
 /// No ledger: nobody asks what runs an image.
@@ -18,7 +19,7 @@ impl ImageLedger for () {
         ConsumerLookup::NotRead
     }
 
-    async fn record(&self, _image: &Image) {}
+    async fn record(&self, _digest: &Digest, _platforms: Vec<String>) {}
 }
 
 /// Consumers that are known already.
@@ -27,5 +28,5 @@ impl ImageLedger for ConsumerLookup {
         self.clone()
     }
 
-    async fn record(&self, _image: &Image) {}
+    async fn record(&self, _digest: &Digest, _platforms: Vec<String>) {}
 }

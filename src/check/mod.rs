@@ -162,7 +162,15 @@ pub async fn check_image_with(
         platforms: (!runtimes.is_empty()).then_some(&platforms),
         label_key: &settings.declaration_key,
     };
-    let mut image = oci::read_image(registry, &manifest, options).await?;
+    // The ledger must not make a check longer, so it is written while something else is read.
+    let reads_layers = settings.depth == InspectionDepth::Program;
+    let image = oci::read_image(registry, &manifest, options);
+    let mut image = if reads_layers {
+        image.await?
+    } else {
+        let (image, ()) = tokio::join!(image, ledger.record(&manifest.digest, Vec::new()));
+        image?
+    };
     if let Some(consumer) = origin.consumer {
         image.change_processes(|process| consumer.start.apply(process));
     }
@@ -185,8 +193,13 @@ pub async fn check_image_with(
     }
 
     let inspections = inspect_programs(registry, &image, &intent, settings.depth, inspection, deadline);
-    let (inspections, ()) = tokio::join!(inspections, ledger.record(&image));
-    let inspections = inspections?;
+    let inspections = if reads_layers {
+        let platforms = image.platforms().into_iter().map(ToString::to_string).collect();
+        let (inspections, ()) = tokio::join!(inspections, ledger.record(&image.digest, platforms));
+        inspections?
+    } else {
+        inspections.await?
+    };
     let judgement = verdict::judge(&intent, &image, &inspections);
     let is_missing = |inspection: &Inspection| matches!(inspection.outcome, InspectionOutcome::Unavailable(_));
     let has_missing_part = image.is_incomplete() || inspections.iter().any(is_missing);

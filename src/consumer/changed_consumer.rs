@@ -64,6 +64,11 @@ impl ChangedConsumer {
         &self.arn
     }
 
+    /// Returns whether it is a service of Amazon ECS whose cluster is unknown, so that it cannot be read.
+    pub fn is_without_cluster(&self) -> bool {
+        self.resource == ChangedResource::EcsService { cluster: None }
+    }
+
     /// Returns what it is.
     pub fn resource(&self) -> &ChangedResource {
         &self.resource

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::runtime::Runtime;
+#[cfg(feature = "consumers")]
+use crate::runtime::Service;
 #[cfg(feature = "consumers")]
 use crate::runtime::normalize_architecture;
-use crate::runtime::{Runtime, Service};
 
 /// The platform of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +63,7 @@ impl PlatformSource {
 }
 
 /// The fields of a task definition that determine its platform.
+#[cfg(feature = "consumers")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PlacementFields<'a> {
     pub(crate) cpu_architecture: Option<&'a str>,
@@ -89,6 +92,7 @@ impl ConsumerPlatform {
     }
 
     /// Determines the platform of a task definition: the first field that says it.
+    #[cfg(feature = "consumers")]
     pub(crate) fn of_task_definition(fields: PlacementFields<'_>) -> Self {
         if fields.operating_system_family.is_some_and(|family| family.starts_with("WINDOWS")) {
             return Self::Windows;
@@ -134,6 +138,7 @@ impl ConsumerPlatform {
 }
 
 /// Returns the platform of Amazon ECS with this architecture.
+#[cfg(feature = "consumers")]
 fn on_ecs(architecture: &str, source: PlatformSource) -> ConsumerPlatform {
     let runtime = Runtime::for_service(Service::Ecs, architecture).expect("ECS has both architectures");
     ConsumerPlatform::Known(runtime, source)
@@ -141,6 +146,7 @@ fn on_ecs(architecture: &str, source: PlatformSource) -> ConsumerPlatform {
 
 /// Returns the architecture that a placement constraint requires: `attribute:ecs.cpu-architecture == arm64` ("Define which
 /// container instances Amazon ECS uses for tasks" in the Amazon ECS developer guide).
+#[cfg(feature = "consumers")]
 fn constrained_architecture(expression: &str) -> Option<&'static str> {
     let value = expression.trim().strip_prefix("attribute:ecs.cpu-architecture")?.trim_start().strip_prefix("==")?;
     match value.trim() {

@@ -30,7 +30,7 @@ pub struct KnownConsumers {
     pub as_of: Option<String>,
     /// The services that were not read, with the reasons.
     pub not_read: Vec<String>,
-    /// How many more consumers there are.
+    /// How many more consumers there are, at least: too many, or known from too long ago.
     pub omitted: usize,
 }
 

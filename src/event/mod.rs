@@ -5,6 +5,7 @@ mod detail;
 mod parse;
 
 pub use arrival::{Arrival, ArrivalKind, IgnoreReason};
+#[cfg(feature = "consumers")]
 pub(crate) use detail::has_date_characters;
 pub use detail::{EventError, detect_artifact};
 pub use parse::{

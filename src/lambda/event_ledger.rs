@@ -6,7 +6,6 @@ use super::image_table::ImageTable;
 use crate::check::ImageLedger;
 use crate::consumer::ConsumerLookup;
 use crate::name::{Digest, Repository};
-use crate::oci::Image;
 use crate::report::{PreviousImage, Report};
 use crate::table::{TagMoment, TagRecord};
 use crate::text::error_chain;
@@ -66,7 +65,7 @@ impl<'a, T: ImageTable> EventLedger<'a, T> {
             return;
         };
         let digest = previous.digest.parse::<Digest>().ok().filter(|digest| digest.as_str() != moment.digest);
-        let describe = |digest| PreviousImage::new(digest, previous.platforms.clone(), moment.since);
+        let describe = |digest| PreviousImage::new(digest, &previous.platforms, moment.since);
         report.previous = digest.map(describe);
     }
 }
@@ -74,7 +73,7 @@ impl<'a, T: ImageTable> EventLedger<'a, T> {
 impl<T: ImageTable> ImageLedger for EventLedger<'_, T> {
     async fn look_up_consumers(&self) -> ConsumerLookup {
         let Some(table) = self.table.filter(|_| self.looks_up) else { return ConsumerLookup::NotRead };
-        let lookup = match table.look_up(self.repository, self.now).await {
+        let lookup = match Box::pin(table.look_up(self.repository, self.now)).await {
             Ok(lookup) => lookup,
             Err(error) => ConsumerLookup::Failed(error_chain(&error)),
         };
@@ -85,11 +84,10 @@ impl<T: ImageTable> ImageLedger for EventLedger<'_, T> {
         lookup
     }
 
-    async fn record(&self, image: &Image) {
+    async fn record(&self, digest: &Digest, platforms: Vec<String>) {
         let Some(table) = self.table else { return };
-        let platforms = image.platforms().into_iter().map(ToString::to_string).collect();
-        let moment = TagMoment { digest: image.digest.to_string(), platforms, since: self.at };
-        match table.record_tag(&self.key, &moment).await {
+        let moment = TagMoment { digest: digest.to_string(), platforms, since: self.at };
+        match Box::pin(table.record_tag(&self.key, &moment)).await {
             Ok(record) => *self.record.borrow_mut() = Some((record, moment)),
             // The message is sent then, even if it repeats one.
             Err(error) => tracing::error!(error = error_chain(&error), "the tag was not recorded"),

@@ -140,20 +140,21 @@ async fn record_sent<Images: ImageTable>(case: EventCase<'_, Images>, report: &R
         event_id: case.arrival.event_id.clone(),
     };
     let notified = Some(&notified).filter(|_| report.resolved.is_none());
-    if let Err(error) = table.record_notified(case.ledger.key(), image.digest.as_str(), notified).await {
+    let recorded = table.record_notified(case.ledger.key(), image.digest.as_str(), notified);
+    if let Err(error) = Box::pin(recorded).await {
         tracing::error!(error = error_chain(&error), "it was not recorded that the message was sent");
     }
 }
 
 /// Returns a hash of what a report says: the image, and for each runtime what runs there and what is wrong.
 fn content(report: &Report) -> String {
-    let mut text = report.image.as_ref().map(|image| image.digest.to_string()).unwrap_or_default();
+    let mut words: Vec<String> = report.image.iter().map(|image| image.digest.to_string()).collect();
     for runtime in report.runtimes().filter(|runtime| runtime.unwaived_verdict() >= Verdict::Unknown) {
-        text += &format!("\n{} {}", runtime.subject.name(), runtime.verdict.as_str());
+        words.extend([runtime.subject.name(), runtime.verdict.as_str().to_owned()]);
         let faults = runtime.faults.iter().filter(|fault| fault.waived.is_none());
-        faults.for_each(|fault| text += &format!(" {}: {};", fault.code.as_str(), fault.evidence));
-        runtime.unknown.iter().for_each(|reason| text += &format!(" {reason};"));
-        runtime.consumers.iter().for_each(|consumer| text += &format!(" {};", consumer.title));
+        words.extend(faults.flat_map(|fault| [fault.code.as_str().to_owned(), fault.evidence.clone()]));
+        words.extend(runtime.unknown.iter().cloned());
+        words.extend(runtime.consumers.iter().map(|consumer| consumer.title.clone()));
     }
-    Digest::of(text.as_bytes()).hex().to_owned()
+    Digest::of(words.join("\n").as_bytes()).hex().to_owned()
 }

@@ -12,6 +12,7 @@ pub use digest::{Digest, DigestError};
 pub use ecr_image::EcrImage;
 #[cfg(feature = "cli")]
 pub use remote_repository::{RemoteRepository, RemoteRepositoryError};
+#[cfg(feature = "consumers")]
 pub(crate) use repository::partition;
 pub use repository::{Repository, RepositoryError, repository_arn};
 pub use selector::Selector;

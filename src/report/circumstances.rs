@@ -3,10 +3,8 @@
 
 use serde::Serialize;
 
-use super::model::Report;
 use crate::date::{format_minute, format_rfc3339};
 use crate::name::Digest;
-use crate::platform::Platform;
 use crate::text::sanitize;
 
 /// The most platforms of an earlier image that are named.
@@ -28,12 +26,12 @@ pub struct PreviousImage {
     pub until: String,
     /// The same for people. Not in the JSON.
     #[serde(skip)]
-    until_minute: String,
+    pub(super) until_minute: String,
 }
 
 impl PreviousImage {
     /// Describes the image that a tag pointed at until this time, in seconds since 1970.
-    pub fn new(digest: Digest, platforms: Vec<String>, until: u64) -> Self {
+    pub fn new(digest: Digest, platforms: &[String], until: u64) -> Self {
         let platforms = platforms.iter().take(MAX_PLATFORMS).map(|platform| sanitize(platform, 100)).collect();
         Self { digest, platforms, until: format_rfc3339(until), until_minute: format_minute(until) }
     }
@@ -51,7 +49,7 @@ pub struct ResolvedReport {
     pub reported_at: String,
     /// The same for people. Not in the JSON.
     #[serde(skip)]
-    reported_minute: String,
+    pub(super) reported_minute: String,
 }
 
 impl ResolvedReport {
@@ -79,35 +77,5 @@ impl StoppedReport {
     pub fn new(task: &str, exit_code: Option<i64>, reason: Option<&str>) -> Self {
         let clean = |text: &str| sanitize(text, MAX_REASON);
         Self { task: clean(task), exit_code, reason: reason.map(clean).filter(|reason| !reason.is_empty()) }
-    }
-}
-
-impl Report {
-    /// Says what was before, as sentences without a period at the end.
-    pub(super) fn describe_circumstances(&self) -> Vec<String> {
-        let mut sentences = Vec::new();
-        sentences.extend(self.stopped.as_ref().and_then(|stopped| {
-            let code = stopped.exit_code.map(|code| format!("with exit code {code}"));
-            let reason = stopped.reason.as_ref().map(|reason| format!("({reason})"));
-            let parts: Vec<String> = code.into_iter().chain(reason).collect();
-            (!parts.is_empty()).then(|| format!("The container ended {}", parts.join(" ")))
-        }));
-        if let (Some(previous), Some(image)) = (&self.previous, &self.image) {
-            let now: Vec<String> = image.platforms.iter().map(Platform::to_string).collect();
-            if !previous.platforms.is_empty() && !now.is_empty() && previous.platforms != now {
-                sentences.push(format!(
-                    "This tag was {} until {}; now it is {}",
-                    previous.platforms.join(", "),
-                    previous.until_minute,
-                    now.join(", ")
-                ));
-            }
-        }
-        sentences.extend(self.resolved.as_ref().map(|resolved| {
-            let faults =
-                if resolved.faults.is_empty() { "an unknown result".to_owned() } else { resolved.faults.join(", ") };
-            format!("This resolves {faults}, reported on {}", resolved.reported_minute)
-        }));
-        sentences
     }
 }

@@ -13,6 +13,7 @@ mod consumer_report;
 mod consumer_results;
 mod consumers_report;
 mod circumstances;
+mod circumstance_text;
 mod slack;
 mod email;
 mod platforms;

@@ -208,7 +208,7 @@ fn parse_prefixes(value: &str) -> Result<Vec<String>, String> {
     prefixes.map(parse).collect::<Option<_>>().ok_or_else(|| "the beginnings of repository names".to_owned())
 }
 
-/// Parses the name of a table: `TableName` of `CreateTable` in the Amazon DynamoDB API reference.
+/// Parses the name of a table: `TableName` of `CreateTable` in the Amazon `DynamoDB` API reference.
 fn parse_table_name(value: &str) -> Result<String, String> {
     let is_valid = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
     let is_valid = (3..=255).contains(&value.len()) && value.bytes().all(is_valid);

@@ -1,6 +1,6 @@
 //! The cache of the census: what it read and what never changes.
 
-use super::Table;
+use super::client::Table;
 use super::item::{CACHE, Item, number, text};
 use super::write::put;
 use crate::aws::service_error::CallError;
@@ -49,7 +49,7 @@ impl CacheStore for TableCache<'_> {
                 ("kind", text(kind)),
                 ("key", text(key)),
                 ("value", text(value)),
-                ("expires", number(expires)),
+                ("expiresAt", number(expires)),
             ])
         });
         self.table.write(items.collect()).await

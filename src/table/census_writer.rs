@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Table;
 use super::census_record::CensusRecord;
+use super::client::Table;
 use super::item::{CENSUS, CHANGES, CONSUMERS, LAST, consumer_prefix, number, text};
 use super::write::{delete, put};
 use crate::aws::service_error::{CallError, convert_sdk_error};
@@ -55,7 +55,7 @@ impl Table {
                     service: serde_json::from_value(attribute("service")?.as_str().into()).ok()?,
                     arn: attribute("arn")?.clone(),
                     content: Digest::of(attribute("consumer")?.as_bytes()),
-                    expires: item.get("expires")?.as_n().ok()?.parse().ok()?,
+                    expires: item.get("expiresAt")?.as_n().ok()?.parse().ok()?,
                 };
                 Some((attribute("sk")?.clone(), consumer))
             };
@@ -103,7 +103,7 @@ impl Table {
                 ("service", text(service.as_str().unwrap_or_default())),
                 ("arn", text(&consumer.arn)),
                 ("consumer", text(json)),
-                ("expires", number(now + KEPT_SECONDS)),
+                ("expiresAt", number(now + KEPT_SECONDS)),
             ]));
             if !is_same {
                 changes.changed.push(consumer);
@@ -122,7 +122,7 @@ impl Table {
             ("pk", text(CHANGES)),
             ("sk", text(arn)),
             ("at", number(now)),
-            ("expires", number(now + CHANGE_KEPT_SECONDS)),
+            ("expiresAt", number(now + CHANGE_KEPT_SECONDS)),
         ]);
         self.write(vec![change]).await
     }

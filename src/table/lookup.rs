@@ -2,15 +2,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Table;
 use super::census_record::CensusRecord;
+use super::client::Table;
 use super::item::{CENSUS, CONSUMERS, Item, LAST, consumer_prefix, parse_json, text};
 use crate::aws::service_error::{CallError, convert_sdk_error};
 use crate::consumer::{Consumer, ConsumerLookup, KnownConsumers};
 use crate::date::format_rfc3339;
 use crate::name::Repository;
 
-/// The most pages of consumers that are read, of 1 MB each ("Paginating table query results" in the Amazon DynamoDB developer
+/// The most pages of consumers that are read, of 1 MB each ("Paginating table query results" in the Amazon `DynamoDB` developer
 /// guide). One page has some two thousand consumers.
 const MAX_PAGES: usize = 4;
 
@@ -29,15 +29,14 @@ impl Table {
         if let Some(reason) = record.describe_age(now) {
             return Ok(ConsumerLookup::Failed(reason));
         }
-        let found = items.len();
-        let consumers: Vec<Consumer> = items.iter().filter_map(|item| parse_json(item, "consumer")).collect();
-        // One that another version wrote. The next census writes it again.
-        let unreadable = found - consumers.len();
+        // One that another version wrote is left out until the next census writes it again.
+        let parsed = items.iter().filter_map(|item| parse_json::<Consumer>(item, "consumer"));
+        let consumers: Vec<Consumer> = parsed.filter(|consumer| !record.is_stale(consumer, now)).collect();
         Ok(ConsumerLookup::Known(KnownConsumers {
-            consumers: consumers.into_iter().filter(|consumer| !record.is_stale(consumer, now)).collect(),
+            omitted: items.len() - consumers.len() + usize::from(!is_complete),
+            consumers,
             as_of: Some(format_rfc3339(record.ended)),
             not_read: record.describe_not_read(now),
-            omitted: unreadable + usize::from(!is_complete),
         }))
     }
 
@@ -49,6 +48,8 @@ impl Table {
                 .client
                 .query()
                 .table_name(&self.name)
+                // What the other function has just written counts.
+                .consistent_read(true)
                 .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
                 .expression_attribute_values(":pk", text(CONSUMERS))
                 .expression_attribute_values(":prefix", text(consumer_prefix(repository)))

@@ -1,4 +1,4 @@
-//! The table that both functions share, in Amazon DynamoDB: what runs images, and the history of their tags.
+//! The table that both functions share, in Amazon `DynamoDB`: what runs images, and the history of their tags.
 //!
 //! | `pk` | `sk` | written by | content |
 //! |---|---|---|---|
@@ -9,8 +9,10 @@
 //! | `tag#` and the image | `tag` | the function | what a tag points at, what it pointed at before, and what was reported |
 //!
 //! The consumers of all repositories are one partition, so that the census can compare them with what it finds, and those of
-//! one repository are a range of it. Every item has a time to live, `expires`.
+//! one repository are a range of it. Every item has a time to live, `expiresAt`. The attributes in
+//! expressions are no reserved words of Amazon `DynamoDB`, which are all one word.
 
+mod client;
 mod item;
 mod census_record;
 mod lookup;
@@ -22,25 +24,10 @@ mod census_cache;
 #[cfg(feature = "consumers")]
 mod census_writer;
 
-use aws_sdk_dynamodb::Client;
-
 #[cfg(feature = "consumers")]
 pub use self::census_cache::TableCache;
 pub use self::census_record::{CENSUS_PERIOD_SECONDS, CensusRecord, ServiceRecord};
 #[cfg(feature = "consumers")]
 pub use self::census_writer::{ChangedConsumers, StoredConsumer, StoredConsumers};
+pub use self::client::Table;
 pub use self::tag_state::{NotifiedState, TagMoment, TagRecord};
-
-/// The table.
-#[derive(Debug, Clone)]
-pub struct Table {
-    client: Client,
-    name: String,
-}
-
-impl Table {
-    /// Creates the access to the table with this name.
-    pub fn new(client: Client, name: String) -> Self {
-        Self { client, name }
-    }
-}

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::{Deserialize, Serialize};
 
-use super::Table;
+use super::client::Table;
 use super::item::{Item, TAG, json, number, parse_json, tag_partition, text};
 use crate::aws::service_error::{CallError, convert_sdk_error};
 
@@ -71,11 +71,13 @@ impl Table {
             .key("pk", text(tag_partition(reference)))
             .key("sk", text(TAG))
             .update_expression(
-                "SET previous = if_not_exists(present, :none), present = :new, digest = :digest, since = :since, \
-                 expires = :expires",
+                "SET previousImage = if_not_exists(presentImage, :none), presentImage = :new, imageDigest = :digest, \
+                 presentSince = :since, expiresAt = :expires",
             )
             // Events have whole seconds, so one of the same second may be later.
-            .condition_expression("attribute_not_exists(digest) OR (digest <> :digest AND since <= :since)")
+            .condition_expression(
+                "attribute_not_exists(imageDigest) OR (imageDigest <> :digest AND presentSince <= :since)",
+            )
             .expression_attribute_values(":none", text(""))
             .expression_attribute_values(":new", json(moment))
             .expression_attribute_values(":digest", text(&moment.digest))
@@ -90,15 +92,16 @@ impl Table {
                 let before = reply.attributes.unwrap_or_default();
                 Ok(TagRecord {
                     is_current: true,
-                    previous: parse_json(&before, "present"),
-                    notified: parse_json(&before, "notified"),
+                    previous: parse_json(&before, "presentImage"),
+                    notified: parse_json(&before, "notifiedState"),
                 })
             }
             Err(error) => match find_present(error.as_service_error()) {
                 Some(present) => Ok(TagRecord {
-                    is_current: present.get("digest").and_then(|digest| digest.as_s().ok()) == Some(&moment.digest),
-                    previous: parse_json(present, "previous"),
-                    notified: parse_json(present, "notified"),
+                    is_current: present.get("imageDigest").and_then(|digest| digest.as_s().ok())
+                        == Some(&moment.digest),
+                    previous: parse_json(present, "previousImage"),
+                    notified: parse_json(present, "notifiedState"),
                 }),
                 None => Err(CallError::new(UPDATE_ITEM, self.name.clone(), convert_sdk_error(error))),
             },
@@ -122,14 +125,14 @@ impl Table {
             .table_name(&self.name)
             .key("pk", text(tag_partition(reference)))
             .key("sk", text(TAG))
-            .condition_expression("digest = :digest OR attribute_not_exists(notified)")
+            .condition_expression("imageDigest = :digest OR attribute_not_exists(notifiedState)")
             .expression_attribute_values(":digest", text(digest));
         let request = match notified {
             Some(notified) => request
-                .update_expression("SET notified = :notified, expires = :expires")
+                .update_expression("SET notifiedState = :notified, expiresAt = :expires")
                 .expression_attribute_values(":notified", json(notified))
                 .expression_attribute_values(":expires", number(notified.at.saturating_add(KEPT_SECONDS))),
-            None => request.update_expression("REMOVE notified"),
+            None => request.update_expression("REMOVE notifiedState"),
         };
         match request.send().await {
             Ok(_) => Ok(()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
 
-use super::Table;
+use super::client::Table;
 use super::item::{Item, text};
 use crate::aws::service_error::{CallError, convert_sdk_error};
 
@@ -30,6 +30,7 @@ impl Table {
                 .client
                 .query()
                 .table_name(&self.name)
+                .consistent_read(true)
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", text(partition))
                 .set_exclusive_start_key(next.take())

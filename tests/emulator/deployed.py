@@ -11,11 +11,14 @@ from pathlib import Path
 import aws
 from aws import attributes, client, declared, drain, subscribed_queue
 from check import Wrong, equal, holds
+from consumers import BOTH, WEB, Cluster
 from stack import outputs, what_is_there
 from world import ACCOUNT, CREDENTIALS, REGION, Unusable, shell, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "preflight"
+# The emulator removes this from the source of an event, and then takes it as one of the service.
+FROM_AWS = "as-if-from."
 # An unexpected invocation would appear in a tenth of this time.
 SETTLE_SECONDS = 0.5
 
@@ -36,13 +39,9 @@ class Stage:
         self.ecr, self.sns, self.sqs = (client(one, address) for one in ("ecr", "sns", "sqs"))
         self.functions, self.logs, self.iam = (client(one, address) for one in ("lambda", "logs", "iam"))
         self.events = client("events", address)
+        self.cluster = Cluster(address, self.registry)
         self.there_before = what_is_there(address)
-        sam.deploy(STACK, VerdictTags="all")
-        stack = outputs(address, STACK)
-        self.function, self.topic, self.log = stack["FunctionName"], stack["TopicArn"], stack["LogGroupName"]
-        self.arrivals, self.failures, self.undelivered = (
-            stack[name] for name in ("ArrivalsUrl", "FailuresUrl", "UndeliveredUrl")
-        )
+        self.deploy(VerdictTags="all", Consumers="on")
         self.queue = subscribed_queue(self.sqs, self.sns, self.topic, "notifications")
         # The invocations that were already checked, and the expected tags of the registry.
         self.checked, self.expected = set(), collections.defaultdict(set)
@@ -50,10 +49,21 @@ class Stage:
         self.card = None
         self._repositories()
 
+    def deploy(self, **parameters):
+        """Creates the stack, or updates it with these parameters."""
+        self.sam.deploy(STACK, **parameters)
+        stack = self.stack = outputs(self.address, STACK)
+        self.function, self.topic, self.log = stack["FunctionName"], stack["TopicArn"], stack["LogGroupName"]
+        self.arrivals, self.failures, self.undelivered = (
+            stack[name] for name in ("ArrivalsUrl", "FailuresUrl", "UndeliveredUrl")
+        )
+        self.census = stack.get("CensusFunctionName")
+
     def _repositories(self):
         for repository, runtime in [(APP_RUNNER, "apprunner"), (ECS_ARM64, "ecs/arm64"), (LAMBDA, "lambda/amd64")]:
             self.ecr.create_repository(repositoryName=repository, tags=declared(runtime))
-        self.ecr.create_repository(repositoryName=UNTAGGED)
+        for repository in (UNTAGGED, WEB, BOTH):
+            self.ecr.create_repository(repositoryName=repository)
 
     # The command-line tool
 
@@ -80,6 +90,10 @@ class Stage:
         if tag:
             (stored,) = self._images(repository, [{"imageTag": tag}])
             digest = stored["imageDigest"]
+            # The tag moves, if another image has it.
+            for (other, _), tags in self.expected.items():
+                if other == repository:
+                    tags.discard(tag)
             self.expected[repository, digest].add(tag)
         return Pushed(repository, tag, digest)
 
@@ -122,27 +136,42 @@ class Stage:
                 found[stream] = " ".join(filter(None, (record["verdict"], record.get("ignored"))))
             elif "decision" in record:
                 found[stream] = f"gate {record['decision']}"
+            elif "Consumers" in record:
+                found[stream] = "census"
+            elif "checked" in record:
+                found[stream] = "change"
             elif line.startswith("END "):
                 # Registers the invocation, even if it logged no verdict.
                 found[stream] = found[stream]
         return found
 
+    def expect_census(self):
+        """Checks that there was one census since the last check, and nothing else; returns its log line."""
+        self.expect_invocations("census")
+        lines = [line["message"] for line in self.logs.filter_log_events(logGroupName=self.log)["events"]]
+        return [record for line in lines if line.startswith("{") and "Consumers" in (record := json.loads(line))][-1]
+
     # Notifications
 
     def expect_notification(self, pushed, runtime, fault):
-        """Checks that there is one new message; returns the card in Slack."""
+        """Checks that there is one new message about an image that fails; returns the card in Slack."""
+        _, card = self.expect_message(pushed, verdict="fails", runtime=runtime, fault=fault)
+        return card
+
+    def expect_message(self, pushed, **expected):
+        """Checks that there is one new message with these attributes; returns the report, and the card in Slack."""
         messages = drain(self.sqs, self.queue)
         equal("the number of messages", len(messages), 1)
-        expected = {"verdict": "fails", "repository": pushed.repository, "runtime": runtime, "fault": fault}
-        equal("the attributes", attributes(messages[0]), expected)
+        equal("the attributes", attributes(messages[0]), {"repository": pushed.repository, **expected})
         report = json.loads(messages[0]["Message"])
         equal("the digest", report["image"]["digest"], pushed.digest)
-        equal("the reference", report["image"]["reference"], f"{registry()}/{pushed.repository}:{pushed.tag}")
+        named = f"{pushed.repository}:{pushed.tag}" if pushed.tag else f"{pushed.repository}@{pushed.digest}"
+        equal("the reference", report["image"]["reference"], f"{registry()}/{named}")
         wait_until(lambda: not self.subscriber.notifications.empty(), 10, "the notification over HTTPS")
         card = json.loads(self.subscriber.notifications.get()["Message"])
-        holds("the card's title", card["content"]["title"], f"{pushed.repository}:{pushed.tag}")
+        holds("the card's title", card["content"]["title"], named if pushed.tag else pushed.repository)
         equal("the number of other notifications", self.subscriber.notifications.qsize(), 0)
-        return card
+        return report, card
 
     def expect_few_notifications(self, pushes):
         """Checks that fewer messages than pushes were sent. Each process of the function remembers only its own."""
@@ -166,7 +195,7 @@ class Stage:
 
     def expect_no_other_tags(self):
         """Checks that all images have the pushed tags and the verdict tags of earlier cases, and no others."""
-        repositories = (APP_RUNNER, ECS_ARM64, LAMBDA, UNTAGGED)
+        repositories = (APP_RUNNER, ECS_ARM64, LAMBDA, UNTAGGED, WEB, BOTH)
         actual = {
             (repository, image["imageDigest"]): set(image.get("imageTags", []))
             for repository in repositories
@@ -207,9 +236,9 @@ class Stage:
     # Failures and recovery
 
     @contextlib.contextmanager
-    def denied(self, action):
-        """Denies the function's role an action, and restores it afterwards."""
-        role = self._role().rsplit("/", 1)[-1]
+    def denied(self, action, function=None):
+        """Denies a function's role an action, and restores it afterwards."""
+        role = self._role(function).rsplit("/", 1)[-1]
         statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self.iam.put_role_policy(RoleName=role, PolicyName="by-mistake", PolicyDocument=document)
@@ -249,6 +278,12 @@ class Stage:
         """Sends an event to the queue, as moving it there from the failure queue does."""
         self.sqs.send_message(QueueUrl=self.arrivals, MessageBody=json.dumps(event))
 
+    def send_from_aws(self, event):
+        """Sends an event to the bus, as the service does that is its source."""
+        entry = {"Source": f"{FROM_AWS}{event['source']}", "DetailType": event["detail-type"]}
+        entry |= {"Detail": json.dumps(event["detail"]), "Resources": event["resources"]}
+        equal("the rejected events", self.events.put_events(Entries=[entry])["FailedEntryCount"], 0)
+
     def mapping(self):
         """Returns the only event source mapping of the function."""
         (mapping,) = self.functions.list_event_source_mappings(FunctionName=self.function)["EventSourceMappings"]
@@ -266,7 +301,7 @@ class Stage:
         equal("the response's status", answer["StatusCode"], 202)
 
     def ask(self, function, payload):
-        """Invokes a function as CloudFormation does; returns its answer."""
+        """Invokes a function synchronously, as CloudFormation does; returns its answer."""
         answer = self.functions.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
         equal("the function's error", answer.get("FunctionError"), None)
         return json.loads(answer["Payload"].read())

@@ -16,15 +16,16 @@ from pathlib import Path
 
 import aws
 from aws import drain
+import consumers
 from check import bounded, equal, fresh, holds, passes, tail
 from deployed import APP_RUNNER, ECS_ARM64, LAMBDA, ROOT, STACK, UNTAGGED, Stage
 from packaged import Packaged
-from stack import Sam, outputs, what_is_there
+from stack import Sam, what_is_there
 from world import Subscriber, Unusable, emulator, require_tools
 
-# The build takes minutes, or a quarter of an hour without a cache on a busy machine.
-BUILD_TIMEOUT = 900
-# Everything after the build usually takes half a minute.
+# The build takes minutes, or half an hour without a cache on a busy machine.
+BUILD_TIMEOUT = 1800
+# Everything after the build usually takes a minute.
 TIMEOUT = 240
 # AWS waits minutes before it retries a failed invocation; here it takes fractions of a second.
 EMULATOR = {"AUTH": "true", "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2"}
@@ -184,6 +185,8 @@ def each_event_matches_only_its_rule(stage):
     """Tests the rules with the sample events, because the emulator's registry does not send every kind of event."""
     replication, cache = "ReplicationRule", "PullThroughCacheRule"
     others = {"replication": replication, "pull-through-cache": cache, "audit": "FunctionAudit"}
+    changes = ("app-runner-operation", "ecs-deployment", "ecs-task-stopped", "lambda-state")
+    others |= dict.fromkeys(changes, "CensusFunctionChange")
     unmatched = {"delete", "referrer", "push-verdict-tag"}
     for sample in sorted((ROOT / "events").glob("*.json")):
         expected = set() if sample.stem in unmatched else {others.get(sample.stem, "PushRule")}
@@ -202,8 +205,9 @@ def role_allows_only_what_the_function_does(stage):
 
 def gate_stops_only_the_wrong_task_definition(stage):
     """Invokes the gate with the payload of a hook, because the emulator's CloudFormation calls none."""
-    stage.sam.deploy(STACK, VerdictTags="all", Hook="fail")
-    gate = outputs(stage.address, STACK)["GateFunctionName"]
+    stage.deploy(VerdictTags="all", Hook="fail", Consumers="off")
+    equal("a table", stage.stack.get("TableName"), None)
+    gate = stage.stack["GateFunctionName"]
     image = f"{stage.registry}/{ECS_ARM64}:1.4.3"
     wrong = stage.ask(gate, hook("task-definition-arm64", image))
     equal("the status", (wrong["hookStatus"], wrong["errorCode"]), ("FAILED", "NonCompliant"))
@@ -219,7 +223,8 @@ def gate_stops_only_the_wrong_task_definition(stage):
     stage.expect_no_notification()
     equal("on a repository", stage.allowed(aws.repository_arn(ECS_ARM64), "ecr", gate), set(READ))
     equal("on the topic", stage.allowed(stage.topic, "sns", gate), set())
-    stage.sam.deploy(STACK, VerdictTags="all", Hook="off")
+    stage.deploy(VerdictTags="all", Hook="off", Consumers="on")
+    stage.expect_census()
 
 
 def hook(sample, image):
@@ -271,7 +276,7 @@ def audited(results):
 
 
 def stack_with_prefix_and_without_verdict_tags_is_restricted(stage):
-    stage.sam.deploy(STACK, VerdictTags="never", RepositoryPrefixes="web/,team/", InspectionDepth="manifest")
+    stage.deploy(VerdictTags="never", RepositoryPrefixes="web/,team/", InspectionDepth="manifest", Consumers="on")
     outside = stage.push(ARM64, APP_RUNNER, "11.6.0")
     stage.expect_invocations()
     stage.expect_no_notification()
@@ -299,6 +304,7 @@ def deleting_the_stack_removes_everything_that_costs_money(stage):
 
 
 CASES = [
+    *consumers.CASES,
     arm64_image_for_app_runner_fails,
     index_for_app_runner_runs_and_its_children_are_ignored,
     arm64_image_with_attestation_for_app_runner_fails,

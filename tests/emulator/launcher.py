@@ -10,11 +10,12 @@ These differences remain, so the tests prove nothing about them:
 - Deleting an image sends no event.
 - A failed event is received again after fractions of a second; AWS waits for the queue's visibility timeout.
 - StartMessageMoveTask of SQS does not exist, so the tests send the events of the failure queue again themselves.
-- Alarms never change their state, because the SQS metrics do not exist.
+- Alarms never change their state: the SQS metrics do not exist, and the errors of all functions would count for each alarm.
 - EventBridge does not retry a failed delivery; it sends the event to the dead-letter queue at once.
 - BatchGetImage ignores `acceptedMediaTypes`; ECR can convert a manifest that is requested by tag alone.
 - A request with a digest and a tag that does not exist succeeds; the response of ECR is not documented.
 - GetDownloadUrlForLayer returns a URL for blobs that do not exist; ECR responds with LayersNotFoundException.
+- Amazon ECS, AWS Lambda and AWS App Runner send no events, so the tests send them; and AWS App Runner does not exist.
 - SNS delivers message attributes of the type `String.Array`, but does not enforce their limits.
 """
 
@@ -28,13 +29,15 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.arn import parse_arn
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
-from ministack.services import ecr, eventbridge, lambda_svc, sqs
+from ministack.services import cloudwatch, ecr, eventbridge, lambda_svc, scheduler, sqs
 from ministack.services.cloudformation import provisioners
 
 # Represents the signature of a presigned URL, which is a secret.
 SIGNATURE = os.environ["EMULATOR_SIGNATURE"]
 # The seconds after which a failed event is received again.
 RETRY_SECONDS = 0.2
+# What tests put before the source of an event that a service of AWS would send.
+FROM_AWS = "as-if-from."
 
 ministack_batch_get_image = ecr._batch_get_image
 ministack_describe_images = ecr._describe_images
@@ -43,10 +46,13 @@ ministack_get_download_url_for_layer = ecr._get_download_url_for_layer
 ministack_put_image = ecr._put_image
 ministack_put_manifest = ecr._v2_put_manifest
 ministack_invoke_target = eventbridge._invoke_target
+ministack_put_events = eventbridge._put_events
+ministack_tick_schedules = scheduler._tick_schedules
 ministack_drain_output = lambda_runtime.Worker._drain_stderr_bounded
 ministack_run_sqs_batch = lambda_svc._run_sqs_batch
 ministack_sqs_esm_concurrency = lambda_svc._sqs_esm_concurrency
 ministack_extract_resource_arn = iam_actions.extract_resource_arn
+ministack_request_tag_context = iam_actions.request_tag_context
 ministack_pin_request_origin = iam_evaluator.pin_request_origin
 
 
@@ -179,11 +185,22 @@ def announce_push(repository, digest, tag):
 # EventBridge
 
 
+def put_events(data, allow_aws_source=False):
+    """EventBridge: services of AWS send events with sources that it rejects from others. Tests send them with a prefix."""
+    entries = data.get("Entries", [])
+    if not any(entry.get("Source", "").startswith(FROM_AWS) for entry in entries):
+        return ministack_put_events(data, allow_aws_source)
+    entries = [entry | {"Source": entry["Source"].removeprefix(FROM_AWS)} for entry in entries]
+    return ministack_put_events({"Entries": entries}, allow_aws_source=True)
+
+
 def invoke_target(target, event, rule, view=None):
     """EventBridge: a rule invokes a function or sends to a queue only if the target's policy allows it. It invokes
     asynchronously, so that Lambda's retries apply; undeliverable events go to the target's dead-letter queue. ministack
     checks no policy, invokes once, and drops failures:
     <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>."""
+    if event.get("Source") == "aws.scheduler":
+        return invoke_scheduled(target)
     view = view or eventbridge._pattern_event_view(event)
     if parse_arn(target["Arn"]).service == "sqs":
         queue = sqs._queue_by_arn(target["Arn"])
@@ -198,6 +215,26 @@ def invoke_target(target, event, rule, view=None):
     else:
         send_to_dead_letter_queue(target, view.event_with_detail(), rule)
     return None
+
+
+def tick_schedules():
+    """Scheduler: a schedule with a rate and without a start date invokes its target at once. ministack waits for the first
+    interval: <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>."""
+    schedules = scheduler._schedules._data
+    for key in set(scheduler._schedule_last_fired) - set(schedules):
+        del scheduler._schedule_last_fired[key]
+    for key, schedule in list(schedules.items()):
+        if schedule["ScheduleExpression"].startswith("rate(") and not schedule.get("StartDate"):
+            scheduler._schedule_last_fired.setdefault(key, 0)
+    ministack_tick_schedules()
+
+
+def invoke_scheduled(target):
+    """Scheduler: invokes a function asynchronously with the role and the input of the schedule. ministack needs no role."""
+    if role_allows(target["RoleArn"], "lambda:InvokeFunction", target["Arn"]):
+        function, config, _ = lambda_svc._get_func_record_for_ref(target["Arn"])
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, json.loads(target["Input"]))
 
 
 def send_to_dead_letter_queue(target, event, rule):
@@ -263,6 +300,13 @@ def run_sqs_batch(mapping, function, event, batch, *queue):
         message["visible_at"] = time.time() + RETRY_SECONDS
 
 
+# CloudWatch
+
+
+def evaluate_alarm(_alarm):
+    """CloudWatch: an alarm has the metrics with its dimensions. ministack takes those of all functions."""
+
+
 # CloudFormation
 
 
@@ -280,9 +324,22 @@ def delete_lambda_hook(_identifier, _properties):
 
 
 def extract_resource_arn(service, method, path, headers, body, *rest):
-    """IAM: the resource of ECR's ListTagsForResource is the repository in the request; ministack takes all."""
-    named = json.loads(body).get("resourceArn") if service == "ecr" and body else None
+    """IAM: the resource of ECR's ListTagsForResource is the repository in the request; ministack takes all. That of ECS's
+    DescribeServices, DescribeServiceRevisions and DescribeTasks is what is described, of which one stands for all here;
+    ministack takes the cluster."""
+    asked = json.loads(body) if service in ("ecr", "ecs") and body else {}
+    named = asked.get("resourceArn") if service == "ecr" else None
+    for described in ("services", "serviceRevisionArns", "tasks"):
+        named = named or next((arn for arn in asked.get(described, []) if arn.startswith("arn:")), None)
     return named or ministack_extract_resource_arn(service, method, path, headers, body, *rest)
+
+
+def request_tag_context(service, action, body, parameters):
+    """IAM: the sources of events are a condition key; ministack does not have it:
+    <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html>."""
+    context = ministack_request_tag_context(service, action, body, parameters)
+    sources = {entry["Source"] for entry in json.loads(body)["Entries"]} if action == "events:PutEvents" else set()
+    return context | ({"events:source": sources.pop()} if len(sources) == 1 else {})
 
 
 def pin_request_origin(source_ip, _secure_transport):
@@ -297,6 +354,10 @@ ecr._get_download_url_for_layer = get_download_url_for_layer
 ecr._put_image = put_image
 ecr._v2_put_manifest = put_manifest
 eventbridge._invoke_target = invoke_target
+eventbridge._put_events = put_events
+cloudwatch._evaluate_alarm = evaluate_alarm
+scheduler._tick_schedules = tick_schedules
+scheduler._SCHEDULE_TICK_INTERVAL = 0.2
 lambda_runtime.Worker._drain_stderr_bounded = drain_output
 lambda_svc._run_sqs_batch = run_sqs_batch
 lambda_svc._sqs_esm_concurrency = sqs_esm_concurrency
@@ -305,6 +366,7 @@ provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::LambdaHook"] = {
     "delete": delete_lambda_hook,
 }
 iam_actions.extract_resource_arn = extract_resource_arn
+iam_actions.request_tag_context = request_tag_context
 # In both modules, because the application has imported the name.
 iam_evaluator.pin_request_origin = pin_request_origin
 app.pin_request_origin = pin_request_origin

@@ -10,27 +10,29 @@ from stack import architecture
 from world import REGION, Unusable
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
-BUCKET, KEY = "releases", "ecr-preflight-lambda.zip"
+BUCKET = "releases"
+# The function in the build of SAM, by the key of the zip of its program.
+PROGRAMS = {"ecr-preflight-lambda.zip": "Function", "ecr-preflight-consumers.zip": "CensusFunction"}
 
 
 class Packaged:
-    """Replaces `Sam` for a template without SAM. `Sam` builds the function for both."""
+    """Replaces `Sam` for a template without SAM. `Sam` builds the functions for both."""
 
     def __init__(self, work, address=""):
-        self.template, self.zip = work / "ecr-preflight.cfn.yaml", work / KEY
-        self.function = work / "build" / "Function" / "bootstrap"
-        self.address = address
+        self.template, self.work, self.address = work / "ecr-preflight.cfn.yaml", work, address
 
     def build(self):
-        """Packages the template and the function, as `make package` does."""
+        """Packages the template and the functions, as `make package` does."""
         package(PACKAGING / "template.py", self.template)
-        package(PACKAGING / "archive.py", self.zip, self.function)
+        for key, function in PROGRAMS.items():
+            package(PACKAGING / "archive.py", self.work / key, self.work / "build" / function / "bootstrap")
 
     def deploy(self, stack, **parameters):
         """Creates the stack, or updates it with these parameters."""
         began = time.monotonic()
         self._upload()
-        values = {"CodeBucket": BUCKET, "CodeKey": KEY, "FunctionArchitecture": architecture(), **parameters}
+        keys = dict(zip(("CodeKey", "ConsumersCodeKey"), PROGRAMS))
+        values = {"CodeBucket": BUCKET, **keys, "FunctionArchitecture": architecture(), **parameters}
         formation = client("cloudformation", self.address)
         exists = any(one["StackName"] == stack for one in formation.describe_stacks()["Stacks"])
         deploy, done = (
@@ -50,13 +52,15 @@ class Packaged:
         formation = client("cloudformation", self.address)
         formation.delete_stack(StackName=stack)
         self._wait(formation, "stack_delete_complete", stack)
-        client("s3", self.address).delete_object(Bucket=BUCKET, Key=KEY)
+        for key in PROGRAMS:
+            client("s3", self.address).delete_object(Bucket=BUCKET, Key=key)
 
     def _upload(self):
         s3 = client("s3", self.address)
         if BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
             s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        s3.upload_file(str(self.zip), BUCKET, KEY)
+        for key in PROGRAMS:
+            s3.upload_file(str(self.work / key), BUCKET, key)
 
     @staticmethod
     def _wait(formation, done, stack):

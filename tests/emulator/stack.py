@@ -107,6 +107,8 @@ def what_is_there(address):
         "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
         "dashboards": ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
         "roles": ("iam", "list_roles", "Roles", "RoleName"),
+        "tables": ("dynamodb", "list_tables", "TableNames", None),
+        "schedules": ("scheduler", "list_schedules", "Schedules", "Name"),
     }
     there = {}
     for kind, (service, operation, field, name) in names.items():

@@ -115,7 +115,7 @@ mod tests {
             platform: ConsumerPlatform::unknown("a reason"),
             start: StartOverride::default(),
         };
-        RegionConsumers::new(Census { consumers: vec![consumer], not_read: Vec::new() }, "us-west-2")
+        RegionConsumers::new(Census { consumers: vec![consumer], not_read: Vec::new(), not_stored: None }, "us-west-2")
     }
 
     fn report(region: &str, name: &str, digest: &Digest, tags: [&str; 2]) -> StoredReport {

@@ -45,12 +45,12 @@ impl CensusTaker {
         let announcements = announce_consumers(&consumers);
         let found = consumers.len();
         let is_read = |known: &StoredConsumer| known.arn == changed.arn();
-        let changes = self.table.replace_consumers(&stored, consumers, is_read, now).await?;
+        let written = self.table.replace_consumers(&stored, consumers, is_read, now).await?;
         announce(&self.events, &announcements).await?;
         Ok(ChangeSummary {
             arn: changed.arn().to_owned(),
             found,
-            changed: changes.changed.len(),
+            changed: written.changed.len(),
             checked: announcements.len(),
         })
     }

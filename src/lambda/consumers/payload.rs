@@ -77,7 +77,7 @@ mod tests {
             );
             match serde_json::from_str::<ConsumersPayload>(&hook) {
                 Ok(ConsumersPayload::Hook(payload)) => {
-                    assert_eq!(*payload, json!({"clientRequestToken": "t"}), "{value:.9}")
+                    assert_eq!(*payload, json!({"clientRequestToken": "t"}), "{value:.9}");
                 }
                 other => panic!("{value:.9}: {other:?}"),
             }

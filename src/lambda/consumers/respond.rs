@@ -56,7 +56,7 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
                 Ok(ConsumersResponse::EcsHook(answer))
             }
             ConsumersPayload::Event(event) => {
-                let result = self.handle_event(&event).await;
+                let result = Box::pin(self.handle_event(&event)).await;
                 if let Err(error) = &result {
                     tracing::error!(event_id = event.id, error, "failed");
                 }
@@ -70,12 +70,18 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
         let census = self.census.as_ref().ok_or("PREFLIGHT_TABLE is not set, so there is no census")?;
         let line = match (event.source.as_str(), event.detail_type.as_str()) {
             (OWN_SOURCE, CENSUS_DETAIL_TYPE) => {
-                let summary = census.take().await.map_err(|error| error_chain(&error))?;
+                let summary = Box::pin(census.take()).await.map_err(|error| error_chain(&error))?;
                 summary.log_line(self.settings.stack.as_deref())
             }
             _ => match ConsumerEvent::parse(event).map_err(|error| error_chain(&error))? {
+                // Nothing can be read by it, and another attempt would not help.
+                ConsumerEvent::Changed(changed) if changed.is_without_cluster() => {
+                    let reason = format!("{} has the old format, which does not name the cluster", changed.arn());
+                    json!({"level": "WARN", "message": reason, "event_id": event.id})
+                }
                 ConsumerEvent::Changed(changed) => {
-                    let summary = census.handle_change(&changed).await.map_err(|error| error_chain(&error))?;
+                    let summary =
+                        Box::pin(census.handle_change(&changed)).await.map_err(|error| error_chain(&error))?;
                     summary.log_line()
                 }
                 ConsumerEvent::Stopped(stopped) => {

@@ -153,7 +153,6 @@ async fn what_is_unknown_is_not_read() {
     expect![[r#"
         0 consumers: ecs:DescribeServices arn:aws:ecs:us-west-2:123456789012:service/web: its ARN has the old format, which does not name the cluster
         0 consumers: ecs:DescribeTaskDefinition arn:aws:ecs:us-west-2:123456789012:task-definition/web:1: ClientException
-        2 consumers: ecs:ListTasks busy: more than 100 tasks
     "#]].assert_eq(&lines);
 }
 

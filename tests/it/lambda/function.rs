@@ -436,7 +436,7 @@ fn function_with_invalid_settings_does_not_start() {
         an unknown variable
             Error: "unknown setting PREFLIGHT_VERDICT_TAG; did you mean PREFLIGHT_VERDICT_TAGS?"
         nothing to report to
-            Error: "results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all; for a function that only answers gates, set PREFLIGHT_GATES"
+            Error: "results would not be reported: set PREFLIGHT_TOPIC_ARN, or PREFLIGHT_VERDICT_TAGS to failures or all"
         bytes that are not UTF-8
             Error: "PREFLIGHT_VERDICT_TAGS is `al�ways`; allowed: never, failures or all"
         without AWS_REGION

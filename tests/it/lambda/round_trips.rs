@@ -33,13 +33,18 @@ type Make = fn(&Builder) -> Value;
 
 /// The calls for the push of an image, with delayed responses.
 async fn calls_of_push(make: Make, tag: &str, runtimes: &str, depth: &str, delay: Duration) -> Vec<Call> {
+    calls_with(&[("PREFLIGHT_INSPECT", depth)], make, tag, runtimes, delay).await
+}
+
+/// The same with these settings.
+async fn calls_with(variables: &[(&str, &str)], make: Make, tag: &str, runtimes: &str, delay: Duration) -> Vec<Call> {
     let (aws, mut layout) = (FakeAws::start(), Builder::new());
     let image = make(&layout);
     let digest = layout.tag(tag, &image);
     aws.push(REPOSITORY, &layout);
     aws.tag_resource(REPOSITORY, "intended-runtime", runtimes);
     aws.set_delay(delay);
-    handle(&aws, settings(&[("PREFLIGHT_INSPECT", depth)]), push_event(&digest, tag)).await.unwrap();
+    handle(&aws, settings(variables), push_event(&digest, tag)).await.unwrap();
     aws.calls()
 }
 
@@ -63,33 +68,62 @@ fn mismatched(layout: &Builder) -> Value {
     layout.index(&[with_platform(&image, "linux", "amd64")])
 }
 
+/// A kind of image, what is declared for it, the depth of inspections, the number of round trips, and the last call.
+type Row = (&'static str, Make, &'static str, &'static str, usize, &'static str);
+
+const ROWS: [Row; 15] = [
+    ("a single image that runs", single, "ecs/amd64", "config", 3, ""),
+    ("a single image that fails", single, "ecs/arm64", "config", 4, "Publish"),
+    ("a single image that runs, labels alone", single, "ecs/amd64", "manifest", 3, ""),
+    ("an index that is believed and runs", index, "ecs/amd64", "manifest", 1, ""),
+    ("an index that is believed and fails", index_of_amd64, "ecs/arm64", "manifest", 2, "Publish"),
+    ("an index that runs", index, "ecs/amd64 ecs/arm64", "config", 4, ""),
+    ("an index that fails at a first glance", index_of_amd64, "ecs/arm64", "config", 2, "Publish"),
+    ("an index that is refused whatever it holds", index, "lambda/amd64", "config", 2, "Publish"),
+    ("an index that lacks one platform", index_of_amd64, "ecs/amd64 ecs/arm64", "config", 5, "Publish"),
+    // A static program in the top layer. More layers take two more round trips for each group that is fetched
+    // together.
+    ("a single image whose program starts", single, "ecs/amd64", "program", 5, ""),
+    ("a single image whose program fails", single, "ecs/arm64", "program", 6, "Publish"),
+    ("an index whose programs start", index, "ecs/amd64 ecs/arm64", "program", 6, ""),
+    ("an index whose program fails", mismatched, "ecs/amd64", "program", 7, "Publish"),
+    ("an index that is not inspected", index_of_amd64, "ecs/arm64", "program", 2, "Publish"),
+    ("an index that is refused at any depth", index, "lambda/amd64", "program", 2, "Publish"),
+];
+
 #[tokio::test]
 async fn round_trips_per_kind_of_image() {
-    let rows: [(&str, Make, &str, &str, usize, &str); 15] = [
-        ("a single image that runs", single, "ecs/amd64", "config", 3, ""),
-        ("a single image that fails", single, "ecs/arm64", "config", 4, "Publish"),
-        ("a single image that runs, labels alone", single, "ecs/amd64", "manifest", 3, ""),
-        ("an index that is believed and runs", index, "ecs/amd64", "manifest", 1, ""),
-        ("an index that is believed and fails", index_of_amd64, "ecs/arm64", "manifest", 2, "Publish"),
-        ("an index that runs", index, "ecs/amd64 ecs/arm64", "config", 4, ""),
-        ("an index that fails at a first glance", index_of_amd64, "ecs/arm64", "config", 2, "Publish"),
-        ("an index that is refused whatever it holds", index, "lambda/amd64", "config", 2, "Publish"),
-        ("an index that lacks one platform", index_of_amd64, "ecs/amd64 ecs/arm64", "config", 5, "Publish"),
-        // A static program in the top layer. More layers take two more round trips for each group that is fetched
-        // together.
-        ("a single image whose program starts", single, "ecs/amd64", "program", 5, ""),
-        ("a single image whose program fails", single, "ecs/arm64", "program", 6, "Publish"),
-        ("an index whose programs start", index, "ecs/amd64 ecs/arm64", "program", 6, ""),
-        ("an index whose program fails", mismatched, "ecs/amd64", "program", 7, "Publish"),
-        ("an index that is not inspected", index_of_amd64, "ecs/arm64", "program", 2, "Publish"),
-        ("an index that is refused at any depth", index, "lambda/amd64", "program", 2, "Publish"),
-    ];
-    for (what, make, runtimes, depth, expected, last) in rows {
+    for (what, make, runtimes, depth, expected, last) in ROWS {
         let calls =
             with_longer_delays(expected, async |delay| calls_of_push(make, "v1", runtimes, depth, delay).await).await;
         let actions: Vec<&str> = calls.iter().map(|call| call.action.as_str()).collect();
         assert_eq!(longest_chain(&calls), expected, "{what}: {actions:?}");
         assert!(last.is_empty() != actions.contains(&"Publish"), "{what}: {actions:?}");
+    }
+}
+
+/// The table is read while the manifest is, and written while the layers or the config are. That a message was sent is written
+/// after it.
+#[tokio::test]
+async fn table_adds_a_round_trip_only_where_nothing_else_is_read() {
+    for (what, make, runtimes, depth, expected, last) in ROWS {
+        let variables = [("PREFLIGHT_INSPECT", depth), ("PREFLIGHT_CONSUMERS", "on"), ("PREFLIGHT_TABLE", "preflight")];
+        let push = async |delay| {
+            let mut calls = calls_with(&variables, make, "v1", runtimes, delay).await;
+            let of_table = |calls: &[Call]| calls.iter().filter(|call| call.action == "UpdateItem").count();
+            assert_eq!(of_table(&calls), if last.is_empty() { 1 } else { 2 }, "{what}");
+            if let Some(sent) = calls.iter().find(|call| call.action == "Publish").and_then(|call| call.ended) {
+                calls.retain(|call| call.action != "UpdateItem" || call.began < sent);
+            }
+            calls
+        };
+        // Without anything else to read, the table is waited for.
+        let reads_nothing =
+            depth == "manifest" && what.starts_with("an index") || expected == 2 && what.starts_with("an index");
+        let expected = expected + usize::from(reads_nothing);
+        let calls = with_longer_delays(expected, push).await;
+        let actions: Vec<&str> = calls.iter().map(|call| call.action.as_str()).collect();
+        assert_eq!(longest_chain(&calls), expected, "{what}: {actions:?}");
     }
 }
 

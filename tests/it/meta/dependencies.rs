@@ -55,13 +55,20 @@ fn function_has_no_dependency_of_the_command_line_tool() {
     assert_eq!(build["no_default_features"], true);
     assert_eq!(build["locked"], true);
     let features = strings(&build["features"]);
-    assert_eq!(features, ["lambda"]);
+    // Those of both functions.
+    assert_eq!(features, ["lambda", "consumers"]);
 
-    let function = linked_crates(&["--no-default-features", "--features", &features.join(",")]);
+    let function = linked_crates(&["--no-default-features", "--features", "lambda"]);
     assert!(function.contains_key("lambda_runtime") && function.contains_key("aws-sdk-ecr"), "{function:?}");
     let tool = linked_crates(&[]);
-    for entry in strings(&manifest["features"]["cli"]) {
-        assert!(has(&tool, &entry), "the command-line tool has no {entry}");
-        assert!(!has(&function, &entry), "the function has {entry}");
+    let (cli, consumers) = (strings(&manifest["features"]["cli"]), strings(&manifest["features"]["consumers"]));
+    assert_eq!(cli[0], "consumers");
+    for entry in cli[1..].iter().chain(&consumers) {
+        assert!(has(&tool, entry), "the command-line tool has no {entry}");
+        assert!(!has(&function, entry), "the function has {entry}");
+    }
+    let other = linked_crates(&["--no-default-features", "--features", &features.join(",")]);
+    for entry in &cli[1..] {
+        assert!(!has(&other, entry), "the function that knows what runs images has {entry}");
     }
 }

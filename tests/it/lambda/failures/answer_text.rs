@@ -26,6 +26,10 @@ pub fn answer_text(outcome: &Result<Report, HandlerError>) -> String {
 pub fn reasons(report: &Report) -> Vec<String> {
     let unknown = report.runtimes().flat_map(|runtime| runtime.unknown.iter().cloned());
     let uninspected = report.exec.iter().filter_map(|started| started.reason.clone());
+    let consumers = report.consumers.iter().filter_map(|consumers| {
+        consumers.reason.as_ref().map(|reason| format!("It could not be read what runs the image: {reason}"))
+    });
+    let unknown = unknown.chain(consumers);
     let mut reasons: Vec<String> = unknown.chain(uninspected).chain(report.remarks.iter().cloned()).collect();
     reasons.dedup();
     reasons
@@ -33,7 +37,7 @@ pub fn reasons(report: &Report) -> Vec<String> {
 
 /// Masks what depends on the bytes of an image or on the speed of the clock.
 pub fn mask(text: &str, layout: &Builder) -> String {
-    let mut text = text.replace(ARN, "ARN").replace(TOPIC, "TOPIC");
+    let mut text = text.replace(ARN, "ARN").replace(TOPIC, "TOPIC").replace("on preflight ", "on TABLE ");
     while let Some(at) = text.find("sha256:") {
         text.replace_range(at..at + 7 + 64, "DIGEST");
     }

@@ -16,6 +16,7 @@ use ecr_preflight::registry::ecr::EcrRegistry;
 use ecr_preflight::table::Table;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::super::table::store_consumer;
 use super::super::{REPOSITORY, push_event, settings};
 use super::answer_text::{answer_text, mask};
 use super::faults::{Failure, takes_time};
@@ -82,6 +83,9 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
         aws.make_immutable(REPOSITORY);
         aws.tag(REPOSITORY, verdict_tag, Digest::of(b"another").as_str());
     }
+    if section.consumers.is_some() {
+        store_consumer(&aws);
+    }
     let name = section.target.name(&layout, &image, verdict_tag.as_deref());
     let first = section.first_call;
     let which = first..=if failure.is_lasting { usize::MAX } else { first };
@@ -90,7 +94,11 @@ pub fn invoke(section: &Section, failure: Failure, speed: u32) -> Answer {
     if diversion.is_none() && is_signed {
         aws.fail_naming(section.action, &name, which, failure.fault);
     }
-    let mut settings = settings(&[("PREFLIGHT_VERDICT_TAGS", "all")]);
+    let tags = ("PREFLIGHT_VERDICT_TAGS", "all");
+    let mut settings = match section.consumers {
+        Some(consumers) => settings(&[tags, ("PREFLIGHT_CONSUMERS", consumers), ("PREFLIGHT_TABLE", "preflight")]),
+        None => settings(&[tags]),
+    };
     settings.topic_arn = settings.topic_arn.filter(|_| section.has_topic);
     let is_publish_unsigned = !is_signed && section.action == "Publish";
     let of_sns = clients(speed, takes_time(failure.fault), diversion.as_ref(), !is_publish_unsigned);

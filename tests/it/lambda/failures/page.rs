@@ -35,8 +35,8 @@ The columns:
   was lost.
 - **verdict tag**: the verdict tag that the image has afterwards, with `PREFLIGHT_VERDICT_TAGS=all`.
 
-`ARN` and `TOPIC` are the ARNs of the repository and the topic, `DIGEST` and `SHORT` are digests, `TIME` is a
-timeout, and `service message` is the message of the service.
+`ARN` and `TOPIC` are the ARNs of the repository and the topic, `TABLE` is the name of the table, `DIGEST` and `SHORT` are
+digests, `TIME` is a timeout, and `service message` is the message of the service.
 
 For every row the test also checks that
 

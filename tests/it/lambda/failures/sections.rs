@@ -23,6 +23,8 @@ pub struct Section {
     pub runtimes: &'static str,
     /// Whether there is a topic.
     pub has_topic: bool,
+    /// The setting `PREFLIGHT_CONSUMERS`; `None` if there is no table.
+    pub consumers: Option<&'static str>,
     /// The verdict tag, without its digest, that another image already has in a repository with immutable tags.
     pub taken_tag: Option<&'static str>,
     pub failures: Vec<Failure>,
@@ -45,6 +47,14 @@ const SOUND: &str = "The image is built for arm64, and the repository declares E
                      and is tagged, and no message is sent.";
 const INDEX: &str = "An index for amd64 and arm64 in a repository that declares ECS on arm64. Without the failure, the image runs \
                      and is tagged, and no message is sent.";
+
+const RUN: &str = "The image is built for arm64, the repository declares App Runner, and the table has a service of Amazon ECS on amd64 \
+                   that runs the image. With `PREFLIGHT_CONSUMERS=on`, and without the failure, the message names both.";
+const REQUIRED: &str = "The same with `PREFLIGHT_CONSUMERS=required`.";
+const RECORDED: &str = "The same with `PREFLIGHT_CONSUMERS=on`. The call returns what the tag pointed at before, and what was \
+                        reported about it.";
+const REPORTED: &str = "The same with `PREFLIGHT_CONSUMERS=on`. The call is made after the message is sent, so that it is not sent \
+                        again for another event.";
 
 const TAKEN: &str = "The image is built for arm64, and the repository declares App Runner and has immutable tags. Another image \
                      already has the verdict tag. Without the failure, the message reports this.";
@@ -93,6 +103,30 @@ fn blob() -> Vec<Failure> {
     let large = always(&[Blanks(1024 * 1024 + 1)]);
     let passing = [Expired, Error(503, "SlowDown"), Refused, Dropped, Stalled, Reset, Hung, Corrupted, Blanks(0)];
     [always(&STORAGE), large, always(&CONNECTION), once(&passing)].concat()
+}
+
+/// The failures of a call to the table: the errors of the Amazon DynamoDB API reference.
+fn table() -> Vec<Failure> {
+    let own = [
+        "InternalServerError", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
+        "ResourceNotFoundException", "ReplicatedWriteConflictException",
+    ];
+    [codes(400, &own), always(&JSON), always(&CONNECTION), once(&PASSING)].concat()
+}
+
+/// Some of them: one of each kind.
+fn table_in_short() -> Vec<Failure> {
+    let lasting = [
+        Error(400, "ResourceNotFoundException"),
+        Error(400, "AccessDeniedException"),
+        Error(400, "ThrottlingException"),
+        Error(500, "InternalFailure"),
+        Body("no JSON"),
+        Refused,
+        Dropped,
+        Stalled,
+    ];
+    [always(&lasting), once(&[Error(400, "ThrottlingException"), Dropped])].concat()
 }
 
 fn put_image() -> Vec<Failure> {
@@ -152,11 +186,14 @@ pub fn sections() -> Vec<Section> {
         image: arm64,
         runtimes: "apprunner",
         has_topic: true,
+        consumers: None,
         taken_tag: None,
         failures,
     };
     let sound =
         |title, action, failures| Section { about: SOUND, runtimes: "ecs/arm64", ..wrong(title, action, failures) };
+    let with_table =
+        |title, action, about, failures| Section { about, consumers: Some("on"), ..wrong(title, action, failures) };
     let again = ecr(always(&[Failure("ImageTagDoesNotMatchDigest"), Failure("ImageNotFound"), Body("{}")]));
     vec![
         Section {
@@ -244,5 +281,21 @@ pub fn sections() -> Vec<Section> {
             ..wrong("`ecr:BatchGetImage`: the image that already has the verdict tag", "BatchGetImage", again)
         },
         wrong("`sns:Publish`: the message", "Publish", message()),
+        with_table("`dynamodb:Query`: what runs the image", "Query", RUN, table()),
+        with_table("`dynamodb:GetItem`: the record of the census", "GetItem", RUN, table_in_short()),
+        Section {
+            consumers: Some("required"),
+            ..with_table(
+                "`dynamodb:Query`: what runs the image, if that is required",
+                "Query",
+                REQUIRED,
+                table_in_short(),
+            )
+        },
+        with_table("`dynamodb:UpdateItem`: the history of the tag", "UpdateItem", RECORDED, table_in_short()),
+        Section {
+            first_call: 2,
+            ..with_table("`dynamodb:UpdateItem`: that the message was sent", "UpdateItem", REPORTED, table_in_short())
+        },
     ]
 }

@@ -84,7 +84,8 @@ fn invoke(section: &Section, failure: Failure) -> (Value, usize) {
 
 /// Whether the gate makes the calls of a section.
 fn is_of_gate(section: &Section) -> bool {
-    !matches!(section.action, "PutImage" | "Publish") && section.first_call == 1 && section.taken_tag.is_none()
+    let is_of_push = matches!(section.action, "PutImage" | "Publish") || section.consumers.is_some();
+    !is_of_push && section.first_call == 1 && section.taken_tag.is_none()
 }
 
 #[test]

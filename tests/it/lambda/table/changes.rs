@@ -107,7 +107,29 @@ async fn stopped_task_is_explained_once() {
     "#]]
     .assert_debug_eq(&world.headlines());
     let text = world.messages()[0]["default"].as_str().unwrap().to_owned();
-    expect![""].assert_eq(&text.replace(world.arm64.as_str(), "DIGEST"));
+    expect![[r#"
+        prod/web stopped: team/app will not start on ECS on amd64
+
+          image     123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app@DIGEST
+          digest    DIGEST
+          platform  linux/arm64
+          run by    prod/web (container app of task definition web:1)
+
+        ✗ ECS on amd64 (from its running task)
+          wrong-architecture: the image is built for linux/arm64, not linux/amd64
+          to change: the image or the task definition
+          expected error: exec /app: exec format error
+
+        What to do
+          1. Build it for linux/amd64:
+             docker buildx build --platform linux/amd64 --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:TAG --push .
+          2. Or, if it was copied from another registry, copy all its platforms:
+             docker buildx imagetools create --tag 123456789012.dkr.ecr.us-west-2.amazonaws.com/team/app:TAG SOURCE
+          3. Or keep the image, and set in the task definition:
+             "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}
+
+        The container ended with exit code 1 (Essential container in task exited)
+    "#]].assert_eq(&text.replace(world.arm64.as_str(), "DIGEST"));
 }
 
 #[test]

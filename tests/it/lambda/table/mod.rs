@@ -59,17 +59,9 @@ impl World {
         Self { aws, amd64, arm64, both }
     }
 
-    /// The table, as the census uses it.
-    fn table(&self) -> Table {
-        Table::new(clients(default_connector()).dynamodb_client(Some(self.aws.url())), "preflight".to_owned())
-    }
-
     /// Stores what a census found that ended this many seconds ago.
     async fn store_census(&self, consumers: Vec<Consumer>, seconds_ago: u64) {
-        let table = self.table();
-        table.replace_consumers(&StoredConsumers::new(), consumers, |_| true, now()).await.unwrap();
-        let record = CensusRecord { ended: now() - seconds_ago, services: Vec::new() };
-        table.write_census_record(&record).await.unwrap();
+        store_census(&self.aws, consumers, seconds_ago).await;
     }
 
     /// Moves the tag to the image, and returns the event of the push at this second.
@@ -94,6 +86,21 @@ impl World {
         let first = |message: &Value| message["default"].as_str().unwrap().lines().next().unwrap().to_owned();
         self.messages().iter().map(first).collect()
     }
+}
+
+/// Stores what a census found that ended this many seconds ago, as the census does.
+async fn store_census(aws: &FakeAws, consumers: Vec<Consumer>, seconds_ago: u64) {
+    let table = Table::new(clients(default_connector()).dynamodb_client(Some(aws.url())), "preflight".to_owned());
+    table.replace_consumers(&StoredConsumers::new(), consumers, |_| true, now()).await.unwrap();
+    let record = CensusRecord { ended: now() - seconds_ago, services: Vec::new() };
+    table.write_census_record(&record).await.unwrap();
+}
+
+/// Stores a service on amd64 that runs `team/app:v1`.
+pub fn store_consumer(aws: &FakeAws) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let web = consumer("prod/web", Runtime::EcsAmd64, PlatformSource::RuntimePlatform, "v1");
+    runtime.block_on(store_census(aws, vec![web], 60));
 }
 
 /// What runs `team/app` with this tag.
