@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 
 use super::image_table::ImageTable;
+use super::log::unix_time;
 use crate::check::ImageLedger;
 use crate::consumer::ConsumerLookup;
+use crate::event::Arrival;
 use crate::name::{Digest, Repository};
 use crate::report::{PreviousImage, Report};
 use crate::table::{TagMoment, TagRecord};
@@ -17,6 +19,8 @@ pub(super) struct EventLedger<'a, T> {
     repository: &'a Repository,
     /// What identifies the image in the table: its reference, or what has stopped.
     key: String,
+    /// The ID of the event.
+    event_id: &'a str,
     /// The time of the event, in seconds since 1970.
     at: u64,
     /// The present time, in seconds since 1970.
@@ -29,16 +33,19 @@ pub(super) struct EventLedger<'a, T> {
 }
 
 impl<'a, T: ImageTable> EventLedger<'a, T> {
-    /// Creates the ledger of an event about the image with this key.
-    pub(super) fn new(
-        table: Option<&'a T>,
-        repository: &'a Repository,
-        key: String,
-        looks_up: bool,
-        at: u64,
-        now: u64,
-    ) -> Self {
-        Self { table, repository, key, at, now, looks_up, lookup_error: RefCell::default(), record: RefCell::default() }
+    /// Creates the ledger of an event about the image with this key. `at` is the time of the event.
+    pub(super) fn new(table: Option<&'a T>, arrival: &'a Arrival, key: String, looks_up: bool, at: u64) -> Self {
+        Self {
+            table,
+            repository: &arrival.repository,
+            key,
+            event_id: &arrival.event_id,
+            at,
+            now: unix_time().as_secs(),
+            looks_up,
+            lookup_error: RefCell::default(),
+            record: RefCell::default(),
+        }
     }
 
     /// Returns what is known about the tag; `None` if nothing is, because there is no table, it failed, or no image was read.
@@ -86,7 +93,8 @@ impl<T: ImageTable> ImageLedger for EventLedger<'_, T> {
 
     async fn record(&self, digest: &Digest, platforms: Vec<String>) {
         let Some(table) = self.table else { return };
-        let moment = TagMoment { digest: digest.to_string(), platforms, since: self.at };
+        let moment =
+            TagMoment { digest: digest.to_string(), platforms, since: self.at, event_id: self.event_id.to_owned() };
         match Box::pin(table.record_tag(&self.key, &moment)).await {
             Ok(record) => *self.record.borrow_mut() = Some((record, moment)),
             // The message is sent then, even if it repeats one.

@@ -192,12 +192,12 @@ where
         event: &EventBridgeEvent<Value>,
     ) -> EventLedger<'a, Images> {
         let uses_table = self.settings.consumers != ConsumerUse::Off && !event::is_audit(event);
-        let now = unix_time().as_secs();
-        let at = event.time.and_then(|time| u64::try_from(time.timestamp()).ok()).unwrap_or(now);
+        let seconds = event.time.and_then(|time| u64::try_from(time.timestamp()).ok());
+        let at = seconds.unwrap_or_else(|| unix_time().as_secs());
         let reference = arrival.reference();
         let key = stopped.map_or_else(|| reference.clone(), |stopped| stopped.key(&reference));
         let table = self.table.as_ref().filter(|_| uses_table);
-        EventLedger::new(table, &arrival.repository, key, stopped.is_none(), at, now)
+        EventLedger::new(table, arrival, key, stopped.is_none(), at)
     }
 
     /// Checks the image. If it is missing or incomplete, or has lost its tag, checks it again.

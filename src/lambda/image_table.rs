@@ -23,12 +23,14 @@ pub trait ImageTable {
     ///
     /// # Errors
     /// The call failed.
-    fn record_notified(
-        &self,
-        reference: &str,
-        digest: &str,
-        notified: Option<&NotifiedState>,
-    ) -> impl Future<Output = Result<(), CallError>>;
+    fn record_notified(&self, reference: &str, notified: &NotifiedState)
+    -> impl Future<Output = Result<(), CallError>>;
+
+    /// See [`Table::resolve`].
+    ///
+    /// # Errors
+    /// The call failed.
+    fn resolve(&self, reference: &str, digest: &str, event_id: &str) -> impl Future<Output = Result<bool, CallError>>;
 }
 
 impl ImageTable for Table {
@@ -40,12 +42,11 @@ impl ImageTable for Table {
         Self::record_tag(self, reference, moment).await
     }
 
-    async fn record_notified(
-        &self,
-        reference: &str,
-        digest: &str,
-        notified: Option<&NotifiedState>,
-    ) -> Result<(), CallError> {
-        Self::record_notified(self, reference, digest, notified).await
+    async fn record_notified(&self, reference: &str, notified: &NotifiedState) -> Result<(), CallError> {
+        Self::record_notified(self, reference, notified).await
+    }
+
+    async fn resolve(&self, reference: &str, digest: &str, event_id: &str) -> Result<bool, CallError> {
+        Self::resolve(self, reference, digest, event_id).await
     }
 }

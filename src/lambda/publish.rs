@@ -1,8 +1,9 @@
 //! Publishes the result of a check: verdict tags and a message.
 //!
 //! With a table, a result that was reported already is not reported again, and a tag that is healthy again gets a message that
-//! says so. The table is written after the message is sent: if the function ends in between, the message is repeated, but none
-//! is lost.
+//! says so. A report is recorded after its message is sent: if the function ends in between, the message is repeated, but none
+//! is lost. That a report is resolved is recorded before the message says so: otherwise the next report of the same fault could
+//! be taken for one that people know.
 
 use super::certainty::is_certain;
 use super::event_case::{EventCase, Notification, RECHECK_DELAY};
@@ -72,10 +73,16 @@ where
         if let Some(event_id) = duplicate_of {
             return Ok(Notification::DuplicateOf(event_id));
         }
-        notifier.send(&build_message(report)).await?;
         match record {
-            Some(_) => record_sent(case, report).await,
-            None => self.recent_messages.record(case.arrival, report),
+            Some(record) if report.resolved.is_some() => return send_resolution(notifier, case, report, record).await,
+            Some(record) => {
+                notifier.send(&build_message(report)).await?;
+                record_sent(case, report, &record).await;
+            }
+            None => {
+                notifier.send(&build_message(report)).await?;
+                self.recent_messages.record(case.arrival, report);
+            }
         }
         Ok(Notification::Sent)
     }
@@ -113,7 +120,7 @@ where
 /// Marks the report as one that resolves an earlier one, if it is: the tag is healthy, and something was reported about it. If
 /// what runs the image could not be read, it is not known whether the tag is healthy.
 fn resolve<Images: ImageTable>(report: &mut Report, ledger: &EventLedger<'_, Images>) -> bool {
-    let is_unknown = report.consumers.as_ref().is_some_and(|consumers| !consumers.known);
+    let is_unknown = report.consumers.as_ref().is_some_and(|consumers| !consumers.known || consumers.omitted > 0);
     let is_healthy =
         matches!(report.verdict, Verdict::Runs | Verdict::Undeclared) && report.stopped.is_none() && !is_unknown;
     let record = ledger.tag_record().filter(|record| is_healthy && record.is_current);
@@ -122,28 +129,53 @@ fn resolve<Images: ImageTable>(report: &mut Report, ledger: &EventLedger<'_, Ima
     true
 }
 
-/// Returns the ID of the event because of which the same was reported, if it was.
+/// Returns the ID of the event because of which the same was reported, if it was, and the tag did not point at something else
+/// since.
 fn find_reported(record: &TagRecord, report: &Report) -> Option<String> {
-    let notified = record.notified.as_ref()?;
+    let notified = record.notified.as_ref().filter(|notified| notified.since_event == record.since_event)?;
     (report.resolved.is_none() && notified.content == content(report)).then(|| notified.event_id.clone())
 }
 
 /// Records that the message about the report was sent. A failure is only logged: if the event were delivered again, so would be
 /// the message.
-async fn record_sent<Images: ImageTable>(case: EventCase<'_, Images>, report: &Report) {
+async fn record_sent<Images: ImageTable>(case: EventCase<'_, Images>, report: &Report, record: &TagRecord) {
     let (Some(table), Some(image)) = (case.ledger.table(), &report.image) else { return };
     let notified = NotifiedState {
         digest: image.digest.to_string(),
         content: content(report),
         faults: collect_unique(report.faults().map(|fault| fault.code.as_str().to_owned())),
+        since_event: record.since_event.clone(),
         at: case.ledger.now(),
         event_id: case.arrival.event_id.clone(),
     };
-    let notified = Some(&notified).filter(|_| report.resolved.is_none());
-    let recorded = table.record_notified(case.ledger.key(), image.digest.as_str(), notified);
-    if let Err(error) = Box::pin(recorded).await {
+    if let Err(error) = Box::pin(table.record_notified(case.ledger.key(), &notified)).await {
         tracing::error!(error = error_chain(&error), "it was not recorded that the message was sent");
     }
+}
+
+/// Sends the message that resolves an earlier one, if no other event did.
+async fn send_resolution<Images: ImageTable>(
+    notifier: &impl Notifier,
+    case: EventCase<'_, Images>,
+    report: &mut Report,
+    record: TagRecord,
+) -> Result<Notification, HandlerError> {
+    let (Some(table), Some(image)) = (case.ledger.table(), &report.image) else { return Ok(Notification::NotNeeded) };
+    let resolved = table.resolve(case.ledger.key(), image.digest.as_str(), &case.arrival.event_id);
+    if !Box::pin(resolved).await? {
+        report.resolved = None;
+        return Ok(Notification::NotNeeded);
+    }
+    let sent = notifier.send(&build_message(report)).await;
+    if let (Err(_), Some(notified)) = (&sent, &record.notified) {
+        // The event is delivered again, and then has something to resolve.
+        let restored = table.record_notified(case.ledger.key(), notified);
+        if let Err(error) = Box::pin(restored).await {
+            tracing::error!(error = error_chain(&error), "the report is resolved, but no message says so");
+        }
+    }
+    sent?;
+    Ok(Notification::Sent)
 }
 
 /// Returns a hash of what a report says: the image, and for each runtime what runs there and what is wrong.

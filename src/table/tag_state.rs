@@ -4,6 +4,7 @@
 //! arrives after a later one, changes nothing and gets the present state back.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub struct TagMoment {
     pub platforms: Vec<String>,
     /// The time of the event, in seconds since 1970.
     pub since: u64,
+    /// The ID of the event.
+    pub event_id: String,
 }
 
 /// What was reported about a tag last, until the tag is healthy again.
@@ -39,6 +42,9 @@ pub struct NotifiedState {
     pub content: String,
     /// The codes of the faults.
     pub faults: Vec<String>,
+    /// The ID of the event since which the tag pointed at it. If the tag points at the same image again later, that is reported
+    /// again.
+    pub since_event: String,
     /// When, in seconds since 1970.
     pub at: u64,
     /// The ID of the event because of which it was reported.
@@ -51,6 +57,8 @@ pub struct NotifiedState {
 pub struct TagRecord {
     /// Whether the image of this event is what the tag points at. If it is not, a later event was recorded already.
     pub is_current: bool,
+    /// The ID of the event since which the tag points at what it points at.
+    pub since_event: String,
     /// What the tag pointed at before this image.
     pub previous: Option<TagMoment>,
     /// What was reported about the tag last.
@@ -65,11 +73,7 @@ impl Table {
     /// The call failed.
     pub async fn record_tag(&self, reference: &str, moment: &TagMoment) -> Result<TagRecord, CallError> {
         let reply = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(tag_partition(reference)))
-            .key("sk", text(TAG))
+            .update_tag(reference)
             .update_expression(
                 "SET previousImage = if_not_exists(presentImage, :none), presentImage = :new, imageDigest = :digest, \
                  presentSince = :since, expiresAt = :expires",
@@ -92,12 +96,16 @@ impl Table {
                 let before = reply.attributes.unwrap_or_default();
                 Ok(TagRecord {
                     is_current: true,
+                    since_event: moment.event_id.clone(),
                     previous: parse_json(&before, "presentImage"),
                     notified: parse_json(&before, "notifiedState"),
                 })
             }
             Err(error) => match find_present(error.as_service_error()) {
                 Some(present) => Ok(TagRecord {
+                    since_event: parse_json::<TagMoment>(present, "presentImage")
+                        .map(|image| image.event_id)
+                        .unwrap_or_default(),
                     is_current: present.get("imageDigest").and_then(|digest| digest.as_s().ok())
                         == Some(&moment.digest),
                     previous: parse_json(present, "previousImage"),
@@ -108,38 +116,50 @@ impl Table {
         }
     }
 
-    /// Records what was reported about a tag, unless the tag has moved and something was reported about its new image. `None`
-    /// forgets it, because the tag is healthy again.
+    /// Records what was reported about a tag, unless the tag has moved and something was reported about its new image.
     ///
     /// # Errors
     /// The call failed.
-    pub async fn record_notified(
-        &self,
-        reference: &str,
-        digest: &str,
-        notified: Option<&NotifiedState>,
-    ) -> Result<(), CallError> {
+    pub async fn record_notified(&self, reference: &str, notified: &NotifiedState) -> Result<(), CallError> {
         let request = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(tag_partition(reference)))
-            .key("sk", text(TAG))
+            .update_tag(reference)
+            .update_expression("SET notifiedState = :notified, expiresAt = :expires")
             .condition_expression("imageDigest = :digest OR attribute_not_exists(notifiedState)")
-            .expression_attribute_values(":digest", text(digest));
-        let request = match notified {
-            Some(notified) => request
-                .update_expression("SET notifiedState = :notified, expiresAt = :expires")
-                .expression_attribute_values(":notified", json(notified))
-                .expression_attribute_values(":expires", number(notified.at.saturating_add(KEPT_SECONDS))),
-            None => request.update_expression("REMOVE notifiedState"),
-        };
+            .expression_attribute_values(":digest", text(&notified.digest))
+            .expression_attribute_values(":notified", json(notified))
+            .expression_attribute_values(":expires", number(notified.at.saturating_add(KEPT_SECONDS)));
+        self.write_if(request).await.map(|_is_written| ())
+    }
+
+    /// Forgets what was reported about a tag, because the tag points at this image, which is healthy. Returns whether there was
+    /// something to forget: then this event is the one that says so. Another attempt of the same event's call gives the same
+    /// answer.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn resolve(&self, reference: &str, digest: &str, event_id: &str) -> Result<bool, CallError> {
+        let request = self
+            .update_tag(reference)
+            .update_expression("SET resolvedBy = :event REMOVE notifiedState")
+            .condition_expression("imageDigest = :digest AND (attribute_exists(notifiedState) OR resolvedBy = :event)")
+            .expression_attribute_values(":digest", text(digest))
+            .expression_attribute_values(":event", text(event_id));
+        self.write_if(request).await
+    }
+
+    fn update_tag(&self, reference: &str) -> UpdateItemFluentBuilder {
+        let request = self.client.update_item().table_name(&self.name);
+        request.key("pk", text(tag_partition(reference))).key("sk", text(TAG))
+    }
+
+    /// Sends a conditional write, and returns whether its condition held.
+    async fn write_if(&self, request: UpdateItemFluentBuilder) -> Result<bool, CallError> {
         match request.send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(error)
                 if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
             {
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(CallError::new(UPDATE_ITEM, self.name.clone(), convert_sdk_error(error))),
         }

@@ -79,10 +79,10 @@ impl Dynamo {
         let mut item = before.clone();
         item.extend(body["Key"].as_object().unwrap().clone());
         let expression = body["UpdateExpression"].as_str().unwrap();
-        if let Some(names) = expression.strip_prefix("REMOVE ") {
-            names.split(", ").for_each(|name| drop(item.remove(name)));
-        } else {
-            for assignment in split_assignments(expression.strip_prefix("SET ").expect("SET or REMOVE")) {
+        let (expression, removed) = expression.split_once(" REMOVE ").unwrap_or((expression, ""));
+        removed.split(", ").for_each(|name| drop(item.remove(name)));
+        {
+            for assignment in split_assignments(expression.strip_prefix("SET ").expect("it begins with SET")) {
                 let (name, value) = assignment.split_once(" = ").unwrap();
                 let value = match value.strip_prefix("if_not_exists(").and_then(|rest| rest.strip_suffix(')')) {
                     Some(arguments) => {

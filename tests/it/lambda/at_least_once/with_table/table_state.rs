@@ -18,6 +18,7 @@ struct TagItem {
     present: Option<TagMoment>,
     previous: Option<TagMoment>,
     notified: Option<NotifiedState>,
+    resolved_by: Option<String>,
 }
 
 impl TableState {
@@ -33,15 +34,29 @@ impl TableState {
             item.previous = item.present.replace(moment.clone());
         }
         let is_current = item.present.as_ref().is_some_and(|present| present.digest == moment.digest);
-        TagRecord { is_current, previous: item.previous.clone(), notified }
+        let since_event = item.present.as_ref().map(|present| present.event_id.clone()).unwrap_or_default();
+        TagRecord { is_current, since_event, previous: item.previous.clone(), notified }
     }
 
     /// Same as `Table::record_notified`.
-    pub fn record_notified(&mut self, reference: &str, digest: &str, notified: Option<&NotifiedState>) {
+    pub fn record_notified(&mut self, reference: &str, notified: &NotifiedState) {
         let item = self.0.entry(reference.to_owned()).or_default();
-        if item.notified.is_none() || item.present.as_ref().is_some_and(|present| present.digest == digest) {
-            item.notified = notified.cloned();
+        if item.notified.is_none() || item.present.as_ref().is_some_and(|present| present.digest == notified.digest) {
+            item.notified = Some(notified.clone());
         }
+    }
+
+    /// Same as `Table::resolve`.
+    pub fn resolve(&mut self, reference: &str, digest: &str, event_id: &str) -> bool {
+        let item = self.0.entry(reference.to_owned()).or_default();
+        let is_current = item.present.as_ref().is_some_and(|present| present.digest == digest);
+        let is_own = item.resolved_by.as_deref() == Some(event_id);
+        let is_written = is_current && (item.notified.is_some() || is_own);
+        if is_written {
+            item.notified = None;
+            item.resolved_by = Some(event_id.to_owned());
+        }
+        is_written
     }
 }
 
@@ -57,23 +72,29 @@ async fn state_of_histories_has_the_conditions_of_the_table() {
         let digest = format!("sha256:{}", random.below(3));
         if random.below(2) == 0 {
             let platforms = vec![format!("linux/{digest}")];
-            let moment = TagMoment { digest, platforms, since: random.below(6) as u64 };
+            let moment =
+                TagMoment { digest, platforms, since: random.below(6) as u64, event_id: format!("event-{call}") };
             let found = table.record_tag(&reference, &moment).await.unwrap();
             assert_eq!(found, state.record_tag(&reference, &moment), "call {call}");
             refused += usize::from(!found.is_current);
             moved += usize::from(found.previous.is_some() && found.notified.is_some());
-        } else {
-            let notified = (random.below(3) > 0).then(|| NotifiedState {
-                digest: digest.clone(),
+        } else if random.below(3) > 0 {
+            let notified = NotifiedState {
+                digest,
                 content: call.to_string(),
                 faults: vec!["wrong-architecture".to_owned()],
+                since_event: format!("event-{call}"),
                 at: call,
                 event_id: format!("event-{call}"),
-            });
-            resolved += usize::from(notified.is_none());
-            table.record_notified(&reference, &digest, notified.as_ref()).await.unwrap();
-            state.record_notified(&reference, &digest, notified.as_ref());
+            };
+            table.record_notified(&reference, &notified).await.unwrap();
+            state.record_notified(&reference, &notified);
+        } else {
+            let event = format!("event-{}", random.below(2));
+            let found = table.resolve(&reference, &digest, &event).await.unwrap();
+            assert_eq!(found, state.resolve(&reference, &digest, &event), "call {call}");
+            resolved += usize::from(found);
         }
     }
-    assert!(refused > 20 && moved > 20 && resolved > 20, "{refused} {moved} {resolved}");
+    assert!(refused > 20 && moved > 20 && resolved > 5, "{refused} {moved} {resolved}");
 }

@@ -126,16 +126,20 @@ impl ImageTable for WorldHandle {
         self.0.write(|table| table.record_tag(reference, moment)).await
     }
 
-    async fn record_notified(
-        &self,
-        reference: &str,
-        digest: &str,
-        notified: Option<&NotifiedState>,
-    ) -> Result<(), CallError> {
+    async fn record_notified(&self, reference: &str, notified: &NotifiedState) -> Result<(), CallError> {
         self.0
             .write(|table| {
-                table.record_notified(reference, digest, notified);
+                table.record_notified(reference, notified);
                 self.0.recorded.borrow_mut().push(self.0.ecr.current.get());
+            })
+            .await
+    }
+
+    async fn resolve(&self, reference: &str, digest: &str, event_id: &str) -> Result<bool, CallError> {
+        self.0
+            .write(|table| {
+                self.0.recorded.borrow_mut().push(self.0.ecr.current.get());
+                table.resolve(reference, digest, event_id)
             })
             .await
     }
