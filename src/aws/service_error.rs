@@ -39,7 +39,7 @@ pub(crate) struct ServiceError {
 }
 
 /// Returns the error code of the service; `None` if it did not respond.
-#[cfg(feature = "cli")]
+#[cfg(feature = "consumers")]
 pub(crate) fn service_error_code(cause: &BoxError) -> Option<&str> {
     cause.downcast_ref::<ServiceError>().map(|error| error.code.as_str())
 }

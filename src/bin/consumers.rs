@@ -33,7 +33,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_variables(variable).map_err(startup_error)?;
     // Built by the first invocation, so the function starts almost as fast as an empty one.
     let built = OnceCell::new();
-    let build_handler = || {
+    let build_handler = |function_arn: &str| {
         let registry = EcrRegistry::new(&aws, endpoint_override("ECR", variable));
         let census = settings.table.clone().map(|name| CensusTaker {
             table: Table::new(aws.dynamodb_client(endpoint_override("DYNAMODB", variable)), name),
@@ -47,6 +47,8 @@ async fn main() -> Result<(), Error> {
             deployments: DeploymentReader::new(aws.ecs_client(endpoint_override("ECS", variable))),
             inspector: Inspector::new(&settings.check.limits),
             region: aws.region().map(str::to_owned),
+            // arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME
+            account: function_arn.split(':').nth(4).map(str::to_owned),
             settings: settings.clone(),
             today: log::today,
             write_metrics: log::write_json_line,
@@ -54,7 +56,7 @@ async fn main() -> Result<(), Error> {
     };
     let handle = async |invocation: LambdaEvent<ConsumersPayload>| {
         let LambdaEvent { payload, context } = invocation;
-        let handler = built.get_or_init(build_handler);
+        let handler = built.get_or_init(|| build_handler(&context.invoked_function_arn));
         // The deadline is in milliseconds since 1970.
         let time_left = Duration::from_millis(context.deadline).saturating_sub(unix_time());
         handler.respond(payload, time_left).await.map_err(failure)

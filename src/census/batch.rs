@@ -1,5 +1,7 @@
 //! AWS Batch: the active job definitions. A job may replace the command of its definition.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_batch::Client;
 use aws_sdk_batch::types::{
     ContainerProperties, EcsProperties, EksProperties, JobDefinition, KeyValuePair, MountPoint as BatchMountPoint,
@@ -16,18 +18,29 @@ use crate::consumer::{
 /// How a word of a command begins that a job's parameter replaces ("Parameters" in the AWS Batch user guide).
 const PARAMETER: &str = "Ref::";
 
-/// Reads the job definitions: everything is in the list.
+/// Reads the job definitions: everything is in the list. Every revision stays active until it is deregistered, so only the
+/// last of each name counts: a job that names no revision runs it ("`SubmitJob`" in the AWS Batch API reference).
 pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
+    let mut latest: BTreeMap<String, JobDefinition> = BTreeMap::new();
     let mut pages = client.describe_job_definitions().status("ACTIVE").max_results(100).into_paginator().send();
     while let Some(page) = pages.next().await {
         match page {
-            Ok(page) => page.job_definitions.into_iter().flatten().for_each(|one| add_definition(one, findings)),
+            Ok(page) => {
+                for definition in page.job_definitions.into_iter().flatten() {
+                    let name = definition.job_definition_name.clone().unwrap_or_default();
+                    let known = latest.get(&name).and_then(|known| known.revision);
+                    if known.is_none_or(|known| definition.revision > Some(known)) {
+                        latest.insert(name, definition);
+                    }
+                }
+            }
             Err(error) => {
                 findings.record(NotRead::new(Batch, "batch:DescribeJobDefinitions", "", error));
-                return;
+                break;
             }
         }
     }
+    latest.into_values().for_each(|definition| add_definition(definition, findings));
 }
 
 /// A container of a job definition.

@@ -26,6 +26,10 @@ impl EcsReading<'_> {
     pub(super) fn for_each_consumer(&self, add: &dyn Fn(Consumer)) {
         for (group, containers) in self.running {
             let service = self.services.iter().find(|service| is_of(group, service));
+            // A deployment replaces these tasks.
+            if service.is_some_and(|service| !service.definitions.contains(&group.definition)) {
+                continue;
+            }
             let observed = ObservedPlacement {
                 task_architecture: group.architecture.clone(),
                 is_express: service.is_some_and(|service| service.is_express),
@@ -77,6 +81,11 @@ pub(super) fn service_name(cluster: &str, name: &str) -> String {
     format!("{cluster}/{name}")
 }
 
+/// Returns the ARN of a service, by that of its cluster.
+fn service_arn(cluster: &str, name: &str) -> String {
+    format!("{}/{name}", cluster.replacen(":cluster/", ":service/", 1))
+}
+
 /// The service, or the task definition of tasks without one.
 struct Owner {
     name: String,
@@ -104,7 +113,7 @@ impl Owner {
         match &group.service {
             Some(name) => Self {
                 name: service_name(&group.cluster, name),
-                arn: service.map(|service| service.arn.clone()).unwrap_or_default(),
+                arn: service.map_or_else(|| service_arn(&group.cluster, name), |service| service.arn.clone()),
             },
             None => {
                 Self { name: service_name(&group.cluster, &format!("family:{family}")), arn: group.definition.clone() }

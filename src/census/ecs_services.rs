@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::describe_services::DescribeServicesError;
-use aws_sdk_ecs::types::{CapacityProviderStrategyItem, LaunchType, ResourceManagementType};
+use aws_sdk_ecs::types::{CapacityProviderStrategyItem, LaunchType, ResourceManagementType, TaskSet};
 use futures_util::{StreamExt, stream};
 
 use super::findings::Findings;
@@ -29,7 +29,7 @@ pub(super) struct Service {
     pub(super) is_fargate: Option<bool>,
     /// Whether Amazon ECS manages it: Express Mode.
     pub(super) is_express: bool,
-    /// The ARNs of its task definitions: several during a deployment.
+    /// The ARNs of its task definitions, without those that a deployment replaces: they start no task any more.
     pub(super) definitions: BTreeSet<String>,
     /// The ARNs of its current revisions.
     pub(super) revisions: Vec<String>,
@@ -118,9 +118,10 @@ fn parse_service(service: aws_sdk_ecs::types::Service, cluster: &str) -> Option<
     let is_known = service.launch_type.is_some() || !service.capacity_provider_strategy().is_empty();
     let is_fargate = is_known
         .then(|| service.launch_type == Some(LaunchType::Fargate) || strategy(service.capacity_provider_strategy()));
-    let of_deployments = service.deployments.into_iter().flatten().map(|deployment| deployment.task_definition);
-    let of_task_sets = service.task_sets.into_iter().flatten().map(|set| set.task_definition);
-    let definitions = of_deployments.chain(of_task_sets).chain([service.task_definition]).flatten().collect();
+    // A service whose deployments Amazon ECS does not control itself has task sets instead.
+    let is_primary = |set: &TaskSet| set.status.as_deref() == Some("PRIMARY");
+    let of_task_sets = service.task_sets.into_iter().flatten().filter(is_primary).map(|set| set.task_definition);
+    let definitions = of_task_sets.chain([service.task_definition]).flatten().collect();
     Some(Service {
         name: service.service_name?,
         arn: service.service_arn?,

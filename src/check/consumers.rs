@@ -22,6 +22,8 @@ pub(super) struct ConsumerCheck<'a> {
     pub(super) depth: InspectionDepth,
     pub(super) inspection: InspectContext<'a>,
     pub(super) deadline: Option<Instant>,
+    /// Whether services could not be read that may run the image.
+    pub(super) is_incomplete: bool,
 }
 
 impl ConsumerCheck<'_> {
@@ -45,8 +47,13 @@ impl ConsumerCheck<'_> {
         if is_related {
             let best = results.iter().map(|(result, _)| result.verdict).min();
             results.retain(|(result, _)| Some(result.verdict) == best);
-            // One of those that were left out may suit.
-            if best == Some(Verdict::Fails) && relevant.omitted > 0 {
+            // One that is not known may suit. And an image whose tag names its architecture is one of several, of which an
+            // index is made.
+            let may_suit_another = relevant.omitted > 0
+                || relevant.unknown > 0
+                || self.is_incomplete
+                || self.declared.architecture_hint.is_some();
+            if best == Some(Verdict::Fails) && may_suit_another {
                 return Ok(());
             }
         }

@@ -206,7 +206,9 @@ pub async fn check_image_with(
     let context = ReportContext { suits_declaration, ..context };
     let mut report = Report::from_judgement(context, Some(&image), &inspections, &judgement);
     let depth = settings.depth;
-    let check = ConsumerCheck { image: &image, declared: &declared, context, depth, inspection, deadline };
+    let is_incomplete = matches!(&consumers, ConsumerLookup::Known(known) if !known.not_read.is_empty());
+    let check =
+        ConsumerCheck { image: &image, declared: &declared, context, depth, inspection, deadline, is_incomplete };
     check.add_to(&mut report, registry, &relevant).await?;
     report.consumers = ConsumersReport::new(&consumers, &relevant);
     apply_waiver_tags(&mut report, origin, &resource_tags, today);

@@ -68,11 +68,12 @@ impl<'a, T: ImageTable> EventLedger<'a, T> {
     /// Adds to the report what the tag pointed at before.
     pub(super) fn add_previous(&self, report: &mut Report) {
         let record = self.record.borrow();
-        let Some((TagRecord { is_current: true, previous: Some(previous), .. }, moment)) = record.as_ref() else {
+        let Some((TagRecord { is_current: true, since, previous: Some(previous), .. }, moment)) = record.as_ref()
+        else {
             return;
         };
         let digest = previous.digest.parse::<Digest>().ok().filter(|digest| digest.as_str() != moment.digest);
-        let describe = |digest| PreviousImage::new(digest, &previous.platforms, moment.since);
+        let describe = |digest| PreviousImage::new(digest, &previous.platforms, *since);
         report.previous = digest.map(describe);
     }
 }
@@ -84,10 +85,12 @@ impl<T: ImageTable> ImageLedger for EventLedger<'_, T> {
             Ok(lookup) => lookup,
             Err(error) => ConsumerLookup::Failed(error_chain(&error)),
         };
-        if let ConsumerLookup::Failed(reason) = &lookup {
-            tracing::warn!(reason, "it is not known what runs the image");
-            *self.lookup_error.borrow_mut() = Some(reason.clone());
+        let reason = if let ConsumerLookup::Failed(reason) = &lookup { Some(reason.clone()) } else { None };
+        if let Some(reason) = &reason {
+            tracing::warn!(reason, "what runs the image is unknown");
         }
+        // If the image is checked again, the last answer counts.
+        *self.lookup_error.borrow_mut() = reason;
         lookup
     }
 

@@ -138,7 +138,8 @@ where
         let case = EventCase { arrival: &arrival, stopped: stopped.as_deref(), ledger: &ledger };
         let ImageCheck { mut report, manifest, .. } = self.check(&registry, case, event, delivery).await?;
         record.bytes_read = registry.bytes_read();
-        if let (ConsumerUse::Required, Some(reason)) = (self.settings.consumers, ledger.lookup_error.take()) {
+        let is_required = self.settings.consumers == ConsumerUse::Required && report.ignored.is_none();
+        if let Some(reason) = ledger.lookup_error.take().filter(|_| is_required) {
             return Err(HandlerError::ConsumersUnknown(reason));
         }
         ledger.add_previous(&mut report);

@@ -19,7 +19,17 @@ use crate::registry::{Manifest, Registry};
 use crate::report::{Report, ResolvedReport};
 use crate::table::{NotifiedState, TagRecord};
 use crate::text::{collect_unique, error_chain};
-use crate::verdict::Verdict;
+use crate::verdict::{FaultCode, Verdict};
+
+/// The faults that need no program to be followed. Another one is not resolved by an image whose start is not verified.
+const PLATFORM_FAULTS: [FaultCode; 6] = [
+    FaultCode::WrongArchitecture,
+    FaultCode::PlatformMissing,
+    FaultCode::WrongOs,
+    FaultCode::IndexRefused,
+    FaultCode::LayerFormatRefused,
+    FaultCode::ConsumerConflict,
+];
 
 impl<R, T, N, Images, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger, Images>
 where
@@ -95,8 +105,8 @@ where
         }
     }
 
-    /// Writes the verdict tags of the report, if there are any, until one is not written. A task that stopped says nothing
-    /// about other runtimes, and its image may have lost its tag.
+    /// Writes the verdict tags of the report, if there are any, until one is not written. They are never removed, so only the
+    /// arrival of an image writes them: what runs it may change.
     async fn write_verdict_tags(
         &self,
         case: EventCase<'_, Images>,
@@ -104,7 +114,8 @@ where
         report: &Report,
     ) -> Result<TagOutcome, CallError> {
         let arrival = case.arrival;
-        let manifest = manifest.filter(|_| arrival.how != ArrivalKind::StoppedTask);
+        let is_arrival = !matches!(arrival.how, ArrivalKind::Consumer | ArrivalKind::StoppedTask);
+        let manifest = manifest.filter(|_| is_arrival);
         let Some(manifest) = manifest else { return Ok(TagOutcome::Written) };
         let tagger = (self.open_tagger)(&arrival.repository);
         for tag in verdict_tags(report, self.settings.verdict_tags) {
@@ -117,16 +128,30 @@ where
     }
 }
 
-/// Marks the report as one that resolves an earlier one, if it is: the tag is healthy, and something was reported about it. If
-/// what runs the image could not be read, it is not known whether the tag is healthy.
+/// Marks the report as one that resolves an earlier one, if it is: the tag is healthy, and something was reported about it.
 fn resolve<Images: ImageTable>(report: &mut Report, ledger: &EventLedger<'_, Images>) -> bool {
-    let is_unknown = report.consumers.as_ref().is_some_and(|consumers| !consumers.known || consumers.omitted > 0);
-    let is_healthy =
-        matches!(report.verdict, Verdict::Runs | Verdict::Undeclared) && report.stopped.is_none() && !is_unknown;
-    let record = ledger.tag_record().filter(|record| is_healthy && record.is_current);
+    let record = ledger.tag_record().filter(|record| record.is_current);
     let Some(notified) = record.and_then(|record| record.notified) else { return false };
+    if !is_healthy(report, &notified) {
+        return false;
+    }
     report.resolved = Some(ResolvedReport::new(notified.digest, notified.faults, notified.at));
     true
+}
+
+/// Returns whether a report shows that what was reported is over. What is not known proves nothing: what runs the image, or
+/// whether its program starts.
+fn is_healthy(report: &Report, notified: &NotifiedState) -> bool {
+    let is_known = report
+        .consumers
+        .as_ref()
+        .is_none_or(|consumers| consumers.known && consumers.omitted == 0 && !consumers.is_bound_unknown);
+    let was_about_platform = !notified.faults.is_empty()
+        && notified.faults.iter().all(|fault| PLATFORM_FAULTS.iter().any(|code| code.as_str() == fault));
+    matches!(report.verdict, Verdict::Runs | Verdict::Undeclared)
+        && report.stopped.is_none()
+        && is_known
+        && (was_about_platform || !report.has_unverified_pass())
 }
 
 /// Returns the ID of the event because of which the same was reported, if it was, and the tag did not point at something else
@@ -178,15 +203,20 @@ async fn send_resolution<Images: ImageTable>(
     Ok(Notification::Sent)
 }
 
-/// Returns a hash of what a report says: the image, and for each runtime what runs there and what is wrong.
+/// Returns a hash of what a report says: the image, and for each runtime what runs there and what is wrong. The revision of a
+/// definition is left out: a deployment that changes nothing else is no news.
 fn content(report: &Report) -> String {
-    let mut words: Vec<String> = report.image.iter().map(|image| image.digest.to_string()).collect();
-    for runtime in report.runtimes().filter(|runtime| runtime.unwaived_verdict() >= Verdict::Unknown) {
-        words.extend([runtime.subject.name(), runtime.verdict.as_str().to_owned()]);
+    let mut words: Vec<&str> = report.image.iter().map(|image| image.digest.as_str()).collect();
+    let names: Vec<String> = report.runtimes().map(|runtime| runtime.subject.name()).collect();
+    for (runtime, name) in report.runtimes().zip(&names) {
+        if runtime.unwaived_verdict() < Verdict::Unknown {
+            continue;
+        }
+        words.extend([name.as_str(), runtime.verdict.as_str()]);
         let faults = runtime.faults.iter().filter(|fault| fault.waived.is_none());
-        words.extend(faults.flat_map(|fault| [fault.code.as_str().to_owned(), fault.evidence.clone()]));
-        words.extend(runtime.unknown.iter().cloned());
-        words.extend(runtime.consumers.iter().map(|consumer| consumer.title.clone()));
+        words.extend(faults.flat_map(|fault| [fault.code.as_str(), fault.evidence.as_str()]));
+        words.extend(runtime.unknown.iter().map(String::as_str));
+        words.extend(runtime.consumers.iter().flat_map(|one| [one.name.as_str(), one.container.as_str()]));
     }
     Digest::of(words.join("\n").as_bytes()).hex().to_owned()
 }

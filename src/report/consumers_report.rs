@@ -32,6 +32,9 @@ pub struct ConsumersReport {
     /// How many consumers were not looked at, because there are too many.
     #[serde(skip_serializing_if = "is_zero")]
     pub omitted: usize,
+    /// Whether a consumer that names its tag or digest runs on an unknown architecture. Not in the JSON.
+    #[serde(skip)]
+    pub is_bound_unknown: bool,
     /// The services that were not read, with the reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_read: Vec<String>,
@@ -61,6 +64,7 @@ impl ConsumersReport {
                 bound: relevant.bound.len(),
                 related: relevant.related.len(),
                 unknown: relevant.unknown,
+                is_bound_unknown: relevant.is_bound_unknown,
                 omitted: relevant.omitted,
                 not_read: known.not_read.iter().take(MAX_NOT_READ).map(|text| sanitize(text, MAX_REASON)).collect(),
             }),

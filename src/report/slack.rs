@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::cause::{find_cause, format_title};
 use super::declaration::explain_declaration;
 use super::model::{Remedy, Report, RuntimeReport, WarningReport};
-use super::text::{collect_remarks, collect_steps, describe_wrong_side, format_headline, runtime_symbol};
+use super::text::{
+    collect_remarks, collect_steps, describe_wrong_side, format_declared_by, format_headline, runtime_symbol,
+};
 use crate::event::ArrivalKind;
 use crate::name::repository_arn;
 use crate::text::{escape_slack, escape_slack_code, truncate_slack};
@@ -111,7 +113,10 @@ fn format_description(report: &Report) -> String {
 }
 
 fn describe_runtime(report: &Report, runtime: &RuntimeReport) -> Vec<String> {
-    let mut lines = vec![format!("{} *{}*", runtime_symbol(runtime), escape_slack(&runtime.subject.title()))];
+    // What is declared is explained below.
+    let platform = if runtime.consumers.is_empty() { String::new() } else { format_declared_by(report, runtime) };
+    let title = escape_slack(&runtime.subject.title());
+    let mut lines = vec![format!("{} *{title}*{}", runtime_symbol(runtime), escape_slack(&platform))];
     lines.extend(runtime.describe_consumers().map(|consumers| format!("Run by {}", escape_slack(&consumers))));
     for fault in &runtime.faults {
         let name = fault.code.as_str();

@@ -56,16 +56,18 @@ impl CensusRecord {
         self.services.iter().filter_map(describe).collect()
     }
 
-    /// Returns whether what is stored of a consumer is too old to count.
-    pub(super) fn is_stale(&self, consumer: &Consumer, now: u64) -> bool {
-        self.services.iter().any(|record| record.service == consumer.service && record.is_stale(now))
+    /// Returns whether what is stored of a consumer is too old to count: its service was not read completely for too long, nor
+    /// was the consumer found, which was written at this time.
+    pub(super) fn is_stale(&self, consumer: &Consumer, written: u64, now: u64) -> bool {
+        let is_of = |record: &&ServiceRecord| record.service == consumer.service;
+        now.saturating_sub(written) > MAX_AGE_SECONDS
+            && self.services.iter().find(is_of).is_some_and(|record| record.is_stale(now))
     }
 }
 
 impl ServiceRecord {
     fn is_stale(&self, now: u64) -> bool {
-        // One that was never read completely has only consumers that this or an earlier census did find.
-        self.read.is_some_and(|read| now.saturating_sub(read) > MAX_AGE_SECONDS)
+        self.read.is_none_or(|read| now.saturating_sub(read) > MAX_AGE_SECONDS)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::census_record::CensusRecord;
 use super::client::Table;
-use super::item::{CENSUS, CHANGES, CONSUMERS, LAST, consumer_prefix, number, text};
+use super::item::{CENSUS, CHANGES, CONSUMERS, LAST, consumer_prefix, number, parse_json, parse_number, text};
 use super::write::{delete, put};
 use crate::aws::service_error::{CallError, convert_sdk_error};
 use crate::consumer::{Consumer, ConsumerService};
@@ -23,6 +23,8 @@ pub struct StoredConsumer {
     pub service: ConsumerService,
     /// The ARN of what runs it.
     pub arn: String,
+    /// The image, as its definition names it.
+    pub image: String,
     /// A hash of the consumer.
     content: Digest,
     /// When the item expires, in seconds since 1970.
@@ -37,8 +39,8 @@ pub type StoredConsumers = BTreeMap<String, StoredConsumer>;
 pub struct ChangedConsumers {
     /// The consumers that are new or different.
     pub changed: Vec<Consumer>,
-    /// How many were deleted.
-    pub deleted: usize,
+    /// Those that are gone.
+    pub deleted: Vec<StoredConsumer>,
 }
 
 impl Table {
@@ -51,13 +53,14 @@ impl Table {
         self.read_partition(CONSUMERS, |item| {
             let attribute = |name: &str| item.get(name)?.as_s().ok();
             let parse = || {
-                let consumer = StoredConsumer {
+                let stored = StoredConsumer {
                     service: serde_json::from_value(attribute("service")?.as_str().into()).ok()?,
                     arn: attribute("arn")?.clone(),
+                    image: parse_json::<Consumer>(&item, "consumer").map(|consumer| consumer.image).unwrap_or_default(),
                     content: Digest::of(attribute("consumer")?.as_bytes()),
-                    expires: item.get("expiresAt")?.as_n().ok()?.parse().ok()?,
+                    expires: parse_number(&item, "expiresAt")?,
                 };
-                Some((attribute("sk")?.clone(), consumer))
+                Some((attribute("sk")?.clone(), stored))
             };
             stored.extend(parse());
         })
@@ -65,35 +68,39 @@ impl Table {
         Ok(stored)
     }
 
-    /// Makes the stored consumers those that were found. Those for which `is_read` is false were not looked for, and stay.
-    /// `now` is the time in seconds since 1970.
+    /// Makes the stored consumers those that were found. Those for which `is_read` is false were not looked for, and stay. If a
+    /// service is not complete, it is also written that a consumer was found which did not change. `now` is the time in seconds
+    /// since 1970.
     ///
     /// # Errors
     /// A call failed. What was not written is written by the next census.
     pub async fn replace_consumers(
         &self,
         stored: &StoredConsumers,
-        found: Vec<Consumer>,
+        found: &[Consumer],
         is_read: impl Fn(&StoredConsumer) -> bool,
+        is_complete: impl Fn(ConsumerService) -> bool,
         now: u64,
     ) -> Result<ChangedConsumers, CallError> {
         let mut items: BTreeMap<String, Consumer> = BTreeMap::new();
         for consumer in found {
             // What runs an image of another registry is of no use to a push.
             let Some(image) = EcrImage::parse(&consumer.image) else { continue };
-            let sort_key = format!("{}{}", consumer_prefix(&image.repository), identity(&consumer).hex());
+            let sort_key = format!("{}{}", consumer_prefix(&image.repository), identity(consumer).hex());
             // The image that runs at the moment does not matter to the next one.
-            items.entry(sort_key).or_insert(Consumer { digest: None, ..consumer });
+            items.entry(sort_key).or_insert_with(|| Consumer { digest: None, ..consumer.clone() });
         }
         let is_gone = |(sort_key, known): &(&String, &StoredConsumer)| is_read(known) && !items.contains_key(*sort_key);
-        let mut requests: Vec<_> =
-            stored.iter().filter(is_gone).map(|(sort_key, _)| delete(CONSUMERS, sort_key)).collect();
-        let mut changes = ChangedConsumers { changed: Vec::new(), deleted: requests.len() };
+        let gone: Vec<(&String, &StoredConsumer)> = stored.iter().filter(is_gone).collect();
+        let mut requests: Vec<_> = gone.iter().map(|(sort_key, _)| delete(CONSUMERS, sort_key)).collect();
+        let deleted = gone.into_iter().map(|(_, known)| known.clone()).collect();
+        let mut changes = ChangedConsumers { changed: Vec::new(), deleted };
         for (sort_key, consumer) in items {
             let json = serde_json::to_string(&consumer).expect("it is valid JSON");
             let known = stored.get(&sort_key);
             let is_same = known.is_some_and(|known| known.content == Digest::of(json.as_bytes()));
-            if is_same && known.is_some_and(|known| known.expires > now + KEPT_SECONDS / 2) {
+            let is_fresh = known.is_some_and(|known| known.expires > now + KEPT_SECONDS / 2);
+            if is_same && is_fresh && is_complete(consumer.service) {
                 continue;
             }
             let service = serde_json::to_value(consumer.service).expect("it is valid JSON");
@@ -103,6 +110,7 @@ impl Table {
                 ("service", text(service.as_str().unwrap_or_default())),
                 ("arn", text(&consumer.arn)),
                 ("consumer", text(json)),
+                ("writtenAt", number(now)),
                 ("expiresAt", number(now + KEPT_SECONDS)),
             ]));
             if !is_same {
@@ -134,7 +142,7 @@ impl Table {
     pub async fn read_changes_since(&self, began: u64) -> Result<Vec<String>, CallError> {
         let mut arns = Vec::new();
         self.read_partition(CHANGES, |item| {
-            let at = item.get("at").and_then(|at| at.as_n().ok()?.parse::<u64>().ok());
+            let at = parse_number(&item, "at");
             let arn = item.get("sk").and_then(|arn| arn.as_s().ok());
             arns.extend(arn.filter(|_| at.is_some_and(|at| at >= began)).cloned());
         })

@@ -24,6 +24,10 @@ pub(super) const LAST: &str = "last";
 #[cfg(feature = "consumers")]
 pub(super) const CACHE: &str = "cache";
 
+/// The partition of claims.
+#[cfg(feature = "consumers")]
+pub(super) const CLAIMS: &str = "claims";
+
 /// The partition of the changes that were read.
 #[cfg(feature = "consumers")]
 pub(super) const CHANGES: &str = "changes";
@@ -63,4 +67,9 @@ pub(super) fn json(value: &impl Serialize) -> AttributeValue {
 /// Returns an attribute that holds JSON; `None` if it is missing, or of a version that this program does not know.
 pub(super) fn parse_json<T: DeserializeOwned>(item: &Item, name: &str) -> Option<T> {
     serde_json::from_str(item.get(name)?.as_s().ok()?).ok()
+}
+
+/// Returns an attribute that is a number.
+pub(super) fn parse_number(item: &Item, name: &str) -> Option<u64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::census_record::CensusRecord;
 use super::client::Table;
-use super::item::{CENSUS, CONSUMERS, Item, LAST, consumer_prefix, parse_json, text};
+use super::item::{CENSUS, CONSUMERS, Item, LAST, consumer_prefix, parse_json, parse_number, text};
 use crate::aws::service_error::{CallError, convert_sdk_error};
 use crate::consumer::{Consumer, ConsumerLookup, KnownConsumers};
 use crate::date::format_rfc3339;
@@ -30,8 +30,9 @@ impl Table {
             return Ok(ConsumerLookup::Failed(reason));
         }
         // One that another version wrote is left out until the next census writes it again.
-        let parsed = items.iter().filter_map(|item| parse_json::<Consumer>(item, "consumer"));
-        let consumers: Vec<Consumer> = parsed.filter(|consumer| !record.is_stale(consumer, now)).collect();
+        let parse = |item| Some((parse_json::<Consumer>(item, "consumer")?, parse_number(item, "writtenAt")?));
+        let fresh = items.iter().filter_map(parse).filter(|(consumer, at)| !record.is_stale(consumer, *at, now));
+        let consumers: Vec<Consumer> = fresh.map(|(consumer, _)| consumer).collect();
         Ok(ConsumerLookup::Known(KnownConsumers {
             omitted: items.len() - consumers.len() + usize::from(!is_complete),
             consumers,

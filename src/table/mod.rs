@@ -5,6 +5,7 @@
 //! | `consumers` | repository, `#`, a hash | the census | a consumer |
 //! | `census` | `last` | the census | when each service was read last |
 //! | `cache` | the kind and the key | the census | what never changes, for example a task definition |
+//! | `claims` | a hash | the census | that a stopped container was handled lately |
 //! | `changes` | an ARN | the census | when a consumer was read because it changed |
 //! | `tag#` and the image | `tag` | the function | what a tag points at, what it pointed at before, and what was reported |
 //!
@@ -19,6 +20,8 @@ mod lookup;
 mod tag_state;
 #[cfg(feature = "consumers")]
 mod write;
+#[cfg(feature = "consumers")]
+mod claim;
 #[cfg(feature = "consumers")]
 mod census_cache;
 #[cfg(feature = "consumers")]

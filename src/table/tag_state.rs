@@ -57,7 +57,9 @@ pub struct NotifiedState {
 pub struct TagRecord {
     /// Whether the image of this event is what the tag points at. If it is not, a later event was recorded already.
     pub is_current: bool,
-    /// The ID of the event since which the tag points at what it points at.
+    /// When the tag began to point at what it points at, in seconds since 1970.
+    pub since: u64,
+    /// The ID of the event that said so.
     pub since_event: String,
     /// What the tag pointed at before this image.
     pub previous: Option<TagMoment>,
@@ -96,21 +98,23 @@ impl Table {
                 let before = reply.attributes.unwrap_or_default();
                 Ok(TagRecord {
                     is_current: true,
+                    since: moment.since,
                     since_event: moment.event_id.clone(),
                     previous: parse_json(&before, "presentImage"),
                     notified: parse_json(&before, "notifiedState"),
                 })
             }
             Err(error) => match find_present(error.as_service_error()) {
-                Some(present) => Ok(TagRecord {
-                    since_event: parse_json::<TagMoment>(present, "presentImage")
-                        .map(|image| image.event_id)
-                        .unwrap_or_default(),
-                    is_current: present.get("imageDigest").and_then(|digest| digest.as_s().ok())
-                        == Some(&moment.digest),
-                    previous: parse_json(present, "previousImage"),
-                    notified: parse_json(present, "notifiedState"),
-                }),
+                Some(present) => {
+                    let image: Option<TagMoment> = parse_json(present, "presentImage");
+                    Ok(TagRecord {
+                        is_current: image.as_ref().is_some_and(|image| image.digest == moment.digest),
+                        since: image.as_ref().map_or(0, |image| image.since),
+                        since_event: image.map(|image| image.event_id).unwrap_or_default(),
+                        previous: parse_json(present, "previousImage"),
+                        notified: parse_json(present, "notifiedState"),
+                    })
+                }
                 None => Err(CallError::new(UPDATE_ITEM, self.name.clone(), convert_sdk_error(error))),
             },
         }

@@ -5,8 +5,10 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde_json::{Value, json};
 
 use crate::aws::service_error::{CallError, convert_sdk_error};
-use crate::event::OWN_SOURCE;
+use crate::consumer::Consumer;
+use crate::event::{CONSUMER_DETAIL_TYPE, OWN_SOURCE};
 use crate::name::EcrImage;
+use crate::table::StoredConsumer;
 
 /// How many events one call sends: the most that `PutEvents` accepts.
 const EVENTS_PER_CALL: usize = 10;
@@ -57,6 +59,41 @@ impl Announcement {
 pub(super) fn is_at_home(image: &EcrImage, arn: &str) -> bool {
     let mut parts = arn.split(':').skip(3);
     parts.next() == Some(image.repository.region()) && parts.next() == Some(image.repository.account())
+}
+
+/// An image that something runs, or ran until now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run<'a> {
+    image: &'a str,
+    arn: &'a str,
+}
+
+impl<'a> From<&'a Consumer> for Run<'a> {
+    fn from(consumer: &'a Consumer) -> Self {
+        Self { image: &consumer.image, arn: &consumer.arn }
+    }
+}
+
+impl<'a> From<&'a StoredConsumer> for Run<'a> {
+    fn from(stored: &'a StoredConsumer) -> Self {
+        Self { image: &stored.image, arn: &stored.arn }
+    }
+}
+
+/// Returns an event for each distinct image. Only images of the account and region of what runs them can be checked.
+pub(super) fn announce_images(runs: &[Run<'_>]) -> Vec<Announcement> {
+    let mut announcements: Vec<Announcement> = Vec::new();
+    for run in runs {
+        let Some(image) = EcrImage::parse(run.image).filter(|image| is_at_home(image, run.arn)) else { continue };
+        let is_same = |known: &Announcement| {
+            known.image.repository == image.repository && known.image.selector() == image.selector()
+        };
+        if !announcements.iter().any(is_same) {
+            let (detail_type, arn) = (CONSUMER_DETAIL_TYPE, run.arn.to_owned());
+            announcements.push(Announcement { detail_type, image, arn, members: json!({}) });
+        }
+    }
+    announcements
 }
 
 /// Sends these events.

@@ -2,13 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::announce::{Announcement, announce, is_at_home};
+use super::announce::{Run, announce, announce_images};
 use super::take_census::{CensusError, CensusTaker};
 use crate::census::{Census, CensusCache, read_one};
-use crate::consumer::{ChangedConsumer, Consumer};
-use crate::event::CONSUMER_DETAIL_TYPE;
+use crate::consumer::ChangedConsumer;
 use crate::lambda::log::unix_time;
-use crate::name::EcrImage;
 use crate::table::{StoredConsumer, TableCache};
 
 /// What became of a change.
@@ -42,10 +40,13 @@ impl CensusTaker {
         // A census that began before must not overwrite what is written now.
         self.table.record_change(changed.arn(), now).await?;
         let stored = self.table.read_stored_consumers().await?;
-        let announcements = announce_consumers(&consumers);
+        let mut runs: Vec<Run> = consumers.iter().map(Run::from).collect();
         let found = consumers.len();
         let is_read = |known: &StoredConsumer| known.arn == changed.arn();
-        let written = self.table.replace_consumers(&stored, consumers, is_read, now).await?;
+        let written = self.table.replace_consumers(&stored, &consumers, is_read, |_| true, now).await?;
+        // What was reported about an image may be over, because nothing runs it any more.
+        runs.extend(written.deleted.iter().map(Run::from));
+        let announcements = announce_images(&runs);
         announce(&self.events, &announcements).await?;
         Ok(ChangeSummary {
             arn: changed.arn().to_owned(),
@@ -54,28 +55,6 @@ impl CensusTaker {
             checked: announcements.len(),
         })
     }
-}
-
-/// Returns an event for each distinct image that consumers run. Only images of their own account and region can be checked.
-fn announce_consumers(consumers: &[Consumer]) -> Vec<Announcement> {
-    let mut announcements: Vec<Announcement> = Vec::new();
-    for consumer in consumers {
-        let Some(image) = EcrImage::parse(&consumer.image).filter(|image| is_at_home(image, &consumer.arn)) else {
-            continue;
-        };
-        let is_same = |known: &Announcement| {
-            known.image.repository == image.repository && known.image.selector() == image.selector()
-        };
-        if !announcements.iter().any(is_same) {
-            announcements.push(Announcement {
-                detail_type: CONSUMER_DETAIL_TYPE,
-                image,
-                arn: consumer.arn.clone(),
-                members: json!({"consumer": consumer.name}),
-            });
-        }
-    }
-    announcements
 }
 
 impl ChangeSummary {

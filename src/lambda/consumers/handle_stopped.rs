@@ -9,17 +9,34 @@ use crate::consumer::{Consumer, StoppedContainer};
 use crate::event::STOPPED_DETAIL_TYPE;
 use crate::lambda::log::unix_time;
 use crate::lambda::stopped_task::StoppedTask;
-use crate::name::EcrImage;
+use crate::name::{Digest, EcrImage};
 use crate::table::TableCache;
 use crate::text::error_chain;
 
+/// How long the same container is not checked again, in seconds: six hours. What was certain then still is.
+const CLAIM_SECONDS: u64 = 6 * 3600;
+
 impl CensusTaker {
-    /// Handles containers of one task that stopped. Returns the log line.
+    /// Handles containers of one task that stopped, because of the event with this ID. Returns the log line. A service that
+    /// starts its task again and again has each container checked once in [`CLAIM_SECONDS`].
     ///
     /// # Errors
-    /// The event bus failed.
-    pub async fn handle_stopped(&self, stopped: &[StoppedContainer]) -> Result<Value, CensusError> {
-        let store = TableCache { table: &self.table, now: unix_time().as_secs() };
+    /// The table or the event bus failed.
+    pub async fn handle_stopped(&self, event_id: &str, all: &[StoppedContainer]) -> Result<Value, CensusError> {
+        let now = unix_time().as_secs();
+        let mut stopped = Vec::new();
+        for container in all {
+            if self.table.claim(&describe_run(container), event_id, now, CLAIM_SECONDS).await? {
+                stopped.push(container.clone());
+            }
+        }
+        let task = all.first().map_or("", |container| container.task.as_str());
+        if stopped.is_empty() {
+            let message = format!("{task} stopped; its images were checked a short time ago");
+            return Ok(json!({"level": "INFO", "message": message, "task": task, "checked": 0}));
+        }
+        let stopped = stopped.as_slice();
+        let store = TableCache { table: &self.table, now };
         let census = read_stopped(&self.aws, stopped, self.endpoint, &CensusCache::default(), &store).await;
         // Then it is unknown what started, and only a wrong platform can be certain.
         for failure in &census.not_read {
@@ -34,7 +51,6 @@ impl CensusTaker {
             })
             .collect();
         announce(&self.events, &announcements).await?;
-        let task = stopped.first().map_or("", |container| container.task.as_str());
         Ok(json!({
             "level": "INFO",
             "message": format!("{task} stopped; {} images are checked", announcements.len()),
@@ -42,6 +58,14 @@ impl CensusTaker {
             "checked": announcements.len(),
         }))
     }
+}
+
+/// Describes what a container ran: the same is not checked again for a while.
+fn describe_run(container: &StoppedContainer) -> String {
+    let StoppedContainer { task_definition, container: name, image, digest, architecture, override_command, .. } =
+        container;
+    let digest = digest.as_ref().map(Digest::as_str);
+    json!([task_definition, name, image, digest, architecture, override_command]).to_string()
 }
 
 /// Returns the event for a container; `None` if it is unknown where it ran, or if its image is in another account or region.

@@ -33,6 +33,8 @@ pub struct ConsumersHandler<OpenRegistry> {
     pub settings: Settings,
     /// The region whose repositories are read; `None` for any region.
     pub region: Option<String>,
+    /// The account whose events are handled; `None` for any account.
+    pub account: Option<String>,
     /// Returns the present day in UTC, by which waivers expire.
     pub today: fn() -> Date,
     /// Writes the log line with the result and the metrics of an invocation.
@@ -75,6 +77,10 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
             }
             _ => match ConsumerEvent::parse(event).map_err(|error| error_chain(&error))? {
                 // Nothing can be read by it, and another attempt would not help.
+                ConsumerEvent::Changed(changed) if !self.is_own(changed.arn()) => self.ignore(event, changed.arn()),
+                ConsumerEvent::Stopped(stopped) if !stopped.iter().all(|one| self.is_own(&one.task)) => {
+                    self.ignore(event, &stopped[0].task)
+                }
                 ConsumerEvent::Changed(changed) if changed.is_without_cluster() => {
                     let reason = format!("{} has the old format, which does not name the cluster", changed.arn());
                     json!({"level": "WARN", "message": reason, "event_id": event.id})
@@ -85,7 +91,9 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
                     summary.log_line()
                 }
                 ConsumerEvent::Stopped(stopped) => {
-                    census.handle_stopped(&stopped).await.map_err(|error| error_chain(&error))?
+                    Box::pin(census.handle_stopped(event.id.as_deref().unwrap_or_default(), &stopped))
+                        .await
+                        .map_err(|error| error_chain(&error))?
                 }
                 ConsumerEvent::Ignored(reason) => {
                     json!({"level": "INFO", "message": format!("ignored: {reason}"), "event_id": event.id})
@@ -94,6 +102,19 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
         };
         (self.write_metrics)(&line);
         Ok(line)
+    }
+
+    /// Returns whether a resource is in the function's account and region. An event bus may forward events of others, whose
+    /// resources cannot be read.
+    fn is_own(&self, arn: &str) -> bool {
+        let mut parts = arn.split(':').skip(3);
+        let (region, account) = (parts.next(), parts.next());
+        self.region.as_deref().is_none_or(|own| region == Some(own))
+            && self.account.as_deref().is_none_or(|own| account == Some(own))
+    }
+
+    fn ignore(&self, event: &EventBridgeEvent<Value>, arn: &str) -> Value {
+        json!({"level": "INFO", "message": format!("ignored: {arn} is of another account or region"), "event_id": event.id})
     }
 
     fn judge(&self) -> GateJudge<'_, OpenRegistry> {

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::announce::{Run, announce, announce_images};
 use crate::aws::Aws;
-use crate::aws::service_error::CallError;
+use crate::aws::service_error::{CallError, service_error_code};
 use crate::census::{Census, NotRead, SERVICES, read_consumers};
 use crate::consumer::{Consumer, ConsumerService};
 use crate::lambda::log::{directive, milliseconds, unix_time};
@@ -15,6 +16,10 @@ use crate::text::{error_chain, sanitize};
 
 /// The longest reason why a service was not read that is kept, in characters.
 const MAX_PROBLEM: usize = 300;
+
+/// The most consumers whose images are checked because of one census. If more changed, the account was changed as a whole, and
+/// each image is checked at its next push.
+const MAX_ANNOUNCED: usize = 100;
 
 /// Takes the census. Its fields are its dependencies.
 #[derive(Debug)]
@@ -88,7 +93,13 @@ impl CensusTaker {
         let found: Vec<Consumer> = consumers.into_iter().filter(|consumer| !newer.contains(&consumer.arn)).collect();
         let count = found.len();
         let is_read = |known: &StoredConsumer| is_complete(known.service) && !newer.contains(&known.arn);
-        let changes = self.table.replace_consumers(&stored, found, is_read, began).await?;
+        let changes = self.table.replace_consumers(&stored, &found, is_read, is_complete, began).await?;
+        // Events of changes may be missed, and AWS Batch and AgentCore send none. Of the first census, everything is new.
+        if last.ended > 0 {
+            let runs: Vec<Run> =
+                changes.changed.iter().map(Run::from).chain(changes.deleted.iter().map(Run::from)).collect();
+            announce(&self.events, &announce_images(&runs[..runs.len().min(MAX_ANNOUNCED)])).await?;
+        }
         let problems = services.iter().filter_map(|record| {
             record.problem.as_ref().map(|problem| format!("{}: {problem}", record.service.title()))
         });
@@ -98,7 +109,7 @@ impl CensusTaker {
         Ok(CensusSummary {
             found: count,
             changed: changes.changed.len(),
-            deleted: changes.deleted,
+            deleted: changes.deleted.len(),
             not_read,
             duration: started.elapsed(),
         })
@@ -112,9 +123,11 @@ fn record_service(service: ConsumerService, not_read: &[NotRead], last: &CensusR
     ServiceRecord { service, read: if problem.is_none() { Some(began) } else { before }, problem }
 }
 
-/// Describes a call that failed, without the answer's text, which may name what is confidential.
+/// Describes a call that failed. Of an error of the service, only the code is kept: its text may name roles and resources.
 fn describe_problem(failure: &NotRead) -> String {
-    sanitize(&format!("{} failed: {}", failure.action, failure.source), MAX_PROBLEM)
+    let source = failure.source.to_string();
+    let reason = service_error_code(&failure.source).unwrap_or(&source);
+    sanitize(&format!("{} failed: {reason}", failure.action), MAX_PROBLEM)
 }
 
 impl CensusSummary {

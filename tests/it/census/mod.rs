@@ -209,7 +209,6 @@ async fn platform_and_start_are_those_of_the_definitions() {
     }
     lines += &census.not_read.iter().map(|one| format!("not read: {} {}", one.action, one.source)).collect::<String>();
     expect_test::expect![[r#"
-        prod/deploying web:1 app @1: ecs/amd64 by Task
         prod/deploying web:2 app: ecs/amd64 by FargateDefault
         prod/express web:1 app @6: ? Amazon ECS Express Mode chooses the architecture by the image
         prod/family:gone gone:1 app @4: ecs/arm64 by Task, start unknown: its task definition could not be read
@@ -220,7 +219,6 @@ async fn platform_and_start_are_those_of_the_definitions() {
         prod/on-fargate mixed:1 app: ecs/amd64 by FargateDefault
         prod/on-spot mixed:1 app: ecs/amd64 by FargateDefault
         prod/task-sets web:1 app: ecs/amd64 by FargateDefault
-        prod/task-sets web:2 app: ecs/amd64 by FargateDefault
         prod/windows windows:1 app: Windows
         command command  @5: lambda/amd64 by LambdaDefault, starts [] ["app.main"] ["/mnt/data"]
         entry-point entry-point  @5: lambda/amd64 by LambdaDefault, starts ["/other"] [] [], start unknown: its function replaces the entry point, but not the command

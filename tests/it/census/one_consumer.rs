@@ -73,7 +73,6 @@ async fn calls_are_about_one_consumer() {
         DescribeTasks {"cluster":"arn:aws:ecs:us-west-2:123456789012:cluster/prod","tasks":["arn:aws:ecs:us-west-2:123456789012:task/prod/00000000000000000000000000000000"]}
         DescribeTaskDefinition {"taskDefinition":"arn:aws:ecs:us-west-2:123456789012:task-definition/web:1"}
         DescribeTaskDefinition {"taskDefinition":"arn:aws:ecs:us-west-2:123456789012:task-definition/web:2"}
-        found prod/deploying web:1 @1 ecs/amd64 by Task
         found prod/deploying web:2 @ ecs/amd64 by FargateDefault
     "#]]).await;
     // No task: the revision has the architecture.

@@ -148,6 +148,7 @@ pub fn build_consumers_handler(
         open_registry: move |repository: &Repository| ecr.repository(repository),
         region: None,
         census: None,
+        account: None,
         deployments: DeploymentReader::new(clients.ecs_client(endpoint)),
         inspector: Inspector::new(&settings.check.limits),
         settings,

@@ -55,6 +55,7 @@ fn invoke(section: &Section, failure: Failure) -> (Value, usize) {
         open_registry: |repository: &Repository| ecr.repository(repository),
         region: None,
         census: None,
+        account: None,
         deployments: DeploymentReader::new(clients.ecs_client(endpoint.clone())),
         inspector: Inspector::new(&settings.check.limits),
         settings,

@@ -93,6 +93,12 @@ async fn stopped_task_is_explained_once() {
         event["detail"]["containers"][0]["imageDigest"] = world.amd64.as_str().into();
         event
     };
+    // The service starts its task again.
+    let again = {
+        let mut event = event.clone();
+        event["id"] = "another".into();
+        event
+    };
     for (skip, event) in [&event, &event, &right].into_iter().enumerate() {
         let (outcome, line) = invoke(&world.aws, &event.to_string());
         assert_eq!((outcome.as_str(), &line["checked"]), ("response", &json!(1)), "{line}");
@@ -100,6 +106,8 @@ async fn stopped_task_is_explained_once() {
             handle(&world.aws, with_consumers(), announced).await.unwrap();
         }
     }
+    let (outcome, line) = invoke(&world.aws, &again.to_string());
+    assert_eq!((outcome.as_str(), &line["checked"]), ("response", &json!(0)), "{line}");
     expect![[r#"
         [
             "prod/web stopped: team/app will not start on ECS on amd64",

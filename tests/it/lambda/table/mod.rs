@@ -91,7 +91,7 @@ impl World {
 /// Stores what a census found that ended this many seconds ago, as the census does.
 async fn store_census(aws: &FakeAws, consumers: Vec<Consumer>, seconds_ago: u64) {
     let table = Table::new(clients(default_connector()).dynamodb_client(Some(aws.url())), "preflight".to_owned());
-    table.replace_consumers(&StoredConsumers::new(), consumers, |_| true, now()).await.unwrap();
+    table.replace_consumers(&StoredConsumers::new(), &consumers, |_| true, |_| true, now()).await.unwrap();
     let record = CensusRecord { ended: now() - seconds_ago, services: Vec::new() };
     table.write_census_record(&record).await.unwrap();
 }

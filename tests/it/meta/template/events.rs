@@ -25,6 +25,10 @@ fn resolved(value: &Yaml) -> Value {
 
 /// Whether an event pattern matches, according to EventBridge's rules for the operators that the template uses.
 fn matches(pattern: &Value, event: Option<&Value>) -> bool {
+    // Of a list, one element is enough.
+    if let Some(Value::Array(elements)) = event {
+        return elements.iter().any(|element| matches(pattern, Some(element)));
+    }
     match pattern {
         Value::Object(fields) => fields.iter().all(|(name, inner)| match inner {
             Value::Array(patterns) if name == "$or" => patterns.iter().any(|pattern| matches(pattern, event)),
@@ -44,6 +48,7 @@ fn operates(name: &str, operand: &Value, field: Option<&Value>) -> bool {
         "exists" => field.is_some() == (*operand == true),
         "prefix" => begins(operand) == Some(true),
         // Does not match a missing field.
+        "anything-but" if operand.is_array() => field.is_some_and(|value| !operand.as_array().unwrap().contains(value)),
         "anything-but" => begins(&operand["prefix"]) == Some(false),
         other => panic!("unknown operator {other}"),
     }

@@ -31,8 +31,13 @@ impl Dynamo {
             }
             "PutItem" => {
                 let item = body["Item"].as_object().unwrap().clone();
-                self.items.insert(key(&body["Item"]), item);
-                Ok(json!({}))
+                let before = self.items.get(&key(&body["Item"])).cloned().unwrap_or_default();
+                if holds(body, &before) {
+                    self.items.insert(key(&body["Item"]), item);
+                    Ok(json!({}))
+                } else {
+                    Err(("ConditionalCheckFailedException", None))
+                }
             }
             "Query" => Ok(self.query(body)),
             "UpdateItem" => self.update(body),
@@ -67,14 +72,9 @@ impl Dynamo {
         let old = self.items.get(&key).cloned();
         let before = old.clone().unwrap_or_default();
         let values = &body["ExpressionAttributeValues"];
-        if let Some(condition) = body["ConditionExpression"].as_str() {
-            let tokens = tokens(condition);
-            let mut parser = Parser { tokens: &tokens, item: &before, values };
-            if !parser.any() {
-                let returns_item = body["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD";
-                return Err(("ConditionalCheckFailedException", old.filter(|_| returns_item)));
-            }
-            assert!(parser.tokens.is_empty(), "the fake does not know `{condition}`");
+        if !holds(body, &before) {
+            let returns_item = body["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD";
+            return Err(("ConditionalCheckFailedException", old.filter(|_| returns_item)));
         }
         let mut item = before.clone();
         item.extend(body["Key"].as_object().unwrap().clone());
@@ -114,6 +114,16 @@ impl Dynamo {
         let left = &requests[taken..];
         json!({"UnprocessedItems": if left.is_empty() { json!({}) } else { json!({ table: left }) }})
     }
+}
+
+/// Whether the condition of a write holds for the item that is there.
+fn holds(body: &Value, before: &Item) -> bool {
+    let Some(condition) = body["ConditionExpression"].as_str() else { return true };
+    let tokens = tokens(condition);
+    let mut parser = Parser { tokens: &tokens, item: before, values: &body["ExpressionAttributeValues"] };
+    let holds = parser.any();
+    assert!(parser.tokens.is_empty(), "the fake does not know `{condition}`");
+    holds
 }
 
 /// The keys of an item.

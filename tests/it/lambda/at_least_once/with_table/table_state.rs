@@ -35,7 +35,8 @@ impl TableState {
         }
         let is_current = item.present.as_ref().is_some_and(|present| present.digest == moment.digest);
         let since_event = item.present.as_ref().map(|present| present.event_id.clone()).unwrap_or_default();
-        TagRecord { is_current, since_event, previous: item.previous.clone(), notified }
+        let since = item.present.as_ref().map_or(0, |present| present.since);
+        TagRecord { is_current, since, since_event, previous: item.previous.clone(), notified }
     }
 
     /// Same as `Table::record_notified`.
