@@ -19,17 +19,7 @@ use crate::registry::{Manifest, Registry};
 use crate::report::{Report, ResolvedReport};
 use crate::table::{NotifiedState, TagRecord};
 use crate::text::{collect_unique, error_chain};
-use crate::verdict::{FaultCode, Verdict};
-
-/// The faults that need no program to be followed. Another one is not resolved by an image whose start is not verified.
-const PLATFORM_FAULTS: [FaultCode; 6] = [
-    FaultCode::WrongArchitecture,
-    FaultCode::PlatformMissing,
-    FaultCode::WrongOs,
-    FaultCode::IndexRefused,
-    FaultCode::LayerFormatRefused,
-    FaultCode::ConsumerConflict,
-];
+use crate::verdict::Verdict;
 
 impl<R, T, N, Images, OpenRegistry, OpenTagger> EventHandler<OpenRegistry, N, OpenTagger, Images>
 where
@@ -142,16 +132,14 @@ fn resolve<Images: ImageTable>(report: &mut Report, ledger: &EventLedger<'_, Ima
 /// Returns whether a report shows that what was reported is over. What is not known proves nothing: what runs the image, or
 /// whether its program starts.
 fn is_healthy(report: &Report, notified: &NotifiedState) -> bool {
-    let is_known = report
-        .consumers
-        .as_ref()
-        .is_none_or(|consumers| consumers.known && consumers.omitted == 0 && !consumers.is_bound_unknown);
-    let was_about_platform = !notified.faults.is_empty()
-        && notified.faults.iter().all(|fault| PLATFORM_FAULTS.iter().any(|code| code.as_str() == fault));
+    let is_known = report.consumers.as_ref().is_none_or(|consumers| {
+        let is_bound_unknown = notified.was_about_consumer && consumers.is_bound_unknown;
+        consumers.known && consumers.omitted == 0 && !is_bound_unknown
+    });
     matches!(report.verdict, Verdict::Runs | Verdict::Undeclared)
         && report.stopped.is_none()
         && is_known
-        && (was_about_platform || !report.has_unverified_pass())
+        && !(notified.was_about_program && report.has_unverified_pass())
 }
 
 /// Returns the ID of the event because of which the same was reported, if it was, and the tag did not point at something else
@@ -169,6 +157,10 @@ async fn record_sent<Images: ImageTable>(case: EventCase<'_, Images>, report: &R
         digest: image.digest.to_string(),
         content: content(report),
         faults: collect_unique(report.faults().map(|fault| fault.code.as_str().to_owned())),
+        was_about_program: report.faults().any(|fault| fault.code.is_exec()),
+        was_about_consumer: report
+            .runtimes()
+            .any(|runtime| !runtime.faults.is_empty() && !runtime.consumers.is_empty()),
         since_event: record.since_event.clone(),
         at: case.ledger.now(),
         event_id: case.arrival.event_id.clone(),

@@ -84,6 +84,8 @@ async fn state_of_histories_has_the_conditions_of_the_table() {
                 digest,
                 content: call.to_string(),
                 faults: vec!["wrong-architecture".to_owned()],
+                was_about_program: call % 2 == 0,
+                was_about_consumer: call % 3 == 0,
                 since_event: format!("event-{call}"),
                 at: call,
                 event_id: format!("event-{call}"),
