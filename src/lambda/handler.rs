@@ -85,7 +85,7 @@ pub enum HandlerError {
     #[error("the verdict tag was not written: {0}")]
     VerdictTagRefused(String),
     /// The settings require it.
-    #[error("it is not known what runs the image: {0}")]
+    #[error("what runs the image is unknown: {0}")]
     ConsumersUnknown(String),
 }
 

@@ -44,7 +44,7 @@ impl ConsumersReport {
     /// Says which consumers are not known, if any are not.
     pub(super) fn describe_unknown(&self) -> Option<String> {
         if let Some(reason) = &self.reason {
-            return Some(format!("It could not be read what runs the image: {reason}"));
+            return Some(format!("What runs the image could not be read: {reason}"));
         }
         (!self.not_read.is_empty())
             .then(|| format!("Not everything that may run the image is known: {}", self.not_read.join("; ")))

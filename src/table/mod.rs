@@ -10,8 +10,8 @@
 //! | `tag#` and the image | `tag` | the function | what a tag points at, what it pointed at before, and what was reported |
 //!
 //! The consumers of all repositories are one partition, so that the census can compare them with what it finds, and those of
-//! one repository are a range of it. Every item has a time to live, `expiresAt`. The attributes in
-//! expressions are no reserved words of Amazon `DynamoDB`, which are all one word.
+//! one repository are a range of it. All items but `census` have a time to live, `expiresAt`. The names
+//! of attributes in expressions have two words, because Amazon `DynamoDB` reserves many single words.
 
 mod client;
 mod item;

@@ -77,9 +77,11 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
             }
             _ => match ConsumerEvent::parse(event).map_err(|error| error_chain(&error))? {
                 // Nothing can be read by it, and another attempt would not help.
-                ConsumerEvent::Changed(changed) if !self.is_own(changed.arn()) => self.ignore(event, changed.arn()),
+                ConsumerEvent::Changed(changed) if !self.is_own(changed.arn()) => {
+                    describe_foreign(event, changed.arn())
+                }
                 ConsumerEvent::Stopped(stopped) if !stopped.iter().all(|one| self.is_own(&one.task)) => {
-                    self.ignore(event, &stopped[0].task)
+                    describe_foreign(event, &stopped[0].task)
                 }
                 ConsumerEvent::Changed(changed) if changed.is_without_cluster() => {
                     let reason = format!("{} has the old format, which does not name the cluster", changed.arn());
@@ -113,10 +115,6 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
             && self.account.as_deref().is_none_or(|own| account == Some(own))
     }
 
-    fn ignore(&self, event: &EventBridgeEvent<Value>, arn: &str) -> Value {
-        json!({"level": "INFO", "message": format!("ignored: {arn} is of another account or region"), "event_id": event.id})
-    }
-
     fn judge(&self) -> GateJudge<'_, OpenRegistry> {
         GateJudge {
             open_registry: &self.open_registry,
@@ -126,6 +124,12 @@ impl<R: Registry, OpenRegistry: Fn(&Repository) -> R> ConsumersHandler<OpenRegis
             today: (self.today)(),
         }
     }
+}
+
+/// Returns the log line of an event about a resource of another account or region.
+fn describe_foreign(event: &EventBridgeEvent<Value>, arn: &str) -> Value {
+    let message = format!("ignored: {arn} is of another account or region");
+    json!({"level": "INFO", "message": message, "event_id": event.id})
 }
 
 /// Responds to an invocation of a function whose settings are invalid. A gate lets everything pass.

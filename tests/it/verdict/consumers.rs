@@ -259,7 +259,7 @@ fn what_is_not_known_about_consumers_is_said() {
 
         ✓ ECS on amd64 (declared by the image's tag)
 
-        It could not be read what runs the image: access denied
+        What runs the image could not be read: access denied
     "#]]
     .assert_eq(&format_text(&report));
     let body = serde_json::to_value(&report).unwrap();

@@ -27,7 +27,7 @@ pub fn reasons(report: &Report) -> Vec<String> {
     let unknown = report.runtimes().flat_map(|runtime| runtime.unknown.iter().cloned());
     let uninspected = report.exec.iter().filter_map(|started| started.reason.clone());
     let consumers = report.consumers.iter().filter_map(|consumers| {
-        consumers.reason.as_ref().map(|reason| format!("It could not be read what runs the image: {reason}"))
+        consumers.reason.as_ref().map(|reason| format!("What runs the image could not be read: {reason}"))
     });
     let unknown = unknown.chain(consumers);
     let mut reasons: Vec<String> = unknown.chain(uninspected).chain(report.remarks.iter().cloned()).collect();

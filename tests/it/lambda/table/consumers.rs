@@ -105,7 +105,7 @@ async fn without_a_census_the_image_is_judged_alone_and_the_report_says_so() {
                 }
                 (Err(error), Some(reason)) => {
                     assert!(required);
-                    let expected = format!("it is not known what runs the image: {reason}");
+                    let expected = format!("what runs the image is unknown: {reason}");
                     assert!(error.to_string().starts_with(&expected), "{error}");
                 }
                 (Err(error), None) => panic!("{error}"),

@@ -28,7 +28,7 @@ async fn failed_lookup_is_said_or_an_error() {
             assert_eq!(report.verdict.as_str(), "fails");
             assert!(report.consumers.unwrap().reason.unwrap().contains("AccessDeniedException"));
             let text = world.messages()[0]["default"].as_str().unwrap().to_owned();
-            assert!(text.contains("It could not be read what runs the image: "), "{text}");
+            assert!(text.contains("What runs the image could not be read: "), "{text}");
         }
     }
 }

@@ -53,8 +53,8 @@ pub struct History {
 impl History {
     /// The state of a tag at a step.
     pub fn state_at(&self, tag: &str, step: usize) -> Option<&TagState> {
-        let of_tag = self.states.iter().filter(|(since, known, _)| *known == tag && *since <= step);
-        of_tag.last().map(|(.., state)| state)
+        let state = self.states.iter().rfind(|(since, known, _)| *known == tag && *since <= step);
+        state.map(|(.., state)| state)
     }
 }
 
