@@ -71,10 +71,10 @@ test-memory: ## read large layers slowly with the function's memory, in a contro
 
 test-secrets: ## run all tests under strace: no secret is printed or logged; needs strace
 	$(CARGO) test --locked --no-run
-	python3 tests/secrets.py $(TARGET)/secrets $(CARGO) test --locked
+	python3 tests/secrets.py $(TARGET)/secrets $(CARGO) test --locked -- $(ARGS)
 
 test-emulator: $(VENV)/installed ## test the function against an AWS emulator and a real client; needs Debian and Python 3.10
-	$(CARGO) build --locked $(FUNCTION)
+	$(CARGO) build --locked --features lambda --bin bootstrap
 	$(VENV)/bin/python -B tests/emulator/run.py --bootstrap $(TARGET)/debug/bootstrap --work $(TARGET)/emulator
 
 test-audit: $(VENV)/installed ## audit ten thousand images in an AWS emulator, interrupted and resumed; needs Python 3.10

@@ -35,8 +35,9 @@ pub(super) async fn read(client: &Client, findings: &Findings<'_>) {
                 }
             }
             Err(error) => {
+                // Without the rest, it is unknown which revisions are the last ones.
                 findings.record(NotRead::new(Batch, "batch:DescribeJobDefinitions", "", error));
-                break;
+                return;
             }
         }
     }

@@ -208,7 +208,9 @@ fn content(report: &Report) -> String {
         let faults = runtime.faults.iter().filter(|fault| fault.waived.is_none());
         words.extend(faults.flat_map(|fault| [fault.code.as_str(), fault.evidence.as_str()]));
         words.extend(runtime.unknown.iter().map(String::as_str));
-        words.extend(runtime.consumers.iter().flat_map(|one| [one.name.as_str(), one.container.as_str()]));
+        let mut consumers: Vec<_> = runtime.consumers.iter().map(|one| (&one.name, &one.container)).collect();
+        consumers.sort();
+        words.extend(consumers.into_iter().flat_map(|(name, container)| [name.as_str(), container.as_str()]));
     }
     Digest::of(words.join("\n").as_bytes()).hex().to_owned()
 }

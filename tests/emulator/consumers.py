@@ -119,8 +119,9 @@ def stopped_task_is_explained_once(stage):
     report, card = stage.expect_message(stopped, verdict="fails", runtime="ecs/amd64", fault="wrong-architecture")
     equal("the reason of the check", report["arrival"]["how"], "stopped-task")
     holds("the title", card["content"]["title"], "prod/web", "stopped", "will not start on ECS on amd64")
+    # The service starts its task again.
     stage.send_from_aws(event)
-    stage.expect_invocations("change", "fails")
+    stage.expect_invocations("change")
     stage.expect_no_notification()
     stage.expect_verdict_tags(stage.web)
 

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::announce::{Announcement, announce, is_at_home};
 use super::take_census::{CensusError, CensusTaker};
-use crate::census::{CensusCache, read_stopped};
+use crate::aws::service_error::service_error_code;
+use crate::census::{Census, CensusCache, read_stopped};
 use crate::consumer::{Consumer, StoppedContainer};
 use crate::event::STOPPED_DETAIL_TYPE;
 use crate::lambda::log::unix_time;
@@ -38,12 +39,16 @@ impl CensusTaker {
         let stopped = stopped.as_slice();
         let store = TableCache { table: &self.table, now };
         let census = read_stopped(&self.aws, stopped, self.endpoint, &CensusCache::default(), &store).await;
-        // Then it is unknown what started, and only a wrong platform can be certain.
-        for failure in &census.not_read {
-            tracing::warn!(error = error_chain(failure), "the task definition was not read");
+        let Census { consumers, not_read, .. } = census;
+        for failure in not_read {
+            // Another attempt may read it, unless the service refused.
+            if service_error_code(&failure.source).is_none_or(|code| code.contains("Throttl")) {
+                return Err(CensusError::NotRead(failure));
+            }
+            // It is unknown what started, and only a wrong platform can be certain.
+            tracing::warn!(error = error_chain(&failure), "the task definition was not read");
         }
-        let announcements: Vec<Announcement> = census
-            .consumers
+        let announcements: Vec<Announcement> = consumers
             .iter()
             .filter_map(|consumer| {
                 let container = stopped.iter().find(|container| container.container == consumer.container)?;

@@ -94,18 +94,18 @@ impl CensusTaker {
         let count = found.len();
         let is_read = |known: &StoredConsumer| is_complete(known.service) && !newer.contains(&known.arn);
         let changes = self.table.replace_consumers(&stored, &found, is_read, is_complete, began).await?;
-        // Events of changes may be missed, and AWS Batch and AgentCore send none. Of the first census, everything is new.
-        if last.ended > 0 {
-            let runs: Vec<Run> =
-                changes.changed.iter().map(Run::from).chain(changes.deleted.iter().map(Run::from)).collect();
-            announce(&self.events, &announce_images(&runs[..runs.len().min(MAX_ANNOUNCED)])).await?;
-        }
         let problems = services.iter().filter_map(|record| {
             record.problem.as_ref().map(|problem| format!("{}: {problem}", record.service.title()))
         });
         let not_read = problems.collect();
         let record = CensusRecord { ended: unix_time().as_secs(), services: services.to_vec() };
         self.table.write_census_record(&record).await?;
+        // Events of changes may be missed, and AWS Batch and AgentCore send none. Of the first census, everything is new.
+        if last.ended > 0 {
+            let runs: Vec<Run> =
+                changes.changed.iter().map(Run::from).chain(changes.deleted.iter().map(Run::from)).collect();
+            announce(&self.events, &announce_images(&runs[..runs.len().min(MAX_ANNOUNCED)])).await?;
+        }
         Ok(CensusSummary {
             found: count,
             changed: changes.changed.len(),
@@ -118,9 +118,16 @@ impl CensusTaker {
 
 /// Returns what is known about a service after a census that began at this time.
 fn record_service(service: ConsumerService, not_read: &[NotRead], last: &CensusRecord, began: u64) -> ServiceRecord {
-    let problem = not_read.iter().find(|failure| failure.service == service).map(describe_problem);
+    let of_service = not_read.iter().filter(|failure| failure.service == service);
+    let problem = of_service.into_iter().find(|failure| !is_not_offered(failure)).map(describe_problem);
     let before = last.services.iter().find(|record| record.service == service).and_then(|record| record.read);
     ServiceRecord { service, read: if problem.is_none() { Some(began) } else { before }, problem }
+}
+
+/// Returns whether the endpoint of the service has no address: then the service does not exist in the region. If nothing has an
+/// address, no service of the census can be read, and the table cannot either.
+fn is_not_offered(failure: &NotRead) -> bool {
+    error_chain(failure).contains("failed to lookup address information")
 }
 
 /// Describes a call that failed. Of an error of the service, only the code is kept: its text may name roles and resources.
