@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::programs::{InspectContext, inspect_programs};
 use crate::consumer::{ConsumerGroup, RelevantConsumers};
+use crate::event::ArrivalKind;
 use crate::intent::Intent;
 use crate::oci::Image;
 use crate::registry::{Registry, RegistryError};
@@ -36,8 +37,11 @@ impl ConsumerCheck<'_> {
         registry: &impl Registry,
         relevant: &RelevantConsumers,
     ) -> Result<(), RegistryError> {
-        // If what runs this tag is not known well enough, the others prove nothing.
-        let is_related = relevant.bound.is_empty() && !relevant.is_bound_unknown && !self.declared.is_declared();
+        // If what runs this tag is not known well enough, the others prove nothing. And an image that a consumer does not run any
+        // more is not meant for those that run others.
+        let is_arrival = self.context.arrival.is_none_or(|arrival| arrival.how != ArrivalKind::Consumer);
+        let is_related =
+            relevant.bound.is_empty() && !relevant.is_bound_unknown && !self.declared.is_declared() && is_arrival;
         let groups = if is_related { &relevant.related } else { &relevant.bound };
         let mut results = Vec::new();
         for group in groups {

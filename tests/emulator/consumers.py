@@ -51,9 +51,19 @@ class Cluster:
         )
         return answer["taskDefinition"]["taskDefinitionArn"]
 
+    def create(self, stage, service, definition):
+        """Creates a service, and sends the event of its first deployment."""
+        self.ecs.create_service(
+            cluster="prod", serviceName=service, taskDefinition=definition, desiredCount=0, launchType="FARGATE"
+        )
+        self._announce(stage, service)
+
     def deploy(self, stage, service, definition):
         """Deploys a task definition, and sends the event with which Amazon ECS announces it."""
         self.ecs.update_service(cluster="prod", service=service, taskDefinition=definition)
+        self._announce(stage, service)
+
+    def _announce(self, stage, service):
         arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/prod/{service}"
         stage.send_from_aws(json.loads((EVENTS / "ecs-deployment.json").read_text()) | {"resources": [arn]})
 
@@ -98,6 +108,18 @@ def task_definition_that_loses_its_platform_is_reported_without_a_push(stage):
     stage.expect_invocations("change", "runs")
     _, resolved = stage.expect_message(stage.web, verdict="runs", runtime="ecs/arm64")
     equal("the thread", resolved["metadata"]["threadId"], card["metadata"]["threadId"])
+
+
+def push_that_does_not_suit_a_task_definition_without_a_platform_names_it(stage):
+    stage.cluster.create(stage, "late", stage.cluster.define("late", WEB, "v9", None))
+    stage.expect_invocations("change", "ignored deleted")
+    pushed = stage.push(ARM64, WEB, "v9")
+    stage.expect_invocations("fails")
+    _, card = stage.expect_message(pushed, verdict="fails", runtime="ecs/amd64", fault="wrong-architecture")
+    holds("the title", card["content"]["title"], f"`{WEB}:v9` will not start on ECS on amd64", "prod/late")
+    description = card["content"]["description"]
+    holds("the description", description, "it has no runtimePlatform", "task definition late:1", "To change", "the task definition")
+    stage.expect_verdict_tags(pushed, ("fail", "ecs-amd64"))
 
 
 def services_on_both_architectures_with_a_tag_each_are_silent(stage):
@@ -160,6 +182,7 @@ CASES = [
     schedule_takes_the_first_census,
     push_that_does_not_suit_a_service_is_reported_and_resolved,
     task_definition_that_loses_its_platform_is_reported_without_a_push,
+    push_that_does_not_suit_a_task_definition_without_a_platform_names_it,
     services_on_both_architectures_with_a_tag_each_are_silent,
     stopped_task_is_explained_once,
     service_that_refuses_the_census_keeps_its_consumers,

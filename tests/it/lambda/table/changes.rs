@@ -76,6 +76,35 @@ async fn task_definition_that_loses_its_platform_is_reported_without_a_push_and_
 }
 
 #[tokio::test]
+async fn image_that_a_service_leaves_is_resolved_and_not_held_against_the_new_definition() {
+    let world = World::new();
+    world.aws.set_account(account(1, &Value::Null));
+    world.aws.hold_events();
+    let _function = Function::start_consumers(&world.aws, &[TABLE]);
+    assert_eq!(invoke(&world.aws, CENSUS).0, "response");
+    handle(&world.aws, with_consumers(), world.push("v1", &world.arm64, 1)).await.unwrap();
+    // The service is deployed with another tag, for which there is an image that suits it.
+    handle(&world.aws, with_consumers(), world.push("v2", &world.amd64, 2)).await.unwrap();
+    let mut moved = Account::default();
+    let members = json!({"requiresCompatibilities": ["FARGATE"]});
+    let definition = moved.add_definition("web:2", &format!("{REGISTRY}/{REPOSITORY}:v2"), &json!({}), &members);
+    moved.add_service("prod", "web", &definition, &json!({"launchType": "FARGATE"}));
+    world.aws.set_account(moved);
+    let (_, line) = invoke(&world.aws, &sample("ecs-deployment").to_string());
+    assert_eq!(line["checked"], 2, "{line}");
+    for event in announced(&world, 0) {
+        handle(&world.aws, with_consumers(), event).await.unwrap();
+    }
+    expect![[r#"
+        [
+            "team/app:v1 will not start on ECS on amd64 (prod/web)",
+            "team/app:v1: no runtime is declared for it, which resolves an earlier report",
+        ]
+    "#]]
+    .assert_debug_eq(&world.headlines());
+}
+
+#[tokio::test]
 async fn stopped_task_is_explained_once() {
     let world = World::new();
     world.aws.set_account(account(1, &Value::Null));
