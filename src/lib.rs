@@ -15,18 +15,18 @@
 //! 2. [`intent`] determines the [`runtime`]s that the image is intended for, each with its [`platform`]. [`settings`]
 //!    has the defaults and limits.
 //! 3. [`registry`] reads manifests and blobs, with the clients of [`aws`]. [`oci`] parses them.
-//!    A [`consumer`], if one is known, changes where an image runs and what it starts.
+//!    A [`consumer`], if one is known, changes where an image runs and what it starts. The [`table`] remembers consumers.
 //! 4. [`inspect`] reads the layers and predicts the start of the program. It uses [`layers`] and [`rootfs`] for the
 //!    filesystem, [`elf`], [`shell`] and [`errno`] for single files, [`exec`] for the kernel's answer to `execve`, and
 //!    [`launch`] to follow wrapper scripts to the program that they start.
 //! 5. [`verdict`] judges the image and the inspections for each intended runtime.
 //! 6. [`report`] holds the result and formats it. A [`waiver`] accepts a fault, which then does not count.
 //! 7. [`check`](mod@check) runs steps 2 to 6 for one image. The function and the command line share it.
-//! 8. [`lambda`] handles an event: it calls `check`, writes verdict tags, sends the message and writes the log line. Its gates
-//!    judge an image before it is deployed.
+//! 8. [`lambda`] handles an event: it calls `check`, writes verdict tags, sends the message and writes the log line.
 //!
-//! The feature `cli` adds `backoff`, which paces retries, `census`, which reads consumers from AWS, `declare`, which writes
-//! a repository's declaration, and `cli`, the command-line tool.
+//! The feature `consumers` adds `census`, which reads consumers from AWS, and the second Lambda function: `lambda::consumers`
+//! writes the table, and `lambda::gate` judges an image before it is deployed. The feature `cli` adds `backoff`, which paces
+//! retries, `declare`, which writes a repository's declaration, and `cli`, the command-line tool.
 //!
 //! # Invariants
 //!
@@ -37,7 +37,7 @@
 //! - An image is identified by its digest, and every manifest and blob is verified against its digest.
 //! - Image content is untrusted: size, number of files, nesting, memory and time are limited.
 //! - An `Err` means "retry": the event is delivered again. A verdict is a result, even if it is `unknown`.
-//! - The function writes only verdict tags and messages and never deletes anything. The command line changes only a
+//! - The function writes only verdict tags, messages and the table, and never deletes anything. The command line changes only a
 //!   repository's declaration, and shows the change first.
 
 pub mod text;
