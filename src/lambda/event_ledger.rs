@@ -100,7 +100,7 @@ impl<T: ImageTable> ImageLedger for EventLedger<'_, T> {
             TagMoment { digest: digest.to_string(), platforms, since: self.at, event_id: self.event_id.to_owned() };
         match Box::pin(table.record_tag(&self.key, &moment)).await {
             Ok(record) => *self.record.borrow_mut() = Some((record, moment)),
-            // The message is sent then, even if it repeats one.
+            // Then only this process knows what it reported.
             Err(error) => tracing::error!(error = error_chain(&error), "the tag was not recorded"),
         }
     }

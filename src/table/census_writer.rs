@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::census_record::CensusRecord;
 use super::client::Table;
-use super::item::{CENSUS, CHANGES, CONSUMERS, LAST, consumer_prefix, number, parse_json, parse_number, text};
+use super::item::{CENSUS, CHANGES, CONSUMERS, Item, LAST, consumer_prefix, number, parse_json, parse_number, text};
 use super::write::{delete, put};
 use crate::aws::service_error::{CallError, convert_sdk_error};
 use crate::consumer::{Consumer, ConsumerService};
@@ -43,7 +43,22 @@ pub struct ChangedConsumers {
     pub deleted: Vec<StoredConsumer>,
 }
 
+/// The most pages that are read of a partition. The census keeps less in memory.
+const MAX_PAGES: usize = 64;
+
 impl Table {
+    /// Reads all items of a partition, and passes each to `visit`.
+    ///
+    /// # Errors
+    /// A call failed, or there are more than [`MAX_PAGES`].
+    pub(super) async fn read_partition(&self, partition: &str, visit: impl FnMut(Item)) -> Result<(), CallError> {
+        if self.read_items(partition, None, MAX_PAGES, visit).await? {
+            return Ok(());
+        }
+        let reason = format!("`{partition}` has more than {MAX_PAGES} pages");
+        Err(CallError::new("dynamodb:Query", self.name.clone(), reason))
+    }
+
     /// Reads which consumers are stored.
     ///
     /// # Errors

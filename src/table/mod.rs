@@ -15,6 +15,7 @@
 
 mod client;
 mod item;
+mod read;
 mod census_record;
 mod lookup;
 mod tag_state;

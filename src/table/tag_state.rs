@@ -43,10 +43,8 @@ pub struct NotifiedState {
     /// The codes of the faults.
     pub faults: Vec<String>,
     /// Whether a fault was one of the program that starts. It is over only if the program is followed again.
-    #[serde(default)]
     pub was_about_program: bool,
     /// Whether a fault was one for a consumer. It is not over if it is unknown where the consumer runs now.
-    #[serde(default)]
     pub was_about_consumer: bool,
     /// The ID of the event since which the tag pointed at it. If the tag points at the same image again later, that is reported
     /// again.

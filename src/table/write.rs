@@ -1,11 +1,11 @@
-//! Reads and writes many items.
+//! Writes many items.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
 
 use super::client::Table;
-use super::item::{Item, text};
+use super::item::text;
 use crate::aws::service_error::{CallError, convert_sdk_error};
 
 /// How many items one call writes: the most that `BatchWriteItem` accepts.
@@ -14,38 +14,7 @@ const ITEMS_PER_CALL: usize = 25;
 /// How often a batch is sent again that the table did not take completely. The SDK retries throttled calls itself.
 const MAX_ATTEMPTS: usize = 8;
 
-/// The most pages that are read, of 1 MB each. The census keeps less in memory.
-const MAX_PAGES: usize = 64;
-
 impl Table {
-    /// Reads the items of a partition, and passes each to `visit`.
-    ///
-    /// # Errors
-    /// A call failed, or there are more than 64 MB.
-    pub(super) async fn read_partition(&self, partition: &str, mut visit: impl FnMut(Item)) -> Result<(), CallError> {
-        let failed = |source| CallError::new("dynamodb:Query", self.name.clone(), source);
-        let mut next = None::<Item>;
-        for _ in 0..MAX_PAGES {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .consistent_read(true)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", text(partition))
-                .set_exclusive_start_key(next.take())
-                .send()
-                .await
-                .map_err(|error| failed(convert_sdk_error(error)))?;
-            page.items.into_iter().flatten().for_each(&mut visit);
-            next = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if next.is_none() {
-                return Ok(());
-            }
-        }
-        Err(failed(format!("`{partition}` has more than {MAX_PAGES} pages").into()))
-    }
-
     /// Writes and deletes items, as many as one call takes at a time.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::announce::{Run, announce, announce_images};
-use super::take_census::{CensusError, CensusTaker};
+use super::take_census::{CensusError, CensusTaker, log_not_stored};
 use crate::census::{Census, CensusCache, read_one};
 use crate::consumer::ChangedConsumer;
 use crate::lambda::log::unix_time;
@@ -33,6 +33,7 @@ impl CensusTaker {
         let now = unix_time().as_secs();
         let store = TableCache { table: &self.table, now };
         let census = read_one(&self.aws, changed, self.endpoint, &CensusCache::default(), &store).await;
+        log_not_stored(&census);
         let Census { consumers, not_read, .. } = census;
         if let Some(failure) = not_read.into_iter().next() {
             return Err(CensusError::NotRead(failure));

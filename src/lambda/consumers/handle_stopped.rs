@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::announce::{Announcement, announce, is_at_home};
-use super::take_census::{CensusError, CensusTaker};
+use super::take_census::{CensusError, CensusTaker, log_not_stored};
 use crate::aws::service_error::service_error_code;
 use crate::census::{Census, CensusCache, read_stopped};
 use crate::consumer::{Consumer, StoppedContainer};
@@ -39,6 +39,7 @@ impl CensusTaker {
         let stopped = stopped.as_slice();
         let store = TableCache { table: &self.table, now };
         let census = read_stopped(&self.aws, stopped, self.endpoint, &CensusCache::default(), &store).await;
+        log_not_stored(&census);
         let Census { consumers, not_read, .. } = census;
         for failure in not_read {
             // Another attempt may read it, unless the service refused.

@@ -76,9 +76,7 @@ impl CensusTaker {
         )?;
         let store = TableCache { table: &self.table, now: began };
         let census = read_consumers(&self.aws, &SERVICES, self.endpoint, &cache, &store, &|_| {}).await;
-        if let Some(error) = &census.not_stored {
-            tracing::error!(error = error_chain(error), "the cache is incomplete");
-        }
+        log_not_stored(&census);
         let Census { consumers, not_read, .. } = census;
         let services = SERVICES.map(|service| record_service(service, &not_read, &last, began));
         if services.iter().all(|record| record.problem.is_some()) {
@@ -113,6 +111,13 @@ impl CensusTaker {
             not_read,
             duration: started.elapsed(),
         })
+    }
+}
+
+/// Logs that the cache is incomplete, if it is. What is missing is read again.
+pub(super) fn log_not_stored(census: &Census) {
+    if let Some(error) = &census.not_stored {
+        tracing::error!(error = error_chain(error), "the cache is incomplete");
     }
 }
 

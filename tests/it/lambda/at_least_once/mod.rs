@@ -35,15 +35,17 @@ impl Drop for SeedOnPanic {
     }
 }
 
-#[test]
-fn redelivery_and_reordering_do_no_harm() {
+/// Simulates the histories of this many seeds, all at once, so that they sleep at the same time.
+fn simulate_all<H>(count: u64, simulate: impl AsyncFn(u64, Rc<Images>) -> H) -> Vec<(u64, H)> {
     let images = Rc::new(Images::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    // All at once, so that they sleep at the same time.
-    let histories = runtime.block_on(join_all((SEED..SEED + HISTORIES).map(|seed| {
-        let images = Rc::clone(&images);
-        async move { (seed, simulate(seed, images).await) }
-    })));
+    let one = async |seed| (seed, simulate(seed, Rc::clone(&images)).await);
+    runtime.block_on(join_all((SEED..SEED + count).map(one)))
+}
+
+#[test]
+fn redelivery_and_reordering_do_no_harm() {
+    let histories = simulate_all(HISTORIES, simulate);
     for (seed, history) in &histories {
         let guard = SeedOnPanic(*seed);
         check_deliveries(history);

@@ -123,3 +123,13 @@ fn items_that_the_table_does_not_take_are_sent_again() {
     take(&aws);
     assert_eq!(stored(&aws).len(), 2);
 }
+
+#[test]
+fn service_whose_endpoint_has_no_address_does_not_exist_in_the_region() {
+    let aws = FakeAws::start();
+    aws.set_account(account("X86_64"));
+    let nowhere = ("AWS_ENDPOINT_URL_APPRUNNER", "http://apprunner.invalid");
+    let _function = Function::start_consumers(&aws, &[TABLE, nowhere]);
+    let line = take(&aws);
+    assert_eq!((&line["Consumers"], &line["not_read"]), (&json!(3), &json!([])), "{line}");
+}

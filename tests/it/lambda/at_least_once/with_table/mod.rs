@@ -12,29 +12,18 @@ mod world;
 
 use std::rc::Rc;
 
-use futures_util::future::join_all;
-
 use self::delivery::Delivery;
 use self::history::{History, simulate};
 use self::invariants::{TagMessages, check_messages, check_outcomes, check_threads};
-use super::SeedOnPanic;
 use super::images::Images;
+use super::{SeedOnPanic, simulate_all};
 
 /// The number of histories.
 const HISTORIES: u64 = 2000;
 
-/// The seed of the first history.
-const SEED: u64 = 1;
-
 #[test]
 fn messages_are_sent_once_and_resolved_whatever_happens() {
-    let images = Rc::new(Images::new());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    // All at once, so that they sleep at the same time.
-    let histories = runtime.block_on(join_all((SEED..SEED + HISTORIES).map(|seed| {
-        let images = Rc::clone(&images);
-        async move { (seed, simulate(seed, images).await) }
-    })));
+    let histories = simulate_all(HISTORIES, simulate);
     for (seed, history) in &histories {
         let guard = SeedOnPanic(*seed);
         check_outcomes(history);
