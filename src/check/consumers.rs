@@ -37,8 +37,8 @@ impl ConsumerCheck<'_> {
         registry: &impl Registry,
         relevant: &RelevantConsumers,
     ) -> Result<(), RegistryError> {
-        // If what runs this tag is not known well enough, the others prove nothing. And an image that a consumer does not run any
-        // more is not meant for those that run others.
+        // If something runs this tag on an unknown platform, consumers of other tags prove nothing. The same holds for an image
+        // that a consumer no longer runs.
         let is_arrival = self.context.arrival.is_none_or(|arrival| arrival.how != ArrivalKind::Consumer);
         let is_related =
             relevant.bound.is_empty() && !relevant.is_bound_unknown && !self.declared.is_declared() && is_arrival;
@@ -51,8 +51,8 @@ impl ConsumerCheck<'_> {
         if is_related {
             let best = results.iter().map(|(result, _)| result.verdict).min();
             results.retain(|(result, _)| Some(result.verdict) == best);
-            // One that is not known may suit. And an image whose tag names its architecture is one of several, of which an
-            // index is made.
+            // The image may suit a consumer that is unknown. If its tag names an architecture, it is probably one of several that
+            // are combined into an index.
             let may_suit_another = relevant.omitted > 0
                 || relevant.unknown > 0
                 || self.is_incomplete

@@ -1,4 +1,4 @@
-//! What is known about images beyond their registry: what runs them, and what their tags pointed at before.
+//! What is known about images from other sources than their registry: what runs them, and what their tags pointed at before.
 
 use crate::consumer::ConsumerLookup;
 use crate::name::Digest;

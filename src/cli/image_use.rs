@@ -1,4 +1,4 @@
-//! Who runs an image, as far as that is known: the member `inUse` of the lines that `audit --consumers` prints.
+//! Who runs an image, and what is unknown about it: the member `inUse` of the lines that `audit --consumers` prints.
 
 use std::collections::BTreeSet;
 

@@ -27,7 +27,7 @@ pub enum ChangedResource {
 }
 
 impl ChangedConsumer {
-    /// Parses the ARN of a service or function. A version or alias of a function stands for the function. Returns `None` for
+    /// Parses the ARN of a service or function. The ARN of a version or alias gives that of its function. Returns `None` for
     /// any other text.
     pub fn parse(arn: &str) -> Option<Self> {
         let is_of_arn = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/:$".contains(&byte);

@@ -3,7 +3,7 @@
 //! With a table, a result that was reported already is not reported again, and a tag that is healthy again gets a message that
 //! says so. A report is recorded after its message is sent: if the function ends in between, the message is repeated, but none
 //! is lost. That a report is resolved is recorded before the message says so: otherwise the next report of the same fault could
-//! be taken for one that people know.
+//! be mistaken for a repetition.
 
 use super::certainty::is_certain;
 use super::event_case::{EventCase, Notification, RECHECK_DELAY};
@@ -87,7 +87,7 @@ where
         Ok(Notification::Sent)
     }
 
-    /// Returns whether people are told: about a task that stopped only if the reason is certain.
+    /// Returns whether a message is needed. A stopped task needs one only if the cause is certain.
     fn needs_message(&self, case: EventCase<'_, Images>, report: &Report) -> bool {
         match case.stopped {
             Some(stopped) => is_certain(report, &stopped.consumer, self.settings.check.depth),
@@ -129,7 +129,7 @@ fn resolve<Images: ImageTable>(report: &mut Report, ledger: &EventLedger<'_, Ima
     true
 }
 
-/// Returns whether a report shows that what was reported is over. What is not known proves nothing: what runs the image, or
+/// Returns whether a report proves that the reported faults are resolved. It does not if what runs the image is unknown, or
 /// whether its program starts.
 fn is_healthy(report: &Report, notified: &NotifiedState) -> bool {
     let is_known = report.consumers.as_ref().is_none_or(|consumers| {
@@ -166,7 +166,7 @@ async fn record_sent<Images: ImageTable>(case: EventCase<'_, Images>, report: &R
         event_id: case.arrival.event_id.clone(),
     };
     if let Err(error) = Box::pin(table.record_notified(case.ledger.key(), &notified)).await {
-        tracing::error!(error = error_chain(&error), "it was not recorded that the message was sent");
+        tracing::error!(error = error_chain(&error), "the message was sent, but not recorded");
     }
 }
 
@@ -188,7 +188,10 @@ async fn send_resolution<Images: ImageTable>(
         // The event is delivered again, and then has something to resolve.
         let restored = table.record_notified(case.ledger.key(), notified);
         if let Err(error) = Box::pin(restored).await {
-            tracing::error!(error = error_chain(&error), "the report is resolved, but no message says so");
+            tracing::error!(
+                error = error_chain(&error),
+                "the report was recorded as resolved, but no message was sent"
+            );
         }
     }
     sent?;
@@ -196,7 +199,7 @@ async fn send_resolution<Images: ImageTable>(
 }
 
 /// Returns a hash of what a report says: the image, and for each runtime what runs there and what is wrong. The revision of a
-/// definition is left out: a deployment that changes nothing else is no news.
+/// definition is left out, so that a deployment that changes nothing else does not repeat the message.
 fn content(report: &Report) -> String {
     let mut words: Vec<&str> = report.image.iter().map(|image| image.digest.as_str()).collect();
     let names: Vec<String> = report.runtimes().map(|runtime| runtime.subject.name()).collect();

@@ -27,7 +27,7 @@ impl Report {
         sentences.extend(self.resolved.as_ref().map(|resolved| {
             let faults =
                 if resolved.faults.is_empty() { "an unknown result".to_owned() } else { resolved.faults.join(", ") };
-            format!("This resolves {faults}, reported on {}", resolved.reported_minute)
+            format!("This resolves {faults}, which was reported on {}", resolved.reported_minute)
         }));
         sentences
     }

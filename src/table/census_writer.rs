@@ -1,4 +1,4 @@
-//! What the census writes: consumers as far as they changed, and its record.
+//! What the census writes: the consumers that changed, and its record.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Claims: what is done once in a while, however many events ask for it.
+//! Claims: of several events that ask for the same work, only one has it done.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 
@@ -8,8 +8,8 @@ use crate::aws::service_error::{CallError, convert_sdk_error};
 use crate::name::Digest;
 
 impl Table {
-    /// Claims something for an event, for this many seconds. Returns false if another event has claimed it. The same event may
-    /// claim it again: an earlier attempt may have failed after it.
+    /// Claims something for an event, for this many seconds. Returns false if another event has claimed it. The same event can
+    /// claim it again, because an earlier attempt may have failed after its claim.
     ///
     /// # Errors
     /// The call failed.

@@ -99,7 +99,7 @@ def task_definition_that_loses_its_platform_is_reported_without_a_push(stage):
     expected = ("prod/web", "web:2", "fargate-default")
     equal("what runs it", tuple(consumer[name] for name in ("name", "definition", "architectureFrom")), expected)
     holds("the steps", " ".join(card["content"]["nextSteps"]), "set in the task definition", '"cpuArchitecture": "ARM64"')
-    # The same again: nobody is told.
+    # The same again: no message is sent.
     pushed = stage.push(ARM64, WEB, "v1")
     stage.expect_invocations("fails")
     stage.expect_no_notification()

@@ -325,8 +325,8 @@ def delete_lambda_hook(_identifier, _properties):
 
 def extract_resource_arn(service, method, path, headers, body, *rest):
     """IAM: the resource of ECR's ListTagsForResource is the repository in the request; ministack takes all. That of ECS's
-    DescribeServices, DescribeServiceRevisions and DescribeTasks is what is described, of which one stands for all here;
-    ministack takes the cluster."""
+    DescribeServices, DescribeServiceRevisions and DescribeTasks is what is described, and here the first of it; ministack takes
+    the cluster."""
     asked = json.loads(body) if service in ("ecr", "ecs") and body else {}
     named = asked.get("resourceArn") if service == "ecr" else None
     for described in ("services", "serviceRevisionArns", "tasks"):

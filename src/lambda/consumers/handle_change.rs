@@ -45,7 +45,7 @@ impl CensusTaker {
         let found = consumers.len();
         let is_read = |known: &StoredConsumer| known.arn == changed.arn();
         let written = self.table.replace_consumers(&stored, &consumers, is_read, |_| true, now).await?;
-        // What was reported about an image may be over, because nothing runs it any more.
+        // Faults of an image that nothing runs any more may be resolved.
         runs.extend(written.deleted.iter().map(Run::from));
         let announcements = announce_images(&runs);
         announce(&self.events, &announcements).await?;
@@ -63,7 +63,7 @@ impl ChangeSummary {
     pub fn log_line(&self) -> Value {
         json!({
             "level": "INFO",
-            "message": format!("{} changed; {} images are checked again", self.arn, self.checked),
+            "message": format!("{} changed; images to check again: {}", self.arn, self.checked),
             "arn": self.arn,
             "found": self.found,
             "changed": self.changed,

@@ -14,7 +14,7 @@ use crate::name::{Digest, EcrImage};
 use crate::table::TableCache;
 use crate::text::error_chain;
 
-/// How long the same container is not checked again, in seconds: six hours. What was certain then still is.
+/// For how long the same container is not checked again, in seconds: six hours. The result would be the same.
 const CLAIM_SECONDS: u64 = 6 * 3600;
 
 impl CensusTaker {
@@ -59,14 +59,14 @@ impl CensusTaker {
         announce(&self.events, &announcements).await?;
         Ok(json!({
             "level": "INFO",
-            "message": format!("{task} stopped; {} images are checked", announcements.len()),
+            "message": format!("{task} stopped; images to check: {}", announcements.len()),
             "task": task,
             "checked": announcements.len(),
         }))
     }
 }
 
-/// Describes what a container ran: the same is not checked again for a while.
+/// Returns what identifies a run of a container for its claim.
 fn describe_run(container: &StoppedContainer) -> String {
     let StoppedContainer { task_definition, container: name, image, digest, architecture, override_command, .. } =
         container;

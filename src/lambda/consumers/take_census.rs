@@ -17,8 +17,7 @@ use crate::text::{error_chain, sanitize};
 /// The longest reason why a service was not read that is kept, in characters.
 const MAX_PROBLEM: usize = 300;
 
-/// The most consumers whose images are checked because of one census. If more changed, the account was changed as a whole, and
-/// each image is checked at its next push.
+/// The most consumers whose images are checked because of one census. The images of others are checked at their next push.
 const MAX_ANNOUNCED: usize = 100;
 
 /// Takes the census. Its fields are its dependencies.
@@ -63,7 +62,7 @@ pub struct CensusSummary {
 }
 
 impl CensusTaker {
-    /// Takes a census. A service that could not be read completely keeps its consumers of before.
+    /// Takes a census. If a service could not be read completely, its stored consumers are kept.
     ///
     /// # Errors
     /// The table failed, or no service could be read completely.
@@ -86,7 +85,7 @@ impl CensusTaker {
         let is_complete = |service: ConsumerService| {
             services.iter().any(|record| record.service == service && record.problem.is_none())
         };
-        // What changed in the meantime was read later than this census read it.
+        // These were read again after this census had read them.
         let newer: BTreeSet<String> = self.table.read_changes_since(began).await?.into_iter().collect();
         let found: Vec<Consumer> = consumers.into_iter().filter(|consumer| !newer.contains(&consumer.arn)).collect();
         let count = found.len();
@@ -98,7 +97,7 @@ impl CensusTaker {
         let not_read = problems.collect();
         let record = CensusRecord { ended: unix_time().as_secs(), services: services.to_vec() };
         self.table.write_census_record(&record).await?;
-        // Events of changes may be missed, and AWS Batch and AgentCore send none. Of the first census, everything is new.
+        // Events may be lost, and AWS Batch and AgentCore send none. In the first census, everything is new.
         if last.ended > 0 {
             let runs: Vec<Run> =
                 changes.changed.iter().map(Run::from).chain(changes.deleted.iter().map(Run::from)).collect();
@@ -129,8 +128,8 @@ fn record_service(service: ConsumerService, not_read: &[NotRead], last: &CensusR
     ServiceRecord { service, read: if problem.is_none() { Some(began) } else { before }, problem }
 }
 
-/// Returns whether the endpoint of the service has no address: then the service does not exist in the region. If nothing has an
-/// address, no service of the census can be read, and the table cannot either.
+/// Returns whether the host name of the service does not resolve: then the service does not exist in the region. If name
+/// resolution itself fails, the table cannot be read either, and the census ends with an error.
 fn is_not_offered(failure: &NotRead) -> bool {
     error_chain(failure).contains("failed to lookup address information")
 }
@@ -153,7 +152,7 @@ impl CensusSummary {
         let mut line = json!({
             "_aws": {"Timestamp": milliseconds(unix_time()), "CloudWatchMetrics": [directive(stack, None, &metrics)]},
             "level": if self.not_read.is_empty() { "INFO" } else { "WARN" },
-            "message": format!("{} consumers; {} changed, {} gone", self.found, self.changed, self.deleted),
+            "message": format!("consumers: {} found, {} changed, {} gone", self.found, self.changed, self.deleted),
             "not_read": self.not_read,
             "Consumers": self.found,
             "ServicesNotRead": self.not_read.len(),

@@ -47,7 +47,7 @@ impl AsyncSleep for VirtualClock {
     }
 }
 
-/// Ends when it is polled again: by then, everything else has gone as far as it can.
+/// Ends when it is polled again: by then, nothing else can proceed without it.
 struct VirtualSleep {
     clock: VirtualClock,
     until: Duration,

@@ -117,7 +117,7 @@ impl Pushed {
         runtimes.split_whitespace().map(|runtime| (runtime.to_owned(), runs(runtime))).collect()
     }
 
-    /// Whether it is no image, so that nothing runs it.
+    /// Whether it is an artifact other than an image, so that nothing runs it.
     pub fn is_artifact(&self) -> bool {
         self.architectures.is_empty()
     }

@@ -53,7 +53,7 @@ fn census_writes_differences_and_forgets_what_is_gone() {
     aws.set_account(account("X86_64"));
     let function = Function::start_consumers(&aws, &[TABLE]);
     let line = take(&aws);
-    assert_eq!((&line["Consumers"], &line["message"]), (&json!(3), &json!("3 consumers; 2 changed, 0 gone")));
+    assert_eq!((&line["Consumers"], &line["message"]), (&json!(3), &json!("consumers: 3 found, 2 changed, 0 gone")));
     assert_eq!(
         stored(&aws),
         [
@@ -63,7 +63,7 @@ fn census_writes_differences_and_forgets_what_is_gone() {
     );
     // Nothing changed: only the record of the census is written.
     let writes = aws.calls_of("BatchWriteItem").len();
-    assert_eq!(take(&aws)["message"], "3 consumers; 0 changed, 0 gone");
+    assert_eq!(take(&aws)["message"], "consumers: 3 found, 0 changed, 0 gone");
     assert_eq!(aws.calls_of("BatchWriteItem").len(), writes);
     let described = aws.calls_of("DescribeTaskDefinition").len() + aws.calls_of("GetFunction").len();
     assert_eq!(described, 2, "the second census has them in its cache");
@@ -72,7 +72,7 @@ fn census_writes_differences_and_forgets_what_is_gone() {
     let definition = changed.add_definition("web:2", &format!("{REGISTRY}/team/app:v1"), &json!({}), &members);
     changed.add_service("prod", "web", &definition, &json!({}));
     aws.set_account(changed);
-    assert_eq!(take(&aws)["message"], "1 consumers; 1 changed, 2 gone");
+    assert_eq!(take(&aws)["message"], "consumers: 1 found, 1 changed, 2 gone");
     assert_eq!(
         stored(&aws),
         [format!(r#"prod/web {REGISTRY}/team/app:v1 {{"known":["ecs/arm64","runtime-platform"]}}"#)]
@@ -93,7 +93,10 @@ fn service_that_refuses_keeps_its_consumers_and_is_named() {
     take(&aws);
     aws.fail("ListFunctions", 2.., Fault::Error(400, "AccessDeniedException"));
     let line = take(&aws);
-    assert_eq!((&line["message"], &line["ServicesNotRead"]), (&json!("2 consumers; 0 changed, 0 gone"), &json!(1)));
+    assert_eq!(
+        (&line["message"], &line["ServicesNotRead"]),
+        (&json!("consumers: 2 found, 0 changed, 0 gone"), &json!(1))
+    );
     assert!(line["not_read"][0].as_str().unwrap().starts_with("AWS Lambda: lambda:ListFunctions failed"), "{line}");
     assert_eq!(stored(&aws).len(), 2);
 }

@@ -46,7 +46,7 @@ impl ConsumerKind {
 }
 
 /// The runtimes on which an image with this tag does not start, of those that are declared and those of its consumers. `None`
-/// if there is no image, or if it is no image that anything runs.
+/// if there is nothing under the tag, or an artifact other than an image.
 pub fn failing(
     images: &Images,
     digest: Option<&str>,
