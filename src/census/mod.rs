@@ -4,7 +4,7 @@
 //! Answers of AWS contain environment variables and presigned URLs. Each is reduced to a [`Consumer`] where it is read and
 //! never logged. Of an environment, only `PATH` is kept, and whether a variable that affects the start is set.
 //!
-//! What could not be read is recorded with the reason ([`NotRead`]): that nothing was found there is unknown.
+//! What could not be read is recorded with the reason ([`NotRead`]), because what runs there is unknown.
 //!
 //! Task definitions do not change, and the images of functions do so only with their versions. A [`CensusCache`] saves the
 //! calls for those that an earlier census read.

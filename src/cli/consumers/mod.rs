@@ -27,7 +27,7 @@ use crate::text::escape_json_commands;
 /// quarters of their published rates. With --check, also checks each image that runs, on the platform and with the command
 /// of what runs it.
 ///
-/// What could not be read is listed, too: that nothing was found there is unknown.
+/// Services that could not be read are listed, too: what they run is unknown.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ConsumersArguments {
